@@ -1,0 +1,169 @@
+"""What the catalogue's nouns have in common: add, edit and find a record, with its history.
+
+words of a person or a row of a file -> the noun's ``draft`` (checked column values) -> ``add`` | ``edit`` -> history
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from salescli import clock, db, history
+from salescli.errors import BadData, NotFound
+from salescli.roles import Actor
+
+Words = Mapping[str, str]  # field name -> text as given; a field that was not given is absent
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """One kind of catalogue record: where it is stored, who may edit it, how its words become columns."""
+
+    subject: str  # "offer", in messages and history
+    table: str
+    permission: str
+    fields: tuple[str, ...]  # the words `add`, `edit` and import take
+    draft: Callable[[sqlite3.Connection, Words, sqlite3.Row | None], dict[str, Any]]
+    match: Callable[[sqlite3.Connection, Words], sqlite3.Row | None]  # the record that a row of a file means
+    personal: frozenset[str] = frozenset()  # columns named in history but not copied
+    searched: tuple[str, ...] = ()  # columns of its search index
+
+
+def add(connection: sqlite3.Connection, noun: Noun, words: Words, *, actor: Actor, now: datetime) -> int:
+    """Add a record and return its id. Raise BadData when it exists or a word is wrong (R77, R78)."""
+    actor.require(noun.permission)
+    with db.transaction(connection):
+        if noun.match(connection, words) is not None:
+            raise BadData(f"this {noun.subject} exists already; edit it, or give another number or name")
+        values = noun.draft(connection, words, None)
+        return create(connection, noun, values, actor=actor, now=now)
+
+
+def create(
+    connection: sqlite3.Connection, noun: Noun, values: Mapping[str, Any], *, actor: Actor, now: datetime
+) -> int:
+    """Insert checked column values with their history line; the caller holds the transaction and the permission."""
+    row = {**values, "created_at": clock.utc_text(now)}
+    id = db.insert(connection, noun.table, row)
+    _index(connection, noun, id)
+    changes = {name: (None, _told(noun, name, value)) for name, value in values.items()}
+    history.record(connection, noun.subject, id, "added", changes, actor=actor, now=now)
+    return id
+
+
+def edit(
+    connection: sqlite3.Connection, noun: Noun, id: int, words: Words, *, actor: Actor, now: datetime
+) -> dict[str, Any]:
+    """Change the fields that ``words`` names; return the columns that changed, empty when none did."""
+    actor.require(noun.permission)
+    with db.transaction(connection):
+        before = get(connection, noun, id)
+        changes = changed_columns(connection, noun, before, words)
+        if changes:
+            _unindex(connection, noun, before)
+            db.update(connection, noun.table, id, changes)
+            _index(connection, noun, id)
+            told = {
+                name: (_told(noun, name, before[name]), _told(noun, name, changes[name], new=True)) for name in changes
+            }
+            history.record(connection, noun.subject, id, "edited", told, actor=actor, now=now)
+        return changes
+
+
+def changed_columns(connection: sqlite3.Connection, noun: Noun, before: sqlite3.Row, words: Words) -> dict[str, Any]:
+    """Return the columns that ``words`` would change on the record ``before``."""
+    drafted = noun.draft(connection, words, before)
+    return {name: value for name, value in drafted.items() if value != before[name]}
+
+
+def get(connection: sqlite3.Connection, noun: Noun, id: int) -> sqlite3.Row:
+    """Return the row of a known id. Raise NotFound."""
+    row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {noun.table} WHERE id = ?", (id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no {noun.subject} {id}")
+    return row
+
+
+def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str) -> sqlite3.Row:
+    """Return the one record that ``words`` names, trying each of the columns ``keys`` in turn, then any case.
+
+    Raise NotFound when there is none, or more than one: names are never guessed between two records.
+    """
+    for key in keys:
+        rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ?", (words,)).fetchall()
+        if rows:
+            return the_only(noun, words, rows)
+    return the_only(noun, words, _in_any_case(connection, noun, words))
+
+
+def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
+    """Return the single row. Raise NotFound when there is none or the words fit several."""
+    if not rows:
+        raise NotFound(f"there is no {noun.subject} {words!r}")
+    if len(rows) > 1:
+        which = ", ".join(f"{row['name']} ({row[_key_of(noun)]})" for row in rows[:10])
+        raise NotFound(f"{words!r} fits {len(rows)} records ({noun.subject}): {which}; give the number in brackets")
+    return rows[0]
+
+
+def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = 20) -> list[sqlite3.Row]:
+    """Return the records whose searched columns have words that begin as ``words`` do, in any case and script."""
+    query = match_query(words)
+    if not query:
+        return []
+    found = connection.execute(
+        f"SELECT t.* FROM {noun.table}_search JOIN {noun.table} t ON t.id = {noun.table}_search.rowid"
+        f" WHERE {noun.table}_search MATCH :query ORDER BY t.id LIMIT :most",
+        {"query": query, "most": most},
+    )
+    return found.fetchall()
+
+
+def match_query(words: str) -> str:
+    """Return the full-text query for every word of ``words`` as a beginning; nothing in it is an operator."""
+    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in words.split())
+
+
+def reindex_added(connection: sqlite3.Connection, noun: Noun, id: int) -> None:
+    """Put a record that a bulk insert added into the search index."""
+    _index(connection, noun, id)
+
+
+def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str) -> list[sqlite3.Row]:
+    if noun.searched:
+        return search(connection, noun, words)
+    folded = words.casefold()
+    rows = connection.execute(f"SELECT * FROM {noun.table} ORDER BY id").fetchall()
+    return [row for row in rows if row["name"].casefold() == folded]
+
+
+def _key_of(noun: Noun) -> str:
+    return "number" if "number" in noun.fields else "id"
+
+
+def _told(noun: Noun, name: str, value: Any, *, new: bool = False) -> Any:
+    if name not in noun.personal or value is None:
+        return value
+    return "(changed)" if new else "(kept in the record)"
+
+
+def _index(connection: sqlite3.Connection, noun: Noun, id: int) -> None:
+    if noun.searched:
+        columns = ", ".join(noun.searched)
+        connection.execute(
+            f"INSERT INTO {noun.table}_search (rowid, {columns}) SELECT id, {columns} FROM {noun.table} WHERE id = ?",
+            (id,),
+        )
+
+
+def _unindex(connection: sqlite3.Connection, noun: Noun, row: sqlite3.Row) -> None:
+    if noun.searched:
+        columns = ", ".join(noun.searched)
+        places = ", ".join("?" * len(noun.searched))
+        connection.execute(
+            f"INSERT INTO {noun.table}_search ({noun.table}_search, rowid, {columns}) VALUES ('delete', ?, {places})",
+            (row["id"], *(row[name] for name in noun.searched)),
+        )

@@ -1,0 +1,144 @@
+"""Time: the one clock read, UTC as text inside, the account's zone at the edges.
+
+Inside, an instant is an aware UTC ``datetime`` of whole seconds, stored as ``2026-03-01T10:00:00Z``; texts of
+this one width compare as the instants do.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from salescli.errors import BadData
+
+_YEARS = range(1900, 9000)  # four digits, with room for a schedule to add to
+_ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})"
+    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII,
+)
+_DAYS_AGO = re.compile(r"-(\d{1,5})d", re.ASCII)
+
+
+def now() -> datetime:
+    """Read the clock: aware UTC, whole seconds. Called at the edge only; below it ``now`` is passed."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Return the IANA zone. Raise BadData for an unknown name."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # a directory's name, a bad path, an unknown zone
+        raise BadData(f"{name!r} is not a time zone known here; give a name such as Europe/Kyiv or UTC") from None
+
+
+def utc_text(moment: datetime) -> str:
+    """Return ``2026-03-01T10:00:00Z`` of an aware datetime."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_text(stored: str) -> datetime:
+    """Return the aware UTC datetime of ``utc_text``'s form."""
+    return datetime.strptime(stored, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def local_day(moment: datetime, zone: ZoneInfo) -> str:
+    """Return the account's calendar day of ``moment`` as ``YYYY-MM-DD``; reports group by it (R76a)."""
+    return moment.astimezone(zone).date().isoformat()
+
+
+def local_text(stored: str, zone: ZoneInfo) -> str:
+    """Return a stored instant as ``YYYY-MM-DD HH:MM:SS`` in ``zone``, the form spreadsheets read as a date."""
+    return from_text(stored).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant of the account's ``day``, in UTC."""
+    return localize(datetime(day.year, day.month, day.day), zone)
+
+
+def localize(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the UTC instant of a naive wall-clock time in ``zone``.
+
+    A time that occurs twice means its first occurrence; one that a DST change skips means as long after the
+    change as it was meant after midnight.
+    """
+    return wall.replace(tzinfo=zone, fold=0).astimezone(timezone.utc)
+
+
+def parse_time(given: str, zone: ZoneInfo) -> datetime:
+    """Return the UTC instant of an ISO 8601 date or time; without offset it is in ``zone``.
+
+    A date alone is its first moment; fractions of a second are dropped. Raise BadData otherwise.
+    """
+    match = _ISO.fullmatch(given.strip())
+    if match is None:
+        raise BadData(f"{given!r} is not a time; write 2026-03-01, 2026-03-01 10:30 or 2026-03-01T10:30:00Z")
+    try:
+        wall = datetime(*(int(part or 0) for part in match.groups()[:6]))  # type: ignore[arg-type]
+        moment = wall.replace(tzinfo=_offset(match[7])) if match[7] else localize(wall, zone)
+        if wall.year not in _YEARS:
+            raise ValueError(f"the year is outside {_YEARS[0]} to {_YEARS[-1]}")
+        return moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:
+        raise BadData(f"{given!r} is not a time: {error}") from None
+
+
+def _offset(given: str) -> timezone:
+    if given == "Z":
+        return timezone.utc
+    digits = given[1:].replace(":", "").ljust(4, "0")
+    if int(digits[2:]) > 59:
+        raise ValueError("the offset's minutes are past 59")
+    size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-size if given[0] == "-" else size)
+
+
+def parse_period(given: str, today: date) -> tuple[date, date]:
+    """Return the first and last day that a filter's word means, seen from ``today`` in the account's zone (R6).
+
+    ``2026-03-01``, ``2026-03``, ``2026``, ``today``, ``yesterday``, ``-30d``, ``this-month``, ``last-month``.
+    Raise BadData otherwise.
+    """
+    word = given.strip().lower()
+    if word in ("today", "yesterday"):
+        day = today - timedelta(days=word == "yesterday")
+        return day, day
+    if word in ("this-month", "last-month"):
+        first = today.replace(day=1)
+        return _month(first if word == "this-month" else first - timedelta(days=1))
+    try:
+        if match := _DAYS_AGO.fullmatch(word):
+            day = today - timedelta(days=int(match[1]))
+            return day, day
+        return _dated(word)
+    except (ValueError, OverflowError):
+        raise BadData(
+            f"{given!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month or last-month"
+        ) from None
+
+
+def _dated(word: str) -> tuple[date, date]:
+    if re.fullmatch(r"\d{4}", word, re.ASCII):
+        year = int(word)
+        return date(_in_years(year), 1, 1), date(year, 12, 31)
+    if re.fullmatch(r"\d{4}-\d{2}", word, re.ASCII):
+        return _month(date(_in_years(int(word[:4])), int(word[5:]), 1))
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word, re.ASCII):
+        day = date(_in_years(int(word[:4])), int(word[5:7]), int(word[8:]))
+        return day, day
+    raise ValueError(word)
+
+
+def _in_years(year: int) -> int:
+    if year not in _YEARS:
+        raise ValueError(year)
+    return year
+
+
+def _month(day: date) -> tuple[date, date]:
+    first = day.replace(day=1)
+    following = (first + timedelta(days=31)).replace(day=1)
+    return first, following - timedelta(days=1)

@@ -1,0 +1,78 @@
+"""Customers, and how one is found by number, email, name or a part of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from salescli import catalogue, history, intake, roles
+from salescli.catalogue import Words
+
+FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
+DEFAULT_SOURCE = "import"
+
+
+def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+    """Return the customer of a number, an email, a whole name or the beginnings of words of one.
+
+    Raise NotFound when nobody or more than one person fits (R10, R44).
+    """
+    if words.isascii() and words.isdigit():
+        return catalogue.get(connection, NOUN, int(words))
+    if "@" in words:
+        return catalogue.find(connection, NOUN, words.strip().lower(), "email")
+    return catalogue.find(connection, NOUN, words.strip(), "name")
+
+
+def identify(connection: sqlite3.Connection, source: str, words: Words) -> sqlite3.Row | None:
+    """Return the customer that a row of a file means: by customer_id, else by email, else by name.
+
+    A customer known by email who has no id from ``source`` yet is the one that a new id brings. Raise NotFound when
+    the words fit several people.
+    """
+    source_id, address, name = (words.get(key, "").strip() for key in ("customer_id", "email", "name"))
+    if source_id:
+        known = connection.execute(
+            "SELECT * FROM customers WHERE source = ? AND source_id = ?", (source, source_id)
+        ).fetchall()
+        if known or not address:
+            return known[0] if known else None
+        sql, value = "SELECT * FROM customers WHERE email = ? AND source_id IS NULL", intake.email(address)
+    elif address:
+        sql, value = "SELECT * FROM customers WHERE email = ?", intake.email(address)
+    else:
+        sql, value = "SELECT * FROM customers WHERE name = ?", intake.text(name, "name")
+    rows = connection.execute(sql, (value,)).fetchall()
+    return catalogue.the_only(NOUN, value, rows) if rows else None
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "name" in words or before is None:
+        values["name"] = intake.text(words.get("name", ""), "name")
+    if "email" in words:
+        values["email"] = intake.email(words["email"]) if words["email"] else None
+    if "phone" in words:
+        values["phone"] = intake.free_text(words["phone"], "phone") or None
+    if words.get("customer_id"):
+        values["source"] = intake.text(words.get("source") or DEFAULT_SOURCE, "source")
+        values["source_id"] = intake.text(words["customer_id"], "customer_id")
+    if "active" in words:
+        values["active"] = int(intake.yes_no(words["active"], "active"))
+    return values
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    return identify(connection, words.get("source") or DEFAULT_SOURCE, words)
+
+
+NOUN = catalogue.Noun(
+    "customer",
+    "customers",
+    roles.EDIT_CATALOGUE,
+    FIELDS,
+    _draft,
+    _match,
+    personal=history.PERSONAL,
+    searched=("name", "email", "phone"),
+)

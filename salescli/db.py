@@ -1,0 +1,247 @@
+"""The one SQLite file: create it, open it checked and with its pragmas, write in transactions.
+
+path -> ``connect`` (ours? current? local?) -> ``transaction`` (BEGIN IMMEDIATE … COMMIT) -> rows
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from salescli import schema
+from salescli.errors import DatabaseUnusable
+
+APPLICATION_ID = 0x53414C45  # "SALE"
+BUSY_SECONDS = 30
+_NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+}
+# WAL had a reset bug that corrupts files; fixed in these lines (sqlite.org/wal.html#walresetbug).
+_WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+def default_path() -> Path:
+    """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "salescli" / "sales.db"
+
+
+def create(path: Path, settings: Mapping[str, str]) -> None:
+    """Make a new file with every table, mode 0600, in one step: another process sees all of it or nothing.
+
+    Raise DatabaseUnusable when something stands at ``path`` already; it is never overwritten.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        draft.chmod(0o600)
+        connection = _connected(draft)
+        try:
+            with transaction(connection):
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                schema.migrate(connection)
+                connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
+        finally:
+            connection.close()
+        os.link(draft, path)  # unlike a rename, fails when the path is taken
+    except FileExistsError:
+        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file with --db") from None
+    except (OSError, sqlite3.Error) as error:
+        raise DatabaseUnusable(f"cannot create {path}: {error}") from None
+    finally:
+        for leftover in (draft, Path(f"{draft}-wal"), Path(f"{draft}-shm"), Path(f"{draft}-journal")):
+            leftover.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def connect(path: Path, *, any_file_system: bool = False) -> sqlite3.Connection:
+    """Open an existing file of ours, checked, with the pragmas that durability and safety need.
+
+    Raise DatabaseUnusable when it is missing, foreign, of another version, corrupt, or on a file system whose locks
+    cannot be trusted.
+    """
+    _check_place(path, any_file_system)
+    try:
+        connection = _connected(path)
+        try:
+            _check_ours(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    except sqlite3.Error as error:
+        raise unusable(error, path) from None
+
+
+def unusable(error: sqlite3.Error, path: Path | str) -> DatabaseUnusable:
+    """Return SQLite's own failure as one line for a person."""
+    said = str(error)
+    advice = {
+        "locked": "another process has been writing for half a minute; try again",
+        "malformed": "the file is damaged; restore the latest backup",
+        "not a database": "it is not a salescli file; check --db and SALESCLI_DB",
+        "readonly": "it cannot be written; check its owner, its mode and its directory's",
+        "unable to open": "check its owner, its mode and its directory's",
+        "disk is full": "free some space; nothing was changed",
+        "disk I/O": "the disk failed or is full; nothing was changed",
+    }
+    hint = next((text for word, text in advice.items() if word in said), "nothing was changed")
+    return DatabaseUnusable(f"{path}: {said}; {hint}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block as one transaction that takes the write lock at once; inside another it is part of that one.
+
+    IMMEDIATE: a deferred transaction that reads first fails at its first write when another one wrote meanwhile.
+    """
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk rolls back by itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
+    """Insert one row, its columns named by our own code, and return its id."""
+    columns = ", ".join(values)
+    places = ", ".join(f":{name}" for name in values)
+    cursor = connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def update(connection: sqlite3.Connection, table: str, id: int, changes: Mapping[str, Any]) -> None:
+    """Change columns, named by our own code, of the one row with ``id``."""
+    if changes:
+        assignments = ", ".join(f"{name} = :{name}" for name in changes)
+        changed = connection.execute(f"UPDATE {table} SET {assignments} WHERE id = :id", {**changes, "id": id})
+        assert changed.rowcount == 1, f"{table} has no row {id}"
+
+
+def setting(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return the value of a setting of this file, or None."""
+    row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return row["value"] if row else None
+
+
+def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Store a setting of this file."""
+    connection.execute(
+        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def home_of(path: Path) -> str:
+    """Return the machine and the real path of a file; a copy elsewhere has another home and does not charge."""
+    machine = ""
+    with suppress(OSError):
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    return f"{machine or os.uname().nodename}:{path.resolve()}"
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        for pragma, value in (
+            ("foreign_keys", 1),
+            ("recursive_triggers", 1),
+            ("trusted_schema", 0),
+            ("secure_delete", 1),
+            *_journal(sqlite3.sqlite_version_info),
+        ):
+            connection.execute(f"PRAGMA {pragma} = {value}").fetchall()
+            held = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+            if held != value:
+                raise DatabaseUnusable(f"{path}: SQLite did not accept {pragma} = {value}; it kept {held}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
+    """Return the fastest journal settings that lose no acknowledged commit to a power cut with this SQLite."""
+    newest = version >= _WAL_IS_SAFE_FROM[0]
+    if newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_IS_SAFE_FROM):
+        return (("journal_mode", "wal"), ("synchronous", 2))
+    return (("journal_mode", "delete"), ("synchronous", 3))
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise DatabaseUnusable(f"{path} is not a salescli file; check --db and SALESCLI_DB")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > schema.VERSION:
+        raise DatabaseUnusable(
+            f"{path} was written by a newer salescli (file {version}, here {schema.VERSION}); upgrade"
+        )
+    if version < schema.VERSION:
+        raise DatabaseUnusable(f"{path} is of version {version}, this salescli needs {schema.VERSION}")
+
+
+def _check_place(path: Path, any_file_system: bool) -> None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        raise DatabaseUnusable(
+            f"there is no file {path}; `salescli init` makes one, --db or SALESCLI_DB names another"
+        ) from None
+    except OSError as error:
+        raise DatabaseUnusable(f"{path}: {error.strerror}") from None
+    if not path.is_file():
+        raise DatabaseUnusable(f"{path} is not a file; check --db and SALESCLI_DB")
+    if any_file_system:
+        return
+    if stat.st_nlink > 1:
+        raise DatabaseUnusable(f"{path} has a second hard link; two names of one database corrupt it. Remove one")
+    if _file_system(path) in _NETWORK_FILE_SYSTEMS:
+        raise DatabaseUnusable(
+            f"{path} is on a network file system, whose locks cannot be trusted; move it, or pass --any-file-system"
+        )
+
+
+def _file_system(path: Path) -> str:
+    """Return the type of the file system that holds ``path``, or nothing where the kernel does not tell."""
+    best, kind = "", ""
+    with suppress(OSError):
+        real = str(path.resolve())
+        for line in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
+            _, mount, type_, *_ = line.split(" ")
+            if len(mount) >= len(best) and f"{real}/".startswith(f"{mount.rstrip('/')}/"):
+                best, kind = mount, type_
+    return kind
+
+
+def _sync_directory(directory: Path) -> None:
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

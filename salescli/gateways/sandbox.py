@@ -1,0 +1,228 @@
+"""The sandbox: a gateway of our own with its own ledger file, so that a charge meets another party.
+
+It is idempotent as the best real ones are: a reference is answered once and replayed for ever; the same reference
+with another amount is refused. The token decides what happens:
+
+tok_ok · tok_fee (tells its fee, 1.5 %) · tok_insufficient_funds · tok_card_declined · tok_expired_card ·
+tok_authentication_required · tok_fail_once · tok_fail_twice (then succeeds, for each payment anew) ·
+tok_timeout_before_charge · tok_timeout_after_charge (the line is cut once) · tok_pending · tok_unreachable ·
+tok_misconfigured. Any other token is declined as token_invalid.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+from salescli import clock, db, money
+from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS entries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  reference TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL CHECK (kind IN ('charge', 'refund')),
+  status TEXT NOT NULL CHECK (status IN ('succeeded', 'declined', 'pending')),
+  amount_minor INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  token TEXT,
+  fee_minor INTEGER,
+  code TEXT,
+  charge_id INTEGER REFERENCES entries (id),
+  created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS calls (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  op TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  at TEXT NOT NULL
+) STRICT;
+"""
+
+_DECLINES = {
+    "tok_insufficient_funds": ("insufficient_funds", "the card has insufficient funds", True),
+    "tok_card_declined": ("card_declined", "the card was declined", True),
+    "tok_expired_card": ("expired_card", "the card has expired", False),
+    "tok_authentication_required": (
+        "authentication_required",
+        "the bank asks the customer to confirm",
+        False,
+    ),
+}
+_FAILING = {"tok_fail_once": 1, "tok_fail_twice": 2}
+_CUT = ("tok_timeout_before_charge", "tok_timeout_after_charge")
+_PAYING = {"tok_ok", "tok_fee", *_CUT, *_FAILING}
+_FEE_PPM = 15_000
+
+
+class Sandbox:
+    """A gateway whose ledger is the SQLite file at ``path``."""
+
+    name = "sandbox"
+    capabilities = frozenset({"charge", "lookup", "refund", "idempotent"})
+    key_ttl_seconds: int | None = None
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def charge(self, charge: Charge, timeout: float) -> Result:
+        """Book a charge by its token's rule and return or raise its outcome."""
+        token = charge.token or ""
+        if token == "tok_unreachable":
+            raise Unavailable("the sandbox is unreachable: connection refused")
+        if token == "tok_misconfigured":
+            raise Misconfigured("the sandbox refuses our key")
+        calls = self._note("charge", charge.reference)
+        if token == "tok_timeout_before_charge" and calls == 1:
+            raise OutcomeUnknown("the line was cut")
+        entry = self._entry(charge.reference) or self._book(charge)
+        if (entry["amount_minor"], entry["currency"]) != (charge.amount_minor, charge.currency):
+            raise Misconfigured(f"{charge.reference} was used before with another amount")
+        if token == "tok_timeout_after_charge" and calls == 1:
+            raise OutcomeUnknown("the line was cut")
+        return _answer(entry)
+
+    def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
+        """Return the entry of a reference as it stands in the ledger."""
+        self._note("lookup", reference)
+        entry = self._entry(reference)
+        if entry is None:
+            return Result("not_found", reference=reference)
+        if entry["status"] == "declined":
+            return Result("declined", reference=reference, code=entry["code"], message=_message(entry["code"]))
+        return _answer(entry)
+
+    def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
+        """Book a refund of a charge, never more in all than was taken."""
+        self._note("refund", reference)
+        with _ledger(self._path) as ledger, db.transaction(ledger):
+            entry = _by_reference(ledger, reference)
+            if entry is None:
+                entry = self._book_refund(ledger, int(gateway_id.removeprefix("sb_")), reference, amount_minor)
+        return _answer(entry)
+
+    def check(self) -> None:
+        """Open the ledger."""
+        with _ledger(self._path):
+            pass
+
+    def _book(self, charge: Charge) -> sqlite3.Row:
+        status, code, fee_minor = self._outcome(charge)
+        with _ledger(self._path) as ledger, db.transaction(ledger):
+            row = {
+                "reference": charge.reference,
+                "kind": "charge",
+                "status": status,
+                "amount_minor": charge.amount_minor,
+                "currency": charge.currency,
+                "token": charge.token,
+                "fee_minor": fee_minor,
+                "code": code,
+                "created_at": clock.utc_text(clock.now()),
+            }
+            db.insert(ledger, "entries", row)
+            entry = _by_reference(ledger, charge.reference)
+            assert entry is not None
+            return entry
+
+    def _outcome(self, charge: Charge) -> tuple[str, str | None, int | None]:
+        token = charge.token or ""
+        if token == "tok_pending":
+            return "pending", None, None
+        if token in _DECLINES:
+            return "declined", _DECLINES[token][0], None
+        if token in _FAILING and self._declines_before(charge) < _FAILING[token]:
+            return "declined", "insufficient_funds", None
+        if token not in _PAYING:
+            return "declined", "token_invalid", None
+        fee = money.share_of(charge.amount_minor, _FEE_PPM) if token == "tok_fee" else None
+        return "succeeded", None, fee
+
+    def _declines_before(self, charge: Charge) -> int:
+        """Count the declines of this payment: references that differ in the attempt only."""
+        payment = charge.reference.rpartition(":")[0] + ":"
+        with _ledger(self._path) as ledger:
+            sql = "SELECT count(*) FROM entries WHERE status = 'declined' AND substr(reference, 1, :n) = :payment"
+            return int(ledger.execute(sql, {"n": len(payment), "payment": payment}).fetchone()[0])
+
+    def _book_refund(self, ledger: sqlite3.Connection, charge_id: int, reference: str, amount: int) -> sqlite3.Row:
+        charged = ledger.execute(
+            "SELECT * FROM entries WHERE id = ? AND kind = 'charge' AND status = 'succeeded'", (charge_id,)
+        ).fetchone()
+        if charged is None:
+            raise Declined("there is no such charge to refund", "invalid_amount")
+        back = ledger.execute(
+            "SELECT coalesce(sum(amount_minor), 0) FROM entries WHERE charge_id = ?", (charge_id,)
+        ).fetchone()[0]
+        if back + amount > charged["amount_minor"]:
+            raise Declined("more than was taken", "invalid_amount", retryable=False)
+        row = {
+            "reference": reference,
+            "kind": "refund",
+            "status": "succeeded",
+            "amount_minor": amount,
+            "currency": charged["currency"],
+            "charge_id": charge_id,
+            "created_at": clock.utc_text(clock.now()),
+        }
+        db.insert(ledger, "entries", row)
+        entry = _by_reference(ledger, reference)
+        assert entry is not None
+        return entry
+
+    def _entry(self, reference: str) -> sqlite3.Row | None:
+        with _ledger(self._path) as ledger:
+            return _by_reference(ledger, reference)
+
+    def _note(self, op: str, reference: str) -> int:
+        """Log a call and return how many of its kind this reference has had."""
+        with _ledger(self._path) as ledger:
+            db.insert(ledger, "calls", {"op": op, "reference": reference, "at": clock.utc_text(clock.now())})
+            counted = ledger.execute("SELECT count(*) FROM calls WHERE op = ? AND reference = ?", (op, reference))
+            return int(counted.fetchone()[0])
+
+
+class _ledger:
+    """The ledger file, opened for one call: the sandbox is another party and holds nothing of ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> sqlite3.Connection:
+        new = not self._path.exists()
+        if new:
+            self._path.touch(mode=0o600)
+        self._connection = sqlite3.connect(self._path, timeout=db.BUSY_SECONDS, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA synchronous = EXTRA")
+        self._connection.executescript(_LEDGER)
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def _by_reference(ledger: sqlite3.Connection, reference: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = ledger.execute("SELECT * FROM entries WHERE reference = ?", (reference,)).fetchone()
+    return row
+
+
+def _answer(entry: sqlite3.Row) -> Result:
+    if entry["status"] == "declined":
+        retryable = next((known[2] for known in _DECLINES.values() if known[0] == entry["code"]), None)
+        raise Declined(_message(entry["code"]), entry["code"], raw_code=f"sandbox_{entry['code']}", retryable=retryable)
+    return Result(
+        "pending" if entry["status"] == "pending" else "refunded" if entry["kind"] == "refund" else "succeeded",
+        reference=entry["reference"],
+        gateway_id=f"sb_{entry['id']}",
+        amount_minor=entry["amount_minor"],
+        currency=entry["currency"],
+        fee_minor=entry["fee_minor"],
+        fee_currency=entry["currency"] if entry["fee_minor"] is not None else None,
+        created_at=entry["created_at"],
+    )
+
+
+def _message(code: str) -> str:
+    return next((known[1] for known in _DECLINES.values() if known[0] == code), "the token is not known here")

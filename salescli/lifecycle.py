@@ -1,0 +1,67 @@
+"""Which status may follow which, and what may be done in each; pure.
+
+order:      open → completed | declined;  declined → open;  completed → refund
+invoice:    open → processing → completed | declined;  declined → processing;  completed → refund
+recurring:  active → processing → active | paused | completed | failed;  active ↔ paused;  failed → active
+"""
+
+from __future__ import annotations
+
+from salescli.errors import WrongStatus
+
+ORDER_STATUSES = ("open", "completed", "declined", "refund")
+INVOICE_STATUSES = ("open", "processing", "completed", "declined", "refund")
+RECURRING_STATUSES = ("active", "processing", "paused", "completed", "failed")
+
+_MOVES = {
+    "order": {
+        "open": ("completed", "declined"),
+        "declined": ("open",),  # a later payment or `recurring retry` reopens it (R11, R57)
+        "completed": ("refund",),
+        "refund": (),
+    },
+    "invoice": {
+        "open": ("processing", "completed", "declined"),
+        "processing": ("open", "completed", "declined"),
+        "declined": ("open", "processing"),
+        "completed": ("refund",),
+        "refund": (),
+    },
+    "recurring order": {
+        "active": ("processing", "paused", "completed"),
+        "processing": ("active", "paused", "completed", "failed"),
+        "paused": ("active", "completed"),
+        "failed": ("active", "completed"),
+        "completed": (),
+    },
+}
+
+
+def check_move(noun: str, id: int, status: str, to: str) -> None:
+    """Raise WrongStatus unless a ``noun`` in ``status`` may become ``to``."""
+    if to not in _MOVES[noun][status]:
+        allowed = ", ".join(_MOVES[noun][status]) or "nothing else"
+        raise WrongStatus(f"{noun} {id} is {status.capitalize()}; from there it can become {allowed}, not {to}")
+
+
+def order_actions(status: str, *, partial: bool, confirmed: bool, managed: bool, confirmable: bool) -> list[str]:
+    """Return the actions a person with the permission may take on an order now (R20–R24, R45).
+
+    ``managed``: the sale has a manager; ``confirmable``: the success share of a partial order is reached.
+    """
+    if status == "open" and partial:
+        return ["Confirm", "Decline"] if confirmable else ["Decline"]
+    if status != "completed" or confirmed:
+        return []
+    return ["Check"] if managed else ["Check", "Add user"]
+
+
+def recurring_actions(status: str) -> list[str]:
+    """Return what a person with the permission may do with a recurring order in ``status`` (R51–R57)."""
+    return {
+        "active": ["Pause", "Complete"],
+        "processing": ["Pause", "Complete"],
+        "paused": ["Activate", "Complete"],
+        "failed": ["Retry", "Complete"],
+        "completed": [],
+    }[status]

@@ -1,0 +1,154 @@
+"""Money: whole minor units and a currency; read by one pattern, rounded once and half up.
+
+text -> ``parse`` -> minor units -> arithmetic -> ``text``
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from salescli.errors import BadData
+
+MINOR_MAX = 10**14  # so that 90,000 amounts of the largest size still sum within SQLite's 64 bits
+PPM = 1_000_000  # shares and fees are kept in parts per million: 2.9 % is 29,000
+
+# ISO 4217: the currencies in use by their number of decimals.
+_BY_EXPONENT = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF
+        CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL
+        HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU
+        MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR
+        SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED
+        VES WST XAD XCD XCG YER ZAR ZMW ZWG""",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+EXPONENTS = {code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()}
+
+_AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))?")
+_PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%?")
+_RATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?")
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An amount in minor units of ``currency``; arithmetic across currencies raises."""
+
+    minor: int
+    currency: str
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.minor + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.minor - self._same(other), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.minor < self._same(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.minor <= self._same(other)
+
+    def __bool__(self) -> bool:
+        return self.minor != 0
+
+    def __str__(self) -> str:
+        return f"{text(self.minor, self.currency)} {self.currency}"
+
+    def part(self, ppm: int) -> Money:
+        """Return ``ppm`` parts per million of it, rounded half up."""
+        return Money(share_of(self.minor, ppm), self.currency)
+
+    def _same(self, other: Money) -> int:
+        if other.currency != self.currency:
+            raise ValueError(f"{self} and {other} are different currencies")
+        return other.minor
+
+
+def currency_code(given: str) -> str:
+    """Return the ISO 4217 code in capitals. Raise BadData for an unknown one."""
+    code = given.strip().upper()
+    if code not in EXPONENTS:
+        raise BadData(f"{given!r} is not a currency in use; give an ISO 4217 code such as EUR, UAH or JPY")
+    return code
+
+
+def parse(given: str, currency: str) -> int:
+    """Return the minor units of an amount such as ``49.00``.
+
+    ASCII digits with at most the currency's decimals, no sign, no separators, up to 10^14 minor units.
+    Raise BadData otherwise.
+    """
+    exponent = EXPONENTS[currency]
+    match = _AMOUNT.fullmatch(given)
+    if match is None:
+        raise BadData(f"{given!r} is not an amount; write digits and a period, as in 1234.50")
+    whole, decimals = match[1], match[2] or ""
+    if len(decimals) > exponent:
+        most = "no decimals" if exponent == 0 else f"at most {exponent} decimals"
+        raise BadData(f"{given} {currency} has {len(decimals)} decimals; {currency} has {most}")
+    minor = int(whole) * 10**exponent + int(decimals.ljust(exponent, "0") or "0")
+    if minor > MINOR_MAX:
+        raise BadData(f"{given} {currency} is more than the largest amount, {text(MINOR_MAX, currency)}")
+    return minor
+
+
+def text(minor: int, currency: str) -> str:
+    """Return ``minor`` with the currency's decimals: 4900 EUR is ``49.00``, 4900 JPY is ``4900``."""
+    exponent = EXPONENTS[currency]
+    if exponent == 0:
+        return str(minor)
+    digits = str(abs(minor)).zfill(exponent + 1)
+    return f"{'-' if minor < 0 else ''}{digits[:-exponent]}.{digits[-exponent:]}"
+
+
+def parse_percent(given: str) -> int:
+    """Return ``2.9%`` or ``2.9`` as parts per million, 0 to 100 %. Raise BadData otherwise."""
+    match = _PERCENT.fullmatch(given.strip())
+    ppm = int(match[1]) * 10_000 + int((match[2] or "").ljust(4, "0")) if match else -1
+    if not 0 <= ppm <= PPM:
+        raise BadData(f"{given!r} is not a percentage; write 0 to 100 with at most 4 decimals, as in 2.9%")
+    return ppm
+
+
+def percent_text(ppm: int) -> str:
+    """Return parts per million as a percentage without needless zeros: 29,000 is ``2.9``."""
+    whole, rest = divmod(ppm, 10_000)
+    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
+
+
+def share_of(minor: int, ppm: int) -> int:
+    """Return ``ppm`` parts per million of ``minor``, rounded half up."""
+    return (minor * ppm + PPM // 2) // PPM
+
+
+def share(part: int, whole: int) -> int:
+    """Return ``part`` of ``whole`` in parts per million, rounded half up; all of nothing is 100 % (R35)."""
+    return PPM if whole == 0 else (part * PPM + whole // 2) // whole
+
+
+def fee(minor: int, ppm: int, fixed_minor: int) -> int:
+    """Return the commission on ``minor``: percent and fixed, rounded half up, never above the amount (R30)."""
+    return min(minor, share_of(minor, ppm) + fixed_minor)
+
+
+def parse_rate(given: str) -> str:
+    """Return a rate of exchange as plain decimal text. Raise BadData unless it is a positive number."""
+    if not _RATE.fullmatch(given) or Decimal(given) == 0:
+        raise BadData(f"{given!r} is not a rate; write the offer's currency per unit paid, as in 0.9215")
+    return given
+
+
+def convert(minor: int, currency: str, rate: str, into: str) -> int:
+    """Return ``minor`` of ``currency`` × ``rate`` in minor units of ``into``, rounded half up (R34)."""
+    exact = Decimal(minor).scaleb(-EXPONENTS[currency]) * Decimal(rate)
+    return int(exact.scaleb(EXPONENTS[into]).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def convert_back(minor: int, currency: str, rate: str, into: str) -> int:
+    """Return what ``minor`` of ``currency`` costs in ``into``, when 1 ``into`` is ``rate`` of ``currency``."""
+    exact = Decimal(minor).scaleb(-EXPONENTS[currency]) / Decimal(rate)
+    return int(exact.scaleb(EXPONENTS[into]).quantize(Decimal(1), rounding=ROUND_HALF_UP))

@@ -1,0 +1,99 @@
+"""Payment systems: the merchant accounts that payments go through, with their gateway and fee (R32, R78)."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from salescli import catalogue, intake, money, roles
+from salescli.catalogue import Words
+from salescli.errors import BadData
+
+FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "active")
+MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSystem:
+    """A merchant account. ``fee_ppm`` is None while the fee is not known, which is not the same as no fee."""
+
+    id: int
+    name: str
+    gateway: str
+    fee_ppm: int | None
+    fee_fixed_minor: int | None
+    currency: str | None
+    one_click: bool
+    active: bool
+    failures: int
+    paused_until: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> PaymentSystem:
+        """Return the record of a row of ``payment_systems``."""
+        flags = {"one_click": bool(row["one_click"]), "active": bool(row["active"])}
+        return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
+
+    @property
+    def manual(self) -> bool:
+        """Tell whether a person confirms its payments (R37)."""
+        return self.gateway == MANUAL
+
+    def commission(self, amount_minor: int, currency: str) -> int | None:
+        """Return the estimated commission in minor units of ``currency``, or None when it is not known (R30)."""
+        if self.fee_ppm is None and self.fee_fixed_minor is None:
+            return None
+        if self.fee_fixed_minor and currency != self.currency:
+            return None  # a fixed fee in another currency says nothing about this one
+        return money.fee(amount_minor, self.fee_ppm or 0, self.fee_fixed_minor or 0)
+
+
+def find(connection: sqlite3.Connection, words: str) -> PaymentSystem:
+    """Return the payment system of that name, in any case. Raise NotFound."""
+    return PaymentSystem.from_row(catalogue.find(connection, NOUN, words, "name"))
+
+
+def get(connection: sqlite3.Connection, id: int) -> PaymentSystem:
+    """Return the payment system of a known id."""
+    return PaymentSystem.from_row(catalogue.get(connection, NOUN, id))
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "name" in words or before is None:
+        values["name"] = intake.text(words.get("name", ""), "name")
+        taken = connection.execute("SELECT id FROM payment_systems WHERE name = ?", (values["name"],)).fetchone()
+        if taken and (before is None or taken["id"] != before["id"]):
+            raise BadData(f"there is a payment system called {values['name']} already")
+    if "gateway" in words or before is None:
+        from salescli import gateways
+
+        values["gateway"] = gateways.checked_name(words.get("gateway") or MANUAL)
+    for flag in ("one_click", "active"):
+        if flag in words:
+            values[flag] = int(intake.yes_no(words[flag], flag))
+    return {**values, **_fees(words, before)}
+
+
+def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "fee" in words:
+        values["fee_ppm"] = money.parse_percent(words["fee"]) if words["fee"] else None
+    if words.get("currency"):
+        values["currency"] = money.currency_code(words["currency"])
+    currency = values.get("currency") or (before["currency"] if before else None)
+    if "fee_fixed" in words:
+        if words["fee_fixed"] and not currency:
+            raise BadData("a fixed fee needs its currency; give --currency too")
+        values["fee_fixed_minor"] = money.parse(words["fee_fixed"], currency) if words["fee_fixed"] else None
+    return values
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    name = intake.text(words.get("name", ""), "name")
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM payment_systems WHERE name = ?", (name,)).fetchone()
+    return row
+
+
+NOUN = catalogue.Noun("payment system", "payment_systems", roles.EDIT_CATALOGUE, FIELDS, _draft, _match)

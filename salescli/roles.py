@@ -1,0 +1,64 @@
+"""Who may do what: permissions, roles as sets of them, and the actor who asks; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from salescli.errors import NotPermitted
+
+VIEW = "view"
+ENTER_ORDERS = "enter-orders"
+REFUND = "refund"
+MANAGE_SALES = "manage-sales"  # "Can manage auto sales and generated sales" (R39)
+MANAGE_RECURRING = "manage-recurring"  # "Can manage recurring order statuses" (R56)
+EDIT_CATALOGUE = "edit-catalogue"
+IMPORT = "import"
+MANAGE_USERS = "manage-users"
+RUN_TICK = "run-tick"
+
+PERMISSIONS = {
+    VIEW: "see lists, records and reports",
+    ENTER_ORDERS: "enter orders and payments",
+    REFUND: "refund",
+    MANAGE_SALES: "Can manage auto sales and generated sales",
+    MANAGE_RECURRING: "Can manage recurring order statuses",
+    EDIT_CATALOGUE: "edit offers, categories, customers and payment systems",
+    IMPORT: "import",
+    MANAGE_USERS: "manage users",
+    RUN_TICK: "run tick",
+}
+
+OWNER = "owner"
+ROLES = {OWNER: frozenset(PERMISSIONS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The registered user who acts; ``system`` while tick charges on its own, started by that user."""
+
+    user_id: int
+    login: str
+    name: str
+    permissions: frozenset[str]
+    system: bool = False
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the actor has ``permission``."""
+        return permission in self.permissions
+
+    def require(self, permission: str) -> None:
+        """Raise NotPermitted unless the actor has ``permission`` (R40)."""
+        if permission not in self.permissions:
+            raise NotPermitted(
+                f"{self.login} may not do this: it needs the permission “{PERMISSIONS[permission]}” ({permission});"
+                " ask an owner for a role that has it"
+            )
+
+    def as_system(self) -> Actor:
+        """Return the system, started by this actor, with what tick may do (R56)."""
+        return Actor(self.user_id, self.login, "system", frozenset(PERMISSIONS), system=True)
+
+
+def actor(user_id: int, login: str, name: str, role: str | None) -> Actor:
+    """Return the actor of a registered user; without a role they may do nothing."""
+    return Actor(user_id, login, name, ROLES.get(role or "", frozenset()))

@@ -1,0 +1,78 @@
+"""Users: those who act, and the managers whose sales are counted."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from salescli import catalogue, db, intake, roles
+from salescli.catalogue import Words
+from salescli.clock import utc_text
+from salescli.errors import BadData, NotFound, NotPermitted
+from salescli.roles import Actor
+
+FIELDS = ("login", "name", "role", "active")
+
+
+def acting(connection: sqlite3.Connection, login: str) -> Actor:
+    """Return the actor of a registered, active login. Raise NotPermitted for everybody else."""
+    row = connection.execute("SELECT * FROM users WHERE login = ? AND active = 1", (login,)).fetchone()
+    if row is None:
+        raise NotPermitted(
+            f"{login} is not a registered user of this file; its owner can add you: salescli users add {login}"
+        )
+    return roles.actor(row["id"], row["login"], row["name"], row["role"])
+
+
+def register_owner(connection: sqlite3.Connection, login: str, name: str, now: Any) -> Actor:
+    """Register the person who runs ``init`` as the file's owner, who may do everything."""
+    values = {"login": login, "name": name, "role": roles.OWNER, "created_at": utc_text(now)}
+    return roles.actor(db.insert(connection, "users", values), login, name, roles.OWNER)
+
+
+def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+    """Return the user meant by a login, else by exactly one user's name. Raise NotFound."""
+    return catalogue.find(connection, NOUN, words, "login", "name")
+
+
+def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
+    """Return the id of the manager that ``words`` names; None for nobody or ``system`` (R18)."""
+    if words is None or words.strip().lower() == "system":
+        return None
+    row = find_manager(connection, words)
+    if not row["active"]:
+        raise NotFound(f"{row['name']} is not active any more; give another manager")
+    return int(row["id"])
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "login" in words:
+        values["login"] = intake.text(words["login"], "login")
+        _check_free(connection, values["login"], before)
+    if "name" in words or before is None:
+        values["name"] = intake.text(words.get("name") or words.get("login", ""), "name")
+        if values["name"].lower() == "system":
+            raise BadData("a user cannot be called system: that is the name of sales without a manager (R18)")
+    if "role" in words:
+        values["role"] = intake.one_of(words["role"], tuple(roles.ROLES), "role") if words["role"] else None
+    if "active" in words:
+        values["active"] = int(intake.yes_no(words["active"], "active"))
+    return values
+
+
+def _check_free(connection: sqlite3.Connection, login: str, before: sqlite3.Row | None) -> None:
+    held = connection.execute("SELECT id, name FROM users WHERE login = ?", (login,)).fetchone()
+    if held and (before is None or held["id"] != before["id"]):
+        raise BadData(f"the login {login} belongs to {held['name']}; every login is one person's")
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    login = words.get("login")
+    if not login:
+        raise BadData("a user needs a login")
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM users WHERE login = ?", (login.strip(),)).fetchone()
+    return row
+
+
+NOUN = catalogue.Noun("user", "users", roles.MANAGE_USERS, FIELDS, _draft, _match)

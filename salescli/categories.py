@@ -8,6 +8,7 @@ from typing import Any
 from salescli import catalogue, intake, roles
 from salescli.catalogue import Words
 from salescli.errors import BadData
+from salescli.views import Column, View
 
 FIELDS = ("number", "name", "active")
 
@@ -47,5 +48,18 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     rows = connection.execute(f"SELECT * FROM categories WHERE {key} = ?", (words.get(key, "").strip(),)).fetchall()
     return catalogue.the_only(NOUN, words[key], rows) if rows else None
 
+
+VIEW = View(
+    name="categories",
+    source="categories g",
+    columns=(
+        Column("number", "text", "g.number"),
+        Column("name", "text", "g.name"),
+        Column("offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id)"),
+        Column("active", "yesno", "g.active"),
+    ),
+    newest_first="length(g.number), g.number",
+    filters={},
+)
 
 NOUN = catalogue.Noun("category", "categories", roles.EDIT_CATALOGUE, FIELDS, _draft, _match)

@@ -116,7 +116,7 @@ def parse_period(given: str, today: date) -> tuple[date, date]:
         return _dated(word)
     except (ValueError, OverflowError):
         raise BadData(
-            f"{given!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month or last-month"
+            f"{given!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month, last-month"
         ) from None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from salescli import catalogue, history, intake, roles
 from salescli.catalogue import Words
+from salescli.views import Column, View
 
 FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
 DEFAULT_SOURCE = "import"
@@ -65,6 +66,29 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     return identify(connection, words.get("source") or DEFAULT_SOURCE, words)
 
+
+VIEW = View(
+    name="customers",
+    source="customers c",
+    columns=(
+        Column("customer", "number", "c.id"),
+        Column("name", "text", "c.name"),
+        Column("email", "text", "c.email"),
+        Column("phone", "text", "c.phone"),
+        Column("orders", "number", "(SELECT count(*) FROM orders o WHERE o.customer_id = c.id)"),
+        Column("active", "yesno", "c.active"),
+        Column("source", "text", "c.source", shown=False),
+        Column("customer_id", "text", "c.source_id", shown=False),
+        Column("created_at", "time", "c.created_at", shown=False),
+    ),
+    newest_first="c.id DESC",
+    filters={
+        "search": (
+            "(c.id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
+            " OR c.id = {number} OR c.source_id = {words})"
+        )
+    },
+)
 
 NOUN = catalogue.Noun(
     "customer",

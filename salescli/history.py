@@ -10,6 +10,7 @@ from typing import Any
 
 from salescli import clock, db
 from salescli.roles import Actor
+from salescli.views import Column
 
 PERSONAL = frozenset({"name", "email", "phone", "comment"})  # of customers: named in history, never copied
 
@@ -41,3 +42,38 @@ def record(
         "reason": reason,
     }
     db.insert(connection, "history", row)
+
+
+COLUMNS = (
+    Column("at", "time"),
+    Column("by"),
+    Column("subject"),
+    Column("number", "number"),
+    Column("what"),
+    Column("changes"),
+    Column("reason"),
+)
+
+
+def lines(
+    connection: sqlite3.Connection, subject: str | None, subject_id: int | None, *, limit: int | None
+) -> list[dict[str, Any]]:
+    """Return the lines of one subject, or of all, newest first, in the shape of COLUMNS."""
+    where = "(:subject IS NULL OR h.subject = :subject) AND (:id IS NULL OR h.subject_id = :id)"
+    rows = connection.execute(
+        "SELECT h.at, CASE h.by_system WHEN 1 THEN 'system, started by ' || u.name ELSE u.name END AS by, h.subject,"
+        " h.subject_id AS number, h.what, h.changes, h.reason FROM history h JOIN users u ON u.id = h.user_id"
+        f" WHERE {where} ORDER BY h.id DESC LIMIT :limit",
+        {"subject": subject, "id": subject_id, "limit": -1 if limit is None else limit},
+    )
+    return [{**dict(row), "changes": _readable(row["changes"])} for row in rows]
+
+
+def _readable(changes: str) -> str:
+    """Return changes as a person reads them: ``status: open → completed``."""
+    told = json.loads(changes)
+    return "; ".join(f"{name}: {_word(before)} → {_word(after)}" for name, (before, after) in told.items())
+
+
+def _word(value: Any) -> str:
+    return "—" if value is None else str(value)

@@ -90,7 +90,7 @@ def parse(given: str, currency: str) -> int:
     if len(decimals) > exponent:
         most = "no decimals" if exponent == 0 else f"at most {exponent} decimals"
         raise BadData(f"{given} {currency} has {len(decimals)} decimals; {currency} has {most}")
-    minor = int(whole) * 10**exponent + int(decimals.ljust(exponent, "0") or "0")
+    minor = int(whole + decimals.ljust(exponent, "0"))
     if minor > MINOR_MAX:
         raise BadData(f"{given} {currency} is more than the largest amount, {text(MINOR_MAX, currency)}")
     return minor

@@ -10,6 +10,7 @@ from salescli import catalogue, categories, db, intake, money, roles, schedule
 from salescli.catalogue import Words
 from salescli.errors import BadData
 from salescli.schedule import Interval
+from salescli.views import Column, View
 
 FIELDS = (
     "number", "name", "category", "price", "currency", "multiple", "partial_min", "partial_success",
@@ -141,12 +142,12 @@ def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
                 raise BadData(f"{field} is for a recurring offer; give --every too")
         return {}
     retries = _retries(words, before, interval)
-    values = {"every_count": interval.count, "every_unit": interval.unit}
+    values: dict[str, Any] = {"every_count": interval.count, "every_unit": interval.unit}
     values.update(retry_1_minutes=retries[0], retry_2_minutes=retries[1])
     if "payments" in words:
         total = words["payments"]
-        values["payments_total"] = intake.whole_number(total, "number of payments") if total else None  # type: ignore[assignment]
-    return values  # type: ignore[return-value]
+        values["payments_total"] = intake.whole_number(total, "number of payments") if total else None
+    return values
 
 
 def _interval(words: Words, before: sqlite3.Row | None) -> Interval | None:
@@ -168,7 +169,8 @@ def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> tu
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     """Return the offer of the number, else the one of that category, name and currency."""
     if words.get("number"):
-        sql, values = "SELECT * FROM offers WHERE number = :number", {"number": words["number"].strip()}
+        sql = "SELECT * FROM offers WHERE number = :number"
+        values: dict[str, Any] = {"number": words["number"].strip()}
     else:
         category = words.get("category")
         values = {
@@ -180,5 +182,30 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     rows = connection.execute(sql, values).fetchall()
     return catalogue.the_only(NOUN, words.get("name", ""), rows) if rows else None
 
+
+VIEW = View(
+    name="offers",
+    source="offers f LEFT JOIN categories g ON g.id = f.category_id",
+    columns=(
+        Column("number", "text", "f.number"),
+        Column("name", "text", "f.name"),
+        Column("category_number", "text", "g.number"),
+        Column("category", "text", "g.name"),
+        Column("price", "money", "f.price_minor"),
+        Column("currency", "text", "f.currency"),
+        Column("multiple", "yesno", "f.multiple"),
+        Column("partial_min", "percent", "CASE f.partial WHEN 1 THEN f.partial_min_ppm END"),
+        Column("partial_success", "percent", "CASE f.partial WHEN 1 THEN f.partial_success_ppm END"),
+        Column("every", "text", "f.every_count || ' ' || f.every_unit"),
+        Column("payments", "number", "f.payments_total"),
+        Column("active", "yesno", "f.active"),
+        Column("retry_1_minutes", "number", "f.retry_1_minutes", shown=False),
+        Column("retry_2_minutes", "number", "f.retry_2_minutes", shown=False),
+    ),
+    newest_first="length(f.number), f.number",
+    filters={
+        "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"
+    },
+)
 
 NOUN = catalogue.Noun("offer", "offers", roles.EDIT_CATALOGUE, FIELDS, _draft, _match, searched=("name",))

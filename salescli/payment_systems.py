@@ -9,6 +9,7 @@ from typing import Any
 from salescli import catalogue, intake, money, roles
 from salescli.catalogue import Words
 from salescli.errors import BadData
+from salescli.views import Column, View
 
 FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "active")
 MANUAL = "manual"
@@ -59,6 +60,18 @@ def get(connection: sqlite3.Connection, id: int) -> PaymentSystem:
     return PaymentSystem.from_row(catalogue.get(connection, NOUN, id))
 
 
+def check_usable(system: PaymentSystem, token: str | None, *, one_click: bool) -> None:
+    """Raise BadData unless a payment can go through ``system`` so: active, a token where a machine charges."""
+    if not system.active:
+        raise BadData(f"{system.name} is not active; choose another payment system")
+    if one_click and not system.one_click:
+        raise BadData(f"{system.name} has no one-click payments; it is a setting of the payment system (R31)")
+    if system.manual and token:
+        raise BadData(f"{system.name} is manual: a person takes the money, so it has no use for a token")
+    if token and intake.holds_card_number(token):
+        raise BadData("the token looks like a card number, which is never stored; give the payment system's token")
+
+
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "name" in words or before is None:
@@ -83,11 +96,11 @@ def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     if words.get("currency"):
         values["currency"] = money.currency_code(words["currency"])
     currency = values.get("currency") or (before["currency"] if before else None)
-    if "fee_fixed" in words:
-        if words["fee_fixed"] and not currency:
-            raise BadData("a fixed fee needs its currency; give --currency too")
-        values["fee_fixed_minor"] = money.parse(words["fee_fixed"], currency) if words["fee_fixed"] else None
-    return values
+    if not words.get("fee_fixed"):
+        return {**values, "fee_fixed_minor": None} if "fee_fixed" in words else values
+    if not currency:
+        raise BadData("a fixed fee needs its currency; give --currency too")
+    return {**values, "fee_fixed_minor": money.parse(words["fee_fixed"], currency)}
 
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
@@ -95,5 +108,23 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute("SELECT * FROM payment_systems WHERE name = ?", (name,)).fetchone()
     return row
 
+
+VIEW = View(
+    name="payment systems",
+    source="payment_systems p",
+    columns=(
+        Column("name", "text", "p.name"),
+        Column("gateway", "text", "p.gateway"),
+        Column("fee", "percent", "p.fee_ppm"),
+        Column("fee_fixed", "money", "p.fee_fixed_minor"),
+        Column("currency", "text", "p.currency"),
+        Column("one_click", "yesno", "p.one_click"),
+        Column("active", "yesno", "p.active"),
+        Column("failures", "number", "p.failures", shown=False),
+        Column("paused_until", "time", "p.paused_until", shown=False),
+    ),
+    newest_first="p.id",
+    filters={},
+)
 
 NOUN = catalogue.Noun("payment system", "payment_systems", roles.EDIT_CATALOGUE, FIELDS, _draft, _match)

@@ -44,7 +44,7 @@ CREATE TABLE offers (
   number TEXT NOT NULL UNIQUE CHECK (number <> ''),
   name TEXT NOT NULL CHECK (name <> ''),
   category_id INTEGER REFERENCES categories (id),
-  price_minor INTEGER CHECK (price_minor BETWEEN 0 AND 100000000000000),  -- NULL: came with an import, no list price
+  price_minor INTEGER CHECK (price_minor BETWEEN 0 AND 100000000000000),  -- NULL: no list price
   currency TEXT NOT NULL CHECK (length(currency) = 3),
   multiple INTEGER NOT NULL DEFAULT 0 CHECK (multiple IN (0, 1)),
   partial INTEGER NOT NULL DEFAULT 0 CHECK (partial IN (0, 1)),
@@ -103,7 +103,7 @@ CREATE TABLE recurring (
   customer_id INTEGER NOT NULL REFERENCES customers (id),
   offer_id INTEGER NOT NULL REFERENCES offers (id),
   offer_name TEXT NOT NULL,
-  initial_order_id INTEGER REFERENCES orders (id),                         -- NULL: its first payment was elsewhere
+  initial_order_id INTEGER REFERENCES orders (id),  -- NULL: began elsewhere
   payment_system_id INTEGER NOT NULL REFERENCES payment_systems (id),
   token TEXT,
   one_click INTEGER NOT NULL DEFAULT 0 CHECK (one_click IN (0, 1)),
@@ -120,7 +120,7 @@ CREATE TABLE recurring (
   payments_total INTEGER CHECK (payments_total >= 1),                      -- NULL: endless
   payments_imported INTEGER NOT NULL DEFAULT 0 CHECK (payments_imported >= 0),
   payments_made INTEGER NOT NULL CHECK (payments_made >= payments_imported),
-  anchor_at TEXT NOT NULL,                                                 -- planned dates are anchor + n intervals (R66a)
+  anchor_at TEXT NOT NULL,  -- planned dates are anchor + n intervals (R66a)
   due_at TEXT,                             -- the planned date of the next payment; NULL: none is planned
   next_payment_at TEXT,                    -- when tick charges it: due_at, or a retry, or at once
   declines INTEGER NOT NULL DEFAULT 0 CHECK (declines BETWEEN 0 AND 3),    -- of this payment, in this series (R60)
@@ -150,7 +150,7 @@ CREATE TABLE orders (
   category_id INTEGER REFERENCES categories (id),
   category_number TEXT,
   status TEXT NOT NULL CHECK (status IN ('open', 'completed', 'declined', 'refund')),
-  unit_price_minor INTEGER CHECK (unit_price_minor BETWEEN 0 AND 100000000000000),  -- NULL: does not divide evenly (R15)
+  unit_price_minor INTEGER CHECK (unit_price_minor BETWEEN 0 AND 100000000000000),  -- NULL: not whole (R15)
   quantity INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
   discount_minor INTEGER NOT NULL DEFAULT 0 CHECK (discount_minor BETWEEN 0 AND 100000000000000),
   price_minor INTEGER NOT NULL CHECK (price_minor BETWEEN 0 AND 100000000000000),
@@ -161,6 +161,9 @@ CREATE TABLE orders (
   paid_minor INTEGER NOT NULL DEFAULT 0 CHECK (paid_minor BETWEEN 0 AND 100000000000000),  -- in the order's currency
   manager_id INTEGER REFERENCES users (id),                                -- NULL: the system (R18)
   confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed IN (0, 1)),
+  payment_system_id INTEGER REFERENCES payment_systems (id),               -- what it is to be paid through, as said
+  token TEXT,                              -- when it was opened
+  one_click INTEGER NOT NULL DEFAULT 0 CHECK (one_click IN (0, 1)),
   recurring_id INTEGER REFERENCES recurring (id),                          -- NULL: a regular order
   payment_number INTEGER CHECK (payment_number >= 1),
   due_at TEXT,                             -- the planned date it is for; NULL: regular or initial
@@ -192,7 +195,7 @@ CREATE TABLE invoices (
   amount_minor INTEGER NOT NULL CHECK (amount_minor BETWEEN 0 AND 100000000000000),
   currency TEXT NOT NULL CHECK (length(currency) = 3),
   rate TEXT,                               -- the order's currency per unit of this one; NULL: the same currency (R34)
-  share_minor INTEGER NOT NULL CHECK (share_minor BETWEEN 0 AND 100000000000000),  -- what it buys, in the order's currency
+  share_minor INTEGER NOT NULL CHECK (share_minor BETWEEN 0 AND 100000000000000),  -- its part of the price
   fee_minor INTEGER CHECK (fee_minor BETWEEN 0 AND amount_minor),          -- NULL: unknown, never 0 instead (R30)
   fee_estimated INTEGER NOT NULL DEFAULT 0 CHECK (fee_estimated IN (0, 1)),
   one_click INTEGER NOT NULL DEFAULT 0 CHECK (one_click IN (0, 1)),
@@ -244,7 +247,7 @@ CREATE UNIQUE INDEX attempts_live_recurring ON attempts (recurring_id) WHERE sta
 CREATE TABLE refunds (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   invoice_id INTEGER NOT NULL REFERENCES invoices (id),
-  attempt_id INTEGER UNIQUE REFERENCES attempts (id),                      -- NULL: recorded only, no gateway gave it back
+  attempt_id INTEGER UNIQUE REFERENCES attempts (id),                      -- NULL: recorded only
   amount_minor INTEGER NOT NULL CHECK (amount_minor BETWEEN 1 AND 100000000000000),
   currency TEXT NOT NULL CHECK (length(currency) = 3),
   refunded_at TEXT NOT NULL,
@@ -305,7 +308,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     migrations = Migrations("salescli")
 
-    @migrations(name="001_house")  # type: ignore[arg-type]
+    @migrations(name="001_house")
     def house(db: Database) -> None:
         for statement in _statements(_FIRST):
             db.execute(statement)

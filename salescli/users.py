@@ -10,6 +10,7 @@ from salescli.catalogue import Words
 from salescli.clock import utc_text
 from salescli.errors import BadData, NotFound, NotPermitted
 from salescli.roles import Actor
+from salescli.views import Column, View
 
 FIELDS = ("login", "name", "role", "active")
 
@@ -74,5 +75,20 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute("SELECT * FROM users WHERE login = ?", (login.strip(),)).fetchone()
     return row
 
+
+VIEW = View(
+    name="users",
+    source="users u",
+    columns=(
+        Column("user", "number", "u.id"),
+        Column("login", "text", "u.login"),
+        Column("name", "text", "u.name"),
+        Column("role", "text", "u.role"),
+        Column("active", "yesno", "u.active"),
+        Column("created_at", "time", "u.created_at", shown=False),
+    ),
+    newest_first="u.id",
+    filters={},
+)
 
 NOUN = catalogue.Noun("user", "users", roles.MANAGE_USERS, FIELDS, _draft, _match)

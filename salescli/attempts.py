@@ -1,0 +1,274 @@
+"""Attempts: one try each to move money, durable before the gateway hears of it, settled exactly once.
+
+open (live) → COMMIT → call → close (succeeded | declined | not_sent);  unknown stays live until a look-up tells
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from salescli import clock, db
+from salescli.gateways import CHARGE_SECONDS, Answer, Charge, Gateway, ask
+from salescli.invoices import Invoice
+from salescli.views import Column, View
+
+# A look-up that did not tell is repeated after these, then daily (ARCHITECTURE: recovery).
+_LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A charge or a refund under way or done. Whoever settles it must hold its ``fence``."""
+
+    id: int
+    kind: str
+    invoice_id: int
+    recurring_id: int | None
+    number: int
+    reference: str
+    payment_system_id: int
+    amount_minor: int
+    currency: str
+    token: str | None
+    status: str
+    owner: str | None
+    fence: int
+    started_at: str
+    lookups: int
+    gateway_id: str | None
+    reason: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Attempt:
+        """Return the record of a row of ``attempts``."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What a new attempt is to do. ``base`` is its reference without the attempt's number: installation, uid, payment.
+
+    ``owner`` is None where a person answers (manual).
+    """
+
+    kind: str
+    base: str
+    payment_system_id: int
+    amount_minor: int
+    currency: str
+    token: str | None = None
+    recurring_id: int | None = None
+    gateway_id: str | None = None
+    reason: str | None = None
+    owner: str | None = None
+
+
+def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now: datetime) -> Attempt:
+    """Make an attempt of ``invoice`` live; the caller commits before calling the gateway (I2).
+
+    One that was never sent is taken up again under the same reference, unless it was for something else; else the
+    number goes on, and never restarts (R57).
+    """
+    last = _last(connection, invoice.id, new.kind)
+    values: dict[str, Any] = {
+        "payment_system_id": new.payment_system_id,
+        "amount_minor": new.amount_minor,
+        "currency": new.currency,
+        "token": new.token,
+        "owner": new.owner,
+        "status": "live",
+        "started_at": clock.utc_text(now),
+        "reason": new.reason,
+        "gateway_id": new.gateway_id,
+    }
+    if last is not None and last.status == "not_sent" and _same(last, new):
+        again = {"fence": last.fence + 1, "settled_at": None, "code": None, "raw_code": None, "message": None}
+        db.update(connection, "attempts", last.id, {**values, **again})
+        return get(connection, last.id)
+    number = last.number + 1 if last else 1
+    identity = {"kind": new.kind, "invoice_id": invoice.id, "recurring_id": new.recurring_id, "number": number}
+    return get(
+        connection, db.insert(connection, "attempts", {**identity, **values, "reference": f"{new.base}:{number}"})
+    )
+
+
+def get(connection: sqlite3.Connection, id: int) -> Attempt:
+    """Return the attempt of a known id."""
+    return Attempt.from_row(connection.execute("SELECT * FROM attempts WHERE id = ?", (id,)).fetchone())
+
+
+def live_of(connection: sqlite3.Connection, invoice_id: int) -> Attempt | None:
+    """Return the live attempt of an invoice, if there is one."""
+    row = connection.execute(
+        "SELECT * FROM attempts WHERE invoice_id = ? AND status = 'live'", (invoice_id,)
+    ).fetchone()
+    return Attempt.from_row(row) if row else None
+
+
+def close(connection: sqlite3.Connection, attempt: Attempt, status: str, answer: Answer, now: datetime) -> bool:
+    """Settle a live attempt; False, and nothing changes, when another holder settled or took it (compare-and-set)."""
+    changed = connection.execute(
+        "UPDATE attempts SET status = :status, settled_at = :now, owner = NULL, next_lookup_at = NULL,"
+        " gateway_id = coalesce(:gateway_id, gateway_id), code = :code, raw_code = :raw_code, message = :message,"
+        " retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence",
+        {
+            "status": status,
+            "now": clock.utc_text(now),
+            "gateway_id": answer.result.gateway_id if answer.result else None,
+            "code": answer.code,
+            "raw_code": answer.raw_code,
+            "message": answer.message,
+            "retryable": None if answer.retryable is None else int(answer.retryable),
+            "id": attempt.id,
+            "fence": attempt.fence,
+        },
+    )
+    return changed.rowcount == 1
+
+
+def leave_unknown(connection: sqlite3.Connection, attempt: Attempt, answer: Answer, now: datetime) -> bool:
+    """Keep a live attempt for a later look-up and let go of it; False when another holder took it meanwhile."""
+    wait = _LOOKUPS_AFTER[attempt.lookups] if attempt.lookups < len(_LOOKUPS_AFTER) else timedelta(days=1)
+    changed = connection.execute(
+        "UPDATE attempts SET owner = NULL, lookups = lookups + 1, next_lookup_at = :next, code = :code,"
+        " message = :message,"
+        " gateway_id = CASE kind WHEN 'charge' THEN coalesce(:gateway_id, gateway_id) ELSE gateway_id END"
+        " WHERE id = :id AND status = 'live' AND fence = :fence",
+        {
+            "next": clock.utc_text(now + wait),
+            "code": answer.code or "outcome_unknown",
+            "message": answer.message,
+            "gateway_id": answer.result.gateway_id if answer.result else None,
+            "id": attempt.id,
+            "fence": attempt.fence,
+        },
+    )
+    return changed.rowcount == 1
+
+
+def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
+    """Return the live attempts that nobody works on and whose time to be looked up has come, oldest first."""
+    rows = connection.execute(
+        "SELECT a.* FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
+        " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.next_lookup_at IS NULL OR a.next_lookup_at <= ?)"
+        " ORDER BY a.id",
+        (clock.utc_text(now),),
+    ).fetchall()
+    return [attempt for attempt in map(Attempt.from_row, rows) if not is_alive(attempt.owner)]
+
+
+def take_over(connection: sqlite3.Connection, attempt: Attempt) -> Attempt | None:
+    """Become the owner of an abandoned attempt with a new fence; None when another process was quicker."""
+    changed = connection.execute(
+        "UPDATE attempts SET owner = :owner, fence = fence + 1 WHERE id = :id AND status = 'live' AND fence = :fence",
+        {"owner": this_process(), "id": attempt.id, "fence": attempt.fence},
+    )
+    return get(connection, attempt.id) if changed.rowcount == 1 else None
+
+
+def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
+    """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway."""
+    if attempt.amount_minor == 0:
+        return Answer("succeeded")
+    if attempt.kind == "refund":
+        return ask(lambda: gateway.refund(attempt.gateway_id or "", attempt.reference, attempt.amount_minor))
+    return ask(lambda: gateway.charge(request, CHARGE_SECONDS))
+
+
+def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
+    """Ask what became of the attempt's reference, outside any transaction."""
+    since = clock.from_text(attempt.started_at)
+    return ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since))
+
+
+def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
+    """Return what is asked of the gateway, wholly from durable rows, so that a repetition asks the same."""
+    row = connection.execute(
+        "SELECT o.id, o.customer_id, o.offer_name, o.payment_number FROM invoices i"
+        " JOIN orders o ON o.id = i.order_id WHERE i.id = ?",
+        (attempt.invoice_id,),
+    ).fetchone()
+    return Charge(
+        reference=attempt.reference,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        token=attempt.token,
+        customer_ref=f"customer-{row['customer_id']}",
+        description=row["offer_name"],
+        initiator="customer" if attempt.recurring_id is None else "merchant",
+        metadata={"order": str(row["id"]), "invoice": str(attempt.invoice_id)},
+    )
+
+
+def this_process() -> str:
+    """Return what tells this process from every other, also after its number was given to a new one."""
+    return f"{os.uname().nodename}/{_boot_id()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def is_alive(owner: str | None) -> bool:
+    """Tell whether the process that owns an attempt still runs; one on another machine is taken to."""
+    if owner is None:
+        return False
+    node, boot, pid, started = owner.split("/")
+    if node != os.uname().nodename:
+        return True
+    return boot == _boot_id() and started != "" and started == _started(int(pid))
+
+
+def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt | None:
+    sql = "SELECT * FROM attempts WHERE invoice_id = ? AND kind = ? ORDER BY number DESC LIMIT 1"
+    row = connection.execute(sql, (invoice_id, kind)).fetchone()
+    return Attempt.from_row(row) if row else None
+
+
+def _same(last: Attempt, new: Try) -> bool:
+    """Tell whether a new try asks what the unsent one asked: a reference must never change its meaning."""
+    asked = (last.payment_system_id, last.amount_minor, last.currency, last.token)
+    return asked == (new.payment_system_id, new.amount_minor, new.currency, new.token)
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Return the start time of a running process in the kernel's ticks, empty when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+VIEW = View(
+    name="attempts",
+    source="attempts a JOIN payment_systems p ON p.id = a.payment_system_id",
+    columns=(
+        Column("attempt", "number", "a.id"),
+        Column("kind", "text", "a.kind"),
+        Column("number", "number", "a.number"),
+        Column("status", "status", "a.status"),
+        Column("amount", "money", "a.amount_minor"),
+        Column("currency", "text", "a.currency"),
+        Column("payment_system", "text", "p.name"),
+        Column("started_at", "time", "a.started_at"),
+        Column("settled_at", "time", "a.settled_at"),
+        Column("code", "text", "a.code"),
+        Column("raw_code", "text", "a.raw_code"),
+        Column("message", "text", "a.message"),
+        Column("retryable", "yesno", "a.retryable"),
+        Column("reference", "text", "a.reference"),
+        Column("gateway_id", "text", "a.gateway_id"),
+        Column("next_lookup_at", "time", "a.next_lookup_at"),
+    ),
+    newest_first="a.id DESC",
+    filters={},
+)

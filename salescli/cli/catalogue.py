@@ -1,0 +1,285 @@
+"""``customers``, ``offers``, ``categories``, ``payment-systems``, ``users``: list, show, add, edit, import, alike.
+
+Each noun gives its options once; a field that is not given stays as it is, one given as '' is emptied.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from salescli import catalogue, categories, customers, invoices, offers, orders, payment_systems, recurring, users
+from salescli.catalogue import Noun
+from salescli.cli import lists, options
+from salescli.cli.output import Output
+from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.listing import Filters
+from salescli.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A catalogue noun at the command line."""
+
+    plural: str
+    noun: Noun
+    view: View
+    find: Callable[[sqlite3.Connection, str], int]
+    first: str  # the field that `add` takes as its argument
+    fields: tuple[tuple[str, str], ...]  # option -> its help, in the order of --help
+    add_example: str
+    shown: str  # one of them, in examples
+    edit_example: str
+    flags: tuple[str, ...] = ()  # options that say yes by themselves, as in --multiple/--no-multiple
+    parts: tuple[lists.Part, ...] = ()
+
+
+def _group(room: Room) -> click.Group:
+    """Return the group of a noun with its five commands."""
+    singular, spoken = room.noun.subject, room.plural.replace("-", " ")
+
+    def help(what: str, example: str) -> str:
+        return f"{what}.\n\n\b\nExample:\n  salescli {room.plural} {example}"
+
+    @click.group(room.plural, cls=ListingGroup, help=f"{spoken.capitalize()}: the bare name lists.")
+    def group() -> None:
+        pass
+
+    @group.command("list", help=help(f"List {spoken}", "list --csv"))
+    @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
+    @options.output
+    @pass_session
+    def list_(session: Session, search: str | None, output: Output) -> None:
+        lists.show(session, room.view, Filters(search=search), output)
+
+    @group.command("show", help=help(f"Show one {singular}", f"show {room.shown}"))
+    @click.argument(singular.replace(" ", "_"), metavar=singular.replace(" ", "-").upper())
+    @options.output
+    @pass_session
+    def show(session: Session, /, output: Output, **which: str) -> None:
+        id = room.find(session.connection, next(iter(which.values())))
+        lists.page(session, room.view, id, room.parts, output)
+
+    @group.command("add", help=help(f"Add a {singular}", f"add {room.add_example}"))
+    @click.argument(room.first)
+    @_fields(room, leave_out=room.first)
+    @options.dry_run
+    @pass_session
+    def add(session: Session, /, dry_run: bool, **words: Any) -> None:
+        with options.rehearsed(session, dry_run):
+            given = _given(words, room)
+            id = catalogue.add(session.connection, room.noun, given, actor=session.actor, now=session.now)
+            click.echo(f"{singular} {_name(session, room, id)}: added")
+
+    @group.command(
+        "edit", help=help(f"Change a {singular}; '' empties a field", f"edit {room.shown} {room.edit_example}")
+    )
+    @click.argument("which", metavar=singular.replace(" ", "-").upper())
+    @_fields(room)
+    @options.dry_run
+    @pass_session
+    def edit(session: Session, /, which: str, dry_run: bool, **words: Any) -> None:
+        id = room.find(session.connection, which)
+        with options.rehearsed(session, dry_run):
+            changed = catalogue.edit(
+                session.connection, room.noun, id, _given(words, room), actor=session.actor, now=session.now
+            )
+            what = f"changed {', '.join(changed)}" if changed else "nothing changed"
+            click.echo(f"{singular} {_name(session, room, id)}: {what}")
+
+    return group
+
+
+def _fields(room: Room, leave_out: str = "") -> Callable[[Any], Any]:
+    def decorate(command: Any) -> Any:
+        for name, help in reversed(room.fields):
+            if name == leave_out:
+                continue
+            option = f"--{name.replace('_', '-')}"
+            if name in room.flags:
+                command = click.option(f"{option}/--no-{option[2:]}", default=None, help=help)(command)
+            else:
+                command = click.option(option, metavar=name.upper(), help=help)(command)
+        return command
+
+    return decorate
+
+
+def _given(words: dict[str, Any], room: Room) -> dict[str, str]:
+    """Return the fields that were given, as the words a file would have."""
+    told = {name: value for name, value in words.items() if value is not None}
+    return {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in told.items()}
+
+
+def _name(session: Session, room: Room, id: int) -> str:
+    row = catalogue.get(session.connection, room.noun, id)
+    number = row["number"] if "number" in room.noun.fields else row["id"]
+    return f"{number} ({row['name']})"
+
+
+_ACTIVE = ("active", "Whether it is in use.")
+
+customers_group = _group(
+    Room(
+        "customers",
+        customers.NOUN,
+        customers.VIEW,
+        lambda connection, words: int(customers.find(connection, words)["id"]),
+        "name",
+        (
+            ("name", "The name."),
+            ("email", "The email, by which orders from elsewhere are matched."),
+            ("phone", "The phone number."),
+            ("customer_id", "The id the customer has elsewhere; with --source."),
+            ("source", "Where that id is from."),
+            ("active", "Whether the customer still buys."),
+        ),
+        '"Olena Kovalenko" --email olena@example.com',
+        "olena@example.com",
+        "--phone +380441234567",
+        ("active",),
+        (
+            lists.Part(
+                "orders",
+                orders.VIEW,
+                "o.customer_id",
+                ("-created_at",),
+                (
+                    "order",
+                    "created_at",
+                    "status",
+                    "offer",
+                    "price",
+                    "currency",
+                    "paid",
+                    "manager",
+                    "confirmed",
+                    "recurring",
+                    "actions",
+                ),
+            ),
+            lists.Part(
+                "payments",
+                invoices.VIEW,
+                "o.customer_id",
+                ("-attempted_at",),
+                (
+                    "invoice",
+                    "order",
+                    "attempted_at",
+                    "status",
+                    "amount",
+                    "currency",
+                    "payment_system",
+                    "error_code",
+                    "error",
+                ),
+            ),
+            lists.Part("recurring", recurring.VIEW, "r.customer_id", ("recurring",)),
+        ),
+    )
+)
+
+offers_group = _group(
+    Room(
+        "offers",
+        offers.NOUN,
+        offers.VIEW,
+        lambda connection, words: offers.find(connection, words).id,
+        "name",
+        (
+            ("name", "The name; orders keep the name of their time."),
+            ("number", "Its number; the next free one unless told."),
+            ("category", "The category's number or name."),
+            ("price", "Price per unit: 49.00."),
+            ("currency", "Its currency; the account's unless told."),
+            ("multiple", "Whether several can be bought in one order."),
+            ("partial_min", "Partial payments: the least first payment, in percent of the price."),
+            ("partial_success", "Partial payments: the percentage from which an order may be confirmed."),
+            ("every", "Recurring: the interval, as in 1 month, 2 weeks, 30 days."),
+            ("payments", "Recurring: how many payments, the first included; endless unless told."),
+            ("retry_after", "Recurring: the two waits after a failed payment; 8h,24h unless told."),
+            _ACTIVE,
+        ),
+        '"Drawing, full course" --number 7 --price 49.00 --currency EUR --multiple --partial-min 10'
+        "\n    --partial-success 90 --every '1 month' --payments 12 --retry-after 8h,24h",
+        "7",
+        "--price 59.00",
+        ("multiple", "active"),
+        (
+            lists.Part(
+                "latest orders",
+                orders.VIEW,
+                "o.offer_id",
+                ("-created_at",),
+                ("order", "created_at", "customer", "status", "price", "currency", "quantity", "manager"),
+                20,
+            ),
+        ),
+    )
+)
+
+categories_group = _group(
+    Room(
+        "categories",
+        categories.NOUN,
+        categories.VIEW,
+        lambda connection, words: int(categories.find(connection, words)["id"]),
+        "name",
+        (("name", "The name."), ("number", "Its number; the next free one unless told."), _ACTIVE),
+        "Art --number 3",
+        "3",
+        "--name 'Fine art'",
+        ("active",),
+        (lists.Part("offers", offers.VIEW, "f.category_id", ("number",)),),
+    )
+)
+
+payment_systems_group = _group(
+    Room(
+        "payment-systems",
+        payment_systems.NOUN,
+        payment_systems.VIEW,
+        lambda connection, words: payment_systems.find(connection, words).id,
+        "name",
+        (
+            ("name", "The merchant's name."),
+            ("gateway", "What charges: sandbox, or manual, where a person confirms each payment."),
+            ("fee", "Its commission in percent: 2.9%; unknown unless told."),
+            ("fee_fixed", "Its fixed commission per payment: 0.30; with --currency."),
+            ("currency", "The currency of the fixed commission."),
+            ("one_click", "Whether it has one-click payments."),
+            _ACTIVE,
+        ),
+        '"Sandbox EU" --gateway sandbox --fee 2.9% --fee-fixed 0.30 --currency EUR --one-click',
+        '"Sandbox EU"',
+        "--fee 2.5%",
+        ("one_click", "active"),
+        (),
+    )
+)
+
+users_group = _group(
+    Room(
+        "users",
+        users.NOUN,
+        users.VIEW,
+        lambda connection, words: int(users.find_manager(connection, words)["id"]),
+        "login",
+        (
+            ("login", "The operating system's login, which says who acts."),
+            ("name", "The name that lists and reports show."),
+            ("role", "What they may do: owner, or nothing."),
+            ("active", "Whether they still act; their sales keep their name."),
+        ),
+        "olena --name 'Olena Kovalenko'",
+        "olena",
+        "--role owner",
+        ("active",),
+        (),
+    )
+)

@@ -1,0 +1,115 @@
+"""``init``, ``adopt``, ``history`` and ``help``: the file as a whole."""
+
+from __future__ import annotations
+
+import secrets
+from importlib import resources
+from typing import Any
+
+import click
+
+from salescli import clock, db, history, money, roles, users
+from salescli.cli import options, output
+from salescli.cli.output import Output
+from salescli.cli.session import Session, os_login, pass_session
+from salescli.errors import NotFound
+
+
+@click.command()
+@click.option("--time-zone", required=True, metavar="ZONE", help="Where the account's days begin: Europe/Kyiv, UTC …")
+@click.option("--currency", metavar="CODE", help="The usual currency of offers: EUR, UAH, JPY …")
+@click.option("--name", metavar="NAME", help="Your name as people know it; by default your login.")
+@pass_session
+def init(session: Session, time_zone: str, currency: str | None, name: str | None) -> None:
+    """Make the file that everything else works on, and register you as its owner.
+
+    Nothing that exists is overwritten.
+
+    \b
+    Example:
+      salescli init --time-zone Europe/Kyiv --currency EUR
+    """
+    settings = {
+        "installation": secrets.token_hex(6),
+        "time_zone": clock.time_zone(time_zone).key,
+        "home": db.home_of(session.path),
+    }
+    if currency:
+        settings["currency"] = money.currency_code(currency)
+    db.create(session.path, settings)
+    with db.transaction(session.connection):
+        actor = users.register_owner(session.connection, os_login(), name or os_login(), session.now)
+        told = {key: (None, value) for key, value in settings.items()}
+        history.record(session.connection, "file", None, "made", told, actor=actor, now=session.now)
+    output.say(f"made {session.path}; {actor.login} is its owner. Next: salescli offers add --help")
+
+
+@click.command()
+@options.dry_run
+@pass_session
+def adopt(session: Session, dry_run: bool) -> None:
+    """Let this copy of the file charge, after it was moved here or restored from a backup.
+
+    A file knows its machine and path; elsewhere tick charges nobody, so that two copies never both charge. Adopt one
+    copy only.
+
+    \b
+    Example:
+      salescli adopt
+    """
+    session.actor.require(roles.RUN_TICK)
+    home = db.home_of(session.path)
+    before = db.setting(session.connection, "home")
+    if before == home:
+        output.say("this file is at home already; tick charges here")
+        return
+    if not dry_run:
+        with db.transaction(session.connection):
+            db.set_setting(session.connection, "home", home)
+            change = {"home": (before, home)}
+            history.record(session.connection, "file", None, "adopted", change, actor=session.actor, now=session.now)
+    output.say(f"{'would adopt' if dry_run else 'adopted'} {session.path}: it charges here, and no copy elsewhere may")
+
+
+@click.command("history")
+@click.argument("subject", required=False)
+@click.argument("number", required=False, type=int)
+@options.output
+@pass_session
+def history_command(session: Session, subject: str | None, number: int | None, output: Output) -> None:
+    """Show who changed what, when and why, newest first; of one SUBJECT (order, invoice, recurring, offer …) or all.
+
+    \b
+    Example:
+      salescli history order 12
+      salescli history --csv -o history.csv
+    """
+    from salescli.cli import output as renderer
+
+    session.actor.require(roles.VIEW)
+    rows = history.lines(session.connection, subject, number, limit=output.row_limit())
+    columns = output.chosen(history.COLUMNS)
+    renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)
+
+
+@click.command("help")
+@click.argument("topic", required=False)
+def help_topic(topic: str | None) -> None:
+    """Show a longer page on a TOPIC; without one, list the pages.
+
+    \b
+    Example:
+      salescli help charge-protocol
+    """
+    pages = {page.name.removesuffix(".md"): page for page in _pages()}
+    if topic is None:
+        for name, page in sorted(pages.items()):
+            click.echo(f"{name:<20} {page.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
+        return
+    if topic not in pages:
+        raise NotFound(f"there is no page {topic!r}; there are {', '.join(sorted(pages))}")
+    click.echo_via_pager(pages[topic].read_text(encoding="utf-8"))
+
+
+def _pages() -> list[Any]:
+    return [page for page in resources.files("salescli").joinpath("docs").iterdir() if page.name.endswith(".md")]

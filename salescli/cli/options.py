@@ -1,0 +1,173 @@
+"""Options that commands share: filters, period, output, dry runs; each is defined once.
+
+A decorator here gathers its options into one object, so that a command takes ``filters`` and ``output``.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from salescli import clock
+from salescli.cli.output import FORMATS, Output, say
+from salescli.cli.session import Session
+from salescli.errors import BadUsage
+from salescli.listing import Filters
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_MANY: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
+_FILTERS = (
+    click.option("--status", multiple=True, metavar="STATUS", help="Of this status; may be repeated, as most filters."),
+    click.option("--from", "since", metavar="DAY", help="From this day on: 2026-03-01, 2026-03, today, -30d …"),
+    click.option("--to", "until", metavar="DAY", help="Up to and with this day."),
+    click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
+    click.option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
+    click.option("--customer", help="Customer's number, email or part of the name.", **_MANY),
+    click.option("--offer", help="Offer's number or part of its name.", **_MANY),
+    click.option("--category", help="Category's number or name.", **_MANY),
+    click.option("--manager", help="Manager's login or name; system for sales without one.", **_MANY),
+    click.option("--confirmed/--unconfirmed", default=None, help="Completed orders whose sale is (not) confirmed."),
+    click.option("--payment-system", help="The payment system that took the money.", **_MANY),
+    click.option("--currency", multiple=True, metavar="CODE", help="In this currency."),
+    click.option("--payment-type", type=click.Choice(["full", "partial"]), help="Orders paid at once or in parts."),
+    click.option(
+        "--kind", type=click.Choice(["regular", "recurring", "all"]),
+        help="Orders outside or inside a recurring order.",
+    ),
+    click.option("--min", "least", metavar="AMOUNT", help="Of at least this amount, in the row's currency."),
+    click.option("--max", "most", metavar="AMOUNT", help="Of at most this amount."),
+    click.option("--search", metavar="WORDS", help="Customer or offer by the beginnings of words, or a number."),
+)  # fmt: skip
+
+
+def filters(command: Command) -> Command:
+    """Give a command the filter panel (R6) as ``filters``."""
+
+    @functools.wraps(command)
+    def with_filters(
+        *args: Any, since: str | None, until: str | None, on: str | None, month: str | None, **kw: Any
+    ) -> Any:
+        session = click.get_current_context().obj
+        session.actor  # noqa: B018 — a stranger learns nothing from the filters' errors either
+        first, last = _period(since, until, on or month, session.now.astimezone(session.zone).date())
+        names = [name for name in Filters.__slots__ if name in kw]
+        chosen = {name: kw.pop(name) for name in names}
+        return command(*args, filters=Filters(**chosen, first_day=first, last_day=last), **kw)
+
+    return _decorated(with_filters, _FILTERS)  # type: ignore[return-value]
+
+
+def _period(since: str | None, until: str | None, on: str | None, today: date) -> tuple[date | None, date | None]:
+    if on is not None:
+        if since or until:
+            raise BadUsage("--on and --month say the whole period; leave out --from and --to")
+        return clock.parse_period(on, today)
+    first = clock.parse_period(since, today)[0] if since else None
+    last = clock.parse_period(until, today)[1] if until else None
+    if first and last and first > last:
+        raise BadUsage(f"the period ends ({last}) before it begins ({first})")
+    return first, last
+
+
+_OUTPUT = (
+    click.option("--format", "format", type=click.Choice(FORMATS), help="How to write it; a table unless told."),
+    click.option("--csv", "short", flag_value="csv", help="For spreadsheets: the same as --format csv."),
+    click.option("--json", "short", flag_value="json", help="For programs: the same as --format json."),
+    click.option("-q", "--quiet", "short", flag_value="ids", help="Only the numbers, one a line, for pipes."),
+    click.option(
+        "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
+    ),
+    click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file."),
+    click.option("--columns", metavar="A,B,…", help="These columns, in this order; `--columns help` lists all."),
+    click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
+    click.option("--limit", type=click.IntRange(min=0), help="At most so many rows; 0 for all. A table shows 50."),
+    click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
+)
+
+
+def output(command: Command) -> Command:
+    """Give a command the output contract as ``output``."""
+
+    @functools.wraps(command)
+    def with_output(*args: Any, **kw: Any) -> Any:
+        return command(*args, output=_gathered(kw), **kw)
+
+    return _decorated(with_output, _OUTPUT)  # type: ignore[return-value]
+
+
+def _gathered(options: dict[str, Any]) -> Output:
+    """Take the output's options out of a command's and return them as one."""
+    format, short, excel = (options.pop(name) for name in ("format", "short", "excel"))
+    if format and short and format != short:
+        raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")
+    chosen = format or short or ("csv" if excel else "table")
+    if excel and chosen != "csv":
+        raise BadUsage("--excel is a kind of CSV; leave out the other format")
+    return Output(
+        format=chosen,
+        excel=excel,
+        file=options.pop("file"),
+        columns=_keys(options.pop("columns")),
+        sort=_keys(options.pop("sort")),
+        limit=options.pop("limit"),
+        headers=not options.pop("no_headers"),
+    )
+
+
+def _keys(given: str | None) -> tuple[str, ...]:
+    return tuple(key.strip() for key in (given or "").split(",") if key.strip())
+
+
+dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and write nothing.")
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+def at(help: str) -> Callable[[Command], Command]:
+    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise."""
+    return click.option("--at", metavar="TIME", help=help)
+
+
+def moment(given: str | None, session: Session) -> datetime:
+    """Return the instant of an ``--at`` or ``--now`` option, or the session's now."""
+    return clock.parse_time(given, session.zone) if given else session.now
+
+
+def in_the_past(given: datetime, session: Session) -> datetime:
+    """Return a moment that money may be dated to. Raise BadUsage for one that has not come yet."""
+    if given > session.now + timedelta(minutes=5):
+        raise BadUsage("--at is in the future; a payment is made now, or was made before")
+    return given
+
+
+@contextmanager
+def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
+    """Run a block as usual, or, for a dry run, in a transaction that is taken back in the end."""
+    if not dry_run:
+        yield
+        return
+    session.connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        session.connection.execute("ROLLBACK")
+    say("dry run: nothing was written")
+
+
+def numbers(given: tuple[str, ...]) -> list[str]:
+    """Return the numbers a command was given, those of stdin in the place of ``-``, each once and in order."""
+    words = [word for one in given for word in (sys.stdin.read().split() if one == "-" else [one])]
+    return list(dict.fromkeys(words))
+
+
+def _decorated(command: Callable[..., Any], options: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,329 @@
+"""One renderer for all lists and reports: raw values of columns -> table, csv, json, ndjson, md, ids or count.
+
+Data goes to stdout or ``-o FILE``, everything said about it to stderr.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+from zoneinfo import ZoneInfo
+
+import click
+
+from salescli import clock, money
+from salescli.views import Column, named
+
+FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
+TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a text (B12)
+_RIGHT = ("number", "money", "percent")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How a person wants to see rows."""
+
+    format: str = "table"
+    excel: bool = False
+    file: Path | None = None
+    columns: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    limit: int | None = None
+    headers: bool = True
+
+    def row_limit(self) -> int | None:
+        """Return the most rows to fetch: 50 in a table unless --limit says otherwise, 0 for all."""
+        if self.limit is None:
+            return TABLE_LIMIT if self.format == "table" else None
+        return self.limit or None
+
+    def chosen(self, columns: Sequence[Column]) -> list[Column]:
+        """Return the columns to show: those named by --columns in that order, else the usual ones."""
+        if self.format == "ids":
+            return [columns[0]]
+        return [named(columns, key, "these rows") for key in self.columns] or [c for c in columns if c.shown]
+
+
+def render(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo) -> int:
+    """Write the rows and return how many there were."""
+    writer = {
+        "table": _table,
+        "md": _markdown,
+        "csv": _csv,
+        "json": _json,
+        "ndjson": _ndjson,
+        "ids": _ids,
+        "count": _count,
+    }[output.format]
+    with stream_of(output) as stream:
+        return writer(rows, columns, output, zone, stream)
+
+
+def say(message: str) -> None:
+    """Tell a person something, on stderr."""
+    click.echo(message, err=True)
+
+
+def escaped(text: str) -> str:
+    """Return text with its control and direction-changing characters shown, not obeyed."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == " " else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character)
+    return named or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+@contextmanager
+def stream_of(output: Output) -> Iterator[TextIO]:
+    """Yield stdout, or a private draft of ``-o FILE`` that takes its place when all is written."""
+    encoding = "utf-8-sig" if output.excel else "utf-8"
+    if output.file is None or str(output.file) == "-":
+        if output.format != "table":
+            sys.stdout.reconfigure(encoding=encoding, newline="", errors="strict")  # type: ignore[union-attr]
+        yield sys.stdout
+        return
+    draft = output.file.with_name(f".{output.file.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding=encoding, newline="") as stream:
+            yield stream
+        draft.replace(output.file)
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()
+
+
+# Tables
+
+
+def _table(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    kept = list(rows)
+    if kept:
+        write_table(kept, columns, output, zone, stream)
+    else:
+        say("nothing to show")
+    return len(kept)
+
+
+def write_table(rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> None:
+    """Write rows as a table for people; on a terminal no wider than that."""
+    cells = [[_cell(column, row, zone) for column in columns] for row in rows]
+    headers = [column.key for column in columns] if output.headers else ()
+    if stream.isatty():
+        _fit(cells, columns, headers, _terminal_width())
+    click.echo(_tabulated(cells, columns, headers, "simple" if output.headers else "plain"), file=stream)
+
+
+def write_card(record: Row, columns: Sequence[Column], zone: ZoneInfo, stream: TextIO) -> None:
+    """Write one record as lines of name and value, leaving out what is empty."""
+    lines = [(column.key, _cell(column, record, zone)) for column in columns]
+    size = max(len(key) for key, _ in lines)
+    for key, value in lines:
+        if value:
+            click.echo(f"{key.ljust(size)}  {value}", file=stream)
+
+
+def _cell(column: Column, row: Row, zone: ZoneInfo) -> str:
+    text = escaped(_text(column, row, zone))
+    if column.kind == "status":
+        return text.capitalize()
+    if column.kind == "manager":  # R19: the name is green once the sale is confirmed
+        return click.style(text, fg="green" if row["confirmed"] else "red")
+    return text
+
+
+def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[str], style: str) -> str:
+    import tabulate
+
+    # tabulate measures by wcwidth where that is installed, else by len(); we give it our own measure.
+    tabulate.wcwidth = _Widths  # type: ignore[attr-defined]
+    tabulate.WIDE_CHARS_MODE = True
+    tabulate.PRESERVE_WHITESPACE = True
+    align = ["right" if column.kind in _RIGHT else "left" for column in columns]
+    text = tabulate.tabulate(cells, headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def width(text: str) -> int:
+    """Return how many terminal cells a text takes: two for wide scripts, none for combining marks."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+class _Widths:
+    """What tabulate asks of wcwidth."""
+
+    wcswidth = staticmethod(width)
+
+
+def _terminal_width() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 100_000
+
+
+def _fit(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[str], room: int) -> None:
+    """Shorten the widest text columns, in place, until a row fits the terminal; numbers and dates stay whole."""
+    widths = [
+        max([len(headers[i]) if headers else 0, *(width(click.unstyle(row[i])) for row in cells)])
+        for i in range(len(columns))
+    ]
+    limits = list(widths)
+    excess = sum(widths) + 2 * (len(widths) - 1) - room
+    texts = [i for i, column in enumerate(columns) if column.kind in ("text", "manager")]
+    while excess > 0 and texts:
+        widest = max(texts, key=lambda i: limits[i])
+        if limits[widest] <= max(8, len(headers[widest]) if headers else 0):
+            texts.remove(widest)
+            continue
+        limits[widest] -= 1
+        excess -= 1
+    for row in cells:
+        for i, limit in enumerate(limits):
+            if limit < widths[i]:
+                row[i] = _shortened(row[i], limit)
+
+
+def _shortened(text: str, limit: int) -> str:
+    plain = click.unstyle(text)
+    if width(plain) <= limit:
+        return text
+    kept = plain
+    while width(kept) > limit - 1:
+        kept = kept[:-1]
+    return text.replace(plain, f"{kept}…")
+
+
+def _markdown(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    if output.headers:
+        marks = ["---:" if column.kind in _RIGHT else "---" for column in columns]
+        stream.write(f"| {' | '.join(column.key for column in columns)} |\n| {' | '.join(marks)} |\n")
+    lines = ([_markdown_cell(column, row, zone) for column in columns] for row in rows)
+    return _counted(stream.write(f"| {' | '.join(cells)} |\n") for cells in lines)
+
+
+def _markdown_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
+    return escaped(_text(column, row, zone)).replace("\\", "\\\\").replace("|", "\\|")
+
+
+# Files
+
+
+def _csv(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    writer = csv.writer(
+        stream,
+        delimiter=";" if output.excel else ",",
+        lineterminator="\r\n" if output.excel else "\n",
+    )
+    cell = _excel_cell if output.excel else _csv_cell
+    if output.headers:
+        writer.writerow([column.key for column in columns])
+    return _counted(writer.writerow([cell(column, row, zone) for column in columns]) for row in rows)
+
+
+def _csv_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
+    text = _text(column, row, zone)
+    if column.kind in ("text", "manager") and text.startswith(_FORMULA_STARTS):
+        return f"'{text}"
+    return text
+
+
+def _excel_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
+    text = _csv_cell(column, row, zone)
+    return text.replace(".", ",") if column.kind in ("money", "percent") else text
+
+
+def _json(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    number = 0
+    for number, row in enumerate(rows, 1):
+        stream.write("[\n  " if number == 1 else ",\n  ")
+        stream.write(json.dumps(as_object(columns, row), ensure_ascii=False))
+    stream.write("\n]\n" if number else "[]\n")
+    return number
+
+
+def _ndjson(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    return _counted(stream.write(json.dumps(as_object(columns, row), ensure_ascii=False) + "\n") for row in rows)
+
+
+def as_object(columns: Sequence[Column], row: Row) -> dict[str, Any]:
+    """Return a row for programs: amounts as text and in minor units, times in UTC, yes and no as booleans."""
+    told: dict[str, Any] = {}
+    for column in columns:
+        value = row[column.key]
+        if column.kind == "money":
+            told[column.key] = None if value is None else money.text(value, row[column.currency])
+            told[f"{column.key}_minor"] = value
+        elif column.kind == "percent":
+            told[column.key] = None if value is None else money.percent_text(value)
+        elif column.kind == "yesno":
+            told[column.key] = None if value is None else bool(value)
+        else:
+            told[column.key] = value
+    return told
+
+
+def _ids(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    return _counted(stream.write(f"{row[columns[0].key]}\n") for row in rows)
+
+
+def _count(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    number = _counted(rows)
+    stream.write(f"{number}\n")
+    return number
+
+
+def _counted(things: Iterable[Any]) -> int:
+    """Exhaust an iterator and return how many there were."""
+    return sum(1 for _ in things)
+
+
+def _text(column: Column, row: Row, zone: ZoneInfo) -> str:
+    """Return a raw value as people read it; what is not known is empty, never 0."""
+    value = row[column.key]
+    if value is None:
+        return ""
+    if column.kind == "money":
+        return money.text(value, row[column.currency])
+    if column.kind == "time":
+        return clock.local_text(value, zone)
+    if column.kind == "yesno":
+        return "yes" if value else "no"
+    if column.kind == "percent":
+        return money.percent_text(value)
+    return str(value)
+
+
+def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Return rows that are in memory in the order of ``sort``, empty values last. Raise BadUsage for no such column."""
+    for key in reversed(sort):
+        name = named(columns, key.removeprefix("-"), "these rows").key
+        filled = [row for row in rows if row[name] is not None]
+        empty = [row for row in rows if row[name] is None]
+        filled.sort(key=lambda row: row[name], reverse=key.startswith("-"))
+        rows = filled + empty
+    return rows

@@ -1,0 +1,95 @@
+"""``salescli payments``: every invoice of every order, and the word of a person on manual ones (R5, R37)."""
+
+from __future__ import annotations
+
+import click
+
+from salescli import attempts, db, invoices, orders, paying
+from salescli.cli import lists, options
+from salescli.cli.output import Output
+from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.listing import Filters
+
+
+@click.group("payments", cls=ListingGroup)
+def payments_group() -> None:
+    """Invoices: list, show; confirm or decline manual payments. The bare name lists."""
+
+
+@payments_group.command("list")
+@options.filters
+@options.output
+@pass_session
+def list_payments(session: Session, filters: Filters, output: Output) -> None:
+    """List the payments (invoices) of all orders, the latest attempt first.
+
+    \b
+    Examples:
+      salescli payments list --status open --payment-system "Bank transfer"
+      salescli payments list --month this-month --csv -o payments.csv
+    """
+    lists.show(session, invoices.VIEW, filters, output)
+
+
+@payments_group.command("show")
+@click.argument("invoice")
+@options.output
+@pass_session
+def show_payment(session: Session, invoice: str, output: Output) -> None:
+    """Show an INVOICE and every attempt to take its money, with what the payment system said.
+
+    \b
+    Example:
+      salescli payments show 17
+    """
+    found = invoices.find(session.connection, invoice)
+    lists.page(
+        session, invoices.VIEW, found.id, [lists.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
+    )
+
+
+@payments_group.command("confirm")
+@click.argument("invoice", nargs=-1, required=True)
+@options.at("When the money came in; now unless told.")
+@options.dry_run
+@pass_session
+def confirm_payments(session: Session, invoice: tuple[str, ...], at: str | None, dry_run: bool) -> None:
+    """Say that the money of waiting manual INVOICEs came in. `-` reads numbers; all or none.
+
+    \b
+    Example:
+      salescli payments confirm 17 --at 2026-03-01
+    """
+    _answer(session, invoice, at, dry_run, confirmed=True)
+
+
+@payments_group.command("decline")
+@click.argument("invoice", nargs=-1, required=True)
+@options.at("When it was known; now unless told.")
+@options.dry_run
+@pass_session
+def decline_payments(session: Session, invoice: tuple[str, ...], at: str | None, dry_run: bool) -> None:
+    """Say that the money of waiting manual INVOICEs did not come. `-` reads numbers; all or none.
+
+    \b
+    Example:
+      salescli payments decline 17
+    """
+    _answer(session, invoice, at, dry_run, confirmed=False)
+
+
+def _answer(session: Session, words: tuple[str, ...], at: str | None, dry_run: bool, *, confirmed: bool) -> None:
+    now = options.in_the_past(options.moment(at, session), session)
+    told = []
+    with options.rehearsed(session, dry_run), db.transaction(session.connection):
+        for word in options.numbers(words):
+            waiting = invoices.find(session.connection, word)
+            invoice = paying.answer_by_hand(
+                session.connection, waiting.id, confirmed=confirmed, actor=session.actor, now=now, zone=session.zone
+            )
+            order = orders.get(session.connection, invoice.order_id)
+            told.append(
+                f"invoice {invoice.id}: {invoice.amount()} {invoice.status};"
+                f" order {order.id} is {order.status.capitalize()}"
+            )
+    click.echo("\n".join(told))

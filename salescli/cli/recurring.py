@@ -1,0 +1,173 @@
+"""``salescli recurring``: the plans of payments, and what people decide about them (R51–R66)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from salescli import clock, db, orders, recurring, tick
+from salescli.cli import lists, options
+from salescli.cli.output import Output
+from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
+from salescli.errors import SalesError
+from salescli.listing import Filters
+from salescli.recurring import Recurring
+
+_ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
+
+
+@click.group("recurring", cls=ListingGroup)
+def recurring_group() -> None:
+    """Recurring orders: list, show, pause, activate, complete, retry. The bare name lists."""
+
+
+@recurring_group.command("list")
+@options.filters
+@options.output
+@pass_session
+def list_recurring(session: Session, filters: Filters, output: Output) -> None:
+    """List recurring orders, the newest first; the period filters look at the day they began.
+
+    \b
+    Examples:
+      salescli recurring list --status failed
+      salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
+    """
+    lists.show(session, recurring.VIEW, filters, output)
+
+
+@recurring_group.command("show")
+@click.argument("id")
+@options.output
+@pass_session
+def show_recurring(session: Session, id: str, output: Output) -> None:
+    """Show a recurring order and all orders made within it, the initial one on top.
+
+    \b
+    Example:
+      salescli recurring show 3
+    """
+    found = recurring.find(session.connection, id)
+    part = lists.Part("orders", orders.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
+    lists.page(session, recurring.VIEW, found.id, [part], output)
+
+
+@recurring_group.command("pause")
+@click.argument("id", nargs=-1, required=True)
+@options.dry_run
+@pass_session
+def pause(session: Session, id: tuple[str, ...], dry_run: bool) -> None:
+    """Put recurring orders on hold: nothing is charged, retries included, until they are activated. `-` reads numbers.
+
+    \b
+    Example:
+      salescli recurring pause 3
+    """
+    _each(
+        session, id, dry_run, lambda one: recurring.pause(session.connection, one, actor=session.actor, now=session.now)
+    )
+
+
+@recurring_group.command("activate")
+@click.argument("id", nargs=-1, required=True)
+@click.option("--now", "at_once", is_flag=True, help="Charge what is due at once, without waiting for tick.")
+@options.dry_run
+@pass_session
+def activate(session: Session, id: tuple[str, ...], at_once: bool, dry_run: bool) -> None:
+    """Resume paused recurring orders. A payment whose date has passed is charged by the next tick, once.
+
+    \b
+    Examples:
+      salescli recurring activate 3
+      salescli recurring activate 3 --now
+    """
+    done = _each(
+        session,
+        id,
+        dry_run,
+        lambda one: recurring.activate(session.connection, one, actor=session.actor, now=session.now),
+    )
+    if at_once and not dry_run:
+        _charge(session, [one for one in done if _due(one, session)])
+
+
+@recurring_group.command("complete")
+@click.argument("id", nargs=-1, required=True)
+@options.yes
+@options.dry_run
+@pass_session
+def complete(session: Session, id: tuple[str, ...], yes: bool, dry_run: bool) -> None:
+    """Finish recurring orders early. This is final; what was paid stays paid.
+
+    \b
+    Example:
+      salescli recurring complete 3 --yes
+    """
+    ask_first("Finish for good? It cannot be resumed.", yes=yes or dry_run)
+    _each(
+        session,
+        id,
+        dry_run,
+        lambda one: recurring.complete(session.connection, one, actor=session.actor, now=session.now),
+    )
+
+
+@recurring_group.command("retry")
+@click.argument("id", nargs=-1, required=True)
+@options.dry_run
+@pass_session
+def retry(session: Session, id: tuple[str, ...], dry_run: bool) -> None:
+    """Begin three new attempts at the payment on which recurring orders failed; the first is made by the next tick.
+
+    \b
+    Example:
+      salescli recurring retry 3
+    """
+    _each(
+        session, id, dry_run, lambda one: recurring.retry(session.connection, one, actor=session.actor, now=session.now)
+    )
+
+
+def _each(session: Session, words: tuple[str, ...], dry_run: bool, act: Callable[[int], Recurring]) -> list[Recurring]:
+    """Do the same to several in one transaction, all or none, and say what is now true."""
+    with options.rehearsed(session, dry_run), db.transaction(session.connection):
+        done = [act(recurring.find(session.connection, word).id) for word in options.numbers(words)]
+    for one in done:
+        click.echo(_state(one, session))
+    return done
+
+
+def _state(one: Recurring, session: Session) -> str:
+    words = f"recurring order {one.id} is {one.status.capitalize()}"
+    if one.wish:
+        return f"{words}; it becomes {one.wish.capitalize()} when the payment being made has ended"
+    if one.status == "processing" or one.next_payment_at is None:
+        return words
+    if one.status == "paused":
+        return f"{words}; nothing is charged until `salescli recurring activate {one.id}`"
+    following = clock.local_text(clock.utc_text(one.planned_after(session.now, session.zone)), session.zone)
+    if _due(one, session):
+        due = f"payment {one.payment_number} of {one.amount()} is due at the next tick"
+        return f"{words}; {due}, the one after it on {following}"
+    return f"{words}; its next payment is on {clock.local_text(one.next_payment_at, session.zone)}"
+
+
+def _due(one: Recurring, session: Session) -> bool:
+    return (
+        one.status == "active"
+        and one.next_payment_at is not None
+        and one.next_payment_at <= clock.utc_text(session.now)
+    )
+
+
+def _charge(session: Session, due: list[Recurring]) -> None:
+    run = tick.Run(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone)
+    for one in due:
+        tick.charge_now(run, one.id)
+    for line in run.counts.told + run.counts.for_a_person:
+        click.echo(line)
+    for one in due:
+        click.echo(_state(recurring.get(session.connection, one.id), session))
+    if run.counts.broken or run.counts.unknown or run.counts.not_sent:
+        raise SalesError("not every payment went through; tick goes on with them")

@@ -1,0 +1,200 @@
+"""``salescli reports``: totals by currency, payment system, offer, category and manager (R67–R76a)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from salescli import money, reports, roles
+from salescli.cli import options
+from salescli.cli import output as renderer
+from salescli.cli.output import Output
+from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.listing import Filters
+from salescli.reports import BREAKDOWNS, BY_MANAGER, Breakdown
+from salescli.views import Column
+
+_BASIS = click.option(
+    "--date-basis",
+    "basis",
+    type=click.Choice(["completed", "created"]),
+    default="completed",
+    show_default=True,
+    help="The day an order counts on; payments and refunds always count on their own.",
+)
+_SYSTEM = click.option("--include-system", is_flag=True, help="By manager: a row for the system's sales too.")
+_MONEY = ("gross", "commission", "credited", "refunded", "net")
+
+
+class _Reports(ListingGroup):
+    """A group whose bare name shows the detailed report."""
+
+    bare = "details"
+
+
+@click.group("reports", cls=_Reports)
+def reports_group() -> None:
+    """Totals by currency, payment system, offer, category and manager; the bare name shows all of them.
+
+    Amounts of different currencies are never added. By offer, category and manager an order counts on the day it
+    became Completed; by currency and payment system each payment counts on its own day; a refund counts on its own.
+    gross is what was paid, commission what the payment system kept (empty where one is not known), credited = gross −
+    commission, net = gross − refunded.
+    """
+
+
+@reports_group.command("details")
+@options.filters
+@_BASIS
+@_SYSTEM
+@options.output
+@pass_session
+def details(session: Session, filters: Filters, basis: reports.Basis, include_system: bool, output: Output) -> None:
+    """Show all breakdowns, and how payments and completed orders lead to one another.
+
+    As CSV and JSON it is one list, whose column `breakdown` says which one a row is of.
+
+    \b
+    Examples:
+      salescli reports --month last-month
+      salescli reports details --from 2026-01-01 --csv -o details.csv
+    """
+    session.actor.require(roles.VIEW)
+    found = {
+        report: _sorted(_rows(session, report, filters, basis, include_system), report, output) for report in BREAKDOWNS
+    }
+    if output.format == "table":
+        for report, rows in found.items():
+            click.echo(report.name)
+            renderer.render(rows, report.columns, output, session.zone)
+            click.echo()
+    else:
+        flat = [_flat(report, row) for report, rows in found.items() for row in rows]
+        renderer.render(flat, output.chosen(_DETAILS), output, session.zone)
+    _tell(output, _total_lines(session, filters, basis) + _tie_out(session, filters, basis) + _bridge(session, filters))
+
+
+def _command(report: Breakdown) -> Callable[..., None]:
+    """Add the command of one breakdown."""
+
+    @reports_group.command(report.name, help=_help(report))
+    @options.filters
+    @_BASIS
+    @_SYSTEM
+    @options.output
+    @pass_session
+    def show(session: Session, filters: Filters, basis: reports.Basis, include_system: bool, output: Output) -> None:
+        session.actor.require(roles.VIEW)
+        rows = _sorted(_rows(session, report, filters, basis, include_system), report, output)
+        if (limit := output.limit) is not None and limit:
+            rows = rows[:limit]
+        renderer.render(rows, output.chosen(report.columns), output, session.zone)
+        lines = _total_lines(session, filters, basis)
+        _tell(output, lines + (_tie_out(session, filters, basis) if report is BY_MANAGER else []))
+
+    return show
+
+
+def _help(report: Breakdown) -> str:
+    named = report.name.removeprefix("by-").replace("-", " ")
+    what = {
+        "payments": "each payment counts on its own day, money on open orders included",
+        "orders": "each order counts once, on the day it became Completed",
+    }[report.counts]
+    if report is BY_MANAGER:
+        what += "; only confirmed sales of managers, the rest is named below"
+    example = f"salescli reports {report.name} --month last-month --csv"
+    return f"Totals by {named} and currency: {what}.\n\n\b\nExample:\n  {example}"
+
+
+for _report in BREAKDOWNS:
+    _command(_report)
+
+
+_DETAILS = (
+    Column("breakdown"),
+    Column("number"),
+    Column("name"),
+    Column("currency"),
+    Column("orders", "number"),
+    Column("payments", "number"),
+    Column("quantity", "number"),
+    *(Column(name, "money") for name in _MONEY),
+)
+
+
+def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of one breakdown as a row of the list of all of them."""
+    labels = [row[column.key] for column in report.labels]
+    number, name = labels if len(labels) == 2 else (None, *labels) if labels else (None, None)
+    shown = {column.key for column in report.columns}
+    counts = {key: row[key] if key in shown else None for key in ("orders", "payments", "quantity")}
+    return {**row, **counts, "breakdown": report.name, "number": number, "name": name}
+
+
+def _rows(
+    session: Session, report: Breakdown, filters: Filters, basis: reports.Basis, include_system: bool
+) -> reports.Rows:
+    return reports.breakdown(
+        session.connection, report, filters, zone=session.zone, basis=basis, include_system=include_system
+    )
+
+
+def _sorted(rows: reports.Rows, report: Breakdown, output: Output) -> reports.Rows:
+    keys = {column.key for column in report.columns}
+    wanted = tuple(key for key in output.sort if key.removeprefix("-") in keys) if output.sort else ()
+    if output.sort and not wanted:
+        wanted = output.sort  # names none of its columns: say so
+    return renderer.sorted_rows(rows, wanted, report.columns)
+
+
+def _tell(output: Output, lines: list[str]) -> None:
+    """Write the totals under a table, else on stderr: never among the rows."""
+    to_stderr = output.format != "table" or output.file is not None
+    for line in lines:
+        click.echo(line, err=to_stderr)
+
+
+def _total_lines(session: Session, filters: Filters, basis: reports.Basis) -> list[str]:
+    """Return the total of all Completed orders, refunds excluded, a line per currency (R76)."""
+    return [
+        f"total of completed orders, refunds excluded: {_amount(row, 'net')}"
+        f" ({row['orders']} orders, gross {_amount(row, 'gross')}, refunded {_amount(row, 'refunded')})"
+        for row in reports.totals(session.connection, filters, zone=session.zone, basis=basis)
+    ]
+
+
+def _tie_out(session: Session, filters: Filters, basis: reports.Basis) -> list[str]:
+    """Return what the total is made of, a line per currency (B9)."""
+    split = reports.by_seller(session.connection, filters, zone=session.zone, basis=basis)
+    lines = []
+    for currency in sorted({row["currency"] for row in split}):
+        parts = {row["sale"]: row for row in split if row["currency"] == currency}
+        told = [f"{_sum(parts, name, currency)} {name}" for name in reports.SALES]
+        lines.append(f"gross {_all(parts, currency)} = {' + '.join(told)}")
+    return lines
+
+
+def _sum(parts: dict[str, Any], name: str, currency: str) -> str:
+    return _amount(parts[name], "gross") if name in parts else f"{money.text(0, currency)} {currency}"
+
+
+def _all(parts: dict[str, Any], currency: str) -> str:
+    return f"{money.text(sum(row['gross'] for row in parts.values()), currency)} {currency}"
+
+
+def _bridge(session: Session, filters: Filters) -> list[str]:
+    """Return how the payments of the period lead to its completed orders, a line per currency (R76a)."""
+    return [
+        f"payments {_amount(row, 'payments')} = completed orders {_amount(row, 'completed')}"
+        f" + on open orders {_amount(row, 'open')} + on declined orders {_amount(row, 'declined')}"
+        f" + paid for orders completed in another period {_amount(row, 'shifted_out')}"
+        f" − paid in another period {_amount(row, 'shifted_in')}"
+        for row in reports.bridge(session.connection, filters, zone=session.zone)
+    ]
+
+
+def _amount(row: dict[str, Any], name: str) -> str:
+    return f"{money.text(row[name], row['currency'])} {row['currency']}"

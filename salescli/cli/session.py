@@ -1,0 +1,196 @@
+"""One run of the program: the lazy database, who acts, when; and the one place where errors become exit codes.
+
+argv -> ``main`` -> Click -> a command with its ``Session`` -> SalesError | sqlite3.Error -> one line, exit code
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import pwd
+import sqlite3
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+import click
+
+from salescli import __version__, clock, db, gateways, users
+from salescli.cli import COMMANDS
+from salescli.errors import BadUsage, SalesError
+from salescli.gateways import Gateway
+from salescli.payment_systems import PaymentSystem
+from salescli.roles import Actor
+
+
+@dataclass
+class Session:
+    """What every command works with; the file is opened when first asked for, so that --help never opens one."""
+
+    path: Path
+    any_file_system: bool = False
+    now: datetime = field(default_factory=clock.now)
+    _gateways: dict[str, Gateway] = field(default_factory=dict)
+
+    @cached_property
+    def connection(self) -> sqlite3.Connection:
+        """The open database. Raise DatabaseUnusable."""
+        return db.connect(self.path, any_file_system=self.any_file_system)
+
+    @cached_property
+    def actor(self) -> Actor:
+        """The registered user of the operating system's real uid. Raise NotPermitted for a stranger."""
+        return users.acting(self.connection, os_login())
+
+    def gateway(self, system: PaymentSystem) -> Gateway:
+        """Return the gateway of a merchant, one for each name in a run."""
+        if system.gateway not in self._gateways:
+            self._gateways[system.gateway] = gateways.open_gateway(system.gateway, self.path)
+        return self._gateways[system.gateway]
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The account's time zone."""
+        return clock.time_zone(db.setting(self.connection, "time_zone") or "UTC")
+
+
+def os_login() -> str:
+    """Return the operating system's name for the real uid."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without a name
+        return f"uid-{os.getuid()}"
+
+
+class Commands(click.Group):
+    """The top level: its commands come from the index and load when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the index."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the index without importing what it names."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+class ListingGroup(click.Group):
+    """A group whose bare name, with or without options, lists (R2)."""
+
+    bare = "list"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``list`` before the options of a call that names no subcommand."""
+        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h")):
+            args = [self.bare, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Start with `salescli init`. Every command shows an example with --help; longer pages: `salescli help`.",
+)
+@click.option(
+    "--db", "path", metavar="FILE", type=click.Path(path_type=Path), envvar="SALESCLI_DB",
+    help="The SQLite file; by default $SALESCLI_DB, else sales.db in the user's data directory.",
+)  # fmt: skip
+@click.option("--any-file-system", is_flag=True, help="Accept a file on a network file system or with hard links.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+    help="Colour; NO_COLOR and FORCE_COLOR are obeyed.",
+)  # fmt: skip
+@click.version_option(__version__, "-V", "--version", prog_name="salescli", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, path: Path | None, any_file_system: bool, color: str) -> None:
+    """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
+    ctx.obj = Session(path or db.default_path(), any_file_system)
+    ctx.color = _colored(color)
+
+
+def _colored(choice: str) -> bool | None:
+    """Return whether output is coloured; None leaves it to whether it goes to a terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def main() -> NoReturn:
+    """Run the program on the process's arguments and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code, having said on stderr what went wrong.
+
+    0 done, 1 failed, 2 usage, 3 not found, 4 not permitted, 5 wrong status, 6 bad data, 7 database, 75 locked, 130.
+    """
+    try:
+        result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _told("interrupted; what was not finished was not written", 130)
+    except SalesError as error:
+        return _told(str(error), error.exit_code)
+    except sqlite3.Error as error:
+        failure = _database_failure(error)
+        return _told(str(failure), failure.exit_code)
+    except OSError as error:
+        return _output_failed(error)
+
+
+def _told(message: str, code: int) -> int:
+    click.echo(f"salescli: {message}", err=True)
+    return code
+
+
+def _database_failure(error: sqlite3.Error) -> SalesError:
+    if isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
+        raise error  # a bug of ours shows its traceback
+    if isinstance(error, sqlite3.OperationalError) and any(
+        word in str(error) for word in ("no such", "syntax", "misuse", "ambiguous")
+    ):
+        raise error
+    if isinstance(error, sqlite3.IntegrityError):
+        raise error
+    return db.unusable(error, "the database")
+
+
+def _output_failed(error: OSError) -> int:
+    if error.errno == errno.EPIPE:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    where = f"{error.filename}: " if error.filename else ""
+    return _told(f"{where}{error.strerror or error}", 1)
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def ask_first(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be taken back. Raise BadUsage without a terminal and without --yes."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BadUsage(f"{question} Without a terminal to ask on, say --yes")
+    click.confirm(question, abort=True, err=True)

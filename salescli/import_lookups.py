@@ -1,0 +1,172 @@
+"""Whom and what a row of an import means: the catalogue's records found by its words, or made.
+
+words of a row -> ``Lookups.find`` (memory, then database) -> ambiguous or not to be made: a problem -> ``take``
+
+Found first, made last, so that a bad row leaves no offer or customer behind.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from salescli import catalogue, categories, clock, customers, db, history, offers, payment_systems, users
+from salescli.catalogue import Noun
+from salescli.csv_rows import Fields
+from salescli.errors import BadData, NotFound
+from salescli.imports import Import
+
+KNOWN_MAX = 50_000  # records kept in memory before it is emptied: flat, and large enough for what repeats
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A kind of record that rows name: the column that names it, how it is found, with which values it is made."""
+
+    noun: Noun
+    plural: str
+    column: str
+    find: Callable[[Import, Key], sqlite3.Row | None]
+    values: Callable[[Import, Key], dict[str, Any]]
+
+
+class Lookups:
+    """The records that the rows of one import have named so far."""
+
+    def __init__(self, plan: Import) -> None:
+        self._plan = plan
+        self._known: dict[tuple[str, Key], sqlite3.Row] = {}
+
+    def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
+        """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
+        row = self._known.get((sought.column, key))
+        if row is not None:
+            return row
+        try:
+            row = sought.find(self._plan, key)
+        except (NotFound, BadData) as error:
+            fields.refuse(sought.column, str(error))
+            return None
+        if row is None and not self._plan.options.create:
+            fields.refuse(sought.column, f"there is no such {sought.noun.subject}; without --no-create it is made")
+        return self._remember(sought, key, row) if row is not None else None
+
+    def take(self, sought: Sought, key: Key, found: sqlite3.Row | None) -> sqlite3.Row:
+        """Return the record that ``find`` found, or make and count it; the import's own history line covers it."""
+        if found is None:
+            return self._remember(sought, key, self._made(sought, key))
+        if sought is CUSTOMER and key[0] and found["source_id"] is None:
+            return self._remember(sought, key, _adopted(self._plan, found, key[0]))
+        return found
+
+    def _made(self, sought: Sought, key: Key) -> sqlite3.Row:
+        plan = self._plan
+        values = {**sought.values(plan, key), "created_at": clock.utc_text(plan.now)}
+        id = db.insert(plan.connection, sought.noun.table, values)
+        catalogue.reindex_added(plan.connection, sought.noun, id)
+        plan.created[sought.plural] += 1
+        made = sought.find(plan, key)
+        assert made is not None
+        return made
+
+    def _remember(self, sought: Sought, key: Key, row: sqlite3.Row) -> sqlite3.Row:
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[sought.column, key] = row
+        return row
+
+
+def _find_customer(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the customer of (customer_id, email, name, phone)."""
+    customer_id, email, name, _ = key
+    words = {"customer_id": customer_id or "", "email": email or "", "name": name}
+    return customers.identify(plan.connection, plan.source, words)
+
+
+def _adopted(plan: Import, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
+    """Give a customer known by email the id that the source knows them by, and return them."""
+    changes = {"source": plan.source, "source_id": customer_id}
+    db.update(plan.connection, "customers", customer["id"], changes)
+    told = {name: (customer[name], value) for name, value in changes.items()}
+    history.record(plan.connection, "customer", customer["id"], "edited", told, actor=plan.actor, now=plan.now)
+    return catalogue.get(plan.connection, customers.NOUN, customer["id"])
+
+
+def _customer_values(plan: Import, key: Key) -> dict[str, Any]:
+    customer_id, email, name, phone = key
+    source = plan.source if customer_id else None
+    return {"name": name, "email": email, "phone": phone, "source": source, "source_id": customer_id}
+
+
+def _find_category(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the category of (number, name): by number, else by name."""
+    number, name = key
+    if number:
+        return _row(plan, "SELECT * FROM categories WHERE number = :number", number=number)
+    rows = plan.connection.execute("SELECT * FROM categories WHERE name = :name", {"name": name}).fetchall()
+    return catalogue.the_only(categories.NOUN, name, rows) if rows else None
+
+
+def _category_values(plan: Import, key: Key) -> dict[str, Any]:
+    number, name = key
+    return {"number": number or categories.free_number(plan.connection, "categories"), "name": name or number}
+
+
+def _find_offer(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the offer of (number, category's id, name, currency): by number, else by the other three."""
+    number, category_id, name, currency = key
+    if number:
+        return _row(plan, f"{_OFFERS} WHERE o.number = :number", number=number)
+    rows = plan.connection.execute(
+        f"{_OFFERS} WHERE o.name = :name AND o.currency = :currency AND coalesce(o.category_id, 0) = :category",
+        {"name": name, "currency": currency, "category": category_id or 0},
+    ).fetchall()
+    return catalogue.the_only(offers.NOUN, name, rows) if rows else None
+
+
+def _offer_values(plan: Import, key: Key) -> dict[str, Any]:
+    number, category_id, name, currency = key
+    number = number or categories.free_number(plan.connection, "offers")
+    return {"number": number, "category_id": category_id, "name": name, "currency": currency}
+
+
+def _find_payment_system(plan: Import, key: Key) -> sqlite3.Row | None:
+    return _row(plan, "SELECT * FROM payment_systems WHERE name = :name", name=key[0])
+
+
+def _payment_system_values(plan: Import, key: Key) -> dict[str, Any]:
+    return {"name": key[0], "gateway": payment_systems.MANUAL}
+
+
+def _find_manager(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the user of a login, else of exactly one user's name; a former manager's sales stay theirs."""
+    words = key[0]
+    by_login = _row(plan, "SELECT * FROM users WHERE login = :login", login=words)
+    if by_login is not None:
+        return by_login
+    rows = plan.connection.execute("SELECT * FROM users WHERE name = :name", {"name": words}).fetchall()
+    return catalogue.the_only(users.NOUN, words, rows) if rows else None
+
+
+def _manager_values(plan: Import, key: Key) -> dict[str, Any]:
+    return {"name": key[0]}
+
+
+def _row(plan: Import, sql: str, **values: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = plan.connection.execute(sql, values).fetchone()
+    return row
+
+
+_OFFERS = "SELECT o.*, g.number AS category_number FROM offers o LEFT JOIN categories g ON g.id = o.category_id"
+
+CUSTOMER = Sought(customers.NOUN, "customers", "customer", _find_customer, _customer_values)
+CATEGORY = Sought(categories.NOUN, "categories", "category", _find_category, _category_values)
+OFFER = Sought(offers.NOUN, "offers", "offer", _find_offer, _offer_values)
+PAYMENT_SYSTEM = Sought(
+    payment_systems.NOUN, "payment systems", "payment_system", _find_payment_system, _payment_system_values
+)
+MANAGER = Sought(users.NOUN, "users", "manager", _find_manager, _manager_values)

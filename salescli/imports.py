@@ -1,0 +1,263 @@
+"""What all imports have in common: all or nothing, bad rows named and counted, one line of history.
+
+file -> ``csv_rows.Table`` -> for each row ``take`` (added | updated | unchanged, or BadRow) -> ``Counts`` -> history
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NoReturn
+from zoneinfo import ZoneInfo
+
+from salescli import clock, csv_rows, db, history, intake, rejects, roles
+from salescli.csv_rows import BadRow, Fields, Problem, Row
+from salescli.errors import BadData, BadUsage
+from salescli.rejects import Rejects
+from salescli.roles import Actor
+
+DEFAULT_SOURCE = "import"
+NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
+_PROGRESS_ROWS = 500  # rows between two words to the progress bar
+
+Outcome = Literal["added", "updated", "unchanged"]
+Take = Callable[[Row], Outcome]  # imports one row; raises BadRow, having written nothing of it
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to import: make what is missing, update what differs, leave bad rows out, or only say what would be."""
+
+    create: bool = True
+    update: bool = False
+    skip_bad: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What an import did. ``created``: noun in the plural -> how many were made; ``due``: currency -> recurring
+    payments that the next tick will make, and their minor units (R66b)."""
+
+    rows: int
+    added: int
+    updated: int
+    unchanged: int
+    bad: int
+    created: Mapping[str, int]
+    sha256: str
+    due: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One run of an import: where it writes, whose file it is, how and by whom; ``created`` grows as it goes."""
+
+    connection: sqlite3.Connection
+    what: str  # "orders", in messages and history
+    columns: Sequence[str]
+    required: Sequence[str]
+    options: Options
+    actor: Actor
+    now: datetime
+    source: str = DEFAULT_SOURCE
+    created: Counter[str] = field(default_factory=Counter)
+    due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The account's time zone, in which times without offset are read."""
+        return clock.time_zone(db.setting(self.connection, "time_zone") or "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """Whom to tell: of each problem as it is found, and of the bytes read since the last time."""
+
+    on_bad: Callable[[Problem], None] = lambda problem: None
+    on_progress: Callable[[int], None] = lambda bytes_read: None
+
+
+class _Undone(Exception):
+    """Takes back the transaction of an import that must leave nothing."""
+
+
+def run(
+    plan: Import,
+    file: Path | BinaryIO,
+    begin: Callable[[], Take],
+    *,
+    rejects_file: Path | None = None,
+    reporting: Reporting | None = None,
+) -> Counts:
+    """Import ``file`` in one transaction; ``begin``, called in it, returns what takes in a row.
+
+    Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
+    without the file, BadUsage for a rejects file that may not be written over.
+    """
+    plan.actor.require(roles.IMPORT)
+    intake.text(plan.source, "source")
+    if plan.options.skip_bad != (rejects_file is not None):
+        raise BadUsage("bad rows are skipped into a rejects file; give both --skip-bad and --rejects FILE, or neither")
+    wanted = None if plan.options.dry_run else rejects_file
+    with csv_rows.opened(file) as stream, rejects.drafted(wanted, file) as rejected:
+        table = csv_rows.Table(stream, plan.columns, plan.required)
+        counts = _imported(plan, table, begin, _Listener(reporting or Reporting(), rejected), _name(file))
+    if counts.bad and not plan.options.skip_bad:
+        raise BadData(
+            f"{_many(counts.bad, 'row')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
+            " imported; repair the file, or import the rest with --skip-bad --rejects FILE"
+        )
+    return counts
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Where bad rows and progress go."""
+
+    reporting: Reporting
+    rejected: Rejects | None
+    told_bytes: int = 0
+
+    def bad(self, row: Row, problems: Sequence[Problem]) -> None:
+        for problem in problems:
+            self.reporting.on_bad(problem)
+        if self.rejected:
+            self.rejected.add(row, problems)
+
+    def progress(self, bytes_read: int) -> None:
+        self.reporting.on_progress(bytes_read - self.told_bytes)
+        self.told_bytes = bytes_read
+
+
+def _imported(
+    plan: Import,
+    table: csv_rows.Table,
+    begin: Callable[[], Take],
+    listener: _Listener,
+    name: str,
+) -> Counts:
+    if listener.rejected:
+        listener.rejected.begin(table.header)
+    try:
+        with db.transaction(plan.connection):
+            outcomes = _taken(table, begin(), listener)
+            counts = _counted(plan, table, outcomes)
+            if plan.options.dry_run or (counts.bad and not plan.options.skip_bad):
+                raise _Undone
+            _record(plan, counts, name)
+            if listener.rejected:
+                listener.rejected.keep()
+    except _Undone:
+        pass
+    return counts
+
+
+def _taken(table: csv_rows.Table, take: Take, listener: _Listener) -> Counter[str]:
+    """Take in every row and return how many had which outcome."""
+    outcomes: Counter[str] = Counter()
+    for number, row in enumerate(table, start=1):
+        try:
+            if row.problems:
+                raise BadRow(row.problems)
+            outcomes[take(row)] += 1
+        except BadRow as bad:
+            outcomes["bad"] += 1
+            listener.bad(row, bad.problems)
+        if number % _PROGRESS_ROWS == 0:
+            listener.progress(table.bytes_read)
+    listener.progress(table.bytes_read)
+    return outcomes
+
+
+def _counted(plan: Import, table: csv_rows.Table, outcomes: Counter[str]) -> Counts:
+    return Counts(
+        rows=sum(outcomes.values()),
+        added=outcomes["added"],
+        updated=outcomes["updated"],
+        unchanged=outcomes["unchanged"],
+        bad=outcomes["bad"],
+        created=dict(plan.created),
+        sha256=table.sha256,
+        due=dict(plan.due),
+    )
+
+
+def _record(plan: Import, counts: Counts, name: str) -> None:
+    """Write the import's one line of history; a file that changed nothing leaves none."""
+    if not (counts.added or counts.updated):
+        return
+    numbers = {key: getattr(counts, key) for key in ("rows", "added", "updated", "unchanged", "bad")}
+    changes = {key: (None, number) for key, number in {**numbers, **counts.created}.items()}
+    changes["source"] = (None, plan.source)
+    history.record(
+        plan.connection,
+        "import",
+        None,
+        f"imported {plan.what}",
+        changes,
+        actor=plan.actor,
+        now=plan.now,
+        reason=f"{name}, sha256 {counts.sha256}",
+    )
+
+
+def _name(file: Path | BinaryIO) -> str:
+    return file.name if isinstance(file, Path) else "standard input"
+
+
+class Numbers:
+    """The numbers that the rows of one file had so far; in a temporary table, since a file may be of any length."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.execute("DROP TABLE IF EXISTS imported_numbers")
+        connection.execute("CREATE TEMPORARY TABLE imported_numbers (number TEXT PRIMARY KEY, line INTEGER NOT NULL)")
+
+    def check_new(self, fields: Fields, column: str, number: str) -> None:
+        """Raise BadRow when an earlier row had ``number``."""
+        values = {"number": number, "line": fields.line}
+        added = self._connection.execute(
+            "INSERT INTO imported_numbers (number, line) VALUES (:number, :line) ON CONFLICT (number) DO NOTHING",
+            values,
+        )
+        if added.rowcount == 0:
+            first = self._connection.execute("SELECT line FROM imported_numbers WHERE number = :number", values)
+            fields.stop(column, f"stands in line {first.fetchone()[0]} already; every number is one {column}'s")
+
+
+def name_differences(fields: Fields, changed: Mapping[str, tuple[str, str]]) -> NoReturn:
+    """Refuse a row that differs from what is stored, column by column."""
+    for column, (here, there) in changed.items():
+        fields.refuse(column, f"{here} here, {there} in the file; --update takes the file's")
+    raise BadRow(fields.problems)
+
+
+def told(what: str, counts: Counts, *, dry_run: bool = False) -> str:
+    """Return what is true after an import, as a sentence."""
+    verb = "would import" if dry_run else "imported"
+    done = f"{verb} {counts.rows - counts.bad} {what} ({counts.added} added, {counts.updated} updated,"
+    done += f" {counts.unchanged} unchanged)"
+    if counts.bad:
+        done += f"; left out {_many(counts.bad, 'bad row')}"
+    made = ", ".join(f"{number} {noun}" for noun, number in counts.created.items())
+    if made:
+        done += f"; {'would create' if dry_run else 'created'} {made}"
+    if not (counts.added or counts.updated):
+        done += "; nothing changed"
+    return done
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def digest(values: tuple[Any, ...]) -> bytes:
+    """Return by which a row's values are known again, however they were spelt."""
+    return blake2b(json.dumps(values).encode("ascii"), digest_size=16).digest()

@@ -1,0 +1,210 @@
+"""Invoices: the payments of an order, several with partial payments, otherwise exactly one (R26).
+
+open → processing → completed | declined → processing …;  completed → refund
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from salescli import clock, db, history, lifecycle, money
+from salescli.errors import NotFound
+from salescli.gateways import Answer
+from salescli.payment_systems import PaymentSystem
+from salescli.roles import Actor
+from salescli.views import Column, View
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """One payment of an order. ``share_minor`` is what it buys, in the order's currency (R35)."""
+
+    id: int
+    order_id: int
+    ordinal: int
+    status: str
+    amount_minor: int
+    currency: str
+    rate: str | None
+    share_minor: int
+    fee_minor: int | None
+    fee_estimated: bool
+    one_click: bool
+    payment_system_id: int | None
+    comment: str | None
+    attempted_at: str
+    paid_at: str | None
+    refunded_minor: int
+    gateway_id: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Invoice:
+        """Return the record of a row of ``invoices``."""
+        flags = {name: bool(row[name]) for name in ("fee_estimated", "one_click")}
+        return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
+
+    @property
+    def paid(self) -> bool:
+        """Tell whether its money came in, whether or not some went back."""
+        return self.paid_at is not None
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still be given back, in the invoice's currency."""
+        return self.amount_minor - self.refunded_minor if self.paid else 0
+
+    def amount(self) -> str:
+        """Return its amount as text with its currency."""
+        return f"{money.text(self.amount_minor, self.currency)} {self.currency}"
+
+
+def find(connection: sqlite3.Connection, words: str) -> Invoice:
+    """Return the invoice of a number. Raise NotFound."""
+    row = None
+    if words.isascii() and words.isdigit() and len(words) < 18:
+        row = connection.execute("SELECT * FROM invoices WHERE id = ?", (int(words),)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no invoice {words}")
+    return Invoice.from_row(row)
+
+
+def get(connection: sqlite3.Connection, id: int) -> Invoice:
+    """Return the invoice of a known id."""
+    return find(connection, str(id))
+
+
+def of_order(connection: sqlite3.Connection, order_id: int) -> list[Invoice]:
+    """Return an order's invoices, first payment first."""
+    rows = connection.execute("SELECT * FROM invoices WHERE order_id = ? ORDER BY ordinal", (order_id,))
+    return [Invoice.from_row(row) for row in rows]
+
+
+def create(
+    connection: sqlite3.Connection, order_id: int, values: dict[str, Any], *, actor: Actor, now: datetime
+) -> Invoice:
+    """Insert the order's next invoice, Open, with its history line; the caller holds the transaction."""
+    counted = connection.execute("SELECT count(*) FROM invoices WHERE order_id = ?", (order_id,)).fetchone()[0]
+    row = {
+        "status": "open",
+        **values,
+        "order_id": order_id,
+        "ordinal": counted + 1,
+        "attempted_at": clock.utc_text(now),
+    }
+    id = db.insert(connection, "invoices", row)
+    changes = {"status": (None, row["status"]), "amount_minor": (None, row["amount_minor"])}
+    history.record(connection, "invoice", id, "opened", changes, actor=actor, now=now)
+    return get(connection, id)
+
+
+def change(
+    connection: sqlite3.Connection,
+    invoice: Invoice,
+    what: str,
+    changes: dict[str, Any],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+) -> Invoice:
+    """Store ``changes`` with a history line and return the invoice as it now is. Raise WrongStatus."""
+    status = changes.get("status", invoice.status)
+    if status != invoice.status:
+        lifecycle.check_move("invoice", invoice.id, invoice.status, status)
+    told = {name: (getattr(invoice, name), value) for name, value in changes.items() if name in Invoice.__slots__}
+    db.update(connection, "invoices", invoice.id, changes)
+    history.record(connection, "invoice", invoice.id, what, told, actor=actor, now=now, reason=reason)
+    return get(connection, invoice.id)
+
+
+def payment(
+    invoice: Invoice, system: PaymentSystem | None, answer: Answer, now: datetime, zone: ZoneInfo
+) -> dict[str, Any]:
+    """Return the columns of an invoice whose money came in now, its commission told or estimated (R30)."""
+    result = answer.result
+    told = result.fee_minor if result and result.fee_currency == invoice.currency else None
+    estimate = system.commission(invoice.amount_minor, invoice.currency) if system and told is None else None
+    return {
+        "status": "completed",
+        "paid_at": clock.utc_text(now),
+        "paid_on": clock.local_day(now, zone),
+        "fee_minor": estimate if told is None else told,
+        "fee_estimated": int(estimate is not None),
+        "gateway_id": result.gateway_id if result else None,
+    }
+
+
+_LATEST = "SELECT max(b.id) FROM attempts b WHERE b.invoice_id = i.id AND b.kind = 'charge'"
+
+VIEW = View(
+    name="payments",
+    source=(
+        "invoices i JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id"
+        " LEFT JOIN payment_systems p ON p.id = i.payment_system_id LEFT JOIN users m ON m.id = o.manager_id"
+        f" LEFT JOIN attempts a ON a.id = ({_LATEST})"
+    ),
+    columns=(
+        Column("invoice", "number", "i.id"),
+        Column("order", "number", "i.order_id"),
+        Column("attempted_at", "time", "i.attempted_at"),
+        Column("status", "status", "i.status"),
+        Column("amount", "money", "i.amount_minor"),
+        Column("currency", "text", "i.currency"),
+        Column("funds_credited", "money", "CASE WHEN i.paid_at IS NOT NULL THEN i.amount_minor - i.fee_minor END"),
+        Column("estimated", "yesno", "CASE WHEN i.paid_at IS NOT NULL THEN i.fee_estimated END"),
+        Column("one_click", "yesno", "i.one_click"),
+        Column("payment_system", "text", "p.name"),
+        Column(
+            "share", "percent",
+            "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
+            " ELSE (i.share_minor * 1000000 + o.price_minor / 2) / o.price_minor END",
+        ),
+        Column(
+            "share_total", "percent",
+            "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
+            " ELSE ((SELECT sum(s.share_minor) FROM invoices s WHERE s.order_id = i.order_id"
+            " AND s.ordinal <= i.ordinal AND s.paid_at IS NOT NULL) * 1000000 + o.price_minor / 2)"
+            " / o.price_minor END",
+        ),
+        Column("comment", "text", "i.comment"),
+        Column("error_code", "text", "CASE WHEN i.status <> 'completed' THEN a.code END"),
+        Column("error", "text", "CASE WHEN i.status <> 'completed' THEN a.message END", shown=False),
+        Column("customer", "text", "c.name", shown=False),
+        Column("offer", "text", "o.offer_name", shown=False),
+        Column("commission", "money", "i.fee_minor", shown=False),
+        Column("rate", "text", "i.rate", shown=False),
+        Column("paid_at", "time", "i.paid_at", shown=False),
+        Column("refunded", "money", "i.refunded_minor", shown=False),
+        Column("gateway_id", "text", "i.gateway_id", shown=False),
+        Column("attempts", "number", "a.number", shown=False),
+        Column("recurring", "number", "o.recurring_id", shown=False),
+    ),
+    newest_first="i.attempted_at DESC, i.id DESC",
+    filters={
+        "status": "i.status",
+        "from": "i.attempted_at",
+        "before": "i.attempted_at",
+        "customer": "o.customer_id",
+        "offer": "o.offer_id",
+        "category": "o.category_id",
+        "manager": "o.manager_id",
+        "system": "o.manager_id",
+        "confirmed": "o.status = 'completed' AND o.confirmed = {v}",
+        "payment_system": "i.payment_system_id",
+        "currency": "i.currency",
+        "payment_type": "o.partial",
+        "kind": "o.recurring_id",
+        "min": "i.amount_minor",
+        "max": "i.amount_minor",
+        "search": (
+            "(o.customer_id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
+            " OR o.offer_id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query})"
+            " OR i.id = {number} OR i.gateway_id = {words})"
+        ),
+    },
+    statuses=lifecycle.INVOICE_STATUSES,
+)  # fmt: skip

@@ -1,0 +1,292 @@
+"""Lists: columns, the one table of filters, and the query that joins them.
+
+View (source, columns, clauses) + Filters + sort + limit -> ``select`` -> raw values, formatted by ``cli/output``
+
+SQL is put together from the fixed texts of this table and of the nouns' views; what a user wrote is only ever bound.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from salescli import catalogue, categories, clock, customers, money, offers, payment_systems, users
+from salescli.errors import BadUsage, NotFound
+from salescli.roles import Actor
+from salescli.views import Column, View
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a person asked to see (R6): different filters narrow, several values of one widen."""
+
+    status: tuple[str, ...] = ()
+    first_day: date | None = None
+    last_day: date | None = None
+    customer: tuple[str, ...] = ()
+    offer: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    manager: tuple[str, ...] = ()
+    confirmed: bool | None = None
+    payment_system: tuple[str, ...] = ()
+    currency: tuple[str, ...] = ()
+    payment_type: str | None = None
+    kind: str | None = None
+    least: str | None = None
+    most: str | None = None
+    search: str | None = None
+
+
+@dataclass(slots=True)
+class Where:
+    """A WHERE in the making: fixed texts and the values bound to their places."""
+
+    texts: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def bind(self, *values: Any) -> str:
+        """Bind values and return their places, as they stand between the brackets of an IN."""
+        names = [f"v{len(self.values) + i}" for i in range(len(values))]
+        self.values.update(zip(names, values, strict=True))
+        return ", ".join(f":{name}" for name in names)
+
+    def add(self, template: str, **values: Any) -> None:
+        """Add a clause whose `{name}` stands for the places of that value, or of every value of a list."""
+        places = {n: self.bind(*v) if isinstance(v, list) else self.bind(v) for n, v in values.items()}
+        self.texts.append(template.format(**places))
+
+    def __str__(self) -> str:
+        return " AND ".join(self.texts) or "1 = 1"
+
+
+def select(
+    connection: sqlite3.Connection,
+    view: View,
+    filters: Filters,
+    *,
+    columns: Sequence[Column],
+    sort: Sequence[str],
+    limit: int | None,
+    zone: ZoneInfo,
+    actor: Actor,
+    belonging: tuple[str, int] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield rows of raw values by column key, money beside its currency.
+
+    ``sort``: keys, descending when they begin with ``-``; without any, newest first (R7). ``limit``: None for all.
+    ``belonging``: only rows whose column, named by our own code, is that id.
+    """
+    where = clauses(connection, view, filters, zone=zone)
+    if belonging is not None:
+        where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
+    needed = _needed(view, columns)
+    texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql]
+    sql = f"SELECT {', '.join(texts + ([view.hidden] if view.hidden else []))} FROM {view.source} WHERE {where}"
+    sql += f" ORDER BY {_order(view, sort)}"
+    if limit is not None:
+        sql += f" LIMIT {where.bind(limit)}"
+    for row in connection.execute(sql, where.values):
+        yield {c.key: c.compute(row, actor) if c.compute else row[c.key] for c in needed}
+
+
+def count(connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> int:
+    """Return how many rows the filters leave."""
+    where = clauses(connection, view, filters, zone=zone)
+    return int(connection.execute(f"SELECT count(*) FROM {view.source} WHERE {where}", where.values).fetchone()[0])
+
+
+def clauses(connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> Where:
+    """Return the WHERE of ``filters`` for ``view``.
+
+    Raise NotFound for a name that nothing has, BadUsage for a filter that the view does not know.
+    """
+    where = Where()
+    for option, resolve in _RESOLVERS.items():
+        given = getattr(filters, option)
+        if given in ((), None, "all"):
+            continue
+        name, values = resolve(connection, view, given, zone)
+        where.add(_template(view, name, option), **values)
+    return where
+
+
+def _template(view: View, name: str, option: str) -> str:
+    column = view.filters.get(name)
+    if column is None:
+        raise BadUsage(f"{view.name} cannot be filtered by {option.replace('_', ' ')}")
+    if "{" in column:
+        return column
+    return _CLAUSES[name].replace("{column}", column).replace("{currency}", view.filters["currency"])
+
+
+def _needed(view: View, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns to fetch: those asked for, and the ones that they lean on."""
+    needed = list(columns)
+    keys = {column.key for column in columns}
+    for column in columns:
+        leans_on = {"money": column.currency, "manager": "confirmed"}.get(column.kind)
+        if leans_on and leans_on not in keys:
+            keys.add(leans_on)
+            needed.append(view.column(leans_on))
+    return needed
+
+
+def _order(view: View, sort: Sequence[str]) -> str:
+    terms = []
+    for key in sort:
+        column = view.column(key.removeprefix("-"))
+        if not column.sql:
+            raise BadUsage(f"{view.name} cannot be sorted by {column.key}")
+        terms.append(f"{column.sql} {'DESC' if key.startswith('-') else 'ASC'} NULLS LAST")
+    return ", ".join([*terms, view.newest_first])
+
+
+# What an amount of a currency is in ten-thousandths of its unit, so that `--min 10` means 10 of every currency.
+_TEN_THOUSANDTHS = "{column} * CASE " + " ".join(
+    f"WHEN {{currency}} IN ({', '.join(repr(c) for c, e in sorted(money.EXPONENTS.items()) if e == exponent)})"
+    f" THEN {10 ** (4 - exponent)}"
+    for exponent in (0, 3, 4)
+) + " ELSE 100 END"  # fmt: skip
+
+_CUSTOMERS = (
+    "SELECT id FROM customers WHERE id IN ({ids})"
+    " UNION SELECT rowid FROM customers_search WHERE customers_search MATCH {query}"
+)
+_OFFERS = (
+    "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
+)
+
+_CLAUSES = {
+    "status": "{column} IN ({v})",
+    "from": "{column} >= {v}",
+    "before": "{column} < {v}",
+    "customer": f"{{column}} IN ({_CUSTOMERS})",
+    "offer": f"{{column}} IN ({_OFFERS})",
+    "category": "{column} IN ({v})",
+    "manager": "{column} IN ({v})",
+    "system": "({column} IS NULL OR {column} IN ({v}))",
+    "confirmed": "{column} = {v}",
+    "payment_system": "{column} IN ({v})",
+    "currency": "{column} IN ({v})",
+    "payment_type": "{column} = {v}",
+    "kind": "({column} IS NOT NULL) = {v}",
+    "min": f"{_TEN_THOUSANDTHS} >= {{v}}",
+    "max": f"{_TEN_THOUSANDTHS} <= {{v}}",
+}
+
+Resolved = tuple[str, dict[str, Any]]
+
+
+def _status(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    words = [word.lower() for word in given]
+    if unknown := [word for word in words if word not in view.statuses]:
+        raise BadUsage(f"{view.name} have no status {unknown[0]!r}; write one of {', '.join(view.statuses)}")
+    return "status", {"v": words}
+
+
+def _first_day(connection: sqlite3.Connection, view: View, given: date, zone: ZoneInfo) -> Resolved:
+    return "from", {"v": _bound(view, given, zone)}
+
+
+def _last_day(connection: sqlite3.Connection, view: View, given: date, zone: ZoneInfo) -> Resolved:
+    return "before", {"v": _bound(view, given + timedelta(days=1), zone)}
+
+
+def _bound(view: View, day: date, zone: ZoneInfo) -> str:
+    return day.isoformat() if view.by_local_day else clock.utc_text(clock.start_of(day, zone))
+
+
+def _customer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    ids = [int(words) for words in given if _is_number(words)]
+    return "customer", _searched(connection, customers.NOUN, [w for w in given if not _is_number(w)], ids)
+
+
+def _offer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    places = ", ".join("?" * len(given))
+    rows = connection.execute(f"SELECT id, number FROM offers WHERE number IN ({places})", given).fetchall()
+    numbered = {row["number"]: row["id"] for row in rows}
+    others = [words for words in given if words not in numbered]
+    return "offer", _searched(connection, offers.NOUN, others, list(numbered.values()))
+
+
+def _searched(
+    connection: sqlite3.Connection, noun: catalogue.Noun, words: Sequence[str], ids: list[int]
+) -> dict[str, Any]:
+    """Return the ids and the one full-text query that mean any of ``words``; each must fit somebody."""
+    for one in words:
+        if not catalogue.search(connection, noun, one, most=1):
+            raise NotFound(f"there is no {noun.subject} {one!r}")
+    for id in ids:
+        catalogue.get(connection, noun, id)
+    query = " OR ".join(f"({catalogue.match_query(one)})" for one in words)
+    return {"ids": ids or [0], "query": query}
+
+
+def _is_number(words: str) -> bool:
+    return words.isascii() and words.isdigit() and len(words) < 18
+
+
+def _category(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    return "category", {"v": [categories.find(connection, words)["id"] for words in given]}
+
+
+def _manager(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    people = [words for words in given if words.strip().lower() != "system"]
+    ids = [int(users.find_manager(connection, words)["id"]) for words in people]
+    return ("manager" if len(people) == len(given) else "system"), {"v": ids or [0]}
+
+
+def _confirmed(connection: sqlite3.Connection, view: View, given: bool, zone: ZoneInfo) -> Resolved:
+    return "confirmed", {"v": int(given)}
+
+
+def _payment_system(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    return "payment_system", {"v": [payment_systems.find(connection, words).id for words in given]}
+
+
+def _currency(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    return "currency", {"v": [money.currency_code(words) for words in given]}
+
+
+def _payment_type(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Resolved:
+    return "payment_type", {"v": int(given == "partial")}
+
+
+def _kind(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Resolved:
+    return "kind", {"v": int(given == "recurring")}
+
+
+def _least(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Resolved:
+    return "min", {"v": money.parse(given, "CLF")}  # CLF has four decimals, the most of any currency
+
+
+def _most(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Resolved:
+    return "max", {"v": money.parse(given, "CLF")}
+
+
+def _search(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Resolved:
+    number = int(given) if _is_number(given) else 0
+    return "search", {"query": catalogue.match_query(given), "number": number, "words": given.strip()}
+
+
+_RESOLVERS: dict[str, Callable[..., Resolved]] = {
+    "status": _status,
+    "first_day": _first_day,
+    "last_day": _last_day,
+    "customer": _customer,
+    "offer": _offer,
+    "category": _category,
+    "manager": _manager,
+    "confirmed": _confirmed,
+    "payment_system": _payment_system,
+    "currency": _currency,
+    "payment_type": _payment_type,
+    "kind": _kind,
+    "least": _least,
+    "most": _most,
+    "search": _search,
+}

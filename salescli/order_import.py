@@ -1,0 +1,152 @@
+"""``import orders``: a seller's orders from elsewhere, each with its payment and refund (R8–R19, R31–R36).
+
+row -> ``order_rows.read`` -> the digest is stored: unchanged -> ``Parties`` -> ``imported_orders``: insert or update
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from salescli import history, imported_orders, imports, order_rows
+from salescli.csv_rows import Fields, Row
+from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
+from salescli.imported_orders import Parties
+from salescli.imports import Counts, Import, Numbers, Options, Outcome, Reporting
+from salescli.order_rows import OrderRow
+from salescli.roles import Actor
+
+COLUMNS = order_rows.COLUMNS
+REQUIRED = order_rows.REQUIRED
+
+_PERSONAL = ("customer", "comment")  # told in history by name only
+
+
+def run(
+    connection: sqlite3.Connection,
+    file: Path | BinaryIO,
+    *,
+    actor: Actor,
+    now: datetime,
+    source: str = imports.DEFAULT_SOURCE,
+    options: Options | None = None,
+    rejects_file: Path | None = None,
+    reporting: Reporting | None = None,
+) -> Counts:
+    """Import orders from CSV, all or nothing, and return what was done; the same file again changes nothing.
+
+    Raise BadData when rows were bad (each was told to ``reporting``) and are not to be skipped into ``rejects_file``.
+    """
+    plan = Import(connection, "orders", COLUMNS, REQUIRED, options or Options(), actor, now, source)
+    return imports.run(plan, file, lambda: _Orders(plan).take, rejects_file=rejects_file, reporting=reporting)
+
+
+class _Orders:
+    """The import of one file's rows."""
+
+    def __init__(self, plan: Import) -> None:
+        self._plan = plan
+        self._zone = plan.zone
+        self._lookups = Lookups(plan)
+        self._numbers = Numbers(plan.connection)
+
+    def take(self, row: Row) -> Outcome:
+        """Import one row. Raise BadRow, having written nothing of it."""
+        fields = Fields(row)
+        order = order_rows.read(fields, self._zone)
+        self._numbers.check_new(fields, "order", order.order)
+        digest = imports.digest(order)
+        known = self._known(order.order)
+        if known is not None and known["imported_as"] == digest:
+            return "unchanged"
+        found = self._found(fields, order)
+        fields.check()
+        if known is not None:
+            return self._compared(fields, order, known, found, digest)
+        self._insert(order, self._taken(order, found), digest)
+        return "added"
+
+    def _known(self, number: str) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._plan.connection.execute(
+            "SELECT id, imported_as FROM orders WHERE source = :source AND source_number = :number",
+            {"source": self._plan.source, "number": number},
+        ).fetchone()
+        return row
+
+    def _found(self, fields: Fields, order: OrderRow) -> Parties:
+        """Return the records that the row names, as far as they are there."""
+        find, system = self._lookups.find, _payment_system(order)
+        category = find(fields, CATEGORY, order.category) if order.category else None
+        new_category = order.category is not None and category is None  # which has no offers yet
+        return Parties(
+            customer=find(fields, CUSTOMER, order.customer),
+            category=category,
+            offer=None if new_category and not order.offer[0] else find(fields, OFFER, _offer(order, category)),
+            payment_system=find(fields, PAYMENT_SYSTEM, (system,)) if system else None,
+            manager=find(fields, MANAGER, (order.manager,)) if order.manager else None,
+        )
+
+    def _taken(self, order: OrderRow, found: Parties) -> Parties:
+        """Return the records that the row names, with those that were missing made."""
+        take, system = self._lookups.take, _payment_system(order)
+        category = take(CATEGORY, order.category, found.category) if order.category else None
+        return Parties(
+            customer=take(CUSTOMER, order.customer, found.customer),
+            category=category,
+            offer=take(OFFER, _offer(order, category), found.offer),
+            payment_system=take(PAYMENT_SYSTEM, (system,), found.payment_system) if system else None,
+            manager=take(MANAGER, (order.manager,), found.manager) if order.manager else None,
+        )
+
+    def _insert(self, order: OrderRow, parties: Parties, digest: bytes) -> None:
+        draft = imported_orders.draft(order, parties)
+        source, connection = self._plan.source, self._plan.connection
+        imported_orders.insert(connection, draft, source=source, number=order.order, digest=digest)
+
+    def _compared(self, fields: Fields, order: OrderRow, known: sqlite3.Row, found: Parties, digest: bytes) -> Outcome:
+        """Name what differs from the stored order, or update it: never who sold, nor money taken here."""
+        stored = imported_orders.find_stored(self._plan.connection, known["id"])
+        draft = imported_orders.inherited(imported_orders.draft(order, found), order, stored)
+        changed = imported_orders.differences(stored, draft, order)
+        if self._plan.options.update:
+            changed = {column: pair for column, pair in changed.items() if column not in imports.NEVER_UPDATED}
+        if not changed:
+            return "unchanged"
+        if not self._plan.options.update:
+            imports.name_differences(fields, changed)
+        reason = imported_orders.why_kept(self._plan.connection, stored, order.status)
+        if reason:
+            fields.stop("order", reason)
+        self._update(order, stored, found, digest)
+        self._record(stored["id"], changed)
+        return "updated"
+
+    def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
+        parties = self._taken(order._replace(manager=None), found)
+        draft = imported_orders.inherited(imported_orders.draft(order, parties), order, stored)
+        imported_orders.update(self._plan.connection, stored, draft, digest)
+
+    def _record(self, id: int, changed: dict[str, tuple[str, str]]) -> None:
+        told = {name: ("", "(changed)") if name in _PERSONAL else pair for name, pair in changed.items()}
+        plan = self._plan
+        history.record(
+            plan.connection,
+            "order",
+            id,
+            "updated by an import",
+            told,
+            actor=plan.actor,
+            now=plan.now,
+            reason=f"source {plan.source}",
+        )
+
+
+def _payment_system(order: OrderRow) -> str | None:
+    return order.payment.payment_system if order.payment else None
+
+
+def _offer(order: OrderRow, category: sqlite3.Row | None) -> Key:
+    number, name = order.offer
+    return (number, category["id"] if category else None, name, order.price.currency)

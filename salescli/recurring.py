@@ -1,0 +1,462 @@
+"""Recurring orders: a plan of payments, charged by tick, paused, resumed, completed and retried by people.
+
+started by a first payment → active → processing → active … → completed;  three declines → failed → (retry) → active
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from salescli import clock, db, history, invoices, lifecycle, money, offers, orders, roles, schedule
+from salescli.errors import NotFound, WrongStatus
+from salescli.invoices import Invoice
+from salescli.listing import Where
+from salescli.orders import Order
+from salescli.roles import Actor
+from salescli.schedule import ATTEMPTS_MAX, Interval
+from salescli.views import Column, View
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A recurring order with its own price, interval and retries, copied when it began (R60)."""
+
+    id: int
+    uid: str
+    customer_id: int
+    offer_id: int
+    offer_name: str
+    initial_order_id: int | None
+    payment_system_id: int
+    token: str | None
+    one_click: bool
+    status: str
+    wish: str | None
+    unit_price_minor: int | None
+    quantity: int
+    price_minor: int
+    currency: str
+    every_count: int
+    every_unit: str
+    retry_1_minutes: int
+    retry_2_minutes: int
+    payments_total: int | None
+    payments_imported: int
+    payments_made: int
+    anchor_at: str
+    due_at: str | None
+    next_payment_at: str | None
+    declines: int
+    activated_at: str | None
+    last_error_code: str | None
+    last_error: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Recurring:
+        """Return the record of a row of ``recurring``."""
+        return cls(**{**{name: row[name] for name in cls.__slots__}, "one_click": bool(row["one_click"])})
+
+    @property
+    def interval(self) -> Interval:
+        """Its interval between planned dates."""
+        return Interval(self.every_count, self.every_unit)
+
+    @property
+    def payment_number(self) -> int:
+        """The number of the payment that is next, or being made, or failed."""
+        return self.payments_made + 1
+
+    @property
+    def remaining(self) -> int | None:
+        """Payments remaining (R65); None for an endless plan."""
+        return None if self.payments_total is None else self.payments_total - self.payments_made
+
+    def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
+        """Return the first planned date later than ``moment`` (R58, R66a)."""
+        return schedule.next_planned(clock.from_text(self.anchor_at), self.interval, moment, zone)
+
+    def amount(self) -> str:
+        """Return its price as text with its currency."""
+        return f"{money.text(self.price_minor, self.currency)} {self.currency}"
+
+
+# Rules: a recurring order in, the one it becomes out; nothing is read or written.
+
+
+def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
+    """Return what it becomes when its payment succeeds: the next planned date to come, or Completed (R58, R59)."""
+    made = recurring.payments_made + 1
+    calm = replace(
+        recurring, payments_made=made, declines=0, activated_at=None, last_error_code=None, last_error=None, wish=None
+    )
+    if made == recurring.payments_total or recurring.wish == "completed":
+        return replace(calm, status="completed", due_at=None, next_payment_at=None)
+    due = clock.from_text(recurring.due_at) if recurring.due_at else now
+    following = clock.utc_text(recurring.planned_after(max(due, now), zone))
+    return replace(calm, status=recurring.wish or "active", due_at=following, next_payment_at=following)
+
+
+def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:
+    """Return what it becomes when its payment is declined: two more attempts as set, then Failed (R60, R61)."""
+    declines = recurring.declines + 1
+    told = replace(recurring, declines=declines, last_error_code=code, last_error=message, wish=None, activated_at=None)
+    if recurring.wish == "completed":
+        return replace(told, status="completed", due_at=None, next_payment_at=None)
+    if declines == ATTEMPTS_MAX:
+        return replace(told, status="failed", next_payment_at=None)
+    minutes = (recurring.retry_1_minutes, recurring.retry_2_minutes)[declines - 1]
+    retry = clock.utc_text(now + timedelta(minutes=minutes))
+    return replace(told, status=recurring.wish or "active", next_payment_at=retry)
+
+
+def not_charged(recurring: Recurring) -> Recurring:
+    """Return what it becomes when the gateway could not be reached: as before, no attempt counted."""
+    if recurring.wish == "completed":
+        return replace(recurring, status="completed", wish=None, due_at=None, next_payment_at=None)
+    return replace(recurring, status=recurring.wish or "active", wish=None)
+
+
+def activated(recurring: Recurring, *, now: datetime) -> Recurring:
+    """Return a Paused one resumed: due at once when its moment has passed (R58)."""
+    assert recurring.next_payment_at is not None
+    late = clock.from_text(recurring.next_payment_at) <= now
+    moment = clock.utc_text(now)
+    if not late:
+        return replace(recurring, status="active")
+    return replace(recurring, status="active", next_payment_at=moment, activated_at=moment)
+
+
+# Operations
+
+
+def start(
+    connection: sqlite3.Connection,
+    order: Order,
+    invoice: Invoice,
+    token: str | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Recurring | None:
+    """Start the recurring order that an offer's first successful payment begins (R52); None for other offers.
+
+    The payment's date anchors the plan. The caller holds the transaction.
+    """
+    offer = offers.get(connection, order.offer_id)
+    if offer.interval is None or offer.retry_minutes is None or order.source is not None:
+        return None
+    if order.recurring_id is not None or invoice.payment_system_id is None:
+        return None
+    following = clock.utc_text(schedule.next_planned(now, offer.interval, now, zone))
+    over = offer.payments_total == 1
+    values = {
+        "uid": secrets.token_hex(8),
+        "customer_id": order.customer_id,
+        "offer_id": order.offer_id,
+        "offer_name": order.offer_name,
+        "initial_order_id": order.id,
+        "payment_system_id": invoice.payment_system_id,
+        "token": token,
+        "one_click": int(order.one_click),
+        "status": "completed" if over else "active",
+        "unit_price_minor": order.unit_price_minor,
+        "quantity": order.quantity,
+        "price_minor": order.price_minor,
+        "currency": order.currency,
+        "every_count": offer.interval.count,
+        "every_unit": offer.interval.unit,
+        "retry_1_minutes": offer.retry_minutes[0],
+        "retry_2_minutes": offer.retry_minutes[1],
+        "payments_total": offer.payments_total,
+        "payments_made": 1,
+        "anchor_at": clock.utc_text(now),
+        "due_at": None if over else following,
+        "next_payment_at": None if over else following,
+        "created_at": clock.utc_text(now),
+    }
+    id = db.insert(connection, "recurring", values)
+    changes = {name: (None, values[name]) for name in ("status", "price_minor", "currency", "next_payment_at")}
+    history.record(connection, "recurring", id, f"started by order {order.id}", changes, actor=actor, now=now)
+    joined = {"recurring_id": id, "payment_number": 1}
+    orders.change(connection, order, "became a recurring order", joined, actor=actor, now=now)
+    return get(connection, id)
+
+
+def pause(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Put an Active one on hold, pending retries included (R54); while Processing it is a wish (I11)."""
+    return _manage(
+        connection, id, "paused", {"active": _paused, "processing": _wishing("paused")}, actor=actor, now=now
+    )
+
+
+def activate(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Resume a Paused one (R57, R58); while Processing it takes back the wish to pause."""
+    rules = {"paused": lambda r: activated(r, now=now), "processing": _wishing(None)}
+    return _manage(connection, id, "activated", rules, actor=actor, now=now)
+
+
+def complete(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Finish it early, for good (R53); a payment between attempts is Declined, one in flight ends first (I11)."""
+    rules = dict.fromkeys(("active", "paused", "failed"), _over)
+    with db.transaction(connection):
+        before = get(connection, id)
+        after = _manage(
+            connection, id, "completed early", {**rules, "processing": _wishing("completed")}, actor=actor, now=now
+        )
+        if after.status == "completed":
+            give_up_payment(connection, before, "completed early", actor=actor, now=now)
+        return after
+
+
+def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Begin a new series of three attempts for a Failed one: its order and invoice reopen, due at once (R57)."""
+    with db.transaction(connection):
+        before = get(connection, id)
+        moment = clock.utc_text(now)
+        again = {
+            "failed": lambda r: replace(r, status="active", declines=0, next_payment_at=moment, activated_at=moment)
+        }
+        after = _manage(connection, id, "retried", again, actor=actor, now=now)
+        order = payment_order(connection, before)
+        if order is not None and order.status == "declined":
+            orders.change(connection, order, "reopened for new attempts", {"status": "open"}, actor=actor, now=now)
+            for invoice in invoices.of_order(connection, order.id):
+                if invoice.status == "declined":
+                    invoices.change(connection, invoice, "reopened", {"status": "open"}, actor=actor, now=now)
+        return after
+
+
+def save(
+    connection: sqlite3.Connection,
+    before: Recurring,
+    after: Recurring,
+    what: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+) -> Recurring:
+    """Store what changed with a history line. Raise WrongStatus when the status may not change so."""
+    if before.status != after.status:
+        lifecycle.check_move("recurring order", before.id, before.status, after.status)
+    changes = {
+        name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
+    }
+    db.update(connection, "recurring", before.id, changes)
+    told = {name: (getattr(before, name), value) for name, value in changes.items()}
+    history.record(connection, "recurring", before.id, what, told, actor=actor, now=now, reason=reason)
+    return after
+
+
+def find(connection: sqlite3.Connection, words: str) -> Recurring:
+    """Return the recurring order of a number, else of the number it has elsewhere. Raise NotFound."""
+    rows = []
+    if words.isascii() and words.isdigit() and len(words) < 18:
+        rows = connection.execute("SELECT * FROM recurring WHERE id = ?", (int(words),)).fetchall()
+    rows = rows or connection.execute("SELECT * FROM recurring WHERE source_number = ?", (words,)).fetchall()
+    if len(rows) != 1:
+        raise NotFound(f"there is no recurring order {words}" if not rows else f"{words} is the number of {len(rows)}")
+    return Recurring.from_row(rows[0])
+
+
+def get(connection: sqlite3.Connection, id: int) -> Recurring:
+    """Return the recurring order of a known id."""
+    return Recurring.from_row(connection.execute("SELECT * FROM recurring WHERE id = ?", (id,)).fetchone())
+
+
+def due(
+    connection: sqlite3.Connection,
+    now: datetime,
+    *,
+    gateways: tuple[str, ...] | None = None,
+    excluding: Collection[int] = (),
+    limit: int = -1,
+) -> list[Recurring]:
+    """Return those to charge at ``now``: resumed ones first, then by date; those of paused merchants wait (I8).
+
+    ``gateways``: only through these, or all when None; ``excluding``: not through these payment systems.
+    """
+    where = Where()
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=clock.utc_text(now))
+    where.add("(p.paused_until IS NULL OR p.paused_until <= {now})", now=clock.utc_text(now))
+    where.add("p.id NOT IN ({ids})", ids=[0, *excluding])
+    if gateways is not None:
+        where.add("p.gateway IN ({names})", names=list(gateways))
+    rows = connection.execute(
+        "SELECT r.* FROM recurring r JOIN payment_systems p ON p.id = r.payment_system_id"
+        f" WHERE {where} ORDER BY r.activated_at IS NULL, r.next_payment_at, r.id LIMIT {where.bind(limit)}",
+        where.values,
+    ).fetchall()
+    return [Recurring.from_row(row) for row in rows]
+
+
+def payment_order(connection: sqlite3.Connection, recurring: Recurring) -> Order | None:
+    """Return the order of its current payment, if one was made already (R79)."""
+    row = connection.execute(
+        "SELECT * FROM orders WHERE recurring_id = ? AND payment_number = ?", (recurring.id, recurring.payment_number)
+    ).fetchone()
+    return Order.from_row(row) if row else None
+
+
+def open_payment(
+    connection: sqlite3.Connection, recurring: Recurring, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Invoice:
+    """Return the one invoice of its current payment, making the order and the invoice when they are not there yet."""
+    order = payment_order(connection, recurring)
+    if order is None:
+        order = _new_payment_order(connection, recurring, actor=actor, now=now, zone=zone)
+    existing = invoices.of_order(connection, order.id)
+    if existing:
+        return existing[0]
+    values = {
+        "amount_minor": recurring.price_minor,
+        "currency": recurring.currency,
+        "share_minor": recurring.price_minor,
+        "payment_system_id": recurring.payment_system_id,
+    }
+    return invoices.create(connection, order.id, values, actor=actor, now=now)
+
+
+def give_up_payment(
+    connection: sqlite3.Connection, recurring: Recurring, reason: str, *, actor: Actor, now: datetime
+) -> None:
+    """Decline the open order of the current payment, and its invoice (R53, R61)."""
+    order = payment_order(connection, recurring)
+    if order is None or order.status != "open":
+        return
+    orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason)
+    for invoice in invoices.of_order(connection, order.id):
+        if invoice.status == "open":
+            invoices.change(
+                connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason
+            )
+
+
+def _new_payment_order(
+    connection: sqlite3.Connection, recurring: Recurring, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Order:
+    offer = offers.get(connection, recurring.offer_id)
+    initial = orders.get(connection, recurring.initial_order_id) if recurring.initial_order_id else None
+    values: dict[str, Any] = {
+        "customer_id": recurring.customer_id,
+        "offer_id": offer.id,
+        "offer_name": recurring.offer_name,
+        "offer_number": offer.number,
+        "category_id": offer.category_id,
+        "category_number": offer.category_number,
+        "unit_price_minor": recurring.unit_price_minor,
+        "quantity": recurring.quantity,
+        "discount_minor": 0,
+        "price_minor": recurring.price_minor,
+        "currency": recurring.currency,
+        "manager_id": initial.manager_id if initial else None,
+        "payment_system_id": recurring.payment_system_id,
+        "recurring_id": recurring.id,
+        "payment_number": recurring.payment_number,
+        "due_at": recurring.due_at,
+    }
+    return orders.get(connection, orders.create(connection, values, actor=actor, now=now, zone=zone))
+
+
+def _manage(
+    connection: sqlite3.Connection, id: int, what: str, rules: dict[str, Any], *, actor: Actor, now: datetime
+) -> Recurring:
+    """Apply the rule for its status, if there is one. Raise WrongStatus otherwise (R51, R56)."""
+    actor.require(roles.MANAGE_RECURRING)
+    with db.transaction(connection):
+        before = get(connection, id)
+        if before.status not in rules:
+            allowed = ", ".join(lifecycle.recurring_actions(before.status)) or "nothing"
+            raise WrongStatus(
+                f"recurring order {id} is {before.status.capitalize()} and cannot be {what}; possible: {allowed}"
+            )
+        return save(connection, before, rules[before.status](before), what, actor=actor, now=now)
+
+
+def _paused(recurring: Recurring) -> Recurring:
+    return replace(recurring, status="paused", activated_at=None)
+
+
+def _over(recurring: Recurring) -> Recurring:
+    return replace(recurring, status="completed", due_at=None, next_payment_at=None, activated_at=None)
+
+
+def _wishing(wish: str | None) -> Any:
+    return lambda recurring: replace(recurring, wish=wish)
+
+
+def _actions(row: sqlite3.Row, actor: Actor) -> str:
+    return ", ".join(lifecycle.recurring_actions(row["a_status"])) if actor.may(roles.MANAGE_RECURRING) else ""
+
+
+VIEW = View(
+    name="recurring orders",
+    source=(
+        "recurring r JOIN customers c ON c.id = r.customer_id JOIN payment_systems p ON p.id = r.payment_system_id"
+        " JOIN offers f ON f.id = r.offer_id LEFT JOIN orders o ON o.id = r.initial_order_id"
+        " LEFT JOIN users m ON m.id = o.manager_id"
+    ),
+    columns=(
+        Column("recurring", "number", "r.id"),
+        Column("customer", "text", "c.name"),
+        Column("offer", "text", "r.offer_name"),
+        Column("status", "status", "r.status"),
+        Column("price", "money", "r.price_minor"),
+        Column("currency", "text", "r.currency"),
+        Column("payments", "number", "r.payments_total"),
+        Column("payments_remaining", "number", "r.payments_total - r.payments_made"),
+        Column("next_payment_at", "time", "r.next_payment_at"),
+        Column("due_at", "time", "r.due_at"),
+        Column(
+            "attempt",
+            "text",
+            "CASE WHEN r.status = 'processing' OR (r.declines BETWEEN 1 AND 2 AND r.next_payment_at IS NOT NULL)"
+            f" THEN 'attempt ' || (r.declines + 1) || ' of {ATTEMPTS_MAX}' END",
+        ),
+        Column("last_error", "text", "r.last_error"),
+        Column("error_code", "text", "r.last_error_code", shown=False),
+        Column("payments_made", "number", "r.payments_made", shown=False),
+        Column("every", "text", "r.every_count || ' ' || r.every_unit", shown=False),
+        Column("payment_system", "text", "p.name", shown=False),
+        Column("started_at", "time", "r.anchor_at", shown=False),
+        Column("quantity", "number", "r.quantity", shown=False),
+        Column("initial_order", "number", "r.initial_order_id", shown=False),
+        Column("manager", "manager", "coalesce(m.name, 'system')", shown=False),
+        Column("confirmed", "yesno", "coalesce(o.confirmed, 0)", shown=False),
+        Column("wish", "text", "r.wish", shown=False),
+        Column("source", "text", "r.source", shown=False),
+        Column("source_number", "text", "r.source_number", shown=False),
+        Column("actions", "text", compute=_actions, shown=False),
+    ),
+    newest_first="r.created_at DESC, r.id DESC",
+    filters={
+        "status": "r.status",
+        "from": "r.created_at",
+        "before": "r.created_at",
+        "customer": "r.customer_id",
+        "offer": "r.offer_id",
+        "category": "f.category_id",
+        "manager": "o.manager_id",
+        "system": "o.manager_id",
+        "confirmed": "o.status = 'completed' AND o.confirmed = {v}",
+        "payment_system": "r.payment_system_id",
+        "currency": "r.currency",
+        "payment_type": "coalesce(o.partial, 0)",
+        "min": "r.price_minor",
+        "max": "r.price_minor",
+        "search": (
+            "(r.customer_id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
+            " OR r.offer_id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query})"
+            " OR r.id = {number} OR r.source_number = {words})"
+        ),
+    },
+    hidden="r.status AS a_status",
+    statuses=lifecycle.RECURRING_STATUSES,
+)

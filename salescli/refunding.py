@@ -1,0 +1,173 @@
+"""``orders refund``: give money back, the newest paid invoice first, through its gateway or on record only (R11).
+
+order → portions of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from salescli import attempts, db, intake, invoices, money, orders, payment_systems, roles, settlement
+from salescli.attempts import Try
+from salescli.errors import BadData, BadUsage, WrongStatus
+from salescli.gateways import Answer
+from salescli.invoices import Invoice
+from salescli.orders import Order
+from salescli.paying import Gateways
+from salescli.payment_systems import PaymentSystem
+from salescli.roles import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What is to be given back of one invoice, in its currency; ``system`` None: no gateway can do it."""
+
+    invoice: Invoice
+    amount_minor: int
+    system: PaymentSystem | None
+
+    def __str__(self) -> str:
+        amount = f"{money.text(self.amount_minor, self.invoice.currency)} {self.invoice.currency}"
+        return f"{amount} of invoice {self.invoice.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What a person says of a refund; ``amount`` in the invoices' currency, by default all that came in."""
+
+    amount: str | None = None
+    invoice: int | None = None
+    reason: str | None = None
+
+
+def plan(connection: sqlite3.Connection, order: Order, refund: Refund) -> list[Portion]:
+    """Return what would be given back, newest paid invoice first.
+
+    Raise WrongStatus when no money is there or it is under way, BadData for more than came in, BadUsage when a
+    refund that no gateway makes has no reason.
+    """
+    orders.refuse_while_paying(connection, order, "be refunded")
+    paid = [i for i in reversed(invoices.of_order(connection, order.id)) if i.refundable_minor]
+    if refund.invoice is not None:
+        paid = [invoice for invoice in paid if invoice.id == refund.invoice]
+    if not paid:
+        which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
+        raise WrongStatus(f"{which} holds no money that could be given back; it is {order.status.capitalize()}")
+    portions = [Portion(i, amount, _system(connection, i)) for i, amount in _split(paid, refund.amount)]
+    if any(portion.system is None for portion in portions) and not refund.reason:
+        raise BadUsage(
+            f"{next(p for p in portions if p.system is None)} came in without a gateway that can give it back:"
+            " return it yourself and record that with --reason TEXT"
+        )
+    return portions
+
+
+def refund(
+    connection: sqlite3.Connection,
+    order_id: int,
+    wanted: Refund,
+    *,
+    gateways: Gateways,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> list[tuple[Portion, Answer]]:
+    """Give money back portion by portion, stopping at the first that does not succeed; return what became of each."""
+    actor.require(roles.REFUND)
+    reason = intake.free_text(wanted.reason, "the reason") if wanted.reason else None
+    done: list[tuple[Portion, Answer]] = []
+    for portion in plan(connection, orders.get(connection, order_id), wanted):
+        if portion.system is None:
+            answer = _record_only(connection, portion, reason, actor=actor, now=now, zone=zone)
+        else:
+            answer = _give_back(connection, portion, reason, gateways, actor=actor, now=now, zone=zone)
+        done.append((portion, answer))
+        if answer.became != "succeeded":
+            break
+    return done
+
+
+def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]:
+    """Spread an amount over invoices in their order. Raise BadData when they hold less, or several currencies."""
+    if amount is None:
+        return [(invoice, invoice.refundable_minor) for invoice in paid]
+    currencies = {invoice.currency for invoice in paid}
+    if len(currencies) > 1:
+        raise BadData(f"it was paid in {' and '.join(sorted(currencies))}; name the invoice with --invoice")
+    currency = paid[0].currency
+    left = money.parse(amount, currency)
+    if left == 0:
+        raise BadData("a refund is more than nothing")
+    held = sum(invoice.refundable_minor for invoice in paid)
+    if left > held:
+        raise BadData(
+            f"{amount} {currency} is more than the {money.text(held, currency)} {currency} that can be given back"
+        )
+    portions = []
+    for invoice in paid:
+        part = min(left, invoice.refundable_minor)
+        left -= part
+        if part:
+            portions.append((invoice, part))
+    return portions
+
+
+def _system(connection: sqlite3.Connection, invoice: Invoice) -> PaymentSystem | None:
+    """Return the merchant whose gateway can give an invoice's money back: one that took it."""
+    if invoice.payment_system_id is None or invoice.gateway_id is None:
+        return None
+    return payment_systems.get(connection, invoice.payment_system_id)
+
+
+def _record_only(
+    connection: sqlite3.Connection, portion: Portion, reason: str | None, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Answer:
+    with db.transaction(connection):
+        invoice = _unchanged(connection, portion)
+        settlement.record_refund(
+            connection, invoice, portion.amount_minor, attempt_id=None, reason=reason, actor=actor, now=now, zone=zone
+        )
+    return Answer("succeeded")
+
+
+def _give_back(
+    connection: sqlite3.Connection,
+    portion: Portion,
+    reason: str | None,
+    gateways: Gateways,
+    *,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Answer:
+    assert portion.system is not None
+    with db.transaction(connection):
+        invoice = _unchanged(connection, portion)
+        order = orders.get(connection, invoice.order_id)
+        new = Try(
+            "refund",
+            base=f"{db.setting(connection, 'installation')}:{order.uid}:{invoice.ordinal}:refund",
+            payment_system_id=portion.system.id,
+            amount_minor=portion.amount_minor,
+            currency=invoice.currency,
+            gateway_id=invoice.gateway_id,
+            reason=reason,
+            owner=attempts.this_process(),
+        )
+        attempt = attempts.open_attempt(connection, invoice, new, now)
+        request = attempts.request_of(connection, attempt)
+    answer = attempts.call(attempt, request, gateways(portion.system))
+    settlement.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
+    return answer
+
+
+def _unchanged(connection: sqlite3.Connection, portion: Portion) -> Invoice:
+    """Return the portion's invoice. Raise WrongStatus when another refund came between plan and transaction."""
+    invoice = invoices.get(connection, portion.invoice.id)
+    orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")
+    if invoice.refundable_minor < portion.amount_minor:
+        raise WrongStatus(f"invoice {invoice.id} was refunded meanwhile; nothing more was given back")
+    return invoice

@@ -1,0 +1,225 @@
+"""What a gateway's answer does: to the attempt, its invoice, its order and its recurring order, in one transaction.
+
+Answer → ``settle`` → succeeded: the plan goes on | declined: counted | not sent: as before | unknown: look up later
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from salescli import attempts, clock, db, history, invoices, orders, payment_systems, recurring
+from salescli.attempts import Attempt
+from salescli.gateways import Answer
+from salescli.invoices import Invoice
+from salescli.orders import Order
+from salescli.roles import Actor
+
+FAILURES_UNTIL_PAUSE = 3  # technical failures in a row open the merchant's breaker
+PAUSE_MAX_MINUTES = 30
+
+
+def settle(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> bool:
+    """Record what became of a live attempt; all of it or, when another holder was quicker, nothing and False.
+
+    An answer whose amount or currency is not the one asked for is kept as unknown: only a person can tell (I3).
+    """
+    answer = _checked(attempt, answer)
+    with db.transaction(connection):
+        if answer.became in ("unknown", "not_found"):
+            return attempts.leave_unknown(connection, attempt, answer, now)
+        status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
+        if not attempts.close(connection, attempt, status, answer, now):
+            return False
+        _note_health(connection, attempt, status, now)
+        steps: dict[tuple[str, str], Callable[..., None]] = {
+            ("charge", "succeeded"): _charged,
+            ("charge", "declined"): _declined,
+            ("charge", "not_sent"): _not_sent,
+            ("refund", "succeeded"): _refunded,
+            ("refund", "declined"): _left_as_it_was,
+            ("refund", "not_sent"): _left_as_it_was,
+        }
+        steps[attempt.kind, status](connection, attempt, answer, actor=actor, now=now, zone=zone)
+        return True
+
+
+def record_refund(
+    connection: sqlite3.Connection,
+    invoice: Invoice,
+    amount_minor: int,
+    *,
+    attempt_id: int | None,
+    reason: str | None,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> None:
+    """Record money given back: the refund, the invoice, and the order once all came back (R11)."""
+    row = {
+        "invoice_id": invoice.id,
+        "attempt_id": attempt_id,
+        "amount_minor": amount_minor,
+        "currency": invoice.currency,
+        "refunded_at": clock.utc_text(now),
+        "refunded_on": clock.local_day(now, zone),
+        "reason": reason,
+    }
+    db.insert(connection, "refunds", row)
+    refunded = invoice.refunded_minor + amount_minor
+    changes = {
+        "refunded_minor": refunded,
+        "status": "refund" if refunded == invoice.amount_minor else invoice.status,
+    }
+    invoices.change(connection, invoice, "refunded", changes, actor=actor, now=now, reason=reason)
+    order = orders.get(connection, invoice.order_id)
+    everything = all(i.refundable_minor == 0 for i in invoices.of_order(connection, order.id))
+    if order.status == "completed" and everything:
+        orders.change(connection, order, "refunded", {"status": "refund"}, actor=actor, now=now, reason=reason)
+
+
+def complete_order(
+    connection: sqlite3.Connection,
+    order: Order,
+    *,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+    reason: str | None = None,
+) -> Order:
+    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41)."""
+    order = orders.change(
+        connection, order, "completed", orders.completion(now, zone), actor=actor, now=now, reason=reason
+    )
+    if order.recurring_id is None or order.payment_number == 1:
+        return order
+    initial_id = recurring.get(connection, order.recurring_id).initial_order_id
+    if initial_id is None or not orders.get(connection, initial_id).confirmed:
+        return order
+    sale = {"manager_id": orders.get(connection, initial_id).manager_id, "confirmed": True}
+    return orders.change(connection, order, f"confirmed by initial order {initial_id}", sale, actor=actor, now=now)
+
+
+def _checked(attempt: Attempt, answer: Answer) -> Answer:
+    result = answer.result
+    if answer.became != "succeeded" or result is None:
+        return answer
+    if (result.amount_minor, result.currency) == (attempt.amount_minor, attempt.currency):
+        return answer
+    said = f"the gateway reports {result.amount_minor} {result.currency} in minor units for {attempt.reference}"
+    return replace(answer, became="unknown", code="processing_error", message=f"{said}, not what was asked")
+
+
+def _charged(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> None:
+    invoice = invoices.get(connection, attempt.invoice_id)
+    system = payment_systems.get(connection, attempt.payment_system_id)
+    columns = invoices.payment(invoice, system, answer, now, zone)
+    invoice = invoices.change(connection, invoice, "paid", columns, actor=actor, now=now)
+    order = take_payment(connection, invoice, actor=actor, now=now, zone=zone)
+    if attempt.recurring_id is None:
+        recurring.start(connection, order, invoice, attempt.token, actor=actor, now=now, zone=zone)
+    else:
+        before = recurring.get(connection, attempt.recurring_id)
+        after = recurring.paid(before, now=now, zone=zone)
+        recurring.save(connection, before, after, f"payment {before.payment_number} made", actor=actor, now=now)
+
+
+def take_payment(
+    connection: sqlite3.Connection, invoice: Invoice, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Order:
+    """Add a paid invoice to its order, which becomes Completed by itself once it is paid in full (R36a)."""
+    order = orders.get(connection, invoice.order_id)
+    paid = {"paid_minor": order.paid_minor + invoice.share_minor}
+    order = orders.change(connection, order, "payment received", paid, actor=actor, now=now)
+    if order.status == "open" and order.left_minor <= 0:
+        return complete_order(connection, order, actor=actor, now=now, zone=zone)
+    return order
+
+
+def _declined(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> None:
+    invoice = invoices.get(connection, attempt.invoice_id)
+    why = answer.message or answer.code
+    invoices.change(connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now, reason=why)
+    if attempt.recurring_id is not None:
+        _recurring_declined(connection, attempt.recurring_id, answer, actor=actor, now=now)
+        return
+    order = orders.get(connection, invoice.order_id)
+    if not order.partial and order.status == "open":
+        orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=why)
+
+
+def _recurring_declined(
+    connection: sqlite3.Connection, id: int, answer: Answer, *, actor: Actor, now: datetime
+) -> None:
+    before = recurring.get(connection, id)
+    after = recurring.declined(before, answer.code, answer.message, now=now)
+    what = f"attempt {after.declines} of payment {before.payment_number} declined"
+    recurring.save(connection, before, after, what, actor=actor, now=now, reason=answer.message)
+    if after.status == "failed":
+        recurring.give_up_payment(connection, before, answer.message or "declined", actor=actor, now=now)
+    elif after.status == "completed":
+        recurring.give_up_payment(connection, before, "completed early", actor=actor, now=now)
+
+
+def _not_sent(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> None:
+    invoice = invoices.get(connection, attempt.invoice_id)
+    if invoice.status == "processing":
+        tried = connection.execute(
+            "SELECT 1 FROM attempts WHERE invoice_id = ? AND kind = 'charge' AND status = 'declined'", (invoice.id,)
+        ).fetchone()
+        back = {"status": "declined" if tried else "open"}
+        invoices.change(connection, invoice, "not sent", back, actor=actor, now=now, reason=answer.message)
+    if attempt.recurring_id is not None:
+        before = recurring.get(connection, attempt.recurring_id)
+        after = recurring.not_charged(before)
+        recurring.save(connection, before, after, "not sent", actor=actor, now=now, reason=answer.message)
+        if after.status == "completed":
+            recurring.give_up_payment(connection, before, "completed early", actor=actor, now=now)
+
+
+def _refunded(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> None:
+    invoice = invoices.get(connection, attempt.invoice_id)
+    record_refund(
+        connection,
+        invoice,
+        attempt.amount_minor,
+        attempt_id=attempt.id,
+        reason=attempt.reason,
+        actor=actor,
+        now=now,
+        zone=zone,
+    )
+
+
+def _left_as_it_was(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> None:
+    history.record(
+        connection, "invoice", attempt.invoice_id, "refund not made", actor=actor, now=now, reason=answer.message
+    )
+
+
+def _note_health(connection: sqlite3.Connection, attempt: Attempt, status: str, now: datetime) -> None:
+    """Count a merchant's technical failures in a row and pause it after three: 2, 4 … 30 minutes."""
+    system = payment_systems.get(connection, attempt.payment_system_id)
+    failures = system.failures + 1 if status == "not_sent" else 0
+    if (failures, system.paused_until) == (0, None) and system.failures == 0:
+        return
+    paused = None
+    if failures >= FAILURES_UNTIL_PAUSE:
+        minutes = min(PAUSE_MAX_MINUTES, 2 ** min(failures - FAILURES_UNTIL_PAUSE + 1, 5))
+        paused = clock.utc_text(now + timedelta(minutes=minutes))
+    db.update(connection, "payment_systems", system.id, {"failures": failures, "paused_until": paused})

@@ -1,0 +1,55 @@
+"""Columns and views: what a list or report shows, under keys that are the same in every format; pure."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from salescli.errors import BadUsage
+from salescli.roles import Actor
+
+Kind = Literal["text", "number", "money", "time", "yesno", "status", "percent", "manager"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its stable key, how its raw value reads, and the SQL that yields it.
+
+    ``currency``: of money, the column that holds its currency; ``compute``: in place of SQL, from a view's hidden
+    columns; ``shown``: without ``--columns``.
+    """
+
+    key: str
+    kind: Kind = "text"
+    sql: str = ""
+    shown: bool = True
+    currency: str = "currency"
+    compute: Callable[[sqlite3.Row, Actor], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A noun as a list: where its rows come from, what they show, which columns its filters look at."""
+
+    name: str
+    source: str
+    columns: tuple[Column, ...]
+    newest_first: str
+    filters: Mapping[str, str]  # filter -> the column it looks at, or a clause of its own where that has a `{v}`
+    hidden: str = ""  # more SQL columns, for `compute`
+    statuses: tuple[str, ...] = ()
+    by_local_day: bool = False  # `from` and `before` look at a local day and not at an instant
+
+    def column(self, key: str) -> Column:
+        """Return the column of a key. Raise BadUsage naming those there are."""
+        return named(self.columns, key, self.name)
+
+
+def named(columns: Sequence[Column], key: str, whose: str) -> Column:
+    """Return the column of a key. Raise BadUsage naming those there are."""
+    for column in columns:
+        if column.key == key:
+            return column
+    raise BadUsage(f"{whose} have no column {key!r}; there are {', '.join(c.key for c in columns)}")

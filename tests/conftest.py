@@ -1,0 +1,126 @@
+"""The house a test stands in: a fresh file with an owner, and few-word ways to furnish it.
+
+``house`` -> ``house.offer("49.00")`` | ``house.customer("Олена")`` | ``house.payment_system()`` -> the record
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import settings
+
+from salescli import catalogue, categories, clock, customers, db, offers, payment_systems, users
+from salescli.catalogue import Noun
+from salescli.offers import Offer
+from salescli.payment_systems import PaymentSystem
+from salescli.roles import Actor
+
+NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
+LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
+KYIV = ZoneInfo("Europe/Kyiv")
+
+settings.register_profile("salescli", deadline=None, max_examples=50)
+settings.load_profile("salescli")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A file of its own, open, with its owner; every factory goes through the operation that a person would use."""
+
+    path: Path
+    connection: sqlite3.Connection
+    actor: Actor
+    zone: ZoneInfo
+    now: datetime = NOW
+
+    def add(self, noun: Noun, **words: str) -> int:
+        """Add a catalogue record of these words as the owner at NOW and return its id."""
+        return catalogue.add(self.connection, noun, words, actor=self.actor, now=self.now)
+
+    def category(self, name: str = "Courses", **words: str) -> sqlite3.Row:
+        """Add a category."""
+        return catalogue.get(self.connection, categories.NOUN, self.add(categories.NOUN, name=name, **words))
+
+    def offer(self, price: str = "49.00", *, name: str = "Course", **words: str) -> Offer:
+        """Add an offer, in EUR unless ``currency`` says otherwise."""
+        return offers.get(self.connection, self.add(offers.NOUN, name=name, price=price, **words))
+
+    def customer(self, name: str = "Олена Коваль", **words: str) -> sqlite3.Row:
+        """Add a customer."""
+        return catalogue.get(self.connection, customers.NOUN, self.add(customers.NOUN, name=name, **words))
+
+    def payment_system(self, name: str = "Sandbox", *, gateway: str = "sandbox", **words: str) -> PaymentSystem:
+        """Add a payment system; ``gateway="manual"`` is one that a person confirms."""
+        id = self.add(payment_systems.NOUN, name=name, gateway=gateway, **words)
+        return payment_systems.get(self.connection, id)
+
+    def user(self, login: str = "ivan", *, name: str = "Іван Мельник", **words: str) -> Actor:
+        """Register a user, without a role unless ``role`` names one, and return them as an actor."""
+        self.add(users.NOUN, login=login, name=name, **words)
+        return users.acting(self.connection, login)
+
+    def history(self, subject: str, id: int | None) -> list[dict[str, Any]]:
+        """Return the history of a record, oldest first, ``changes`` as a dict of column -> [from, to]."""
+        rows = self.connection.execute(
+            "SELECT * FROM history WHERE subject = ? AND subject_id IS ? ORDER BY id", (subject, id)
+        )
+        return [{**dict(row), "changes": json.loads(row["changes"])} for row in rows]
+
+    def count(self, table: str, where: str = "1") -> int:
+        """Return how many rows of ``table`` there are."""
+        row = self.connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()
+        return int(row[0])
+
+
+@pytest.fixture
+def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Build houses: ``new_house("other.db", currency="UAH")``; further words are settings of the file."""
+    built: list[House] = []
+
+    def build(name: str = "sales.db", **further: str) -> House:
+        path = tmp_path / name
+        usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": db.home_of(path)}
+        wanted = {**usual, **further}
+        db.create(path, wanted)
+        connection = db.connect(path)
+        actor = users.register_owner(connection, login=LOGIN, name="Оксана Власник", now=NOW)
+        built.append(House(path, connection, actor, clock.time_zone(wanted["time_zone"])))
+        return built[-1]
+
+    yield build
+    for house in built:
+        house.connection.close()
+
+
+@pytest.fixture
+def house(new_house: Callable[..., House]) -> House:
+    """Return a fresh house: EUR, Europe/Kyiv, one owner."""
+    return new_house()
+
+
+@pytest.fixture
+def connection(house: House) -> sqlite3.Connection:
+    """Return the open connection of ``house``."""
+    return house.connection
+
+
+@pytest.fixture
+def actor(house: House) -> Actor:
+    """Return the owner of ``house``."""
+    return house.actor
+
+
+@pytest.fixture
+def zone(house: House) -> ZoneInfo:
+    """Return the account's zone of ``house``."""
+    return house.zone

@@ -1,0 +1,207 @@
+"""Time: UTC inside, the account's zone at the edges, through every change of the clocks."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import KYIV, NOW
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from salescli import clock
+from salescli.errors import BadData
+
+UTC = timezone.utc
+# Half-hour changes, quarter-hour offsets, changes at midnight and a skipped day (Apia, 30 December 2011).
+ZONES = [
+    "UTC",
+    "Europe/Kyiv",
+    "America/New_York",
+    "America/Havana",
+    "America/Sao_Paulo",
+    "Asia/Beirut",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+]
+zones = st.sampled_from(ZONES).map(ZoneInfo)
+moments = st.datetimes(datetime(1900, 1, 2), datetime(8999, 12, 30), timezones=st.just(UTC)).map(
+    lambda moment: moment.replace(microsecond=0)
+)
+days = st.dates(date(1970, 1, 2), date(2050, 12, 30))
+
+
+def test_now_is_aware_utc_of_whole_seconds_and_not_in_the_past() -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    now = clock.now()
+    assert before <= now <= datetime.now(UTC)
+    assert (now.tzinfo, now.microsecond) == (UTC, 0)
+
+
+@given(moments)
+def test_an_instant_written_and_read_again_is_the_same(moment: datetime) -> None:
+    text = clock.utc_text(moment)
+    assert clock.from_text(text) == moment
+    assert clock.parse_time(text, KYIV) == moment
+
+
+@given(moments, moments)
+def test_texts_compare_as_the_instants_do(one: datetime, other: datetime) -> None:
+    assert (clock.utc_text(one) < clock.utc_text(other)) == (one < other)
+
+
+@given(moments, zones)
+def test_an_instant_in_any_zone_is_written_in_utc(moment: datetime, zone: ZoneInfo) -> None:
+    assert clock.utc_text(moment.astimezone(zone)) == clock.utc_text(moment)
+
+
+@given(moments, zones)
+def test_a_local_text_read_in_its_zone_is_the_instant_again(moment: datetime, zone: ZoneInfo) -> None:
+    local = moment.astimezone(zone)
+    assume(local.fold == 0)  # the second of two equal wall-clock times reads as the first
+    assert clock.parse_time(clock.local_text(clock.utc_text(moment), zone), zone) == moment
+
+
+@given(days, zones)
+def test_a_day_starts_with_its_first_instant(day: date, zone: ZoneInfo) -> None:
+    assume((zone.key, day) != ("Pacific/Apia", date(2011, 12, 30)))
+    start = clock.start_of(day, zone)
+    assert start.tzinfo is UTC
+    assert clock.local_day(start, zone) == day.isoformat()
+    assert clock.local_day(start - timedelta(seconds=1), zone) < day.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("wall", "zone", "instant"),
+    [
+        pytest.param("2026-01-15 12:00", "Europe/Kyiv", "2026-01-15T10:00:00Z", id="in winter Kyiv is two hours ahead"),
+        pytest.param("2026-07-15 12:00", "Europe/Kyiv", "2026-07-15T09:00:00Z", id="in summer it is three"),
+        pytest.param(
+            "2026-03-29 03:30", "Europe/Kyiv", "2026-03-29T01:30:00Z", id="a time that spring skips is an hour later"
+        ),
+        pytest.param("2026-03-29 02:59:59", "Europe/Kyiv", "2026-03-29T00:59:59Z", id="the last second before the gap"),
+        pytest.param("2026-03-29 04:00", "Europe/Kyiv", "2026-03-29T01:00:00Z", id="the first moment after the gap"),
+        pytest.param(
+            "2026-10-25 03:30", "Europe/Kyiv", "2026-10-25T00:30:00Z", id="a time that autumn repeats is the first"
+        ),
+        pytest.param("2026-10-25 04:00", "Europe/Kyiv", "2026-10-25T02:00:00Z", id="the first moment after the fold"),
+        pytest.param(
+            "2022-03-27 00:00", "Asia/Beirut", "2022-03-26T22:00:00Z", id="a midnight that spring skips starts the day"
+        ),
+        pytest.param("2026-01-15 12:00", "Asia/Kathmandu", "2026-01-15T06:15:00Z", id="an offset of quarter hours"),
+    ],
+)
+def test_a_wall_clock_time_becomes_an_instant(wall: str, zone: str, instant: str) -> None:
+    assert clock.utc_text(clock.parse_time(wall, ZoneInfo(zone))) == instant
+
+
+@pytest.mark.parametrize(
+    ("given_text", "instant"),
+    [
+        pytest.param("2026-03-01", "2026-02-28T22:00:00Z", id="a date is its first moment in the account's zone"),
+        pytest.param("2026-03-01 10:30", "2026-03-01T08:30:00Z", id="minutes are enough"),
+        pytest.param("2026-03-01T10:30:15", "2026-03-01T08:30:15Z", id="without an offset it is in the account's zone"),
+        pytest.param("2026-03-01T10:30:15Z", "2026-03-01T10:30:15Z", id="Z is UTC"),
+        pytest.param("2026-03-01T10:30:15.999Z", "2026-03-01T10:30:15Z", id="fractions of a second are dropped"),
+        pytest.param("2026-03-01 10:30 +05:30", "2026-03-01T05:00:00Z", id="an offset counts, after a space too"),
+        pytest.param("2026-03-01T10:30-0330", "2026-03-01T14:00:00Z", id="an offset west without a colon"),
+        pytest.param("2026-03-01T00:30+02", "2026-02-28T22:30:00Z", id="an offset of hours alone"),
+        pytest.param(" 2026-03-01 ", "2026-02-28T22:00:00Z", id="spaces around it do not matter"),
+        pytest.param("1900-01-02T00:00Z", "1900-01-02T00:00:00Z", id="the earliest year"),
+        pytest.param("8999-12-31T23:59:59Z", "8999-12-31T23:59:59Z", id="the latest year"),
+    ],
+)
+def test_reading_a_time(given_text: str, instant: str) -> None:
+    moment = clock.parse_time(given_text, KYIV)
+    assert clock.utc_text(moment) == instant
+    assert moment.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "given_text",
+    [
+        "", "now", "2026", "2026-03", "01.03.2026", "03/01/2026", "2026-3-1", "2026-02-29", "2026-13-01", "2026-03-00",
+        "2026-03-01T24:00", "2026-03-01T10:60", "2026-03-01T10:30:60", "2026-03-01T10", "2026-03-01Z",
+        "2026-03-01T10:30+24:00", "2026-03-01T10:30+02:60", "2026-03-01T10:30 CET", "2026-03-01T10:30:00Zulu",
+        "1899-12-31", "9000-01-01", "0000-01-01", "0001-01-01", "9999-12-31", "２０２６-03-01", "1772359200",
+    ],
+)  # fmt: skip
+def test_what_is_not_a_time_is_refused(given_text: str) -> None:
+    with pytest.raises(BadData, match="is not a time"):
+        clock.parse_time(given_text, KYIV)
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "day"),
+    [
+        pytest.param("2026-02-28T21:59:59Z", "Europe/Kyiv", "2026-02-28", id="a second before Kyiv's midnight"),
+        pytest.param("2026-02-28T22:00:00Z", "Europe/Kyiv", "2026-03-01", id="Kyiv's midnight"),
+        pytest.param("2026-06-30T20:59:59Z", "Europe/Kyiv", "2026-06-30", id="a second before midnight in summer"),
+        pytest.param("2026-06-30T21:00:00Z", "Europe/Kyiv", "2026-07-01", id="midnight in summer"),
+        pytest.param("2026-03-01T03:00:00Z", "America/New_York", "2026-02-28", id="New York is still in February"),
+    ],
+)
+def test_a_moment_falls_on_the_accounts_own_day(instant: str, zone: str, day: str) -> None:
+    assert clock.local_day(clock.from_text(instant), ZoneInfo(zone)) == day
+
+
+def test_a_local_text_is_the_form_that_spreadsheets_read_as_a_date() -> None:
+    assert clock.local_text("2026-03-01T10:00:00Z", KYIV) == "2026-03-01 12:00:00"
+
+
+def test_a_zone_is_found_by_its_name() -> None:
+    assert clock.time_zone("Europe/Kyiv") == KYIV
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "Europe", "Mars/Olympus", "/etc/passwd", "../../etc/passwd", "zone.tab", "Kyiv\0", "\udcff"],
+    ids=ascii,
+)  # fmt: skip
+def test_what_is_no_zone_is_refused(name: str) -> None:
+    with pytest.raises(BadData, match="is not a time zone known here"):
+        clock.time_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("word", "first", "last"),
+    [
+        pytest.param("2026-03-01", "2026-03-01", "2026-03-01", id="a date is that day"),
+        pytest.param("2026-02", "2026-02-01", "2026-02-28", id="a month is all its days"),
+        pytest.param("2024-02", "2024-02-01", "2024-02-29", id="a leap February has 29"),
+        pytest.param("2025-12", "2025-12-01", "2025-12-31", id="a December ends with its year"),
+        pytest.param("2026", "2026-01-01", "2026-12-31", id="a year is all its days"),
+        pytest.param("today", "2026-03-01", "2026-03-01", id="today"),
+        pytest.param("yesterday", "2026-02-28", "2026-02-28", id="yesterday, in the month before"),
+        pytest.param("-30d", "2026-01-30", "2026-01-30", id="thirty days ago"),
+        pytest.param("-0d", "2026-03-01", "2026-03-01", id="no days ago is today"),
+        pytest.param("this-month", "2026-03-01", "2026-03-31", id="this month, to its end"),
+        pytest.param("last-month", "2026-02-01", "2026-02-28", id="last month"),
+        pytest.param(" Last-Month ", "2026-02-01", "2026-02-28", id="a word in any case"),
+    ],
+)
+def test_a_filters_word_means_a_period(word: str, first: str, last: str) -> None:
+    today = date(2026, 3, 1)
+    assert clock.parse_period(word, today) == (date.fromisoformat(first), date.fromisoformat(last))
+
+
+def test_last_month_in_january_is_december() -> None:
+    assert clock.parse_period("last-month", date(2026, 1, 31)) == (date(2025, 12, 1), date(2025, 12, 31))
+
+
+@pytest.mark.parametrize(
+    "word", ["", "tomorrow", "2026-3-1", "2026-02-30", "2026-13", "2026-00", "26", "1899", "9000", "0000-01-01",
+             "-30", "30d", "-30w", "-999999d", "2026-03-01 10:00", "last-week", "２０２６"],
+)  # fmt: skip
+def test_a_word_that_is_no_period_is_refused(word: str) -> None:
+    with pytest.raises(BadData, match="is not a date"):
+        clock.parse_period(word, NOW.date())
+
+
+@given(days)
+def test_a_months_period_holds_exactly_the_days_of_that_month(day: date) -> None:
+    first, last = clock.parse_period(f"{day:%Y-%m}", NOW.date())
+    assert first <= day <= last
+    assert (first - timedelta(days=1)).month != first.month == last.month != (last + timedelta(days=1)).month

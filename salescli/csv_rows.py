@@ -12,12 +12,12 @@ import hashlib
 import io
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Concatenate, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
 
-from salescli import intake
+from salescli import intake, money
 from salescli.errors import BadData, NotFound
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
@@ -33,9 +33,6 @@ _SYNTAX = {
     "unexpected end": "a quote is opened and never closed",
     "new-line": "a carriage return stands inside the row; end lines with LF or CRLF",
 }
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Problem(NamedTuple):
@@ -75,8 +72,11 @@ class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a
     problems: Sequence[Problem] = ()
 
 
+Readers = Mapping[str, Callable[[str], Any]]  # column -> what reads its text, raising BadData
+
+
 class Fields:
-    """The values of a row, read column by column; what cannot be read is kept as a problem, so that all are named."""
+    """The values of a row on their way in; what cannot be read is kept as a problem, so that all are named."""
 
     __slots__ = ("line", "problems", "values")
 
@@ -85,16 +85,29 @@ class Fields:
         self.values = row.values
         self.problems: list[Problem] = []
 
-    def read(self, column: str, parse: Callable[Concatenate[str, P], T], *more: P.args, **named: P.kwargs) -> T | None:
-        """Return ``parse`` of the column's value; None when it is blank or, kept as a problem, cannot be read."""
-        given = self.values.get(column)
-        if given is None:
-            return None
+    def read(self, readers: Readers) -> dict[str, Any]:
+        """Return the columns that are not blank, each read by its reader; those without one are left out."""
+        given: dict[str, Any] = {}
+        for column, text in self.values.items():
+            reader = readers.get(column)
+            if reader is not None:
+                self._read_one(given, column, reader, text)
+        return given
+
+    def read_amounts(self, columns: Sequence[str], currency: str) -> dict[str, int]:
+        """Return the minor units of those of ``columns`` that are not blank."""
+        given: dict[str, int] = {}
+        for column in columns:
+            text = self.values.get(column)
+            if text is not None:
+                self._read_one(given, column, money.parse, text, currency)
+        return given
+
+    def _read_one(self, given: dict[str, Any], column: str, reader: Callable[..., Any], *words: str) -> None:
         try:
-            return parse(given, *more, **named)
+            given[column] = reader(*words)
         except BadData as error:
             self.refuse(column, str(error))
-            return None
 
     def need(self, columns: Sequence[str]) -> None:
         """Refuse each of ``columns`` that is blank."""

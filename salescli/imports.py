@@ -5,7 +5,6 @@ file -> ``csv_rows.Table`` -> for each row ``take`` (added | updated | unchanged
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -259,5 +258,5 @@ def _many(number: int, noun: str) -> str:
 
 
 def digest(values: tuple[Any, ...]) -> bytes:
-    """Return by which a row's values are known again, however they were spelt."""
-    return blake2b(json.dumps(values).encode("ascii"), digest_size=16).digest()
+    """Return by which a row's values are known again, in any Python: ``ascii`` spells all alike."""
+    return blake2b(ascii(values).encode("ascii"), digest_size=16).digest()

@@ -48,16 +48,16 @@ class _Orders:
 
     def __init__(self, plan: Import) -> None:
         self._plan = plan
-        self._zone = plan.zone
+        self._readers = order_rows.readers(plan.zone)
         self._lookups = Lookups(plan)
         self._numbers = Numbers(plan.connection)
 
     def take(self, row: Row) -> Outcome:
         """Import one row. Raise BadRow, having written nothing of it."""
         fields = Fields(row)
-        order = order_rows.read(fields, self._zone)
+        order = order_rows.read(fields, self._readers)
         self._numbers.check_new(fields, "order", order.order)
-        digest = imports.digest(order)
+        digest = imports.digest(order.canonical)
         known = self._known(order.order)
         if known is not None and known["imported_as"] == digest:
             return "unchanged"

@@ -287,6 +287,7 @@ CREATE TABLE ticks (
   unknown INTEGER NOT NULL DEFAULT 0,
   not_sent INTEGER NOT NULL DEFAULT 0,
   recovered INTEGER NOT NULL DEFAULT 0,
+  held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),                  -- charged nobody new: the clock is in doubt
   version TEXT NOT NULL
 ) STRICT;
 

@@ -83,10 +83,10 @@ def run(
     that runs ahead of it charges sandbox merchants only (B4).
     """
     this = Run(connection, gateways, actor.as_system(), now, zone)
-    gap = _gap(connection, clock_now)
-    tick_id = _begin(connection, now, clock_now)
+    gap = None if accept_clock else _gap(connection, clock_now)
+    tick_id = _begin(connection, now, clock_now, held=gap is not None)
     recover(this)
-    if gap is not None and not accept_clock:
+    if gap is not None:
         this.counts.broken = True
         this.counts.for_a_person.append(
             f"no tick ran for {gap.days} days, so nothing new was charged; if the clock is right, run"
@@ -273,16 +273,16 @@ def _tell_of_doubts(this: Run) -> None:
 
 
 def _gap(connection: sqlite3.Connection, clock_now: datetime) -> timedelta | None:
-    """Return how long no tick ran, when that is too long to trust the clock."""
-    row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
+    """Return how long no tick ran that charged, when that is too long to trust the clock."""
+    row = connection.execute("SELECT started_at FROM ticks WHERE held = 0 ORDER BY id DESC LIMIT 1").fetchone()
     if row is None or clock_now - clock.from_text(row["started_at"]) <= GAP_MAX:
         return None
     return clock_now - clock.from_text(row["started_at"])
 
 
-def _begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime) -> int:
-    row = {"now": clock.utc_text(now), "started_at": clock.utc_text(clock_now), "version": __version__}
-    return db.insert(connection, "ticks", row)
+def _begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
+    row = {"now": clock.utc_text(now), "started_at": clock.utc_text(clock_now), "held": int(held)}
+    return db.insert(connection, "ticks", {**row, "version": __version__})
 
 
 def _end(connection: sqlite3.Connection, tick_id: int, counts: Counts) -> None:

@@ -12,6 +12,8 @@ tok_misconfigured. Any other token is declined as token_invalid.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -96,7 +98,7 @@ class Sandbox:
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
         """Book a refund of a charge, never more in all than was taken."""
         self._note("refund", reference)
-        with _ledger(self._path) as ledger, db.transaction(ledger):
+        with self._opened() as ledger, db.transaction(ledger):
             entry = _by_reference(ledger, reference)
             if entry is None:
                 entry = self._book_refund(ledger, int(gateway_id.removeprefix("sb_")), reference, amount_minor)
@@ -104,12 +106,26 @@ class Sandbox:
 
     def check(self) -> None:
         """Open the ledger."""
-        with _ledger(self._path):
+        with self._opened():
             pass
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Open the ledger for one call: the sandbox is another party and holds nothing of ours."""
+        if not self._path.exists():
+            self._path.touch(mode=0o600)
+        ledger = sqlite3.connect(self._path, timeout=db.BUSY_SECONDS, isolation_level=None)
+        try:
+            ledger.row_factory = sqlite3.Row
+            ledger.execute("PRAGMA synchronous = EXTRA")
+            ledger.executescript(_LEDGER)
+            yield ledger
+        finally:
+            ledger.close()
 
     def _book(self, charge: Charge) -> sqlite3.Row:
         status, code, fee_minor = self._outcome(charge)
-        with _ledger(self._path) as ledger, db.transaction(ledger):
+        with self._opened() as ledger, db.transaction(ledger):
             row = {
                 "reference": charge.reference,
                 "kind": "charge",
@@ -142,7 +158,7 @@ class Sandbox:
     def _declines_before(self, charge: Charge) -> int:
         """Count the declines of this payment: references that differ in the attempt only."""
         payment = charge.reference.rpartition(":")[0] + ":"
-        with _ledger(self._path) as ledger:
+        with self._opened() as ledger:
             sql = "SELECT count(*) FROM entries WHERE status = 'declined' AND substr(reference, 1, :n) = :payment"
             return int(ledger.execute(sql, {"n": len(payment), "payment": payment}).fetchone()[0])
 
@@ -172,35 +188,15 @@ class Sandbox:
         return entry
 
     def _entry(self, reference: str) -> sqlite3.Row | None:
-        with _ledger(self._path) as ledger:
+        with self._opened() as ledger:
             return _by_reference(ledger, reference)
 
     def _note(self, op: str, reference: str) -> int:
         """Log a call and return how many of its kind this reference has had."""
-        with _ledger(self._path) as ledger:
+        with self._opened() as ledger:
             db.insert(ledger, "calls", {"op": op, "reference": reference, "at": clock.utc_text(clock.now())})
             counted = ledger.execute("SELECT count(*) FROM calls WHERE op = ? AND reference = ?", (op, reference))
             return int(counted.fetchone()[0])
-
-
-class _ledger:
-    """The ledger file, opened for one call: the sandbox is another party and holds nothing of ours."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> sqlite3.Connection:
-        new = not self._path.exists()
-        if new:
-            self._path.touch(mode=0o600)
-        self._connection = sqlite3.connect(self._path, timeout=db.BUSY_SECONDS, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA synchronous = EXTRA")
-        self._connection.executescript(_LEDGER)
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
 
 
 def _by_reference(ledger: sqlite3.Connection, reference: str) -> sqlite3.Row | None:

@@ -1,0 +1,146 @@
+"""A story: a house, a clock that the test sets, and the operations in a seller's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.conftest import House
+from salescli import clock, gateways, invoices, orders, paying, recurring, refunding, tick
+from salescli.gateways import Gateway
+from salescli.gateways.sandbox import Sandbox
+from salescli.orders import NewOrder, Order
+from salescli.paying import Payment
+from salescli.recurring import Recurring
+from salescli.refunding import Refund
+from salescli.tick import Counts
+
+
+@dataclass
+class Story:
+    """What happens in a file from moment to moment. Times are the account's local times, ``2026-03-01 10:00``."""
+
+    house: House
+    now: datetime = field(default_factory=clock.now)
+
+    def at(self, moment: str) -> Story:
+        """Set the clock."""
+        self.now = clock.parse_time(moment, self.house.zone)
+        return self
+
+    @property
+    def who_and_when(self) -> dict[str, Any]:
+        return {"actor": self.house.actor, "now": self.now}
+
+    def gateway(self, system: Any) -> Gateway:
+        """Return the real gateway of a merchant, its ledger beside the file."""
+        return gateways.open_gateway(system.gateway, self.house.path)
+
+    @property
+    def ledger(self) -> Sandbox:
+        return Sandbox(self.house.path.with_name(f"{self.house.path.name}.sandbox"))
+
+    def order(self, offer: str, *, token: str = "tok_ok", through: str = "Sandbox", **more: Any) -> Order:
+        """Open an order of the first customer."""
+        manual = (
+            self.house.connection.execute("SELECT gateway FROM payment_systems WHERE name = ?", (through,)).fetchone()[
+                "gateway"
+            ]
+            == "manual"
+        )
+        new = NewOrder("1", offer, payment_system=through, token=None if manual else token, **more)
+        return paying.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
+
+    def pay(self, order: Order, **payment: Any) -> str:
+        """Take a payment and return what became of it, ``waits`` where a person must say."""
+        _, answer = paying.pay(
+            self.house.connection,
+            order.id,
+            Payment(**payment),
+            gateways=self.gateway,
+            zone=self.house.zone,
+            **self.who_and_when,
+        )
+        return answer.became if answer else "waits"
+
+    def answer(self, invoice: int, *, confirmed: bool = True) -> str:
+        """Confirm or decline a manual payment and return the invoice's status."""
+        return paying.answer_by_hand(
+            self.house.connection, invoice, confirmed=confirmed, zone=self.house.zone, **self.who_and_when
+        ).status
+
+    def subscribed(self, offer: str, token: str = "tok_ok", through: str = "Sandbox") -> int:
+        """Pay a first order and return the recurring order that it started."""
+        order = self.order(offer, through=through)
+        assert self.pay(order) == "succeeded"
+        started = orders.get(self.house.connection, order.id).recurring_id
+        assert started is not None
+        self.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (token, started))
+        return started
+
+    def tick(self, **more: Any) -> Counts:
+        """Run a tick at the story's time, with the clock showing it."""
+        return tick.run(
+            self.house.connection,
+            gateways=self.gateway,
+            zone=self.house.zone,
+            clock_now=self.now,
+            accept_clock=True,
+            **self.who_and_when,
+            **more,
+        )
+
+    def tick_by_the_clock(self) -> Counts:
+        """Run a tick as cron does, with nobody to accept a gap."""
+        return tick.run(
+            self.house.connection,
+            gateways=self.gateway,
+            zone=self.house.zone,
+            clock_now=self.now,
+            **self.who_and_when,
+        )
+
+    def refund(self, order: Order, **wanted: Any) -> list[str]:
+        """Give money back and return what became of each portion."""
+        done = refunding.refund(
+            self.house.connection,
+            order.id,
+            Refund(**wanted),
+            gateways=self.gateway,
+            zone=self.house.zone,
+            **self.who_and_when,
+        )
+        return [answer.became for _, answer in done]
+
+    def plan(self, id: int) -> Recurring:
+        return recurring.get(self.house.connection, id)
+
+    def see(self, order: Order) -> Order:
+        return orders.get(self.house.connection, order.id)
+
+    def next_date(self, id: int) -> str | None:
+        """Return a recurring order's next payment date as local text."""
+        stored = self.plan(id).next_payment_at
+        return stored and clock.local_text(stored, self.house.zone)[:16]
+
+    def invoices(self, order_id: int) -> list[tuple[str, int]]:
+        """Return (status, amount) of an order's invoices."""
+        return [(i.status, i.amount_minor) for i in invoices.of_order(self.house.connection, order_id)]
+
+    def charges(self) -> int:
+        """Return how many charges the gateway's own ledger has as succeeded: the judge of every story."""
+        with self.ledger._opened() as ledger:
+            sql = "SELECT count(*) FROM entries WHERE kind = 'charge' AND status = 'succeeded'"
+            return int(ledger.execute(sql).fetchone()[0])
+
+
+@pytest.fixture
+def story(house: House) -> Story:
+    """A house with a customer, a sandbox and a manual merchant, on 31 January 2026 at ten."""
+    house.customer("Олена Коваленко", email="olena@example.com")
+    house.payment_system("Sandbox", fee="2.9%")
+    house.payment_system("Bank transfer", gateway="manual")
+    return Story(house).at("2026-01-31 10:00")

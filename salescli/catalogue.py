@@ -111,20 +111,20 @@ def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
 
 def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = 20) -> list[sqlite3.Row]:
     """Return the records whose searched columns have words that begin as ``words`` do, in any case and script."""
-    query = match_query(words)
-    if not query:
-        return []
     found = connection.execute(
         f"SELECT t.* FROM {noun.table}_search JOIN {noun.table} t ON t.id = {noun.table}_search.rowid"
         f" WHERE {noun.table}_search MATCH :query ORDER BY t.id LIMIT :most",
-        {"query": query, "most": most},
+        {"query": match_query(words), "most": most},
     )
     return found.fetchall()
 
 
 def match_query(words: str) -> str:
-    """Return the full-text query for every word of ``words`` as a beginning; nothing in it is an operator."""
-    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in words.split())
+    """Return the full-text query for every word of ``words`` as a beginning; nothing in it is an operator.
+
+    No words make the query of the empty phrase, which fits nothing.
+    """
+    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in words.split() or [""])
 
 
 def reindex_added(connection: sqlite3.Connection, noun: Noun, id: int) -> None:

@@ -222,7 +222,7 @@ def _searched(
             raise NotFound(f"there is no {noun.subject} {one!r}")
     for id in ids:
         catalogue.get(connection, noun, id)
-    query = " OR ".join(f"({catalogue.match_query(one)})" for one in words)
+    query = " OR ".join(f"({catalogue.match_query(one)})" for one in words or [""])
     return {"ids": ids or [0], "query": query}
 
 

@@ -112,7 +112,7 @@ def readers(zone: ZoneInfo) -> Readers:
         "payment_type": _one_of(("full", "partial"), "payment type"),
         "paid_at": instant,
         "paid_currency": currency_code,
-        "rate": money.parse_rate,
+        "rate": _rate,
         "refunded_at": instant,
         "one_click": lambda text: intake.yes_no(text, "one_click"),
         "comment": lambda text: intake.free_text(text, "comment"),
@@ -280,18 +280,20 @@ def _paid_abroad(fields: Fields, given: Given, price: Price) -> tuple[int, int]:
 def _refunded(fields: Fields, given: Given, amount: int) -> int:
     """Return what was given back: all of it for a Refund, less than that for any other order that was paid (R11)."""
     refunded, status = given.get("refunded"), given["status"]
-    told = money.text(amount, given["paid_currency"])
-    if status == "refund":
-        if refunded not in (None, amount):
-            fields.stop("refunded", f"is not the {told} that was paid; a partial refund leaves the status completed")
+    if status == "refund" and refunded is None:
         return amount
-    if (refunded or 0) > amount:
+    if refunded is None or (refunded == 0 and status != "refund"):
+        if "refunded_at" in given:
+            fields.stop("refunded_at", "is given, but nothing was refunded")
+        return 0
+    told = money.text(amount, given["paid_currency"])
+    if status == "refund" and refunded != amount:
+        fields.stop("refunded", f"is not the {told} that was paid; a partial refund leaves the status completed")
+    if refunded > amount:
         fields.stop("refunded", f"is more than what was paid, {told}")
-    if status == "completed" and refunded and refunded == amount:
+    if status == "completed" and refunded == amount:
         fields.stop("refunded", f"is all of the {told} that was paid; then the status is refund")
-    if not refunded and "refunded_at" in given:
-        fields.stop("refunded_at", "is given, but nothing was refunded")
-    return refunded or 0
+    return int(refunded)
 
 
 def _partial(fields: Fields, given: Given, price: Price, payment: Payment | None) -> bool | None:
@@ -308,6 +310,12 @@ def _order_number(given: str) -> str:
     if len(given) <= _SHORT and given.isascii() and given.isalnum():
         return given
     return intake.text(given, "order")
+
+
+def _rate(given: str) -> str:
+    """Return a rate of exchange without needless zeros, so that one rate has one spelling."""
+    rate = money.parse_rate(given)
+    return rate.rstrip("0").rstrip(".") if "." in rate else rate
 
 
 def _instant(given: str, zone: ZoneInfo) -> Instant:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import House
 from salescli import clock, gateways, invoices, orders, paying, recurring, refunding, tick
 from salescli.gateways import Gateway
 from salescli.gateways.sandbox import Sandbox
@@ -17,6 +16,7 @@ from salescli.paying import Payment
 from salescli.recurring import Recurring
 from salescli.refunding import Refund
 from salescli.tick import Counts
+from tests.conftest import House
 
 
 @dataclass

@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# The set-up that demo, test and check share; they source it and call: set_up test|dev
+#
+# It makes .venv in the project and installs salescli there, quietly, and only when that is not done yet.
+# Sets $project (this folder) and $python (the environment's).
+
+project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+venv=$project/.venv
+python=$venv/bin/python
+
+set_up() {
+    if ! _environment_works; then
+        _make_environment
+    fi
+    _install "$1"
+}
+
+# Whether the environment was made in this place, by a Python that is still there and new enough.
+_environment_works() {
+    grep -qsF "$venv/bin/" "$venv/bin/pip" && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
+}
+
+_make_environment() {
+    _check_python
+    rm -rf -- "$venv"
+    _quietly "making $venv" python3 -m venv "$venv"
+}
+
+# Name what is missing, so that it can be installed.
+_check_python() {
+    command -v python3 >/dev/null || _stop "there is no python3 on PATH; install Python 3.10 or newer"
+    python3 - <<'PYTHON' || exit 1
+import sys
+
+name = f"python3 ({sys.executable}, version {sys.version.split()[0]})"
+if sys.version_info < (3, 10):
+    sys.exit(f"{name} is too old; put Python 3.10 or newer first on PATH")
+for module in ("venv", "ensurepip", "sqlite3"):
+    try:
+        __import__(module)
+    except ImportError:
+        package = " (on Debian and Ubuntu: the package python3-venv)" if module != "sqlite3" else ""
+        sys.exit(f"{name} has no module {module}; install it{package}")
+import sqlite3
+
+if sqlite3.sqlite_version_info < (3, 37):
+    sys.exit(f"{name} has SQLite {sqlite3.sqlite_version}; salescli needs 3.37 or newer")
+PYTHON
+}
+
+# Install salescli with an extra, unless that was done with the setup.cfg and pyproject.toml that are there now.
+_install() {
+    stamp=$venv/installed-$1
+    wanted=$(cd "$project" && cksum setup.cfg pyproject.toml)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return
+    fi
+    _quietly "installing salescli[$1]" \
+        env PIP_USER=0 "$python" -m pip install -q --disable-pip-version-check --no-input -e "$project[$1]"
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+# Run a command and show what it said only when it failed.
+_quietly() {
+    doing=$1
+    shift
+    if ! said=$("$@" 2>&1); then
+        printf '%s\n' "$said" >&2
+        _stop "$doing failed, see above"
+    fi
+}
+
+_stop() {
+    printf '%s: %s\n' "$0" "$1" >&2
+    exit 1
+}

@@ -1,0 +1,265 @@
+"""Reports: what counts where and when, checked against sums made by hand and by another way of adding up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from salescli import reports, sales
+from salescli.listing import Filters
+from salescli.reports import BREAKDOWNS, BY_CATEGORY, BY_CURRENCY, BY_MANAGER, BY_OFFER, BY_PAYMENT_SYSTEM, Breakdown
+from salescli.sales import Seller
+from tests.stories.conftest import Story, story  # noqa: F401 — the fixture
+
+ALL = Filters()
+FEBRUARY = Filters(first_day=date(2026, 2, 1), last_day=date(2026, 2, 28))
+MARCH = Filters(first_day=date(2026, 3, 1), last_day=date(2026, 3, 31))
+
+
+@pytest.fixture
+def shop(story: Story) -> Story:  # noqa: F811
+    """Two offers in two categories, a manager, and sales over February and March."""
+    house = story.house
+    house.category("Art", number="1")
+    house.category("Music", number="2")
+    house.offer("100.00", name="Drawing", number="10", category="1", partial_min="1", partial_success="90")
+    house.offer("30.00", name="Violin", number="20", category="2", currency="USD")
+    house.user("ivan", name="Іван Петренко")
+    return story
+
+
+def rows(shop: Story, report: Breakdown, filters: Filters = ALL, **more: Any) -> list[tuple[Any, ...]]:
+    found = reports.breakdown(shop.house.connection, report, filters, zone=shop.house.zone, **more)
+    return [tuple(row[column.key] for column in report.columns) for row in found]
+
+
+def test_an_order_counts_whole_on_the_day_it_was_completed_and_each_payment_on_its_own(shop: Story) -> None:
+    order = shop.at("2026-02-20 12:00").order("10")
+    shop.pay(order, amount="40.00")
+    shop.at("2026-03-02 12:00").pay(order)
+    assert rows(shop, BY_OFFER, FEBRUARY) == []
+    assert rows(shop, BY_OFFER, MARCH) == [("10", "Drawing", "EUR", 1, 1, 10000, 290, 9710, 0, 10000)]
+    assert rows(shop, BY_CURRENCY, FEBRUARY) == [("EUR", 1, 4000, 116, 3884, 0, 4000)]
+    assert rows(shop, BY_CURRENCY, MARCH) == [("EUR", 1, 6000, 174, 5826, 0, 6000)]
+
+
+def test_the_bridge_names_the_shift_between_periods(shop: Story) -> None:
+    order = shop.at("2026-02-20 12:00").order("10")
+    shop.pay(order, amount="40.00")
+    shop.at("2026-03-02 12:00").pay(order)
+    shop.pay(shop.order("10"), amount="25.00")
+    bridge = reports.bridge(shop.house.connection, MARCH, zone=shop.house.zone)
+    assert bridge == [
+        {
+            "currency": "EUR", "payments": 8500, "completed": 10000, "open": 2500, "declined": 0,
+            "shifted_out": 0, "shifted_in": 4000,
+        }
+    ]  # fmt: skip
+
+
+def test_the_local_day_decides_the_month(shop: Story) -> None:
+    shop.at("2026-03-01 00:30")  # 28 February, 22:30 in UTC
+    shop.pay(shop.order("10"))
+    assert rows(shop, BY_OFFER, FEBRUARY) == []
+    assert len(rows(shop, BY_OFFER, MARCH)) == 1
+
+
+def test_a_refund_counts_on_its_own_day_and_leaves_the_order_where_it_was(shop: Story) -> None:
+    order = shop.at("2026-02-20 12:00").order("10")
+    shop.pay(order)
+    shop.at("2026-03-05 12:00").refund(order)
+    assert rows(shop, BY_OFFER, FEBRUARY) == [("10", "Drawing", "EUR", 1, 1, 10000, 290, 9710, 0, 10000)]
+    assert rows(shop, BY_OFFER, MARCH) == [("10", "Drawing", "EUR", 0, 0, 0, 0, 0, 10000, -10000)]
+    [total] = reports.totals(shop.house.connection, Filters(), zone=shop.house.zone)
+    assert (total["orders"], total["gross"], total["refunded"], total["net"]) == (1, 10000, 10000, 0)
+
+
+def test_currencies_are_never_added(shop: Story) -> None:
+    shop.pay(shop.order("10"))
+    shop.pay(shop.order("20"))
+    assert [(row[0], row[2]) for row in rows(shop, BY_CURRENCY)] == [("EUR", 10000), ("USD", 3000)]
+    assert [(row[1], row[2], row[5]) for row in rows(shop, BY_CATEGORY)] == [
+        ("Art", "EUR", 10000),
+        ("Music", "USD", 3000),
+    ]
+
+
+def test_an_order_paid_in_two_currencies_counts_once(shop: Story) -> None:
+    order = shop.order("10")
+    shop.pay(order, amount="40.00")
+    shop.pay(order, currency="USD", rate="0.60")
+    assert [(row[2], row[3], row[4], row[5]) for row in rows(shop, BY_OFFER)] == [
+        ("EUR", 1, 1, 4000),
+        ("USD", 0, 0, 10000),
+    ]
+
+
+def test_an_unknown_commission_is_empty_and_never_taken_for_nothing(shop: Story) -> None:
+    shop.pay(shop.order("10", through="Bank transfer"))
+    shop.answer(1)
+    assert rows(shop, BY_PAYMENT_SYSTEM) == [("Bank transfer", "EUR", 1, 10000, None, None, 0, 10000)]
+    shop.pay(shop.order("10"))
+    assert rows(shop, BY_OFFER) == [("10", "Drawing", "EUR", 2, 2, 20000, None, None, 0, 20000)]
+
+
+def test_by_offer_prints_the_present_name_while_the_order_keeps_its_own(shop: Story) -> None:
+    from salescli import catalogue, offers
+
+    order = shop.order("10")
+    shop.pay(order)
+    catalogue.edit(
+        shop.house.connection, offers.NOUN, order.offer_id, {"name": "Drawing II"}, actor=shop.house.actor, now=shop.now
+    )
+    assert rows(shop, BY_OFFER)[0][1] == "Drawing II"
+    assert shop.see(order).offer_name == "Drawing"
+
+
+def test_by_manager_counts_confirmed_sales_of_managers_only(shop: Story) -> None:
+    for manager, confirm in (("ivan", True), ("ivan", False), (None, True), (None, False)):
+        order = shop.order("10", manager=manager)
+        shop.pay(order)
+        if confirm:
+            sales.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+    assert [(row[0], row[2], row[4]) for row in rows(shop, BY_MANAGER)] == [("Іван Петренко", 1, 10000)]
+    assert {(row[0], row[2]) for row in rows(shop, BY_MANAGER, include_system=True)} == {
+        ("Іван Петренко", 1),
+        ("system", 2),
+    }
+    split = reports.by_seller(shop.house.connection, Filters(), zone=shop.house.zone)
+    assert {row["sale"]: row["gross"] for row in split} == dict(zip(reports.SALES, (10000, 10000, 20000), strict=True))
+
+
+def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: Story) -> None:
+    shop.pay(shop.order("10"), amount="25.00")
+    gone = shop.order("10")
+    shop.pay(gone, amount="10.00")
+    sales.decline(shop.house.connection, gone.id, **shop.who_and_when)
+    assert rows(shop, BY_OFFER) == []
+    assert rows(shop, BY_PAYMENT_SYSTEM) == [("Sandbox", "EUR", 2, 3500, 102, 3398, 0, 3500)]
+    [bridge] = reports.bridge(shop.house.connection, Filters(), zone=shop.house.zone)
+    assert (bridge["payments"], bridge["completed"], bridge["open"], bridge["declined"]) == (3500, 0, 2500, 1000)
+
+
+def test_created_as_the_basis_moves_orders_to_the_day_they_were_opened(shop: Story) -> None:
+    order = shop.at("2026-02-20 12:00").order("10")
+    shop.at("2026-03-02 12:00").pay(order)
+    assert len(rows(shop, BY_OFFER, FEBRUARY, basis="created")) == 1
+    assert rows(shop, BY_OFFER, MARCH, basis="created") == []
+
+
+@pytest.mark.parametrize(
+    ("filters", "orders"),
+    [
+        pytest.param({"offer": ("10",)}, 2, id="an offer by its number"),
+        pytest.param({"offer": ("VIOL",)}, 1, id="an offer by the beginning of its name in any case"),
+        pytest.param({"offer": ("10", "20")}, 3, id="two values of one filter widen"),
+        pytest.param({"offer": ("10",), "currency": ("usd",)}, 0, id="two filters narrow"),
+        pytest.param({"category": ("Music",)}, 1, id="a category by name"),
+        pytest.param({"manager": ("ivan",)}, 1, id="a manager by login"),
+        pytest.param({"manager": ("system",)}, 2, id="the system"),
+        pytest.param({"manager": ("system", "Іван Петренко")}, 3, id="the system or a manager"),
+        pytest.param({"customer": ("олена",)}, 3, id="a customer whatever the case"),
+        pytest.param({"payment_system": ("sandbox",)}, 3, id="the payment system that took the money"),
+        pytest.param({"payment_type": "partial"}, 2, id="orders with partial payments"),
+        pytest.param({"least": "50"}, 2, id="at least an amount"),
+        pytest.param({"most": "30"}, 1, id="at most an amount"),
+        pytest.param({"status": ("Completed",)}, 3, id="a status in any case"),
+        pytest.param({"status": ("refund",)}, 0, id="a status that none has"),
+        pytest.param({"kind": "recurring"}, 0, id="orders inside recurring ones"),
+        pytest.param({"search": "dra"}, 2, id="a search for the beginning of an offer's name"),
+    ],
+)
+def test_every_filter_narrows_a_report(shop: Story, filters: dict[str, Any], orders: int) -> None:
+    shop.pay(shop.order("10", manager="ivan"))
+    shop.pay(shop.order("10"))
+    shop.pay(shop.order("20"))
+    found = reports.totals(shop.house.connection, Filters(**filters), zone=shop.house.zone)
+    assert sum(row["orders"] for row in found) == orders
+
+
+_ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["10", "20"]),
+        st.sampled_from([None, "ivan"]),
+        st.integers(min_value=100, max_value=10_000),
+        st.sampled_from(["leave", "pay the rest", "decline", "confirm the sale", "refund a part", "refund"]),
+        st.integers(min_value=1, max_value=60),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=_ACTS)
+def test_every_breakdown_ties_out_after_any_sequence_of_changes(
+    acts: list[tuple[Any, ...]], new_house: Callable[..., Any]
+) -> None:
+    shop = _new_shop(new_house)
+    for offer, manager, amount, then, day in acts:
+        _act(shop, offer, manager, amount, then, day)
+    for filters in (Filters(), FEBRUARY, MARCH):
+        _ties_out(shop, filters)
+
+
+def _new_shop(new_house: Callable[..., Any]) -> Story:
+    _new_shop.counter = getattr(_new_shop, "counter", 0) + 1  # type: ignore[attr-defined]
+    shop = Story(new_house(f"shop-{_new_shop.counter}.db"))  # type: ignore[attr-defined]
+    shop.house.customer("Олена Коваленко")
+    shop.house.payment_system("Sandbox", fee="2.9%")
+    shop.house.offer("100.00", name="Drawing", number="10", partial_min="1", partial_success="50")
+    shop.house.offer("30.00", name="Violin", number="20", currency="USD")
+    shop.house.user("ivan", name="Іван Петренко")
+    return shop
+
+
+def _act(shop: Story, offer: str, manager: str | None, amount: int, then: str, day: int) -> None:
+    shop.at(f"2026-0{1 + day // 28}-{1 + day % 28:02d} 12:00")
+    order = shop.order(offer, manager=manager)
+    shop.pay(order, **({"amount": f"{amount / 100:.2f}"} if offer == "10" else {}))
+    status = shop.see(order).status
+    if then == "pay the rest" and status == "open":
+        shop.at("2026-03-10 12:00").pay(order)
+    elif then == "decline" and status == "open":
+        sales.decline(shop.house.connection, order.id, **shop.who_and_when)
+    elif then == "confirm the sale" and status == "completed":
+        sales.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+    elif then == "refund a part":
+        shop.at("2026-03-20 12:00").refund(order, amount="0.50")
+    elif then == "refund":
+        shop.at("2026-03-20 12:00").refund(order)
+
+
+def _ties_out(shop: Story, filters: Filters) -> None:
+    """Assert that everything that must add up does, per currency (B9, R76a)."""
+    connection, zone = shop.house.connection, shop.house.zone
+    totals = {row["currency"]: row for row in reports.totals(connection, filters, zone=zone)}
+    for name in ("orders", "gross", "refunded", "net"):
+        wanted = Counter({currency: row[name] for currency, row in totals.items()})
+        split = reports.by_seller(connection, filters, zone=zone)
+        for found in (split, *(reports.breakdown(connection, r, filters, zone=zone) for r in (BY_OFFER, BY_CATEGORY))):
+            assert _added(found, name) == wanted
+    money_in = _added(reports.breakdown(connection, BY_CURRENCY, filters, zone=zone), "gross")
+    assert _added(reports.breakdown(connection, BY_PAYMENT_SYSTEM, filters, zone=zone), "gross") == money_in
+    for row in reports.bridge(connection, filters, zone=zone):
+        parts = row["completed"] + row["open"] + row["declined"] + row["shifted_out"] - row["shifted_in"]
+        assert row["payments"] == parts == money_in[row["currency"]]
+
+
+def _added(found: list[dict[str, Any]], name: str) -> Counter[str]:
+    added: Counter[str] = Counter()
+    for row in found:
+        added[row["currency"]] += row[name]
+    return added
+
+
+def test_every_breakdown_has_its_columns_in_every_row(shop: Story) -> None:
+    shop.pay(shop.order("10"))
+    for report in BREAKDOWNS:
+        for row in reports.breakdown(shop.house.connection, report, Filters(), zone=shop.house.zone):
+            assert {column.key for column in report.columns} <= set(row)

@@ -56,7 +56,7 @@ _install() {
         return
     fi
     _quietly "installing salescli[$1]" \
-        env PIP_USER=0 "$python" -m pip install -q --disable-pip-version-check --no-input -e "$project[$1]"
+        env PIP_USER=0 "$python" -m pip install -q --disable-pip-version-check --no-input -e "${project}[$1]"
     printf '%s\n' "$wanted" >"$stamp"
 }
 

@@ -19,8 +19,9 @@ from salescli.errors import NotFound
 @click.option("--time-zone", required=True, metavar="ZONE", help="Where the account's days begin: Europe/Kyiv, UTC …")
 @click.option("--currency", metavar="CODE", help="The usual currency of offers: EUR, UAH, JPY …")
 @click.option("--name", metavar="NAME", help="Your name as people know it; by default your login.")
+@options.dry_run
 @pass_session
-def init(session: Session, time_zone: str, currency: str | None, name: str | None) -> None:
+def init(session: Session, time_zone: str, currency: str | None, name: str | None, dry_run: bool) -> None:
     """Make the file that everything else works on, and register you as its owner.
 
     Nothing that exists is overwritten.
@@ -36,11 +37,14 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     }
     if currency:
         settings["currency"] = money.currency_code(currency)
+    if dry_run:
+        output.say(f"would make {session.path}, owned by {os_login()}, unless something stands there")
+        return
     db.create(session.path, settings)
-    with db.transaction(session.connection):
-        actor = users.register_owner(session.connection, os_login(), name or os_login(), session.now)
+    with db.transaction(session.file):
+        actor = users.register_owner(session.file, os_login(), name or os_login(), session.now)
         told = {key: (None, value) for key, value in settings.items()}
-        history.record(session.connection, "file", None, "made", told, actor=actor, now=session.now)
+        history.record(session.file, "file", None, "made", told, actor=actor, now=session.now)
     output.say(f"made {session.path}; {actor.login} is its owner. Next: salescli offers add --help")
 
 

@@ -56,7 +56,6 @@ def filters(command: Command) -> Command:
         *args: Any, since: str | None, until: str | None, on: str | None, month: str | None, **kw: Any
     ) -> Any:
         session = click.get_current_context().obj
-        session.actor  # noqa: B018 — a stranger learns nothing from the filters' errors either
         first, last = _period(since, until, on or month, session.now.astimezone(session.zone).date())
         names = [name for name in Filters.__slots__ if name in kw]
         chosen = {name: kw.pop(name) for name in names}
@@ -86,7 +85,7 @@ _OUTPUT = (
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
     click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file."),
-    click.option("--columns", metavar="A,B,…", help="These columns, in this order; `--columns help` lists all."),
+    click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
     click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(min=0), help="At most so many rows; 0 for all. A table shows 50."),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),

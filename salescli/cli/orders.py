@@ -102,7 +102,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -
 @click.option("--token", help="The saved payment method there.")
 @click.option("--one-click", is_flag=True, help="Paid in one click.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
-@options.at("When; now unless told. A payment through a real gateway is always now.")
+@options.at("When; now unless told.")
 @options.dry_run
 @pass_session
 def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **said: Any) -> None:
@@ -172,7 +172,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     )
     for portion, answer in done:
         click.echo(f"{portion}: {_refund_words(portion, answer)}")
-    click.echo(_state(orders.get(session.connection, found.id)))
+    click.echo(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was given back")
 

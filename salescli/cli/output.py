@@ -140,12 +140,16 @@ def write_card(record: Row, columns: Sequence[Column], zone: ZoneInfo, stream: T
 
 
 def _cell(column: Column, row: Row, zone: ZoneInfo) -> str:
-    text = escaped(_text(column, row, zone))
-    if column.kind == "status":
-        return text.capitalize()
+    text = _plain_cell(column, row, zone)
     if column.kind == "manager":  # R19: the name is green once the sale is confirmed
         return click.style(text, fg="green" if row["confirmed"] else "red")
     return text
+
+
+def _plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
+    """Return a value as a table shows it: harmless to a terminal, a status capitalised."""
+    text = escaped(_text(column, row, zone))
+    return text.capitalize() if column.kind == "status" else text
 
 
 def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[str], style: str) -> str:
@@ -155,6 +159,7 @@ def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Seque
     tabulate.wcwidth = _Widths  # type: ignore[attr-defined]
     tabulate.WIDE_CHARS_MODE = True
     tabulate.PRESERVE_WHITESPACE = True
+    tabulate.MIN_PADDING = 0
     align = ["right" if column.kind in _RIGHT else "left" for column in columns]
     text = tabulate.tabulate(cells, headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
     return "\n".join(line.rstrip() for line in text.splitlines())
@@ -227,7 +232,7 @@ def _markdown(rows: Iterable[Row], columns: Sequence[Column], output: Output, zo
 
 
 def _markdown_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
-    return escaped(_text(column, row, zone)).replace("\\", "\\\\").replace("|", "\\|")
+    return _plain_cell(column, row, zone).replace("\\", "\\\\").replace("|", "\\|")
 
 
 # Files

@@ -38,14 +38,20 @@ class Session:
     _gateways: dict[str, Gateway] = field(default_factory=dict)
 
     @cached_property
-    def connection(self) -> sqlite3.Connection:
-        """The open database. Raise DatabaseUnusable."""
+    def file(self) -> sqlite3.Connection:
+        """The open database, whoever asks. Raise DatabaseUnusable."""
         return db.connect(self.path, any_file_system=self.any_file_system)
 
     @cached_property
     def actor(self) -> Actor:
         """The registered user of the operating system's real uid. Raise NotPermitted for a stranger."""
-        return users.acting(self.connection, os_login())
+        return users.acting(self.file, os_login())
+
+    @cached_property
+    def connection(self) -> sqlite3.Connection:
+        """The open database, for a registered user only: a stranger may not even learn what is not there."""
+        assert self.actor
+        return self.file
 
     def gateway(self, system: PaymentSystem) -> Gateway:
         """Return the gateway of a merchant, one for each name in a run."""

@@ -1,0 +1,152 @@
+"""The house keeps its promises: what a command loads, that help needs no file, that what is public is explained.
+
+The layers themselves stand in setup.cfg; scripts/check holds the imports to them.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import salescli
+from salescli.cli.session import cli
+
+if TYPE_CHECKING:
+    from conftest import House
+
+PACKAGE = Path(salescli.__file__).parent
+SLOW_TO_IMPORT = {"sqlite_utils", "tabulate", "dateutil", "stripe"}  # up to 80 ms each, and most calls need none
+
+_LOADED_BY = """
+import sys
+from salescli.cli.session import run
+code = run(sys.argv[1:])
+print("\\n".join(sys.modules), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        pytest.param(["--help"], set(), id="the help"),
+        pytest.param(["orders", "list", "--help"], set(), id="the help of a list"),
+        pytest.param(["orders", "list", "--csv"], set(), id="a list as CSV"),
+        pytest.param(["orders", "list"], {"tabulate"}, id="a list as a table"),
+        pytest.param(["reports", "by-offer", "--csv"], set(), id="a report as CSV"),
+        pytest.param(["reports", "by-offer"], {"tabulate"}, id="a report as a table"),
+        pytest.param(["orders", "show", "1", "--json"], set(), id="a record as JSON"),
+        pytest.param(["history", "--csv"], set(), id="the history"),
+    ],
+)
+def test_a_command_that_reads_loads_nothing_slow(house: House, arguments: list[str], allowed: set[str]) -> None:
+    _sell(house)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOADED_BY, "--db", str(house.path), *arguments], capture_output=True, text=True
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    loaded = {name.partition(".")[0] for name in ran.stderr.splitlines()}
+    assert loaded & SLOW_TO_IMPORT <= allowed
+    assert "salescli" in loaded
+
+
+def _sell(house: House) -> None:
+    """Make one order, so that every list has a row."""
+    house.offer()
+    house.customer(email="olena@example.com")
+    told = CliRunner().invoke(cli, ["--db", str(house.path), "orders", "new", "olena@example.com", "1"])
+    assert told.exit_code == 0, told.output
+
+
+def test_tick_with_nothing_due_loads_nothing_slow(house: House) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOADED_BY, "--db", str(house.path), "tick"], capture_output=True, text=True
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert not {name.partition(".")[0] for name in ran.stderr.splitlines()} & SLOW_TO_IMPORT
+
+
+def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command with the words that call it, groups before what is in them."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=" ".join(path) or "salescli")
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from _commands(found, (*path, name))
+
+
+COMMANDS = list(_commands(cli))
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=" ".join(("salescli", *path))) for path, _ in COMMANDS])
+def test_help_opens_no_database(path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kw: object) -> None:
+        raise AssertionError("help opened a database")
+
+    monkeypatch.setattr("sqlite3.connect", refuse)
+
+    told = CliRunner().invoke(cli, ["--db", str(tmp_path / "none.db"), *path, "--help"], catch_exceptions=False)
+
+    assert told.exit_code == 0
+    assert told.output.startswith("Usage: salescli")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        pytest.param(path, command, id=" ".join(("salescli", *path)))
+        for path, command in COMMANDS
+        if not isinstance(command, click.Group)
+    ],
+)
+def test_every_command_has_help_with_an_example_of_itself(path: tuple[str, ...], command: click.Command) -> None:
+    text = command.help or ""
+
+    assert "Example" in text
+    assert f"salescli {' '.join(path)}" in text.partition("Example")[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), [pytest.param(path, command, id=" ".join(path)) for path, command in COMMANDS if path]
+)
+def test_every_option_is_explained(path: tuple[str, ...], command: click.Command) -> None:
+    unexplained = [option.name for option in command.params if isinstance(option, click.Option) and not option.help]
+
+    assert unexplained == []
+
+
+@pytest.mark.parametrize(
+    "file", [pytest.param(file, id=str(file.relative_to(PACKAGE))) for file in sorted(PACKAGE.rglob("*.py"))]
+)
+def test_everything_public_has_a_docstring(file: Path) -> None:
+    module = ast.parse(file.read_text(encoding="utf-8"))
+
+    assert ast.get_docstring(module), "the module has none"
+    bare = [node.name for node in _public(module) if not ast.get_docstring(node)]
+    assert bare == []
+
+
+def _public(
+    parent: ast.Module | ast.ClassDef,
+) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Yield the public classes, functions and methods, not those inside functions."""
+    for node in parent.body:
+        named = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if named and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node)

@@ -1,0 +1,465 @@
+"""The program as people and scripts meet it: exit codes, messages, formats, pipes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salescli.cli import session
+from salescli.cli.output import width
+
+Run = Callable[..., "Result"]
+
+
+class Result:
+    """What a command line did: its exit code, its data and its talk."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.out)))
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sales.db"
+
+
+@pytest.fixture
+def run(path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in this process, on a file of its own."""
+    monkeypatch.setenv("SALESCLI_DB", str(path))
+
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        if stdin is not None:
+            monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        code = session.run([str(one) for one in arguments])
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def shop(run: Run) -> Run:
+    """A file with an offer, a customer, a manager and two merchants."""
+    for line in (
+        ["init", "--time-zone", "Europe/Kyiv", "--currency", "EUR"],
+        ["categories", "add", "Art", "--number", "3"],
+        ["offers", "add", "Drawing", "--number", "7", "--category", "Art", "--price", "49.00", "--multiple"],
+        ["payment-systems", "add", "Sandbox", "--gateway", "sandbox", "--fee", "2.9%"],
+        ["payment-systems", "add", "Bank", "--gateway", "manual"],
+        ["customers", "add", "Олена Коваленко", "--email", "olena@example.com"],
+        ["users", "add", "ivan", "--name", "Іван Петренко"],
+    ):
+        done = run(*line)
+        assert done.code == 0, done.err
+    return run
+
+
+def paid(shop: Run, *more: str) -> None:
+    """Open and pay an order of the first customer."""
+    assert shop("orders", "new", "1", "7", "--payment-system", "Sandbox", "--token", "tok_ok", *more).code == 0
+    number = shop("orders", "list", "-q", "--kind", "all", "--limit", "1").out.strip()
+    assert shop("orders", "pay", number).code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        pytest.param("orders show 99", 3, "there is no order 99", id="a number that nothing has"),
+        pytest.param("orders new nobody 7", 3, "there is no customer 'nobody'", id="a name that nothing has"),
+        pytest.param("orders list --status paid", 2, "write one of open, completed", id="an unknown status"),
+        pytest.param("orders list --from 2026-02-30", 6, "is not a date", id="a day that does not exist"),
+        pytest.param("orders list --from 2026-03-02 --to 2026-03-01", 2, "before it begins", id="a period backwards"),
+        pytest.param("orders list --columns a", 2, "there are order, created_at", id="an unknown column"),
+        pytest.param("orders list --sort actions", 2, "cannot be sorted by actions", id="a column without an order"),
+        pytest.param("orders list --csv --json", 0, "", id="two short formats, of which the last one counts"),
+        pytest.param("orders list --format md --csv", 2, "two formats", id="two formats"),
+        pytest.param("orders list --excel --json", 2, "--excel is a kind of CSV", id="Excel's JSON"),
+        pytest.param("offers add Pen --price 1.005", 6, "EUR has at most 2 decimals", id="too many decimals"),
+        pytest.param("offers add Pen --price 1 --currency JPY -n", 0, "nothing was written", id="a dry run"),
+        pytest.param("offers add Pen --price 1.0 --currency JPY", 6, "JPY has no decimals", id="a yen with decimals"),
+        pytest.param("offers add Pen --price NaN", 6, "is not an amount", id="not a number"),
+        pytest.param("offers add Pen --price 1 --currency XXY", 6, "not a currency in use", id="an unknown currency"),
+        pytest.param("offers add Pen --price 1 --every fortnight", 6, "not an interval", id="an unknown interval"),
+        pytest.param("offers add Pen --price 1 --every 1d --retry-after 8h,24h", 6, "shorter", id="retries too long"),
+        pytest.param("offers add Drawing --price 1 --number 7", 6, "exists already", id="a number that is taken"),
+        pytest.param("payment-systems add X --gateway paypal", 6, "no gateway 'paypal'", id="an unknown gateway"),
+        pytest.param("orders new 1 7 --quantity 0", 6, "quantity of 0", id="a quantity of nothing"),
+        pytest.param("orders new 1 7 --token tok_ok", 6, "--payment-system too", id="a token for nobody"),
+        pytest.param("recurring pause 5", 3, "no recurring order 5", id="a recurring order that is not there"),
+        pytest.param("tick --now yesterday-ish", 6, "is not a time", id="a time that is none"),
+        pytest.param("orders nope", 2, "No such command", id="an unknown command"),
+        pytest.param("help nope", 3, "there is no page", id="an unknown page"),
+    ],
+)  # fmt: skip
+def test_a_mistake_gets_one_clear_line_and_its_exit_code(shop: Run, line: str, code: int, says: str) -> None:
+    done = shop(*line.split())
+    assert (done.code, says in done.err) == (code, True), done.err
+    assert "Traceback" not in done.err
+
+
+def test_init_never_overwrites_and_says_so(shop: Run, path: Path) -> None:
+    before = path.read_bytes()
+    done = shop("init", "--time-zone", "UTC")
+    assert (done.code, "exists already" in done.err, path.read_bytes() == before) == (7, True, True)
+
+
+def test_without_a_file_nothing_is_made(run: Run, path: Path) -> None:
+    for line in (["orders"], ["tick"], ["reports"], ["--help"], ["orders", "list", "--help"]):
+        run(*line)
+    assert not path.exists()
+
+
+def test_a_dry_run_of_any_change_writes_nothing(shop: Run, path: Path) -> None:
+    paid(shop)
+    before = path.read_bytes()
+    for line in (
+        "orders new 1 7 -n", "orders refund 1 -n", "orders check 1 -n --system", "orders assign 1 ivan -n",
+        "customers add X -n", "offers edit 7 --price 5 -n", "users add x -n", "tick -n",
+    ):  # fmt: skip
+        done = shop(*line.split())
+        assert done.code == 0, (line, done.err)
+    assert path.read_bytes() == before
+
+
+def test_json_has_amounts_as_text_and_in_minor_units_and_times_in_utc(shop: Run) -> None:
+    shop("orders", "new", "1", "7", "--quantity", "2", "--at", "2026-07-01 10:00")
+    [order] = shop("orders", "list", "--json").json
+    assert (order["price"], order["price_minor"], order["currency"]) == ("98.00", 9800, "EUR")
+    assert (order["created_at"], order["confirmed"], order["status"]) == ("2026-07-01T07:00:00Z", False, "open")
+
+
+def test_csv_has_local_times_plain_numbers_and_harmless_text(shop: Run) -> None:
+    shop("customers", "add", "=1+1", "--email", "x@example.com", "--phone", "+380441234567")
+    shop("orders", "new", "x@example.com", "7", "--at", "2026-07-01 10:00")
+    [row] = shop("orders", "list", "--csv", "--columns", "created_at,customer,phone,price,confirmed,status").rows
+    assert row == {
+        "created_at": "2026-07-01 10:00:00", "customer": "'=1+1", "phone": "'+380441234567",
+        "price": "49.00", "confirmed": "no", "status": "open",
+    }  # fmt: skip
+
+
+def test_excel_csv_has_a_bom_semicolons_and_decimal_commas(shop: Run, tmp_path: Path) -> None:
+    paid(shop)
+    assert shop("orders", "list", "--excel", "--columns", "order,price", "-o", str(tmp_path / "x.csv")).code == 0
+    assert (tmp_path / "x.csv").read_bytes() == b"\xef\xbb\xbforder;price\r\n1;49,00\r\n"
+
+
+def test_every_format_has_the_same_columns_in_the_same_order(shop: Run) -> None:
+    paid(shop)
+    columns = ["order", "customer", "status", "quantity"]
+    asked = ["orders", "list", "--columns", ",".join(columns)]
+    assert list(shop(*asked, "--csv").rows[0]) == columns
+    assert list(shop(*asked, "--json").json[0]) == columns
+    assert list(json.loads(shop(*asked, "--format", "ndjson").out)) == columns
+    assert shop(*asked, "--format", "table").out.split("\n")[0].split() == columns
+    assert shop(*asked, "--format", "md").out.split("\n")[0] == f"| {' | '.join(columns)} |"
+    assert shop(*asked, "-q").out == "1\n"
+    assert shop(*asked, "--format", "count").out == "1\n"
+
+
+def test_an_empty_list_is_empty_in_every_format(shop: Run) -> None:
+    assert shop("orders", "list", "--json").json == []
+    assert shop("orders", "list", "--csv", "--columns", "order").out == "order\n"
+    assert shop("orders", "list", "-q").out == ""
+    table = shop("orders", "list")
+    assert (table.out, table.err) == ("", "nothing to show\n")
+
+
+def test_an_output_file_is_private_whatever_the_umask(shop: Run, tmp_path: Path) -> None:
+    paid(shop)
+    target = tmp_path / "orders.csv"
+    before = os.umask(0)
+    try:
+        assert shop("orders", "list", "--csv", "-o", str(target)).code == 0
+    finally:
+        os.umask(before)
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".orders")] == []
+
+
+def test_a_table_shows_fifty_and_says_how_many_there_are(shop: Run) -> None:
+    for _ in range(51):
+        shop("orders", "new", "1", "7")
+    done = shop("orders", "list")
+    assert len(done.out.splitlines()) == 2 + 50
+    assert done.err == "50 of 51 orders; --limit 0 shows all\n"
+    assert len(shop("orders", "list", "--csv").rows) == 51
+    assert len(shop("orders", "list", "--limit", "0").out.splitlines()) == 2 + 51
+
+
+def test_names_of_every_script_line_up(shop: Run) -> None:
+    for name in ("山田太郎", "Ὀδυσσεύς", "Zoë", "Олена"):
+        shop("customers", "add", name)
+    lines = shop("customers", "list", "--columns", "name,active").out.splitlines()
+    assert len({width(line[: line.index(" yes")] if " yes" in line else "") for line in lines if "yes" in line}) <= 4
+    starts = {width(line[: line.rindex("yes")]) for line in lines if line.endswith("yes")}
+    assert len(starts) == 1
+
+
+def test_control_characters_from_data_are_shown_and_not_obeyed(shop: Run, path: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE customers SET name = 'a\x1b[31mb' || char(8238) || 'c'")
+    shown = shop("customers", "list").out
+    assert "a\\x1b[31mb\\u202ec" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("environment", "option", "colored"),
+    [
+        pytest.param({}, "auto", False, id="not through a pipe"),
+        pytest.param({}, "always", True, id="when told so"),
+        pytest.param({"FORCE_COLOR": "1"}, "auto", True, id="when the environment forces it"),
+        pytest.param({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False, id="not against NO_COLOR"),
+        pytest.param({"FORCE_COLOR": "1"}, "never", False, id="never means never"),
+    ],
+)
+def test_a_manager_is_coloured(
+    shop: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], option: str, colored: bool
+) -> None:
+    paid(shop)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert ("\x1b[31m" in shop("--color", option, "orders", "list").out) is colored
+
+
+def test_a_sale_is_green_once_it_is_confirmed(shop: Run) -> None:
+    paid(shop, "--manager", "ivan")
+    assert "\x1b[31mІван Петренко\x1b[0m" in shop("--color", "always", "orders", "list").out
+    shop("orders", "check", "1", "--yes")
+    assert "\x1b[32mІван Петренко\x1b[0m" in shop("--color", "always", "orders", "list").out
+
+
+def test_numbers_go_through_a_pipe_from_a_list_into_an_action(shop: Run) -> None:
+    paid(shop)
+    paid(shop)
+    numbers = shop("orders", "list", "--unconfirmed", "-q").out
+    done = shop("orders", "check", "--yes", "-", stdin=numbers)
+    assert (done.code, done.out.count("confirmed")) == (0, 2)
+    assert shop("orders", "list", "--unconfirmed", "-q").out == ""
+
+
+def test_many_numbers_are_one_transaction(shop: Run) -> None:
+    paid(shop)
+    shop("orders", "new", "1", "7")
+    done = shop("orders", "check", "1", "2", "--system")
+    assert (done.code, "order 2 is Open" in done.err) == (5, True)
+    assert shop("orders", "list", "--confirmed", "-q").out == ""
+
+
+def test_a_question_without_a_terminal_is_a_mistake(shop: Run) -> None:
+    paid(shop)
+    done = shop("orders", "check", "1", stdin="")
+    assert (done.code, "--yes" in done.err) == (2, True)
+
+
+def test_a_confirmation_of_mixed_meanings_is_refused(shop: Run) -> None:
+    shop("offers", "add", "Course", "--number", "8", "--price", "100", "--partial-min", "10")
+    paid(shop)
+    shop("orders", "new", "1", "8")
+    done = shop("orders", "confirm", "1", "2")
+    assert (done.code, "orders 2 have partial payments" in done.err) == (2, True)
+
+
+def test_a_group_s_bare_name_lists(shop: Run) -> None:
+    paid(shop)
+    for group in ("orders", "payments", "recurring", "customers", "offers", "categories", "payment-systems", "users"):
+        assert shop(group, "--csv").out == shop(group, "list", "--csv").out
+    assert shop("reports", "--csv").out == shop("reports", "details", "--csv").out
+
+
+def test_show_takes_our_number_or_the_one_it_has_elsewhere(shop: Run, path: Path) -> None:
+    import sqlite3
+
+    paid(shop)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE orders SET source = 'shop', source_number = 'A-17'")
+    for number in ("1", "A-17", "shop:A-17"):
+        shown = shop("orders", "show", number, "--json").json
+        assert (shown["order"], shown["invoices"][0]["amount"]) == (1, "49.00")
+
+
+def test_ukrainian_names_are_found_whatever_their_case(shop: Run) -> None:
+    paid(shop)
+    for words in ("олена", "КОВАЛЕНКО", "Олена Кова", "olena@EXAMPLE.com"):
+        assert shop("orders", "list", "--customer", words, "-q").out == "1\n", words
+        assert shop("customers", "show", words, "--json").json["customer"] == 1
+    assert shop("orders", "list", "--search", "дра", "-q").out == ""
+    assert shop("orders", "list", "--search", "олена", "-q").out == "1\n"
+
+
+def test_two_people_of_one_name_are_listed_and_not_guessed(shop: Run) -> None:
+    shop("customers", "add", "Олена Коваленко", "--email", "second@example.com")
+    done = shop("orders", "new", "Олена Коваленко", "7")
+    assert (done.code, "fits 2 records" in done.err) == (3, True)
+
+
+def test_the_period_of_a_list_is_in_the_account_s_days(shop: Run) -> None:
+    shop("orders", "new", "1", "7", "--at", "2026-03-01T22:30:00Z")  # 2 March, half past midnight in Kyiv
+    assert shop("orders", "list", "--on", "2026-03-02", "-q").out == "1\n"
+    assert shop("orders", "list", "--to", "2026-03-01", "-q").out == ""
+    assert shop("orders", "list", "--month", "2026-03", "-q").out == "1\n"
+
+
+def test_a_stranger_learns_nothing(shop: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "os_login", lambda: "mallory")
+    for line in ("orders", "reports", "customers show 1", "orders show 1", "tick", "orders list --customer nobody"):
+        done = shop(*line.split())
+        assert (done.code, done.out) == (4, ""), line
+        assert "mallory is not a registered user" in done.err
+
+
+def test_the_total_stands_under_a_table_and_never_in_the_csv(shop: Run) -> None:
+    paid(shop)
+    table = shop("reports", "by-offer")
+    assert "total of completed orders, refunds excluded: 49.00 EUR" in table.out
+    report = shop("reports", "by-offer", "--csv")
+    assert [row["gross"] for row in report.rows] == ["49.00"]
+    assert "49.00 EUR" in report.err
+
+
+def test_reports_have_the_columns_that_were_agreed(shop: Run) -> None:
+    money = ["gross", "commission", "credited", "refunded", "net"]
+    for report, columns in {
+        "by-currency": ["currency", "payments"],
+        "by-payment-system": ["payment_system", "currency", "payments"],
+        "by-offer": ["offer_number", "offer", "currency", "orders", "quantity"],
+        "by-category": ["category_number", "category", "currency", "orders", "quantity"],
+        "by-manager": ["manager", "currency", "orders", "quantity"],
+    }.items():
+        assert shop("reports", report, "--csv").out == ",".join(columns + money) + "\n"
+
+
+def test_lists_have_the_columns_that_were_agreed(shop: Run) -> None:
+    for noun, columns in {
+        "orders": "order,created_at,customer,status,offer,category_number,offer_number,price,currency,unit_price,"
+        "quantity,manager,confirmed,actions",
+        "payments": "invoice,order,attempted_at,status,amount,currency,funds_credited,estimated,one_click,"
+        "payment_system,share,share_total,comment,error_code",
+        "recurring": "recurring,customer,offer,status,price,currency,payments,payments_remaining,next_payment_at,"
+        "due_at,attempt,last_error",
+    }.items():
+        assert shop(noun, "list", "--csv").out == columns + "\n"
+
+
+def test_actions_are_those_that_the_acting_user_may_take_now(shop: Run) -> None:
+    shop("offers", "add", "Course", "--number", "8", "--price", "100", "--partial-min", "10", "--partial-success", "50")
+    for amount in ("49.99", "50.00"):
+        shop("orders", "new", "1", "8", "--payment-system", "Sandbox", "--token", "tok_ok")
+        number = shop("orders", "-q", "--limit", "1").out.strip()
+        shop("orders", "pay", number, "--amount", amount)
+    paid(shop)
+    paid(shop, "--manager", "ivan")
+    rows = shop("orders", "list", "--csv", "--sort", "order").rows
+    assert [row["actions"] for row in rows] == ["Decline", "Confirm, Decline", "Check, Add user", "Check"]
+
+
+def test_tick_is_silent_when_all_is_well_and_when_a_card_is_declined(shop: Run) -> None:
+    shop("offers", "add", "Plan", "--number", "9", "--price", "10", "--every", "1 month")
+    shop("orders", "new", "1", "9", "--payment-system", "Sandbox", "--token", "tok_fail_once", "--at", "2026-01-15")
+    assert shop("orders", "pay", "1").code == 1
+    assert shop("orders", "pay", "1", "--at", "2026-01-15").code == 0
+    for moment in ("2026-02-15", "2026-02-16"):
+        done = shop("tick", "--now", moment)
+        assert (done.code, done.out, done.err) == (0, "", "")
+    assert shop("recurring", "--csv").rows[0]["payments_remaining"] == ""
+    assert len(shop("orders", "--kind", "recurring", "--csv").rows) == 2
+
+
+def test_tick_says_what_it_would_do_and_does_nothing(shop: Run, path: Path) -> None:
+    shop("offers", "add", "Plan", "--number", "9", "--price", "10", "--every", "1 month", "--payments", "3")
+    paid_on = "2026-01-15"
+    shop("orders", "new", "1", "9", "--payment-system", "Sandbox", "--token", "tok_ok", "--at", paid_on)
+    shop("orders", "pay", "1", "--at", paid_on)
+    before = path.read_bytes()
+    done = shop("tick", "--dry-run", "--now", "2026-02-15")
+    assert "would charge recurring order 1: 10.00 EUR through Sandbox, payment 2 of 3" in done.out
+    assert path.read_bytes() == before
+
+
+def test_a_copy_of_the_file_charges_nobody_until_it_is_adopted(shop: Run, path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(path.read_bytes())
+    done = shop("--db", str(copy), "tick")
+    assert (done.code, "salescli adopt" in done.err) == (1, True)
+    assert shop("--db", str(copy), "adopt").code == 0
+    assert shop("--db", str(copy), "tick").code == 0
+
+
+def test_only_one_tick_runs_at_a_time(shop: Run, path: Path) -> None:
+    import fcntl
+
+    with Path(f"{path}.tick.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert shop("tick").code == 75
+    assert shop("tick").code == 0
+
+
+def _salescli(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "salescli", *arguments]
+
+
+def test_a_closed_pipe_ends_quietly(shop: Run) -> None:
+    for _ in range(5):
+        shop("orders", "new", "1", "7")
+    line = f"{sys.executable} -m salescli orders list --csv | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:
+    paid(shop)
+    shown = _on_a_terminal(_salescli("orders", "list"), columns=100)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert "\x1b[31m" in shown  # red: not confirmed yet
+    assert "…" in plain
+    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer="y\n")
+    assert "Confirm 1 sale" in asked
+    assert shop("orders", "list", "--confirmed", "-q").out == "1\n"
+
+
+def _on_a_terminal(command: list[str], *, answer: str = "", columns: int = 80) -> str:
+    """Run a command on a pseudo-terminal of its own and return what it showed."""
+    import fcntl
+    import struct
+    import termios
+
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, close_fds=True)
+    os.close(slave)
+    os.write(master, answer.encode())
+    shown = b""
+    while True:
+        try:
+            read = os.read(master, 4096)
+        except OSError:  # the other side has closed
+            break
+        if not read:
+            break
+        shown += read
+    process.wait()
+    os.close(master)
+    return shown.decode()

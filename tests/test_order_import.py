@@ -1,0 +1,834 @@
+"""``import orders``: what a row comes to in the tables, what is refused, and what a second import changes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import House
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from salescli import catalogue, customers, imports, money, order_import, orders, users
+from salescli.csv_rows import Problem
+from salescli.errors import BadData, BadUsage, NotFound, NotPermitted
+from salescli.imports import Counts, Options, Reporting
+from salescli.order_rows import COLUMNS
+
+PLAIN = {
+    "order": "A1",
+    "created_at": "2026-01-05 12:00",
+    "status": "Completed",
+    "customer": "Олена Коваль",
+    "offer": "Drawing",
+    "price": "49.00",
+    "currency": "EUR",
+}
+TABLES = ("orders", "invoices", "refunds", "customers", "offers", "categories", "payment_systems", "users", "history")
+
+
+def csv_of(*rows: dict[str, str]) -> bytes:
+    """Return rows as CSV, each completed from PLAIN; a value of "-" takes the column's away."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: value for name, value in {**PLAIN, **row}.items() if value != "-"})
+    return out.getvalue().encode()
+
+
+def load(house: House, *rows: dict[str, str], **options: Any) -> Counts:
+    return load_bytes(house, csv_of(*rows), **options)
+
+
+def load_bytes(house: House, content: bytes, *, source: str = "import", **options: Any) -> Counts:
+    return order_import.run(
+        house.connection,
+        io.BytesIO(content),
+        actor=house.actor,
+        now=house.now,
+        source=source,
+        options=Options(**options),
+    )
+
+
+def refused(house: House, content: bytes, **options: Any) -> list[str]:
+    """Return what is said of each problem of an import that must fail and leave nothing."""
+    before = house_contents(house)
+    problems: list[Problem] = []
+    with pytest.raises(BadData, match="nothing was imported"):
+        order_import.run(
+            house.connection,
+            io.BytesIO(content),
+            actor=house.actor,
+            now=house.now,
+            options=Options(**options),
+            reporting=Reporting(on_bad=problems.append),
+        )
+    assert house_contents(house) == before
+    assert problems
+    return [str(problem) for problem in problems]
+
+
+def house_contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: [tuple(row) for row in house.connection.execute(f"SELECT * FROM {table}")] for table in TABLES}
+
+
+def order(house: House, number: str = "A1") -> dict[str, Any]:
+    """Return an order with its invoice (``i_…``) and refund (``r_…``)."""
+    row = house.connection.execute(
+        "SELECT o.*, i.status AS i_status, i.amount_minor AS i_amount, i.currency AS i_currency, i.rate AS i_rate,"
+        " i.share_minor AS i_share, i.fee_minor AS i_fee, i.fee_estimated AS i_estimated, i.one_click AS i_one_click,"
+        " i.comment AS i_comment, i.attempted_at AS i_attempted_at, i.paid_on AS i_paid_on,"
+        " i.refunded_minor AS i_refunded, r.amount_minor AS r_amount, r.refunded_on AS r_on, r.reason AS r_reason,"
+        " c.name AS customer, g.name AS category, u.name AS manager, p.name AS payment_system"
+        " FROM orders o JOIN customers c ON c.id = o.customer_id LEFT JOIN categories g ON g.id = o.category_id"
+        " LEFT JOIN users u ON u.id = o.manager_id LEFT JOIN invoices i ON i.order_id = o.id"
+        " LEFT JOIN payment_systems p ON p.id = i.payment_system_id LEFT JOIN refunds r ON r.invoice_id = i.id"
+        " WHERE o.source_number = ?",
+        (number,),
+    ).fetchone()
+    return dict(row)
+
+
+def check(found: dict[str, Any], **expected: Any) -> None:
+    assert {name: found[name] for name in expected} == expected
+
+
+# What a row comes to
+
+
+def test_a_plain_row_is_a_completed_order_paid_in_full(house: House) -> None:
+    load(house, {})
+    check(
+        order(house),
+        source="import",
+        customer="Олена Коваль",
+        offer_name="Drawing",
+        status="completed",
+        price_minor=4900,
+        unit_price_minor=4900,
+        quantity=1,
+        paid_minor=4900,
+        currency="EUR",
+        created_at="2026-01-05T10:00:00Z",
+        created_on="2026-01-05",
+        completed_at="2026-01-05T10:00:00Z",
+        manager_id=None,
+        confirmed=0,
+        partial=0,
+        i_status="completed",
+        i_amount=4900,
+        i_share=4900,
+        i_fee=None,
+        i_paid_on="2026-01-05",
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        pytest.param(
+            {"unit_price": "10.00", "quantity": "3", "discount": "5.00", "price": "-"},
+            {"unit_price_minor": 1000, "quantity": 3, "discount_minor": 500, "price_minor": 2500},
+            id="the price follows from unit price, quantity and discount",
+        ),
+        pytest.param(
+            {"quantity": "2", "price": "9.00", "discount": "1.00"},
+            {"unit_price_minor": 500, "price_minor": 900},
+            id="the unit price is kept where the price divides",
+        ),
+        pytest.param(
+            {"quantity": "3", "price": "10.00"},
+            {"unit_price_minor": None, "price_minor": 1000},
+            id="there is no unit price where the price does not divide",
+        ),
+        pytest.param(
+            {"price": "18000", "currency": "jpy"},
+            {"price_minor": 18000, "currency": "JPY"},
+            id="a yen has no decimals, and a currency is read in any case",
+        ),
+        pytest.param(
+            {"created_at": "2026-01-05T23:30:00Z"},
+            {"created_at": "2026-01-05T23:30:00Z", "created_on": "2026-01-06"},
+            id="an instant with an offset falls on the account's day",
+        ),
+        pytest.param(
+            {"paid_at": "2026-02-01", "created_at": "2026-01-31"},
+            {"created_on": "2026-01-31", "completed_on": "2026-02-01", "i_paid_on": "2026-02-01"},
+            id="it was completed when it was paid",
+        ),
+        pytest.param(
+            {"price": "0"}, {"status": "completed", "i_amount": 0, "paid_minor": 0}, id="a price of 0 is paid"
+        ),
+        pytest.param(
+            {"status": "OPEN"},
+            {"status": "open", "i_status": None, "completed_at": None, "paid_minor": 0},
+            id="an open order has no invoice yet",
+        ),
+        pytest.param(
+            {"status": "open", "comment": "tomorrow"},
+            {"i_status": "open", "i_comment": "tomorrow", "i_amount": 4900, "i_paid_on": None},
+            id="the comment of an open order stands on an open invoice",
+        ),
+        pytest.param(
+            {"status": "open", "paid": "9.00"},
+            {"status": "open", "partial": 1, "i_status": "completed", "i_amount": 900, "paid_minor": 900},
+            id="money on an open order is a part payment",
+        ),
+        pytest.param(
+            {"status": "declined"},
+            {"status": "declined", "i_status": "declined", "i_amount": 4900, "paid_minor": 0, "i_paid_on": None},
+            id="a declined order has a declined invoice of its price",
+        ),
+        pytest.param(
+            {"status": "declined", "paid": "9.00"},
+            {"status": "declined", "partial": 1, "i_status": "completed", "paid_minor": 900},
+            id="money on a declined order stays recorded",
+        ),
+        pytest.param(
+            {"paid": "45.00"},
+            {"status": "completed", "partial": 1, "paid_minor": 4500},
+            id="less than the price was paid in part",
+        ),
+        pytest.param({"payment_type": "partial"}, {"partial": 1, "paid_minor": 4900}, id="the row says it is partial"),
+        pytest.param(
+            {"paid": "53.17", "paid_currency": "USD", "rate": "0.9215"},
+            {"i_amount": 5317, "i_currency": "USD", "i_rate": "0.9215", "i_share": 4900, "paid_minor": 4900},
+            id="a payment in another currency buys what it is worth at its rate",
+        ),
+        pytest.param(
+            {"paid_currency": "USD", "rate": "0.5"},
+            {"i_amount": 9800, "i_currency": "USD", "i_share": 4900, "partial": 0},
+            id="paid in full abroad is the price at its rate",
+        ),
+        pytest.param(
+            {"price": "1000", "currency": "JPY", "paid": "6.12", "paid_currency": "EUR", "rate": "163.5"},
+            {"i_share": 1000, "partial": 0},
+            id="the rounded price abroad is all of the price",
+        ),
+        pytest.param(
+            {"funds_credited": "47.50"}, {"i_fee": 150, "i_estimated": 0}, id="the commission is what was not credited"
+        ),
+        pytest.param(
+            {"status": "refund"},
+            {"status": "refund", "i_status": "refund", "i_refunded": 4900, "r_amount": 4900, "r_reason": "imported"},
+            id="a refund gives all back",
+        ),
+        pytest.param(
+            {"status": "refund", "refunded": "49.00", "refunded_at": "2026-02-03"},
+            {"r_on": "2026-02-03", "completed_on": "2026-01-05"},
+            id="a refund has its own day, and the order stays completed on its",
+        ),
+        pytest.param(
+            {"refunded": "9.00"},
+            {"status": "completed", "i_status": "completed", "i_refunded": 900, "r_amount": 900, "paid_minor": 4900},
+            id="a partial refund leaves it completed",
+        ),
+        pytest.param(
+            {"manager": "Ірина", "confirmed": "yes"}, {"manager": "Ірина", "confirmed": 1}, id="the sale is confirmed"
+        ),
+        pytest.param({"manager": "System"}, {"manager": None}, id="system is nobody"),
+        pytest.param(
+            {"payment_system": "Bank", "one_click": "1", "comment": "=thanks"},
+            {"payment_system": "Bank", "i_one_click": 1, "i_comment": "=thanks"},
+            id="the payment keeps its merchant, its click and its comment",
+        ),
+        pytest.param(
+            {"category": "Art", "category_number": "7"}, {"category": "Art", "category_number": "7"}, id="the category"
+        ),
+    ],
+)
+def test_in_the_tables(house: House, row: dict[str, str], expected: dict[str, Any]) -> None:
+    load(house, row)
+    check(order(house), **expected)
+
+
+def test_the_commission_is_estimated_where_the_merchant_has_a_fee(house: House) -> None:
+    house.payment_system("Stripe EU", fee="2.9%", fee_fixed="0.30", currency="EUR")
+    load(house, {"payment_system": "Stripe EU"})
+    check(order(house), i_fee=172, i_estimated=1)
+
+
+def test_an_order_of_an_offer_in_parts_keeps_its_terms(house: House) -> None:
+    house.offer("49.00", name="Drawing", partial_min="10", partial_success="90")
+    load(house, {})
+    check(order(house), partial=1, partial_min_ppm=100_000, partial_success_ppm=900_000)
+
+
+def test_an_order_without_category_takes_its_offers(house: House) -> None:
+    house.category("Art", number="5")
+    house.offer("49.00", name="Drawing", number="12", category="5")
+    load(house, {"offer_number": "12"})
+    check(order(house), category="Art", category_number="5", offer_number="12")
+
+
+# Whom and what a row names
+
+
+def test_what_is_missing_is_made_once_and_counted(house: House) -> None:
+    row = {"category": "Art", "payment_system": "Bank", "manager": "Ірина"}
+    counts = load(house, row, {**row, "order": "A2"})
+    assert counts.created == {"categories": 1, "customers": 1, "offers": 1, "payment systems": 1, "users": 1}
+    assert catalogue.search(house.connection, customers.NOUN, "коваль")
+    row = house.connection.execute("SELECT * FROM users WHERE name = 'Ірина'").fetchone()
+    assert (row["login"], row["role"]) == (None, None)
+    row = house.connection.execute("SELECT * FROM payment_systems").fetchone()
+    assert row["gateway"] == "manual"
+    row = house.connection.execute("SELECT * FROM offers").fetchone()
+    assert (row["number"], row["price_minor"], row["currency"]) == ("1", None, "EUR")
+
+
+@pytest.mark.parametrize("column", ["customer", "offer", "category", "payment_system", "manager"])
+def test_nothing_is_made_when_told_so(house: House, column: str) -> None:
+    there = {"customer": "Олена Коваль", "category": "Art", "offer": "Drawing"}
+    house.customer("Олена Коваль")
+    house.category("Art")
+    house.offer("49.00", name="Drawing", category="Art")
+    house.payment_system("Bank")
+    house.user("iryna", name="Ірина")
+    row = {**there, "payment_system": "Bank", "manager": "Ірина"}
+    said = refused(house, csv_of({**row, column: "Nowhere"}), create=False)
+    assert f"line 2, {column}: 'Nowhere': there is no such" in said[0]
+    assert load(house, row, create=False).created == {}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "people"),
+    [
+        pytest.param({"customer_id": "7"}, {"customer_id": "7", "customer": "Other"}, 1, id="by customer_id first"),
+        pytest.param({"customer_id": "7"}, {"customer_id": "8"}, 2, id="another customer_id is another person"),
+        pytest.param({"email": "o@x.ua"}, {"email": "O@x.ua", "customer": "Other"}, 1, id="else by email, in any case"),
+        pytest.param({"email": "o@x.ua"}, {"email": "p@x.ua"}, 2, id="another email is another person"),
+        pytest.param({}, {}, 1, id="else by name"),
+        pytest.param({}, {"customer": "Other"}, 2, id="another name is another person"),
+        pytest.param(
+            {"email": "o@x.ua"}, {"email": "o@x.ua", "customer_id": "7"}, 1, id="a known email takes on a new id"
+        ),
+    ],
+)
+def test_a_customer_is_known(house: House, first: dict[str, str], second: dict[str, str], people: int) -> None:
+    load(house, first, {**second, "order": "A2"})
+    assert house.count("customers") == people
+
+
+def test_a_customer_known_by_email_is_known_by_the_new_id_from_then_on(house: House) -> None:
+    house.customer("Олена Коваль", email="o@x.ua")
+    load(house, {"email": "o@x.ua", "customer_id": "7"}, {"order": "A2", "customer_id": "7"})
+    assert house.count("customers") == 1
+    assert house.history("customer", 1)[-1]["changes"] == {"source": [None, "import"], "source_id": [None, "7"]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "number"),
+    [
+        pytest.param({"offer_number": "7"}, {"offer_number": "7", "offer": "Renamed"}, 1, id="by offer_number first"),
+        pytest.param({}, {}, 1, id="else by name"),
+        pytest.param({"category": "Art"}, {}, 2, id="else by category and name"),
+        pytest.param({}, {"currency": "USD"}, 2, id="else by name and currency"),
+        pytest.param({"category": "Art"}, {"category": "Art"}, 1, id="the same in all three"),
+    ],
+)
+def test_an_offer_is_known(house: House, first: dict[str, str], second: dict[str, str], number: int) -> None:
+    load(house, first, {**second, "order": "A2"})
+    assert house.count("offers") == number
+
+
+def test_an_order_keeps_the_offers_name_of_its_row(house: House) -> None:
+    load(house, {"offer_number": "7"}, {"order": "A2", "offer_number": "7", "offer": "Painting"})
+    assert (order(house)["offer_name"], order(house, "A2")["offer_name"]) == ("Drawing", "Painting")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param("iryna", id="a login"), pytest.param("Ірина", id="the name of exactly one user")],
+)
+def test_a_manager_is(house: House, words: str) -> None:
+    house.user("iryna", name="Ірина")
+    load(house, {"manager": words})
+    assert order(house)["manager"] == "Ірина"
+    assert house.count("users", "login IS NULL") == 0
+
+
+@pytest.mark.parametrize("column", ["customer", "category", "offer", "manager"])
+def test_a_name_that_fits_two_records_is_never_guessed(house: House, column: str) -> None:
+    house.customer("Two", email="a@x.ua")
+    house.customer("Two", email="b@x.ua")
+    for number in ("1", "2"):
+        house.category("Two", number=number)
+        house.user(f"two{number}", name="Two")
+        house.connection.execute(
+            "INSERT INTO offers (number, name, currency, created_at) VALUES (?, 'Two', 'EUR', '')", (number,)
+        )
+    (said,) = refused(house, csv_of({column: "Two"}))
+    assert re.match(f"line 2, {column}: 'Two': 'Two' fits 2", said)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        pytest.param(
+            {"price": "18000.40", "currency": "JPY"}, "price: '18000.40'.*JPY has no decimals", id="yen cents"
+        ),
+        pytest.param({"price": "1.234"}, "price: .*at most 2 decimals", id="too many decimals"),
+        pytest.param({"currency": "XYZ"}, "currency: 'XYZ'", id="an unknown currency"),
+        pytest.param({"price": "-5.00"}, "price: '-5.00'.*not an amount", id="a negative amount"),
+        pytest.param({"price": "NaN"}, "price: 'NaN'", id="NaN"),
+        pytest.param({"price": "1e3"}, "price: '1e3'", id="an exponent"),
+        pytest.param({"price": "1,000.00"}, "price: '1,000.00'", id="a separator"),
+        pytest.param({"price": "１２"}, "price: '１２'", id="digits that are not ASCII"),
+        pytest.param({"price": "9" * 17}, "price: ", id="an amount too large"),
+        pytest.param(
+            {"price": "48.00", "unit_price": "49.00"}, "price: '48.00': does not agree: 49.00 × 1", id="a sum"
+        ),
+        pytest.param({"price": "-"}, "price: is blank, and so is unit_price", id="no price at all"),
+        pytest.param({"unit_price": "5", "discount": "6", "price": "-"}, "unit_price.*cannot be", id="a price below 0"),
+        pytest.param({"unit_price": "9" * 12, "quantity": "999999", "price": "-"}, "unit_price", id="a price too high"),
+        pytest.param({"quantity": "0"}, "quantity: '0'", id="a quantity of 0"),
+        pytest.param({"quantity": "1.5"}, "quantity: '1.5'", id="half a piece"),
+        pytest.param({"status": "done"}, "status: 'done'", id="an unknown status"),
+        pytest.param({"created_at": "05.01.2026"}, "created_at: '05.01.2026'", id="a day that is not ISO 8601"),
+        pytest.param({"created_at": "2026-02-30"}, "created_at: '2026-02-30'", id="a day that does not exist"),
+        pytest.param({"order": " "}, "order: is blank", id="no order number"),
+        pytest.param({"customer": ""}, "customer: is blank", id="no customer"),
+        pytest.param({"offer": ""}, "offer: is blank", id="no offer"),
+        pytest.param({"email": "nobody"}, "email: 'nobody'", id="an email without @"),
+        pytest.param({"customer": "x\x07y"}, "customer: .*control character", id="a control character"),
+        pytest.param({"customer": "x" * 501}, "customer: .*501 characters", id="a name too long"),
+        pytest.param({"comment": "4111 1111 1111 1111"}, "comment: .*card number", id="a card number"),
+        pytest.param({"paid": "50.00"}, "paid: '50.00': is more than the price", id="more paid than the price"),
+        pytest.param({"paid_currency": "USD", "paid": "5"}, "rate: is blank", id="another currency without rate"),
+        pytest.param({"paid": "49", "rate": "2"}, "rate: '2': is for a payment in another", id="a rate for nothing"),
+        pytest.param({"paid_currency": "USD", "rate": "0"}, "rate: '0'", id="a rate of 0"),
+        pytest.param({"paid_currency": "JPY", "rate": "0.000000000001"}, "rate: ", id="a rate beyond all amounts"),
+        pytest.param({"paid": "45", "payment_type": "full"}, "payment_type: 'full'", id="part of it paid as full"),
+        pytest.param({"status": "open", "paid": "49.00"}, "status: .*paid in full", id="open, but paid in full"),
+        pytest.param(
+            {"status": "open", "paid_at": "2026-01-05"}, "paid_at: .*nothing was paid", id="paid at, not paid"
+        ),
+        pytest.param({"funds_credited": "50.00"}, "funds_credited: .*more than", id="more credited than paid"),
+        pytest.param({"refunded": "49.00"}, "refunded: .*the status is refund", id="completed, but all refunded"),
+        pytest.param({"refunded": "50.00"}, "refunded: .*more than what was paid", id="more refunded than paid"),
+        pytest.param({"status": "refund", "refunded": "9"}, "refunded: .*not the 49.00", id="a refund of a part"),
+        pytest.param({"status": "refund", "paid": "0"}, "status: .*nothing was paid", id="a refund of nothing"),
+        pytest.param({"status": "open", "refunded": "9"}, "refunded: .*nothing was paid", id="refunded, not paid"),
+        pytest.param({"refunded_at": "2026-02-01"}, "refunded_at: .*nothing was refunded", id="a day of no refund"),
+        pytest.param({"status": "open", "confirmed": "yes"}, "confirmed: .*completed", id="an open sale confirmed"),
+        pytest.param({"confirmed": "maybe"}, "confirmed: 'maybe'", id="neither yes nor no"),
+        pytest.param({"one_click": "x"}, "one_click: 'x'", id="neither yes nor no in one click"),
+    ],
+)
+def test_a_row_is_refused_for(house: House, row: dict[str, str], said: str) -> None:
+    told = refused(house, csv_of({"order": "A0"}, row))
+    assert all(one.startswith("line 3, ") for one in told)
+    assert any(re.match(f"line 3, {said}", one) for one in told), told
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(csv_of({}, {}), "line 3, order: 'A1': stands in line 2 already", id="a number twice"),
+        pytest.param(csv_of({}).replace(b"49.00", b"49\xff00"), "line 2, price: .*not UTF-8", id="invalid UTF-8"),
+        pytest.param(csv_of({}).replace(b"49.00", b"49\x0000"), "line 2, price: .*NUL", id="a NUL"),
+        pytest.param(csv_of({}) + b"A2,x\n", "line 3, status: the row has 2 values", id="a short row"),
+        pytest.param(csv_of({}) + b"," * 40 + b"x\n", "line 3: the row has 41 values", id="a long row"),
+        pytest.param(csv_of({}) + b'A2,"x\n', "line 3: the row is not CSV", id="a broken quote"),
+    ],
+)
+def test_a_file_is_refused_for(house: House, content: bytes, said: str) -> None:
+    assert re.match(said, refused(house, content)[0])
+
+
+def test_all_that_is_wrong_with_a_row_is_named(house: House) -> None:
+    told = refused(house, csv_of({"price": "x", "status": "y", "email": "z"}))
+    assert sorted(one.split(":")[0] for one in told) == ["line 2, email", "line 2, price", "line 2, status"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"", "the file is empty", id="nothing"),
+        pytest.param(b"order,colour\n", "unknown column 'colour'", id="an unknown column"),
+        pytest.param(b"order,order\n", "order stands there twice", id="a column twice"),
+        pytest.param(b"order,status\n", "created_at, customer, offer, currency is missing", id="a missing column"),
+    ],
+)
+def test_a_header_is_refused_for(house: House, content: bytes, said: str) -> None:
+    before = house_contents(house)
+    with pytest.raises(BadData, match=said):
+        load_bytes(house, content)
+    assert house_contents(house) == before
+
+
+def test_the_summary_counts_the_bad_rows(house: House) -> None:
+    with pytest.raises(BadData, match="2 rows of 3 are bad and nothing was imported"):
+        load(house, {"price": "x"}, {"order": "A2"}, {"order": "A3", "price": "y"})
+
+
+def test_a_file_that_is_not_there(house: House, tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        order_import.run(house.connection, tmp_path / "gone.csv", actor=house.actor, now=house.now)
+
+
+def test_an_import_needs_the_permission(house: House) -> None:
+    stranger = house.user("ivan")
+    with pytest.raises(NotPermitted):
+        order_import.run(house.connection, io.BytesIO(csv_of({})), actor=stranger, now=house.now)
+    assert house.count("orders") == 0
+
+
+# Bad rows left out
+
+
+@pytest.fixture
+def skip(house: House, tmp_path: Path) -> Callable[[bytes], Counts]:
+    def run(content: bytes, *, dry_run: bool = False) -> Counts:
+        (tmp_path / "in.csv").write_bytes(content)
+        return order_import.run(
+            house.connection,
+            tmp_path / "in.csv",
+            actor=house.actor,
+            now=house.now,
+            options=Options(skip_bad=True, dry_run=dry_run),
+            rejects_file=tmp_path / "bad.csv",
+        )
+
+    return run
+
+
+def test_the_rest_is_imported_and_the_bad_rows_are_written_with_reasons(
+    house: House, tmp_path: Path, skip: Callable[[bytes], Counts]
+) -> None:
+    counts = skip(csv_of({}, {"order": "A2", "price": "x"}))
+    assert (counts.rows, counts.added, counts.bad) == (2, 1, 1)
+    with (tmp_path / "bad.csv").open(encoding="utf-8", newline="") as stream:
+        (bad,) = csv.DictReader(stream)
+    assert (bad["line"], bad["order"], bad["price"]) == ("3", "A2", "x")
+    assert bad["reason"].startswith("price: 'x': 'x' is not an amount")
+    assert stat.S_IMODE((tmp_path / "bad.csv").stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["bad.csv", "in.csv"]
+
+
+def test_a_repaired_rejects_file_is_imported(house: House, tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+    skip(csv_of({}, {"order": "A2", "price": "x", "comment": "=sum", "phone": "+380441234567"}))
+    repaired = (tmp_path / "bad.csv").read_bytes().replace(b",x,", b",49.00,")
+    assert load_bytes(house, repaired).added == 1
+    check(order(house, "A2"), i_comment="=sum")
+
+
+def test_a_bad_byte_goes_into_the_rejects_file_as_it_came(tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+    skip(csv_of({"comment": "caf@"}).replace(b"caf@", b"caf\xe9"))
+    assert b"caf\xe9" in (tmp_path / "bad.csv").read_bytes()
+
+
+def test_a_rejects_file_of_before_is_written_over(tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+    skip(csv_of({"price": "x"}))
+    skip(csv_of({}))
+    assert (tmp_path / "bad.csv").read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize("there", [b"name,price\nmine,1\n", b"\x00\x01", b"line\n"])
+def test_another_file_is_not_written_over(
+    house: House, tmp_path: Path, skip: Callable[[bytes], Counts], there: bytes
+) -> None:
+    (tmp_path / "bad.csv").write_bytes(there)
+    with pytest.raises(BadUsage, match="not a rejects file"):
+        skip(csv_of({"price": "x"}))
+    assert (tmp_path / "bad.csv").read_bytes() == there
+    assert house.count("orders") == 0
+
+
+def test_the_input_is_not_written_over(house: House, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_bytes(b"line,reason,order\n")
+    with pytest.raises(BadUsage, match="is the file that is imported"):
+        order_import.run(
+            house.connection,
+            tmp_path / "bad.csv",
+            actor=house.actor,
+            now=house.now,
+            options=Options(skip_bad=True),
+            rejects_file=tmp_path / "bad.csv",
+        )
+
+
+def test_a_bad_row_that_is_left_out_leaves_no_customer_behind(
+    house: House, tmp_path: Path, skip: Callable[[bytes], Counts]
+) -> None:
+    house.user("one", name="Two")
+    house.user("two", name="Two")
+    skip(csv_of({"manager": "Two", "category": "Art", "email": "a@b.c", "payment_system": "Bank"}))
+    tables = ("customers", "categories", "offers", "payment_systems")
+    assert [house.count(table) for table in tables] == [0, 0, 0, 0]
+
+
+def test_a_dry_run_writes_nothing_and_says_the_same(
+    house: House, tmp_path: Path, skip: Callable[[bytes], Counts]
+) -> None:
+    before = house_contents(house)
+    content = csv_of({}, {"order": "A2", "price": "x"})
+    tried = skip(content, dry_run=True)
+    assert house_contents(house) == before
+    assert not (tmp_path / "bad.csv").exists()
+    assert tried == skip(content)
+
+
+def test_a_dry_run_with_bad_rows_fails_as_the_import_would(house: House) -> None:
+    refused(house, csv_of({"price": "x"}), dry_run=True)
+
+
+# Again
+
+
+def test_the_same_file_twice_changes_nothing(house: House) -> None:
+    content = csv_of({"category": "Art", "manager": "Ірина", "refunded": "1.00"}, {"order": "A2", "status": "open"})
+    load_bytes(house, content)
+    before = house_contents(house)
+    counts = load_bytes(house, content)
+    assert (counts.added, counts.updated, counts.unchanged) == (0, 0, 2)
+    assert house_contents(house) == before
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param({"price": "49"}, id="an amount with fewer decimals"),
+        pytest.param({"status": "COMPLETED"}, id="a status in another case"),
+        pytest.param({"created_at": "2026-01-05T10:00:00Z"}, id="a time with another offset"),
+        pytest.param({"currency": "eur"}, id="a currency in another case"),
+        pytest.param({"quantity": "1", "discount": "0", "unit_price": "49.00"}, id="what was left to follow"),
+        pytest.param({"paid": "49.00", "paid_at": "2026-01-05 12:00", "paid_currency": "EUR"}, id="the payment given"),
+        pytest.param({"payment_type": "full", "confirmed": "no"}, id="what is so by default"),
+        pytest.param({"email": "new@x.ua", "customer_id": "-"}, id="nothing yet known"),
+    ],
+)
+def test_a_row_spelt_otherwise_is_the_same(house: House, again: dict[str, str]) -> None:
+    load(house, {"email": "new@x.ua"} if "email" in again else {})
+    assert load(house, again).unchanged == 1
+
+
+def test_a_row_in_another_column_order_is_the_same(house: House) -> None:
+    load(house, {})
+    turned = list(csv.reader(io.StringIO(csv_of({}).decode())))
+    content = "\n".join(",".join(reversed(row)) for row in turned).encode()
+    assert load_bytes(house, content).unchanged == 1
+
+
+CHANGES = [
+    pytest.param({"price": "59.00"}, "price: '59.00': 49.00 here, 59.00 in the file", id="price"),
+    pytest.param({"quantity": "7"}, "quantity: '7': 1 here, 7 in the file", id="quantity"),
+    pytest.param({"status": "refund"}, "status: 'refund': completed here, refund in the file", id="status"),
+    pytest.param({"created_at": "2026-01-06"}, "created_at: .*2026-01-05T10:00:00Z here", id="created_at"),
+    pytest.param({"currency": "USD"}, "currency: 'USD': EUR here, USD in the file", id="currency"),
+    pytest.param({"customer": "Інша"}, r"customer: 'Інша': Олена Коваль \(1\) here, Інша in", id="customer"),
+    pytest.param({"offer": "Painting"}, r"offer: 'Painting': Drawing \(1\) here, Painting", id="offer"),
+    pytest.param({"category": "Art"}, "category: 'Art': nothing here, Art in the file", id="category"),
+    pytest.param({"payment_system": "Bank"}, "payment_system: 'Bank': nothing here, Bank in", id="payment system"),
+    pytest.param({"comment": "hi"}, "comment: 'hi': nothing here, hi in the file", id="comment"),
+    pytest.param({"paid": "9.00"}, "payment_type: full here, partial in the file", id="paid"),
+    pytest.param({"paid_at": "2026-01-09"}, "paid_at: ", id="paid_at"),
+    pytest.param({"refunded": "9.00"}, "refunded: '9.00': 0.00 here, 9.00 in the file", id="refunded"),
+    pytest.param({"funds_credited": "40.00"}, "funds_credited: '40.00': nothing here, 40.00 in", id="funds credited"),
+    pytest.param({"one_click": "yes"}, "one_click: 'yes': no here, yes in the file", id="one click"),
+    pytest.param({"discount": "1.00"}, "discount: '1.00': 0.00 here, 1.00 in the file", id="discount"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), CHANGES)
+def test_a_row_that_differs_is_named(house: House, change: dict[str, str], said: str) -> None:
+    load(house, {})
+    told = refused(house, csv_of(change))
+    assert any(re.match(f"line 2, {said}", one) for one in told), told
+
+
+@pytest.mark.parametrize(("change", "said"), CHANGES)
+def test_an_update_makes_the_order_what_a_first_import_would(
+    house: House, new_house: Callable[..., House], change: dict[str, str], said: str
+) -> None:
+    load(house, {})
+    counts = load(house, change, update=True)
+    assert (counts.added, counts.updated, counts.unchanged) == (0, 1, 0)
+    fresh = new_house("fresh.db")
+    load(fresh, change)
+    ignored = {"id", "uid", "customer_id", "offer_id", "offer_number", "category_id", "category_number"}
+    found, expected = ({k: v for k, v in order(h).items() if k not in ignored} for h in (house, fresh))
+    assert found == expected
+    assert load(house, change).unchanged == 1
+    (line,) = house.history("order", 1)
+    assert line["what"] == "updated by an import"
+
+
+@pytest.mark.parametrize("status", ["open", "declined", "refund", "completed"])
+@pytest.mark.parametrize("before", ["open", "declined", "refund", "completed"])
+def test_an_update_moves_an_order_to_any_status(house: House, before: str, status: str) -> None:
+    load(house, {"status": before})
+    assert load(house, {"status": status}, update=True).updated == (before != status)
+    assert order(house)["status"] == status
+    assert house.count("refunds") == (status == "refund")
+    assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_an_update_names_no_comment_in_history(house: House) -> None:
+    load(house, {"comment": "secret one"})
+    load(house, {"comment": "secret two"}, update=True)
+    assert "secret" not in str(house.history("order", 1))
+
+
+def test_an_update_never_changes_who_sold(house: House) -> None:
+    load(house, {"manager": "Ірина", "confirmed": "yes"})
+    assert load(house, {"manager": "Петро", "confirmed": "no"}, update=True).unchanged == 1
+    assert load(house, {"manager": "Петро", "confirmed": "no", "price": "59.00"}, update=True).updated == 1
+    check(order(house), manager="Ірина", confirmed=1, price_minor=5900)
+    assert house.count("users", "name = 'Петро'") == 0
+
+
+def test_another_manager_is_named_without_update(house: House) -> None:
+    load(house, {"manager": "Ірина"})
+    assert "manager: 'Петро': Ірина (2) here, Петро in the file" in refused(house, csv_of({"manager": "Петро"}))[0]
+
+
+def test_a_manager_set_here_stays(house: House) -> None:
+    load(house, {})
+    house.user("ivan")
+    house.connection.execute("UPDATE orders SET manager_id = 2, confirmed = 1")
+    assert load(house, {}).unchanged == 1
+    assert load(house, {"price": "59.00"}, update=True).updated == 1
+    check(order(house), manager_id=2, confirmed=1)
+
+
+def test_a_confirmed_sale_is_not_reopened(house: House) -> None:
+    load(house, {"confirmed": "yes"})
+    assert "its sale is confirmed" in refused(house, csv_of({"status": "open"}), update=True)[0]
+
+
+def test_money_that_a_gateway_took_is_never_updated(house: House) -> None:
+    system = house.payment_system("Stripe EU")
+    load(house, {"status": "open"})
+    orders.pay(
+        house.connection,
+        orders.resolve(house.connection, "A1"),
+        payment_system=system.name,
+        token="tok_ok",
+        actor=house.actor,
+        now=house.now,
+    )
+    said = refused(house, csv_of({"price": "59.00"}), update=True)
+    assert said == ["line 2, order: 'A1': its money was taken through Stripe EU; refund or edit it there"]
+
+
+def test_the_same_number_from_another_source_is_another_order(house: House) -> None:
+    load(house, {})
+    assert load(house, {"price": "59.00"}, update=True, source="shop").added == 1
+    assert house.count("orders") == 2
+
+
+def test_an_import_writes_one_line_of_history(house: House) -> None:
+    counts = load(house, {"category": "Art"}, {"order": "A2"})
+    (line,) = house.history("import", None)
+    assert line["what"] == "imported orders"
+    assert line["changes"]["added"] == [None, 2]
+    assert line["changes"]["customers"] == [None, 1]
+    assert counts.sha256 in line["reason"]
+    assert house.count("history", "subject IN ('customer', 'offer', 'order')") == 0
+
+
+def test_our_own_number_is_the_sequence(house: House) -> None:
+    load(house, {"order": "1000"}, {"order": "0007"})
+    rows = house.connection.execute("SELECT id, source_number FROM orders ORDER BY id").fetchall()
+    assert [tuple(row) for row in rows] == [(1, "1000"), (2, "0007")]
+
+
+def test_progress_adds_up_to_the_file(house: House) -> None:
+    content = csv_of(*({"order": str(n)} for n in range(1200)))
+    told: list[int] = []
+    order_import.run(
+        house.connection,
+        io.BytesIO(content),
+        actor=house.actor,
+        now=house.now,
+        reporting=Reporting(on_progress=told.append),
+    )
+    assert (sum(told), len(told)) == (len(content), 3)
+
+
+def test_memory_of_names_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salescli.import_lookups.KNOWN_MAX", 3)
+    counts = load(house, *({"order": str(n), "customer": f"C{n % 7}"} for n in range(50)))
+    assert counts.created["customers"] == 7
+
+
+def test_what_is_true_now_is_said(house: House) -> None:
+    counts = load(house, {}, {"order": "A2"})
+    said = "imported 2 orders (2 added, 0 updated, 0 unchanged); created 1 customer, 1 offer"
+    assert imports.told("orders", counts) == said
+    again = load(house, {}, {"order": "A2"})
+    assert imports.told("orders", again) == "imported 2 orders (0 added, 0 updated, 2 unchanged); nothing changed"
+    assert "would import" in imports.told("orders", counts, dry_run=True)
+    assert "left out 1 bad row" in imports.told("orders", replace(counts, bad=1))
+
+
+# Whatever comes
+
+
+_FUZZY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+ODD = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["49.00", "0", "yes", "completed", "refund", "open", "USD", "JPY", "2026-01-05", "partial", "0.5"]),
+)
+
+
+@_FUZZY
+@given(row=st.fixed_dictionaries({}, optional={column: ODD for column in COLUMNS}))
+def test_no_text_crashes_an_import_and_a_bad_row_writes_nothing(house: House, row: dict[str, str]) -> None:
+    content = csv_of({name: text.replace("\ud800", "") for name, text in row.items() if encodable(text)})
+    before = house_contents(house)
+    try:
+        load_bytes(house, content, update=True)
+    except BadData:
+        assert house_contents(house) == before
+    assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def encodable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+@_FUZZY
+@given(
+    unit=st.integers(0, 10**9),
+    quantity=st.integers(1, 1000),
+    off=st.integers(0, 10**9),
+    currency=st.sampled_from(["EUR", "JPY", "KWD", "CLF"]),
+    status=st.sampled_from(["completed", "refund", "open", "declined"]),
+    name=st.text(st.characters(categories=("L", "Nd")), min_size=1, max_size=20),
+)
+def test_what_is_imported_is_what_is_stored(
+    house: House, unit: int, quantity: int, off: int, currency: str, status: str, name: str
+) -> None:
+    discount = min(off, unit * quantity)
+    row = {
+        "order": f"N{house.count('orders')}",
+        "unit_price": money.text(unit, currency),
+        "discount": money.text(discount, currency),
+        "quantity": str(quantity),
+        "price": "-",
+        "currency": currency,
+        "status": status,
+        "customer": f"c{name}",
+    }
+    load(house, row)
+    stored = order(house, row["order"])
+    paid = unit * quantity - discount
+    check(stored, unit_price_minor=unit, quantity=quantity, discount_minor=discount, price_minor=paid, status=status)
+    assert stored["i_amount"] == (None if status == "open" else paid)
+    assert stored["r_amount"] == (paid if status == "refund" and paid else None)
+    assert load(house, row).unchanged == 1

@@ -185,12 +185,17 @@ def _connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def wal_may_corrupt(version: tuple[int, ...]) -> bool:
+    """Tell whether this SQLite has the WAL reset bug."""
+    newest = version >= _WAL_IS_SAFE_FROM[0]
+    return not (newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_IS_SAFE_FROM))
+
+
 def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
     """Return the fastest journal settings that lose no acknowledged commit to a power cut with this SQLite."""
-    newest = version >= _WAL_IS_SAFE_FROM[0]
-    if newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_IS_SAFE_FROM):
-        return (("journal_mode", "wal"), ("synchronous", 2))
-    return (("journal_mode", "delete"), ("synchronous", 3))
+    if wal_may_corrupt(version):
+        return (("journal_mode", "delete"), ("synchronous", 3))
+    return (("journal_mode", "wal"), ("synchronous", 2))
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:

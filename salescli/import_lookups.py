@@ -128,6 +128,17 @@ def _find_offer(plan: Import, key: Key) -> sqlite3.Row | None:
     return catalogue.the_only(offers.NOUN, name, rows) if rows else None
 
 
+def _find_offer_by_name(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the offer of (number, None, name, currency), of whatever category: the file has no column for it."""
+    number, _, name, currency = key
+    if number:
+        return _find_offer(plan, key)
+    rows = plan.connection.execute(
+        f"{_OFFERS} WHERE o.name = :name AND o.currency = :currency", {"name": name, "currency": currency}
+    ).fetchall()
+    return catalogue.the_only(offers.NOUN, name, rows) if rows else None
+
+
 def _offer_values(plan: Import, key: Key) -> dict[str, Any]:
     number, category_id, name, currency = key
     number = number or categories.free_number(plan.connection, "offers")
@@ -166,6 +177,7 @@ _OFFERS = "SELECT o.*, g.number AS category_number FROM offers o LEFT JOIN categ
 CUSTOMER = Sought(customers.NOUN, "customers", "customer", _find_customer, _customer_values)
 CATEGORY = Sought(categories.NOUN, "categories", "category", _find_category, _category_values)
 OFFER = Sought(offers.NOUN, "offers", "offer", _find_offer, _offer_values)
+OFFER_BY_NAME = Sought(offers.NOUN, "offers", "offer", _find_offer_by_name, _offer_values)
 PAYMENT_SYSTEM = Sought(
     payment_systems.NOUN, "payment systems", "payment_system", _find_payment_system, _payment_system_values
 )

@@ -265,7 +265,8 @@ def differences(stored: sqlite3.Row, drafted: Draft, row: OrderRow) -> dict[str,
     here, there = _told(stored), _told(record)
     changed = {column: (here[column], there[column]) for column in here if here[column] != there[column]}
     for column in ("customer", "category", "manager", "payment_system"):
-        if stored[f"{column}_id"] != record[f"{column}_id"]:
+        id = record[f"{column}_id"]
+        if stored[f"{column}_id"] != id or (id is None and record[column]):  # named, and not there yet
             changed[column] = (_named(stored, column), _named(record, column))
     if stored["offer_id"] != record["offer_id"] or stored["offer_name"] != record["offer_name"]:
         changed["offer"] = (_offer(stored), _offer(record))

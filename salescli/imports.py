@@ -10,19 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NoReturn
+from typing import BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
 from salescli import clock, csv_rows, db, history, intake, rejects, roles
-from salescli.csv_rows import BadRow, Fields, Problem, Row
+from salescli.csv_rows import BadRow, Problem, Row
 from salescli.errors import BadData, BadUsage
 from salescli.rejects import Rejects
 from salescli.roles import Actor
 
 DEFAULT_SOURCE = "import"
-NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
 _PROGRESS_ROWS = 500  # rows between two words to the progress bar
 
 Outcome = Literal["added", "updated", "unchanged"]
@@ -110,7 +108,7 @@ def run(
         counts = _imported(plan, table, begin, _Listener(reporting or Reporting(), rejected), _name(file))
     if counts.bad and not plan.options.skip_bad:
         raise BadData(
-            f"{_many(counts.bad, 'row')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
+            f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
             " imported; repair the file, or import the rest with --skip-bad --rejects FILE"
         )
     return counts
@@ -211,52 +209,20 @@ def _name(file: Path | BinaryIO) -> str:
     return file.name if isinstance(file, Path) else "standard input"
 
 
-class Numbers:
-    """The numbers that the rows of one file had so far; in a temporary table, since a file may be of any length."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        connection.execute("DROP TABLE IF EXISTS imported_numbers")
-        connection.execute("CREATE TEMPORARY TABLE imported_numbers (number TEXT PRIMARY KEY, line INTEGER NOT NULL)")
-
-    def check_new(self, fields: Fields, column: str, number: str) -> None:
-        """Raise BadRow when an earlier row had ``number``."""
-        values = {"number": number, "line": fields.line}
-        added = self._connection.execute(
-            "INSERT INTO imported_numbers (number, line) VALUES (:number, :line) ON CONFLICT (number) DO NOTHING",
-            values,
-        )
-        if added.rowcount == 0:
-            first = self._connection.execute("SELECT line FROM imported_numbers WHERE number = :number", values)
-            fields.stop(column, f"stands in line {first.fetchone()[0]} already; every number is one {column}'s")
-
-
-def name_differences(fields: Fields, changed: Mapping[str, tuple[str, str]]) -> NoReturn:
-    """Refuse a row that differs from what is stored, column by column."""
-    for column, (here, there) in changed.items():
-        fields.refuse(column, f"{here} here, {there} in the file; --update takes the file's")
-    raise BadRow(fields.problems)
-
-
 def told(what: str, counts: Counts, *, dry_run: bool = False) -> str:
-    """Return what is true after an import, as a sentence."""
-    verb = "would import" if dry_run else "imported"
-    done = f"{verb} {counts.rows - counts.bad} {what} ({counts.added} added, {counts.updated} updated,"
-    done += f" {counts.unchanged} unchanged)"
+    """Return what is true after an import, as a sentence; with ``dry_run``, what would be."""
+    done = f"{'would import' if dry_run else 'imported'} {_many(counts.rows - counts.bad, what)}"
+    done += f" ({counts.added} added, {counts.updated} updated, {counts.unchanged} unchanged)"
     if counts.bad:
-        done += f"; left out {_many(counts.bad, 'bad row')}"
-    made = ", ".join(f"{number} {noun}" for noun, number in counts.created.items())
+        done += f"; left out {_many(counts.bad, 'bad rows')}"
+    made = ", ".join(_many(number, nouns) for nouns, number in counts.created.items())
     if made:
         done += f"; {'would create' if dry_run else 'created'} {made}"
-    if not (counts.added or counts.updated):
-        done += "; nothing changed"
-    return done
+    return done if counts.added or counts.updated else f"{done}; nothing changed"
 
 
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def digest(values: tuple[Any, ...]) -> bytes:
-    """Return by which a row's values are known again, in any Python: ``ascii`` spells all alike."""
-    return blake2b(ascii(values).encode("ascii"), digest_size=16).digest()
+def _many(number: int, nouns: str) -> str:
+    """Return a number of ``nouns``, a plural."""
+    if number != 1:
+        return f"{number} {nouns}"
+    return f"1 {nouns[:-3]}y" if nouns.endswith("ies") else f"1 {nouns[:-1]}"

@@ -10,18 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from salescli import history, imported_orders, imports, order_rows
-from salescli.csv_rows import Fields, Row
+from salescli import imported_orders, imports, order_rows
+from salescli.csv_rows import Fields
 from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
+from salescli.import_steps import Known, Numbers, Steps, settle
 from salescli.imported_orders import Parties
-from salescli.imports import Counts, Import, Numbers, Options, Outcome, Reporting
+from salescli.imports import Counts, Import, Options, Outcome, Reporting
 from salescli.order_rows import OrderRow
 from salescli.roles import Actor
 
 COLUMNS = order_rows.COLUMNS
 REQUIRED = order_rows.REQUIRED
-
-_PERSONAL = ("customer", "comment")  # told in history by name only
 
 
 def run(
@@ -40,7 +39,7 @@ def run(
     Raise BadData when rows were bad (each was told to ``reporting``) and are not to be skipped into ``rejects_file``.
     """
     plan = Import(connection, "orders", COLUMNS, REQUIRED, options or Options(), actor, now, source)
-    return imports.run(plan, file, lambda: _Orders(plan).take, rejects_file=rejects_file, reporting=reporting)
+    return imports.run(plan, file, lambda: _Orders(plan).steps.take, rejects_file=rejects_file, reporting=reporting)
 
 
 class _Orders:
@@ -48,32 +47,24 @@ class _Orders:
 
     def __init__(self, plan: Import) -> None:
         self._plan = plan
-        self._readers = order_rows.readers(plan.zone)
         self._lookups = Lookups(plan)
-        self._numbers = Numbers(plan.connection)
+        readers = order_rows.readers(plan.zone)
+        self.steps = Steps(
+            numbers=Numbers(plan.connection),
+            column="order",
+            known=self._known,
+            read=lambda fields: order_rows.read(fields, readers),
+            find=self._found,
+            insert=self._insert,
+            compare=self._compare,
+        )
 
-    def take(self, row: Row) -> Outcome:
-        """Import one row. Raise BadRow, having written nothing of it."""
-        fields = Fields(row)
-        order = order_rows.read(fields, self._readers)
-        self._numbers.check_new(fields, "order", order.order)
-        digest = imports.digest(order.canonical)
-        known = self._known(order.order)
-        if known is not None and known["imported_as"] == digest:
-            return "unchanged"
-        found = self._found(fields, order)
-        fields.check()
-        if known is not None:
-            return self._compared(fields, order, known, found, digest)
-        self._insert(order, self._taken(order, found), digest)
-        return "added"
-
-    def _known(self, number: str) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._plan.connection.execute(
+    def _known(self, number: str) -> Known | None:
+        row = self._plan.connection.execute(
             "SELECT id, imported_as FROM orders WHERE source = :source AND source_number = :number",
             {"source": self._plan.source, "number": number},
         ).fetchone()
-        return row
+        return Known(*row) if row else None
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
         """Return the records that the row names, as far as they are there."""
@@ -100,47 +91,28 @@ class _Orders:
             manager=take(MANAGER, (order.manager,), found.manager) if order.manager else None,
         )
 
-    def _insert(self, order: OrderRow, parties: Parties, digest: bytes) -> None:
-        draft = imported_orders.draft(order, parties)
+    def _insert(self, order: OrderRow, found: Parties, digest: bytes) -> None:
+        draft = imported_orders.draft(order, self._taken(order, found))
         source, connection = self._plan.source, self._plan.connection
-        imported_orders.insert(connection, draft, source=source, number=order.order, digest=digest)
+        imported_orders.insert(connection, draft, source=source, number=order.number, digest=digest)
 
-    def _compared(self, fields: Fields, order: OrderRow, known: sqlite3.Row, found: Parties, digest: bytes) -> Outcome:
-        """Name what differs from the stored order, or update it: never who sold, nor money taken here."""
-        stored = imported_orders.find_stored(self._plan.connection, known["id"])
+    def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
+        connection = self._plan.connection
+        stored = imported_orders.find_stored(connection, id)
         draft = imported_orders.inherited(imported_orders.draft(order, found), order, stored)
-        changed = imported_orders.differences(stored, draft, order)
-        if self._plan.options.update:
-            changed = {column: pair for column, pair in changed.items() if column not in imports.NEVER_UPDATED}
-        if not changed:
-            return "unchanged"
-        if not self._plan.options.update:
-            imports.name_differences(fields, changed)
-        reason = imported_orders.why_kept(self._plan.connection, stored, order.status)
-        if reason:
-            fields.stop("order", reason)
-        self._update(order, stored, found, digest)
-        self._record(stored["id"], changed)
-        return "updated"
+        return settle(
+            self._plan,
+            fields,
+            imported_orders.differences(stored, draft, order),
+            subject=("order", id),
+            why_kept=lambda: imported_orders.why_kept(connection, stored, order.status),
+            update=lambda: self._update(order, stored, found, digest),
+        )
 
     def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
-        parties = self._taken(order._replace(manager=None), found)
+        parties = self._taken(order._replace(manager=None), found)  # who sold is not updated, nor made
         draft = imported_orders.inherited(imported_orders.draft(order, parties), order, stored)
         imported_orders.update(self._plan.connection, stored, draft, digest)
-
-    def _record(self, id: int, changed: dict[str, tuple[str, str]]) -> None:
-        told = {name: ("", "(changed)") if name in _PERSONAL else pair for name, pair in changed.items()}
-        plan = self._plan
-        history.record(
-            plan.connection,
-            "order",
-            id,
-            "updated by an import",
-            told,
-            actor=plan.actor,
-            now=plan.now,
-            reason=f"source {plan.source}",
-        )
 
 
 def _payment_system(order: OrderRow) -> str | None:

@@ -63,7 +63,7 @@ class Payment(NamedTuple):
 class OrderRow(NamedTuple):  # tuples, since an import makes a million of them and hashes each
     """An order with everything that follows from its row filled in, however the row spelt it."""
 
-    order: str
+    number: str
     created: Instant
     status: str
     customer: tuple[str | None, str | None, str, str | None]  # customer_id, email, name, phone
@@ -83,7 +83,7 @@ class OrderRow(NamedTuple):  # tuples, since an import makes a million of them a
     @property
     def canonical(self) -> tuple[Any, ...]:
         """All that the row says, by which it is known again, however it was spelt."""
-        head = (self.order, self.created.at, self.status, self.partial, self.manager, self.confirmed)
+        head = (self.number, self.created.at, self.status, self.partial, self.manager, self.confirmed)
         names = (*self.customer, *(self.category or ()), *self.offer)
         payment = self.payment
         if payment is None:
@@ -135,7 +135,7 @@ def read(fields: Fields, readers: Readers) -> OrderRow:
         fields.stop("confirmed", f"only the sale of a completed order is confirmed; this one is {given['status']}")
     number, category, manager = given.get("category_number"), given.get("category"), given.get("manager")
     return OrderRow(
-        order=given["order"],
+        number=given["order"],
         created=given["created_at"],
         status=given["status"],
         customer=customer(given),

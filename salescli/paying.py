@@ -9,11 +9,12 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, clock, db, intake, invoices, money, orders, payment_systems, roles, settlement
+from salescli import attempts, clock, db, history, intake, invoices, money, orders, payment_systems, roles, settlement
 from salescli.attempts import Attempt, Try
-from salescli.errors import BadData, WrongStatus
+from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import Answer, Gateway
 from salescli.invoices import Invoice
 from salescli.orders import NewOrder, Order
@@ -27,7 +28,8 @@ Gateways = Callable[[PaymentSystem], Gateway]
 class Payment:
     """What a person says of a payment. ``amount`` is in ``currency``, by default all that is left of the price.
 
-    ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34).
+    ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34); ``dated``: it is to be recorded
+    at another time than now.
     """
 
     amount: str | None = None
@@ -37,6 +39,7 @@ class Payment:
     token: str | None = None
     one_click: bool = False
     comment: str | None = None
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,6 @@ def pay(
 
     Raise WrongStatus, BadData when the order cannot be paid so; nothing is written then.
     """
-    actor.require(roles.ENTER_ORDERS)
     with db.transaction(connection):
         made = claim(connection, orders.get(connection, order_id), payment, actor=actor, now=now)
         request = attempts.request_of(connection, made.attempt)
@@ -109,10 +111,41 @@ def answer_by_hand(
         return invoices.get(connection, invoice_id)
 
 
+def resolve(
+    connection: sqlite3.Connection,
+    invoice_id: int,
+    became: Literal["succeeded", "declined", "not_sent"],
+    reason: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Invoice:
+    """Record what a person found out about a payment or refund in doubt (B1: what only a person can know).
+
+    Raise WrongStatus unless one is in doubt, and while the process that makes it still runs.
+    """
+    actor.require(roles.ENTER_ORDERS)
+    why = intake.text(reason, "the reason")
+    with db.transaction(connection):
+        attempt = attempts.live_of(connection, invoice_id)
+        if attempt is None or payment_systems.get(connection, attempt.payment_system_id).manual:
+            raise WrongStatus(f"invoice {invoice_id} has no payment in doubt; `salescli doctor` names those that have")
+        if attempts.is_alive(attempt.owner):
+            raise WrongStatus(f"invoice {invoice_id} is being worked on right now; wait for that to end")
+        history.record(connection, "invoice", invoice_id, f"resolved: {became}", actor=actor, now=now, reason=why)
+        answer = Answer(became, code=settlement.RESOLVED, message=why)
+        settlement.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
+        return invoices.get(connection, invoice_id)
+
+
 def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, actor: Actor, now: datetime) -> Claim:
     """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
+    actor.require(roles.ENTER_ORDERS)
     _check_payable(connection, order)
     system = _system(connection, order, payment)
+    if payment.dated and system.gateway not in payment_systems.MOVES_NO_MONEY:
+        raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
     invoice = _invoice(connection, order, payment, system, actor=actor, now=now)
     new = Try(
         "charge",

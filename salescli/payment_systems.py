@@ -13,6 +13,7 @@ from salescli.views import Column, View
 
 FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "active")
 MANUAL = "manual"
+MOVES_NO_MONEY = ("sandbox", MANUAL)  # nobody is charged early, or at a made-up time, through these (B4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from salescli.roles import Actor
 
 FAILURES_UNTIL_PAUSE = 3  # technical failures in a row open the merchant's breaker
 PAUSE_MAX_MINUTES = 30
+RESOLVED = "resolved"  # the code of an answer that a person found out
 
 
 def settle(
@@ -36,7 +37,8 @@ def settle(
         status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
         if not attempts.close(connection, attempt, status, answer, now):
             return False
-        _note_health(connection, attempt, status, now)
+        if answer.code != RESOLVED:
+            _note_health(connection, attempt, status, now)
         steps: dict[tuple[str, str], Callable[..., None]] = {
             ("charge", "succeeded"): _charged,
             ("charge", "declined"): _declined,

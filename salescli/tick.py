@@ -26,7 +26,6 @@ from salescli.schedule import ATTEMPTS_MAX
 LOOKED_UP_WHEN_LATE_BY = timedelta(hours=1)
 GAP_MAX = timedelta(days=3)  # without a tick; then a person says that the clock is right
 IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
-SAFE_IN_ADVANCE = ("sandbox", "manual")  # nobody is charged early through these (B4)
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ def run(
             " `salescli tick --accept-clock` once"
         )
     else:
-        only = SAFE_IN_ADVANCE if now > clock_now + timedelta(minutes=5) else None
+        only = payment_systems.MOVES_NO_MONEY if now > clock_now + timedelta(minutes=5) else None
         for _ in _charges(this, only, limit):
             pass
     _tell_of_doubts(this)

@@ -98,7 +98,9 @@ def test_help_opens_no_database(path: tuple[str, ...], tmp_path: Path, monkeypat
 
     monkeypatch.setattr("sqlite3.connect", refuse)
 
-    told = CliRunner().invoke(cli, ["--db", str(tmp_path / "none.db"), *path, "--help"], catch_exceptions=False)
+    told = CliRunner().invoke(
+        cli, ["--db", str(tmp_path / "none.db"), *path, "--help"], catch_exceptions=False, prog_name="salescli"
+    )
 
     assert told.exit_code == 0
     assert told.output.startswith("Usage: salescli")

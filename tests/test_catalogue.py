@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from conftest import House
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from salescli.errors import BadData, NotFound, NotPermitted, SalesError
 from salescli.money import PPM
 from salescli.roles import PERMISSIONS, Actor
 from salescli.schedule import Interval
+from tests.conftest import House
 
 NOUNS = [offers.NOUN, categories.NOUN, payment_systems.NOUN, customers.NOUN, users.NOUN]
 WORDS = {

@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import KYIV, NOW
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from salescli import clock
 from salescli.errors import BadData
+from tests.conftest import KYIV, NOW
 
 UTC = timezone.utc
 # Half-hour changes, quarter-hour offsets, changes at midnight and a skipped day (Apia, 30 December 2011).

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import House
 
 from salescli import db, schema
 from salescli.errors import DatabaseUnusable
+from tests.conftest import House
 
 HELD = {"foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0, "secure_delete": 1}
 

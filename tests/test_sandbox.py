@@ -11,13 +11,13 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from conftest import NOW
 
 from salescli import gateways
 from salescli.errors import BadData
 from salescli.gateways import Answer, Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
 from salescli.gateways.manual import Manual
 from salescli.gateways.sandbox import Sandbox
+from tests.conftest import NOW
 
 PAYMENT = Charge("test:uid1:1:1", 4900, "EUR", "tok_ok", "1", "Course", "merchant")
 

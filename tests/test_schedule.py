@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import KYIV
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from salescli import clock, schedule
 from salescli.errors import BadData
 from salescli.schedule import Interval
+from tests.conftest import KYIV
 
 MONTHLY = Interval(1, "month")
 zones = st.sampled_from(

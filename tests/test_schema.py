@@ -10,10 +10,10 @@ from itertools import count
 from typing import Any
 
 import pytest
-from conftest import House
 
 from salescli import db, history, schema
 from salescli.clock import utc_text
+from tests.conftest import House
 
 AT, ON = "2026-03-01T10:00:00Z", "2026-03-01"
 LATER = "2026-04-01T09:00:00Z"

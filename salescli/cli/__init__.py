@@ -25,6 +25,7 @@ COMMANDS = {
     "users": ("salescli.cli.catalogue:users_group", "Users and managers: list, show, add, edit, import."),
     "import": ("salescli.cli.data:import_group", "Bring orders or recurring orders over from elsewhere."),
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),
+    "doctor": ("salescli.cli.house:doctor_command", "Look the file over: sound? ticking? what waits for a person?"),
     "history": ("salescli.cli.house:history_command", "Who changed what, when and why."),
     "adopt": ("salescli.cli.house:adopt", "Let this copy of the file charge: after a move to here, or a restore."),
     "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, spreadsheets …"),

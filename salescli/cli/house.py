@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
 import click
 
-from salescli import clock, db, history, money, roles, users
-from salescli.cli import options, output
+from salescli import clock, db, doctor, history, money, roles, users
+from salescli.cli import options
+from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session, os_login, pass_session
-from salescli.errors import NotFound
+from salescli.errors import NotFound, SalesError
+from salescli.views import Column
 
 
 @click.command()
@@ -38,14 +41,14 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     if currency:
         settings["currency"] = money.currency_code(currency)
     if dry_run:
-        output.say(f"would make {session.path}, owned by {os_login()}, unless something stands there")
+        renderer.say(f"would make {session.path}, owned by {os_login()}, unless something stands there")
         return
     db.create(session.path, settings)
     with db.transaction(session.file):
         actor = users.register_owner(session.file, os_login(), name or os_login(), session.now)
         told = {key: (None, value) for key, value in settings.items()}
         history.record(session.file, "file", None, "made", told, actor=actor, now=session.now)
-    output.say(f"made {session.path}; {actor.login} is its owner. Next: salescli offers add --help")
+    renderer.say(f"made {session.path}; {actor.login} is its owner. Next: salescli offers add --help")
 
 
 @click.command()
@@ -65,14 +68,43 @@ def adopt(session: Session, dry_run: bool) -> None:
     home = db.home_of(session.path)
     before = db.setting(session.connection, "home")
     if before == home:
-        output.say("this file is at home already; tick charges here")
+        renderer.say("this file is at home already; tick charges here")
         return
     if not dry_run:
         with db.transaction(session.connection):
             db.set_setting(session.connection, "home", home)
             change = {"home": (before, home)}
             history.record(session.connection, "file", None, "adopted", change, actor=session.actor, now=session.now)
-    output.say(f"{'would adopt' if dry_run else 'adopted'} {session.path}: it charges here, and no copy elsewhere may")
+    renderer.say(
+        f"{'would adopt' if dry_run else 'adopted'} {session.path}: it charges here, and no copy elsewhere may"
+    )
+
+
+@click.command("doctor")
+@options.output
+@pass_session
+def doctor_command(session: Session, output: Output) -> None:
+    """Look the file over: is it sound, do its sums agree, does tick run, what waits for a person.
+
+    Exit code 1 when there is anything, so that cron mails it.
+
+    \b
+    Example:
+      salescli doctor
+    """
+    session.actor.require(roles.VIEW)
+    found = [asdict(finding) for finding in doctor.examine(session.file, session.now)]
+    if found:
+        renderer.render(found, output.chosen(_FINDINGS), output, session.zone)
+        raise SalesError(f"{len(found)} findings")
+    renderer.say(f"all is well; tick last ran {_or_never(doctor.last_tick(session.file), session)}")
+
+
+_FINDINGS = (Column("check"), Column("what"), Column("advice"))
+
+
+def _or_never(stored: str | None, session: Session) -> str:
+    return clock.local_text(stored, session.zone) if stored else "never"
 
 
 @click.command("history")
@@ -88,8 +120,6 @@ def history_command(session: Session, subject: str | None, number: int | None, o
       salescli history order 12
       salescli history --csv -o history.csv
     """
-    from salescli.cli import output as renderer
-
     session.actor.require(roles.VIEW)
     rows = history.lines(session.connection, subject, number, limit=output.row_limit())
     columns = output.chosen(history.COLUMNS)

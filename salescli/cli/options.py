@@ -9,7 +9,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,13 +137,6 @@ def at(help: str) -> Callable[[Command], Command]:
 def moment(given: str | None, session: Session) -> datetime:
     """Return the instant of an ``--at`` or ``--now`` option, or the session's now."""
     return clock.parse_time(given, session.zone) if given else session.now
-
-
-def in_the_past(given: datetime, session: Session) -> datetime:
-    """Return a moment that money may be dated to. Raise BadUsage for one that has not come yet."""
-    if given > session.now + timedelta(minutes=5):
-        raise BadUsage("--at is in the future; a payment is made now, or was made before")
-    return given
 
 
 @contextmanager

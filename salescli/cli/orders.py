@@ -115,20 +115,20 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
       salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
     """
     found = orders.find(session.connection, order)
-    now = options.moment(at, session)
+    payment, now = Payment(**said, dated=at is not None), options.moment(at, session)
     if dry_run:
         with options.rehearsed(session, dry_run):
-            claim = paying.claim(session.connection, found, Payment(**said), actor=session.actor, now=now)
+            claim = paying.claim(session.connection, found, payment, actor=session.actor, now=now)
             invoice = invoices.get(session.connection, claim.attempt.invoice_id)
             click.echo(f"would take {invoice.amount()} through {claim.system.name}")
         return
     invoice, answer = paying.pay(
         session.connection,
         found.id,
-        Payment(**said),
+        payment,
         gateways=session.gateway,
         actor=session.actor,
-        now=options.in_the_past(now, session),
+        now=now,
         zone=session.zone,
     )
     _tell_payment(session, invoice, answer)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from salescli import attempts, db, invoices, orders, paying
 from salescli.cli import lists, options
 from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.errors import BadUsage
 from salescli.listing import Filters
 
 
@@ -78,8 +81,33 @@ def decline_payments(session: Session, invoice: tuple[str, ...], at: str | None,
     _answer(session, invoice, at, dry_run, confirmed=False)
 
 
+@payments_group.command("resolve")
+@click.argument("invoice")
+@click.option("--succeeded", "became", flag_value="succeeded", help="The money moved.")
+@click.option("--declined", "became", flag_value="declined", help="The payment system declined; the attempt counts.")
+@click.option("--not-charged", "became", flag_value="not_sent", help="It never got there; it will be sent again.")
+@click.option("--reason", metavar="TEXT", required=True, help="How you know; it is kept.")
+@options.dry_run
+@pass_session
+def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dry_run: bool) -> None:
+    """Say what became of a payment in doubt, when its payment system cannot tell and you found out.
+
+    \b
+    Example:
+      salescli payments resolve 17 --succeeded --reason "seen in the bank statement of 2 March"
+    """
+    if became is None:
+        raise BadUsage("say what became of it: --succeeded, --declined or --not-charged")
+    found = invoices.find(session.connection, invoice)
+    with options.rehearsed(session, dry_run):
+        after = paying.resolve(
+            session.connection, found.id, became, reason, actor=session.actor, now=session.now, zone=session.zone
+        )
+        click.echo(f"invoice {after.id}: {after.amount()} {after.status}")
+
+
 def _answer(session: Session, words: tuple[str, ...], at: str | None, dry_run: bool, *, confirmed: bool) -> None:
-    now = options.in_the_past(options.moment(at, session), session)
+    now = options.moment(at, session)
     told = []
     with options.rehearsed(session, dry_run), db.transaction(session.connection):
         for word in options.numbers(words):

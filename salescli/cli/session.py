@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from salescli import __version__, clock, db, gateways, users
+from salescli import __version__, clock, db, doctor, gateways, users
 from salescli.cli import COMMANDS
 from salescli.errors import BadUsage, SalesError
 from salescli.gateways import Gateway
@@ -51,6 +51,8 @@ class Session:
     def connection(self) -> sqlite3.Connection:
         """The open database, for a registered user only: a stranger may not even learn what is not there."""
         assert self.actor
+        if warning := doctor.tick_is_late(self.file, self.now):
+            click.echo(f"salescli: warning: {warning}", err=True)
         return self.file
 
     def gateway(self, system: PaymentSystem) -> Gateway:
@@ -62,7 +64,7 @@ class Session:
     @cached_property
     def zone(self) -> ZoneInfo:
         """The account's time zone."""
-        return clock.time_zone(db.setting(self.connection, "time_zone") or "UTC")
+        return clock.time_zone(db.setting(self.file, "time_zone") or "UTC")
 
 
 def os_login() -> str:

@@ -42,13 +42,13 @@ def tick_command(
     session.actor.require(roles.RUN_TICK)
     now = options.moment(at, session)
     if dry_run:
-        for line in tick.forecast(session.connection, now, limit):
+        for line in tick.forecast(session.file, now, limit):
             click.echo(line)
         return
     _check_home(session)
     with _alone(session.path):
         counts = tick.run(
-            session.connection,
+            session.file,
             gateways=session.gateway,
             actor=session.actor,
             now=now,
@@ -69,7 +69,7 @@ def tick_command(
 
 def _check_home(session: Session) -> None:
     """Raise SalesError when this file is a copy: it must not charge beside the original."""
-    home, here = db.setting(session.connection, "home"), db.home_of(session.path)
+    home, here = db.setting(session.file, "home"), db.home_of(session.path)
     if home != here:
         raise SalesError(
             f"this file belongs to {home}, and here is {here}: nobody is charged from a copy."

@@ -1,0 +1,202 @@
+"""``doctor``: is the file sound, do its sums agree, does tick run, and what waits for a person (B5).
+
+Each check is a query for what must not be; what it finds is a finding with the command that mends it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from salescli import clock, db
+
+TICK_OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
+_MOST = 20  # findings of one kind that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be, and what to do."""
+
+    check: str
+    what: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A number that is stored and can be recomputed: rows of the query are those that disagree."""
+
+    check: str
+    sql: str
+    what: str
+
+
+_BROKEN = "do not run tick; restore a backup or ask for help, and keep this file"
+
+_SUMS = (
+    _Sum(
+        "orders' payments",
+        "SELECT o.id, o.paid_minor AS stored, coalesce(sum(i.share_minor), 0) AS counted FROM orders o"
+        " LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL"
+        " GROUP BY o.id, o.paid_minor HAVING o.paid_minor <> coalesce(sum(i.share_minor), 0)",
+        "order {id} says {stored} paid, its invoices {counted}",
+    ),
+    _Sum(
+        "invoices' refunds",
+        "SELECT i.id, i.refunded_minor AS stored, coalesce(sum(x.amount_minor), 0) AS counted FROM invoices i"
+        " LEFT JOIN refunds x ON x.invoice_id = i.id"
+        " GROUP BY i.id, i.refunded_minor HAVING i.refunded_minor <> coalesce(sum(x.amount_minor), 0)",
+        "invoice {id} says {stored} refunded, its refunds {counted}",
+    ),
+    _Sum(
+        "payments made (I10)",
+        "SELECT r.id, r.payments_made AS stored, r.payments_imported + count(o.id) AS counted FROM recurring r"
+        " LEFT JOIN orders o ON o.recurring_id = r.id AND (o.completed_at IS NOT NULL OR o.payment_number = 1)"
+        " GROUP BY r.id, r.payments_made, r.payments_imported"
+        " HAVING r.payments_made <> r.payments_imported + count(o.id)",
+        "recurring order {id} says {stored} payments were made, its orders {counted}",
+    ),
+    _Sum(
+        "processing (I6)",
+        "SELECT r.id, r.status AS stored, count(a.id) AS counted FROM recurring r"
+        " LEFT JOIN attempts a ON a.recurring_id = r.id AND a.status = 'live'"
+        " GROUP BY r.id, r.status HAVING (r.status = 'processing') <> (count(a.id) = 1)",
+        "recurring order {id} is {stored} with {counted} live attempts",
+    ),
+    _Sum(
+        "completed orders of plans (I5)",
+        "SELECT o.id, o.status AS stored, count(i.id) AS counted FROM orders o"
+        " LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL"
+        " WHERE o.payment_number > 1 GROUP BY o.id, o.status"
+        " HAVING (o.status IN ('completed', 'refund')) <> (count(i.id) = 1)",
+        "order {id} is {stored} with {counted} paid invoices",
+    ),
+    _Sum(
+        "attempts and invoices (I3)",
+        "SELECT i.id, i.status AS stored, count(a.id) AS counted FROM invoices i JOIN attempts a"
+        " ON a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'"
+        " GROUP BY i.id, i.status HAVING count(a.id) <> 1 OR i.status NOT IN ('completed', 'refund')",
+        "invoice {id} is {stored} with {counted} successful charges",
+    ),
+)
+
+
+def examine(connection: sqlite3.Connection, now: datetime) -> list[Finding]:
+    """Return all that is wrong, worst first; empty when all is well."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        lambda: _file(connection),
+        lambda: _sums(connection),
+        lambda: _sqlite(connection),
+        lambda: _ticks(connection, now),
+        lambda: _overdue(connection, now),
+        lambda: _in_doubt(connection),
+        lambda: _merchants(connection, now),
+        lambda: _failed(connection),
+    )
+    return [finding for check in checks for finding in check()]
+
+
+def last_tick(connection: sqlite3.Connection) -> str | None:
+    """Return when tick last ran, by the clock, as UTC text."""
+    row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
+    return row["started_at"] if row else None
+
+
+def tick_is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
+    """Return a warning when recurring orders are active and no tick looked after them for 15 minutes."""
+    waiting = connection.execute(
+        "SELECT min(next_payment_at) AS due FROM recurring WHERE status = 'active'"
+    ).fetchone()["due"]
+    if waiting is None:
+        return None
+    last = last_tick(connection)
+    if last is None:
+        late = now - clock.from_text(waiting)
+        return "payments are due and tick never ran; put it in cron" if late > TICK_OVERDUE else None
+    ago = now - clock.from_text(last)
+    if ago <= TICK_OVERDUE:
+        return None
+    return f"tick last ran {_ago(ago)} ago, and recurring orders are active; is cron running?"
+
+
+def _file(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for row in connection.execute(f"PRAGMA integrity_check({_MOST})"):
+        if row[0] != "ok":
+            yield Finding("file", str(row[0]), _BROKEN)
+    for row in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST):
+        yield Finding("file", f"row {row[1]} of {row[0]} points to a {row[2]} that is not there", _BROKEN)
+
+
+def _sums(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for check in _SUMS:
+        for row in connection.execute(check.sql).fetchmany(_MOST):
+            yield Finding(check.check, check.what.format(**dict(row)), _BROKEN)
+
+
+def _sqlite(connection: sqlite3.Connection) -> Iterator[Finding]:
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode == "wal" and db.wal_may_corrupt(sqlite3.sqlite_version_info):
+        yield Finding(
+            "sqlite", f"SQLite {sqlite3.sqlite_version} can corrupt a file in WAL mode", "run any salescli command"
+        )
+
+
+def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+    if warning := tick_is_late(connection, now):
+        yield Finding("tick", warning, "crontab -l; see crontab.example")
+
+
+def _overdue(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+    row = connection.execute(
+        "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
+        " WHERE status = 'active' AND next_payment_at <= ?",
+        (clock.utc_text(now - TICK_OVERDUE),),
+    ).fetchone()
+    if row["number"]:
+        yield Finding(
+            "overdue", f"{row['number']} payments are overdue, the oldest since {row['since']}", "salescli tick -v"
+        )
+
+
+def _in_doubt(connection: sqlite3.Connection) -> Iterator[Finding]:
+    rows = connection.execute(
+        "SELECT a.invoice_id, a.kind, a.started_at, a.reference, a.next_lookup_at, p.name FROM attempts a"
+        " JOIN payment_systems p ON p.id = a.payment_system_id"
+        " WHERE a.status = 'live' AND a.owner IS NULL AND p.gateway <> 'manual' ORDER BY a.id"
+    )
+    for row in rows.fetchmany(_MOST):
+        yield Finding(
+            "in doubt",
+            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {row['started_at']}"
+            f" ({row['reference']}), looked up again at {row['next_lookup_at']}",
+            f"ask {row['name']}, then salescli payments resolve {row['invoice_id']} …",
+        )
+
+
+def _merchants(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+    rows = connection.execute(
+        "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (clock.utc_text(now),)
+    )
+    for row in rows:
+        yield Finding(
+            "payment system",
+            f"{row['name']} did not answer {row['failures']} times in a row and rests until {row['paused_until']}",
+            "it is tried again by itself",
+        )
+
+
+def _failed(connection: sqlite3.Connection) -> Iterator[Finding]:
+    rows = connection.execute("SELECT id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
+    for row in rows.fetchmany(_MOST):
+        advice = f"salescli recurring retry {row['id']}, or complete it"
+        yield Finding("failed", f"recurring order {row['id']} failed: {row['last_error']}", advice)
+
+
+def _ago(time: timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"

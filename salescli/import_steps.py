@@ -1,0 +1,139 @@
+"""The import of a row that has a number elsewhere: known again by what it says, compared with what is stored.
+
+row -> ``read`` -> number new in this file? -> same digest: unchanged -> ``find`` -> ``insert`` | ``compare``, ``settle``
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Generic, Protocol, TypeVar
+
+from salescli import history
+from salescli.csv_rows import BadRow, Fields, Row
+from salescli.imports import Import, Outcome
+
+_NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
+_PERSONAL = ("customer", "comment", "token")  # told in history by name only
+
+
+class Numbers:
+    """The numbers that the rows of one file had so far; in a temporary table, since a file may be of any length."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.execute("DROP TABLE IF EXISTS imported_numbers")
+        connection.execute("CREATE TEMPORARY TABLE imported_numbers (number TEXT PRIMARY KEY, line INTEGER NOT NULL)")
+
+    def check_new(self, fields: Fields, column: str, number: str) -> None:
+        """Raise BadRow when an earlier row had ``number``."""
+        values = {"number": number, "line": fields.line}
+        added = self._connection.execute(
+            "INSERT INTO imported_numbers (number, line) VALUES (:number, :line) ON CONFLICT (number) DO NOTHING",
+            values,
+        )
+        if added.rowcount == 0:
+            first = self._connection.execute("SELECT line FROM imported_numbers WHERE number = :number", values)
+            fields.stop(column, f"stands in line {first.fetchone()[0]} already; no two rows have one number")
+
+
+class Record(Protocol):
+    """What a row of a file says, all that follows from it filled in."""
+
+    @property
+    def number(self) -> str:
+        """The number it has in the file."""
+
+    @property
+    def canonical(self) -> tuple[Any, ...]:
+        """All that the row says, by which it is known again, however it was spelt."""
+
+
+R = TypeVar("R", bound=Record)
+F = TypeVar("F")  # the records of the catalogue that a row names
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An earlier import of a row: the id it has here and the digest of what it said."""
+
+    id: int
+    imported_as: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps(Generic[R, F]):
+    """What the import of one noun does with a row, in this order."""
+
+    numbers: Numbers
+    column: str  # of the row's number
+    known: Callable[[str], Known | None]  # by that number
+    read: Callable[[Fields], R]
+    find: Callable[[Fields, R], F]
+    insert: Callable[[R, F, bytes], None]
+    compare: Callable[[Fields, R, F, int, bytes], Outcome]
+
+    def take(self, row: Row) -> Outcome:
+        """Import one row. Raise BadRow, having written nothing of it."""
+        fields = Fields(row)
+        record = self.read(fields)
+        self.numbers.check_new(fields, self.column, record.number)
+        digest = _digest(record.canonical)
+        known = self.known(record.number)
+        if known is not None and known.imported_as == digest:
+            return "unchanged"
+        found = self.find(fields, record)
+        fields.check()
+        if known is not None:
+            return self.compare(fields, record, found, known.id, digest)
+        self.insert(record, found, digest)
+        return "added"
+
+
+def _digest(values: tuple[Any, ...]) -> bytes:
+    """Return what a row's values are known again by, in any Python: ``ascii`` spells all alike."""
+    return blake2b(ascii(values).encode("ascii"), digest_size=16).digest()
+
+
+Changed = dict[str, tuple[str, str]]  # column of the file -> (as it is here, as it is in the file)
+
+
+def settle(
+    plan: Import,
+    fields: Fields,
+    changed: Changed,
+    *,
+    subject: tuple[str, int],
+    why_kept: Callable[[], str | None],
+    update: Callable[[], None],
+) -> Outcome:
+    """Name what differs from the stored record, or update it: never who sold, nor where ``why_kept`` has a reason."""
+    if plan.options.update:
+        changed = {column: pair for column, pair in changed.items() if column not in _NEVER_UPDATED}
+    if not changed:
+        return "unchanged"
+    if not plan.options.update:
+        for column, (here, there) in changed.items():
+            fields.refuse(column, f"{here} here, {there} in the file; --update takes the file's")
+        raise BadRow(fields.problems)
+    reason = why_kept()
+    if reason:
+        fields.stop(subject[0].split()[0], reason)
+    update()
+    _record_update(plan, subject, changed)
+    return "updated"
+
+
+def _record_update(plan: Import, subject: tuple[str, int], changed: Changed) -> None:
+    told = {column: ("", "(changed)") if column in _PERSONAL else pair for column, pair in changed.items()}
+    history.record(
+        plan.connection,
+        *subject,
+        "updated by an import",
+        told,
+        actor=plan.actor,
+        now=plan.now,
+        reason=f"source {plan.source}",
+    )

@@ -1,0 +1,55 @@
+"""Real processes, killed with SIGKILL at any moment; the gateway's own ledger is the judge (B1)."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+
+from tests.stories.conftest import Story, story  # noqa: F401 — the fixture
+
+DUE = 30
+
+
+def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(story: Story) -> None:  # noqa: F811
+    story.house.offer("49.00", number="7", every="1 month", payments="12")
+    for _ in range(DUE):
+        story.subscribed("7")
+    chance = random.Random(7)
+    kills = 0
+    for _ in range(60):
+        process = _tick(story)
+        time.sleep(0.25 + chance.random() * 0.4)
+        if process.poll() is None:
+            process.kill()
+            kills += 1
+        process.wait()
+        if _left(story) == 0:
+            break
+    assert _tick(story).wait(timeout=60) == 0
+    assert kills >= 3, "the machine was too quick to be killed; nothing was shown"
+    assert _left(story) == 0
+    charged = Counter(_payments_in_the_ledger(story))
+    assert len(charged) == 2 * DUE  # the first payment and the second of each
+    assert set(charged.values()) == {1}
+    assert story.house.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert story.house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def _tick(story: Story) -> subprocess.Popen[bytes]:  # noqa: F811
+    line = [sys.executable, "-m", "salescli", "--db", str(story.house.path), "tick", "--now", "2026-02-28 10:30"]
+    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _left(story: Story) -> int:  # noqa: F811
+    return story.house.count("recurring", "payments_made < 2")
+
+
+def _payments_in_the_ledger(story: Story) -> list[str]:  # noqa: F811
+    """Return the payment of each success at the gateway: its reference without the attempt."""
+    with sqlite3.connect(f"{story.house.path}.sandbox") as ledger:
+        rows = ledger.execute("SELECT reference FROM entries WHERE kind = 'charge' AND status = 'succeeded'")
+        return [reference.rpartition(":")[0] for (reference,) in rows]

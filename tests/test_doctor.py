@@ -1,0 +1,100 @@
+"""doctor: silent about a sound file, and naming each thing that is broken on purpose."""
+
+from __future__ import annotations
+
+import pytest
+
+from salescli import doctor, paying
+from salescli.errors import WrongStatus
+from tests.stories.conftest import Story, story  # noqa: F401 — the fixture
+
+
+@pytest.fixture
+def plan(story: Story) -> Story:  # noqa: F811
+    """A file with a plan that has been paid twice, and a tick at the story's time."""
+    story.house.offer("49.00", number="7", every="1 month", payments="12")
+    story.subscribed("7")
+    story.at("2026-02-28 10:00").tick()
+    return story
+
+
+def found(plan: Story) -> list[str]:
+    return [finding.check for finding in doctor.examine(plan.house.connection, plan.now)]
+
+
+def test_a_sound_file_has_no_findings(plan: Story) -> None:
+    assert found(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "check"),
+    [
+        pytest.param("UPDATE orders SET paid_minor = 1 WHERE id = 1", "orders' payments", id="a wrong sum of payments"),
+        pytest.param("UPDATE invoices SET refunded_minor = 1 WHERE id = 1", "invoices' refunds", id="a wrong refund"),
+        pytest.param("UPDATE recurring SET payments_made = 5", "payments made (I10)", id="a wrong count of payments"),
+        pytest.param("UPDATE recurring SET status = 'processing'", "processing (I6)", id="processing without attempt"),
+        pytest.param(
+            "UPDATE invoices SET status = 'open', paid_at = NULL, paid_on = NULL WHERE id = 2",
+            "attempts and invoices (I3)",
+            id="money that moved and an open invoice",
+        ),
+        pytest.param(
+            "UPDATE payment_systems SET failures = 3, paused_until = '2027-01-01T00:00:00Z'",
+            "payment system",
+            id="a merchant that rests",
+        ),
+        pytest.param(
+            "UPDATE recurring SET status = 'failed', next_payment_at = NULL", "failed", id="a failed recurring order"
+        ),
+    ],
+)
+def test_what_is_broken_is_named(plan: Story, damage: str, check: str) -> None:
+    plan.house.connection.execute(damage)
+    assert check in found(plan)
+
+
+def test_a_file_whose_rows_point_nowhere_is_named(plan: Story) -> None:
+    plan.house.connection.execute("PRAGMA foreign_keys = OFF")
+    plan.house.connection.execute("DELETE FROM invoices WHERE id = 1")
+    assert "file" in found(plan)
+
+
+def test_a_tick_that_stopped_is_noticed_after_a_quarter_of_an_hour(plan: Story) -> None:
+    assert doctor.tick_is_late(plan.house.connection, plan.now) is None
+    plan.at("2026-02-28 10:15")
+    assert doctor.tick_is_late(plan.house.connection, plan.now) is None
+    plan.at("2026-02-28 10:16")
+    assert "16 minutes ago" in (doctor.tick_is_late(plan.house.connection, plan.now) or "")
+    assert found(plan) == ["tick"]
+
+
+def test_payments_that_nobody_made_are_overdue(plan: Story) -> None:
+    plan.at("2026-03-31 11:00")
+    assert found(plan) == ["tick", "overdue"]
+
+
+def test_a_payment_in_doubt_is_named_and_a_person_can_resolve_it(plan: Story) -> None:
+    plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
+    plan.at("2026-03-31 10:00").tick()
+    assert found(plan) == ["in doubt"]
+    resolve = {"zone": plan.house.zone, **plan.who_and_when}
+    paid = paying.resolve(plan.house.connection, 3, "succeeded", "seen in the statement", **resolve)
+    assert paid.status == "completed"
+    assert plan.plan(1).payments_made == 3
+    assert found(plan) == []
+    with pytest.raises(WrongStatus, match="no payment in doubt"):
+        paying.resolve(plan.house.connection, 3, "succeeded", "again", **resolve)
+
+
+def test_a_payment_resolved_as_not_charged_is_sent_again_under_its_reference(plan: Story) -> None:
+    plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
+    plan.at("2026-03-31 10:00").tick()
+    [before] = plan.house.connection.execute("SELECT reference FROM attempts WHERE status = 'live'").fetchall()
+    paying.resolve(
+        plan.house.connection, 3, "not_sent", "their support says so", zone=plan.house.zone, **plan.who_and_when
+    )
+    assert plan.plan(1).status == "active"
+    plan.tick()
+    [after] = plan.house.connection.execute("SELECT reference FROM attempts WHERE status = 'live'").fetchall()
+    assert after["reference"] == before["reference"]
+    assert plan.plan(1).declines == 0

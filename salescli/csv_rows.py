@@ -116,8 +116,9 @@ class Fields:
                 self.refuse(column, "is blank, and a row needs it")
 
     def refuse(self, column: str, reason: str) -> None:
-        """Keep a problem with the value of ``column``."""
-        self.problems.append(Problem(self.line, column, self.values.get(column, ""), reason))
+        """Keep a problem with the value of ``column``; a token's value is not repeated."""
+        value = "" if column == "token" else self.values.get(column, "")
+        self.problems.append(Problem(self.line, column, value, reason))
 
     def stop(self, column: str, reason: str) -> NoReturn:
         """Refuse ``column`` and raise BadRow, since what follows leans on it."""

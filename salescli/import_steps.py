@@ -1,6 +1,6 @@
 """The import of a row that has a number elsewhere: known again by what it says, compared with what is stored.
 
-row -> ``read`` -> number new in this file? -> same digest: unchanged -> ``find`` -> ``insert`` | ``compare``, ``settle``
+row -> ``read`` -> a new number? -> same digest: unchanged -> ``find`` -> ``insert`` | ``compare`` -> ``settle``
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from salescli.catalogue import Words
 from salescli.errors import BadData
 from salescli.views import Column, View
 
-FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "active")
+FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "env", "active")
 MANUAL = "manual"
 MOVES_NO_MONEY = ("sandbox", MANUAL)  # nobody is charged early, or at a made-up time, through these (B4)
 
@@ -27,6 +28,7 @@ class PaymentSystem:
     fee_fixed_minor: int | None
     currency: str | None
     one_click: bool
+    environment: str
     active: bool
     failures: int
     paused_until: str | None
@@ -84,10 +86,21 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         from salescli import gateways
 
         values["gateway"] = gateways.checked_name(words.get("gateway") or MANUAL)
+    if "env" in words:
+        values["environment"] = _names(words["env"])
     for flag in ("one_click", "active"):
         if flag in words:
             values[flag] = int(intake.yes_no(words[flag], flag))
     return {**values, **_fees(words, before)}
+
+
+def _names(given: str) -> str:
+    """Return names of environment variables, one space between them; values are never stored."""
+    names = given.replace(",", " ").split()
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise BadData(f"{name!r} is not the name of an environment variable; give names only, never values")
+    return " ".join(names)
 
 
 def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
@@ -121,6 +134,7 @@ VIEW = View(
         Column("currency", "text", "p.currency"),
         Column("one_click", "yesno", "p.one_click"),
         Column("active", "yesno", "p.active"),
+        Column("env", "text", "p.environment", shown=False),
         Column("failures", "number", "p.failures", shown=False),
         Column("paused_until", "time", "p.paused_until", shown=False),
     ),

@@ -44,10 +44,12 @@ def parse_interval(given: str) -> Interval:
     """Return ``1 month``, ``2 weeks``, ``30d`` or ``1 year`` (kept as months). Raise BadData otherwise."""
     match = _EVERY.fullmatch(given.strip().lower())
     count = int(match[1] or 1) if match else 0
+    if match and match[2][0] == "y":
+        count *= 12
     if match is None or not 1 <= count <= 1200:
         raise BadData(f"{given!r} is not an interval; write 1 month, 2 weeks or 30 days")
     unit = _UNITS[match[2][0]]
-    return Interval(count * 12, "month") if unit == "year" else Interval(count, unit)
+    return Interval(count, "month" if unit == "year" else unit)
 
 
 def parse_retry_after(given: str, interval: Interval) -> tuple[int, int]:

@@ -87,6 +87,7 @@ CREATE TABLE payment_systems (
   fee_fixed_minor INTEGER CHECK (fee_fixed_minor BETWEEN 0 AND 100000000000000),
   currency TEXT CHECK (length(currency) = 3),                              -- of the fixed fee
   one_click INTEGER NOT NULL DEFAULT 0 CHECK (one_click IN (0, 1)),
+  environment TEXT NOT NULL DEFAULT '',    -- names of the variables that its program gets, in one line
   active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
   failures INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),               -- technical, in a row
   paused_until TEXT,                                                       -- NULL: not paused by failures

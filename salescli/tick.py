@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import __version__, attempts, clock, db, money, paying, payment_systems, recurring, settlement
+from salescli import __version__, attempts, clock, db, gateways, money, paying, payment_systems, recurring, settlement
 from salescli.attempts import Attempt, Try
 from salescli.errors import WrongStatus
-from salescli.gateways import Answer, Charge
+from salescli.gateways import Answer, Charge, Gateway
 from salescli.paying import Claim, Gateways
 from salescli.payment_systems import PaymentSystem
 from salescli.recurring import Recurring
@@ -144,17 +144,31 @@ def recover(this: Run) -> None:
 
 
 def _found_out(this: Run, attempt: Attempt, request: Charge, system: PaymentSystem) -> Answer:
-    """Return what became of an attempt: by look-up, and where the gateway never heard of it by the same call again."""
+    """Return what became of an attempt: by look-up, and where the gateway never heard of it by the same call again.
+
+    A gateway that can neither look up nor tell a repetition is never asked to charge again: a person must find out.
+    """
     gateway = this.gateways(system)
-    answer = attempts.look_up(attempt, gateway) if "lookup" in gateway.capabilities else None
-    if answer is not None and answer.became in ("not_sent", "misconfigured"):
-        # The look-up did not get through; that says nothing about the charge.
-        return replace(answer, became="unknown")
-    if answer is not None and answer.became != "not_found":
-        return answer
-    if "idempotent" not in gateway.capabilities:
+    able = gateways.able(gateway)
+    if isinstance(able, Answer):
+        return replace(able, became="unknown")
+    if "lookup" in able:
+        answer = attempts.look_up(attempt, gateway)
+        if answer.became in ("not_sent", "misconfigured"):
+            # The look-up did not get through; that says nothing about the charge.
+            return replace(answer, became="unknown")
+        if answer.became != "not_found":
+            return answer
+    elif not _still_idempotent(this, attempt, gateway, able):
         return Answer("unknown", message=f"{system.name} cannot tell; only a person can find out")
     return attempts.call(attempt, request, gateway)
+
+
+def _still_idempotent(this: Run, attempt: Attempt, gateway: Gateway, able: frozenset[str]) -> bool:
+    """Tell whether the gateway would still know a repetition of the attempt's reference from a new charge."""
+    seconds = gateway.key_ttl_seconds
+    age = (this.now - clock.from_text(attempt.started_at)).total_seconds()
+    return "idempotent" in able and (seconds is None or age < seconds)
 
 
 def _charges(this: Run, only: tuple[str, ...] | None, limit: int | None) -> Iterator[Answer | None]:
@@ -203,7 +217,7 @@ def _charge(this: Run, due: Recurring, claim: Claim, request: Charge) -> Answer 
             f" salescli payments confirm {attempt.invoice_id}"
         )
         return None
-    answer = _looked_up_if_late(this, due, claim) or attempts.call(attempt, request, this.gateways(system))
+    answer = _unless_known(this, due, claim) or attempts.call(attempt, request, this.gateways(system))
     if this.settle(attempt, answer):
         _tell(this, attempt, system, answer)
     if answer.became in ("not_sent", "misconfigured"):
@@ -211,11 +225,14 @@ def _charge(this: Run, due: Recurring, claim: Claim, request: Charge) -> Answer 
     return answer
 
 
-def _looked_up_if_late(this: Run, due: Recurring, claim: Claim) -> Answer | None:
-    """Return what the gateway already knows of a late payment's reference; None when it may be sent."""
+def _unless_known(this: Run, due: Recurring, claim: Claim) -> Answer | None:
+    """Return why a payment is not to be sent: its gateway is not there, or, late, knows it already; else None."""
     gateway = this.gateways(claim.system)
+    able = gateways.able(gateway)
+    if isinstance(able, Answer):
+        return able
     planned = clock.from_text(due.due_at) if due.due_at else this.now
-    if this.now - planned <= LOOKED_UP_WHEN_LATE_BY or "lookup" not in gateway.capabilities:
+    if this.now - planned <= LOOKED_UP_WHEN_LATE_BY or "lookup" not in able:
         return None
     answer = attempts.look_up(claim.attempt, gateway)
     return None if answer.became == "not_found" else answer

@@ -24,6 +24,7 @@ from salescli.catalogue import Noun
 from salescli.offers import Offer
 from salescli.payment_systems import PaymentSystem
 from salescli.roles import Actor
+from tests.story import Story
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
 LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
@@ -124,3 +125,12 @@ def actor(house: House) -> Actor:
 def zone(house: House) -> ZoneInfo:
     """Return the account's zone of ``house``."""
     return house.zone
+
+
+@pytest.fixture
+def story(house: House) -> Story:
+    """A house with a customer, a sandbox and a manual merchant, on 31 January 2026 at ten."""
+    house.customer("Олена Коваленко", email="olena@example.com")
+    house.payment_system("Sandbox", fee="2.9%")
+    house.payment_system("Bank transfer", gateway="manual")
+    return Story(house).at("2026-01-31 10:00")

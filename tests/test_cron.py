@@ -80,8 +80,9 @@ def _every_minute(home: Path, database: Path) -> str:
     text = (PROJECT / "crontab.example").read_text(encoding="utf-8")
     text, homes = re.subn(r"^SALESCLI_HOME=.*$", f"SALESCLI_HOME={home}\nHOME={home}", text, flags=re.MULTILINE)
     text, databases = re.subn(r"^#(SALESCLI_DB)=.*$", rf"\1={database}", text, flags=re.MULTILINE)
+    text, mails = re.subn(r"^#MAILTO=.*$", 'MAILTO=""', text, flags=re.MULTILINE)
     text, jobs = re.subn(r"^[\d*][\d*/]* [\d*]+ \* \* \*", "* * * * *", text, flags=re.MULTILINE)
-    assert (homes, databases, jobs) == (1, 1, 3)
+    assert (homes, databases, mails, jobs) == (1, 1, 1, 3)
     return text
 
 
@@ -114,7 +115,9 @@ def _daemon() -> Iterator[None]:
         yield
         return
     # a group of its own, so that what it started ends with it
-    process = subprocess.Popen([CRON, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
+    process = subprocess.Popen(
+        [CRON, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         yield
     finally:

@@ -6,11 +6,11 @@ import pytest
 
 from salescli import doctor, paying
 from salescli.errors import WrongStatus
-from tests.stories.conftest import Story, story  # noqa: F401 — the fixture
+from tests.story import Story
 
 
 @pytest.fixture
-def plan(story: Story) -> Story:  # noqa: F811
+def plan(story: Story) -> Story:
     """A file with a plan that has been paid twice, and a tick at the story's time."""
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     story.subscribed("7")

@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli import catalogue, customers, imports, money, order_import, orders, paying
-from salescli.csv_rows import Problem
 from salescli.errors import BadData, BadUsage, NotFound, NotPermitted
 from salescli.gateways import Gateway
 from salescli.imports import Counts, Options, Reporting
 from salescli.order_rows import COLUMNS
 from salescli.payment_systems import PaymentSystem
+from tests import importing
 from tests.conftest import House
+from tests.importing import as_csv, contents
 
 PLAIN = {
     "order": "A1",
@@ -33,17 +34,10 @@ PLAIN = {
     "price": "49.00",
     "currency": "EUR",
 }
-TABLES = ("orders", "invoices", "refunds", "customers", "offers", "categories", "payment_systems", "users", "history")
 
 
 def csv_of(*rows: dict[str, str]) -> bytes:
-    """Return rows as CSV, each completed from PLAIN; a value of "-" takes the column's away."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS)
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: value for name, value in {**PLAIN, **row}.items() if value != "-"})
-    return out.getvalue().encode()
+    return as_csv(COLUMNS, PLAIN, rows)
 
 
 def load(house: House, *rows: dict[str, str], **options: Any) -> Counts:
@@ -62,25 +56,7 @@ def load_bytes(house: House, content: bytes, *, source: str = "import", **option
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
-    """Return what is said of each problem of an import that must fail and leave nothing."""
-    before = house_contents(house)
-    problems: list[Problem] = []
-    with pytest.raises(BadData, match="nothing was imported"):
-        order_import.run(
-            house.connection,
-            io.BytesIO(content),
-            actor=house.actor,
-            now=house.now,
-            options=Options(**options),
-            reporting=Reporting(on_bad=problems.append),
-        )
-    assert house_contents(house) == before
-    assert problems
-    return [str(problem) for problem in problems]
-
-
-def house_contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
-    return {table: [tuple(row) for row in house.connection.execute(f"SELECT * FROM {table}")] for table in TABLES}
+    return importing.refused(house, order_import.run, content, **options)
 
 
 def order(house: House, number: str = "A1") -> dict[str, Any]:
@@ -470,10 +446,10 @@ def test_all_that_is_wrong_with_a_row_is_named(house: House) -> None:
     ],
 )
 def test_a_header_is_refused_for(house: House, content: bytes, said: str) -> None:
-    before = house_contents(house)
+    before = contents(house)
     with pytest.raises(BadData, match=said):
         load_bytes(house, content)
-    assert house_contents(house) == before
+    assert contents(house) == before
 
 
 def test_the_summary_counts_the_bad_rows(house: House) -> None:
@@ -580,10 +556,10 @@ def test_a_bad_row_that_is_left_out_leaves_no_customer_behind(
 def test_a_dry_run_writes_nothing_and_says_the_same(
     house: House, tmp_path: Path, skip: Callable[[bytes], Counts]
 ) -> None:
-    before = house_contents(house)
+    before = contents(house)
     content = csv_of({}, {"order": "A2", "price": "x"})
     tried = skip(content, dry_run=True)
-    assert house_contents(house) == before
+    assert contents(house) == before
     assert not (tmp_path / "bad.csv").exists()
     assert tried == skip(content)
 
@@ -598,10 +574,10 @@ def test_a_dry_run_with_bad_rows_fails_as_the_import_would(house: House) -> None
 def test_the_same_file_twice_changes_nothing(house: House) -> None:
     content = csv_of({"category": "Art", "manager": "Ірина", "refunded": "1.00"}, {"order": "A2", "status": "open"})
     load_bytes(house, content)
-    before = house_contents(house)
+    before = contents(house)
     counts = load_bytes(house, content)
     assert (counts.added, counts.updated, counts.unchanged) == (0, 0, 2)
-    assert house_contents(house) == before
+    assert contents(house) == before
 
 
 @pytest.mark.parametrize(
@@ -801,11 +777,11 @@ ODD = st.one_of(
 @given(row=st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, ODD)))
 def test_no_text_crashes_an_import_and_a_bad_row_writes_nothing(house: House, row: dict[str, str]) -> None:
     content = csv_of({name: text.replace("\ud800", "") for name, text in row.items() if encodable(text)})
-    before = house_contents(house)
+    before = contents(house)
     try:
         load_bytes(house, content, update=True)
     except BadData:
-        assert house_contents(house) == before
+        assert contents(house) == before
     assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 

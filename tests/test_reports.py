@@ -15,7 +15,7 @@ from salescli import reports, sales
 from salescli.listing import Filters
 from salescli.reports import BREAKDOWNS, BY_CATEGORY, BY_CURRENCY, BY_MANAGER, BY_OFFER, BY_PAYMENT_SYSTEM, Breakdown
 from salescli.sales import Seller
-from tests.stories.conftest import Story, story  # noqa: F401 — the fixture
+from tests.story import Story
 
 ALL = Filters()
 FEBRUARY = Filters(first_day=date(2026, 2, 1), last_day=date(2026, 2, 28))
@@ -23,7 +23,7 @@ MARCH = Filters(first_day=date(2026, 3, 1), last_day=date(2026, 3, 31))
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:  # noqa: F811
+def shop(story: Story) -> Story:
     """Two offers in two categories, a manager, and sales over February and March."""
     house = story.house
     house.category("Art", number="1")

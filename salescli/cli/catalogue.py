@@ -248,11 +248,12 @@ payment_systems_group = _group(
         "name",
         (
             ("name", "The merchant's name."),
-            ("gateway", "What charges: sandbox, or manual, where a person confirms each payment."),
+            ("gateway", "What charges: sandbox, command:NAME, or manual, where a person confirms each payment."),
             ("fee", "Its commission in percent: 2.9%; unknown unless told."),
             ("fee_fixed", "Its fixed commission per payment: 0.30; with --currency."),
             ("currency", "The currency of the fixed commission."),
             ("one_click", "Whether it has one-click payments."),
+            ("env", "Names of environment variables that its program gets, such as its key's."),
             _ACTIVE,
         ),
         '"Sandbox EU" --gateway sandbox --fee 2.9% --fee-fixed 0.30 --currency EUR --one-click',

@@ -35,7 +35,7 @@ class Session:
     path: Path
     any_file_system: bool = False
     now: datetime = field(default_factory=clock.now)
-    _gateways: dict[str, Gateway] = field(default_factory=dict)
+    _gateways: dict[int, Gateway] = field(default_factory=dict)
 
     @cached_property
     def file(self) -> sqlite3.Connection:
@@ -56,10 +56,11 @@ class Session:
         return self.file
 
     def gateway(self, system: PaymentSystem) -> Gateway:
-        """Return the gateway of a merchant, one for each name in a run."""
-        if system.gateway not in self._gateways:
-            self._gateways[system.gateway] = gateways.open_gateway(system.gateway, self.path)
-        return self._gateways[system.gateway]
+        """Return the gateway of a merchant, one for each in a run."""
+        if system.id not in self._gateways:
+            environment = tuple(system.environment.split())
+            self._gateways[system.id] = gateways.open_gateway(system.gateway, self.path, environment)
+        return self._gateways[system.id]
 
     @cached_property
     def zone(self) -> ZoneInfo:

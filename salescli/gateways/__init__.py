@@ -5,15 +5,20 @@ charge -> gateway (money may move) -> Result | error -> ``ask`` -> Answer: succe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from salescli.errors import BadData, SalesError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 CHARGE_SECONDS = 30.0  # a gateway that has not answered by then has an unknown outcome
+_PROGRAM = re.compile(r"command:([a-z0-9][a-z0-9_-]{0,60})")
 
 Initiator = Literal["merchant", "customer"]
 
@@ -79,8 +84,14 @@ class Gateway(Protocol):
     """What every payment gateway does. ``capabilities``: of charge, lookup, refund, fee, idempotent."""
 
     name: str
-    capabilities: frozenset[str]
-    key_ttl_seconds: int | None  # how long a reference stays idempotent; None: for ever, 0: not at all
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it can do. Raise a GatewayError when it does not say."""
+
+    @property
+    def key_ttl_seconds(self) -> int | None:
+        """How long a reference stays idempotent; None: for ever, 0: not at all."""
 
     def charge(self, charge: Charge, timeout: float) -> Result:
         """Take the money once per reference. Raise a GatewayError."""
@@ -141,15 +152,31 @@ def classify(result: Result) -> Answer:
     return Answer(became[result.status], result, result.code, result.raw_code, result.message)
 
 
+def able(gateway: Gateway) -> Answer | frozenset[str]:
+    """Return what a gateway can do, or, when it cannot say, the answer that stands for a charge not sent."""
+    try:
+        return gateway.capabilities
+    except Misconfigured as error:
+        return Answer("misconfigured", None, "config_error", None, str(error))
+    except GatewayError as error:
+        return Answer("not_sent", None, "unavailable", None, str(error))
+
+
 def checked_name(given: str) -> str:
     """Return the gateway's name if there is one of that name here. Raise BadData otherwise."""
-    if given not in ("sandbox", "manual"):
-        raise BadData(f"there is no gateway {given!r}; this salescli has sandbox and manual")
-    return given
+    if given in ("sandbox", "manual") or _PROGRAM.fullmatch(given) or _entry_point(given):
+        return given
+    raise BadData(
+        f"there is no gateway {given!r}; there are sandbox, manual, command:NAME (a program salescli-gateway-NAME)"
+        f"{''.join(f', {name}' for name in _entry_points())}"
+    )
 
 
-def open_gateway(name: str, database: Path) -> Gateway:
-    """Return the gateway of a merchant row's name; the sandbox keeps its ledger beside the database."""
+def open_gateway(name: str, database: Path, environment: tuple[str, ...] = ()) -> Gateway:
+    """Return the gateway of a merchant row's name; the sandbox keeps its ledger beside the database.
+
+    ``environment``: the variables that a program gets besides the usual ones. Raise Misconfigured for an unknown name.
+    """
     if name == "manual":
         from salescli.gateways.manual import Manual
 
@@ -158,4 +185,23 @@ def open_gateway(name: str, database: Path) -> Gateway:
         from salescli.gateways.sandbox import Sandbox
 
         return Sandbox(database.with_name(f"{database.name}.sandbox"))
-    raise Misconfigured(f"there is no gateway {name!r} here; this salescli has sandbox and manual")
+    if program := _PROGRAM.fullmatch(name):
+        from salescli.gateways.command import Command
+
+        return Command(program[1], environment)
+    found = _entry_point(name)
+    if found is None:
+        raise Misconfigured(f"there is no gateway {name!r} here; is its package installed?")
+    gateway: Gateway = found.load()()
+    return gateway
+
+
+def _entry_point(name: str) -> EntryPoint | None:
+    return _entry_points().get(name)
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    """Return the gateways that other packages bring, by the entry-point group ``salescli.gateways``."""
+    from importlib.metadata import entry_points
+
+    return {found.name: found for found in entry_points(group="salescli.gateways")}

@@ -62,7 +62,7 @@ class Sandbox:
     """A gateway whose ledger is the SQLite file at ``path``."""
 
     name = "sandbox"
-    capabilities = frozenset({"charge", "lookup", "refund", "idempotent"})
+    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "idempotent"})
     key_ttl_seconds: int | None = None
 
     def __init__(self, path: Path) -> None:

@@ -9,12 +9,12 @@ import sys
 import time
 from collections import Counter
 
-from tests.stories.conftest import Story, story  # noqa: F401 — the fixture
+from tests.story import Story
 
 DUE = 30
 
 
-def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(story: Story) -> None:  # noqa: F811
+def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     for _ in range(DUE):
         story.subscribed("7")
@@ -39,16 +39,16 @@ def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(sto
     assert story.house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def _tick(story: Story) -> subprocess.Popen[bytes]:  # noqa: F811
+def _tick(story: Story) -> subprocess.Popen[bytes]:
     line = [sys.executable, "-m", "salescli", "--db", str(story.house.path), "tick", "--now", "2026-02-28 10:30"]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _left(story: Story) -> int:  # noqa: F811
+def _left(story: Story) -> int:
     return story.house.count("recurring", "payments_made < 2")
 
 
-def _payments_in_the_ledger(story: Story) -> list[str]:  # noqa: F811
+def _payments_in_the_ledger(story: Story) -> list[str]:
     """Return the payment of each success at the gateway: its reference without the attempt."""
     with sqlite3.connect(f"{story.house.path}.sandbox") as ledger:
         rows = ledger.execute("SELECT reference FROM entries WHERE kind = 'charge' AND status = 'succeeded'")

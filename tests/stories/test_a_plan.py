@@ -6,8 +6,7 @@ import pytest
 
 from salescli import lifecycle, recurring
 from salescli.errors import WrongStatus
-
-from .conftest import Story
+from tests.story import Story
 
 YEAR = {"every": "1 month", "payments": "12"}
 

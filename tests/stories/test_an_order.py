@@ -7,8 +7,7 @@ import pytest
 from salescli import sales
 from salescli.errors import BadData, BadUsage, NotPermitted, WrongStatus
 from salescli.sales import Seller
-
-from .conftest import Story
+from tests.story import Story
 
 PARTS = {"partial_min": "1", "partial_success": "90"}
 

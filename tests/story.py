@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from salescli import clock, gateways, invoices, orders, paying, recurring, refunding, tick
 from salescli.gateways import Gateway
@@ -16,7 +14,9 @@ from salescli.paying import Payment
 from salescli.recurring import Recurring
 from salescli.refunding import Refund
 from salescli.tick import Counts
-from tests.conftest import House
+
+if TYPE_CHECKING:
+    from tests.conftest import House
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Story:
 
     def gateway(self, system: Any) -> Gateway:
         """Return the real gateway of a merchant, its ledger beside the file."""
-        return gateways.open_gateway(system.gateway, self.house.path)
+        return gateways.open_gateway(system.gateway, self.house.path, tuple(system.environment.split()))
 
     @property
     def ledger(self) -> Sandbox:
@@ -135,12 +135,3 @@ class Story:
         with self.ledger._opened() as ledger:
             sql = "SELECT count(*) FROM entries WHERE kind = 'charge' AND status = 'succeeded'"
             return int(ledger.execute(sql).fetchone()[0])
-
-
-@pytest.fixture
-def story(house: House) -> Story:
-    """A house with a customer, a sandbox and a manual merchant, on 31 January 2026 at ten."""
-    house.customer("Олена Коваленко", email="olena@example.com")
-    house.payment_system("Sandbox", fee="2.9%")
-    house.payment_system("Bank transfer", gateway="manual")
-    return Story(house).at("2026-01-31 10:00")

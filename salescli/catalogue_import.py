@@ -1,0 +1,112 @@
+"""``offers import`` and its like: the catalogue's nouns from CSV, by the same rules as orders (R78).
+
+row -> the noun's ``match`` -> none: ``draft``, ``create`` | the record: unchanged, named, or with --update ``edit``
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from salescli import catalogue, categories, imports, money
+from salescli.catalogue import Noun
+from salescli.csv_rows import BadRow, Problem, Row
+from salescli.errors import BadData, NotFound
+from salescli.imports import Counts, Import, Options, Outcome, Reporting
+from salescli.roles import Actor
+
+# Stored columns that do not begin as the file's column does.
+_FIELDS = {
+    "retry_1_minutes": "retry_after",
+    "retry_2_minutes": "retry_after",
+    "partial": "partial_min",
+    "source_id": "customer_id",
+}
+_FLAGS = ("active", "multiple", "one_click", "partial")
+
+
+def run(
+    connection: sqlite3.Connection,
+    noun: Noun,
+    file: Path | BinaryIO,
+    *,
+    actor: Actor,
+    now: datetime,
+    options: Options | None = None,
+    rejects_file: Path | None = None,
+    reporting: Reporting | None = None,
+) -> Counts:
+    """Import records of ``noun`` from CSV, all or nothing; its columns are the words that ``add`` takes.
+
+    A blank value is one that was not given. Raise BadData when rows were bad and are not to be skipped.
+    """
+    actor.require(noun.permission)
+    plan = Import(connection, plural(noun), noun.fields, (), options or Options(), actor, now)
+    take = partial(_take, plan, noun)
+    return imports.run(plan, file, lambda: take, rejects_file=rejects_file, reporting=reporting)
+
+
+def plural(noun: Noun) -> str:
+    """Return the noun as it is counted: offers, categories, payment systems."""
+    return noun.table.replace("_", " ")
+
+
+def _take(plan: Import, noun: Noun, row: Row) -> Outcome:
+    try:
+        record = noun.match(plan.connection, row.values)
+        if record is None:
+            values = noun.draft(plan.connection, row.values, None)
+            catalogue.create(plan.connection, noun, values, actor=plan.actor, now=plan.now)
+            return "added"
+        return _compared(plan, noun, record, row)
+    except (BadData, NotFound) as error:
+        raise BadRow([_problem(row, str(error))]) from None
+
+
+def _compared(plan: Import, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
+    """Name what differs from the stored record, or update it."""
+    changes = catalogue.changed_columns(plan.connection, noun, record, row.values)
+    if not changes:
+        return "unchanged"
+    if not plan.options.update:
+        raise BadRow([_difference(plan.connection, noun, record, row, column) for column in changes])
+    catalogue.edit(plan.connection, noun, record["id"], row.values, actor=plan.actor, now=plan.now)
+    return "updated"
+
+
+def _difference(connection: sqlite3.Connection, noun: Noun, record: sqlite3.Row, row: Row, column: str) -> Problem:
+    field = _field(noun, column)
+    here = _shown(connection, record, column)
+    return Problem(row.line, field, row.values.get(field, ""), f"{here} here; --update takes the file's")
+
+
+def _field(noun: Noun, column: str) -> str:
+    """Return the file's column that a stored column comes from: ``price`` of price_minor."""
+    begins = [field for field in noun.fields if column.startswith(field)]
+    return _FIELDS.get(column) or max(begins, key=len, default=column)
+
+
+def _shown(connection: sqlite3.Connection, record: sqlite3.Row, column: str) -> str:
+    """Return a stored value as a file would have it."""
+    value: Any = record[column]
+    if value is None:
+        return "nothing"
+    if column in _FLAGS:
+        return "yes" if value else "no"
+    if column.endswith("_minor"):
+        return money.text(value, record["currency"])
+    if column.endswith("_ppm"):
+        return f"{money.percent_text(value)}%"
+    if column == "category_id":
+        return str(catalogue.get(connection, categories.NOUN, value)["name"])
+    return str(value)
+
+
+def _problem(row: Row, said: str) -> Problem:
+    """Return what a noun said of a row's words, beside the column whose value it names."""
+    named = [column for column, value in row.values.items() if value in said]
+    column = max(named, key=lambda name: len(row.values[name]), default="")
+    return Problem(row.line, column, row.values.get(column, ""), said)

@@ -1,0 +1,187 @@
+"""``import orders``, ``import recurring``, and the ``import`` of every catalogue noun: CSV from a file or stdin.
+
+options -> the noun's ``run``, bad rows and progress told on stderr as they come -> what is true now
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from salescli import catalogue_import, imports, money, order_import, recurring_import
+from salescli.catalogue import Noun
+from salescli.cli import options, output
+from salescli.cli.session import Session, pass_session
+from salescli.csv_rows import Problem
+from salescli.imports import Counts, Options, Reporting
+
+_SOURCE = click.option(
+    "--source",
+    default=imports.DEFAULT_SOURCE,
+    show_default=True,
+    metavar="NAME",
+    help="Where the numbers come from; the same number from another source is another record.",
+)
+_NO_CREATE = click.option(
+    "--no-create", is_flag=True, help="Refuse names of customers, offers and others that are not there yet."
+)
+
+
+def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the file and the options that all imports have."""
+    for decorate in (
+        options.dry_run,
+        click.option(
+            "--rejects",
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help="Where the bad rows go with their reasons, to be repaired and imported.",
+        ),
+        click.option("--skip-bad", is_flag=True, help="Import the good rows; needs --rejects for the bad ones."),
+        click.option("--update", is_flag=True, help="Change what is stored where a row differs from it."),
+        click.argument("file", type=click.Path(path_type=Path, allow_dash=True)),
+    ):
+        command = decorate(command)
+    return command
+
+
+@click.group("import")
+def import_group() -> None:
+    """Bring orders or recurring orders over from elsewhere, as CSV.
+
+    All or nothing: when a row is bad, every bad row is named and nothing is written. The same file again changes
+    nothing. Other records have an import of their own: salescli customers import --help.
+
+    \b
+    Example:
+      salescli import orders orders.csv --dry-run
+    """
+
+
+@import_group.command("orders")
+@_import_options
+@_SOURCE
+@_NO_CREATE
+@pass_session
+def orders_command(session: Session, source: str, **given: Any) -> None:
+    """Import orders with their payments and refunds from FILE, or from stdin for -.
+
+    \b
+    Columns, in any order; those with a star are needed:
+      order* created_at* status* customer* customer_id email phone category
+      category_number offer* offer_number quantity unit_price discount price
+      currency* payment_type payment_system paid_at paid paid_currency rate
+      funds_credited refunded refunded_at one_click comment manager confirmed
+
+    Give unit_price or price. A completed order without `paid` was paid in full.
+
+    --update changes orders of the same source, but never who sold, nor an order whose money a gateway took.
+
+    \b
+    Examples:
+      salescli import orders shop.csv --source shop
+      salescli import orders shop.csv --skip-bad --rejects bad.csv
+    """
+    _import(session, partial(order_import.run, source=source), "orders", **given)
+
+
+@import_group.command("recurring")
+@_import_options
+@_SOURCE
+@_NO_CREATE
+@pass_session
+def recurring_command(session: Session, source: str, **given: Any) -> None:
+    """Import recurring orders, which tick charges from their next payment date on, from FILE, or from stdin for -.
+
+    \b
+    Columns, in any order; those with a star are needed:
+      recurring* customer* customer_id email offer* offer_number currency* price*
+      payment_system* token* started_at* every* payments payments_made
+      next_payment_at status retry_after
+
+    Without next_payment_at the next date is the first planned one to come; a given one is kept, and is due at the next
+    tick when it is past.
+
+    \b
+    Example:
+      salescli import recurring subscribers.csv --source old-shop --dry-run
+    """
+    _import(session, partial(recurring_import.run, source=source), "recurring orders", **given)
+
+
+def catalogue_command(noun: Noun) -> click.Command:
+    """Return the ``import`` command of a catalogue noun's group."""
+    nouns = catalogue_import.plural(noun)
+
+    @click.command(
+        "import",
+        short_help=f"Import {nouns} from CSV.",
+        help=f"Import {nouns} from FILE, or from stdin for -, as CSV with the columns {', '.join(noun.fields)}.\n\n"
+        f"\b\nExample:\n  salescli {nouns.replace(' ', '-')} import {noun.table}.csv --dry-run",
+    )
+    @_import_options
+    @pass_session
+    def command(session: Session, **given: Any) -> None:
+        run = partial(_run_catalogue, noun)
+        _import(session, run, nouns, no_create=False, **given)
+
+    return command
+
+
+def _run_catalogue(noun: Noun, connection: Any, file: Any, **words: Any) -> Counts:
+    return catalogue_import.run(connection, noun, file, **words)
+
+
+def _import(
+    session: Session,
+    run: Callable[..., Counts],
+    what: str,
+    *,
+    file: Path,
+    update: bool,
+    skip_bad: bool,
+    rejects: Path | None,
+    no_create: bool = False,
+    dry_run: bool,
+) -> None:
+    chosen = Options(create=not no_create, update=update, skip_bad=skip_bad, dry_run=dry_run)
+    source = click.get_binary_stream("stdin") if str(file) == "-" else file
+    with _progress(file) as advance:
+        counts = run(
+            session.connection,
+            source,
+            actor=session.actor,
+            now=session.now,
+            options=chosen,
+            rejects_file=rejects,
+            reporting=Reporting(on_bad=_tell, on_progress=advance),
+        )
+    output.say(imports.told(what, counts, dry_run=dry_run) + (f" in {rejects}" if counts.bad and not dry_run else ""))
+    if counts.due:
+        output.say(_due(counts))
+
+
+def _tell(problem: Problem) -> None:
+    output.say(output.escaped(str(problem)))
+
+
+def _due(counts: Counts) -> str:
+    """Return how many payments the next tick will make, and of how much (R66b)."""
+    payments = sum(number for number, _ in counts.due.values())
+    amounts = ", ".join(f"{money.text(minor, currency)} {currency}" for currency, (_, minor) in counts.due.items())
+    return f"{payments} payment{'s' if payments > 1 else ''} of {amounts} fall due at the next tick"
+
+
+@contextmanager
+def _progress(file: Path) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how much of a file was read."""
+    length = file.stat().st_size if file.is_file() else 0
+    hidden = not sys.stderr.isatty() or not length
+    with click.progressbar(length=length, label=file.name, file=sys.stderr, hidden=hidden) as bar:
+        yield bar.update

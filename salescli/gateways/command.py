@@ -1,0 +1,237 @@
+"""A gateway that is a program: ``salescli-gateway-NAME`` on PATH, one JSON object in, one out.
+
+request -> stdin -> the program, in a process group of its own -> stdout -> Result | error
+
+No shell, a bounded environment, a deadline, at most 64 KB of answer. Whatever else a program does on a charge or a
+refund — a crash, garbage, silence — leaves the outcome unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import asdict, fields
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from salescli import clock
+from salescli.gateways import (
+    CHARGE_SECONDS,
+    Charge,
+    Declined,
+    GatewayError,
+    Misconfigured,
+    OutcomeUnknown,
+    Result,
+    Unavailable,
+)
+
+VERSION = 1
+ANSWER_MAX = 64 * 1024  # bytes; more is not an answer
+CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
+_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
+_MOVES_MONEY = ("charge", "refund")
+
+
+class Command:
+    """The gateway of one program. ``environment``: names of variables that it gets besides the usual ones."""
+
+    def __init__(self, name: str, environment: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self._environment = environment
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the program says it can do. Raise a GatewayError when it does not say."""
+        return self._checked[0]
+
+    @property
+    def key_ttl_seconds(self) -> int | None:
+        """How long it keeps a reference idempotent, as it says."""
+        return self._checked[1]
+
+    def charge(self, charge: Charge, timeout: float) -> Result:
+        """Ask it to take the money."""
+        return _result(self._call("charge", asdict(charge), timeout), "charge")
+
+    def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
+        """Ask it what became of a reference."""
+        request = {"reference": reference, "gateway_id": gateway_id, "since": clock.utc_text(since)}
+        return _result(self._call("lookup", request, CHARGE_SECONDS), "lookup")
+
+    def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
+        """Ask it to give money back."""
+        request = {"gateway_id": gateway_id, "reference": reference, "amount_minor": amount_minor}
+        return _result(self._call("refund", request, CHARGE_SECONDS), "refund")
+
+    def check(self) -> None:
+        """Ask it whether it could be used now."""
+        _ = self._checked
+
+    @cached_property
+    def _checked(self) -> tuple[frozenset[str], int | None]:
+        answer = self._call("check", {}, CHARGE_SECONDS)
+        _raise(answer, "check")
+        told, seconds = answer.get("capabilities"), answer.get("key_ttl_seconds")
+        if not isinstance(told, list) or not CAPABILITIES.issuperset(map(str, told)):
+            raise Misconfigured(f"{self._program} check must answer capabilities, a list of {sorted(CAPABILITIES)}")
+        if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
+            raise Misconfigured(f"{self._program} check must answer key_ttl_seconds: null for ever, or whole seconds")
+        return frozenset(told), seconds
+
+    @property
+    def _program(self) -> str:
+        return f"salescli-gateway-{self.name}"
+
+    def _call(self, op: str, request: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """Run the program once and return its answer, an object of our version with a known kind."""
+        path = shutil.which(self._program)
+        if path is None:
+            raise Misconfigured(f"there is no program {self._program} on PATH")
+        question = json.dumps({"version": VERSION, "op": op, "request": request}).encode()
+        try:
+            answered = _run([path, op], question, self._bounded_environment(), timeout)
+        except OSError as error:
+            raise Misconfigured(f"{path} cannot be run: {error.strerror or error}") from None
+        except _NoAnswer as error:
+            raise _silence(op)(f"{self._program} {op} {error}") from None
+        try:
+            return _parsed(answered)
+        except ValueError as error:
+            raise _silence(op)(f"{self._program} {op} answered garbage: {error}") from None
+
+    def _bounded_environment(self) -> dict[str, str]:
+        wanted = {*_ENVIRONMENT, *self._environment}
+        return {name: value for name, value in os.environ.items() if name in wanted or name.startswith("LC_")}
+
+
+class _NoAnswer(Exception):
+    """The program crashed, was silent too long, or never stopped talking."""
+
+
+def _silence(op: str) -> type[GatewayError]:
+    """Return what no usable answer means: where money may have moved, that nothing is known."""
+    return OutcomeUnknown if op in _MOVES_MONEY else Unavailable
+
+
+def _run(command: list[str], question: bytes, environment: dict[str, str], timeout: float) -> bytes:
+    """Run a program to its end and return what it wrote. Raise _NoAnswer; its whole process group is gone then."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + timeout
+        answered = _exchange(process, question, deadline)
+        try:
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise _NoAnswer(f"did not end within {timeout:g} s") from None
+        if code != 0:
+            raise _NoAnswer(f"ended with {code}" if code > 0 else f"was killed by signal {-code}")
+        return answered
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):
+                if pipe:
+                    pipe.close()
+
+
+def _exchange(process: subprocess.Popen[bytes], question: bytes, deadline: float) -> bytes:
+    """Write the question and read the answer as the pipes allow, until it is at its end."""
+    assert process.stdin
+    assert process.stdout
+    answered = bytearray()
+    os.set_blocking(process.stdin.fileno(), False)
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdin, selectors.EVENT_WRITE)
+        ready.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            events = ready.select(max(0.0, deadline - time.monotonic()))
+            if not events:
+                raise _NoAnswer("gave no answer in time")
+            for key, _ in events:
+                if key.fileobj is process.stdin:
+                    question = _written(process.stdin.fileno(), question)
+                    if not question:
+                        ready.unregister(process.stdin)
+                        process.stdin.close()
+                    continue
+                block = os.read(process.stdout.fileno(), ANSWER_MAX)
+                answered += block
+                if len(answered) > ANSWER_MAX:
+                    raise _NoAnswer(f"answered more than {ANSWER_MAX} bytes")
+                if not block:
+                    return bytes(answered)
+
+
+def _written(handle: int, question: bytes) -> bytes:
+    """Write what fits and return the rest; a program that does not read is not a mistake of ours."""
+    try:
+        return question[os.write(handle, question) :]
+    except BrokenPipeError:
+        return b""
+
+
+def _parsed(answered: bytes) -> dict[str, Any]:
+    answer = json.loads(answered.decode("utf-8"))
+    if not isinstance(answer, dict) or answer.get("version") != VERSION:
+        raise ValueError(f"it must be an object with version {VERSION}")
+    if answer.get("kind") not in ("result", "declined", "unavailable", "unknown", "misconfigured"):
+        raise ValueError("its kind must be result, declined, unavailable, unknown or misconfigured")
+    return answer
+
+
+def _raise(answer: dict[str, Any], op: str) -> None:
+    """Raise the error that an answer's kind stands for; a result passes."""
+    message = str(answer.get("message") or answer["kind"])
+    if answer["kind"] == "declined":
+        retryable = answer.get("retryable")
+        code, raw_code = str(answer.get("code") or "card_declined"), answer.get("raw_code")
+        raise Declined(
+            message,
+            code,
+            None if raw_code is None else str(raw_code),
+            retryable if isinstance(retryable, bool) else None,
+        )
+    errors = {"unavailable": Unavailable, "unknown": OutcomeUnknown, "misconfigured": Misconfigured}
+    if answer["kind"] in errors:
+        raise errors[answer["kind"]](message)
+
+
+def _result(answer: dict[str, Any], op: str) -> Result:
+    """Return the Result in an answer. Raise what its kind or its form means."""
+    _raise(answer, op)
+    given = answer.get("result")
+    try:
+        return _typed(given)
+    except (TypeError, ValueError) as error:
+        raise _silence(op)(f"answered a result that is none: {error}") from None
+
+
+def _typed(given: Any) -> Result:
+    if not isinstance(given, dict):
+        raise TypeError("it must be an object")
+    known = {field.name for field in fields(Result)}
+    told = {name: value for name, value in given.items() if name in known and value is not None}
+    if told.get("status") not in ("succeeded", "pending", "declined", "refunded", "not_found"):
+        raise ValueError("its status must be succeeded, pending, declined, refunded or not_found")
+    for name, value in told.items():
+        wanted = int if name.endswith("_minor") else str
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise TypeError(f"{name} must be {'a whole number' if wanted is int else 'text'}")
+    return Result(**told)

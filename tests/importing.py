@@ -1,0 +1,51 @@
+"""What the imports' tests share: rows as CSV, an import that must leave nothing, and all that a house holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from salescli.csv_rows import Problem
+from salescli.errors import BadData
+from salescli.imports import Counts, Options, Reporting
+from tests.conftest import House
+
+TABLES = ("orders", "invoices", "refunds", "recurring", "customers", "offers", "categories", "payment_systems", "users")
+
+
+def as_csv(columns: Sequence[str], usual: dict[str, str], rows: Sequence[dict[str, str]]) -> bytes:
+    """Return rows as CSV, each completed from ``usual``; a value of "-" leaves the column blank."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: value for name, value in {**usual, **row}.items() if value != "-"})
+    return out.getvalue().encode()
+
+
+def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table that an import can write."""
+    tables = (*TABLES, "history")
+    return {table: [tuple(row) for row in house.connection.execute(f"SELECT * FROM {table}")] for table in tables}
+
+
+def refused(house: House, run: Callable[..., Counts], content: bytes, **options: Any) -> list[str]:
+    """Return what is said of each problem of an import that must fail and leave nothing."""
+    before = contents(house)
+    problems: list[Problem] = []
+    with pytest.raises(BadData, match="nothing was imported"):
+        run(
+            house.connection,
+            io.BytesIO(content),
+            actor=house.actor,
+            now=house.now,
+            options=Options(**options),
+            reporting=Reporting(on_bad=problems.append),
+        )
+    assert contents(house) == before
+    assert problems
+    return [str(problem) for problem in problems]

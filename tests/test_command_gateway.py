@@ -1,0 +1,203 @@
+"""The command gateway against real programs: one that works, and every way in which one can misbehave."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from salescli import clock, doctor
+from salescli.errors import BadData
+from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable, ask
+from salescli.gateways.command import Command
+from tests.conftest import House
+from tests.story import Story
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+SINCE = clock.from_text("2026-01-01T00:00:00Z")
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder at the head of PATH, with the example gateway and its book."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    shutil.copy(SCRIPTS / "salescli-gateway-example", folder)
+    (folder / "python3").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("EXAMPLE_BOOK", str(tmp_path / "book.db"))
+    return folder
+
+
+def example() -> Command:
+    return Command("example", ("EXAMPLE_BOOK",))
+
+
+def charge(reference: str = "r:1", token: str = "rich", amount_minor: int = 4900) -> Charge:
+    return Charge(reference, amount_minor, "EUR", token, "customer-1", "Drawing", "merchant")
+
+
+def write(folder: Path, body: str) -> Command:
+    """Put a program on PATH and return its gateway."""
+    program = folder / "salescli-gateway-odd"
+    program.write_text(f"#!/bin/sh\n{body}\n")
+    program.chmod(0o700)
+    return Command("odd")
+
+
+def test_the_same_reference_twice_is_one_charge(programs: Path, tmp_path: Path) -> None:
+    gateway = example()
+    for _ in range(2):
+        result = gateway.charge(charge(), 10)
+        assert (result.status, result.amount_minor, result.currency) == ("succeeded", 4900, "EUR")
+    with sqlite3.connect(tmp_path / "book.db") as book:
+        assert book.execute("SELECT count(*) FROM book").fetchone()[0] == 1
+
+
+def test_it_says_what_it_can_do_declines_looks_up_and_refunds(programs: Path) -> None:
+    gateway = example()
+    assert gateway.capabilities == {"charge", "lookup", "refund", "idempotent"}
+    assert gateway.key_ttl_seconds is None
+    with pytest.raises(Declined) as no:
+        gateway.charge(charge(token="poor"), 10)
+    assert (no.value.code, no.value.raw_code, no.value.retryable) == ("insufficient_funds", "51", True)
+    assert gateway.lookup("r:1", None, SINCE).status == "not_found"
+    gateway.charge(charge(), 10)
+    assert gateway.lookup("r:1", None, SINCE).status == "succeeded"
+    assert gateway.refund("r:1", "r:1:refund:1", 100).status == "refunded"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("exit 1", id="fails"),
+        pytest.param("kill -9 $$", id="is killed"),
+        pytest.param("echo nonsense", id="answers garbage"),
+        pytest.param("", id="says nothing"),
+        pytest.param("head -c 100000 /dev/zero", id="says too much"),
+        pytest.param("printf '\\377\\376'", id="answers bytes that are no text"),
+        pytest.param(
+            """echo '{"version": 2, "kind": "result", "result": {"status": "succeeded"}}'""", id="another version"
+        ),
+        pytest.param("""echo '{"version": 1, "kind": "yes"}'""", id="an unknown kind"),
+        pytest.param("""echo '{"version": 1, "kind": "result"}'""", id="a result without one"),
+        pytest.param(
+            """echo '{"version": 1, "kind": "result", "result": {"status": "paid"}}'""", id="an unknown status"
+        ),
+        pytest.param(
+            """echo '{"version": 1, "kind": "result", "result": {"status": "succeeded", "amount_minor": "49"}}'""",
+            id="an amount as text",
+        ),
+        pytest.param("""echo '{"version": 1, "kind": "unknown"}'""", id="does not know itself"),
+        pytest.param(
+            """echo '{"version": 1, "kind": "declined", "code": "x"}'; exit 3""", id="declines but fails in the end"
+        ),
+    ],
+)
+def test_a_program_that_misbehaves_leaves_a_charge_unknown_and_a_lookup_unavailable(programs: Path, body: str) -> None:
+    gateway = write(programs, body)
+    assert ask(lambda: gateway.charge(charge(), 10)).became == "unknown"
+    with pytest.raises(OutcomeUnknown):
+        gateway.refund("g", "r:1:refund:1", 100)
+    with pytest.raises((Unavailable, OutcomeUnknown)):
+        gateway.lookup("r:1", None, SINCE)
+
+
+def test_a_silent_program_is_killed_at_the_deadline_with_its_children(programs: Path, tmp_path: Path) -> None:
+    gateway = write(programs, f"(sleep 30; touch {tmp_path}/late) & sleep 30")
+    began = time.monotonic()
+    with pytest.raises(OutcomeUnknown, match="no answer in time"):
+        gateway.charge(charge(), 0.3)
+    assert time.monotonic() - began < 10
+    assert not _runs("sleep 30", tmp_path)
+
+
+def _runs(words: str, tmp_path: Path) -> bool:
+    """Tell whether a process with this folder in its command line is left."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(tmp_path) in line and words in line:
+                return True
+    return False
+
+
+def test_a_program_that_reads_nothing_may_still_answer(programs: Path) -> None:
+    gateway = write(programs, """echo '{"version": 1, "kind": "unavailable", "message": "closed on Sunday"}'""")
+    with pytest.raises(Unavailable, match="closed on Sunday"):
+        gateway.charge(charge(), 10)
+
+
+def test_it_gets_a_bounded_environment(programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SECRET", "s")
+    monkeypatch.setenv("WANTED", "w")
+    write(programs, f'env > {tmp_path}/seen; echo \'{{"version": 1, "kind": "unavailable"}}\'')
+    with pytest.raises(Unavailable):
+        Command("odd", ("WANTED",)).charge(charge(), 10)
+    seen = {line.split("=")[0] for line in (tmp_path / "seen").read_text().splitlines()}
+    assert "SECRET" not in seen
+    assert {"WANTED", "PATH"} <= seen
+
+
+def test_a_program_that_is_not_there_is_misconfigured(programs: Path) -> None:
+    with pytest.raises(Misconfigured, match="no program salescli-gateway-nobody on PATH"):
+        Command("nobody").charge(charge(), 10)
+
+
+def test_a_merchant_takes_names_of_variables_and_never_values(house: House) -> None:
+    house.payment_system("Example", gateway="command:example", env="EXAMPLE_BOOK,EXAMPLE_KEY")
+    with pytest.raises(BadData, match="names only, never values"):
+        house.payment_system("Other", gateway="command:example", env="KEY=secret")
+
+
+def test_a_plan_is_charged_by_a_program_and_found_out_after_a_crash(
+    story: Story,
+    programs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    story.house.payment_system("Example", gateway="command:example", env="EXAMPLE_BOOK")
+    story.house.offer("49.00", number="7", every="1 month", payments="12")
+    plan = story.subscribed("7", token="rich", through="Example")
+    # The program charges, and is killed before it answers.
+    program = programs / "salescli-gateway-example"
+    whole = program.read_text()
+    deaf = 'def answer(**told: object) -> None:\n    os.kill(os.getpid(), 9 if sys.argv[1] == "charge" else 0)\n'
+    program.write_text(whole.replace("def answer(**told: object) -> None:\n", deaf))
+    assert story.at("2026-02-28 10:00").tick().unknown == 1
+    program.write_text(whole)
+    assert story.at("2026-02-28 10:05").tick().recovered == 1
+    assert story.plan(plan).payments_made == 2
+    with sqlite3.connect(os.environ["EXAMPLE_BOOK"]) as book:
+        assert book.execute("SELECT count(*) FROM book").fetchone()[0] == 2
+
+
+def test_a_gateway_that_can_neither_look_up_nor_tell_repetitions_is_asked_at_most_once(
+    story: Story,
+    programs: Path,
+    tmp_path: Path,
+) -> None:
+    calls = tmp_path / "calls"
+    write(
+        programs,
+        'case "$1" in'
+        ' check) echo \'{"version": 1, "kind": "result", "capabilities": ["charge"], "key_ttl_seconds": 0}\';;'
+        f" *) echo x >> {calls}; exit 1;; esac",
+    )
+    story.house.payment_system("Odd", gateway="command:odd")
+    story.house.offer("49.00", number="7", every="1 month")
+    plan = story.subscribed("7")
+    story.house.connection.execute("UPDATE recurring SET payment_system_id = 3")
+    for moment in ("2026-02-28 10:00", "2026-02-28 10:06", "2026-03-01 10:00", "2026-03-05 10:00"):
+        counts = story.at(moment).tick()
+    assert calls.read_text().count("x") == 1
+    assert story.plan(plan).status == "processing"
+    assert "has been in doubt since" in counts.for_a_person[0]
+    assert [finding.check for finding in doctor.examine(story.house.connection, story.now)] == ["in doubt"]

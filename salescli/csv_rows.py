@@ -264,7 +264,9 @@ def _damage(cell: str) -> str:
 
 def _shown(value: str) -> str:
     short = value if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]}…"
-    return repr(short.replace(_NUL, "\0"))
+    if short.isprintable():
+        return repr(short)
+    return repr(short.replace(_NUL, "\0")).replace("\\udc", "\\x")  # the byte that a surrogate stands for
 
 
 def guarded(cell: str) -> str:

@@ -154,6 +154,11 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
+def path_of(connection: sqlite3.Connection) -> Path:
+    """Return the path of an open file."""
+    return Path(connection.execute("PRAGMA database_list").fetchone()["file"])
+
+
 def home_of(path: Path) -> str:
     """Return the machine and the real path of a file; a copy elsewhere has another home and does not charge."""
     machine = ""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from salescli import clock, db
+from salescli import brakes, clock, db
 
 TICK_OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
 _MOST = 20  # findings of one kind that are named
@@ -90,6 +90,7 @@ def examine(connection: sqlite3.Connection, now: datetime) -> list[Finding]:
         lambda: _file(connection),
         lambda: _sums(connection),
         lambda: _sqlite(connection),
+        lambda: _brakes(connection),
         lambda: _ticks(connection, now),
         lambda: _overdue(connection, now),
         lambda: _in_doubt(connection),
@@ -142,6 +143,12 @@ def _sqlite(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding(
             "sqlite", f"SQLite {sqlite3.sqlite_version} can corrupt a file in WAL mode", "run any salescli command"
         )
+
+
+def _brakes(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for line in brakes.status(connection):
+        if "off" in line:
+            yield Finding("charging", line, "salescli charging on")
 
 
 def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:

@@ -209,12 +209,13 @@ def _name(file: Path | BinaryIO) -> str:
     return file.name if isinstance(file, Path) else "standard input"
 
 
-def told(what: str, counts: Counts, *, dry_run: bool = False) -> str:
+def told(what: str, counts: Counts, *, dry_run: bool = False, rejects_file: Path | None = None) -> str:
     """Return what is true after an import, as a sentence; with ``dry_run``, what would be."""
     done = f"{'would import' if dry_run else 'imported'} {_many(counts.rows - counts.bad, what)}"
     done += f" ({counts.added} added, {counts.updated} updated, {counts.unchanged} unchanged)"
     if counts.bad:
         done += f"; left out {_many(counts.bad, 'bad rows')}"
+        done += f", kept in {rejects_file}" if rejects_file and not dry_run else ""
     made = ", ".join(_many(number, nouns) for nouns, number in counts.created.items())
     if made:
         done += f"; {'would create' if dry_run else 'created'} {made}"

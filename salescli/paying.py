@@ -12,7 +12,20 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, clock, db, history, intake, invoices, money, orders, payment_systems, roles, settlement
+from salescli import (
+    attempts,
+    brakes,
+    clock,
+    db,
+    history,
+    intake,
+    invoices,
+    money,
+    orders,
+    payment_systems,
+    roles,
+    settlement,
+)
 from salescli.attempts import Attempt, Try
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import Answer, Gateway
@@ -144,6 +157,8 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
     actor.require(roles.ENTER_ORDERS)
     _check_payable(connection, order)
     system = _system(connection, order, payment)
+    if not system.manual:
+        brakes.check_on(connection)
     if payment.dated and system.gateway not in payment_systems.MOVES_NO_MONEY:
         raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
     invoice = _invoice(connection, order, payment, system, actor=actor, now=now)

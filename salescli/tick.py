@@ -11,8 +11,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import __version__, attempts, clock, db, gateways, money, paying, payment_systems, recurring, settlement
+from salescli import (
+    __version__,
+    attempts,
+    brakes,
+    clock,
+    db,
+    gateways,
+    money,
+    paying,
+    payment_systems,
+    recurring,
+    settlement,
+)
 from salescli.attempts import Attempt, Try
+from salescli.brakes import Made
 from salescli.errors import WrongStatus
 from salescli.gateways import Answer, Charge, Gateway
 from salescli.paying import Claim, Gateways
@@ -58,7 +71,8 @@ class Run:
     now: datetime
     zone: ZoneInfo
     counts: Counts = field(default_factory=Counts)
-    stopped: set[int] = field(default_factory=set)  # merchants that answered «our fault» in this run
+    stopped: set[int] = field(default_factory=set)  # merchants that were not there or refused us in this run
+    made: Made = field(default_factory=Made)
 
     def settle(self, attempt: Attempt, answer: Answer) -> bool:
         """Record an answer as the system's doing."""
@@ -91,6 +105,9 @@ def run(
             f"no tick ran for {gap.days} days, so nothing new was charged; if the clock is right, run"
             " `salescli tick --accept-clock` once"
         )
+    elif short := brakes.space_is_short(db.path_of(connection)):
+        this.counts.broken = True
+        this.counts.for_a_person.append(short)
     else:
         only = payment_systems.MOVES_NO_MONEY if now > clock_now + timedelta(minutes=5) else None
         for _ in _charges(this, only, limit):
@@ -123,6 +140,8 @@ def charge_now(this: Run, id: int) -> Answer | None:
         due = recurring.get(this.connection, id)
         if due.status != "active" or due.next_payment_at is None or due.next_payment_at > clock.utc_text(this.now):
             raise WrongStatus(f"recurring order {id} has no payment due now; its next is at {due.next_payment_at}")
+        if hold := _held(this, due):
+            raise WrongStatus(f"recurring order {id} is not charged: {hold}")
         claim = _claim(this, due)
         request = attempts.request_of(this.connection, claim.attempt)
     return _charge(this, due, claim, request)
@@ -180,10 +199,18 @@ def _charges(this: Run, only: tuple[str, ...] | None, limit: int | None) -> Iter
             if not found:
                 return
             due = found[0]
+            if hold := _held(this, due):
+                this.counts.for_a_person.append(hold)
+                return
             claim = _claim(this, due)
             request = attempts.request_of(this.connection, claim.attempt)
         made += 1
         yield _charge(this, due, claim, request)
+
+
+def _held(this: Run, due: Recurring) -> str | None:
+    """Return which brake stops this charge, or None."""
+    return brakes.holding(this.connection, this.made, due.price_minor, due.currency, now=this.now, zone=this.zone)
 
 
 def _claim(this: Run, due: Recurring) -> Claim:
@@ -201,6 +228,7 @@ def _claim(this: Run, due: Recurring) -> Claim:
         owner=None if system.manual else attempts.this_process(),
     )
     attempt = paying.begin(this.connection, invoice, new, system, actor=this.actor, now=this.now)
+    this.made.add(due.price_minor, due.currency)
     processing = replace(due, status="processing")
     what = f"payment {due.payment_number}, attempt {attempt.number}"
     recurring.save(this.connection, due, processing, what, actor=this.actor, now=this.now)

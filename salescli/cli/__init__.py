@@ -26,6 +26,7 @@ COMMANDS = {
     "import": ("salescli.cli.data:import_group", "Bring orders or recurring orders over from elsewhere."),
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),
     "doctor": ("salescli.cli.house:doctor_command", "Look the file over: sound? ticking? what waits for a person?"),
+    "charging": ("salescli.cli.tick:charging_group", "Brakes: charging off and on, limits per tick and day."),
     "history": ("salescli.cli.house:history_command", "Who changed what, when and why."),
     "adopt": ("salescli.cli.house:adopt", "Let this copy of the file charge: after a move to here, or a restore."),
     "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, spreadsheets …"),

@@ -33,20 +33,23 @@ _NO_CREATE = click.option(
 )
 
 
+_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
+    options.dry_run,
+    click.option(
+        "--rejects",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Where the bad rows go with their reasons, to be repaired and imported.",
+    ),
+    click.option("--skip-bad", is_flag=True, help="Import the good rows; needs --rejects for the bad ones."),
+    click.option("--update", is_flag=True, help="Change what is stored where a row differs from it."),
+    click.argument("file", type=click.Path(path_type=Path, allow_dash=True)),
+)
+
+
 def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the file and the options that all imports have."""
-    for decorate in (
-        options.dry_run,
-        click.option(
-            "--rejects",
-            type=click.Path(path_type=Path, dir_okay=False),
-            metavar="FILE",
-            help="Where the bad rows go with their reasons, to be repaired and imported.",
-        ),
-        click.option("--skip-bad", is_flag=True, help="Import the good rows; needs --rejects for the bad ones."),
-        click.option("--update", is_flag=True, help="Change what is stored where a row differs from it."),
-        click.argument("file", type=click.Path(path_type=Path, allow_dash=True)),
-    ):
+    for decorate in _OPTIONS:
         command = decorate(command)
     return command
 
@@ -69,8 +72,10 @@ def import_group() -> None:
 @_SOURCE
 @_NO_CREATE
 @pass_session
-def orders_command(session: Session, source: str, **given: Any) -> None:
-    """Import orders with their payments and refunds from FILE, or from stdin for -.
+def orders_command(session: Session, /, source: str, **given: Any) -> None:
+    """Import orders, payments and refunds.
+
+    FILE is CSV in UTF-8; - is stdin.
 
     \b
     Columns, in any order; those with a star are needed:
@@ -96,8 +101,10 @@ def orders_command(session: Session, source: str, **given: Any) -> None:
 @_SOURCE
 @_NO_CREATE
 @pass_session
-def recurring_command(session: Session, source: str, **given: Any) -> None:
-    """Import recurring orders, which tick charges from their next payment date on, from FILE, or from stdin for -.
+def recurring_command(session: Session, /, source: str, **given: Any) -> None:
+    """Import recurring orders, for tick to charge.
+
+    FILE is CSV in UTF-8; - is stdin.
 
     \b
     Columns, in any order; those with a star are needed:
@@ -122,12 +129,12 @@ def catalogue_command(noun: Noun) -> click.Command:
     @click.command(
         "import",
         short_help=f"Import {nouns} from CSV.",
-        help=f"Import {nouns} from FILE, or from stdin for -, as CSV with the columns {', '.join(noun.fields)}.\n\n"
+        help=f"Import {nouns} as CSV from FILE, or from stdin for -, with the columns {', '.join(noun.fields)}.\n\n"
         f"\b\nExample:\n  salescli {nouns.replace(' ', '-')} import {noun.table}.csv --dry-run",
     )
     @_import_options
     @pass_session
-    def command(session: Session, **given: Any) -> None:
+    def command(session: Session, /, **given: Any) -> None:
         run = partial(_run_catalogue, noun)
         _import(session, run, nouns, no_create=False, **given)
 
@@ -151,7 +158,7 @@ def _import(
     dry_run: bool,
 ) -> None:
     chosen = Options(create=not no_create, update=update, skip_bad=skip_bad, dry_run=dry_run)
-    source = click.get_binary_stream("stdin") if str(file) == "-" else file
+    source = sys.stdin.buffer if str(file) == "-" else file
     with _progress(file) as advance:
         counts = run(
             session.connection,
@@ -162,7 +169,7 @@ def _import(
             rejects_file=rejects,
             reporting=Reporting(on_bad=_tell, on_progress=advance),
         )
-    output.say(imports.told(what, counts, dry_run=dry_run) + (f" in {rejects}" if counts.bad and not dry_run else ""))
+    output.say(imports.told(what, counts, dry_run=dry_run, rejects_file=rejects))
     if counts.due:
         output.say(_due(counts))
 

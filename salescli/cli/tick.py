@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from salescli import clock, db, roles, tick
+from salescli import brakes, clock, db, money, roles, tick
 from salescli.cli import options
 from salescli.cli.output import say
 from salescli.cli.session import Session, pass_session
@@ -65,6 +65,70 @@ def tick_command(
         click.echo(str(counts))
     if counts.broken:
         raise SalesError("some payments could not be made, see above")
+
+
+@click.group("charging")
+def charging_group() -> None:
+    """Brakes: charging off and on, and the most charges or money per tick and per day."""
+
+
+@charging_group.command("status")
+@pass_session
+def status(session: Session) -> None:
+    """Say what holds charging back.
+
+    \b
+    Example:
+      salescli charging status
+    """
+    session.actor.require(roles.VIEW)
+    click.echo("\n".join(brakes.status(session.connection)) or "charging is on, without limits")
+
+
+@charging_group.command("off")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; everybody who looks is told.")
+@pass_session
+def off(session: Session, reason: str) -> None:
+    """Stop all charging at once, until `charging on`; payments in flight are still found out.
+
+    \b
+    Example:
+      salescli charging off --reason "wrong price in offer 7"
+    """
+    brakes.turn_off(session.connection, reason, actor=session.actor, now=session.now)
+    click.echo("charging is off; salescli charging on")
+
+
+@charging_group.command("on")
+@pass_session
+def on(session: Session) -> None:
+    """Let charging go on; what fell due meanwhile is charged by the next tick.
+
+    \b
+    Example:
+      salescli charging on
+    """
+    brakes.turn_on(session.connection, actor=session.actor, now=session.now)
+    click.echo("charging is on")
+
+
+@charging_group.command("limit")
+@click.argument("most")
+@click.option("--per", type=click.Choice(["tick", "day"]), default="day", show_default=True, help="In what time.")
+@click.option("--currency", metavar="CODE", help="MOST is money of this currency; without it, a number of charges.")
+@pass_session
+def limit(session: Session, most: str, per: str, currency: str | None) -> None:
+    """Let tick make at most MOST charges, or charge at most that much; '' takes the limit off.
+
+    \b
+    Examples:
+      salescli charging limit 500 --per day
+      salescli charging limit 20000.00 --currency EUR --per day
+      salescli charging limit '' --per day
+    """
+    code = money.currency_code(currency) if currency else None
+    brakes.limit(session.connection, per, most, code, actor=session.actor, now=session.now)
+    click.echo("\n".join(brakes.status(session.connection)) or "charging is on, without limits")
 
 
 def _check_home(session: Session) -> None:

@@ -1,0 +1,80 @@
+"""Brakes: charging off, and limits per tick and day that a claim never passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from salescli import brakes, doctor, tick
+from salescli.errors import BadData, WrongStatus
+from tests.story import Story
+
+
+@pytest.fixture
+def plans(story: Story) -> Story:
+    """Five plans of 10.00 EUR that are due on 28 February."""
+    story.house.offer("10.00", number="7", every="1 month")
+    for _ in range(5):
+        story.subscribed("7")
+    return story.at("2026-02-28 10:30")
+
+
+def test_charging_off_charges_nobody_until_it_is_on_again(plans: Story) -> None:
+    brakes.turn_off(plans.house.connection, "wrong price", **plans.who_and_when)
+    counts = plans.tick()
+    assert (counts.charged, counts.for_a_person) == (0, ["charging is off (wrong price); salescli charging on"])
+    with pytest.raises(WrongStatus, match="charging is off"):
+        plans.pay(plans.order("7"))
+    assert "charging" in [finding.check for finding in doctor.examine(plans.house.connection, plans.now)]
+    brakes.turn_on(plans.house.connection, **plans.who_and_when)
+    assert plans.tick().charged == 5
+
+
+def test_what_is_in_flight_is_found_out_while_charging_is_off(plans: Story) -> None:
+    plans.house.connection.execute("UPDATE recurring SET token = 'tok_timeout_after_charge' WHERE id = 1")
+    assert plans.tick().unknown == 1
+    brakes.turn_off(plans.house.connection, "a look first", **plans.who_and_when)
+    assert plans.at("2026-02-28 10:40").tick().recovered == 1
+
+
+@pytest.mark.parametrize(
+    ("most", "per", "currency", "first", "second", "next_day"),
+    [
+        pytest.param("2", "tick", None, 2, 2, 1, id="two charges per tick"),
+        pytest.param("2", "day", None, 2, 0, 2, id="two charges per day"),
+        pytest.param("39.99", "tick", "EUR", 3, 2, 0, id="money per tick"),
+        pytest.param("40.00", "day", "EUR", 4, 0, 1, id="money per day"),
+        pytest.param("0.01", "day", "USD", 5, 0, 0, id="money of another currency"),
+    ],
+)
+def test_a_limit_is_never_passed(
+    plans: Story, most: str, per: str, currency: str | None, first: int, second: int, next_day: int
+) -> None:
+    brakes.limit(plans.house.connection, per, most, currency, **plans.who_and_when)
+    assert plans.tick().charged == first
+    assert plans.tick().charged == second
+    assert plans.at("2026-03-01 10:30").tick().charged == next_day
+
+
+def test_a_limit_can_be_seen_and_taken_off(plans: Story) -> None:
+    brakes.limit(plans.house.connection, "day", "2", None, **plans.who_and_when)
+    brakes.limit(plans.house.connection, "tick", "20.00", "EUR", **plans.who_and_when)
+    assert brakes.status(plans.house.connection) == ["at most 2 charges per day", "at most 20.00 EUR per tick"]
+    brakes.limit(plans.house.connection, "day", "", None, **plans.who_and_when)
+    brakes.limit(plans.house.connection, "tick", "", "EUR", **plans.who_and_when)
+    assert plans.tick().charged == 5
+    with pytest.raises(BadData):
+        brakes.limit(plans.house.connection, "day", "-1", None, **plans.who_and_when)
+
+
+def test_activating_at_once_obeys_the_brakes(plans: Story) -> None:
+    brakes.turn_off(plans.house.connection, "wrong price", **plans.who_and_when)
+    run = tick.Run(plans.house.connection, plans.gateway, plans.house.actor.as_system(), plans.now, plans.house.zone)
+    with pytest.raises(WrongStatus, match="is not charged: charging is off"):
+        tick.charge_now(run, 1)
+
+
+def test_a_disk_that_is_nearly_full_stops_new_charges(plans: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brakes, "FREE_BYTES", 1 << 60)
+    counts = plans.tick()
+    assert (counts.charged, counts.broken) == (0, True)
+    assert "MB are free" in counts.for_a_person[0]

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from salescli import clock, gateways, invoices, orders, paying, recurring, refunding, tick
+from salescli.charging import Counts
 from salescli.gateways import Gateway
 from salescli.gateways.sandbox import Sandbox
 from salescli.orders import NewOrder, Order
 from salescli.paying import Payment
 from salescli.recurring import Recurring
 from salescli.refunding import Refund
-from salescli.tick import Counts
 
 if TYPE_CHECKING:
     from tests.conftest import House

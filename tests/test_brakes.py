@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from salescli import brakes, doctor, tick
+from salescli import brakes, charging, doctor
+from salescli.charging import Run
 from salescli.errors import BadData, WrongStatus
 from tests.story import Story
 
@@ -68,9 +69,9 @@ def test_a_limit_can_be_seen_and_taken_off(plans: Story) -> None:
 
 def test_activating_at_once_obeys_the_brakes(plans: Story) -> None:
     brakes.turn_off(plans.house.connection, "wrong price", **plans.who_and_when)
-    run = tick.Run(plans.house.connection, plans.gateway, plans.house.actor.as_system(), plans.now, plans.house.zone)
+    run = Run(plans.house.connection, plans.gateway, plans.house.actor.as_system(), plans.now, plans.house.zone)
     with pytest.raises(WrongStatus, match="is not charged: charging is off"):
-        tick.charge_now(run, 1)
+        charging.charge_now(run, 1)
 
 
 def test_a_disk_that_is_nearly_full_stops_new_charges(plans: Story, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import click
 
-from salescli import clock, db, orders, recurring, tick
+from salescli import charging, clock, db, orders, recurring
+from salescli.charging import Run
 from salescli.cli import lists, options
 from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
@@ -162,10 +163,10 @@ def _due(one: Recurring, session: Session) -> bool:
 
 
 def _charge(session: Session, due: list[Recurring]) -> None:
-    run = tick.Run(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone)
+    run = Run(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone, click.echo)
     for one in due:
-        tick.charge_now(run, one.id)
-    for line in run.counts.told + run.counts.for_a_person:
+        charging.charge_now(run, one.id)
+    for line in run.counts.for_a_person:
         click.echo(line)
     for one in due:
         click.echo(_state(recurring.get(session.connection, one.id), session))

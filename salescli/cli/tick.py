@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from salescli.cli import options
 from salescli.cli.output import say
 from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
+from salescli.tick import Limits
 
 
 @click.command("tick")
@@ -22,12 +24,19 @@ from salescli.errors import AlreadyRunning, SalesError
     "--now", "at", metavar="TIME", help="Work as if it were this time; ahead of the clock for sandbox merchants only."
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Charge at most so many payments.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 128),
+    default=32,
+    show_default=True,
+    help="How many gateway calls at a time.",
+)
 @click.option("--accept-clock", is_flag=True, help="Go on after days without a tick: the clock is right.")
 @click.option("-v", "--verbose", is_flag=True, help="Say every payment, and a summary.")
 @options.dry_run
 @pass_session
 def tick_command(
-    session: Session, at: str | None, limit: int | None, accept_clock: bool, verbose: bool, dry_run: bool
+    session: Session, at: str | None, limit: int | None, workers: int, accept_clock: bool, verbose: bool, dry_run: bool
 ) -> None:
     """Charge the recurring payments that are due, after finding out about those in flight; run it from cron.
 
@@ -46,7 +55,7 @@ def tick_command(
             click.echo(line)
         return
     _check_home(session)
-    with _alone(session.path):
+    with _alone(session.path), _stoppable() as stopping:
         counts = tick.run(
             session.file,
             gateways=session.gateway,
@@ -54,11 +63,10 @@ def tick_command(
             now=now,
             zone=session.zone,
             clock_now=clock.now(),
-            limit=limit,
             accept_clock=accept_clock or at is not None,
+            limits=Limits(limit, workers, stopping),
+            say=click.echo if verbose else lambda line: None,
         )
-    for line in counts.told if verbose else ():
-        click.echo(line)
     for line in counts.for_a_person:
         say(line)
     if verbose:
@@ -139,6 +147,19 @@ def _check_home(session: Session) -> None:
             f"this file belongs to {home}, and here is {here}: nobody is charged from a copy."
             " If it was moved or restored for good, run: salescli adopt"
         )
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C and SIGTERM end the run after what is in flight; yield what tells that one came."""
+    came: list[int] = []
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in signals}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

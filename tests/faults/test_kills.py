@@ -32,7 +32,7 @@ def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(sto
     assert _tick(story).wait(timeout=60) == 0
     assert kills >= 3, "the machine was too quick to be killed; nothing was shown"
     assert _left(story) == 0
-    charged = Counter(_payments_in_the_ledger(story))
+    charged = Counter(payments_in_the_ledger(story))
     assert len(charged) == 2 * DUE  # the first payment and the second of each
     assert set(charged.values()) == {1}
     assert story.house.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
@@ -48,7 +48,7 @@ def _left(story: Story) -> int:
     return story.house.count("recurring", "payments_made < 2")
 
 
-def _payments_in_the_ledger(story: Story) -> list[str]:
+def payments_in_the_ledger(story: Story) -> list[str]:
     """Return the payment of each success at the gateway: its reference without the attempt."""
     with sqlite3.connect(f"{story.house.path}.sandbox") as ledger:
         rows = ledger.execute("SELECT reference FROM entries WHERE kind = 'charge' AND status = 'succeeded'")

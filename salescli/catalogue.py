@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from salescli import clock, db, history
+from salescli import clock, db, history, intake
 from salescli.errors import BadData, NotFound
 from salescli.roles import Actor
 
@@ -92,11 +92,12 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str) -> 
 
     Raise NotFound when there is none, or more than one: names are never guessed between two records.
     """
+    wanted = intake.free_text(words, f"the {noun.subject}")
     for key in keys:
-        rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ?", (words,)).fetchall()
+        rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ?", (wanted,)).fetchall()
         if rows:
             return the_only(noun, words, rows)
-    return the_only(noun, words, _in_any_case(connection, noun, words))
+    return the_only(noun, words, _in_any_case(connection, noun, wanted))
 
 
 def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
@@ -124,7 +125,8 @@ def match_query(words: str) -> str:
 
     No words make the query of the empty phrase, which fits nothing.
     """
-    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in words.split() or [""])
+    wanted = intake.searchable(words).split() or [""]
+    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in wanted)
 
 
 def reindex_added(connection: sqlite3.Connection, noun: Noun, id: int) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from salescli import catalogue, categories, imports, money
 from salescli.catalogue import Noun
 from salescli.csv_rows import BadRow, Problem, Row
 from salescli.errors import BadData, NotFound
-from salescli.imports import Counts, Import, Options, Outcome, Reporting
+from salescli.imports import Counts, Import, Outcome, Request
 from salescli.roles import Actor
 
 # Stored columns that do not begin as the file's column does.
@@ -28,25 +27,15 @@ _FIELDS = {
 _FLAGS = ("active", "multiple", "one_click", "partial")
 
 
-def run(
-    connection: sqlite3.Connection,
-    noun: Noun,
-    file: Path | BinaryIO,
-    *,
-    actor: Actor,
-    now: datetime,
-    options: Options | None = None,
-    rejects_file: Path | None = None,
-    reporting: Reporting | None = None,
-) -> Counts:
+def run(connection: sqlite3.Connection, noun: Noun, request: Request, *, actor: Actor, now: datetime) -> Counts:
     """Import records of ``noun`` from CSV, all or nothing; its columns are the words that ``add`` takes.
 
     A blank value is one that was not given. Raise BadData when rows were bad and are not to be skipped.
     """
     actor.require(noun.permission)
-    plan = Import(connection, plural(noun), noun.fields, (), options or Options(), actor, now)
+    plan = Import(connection, plural(noun), noun.fields, (), request, actor, now)
     take = partial(_take, plan, noun)
-    return imports.run(plan, file, lambda: take, rejects_file=rejects_file, reporting=reporting)
+    return imports.run(plan, lambda: take)
 
 
 def plural(noun: Noun) -> str:
@@ -71,7 +60,7 @@ def _compared(plan: Import, noun: Noun, record: sqlite3.Row, row: Row) -> Outcom
     changes = catalogue.changed_columns(plan.connection, noun, record, row.values)
     if not changes:
         return "unchanged"
-    if not plan.options.update:
+    if not plan.request.update:
         raise BadRow([_difference(plan.connection, noun, record, row, column) for column in changes])
     catalogue.edit(plan.connection, noun, record["id"], row.values, actor=plan.actor, now=plan.now)
     return "updated"

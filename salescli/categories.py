@@ -45,8 +45,9 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     key = "number" if words.get("number") else "name"
-    rows = connection.execute(f"SELECT * FROM categories WHERE {key} = ?", (words.get(key, "").strip(),)).fetchall()
-    return catalogue.the_only(NOUN, words[key], rows) if rows else None
+    wanted = intake.text(words.get(key, ""), key)
+    rows = connection.execute(f"SELECT * FROM categories WHERE {key} = ?", (wanted,)).fetchall()
+    return catalogue.the_only(NOUN, wanted, rows) if rows else None
 
 
 VIEW = View(

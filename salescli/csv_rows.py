@@ -193,8 +193,9 @@ class Table:
             except csv.Error as error:
                 yield self._unreadable(first, str(error))
                 continue
-            if any(cells):
-                yield self._row(first, cells)
+            row = self._row(first, cells) if any(cells) else None
+            if row and (row.values or row.problems):  # not a blank line
+                yield row
 
     def _row(self, line: int, cells: list[str]) -> Row:
         if len(cells) != len(self.header):

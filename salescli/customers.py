@@ -7,6 +7,7 @@ from typing import Any
 
 from salescli import catalogue, history, intake, roles
 from salescli.catalogue import Words
+from salescli.errors import BadData
 from salescli.views import Column, View
 
 FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
@@ -18,7 +19,7 @@ def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
 
     Raise NotFound when nobody or more than one person fits (R10, R44).
     """
-    if words.isascii() and words.isdigit():
+    if words.isascii() and words.isdigit() and len(words) < 18:
         return catalogue.get(connection, NOUN, int(words))
     if "@" in words:
         return catalogue.find(connection, NOUN, words.strip().lower(), "email")
@@ -58,9 +59,17 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     if words.get("customer_id"):
         values["source"] = intake.text(words.get("source") or DEFAULT_SOURCE, "source")
         values["source_id"] = intake.text(words["customer_id"], "customer_id")
+        _check_free(connection, values["source"], values["source_id"], before)
     if "active" in words:
         values["active"] = int(intake.yes_no(words["active"], "active"))
     return values
+
+
+def _check_free(connection: sqlite3.Connection, source: str, source_id: str, before: sqlite3.Row | None) -> None:
+    sql = "SELECT id, name FROM customers WHERE source = ? AND source_id = ?"
+    held = connection.execute(sql, (source, source_id)).fetchone()
+    if held and (before is None or held["id"] != before["id"]):
+        raise BadData(f"the customer_id {source_id} of {source} belongs to customer {held['id']}, {held['name']}")
 
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:

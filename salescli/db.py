@@ -6,9 +6,10 @@ path -> ``connect`` (ours? current? local?) -> ``transaction`` (BEGIN IMMEDIATE 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def create(path: Path, settings: Mapping[str, str]) -> None:
 
     Raise DatabaseUnusable when something stands at ``path`` already; it is never overwritten.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        _make_directory(path.parent)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         draft.chmod(0o600)
         connection = _connected(draft)
@@ -65,8 +66,16 @@ def create(path: Path, settings: Mapping[str, str]) -> None:
         raise DatabaseUnusable(f"cannot create {path}: {error}") from None
     finally:
         for leftover in (draft, Path(f"{draft}-wal"), Path(f"{draft}-shm"), Path(f"{draft}-journal")):
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):
+                leftover.unlink()
     _sync_directory(path.parent)
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{directory} is not a directory") from None
 
 
 def connect(path: Path, *, any_file_system: bool = False) -> sqlite3.Connection:
@@ -77,13 +86,7 @@ def connect(path: Path, *, any_file_system: bool = False) -> sqlite3.Connection:
     """
     _check_place(path, any_file_system)
     try:
-        connection = _connected(path)
-        try:
-            _check_ours(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return _connected(path, check=_check_ours)
     except sqlite3.Error as error:
         raise unusable(error, path) from None
 
@@ -167,12 +170,16 @@ def home_of(path: Path) -> str:
     return f"{machine or os.uname().nodename}:{path.resolve()}"
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connected(
+    path: Path, check: Callable[[sqlite3.Connection, Path], None] = lambda connection, path: None
+) -> sqlite3.Connection:
+    """Open a file, ``check`` it before the pragmas, of which the journal's would change a stranger's file."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
     )
     connection.row_factory = sqlite3.Row
     try:
+        check(connection, path)
         for pragma, value in (
             ("foreign_keys", 1),
             ("recursive_triggers", 1),
@@ -229,11 +236,23 @@ def _check_place(path: Path, any_file_system: bool) -> None:
     if any_file_system:
         return
     if stat.st_nlink > 1:
-        raise DatabaseUnusable(f"{path} has a second hard link; two names of one database corrupt it. Remove one")
+        raise DatabaseUnusable(
+            f"{path} has a second hard link; two names of one database corrupt it. Remove the other one"
+            f" ({_other_name(path, stat.st_ino) or 'find it by: find / -xdev -inum ' + str(stat.st_ino)})"
+        )
     if _file_system(path) in _NETWORK_FILE_SYSTEMS:
         raise DatabaseUnusable(
             f"{path} is on a network file system, whose locks cannot be trusted; move it, or pass --any-file-system"
         )
+
+
+def _other_name(path: Path, inode: int) -> str:
+    """Return another name of the file in its directory, as an `init` that was killed leaves one."""
+    with suppress(OSError):
+        for entry in os.scandir(path.resolve().parent):
+            if entry.inode() == inode and entry.name != path.resolve().name:
+                return entry.path
+    return ""
 
 
 def _file_system(path: Path) -> str:
@@ -243,6 +262,7 @@ def _file_system(path: Path) -> str:
         real = str(path.resolve())
         for line in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
             _, mount, type_, *_ = line.split(" ")
+            mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)  # a space is \\040 there
             if len(mount) >= len(best) and f"{real}/".startswith(f"{mount.rstrip('/')}/"):
                 best, kind = mount, type_
     return kind

@@ -51,7 +51,7 @@ class Lookups:
         except (NotFound, BadData) as error:
             fields.refuse(sought.column, str(error))
             return None
-        if row is None and not self._plan.options.create:
+        if row is None and not self._plan.request.create:
             fields.refuse(sought.column, f"there is no such {sought.noun.subject}; without --no-create it is made")
         return self._remember(sought, key, row) if row is not None else None
 
@@ -84,12 +84,12 @@ def _find_customer(plan: Import, key: Key) -> sqlite3.Row | None:
     """Return the customer of (customer_id, email, name, phone)."""
     customer_id, email, name, _ = key
     words = {"customer_id": customer_id or "", "email": email or "", "name": name}
-    return customers.identify(plan.connection, plan.source, words)
+    return customers.identify(plan.connection, plan.request.source, words)
 
 
 def _adopted(plan: Import, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
     """Give a customer known by email the id that the source knows them by, and return them."""
-    changes = {"source": plan.source, "source_id": customer_id}
+    changes = {"source": plan.request.source, "source_id": customer_id}
     db.update(plan.connection, "customers", customer["id"], changes)
     told = {name: (customer[name], value) for name, value in changes.items()}
     history.record(plan.connection, "customer", customer["id"], "edited", told, actor=plan.actor, now=plan.now)
@@ -98,7 +98,7 @@ def _adopted(plan: Import, customer: sqlite3.Row, customer_id: str) -> sqlite3.R
 
 def _customer_values(plan: Import, key: Key) -> dict[str, Any]:
     customer_id, email, name, phone = key
-    source = plan.source if customer_id else None
+    source = plan.request.source if customer_id else None
     return {"name": name, "email": email, "phone": phone, "source": source, "source_id": customer_id}
 
 

@@ -110,11 +110,11 @@ def settle(
     update: Callable[[], None],
 ) -> Outcome:
     """Name what differs from the stored record, or update it: never who sold, nor where ``why_kept`` has a reason."""
-    if plan.options.update:
+    if plan.request.update:
         changed = {column: pair for column, pair in changed.items() if column not in _NEVER_UPDATED}
     if not changed:
         return "unchanged"
-    if not plan.options.update:
+    if not plan.request.update:
         for column, (here, there) in changed.items():
             fields.refuse(column, f"{here} here, {there} in the file; --update takes the file's")
         raise BadRow(fields.problems)
@@ -135,5 +135,5 @@ def _record_update(plan: Import, subject: tuple[str, int], changed: Changed) -> 
         told,
         actor=plan.actor,
         now=plan.now,
-        reason=f"source {plan.source}",
+        reason=f"source {plan.request.source}",
     )

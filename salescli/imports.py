@@ -28,13 +28,40 @@ Take = Callable[[Row], Outcome]  # imports one row; raises BadRow, having writte
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How to import: make what is missing, update what differs, leave bad rows out, or only say what would be."""
+class Reporting:
+    """Whom to tell: of each problem as it is found, and of the bytes read since the last time."""
 
+    on_bad: Callable[[Problem], None] = lambda problem: None
+    on_progress: Callable[[int], None] = lambda bytes_read: None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to import and how: make what is missing, update what differs, leave bad rows out, or only say what would be.
+
+    ``source``: where the numbers in the file come from. ``rejects_file``: where the bad rows go that are skipped.
+    """
+
+    file: Path | BinaryIO
+    source: str = DEFAULT_SOURCE
     create: bool = True
     update: bool = False
     skip_bad: bool = False
     dry_run: bool = False
+    rejects_file: Path | None = None
+    reporting: Reporting = Reporting()
+
+    @property
+    def name(self) -> str:
+        """What the file is called in history."""
+        return self.file.name if isinstance(self.file, Path) else "standard input"
+
+    def check(self) -> None:
+        """Raise BadUsage or BadData when the request contradicts itself."""
+        if intake.text(self.source, "source") != self.source:
+            raise BadData(f"the source {self.source!r} has spaces around it; leave them out")
+        if self.skip_bad != (self.rejects_file is not None):
+            raise BadUsage("bad rows are skipped into a rejects file; give both --skip-bad and --rejects FILE, or none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +81,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One run of an import: where it writes, whose file it is, how and by whom; ``created`` grows as it goes."""
+    """One run of an import: what it reads, where it writes, and by whom; ``created`` grows as it goes."""
 
     connection: sqlite3.Connection
     what: str  # "orders", in messages and history
     columns: Sequence[str]
     required: Sequence[str]
-    options: Options
+    request: Request
     actor: Actor
     now: datetime
-    source: str = DEFAULT_SOURCE
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
 
@@ -73,40 +99,24 @@ class Import:
         return clock.time_zone(db.setting(self.connection, "time_zone") or "UTC")
 
 
-@dataclass(frozen=True, slots=True)
-class Reporting:
-    """Whom to tell: of each problem as it is found, and of the bytes read since the last time."""
-
-    on_bad: Callable[[Problem], None] = lambda problem: None
-    on_progress: Callable[[int], None] = lambda bytes_read: None
-
-
 class _Undone(Exception):
     """Takes back the transaction of an import that must leave nothing."""
 
 
-def run(
-    plan: Import,
-    file: Path | BinaryIO,
-    begin: Callable[[], Take],
-    *,
-    rejects_file: Path | None = None,
-    reporting: Reporting | None = None,
-) -> Counts:
-    """Import ``file`` in one transaction; ``begin``, called in it, returns what takes in a row.
+def run(plan: Import, begin: Callable[[], Take]) -> Counts:
+    """Import a file in one transaction; ``begin``, called in it, returns what takes in a row.
 
     Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
     without the file, BadUsage for a rejects file that may not be written over.
     """
     plan.actor.require(roles.IMPORT)
-    intake.text(plan.source, "source")
-    if plan.options.skip_bad != (rejects_file is not None):
-        raise BadUsage("bad rows are skipped into a rejects file; give both --skip-bad and --rejects FILE, or neither")
-    wanted = None if plan.options.dry_run else rejects_file
-    with csv_rows.opened(file) as stream, rejects.drafted(wanted, file) as rejected:
+    request = plan.request
+    request.check()
+    rejects_file = None if request.dry_run else request.rejects_file
+    with csv_rows.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
         table = csv_rows.Table(stream, plan.columns, plan.required)
-        counts = _imported(plan, table, begin, _Listener(reporting or Reporting(), rejected), _name(file))
-    if counts.bad and not plan.options.skip_bad:
+        counts = _imported(plan, table, begin, _Listener(request.reporting, rejected))
+    if counts.bad and not request.skip_bad:
         raise BadData(
             f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
             " imported; repair the file, or import the rest with --skip-bad --rejects FILE"
@@ -133,22 +143,15 @@ class _Listener:
         self.told_bytes = bytes_read
 
 
-def _imported(
-    plan: Import,
-    table: csv_rows.Table,
-    begin: Callable[[], Take],
-    listener: _Listener,
-    name: str,
-) -> Counts:
+def _imported(plan: Import, table: csv_rows.Table, begin: Callable[[], Take], listener: _Listener) -> Counts:
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
         with db.transaction(plan.connection):
-            outcomes = _taken(table, begin(), listener)
-            counts = _counted(plan, table, outcomes)
-            if plan.options.dry_run or (counts.bad and not plan.options.skip_bad):
+            counts = _counted(plan, table, _taken(table, begin(), listener))
+            if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
                 raise _Undone
-            _record(plan, counts, name)
+            _record(plan, counts)
             if listener.rejected:
                 listener.rejected.keep()
     except _Undone:
@@ -186,13 +189,13 @@ def _counted(plan: Import, table: csv_rows.Table, outcomes: Counter[str]) -> Cou
     )
 
 
-def _record(plan: Import, counts: Counts, name: str) -> None:
+def _record(plan: Import, counts: Counts) -> None:
     """Write the import's one line of history; a file that changed nothing leaves none."""
     if not (counts.added or counts.updated):
         return
     numbers = {key: getattr(counts, key) for key in ("rows", "added", "updated", "unchanged", "bad")}
     changes = {key: (None, number) for key, number in {**numbers, **counts.created}.items()}
-    changes["source"] = (None, plan.source)
+    changes["source"] = (None, plan.request.source)
     history.record(
         plan.connection,
         "import",
@@ -201,24 +204,21 @@ def _record(plan: Import, counts: Counts, name: str) -> None:
         changes,
         actor=plan.actor,
         now=plan.now,
-        reason=f"{name}, sha256 {counts.sha256}",
+        reason=f"{plan.request.name}, sha256 {counts.sha256}",
     )
 
 
-def _name(file: Path | BinaryIO) -> str:
-    return file.name if isinstance(file, Path) else "standard input"
-
-
-def told(what: str, counts: Counts, *, dry_run: bool = False, rejects_file: Path | None = None) -> str:
-    """Return what is true after an import, as a sentence; with ``dry_run``, what would be."""
-    done = f"{'would import' if dry_run else 'imported'} {_many(counts.rows - counts.bad, what)}"
+def told(what: str, counts: Counts, request: Request) -> str:
+    """Return what is true after an import, as a sentence; after a dry run, what would be."""
+    dry = request.dry_run
+    done = f"{'would import' if dry else 'imported'} {_many(counts.rows - counts.bad, what)}"
     done += f" ({counts.added} added, {counts.updated} updated, {counts.unchanged} unchanged)"
     if counts.bad:
         done += f"; left out {_many(counts.bad, 'bad rows')}"
-        done += f", kept in {rejects_file}" if rejects_file and not dry_run else ""
+        done += "" if dry else f", kept in {request.rejects_file}"
     made = ", ".join(_many(number, nouns) for nouns, number in counts.created.items())
     if made:
-        done += f"; {'would create' if dry_run else 'created'} {made}"
+        done += f"; {'would create' if dry else 'created'} {made}"
     return done if counts.added or counts.updated else f"{done}; nothing changed"
 
 

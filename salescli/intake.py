@@ -11,7 +11,7 @@ TEXT_MAX = 500  # characters of a name or comment: more is a mistake, and a tabl
 
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", re.ASCII)
+_DIGITS = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -36,6 +36,11 @@ def free_text(given: str, what: str) -> str:
     if holds_card_number(cleaned):
         raise BadData(f"{what} holds what looks like a card number, which is never stored; take it out")
     return cleaned
+
+
+def searchable(given: str) -> str:
+    """Return words to search for in the form that names are stored in; what no name can hold becomes a space."""
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", given))
 
 
 def whole_number(given: str, what: str, *, most: int = 1_000_000) -> int:
@@ -70,8 +75,20 @@ def email(given: str) -> str:
 
 
 def holds_card_number(given: str) -> bool:
-    """Tell whether 13 to 19 digits in ``given``, spaces and dashes between them aside, pass the Luhn check."""
-    return any(_luhn(re.sub(r"[ -]", "", match[0])) for match in _DIGITS.finditer(given))
+    """Tell whether groups of digits that stand together, spaces and dashes between them, pass as a card number.
+
+    That is 13 to 19 digits with a right Luhn check; what stands before or behind, an expiry say, hides none.
+    """
+    for match in _DIGITS.finditer(given):
+        groups = re.split(r"[ -]", match[0])
+        for first in range(len(groups)):
+            for last in range(first, len(groups)):
+                digits = "".join(groups[first : last + 1])
+                if len(digits) > 19:
+                    break
+                if len(digits) >= 13 and _luhn(digits):
+                    return True
+    return False
 
 
 def _luhn(digits: str) -> bool:

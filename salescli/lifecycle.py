@@ -1,8 +1,9 @@
 """Which status may follow which, and what may be done in each; pure.
 
 order:      open → completed | declined;  declined → open;  completed → refund
-invoice:    open → processing → completed | declined;  declined → processing;  completed → refund
-recurring:  active → processing → active | paused | completed | failed;  active ↔ paused;  failed → active
+invoice:    open → processing → completed | declined | open (not sent);  declined → processing;  completed → refund
+recurring:  active → processing → active | paused | completed | failed;  active ↔ paused;  failed → active;
+            all but processing → completed, by hand
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ text -> ``parse`` -> minor units -> arithmetic -> ``text``
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from salescli.errors import BadData
 
@@ -137,18 +138,34 @@ def fee(minor: int, ppm: int, fixed_minor: int) -> int:
 
 def parse_rate(given: str) -> str:
     """Return a rate of exchange as plain decimal text. Raise BadData unless it is a positive number."""
-    if not _RATE.fullmatch(given) or Decimal(given) == 0:
+    if not _RATE.fullmatch(given) or Fraction(given) == 0:
         raise BadData(f"{given!r} is not a rate; write the offer's currency per unit paid, as in 0.9215")
     return given
 
 
 def convert(minor: int, currency: str, rate: str, into: str) -> int:
-    """Return ``minor`` of ``currency`` × ``rate`` in minor units of ``into``, rounded half up (R34)."""
-    exact = Decimal(minor).scaleb(-EXPONENTS[currency]) * Decimal(rate)
-    return int(exact.scaleb(EXPONENTS[into]).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    """Return ``minor`` of ``currency`` × ``rate`` in minor units of ``into``, rounded half up (R34).
+
+    Raise BadData for more than the largest amount.
+    """
+    return _bounded(into, _units(minor, currency) * Fraction(rate) * 10 ** EXPONENTS[into])
 
 
 def convert_back(minor: int, currency: str, rate: str, into: str) -> int:
-    """Return what ``minor`` of ``currency`` costs in ``into``, when 1 ``into`` is ``rate`` of ``currency``."""
-    exact = Decimal(minor).scaleb(-EXPONENTS[currency]) / Decimal(rate)
-    return int(exact.scaleb(EXPONENTS[into]).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    """Return what ``minor`` of ``currency`` costs in ``into``, when 1 ``into`` is ``rate`` of ``currency`` (R34).
+
+    Raise BadData for more than the largest amount.
+    """
+    return _bounded(into, _units(minor, currency) / Fraction(rate) * 10 ** EXPONENTS[into])
+
+
+def _units(minor: int, currency: str) -> Fraction:
+    return Fraction(minor, 10 ** EXPONENTS[currency])
+
+
+def _bounded(currency: str, exact: Fraction) -> int:
+    """Return an exact number of minor units rounded half up. Raise BadData past the largest amount."""
+    minor = math.floor(exact + Fraction(1, 2))
+    if minor > MINOR_MAX:
+        raise BadData(f"at this rate it is more than the largest amount, {text(MINOR_MAX, currency)} {currency}")
+    return minor

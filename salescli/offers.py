@@ -107,7 +107,7 @@ def _identity(connection: sqlite3.Connection, words: Words, before: sqlite3.Row 
 def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     account = db.setting(connection, "currency")
     current = before["currency"] if before else account
-    currency = money.currency_code(words["currency"]) if words.get("currency") else current
+    currency = money.currency_code(words["currency"]) if words.get("currency", "").strip() else current
     if currency is None:
         raise BadData("the price needs its currency; give --currency, or `init --currency` sets the usual one")
     values: dict[str, Any] = {"currency": currency}
@@ -121,18 +121,26 @@ def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    if "partial_min" in words and not words["partial_min"]:  # emptied: paid at once again
+        if words.get("partial_success"):
+            raise BadData("an offer without a least first payment is paid at once; leave out partial_success")
+        return {"partial": 0, "partial_min_ppm": 0, "partial_success_ppm": money.PPM}
     values: dict[str, Any] = {}
     for field in ("partial_min", "partial_success"):
         if words.get(field):
             values[f"{field}_ppm"] = money.parse_percent(words[field])
             values["partial"] = 1
-    if "partial_min" in words and not words["partial_min"]:  # emptied: paid at once again
-        values = {"partial": 0, "partial_min_ppm": 0, "partial_success_ppm": money.PPM}
+    stored = dict(before) if before else {"partial_min_ppm": 0, "partial_success_ppm": money.PPM}
+    shares = {**stored, **values}
+    if shares["partial_success_ppm"] < shares["partial_min_ppm"]:
+        raise BadData("partial_success is below partial_min, so the first payment would always be enough")
     return values
 
 
 def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     if "every" in words and not words["every"]:  # emptied: sold once again
+        if words.get("payments") or words.get("retry_after"):
+            raise BadData("an offer without an interval is sold once; leave out payments and retry_after")
         names = ("every_count", "every_unit", "payments_total", "retry_1_minutes", "retry_2_minutes")
         return dict.fromkeys(names)
     interval = _interval(words, before)
@@ -174,9 +182,9 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     else:
         category = words.get("category")
         values = {
-            "name": words.get("name", "").strip(),
+            "name": intake.text(words.get("name", ""), "name"),
             "category": categories.find(connection, category)["id"] if category else None,
-            "currency": (words.get("currency") or db.setting(connection, "currency") or "").upper(),
+            "currency": (words.get("currency", "").strip() or db.setting(connection, "currency") or "").upper(),
         }
         sql = "SELECT * FROM offers WHERE name = :name AND currency = :currency AND category_id IS :category"
     rows = connection.execute(sql, values).fetchall()

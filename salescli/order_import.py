@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from pathlib import Path
-from typing import BinaryIO
 
 from salescli import imported_orders, imports, order_rows
 from salescli.csv_rows import Fields
 from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
 from salescli.import_steps import Known, Numbers, Steps, settle
 from salescli.imported_orders import Parties
-from salescli.imports import Counts, Import, Options, Outcome, Reporting
+from salescli.imports import Counts, Import, Outcome, Request
 from salescli.order_rows import OrderRow
 from salescli.roles import Actor
 
@@ -23,23 +21,13 @@ COLUMNS = order_rows.COLUMNS
 REQUIRED = order_rows.REQUIRED
 
 
-def run(
-    connection: sqlite3.Connection,
-    file: Path | BinaryIO,
-    *,
-    actor: Actor,
-    now: datetime,
-    source: str = imports.DEFAULT_SOURCE,
-    options: Options | None = None,
-    rejects_file: Path | None = None,
-    reporting: Reporting | None = None,
-) -> Counts:
+def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: datetime) -> Counts:
     """Import orders from CSV, all or nothing, and return what was done; the same file again changes nothing.
 
-    Raise BadData when rows were bad (each was told to ``reporting``) and are not to be skipped into ``rejects_file``.
+    Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
-    plan = Import(connection, "orders", COLUMNS, REQUIRED, options or Options(), actor, now, source)
-    return imports.run(plan, file, lambda: _Orders(plan).steps.take, rejects_file=rejects_file, reporting=reporting)
+    plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
+    return imports.run(plan, lambda: _Orders(plan).steps.take)
 
 
 class _Orders:
@@ -62,7 +50,7 @@ class _Orders:
     def _known(self, number: str) -> Known | None:
         row = self._plan.connection.execute(
             "SELECT id, imported_as FROM orders WHERE source = :source AND source_number = :number",
-            {"source": self._plan.source, "number": number},
+            {"source": self._plan.request.source, "number": number},
         ).fetchone()
         return Known(*row) if row else None
 
@@ -93,7 +81,7 @@ class _Orders:
 
     def _insert(self, order: OrderRow, found: Parties, digest: bytes) -> None:
         draft = imported_orders.draft(order, self._taken(order, found))
-        source, connection = self._plan.source, self._plan.connection
+        source, connection = self._plan.request.source, self._plan.connection
         imported_orders.insert(connection, draft, source=source, number=order.number, digest=digest)
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:

@@ -110,6 +110,8 @@ def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     if words.get("currency"):
         values["currency"] = money.currency_code(words["currency"])
     currency = values.get("currency") or (before["currency"] if before else None)
+    if before and before["fee_fixed_minor"] is not None and currency != before["currency"] and "fee_fixed" not in words:
+        raise BadData(f"the fixed fee is in {before['currency']}; give it in {currency} too, or '' to take it off")
     if not words.get("fee_fixed"):
         return {**values, "fee_fixed_minor": None} if "fee_fixed" in words else values
     if not currency:

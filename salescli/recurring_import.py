@@ -10,15 +10,14 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli import clock, db, imports, intake, money, order_rows, payment_systems, schedule
 from salescli.csv_rows import Fields, Readers
 from salescli.import_lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups
 from salescli.import_steps import Changed, Known, Numbers, Steps, settle
-from salescli.imports import Counts, Import, Options, Outcome, Reporting
+from salescli.imports import Counts, Import, Outcome, Request
 from salescli.roles import Actor
 from salescli.schedule import Interval
 
@@ -67,25 +66,13 @@ class Parties(NamedTuple):
     payment_system: sqlite3.Row | None
 
 
-def run(
-    connection: sqlite3.Connection,
-    file: Path | BinaryIO,
-    *,
-    actor: Actor,
-    now: datetime,
-    source: str = imports.DEFAULT_SOURCE,
-    options: Options | None = None,
-    rejects_file: Path | None = None,
-    reporting: Reporting | None = None,
-) -> Counts:
+def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: datetime) -> Counts:
     """Import recurring orders from CSV, all or nothing; ``due`` of the result is what the next tick will take.
 
-    Raise BadData when rows were bad (each was told to ``reporting``) and are not to be skipped into ``rejects_file``.
+    Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
-    plan = Import(connection, "recurring orders", COLUMNS, REQUIRED, options or Options(), actor, now, source)
-    return imports.run(
-        plan, file, lambda: _Subscribers(plan).steps.take, rejects_file=rejects_file, reporting=reporting
-    )
+    plan = Import(connection, "recurring orders", COLUMNS, REQUIRED, request, actor, now)
+    return imports.run(plan, lambda: _Subscribers(plan).steps.take)
 
 
 class _Subscribers:
@@ -109,7 +96,7 @@ class _Subscribers:
     def _known(self, number: str) -> Known | None:
         row = self._plan.connection.execute(
             "SELECT id, imported_as FROM recurring WHERE source = :source AND source_number = :number",
-            {"source": self._plan.source, "number": number},
+            {"source": self._plan.request.source, "number": number},
         ).fetchone()
         return Known(*row) if row else None
 
@@ -132,7 +119,7 @@ class _Subscribers:
 
     def _insert(self, row: RecurringRow, found: Parties, digest: bytes) -> None:
         drafted = _draft(row, self._taken(row, found), now=self._plan.now, zone=self._zone)
-        marks = {"uid": secrets.token_hex(8), "source": self._plan.source, "source_number": row.number}
+        marks = {"uid": secrets.token_hex(8), "source": self._plan.request.source, "source_number": row.number}
         db.insert(self._plan.connection, "recurring", {**drafted, **marks, "imported_as": digest})
         self._count_due(drafted)
 

@@ -87,6 +87,8 @@ def retry_text(minutes: tuple[int, int]) -> str:
 
 def planned(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
     """Return the n-th planned date: ``anchor`` + n intervals, same local hour (31 Jan → 28 Feb → 31 Mar)."""
+    if n == 0:
+        return anchor  # an hour that occurs twice keeps the one that was meant
     wall = anchor.astimezone(zone).replace(tzinfo=None)
     if interval.unit == "month":
         from dateutil.relativedelta import relativedelta

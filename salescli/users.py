@@ -53,13 +53,25 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         _check_free(connection, values["login"], before)
     if "name" in words or before is None:
         values["name"] = intake.text(words.get("name") or words.get("login", ""), "name")
-        if values["name"].lower() == "system":
-            raise BadData("a user cannot be called system: that is the name of sales without a manager (R18)")
+    if "system" in (values.get("login", "").lower(), values.get("name", "").lower()):
+        raise BadData("a user cannot be called system: that is the name of sales without a manager (R18)")
     if "role" in words:
         values["role"] = intake.one_of(words["role"], tuple(roles.ROLES), "role") if words["role"] else None
     if "active" in words:
         values["active"] = int(intake.yes_no(words["active"], "active"))
+    _check_an_owner_stays(connection, values, before)
     return values
+
+
+def _check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any], before: sqlite3.Row | None) -> None:
+    """Raise BadData when a change would leave nobody who may do everything."""
+    if before is None or before["role"] != roles.OWNER or not before["active"]:
+        return
+    if values.get("role", roles.OWNER) == roles.OWNER and values.get("active", 1):
+        return
+    others = "SELECT 1 FROM users WHERE role = ? AND active = 1 AND login IS NOT NULL AND id <> ?"
+    if connection.execute(others, (roles.OWNER, before["id"])).fetchone() is None:
+        raise BadData(f"{before['name']} is the only owner; make somebody else an owner first")
 
 
 def _check_free(connection: sqlite3.Connection, login: str, before: sqlite3.Row | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from salescli.csv_rows import Problem
 from salescli.errors import BadData
-from salescli.imports import Counts, Options, Reporting
+from salescli.imports import Counts, Reporting, Request
 from tests.conftest import House
 
 TABLES = ("orders", "invoices", "refunds", "recurring", "customers", "offers", "categories", "payment_systems", "users")
@@ -37,15 +37,9 @@ def refused(house: House, run: Callable[..., Counts], content: bytes, **options:
     """Return what is said of each problem of an import that must fail and leave nothing."""
     before = contents(house)
     problems: list[Problem] = []
+    request = Request(io.BytesIO(content), reporting=Reporting(on_bad=problems.append), **options)
     with pytest.raises(BadData, match="nothing was imported"):
-        run(
-            house.connection,
-            io.BytesIO(content),
-            actor=house.actor,
-            now=house.now,
-            options=Options(**options),
-            reporting=Reporting(on_bad=problems.append),
-        )
+        run(house.connection, request, actor=house.actor, now=house.now)
     assert contents(house) == before
     assert problems
     return [str(problem) for problem in problems]

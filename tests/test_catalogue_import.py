@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sqlite3
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from salescli import catalogue, catalogue_import, categories, customers, offers, payment_systems, users
 from salescli.catalogue import Noun
 from salescli.errors import BadData, NotPermitted
-from salescli.imports import Counts, Options
+from salescli.imports import Counts, Request
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -34,15 +35,13 @@ def csv_of(noun: Noun, *rows: dict[str, str]) -> bytes:
 
 
 def load(house: House, noun: Noun, *rows: dict[str, str], **options: Any) -> Counts:
-    content = io.BytesIO(csv_of(noun, *rows))
-    return catalogue_import.run(
-        house.connection, noun, content, actor=house.actor, now=house.now, options=Options(**options)
-    )
+    request = Request(io.BytesIO(csv_of(noun, *rows)), **options)
+    return catalogue_import.run(house.connection, noun, request, actor=house.actor, now=house.now)
 
 
 def refused(house: House, noun: Noun, content: bytes) -> list[str]:
-    def run(connection: Any, file: Any, **words: Any) -> Counts:
-        return catalogue_import.run(connection, noun, file, **words)
+    def run(connection: sqlite3.Connection, request: Request, **who: Any) -> Counts:
+        return catalogue_import.run(connection, noun, request, **who)
 
     return importing.refused(house, run, content)
 
@@ -128,16 +127,16 @@ def test_a_row_is_refused_for(house: House, noun: Noun, row: dict[str, str], sai
 
 @each_noun
 def test_an_unknown_column_is_refused(house: House, noun: Noun) -> None:
+    request = Request(io.BytesIO(b"colour\n"))
     with pytest.raises(BadData, match="unknown column 'colour'"):
-        catalogue_import.run(house.connection, noun, io.BytesIO(b"colour\n"), actor=house.actor, now=house.now)
+        catalogue_import.run(house.connection, noun, request, actor=house.actor, now=house.now)
 
 
 @each_noun
 def test_an_import_needs_the_permission(house: House, noun: Noun) -> None:
+    eve, request = house.user("eve"), Request(io.BytesIO(csv_of(noun, {})))
     with pytest.raises(NotPermitted):
-        catalogue_import.run(
-            house.connection, noun, io.BytesIO(csv_of(noun, {})), actor=house.user("eve"), now=house.now
-        )
+        catalogue_import.run(house.connection, noun, request, actor=eve, now=house.now)
 
 
 def test_an_imported_customer_is_found(house: House) -> None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,31 @@ def test_the_hash_is_of_the_whole_file() -> None:
     read = table(content)
     assert sum(1 for _ in read) == 100_000
     assert (read.sha256, read.bytes_read) == (hashlib.sha256(content).hexdigest(), len(content))
+
+
+def test_memory_does_not_grow_with_the_file() -> None:
+    stream = Endless(b"name,price,note\n", b'Ann,"49\n00",x\n', 40_000)
+    tracemalloc.start()
+    assert sum(1 for _ in Table(stream, COLUMNS, ())) == 40_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500_000
+
+
+class Endless(io.BytesIO):
+    """A header, then one row again and again."""
+
+    def __init__(self, header: bytes, row: bytes, times: int) -> None:
+        super().__init__(header)
+        self._row, self._left = row * 1000, times // 1000
+
+    def read(self, size: int | None = -1) -> bytes:
+        block = super().read(size)
+        if not block and self._left:
+            self._left -= 1
+            super().__init__(self._row)
+            block = super().read(size)
+        return block
 
 
 def test_what_passes_as_a_card_number_is_not_repeated() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from salescli import catalogue, customers, imports, money, order_import, orders, paying
 from salescli.errors import BadData, BadUsage, NotFound, NotPermitted
 from salescli.gateways import Gateway
-from salescli.imports import Counts, Options, Reporting
+from salescli.imports import Counts, Reporting, Request
 from salescli.order_rows import COLUMNS
 from salescli.payment_systems import PaymentSystem
 from tests import importing
@@ -44,15 +44,8 @@ def load(house: House, *rows: dict[str, str], **options: Any) -> Counts:
     return load_bytes(house, csv_of(*rows), **options)
 
 
-def load_bytes(house: House, content: bytes, *, source: str = "import", **options: Any) -> Counts:
-    return order_import.run(
-        house.connection,
-        io.BytesIO(content),
-        actor=house.actor,
-        now=house.now,
-        source=source,
-        options=Options(**options),
-    )
+def load_bytes(house: House, content: bytes, **options: Any) -> Counts:
+    return order_import.run(house.connection, Request(io.BytesIO(content), **options), actor=house.actor, now=house.now)
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
@@ -459,13 +452,13 @@ def test_the_summary_counts_the_bad_rows(house: House) -> None:
 
 def test_a_file_that_is_not_there(house: House, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        order_import.run(house.connection, tmp_path / "gone.csv", actor=house.actor, now=house.now)
+        order_import.run(house.connection, Request(tmp_path / "gone.csv"), actor=house.actor, now=house.now)
 
 
 def test_an_import_needs_the_permission(house: House) -> None:
     stranger = house.user("ivan")
     with pytest.raises(NotPermitted):
-        order_import.run(house.connection, io.BytesIO(csv_of({})), actor=stranger, now=house.now)
+        order_import.run(house.connection, Request(io.BytesIO(csv_of({}))), actor=stranger, now=house.now)
     assert house.count("orders") == 0
 
 
@@ -476,14 +469,9 @@ def test_an_import_needs_the_permission(house: House) -> None:
 def skip(house: House, tmp_path: Path) -> Callable[[bytes], Counts]:
     def run(content: bytes, *, dry_run: bool = False) -> Counts:
         (tmp_path / "in.csv").write_bytes(content)
-        return order_import.run(
-            house.connection,
-            tmp_path / "in.csv",
-            actor=house.actor,
-            now=house.now,
-            options=Options(skip_bad=True, dry_run=dry_run),
-            rejects_file=tmp_path / "bad.csv",
-        )
+        bad = tmp_path / "bad.csv"
+        request = Request(tmp_path / "in.csv", skip_bad=True, rejects_file=bad, dry_run=dry_run)
+        return order_import.run(house.connection, request, actor=house.actor, now=house.now)
 
     return run
 
@@ -532,15 +520,9 @@ def test_another_file_is_not_written_over(
 
 def test_the_input_is_not_written_over(house: House, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(b"line,reason,order\n")
+    request = Request(tmp_path / "bad.csv", skip_bad=True, rejects_file=tmp_path / "bad.csv")
     with pytest.raises(BadUsage, match="is the file that is imported"):
-        order_import.run(
-            house.connection,
-            tmp_path / "bad.csv",
-            actor=house.actor,
-            now=house.now,
-            options=Options(skip_bad=True),
-            rejects_file=tmp_path / "bad.csv",
-        )
+        order_import.run(house.connection, request, actor=house.actor, now=house.now)
 
 
 def test_a_bad_row_that_is_left_out_leaves_no_customer_behind(
@@ -737,13 +719,8 @@ def test_our_own_number_is_the_sequence(house: House) -> None:
 def test_progress_adds_up_to_the_file(house: House) -> None:
     content = csv_of(*({"order": str(n)} for n in range(1200)))
     told: list[int] = []
-    order_import.run(
-        house.connection,
-        io.BytesIO(content),
-        actor=house.actor,
-        now=house.now,
-        reporting=Reporting(on_progress=told.append),
-    )
+    request = Request(io.BytesIO(content), reporting=Reporting(on_progress=told.append))
+    order_import.run(house.connection, request, actor=house.actor, now=house.now)
     assert (sum(told), len(told)) == (len(content), 3)
 
 
@@ -753,14 +730,24 @@ def test_memory_of_names_is_bounded(house: House, monkeypatch: pytest.MonkeyPatc
     assert counts.created["customers"] == 7
 
 
-def test_what_is_true_now_is_said(house: House) -> None:
+def test_what_is_true_now_is_said(house: House, tmp_path: Path) -> None:
+    asked = Request(tmp_path)
     counts = load(house, {}, {"order": "A2"})
     said = "imported 2 orders (2 added, 0 updated, 0 unchanged); created 1 customer, 1 offer"
-    assert imports.told("orders", counts) == said
+    assert imports.told("orders", counts, asked) == said
     again = load(house, {}, {"order": "A2"})
-    assert imports.told("orders", again) == "imported 2 orders (0 added, 0 updated, 2 unchanged); nothing changed"
-    assert "would import" in imports.told("orders", counts, dry_run=True)
-    assert "left out 1 bad row" in imports.told("orders", replace(counts, bad=1))
+    assert (
+        imports.told("orders", again, asked) == "imported 2 orders (0 added, 0 updated, 2 unchanged); nothing changed"
+    )
+    assert "would import" in imports.told("orders", counts, replace(asked, dry_run=True))
+    left_out = imports.told("orders", replace(counts, bad=1), replace(asked, rejects_file=tmp_path / "r"))
+    assert f"left out 1 bad row, kept in {tmp_path / 'r'};" in left_out
+
+
+@pytest.mark.parametrize("source", ["", " shop", "sh\x00op"])
+def test_a_source_without_a_name_is_refused(house: House, source: str) -> None:
+    with pytest.raises(BadData, match="source"):
+        load(house, {}, source=source)
 
 
 # Whatever comes

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from salescli import clock, recurring_import
 from salescli.errors import BadData, NotPermitted
-from salescli.imports import Counts, Options
+from salescli.imports import Counts, Request
 from salescli.recurring_import import COLUMNS
 from tests import importing
 from tests.conftest import House
@@ -43,11 +43,9 @@ def csv_of(*rows: dict[str, str]) -> bytes:
     return as_csv(COLUMNS, PLAIN, rows)
 
 
-def load(house: House, *rows: dict[str, str], source: str = "import", **options: Any) -> Counts:
-    content = io.BytesIO(csv_of(*rows))
-    return recurring_import.run(
-        house.connection, content, actor=house.actor, now=house.now, source=source, options=Options(**options)
-    )
+def load(house: House, *rows: dict[str, str], **options: Any) -> Counts:
+    request = Request(io.BytesIO(csv_of(*rows)), **options)
+    return recurring_import.run(house.connection, request, actor=house.actor, now=house.now)
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
@@ -189,8 +187,9 @@ def test_a_number_twice_is_refused(house: House) -> None:
 
 
 def test_an_import_needs_the_permission(house: House) -> None:
+    stranger, request = house.user("ivan"), Request(io.BytesIO(csv_of({})))
     with pytest.raises(NotPermitted):
-        recurring_import.run(house.connection, io.BytesIO(csv_of({})), actor=house.user("ivan"), now=house.now)
+        recurring_import.run(house.connection, request, actor=stranger, now=house.now)
 
 
 def test_what_falls_due_at_the_next_tick_is_counted_by_currency(house: House) -> None:
@@ -208,10 +207,8 @@ def test_what_falls_due_at_the_next_tick_is_counted_by_currency(house: House) ->
 def test_the_same_file_twice_changes_nothing_even_later(house: House) -> None:
     load(house, {}, {"recurring": "S2", "status": "paused"})
     before = contents(house)
-    later = house.now.replace(month=9)
-    counts = recurring_import.run(
-        house.connection, io.BytesIO(csv_of({}, {"recurring": "S2", "status": "paused"})), actor=house.actor, now=later
-    )
+    later = replace(house, now=house.now.replace(month=9))
+    counts = load(later, {}, {"recurring": "S2", "status": "paused"})
     assert (counts.unchanged, counts.added, counts.due) == (2, 0, {})
     assert contents(house) == before
 

@@ -5,6 +5,7 @@ options -> the noun's ``run``, bad rows and progress told on stderr as they come
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from salescli.catalogue import Noun
 from salescli.cli import options, output
 from salescli.cli.session import Session, pass_session
 from salescli.csv_rows import Problem
-from salescli.imports import Counts, Options, Reporting
+from salescli.imports import Counts, Reporting, Request
 
 _SOURCE = click.option(
     "--source",
@@ -93,7 +94,7 @@ def orders_command(session: Session, /, source: str, **given: Any) -> None:
       salescli import orders shop.csv --source shop
       salescli import orders shop.csv --skip-bad --rejects bad.csv
     """
-    _import(session, partial(order_import.run, source=source), "orders", **given)
+    _import(session, order_import.run, "orders", source=source, **given)
 
 
 @import_group.command("recurring")
@@ -119,7 +120,7 @@ def recurring_command(session: Session, /, source: str, **given: Any) -> None:
     Example:
       salescli import recurring subscribers.csv --source old-shop --dry-run
     """
-    _import(session, partial(recurring_import.run, source=source), "recurring orders", **given)
+    _import(session, recurring_import.run, "recurring orders", source=source, **given)
 
 
 def catalogue_command(noun: Noun) -> click.Command:
@@ -136,13 +137,13 @@ def catalogue_command(noun: Noun) -> click.Command:
     @pass_session
     def command(session: Session, /, **given: Any) -> None:
         run = partial(_run_catalogue, noun)
-        _import(session, run, nouns, no_create=False, **given)
+        _import(session, run, nouns, **given)
 
     return command
 
 
-def _run_catalogue(noun: Noun, connection: Any, file: Any, **words: Any) -> Counts:
-    return catalogue_import.run(connection, noun, file, **words)
+def _run_catalogue(noun: Noun, connection: sqlite3.Connection, request: Request, **who: Any) -> Counts:
+    return catalogue_import.run(connection, noun, request, **who)
 
 
 def _import(
@@ -151,25 +152,16 @@ def _import(
     what: str,
     *,
     file: Path,
-    update: bool,
-    skip_bad: bool,
     rejects: Path | None,
     no_create: bool = False,
-    dry_run: bool,
+    **given: Any,
 ) -> None:
-    chosen = Options(create=not no_create, update=update, skip_bad=skip_bad, dry_run=dry_run)
-    source = sys.stdin.buffer if str(file) == "-" else file
+    stream = sys.stdin.buffer if str(file) == "-" else file
     with _progress(file) as advance:
-        counts = run(
-            session.connection,
-            source,
-            actor=session.actor,
-            now=session.now,
-            options=chosen,
-            rejects_file=rejects,
-            reporting=Reporting(on_bad=_tell, on_progress=advance),
-        )
-    output.say(imports.told(what, counts, dry_run=dry_run, rejects_file=rejects))
+        reporting = Reporting(on_bad=_tell, on_progress=advance)
+        request = Request(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
+        counts = run(session.connection, request, actor=session.actor, now=session.now)
+    output.say(imports.told(what, counts, request))
     if counts.due:
         output.say(_due(counts))
 

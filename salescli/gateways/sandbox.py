@@ -78,9 +78,8 @@ class Sandbox:
         calls = self._note("charge", charge.reference)
         if token == "tok_timeout_before_charge" and calls == 1:
             raise OutcomeUnknown("the line was cut")
-        entry = self._entry(charge.reference) or self._book(charge)
-        if (entry["amount_minor"], entry["currency"]) != (charge.amount_minor, charge.currency):
-            raise Misconfigured(f"{charge.reference} was used before with another amount")
+        entry = self._book(charge)
+        _check_same(entry, charge.amount_minor, charge.currency)
         if token == "tok_timeout_after_charge" and calls == 1:
             raise OutcomeUnknown("the line was cut")
         return _answer(entry)
@@ -92,7 +91,8 @@ class Sandbox:
         if entry is None:
             return Result("not_found", reference=reference)
         if entry["status"] == "declined":
-            return Result("declined", reference=reference, code=entry["code"], message=_message(entry["code"]))
+            code = entry["code"]
+            return Result("declined", reference, code=code, raw_code=f"sandbox_{code}", message=_message(code))
         return _answer(entry)
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
@@ -102,6 +102,7 @@ class Sandbox:
             entry = _by_reference(ledger, reference)
             if entry is None:
                 entry = self._book_refund(ledger, int(gateway_id.removeprefix("sb_")), reference, amount_minor)
+        _check_same(entry, amount_minor, entry["currency"])
         return _answer(entry)
 
     def check(self) -> None:
@@ -124,8 +125,12 @@ class Sandbox:
             ledger.close()
 
     def _book(self, charge: Charge) -> sqlite3.Row:
-        status, code, fee_minor = self._outcome(charge)
+        """Return the entry of the charge's reference, making it the first time."""
         with self._opened() as ledger, db.transaction(ledger):
+            known = _by_reference(ledger, charge.reference)
+            if known is not None:
+                return known
+            status, code, fee_minor = _outcome(ledger, charge)
             row = {
                 "reference": charge.reference,
                 "kind": "charge",
@@ -141,26 +146,6 @@ class Sandbox:
             entry = _by_reference(ledger, charge.reference)
             assert entry is not None
             return entry
-
-    def _outcome(self, charge: Charge) -> tuple[str, str | None, int | None]:
-        token = charge.token or ""
-        if token == "tok_pending":
-            return "pending", None, None
-        if token in _DECLINES:
-            return "declined", _DECLINES[token][0], None
-        if token in _FAILING and self._declines_before(charge) < _FAILING[token]:
-            return "declined", "insufficient_funds", None
-        if token not in _PAYING:
-            return "declined", "token_invalid", None
-        fee = money.share_of(charge.amount_minor, _FEE_PPM) if token == "tok_fee" else None
-        return "succeeded", None, fee
-
-    def _declines_before(self, charge: Charge) -> int:
-        """Count the declines of this payment: references that differ in the attempt only."""
-        payment = charge.reference.rpartition(":")[0] + ":"
-        with self._opened() as ledger:
-            sql = "SELECT count(*) FROM entries WHERE status = 'declined' AND substr(reference, 1, :n) = :payment"
-            return int(ledger.execute(sql, {"n": len(payment), "payment": payment}).fetchone()[0])
 
     def _book_refund(self, ledger: sqlite3.Connection, charge_id: int, reference: str, amount: int) -> sqlite3.Row:
         charged = ledger.execute(
@@ -222,3 +207,30 @@ def _answer(entry: sqlite3.Row) -> Result:
 
 def _message(code: str) -> str:
     return next((known[1] for known in _DECLINES.values() if known[0] == code), "the token is not known here")
+
+
+def _outcome(ledger: sqlite3.Connection, charge: Charge) -> tuple[str, str | None, int | None]:
+    """Return status, code and fee that the charge's token leads to."""
+    token = charge.token or ""
+    if token == "tok_pending":
+        return "pending", None, None
+    if token in _DECLINES:
+        return "declined", _DECLINES[token][0], None
+    if token in _FAILING and _declines_before(ledger, charge) < _FAILING[token]:
+        return "declined", "insufficient_funds", None
+    if token not in _PAYING:
+        return "declined", "token_invalid", None
+    fee = money.share_of(charge.amount_minor, _FEE_PPM) if token == "tok_fee" else None
+    return "succeeded", None, fee
+
+
+def _declines_before(ledger: sqlite3.Connection, charge: Charge) -> int:
+    """Count the declines of this payment: references that differ in the attempt only."""
+    payment = charge.reference.rpartition(":")[0] + ":"
+    sql = "SELECT count(*) FROM entries WHERE status = 'declined' AND substr(reference, 1, :n) = :payment"
+    return int(ledger.execute(sql, {"n": len(payment), "payment": payment}).fetchone()[0])
+
+
+def _check_same(entry: sqlite3.Row, amount_minor: int, currency: str) -> None:
+    if (entry["amount_minor"], entry["currency"]) != (amount_minor, currency):
+        raise Misconfigured(f"{entry['reference']} was used before with another amount")

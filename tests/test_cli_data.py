@@ -1,0 +1,142 @@
+"""``salescli import`` as people and scripts meet it: files and pipes, exit codes, what is said where."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from salescli import order_import, recurring_import
+from salescli.cli import session
+
+PROJECT = Path(__file__).parents[1]
+ORDERS = "order,created_at,status,customer,offer,price,currency\n1,2026-01-05,completed,Ann,Course,49.00,EUR\n"
+BAD = ORDERS + "2,2026-01-05,completed,Ann,Course,18000.40,JPY\n3,soon,completed,Ann,Course,1,EUR\n"
+SUBSCRIBERS = (
+    "recurring,customer,offer,currency,price,payment_system,token,started_at,every,next_payment_at\n"
+    "1,Ann,Club,EUR,9.00,Bank,,2020-01-05,1 month,2020-02-05\n"
+    "2,Bob,Club,UAH,400.00,Bank,,2020-01-05,1 month,2020-02-05\n"
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command line did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in this process, on a file of its own in ``tmp_path``."""
+    monkeypatch.setenv("SALESCLI_DB", str(tmp_path / "sales.db"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: str = "") -> Done:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        return Done(session.run(list(arguments)), *capfd.readouterr())
+
+    run("init", "--time-zone", "Europe/Kyiv", "--currency", "EUR")
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    (tmp_path / "bad.csv").write_text(BAD, encoding="utf-8")
+    (tmp_path / "subscribers.csv").write_text(SUBSCRIBERS, encoding="utf-8")
+    return run
+
+
+def test_orders_are_imported_from_a_file(run: Run) -> None:
+    done = run("import", "orders", "orders.csv")
+    assert (done.returncode, done.stdout) == (0, "")
+    said = "imported 1 order (1 added, 0 updated, 0 unchanged); created 1 customer, 1 offer\n"
+    assert done.stderr == said
+    assert run("orders", "list", "-q").stdout == "1\n"
+
+
+def test_orders_are_imported_from_a_pipe(run: Run) -> None:
+    assert run("import", "orders", "-", stdin=ORDERS).returncode == 0
+    assert run("import", "orders", "-", stdin=ORDERS).stderr.endswith("nothing changed\n")
+
+
+def test_bad_rows_are_named_one_a_line_and_nothing_is_imported(run: Run) -> None:
+    done = run("import", "orders", "bad.csv")
+    assert done.returncode == 6
+    first, second, last = done.stderr.splitlines()
+    assert first == "line 3, price: '18000.40': 18000.40 JPY has 2 decimals; JPY has no decimals"
+    assert second.startswith("line 4, created_at: 'soon': ")
+    assert last.startswith("salescli: 2 rows of 3 are bad and nothing was imported; ")
+    assert run("orders", "list", "-q").stdout == ""
+
+
+def test_bad_rows_are_left_out_when_told_so(run: Run, tmp_path: Path) -> None:
+    done = run("import", "orders", "bad.csv", "--skip-bad", "--rejects", "rejects.csv")
+    assert done.returncode == 0
+    assert "imported 1 order (1 added" in done.stderr
+    assert "left out 2 bad rows, kept in rejects.csv" in done.stderr
+    assert (tmp_path / "rejects.csv").read_text(encoding="utf-8").startswith("line,reason,order,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        pytest.param(("orders.csv", "--skip-bad"), 2, "give both --skip-bad and --rejects", id="skip without rejects"),
+        pytest.param(("orders.csv", "--rejects", "r.csv"), 2, "give both", id="rejects without skip"),
+        pytest.param(("bad.csv", "--skip-bad", "--rejects", "orders.csv"), 2, "not a rejects", id="another's file"),
+        pytest.param((), 2, "Missing argument", id="no file"),
+        pytest.param(("gone.csv",), 3, "there is no file gone.csv", id="a file that is not there"),
+        pytest.param((".",), 6, "cannot read", id="a directory"),
+        pytest.param(("sales.db",), 6, "line 1", id="a file that is not text"),
+        pytest.param(("orders.csv", "--no-create"), 6, "there is no such customer", id="a new name, not to be made"),
+    ],
+)
+def test_an_exit_code_for(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = run("import", "orders", *arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dry_run_writes_nothing(run: Run) -> None:
+    assert "would import 1 order" in run("import", "orders", "orders.csv", "--dry-run").stderr
+    assert run("orders", "list", "-q").stdout == ""
+
+
+def test_control_characters_of_a_bad_value_are_shown_and_not_obeyed(run: Run) -> None:
+    done = run("import", "orders", "-", stdin=ORDERS.replace("Ann", "A\x1b[31mnn"))
+    assert "\x1b" not in done.stderr
+    assert "\\x1b[31m" in done.stderr
+
+
+def test_subscribers_are_imported_with_what_falls_due(run: Run) -> None:
+    done = run("import", "recurring", "subscribers.csv", "--source", "shop")
+    assert done.returncode == 0, done.stderr
+    assert "2 payments of 9.00 EUR, 400.00 UAH fall due at the next tick" in done.stderr
+    assert run("recurring", "list", "-q").stdout.split() == ["2", "1"]
+
+
+def test_a_progress_bar_is_shown_on_a_terminal_only(run: Run, tmp_path: Path) -> None:
+    assert "100%" not in run("import", "orders", "orders.csv", "--dry-run").stderr
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "SALESCLI_DB": str(tmp_path / "sales.db"), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "salescli", "import", "orders", str(tmp_path / "orders.csv")]
+    subprocess.run(command, env=environment, stderr=theirs, check=True)
+    os.close(theirs)
+    assert b"100%" in os.read(ours, 10_000)
+
+
+@pytest.mark.parametrize("noun", ["orders", "recurring"])
+def test_help_names_every_column(run: Run, noun: str) -> None:
+    columns = {"orders": order_import.COLUMNS, "recurring": recurring_import.COLUMNS}[noun]
+    needed = {"orders": order_import.REQUIRED, "recurring": recurring_import.REQUIRED}[noun]
+    words = run("import", noun, "--help").stdout.split()
+    assert all((f"{name}*" if name in needed else name) in words for name in columns)

@@ -168,7 +168,8 @@ def charge_now(this: Run, id: int) -> None:
     with db.transaction(this.connection):
         due = recurring.get(this.connection, id)
         if due.status != "active" or due.next_payment_at is None or due.next_payment_at > clock.utc_text(this.now):
-            raise WrongStatus(f"recurring order {id} has no payment due now; its next is at {due.next_payment_at}")
+            following = due.next_payment_at and clock.local_text(due.next_payment_at, this.zone)
+            raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
         if hold := held(this, due):
             raise WrongStatus(f"recurring order {id} is not charged: {hold}")
         claimed = claim(this, due)

@@ -149,7 +149,10 @@ def _open(file: Path) -> BinaryIO:
         raise NotFound(f"there is no file {file}") from None
     except OSError as error:
         raise BadData(f"cannot read {file}: {error.strerror or error}") from None
-    return stream
+    if stream.seekable():
+        return stream
+    with stream:  # a named pipe, or the shell's <(…)
+        return _spooled(stream)
 
 
 def _spooled(stream: BinaryIO) -> BinaryIO:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from salescli import brakes, clock, db
 
@@ -84,17 +85,17 @@ _SUMS = (
 )
 
 
-def examine(connection: sqlite3.Connection, now: datetime) -> list[Finding]:
-    """Return all that is wrong, worst first; empty when all is well."""
+def examine(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> list[Finding]:
+    """Return all that is wrong, worst first; empty when all is well. Times are told in ``zone``."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _file(connection),
         lambda: _sums(connection),
         lambda: _sqlite(connection),
         lambda: _brakes(connection),
         lambda: _ticks(connection, now),
-        lambda: _overdue(connection, now),
-        lambda: _in_doubt(connection),
-        lambda: _merchants(connection, now),
+        lambda: _overdue(connection, now, zone),
+        lambda: _in_doubt(connection, zone),
+        lambda: _merchants(connection, now, zone),
         lambda: _failed(connection),
     )
     return [finding for check in checks for finding in check()]
@@ -156,7 +157,7 @@ def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
         yield Finding("tick", warning, "crontab -l; see crontab.example")
 
 
-def _overdue(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     row = connection.execute(
         "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
         " WHERE status = 'active' AND next_payment_at <= ?",
@@ -164,11 +165,13 @@ def _overdue(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]
     ).fetchone()
     if row["number"]:
         yield Finding(
-            "overdue", f"{row['number']} payments are overdue, the oldest since {row['since']}", "salescli tick -v"
+            "overdue",
+            f"{row['number']} payments are overdue, the oldest since {clock.local_text(row['since'], zone)}",
+            "salescli tick -v",
         )
 
 
-def _in_doubt(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _in_doubt(connection: sqlite3.Connection, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT a.invoice_id, a.kind, a.started_at, a.reference, a.next_lookup_at, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
@@ -177,20 +180,20 @@ def _in_doubt(connection: sqlite3.Connection) -> Iterator[Finding]:
     for row in rows.fetchmany(_MOST):
         yield Finding(
             "in doubt",
-            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {row['started_at']}"
-            f" ({row['reference']}), looked up again at {row['next_lookup_at']}",
+            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {clock.local_text(row['started_at'], zone)}"
+            f" ({row['reference']}), looked up again at {clock.local_text(row['next_lookup_at'], zone)}",
             f"ask {row['name']}, then salescli payments resolve {row['invoice_id']} …",
         )
 
 
-def _merchants(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+def _merchants(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (clock.utc_text(now),)
     )
     for row in rows:
         yield Finding(
             "payment system",
-            f"{row['name']} did not answer {row['failures']} times in a row and rests until {row['paused_until']}",
+            f"{row['name']} did not answer {row['failures']} times in a row and rests until {clock.local_text(row['paused_until'], zone)}",
             "it is tried again by itself",
         )
 

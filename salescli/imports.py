@@ -54,7 +54,9 @@ class Request:
     @property
     def name(self) -> str:
         """What the file is called in history."""
-        return self.file.name if isinstance(self.file, Path) else "standard input"
+        if not isinstance(self.file, Path):
+            return "standard input"
+        return self.file.name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8, history must
 
     def check(self) -> None:
         """Raise BadUsage or BadData when the request contradicts itself."""

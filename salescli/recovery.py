@@ -33,8 +33,9 @@ def tell_of_doubts(this: Run) -> None:
         (clock.utc_text(this.now - IN_DOUBT_MAX),),
     )
     for row in rows:
+        since = clock.local_text(row["started_at"], this.zone)
         this.counts.for_a_person.append(
-            f"invoice {row['invoice_id']} has been in doubt since {row['started_at']}: ask {row['name']} what became of"
+            f"invoice {row['invoice_id']} has been in doubt since {since}: ask {row['name']} what became of"
             f" {row['reference']}, then salescli payments resolve {row['invoice_id']}"
         )
 

@@ -87,7 +87,9 @@ def run(
     return this.counts
 
 
-def forecast(connection: sqlite3.Connection, now: datetime, limit: int | None = None) -> Iterator[str]:
+def forecast(
+    connection: sqlite3.Connection, now: datetime, *, zone: ZoneInfo, limit: int | None = None
+) -> Iterator[str]:
     """Yield what a tick at ``now`` would do, a line each; nothing is written and no gateway called (B2)."""
     for attempt in attempts.abandoned(connection, now):
         yield f"would look up invoice {attempt.invoice_id} at its gateway ({attempt.kind}, {attempt.reference})"
@@ -97,7 +99,7 @@ def forecast(connection: sqlite3.Connection, now: datetime, limit: int | None = 
         number = f"payment {due.payment_number}" + (f" of {due.payments_total}" if due.payments_total else "")
         yield (
             f"would {what} recurring order {due.id}: {due.amount()} through {system.name},"
-            f" {number}, attempt {due.declines + 1} of {ATTEMPTS_MAX}, due {due.due_at}"
+            f" {number}, attempt {due.declines + 1} of {ATTEMPTS_MAX}, due {clock.local_text(due.due_at or '', zone)}"
         )
 
 

@@ -20,7 +20,7 @@ import salescli
 from salescli.cli.session import cli
 
 if TYPE_CHECKING:
-    from conftest import House
+    from tests.conftest import House
 
 PACKAGE = Path(salescli.__file__).parent
 SLOW_TO_IMPORT = {"sqlite_utils", "tabulate", "dateutil", "stripe"}  # up to 80 ms each, and most calls need none
@@ -147,8 +147,7 @@ def _public(
 ) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
     """Yield the public classes, functions and methods, not those inside functions."""
     for node in parent.body:
-        named = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        if named and not node.name.startswith("_"):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             yield node
             if isinstance(node, ast.ClassDef):
                 yield from _public(node)

@@ -25,7 +25,9 @@ def test_charging_off_charges_nobody_until_it_is_on_again(plans: Story) -> None:
     assert (counts.charged, counts.for_a_person) == (0, ["charging is off (wrong price); salescli charging on"])
     with pytest.raises(WrongStatus, match="charging is off"):
         plans.pay(plans.order("7"))
-    assert "charging" in [finding.check for finding in doctor.examine(plans.house.connection, plans.now)]
+    assert "charging" in [
+        finding.check for finding in doctor.examine(plans.house.connection, plans.now, plans.house.zone)
+    ]
     brakes.turn_on(plans.house.connection, **plans.who_and_when)
     assert plans.tick().charged == 5
 

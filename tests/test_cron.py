@@ -25,7 +25,7 @@ import pytest
 from salescli import clock, recurring
 
 if TYPE_CHECKING:
-    from conftest import House
+    from tests.conftest import House
 
 PROJECT = Path(__file__).resolve().parent.parent
 CRON = Path("/usr/sbin/cron")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import re
+import threading
 import tracemalloc
 from pathlib import Path
 
@@ -188,6 +190,17 @@ def test_a_stream_is_read_like_a_file(tmp_path: Path) -> None:
     for file in (tmp_path / "a.csv", io.BytesIO(b"name\nAnn\n")):
         with csv_rows.opened(file) as stream:
             assert stream.read() == b"name\nAnn\n"
+
+
+def test_a_named_pipe_is_read_to_its_end_first(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"name\nAnn\n",))
+    writer.start()
+    with csv_rows.opened(pipe) as stream:
+        writer.join()
+        assert stream.seekable()
+        assert stream.read() == b"name\nAnn\n"
 
 
 @given(st.lists(st.lists(st.text(), min_size=3, max_size=3), max_size=5))

@@ -19,7 +19,7 @@ def plan(story: Story) -> Story:
 
 
 def found(plan: Story) -> list[str]:
-    return [finding.check for finding in doctor.examine(plan.house.connection, plan.now)]
+    return [finding.check for finding in doctor.examine(plan.house.connection, plan.now, plan.house.zone)]
 
 
 def test_a_sound_file_has_no_findings(plan: Story) -> None:

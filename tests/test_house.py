@@ -13,18 +13,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
-from salescli import __version__, db, order_rows
+from salescli import __version__, clock, db, order_rows, recurring_import
 from salescli.cli.session import cli
 from salescli.gateways import sandbox
 
 if TYPE_CHECKING:
-    from conftest import House
+    from tests.conftest import House
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCRIPTS = PROJECT / "scripts"
@@ -249,6 +250,39 @@ def test_a_damaged_database_costs_no_earlier_backup(place: Place) -> None:
     assert place.copies == [copy]
 
 
+def test_a_restored_backup_charges_nobody_again(place: Place, house: House) -> None:
+    _subscribe(house)
+    assert place.run("backup.sh").returncode == 0
+    assert place.run("tick.sh").stderr == ""
+    house.connection.close()
+
+    place.database.unlink()
+    shutil.copy(place.copies[0], place.database)
+    ran = place.run("tick.sh", "-v")
+
+    assert "1 charged" in ran.stderr  # as the gateway says, which was looked up
+    with closing(sqlite3.connect(f"{place.database}.sandbox")) as ledger:
+        assert ledger.execute("SELECT count(*) FROM entries WHERE kind = 'charge'").fetchone() == (2,)
+        assert ledger.execute("SELECT op FROM calls ORDER BY id").fetchall() == [
+            ("charge",),  # the first payment
+            ("lookup",),  # the second, a day late
+            ("charge",),
+            ("lookup",),  # after the restore
+        ]
+
+
+def _subscribe(house: House) -> None:
+    """Begin a plan 31 days ago whose second payment fell due a day ago."""
+    house.offer(every="30 days")
+    house.customer(email="olena@example.com")
+    house.payment_system("Card")
+    at = ["--at", clock.utc_text(clock.now() - timedelta(days=31))]
+    new = ["new", "olena@example.com", "1", "--payment-system", "Card", "--token", "tok_ok", *at]
+    for words in (new, ["pay", "1", *at]):
+        told = CliRunner().invoke(cli, ["--db", str(house.path), "orders", *words])
+        assert told.exit_code == 0, told.output
+
+
 # crontab.example
 
 
@@ -312,13 +346,25 @@ def test_the_page_on_gateways_has_every_token_of_the_sandbox() -> None:
     assert set(re.findall(r"tok_\w+", page)) == set(re.findall(r"tok_\w+", sandbox.__doc__))
 
 
-def test_the_page_on_spreadsheets_has_every_column_of_an_order() -> None:
-    page = (DOCS / "spreadsheets.md").read_text(encoding="utf-8").partition("## In: orders")[2].partition("\n## ")[0]
-    told = re.findall(r"`(\w+)`(\*?)", "\n".join(line.split(" | ")[0] for line in page.splitlines() if "`" in line))
-    columns = [(name, star) for name, star in told if name in order_rows.COLUMNS]
+@pytest.mark.parametrize(
+    ("heading", "columns", "required"),
+    [
+        pytest.param("In: orders", order_rows.COLUMNS, order_rows.REQUIRED, id="orders"),
+        pytest.param(
+            "In: recurring orders", recurring_import.COLUMNS, recurring_import.REQUIRED, id="recurring orders"
+        ),
+    ],
+)
+def test_the_page_on_spreadsheets_has_every_column(
+    heading: str, columns: tuple[str, ...], required: tuple[str, ...]
+) -> None:
+    page = (DOCS / "spreadsheets.md").read_text(encoding="utf-8")
+    table = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    named = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| `")]
+    told = re.findall(r"`(\w+)`(\*?)", "\n".join(named))
 
-    assert {name for name, _ in columns} == set(order_rows.COLUMNS)
-    assert {name for name, star in columns if star} == set(order_rows.REQUIRED)
+    assert {name for name, _ in told} == set(columns)
+    assert {name for name, star in told if star} == set(required)
 
 
 def test_the_readme_tells_the_changes_of_this_version() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import stat
 from collections.abc import Callable
@@ -708,6 +709,13 @@ def test_an_import_writes_one_line_of_history(house: House) -> None:
     assert line["changes"]["customers"] == [None, 1]
     assert counts.sha256 in line["reason"]
     assert house.count("history", "subject IN ('customer', 'offer', 'order')") == 0
+
+
+def test_a_file_whose_name_is_not_utf_8_is_named_in_history(house: House, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    path.write_bytes(csv_of({}))
+    order_import.run(house.connection, Request(path), actor=house.actor, now=house.now)
+    assert house.history("import", None)[0]["reason"].startswith("caf\\udce9.csv, sha256 ")
 
 
 def test_our_own_number_is_the_sequence(house: House) -> None:

@@ -14,7 +14,7 @@ import click
 
 from salescli import catalogue, categories, customers, invoices, offers, orders, payment_systems, recurring, users
 from salescli.catalogue import Noun
-from salescli.cli import lists, options
+from salescli.cli import data, lists, options
 from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, pass_session
 from salescli.listing import Filters
@@ -91,6 +91,7 @@ def _group(room: Room) -> click.Group:
             what = f"changed {', '.join(changed)}" if changed else "nothing changed"
             click.echo(f"{singular} {_name(session, room, id)}: {what}")
 
+    group.add_command(data.catalogue_command(room.noun))
     return group
 
 

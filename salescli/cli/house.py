@@ -93,10 +93,10 @@ def doctor_command(session: Session, output: Output) -> None:
       salescli doctor
     """
     session.actor.require(roles.VIEW)
-    found = [asdict(finding) for finding in doctor.examine(session.file, session.now)]
+    found = [asdict(finding) for finding in doctor.examine(session.file, session.now, session.zone)]
     if found:
         renderer.render(found, output.chosen(_FINDINGS), output, session.zone)
-        raise SalesError(f"{len(found)} findings")
+        raise SalesError(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
     renderer.say(f"all is well; tick last ran {_or_never(doctor.last_tick(session.file), session)}")
 
 

@@ -51,7 +51,7 @@ def tick_command(
     session.actor.require(roles.RUN_TICK)
     now = options.moment(at, session)
     if dry_run:
-        for line in tick.forecast(session.file, now, limit):
+        for line in tick.forecast(session.file, now, zone=session.zone, limit=limit):
             click.echo(line)
         return
     _check_home(session)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import brakes, clock, db
+from salescli import attempts, brakes, clock, db
 
 TICK_OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
 _MOST = 20  # findings of one kind that are named
@@ -164,24 +164,24 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> I
         (clock.utc_text(now - TICK_OVERDUE),),
     ).fetchone()
     if row["number"]:
-        yield Finding(
-            "overdue",
-            f"{row['number']} payments are overdue, the oldest since {clock.local_text(row['since'], zone)}",
-            "salescli tick -v",
-        )
+        since = clock.local_text(row["since"], zone)
+        yield Finding("overdue", f"{row['number']} payments are overdue, the oldest since {since}", "salescli tick -v")
 
 
 def _in_doubt(connection: sqlite3.Connection, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
-        "SELECT a.invoice_id, a.kind, a.started_at, a.reference, a.next_lookup_at, p.name FROM attempts a"
+        "SELECT a.invoice_id, a.kind, a.started_at, a.reference, a.next_lookup_at, a.owner, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
-        " WHERE a.status = 'live' AND a.owner IS NULL AND p.gateway <> 'manual' ORDER BY a.id"
+        " WHERE a.status = 'live' AND p.gateway <> 'manual' ORDER BY a.id"
     )
-    for row in rows.fetchmany(_MOST):
+    nobodys = [row for row in rows if not attempts.is_alive(row["owner"])]
+    for row in nobodys[:_MOST]:
+        since = clock.local_text(row["started_at"], zone)
+        again = clock.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] else "the next tick"
         yield Finding(
             "in doubt",
-            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {clock.local_text(row['started_at'], zone)}"
-            f" ({row['reference']}), looked up again at {clock.local_text(row['next_lookup_at'], zone)}",
+            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {since} ({row['reference']});"
+            f" looked up at {again}",
             f"ask {row['name']}, then salescli payments resolve {row['invoice_id']} …",
         )
 
@@ -191,11 +191,9 @@ def _merchants(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) ->
         "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (clock.utc_text(now),)
     )
     for row in rows:
-        yield Finding(
-            "payment system",
-            f"{row['name']} did not answer {row['failures']} times in a row and rests until {clock.local_text(row['paused_until'], zone)}",
-            "it is tried again by itself",
-        )
+        until = clock.local_text(row["paused_until"], zone)
+        what = f"{row['name']} did not answer {row['failures']} times in a row and rests until {until}"
+        yield Finding("payment system", what, "it is tried again by itself")
 
 
 def _failed(connection: sqlite3.Connection) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from salescli import clock, intake, lifecycle, money
 from salescli.csv_rows import Fields, Readers
+from salescli.errors import BadData
 
 COLUMNS = (
     "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
@@ -269,12 +270,9 @@ def _paid_abroad(fields: Fields, given: Given, price: Price) -> tuple[int, int]:
     try:
         whole = money.convert_back(price.price_minor, price.currency, rate, currency)
         amount = given.get("paid", whole)
-        share = price.price_minor if amount == whole else money.convert(amount, currency, rate, price.currency)
-    except ArithmeticError:
-        amount = share = money.MINOR_MAX + 1
-    if max(amount, share) > money.MINOR_MAX:
-        fields.stop("rate", "makes more of it than the largest amount")
-    return amount, share
+        return amount, price.price_minor if amount == whole else money.convert(amount, currency, rate, price.currency)
+    except BadData as error:
+        fields.stop("rate", str(error))
 
 
 def _refunded(fields: Fields, given: Given, amount: int) -> int:

@@ -275,8 +275,12 @@ def _shown(value: str) -> str:
 
 def guarded(cell: str) -> str:
     """Return a cell that was read, for writing: what a spreadsheet would compute is made harmless, numbers never."""
-    text = cell.replace(_NUL, "\0")
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text) else text
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(cell) else cell
+
+
+def as_read(text: str) -> str:
+    """Return text of cells for writing with ``surrogateescape``: byte for byte what was read."""
+    return text.replace(_NUL, "\0")
 
 
 class _Hashed(io.RawIOBase):

@@ -26,6 +26,11 @@ def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
     return catalogue.find(connection, NOUN, words.strip(), "name")
 
 
+def get_name(connection: sqlite3.Connection, id: int) -> str:
+    """Return the name of a customer of a known id."""
+    return str(catalogue.get(connection, NOUN, id)["name"])
+
+
 def identify(connection: sqlite3.Connection, source: str, words: Words) -> sqlite3.Row | None:
     """Return the customer that a row of a file means: by customer_id, else by email, else by name.
 

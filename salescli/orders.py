@@ -44,6 +44,7 @@ class Order:
     partial_success_ppm: int
     paid_minor: int
     manager_id: int | None
+    manager_by: str | None
     confirmed: bool
     payment_system_id: int | None
     token: str | None
@@ -106,6 +107,7 @@ def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, n
             "quantity": new.quantity,
             "price_minor": price_minor,
             "manager_id": users.manager_id(connection, new.manager),
+            "manager_by": "person" if new.manager else None,
         }
         id = create(connection, values, actor=actor, now=now, zone=zone)
         return get(connection, id)

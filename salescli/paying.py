@@ -24,6 +24,7 @@ from salescli import (
     orders,
     payment_systems,
     roles,
+    sales_plans,
     settlement,
 )
 from salescli.attempts import Attempt, Try
@@ -93,6 +94,8 @@ def open_and_settle_free(
     """Open an order; one that costs nothing is Completed at once, with one invoice of 0 and no gateway (R11)."""
     with db.transaction(connection):
         order = orders.open_order(connection, new, actor=actor, now=now, zone=zone)
+        if new.manager is None:
+            order = sales_plans.claim(connection, order, actor=actor, now=now)
         if order.price_minor:
             return order
         values = {"amount_minor": 0, "currency": order.currency, "share_minor": 0}

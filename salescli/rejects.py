@@ -11,7 +11,7 @@ from itertools import compress
 from pathlib import Path
 from typing import BinaryIO
 
-from salescli.csv_rows import REMARKS, Problem, Row, guarded
+from salescli.csv_rows import REMARKS, Problem, Row, as_read, guarded
 from salescli.errors import BadData, BadUsage
 
 _FIRST = ("line", "reason")
@@ -25,7 +25,7 @@ class Rejects:
         self._draft = draft
         # surrogateescape: bytes that are not UTF-8 go back as they came
         self._stream = open(handle, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
-        self._writer = csv.writer(self._stream, lineterminator="\n")
+        self._writer = csv.writer(self, lineterminator="\n")
         self._kept: list[bool] = []
 
     def begin(self, header: tuple[str, ...]) -> None:
@@ -38,6 +38,10 @@ class Rejects:
         cells = compress(row.cells, self._kept + [True] * len(row.cells))
         reasons = "; ".join(problem.told for problem in problems)
         self._writer.writerow([row.line, reasons, *map(guarded, cells)])
+
+    def write(self, text: str) -> None:
+        """Write a line of CSV; a NUL only now, since csv refuses it before Python 3.11."""
+        self._stream.write(as_read(text))
 
     def keep(self) -> None:
         """Put the draft, durable and whole, in the place of the file's last version."""

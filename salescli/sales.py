@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from salescli import db, intake, invoices, money, orders, roles, settlement, users
@@ -53,9 +54,20 @@ def confirm_sale(
             return order
         if order.confirmed and not reconfirm:
             raise WrongStatus(f"order {order.id} has a confirmed sale; to change it: --reconfirm --reason TEXT")
-        changes = {"manager_id": manager_id, "confirmed": True}
+        changes: dict[str, Any] = {"manager_id": manager_id, "confirmed": True}
+        if manager_id != order.manager_id:
+            changes["manager_by"] = "person"
         reason = intake.text(reconfirm, "the reason") if reconfirm else None
         return orders.change(connection, order, "sale confirmed", changes, actor=actor, now=now, reason=reason)
+
+
+def why(order: Order) -> str:
+    """Return why the order's sale is whose it is, in the order of R41."""
+    if order.confirmed:
+        return "confirmed"
+    if order.manager_id is None:
+        return "nobody marked or assigned it"
+    return "marked in the customer's sales plans" if order.manager_by == "plan" else "assigned by hand"
 
 
 def assign(connection: sqlite3.Connection, order_id: int, manager: str, *, actor: Actor, now: datetime) -> Order:
@@ -71,7 +83,8 @@ def assign(connection: sqlite3.Connection, order_id: int, manager: str, *, actor
                 f"the sale of order {order.id} is confirmed already; to change it:"
                 f" `salescli orders check {order.id} --manager … --reconfirm --reason TEXT`"
             )
-        return orders.change(connection, order, "assigned", {"manager_id": manager_id}, actor=actor, now=now)
+        changes = {"manager_id": manager_id, "manager_by": "person"}
+        return orders.change(connection, order, "assigned", changes, actor=actor, now=now)
 
 
 def confirm_payment(

@@ -161,6 +161,7 @@ CREATE TABLE orders (
   partial_success_ppm INTEGER NOT NULL DEFAULT 1000000 CHECK (partial_success_ppm BETWEEN 0 AND 1000000),
   paid_minor INTEGER NOT NULL DEFAULT 0 CHECK (paid_minor BETWEEN 0 AND 100000000000000),  -- in the order's currency
   manager_id INTEGER REFERENCES users (id),                                -- NULL: the system (R18)
+  manager_by TEXT CHECK (manager_by IN ('person', 'plan')),                -- who named the manager; NULL: nobody yet
   confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed IN (0, 1)),
   payment_system_id INTEGER REFERENCES payment_systems (id),               -- what it is to be paid through, as said
   token TEXT,                              -- when it was opened
@@ -187,6 +188,18 @@ CREATE INDEX orders_offer ON orders (offer_id, created_at);
 CREATE INDEX orders_customer ON orders (customer_id);
 CREATE INDEX orders_manager ON orders (manager_id, created_at) WHERE manager_id IS NOT NULL;
 CREATE INDEX orders_source_number ON orders (source_number) WHERE source_number IS NOT NULL;
+
+-- A manager's mark that a customer paid for an offer: it decides whose sale an order was (R41).
+CREATE TABLE sales_plans (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  customer_id INTEGER NOT NULL REFERENCES customers (id),
+  offer_id INTEGER NOT NULL REFERENCES offers (id),
+  manager_id INTEGER NOT NULL REFERENCES users (id),
+  order_id INTEGER REFERENCES orders (id),                                 -- NULL: waits for the next order
+  note TEXT,
+  marked_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX sales_plans_customer ON sales_plans (customer_id, offer_id);
 
 CREATE TABLE invoices (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -15,6 +15,7 @@ from salescli.imports import Counts, Reporting, Request
 from tests.conftest import House
 
 TABLES = ("orders", "invoices", "refunds", "recurring", "customers", "offers", "categories", "payment_systems", "users")
+_NUL = "\ufdd0"  # stands in for NUL, which csv does not write before Python 3.11
 
 
 def as_csv(columns: Sequence[str], usual: dict[str, str], rows: Sequence[dict[str, str]]) -> bytes:
@@ -23,8 +24,9 @@ def as_csv(columns: Sequence[str], usual: dict[str, str], rows: Sequence[dict[st
     writer = csv.DictWriter(out, columns)
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: value for name, value in {**usual, **row}.items() if value != "-"})
-    return out.getvalue().encode()
+        given = {name: value for name, value in {**usual, **row}.items() if value != "-"}
+        writer.writerow({name: value.replace("\0", _NUL) for name, value in given.items()})
+    return out.getvalue().replace(_NUL, "\0").encode()
 
 
 def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:

@@ -435,9 +435,31 @@ def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "\x1b[31m" in shown  # red: not confirmed yet
     assert "…" in plain
-    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer="y\n")
-    assert "Confirm 1 sale" in asked
-    assert shop("orders", "list", "--confirmed", "-q").out == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "seller"),
+    [
+        pytest.param("\n", "Іван Петренко", id="Enter takes the sales plan's manager"),
+        pytest.param("system\n", "system", id="the system"),
+        pytest.param("olha\n", "Ольга", id="another manager by login"),
+    ],
+)
+def test_on_a_terminal_check_asks_whose_sale_it_was(shop: Run, answer: str, seller: str) -> None:
+    shop("users", "add", "olha", "--name", "Ольга")
+    shop("customers", "plan", "1", "7", "--manager", "ivan")
+    paid(shop)
+    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer=answer)
+    assert "sale by Іван Петренко (marked in the customer's sales plans)" in asked
+    [row] = shop("orders", "list", "--confirmed", "--csv").rows
+    assert row["manager"] == seller
+
+
+def test_an_answer_that_names_nobody_confirms_nothing(shop: Run) -> None:
+    paid(shop)
+    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer="nobody\n")
+    assert "there is no user 'nobody'" in asked
+    assert shop("orders", "list", "--confirmed", "-q").out == ""
 
 
 def _on_a_terminal(command: list[str], *, answer: str = "", columns: int = 80) -> str:

@@ -497,6 +497,19 @@ def test_a_repaired_rejects_file_is_imported(house: House, tmp_path: Path, skip:
     check(order(house, "A2"), i_comment="=sum")
 
 
+def test_a_nul_goes_into_the_rejects_file_as_it_came(tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+    skip(csv_of({"comment": "a\0b"}))
+    assert b"a\0b" in (tmp_path / "bad.csv").read_bytes()
+
+
+def test_a_formula_in_a_rejects_file_is_harmless_and_a_number_itself(
+    tmp_path: Path, skip: Callable[[bytes], Counts]
+) -> None:
+    skip(csv_of({"comment": "=1+1", "phone": "+380441234567", "price": "-5.00"}))
+    (bad,) = csv.DictReader((tmp_path / "bad.csv").read_text(encoding="utf-8").splitlines())
+    assert (bad["comment"], bad["phone"], bad["price"]) == ("'=1+1", "+380441234567", "-5.00")
+
+
 def test_a_bad_byte_goes_into_the_rejects_file_as_it_came(tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
     skip(csv_of({"comment": "caf@"}).replace(b"caf@", b"caf\xe9"))
     assert b"caf\xe9" in (tmp_path / "bad.csv").read_bytes()

@@ -15,7 +15,7 @@ COMMANDS = {
         "salescli.cli.reports:reports_group",
         "Totals by currency, payment system, offer, category and manager.",
     ),
-    "customers": ("salescli.cli.catalogue:customers_group", "Customers: list, show the card, add, edit, import."),
+    "customers": ("salescli.cli.customers:customers_group", "Customers: list, show the card, add, edit, import."),
     "offers": ("salescli.cli.catalogue:offers_group", "Offers: list, show, add, edit, import."),
     "categories": ("salescli.cli.catalogue:categories_group", "Categories of offers: list, show, add, edit, import."),
     "payment-systems": (

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from salescli import catalogue, categories, customers, invoices, offers, orders, payment_systems, recurring, users
+from salescli import catalogue, categories, offers, orders, payment_systems, users
 from salescli.catalogue import Noun
 from salescli.cli import data, lists, options
 from salescli.cli.output import Output
@@ -38,7 +38,7 @@ class Room:
     parts: tuple[lists.Part, ...] = ()
 
 
-def _group(room: Room) -> click.Group:
+def group_of(room: Room) -> click.Group:
     """Return the group of a noun with its five commands."""
     singular, spoken = room.noun.subject, room.plural.replace("-", " ")
 
@@ -122,70 +122,9 @@ def _name(session: Session, room: Room, id: int) -> str:
     return f"{number} ({row['name']})"
 
 
-_ACTIVE = ("active", "Whether it is in use.")
+ACTIVE = ("active", "Whether it is in use.")
 
-customers_group = _group(
-    Room(
-        "customers",
-        customers.NOUN,
-        customers.VIEW,
-        lambda connection, words: int(customers.find(connection, words)["id"]),
-        "name",
-        (
-            ("name", "The name."),
-            ("email", "The email, by which orders from elsewhere are matched."),
-            ("phone", "The phone number."),
-            ("customer_id", "The id the customer has elsewhere; with --source."),
-            ("source", "Where that id is from."),
-            ("active", "Whether the customer still buys."),
-        ),
-        '"Olena Kovalenko" --email olena@example.com',
-        "olena@example.com",
-        "--phone +380441234567",
-        ("active",),
-        (
-            lists.Part(
-                "orders",
-                orders.VIEW,
-                "o.customer_id",
-                ("-created_at",),
-                (
-                    "order",
-                    "created_at",
-                    "status",
-                    "offer",
-                    "price",
-                    "currency",
-                    "paid",
-                    "manager",
-                    "confirmed",
-                    "recurring",
-                    "actions",
-                ),
-            ),
-            lists.Part(
-                "payments",
-                invoices.VIEW,
-                "o.customer_id",
-                ("-attempted_at",),
-                (
-                    "invoice",
-                    "order",
-                    "attempted_at",
-                    "status",
-                    "amount",
-                    "currency",
-                    "payment_system",
-                    "error_code",
-                    "error",
-                ),
-            ),
-            lists.Part("recurring", recurring.VIEW, "r.customer_id", ("recurring",)),
-        ),
-    )
-)
-
-offers_group = _group(
+offers_group = group_of(
     Room(
         "offers",
         offers.NOUN,
@@ -204,7 +143,7 @@ offers_group = _group(
             ("every", "Recurring: the interval, as in 1 month, 2 weeks, 30 days."),
             ("payments", "Recurring: how many payments, the first included; endless unless told."),
             ("retry_after", "Recurring: the two waits after a failed payment; 8h,24h unless told."),
-            _ACTIVE,
+            ACTIVE,
         ),
         '"Drawing, full course" --number 7 --price 49.00 --currency EUR --multiple --partial-min 10'
         "\n    --partial-success 90 --every '1 month' --payments 12 --retry-after 8h,24h",
@@ -224,14 +163,14 @@ offers_group = _group(
     )
 )
 
-categories_group = _group(
+categories_group = group_of(
     Room(
         "categories",
         categories.NOUN,
         categories.VIEW,
         lambda connection, words: int(categories.find(connection, words)["id"]),
         "name",
-        (("name", "The name."), ("number", "Its number; the next free one unless told."), _ACTIVE),
+        (("name", "The name."), ("number", "Its number; the next free one unless told."), ACTIVE),
         "Art --number 3",
         "3",
         "--name 'Fine art'",
@@ -240,7 +179,7 @@ categories_group = _group(
     )
 )
 
-payment_systems_group = _group(
+payment_systems_group = group_of(
     Room(
         "payment-systems",
         payment_systems.NOUN,
@@ -255,7 +194,7 @@ payment_systems_group = _group(
             ("currency", "The currency of the fixed commission."),
             ("one_click", "Whether it has one-click payments."),
             ("env", "Names of environment variables that its program gets, such as its key's."),
-            _ACTIVE,
+            ACTIVE,
         ),
         '"Sandbox EU" --gateway sandbox --fee 2.9% --fee-fixed 0.30 --currency EUR --one-click',
         '"Sandbox EU"',
@@ -265,7 +204,7 @@ payment_systems_group = _group(
     )
 )
 
-users_group = _group(
+users_group = group_of(
     Room(
         "users",
         users.NOUN,

@@ -82,6 +82,14 @@ def page(session: Session, view: View, id: int, parts: Sequence[Part], output: O
             _write_part(session, part, id, output, stream)
 
 
+def belonging(session: Session, view: View, column: str, id: int, output: Output) -> None:
+    """Write the rows of a view that belong to one record."""
+    session.actor.require(roles.VIEW)
+    chosen = output.chosen(view.columns)
+    part = Part(view.name, view, column, output.sort, limit=output.row_limit())
+    renderer.render(_rows(session, part, id, chosen, output.sort), chosen, output, session.zone)
+
+
 def _write_part(session: Session, part: Part, id: int, output: Output, stream: Any) -> None:
     columns = replace(output, columns=part.columns).chosen(part.view.columns)
     rows = list(_rows(session, part, id, columns, part.sort))

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from salescli import db, invoices, orders, paying, refunding, roles, sales
+from salescli import customers, db, invoices, orders, paying, refunding, roles, sales
 from salescli.cli import lists, options
 from salescli.cli.output import Output, say
-from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
+from salescli.cli.session import ListingGroup, Session, ask_first, pass_session, prompt
 from salescli.errors import BadUsage, SalesError
 from salescli.gateways import Answer
 from salescli.invoices import Invoice
@@ -289,9 +289,11 @@ def _check(
         raise BadUsage("--manager and --system are two different sales; give one")
     _need_reason(reconfirm, reason, "--reconfirm")
     found = [orders.find(session.connection, one) for one in words]
-    if not (manager or system):
-        ask_first(f"Confirm {len(found)} sales as they are shown?", yes=yes or dry_run)
-    seller = Seller(manager, system)
+    if manager or system or yes or dry_run:
+        seller = Seller(manager, system)
+    else:
+        session.actor.require(roles.MANAGE_SALES)
+        seller = _ask_seller(session, found)
     _each(
         session,
         found,
@@ -305,6 +307,33 @@ def _check(
             now=session.now,
         ),
     )
+
+
+def _ask_seller(session: Session, found: list[Order]) -> Seller:
+    """Ask on a terminal whose sale it was, with the likely answer as the default (R43, R47, R48).
+
+    Raise BadUsage without a terminal.
+    """
+    for order in found:
+        customer = customers.get_name(session.connection, order.customer_id)
+        say(
+            f"order {order.id}: {customer}, {order.offer_name}, {order.amount(order.price_minor)};"
+            f" sale by {_seller_name(session, order)} ({sales.why(order)})"
+        )
+    if len(found) > 1:
+        ask_first(f"Confirm these {len(found)} sales as they are shown?", yes=False)
+        return Seller()
+    [order] = found
+    default = _seller_name(session, order)
+    answer = prompt("Sale by (a login or name, or system; Ctrl-C leaves it)", default=default)
+    if answer == default:
+        return Seller()
+    return Seller(system=True) if answer.strip().lower() == "system" else Seller(manager=answer)
+
+
+def _seller_name(session: Session, order: Order) -> str:
+    row = session.connection.execute("SELECT name FROM users WHERE id = ?", (order.manager_id,)).fetchone()
+    return str(row["name"]) if row else "system"
 
 
 def _confirm_payment(session: Session, /, order: Order, force: str | None) -> Order:
@@ -335,8 +364,7 @@ def _state(order: Order, session: Session | None = None) -> str:
         return f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
     if session is None:
         return words
-    row = session.connection.execute("SELECT name FROM users WHERE id = ?", (order.manager_id,)).fetchone()
-    return f"{words}, sale by {row['name'] if row else 'system'}, {'' if order.confirmed else 'not '}confirmed"
+    return f"{words}, sale by {_seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
 
 
 def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:

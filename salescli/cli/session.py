@@ -198,8 +198,18 @@ pass_session = click.make_pass_decorator(Session)
 
 def ask_first(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be taken back. Raise BadUsage without a terminal and without --yes."""
-    if yes:
-        return
+    if not yes:
+        _check_terminal(question)
+        click.confirm(question, abort=True, err=True)
+
+
+def prompt(question: str, *, default: str) -> str:
+    """Ask for a word, on a terminal. Raise BadUsage without one."""
+    _check_terminal(f"{question}?")
+    answer: str = click.prompt(question, default=default, err=True)
+    return answer
+
+
+def _check_terminal(question: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadUsage(f"{question} Without a terminal to ask on, say --yes")
-    click.confirm(question, abort=True, err=True)

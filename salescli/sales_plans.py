@@ -1,0 +1,106 @@
+"""Sales plans: a manager's mark that a customer paid for an offer, which says whose sale an order was (R41).
+
+mark → the newest order of that customer and offer that nobody claimed or confirmed; else it waits for the next one
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from salescli import clock, customers, db, history, intake, offers, orders, roles, users
+from salescli.errors import BadData
+from salescli.orders import Order
+from salescli.roles import Actor
+from salescli.views import Column, View
+
+
+def mark(
+    connection: sqlite3.Connection,
+    customer: str,
+    offer: str,
+    manager: str,
+    *,
+    note: str | None = None,
+    actor: Actor,
+    now: datetime,
+    marked_at: datetime | None = None,
+) -> Order | None:
+    """Record that a manager sold an offer to a customer; return the order that this decided, if one was there.
+
+    The latest mark decides; a sale that is confirmed, or was given to somebody by hand, is not touched.
+    """
+    actor.require(roles.ENTER_ORDERS)
+    with db.transaction(connection):
+        manager_id = users.manager_id(connection, manager)
+        if manager_id is None:
+            raise BadData("a sales plan names a manager; a sale of the system needs no mark")
+        row = {
+            "customer_id": customers.find(connection, customer)["id"],
+            "offer_id": offers.find(connection, offer).id,
+            "manager_id": manager_id,
+            "note": intake.free_text(note, "the note") if note else None,
+            "marked_at": clock.utc_text(marked_at or now),
+        }
+        order = _undecided(connection, row["customer_id"], row["offer_id"])
+        id = db.insert(connection, "sales_plans", {**row, "order_id": order.id if order else None})
+        told = {name: (None, row[name]) for name in ("offer_id", "manager_id")}
+        history.record(connection, "customer", row["customer_id"], f"sales plan {id}", told, actor=actor, now=now)
+        if order is None:
+            return None
+        return _attribute(connection, order, manager_id, id, actor=actor, now=now)
+
+
+def claim(connection: sqlite3.Connection, order: Order, *, actor: Actor, now: datetime) -> Order:
+    """Give a new order without a manager the latest mark that no earlier order used, if there is one."""
+    if order.manager_id is not None:
+        return order
+    row = connection.execute(
+        "SELECT id, manager_id FROM sales_plans"
+        " WHERE customer_id = :customer AND offer_id = :offer AND order_id IS NULL"
+        " ORDER BY marked_at DESC, id DESC LIMIT 1",
+        {"customer": order.customer_id, "offer": order.offer_id},
+    ).fetchone()
+    if row is None:
+        return order
+    db.update(connection, "sales_plans", row["id"], {"order_id": order.id})
+    return _attribute(connection, order, row["manager_id"], row["id"], actor=actor, now=now)
+
+
+def _undecided(connection: sqlite3.Connection, customer_id: int, offer_id: int) -> Order | None:
+    """Return the newest order whose sale a mark may decide: not confirmed, and not given to somebody by hand."""
+    row = connection.execute(
+        "SELECT * FROM orders WHERE customer_id = :customer AND offer_id = :offer AND confirmed = 0"
+        " AND (manager_id IS NULL OR manager_by = 'plan') AND coalesce(payment_number, 1) = 1"
+        " ORDER BY created_at DESC, id DESC LIMIT 1",
+        {"customer": customer_id, "offer": offer_id},
+    ).fetchone()
+    return Order.from_row(row) if row else None
+
+
+def _attribute(
+    connection: sqlite3.Connection, order: Order, manager_id: int, plan: int, *, actor: Actor, now: datetime
+) -> Order:
+    changes = {"manager_id": manager_id, "manager_by": "plan"}
+    return orders.change(connection, order, f"sold by sales plan {plan}", changes, actor=actor, now=now)
+
+
+VIEW = View(
+    name="sales plans",
+    source=(
+        "sales_plans s JOIN offers f ON f.id = s.offer_id JOIN users m ON m.id = s.manager_id"
+        " JOIN customers c ON c.id = s.customer_id"
+    ),
+    columns=(
+        Column("sales_plan", "number", "s.id"),
+        Column("marked_at", "time", "s.marked_at"),
+        Column("customer", "text", "c.name"),
+        Column("offer_number", "text", "f.number"),
+        Column("offer", "text", "f.name"),
+        Column("manager", "text", "m.name"),
+        Column("order", "number", "s.order_id"),
+        Column("note", "text", "s.note"),
+    ),
+    newest_first="s.marked_at DESC, s.id DESC",
+    filters={},
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from salescli import clock, db, doctor, history, money, roles, users
+from salescli import clock, db, doctor, history, money, roles, todo, users
 from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
@@ -105,6 +105,26 @@ _FINDINGS = (Column("check"), Column("what"), Column("advice"))
 
 def _or_never(stored: str | None, session: Session) -> str:
     return clock.local_text(stored, session.zone) if stored else "never"
+
+
+@click.command("todo")
+@options.output
+@pass_session
+def todo_command(session: Session, output: Output) -> None:
+    """List what waits for a person: sales, partial orders and manual payments to confirm, failed recurring orders.
+
+    The most money of a currency comes first; each line ends in the command that does it.
+
+    \b
+    Examples:
+      salescli todo
+      salescli todo --format count
+    """
+    session.actor.require(roles.VIEW)
+    rows = todo.waiting(session.connection, output.row_limit())
+    renderer.render(
+        renderer.sorted_rows(rows, output.sort, todo.COLUMNS), output.chosen(todo.COLUMNS), output, session.zone
+    )
 
 
 @click.command("history")

@@ -1,0 +1,396 @@
+"""A world for faults: a file, a bank, a clock, and processes that can die at any statement.
+
+``world.tick(dies_at=17)`` -> what the file holds then is what it would after SIGKILL -> ``violations(world)``
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from salescli import (
+    attempts,
+    catalogue,
+    charging,
+    clock,
+    customers,
+    db,
+    doctor,
+    offers,
+    orders,
+    paying,
+    payment_systems,
+    recurring,
+    refunding,
+    tick,
+    users,
+)
+from salescli.charging import Counts
+from salescli.gateways import Gateway
+from salescli.gateways.manual import Manual
+from salescli.orders import NewOrder
+from salescli.paying import Payment
+from salescli.payment_systems import PaymentSystem
+from salescli.recurring import Recurring
+from salescli.refunding import Refund
+from salescli.tick import Limits
+from tests.faults.bank import Bank, Crash
+
+START = datetime(2026, 3, 27, 1, 30, tzinfo=timezone.utc)  # 03:30 in Kyiv, an hour that 29 March does not have
+ZONE = clock.time_zone("Europe/Kyiv")
+ABLE = frozenset({"charge", "lookup", "refund", "idempotent"})
+DAY_SECONDS = 24 * 60 * 60
+
+T = TypeVar("T")
+
+
+class AtOnce:
+    """An executor that makes each call when it is submitted, so that every run of a test is the same."""
+
+    def __init__(self, workers: int, **_: object) -> None:
+        pass
+
+    def __enter__(self) -> AtOnce:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, call: Callable[..., T], *values: object) -> Future[T]:
+        """Make the call; a Crash ends the caller too."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(call(*values))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Mortal:
+    """A connection whose process dies at a moment: before a statement, or just after a COMMIT.
+
+    After its death only the ROLLBACK passes that SQLite would make by itself.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, dies_at: int | None) -> None:
+        self._connection = connection
+        self._left = dies_at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """Run a statement unless the moment has come."""
+        if sql != "ROLLBACK":
+            self._live_on()
+        cursor = self._connection.execute(sql, *values)
+        if sql == "COMMIT":
+            self._live_on()
+        return cursor
+
+    def _live_on(self) -> None:
+        if self._left is None:
+            return
+        self._left -= 1
+        if self._left < 0:
+            raise Crash("killed")
+
+
+class World:
+    """One file and everything around it. ``time`` is the true time; ``skew`` is how wrong the machine's clock is."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        capabilities: frozenset[str] = ABLE,
+        key_ttl_seconds: int | None = DAY_SECONDS,
+    ) -> None:
+        self.path = directory / "sales.db"
+        self.path.write_bytes(_furnished())
+        self.time, self.skew, self.boot, self.depth = START, timedelta(0), 0, 0
+        self.bank = Bank(START, capabilities, key_ttl_seconds)
+        self.bank.witness, self.bank.meanwhile = self._witness, self._overtake
+        self.seen: list[str] = []  # what was wrong at the moment of a gateway call
+        self._executor, self._boot_id = tick.ThreadPoolExecutor, attempts._boot_id
+        tick.ThreadPoolExecutor, attempts._boot_id = AtOnce, lambda: f"boot-{self.boot}"
+        connection = self.connect()
+        self.actor = users.acting(connection, "owner")
+        connection.close()
+
+    def close(self) -> None:
+        """Give back what was replaced."""
+        tick.ThreadPoolExecutor, attempts._boot_id = self._executor, self._boot_id
+
+    @property
+    def now(self) -> datetime:
+        """What the machine's clock shows."""
+        return self.time + self.skew
+
+    def at(self, time: datetime) -> World:
+        """Let it be this time, in truth and on the clock."""
+        self.time = self.bank.now = time
+        return self
+
+    def later(self, **time: float) -> World:
+        """Let time pass."""
+        return self.at(self.time + timedelta(**time))
+
+    def connect(self) -> sqlite3.Connection:
+        """Open the file as a process does; without syncing, since no power is cut here."""
+        connection = db.connect(self.path)
+        connection.execute("PRAGMA synchronous = 0")
+        connection.execute("PRAGMA busy_timeout = 2000")
+        return connection
+
+    def process(self, work: Callable[[Any], T], dies_at: int | None = None) -> T | None:
+        """Run work as a process of its own; None when it died."""
+        connection = self.connect()
+        try:
+            return work(Mortal(connection, dies_at))
+        except Crash:
+            self.boot += 1
+            return None
+        finally:
+            connection.close()
+
+    def tick(self, *, workers: int = 4, dies_at: int | None = None, accept_clock: bool = True) -> Counts | None:
+        """Run a tick by the clock; None when it died."""
+        return self.process(
+            lambda connection: tick.run(
+                connection,
+                gateways=self.gateway,
+                actor=self.actor,
+                now=self.now,
+                zone=ZONE,
+                clock_now=self.now,
+                accept_clock=accept_clock,
+                limits=Limits(workers=workers),
+            ),
+            dies_at,
+        )
+
+    def gateway(self, system: PaymentSystem) -> Gateway:
+        """Return the bank, whichever merchant asks."""
+        return Manual() if system.manual else self.bank
+
+    def order(self, offer: str, token: str | None, through: str = "One") -> int:
+        """Open an order and return its number."""
+        new = NewOrder("1", offer, payment_system=through, token=token)
+        order = self.process(lambda c: paying.open_and_settle_free(c, new, actor=self.actor, now=self.now, zone=ZONE))
+        assert order is not None
+        return order.id
+
+    def pay(self, order: int, dies_at: int | None = None) -> None:
+        """Take an order's payment as a person does."""
+        self.process(
+            lambda c: paying.pay(c, order, Payment(), gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
+            dies_at,
+        )
+
+    def refund(self, order: int, amount: str | None = None, dies_at: int | None = None) -> None:
+        """Give an order's money back as a person does."""
+        wanted = Refund(amount=amount, reason="asked for")
+        self.process(
+            lambda c: refunding.refund(
+                c, order, wanted, gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE
+            ),
+            dies_at,
+        )
+
+    def charge_now(self, id: int, dies_at: int | None = None) -> None:
+        """Charge a plan at once, as `recurring activate --now` does."""
+        self.process(
+            lambda c: charging.charge_now(charging.Run(c, self.gateway, self.actor.as_system(), self.now, ZONE), id),
+            dies_at,
+        )
+
+    def answer(self, invoice: int, *, confirmed: bool) -> None:
+        """Answer a manual payment."""
+        self.process(
+            lambda c: paying.answer_by_hand(c, invoice, confirmed=confirmed, actor=self.actor, now=self.now, zone=ZONE)
+        )
+
+    def manage(self, operation: Callable[..., Recurring], id: int) -> Recurring:
+        """Pause, activate, complete or retry a plan."""
+        after = self.process(lambda c: operation(c, id, actor=self.actor, now=self.now))
+        assert after is not None
+        return after
+
+    def subscribed(self, offer: str, token: str | None, through: str = "One") -> int:
+        """Pay a first order and return the plan that it started."""
+        order = self.order(offer, token, through)
+        self.pay(order)
+        if token is None:
+            self.answer(self.value("SELECT max(id) FROM invoices"), confirmed=True)
+        id: int = self.value("SELECT recurring_id FROM orders WHERE id = ?", order)
+        return id
+
+    def plan(self, id: int) -> Recurring:
+        """Return a plan as it stands in the file."""
+        connection = self.connect()
+        try:
+            return recurring.get(connection, id)
+        finally:
+            connection.close()
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Return what the file holds."""
+        connection = self.connect()
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+
+    def value(self, sql: str, *values: Any) -> Any:
+        """Return one value of the file."""
+        return self.rows(sql, *values)[0][0]
+
+    def _witness(self, reference: str, amount_minor: int) -> None:
+        """Note a call that nothing durable stands behind (I2, I6)."""
+        held = self.rows("SELECT status, recurring_id, amount_minor FROM attempts WHERE reference = ?", reference)
+        if [(row["status"], row["amount_minor"]) for row in held] != [("live", amount_minor)]:
+            self.seen.append(f"I2: {reference} was sent without a durable live attempt of {amount_minor}")
+        elif held[0]["recurring_id"] and self.plan(held[0]["recurring_id"]).status != "processing":
+            self.seen.append(f"I6: {reference} was sent while its plan is not Processing")
+
+    def _overtake(self) -> None:
+        """Let another process, which takes the one at work for dead, run a whole tick in the middle of its call."""
+        if self.depth:
+            return
+        self.depth += 1
+        self.boot += 1
+        try:
+            self.tick()
+        finally:
+            self.depth -= 1
+
+
+@cache
+def _furnished() -> bytes:
+    """Return a file with an owner, a customer, offers and merchants; made once, since each test has a copy."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "sales.db"
+        db.create(path, {"installation": "test", "time_zone": ZONE.key, "currency": "EUR", "home": db.home_of(path)})
+        connection = db.connect(path)
+        who = users.register_owner(connection, login="owner", name="Оксана Власник", now=START)
+        for noun, words in (
+            (customers.NOUN, {"name": "Олена Коваль", "email": "olena@example.com"}),
+            (offers.NOUN, {"name": "Month", "number": "month", "price": "49.00", "every": "1 month", "payments": "12"}),
+            (offers.NOUN, {"name": "Day", "number": "day", "price": "3.00", "every": "1 day"}),
+            (offers.NOUN, {"name": "Once", "number": "once", "price": "20.00"}),
+            (payment_systems.NOUN, {"name": "One", "gateway": "sandbox"}),
+            (payment_systems.NOUN, {"name": "Two", "gateway": "sandbox"}),
+            (payment_systems.NOUN, {"name": "By hand", "gateway": "manual"}),
+        ):
+            catalogue.add(connection, noun, words, actor=who, now=START)
+        connection.close()
+        return path.read_bytes()
+
+
+def payment_of(reference: str) -> str:
+    """Return a reference without its attempt: what may be charged once."""
+    return reference.rpartition(":")[0]
+
+
+def violations(world: World) -> list[str]:
+    """Return what is not as it must be now (I1–I12), by the bank's own ledger; empty when all is well."""
+    connection = world.connect()
+    try:
+        return [
+            *world.seen,
+            *(f"{f.check}: {f.what}" for f in doctor.examine(connection, world.now) if "do not run" in f.advice),
+            *charged_twice(world.bank),
+            *_against_the_ledger(connection, world.bank),
+            *_windows(connection, world.bank),
+            *_plans(connection),
+        ]
+    finally:
+        connection.close()
+
+
+def charged_twice(bank: Bank) -> list[str]:
+    """Name payments that were taken, and refunds that were given, more than once (I1)."""
+    taken = Counter(payment_of(entry.reference) for entry in bank.charged())
+    given = Counter(entry.reference for entry in bank.moved if entry.kind == "refund")
+    return [f"I1: {what} moved money {times} times" for what, times in (taken + given).items() if times > 1]
+
+
+def _against_the_ledger(connection: sqlite3.Connection, bank: Bank) -> list[str]:
+    """Compare each attempt with what is booked under its reference (I2, I3)."""
+    rows = connection.execute(
+        "SELECT a.*, i.status AS invoice_status FROM attempts a JOIN invoices i ON i.id = a.invoice_id"
+        " JOIN payment_systems p ON p.id = a.payment_system_id"
+        " WHERE p.gateway <> 'manual' AND a.amount_minor > 0"
+    ).fetchall()
+    found = [
+        f"I2: the ledger knows {r}, the file does not" for r in bank.booked.keys() - {r["reference"] for r in rows}
+    ]
+    for row in rows:
+        entry = bank.booked.get(row["reference"])
+        booked = entry.status if entry else None
+        if row["status"] != "live" and {"not_sent": None}.get(row["status"], row["status"]) != booked:
+            found.append(f"I3: {row['reference']} is {row['status']} here and {booked} in the ledger")
+        if entry and (entry.amount_minor, entry.currency) != (row["amount_minor"], row["currency"]):
+            found.append(f"I3: {row['reference']} has another amount in the ledger")
+        took = (row["kind"], row["status"]) == ("charge", "succeeded")
+        if took and row["invoice_status"] not in ("completed", "refund"):
+            found.append(f"I3: invoice {row['invoice_id']} is {row['invoice_status']} though its money came in")
+    return found
+
+
+def _windows(connection: sqlite3.Connection, bank: Bank) -> list[str]:
+    """Name schedule windows that were charged more than once (I1)."""
+    rows = connection.execute(
+        "SELECT a.reference, o.recurring_id, o.due_at FROM attempts a JOIN invoices i ON i.id = a.invoice_id"
+        " JOIN orders o ON o.id = i.order_id WHERE a.kind = 'charge' AND o.due_at IS NOT NULL"
+    ).fetchall()
+    taken = {entry.reference for entry in bank.charged()}
+    windows = Counter((row["recurring_id"], row["due_at"]) for row in rows if row["reference"] in taken)
+    return [f"I1: {window} was charged {times} times" for window, times in windows.items() if times > 1]
+
+
+def _plans(connection: sqlite3.Connection) -> list[str]:
+    """Check what a plan says of itself: its declines (I4), its dates (I9), its wish (I11)."""
+    found = []
+    for row in connection.execute("SELECT * FROM recurring").fetchall():
+        plan = Recurring.from_row(row)
+        declined = connection.execute(
+            "SELECT count(*) FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN orders o ON o.id = i.order_id"
+            " WHERE o.recurring_id = ? AND o.payment_number = ? AND a.status = 'declined' AND a.kind = 'charge'",
+            (plan.id, plan.payment_number),
+        ).fetchone()[0]
+        if plan.status != "completed" and declined % 3 != plan.declines % 3:
+            found.append(f"I4: plan {plan.id} counts {plan.declines} declines of {declined}")
+        if (plan.status == "failed") != (plan.declines == 3 and plan.status != "completed"):
+            found.append(f"I4: plan {plan.id} is {plan.status} with {plan.declines} declines")
+        if plan.due_at is None or plan.status == "failed":
+            continue
+        due = clock.from_text(plan.due_at)
+        if plan.planned_after(due - timedelta(seconds=1), ZONE) != due:
+            found.append(f"I9: plan {plan.id} is due at {plan.due_at}, which is not on its plan")
+        waits_for_its_date = plan.status == "active" and not plan.declines and not plan.activated_at
+        if waits_for_its_date and plan.next_payment_at != plan.due_at:
+            found.append(f"I9: plan {plan.id} is due at {plan.due_at} and charged at {plan.next_payment_at}")
+    return found
+
+
+def left_over(world: World) -> list[str]:
+    """Name what is still in flight (I7) or still due (I8); empty once the gateway answers and ticks ran."""
+    now = clock.utc_text(world.now)
+    live = world.rows(
+        "SELECT a.reference FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
+        " WHERE a.status = 'live' AND p.gateway <> 'manual'"
+    )
+    due = world.rows("SELECT id FROM recurring WHERE status = 'active' AND next_payment_at <= ?", now)
+    return [
+        *(f"I7: {row['reference']} is still in flight" for row in live),
+        *(f"I8: plan {row['id']} was forgotten" for row in due),
+    ]

@@ -20,6 +20,8 @@ from salescli.views import Column, View
 # A look-up that did not tell is repeated after these, then daily (ARCHITECTURE: recovery).
 _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
 
+LEASE = timedelta(hours=1)  # far longer than a call may take; a machine that was renamed is another machine
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -37,6 +39,7 @@ class Attempt:
     token: str | None
     status: str
     owner: str | None
+    owned_at: str
     fence: int
     started_at: str
     lookups: int
@@ -47,6 +50,15 @@ class Attempt:
     def from_row(cls, row: sqlite3.Row) -> Attempt:
         """Return the record of a row of ``attempts``."""
         return cls(**{name: row[name] for name in cls.__slots__})
+
+    def worked_on(self, now: datetime) -> bool:
+        """Tell whether a process works on it: one of this machine that runs, or one of another for as long as a lease."""
+        if self.owner is None:
+            return False
+        node, boot, pid, started = self.owner.split("/")
+        if node != os.uname().nodename:
+            return now - clock.from_text(self.owned_at) < LEASE
+        return boot == _boot_id() and started != "" and started == _started(int(pid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now
         "currency": new.currency,
         "token": new.token,
         "owner": new.owner,
+        "owned_at": clock.utc_text(now),
         "status": "live",
         "started_at": clock.utc_text(now),
         "reason": new.reason,
@@ -159,14 +172,15 @@ def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
         " ORDER BY a.id",
         (clock.utc_text(now),),
     ).fetchall()
-    return [attempt for attempt in map(Attempt.from_row, rows) if not is_alive(attempt.owner)]
+    return [attempt for attempt in map(Attempt.from_row, rows) if not attempt.worked_on(now)]
 
 
-def take_over(connection: sqlite3.Connection, attempt: Attempt) -> Attempt | None:
+def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -> Attempt | None:
     """Become the owner of an abandoned attempt with a new fence; None when another process was quicker."""
     changed = connection.execute(
-        "UPDATE attempts SET owner = :owner, fence = fence + 1 WHERE id = :id AND status = 'live' AND fence = :fence",
-        {"owner": this_process(), "id": attempt.id, "fence": attempt.fence},
+        "UPDATE attempts SET owner = :owner, owned_at = :now, fence = fence + 1"
+        " WHERE id = :id AND status = 'live' AND fence = :fence",
+        {"owner": this_process(), "now": clock.utc_text(now), "id": attempt.id, "fence": attempt.fence},
     )
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 
@@ -208,16 +222,6 @@ def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
 def this_process() -> str:
     """Return what tells this process from every other, also after its number was given to a new one."""
     return f"{os.uname().nodename}/{_boot_id()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def is_alive(owner: str | None) -> bool:
-    """Tell whether the process that owns an attempt still runs; one on another machine is taken to."""
-    if owner is None:
-        return False
-    node, boot, pid, started = owner.split("/")
-    if node != os.uname().nodename:
-        return True
-    return boot == _boot_id() and started != "" and started == _started(int(pid))
 
 
 def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt | None:

@@ -26,7 +26,6 @@ _SHOWN_MAX = 60  # characters of a value in a message
 _BLOCK = 1 << 16
 _NUL = "\udc00"  # stands in for NUL, which csv refuses before Python 3.11; no UTF-8 decodes to it
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a text (B12)
-_GUARDED = tuple(f"'{start}" for start in _FORMULA_STARTS)  # as our own exports write it
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
     "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",
@@ -255,7 +254,12 @@ def _check_header(header: Sequence[str], columns: Sequence[str], required: Seque
 
 
 def _unguarded(cell: str) -> str:
-    return (cell[1:] if cell.startswith(_GUARDED) else cell).strip()
+    return (cell[1:] if _formula_like(cell[1:]) else cell).strip()
+
+
+def _formula_like(cell: str) -> bool:
+    """Tell whether a text begins as a formula, behind an apostrophe of its own or not: our exports guard both."""
+    return cell.removeprefix("'").startswith(_FORMULA_STARTS)
 
 
 def _damage(cell: str) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, brakes, clock, db
+from salescli import brakes, clock, db
+from salescli.attempts import Attempt
 
 TICK_OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
 _MOST = 20  # findings of one kind that are named
@@ -94,7 +95,7 @@ def examine(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> li
         lambda: _brakes(connection),
         lambda: _ticks(connection, now),
         lambda: _overdue(connection, now, zone),
-        lambda: _in_doubt(connection, zone),
+        lambda: _in_doubt(connection, now, zone),
         lambda: _merchants(connection, now, zone),
         lambda: _failed(connection),
     )
@@ -165,16 +166,15 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> I
     ).fetchone()
     if row["number"]:
         since = clock.local_text(row["since"], zone)
-        yield Finding("overdue", f"{row['number']} payments are overdue, the oldest since {since}", "salescli tick -v")
+        yield Finding("overdue", f"overdue payments: {row['number']}, the oldest since {since}", "salescli tick -v")
 
 
-def _in_doubt(connection: sqlite3.Connection, zone: ZoneInfo) -> Iterator[Finding]:
+def _in_doubt(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
-        "SELECT a.invoice_id, a.kind, a.started_at, a.reference, a.next_lookup_at, a.owner, p.name FROM attempts a"
-        " JOIN payment_systems p ON p.id = a.payment_system_id"
+        "SELECT a.*, p.name FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' ORDER BY a.id"
     )
-    nobodys = [row for row in rows if not attempts.is_alive(row["owner"])]
+    nobodys = [row for row in rows if not Attempt.from_row(row).worked_on(now)]
     for row in nobodys[:_MOST]:
         since = clock.local_text(row["started_at"], zone)
         again = clock.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] else "the next tick"

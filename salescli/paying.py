@@ -147,7 +147,7 @@ def resolve(
         attempt = attempts.live_of(connection, invoice_id)
         if attempt is None or payment_systems.get(connection, attempt.payment_system_id).manual:
             raise WrongStatus(f"invoice {invoice_id} has no payment in doubt; `salescli doctor` names those that have")
-        if attempts.is_alive(attempt.owner):
+        if attempt.worked_on(now):
             raise WrongStatus(f"invoice {invoice_id} is being worked on right now; wait for that to end")
         history.record(connection, "invoice", invoice_id, f"resolved: {became}", actor=actor, now=now, reason=why)
         answer = Answer(became, code=settlement.RESOLVED, message=why)

@@ -42,7 +42,7 @@ def tell_of_doubts(this: Run) -> None:
 
 def _taken_over(this: Run, abandoned: Attempt) -> Claimed | None:
     with db.transaction(this.connection):
-        attempt = attempts.take_over(this.connection, abandoned)
+        attempt = attempts.take_over(this.connection, abandoned, this.now)
         if attempt is None:
             return None
         system = payment_systems.get(this.connection, attempt.payment_system_id)

@@ -241,6 +241,7 @@ CREATE TABLE attempts (
   token TEXT,
   status TEXT NOT NULL CHECK (status IN ('live', 'not_sent', 'succeeded', 'declined')),
   owner TEXT,                              -- the process that makes the call; NULL: a person answers (manual)
+  owned_at TEXT NOT NULL,                  -- since when; from another machine it is believed for a while only
   fence INTEGER NOT NULL DEFAULT 1,        -- grows with each take-over; a settle must name the one it holds
   started_at TEXT NOT NULL,
   settled_at TEXT,

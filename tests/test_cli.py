@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -424,7 +425,7 @@ def _salescli(*arguments: str) -> list[str]:
 def test_a_closed_pipe_ends_quietly(shop: Run) -> None:
     for _ in range(5):
         shop("orders", "new", "1", "7")
-    line = f"{sys.executable} -m salescli orders list --csv | true"
+    line = f"{shlex.quote(sys.executable)} -m salescli orders list --csv | true"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
     assert done.stderr == ""
 

@@ -42,6 +42,8 @@ def group_of(room: Room) -> click.Group:
     """Return the group of a noun with its five commands."""
     singular, spoken = room.noun.subject, room.plural.replace("-", " ")
 
+    one = f"{'an' if singular[0] in 'aeo' else 'a'} {singular}"
+
     def help(what: str, example: str) -> str:
         return f"{what}.\n\n\b\nExample:\n  salescli {room.plural} {example}"
 
@@ -64,7 +66,7 @@ def group_of(room: Room) -> click.Group:
         id = room.find(session.connection, next(iter(which.values())))
         lists.page(session, room.view, id, room.parts, output)
 
-    @group.command("add", help=help(f"Add a {singular}", f"add {room.add_example}"))
+    @group.command("add", help=help(f"Add {one}", f"add {room.add_example}"))
     @click.argument(room.first)
     @_fields(room, leave_out=room.first)
     @options.dry_run
@@ -75,9 +77,7 @@ def group_of(room: Room) -> click.Group:
             id = catalogue.add(session.connection, room.noun, given, actor=session.actor, now=session.now)
             click.echo(f"{singular} {_name(session, room, id)}: added")
 
-    @group.command(
-        "edit", help=help(f"Change a {singular}; '' empties a field", f"edit {room.shown} {room.edit_example}")
-    )
+    @group.command("edit", help=help(f"Change {one}; '' empties a field", f"edit {room.shown} {room.edit_example}"))
     @click.argument("which", metavar=singular.replace(" ", "-").upper())
     @_fields(room)
     @options.dry_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from dataclasses import asdict
 from importlib import resources
 from typing import Any
@@ -86,7 +87,7 @@ def adopt(session: Session, dry_run: bool) -> None:
 def doctor_command(session: Session, output: Output) -> None:
     """Look the file over: is it sound, do its sums agree, does tick run, what waits for a person.
 
-    Exit code 1 when there is anything, so that cron mails it.
+    Silent without a terminal when all is well; exit code 1 when there is anything, so that cron mails it.
 
     \b
     Example:
@@ -97,7 +98,8 @@ def doctor_command(session: Session, output: Output) -> None:
     if found:
         renderer.render(found, output.chosen(_FINDINGS), output, session.zone)
         raise SalesError(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
-    renderer.say(f"all is well; tick last ran {_or_never(doctor.last_tick(session.file), session)}")
+    if sys.stderr.isatty():  # cron would mail it every day
+        renderer.say(f"all is well; tick last ran {_or_never(doctor.last_tick(session.file), session)}")
 
 
 _FINDINGS = (Column("check"), Column("what"), Column("advice"))
@@ -162,7 +164,7 @@ def help_topic(topic: str | None) -> None:
         return
     if topic not in pages:
         raise NotFound(f"there is no page {topic!r}; there are {', '.join(sorted(pages))}")
-    click.echo_via_pager(pages[topic].read_text(encoding="utf-8"))
+    click.echo_via_pager(pages[topic].read_text(encoding="utf-8").rstrip("\n"))
 
 
 def _pages() -> list[Any]:

@@ -25,7 +25,8 @@ from salescli.views import Column, named
 
 FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a text (B12)
+# A spreadsheet would compute such a text (B12); one that begins so behind an apostrophe of its own gets another.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _RIGHT = ("number", "money", "percent")
 
 Row = Mapping[str, Any]
@@ -252,7 +253,7 @@ def _csv(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: Z
 
 def _csv_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
     text = _text(column, row, zone)
-    if column.kind in ("text", "manager") and text.startswith(_FORMULA_STARTS):
+    if column.kind in ("text", "manager") and text.removeprefix("'").startswith(_FORMULA_STARTS):
         return f"'{text}"
     return text
 

@@ -94,38 +94,43 @@ def status(session: Session) -> None:
 
 
 @charging_group.command("off")
+@options.dry_run
 @click.option("--reason", metavar="TEXT", required=True, help="Why; everybody who looks is told.")
 @pass_session
-def off(session: Session, reason: str) -> None:
+def off(session: Session, reason: str, dry_run: bool) -> None:
     """Stop all charging at once, until `charging on`; payments in flight are still found out.
 
     \b
     Example:
       salescli charging off --reason "wrong price in offer 7"
     """
-    brakes.turn_off(session.connection, reason, actor=session.actor, now=session.now)
-    click.echo("charging is off; salescli charging on")
+    with options.rehearsed(session, dry_run):
+        brakes.turn_off(session.connection, reason, actor=session.actor, now=session.now)
+        click.echo("charging is off; salescli charging on")
 
 
 @charging_group.command("on")
+@options.dry_run
 @pass_session
-def on(session: Session) -> None:
+def on(session: Session, dry_run: bool) -> None:
     """Let charging go on; what fell due meanwhile is charged by the next tick.
 
     \b
     Example:
       salescli charging on
     """
-    brakes.turn_on(session.connection, actor=session.actor, now=session.now)
-    click.echo("charging is on")
+    with options.rehearsed(session, dry_run):
+        brakes.turn_on(session.connection, actor=session.actor, now=session.now)
+        click.echo("charging is on")
 
 
 @charging_group.command("limit")
+@options.dry_run
 @click.argument("most")
 @click.option("--per", type=click.Choice(["tick", "day"]), default="day", show_default=True, help="In what time.")
 @click.option("--currency", metavar="CODE", help="MOST is money of this currency; without it, a number of charges.")
 @pass_session
-def limit(session: Session, most: str, per: str, currency: str | None) -> None:
+def limit(session: Session, most: str, per: str, currency: str | None, dry_run: bool) -> None:
     """Let tick make at most MOST charges, or charge at most that much; '' takes the limit off.
 
     \b
@@ -135,8 +140,9 @@ def limit(session: Session, most: str, per: str, currency: str | None) -> None:
       salescli charging limit '' --per day
     """
     code = money.currency_code(currency) if currency else None
-    brakes.limit(session.connection, per, most, code, actor=session.actor, now=session.now)
-    click.echo("\n".join(brakes.status(session.connection)) or "charging is on, without limits")
+    with options.rehearsed(session, dry_run):
+        brakes.limit(session.connection, per, most, code, actor=session.actor, now=session.now)
+        click.echo("\n".join(brakes.status(session.connection)) or "charging is on, without limits")
 
 
 def _check_home(session: Session) -> None:

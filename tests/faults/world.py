@@ -24,7 +24,6 @@ from salescli import (
     db,
     doctor,
     offers,
-    orders,
     paying,
     payment_systems,
     recurring,
@@ -306,7 +305,7 @@ def violations(world: World) -> list[str]:
     try:
         return [
             *world.seen,
-            *(f"{f.check}: {f.what}" for f in doctor.examine(connection, world.now) if "do not run" in f.advice),
+            *(f"{f.check}: {f.what}" for f in doctor.examine(connection, world.now, ZONE) if "do not run" in f.advice),
             *charged_twice(world.bank),
             *_against_the_ledger(connection, world.bank),
             *_windows(connection, world.bank),

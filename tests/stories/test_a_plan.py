@@ -290,3 +290,25 @@ def test_every_status_change_of_a_plan_is_one_that_the_lifecycle_allows(story: S
     assert pairs == {("active", "processing"), ("processing", "active"), ("processing", "completed")}
     for before, after in pairs:
         lifecycle.check_move("recurring order", 1, before, after)
+
+
+def test_a_payment_in_the_hands_of_another_machine_is_found_out_once_its_lease_is_over(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7", token="tok_timeout_after_charge")
+    story.at("2026-02-28 10:00").tick()
+    story.house.connection.execute("UPDATE attempts SET owner = 'elsewhere/boot/1/1' WHERE status = 'live'")
+    assert story.at("2026-02-28 10:30").tick().recovered == 0
+    assert story.at("2026-02-28 11:00").tick().recovered == 1
+    assert (story.plan(plan).payments_made, story.charges()) == (2, 2)
+
+
+def test_a_failed_plan_that_was_imported_can_be_retried(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7")
+    story.house.connection.execute(
+        "UPDATE recurring SET status = 'failed', due_at = NULL, next_payment_at = NULL, source = 'x', source_number = '1'"
+    )
+    story.at("2026-06-02 12:00")
+    recurring.retry(story.house.connection, plan, **story.who_and_when)
+    assert story.tick().charged == 1
+    assert story.next_date(plan) == "2026-06-30 10:00"

@@ -52,7 +52,7 @@ class Attempt:
         return cls(**{name: row[name] for name in cls.__slots__})
 
     def worked_on(self, now: datetime) -> bool:
-        """Tell whether a process works on it: one of this machine that runs, or one of another for as long as a lease."""
+        """Tell whether a process works on it: one of this machine that runs, one of another until its lease is over."""
         if self.owner is None:
             return False
         node, boot, pid, started = self.owner.split("/")

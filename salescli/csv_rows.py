@@ -258,8 +258,8 @@ def _unguarded(cell: str) -> str:
 
 
 def _formula_like(cell: str) -> bool:
-    """Tell whether a text begins as a formula, behind an apostrophe of its own or not: our exports guard both."""
-    return cell.removeprefix("'").startswith(_FORMULA_STARTS)
+    """Tell whether a text begins as a formula, behind apostrophes of its own or not: our exports guard both."""
+    return cell.lstrip("'").startswith(_FORMULA_STARTS)
 
 
 def _damage(cell: str) -> str:
@@ -279,7 +279,7 @@ def _shown(value: str) -> str:
 
 def guarded(cell: str) -> str:
     """Return a cell that was read, for writing: what a spreadsheet would compute is made harmless, numbers never."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(cell) else cell
+    return f"'{cell}" if _formula_like(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def as_read(text: str) -> str:

@@ -159,6 +159,16 @@ def test_csv_has_local_times_plain_numbers_and_harmless_text(shop: Run) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["=1+1", "'=1+1", "''=1+1", "+380", "-", "@me", "O'Hara", "'quoted'", "'"])
+def test_a_text_comes_back_from_our_own_csv_as_it_was(shop: Run, tmp_path: Path, name: str) -> None:
+    shop("customers", "add", name, "--email", "x@example.com")
+    file = tmp_path / "customers.csv"
+    shop("customers", "list", "--csv", "--columns", "name,email", "-o", str(file))
+    shop("customers", "edit", "x@example.com", "--name", "somebody else")
+    assert shop("customers", "import", str(file), "--update").code == 0
+    assert shop("customers", "show", "x@example.com", "--json").json["name"] == name
+
+
 def test_excel_csv_has_a_bom_semicolons_and_decimal_commas(shop: Run, tmp_path: Path) -> None:
     paid(shop)
     assert shop("orders", "list", "--excel", "--columns", "order,price", "-o", str(tmp_path / "x.csv")).code == 0

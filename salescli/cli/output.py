@@ -253,7 +253,7 @@ def _csv(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: Z
 
 def _csv_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
     text = _text(column, row, zone)
-    if column.kind in ("text", "manager") and text.removeprefix("'").startswith(_FORMULA_STARTS):
+    if column.kind in ("text", "manager") and text.lstrip("'").startswith(_FORMULA_STARTS):
         return f"'{text}"
     return text
 

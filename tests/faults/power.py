@@ -1,0 +1,3 @@
+"""Power loss."""
+
+LOSE_NOTHING = (("delete", 3), ("wal", 2), ("wal", 3))

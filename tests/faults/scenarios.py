@@ -1,0 +1,228 @@
+"""The smallest stories that show a broken safety claim; the mutants are run against them, and so is the real thing.
+
+scenario(world) -> AssertionError, or whatever broke, when a claim does not hold
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from salescli import attempts, clock, db, settlement
+from salescli.attempts import Attempt
+from salescli.gateways import Answer
+from tests.faults import power
+from tests.faults.world import ZONE, World, left_over, violations
+
+SCENARIOS: dict[str, Callable[[World], None]] = {}
+
+
+def scenario(story: Callable[[World], None]) -> Callable[[World], None]:
+    """Register a story under its name."""
+    SCENARIOS[story.__name__] = story
+    return story
+
+
+def well(world: World) -> None:
+    """Hold the file against the ledger."""
+    assert violations(world) == []
+
+
+def settled(world: World, charges: int) -> None:
+    """Hold that all is well, nothing is left over, and the bank took so many payments in all."""
+    well(world)
+    assert left_over(world) == []
+    assert len(world.bank.charged()) == charges
+
+
+def due(world: World, *moods: str, offer: str = "month") -> int:
+    """Start a plan, whose next charges meet these moods, and let its next date come."""
+    plan = world.subscribed(offer, "card")
+    world.bank.moods["card"].extend(moods)
+    next_payment_at = world.plan(plan).next_payment_at
+    assert next_payment_at is not None
+    world.at(clock.from_text(next_payment_at))
+    return plan
+
+
+@scenario
+def the_line_is_cut_after_the_money_moved(world: World) -> None:
+    plan = due(world, "cut after")
+    world.tick()
+    well(world)
+    assert world.plan(plan).status == "processing"
+    world.later(minutes=10).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_decline_is_followed_by_a_success(world: World) -> None:
+    plan = due(world, "declined")
+    world.tick()
+    assert world.plan(plan).declines == 1
+    world.later(days=1).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_gateway_is_away_for_half_an_hour(world: World) -> None:
+    plan = due(world, "unreachable", "unreachable")
+    for _ in range(2):
+        world.tick()
+        well(world)
+        assert world.plan(plan).declines == 0
+        world.later(minutes=15)
+    world.tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_process_taken_for_dead_comes_back_with_a_stale_answer(world: World) -> None:
+    # The second process sends the payment, which is made, but its line is cut; then the first says: not sent.
+    plan = due(world, "overtaken, then unreachable", "cut after")
+    world.tick()
+    well(world)
+    assert world.plan(plan).status == "processing"
+    world.later(minutes=10).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def two_processes_settle_one_payment(world: World) -> None:
+    plan = due(world, "overtaken after")
+    world.tick()
+    settled(world, charges=2)
+    assert world.plan(plan).payments_made == 2
+
+
+@scenario
+def a_success_is_followed_by_a_decline_of_the_same_attempt(world: World) -> None:
+    order = world.order("once", "card")
+    world.pay(order)
+    [row] = world.rows("SELECT * FROM attempts")
+    told = Answer("declined", code="card_declined", message="too late")
+
+    def tell(connection: Any) -> bool:
+        attempt = Attempt.from_row(row)
+        return settlement.settle(connection, attempt, told, actor=world.actor, now=world.now, zone=ZONE)
+
+    assert world.process(tell) is False
+    settled(world, charges=1)
+    assert world.value("SELECT status FROM orders WHERE id = ?", order) == "completed"
+
+
+@scenario
+def a_tick_dies_at_every_moment(world: World) -> None:
+    due(world)
+    file, bank = world.path.read_bytes(), copy.deepcopy(world.bank.__dict__, {id(world): world})
+    for moment in count():
+        world.path.write_bytes(file)
+        world.bank.__dict__.update(copy.deepcopy(bank, {id(world): world}))
+        whole = world.tick(dies_at=moment)
+        well(world)
+        world.tick()
+        settled(world, charges=2)
+        if whole:
+            return
+
+
+@scenario
+def a_hundred_days_without_a_tick(world: World) -> None:
+    plan = due(world)
+    world.later(days=100).tick()
+    world.tick()
+    settled(world, charges=2)
+    assert world.plan(plan).payments_made == 2
+
+
+@scenario
+def the_clock_goes_back_while_a_payment_is_in_doubt(world: World) -> None:
+    due(world, "cut after", offer="day")
+    world.bank.moods["lookup"].append("unreachable")
+    world.tick()
+    world.later(minutes=10).tick()  # the look-up does not get through
+    world.skew -= timedelta(days=1)
+    world.later(minutes=5)
+    world.process(lambda c: c.execute("UPDATE attempts SET next_lookup_at = NULL"))
+    world.tick()
+    well(world)
+    world.later(hours=23).tick()
+    settled(world, charges=2)
+
+
+def _restored(world: World, **age: float) -> None:
+    """Make a payment, and put back a backup from before it that is so old."""
+    due(world)
+    backup = world.path.with_suffix(".backup")
+    shutil.copyfile(world.path, backup)
+    world.tick()
+    world.later(**age)
+    shutil.copyfile(backup, world.path)
+    world.tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_backup_of_half_an_hour_ago_is_put_back(world: World) -> None:
+    _restored(world, minutes=30)
+
+
+@scenario
+def a_backup_of_two_days_ago_is_put_back(world: World) -> None:
+    _restored(world, days=2)
+
+
+@scenario
+def a_payment_is_in_doubt_for_two_days(world: World) -> None:
+    due(world, "cut after")
+    world.tick()
+    world.bank.moods["lookup"].append("unreachable")
+    world.later(minutes=10).tick()
+    well(world)
+    world.later(days=2).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_transaction_holds_the_write_lock_from_its_beginning(world: World) -> None:
+    one, other = world.connect(), world.connect()
+    other.execute("PRAGMA busy_timeout = 0")
+    try:
+        with db.transaction(one):
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                assert "locked" in str(error)
+            else:
+                raise AssertionError("another process could begin to write meanwhile")
+    finally:
+        one.close()
+        other.close()
+
+
+@scenario
+def power_is_cut_after_a_claim(world: World) -> None:
+    connection = db.connect(world.path)
+    pragmas = tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous"))
+    connection.close()
+    assert pragmas in power.LOSE_NOTHING, f"{pragmas} can lose an acknowledged claim: see test_power"
+
+
+@scenario
+def an_attempt_of_another_process_is_left_alone_while_it_lives(world: World) -> None:
+    due(world, "dies after")
+    world.tick()
+    world.boot -= 1  # it lives after all
+    connection = world.connect()
+    try:
+        assert attempts.abandoned(connection, world.now) == []
+    finally:
+        connection.close()
+    world.boot += 1
+    world.tick()
+    settled(world, charges=2)

@@ -44,6 +44,8 @@ class Attempt:
     started_at: str
     lookups: int
     gateway_id: str | None
+    code: str | None
+    message: str | None
     reason: str | None
 
     @classmethod
@@ -121,6 +123,12 @@ def live_of(connection: sqlite3.Connection, invoice_id: int) -> Attempt | None:
         "SELECT * FROM attempts WHERE invoice_id = ? AND status = 'live'", (invoice_id,)
     ).fetchone()
     return Attempt.from_row(row) if row else None
+
+
+def of_invoice(connection: sqlite3.Connection, invoice_id: int) -> list[Attempt]:
+    """Return the attempts to move an invoice's money, first one first."""
+    rows = connection.execute("SELECT * FROM attempts WHERE invoice_id = ? ORDER BY id", (invoice_id,))
+    return [Attempt.from_row(row) for row in rows]
 
 
 def close(connection: sqlite3.Connection, attempt: Attempt, status: str, answer: Answer, now: datetime) -> bool:

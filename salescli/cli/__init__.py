@@ -24,6 +24,7 @@ COMMANDS = {
     ),
     "users": ("salescli.cli.catalogue:users_group", "Users and managers: list, show, add, edit, import."),
     "import": ("salescli.cli.data:import_group", "Bring orders or recurring orders over from elsewhere."),
+    "explain": ("salescli.cli.explain:explain_group", "Why a record is in its state, and what happens next."),
     "todo": ("salescli.cli.house:todo_command", "What waits for a person, with the command that does it."),
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),
     "doctor": ("salescli.cli.house:doctor_command", "Look the file over: sound? ticking? what waits for a person?"),

@@ -1,0 +1,85 @@
+"""explain: sentences that agree with what tick then does."""
+
+from __future__ import annotations
+
+from salescli import clock, explain, invoices, recurring, sales
+from salescli.sales import Seller
+from tests.story import Story
+
+YEAR = {"every": "1 month", "payments": "12", "retry_after": "8h,24h"}
+
+
+def told(story: Story, plan: int) -> str:
+    found = recurring.get(story.house.connection, plan)
+    return "\n".join(explain.plan(story.house.connection, found, now=story.now, zone=story.house.zone))
+
+
+def test_an_active_plan_names_its_next_date_and_the_one_after_it_and_tick_keeps_both(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7")
+    said = told(story, plan)
+    assert "Payment 2 is made on 2026-02-28 10:00:00 through Sandbox, attempt 1 of 3." in said
+    assert "the one after it is on 2026-03-31 10:00:00" in said
+    story.at("2026-02-28 10:00").tick()
+    assert story.next_date(plan) == "2026-03-31 10:00"
+
+
+def test_a_retry_names_the_decline_and_the_waits(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7", token="tok_fail_twice")
+    story.at("2026-02-28 10:00").tick()
+    said = told(story, plan)
+    assert "made on 2026-02-28 18:00:00 through Sandbox, attempt 2 of 3" in said
+    assert "declined: the card has insufficient funds (insufficient_funds); the waits are 8h,24h" in said
+    assert "attempt 1 of payment 2 declined (the card has insufficient funds), by the system" in said
+
+
+def test_every_state_of_a_plan_says_what_one_can_do(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7", token="tok_pending")
+    assert "You can: Pause, Complete" in told(story, plan)
+    recurring.pause(story.house.connection, plan, **story.who_and_when)
+    assert "Nothing is charged until it is activated" in told(story, plan)
+    assert "You can: Activate, Complete" in told(story, plan)
+    recurring.activate(story.house.connection, plan, **story.who_and_when)
+    story.at("2026-02-28 10:00").tick()
+    assert "in doubt" in told(story, plan)
+    recurring.complete(story.house.connection, plan, **story.who_and_when)
+    assert "Then it becomes Completed, as was asked." in told(story, plan)
+
+
+def test_an_order_says_what_is_left_and_from_when_it_may_be_confirmed(story: Story) -> None:
+    story.house.offer("5000.00", number="7", partial_min="1", partial_success="90")
+    order = story.order("7")
+    story.pay(order, amount="4500.00")
+    said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
+    assert "4500.00 EUR came in and 500.00 EUR is left" in said
+    assert "success share of 90 % lets it be confirmed from 4500.00 EUR on" in said
+    assert "You can: Confirm, Decline" in said
+
+
+def test_a_sale_says_whose_it_is_and_why(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    story.house.user("ivan", name="Іван")
+    order = story.order("7", manager="ivan")
+    story.pay(order)
+    said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
+    assert "The sale is Іван's (assigned by hand), not yet confirmed." in said
+    sales.confirm_sale(story.house.connection, order.id, Seller(), **story.who_and_when)
+    said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
+    assert "The sale is Іван's, and confirmed." in said
+    assert said.endswith("Nothing is left to decide.")
+
+
+def test_an_invoice_tells_each_attempt(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    order = story.order("7", token="tok_fail_once")
+    story.pay(order)
+    story.pay(order)
+    found = invoices.get(story.house.connection, 1)
+    said = list(explain.invoice(story.house.connection, found, zone=story.house.zone))
+    assert "Charge attempt 1 through Sandbox" in said[1]
+    assert "declined: the card has insufficient funds (insufficient_funds)" in said[1]
+    assert "Charge attempt 2 through Sandbox" in said[2]
+    assert f"The money came in on {clock.local_text(found.paid_at or '', story.house.zone)}" in said[3]
+    assert "its commission of 1.42 EUR is estimated" in said[3]

@@ -81,7 +81,7 @@ def plan(connection: sqlite3.Connection, found: Recurring, *, now: datetime, zon
         if found.wish:
             yield f"Then it becomes {found.wish.capitalize()}, as was asked."
     elif found.status == "paused":
-        yield "Nothing is charged until it is activated; what fell due is then charged once, and the plan keeps its day."
+        yield "Nothing is charged until it is activated; what fell due is then charged once, and the day is kept."
     elif found.status == "failed":
         yield (
             f"Payment {found.payment_number} was declined {ATTEMPTS_MAX} times, the last time for:"

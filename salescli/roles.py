@@ -29,7 +29,14 @@ PERMISSIONS = {
 }
 
 OWNER = "owner"
-ROLES = {OWNER: frozenset(PERMISSIONS)}
+_SELL = frozenset({VIEW, ENTER_ORDERS})
+ROLES = {
+    OWNER: frozenset(PERMISSIONS),
+    "sales-head": _SELL | {REFUND, MANAGE_SALES, MANAGE_RECURRING, EDIT_CATALOGUE, IMPORT},
+    "manager": _SELL,
+    "accountant": frozenset({VIEW}),  # reads, and exports what they read
+    "cron": frozenset({RUN_TICK}),
+}
 
 
 @dataclass(frozen=True, slots=True)

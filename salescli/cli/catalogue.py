@@ -214,7 +214,7 @@ users_group = group_of(
         (
             ("login", "The operating system's login, which says who acts."),
             ("name", "The name that lists and reports show."),
-            ("role", "What they may do: owner, or nothing."),
+            ("role", "What they may do: owner, sales-head, manager, accountant or cron; '' for nothing."),
             ("active", "Whether they still act; their sales keep their name."),
         ),
         "olena --name 'Olena Kovalenko'",

@@ -35,12 +35,6 @@ _NETWORK_FILE_SYSTEMS = {
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
-def default_path() -> Path:
-    """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "salescli" / "sales.db"
-
-
 def create(path: Path, settings: Mapping[str, str]) -> None:
     """Make a new file with every table, mode 0600, in one step: another process sees all of it or nothing.
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli import brakes, clock, db
+from salescli import brakes, clock, db, ticks
 from salescli.attempts import Attempt
 
-TICK_OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
 _MOST = 20  # findings of one kind that are named
 
 
@@ -102,29 +101,6 @@ def examine(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> li
     return [finding for check in checks for finding in check()]
 
 
-def last_tick(connection: sqlite3.Connection) -> str | None:
-    """Return when tick last ran, by the clock, as UTC text."""
-    row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
-    return row["started_at"] if row else None
-
-
-def tick_is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
-    """Return a warning when recurring orders are active and no tick looked after them for 15 minutes."""
-    waiting = connection.execute(
-        "SELECT min(next_payment_at) AS due FROM recurring WHERE status = 'active'"
-    ).fetchone()["due"]
-    if waiting is None:
-        return None
-    last = last_tick(connection)
-    if last is None:
-        late = now - clock.from_text(waiting)
-        return "payments are due and tick never ran; put it in cron" if late > TICK_OVERDUE else None
-    ago = now - clock.from_text(last)
-    if ago <= TICK_OVERDUE:
-        return None
-    return f"tick last ran {_ago(ago)} ago, and recurring orders are active; is cron running?"
-
-
 def _file(connection: sqlite3.Connection) -> Iterator[Finding]:
     for row in connection.execute(f"PRAGMA integrity_check({_MOST})"):
         if row[0] != "ok":
@@ -154,7 +130,7 @@ def _brakes(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
-    if warning := tick_is_late(connection, now):
+    if warning := ticks.is_late(connection, now):
         yield Finding("tick", warning, "crontab -l; see crontab.example")
 
 
@@ -162,7 +138,7 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> I
     row = connection.execute(
         "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
         " WHERE status = 'active' AND next_payment_at <= ?",
-        (clock.utc_text(now - TICK_OVERDUE),),
+        (clock.utc_text(now - ticks.OVERDUE),),
     ).fetchone()
     if row["number"]:
         since = clock.local_text(row["since"], zone)
@@ -201,10 +177,3 @@ def _failed(connection: sqlite3.Connection) -> Iterator[Finding]:
     for row in rows.fetchmany(_MOST):
         advice = f"salescli recurring retry {row['id']}, or complete it"
         yield Finding("failed", f"recurring order {row['id']} failed: {row['last_error']}", advice)
-
-
-def _ago(time: timedelta) -> str:
-    minutes = int(time.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import __version__, attempts, brakes, charging, clock, db, payment_systems, recovery, recurring
+from salescli import attempts, brakes, charging, clock, db, payment_systems, recovery, recurring, ticks
 from salescli.charging import Claimed, Counts, Run
 from salescli.gateways import Answer
 from salescli.paying import Gateways
 from salescli.roles import Actor
 from salescli.schedule import ATTEMPTS_MAX
 
-GAP_MAX = timedelta(days=3)  # without a tick; then a person says that the clock is right
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes on, looks at what was resumed first (I8)
 IN_FLIGHT_MAX = 100  # how many payments may be in doubt after a crash; more gains little speed
 
@@ -73,8 +72,8 @@ def run(
     that runs ahead of it charges sandbox merchants only (B4).
     """
     this = Run(connection, gateways, actor.as_system(), now, zone, say)
-    gap = None if accept_clock else _gap(connection, clock_now)
-    tick_id = _begin(connection, now, clock_now, held=gap is not None)
+    gap = None if accept_clock else ticks.gap(connection, clock_now)
+    tick_id = ticks.begin(connection, now, clock_now, held=gap is not None)
     recovery.recover(this)
     if reason := _reason_to_hold(connection, gap):
         this.counts.broken = True
@@ -83,7 +82,7 @@ def run(
         only = payment_systems.MOVES_NO_MONEY if now > clock_now + timedelta(minutes=5) else None
         _charge_all(this, only, limits or Limits())
     recovery.tell_of_doubts(this)
-    _end(connection, tick_id, this.counts)
+    ticks.end(connection, tick_id, this.counts)
     return this.counts
 
 
@@ -118,7 +117,10 @@ def _charge_all(this: Run, only: tuple[str, ...] | None, limits: Limits) -> None
             if not claims and not crew.in_flight:
                 return
             done, _ = wait(crew.in_flight, return_when=FIRST_COMPLETED)
-            charging.settle_all(this, [(crew.in_flight.pop(future), future.result()) for future in done])
+            answered = [(crew.in_flight.pop(future), future.result()) for future in done]
+            for claimed in charging.prepared(this, answered):
+                crew.in_flight[pool.submit(charging.answer_to, claimed)] = claimed
+            charging.settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
 
 
 def _claim_batch(this: Run, crew: Crew) -> list[Claimed]:
@@ -159,22 +161,3 @@ def _reason_to_hold(connection: sqlite3.Connection, gap: timedelta | None) -> st
             " `salescli tick --accept-clock` once"
         )
     return brakes.space_is_short(db.path_of(connection))
-
-
-def _gap(connection: sqlite3.Connection, clock_now: datetime) -> timedelta | None:
-    """Return how long no tick ran that charged, when that is too long to trust the clock."""
-    row = connection.execute("SELECT started_at FROM ticks WHERE held = 0 ORDER BY id DESC LIMIT 1").fetchone()
-    if row is None or clock_now - clock.from_text(row["started_at"]) <= GAP_MAX:
-        return None
-    return clock_now - clock.from_text(row["started_at"])
-
-
-def _begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
-    row = {"now": clock.utc_text(now), "started_at": clock.utc_text(clock_now), "held": int(held)}
-    return db.insert(connection, "ticks", {**row, "version": __version__})
-
-
-def _end(connection: sqlite3.Connection, tick_id: int, counts: Counts) -> None:
-    names = ("charged", "declined", "failed", "unknown", "not_sent", "recovered")
-    ended = {"ended_at": clock.utc_text(clock.now())}
-    db.update(connection, "ticks", tick_id, {name: getattr(counts, name) for name in names} | ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from salescli import doctor, paying
+from salescli import doctor, paying, ticks
 from salescli.errors import WrongStatus
 from tests.story import Story
 
@@ -60,11 +60,11 @@ def test_a_file_whose_rows_point_nowhere_is_named(plan: Story) -> None:
 
 
 def test_a_tick_that_stopped_is_noticed_after_a_quarter_of_an_hour(plan: Story) -> None:
-    assert doctor.tick_is_late(plan.house.connection, plan.now) is None
+    assert ticks.is_late(plan.house.connection, plan.now) is None
     plan.at("2026-02-28 10:15")
-    assert doctor.tick_is_late(plan.house.connection, plan.now) is None
+    assert ticks.is_late(plan.house.connection, plan.now) is None
     plan.at("2026-02-28 10:16")
-    assert "16 minutes ago" in (doctor.tick_is_late(plan.house.connection, plan.now) or "")
+    assert "16 minutes ago" in (ticks.is_late(plan.house.connection, plan.now) or "")
     assert found(plan) == ["tick"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from salescli import clock, db, doctor, history, money, roles, todo, users
+from salescli import clock, db, doctor, history, money, roles, ticks, todo, users
 from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
@@ -99,7 +99,7 @@ def doctor_command(session: Session, output: Output) -> None:
         renderer.render(found, output.chosen(_FINDINGS), output, session.zone)
         raise SalesError(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
     if sys.stderr.isatty():  # cron would mail it every day
-        renderer.say(f"all is well; tick last ran {_or_never(doctor.last_tick(session.file), session)}")
+        renderer.say(f"all is well; tick last ran {_or_never(ticks.last(session.file), session)}")
 
 
 _FINDINGS = (Column("check"), Column("what"), Column("advice"))

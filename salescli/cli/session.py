@@ -15,17 +15,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import click
 
-from salescli import __version__, clock, db, doctor, gateways, users
+from salescli import __version__, clock
 from salescli.cli import COMMANDS
 from salescli.errors import BadUsage, SalesError
-from salescli.gateways import Gateway
-from salescli.payment_systems import PaymentSystem
-from salescli.roles import Actor
+
+# The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
+if TYPE_CHECKING:
+    from salescli.gateways import Gateway
+    from salescli.payment_systems import PaymentSystem
+    from salescli.roles import Actor
 
 
 @dataclass
@@ -40,23 +43,31 @@ class Session:
     @cached_property
     def file(self) -> sqlite3.Connection:
         """The open database, whoever asks. Raise DatabaseUnusable."""
+        from salescli import db
+
         return db.connect(self.path, any_file_system=self.any_file_system)
 
     @cached_property
     def actor(self) -> Actor:
         """The registered user of the operating system's real uid. Raise NotPermitted for a stranger."""
+        from salescli import users
+
         return users.acting(self.file, os_login())
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
         """The open database, for a registered user only: a stranger may not even learn what is not there."""
+        from salescli import ticks
+
         assert self.actor
-        if warning := doctor.tick_is_late(self.file, self.now):
+        if warning := ticks.is_late(self.file, self.now):
             click.echo(f"salescli: warning: {warning}", err=True)
         return self.file
 
     def gateway(self, system: PaymentSystem) -> Gateway:
         """Return the gateway of a merchant, one for each in a run."""
+        from salescli import gateways
+
         if system.id not in self._gateways:
             environment = tuple(system.environment.split())
             self._gateways[system.id] = gateways.open_gateway(system.gateway, self.path, environment)
@@ -65,7 +76,15 @@ class Session:
     @cached_property
     def zone(self) -> ZoneInfo:
         """The account's time zone."""
+        from salescli import db
+
         return clock.time_zone(db.setting(self.file, "time_zone") or "UTC")
+
+
+def default_path() -> Path:
+    """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "salescli" / "sales.db"
 
 
 def os_login() -> str:
@@ -127,7 +146,7 @@ class ListingGroup(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, path: Path | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
-    ctx.obj = Session(path or db.default_path(), any_file_system)
+    ctx.obj = Session(path or default_path(), any_file_system)
     ctx.color = _colored(color)
 
 
@@ -182,6 +201,8 @@ def _database_failure(error: sqlite3.Error) -> SalesError:
         raise error
     if isinstance(error, sqlite3.IntegrityError):
         raise error
+    from salescli import db
+
     return db.unusable(error, "the database")
 
 

@@ -173,9 +173,6 @@ CREATE TABLE orders (
   created_on TEXT NOT NULL,
   completed_at TEXT,                       -- when it became Completed; kept when refunded (R76a)
   completed_on TEXT,
-  UNIQUE (source, source_number),
-  UNIQUE (recurring_id, payment_number),   -- I1: one order per planned payment (R79)
-  UNIQUE (recurring_id, due_at),           -- I1: one order per schedule window
   CHECK (price_minor = unit_price_minor * quantity - discount_minor),
   CHECK ((recurring_id IS NULL) = (payment_number IS NULL)),
   CHECK ((completed_at IS NULL) = (completed_on IS NULL)),
@@ -187,7 +184,12 @@ CREATE INDEX orders_created ON orders (created_at);
 CREATE INDEX orders_offer ON orders (offer_id, created_at);
 CREATE INDEX orders_customer ON orders (customer_id);
 CREATE INDEX orders_manager ON orders (manager_id, created_at) WHERE manager_id IS NOT NULL;
-CREATE INDEX orders_source_number ON orders (source_number) WHERE source_number IS NOT NULL;
+-- Partial, since most orders are regular and need no entry in the first two.
+CREATE UNIQUE INDEX orders_payment ON orders (recurring_id, payment_number)
+  WHERE recurring_id IS NOT NULL;          -- I1: one order per planned payment (R79)
+CREATE UNIQUE INDEX orders_window ON orders (recurring_id, due_at)
+  WHERE due_at IS NOT NULL;                -- I1: one order per schedule window
+CREATE UNIQUE INDEX orders_source ON orders (source_number, source) WHERE source_number IS NOT NULL;
 
 -- A manager's mark that a customer paid for an offer: it decides whose sale an order was (R41).
 CREATE TABLE sales_plans (

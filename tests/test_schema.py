@@ -292,7 +292,7 @@ def test_two_recurring_orders_have_windows_of_their_own(rows: Rows) -> None:
     ("table", "columns"),
     [
         pytest.param("orders", {"uid": "u"}, id="an order's uid"),
-        pytest.param("orders", {"source": "shop", "source_number": "7"}, id="an imported order"),
+        pytest.param("orders", {"source_number": "7", "source": "shop"}, id="an imported order"),
         pytest.param("recurring", {"uid": "u"}, id="a recurring order's uid"),
         pytest.param("recurring", {"source": "shop", "source_number": "7"}, id="an imported recurring order"),
         pytest.param("attempts", {"reference": "r"}, id="a reference"),

@@ -16,7 +16,7 @@ from salescli.errors import NotFound
 from salescli.gateways import Answer
 from salescli.payment_systems import PaymentSystem
 from salescli.roles import Actor
-from salescli.views import Column, View
+from salescli.views import OF_AN_ORDER, Column, View, searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,23 +188,12 @@ VIEW = View(
         "status": "i.status",
         "from": "i.attempted_at",
         "before": "i.attempted_at",
-        "customer": "o.customer_id",
-        "offer": "o.offer_id",
-        "category": "o.category_id",
-        "manager": "o.manager_id",
-        "system": "o.manager_id",
-        "confirmed": "o.status = 'completed' AND o.confirmed = {v}",
+        **OF_AN_ORDER,
         "payment_system": "i.payment_system_id",
         "currency": "i.currency",
-        "payment_type": "o.partial",
-        "kind": "o.recurring_id",
         "min": "i.amount_minor",
         "max": "i.amount_minor",
-        "search": (
-            "(o.customer_id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
-            " OR o.offer_id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query})"
-            " OR i.id = {number} OR i.gateway_id = {words})"
-        ),
+        "search": searched("o.customer_id", "o.offer_id", "i.id = {number}", "i.gateway_id = {words}"),
     },
     statuses=lifecycle.INVOICE_STATUSES,
 )  # fmt: skip

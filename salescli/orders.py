@@ -16,7 +16,7 @@ from salescli import clock, customers, db, history, lifecycle, money, offers, pa
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.offers import Offer
 from salescli.roles import Actor
-from salescli.views import Column, View
+from salescli.views import OF_AN_ORDER, Column, View, searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,26 +311,15 @@ VIEW = View(
         "status": "o.status",
         "from": "o.created_at",
         "before": "o.created_at",
-        "customer": "o.customer_id",
-        "offer": "o.offer_id",
-        "category": "o.category_id",
-        "manager": "o.manager_id",
-        "system": "o.manager_id",
-        "confirmed": "o.status = 'completed' AND o.confirmed = {v}",
+        **OF_AN_ORDER,
         "payment_system": (
             "EXISTS (SELECT 1 FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL"
             " AND p.payment_system_id IN ({v}))"
         ),
         "currency": "o.currency",
-        "payment_type": "o.partial",
-        "kind": "o.recurring_id",
         "min": "o.price_minor",
         "max": "o.price_minor",
-        "search": (
-            "(o.customer_id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
-            " OR o.offer_id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query})"
-            " OR o.id = {number} OR o.source_number = {words})"
-        ),
+        "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
     },
     hidden=(
         "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed, o.manager_id AS a_manager,"

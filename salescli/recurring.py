@@ -20,7 +20,7 @@ from salescli.listing import Where
 from salescli.orders import Order
 from salescli.roles import Actor
 from salescli.schedule import ATTEMPTS_MAX, Interval
-from salescli.views import Column, View
+from salescli.views import Column, View, searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,11 +451,7 @@ VIEW = View(
         "payment_type": "coalesce(o.partial, 0)",
         "min": "r.price_minor",
         "max": "r.price_minor",
-        "search": (
-            "(r.customer_id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
-            " OR r.offer_id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query})"
-            " OR r.id = {number} OR r.source_number = {words})"
-        ),
+        "search": searched("r.customer_id", "r.offer_id", "r.id = {number}", "r.source_number = {words}"),
     },
     hidden="r.status AS a_status",
     statuses=lifecycle.RECURRING_STATUSES,

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from salescli import lifecycle, listing
 from salescli.listing import Filters
-from salescli.views import Column, View
+from salescli.views import OF_AN_ORDER, Column, View, searched
 
 Basis = Literal["completed", "created"]
 Rows = list[dict[str, Any]]
@@ -83,23 +83,13 @@ BREAKDOWNS = (BY_CURRENCY, BY_PAYMENT_SYSTEM, BY_OFFER, BY_CATEGORY, BY_MANAGER)
 
 _FILTERS: Mapping[str, str] = {
     "status": "o.status",
-    "customer": "o.customer_id",
-    "offer": "o.offer_id",
-    "category": "o.category_id",
-    "manager": "o.manager_id",
-    "system": "o.manager_id",
+    **OF_AN_ORDER,
     "confirmed": "o.completed_at IS NOT NULL AND o.confirmed = {v}",
     "payment_system": "i.payment_system_id",
     "currency": "coalesce(i.currency, o.currency)",
-    "payment_type": "o.partial",
-    "kind": "o.recurring_id",
     "min": "o.price_minor",
     "max": "o.price_minor",
-    "search": (
-        "(o.customer_id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
-        " OR o.offer_id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query})"
-        " OR o.id = {number} OR o.source_number = {words})"
-    ),
+    "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
 }
 
 # An order paid in several currencies has a row in each; it counts, once, where its first payment is.

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from salescli import clock, db
-from salescli.gateways import CHARGE_SECONDS, Answer, Charge, Gateway, ask
+from salescli.errors import SalesError
+from salescli.gateways import CHARGE_SECONDS, Answer, Charge, Gateway, Preparing, ask, ask_to_prepare
 from salescli.invoices import Invoice
 from salescli.views import Column, View
 
@@ -103,7 +106,8 @@ def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now
     }
     if last is not None and last.status == "not_sent" and _same(last, new):
         again = {"fence": last.fence + 1, "settled_at": None, "code": None, "raw_code": None, "message": None}
-        db.update(connection, "attempts", last.id, {**values, **again})
+        known = {"gateway_id": new.gateway_id or last.gateway_id}
+        db.update(connection, "attempts", last.id, {**values, **again, **known})
         return get(connection, last.id)
     number = last.number + 1 if last else 1
     identity = {"kind": new.kind, "invoice_id": invoice.id, "recurring_id": new.recurring_id, "number": number}
@@ -194,12 +198,52 @@ def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -
 
 
 def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
-    """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway."""
+    """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway.
+
+    ``prepared`` is answered by a gateway that has to be called again once its id is durable (``keep_prepared``).
+    """
     if attempt.amount_minor == 0:
         return Answer("succeeded")
     if attempt.kind == "refund":
         return ask(lambda: gateway.refund(attempt.gateway_id or "", attempt.reference, attempt.amount_minor))
+    if attempt.gateway_id is None and isinstance(gateway, Preparing):
+        return ask_to_prepare(gateway, request)
     return ask(lambda: gateway.charge(request, CHARGE_SECONDS))
+
+
+def keep_prepared(connection: sqlite3.Connection, attempt: Attempt, answer: Answer) -> Attempt | None:
+    """Store the id that a gateway prepared, to be committed before it is called again; None when another holder took
+    the attempt meanwhile."""
+    assert answer.result is not None
+    changed = connection.execute(
+        "UPDATE attempts SET gateway_id = :gateway_id WHERE id = :id AND status = 'live' AND fence = :held",
+        {"gateway_id": answer.result.gateway_id, "id": attempt.id, "held": attempt.fence},
+    )
+    return get(connection, attempt.id) if changed.rowcount == 1 else None
+
+
+def carry_out(connection: sqlite3.Connection, attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
+    """Make the attempt's call, and where the gateway prepares it first, commit its id in between."""
+    answer = call(attempt, request, gateway)
+    if answer.became != "prepared":
+        return answer
+    with db.transaction(connection):
+        kept = keep_prepared(connection, attempt, answer)
+    if kept is None:
+        return Answer("unknown", message="another process took this attempt over")
+    return call(kept, replace(request, gateway_id=kept.gateway_id), gateway)
+
+
+@contextmanager
+def in_doubt_when_cut(attempt: Attempt) -> Iterator[None]:
+    """Say of a call that a person interrupted, or whose answer could not be written, that the money may have moved."""
+    try:
+        yield
+    except (KeyboardInterrupt, sqlite3.OperationalError) as cut:
+        raise SalesError(
+            f"invoice {attempt.invoice_id}: the {attempt.kind} was cut short ({str(cut) or 'interrupted'}), the money"
+            " may have moved; tick finds out, do not repeat it by hand"
+        ) from None
 
 
 def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
@@ -208,12 +252,21 @@ def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
     return ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since))
 
 
+def request_after(known: Answer, request: Charge) -> Charge:
+    """Return the request with the id that a look-up met, even where it says that nothing was charged."""
+    found = known.result.gateway_id if known.result else None
+    return replace(request, gateway_id=found) if found else request
+
+
 def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
     """Return what is asked of the gateway, wholly from durable rows, so that a repetition asks the same."""
     row = connection.execute(
-        "SELECT o.id, o.customer_id, o.offer_name, o.payment_number FROM invoices i"
-        " JOIN orders o ON o.id = i.order_id WHERE i.id = ?",
-        (attempt.invoice_id,),
+        "SELECT o.id, o.customer_id, o.offer_name, o.payment_number,"
+        " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"
+        " AND a.payment_system_id = :system AND a.gateway_id IS NOT NULL AND a.number <= :number"
+        " ORDER BY a.number DESC LIMIT 1) AS gateway_id"
+        " FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = :invoice",
+        {"invoice": attempt.invoice_id, "system": attempt.payment_system_id, "number": attempt.number},
     ).fetchone()
     return Charge(
         reference=attempt.reference,
@@ -224,6 +277,7 @@ def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
         description=row["offer_name"],
         initiator="customer" if attempt.recurring_id is None else "merchant",
         metadata={"order": str(row["id"]), "invoice": str(attempt.invoice_id)},
+        gateway_id=row["gateway_id"],
     )
 
 
@@ -257,7 +311,8 @@ def _started(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else fields[19]  # a zombie works on nothing
 
 
 VIEW = View(

@@ -79,25 +79,44 @@ def status(connection: sqlite3.Connection) -> list[str]:
     return lines
 
 
+def is_off(connection: sqlite3.Connection) -> bool:
+    """Tell whether charging is off."""
+    return bool(db.setting(connection, _OFF))
+
+
 def check_on(connection: sqlite3.Connection) -> None:
     """Raise WrongStatus while charging is off."""
     if off := db.setting(connection, _OFF):
         raise WrongStatus(f"charging is off ({off}); salescli charging on")
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a charge must wait. ``of_money``: a limit that a smaller one may still pass."""
+
+    why: str
+    of_money: bool = False
+
+    def __str__(self) -> str:
+        return self.why
+
+
 def holding(
     connection: sqlite3.Connection, made: Made, amount_minor: int, currency: str, *, now: datetime, zone: ZoneInfo
-) -> str | None:
+) -> Hold | None:
     """Return which brake stops one more charge of this amount, or None."""
     if off := db.setting(connection, _OFF):
-        return f"charging is off ({off}); salescli charging on"
+        return Hold(f"charging is off ({off}); salescli charging on")
     for per in ("tick", "day"):
         most = db.setting(connection, _CHARGES[per])
         if most and _charges(connection, made, per, now, zone) + 1 > int(most):
-            return f"the limit of {most} charges per {per} is reached"
+            return Hold(f"the limit of {most} charges per {per} is reached")
         most = db.setting(connection, f"money_per_{per}_{currency}")
         if most and _minor(connection, made, per, currency, now, zone) + amount_minor > int(most):
-            return f"the limit of {money.text(int(most), currency)} {currency} per {per} is reached"
+            limit = f"{money.text(int(most), currency)} {currency} per {per}"
+            if amount_minor > int(most):
+                return Hold(f"alone it is more than the limit of {limit}, so it is never charged", of_money=True)
+            return Hold(f"the limit of {limit} is reached", of_money=True)
     return None
 
 

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from salescli import attempts, brakes, clock, db, gateways, money, paying, payment_systems, recurring, settlement
 from salescli.attempts import Attempt, Try
-from salescli.brakes import Made
-from salescli.errors import SalesError, WrongStatus
+from salescli.brakes import Hold, Made
+from salescli.errors import WrongStatus
 from salescli.gateways import Answer, Charge, Gateway
 from salescli.paying import Gateways
 from salescli.payment_systems import PaymentSystem
@@ -98,7 +98,7 @@ def claim(this: Run, due: Recurring) -> Claimed:
     return Claimed(attempt, system, this.gateways(system), request, late, due)
 
 
-def held(this: Run, due: Recurring) -> str | None:
+def held(this: Run, due: Recurring) -> Hold | None:
     """Return which brake stops this charge, or None."""
     return brakes.holding(this.connection, this.made, due.price_minor, due.currency, now=this.now, zone=this.zone)
 
@@ -112,7 +112,24 @@ def answer_to(claimed: Claimed) -> Answer:
         known = attempts.look_up(claimed.attempt, claimed.gateway)
         if known.became != "not_found":
             return known
+        return attempts.call(claimed.attempt, attempts.request_after(known, claimed.request), claimed.gateway)
     return attempts.call(claimed.attempt, claimed.request, claimed.gateway)
+
+
+def prepared(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[Claimed]:
+    """Store in one commit the ids that gateways prepared, and return what is to be called again; usually none is."""
+    ready = [(claimed, answer) for claimed, answer in answered if answer.became == "prepared"]
+    if not ready:
+        return []
+    with db.transaction(this.connection):
+        kept = [
+            (claimed, attempts.keep_prepared(this.connection, claimed.attempt, answer)) for claimed, answer in ready
+        ]
+    return [
+        replace(claimed, attempt=attempt, request=replace(claimed.request, gateway_id=attempt.gateway_id), late=False)
+        for claimed, attempt in kept
+        if attempt is not None  # else another process took it over, and it is no longer ours to charge
+    ]
 
 
 def settle_all(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[bool]:
@@ -123,7 +140,7 @@ def settle_all(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[bo
     try:
         with db.transaction(this.connection):
             settled = [_settle(this, claimed, answer) for claimed, answer in answered]
-    except (SalesError, AssertionError, sqlite3.IntegrityError):
+    except Exception:
         settled = [_settle_alone(this, claimed, answer) for claimed, answer in answered]
     for (claimed, answer), recorded in zip(answered, settled, strict=True):
         if recorded:
@@ -165,6 +182,7 @@ def charge_now(this: Run, id: int) -> None:
 
     Raise WrongStatus when it is not due or a brake holds it.
     """
+    db.check_home(this.connection)
     with db.transaction(this.connection):
         due = recurring.get(this.connection, id)
         if due.status != "active" or due.next_payment_at is None or due.next_payment_at > clock.utc_text(this.now):
@@ -175,8 +193,10 @@ def charge_now(this: Run, id: int) -> None:
         claimed = claim(this, due)
     if waits(claimed):
         tell_waiting(this, claimed)
-    else:
-        settle_all(this, [(claimed, answer_to(claimed))])
+        return
+    answered = [(claimed, answer_to(claimed))]
+    answered += [(again, answer_to(again)) for again in prepared(this, answered)]
+    settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
 
 
 def waits(claimed: Claimed) -> bool:
@@ -191,11 +211,11 @@ def _settle(this: Run, claimed: Claimed, answer: Answer) -> bool:
 def _settle_alone(this: Run, claimed: Claimed, answer: Answer) -> bool:
     try:
         return _settle(this, claimed, answer)
-    except (SalesError, AssertionError, sqlite3.IntegrityError) as error:
+    except Exception as error:
         this.counts.broken = True
         this.counts.for_a_person.append(
-            f"invoice {claimed.attempt.invoice_id}: its answer ({answer.became}) could not be recorded: {error};"
-            " run salescli doctor"
+            f"invoice {claimed.attempt.invoice_id}: its answer ({answer.became}) could not be recorded:"
+            f" {type(error).__name__}: {error}; run salescli doctor"
         )
         return False
 
@@ -206,7 +226,7 @@ def _note_merchant(this: Run, claimed: Claimed, answer: Answer) -> None:
     if answer.became == "misconfigured" and system.id not in this.stopped:
         this.counts.broken = True
         this.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.message}")
-    if answer.became in ("not_sent", "misconfigured"):
+    if answer.became in ("not_sent", "misconfigured") and answer.code != settlement.NOT_FOUND:
         this.stopped.add(system.id)
         this.trusted.discard(system.id)
     elif answer.became in ("succeeded", "declined") and system.id not in this.stopped:

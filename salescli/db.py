@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from salescli import schema
-from salescli.errors import DatabaseUnusable
+from salescli.errors import DatabaseUnusable, SalesError
 
 APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
@@ -165,6 +165,16 @@ def home_of(path: Path) -> str:
     with suppress(OSError):
         machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     return f"{machine or os.uname().nodename}:{path.resolve()}"
+
+
+def check_home(connection: sqlite3.Connection) -> None:
+    """Raise SalesError in a copy of the file: it must not charge beside the original."""
+    home, here = setting(connection, "home"), home_of(path_of(connection))
+    if home != here:
+        raise SalesError(
+            f"this file belongs to {home}, and here is {here}: nobody is charged from a copy."
+            " If it was moved or restored for good, run: salescli adopt"
+        )
 
 
 def _connected(

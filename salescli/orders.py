@@ -42,6 +42,11 @@ class Order:
     partial: bool
     partial_min_ppm: int
     partial_success_ppm: int
+    every_count: int | None
+    every_unit: str | None
+    payments_total: int | None
+    retry_1_minutes: int | None
+    retry_2_minutes: int | None
     paid_minor: int
     manager_id: int | None
     manager_by: str | None
@@ -236,6 +241,11 @@ def _snapshot(offer: Offer) -> dict[str, Any]:
         "partial": int(offer.partial),
         "partial_min_ppm": offer.partial_min_ppm,
         "partial_success_ppm": offer.partial_success_ppm,
+        "every_count": offer.interval.count if offer.interval else None,
+        "every_unit": offer.interval.unit if offer.interval else None,
+        "payments_total": offer.payments_total,
+        "retry_1_minutes": offer.retry_minutes[0] if offer.retry_minutes else None,
+        "retry_2_minutes": offer.retry_minutes[1] if offer.retry_minutes else None,
     }
 
 

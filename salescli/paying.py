@@ -83,8 +83,9 @@ def pay(
         request = attempts.request_of(connection, made.attempt)
     if made.system.manual:
         return invoices.get(connection, made.attempt.invoice_id), None
-    answer = attempts.call(made.attempt, request, gateways(made.system))
-    settlement.settle(connection, made.attempt, answer, actor=actor, now=now, zone=zone)
+    with attempts.in_doubt_when_cut(made.attempt):
+        answer = attempts.carry_out(connection, made.attempt, request, gateways(made.system))
+        settlement.settle(connection, made.attempt, answer, actor=actor, now=now, zone=zone)
     return invoices.get(connection, made.attempt.invoice_id), answer
 
 
@@ -161,6 +162,7 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
     _check_payable(connection, order)
     system = _system(connection, order, payment)
     if not system.manual:
+        db.check_home(connection)
         brakes.check_on(connection)
     if payment.dated and system.gateway not in payment_systems.MOVES_NO_MONEY:
         raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
@@ -171,7 +173,7 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
         payment_system_id=system.id,
         amount_minor=invoice.amount_minor,
         currency=invoice.currency,
-        token=payment.token or order.token,
+        token=_token(order, payment, system),
         owner=None if system.manual else attempts.this_process(),
     )
     if order.status == "declined":
@@ -214,11 +216,18 @@ def _system(connection: sqlite3.Connection, order: Order, payment: Payment) -> P
         system = payment_systems.get(connection, order.payment_system_id)
     else:
         raise BadData(f"order {order.id} names no payment system; give --payment-system NAME")
-    token = payment.token or (order.token if order.payment_system_id == system.id else None)
+    token = _token(order, payment, system)
     payment_systems.check_usable(system, token, one_click=payment.one_click)
     if not system.manual and not token:
         raise BadData(f"{system.name} charges a saved payment method; give its --token")
     return system
+
+
+def _token(order: Order, payment: Payment, system: PaymentSystem) -> str | None:
+    """Return the payment method given now, else the order's, which means something to its own merchant only."""
+    if payment.token or system.manual:
+        return payment.token
+    return order.token if order.payment_system_id == system.id else None
 
 
 def _invoice(
@@ -257,8 +266,8 @@ def _amounts(connection: sqlite3.Connection, order: Order, payment: Payment) -> 
         amount = money.parse(payment.amount, currency)
         share = amount if rate is None else money.convert(amount, currency, rate, order.currency)
     _check_share(order, share)
-    if amount <= 0:
-        raise BadData("a payment is more than nothing")
+    if amount <= 0 or share <= 0:
+        raise BadData("a payment is more than nothing, in its own currency and in the order's")
     return {"amount_minor": amount, "currency": currency, "rate": rate, "share_minor": share}
 
 

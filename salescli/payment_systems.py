@@ -86,12 +86,25 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         from salescli import gateways
 
         values["gateway"] = gateways.checked_name(words.get("gateway") or MANUAL)
+        _check_gateway_may_change(connection, before, values["gateway"])
     if "env" in words:
         values["environment"] = _names(words["env"])
     for flag in ("one_click", "active"):
         if flag in words:
             values[flag] = int(intake.yes_no(words[flag], flag))
     return {**values, **_fees(words, before)}
+
+
+def _check_gateway_may_change(connection: sqlite3.Connection, before: sqlite3.Row | None, gateway: str) -> None:
+    """Raise BadData when money went, or is on its way, through the present gateway: only that one knows of it."""
+    if before is None or gateway == before["gateway"]:
+        return
+    sql = "SELECT 1 FROM attempts WHERE payment_system_id = ? AND status IN ('live', 'succeeded')"
+    if connection.execute(sql, (before["id"],)).fetchone():
+        raise BadData(
+            f"payments of {before['name']} went through {before['gateway']}, which alone knows of them;"
+            " add a new payment system instead"
+        )
 
 
 def _names(given: str) -> str:

@@ -5,10 +5,11 @@ abandoned → take over (fence) COMMIT → look up, never charge blindly → ``s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from salescli import attempts, charging, clock, db, gateways, payment_systems
+from salescli import attempts, brakes, charging, clock, db, gateways, payment_systems, settlement
 from salescli.attempts import Attempt
 from salescli.charging import Claimed, Run
 from salescli.gateways import Answer
@@ -16,12 +17,24 @@ from salescli.gateways import Answer
 IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
 
 
-def recover(this: Run) -> None:
-    """Settle what is in flight and nobody works on; the first act of every tick."""
+def recover(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Settle what is in flight and nobody works on; the first act of every tick.
+
+    ``only``: of these gateways. A merchant whose look-up does not get through is asked no more in this run.
+    """
+    silent: set[int] = set()
     for abandoned in attempts.abandoned(this.connection, this.now):
-        claimed = _taken_over(this, abandoned)
-        if claimed is not None:
-            this.counts.recovered += sum(charging.settle_all(this, [(claimed, _found_out(this, claimed))]))
+        if stopping():
+            return
+        if abandoned.payment_system_id in silent:
+            continue
+        claimed = _taken_over(this, abandoned, only)
+        if claimed is None:
+            continue
+        answer = _found_out(this, claimed)
+        this.counts.recovered += sum(charging.settle_all(this, [(claimed, answer)]))
+        if answer.became == "unknown" and answer.result is None:
+            silent.add(claimed.system.id)
 
 
 def tell_of_doubts(this: Run) -> None:
@@ -40,34 +53,41 @@ def tell_of_doubts(this: Run) -> None:
         )
 
 
-def _taken_over(this: Run, abandoned: Attempt) -> Claimed | None:
+def _taken_over(this: Run, abandoned: Attempt, only: tuple[str, ...] | None) -> Claimed | None:
+    system = payment_systems.get(this.connection, abandoned.payment_system_id)
+    if only is not None and system.gateway not in only:
+        return None
     with db.transaction(this.connection):
         attempt = attempts.take_over(this.connection, abandoned, this.now)
         if attempt is None:
             return None
-        system = payment_systems.get(this.connection, attempt.payment_system_id)
         request = attempts.request_of(this.connection, attempt)
     return Claimed(attempt, system, this.gateways(system), request)
 
 
 def _found_out(this: Run, claimed: Claimed) -> Answer:
-    """Return what became of an attempt: by look-up, and where the gateway never heard of it by the same call again.
+    """Return what became of an attempt. Nothing new is charged here: what the gateway never heard of was not sent.
 
-    A gateway that can neither look up nor tell a repetition is never asked to charge again: a person must find out.
+    A plan's payment is then claimed again as any other, under the same reference, past the same brakes and wishes.
+    Only a gateway that cannot look up, but knows a repetition, is asked the same again, while charging is on; one that
+    can do neither is never asked twice: a person must find out.
     """
     able = gateways.able(claimed.gateway)
     if isinstance(able, Answer):
         return replace(able, became="unknown")
     if "lookup" in able:
         answer = attempts.look_up(claimed.attempt, claimed.gateway)
-        if answer.became in ("not_sent", "misconfigured"):
-            # The look-up did not get through; that says nothing about the charge.
-            return replace(answer, became="unknown")
-        if answer.became != "not_found":
-            return answer
-    elif not _still_idempotent(this, claimed, able):
+        if answer.became == "not_found":
+            return replace(
+                answer, became="not_sent", code=settlement.NOT_FOUND, message="the gateway never heard of it"
+            )
+        # A look-up that did not get through says nothing about the charge.
+        return replace(answer, became="unknown") if answer.became in ("not_sent", "misconfigured") else answer
+    if not _still_idempotent(this, claimed, able):
         return Answer("unknown", message=f"{claimed.system.name} cannot tell; only a person can find out")
-    return attempts.call(claimed.attempt, claimed.request, claimed.gateway)
+    if brakes.is_off(this.connection):
+        return Answer("unknown", message="charging is off, and only a repetition would tell")
+    return attempts.carry_out(this.connection, claimed.attempt, claimed.request, claimed.gateway)
 
 
 def _still_idempotent(this: Run, claimed: Claimed, able: frozenset[str]) -> bool:

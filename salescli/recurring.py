@@ -134,6 +134,11 @@ def activated(recurring: Recurring, *, now: datetime) -> Recurring:
 
 # Operations
 
+_FROM_THE_ORDER = (
+    "customer_id", "offer_id", "offer_name", "unit_price_minor", "quantity", "price_minor", "currency",
+    "every_count", "every_unit", "retry_1_minutes", "retry_2_minutes", "payments_total",
+)  # fmt: skip
+
 
 def start(
     connection: sqlite3.Connection,
@@ -141,44 +146,33 @@ def start(
     invoice: Invoice,
     token: str | None,
     *,
+    paid_at: datetime,
     actor: Actor,
     now: datetime,
     zone: ZoneInfo,
 ) -> Recurring | None:
-    """Start the recurring order that an offer's first successful payment begins (R52); None for other offers.
+    """Start the recurring order that an order's first successful payment begins (R52); None for other orders.
 
-    The payment's date anchors the plan. The caller holds the transaction.
+    The offer's settings count as they were when the order was opened; the payment's date anchors the plan. The caller
+    holds the transaction.
     """
-    offer = offers.get(connection, order.offer_id)
-    if offer.interval is None or offer.retry_minutes is None or order.source is not None:
+    if order.every_count is None or order.every_unit is None or order.recurring_id is not None:
         return None
-    if order.recurring_id is not None or invoice.payment_system_id is None:
-        return None
-    following = clock.utc_text(schedule.next_planned(now, offer.interval, now, zone))
-    over = offer.payments_total == 1
+    interval = Interval(order.every_count, order.every_unit)
+    over = order.payments_total == 1
+    following = None if over else clock.utc_text(schedule.next_planned(paid_at, interval, max(now, paid_at), zone))
     values = {
+        **{name: getattr(order, name) for name in _FROM_THE_ORDER},
         "uid": secrets.token_hex(8),
-        "customer_id": order.customer_id,
-        "offer_id": order.offer_id,
-        "offer_name": order.offer_name,
         "initial_order_id": order.id,
         "payment_system_id": invoice.payment_system_id,
         "token": token,
         "one_click": int(order.one_click),
         "status": "completed" if over else "active",
-        "unit_price_minor": order.unit_price_minor,
-        "quantity": order.quantity,
-        "price_minor": order.price_minor,
-        "currency": order.currency,
-        "every_count": offer.interval.count,
-        "every_unit": offer.interval.unit,
-        "retry_1_minutes": offer.retry_minutes[0],
-        "retry_2_minutes": offer.retry_minutes[1],
-        "payments_total": offer.payments_total,
         "payments_made": 1,
-        "anchor_at": clock.utc_text(now),
-        "due_at": None if over else following,
-        "next_payment_at": None if over else following,
+        "anchor_at": clock.utc_text(paid_at),
+        "due_at": following,
+        "next_payment_at": following,
         "created_at": clock.utc_text(now),
     }
     id = db.insert(connection, "recurring", values)
@@ -277,16 +271,19 @@ def due(
     *,
     gateways: tuple[str, ...] | None = None,
     excluding: Collection[int] = (),
+    leaving_out: Collection[int] = (),
     limit: int = -1,
 ) -> list[Recurring]:
     """Return those to charge at ``now``: resumed ones first, then by date; those of paused merchants wait (I8).
 
-    ``gateways``: only through these, or all when None; ``excluding``: not through these payment systems.
+    ``gateways``: only through these, or all when None; ``excluding``: not through these payment systems;
+    ``leaving_out``: not these recurring orders.
     """
     where = Where()
     where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=clock.utc_text(now))
     where.add("(p.paused_until IS NULL OR p.paused_until <= {now})", now=clock.utc_text(now))
     where.add("p.id NOT IN ({ids})", ids=[0, *excluding])
+    where.add("r.id NOT IN ({ids})", ids=[0, *leaving_out])
     if gateways is not None:
         where.add("p.gateway IN ({names})", names=list(gateways))
     rows = connection.execute(
@@ -389,7 +386,14 @@ def _over(recurring: Recurring) -> Recurring:
 
 
 def _wishing(wish: str | None) -> Any:
-    return lambda recurring: replace(recurring, wish=wish)
+    def rule(recurring: Recurring) -> Recurring:
+        if recurring.wish == "completed" and wish != "completed":
+            raise WrongStatus(
+                f"recurring order {recurring.id} was completed; that is final, and applies when its payment has ended"
+            )
+        return replace(recurring, wish=wish)
+
+    return rule
 
 
 def _actions(row: sqlite3.Row, actor: Actor) -> str:

@@ -14,6 +14,7 @@ from salescli import attempts, db, intake, invoices, money, orders, payment_syst
 from salescli.attempts import Try
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import Answer
+from salescli.gateways import able as what_it_can
 from salescli.invoices import Invoice
 from salescli.orders import Order
 from salescli.paying import Gateways
@@ -43,20 +44,24 @@ class Refund:
     reason: str | None = None
 
 
-def plan(connection: sqlite3.Connection, order: Order, refund: Refund) -> list[Portion]:
+def plan(connection: sqlite3.Connection, order: Order, refund: Refund, *, gateways: Gateways) -> list[Portion]:
     """Return what would be given back, newest paid invoice first.
 
     Raise WrongStatus when no money is there or it is under way, BadData for more than came in, BadUsage when a
     refund that no gateway makes has no reason.
     """
     orders.refuse_while_paying(connection, order, "be refunded")
+    if order.status == "open":
+        raise WrongStatus(
+            f"order {order.id} is Open and takes payments; decline it first: salescli orders decline {order.id}"
+        )
     paid = [i for i in reversed(invoices.of_order(connection, order.id)) if i.refundable_minor]
     if refund.invoice is not None:
         paid = [invoice for invoice in paid if invoice.id == refund.invoice]
     if not paid:
         which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
         raise WrongStatus(f"{which} holds no money that could be given back; it is {order.status.capitalize()}")
-    portions = [Portion(i, amount, _system(connection, i)) for i, amount in _split(paid, refund.amount)]
+    portions = [Portion(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
     if any(portion.system is None for portion in portions) and not refund.reason:
         raise BadUsage(
             f"{next(p for p in portions if p.system is None)} came in without a gateway that can give it back:"
@@ -79,7 +84,7 @@ def refund(
     actor.require(roles.REFUND)
     reason = intake.free_text(wanted.reason, "the reason") if wanted.reason else None
     done: list[tuple[Portion, Answer]] = []
-    for portion in plan(connection, orders.get(connection, order_id), wanted):
+    for portion in plan(connection, orders.get(connection, order_id), wanted, gateways=gateways):
         if portion.system is None:
             answer = _record_only(connection, portion, reason, actor=actor, now=now, zone=zone)
         else:
@@ -115,11 +120,13 @@ def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]
     return portions
 
 
-def _system(connection: sqlite3.Connection, invoice: Invoice) -> PaymentSystem | None:
-    """Return the merchant whose gateway can give an invoice's money back: one that took it."""
+def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways) -> PaymentSystem | None:
+    """Return the merchant whose gateway can give an invoice's money back: one that took it, and refunds."""
     if invoice.payment_system_id is None or invoice.gateway_id is None:
         return None
-    return payment_systems.get(connection, invoice.payment_system_id)
+    system = payment_systems.get(connection, invoice.payment_system_id)
+    able = what_it_can(gateways(system))
+    return system if isinstance(able, Answer) or "refund" in able else None
 
 
 def _record_only(
@@ -144,6 +151,7 @@ def _give_back(
     zone: ZoneInfo,
 ) -> Answer:
     assert portion.system is not None
+    db.check_home(connection)
     with db.transaction(connection):
         invoice = _unchanged(connection, portion)
         order = orders.get(connection, invoice.order_id)
@@ -159,8 +167,9 @@ def _give_back(
         )
         attempt = attempts.open_attempt(connection, invoice, new, now)
         request = attempts.request_of(connection, attempt)
-    answer = attempts.call(attempt, request, gateways(portion.system))
-    settlement.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
+    with attempts.in_doubt_when_cut(attempt):
+        answer = attempts.call(attempt, request, gateways(portion.system))
+        settlement.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
     return answer
 
 

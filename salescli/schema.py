@@ -159,6 +159,11 @@ CREATE TABLE orders (
   partial INTEGER NOT NULL DEFAULT 0 CHECK (partial IN (0, 1)),
   partial_min_ppm INTEGER NOT NULL DEFAULT 0 CHECK (partial_min_ppm BETWEEN 0 AND 1000000),
   partial_success_ppm INTEGER NOT NULL DEFAULT 1000000 CHECK (partial_success_ppm BETWEEN 0 AND 1000000),
+  every_count INTEGER CHECK (every_count BETWEEN 1 AND 1200),              -- of the plan that its first payment begins;
+  every_unit TEXT CHECK (every_unit IN ('day', 'week', 'month')),          -- NULL: none, as the offer was then
+  payments_total INTEGER CHECK (payments_total >= 1),
+  retry_1_minutes INTEGER CHECK (retry_1_minutes > 0),
+  retry_2_minutes INTEGER CHECK (retry_2_minutes > 0),
   paid_minor INTEGER NOT NULL DEFAULT 0 CHECK (paid_minor BETWEEN 0 AND 100000000000000),  -- in the order's currency
   manager_id INTEGER REFERENCES users (id),                                -- NULL: the system (R18)
   manager_by TEXT CHECK (manager_by IN ('person', 'plan')),                -- who named the manager; NULL: nobody yet

@@ -21,6 +21,7 @@ from salescli.roles import Actor
 FAILURES_UNTIL_PAUSE = 3  # technical failures in a row open the merchant's breaker
 PAUSE_MAX_MINUTES = 30
 RESOLVED = "resolved"  # the code of an answer that a person found out
+NOT_FOUND = "not_found"  # the code where a look-up says that the gateway never heard of it
 
 
 def settle(
@@ -37,7 +38,7 @@ def settle(
         status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
         if not attempts.close(connection, attempt, status, answer, now):
             return False
-        if answer.code != RESOLVED:
+        if answer.code not in (RESOLVED, NOT_FOUND):
             _note_health(connection, attempt, status, now)
         steps: dict[tuple[str, str], Callable[..., None]] = {
             ("charge", "succeeded"): _charged,
@@ -92,11 +93,18 @@ def complete_order(
     actor: Actor,
     now: datetime,
     zone: ZoneInfo,
+    completed_at: datetime | None = None,
     reason: str | None = None,
 ) -> Order:
     """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41)."""
     order = orders.change(
-        connection, order, "completed", orders.completion(now, zone), actor=actor, now=now, reason=reason
+        connection,
+        order,
+        "completed",
+        orders.completion(completed_at or now, zone),
+        actor=actor,
+        now=now,
+        reason=reason,
     )
     if order.recurring_id is None or order.payment_number == 1:
         return order
@@ -122,26 +130,36 @@ def _charged(
 ) -> None:
     invoice = invoices.get(connection, attempt.invoice_id)
     system = payment_systems.get(connection, attempt.payment_system_id)
-    columns = invoices.payment(invoice, system, answer, now, zone)
+    # A payment found out about later was made when it was sent; a person says when a manual one came in (R52).
+    paid_at = now if system.manual else min(now, clock.from_text(attempt.started_at))
+    columns = invoices.payment(invoice, system, answer, paid_at, zone)
+    columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
+    first = order_is_unpaid(connection, invoice.order_id)
     invoice = invoices.change(connection, invoice, "paid", columns, actor=actor, now=now)
-    order = take_payment(connection, invoice, actor=actor, now=now, zone=zone)
+    order = take_payment(connection, invoice, actor=actor, now=now, paid_at=paid_at, zone=zone)
+    if attempt.recurring_id is None and first:
+        recurring.start(connection, order, invoice, attempt.token, paid_at=paid_at, actor=actor, now=now, zone=zone)
     if attempt.recurring_id is None:
-        recurring.start(connection, order, invoice, attempt.token, actor=actor, now=now, zone=zone)
-    else:
-        before = recurring.get(connection, attempt.recurring_id)
-        after = recurring.paid(before, now=now, zone=zone)
-        recurring.save(connection, before, after, f"payment {before.payment_number} made", actor=actor, now=now)
+        return
+    before = recurring.get(connection, attempt.recurring_id)
+    after = recurring.paid(before, now=now, zone=zone)
+    recurring.save(connection, before, after, f"payment {before.payment_number} made", actor=actor, now=now)
+
+
+def order_is_unpaid(connection: sqlite3.Connection, order_id: int) -> bool:
+    """Tell whether no payment of the order came in yet."""
+    return not any(invoice.paid for invoice in invoices.of_order(connection, order_id))
 
 
 def take_payment(
-    connection: sqlite3.Connection, invoice: Invoice, *, actor: Actor, now: datetime, zone: ZoneInfo
+    connection: sqlite3.Connection, invoice: Invoice, *, actor: Actor, now: datetime, paid_at: datetime, zone: ZoneInfo
 ) -> Order:
     """Add a paid invoice to its order, which becomes Completed by itself once it is paid in full (R36a)."""
     order = orders.get(connection, invoice.order_id)
     paid = {"paid_minor": order.paid_minor + invoice.share_minor}
     order = orders.change(connection, order, "payment received", paid, actor=actor, now=now)
     if order.status == "open" and order.left_minor <= 0:
-        return complete_order(connection, order, actor=actor, now=now, zone=zone)
+        return complete_order(connection, order, actor=actor, now=now, completed_at=paid_at, zone=zone)
     return order
 
 

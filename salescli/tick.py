@@ -18,10 +18,12 @@ from salescli import attempts, brakes, charging, clock, db, payment_systems, rec
 from salescli.charging import Claimed, Counts, Run
 from salescli.gateways import Answer
 from salescli.paying import Gateways
+from salescli.recurring import Recurring
 from salescli.roles import Actor
 from salescli.schedule import ATTEMPTS_MAX
 
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes on, looks at what was resumed first (I8)
+HELD_TOLD_MAX = 5  # plans held by a limit on money that are named in one run
 IN_FLIGHT_MAX = 100  # how many payments may be in doubt after a crash; more gains little speed
 
 
@@ -41,9 +43,10 @@ class Crew:
     pool: ThreadPoolExecutor
     limits: Limits
     only: tuple[str, ...] | None
+    deadline: float
     claims: int = 0
     exhausted: bool = False
-    deadline: float = field(default_factory=lambda: time.monotonic() + BUDGET_SECONDS)
+    left_out: set[int] = field(default_factory=set)  # plans that a limit on money holds in this run
     in_flight: dict[Future[Answer], Claimed] = field(default_factory=dict)
 
     def room(self) -> int:
@@ -74,13 +77,16 @@ def run(
     this = Run(connection, gateways, actor.as_system(), now, zone, say)
     gap = None if accept_clock else ticks.gap(connection, clock_now)
     tick_id = ticks.begin(connection, now, clock_now, held=gap is not None)
-    recovery.recover(this)
+    ahead = now > clock_now + timedelta(minutes=5)
+    only = payment_systems.MOVES_NO_MONEY if ahead else None
+    limits = limits or Limits()
+    deadline = time.monotonic() + BUDGET_SECONDS
+    recovery.recover(this, only=only, stopping=lambda: limits.stopping() or time.monotonic() > deadline)
     if reason := _reason_to_hold(connection, gap):
         this.counts.broken = True
         this.counts.for_a_person.append(reason)
     else:
-        only = payment_systems.MOVES_NO_MONEY if now > clock_now + timedelta(minutes=5) else None
-        _charge_all(this, only, limits or Limits())
+        _charge_all(this, only, limits, deadline)
     recovery.tell_of_doubts(this)
     ticks.end(connection, tick_id, this.counts)
     return this.counts
@@ -103,10 +109,10 @@ def forecast(
         )
 
 
-def _charge_all(this: Run, only: tuple[str, ...] | None, limits: Limits) -> None:
+def _charge_all(this: Run, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
     """Claim, call and settle until nothing is due, in flight or allowed any more."""
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="gateway") as pool:
-        crew = Crew(pool, limits, only)
+        crew = Crew(pool, limits, only, deadline)
         while True:
             claims = _claim_batch(this, crew)
             for claimed in claims:
@@ -137,20 +143,43 @@ def _claim_batch(this: Run, crew: Crew) -> list[Claimed]:
 def _claims(this: Run, crew: Crew, room: int) -> Iterator[Claimed]:
     """Claim due payments: of a merchant that has not answered yet in this run one at a time, of others many."""
     asked = {claimed.system.id for claimed in crew.in_flight.values()} - this.trusted
-    due = recurring.due(this.connection, this.now, gateways=crew.only, excluding=this.stopped | asked, limit=room)
-    if not due and not crew.in_flight:
-        crew.exhausted = True
-    for one in due:
-        if one.payment_system_id in asked:
-            continue
-        if hold := charging.held(this, one):
-            this.counts.for_a_person.append(hold)
-            crew.exhausted = True
+    while room > 0:
+        due = recurring.due(
+            this.connection,
+            this.now,
+            gateways=crew.only,
+            excluding=this.stopped | asked,
+            leaving_out=crew.left_out,
+            limit=room,
+        )
+        if not due:
+            crew.exhausted = not crew.in_flight and not asked
             return
-        claimed = charging.claim(this, one)
-        if one.payment_system_id not in this.trusted and not claimed.system.manual:
-            asked.add(one.payment_system_id)
-        yield claimed
+        for one in due:
+            if crew.exhausted:
+                return
+            if one.payment_system_id in asked or not _allowed(this, crew, one):
+                continue
+            claimed = charging.claim(this, one)
+            if one.payment_system_id not in this.trusted and not claimed.system.manual:
+                asked.add(one.payment_system_id)
+            room -= 1
+            yield claimed
+
+
+def _allowed(this: Run, crew: Crew, one: Recurring) -> bool:
+    """Tell whether no brake stops this charge; a limit on money leaves one plan out, the others end the run."""
+    hold = charging.held(this, one)
+    if hold is None:
+        return True
+    if hold.of_money:
+        crew.left_out.add(one.id)
+    else:
+        crew.exhausted = True
+    line = f"recurring order {one.id}: {hold}" if hold.of_money else str(hold)
+    if not hold.of_money or len(crew.left_out) <= HELD_TOLD_MAX:
+        this.counts.for_a_person.append(line)
+    return False
 
 
 def _reason_to_hold(connection: sqlite3.Connection, gap: timedelta | None) -> str | None:

@@ -5,6 +5,7 @@ Each noun gives its options once; a field that is not given stays as it is, one 
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +13,27 @@ from typing import Any
 
 import click
 
-from salescli import catalogue, categories, offers, orders, payment_systems, users
+from salescli import (
+    brakes,
+    catalogue,
+    categories,
+    db,
+    gateway_check,
+    money,
+    offers,
+    orders,
+    payment_systems,
+    roles,
+    users,
+)
 from salescli.catalogue import Noun
 from salescli.cli import data, lists, options
 from salescli.cli.output import Output
-from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
+from salescli.errors import BadData, BadUsage
+from salescli.gateways import Charge
 from salescli.listing import Filters
+from salescli.payment_systems import PaymentSystem
 from salescli.views import View
 
 
@@ -188,12 +204,15 @@ payment_systems_group = group_of(
         "name",
         (
             ("name", "The merchant's name."),
-            ("gateway", "What charges: sandbox, command:NAME, or manual, where a person confirms each payment."),
+            (
+                "gateway",
+                "What charges: sandbox, stripe, command:NAME, or manual, where a person confirms it.",
+            ),
             ("fee", "Its commission in percent: 2.9%; unknown unless told."),
             ("fee_fixed", "Its fixed commission per payment: 0.30; with --currency."),
             ("currency", "The currency of the fixed commission."),
             ("one_click", "Whether it has one-click payments."),
-            ("env", "Names of environment variables that its program gets, such as its key's."),
+            ("env", "Names of environment variables: its key's, and others that its program gets."),
             ACTIVE,
         ),
         '"Sandbox EU" --gateway sandbox --fee 2.9% --fee-fixed 0.30 --currency EUR --one-click',
@@ -203,6 +222,61 @@ payment_systems_group = group_of(
         (),
     )
 )
+
+
+@payment_systems_group.command("check")
+@click.argument("which", metavar="PAYMENT-SYSTEM")
+@click.option("--token", metavar="TOKEN", help="Try the contract: charge this saved payment method and give it back.")
+@click.option("--amount", metavar="AMOUNT", default="1.00", show_default=True, help="What is charged then.")
+@click.option("--currency", metavar="CODE", help="Its currency; the account's unless told.")
+@options.yes
+@pass_session
+def check_payment_system(
+    session: Session, which: str, token: str | None, amount: str, currency: str | None, yes: bool
+) -> int:
+    """Ask a payment system whether it could be used now, and what it can do.
+
+    With --token it is tried out as the charge protocol needs it, with real money where it moves real money: the same
+    reference twice must be one charge, another amount refused, an unknown reference not found. What was charged is
+    given back.
+
+    \b
+    Example:
+      salescli payment-systems check "Sandbox EU" --token tok_ok --amount 1.00
+    """
+    system = payment_systems.find(session.connection, which)
+    gateway = session.gateway(system)
+    click.echo(f"{system.name}, gateway {system.gateway}")
+    for line in gateway_check.describe(gateway):
+        click.echo(line)
+    if token is None:
+        return 0
+    request = _trial(session, system, token, amount, currency)
+    what = f"{money.text(request.amount_minor, request.currency)} {request.currency} through {system.name}"
+    ask_first(f"Charge {what} and give it back?", yes=yes or system.gateway in payment_systems.MOVES_NO_MONEY)
+    click.echo(f"charging {what} as {request.reference}")
+    kept = True
+    for finding in gateway_check.contract(gateway, request, session.now):
+        click.echo(str(finding))
+        kept = kept and finding.kept is not False
+    click.echo("it keeps the contract" if kept else "it does NOT keep the contract; do not charge through it")
+    return 0 if kept else 1
+
+
+def _trial(session: Session, system: PaymentSystem, token: str, amount: str, currency: str | None) -> Charge:
+    """Return the charge that tries a payment system out, under a reference that no payment can have."""
+    session.actor.require(roles.REFUND)
+    brakes.check_on(session.connection)
+    if system.manual:
+        raise BadUsage(f"{system.name} is manual: a person takes its money, so there is nothing to try")
+    payment_systems.check_usable(system, token, one_click=False)
+    code = money.currency_code(currency or db.setting(session.connection, "currency") or "EUR")
+    minor = money.parse(amount, code)
+    if minor <= 0:
+        raise BadData("a payment is more than nothing")
+    base = f"{db.setting(session.connection, 'installation')}:check-{secrets.token_hex(8)}:1"
+    return Charge(f"{base}:1", minor, code, token, "check", f"salescli check of {system.name}", "merchant")
+
 
 users_group = group_of(
     Room(

@@ -155,7 +155,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     session.actor.require(roles.REFUND)
     found = orders.find(session.connection, order)
     refund = Refund(**said)
-    portions = refunding.plan(session.connection, found, refund)
+    portions = refunding.plan(session.connection, found, refund, gateways=session.gateway)
     what = " and ".join(str(portion) for portion in portions)
     if dry_run:
         click.echo(f"would give back {what}")

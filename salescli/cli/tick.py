@@ -54,7 +54,7 @@ def tick_command(
         for line in tick.forecast(session.file, now, zone=session.zone, limit=limit):
             click.echo(line)
         return
-    _check_home(session)
+    db.check_home(session.file)
     with _alone(session.path), _stoppable() as stopping:
         counts = tick.run(
             session.file,
@@ -145,16 +145,6 @@ def limit(session: Session, most: str, per: str, currency: str | None, dry_run: 
         click.echo("\n".join(brakes.status(session.connection)) or "charging is on, without limits")
 
 
-def _check_home(session: Session) -> None:
-    """Raise SalesError when this file is a copy: it must not charge beside the original."""
-    home, here = db.setting(session.file, "home"), db.home_of(session.path)
-    if home != here:
-        raise SalesError(
-            f"this file belongs to {home}, and here is {here}: nobody is charged from a copy."
-            " If it was moved or restored for good, run: salescli adopt"
-        )
-
-
 @contextmanager
 def _stoppable() -> Iterator[Callable[[], bool]]:
     """Let Ctrl-C and SIGTERM end the run after what is in flight; yield what tells that one came."""
@@ -171,7 +161,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Hold the lock that keeps two ticks apart. Raise AlreadyRunning (75)."""
-    lock = os.open(f"{path}.tick.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    lock = os.open(f"{path.resolve()}.tick.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

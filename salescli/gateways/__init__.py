@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from salescli.errors import BadData, SalesError
 
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 CHARGE_SECONDS = 30.0  # a gateway that has not answered by then has an unknown outcome
 _PROGRAM = re.compile(r"command:([a-z0-9][a-z0-9_-]{0,60})")
 
+_WORDS_MAX = 500  # characters of what a gateway says
+
 Initiator = Literal["merchant", "customer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What is asked of a gateway. ``reference`` names this try for ever; ``token`` is the saved payment method."""
+    """What is asked of a gateway. ``reference`` names this try for ever; ``token`` is the saved payment method.
+
+    ``gateway_id``: the gateway's own name of this payment, from ``prepare`` or an earlier try of it.
+    """
 
     reference: str
     amount_minor: int
@@ -35,6 +40,7 @@ class Charge:
     description: str
     initiator: Initiator
     metadata: dict[str, str] = field(default_factory=dict)
+    gateway_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,10 @@ class Misconfigured(GatewayError):
 
 
 class Gateway(Protocol):
-    """What every payment gateway does. ``capabilities``: of charge, lookup, refund, fee, idempotent."""
+    """What every payment gateway does. ``capabilities``: of charge, lookup, refund, fee, idempotent.
+
+    One that names a payment before its money moves is also ``Preparing``.
+    """
 
     name: str
 
@@ -106,12 +115,26 @@ class Gateway(Protocol):
         """Raise Misconfigured unless it could be used now."""
 
 
-Class = Literal["succeeded", "declined", "not_sent", "unknown", "misconfigured", "not_found"]
+@runtime_checkable
+class Preparing(Protocol):
+    """A gateway that makes a payment known to itself first, so that its id is durable here before money can move."""
+
+    def prepare(self, charge: Charge) -> str:
+        """Return the gateway's id of the payment, made or brought up to date; no money moves. Raise a GatewayError.
+
+        ``charge`` follows with this id in it, in another call, once the id is durable.
+        """
+
+
+Class = Literal["succeeded", "declined", "not_sent", "unknown", "misconfigured", "not_found", "prepared"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a call, as the charge protocol sees it; ``result`` is there when the gateway gave one."""
+    """What became of a call, as the charge protocol sees it; ``result`` is there when the gateway gave one.
+
+    ``prepared`` is no end: the result's ``gateway_id`` is to be made durable, then the charge goes on.
+    """
 
     became: Class
     result: Result | None = None
@@ -127,17 +150,54 @@ def ask(call: Callable[[], Result]) -> Answer:
     Whatever a gateway's own code raises unforeseen leaves the outcome unknown: the money may have moved.
     """
     try:
-        return classify(call())
+        return _sound(classify(call()))
     except Declined as no:
-        return Answer("declined", None, no.code, no.raw_code, str(no), no.retryable)
+        return _sound(Answer("declined", None, no.code, no.raw_code, str(no), no.retryable))
     except Unavailable as error:
-        return Answer("not_sent", None, "unavailable", None, str(error))
+        return _sound(Answer("not_sent", None, "unavailable", None, str(error)))
     except Misconfigured as error:
-        return Answer("misconfigured", None, "config_error", None, str(error))
+        return _sound(Answer("misconfigured", None, "config_error", None, str(error)))
     except OutcomeUnknown as error:
-        return Answer("unknown", None, "outcome_unknown", None, str(error))
+        return _sound(Answer("unknown", None, "outcome_unknown", None, str(error)))
     except Exception as error:
-        return Answer("unknown", None, "outcome_unknown", None, f"{type(error).__name__}: {error}")
+        return _sound(Answer("unknown", None, "outcome_unknown", None, f"{type(error).__name__}: {error}"))
+
+
+def _sound(answer: Answer) -> Answer:
+    """Return an answer that can be stored: text that is text and not endless, and a fee that can be one.
+
+    What a gateway says beside the point must never keep a charge from being recorded.
+    """
+    result = answer.result
+    if result is not None:
+        possible = result.fee_minor is not None and 0 <= result.fee_minor <= (result.amount_minor or 0)
+        result = replace(
+            result,
+            reference=_words(result.reference),
+            gateway_id=_words(result.gateway_id),
+            fee_minor=result.fee_minor if possible else None,
+        )
+    return replace(
+        answer,
+        result=result,
+        code=_words(answer.code),
+        raw_code=_words(answer.raw_code),
+        message=_words(answer.message),
+    )
+
+
+def _words(given: str | None) -> str | None:
+    if given is None:
+        return None
+    return "".join(c if c.isprintable() else " " for c in given[:_WORDS_MAX])
+
+
+def ask_to_prepare(gateway: Preparing, charge: Charge) -> Answer:
+    """Let a gateway prepare a charge; never raises. Whatever fails here, nothing was sent: no money can have moved."""
+    answer = ask(lambda: Result("pending", charge.reference, gateway.prepare(charge)))
+    if answer.result is not None:
+        return replace(answer, became="prepared")
+    return replace(answer, became="not_sent", code="unavailable") if answer.became == "unknown" else answer
 
 
 def classify(result: Result) -> Answer:
@@ -164,10 +224,11 @@ def able(gateway: Gateway) -> Answer | frozenset[str]:
 
 def checked_name(given: str) -> str:
     """Return the gateway's name if there is one of that name here. Raise BadData otherwise."""
-    if given in ("sandbox", "manual") or _PROGRAM.fullmatch(given) or _entry_point(given):
+    if given in ("sandbox", "manual", "stripe") or _PROGRAM.fullmatch(given) or _entry_point(given):
         return given
     raise BadData(
-        f"there is no gateway {given!r}; there are sandbox, manual, command:NAME (a program salescli-gateway-NAME)"
+        f"there is no gateway {given!r}; there are sandbox, manual, stripe,"
+        " command:NAME (a program salescli-gateway-NAME)"
         f"{''.join(f', {name}' for name in _entry_points())}"
     )
 
@@ -175,7 +236,8 @@ def checked_name(given: str) -> str:
 def open_gateway(name: str, database: Path, environment: tuple[str, ...] = ()) -> Gateway:
     """Return the gateway of a merchant row's name; the sandbox keeps its ledger beside the database.
 
-    ``environment``: the variables that a program gets besides the usual ones. Raise Misconfigured for an unknown name.
+    ``environment``: names of variables; those that a program gets besides the usual ones, or the one that holds the
+    key. One that cannot be opened answers Misconfigured to everything.
     """
     if name == "manual":
         from salescli.gateways.manual import Manual
@@ -184,16 +246,54 @@ def open_gateway(name: str, database: Path, environment: tuple[str, ...] = ()) -
     if name == "sandbox":
         from salescli.gateways.sandbox import Sandbox
 
-        return Sandbox(database.with_name(f"{database.name}.sandbox"))
+        real = database.resolve()  # the ledger belongs to the file, by whatever link it is reached
+        return Sandbox(real.with_name(f"{real.name}.sandbox"))
+    if name == "stripe":
+        from salescli.gateways.stripe import Stripe
+
+        return Stripe(environment)
     if program := _PROGRAM.fullmatch(name):
         from salescli.gateways.command import Command
 
         return Command(program[1], environment)
     found = _entry_point(name)
     if found is None:
-        raise Misconfigured(f"there is no gateway {name!r} here; is its package installed?")
-    gateway: Gateway = found.load()()
+        return _Missing(name, "there is no such gateway here; is its package installed?")
+    try:
+        gateway: Gateway = found.load()()
+    except Exception as error:
+        return _Missing(name, f"its package cannot be used: {error}")
     return gateway
+
+
+class _Missing:
+    """A gateway that cannot be opened: a merchant's own trouble, that must not stop the others."""
+
+    key_ttl_seconds: int | None = 0
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name, self._why = name, why
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Raise Misconfigured."""
+        raise Misconfigured(f"{self.name}: {self._why}")
+
+    def charge(self, charge: Charge, timeout: float) -> Result:
+        """Raise Misconfigured."""
+        raise Misconfigured(f"{self.name}: {self._why}")
+
+    def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
+        """Raise Misconfigured."""
+        raise Misconfigured(f"{self.name}: {self._why}")
+
+    def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
+        """Raise Misconfigured."""
+        raise Misconfigured(f"{self.name}: {self._why}")
+
+    def check(self) -> None:
+        """Raise Misconfigured."""
+        raise Misconfigured(f"{self.name}: {self._why}")
 
 
 def _entry_point(name: str) -> EntryPoint | None:

@@ -151,6 +151,6 @@ def test_one_answer_that_cannot_be_recorded_holds_up_no_other(story: Story) -> N
     )
     counts = story.at("2026-02-28 10:30").tick()
     assert (counts.charged, counts.broken) == (4, True)
-    assert "could not be recorded: broken on purpose" in counts.for_a_person[0]
+    assert "could not be recorded: IntegrityError: broken on purpose" in counts.for_a_person[0]
     connection.execute("DROP TRIGGER broken")
     assert story.house.count("attempts", "status = 'live'") == 1

@@ -337,5 +337,6 @@ VIEW = View(
         Column("next_lookup_at", "time", "a.next_lookup_at"),
     ),
     newest_first="a.id DESC",
+    id="a.id",
     filters={},
 )

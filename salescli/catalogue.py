@@ -87,17 +87,26 @@ def get(connection: sqlite3.Connection, noun: Noun, id: int) -> sqlite3.Row:
     return row
 
 
-def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str) -> sqlite3.Row:
+def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, whole: bool = False) -> sqlite3.Row:
     """Return the one record that ``words`` names, trying each of the columns ``keys`` in turn, then any case.
 
-    Raise NotFound when there is none, or more than one: names are never guessed between two records.
+    ``whole``: the beginning of a name will not do, as where something is then written. Raise NotFound when there is
+    none, or more than one: names are never guessed between two records.
     """
     wanted = intake.free_text(words, f"the {noun.subject}")
     for key in keys:
         rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ?", (wanted,)).fetchall()
         if rows:
             return the_only(noun, words, rows)
-    return the_only(noun, words, _in_any_case(connection, noun, wanted))
+    found = _in_any_case(connection, noun, wanted)
+    if whole:
+        folded = wanted.casefold()
+        meant = [row for row in found if folded in (row[key].casefold() for key in (*keys, "name") if row[key])]
+        if found and not meant:
+            near = ", ".join(f"{row['name']} ({row[_key_of(noun)]})" for row in found[:5])
+            raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. There is {near}")
+        found = meant
+    return the_only(noun, words, found)
 
 
 def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:

@@ -60,6 +60,7 @@ VIEW = View(
         Column("active", "yesno", "g.active"),
     ),
     newest_first="length(g.number), g.number",
+    id="g.id",
     filters={},
 )
 

@@ -14,16 +14,16 @@ FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
 DEFAULT_SOURCE = "import"
 
 
-def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the customer of a number, an email, a whole name or the beginnings of words of one.
+def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> sqlite3.Row:
+    """Return the customer of a number, an email, a whole name or, unless ``whole``, the beginnings of words of one.
 
     Raise NotFound when nobody or more than one person fits (R10, R44).
     """
     if words.isascii() and words.isdigit() and len(words) < 18:
         return catalogue.get(connection, NOUN, int(words))
     if "@" in words:
-        return catalogue.find(connection, NOUN, words.strip().lower(), "email")
-    return catalogue.find(connection, NOUN, words.strip(), "name")
+        return catalogue.find(connection, NOUN, words.strip().lower(), "email", whole=whole)
+    return catalogue.find(connection, NOUN, words.strip(), "name", whole=whole)
 
 
 def get_name(connection: sqlite3.Connection, id: int) -> str:
@@ -96,6 +96,7 @@ VIEW = View(
         Column("created_at", "time", "c.created_at", shown=False),
     ),
     newest_first="c.id DESC",
+    id="c.id",
     filters={
         "search": (
             "(c.id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"

@@ -12,6 +12,9 @@ from salescli import clock, db
 from salescli.roles import Actor
 from salescli.views import Column
 
+SUBJECTS = (
+    "order", "invoice", "recurring", "customer", "offer", "category", "payment system", "user", "import", "file",
+)  # fmt: skip
 PERSONAL = frozenset({"name", "email", "phone", "comment"})  # of customers: named in history, never copied
 
 

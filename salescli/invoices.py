@@ -184,6 +184,7 @@ VIEW = View(
         Column("recurring", "number", "o.recurring_id", shown=False),
     ),
     newest_first="i.attempted_at DESC, i.id DESC",
+    id="i.id",
     filters={
         "status": "i.status",
         "from": "i.attempted_at",

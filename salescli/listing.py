@@ -120,7 +120,11 @@ def _template(view: View, name: str, option: str) -> str:
         raise BadUsage(f"{view.name} cannot be filtered by {option.replace('_', ' ')}")
     if "{" in column:
         return column
-    return _CLAUSES[name].replace("{column}", column).replace("{currency}", view.filters["currency"])
+    return (
+        _CLAUSES[name]
+        .replace("{column}", column)
+        .replace("{currency}", view.filters.get("amount_currency", view.filters["currency"]))
+    )
 
 
 def _needed(view: View, columns: Sequence[Column]) -> list[Column]:

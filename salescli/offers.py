@@ -61,9 +61,12 @@ class Offer:
         )
 
 
-def find(connection: sqlite3.Connection, words: str) -> Offer:
-    """Return the offer of a number, else of a name or its beginning. Raise NotFound, also when several fit."""
-    return _with_category(connection, catalogue.find(connection, NOUN, words, "number", "name"))
+def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> Offer:
+    """Return the offer of a number, else of a name or, unless ``whole``, its beginning.
+
+    Raise NotFound, also when several fit.
+    """
+    return _with_category(connection, catalogue.find(connection, NOUN, words, "number", "name", whole=whole))
 
 
 def get(connection: sqlite3.Connection, id: int) -> Offer:
@@ -211,6 +214,7 @@ VIEW = View(
         Column("retry_2_minutes", "number", "f.retry_2_minutes", shown=False),
     ),
     newest_first="length(f.number), f.number",
+    id="f.id",
     filters={
         "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"
     },

@@ -101,9 +101,11 @@ def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, n
     """
     actor.require(roles.ENTER_ORDERS)
     with db.transaction(connection):
-        offer = offers.find(connection, new.offer)
+        offer = offers.find(connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
-        customer = customers.find(connection, new.customer)
+        customer = customers.find(connection, new.customer, whole=True)
+        if not customer["active"]:
+            raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
         values = {
             **_snapshot(offer),
             **_how_to_pay(connection, new),
@@ -317,6 +319,7 @@ VIEW = View(
         Column("source_number", "text", "o.source_number", shown=False),
     ),
     newest_first="o.created_at DESC, o.id DESC",
+    id="o.id",
     filters={
         "status": "o.status",
         "from": "o.created_at",

@@ -154,6 +154,7 @@ VIEW = View(
         Column("paused_until", "time", "p.paused_until", shown=False),
     ),
     newest_first="p.id",
+    id="p.id",
     filters={},
 )
 

@@ -440,6 +440,7 @@ VIEW = View(
         Column("actions", "text", compute=_actions, shown=False),
     ),
     newest_first="r.created_at DESC, r.id DESC",
+    id="r.id",
     filters={
         "status": "r.status",
         "from": "r.created_at",

@@ -36,8 +36,8 @@ def mark(
         if manager_id is None:
             raise BadData("a sales plan names a manager; a sale of the system needs no mark")
         row = {
-            "customer_id": customers.find(connection, customer)["id"],
-            "offer_id": offers.find(connection, offer).id,
+            "customer_id": customers.find(connection, customer, whole=True)["id"],
+            "offer_id": offers.find(connection, offer, whole=True).id,
             "manager_id": manager_id,
             "note": intake.free_text(note, "the note") if note else None,
             "marked_at": clock.utc_text(marked_at or now),
@@ -102,5 +102,6 @@ VIEW = View(
         Column("note", "text", "s.note"),
     ),
     newest_first="s.marked_at DESC, s.id DESC",
+    id="s.id",
     filters={},
 )

@@ -88,6 +88,8 @@ def run(
     else:
         _charge_all(this, only, limits, deadline)
     recovery.tell_of_doubts(this)
+    if ticks.clock_went_back(connection, tick_id):
+        this.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")
     ticks.end(connection, tick_id, this.counts)
     return this.counts
 
@@ -98,6 +100,9 @@ def forecast(
     """Yield what a tick at ``now`` would do, a line each; nothing is written and no gateway called (B2)."""
     for attempt in attempts.abandoned(connection, now):
         yield f"would look up invoice {attempt.invoice_id} at its gateway ({attempt.kind}, {attempt.reference})"
+    if held := [line for line in brakes.status(connection) if line.startswith("charging is off")]:
+        yield f"{held[0]}: nothing else would be charged"
+        return
     for due in recurring.due(connection, now, limit=-1 if limit is None else limit):
         system = payment_systems.get(connection, due.payment_system_id)
         what = "ask a person for" if system.manual else "charge"

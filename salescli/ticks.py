@@ -25,6 +25,15 @@ def begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *,
     return db.insert(connection, "ticks", {**row, "version": __version__})
 
 
+def clock_went_back(connection: sqlite3.Connection, tick_id: int) -> bool:
+    """Tell whether a tick began, by the clock, long before the one before it: a warning, nothing is clamped."""
+    sql = (
+        "SELECT b.started_at AS before, t.started_at AS now FROM ticks t JOIN ticks b ON b.id = t.id - 1 WHERE t.id = ?"
+    )
+    row = connection.execute(sql, (tick_id,)).fetchone()
+    return row is not None and clock.from_text(row["before"]) - clock.from_text(row["now"]) > OVERDUE
+
+
 def end(connection: sqlite3.Connection, tick_id: int, counts: object) -> None:
     """Note that it ended, and its counts."""
     names = ("charged", "declined", "failed", "unknown", "not_sent", "recovered")

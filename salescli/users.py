@@ -27,7 +27,9 @@ def acting(connection: sqlite3.Connection, login: str) -> Actor:
 
 def register_owner(connection: sqlite3.Connection, login: str, name: str, now: Any) -> Actor:
     """Register the person who runs ``init`` as the file's owner, who may do everything."""
-    values = {"login": login, "name": name, "role": roles.OWNER, "created_at": utc_text(now)}
+    drafted = _draft(connection, {"login": login, "name": name}, None)
+    values = {**drafted, "role": roles.OWNER, "created_at": utc_text(now)}
+    name = values["name"]
     return roles.actor(db.insert(connection, "users", values), login, name, roles.OWNER)
 
 
@@ -67,11 +69,12 @@ def _check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any]
     """Raise BadData when a change would leave nobody who may do everything."""
     if before is None or before["role"] != roles.OWNER or not before["active"]:
         return
-    if values.get("role", roles.OWNER) == roles.OWNER and values.get("active", 1):
+    same_login = values.get("login", before["login"]) == before["login"]
+    if values.get("role", roles.OWNER) == roles.OWNER and values.get("active", 1) and same_login:
         return
     others = "SELECT 1 FROM users WHERE role = ? AND active = 1 AND login IS NOT NULL AND id <> ?"
     if connection.execute(others, (roles.OWNER, before["id"])).fetchone() is None:
-        raise BadData(f"{before['name']} is the only owner; make somebody else an owner first")
+        raise BadData(f"{before['name']} is the only owner, known by that login; make somebody else an owner first")
 
 
 def _check_free(connection: sqlite3.Connection, login: str, before: sqlite3.Row | None) -> None:
@@ -100,6 +103,7 @@ VIEW = View(
         Column("created_at", "time", "u.created_at", shown=False),
     ),
     newest_first="u.id",
+    id="u.id",
     filters={},
 )
 

@@ -37,6 +37,7 @@ class View:
     source: str
     columns: tuple[Column, ...]
     newest_first: str
+    id: str  # the column that a record's page asks for
     filters: Mapping[str, str]  # filter -> the column it looks at, or a clause of its own where that has a `{v}`
     hidden: str = ""  # more SQL columns, for `compute`
     statuses: tuple[str, ...] = ()

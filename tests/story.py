@@ -54,6 +54,11 @@ class Story:
         new = NewOrder("1", offer, payment_system=through, token=None if manual else token, **more)
         return paying.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
 
+    def order_of(self, customer: str, offer: str) -> Order:
+        """Open an order by the words that a person says."""
+        new = NewOrder(customer, offer)
+        return paying.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
+
     def pay(self, order: Order, **payment: Any) -> str:
         """Take a payment and return what became of it, ``waits`` where a person must say."""
         _, answer = paying.pay(

@@ -229,6 +229,8 @@ def _act(shop: Story, offer: str, manager: str | None, amount: int, then: str, d
         sales.decline(shop.house.connection, order.id, **shop.who_and_when)
     elif then == "confirm the sale" and status == "completed":
         sales.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+    elif status == "open":
+        return  # it takes payments still, and is declined before it is given back
     elif then == "refund a part":
         shop.at("2026-03-20 12:00").refund(order, amount="0.50")
     elif then == "refund":

@@ -353,5 +353,6 @@ def test_the_manual_gateway_moves_no_money() -> None:
 def test_an_unknown_gateway_is_refused() -> None:
     with pytest.raises(BadData, match="there is no gateway 'paypal'"):
         gateways.checked_name("paypal")
-    with pytest.raises(Misconfigured, match="there is no gateway 'paypal'"):
-        gateways.open_gateway("paypal", Path("sales.db"))
+    gone = gateways.open_gateway("paypal", Path("sales.db"))
+    assert isinstance(able := gateways.able(gone), Answer)
+    assert (able.became, "paypal" in (able.message or "")) == ("misconfigured", True)

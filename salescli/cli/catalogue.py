@@ -28,7 +28,7 @@ from salescli import (
 )
 from salescli.catalogue import Noun
 from salescli.cli import data, lists, options
-from salescli.cli.output import Output
+from salescli.cli.output import Output, tell
 from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
 from salescli.errors import BadData, BadUsage
 from salescli.gateways import Charge
@@ -44,7 +44,7 @@ class Room:
     plural: str
     noun: Noun
     view: View
-    find: Callable[[sqlite3.Connection, str], int]
+    find: Callable[[sqlite3.Connection, str, bool], int]  # the last: by a whole name only
     first: str  # the field that `add` takes as its argument
     fields: tuple[tuple[str, str], ...]  # option -> its help, in the order of --help
     add_example: str
@@ -79,7 +79,7 @@ def group_of(room: Room) -> click.Group:
     @options.output
     @pass_session
     def show(session: Session, /, output: Output, **which: str) -> None:
-        id = room.find(session.connection, next(iter(which.values())))
+        id = room.find(session.connection, next(iter(which.values())), False)
         lists.page(session, room.view, id, room.parts, output)
 
     @group.command("add", help=help(f"Add {one}", f"add {room.add_example}"))
@@ -91,7 +91,7 @@ def group_of(room: Room) -> click.Group:
         with options.rehearsed(session, dry_run):
             given = _given(words, room)
             id = catalogue.add(session.connection, room.noun, given, actor=session.actor, now=session.now)
-            click.echo(f"{singular} {_name(session, room, id)}: added")
+            tell(f"{singular} {_name(session, room, id)}: added")
 
     @group.command("edit", help=help(f"Change {one}; '' empties a field", f"edit {room.shown} {room.edit_example}"))
     @click.argument("which", metavar=singular.replace(" ", "-").upper())
@@ -99,13 +99,13 @@ def group_of(room: Room) -> click.Group:
     @options.dry_run
     @pass_session
     def edit(session: Session, /, which: str, dry_run: bool, **words: Any) -> None:
-        id = room.find(session.connection, which)
+        id = room.find(session.connection, which, True)
         with options.rehearsed(session, dry_run):
             changed = catalogue.edit(
                 session.connection, room.noun, id, _given(words, room), actor=session.actor, now=session.now
             )
             what = f"changed {', '.join(changed)}" if changed else "nothing changed"
-            click.echo(f"{singular} {_name(session, room, id)}: {what}")
+            tell(f"{singular} {_name(session, room, id)}: {what}")
 
     group.add_command(data.catalogue_command(room.noun))
     return group
@@ -138,14 +138,14 @@ def _name(session: Session, room: Room, id: int) -> str:
     return f"{number} ({row['name']})"
 
 
-ACTIVE = ("active", "Whether it is in use.")
+ACTIVE = ("active", "Whether it takes new orders and payments; plans that began go on.")
 
 offers_group = group_of(
     Room(
         "offers",
         offers.NOUN,
         offers.VIEW,
-        lambda connection, words: offers.find(connection, words).id,
+        lambda connection, words, whole: offers.find(connection, words, whole=whole).id,
         "name",
         (
             ("name", "The name; orders keep the name of their time."),
@@ -184,7 +184,7 @@ categories_group = group_of(
         "categories",
         categories.NOUN,
         categories.VIEW,
-        lambda connection, words: int(categories.find(connection, words)["id"]),
+        lambda connection, words, whole: int(categories.find(connection, words)["id"]),
         "name",
         (("name", "The name."), ("number", "Its number; the next free one unless told."), ACTIVE),
         "Art --number 3",
@@ -200,7 +200,7 @@ payment_systems_group = group_of(
         "payment-systems",
         payment_systems.NOUN,
         payment_systems.VIEW,
-        lambda connection, words: payment_systems.find(connection, words).id,
+        lambda connection, words, whole: payment_systems.find(connection, words).id,
         "name",
         (
             ("name", "The merchant's name."),
@@ -246,20 +246,20 @@ def check_payment_system(
     """
     system = payment_systems.find(session.connection, which)
     gateway = session.gateway(system)
-    click.echo(f"{system.name}, gateway {system.gateway}")
+    tell(f"{system.name}, gateway {system.gateway}")
     for line in gateway_check.describe(gateway):
-        click.echo(line)
+        tell(line)
     if token is None:
         return 0
     request = _trial(session, system, token, amount, currency)
     what = f"{money.text(request.amount_minor, request.currency)} {request.currency} through {system.name}"
     ask_first(f"Charge {what} and give it back?", yes=yes or system.gateway in payment_systems.MOVES_NO_MONEY)
-    click.echo(f"charging {what} as {request.reference}")
+    tell(f"charging {what} as {request.reference}")
     kept = True
     for finding in gateway_check.contract(gateway, request, session.now):
-        click.echo(str(finding))
+        tell(str(finding))
         kept = kept and finding.kept is not False
-    click.echo("it keeps the contract" if kept else "it does NOT keep the contract; do not charge through it")
+    tell("it keeps the contract" if kept else "it does NOT keep the contract; do not charge through it")
     return 0 if kept else 1
 
 
@@ -283,7 +283,7 @@ users_group = group_of(
         "users",
         users.NOUN,
         users.VIEW,
-        lambda connection, words: int(users.find_manager(connection, words)["id"]),
+        lambda connection, words, whole: int(users.find_manager(connection, words)["id"]),
         "login",
         (
             ("login", "The operating system's login, which says who acts."),

@@ -7,7 +7,7 @@ import click
 from salescli import customers, invoices, orders, recurring, sales_plans
 from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
-from salescli.cli.output import Output
+from salescli.cli.output import Output, tell
 from salescli.cli.session import Session, pass_session
 
 customers_group = group_of(
@@ -15,7 +15,7 @@ customers_group = group_of(
         "customers",
         customers.NOUN,
         customers.VIEW,
-        lambda connection, words: int(customers.find(connection, words)["id"]),
+        lambda connection, words, whole: int(customers.find(connection, words, whole=whole)["id"]),
         "name",
         (
             ("name", "The name."),
@@ -23,7 +23,7 @@ customers_group = group_of(
             ("phone", "The phone number."),
             ("customer_id", "The id the customer has elsewhere; with --source."),
             ("source", "Where that id is from."),
-            ("active", "Whether the customer still buys."),
+            ("active", "Whether new orders are taken; plans that began go on."),
         ),
         '"Olena Kovalenko" --email olena@example.com',
         "olena@example.com",
@@ -104,9 +104,9 @@ def plan(
             marked_at=options.moment(at, session),
         )
         if order is None:
-            click.echo("marked; it decides the next order of this customer for this offer")
+            tell("marked; it decides the next order of this customer for this offer")
         else:
-            click.echo(f"marked; order {order.id} is now shown as this manager's sale, to be confirmed")
+            tell(f"marked; order {order.id} is now shown as this manager's sale, to be confirmed")
 
 
 @customers_group.command("plans")

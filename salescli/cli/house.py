@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import sys
 from dataclasses import asdict
 from importlib import resources
@@ -15,7 +16,7 @@ from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session, os_login, pass_session
-from salescli.errors import NotFound, SalesError
+from salescli.errors import BadUsage, NotFound, SalesError
 from salescli.views import Column
 
 
@@ -44,12 +45,15 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     if dry_run:
         renderer.say(f"would make {session.path}, owned by {os_login()}, unless something stands there")
         return
-    db.create(session.path, settings)
-    with db.transaction(session.file):
-        actor = users.register_owner(session.file, os_login(), name or os_login(), session.now)
+    login = os_login()
+
+    def furnish(connection: sqlite3.Connection) -> None:
+        actor = users.register_owner(connection, login, name or login, session.now)
         told = {key: (None, value) for key, value in settings.items()}
-        history.record(session.file, "file", None, "made", told, actor=actor, now=session.now)
-    renderer.say(f"made {session.path}; {actor.login} is its owner. Next: salescli offers add --help")
+        history.record(connection, "file", None, "made", told, actor=actor, now=session.now)
+
+    db.create(session.path, settings, furnish)
+    renderer.say(f"made {session.path}; {login} is its owner. Next: salescli offers add --help")
 
 
 @click.command()
@@ -131,7 +135,7 @@ def todo_command(session: Session, output: Output) -> None:
 
 @click.command("history")
 @click.argument("subject", required=False)
-@click.argument("number", required=False, type=int)
+@click.argument("number", required=False, type=click.IntRange(0, 10**18))
 @options.output
 @pass_session
 def history_command(session: Session, subject: str | None, number: int | None, output: Output) -> None:
@@ -143,6 +147,8 @@ def history_command(session: Session, subject: str | None, number: int | None, o
       salescli history --csv -o history.csv
     """
     session.actor.require(roles.VIEW)
+    if subject is not None and subject not in history.SUBJECTS:
+        raise BadUsage(f"there is no history of {subject!r}; there is of {', '.join(history.SUBJECTS)}")
     rows = history.lines(session.connection, subject, number, limit=output.row_limit())
     columns = output.chosen(history.COLUMNS)
     renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)

@@ -63,6 +63,9 @@ def page(session: Session, view: View, id: int, parts: Sequence[Part], output: O
     """
     session.actor.require(roles.VIEW)
     if output.format not in ("table", "json"):
+        if not parts:
+            renderer.render([_record(session, view, id)], output.chosen(view.columns), output, session.zone)
+            return
         first = parts[0]
         chosen = output.chosen(first.view.columns)
         renderer.render(_rows(session, first, id, chosen, output.sort), chosen, output, session.zone)
@@ -108,11 +111,11 @@ def _record(session: Session, view: View, id: int) -> dict[str, Any]:
         limit=1,
         zone=session.zone,
         actor=session.actor,
-        belonging=(view.columns[0].sql, id),
+        belonging=(view.id, id),
     )
     record = next(found, None)
     if record is None:
-        raise NotFound(f"there is no {view.columns[0].key} {id}")
+        raise NotFound(f"{view.name} have no record {id}")
     return record
 
 

@@ -18,7 +18,7 @@ import click
 from salescli import clock
 from salescli.cli.output import FORMATS, Output, say
 from salescli.cli.session import Session
-from salescli.errors import BadUsage
+from salescli.errors import BadData, BadUsage
 from salescli.listing import Filters
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -56,6 +56,8 @@ def filters(command: Command) -> Command:
         *args: Any, since: str | None, until: str | None, on: str | None, month: str | None, **kw: Any
     ) -> Any:
         session = click.get_current_context().obj
+        if on and month:
+            raise BadUsage("--on and --month are two periods; give one")
         first, last = _period(since, until, on or month, session.now.astimezone(session.zone).date())
         names = [name for name in Filters.__slots__ if name in kw]
         chosen = {name: kw.pop(name) for name in names}
@@ -87,7 +89,7 @@ _OUTPUT = (
     click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file."),
     click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
     click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
-    click.option("--limit", type=click.IntRange(min=0), help="At most so many rows; 0 for all. A table shows 50."),
+    click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
 )
 
@@ -155,7 +157,10 @@ def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
 
 def numbers(given: tuple[str, ...]) -> list[str]:
     """Return the numbers a command was given, those of stdin in the place of ``-``, each once and in order."""
-    words = [word for one in given for word in (sys.stdin.read().split() if one == "-" else [one])]
+    try:
+        words = [word for one in given for word in (sys.stdin.read().split() if one == "-" else [one])]
+    except UnicodeDecodeError:
+        raise BadData("what came on stdin is not text; give numbers, one a line") from None
     return list(dict.fromkeys(words))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from salescli import customers, db, invoices, orders, paying, refunding, roles, sales
+from salescli import customers, db, invoices, orders, paying, recurring, refunding, roles, sales
 from salescli.cli import lists, options
-from salescli.cli.output import Output, say
+from salescli.cli.output import Output, say, tell
 from salescli.cli.session import ListingGroup, Session, ask_first, pass_session, prompt
 from salescli.errors import BadUsage, SalesError
 from salescli.gateways import Answer
@@ -86,9 +86,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -
         order = paying.open_and_settle_free(
             session.connection, NewOrder(**said), actor=session.actor, now=now, zone=session.zone
         )
-        click.echo(
-            f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}"
-        )
+        tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
 
 
 @orders_group.command("pay")
@@ -120,7 +118,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
         with options.rehearsed(session, dry_run):
             claim = paying.claim(session.connection, found, payment, actor=session.actor, now=now)
             invoice = invoices.get(session.connection, claim.attempt.invoice_id)
-            click.echo(f"would take {invoice.amount()} through {claim.system.name}")
+            tell(f"would take {invoice.amount()} through {claim.system.name}")
         return
     invoice, answer = paying.pay(
         session.connection,
@@ -158,7 +156,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     portions = refunding.plan(session.connection, found, refund, gateways=session.gateway)
     what = " and ".join(str(portion) for portion in portions)
     if dry_run:
-        click.echo(f"would give back {what}")
+        tell(f"would give back {what}")
         return
     ask_first(f"Give back {what} of order {found.id}?", yes=yes)
     done = refunding.refund(
@@ -171,8 +169,9 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
         zone=session.zone,
     )
     for portion, answer in done:
-        click.echo(f"{portion}: {_refund_words(portion, answer)}")
-    click.echo(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+        tell(f"{portion}: {_refund_words(portion, answer)}")
+    tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+    _tell_of_plan(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was given back")
 
@@ -243,6 +242,8 @@ def decline_orders(session: Session, /, order: tuple[str, ...], reason: str | No
       salescli orders decline 12 --reason "no answer since May"
     """
     found = [orders.find(session.connection, one) for one in options.numbers(order)]
+    for one in found:
+        _tell_of_plan(session, one)
     _each(
         session,
         found,
@@ -288,6 +289,8 @@ def _check(
     if manager and system:
         raise BadUsage("--manager and --system are two different sales; give one")
     _need_reason(reconfirm, reason, "--reconfirm")
+    if reason and not reconfirm:
+        raise BadUsage("--reason is kept with --reconfirm only; a first confirmation needs none")
     found = [orders.find(session.connection, one) for one in words]
     if manager or system or yes or dry_run:
         seller = Seller(manager, system)
@@ -345,6 +348,15 @@ def _confirm_payment(session: Session, /, order: Order, force: str | None) -> Or
     )
 
 
+def _tell_of_plan(session: Session, order: Order) -> None:
+    """Say that a recurring order goes on, although the order that began it is declined or given back."""
+    if order.recurring_id is None:
+        return
+    plan = recurring.get(session.connection, order.recurring_id)
+    if plan.status in ("active", "paused", "processing"):
+        say(f"recurring order {plan.id} goes on; to end it: salescli recurring complete {plan.id}")
+
+
 def _need_reason(given: bool, reason: str | None, option: str) -> None:
     if given and not reason:
         raise BadUsage(f"{option} needs --reason TEXT; the reason is kept")
@@ -355,7 +367,7 @@ def _each(session: Session, found: list[Order], dry_run: bool, act: Callable[[Or
     with options.rehearsed(session, dry_run), db.transaction(session.connection):
         states = [_state(act(order), session) for order in found]
     for state in states:
-        click.echo(state)
+        tell(state)
 
 
 def _state(order: Order, session: Session | None = None) -> str:
@@ -371,14 +383,12 @@ def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
     """Say what became of a payment. Raise SalesError (1) unless the money came in or a person will say."""
     order = orders.get(session.connection, invoice.order_id)
     if answer is None:
-        click.echo(f"invoice {invoice.id} of {invoice.amount()} waits: salescli payments confirm {invoice.id}")
+        tell(f"invoice {invoice.id} of {invoice.amount()} waits: salescli payments confirm {invoice.id}")
         return
     if answer.became == "succeeded":
-        click.echo(f"invoice {invoice.id}: {invoice.amount()} paid; {_state(order)}")
+        tell(f"invoice {invoice.id}: {invoice.amount()} paid; {_state(order)}")
         if order.recurring_id:
-            click.echo(
-                f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}"
-            )
+            tell(f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}")
         return
     advice = {
         "declined": f"declined: {answer.message} ({answer.code})",

@@ -74,7 +74,12 @@ def render(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone:
 
 def say(message: str) -> None:
     """Tell a person something, on stderr."""
-    click.echo(message, err=True)
+    click.echo(escaped(message), err=True)
+
+
+def tell(message: str) -> None:
+    """Write a line of what is now true, on stdout; what comes from data cannot act on the terminal."""
+    click.echo(escaped(message))
 
 
 def escaped(text: str) -> str:
@@ -99,12 +104,17 @@ def stream_of(output: Output) -> Iterator[TextIO]:
             sys.stdout.reconfigure(encoding=encoding, newline="", errors="strict")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    draft = output.file.with_name(f".{output.file.name}.{secrets.token_hex(4)}")
+    target = output.file.resolve()
+    if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
+        with target.open("w", encoding=encoding, newline="") as stream:
+            yield stream
+        return
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "w", encoding=encoding, newline="") as stream:
             yield stream
-        draft.replace(output.file)
+        draft.replace(target)
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()

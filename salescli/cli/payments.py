@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from salescli import attempts, db, invoices, orders, paying
 from salescli.cli import lists, options
-from salescli.cli.output import Output
+from salescli.cli.output import Output, tell
 from salescli.cli.session import ListingGroup, Session, pass_session
 from salescli.errors import BadUsage
 from salescli.listing import Filters
@@ -103,11 +104,13 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
         after = paying.resolve(
             session.connection, found.id, became, reason, actor=session.actor, now=session.now, zone=session.zone
         )
-        click.echo(f"invoice {after.id}: {after.amount()} {after.status}")
+        tell(f"invoice {after.id}: {after.amount()} {after.status}")
 
 
 def _answer(session: Session, words: tuple[str, ...], at: str | None, dry_run: bool, *, confirmed: bool) -> None:
     now = options.moment(at, session)
+    if now > session.now + timedelta(minutes=5):
+        raise BadUsage("--at is in the future; say that money came when it has come")
     told = []
     with options.rehearsed(session, dry_run), db.transaction(session.connection):
         for word in options.numbers(words):
@@ -120,4 +123,5 @@ def _answer(session: Session, words: tuple[str, ...], at: str | None, dry_run: b
                 f"invoice {invoice.id}: {invoice.amount()} {invoice.status};"
                 f" order {order.id} is {order.status.capitalize()}"
             )
-    click.echo("\n".join(told))
+    for line in told:
+        tell(line)

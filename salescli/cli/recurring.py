@@ -9,7 +9,7 @@ import click
 from salescli import charging, clock, db, orders, recurring
 from salescli.charging import Run
 from salescli.cli import lists, options
-from salescli.cli.output import Output
+from salescli.cli.output import Output, tell
 from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
 from salescli.errors import SalesError
 from salescli.listing import Filters
@@ -135,7 +135,7 @@ def _each(session: Session, words: tuple[str, ...], dry_run: bool, act: Callable
     with options.rehearsed(session, dry_run), db.transaction(session.connection):
         done = [act(recurring.find(session.connection, word).id) for word in options.numbers(words)]
     for one in done:
-        click.echo(_state(one, session))
+        tell(_state(one, session))
     return done
 
 
@@ -163,12 +163,12 @@ def _due(one: Recurring, session: Session) -> bool:
 
 
 def _charge(session: Session, due: list[Recurring]) -> None:
-    run = Run(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone, click.echo)
+    run = Run(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone, tell)
     for one in due:
         charging.charge_now(run, one.id)
     for line in run.counts.for_a_person:
-        click.echo(line)
+        tell(line)
     for one in due:
-        click.echo(_state(recurring.get(session.connection, one.id), session))
+        tell(_state(recurring.get(session.connection, one.id), session))
     if run.counts.broken or run.counts.unknown or run.counts.not_sent:
         raise SalesError("not every payment went through; tick goes on with them")

@@ -66,14 +66,22 @@ def details(session: Session, filters: Filters, basis: reports.Basis, include_sy
         report: _sorted(_rows(session, report, filters, basis, include_system), report, output) for report in BREAKDOWNS
     }
     if output.format == "table":
-        for report, rows in found.items():
-            click.echo(report.name)
-            renderer.render(rows, report.columns, output, session.zone)
-            click.echo()
+        _write_tables(session, found, output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
         renderer.render(flat, output.chosen(_DETAILS), output, session.zone)
     _tell(output, _total_lines(session, filters, basis) + _tie_out(session, filters, basis) + _bridge(session, filters))
+
+
+def _write_tables(session: Session, found: dict[Breakdown, reports.Rows], output: Output) -> None:
+    """Write one table after the other, each under its name, to one place; --columns picks from each."""
+    with renderer.stream_of(output) as stream:
+        for report, rows in found.items():
+            columns = [c for c in report.columns if not output.columns or c.key in output.columns]
+            stream.write(f"{report.name}\n")
+            if rows and columns:
+                renderer.write_table(rows, columns, output, session.zone, stream)
+            stream.write("\n")
 
 
 def _command(report: Breakdown) -> Callable[..., None]:

@@ -169,6 +169,8 @@ def run(arguments: list[str]) -> int:
 
     0 done, 1 failed, 2 usage, 3 not found, 4 not permitted, 5 wrong status, 6 bad data, 7 database, 75 locked, 130.
     """
+    if any("\udc80" <= character <= "\udcff" for word in arguments for character in word):
+        return _told("a word of this command line is not UTF-8 text; write it in UTF-8", 2)
     try:
         result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False)
         sys.stdout.flush()
@@ -188,7 +190,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _told(message: str, code: int) -> int:
-    click.echo(f"salescli: {message}", err=True)
+    from salescli.cli import output
+
+    output.say(f"salescli: {message}")
     return code
 
 

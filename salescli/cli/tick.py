@@ -13,7 +13,7 @@ import click
 
 from salescli import brakes, clock, db, money, roles, tick
 from salescli.cli import options
-from salescli.cli.output import say
+from salescli.cli.output import say, tell
 from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.tick import Limits
@@ -23,7 +23,7 @@ from salescli.tick import Limits
 @click.option(
     "--now", "at", metavar="TIME", help="Work as if it were this time; ahead of the clock for sandbox merchants only."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Charge at most so many payments.")
+@click.option("--limit", type=click.IntRange(1, 999_999_999), help="Charge at most so many payments.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 128),
@@ -52,7 +52,7 @@ def tick_command(
     now = options.moment(at, session)
     if dry_run:
         for line in tick.forecast(session.file, now, zone=session.zone, limit=limit):
-            click.echo(line)
+            tell(line)
         return
     db.check_home(session.file)
     with _alone(session.path), _stoppable() as stopping:
@@ -65,12 +65,12 @@ def tick_command(
             clock_now=clock.now(),
             accept_clock=accept_clock or at is not None,
             limits=Limits(limit, workers, stopping),
-            say=click.echo if verbose else lambda line: None,
+            say=tell if verbose else lambda line: None,
         )
     for line in counts.for_a_person:
         say(line)
     if verbose:
-        click.echo(str(counts))
+        tell(str(counts))
     if counts.broken:
         raise SalesError("some payments could not be made, see above")
 
@@ -106,7 +106,7 @@ def off(session: Session, reason: str, dry_run: bool) -> None:
     """
     with options.rehearsed(session, dry_run):
         brakes.turn_off(session.connection, reason, actor=session.actor, now=session.now)
-        click.echo("charging is off; salescli charging on")
+        tell("charging is off; salescli charging on")
 
 
 @charging_group.command("on")
@@ -121,7 +121,7 @@ def on(session: Session, dry_run: bool) -> None:
     """
     with options.rehearsed(session, dry_run):
         brakes.turn_on(session.connection, actor=session.actor, now=session.now)
-        click.echo("charging is on")
+        tell("charging is on")
 
 
 @charging_group.command("limit")

@@ -306,7 +306,8 @@ def test_a_failed_plan_that_was_imported_can_be_retried(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7")
     story.house.connection.execute(
-        "UPDATE recurring SET status = 'failed', due_at = NULL, next_payment_at = NULL, source = 'x', source_number = '1'"
+        "UPDATE recurring SET status = 'failed', due_at = NULL, next_payment_at = NULL,"
+        " source = 'x', source_number = '1'"
     )
     story.at("2026-06-02 12:00")
     recurring.retry(story.house.connection, plan, **story.who_and_when)

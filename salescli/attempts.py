@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from salescli import clock, db
+from salescli import clock, db, gateways
 from salescli.errors import SalesError
 from salescli.gateways import CHARGE_SECONDS, Answer, Charge, Gateway, Preparing, ask, ask_to_prepare
 from salescli.invoices import Invoice
@@ -249,7 +249,21 @@ def in_doubt_when_cut(attempt: Attempt) -> Iterator[None]:
 def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
     """Ask what became of the attempt's reference, outside any transaction."""
     since = clock.from_text(attempt.started_at)
-    return ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since))
+    return replace(ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since)), looked_up=True)
+
+
+def known_already(attempt: Attempt, gateway: Gateway) -> Answer | None:
+    """Return what the gateway knows of a reference that this file may have forgotten; None when it may be sent.
+
+    A file that was put back from a backup does not know what was done after it.
+    """
+    able = gateways.able(gateway)
+    if isinstance(able, Answer):
+        return able
+    if "lookup" not in able:
+        return None
+    answer = look_up(attempt, gateway)
+    return None if answer.became == "not_found" else answer
 
 
 def request_after(known: Answer, request: Charge) -> Charge:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from salescli import attempts, brakes, clock, db, gateways, money, paying, payment_systems, recurring, settlement
@@ -16,15 +16,11 @@ from salescli.attempts import Attempt, Try
 from salescli.brakes import Hold, Made
 from salescli.errors import WrongStatus
 from salescli.gateways import Answer, Charge, Gateway
-from salescli.paying import Gateways
+from salescli.paying import LOOKED_UP_WHEN_LATE_BY, Gateways
 from salescli.payment_systems import PaymentSystem
 from salescli.recurring import Recurring
 from salescli.roles import Actor
 from salescli.schedule import ATTEMPTS_MAX
-
-# A payment later than this was perhaps made by a run that this file does not know of (a restored backup), so the
-# gateway is asked first.
-LOOKED_UP_WHEN_LATE_BY = timedelta(hours=1)
 
 
 @dataclass(slots=True)

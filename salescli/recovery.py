@@ -14,6 +14,7 @@ from salescli.attempts import Attempt
 from salescli.charging import Claimed, Run
 from salescli.gateways import Answer
 
+IN_TRANSIT_MAX = timedelta(minutes=3)  # a request is sure to have arrived, or failed, long after a call's deadline
 IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
 
 
@@ -78,9 +79,10 @@ def _found_out(this: Run, claimed: Claimed) -> Answer:
     if "lookup" in able:
         answer = attempts.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
-            return replace(
-                answer, became="not_sent", code=settlement.NOT_FOUND, message="the gateway never heard of it"
-            )
+            if this.now - clock.from_text(claimed.attempt.started_at) < IN_TRANSIT_MAX:
+                return replace(answer, became="unknown", message="not there yet; it may be on its way")
+            never = "the gateway never heard of it"
+            return replace(answer, became="not_sent", code=settlement.NOT_FOUND, message=never)
         # A look-up that did not get through says nothing about the charge.
         return replace(answer, became="unknown") if answer.became in ("not_sent", "misconfigured") else answer
     if not _still_idempotent(this, claimed, able):

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, db, intake, invoices, money, orders, payment_systems, roles, settlement
+from salescli import attempts, clock, db, intake, invoices, money, orders, payment_systems, roles, settlement
 from salescli.attempts import Try
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import Answer
 from salescli.gateways import able as what_it_can
 from salescli.invoices import Invoice
 from salescli.orders import Order
-from salescli.paying import Gateways
+from salescli.paying import LOOKED_UP_WHEN_LATE_BY, Gateways
 from salescli.payment_systems import PaymentSystem
 from salescli.roles import Actor
 
@@ -168,7 +168,10 @@ def _give_back(
         attempt = attempts.open_attempt(connection, invoice, new, now)
         request = attempts.request_of(connection, attempt)
     with attempts.in_doubt_when_cut(attempt):
-        answer = attempts.call(attempt, request, gateways(portion.system))
+        gateway = gateways(portion.system)
+        late = abs(now - clock.from_text(portion.invoice.paid_at or attempt.started_at)) > LOOKED_UP_WHEN_LATE_BY
+        answer = attempts.known_already(attempt, gateway) if late else None
+        answer = answer or attempts.call(attempt, request, gateway)
         settlement.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
     return answer
 

@@ -142,8 +142,20 @@ def _charged(
     if attempt.recurring_id is None:
         return
     before = recurring.get(connection, attempt.recurring_id)
-    after = recurring.paid(before, now=now, zone=zone)
+    after = recurring.paid(before, now=_learnt_of(answer, now), zone=zone)
     recurring.save(connection, before, after, f"payment {before.payment_number} made", actor=actor, now=now)
+
+
+def _learnt_of(answer: Answer, now: datetime) -> datetime:
+    """Return the moment from which the plan's dates go on: of a payment that a look-up met, when it was made.
+
+    So that the payments after it, which a restored backup forgot too, are late as well, and looked up in their turn.
+    """
+    made_at = answer.result.created_at if answer.looked_up and answer.result else None
+    try:
+        return min(now, clock.from_text(made_at)) if made_at else now
+    except ValueError:
+        return now
 
 
 def order_is_unpaid(connection: sqlite3.Connection, order_id: int) -> bool:

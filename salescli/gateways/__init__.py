@@ -142,6 +142,7 @@ class Answer:
     raw_code: str | None = None
     message: str | None = None
     retryable: bool | None = None
+    looked_up: bool = False  # it tells of what was done before, perhaps long ago
 
 
 def ask(call: Callable[[], Result]) -> Answer:

@@ -11,7 +11,7 @@ from typing import Any
 from salescli import money
 from salescli.gateways import Declined
 
-# Stripe's units are not ISO 4217's (its page on currencies, special cases): these have no decimals there, MGA has two here;
+# Stripe's units are not ISO 4217's (its page on currencies): these have no decimals there, while MGA has two here;
 _WHOLE = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
 )

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from salescli import (
@@ -40,7 +41,7 @@ from salescli.payment_systems import PaymentSystem
 from salescli.recurring import Recurring
 from salescli.refunding import Refund
 from salescli.tick import Limits
-from tests.faults.bank import Bank, Crash
+from tests.faults.bank import Bank, Crash, Ledger
 
 START = datetime(2026, 3, 27, 1, 30, tzinfo=timezone.utc)  # 03:30 in Kyiv, an hour that 29 March does not have
 ZONE = clock.time_zone("Europe/Kyiv")
@@ -113,20 +114,22 @@ class World:
         key_ttl_seconds: int | None = DAY_SECONDS,
     ) -> None:
         self.path = directory / "sales.db"
-        self.path.write_bytes(_furnished())
+        self.path.write_bytes(furnished())
         self.time, self.skew, self.boot, self.depth = START, timedelta(0), 0, 0
         self.bank = Bank(START, capabilities, key_ttl_seconds)
         self.bank.witness, self.bank.meanwhile = self._witness, self._overtake
         self.seen: list[str] = []  # what was wrong at the moment of a gateway call
-        self._executor, self._boot_id = tick.ThreadPoolExecutor, attempts._boot_id
+        self._replaced = tick.ThreadPoolExecutor, tick.time, attempts._boot_id
         tick.ThreadPoolExecutor, attempts._boot_id = AtOnce, lambda: f"boot-{self.boot}"
+        tick.time = SimpleNamespace(monotonic=lambda: self.time.timestamp())
         connection = self.connect()
+        db.set_setting(connection, "home", db.home_of(self.path))
         self.actor = users.acting(connection, "owner")
         connection.close()
 
     def close(self) -> None:
         """Give back what was replaced."""
-        tick.ThreadPoolExecutor, attempts._boot_id = self._executor, self._boot_id
+        tick.ThreadPoolExecutor, tick.time, attempts._boot_id = self._replaced
 
     @property
     def now(self) -> datetime:
@@ -266,14 +269,16 @@ class World:
             return
         self.depth += 1
         self.boot += 1
+        self.bank.only_cuts = self.bank.spares_overtaken
         try:
             self.tick()
         finally:
+            self.bank.only_cuts = False
             self.depth -= 1
 
 
 @cache
-def _furnished() -> bytes:
+def furnished() -> bytes:
     """Return a file with an owner, a customer, offers and merchants; made once, since each test has a copy."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "sales.db"
@@ -303,26 +308,30 @@ def violations(world: World) -> list[str]:
     """Return what is not as it must be now (I1–I12), by the bank's own ledger; empty when all is well."""
     connection = world.connect()
     try:
-        return [
-            *world.seen,
-            *(f"{f.check}: {f.what}" for f in doctor.examine(connection, world.now, ZONE) if "do not run" in f.advice),
-            *charged_twice(world.bank),
-            *_against_the_ledger(connection, world.bank),
-            *_windows(connection, world.bank),
-            *_plans(connection),
-        ]
+        return [*world.seen, *disagreements(connection, world.bank, world.now)]
     finally:
         connection.close()
 
 
-def charged_twice(bank: Bank) -> list[str]:
+def disagreements(connection: sqlite3.Connection, bank: Ledger, now: datetime) -> list[str]:
+    """Return where a file is at odds with itself or with the gateway's ledger."""
+    return [
+        *(f"{f.check}: {f.what}" for f in doctor.examine(connection, now, ZONE) if "do not run" in f.advice),
+        *charged_twice(bank),
+        *_against_the_ledger(connection, bank),
+        *_windows(connection, bank),
+        *_plans(connection),
+    ]
+
+
+def charged_twice(bank: Ledger) -> list[str]:
     """Name payments that were taken, and refunds that were given, more than once (I1)."""
     taken = Counter(payment_of(entry.reference) for entry in bank.charged())
     given = Counter(entry.reference for entry in bank.moved if entry.kind == "refund")
     return [f"I1: {what} moved money {times} times" for what, times in (taken + given).items() if times > 1]
 
 
-def _against_the_ledger(connection: sqlite3.Connection, bank: Bank) -> list[str]:
+def _against_the_ledger(connection: sqlite3.Connection, bank: Ledger) -> list[str]:
     """Compare each attempt with what is booked under its reference (I2, I3)."""
     rows = connection.execute(
         "SELECT a.*, i.status AS invoice_status FROM attempts a JOIN invoices i ON i.id = a.invoice_id"
@@ -345,7 +354,7 @@ def _against_the_ledger(connection: sqlite3.Connection, bank: Bank) -> list[str]
     return found
 
 
-def _windows(connection: sqlite3.Connection, bank: Bank) -> list[str]:
+def _windows(connection: sqlite3.Connection, bank: Ledger) -> list[str]:
     """Name schedule windows that were charged more than once (I1)."""
     rows = connection.execute(
         "SELECT a.reference, o.recurring_id, o.due_at FROM attempts a JOIN invoices i ON i.id = a.invoice_id"
@@ -383,12 +392,22 @@ def _plans(connection: sqlite3.Connection) -> list[str]:
 
 def left_over(world: World) -> list[str]:
     """Name what is still in flight (I7) or still due (I8); empty once the gateway answers and ticks ran."""
-    now = clock.utc_text(world.now)
-    live = world.rows(
+    connection = world.connect()
+    try:
+        return forgotten(connection, world.now)
+    finally:
+        connection.close()
+
+
+def forgotten(connection: sqlite3.Connection, now: datetime) -> list[str]:
+    """Name what is in flight, or due at ``now``, in a file."""
+    live = connection.execute(
         "SELECT a.reference FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual'"
-    )
-    due = world.rows("SELECT id FROM recurring WHERE status = 'active' AND next_payment_at <= ?", now)
+    ).fetchall()
+    due = connection.execute(
+        "SELECT id FROM recurring WHERE status = 'active' AND next_payment_at <= ?", (clock.utc_text(now),)
+    ).fetchall()
     return [
         *(f"I7: {row['reference']} is still in flight" for row in live),
         *(f"I8: plan {row['id']} was forgotten" for row in due),

@@ -1,0 +1,373 @@
+"""Real processes of the program killed with SIGKILL, at random and at every commit; the sandbox's ledger is the judge.
+
+furnish a file -> a process, killed -> ``disagreements`` -> … -> calm -> nothing forgotten -> the next file; then the
+mutants and the state machine; at last the counts, and exit 1 unless all is as it must be
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import pwd
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from salescli import clock, db, orders, paying, users
+from salescli.cli import session
+from salescli.gateways.sandbox import Sandbox
+from salescli.orders import NewOrder
+from salescli.paying import Payment
+from tests.faults.bank import Entry, Ledger
+from tests.faults.mutants import CAUGHT, MUTANTS, PROJECT, Mutant, catch
+from tests.faults.world import START, ZONE, disagreements, forgotten, furnished
+
+TOKENS = (
+    "tok_ok",
+    "tok_fee",
+    "tok_fail_once",
+    "tok_fail_twice",
+    "tok_timeout_before_charge",
+    "tok_timeout_after_charge",
+)
+PLANS = 12
+KILLS_A_FILE = 250
+TICK_SECONDS = 0.15  # about as long as a tick takes here; a random kill comes within it
+
+
+@dataclass
+class Counts:
+    """What a run of kills has seen."""
+
+    at_random: int = 0
+    at_commits: int = 0
+    charges: int = 0
+    double: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def kills(self) -> int:
+        """All kills."""
+        return self.at_random + self.at_commits
+
+
+class Deadly(sqlite3.Connection):
+    """A connection whose process kills itself just before or just after its n-th COMMIT, the gateway's included."""
+
+    left = 0
+    lock = threading.Lock()
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:  # type: ignore[override]
+        """Run a statement and count the moments around a COMMIT."""
+        if sql != "COMMIT":
+            return super().execute(sql, *values)
+        self._moment()
+        cursor = super().execute(sql, *values)
+        self._moment()
+        return cursor
+
+    def _moment(self) -> None:
+        with Deadly.lock:
+            Deadly.left -= 1
+            if Deadly.left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass
+class Trial:
+    """One file under fire. ``point``: at which moment around a commit the next process dies."""
+
+    path: Path
+    chance: random.Random
+    now: datetime = START
+    point: int = 0
+    point_of_person: int = 0
+
+    @property
+    def sandbox(self) -> Path:
+        """The gateway's ledger."""
+        return self.path.with_name(f"{self.path.name}.sandbox")
+
+    def ledger(self) -> Ledger:
+        """Read what the sandbox has booked."""
+        ledger = Ledger()
+        connection = sqlite3.connect(self.sandbox, timeout=30)
+        connection.row_factory = sqlite3.Row
+        for row in connection.execute("SELECT * FROM entries ORDER BY id"):
+            booked_at = clock.from_text(row["created_at"])
+            names = ("reference", "kind", "status", "amount_minor", "currency")
+            entry = Entry(*(row[name] for name in names), booked_at, row["charge_id"])
+            ledger.booked[entry.reference] = entry
+            if entry.status == "succeeded":
+                ledger.moved.append(entry)
+        connection.close()
+        return ledger
+
+    def tick(self, counts: Counts, *, dies: bool) -> None:
+        """Run `salescli tick`, killed at a commit or at random when it ``dies``, and compare with the ledger."""
+        line = ["tick", "--now", clock.utc_text(self.now), "--workers", self.chance.choice(["1", "4"])]
+        if dies and self.chance.random() < 0.5:
+            killed = self._run(counts, line, dies_within=self.chance.random() * TICK_SECONDS)
+            counts.at_random += killed
+        elif dies:
+            killed = self._run(counts, line, dies_at=self.point)
+            self.point = self.point + 1 if killed else 0
+            counts.at_commits += killed
+        else:
+            self._run(counts, line)
+
+    def person(self, counts: Counts) -> None:
+        """Pay an order, or give a payment back, in a process that dies at a commit."""
+        connection = db.connect(self.path)
+        paid = connection.execute(
+            "SELECT id FROM orders WHERE status = 'completed' AND recurring_id IS NULL ORDER BY random() LIMIT 1"
+        ).fetchone()
+        if paid and self.chance.random() < 0.3:
+            line = ["orders", "refund", str(paid["id"]), "--yes"]
+        else:
+            new = NewOrder("1", "once", payment_system="One", token=self.chance.choice(TOKENS))
+            actor = users.acting(connection, login())
+            order = orders.open_order(connection, new, actor=actor, now=self.now, zone=ZONE)
+            line = ["orders", "pay", str(order.id), "--at", clock.utc_text(self.now)]
+        connection.close()
+        # 1: declined or in doubt; 5: what an earlier death left under way is not found out yet
+        killed = self._run(counts, line, dies_at=self.point_of_person, codes=(0, 1, 5))
+        self.point_of_person = self.point_of_person + 1 if killed else 0
+        counts.at_commits += killed
+
+    def calm(self, counts: Counts) -> None:
+        """Let tick run as it should for some hours: then nobody may be forgotten."""
+        for _ in range(12):
+            self.tick(counts, dies=False)
+            left = self._left()
+            if not left:
+                break
+            self.now += timedelta(minutes=30)
+        counts.forgotten += left
+        counts.charges += len(self.ledger().charged())
+
+    def go_on(self) -> None:
+        """Let a minute pass, or go to the next date when nothing is to be done before it."""
+        connection = db.connect(self.path)
+        soonest = connection.execute(
+            "SELECT min(at) AS at FROM (SELECT next_payment_at AS at FROM recurring WHERE status = 'active'"
+            " UNION ALL SELECT coalesce(next_lookup_at, started_at) FROM attempts WHERE status = 'live')"
+        ).fetchone()["at"]
+        connection.close()
+        self.now = max(self.now + timedelta(minutes=1), clock.from_text(soonest) if soonest else self.now)
+
+    def compare(self, counts: Counts) -> None:
+        """Note where the file is at odds with the ledger."""
+        connection = db.connect(self.path)
+        try:
+            for found in disagreements(connection, self.ledger(), self.now):
+                (counts.double if found.startswith("I1") else counts.violations).append(found)
+        finally:
+            connection.close()
+
+    def _left(self) -> list[str]:
+        connection = db.connect(self.path)
+        try:
+            return forgotten(connection, self.now)
+        finally:
+            connection.close()
+
+    def _run(
+        self,
+        counts: Counts,
+        line: list[str],
+        *,
+        dies_at: int | None = None,
+        dies_within: float | None = None,
+        codes: tuple[int, ...] = (0,),
+    ) -> bool:
+        """Run a command in a process of its own, check what it left, and return whether it was killed."""
+        child = _forked(["--db", str(self.path), *line], dies_at)
+        if dies_within is not None:
+            _kill_within(child, dies_within)
+        _, status = os.waitpid(child, 0)
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        if not killed and os.waitstatus_to_exitcode(status) not in codes:
+            counts.violations.append(f"{' '.join(line)} ended with {os.waitstatus_to_exitcode(status)}")
+        self.compare(counts)
+        return killed
+
+
+def kill(kills: int, seed: int) -> Counts:
+    """Kill so many processes, on as many files as it takes."""
+    counts, chance = Counts(), random.Random(seed)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # so that the end of a child can be awaited
+    with tempfile.TemporaryDirectory() as directory:
+        model = furnish(Path(directory) / "model.db")
+        for number in count():
+            trial = Trial(Path(directory) / f"{number}.db", chance, START + timedelta(days=1))
+            copy(model, trial)
+            until = min(kills, counts.kills + KILLS_A_FILE)
+            while counts.kills < until and not counts.double and not counts.violations:
+                if chance.random() < 0.15:
+                    trial.person(counts)
+                trial.tick(counts, dies=True)
+                trial.go_on()
+            trial.calm(counts)
+            if counts.kills >= kills or counts.double or counts.violations or counts.forgotten:
+                return counts
+    raise AssertionError("there is always another file")
+
+
+def login() -> str:
+    """Return who runs this, as the program sees them."""
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def _forked(line: list[str], dies_at: int | None) -> int:
+    """Run a command of the program in a new process; importing it anew each time would take most of the time."""
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        silence = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(silence, stream)
+        if dies_at is not None:
+            Deadly.left = dies_at
+            sqlite3.connect = functools.partial(sqlite3.connect, factory=Deadly)
+        code = session.run(line)
+    finally:
+        os._exit(code)
+
+
+def _kill_within(child: int, seconds: float) -> None:
+    """Kill a process after some time, unless it ends before."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        if signal.sigtimedwait({signal.SIGCHLD}, left) and os.waitid(
+            os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
+        ):
+            return
+    os.kill(child, signal.SIGKILL)
+
+
+def furnish(path: Path, plans: int = PLANS) -> Path:
+    """Make a file with plans of every kind of card, due daily, and its sandbox."""
+    path.write_bytes(furnished())
+    connection = db.connect(path)
+    connection.execute("UPDATE users SET login = ?", (login(),))
+    db.set_setting(connection, "home", db.home_of(path))
+    actor = users.acting(connection, login())
+    for number in range(plans):
+        new = NewOrder("1", "day", payment_system="One", token="tok_ok")
+        order = paying.open_and_settle_free(connection, new, actor=actor, now=START, zone=ZONE)
+        paying.pay(
+            connection,
+            order.id,
+            Payment(),
+            gateways=lambda system: Sandbox(path.with_name(f"{path.name}.sandbox")),
+            actor=actor,
+            now=START,
+            zone=ZONE,
+        )
+        token = TOKENS[number % len(TOKENS)]
+        connection.execute("UPDATE recurring SET token = ? WHERE id = (SELECT max(id) FROM recurring)", (token,))
+    connection.close()
+    return path
+
+
+def copy(model: Path, trial: Trial) -> None:
+    """Put the furnished file and its sandbox in the place of a trial's."""
+    shutil.copyfile(model, trial.path)
+    shutil.copyfile(model.with_name(f"{model.name}.sandbox"), trial.sandbox)
+    connection = db.connect(trial.path)
+    db.set_setting(connection, "home", db.home_of(trial.path))
+    connection.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the whole proof and print its counts."""
+    parser = argparse.ArgumentParser(prog="scripts/faults", description="Kill the program and count what that broke.")
+    parser.add_argument("--kills", type=int, default=100, metavar="N", help="how many processes to kill (100)")
+    parser.add_argument("--seed", type=int, default=7, help="of chance; what it says is the same for the same seed")
+    parser.add_argument(
+        "--runs", type=int, metavar="N", help="of the state machine (a tenth of the kills, at least 20)"
+    )
+    parser.add_argument("--only-kills", action="store_true", help="print the kills' counts as JSON, and nothing else")
+    asked = parser.parse_args(arguments)
+    if asked.only_kills:
+        print(json.dumps(asdict(kill(asked.kills, asked.seed))))  # noqa: T201
+        return 0
+    counts = _killed_by_several(asked.kills, asked.seed)
+    survivors = _survivors()
+    runs = max(20, asked.kills // 10) if asked.runs is None else asked.runs
+    machine = _machine(runs)
+    found = [*counts.double, *counts.forgotten, *counts.violations, *survivors, *machine]
+    for line in (
+        f"kills: {counts.kills} ({counts.at_random} at random, {counts.at_commits} at commits)",
+        f"charges: {counts.charges}",
+        f"double charges: {len(counts.double)}",
+        f"forgotten: {len(counts.forgotten)}",
+        f"violations: {len(counts.violations)}",
+        f"mutants caught: {len(MUTANTS) - len(survivors)}/{len(MUTANTS)}",
+        f"state machine: {runs} runs, {'broken' if machine else 'no violation'}",
+        *found,
+    ):
+        print(line)  # noqa: T201
+    return 1 if found or counts.kills < asked.kills else 0
+
+
+def _killed_by_several(kills: int, seed: int) -> Counts:
+    """Share the kills among as many processes as there are processors, and add up."""
+    jobs = max(1, min(os.cpu_count() or 1, kills // 25))
+    shares = [kills // jobs + (job < kills % jobs) for job in range(jobs)]
+    line = [sys.executable, "-m", "tests.faults.kills", "--only-kills", "--kills"]
+    at_work = [
+        subprocess.Popen([*line, str(share), "--seed", str(seed + job)], cwd=PROJECT, stdout=subprocess.PIPE)
+        for job, share in enumerate(shares)
+    ]
+    total = Counts()
+    for process in at_work:
+        said, _ = process.communicate()
+        if process.returncode:
+            total.violations.append(f"a run of kills ended with {process.returncode}")
+            continue
+        for name, value in json.loads(said).items():
+            setattr(total, name, getattr(total, name) + value)
+    return total
+
+
+def _survivors() -> list[str]:
+    """Name the mutants that no scenario caught."""
+
+    def survived(mutant: Mutant) -> str | None:
+        return None if catch(mutant).returncode == CAUGHT else f"survived: {mutant.name}"
+
+    with ThreadPoolExecutor(os.cpu_count()) as crew:
+        return [name for name in crew.map(survived, MUTANTS) if name]
+
+
+def _machine(runs: int) -> list[str]:
+    """Run the state machine and return what it said when it found something."""
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/faults/test_machine.py"]
+    environment = {**os.environ, "SALESCLI_FAULTS_EXAMPLES": str(runs)}
+    ran = subprocess.run(line, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    return [] if ran.returncode == 0 else re.findall(r"^E .*", ran.stdout, re.MULTILINE) or [ran.stdout]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

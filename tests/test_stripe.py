@@ -1,0 +1,640 @@
+"""The stripe gateway: the real library against a fake Stripe on the loopback, whose ledger is the judge."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from salescli import attempts, clock, db, doctor, orders
+from salescli.gateways import Answer, Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable, ask, open_gateway
+from salescli.gateways import stripe as gateway_module
+from salescli.gateways.stripe import Stripe
+from salescli.gateways.stripe_words import booked, sent
+from tests.fake_stripe import KEY, READS_ONLY, Fake
+from tests.story import Story
+
+pytest.importorskip("stripe", reason='the extra is not installed: pip install "salescli[stripe]"')
+
+SINCE = clock.from_text("2026-01-01T00:00:00Z")
+CARD = "cus_1/pm_card_visa"
+POOR = "pm_card_chargeDeclinedInsufficientFunds"
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    """A fake Stripe, with its key and address in the environment."""
+    server = Fake(tmp_path / "stripe.ledger")
+    monkeypatch.setenv("STRIPE_API_KEY", KEY)
+    monkeypatch.setenv("STRIPE_API_BASE", server.address)
+    yield server
+    server.stop()
+
+
+def charge(reference: str = "i:u:1:1", token: str = CARD, amount: int = 4900, currency: str = "EUR") -> Charge:
+    return Charge(reference, amount, currency, token, "customer-1", "Drawing", "merchant", {"order": "1"})
+
+
+def asked(wanted: Charge) -> Answer:
+    """Prepare and charge as the protocol does."""
+    gateway = Stripe()
+    return ask(lambda: gateway.charge(replace(wanted, gateway_id=gateway.prepare(wanted)), 30))
+
+
+class TestTheContract:
+    def test_a_charge_succeeds_with_its_amount_fee_and_reference(self, fake: Fake) -> None:
+        answer = asked(charge())
+
+        assert answer.became == "succeeded"
+        assert answer.result is not None
+        assert (answer.result.amount_minor, answer.result.currency) == (4900, "EUR")
+        assert (answer.result.fee_minor, answer.result.fee_currency, answer.result.net_minor) == (172, "EUR", 4728)
+        (intent,) = fake.all("payment_intent")
+        assert intent["id"] == answer.result.gateway_id
+        assert intent["customer"] == "cus_1"
+        assert intent["metadata"] == {
+            "order": "1",
+            "payment": "i:u:1",
+            "reference": "i:u:1:1",
+            "customer": "customer-1",
+        }
+        assert fake.calls() == ["create", "confirm"]
+
+    def test_preparing_moves_no_money(self, fake: Fake) -> None:
+        id = Stripe().prepare(charge())
+
+        assert [(i["id"], i["status"]) for i in fake.all("payment_intent")] == [(id, "requires_payment_method")]
+        assert Stripe().lookup("i:u:1:1", id, SINCE).status == "not_found"
+
+    def test_the_same_reference_twice_is_one_charge(self, fake: Fake) -> None:
+        assert [asked(charge()).became for _ in range(3)] == ["succeeded"] * 3
+        assert fake.charged() == ["i:u:1"]
+
+    def test_the_same_reference_with_another_amount_is_refused(self, fake: Fake) -> None:
+        first = asked(charge())
+        assert first.result is not None
+
+        more = charge(amount=5000)
+        assert asked(more).became == "misconfigured"
+        assert ask(lambda: Stripe().charge(replace(more, gateway_id=first.result.gateway_id), 30)).became == (
+            "misconfigured"
+        )
+        assert fake.charged() == ["i:u:1"]
+
+    def test_a_payment_that_succeeded_is_a_success_for_every_later_attempt(self, fake: Fake) -> None:
+        first = asked(charge())
+        assert first.result is not None
+        second = replace(charge("i:u:1:2"), gateway_id=first.result.gateway_id)
+
+        assert asked(second).became == "succeeded"
+        assert fake.charged() == ["i:u:1"]
+
+    def test_it_stays_one_charge_when_the_keys_are_forgotten(self, fake: Fake) -> None:
+        first = asked(charge())
+        assert first.result is not None
+        fake.forget_keys()
+
+        again = ask(lambda: Stripe().charge(replace(charge(), gateway_id=first.result.gateway_id), 30))
+
+        assert again.became == "succeeded"
+        assert fake.charged() == ["i:u:1"]
+
+    def test_an_unknown_reference_is_not_found(self, fake: Fake) -> None:
+        assert Stripe().lookup("i:nobody:1:1", None, SINCE).status == "not_found"
+
+    def test_a_payment_is_found_without_its_id(self, fake: Fake) -> None:
+        asked(charge("i:o'brien\\:1:1"))
+
+        result = Stripe().lookup("i:o'brien\\:1:2", None, SINCE)
+
+        assert (result.status, result.amount_minor, result.fee_minor) == ("succeeded", 4900, 172)
+
+    def test_an_id_that_stripe_does_not_know_is_a_wrong_key_and_never_not_found(self, fake: Fake) -> None:
+        with pytest.raises(Misconfigured, match="another account's key"):
+            Stripe().lookup("i:u:1:1", "pi_of_another_account", SINCE)
+
+    def test_check_asks_with_the_key(self, fake: Fake) -> None:
+        Stripe().check()
+        assert fake.calls() == ["list"]
+
+
+@pytest.mark.parametrize(
+    ("card", "code", "raw_code", "retryable"),
+    [
+        (POOR, "insufficient_funds", "insufficient_funds", True),
+        ("pm_card_chargeDeclined", "card_declined", "generic_decline", True),
+        ("pm_card_chargeDeclinedLostCard", "pick_up_card", "lost_card", False),
+        ("pm_card_chargeDeclinedStolenCard", "pick_up_card", "stolen_card", False),
+        ("pm_card_chargeDeclinedFraudulent", "fraud_suspected", "fraudulent", False),
+        ("pm_card_chargeDeclinedExpiredCard", "expired_card", "expired_card", False),
+        ("pm_card_chargeDeclinedIncorrectCvc", "incorrect_cvc", "incorrect_cvc", True),
+        ("pm_card_chargeDeclinedProcessingError", "processing_error", "processing_error", True),
+        ("pm_card_visa_chargeDeclinedVelocityLimitExceeded", "limit_exceeded", "card_velocity_exceeded", True),
+        ("pm_card_authenticationRequired", "authentication_required", "authentication_required", False),
+        ("pm_nobody_knows", "token_invalid", "resource_missing", False),
+        ("cus_gone/pm_card_visa", "token_invalid", "resource_missing", False),
+    ],
+)
+def test_a_decline_keeps_stripes_word_beside_the_standard_one(
+    fake: Fake, card: str, code: str, raw_code: str, retryable: bool
+) -> None:
+    wanted = charge(token=card)
+    gateway = Stripe()
+    with pytest.raises(Declined) as no:
+        gateway.charge(replace(wanted, gateway_id=gateway.prepare(wanted)), 30)
+    assert (no.value.code, no.value.raw_code, no.value.retryable) == (code, raw_code, retryable)
+    assert fake.charged() == []
+
+
+def test_a_customers_own_payment_that_needs_authentication_is_declined_too(fake: Fake) -> None:
+    answer = asked(replace(charge(token="pm_card_authenticationRequired"), initiator="customer"))
+    assert (answer.became, answer.code) == ("declined", "authentication_required")
+
+
+def test_a_key_of_the_other_mode_stops_the_merchant_and_declines_nobody(fake: Fake) -> None:
+    with pytest.raises(Misconfigured, match="similar object exists in live mode"):
+        Stripe().prepare(charge(token="cus_live/pm_card_visa"))
+
+
+@pytest.mark.parametrize(
+    ("mood", "became", "moved"),
+    [
+        pytest.param("429", "not_sent", False, id="too many requests"),
+        pytest.param("locked", "unknown", False, id="locked by another call, perhaps our own"),
+        pytest.param("in use", "unknown", False, id="its key is in use"),
+        pytest.param("cut before", "unknown", False, id="cut before the money moved"),
+        pytest.param("cut after", "unknown", True, id="cut after the money moved"),
+        pytest.param("slow before", "unknown", False, id="no answer in time"),
+        pytest.param("slow after", "unknown", True, id="an answer too late"),
+        pytest.param("500 before", "unknown", False, id="an error before the money moved"),
+        pytest.param("500 after", "unknown", True, id="an error after the money moved"),
+        pytest.param("garbage before", "unknown", False, id="an error page"),
+        pytest.param("garbage after", "unknown", True, id="garbage as an answer"),
+    ],
+)
+def test_what_goes_wrong_with_a_charge_is_found_out(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, mood: str, became: str, moved: bool
+) -> None:
+    monkeypatch.setattr(gateway_module, "TIMEOUT", (1.0, 0.5))
+    gateway = Stripe()
+    wanted = replace(charge(), gateway_id=gateway.prepare(charge()))
+    fake.mood("confirm", mood)
+
+    assert ask(lambda: gateway.charge(wanted, 30)).became == became
+    assert fake.calls().count("confirm") == 1, "the library must not repeat a call by itself"
+    told = gateway.lookup(wanted.reference, wanted.gateway_id, SINCE)
+    assert told.status == ("succeeded" if moved else "not_found")
+
+    fake.forget_keys()  # a 500 would be replayed for a day
+    assert ask(lambda: gateway.charge(wanted, 30)).became == "succeeded"
+    assert fake.charged() == ["i:u:1"]
+
+
+def test_an_error_of_stripes_own_is_replayed_until_its_key_is_forgotten(fake: Fake) -> None:
+    wanted = replace(charge(), gateway_id=Stripe().prepare(charge()))
+    fake.mood("confirm", "500 before")
+    assert [ask(lambda: Stripe().charge(wanted, 30)).became for _ in range(2)] == ["unknown"] * 2
+    assert fake.charged() == []
+
+
+@pytest.mark.parametrize(
+    "mood", ["429", "in use", "cut before", "cut after", "slow after", "500 after", "garbage after", "garbage before"]
+)
+def test_what_goes_wrong_while_preparing_was_not_sent(fake: Fake, monkeypatch: pytest.MonkeyPatch, mood: str) -> None:
+    monkeypatch.setattr(gateway_module, "TIMEOUT", (1.0, 0.5))
+    fake.mood("create", mood)
+
+    with pytest.raises(Unavailable):
+        Stripe().prepare(charge())
+
+    assert asked(charge()).became == "succeeded"
+    assert fake.charged() == ["i:u:1"]
+
+
+def test_a_refused_connection_was_not_sent(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = replace(charge(), gateway_id=Stripe().prepare(charge()))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("STRIPE_API_BASE", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        assert ask(lambda: Stripe().charge(wanted, 30)).became == "not_sent"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        pytest.param("", "set the environment variable STRIPE_API_KEY", id="none"),
+        pytest.param("sk_test_another_one", "Stripe refuses the key in STRIPE_API_KEY", id="an unknown one"),
+        pytest.param(READS_ONLY, "does not have the required permissions", id="one that may not charge"),
+    ],
+)
+def test_a_wrong_key_stops_the_merchant_and_is_never_told(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, key: str, said: str
+) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", key)
+    with pytest.raises(Misconfigured, match=said) as error:
+        Stripe().prepare(charge())
+    assert "sk_test" not in str(error.value)
+    assert "rk_test" not in str(error.value)
+
+
+def test_a_merchant_names_the_variable_of_its_key(fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("STRIPE_API_KEY")
+    monkeypatch.setenv("ATELIER_KEY", KEY)
+    open_gateway("stripe", tmp_path / "sales.db", ("ATELIER_KEY",)).check()
+
+
+def test_a_key_is_not_sent_in_the_clear(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.2")
+    with pytest.raises(Misconfigured, match="must be https"):
+        Stripe().check()
+
+
+class TestAttempts:
+    def test_they_share_one_paymentintent_and_are_told_apart(self, fake: Fake) -> None:
+        gateway = Stripe()
+        assert asked(charge(token=POOR)).became == "declined"
+        id = fake.all("payment_intent")[0]["id"]
+
+        second = replace(charge("i:u:1:2", token="cus_2/pm_card_visa", amount=5000), gateway_id=id)
+        assert gateway.prepare(second) == id
+        assert gateway.lookup("i:u:1:2", id, SINCE).status == "not_found"
+        told = gateway.lookup("i:u:1:1", id, SINCE)
+        assert (told.status, told.code, told.raw_code) == ("declined", "insufficient_funds", "insufficient_funds")
+
+        result = gateway.charge(second, 30)
+        assert (result.status, result.amount_minor) == ("succeeded", 5000)
+        (intent,) = fake.all("payment_intent")
+        assert (intent["customer"], intent["metadata"]["reference"]) == ("cus_2", "i:u:1:2")
+
+    def test_other_terms_under_a_payments_key_meet_the_paymentintent_that_is_there(self, fake: Fake) -> None:
+        id = Stripe().prepare(charge())
+        assert Stripe().prepare(charge("i:u:1:2", amount=5000)) == id
+        assert fake.all("payment_intent")[0]["amount"] == 5000
+
+    def test_one_that_a_person_canceled_is_a_decline(self, fake: Fake) -> None:
+        id = Stripe().prepare(charge())
+        fake.change(id, status="canceled")
+        assert ask(lambda: Stripe().charge(replace(charge(), gateway_id=id), 30)).became == "declined"
+        assert Stripe().lookup("i:u:1:1", id, SINCE).status == "declined"
+
+    def test_one_under_way_is_pending_until_stripe_knows(self, fake: Fake) -> None:
+        assert asked(charge(token="pm_usBankAccount_processing")).became == "unknown"
+        id = fake.all("payment_intent")[0]["id"]
+        assert Stripe().lookup("i:u:1:1", id, SINCE).status == "pending"
+        assert ask(lambda: Stripe().charge(replace(charge(), gateway_id=id), 30)).became != "succeeded"
+        fake.change(id, status="succeeded", amount_received=4900)
+        assert Stripe().lookup("i:u:1:1", id, SINCE).status == "succeeded"
+
+    def test_preparing_gets_over_an_error_that_stripe_would_repeat_for_a_day(self, fake: Fake) -> None:
+        fake.mood("create", "500 before")
+        with pytest.raises(Unavailable):
+            Stripe().prepare(charge())
+        assert asked(charge()).became == "succeeded"
+
+
+class TestRefunds:
+    def test_a_refund_is_made_once_and_never_more_than_was_taken(self, fake: Fake) -> None:
+        taken = asked(charge()).result
+        assert taken is not None
+        assert taken.gateway_id is not None
+        gateway = Stripe()
+        for _ in range(2):
+            given = gateway.refund(taken.gateway_id, "i:u:1:refund:1", 1900)
+            assert (given.status, given.amount_minor, given.currency) == ("refunded", 1900, "EUR")
+        with pytest.raises(Declined) as no:
+            gateway.refund(taken.gateway_id, "i:u:1:refund:2", 3001)
+        assert no.value.code == "invalid_amount"
+        assert gateway.refund(taken.gateway_id, "i:u:1:refund:3", 3000).status == "refunded"
+        assert [refund["amount"] for refund in fake.all("refund")] == [1900, 3000]
+
+    @pytest.mark.parametrize("mood", ["cut before", "cut after", "500 after", "garbage after", "locked"])
+    def test_one_in_doubt_is_found_out(self, fake: Fake, mood: str) -> None:
+        taken = asked(charge()).result
+        assert taken is not None
+        assert taken.gateway_id is not None
+        fake.mood("refund", mood)
+        with pytest.raises(OutcomeUnknown):
+            Stripe().refund(taken.gateway_id, "i:u:1:refund:1", 1900)
+        told = Stripe().lookup("i:u:1:refund:1", taken.gateway_id, SINCE)
+        assert told.status == ("refunded" if mood.endswith("after") else "not_found")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "at_stripe"),
+    [
+        pytest.param(4900, "EUR", 4900, id="two decimals"),
+        pytest.param(4900, "JPY", 4900, id="none"),
+        pytest.param(49, "ISK", 4900, id="none, sent as if it had two"),
+        pytest.param(49, "UGX", 4900, id="none, on both of Stripe's lists; the special case counts"),
+        pytest.param(4900, "MGA", 49, id="two here and none there"),
+        pytest.param(4900, "HUF", 4900, id="two, though paid out without"),
+        pytest.param(12340, "KWD", 12340, id="three, the last of which is 0"),
+    ],
+)
+def test_amounts_are_sent_in_stripes_units(fake: Fake, minor: int, currency: str, at_stripe: int) -> None:
+    assert sent(minor, currency) == at_stripe
+    assert booked(at_stripe, currency) == minor
+
+    answer = asked(charge(amount=minor, currency=currency))
+
+    assert answer.result is not None, answer.message
+    assert (answer.result.amount_minor, answer.result.currency) == (minor, currency)
+    assert fake.all("charge")[0]["amount"] == at_stripe
+    assert (answer.result.fee_minor is None) == (currency != "EUR"), "the account's fees are in EUR"
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "code"),
+    [
+        pytest.param(12345, "KWD", "invalid_amount", id="a third decimal"),
+        pytest.param(4950, "MGA", "invalid_amount", id="a part of what is whole there"),
+        pytest.param(4900, "IQD", "unsupported_feature", id="a currency that it does not take"),
+        pytest.param(4900, "UYI", "unsupported_feature", id="a unit of account"),
+        pytest.param(10, "EUR", "invalid_amount", id="less than its least"),
+    ],
+)
+def test_what_cannot_be_charged_is_declined(fake: Fake, minor: int, currency: str, code: str) -> None:
+    with pytest.raises(Declined) as no:
+        Stripe().prepare(charge(amount=minor, currency=currency))
+    assert (no.value.code, no.value.retryable) == (code, False)
+    assert fake.all("payment_intent") == []
+
+
+def test_a_fee_that_is_not_known_yet_is_none(fake: Fake) -> None:
+    result = asked(charge()).result
+    assert result is not None
+    fake.change(fake.all("payment_intent")[0]["latest_charge"], balance_transaction=None)
+    assert Stripe().lookup("i:u:1:1", result.gateway_id, SINCE).fee_minor is None
+
+
+@pytest.fixture
+def shop(story: Story, fake: Fake) -> Story:
+    """A story with a merchant at the fake and a plan of four months."""
+    story.house.payment_system("Stripe", gateway="stripe", env="STRIPE_API_KEY")
+    story.house.offer("49.00", number="7", every="1 month", payments="4")
+    return story
+
+
+def subscribed(shop: Story, token: str = CARD) -> int:
+    """Pay a first order and return its plan, whose later payments use ``token``."""
+    order = shop.order("7", token=CARD, through="Stripe")
+    assert shop.pay(order) == "succeeded"
+    plan = orders.get(shop.house.connection, order.id).recurring_id
+    assert plan is not None
+    shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (token, plan))
+    return plan
+
+
+def judged(fake: Fake, payments: int) -> None:
+    """Assert that so many payments were charged, each once."""
+    charged = Counter(fake.charged())
+    assert len(charged) == payments
+    assert set(charged.values()) == {1}
+
+
+def test_a_whole_plan(shop: Story, fake: Fake) -> None:
+    plan = subscribed(shop)
+    for day in ("2026-02-28", "2026-03-31", "2026-04-30"):
+        assert shop.at(f"{day} 10:00").tick().charged == 1
+    assert shop.plan(plan).status == "completed"
+    assert shop.at("2026-05-31 10:00").tick().charged == 0
+    judged(fake, 4)
+    assert fake.calls() == ["create", "confirm"] * 4
+    rows = shop.house.connection.execute("SELECT gateway_id, fee_minor FROM invoices ORDER BY id").fetchall()
+    assert [row["gateway_id"] for row in rows] == [intent["id"] for intent in fake.all("payment_intent")]
+    assert [row["fee_minor"] for row in rows] == [172] * 4
+
+
+def test_two_declines_and_a_success_are_three_attempts_at_one_paymentintent(shop: Story, fake: Fake) -> None:
+    plan = subscribed(shop, "pm_fails_twice")
+    for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
+        shop.at(moment).tick()
+        fake.forget_keys()
+    assert shop.plan(plan).payments_made == 2
+    judged(fake, 2)
+    assert len(fake.all("payment_intent")) == 2
+    sql = "SELECT number, status, gateway_id FROM attempts WHERE recurring_id = ? ORDER BY id"
+    rows = [tuple(row) for row in shop.house.connection.execute(sql, (plan,))]
+    id = fake.all("payment_intent")[1]["id"]
+    assert rows == [(1, "declined", id), (2, "declined", id), (3, "succeeded", id)]
+
+
+def test_three_declines_fail_the_plan_with_stripes_reason(shop: Story, fake: Fake) -> None:
+    plan = subscribed(shop, POOR)
+    for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
+        shop.at(moment).tick()
+    assert shop.plan(plan).status == "failed"
+    judged(fake, 1)
+
+
+def test_an_order_is_refunded_through_stripe(shop: Story, fake: Fake) -> None:
+    order = shop.order("7", token=CARD, through="Stripe")
+    assert shop.pay(order) == "succeeded"
+    fake.mood("refund", "cut after")
+    assert shop.refund(order) == ["unknown"]
+    shop.at("2026-01-31 10:10").tick()
+    assert shop.see(order).status == "refund"
+    assert [refund["amount"] for refund in fake.all("refund")] == [4900]
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+def dies_in(method: str, *, after: bool) -> type[Stripe]:
+    """Return a gateway whose process dies before or after a call."""
+
+    class Mortal(Stripe):
+        def __getattribute__(self, name: str) -> object:
+            found = super().__getattribute__(name)
+            if name != method:
+                return found
+            call: Callable[..., object] = found
+
+            def dying(*values: object) -> None:
+                if after:
+                    call(*values)
+                raise Crash(name)
+
+            return dying
+
+    return Mortal
+
+
+@pytest.mark.parametrize(
+    ("method", "after", "calls"),
+    [
+        pytest.param("prepare", False, [], id="before the PaymentIntent is made"),
+        pytest.param("prepare", True, ["create"], id="before its id is durable"),
+        pytest.param("charge", False, ["create"], id="between making and confirming it"),
+        pytest.param("charge", True, ["create", "confirm"], id="between confirming and the answer"),
+    ],
+)
+def test_a_tick_that_dies_anywhere_charges_once(
+    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch, method: str, after: bool, calls: list[str]
+) -> None:
+    plan = subscribed(shop)
+    dead = f"{os.uname().nodename}/{attempts._boot_id()}/0/0"
+    with monkeypatch.context() as patched:
+        patched.setattr(attempts, "this_process", lambda: dead)
+        patched.setattr(gateway_module, "Stripe", dies_in(method, after=after))
+        with pytest.raises(Crash):
+            shop.at("2026-02-28 10:00").tick()
+    assert fake.calls() == ["create", "confirm", *calls]
+
+    assert shop.at("2026-02-28 10:05").tick().recovered == 1
+
+    assert shop.plan(plan).payments_made == 2
+    judged(fake, 2)
+    assert len(fake.all("payment_intent")) == 2
+    assert doctor.examine(shop.house.connection, shop.now, shop.house.zone) == []
+
+
+def test_a_payment_that_another_process_took_over_while_it_was_prepared_is_not_charged_here(
+    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = subscribed(shop)
+
+    class Overtaken(Stripe):
+        def prepare(self, charge: Charge) -> str:
+            id = super().prepare(charge)
+            with db.connect(shop.house.path) as other:
+                other.execute("UPDATE attempts SET fence = fence + 1, owner = NULL WHERE status = 'live'")
+            return id
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway_module, "Stripe", Overtaken)
+        shop.at("2026-02-28 10:00").tick()
+    judged(fake, 1)
+    assert shop.plan(plan).status == "processing"
+    shop.at("2026-02-28 10:10").tick()
+    assert shop.plan(plan).payments_made == 2
+    judged(fake, 2)
+
+
+@pytest.mark.parametrize("mood", ["cut before", "cut after", "500 after", "locked"])
+def test_a_charge_in_doubt_is_found_out_by_the_next_ticks(shop: Story, fake: Fake, mood: str) -> None:
+    plan = subscribed(shop)
+    fake.mood("confirm", mood)
+    assert shop.at("2026-02-28 10:00").tick().unknown == 1
+    shop.at("2026-02-28 10:10").tick()
+    assert shop.plan(plan).payments_made == 2
+    judged(fake, 2)
+
+
+def test_an_outage_uses_no_attempt_and_no_second_paymentintent(shop: Story, fake: Fake) -> None:
+    plan = subscribed(shop)
+    fake.mood("create", "429")
+    assert shop.at("2026-02-28 10:00").tick().not_sent == 1
+    fake.mood("confirm", "429")
+    assert shop.at("2026-02-28 10:05").tick().not_sent == 1
+    fake.forget_keys()
+    assert shop.at("2026-02-28 10:10").tick().charged == 1
+    sql = "SELECT number FROM attempts WHERE recurring_id = ?"
+    assert [row["number"] for row in shop.house.connection.execute(sql, (plan,))] == [1]
+    judged(fake, 2)
+    assert len(fake.all("payment_intent")) == 2
+
+
+@pytest.mark.parametrize(
+    ("restored_at", "forgotten"),
+    [
+        pytest.param("2026-02-28 10:30", False, id="of half an hour ago"),
+        pytest.param("2026-03-02 10:00", True, id="of two days ago, and the keys are forgotten"),
+    ],
+)
+def test_a_backup_that_is_put_back_charges_nobody_again(
+    shop: Story, fake: Fake, restored_at: str, forgotten: bool
+) -> None:
+    plan = subscribed(shop)
+    shop.house.connection.execute("VACUUM INTO ?", (str(shop.house.path.with_name("backup.db")),))
+    assert shop.at("2026-02-28 10:00").tick().charged == 1
+    if forgotten:
+        fake.forget_keys()
+    _put_back(shop)
+    assert shop.plan(plan).payments_made == 1
+
+    assert shop.at(restored_at).tick().charged == 1
+
+    assert shop.plan(plan).payments_made == 2
+    judged(fake, 2)
+
+
+def test_a_paymentintent_that_only_a_lost_file_knew_is_met_again(shop: Story, fake: Fake) -> None:
+    plan = subscribed(shop)
+    shop.house.connection.execute("VACUUM INTO ?", (str(shop.house.path.with_name("backup.db")),))
+    fake.mood("confirm", "429")
+    assert shop.at("2026-02-28 10:00").tick().not_sent == 1
+    fake.forget_keys()
+    _put_back(shop)
+
+    assert shop.at("2026-03-02 10:00").tick().charged == 1
+
+    assert shop.plan(plan).payments_made == 2
+    judged(fake, 2)
+    assert len(fake.all("payment_intent")) == 2
+
+
+def _put_back(shop: Story) -> None:
+    """Put the backup back, with the connection that the story holds closed and opened anew."""
+    shop.house.connection.close()
+    for left in ("-wal", "-shm", "-journal"):
+        Path(f"{shop.house.path}{left}").unlink(missing_ok=True)
+    shutil.copy(shop.house.path.with_name("backup.db"), shop.house.path)
+    shop.house = replace(shop.house, connection=db.connect(shop.house.path))
+
+
+def test_ticks_killed_at_any_moment_charge_each_payment_once(
+    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = 8
+    for _ in range(plans):
+        subscribed(shop)
+    slow = Fake(fake.ledger, latency=0.1)
+    monkeypatch.setenv("STRIPE_API_BASE", slow.address)
+    chance = random.Random(11)
+    kills = 0
+    try:
+        for _ in range(12):
+            process = _tick(shop)
+            kills += _killed_soon_after_it_called(process, fake, chance.random() * 0.4)
+            if not _left(shop):
+                break
+        assert _tick(shop).wait(timeout=60) == 0
+    finally:
+        slow.stop()
+    assert _left(shop) == 0
+    assert kills >= 3, "the machine was too quick to be killed; nothing was shown"
+    judged(fake, 2 * plans)
+    assert len(fake.all("payment_intent")) == 2 * plans
+
+
+def _killed_soon_after_it_called(process: subprocess.Popen[bytes], fake: Fake, seconds: float) -> bool:
+    """Kill a tick a moment after its first call came in, and tell whether it still ran."""
+    calls = len(fake.calls())
+    while process.poll() is None and len(fake.calls()) == calls:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    killed = process.poll() is None
+    process.kill()
+    process.wait()
+    return killed
+
+
+def _tick(shop: Story) -> subprocess.Popen[bytes]:
+    line = [sys.executable, "-m", "salescli", "--db", str(shop.house.path), "tick", "--now", "2026-02-28 10:30"]
+    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _left(shop: Story) -> int:
+    return shop.house.count("recurring", "payments_made < 2")

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import clock, db, history, invoices, lifecycle, money, offers, orders, roles, schedule
-from salescli.errors import NotFound, WrongStatus
+from salescli import clock, db, history, invoices, lifecycle, money, offers, orders, payment_systems, roles, schedule
+from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.invoices import Invoice
 from salescli.listing import Where
 from salescli.orders import Order
@@ -225,6 +225,30 @@ def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetim
                 if invoice.status == "declined":
                     invoices.change(connection, invoice, "reopened", {"status": "open"}, actor=actor, now=now)
         return after
+
+
+def pay_otherwise(
+    connection: sqlite3.Connection, id: int, token: str | None, system: str | None, *, actor: Actor, now: datetime
+) -> Recurring:
+    """Let the payments to come go through another saved payment method, and another payment system if one is named.
+
+    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit. The token is
+    not copied into the history.
+    """
+    actor.require(roles.MANAGE_RECURRING)
+    with db.transaction(connection):
+        before = get(connection, id)
+        if before.status in ("processing", "completed"):
+            raise WrongStatus(f"recurring order {id} is {before.status.capitalize()}; how it is paid cannot change now")
+        merchant = payment_systems.find(connection, system) if system else None
+        merchant = merchant or payment_systems.get(connection, before.payment_system_id)
+        payment_systems.check_usable(merchant, token, one_click=False)
+        if not (token or merchant.manual):
+            raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
+        db.update(connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
+        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": ("(before)", "(changed)")}
+        history.record(connection, "recurring", id, "paid otherwise", told, actor=actor, now=now)
+        return get(connection, id)
 
 
 def save(

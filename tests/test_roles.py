@@ -42,6 +42,7 @@ TABLE = {
     "recurring activate 1 -n": HEADS,
     "recurring complete 1 --yes -n": HEADS,
     "recurring retry 1 -n": HEADS,
+    "recurring edit 1 --token t -n": HEADS,
     "offers add X --price 1 -n": HEADS,
     "offers edit 7 --price 1 -n": HEADS,
     "categories add X -n": HEADS,

@@ -71,7 +71,8 @@ class Rows:
     def _attempt(self) -> dict[str, Any]:
         return {
             "kind": "charge", "invoice_id": self.add("invoices"), "number": 1, "reference": self.number(),
-            "payment_system_id": 1, "amount_minor": 4900, "currency": "EUR", "status": "live", "started_at": AT, "owned_at": AT,
+            "payment_system_id": 1, "amount_minor": 4900, "currency": "EUR", "status": "live",
+            "started_at": AT, "owned_at": AT,
         }  # fmt: skip
 
     def _refund(self) -> dict[str, Any]:

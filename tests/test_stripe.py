@@ -605,12 +605,12 @@ def test_ticks_killed_at_any_moment_charge_each_payment_once(
     chance = random.Random(11)
     kills = 0
     try:
-        for _ in range(12):
-            process = _tick(shop)
+        for run in range(12):
+            process = _tick(shop, run)
             kills += _killed_soon_after_it_called(process, fake, chance.random() * 0.4)
             if not _left(shop):
                 break
-        assert _tick(shop).wait(timeout=60) == 0
+        assert _tick(shop, 12).wait(timeout=60) == 0
     finally:
         slow.stop()
     assert _left(shop) == 0
@@ -631,8 +631,10 @@ def _killed_soon_after_it_called(process: subprocess.Popen[bytes], fake: Fake, s
     return killed
 
 
-def _tick(shop: Story) -> subprocess.Popen[bytes]:
-    line = [sys.executable, "-m", "salescli", "--db", str(shop.house.path), "tick", "--now", "2026-02-28 10:30"]
+def _tick(shop: Story, run: int) -> subprocess.Popen[bytes]:
+    """Start the ``run``-th tick, each ten minutes after the one before it."""
+    now = f"2026-02-28 {10 + run // 6}:{run % 6}0"
+    line = [sys.executable, "-m", "salescli", "--db", str(shop.house.path), "tick", "--now", now]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

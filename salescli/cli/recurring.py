@@ -11,7 +11,7 @@ from salescli.charging import Run
 from salescli.cli import lists, options
 from salescli.cli.output import Output, tell
 from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
-from salescli.errors import SalesError
+from salescli.errors import BadUsage, SalesError
 from salescli.listing import Filters
 from salescli.recurring import Recurring
 
@@ -128,6 +128,30 @@ def retry(session: Session, id: tuple[str, ...], dry_run: bool) -> None:
     _each(
         session, id, dry_run, lambda one: recurring.retry(session.connection, one, actor=session.actor, now=session.now)
     )
+
+
+@recurring_group.command("edit")
+@click.argument("id")
+@click.option("--token", help="The saved payment method, such as a new card's.")
+@click.option("--payment-system", "system", metavar="NAME", help="Through another payment system; with its --token.")
+@options.dry_run
+@pass_session
+def edit(session: Session, id: str, token: str | None, system: str | None, dry_run: bool) -> None:
+    """Change how the payments to come are made: another card, or another payment system.
+
+    \b
+    Examples:
+      salescli recurring edit 3 --token tok_ok
+      salescli recurring edit 3 --payment-system "Bank transfer"
+    """
+    if token is None and system is None:
+        raise BadUsage("say what changes: --token, --payment-system or both")
+    with options.rehearsed(session, dry_run):
+        found = recurring.find(session.connection, id)
+        after = recurring.pay_otherwise(
+            session.connection, found.id, token, system, actor=session.actor, now=session.now
+        )
+        tell(f"{_state(after, session)}; it is paid otherwise from now on")
 
 
 def _each(session: Session, words: tuple[str, ...], dry_run: bool, act: Callable[[int], Recurring]) -> list[Recurring]:

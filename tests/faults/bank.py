@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from salescli import clock
 from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
 
 CHARGE_MOODS = (
@@ -180,4 +181,5 @@ class Bank(Ledger):
             f"b_{next(place for place, known in enumerate(self.moved) if known is entry)}",
             entry.amount_minor + (mood == "lies"),
             entry.currency,
+            created_at=clock.utc_text(entry.booked_at),
         )

@@ -20,8 +20,8 @@ def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(sto
         story.subscribed("7")
     chance = random.Random(7)
     kills = 0
-    for _ in range(60):
-        process = _tick(story)
+    for run in range(60):
+        process = _tick(story, run)
         time.sleep(0.25 + chance.random() * 0.4)
         if process.poll() is None:
             process.kill()
@@ -29,7 +29,7 @@ def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(sto
         process.wait()
         if _left(story) == 0:
             break
-    assert _tick(story).wait(timeout=60) == 0
+    assert _tick(story, 60).wait(timeout=60) == 0
     assert kills >= 3, "the machine was too quick to be killed; nothing was shown"
     assert _left(story) == 0
     charged = Counter(payments_in_the_ledger(story))
@@ -39,8 +39,10 @@ def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(sto
     assert story.house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def _tick(story: Story) -> subprocess.Popen[bytes]:
-    line = [sys.executable, "-m", "salescli", "--db", str(story.house.path), "tick", "--now", "2026-02-28 10:30"]
+def _tick(story: Story, run: int) -> subprocess.Popen[bytes]:
+    """Start the ``run``-th tick, each ten minutes after the one before it."""
+    now = f"2026-02-28 {10 + run // 6}:{run % 6}0"
+    line = [sys.executable, "-m", "salescli", "--db", str(story.house.path), "tick", "--now", now]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from salescli import lifecycle, recurring
-from salescli.errors import WrongStatus
+from salescli.errors import BadData, WrongStatus
 from tests.story import Story
 
 YEAR = {"every": "1 month", "payments": "12"}
@@ -313,3 +313,16 @@ def test_a_failed_plan_that_was_imported_can_be_retried(story: Story) -> None:
     recurring.retry(story.house.connection, plan, **story.who_and_when)
     assert story.tick().charged == 1
     assert story.next_date(plan) == "2026-06-30 10:00"
+
+
+def test_a_failed_plan_goes_on_with_a_new_card(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7", token="tok_expired_card")
+    for moment in ("2026-02-28 10:00", "2026-02-28 18:00", "2026-03-01 18:00"):
+        story.at(moment).tick()
+    recurring.pay_otherwise(story.house.connection, plan, "tok_ok", None, **story.who_and_when)
+    recurring.retry(story.house.connection, plan, **story.who_and_when)
+    assert story.tick().charged == 1
+    assert "tok_ok" not in str(story.house.history("recurring", plan))
+    with pytest.raises(BadData, match="give its --token"):
+        recurring.pay_otherwise(story.house.connection, plan, None, "Sandbox", **story.who_and_when)

@@ -45,7 +45,7 @@ class Crew:
     only: tuple[str, ...] | None
     deadline: float
     claims: int = 0
-    exhausted: bool = False
+    exhausted: bool = False  # a brake ended the run
     left_out: set[int] = field(default_factory=set)  # plans that a limit on money holds in this run
     in_flight: dict[Future[Answer], Claimed] = field(default_factory=dict)
 
@@ -158,7 +158,6 @@ def _claims(this: Run, crew: Crew, room: int) -> Iterator[Claimed]:
             limit=room,
         )
         if not due:
-            crew.exhausted = not crew.in_flight and not asked
             return
         for one in due:
             if crew.exhausted:

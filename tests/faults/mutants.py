@@ -34,7 +34,7 @@ def _answered(clause: str, became: str) -> str:
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
-PAID = "recurring.paid(before, now=now, zone=zone)"
+PAID = "recurring.paid(before, now=_learnt_of(answer, now), zone=zone)"
 INVOICE_MOVES = """        "completed": ("refund",),
         "refund": (),
     },

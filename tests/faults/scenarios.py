@@ -89,6 +89,7 @@ def a_process_taken_for_dead_comes_back_with_a_stale_answer(world: World) -> Non
     well(world)
     assert world.plan(plan).status == "processing"
     world.later(minutes=10).tick()
+    world.later(minutes=20).tick()
     settled(world, charges=2)
 
 
@@ -125,7 +126,7 @@ def a_tick_dies_at_every_moment(world: World) -> None:
         world.bank.__dict__.update(copy.deepcopy(bank, {id(world): world}))
         whole = world.tick(dies_at=moment)
         well(world)
-        world.tick()
+        world.later(minutes=10).tick()
         settled(world, charges=2)
         if whole:
             return

@@ -79,7 +79,9 @@ def _found_out(this: Run, claimed: Claimed) -> Answer:
     if "lookup" in able:
         answer = attempts.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
-            if this.now - clock.from_text(claimed.attempt.started_at) < IN_TRANSIT_MAX:
+            # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
+            age = this.now - clock.from_text(claimed.attempt.started_at)
+            if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
                 return replace(answer, became="unknown", message="not there yet; it may be on its way")
             never = "the gateway never heard of it"
             return replace(answer, became="not_sent", code=settlement.NOT_FOUND, message=never)

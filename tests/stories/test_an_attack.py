@@ -171,3 +171,16 @@ def test_a_payment_found_out_later_counts_on_the_day_it_was_made(story: Story) -
     story.at("2026-03-20 10:00").tick()
     [invoice] = invoices.of_order(story.house.connection, order.id)
     assert (invoice.paid_at, story.see(order).completed_at) == ("2026-01-31T08:00:00Z", "2026-01-31T08:00:00Z")
+
+
+def test_a_payment_that_began_by_a_clock_set_back_since_is_found_out_all_the_same(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    order = story.order("7", token="tok_timeout_before_charge")
+    story.pay(order)
+    attempt = "UPDATE attempts SET owner = NULL, lookups = 0, next_lookup_at = NULL"
+    story.house.connection.execute(attempt)
+    story.at("2026-01-30 10:00").tick()  # the clock is a day behind now
+    assert story.house.count("attempts", "status = 'live'") == 1
+    story.at("2026-01-30 10:05").tick()
+    assert story.house.count("attempts", "status = 'live'") == 0
+    assert story.see(order).status == "open"

@@ -134,7 +134,7 @@ def _charged(
     paid_at = now if system.manual else min(now, clock.from_text(attempt.started_at))
     columns = invoices.payment(invoice, system, answer, paid_at, zone)
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
-    first = order_is_unpaid(connection, invoice.order_id)
+    first = _is_unpaid(connection, invoice.order_id)
     invoice = invoices.change(connection, invoice, "paid", columns, actor=actor, now=now)
     order = take_payment(connection, invoice, actor=actor, now=now, paid_at=paid_at, zone=zone)
     if attempt.recurring_id is None and first:
@@ -158,7 +158,7 @@ def _learnt_of(answer: Answer, now: datetime) -> datetime:
         return now
 
 
-def order_is_unpaid(connection: sqlite3.Connection, order_id: int) -> bool:
+def _is_unpaid(connection: sqlite3.Connection, order_id: int) -> bool:
     """Tell whether no payment of the order came in yet."""
     return not any(invoice.paid for invoice in invoices.of_order(connection, order_id))
 

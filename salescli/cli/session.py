@@ -16,7 +16,6 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -26,6 +25,8 @@ from salescli.errors import BadUsage, SalesError
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from salescli.gateways import Gateway
     from salescli.payment_systems import PaymentSystem
     from salescli.roles import Actor

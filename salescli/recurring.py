@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -420,7 +420,7 @@ def _wishing(wish: str | None) -> Any:
     return rule
 
 
-def _actions(row: sqlite3.Row, actor: Actor) -> str:
+def _actions(row: Mapping[str, Any], actor: Actor) -> str:
     return ", ".join(lifecycle.recurring_actions(row["a_status"])) if actor.may(roles.MANAGE_RECURRING) else ""
 
 

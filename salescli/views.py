@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from salescli.errors import BadUsage
 from salescli.roles import Actor
@@ -26,7 +25,7 @@ class Column:
     sql: str = ""
     shown: bool = True
     currency: str = "currency"
-    compute: Callable[[sqlite3.Row, Actor], str] | None = None
+    compute: Callable[[Mapping[str, Any], Actor], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

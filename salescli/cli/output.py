@@ -5,15 +5,13 @@ Data goes to stdout or ``-o FILE``, everything said about it to stderr.
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-import secrets
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
@@ -27,6 +25,7 @@ FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
 # A spreadsheet would compute such a text (B12); one that begins so behind an apostrophe of its own gets another.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_SUSPECT = frozenset(("'", *_FORMULA_STARTS))
 _RIGHT = ("number", "money", "percent")
 
 Row = Mapping[str, Any]
@@ -109,7 +108,7 @@ def stream_of(output: Output) -> Iterator[TextIO]:
         with target.open("w", encoding=encoding, newline="") as stream:
             yield stream
         return
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "w", encoding=encoding, newline="") as stream:
@@ -250,40 +249,58 @@ def _markdown_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
+    import csv
+
     writer = csv.writer(
         stream,
         delimiter=";" if output.excel else ",",
         lineterminator="\r\n" if output.excel else "\n",
     )
-    cell = _excel_cell if output.excel else _csv_cell
+    cells = [_csv_cell(column, zone, decimal="," if output.excel else ".") for column in columns]
     if output.headers:
         writer.writerow([column.key for column in columns])
-    return _counted(writer.writerow([cell(column, row, zone) for column in columns]) for row in rows)
+    return _counted(writer.writerow([cell(row) for cell in cells]) for row in rows)
 
 
-def _csv_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
-    text = _text(column, row, zone)
-    if column.kind in ("text", "manager") and text.lstrip("'").startswith(_FORMULA_STARTS):
-        return f"'{text}"
-    return text
+def _csv_cell(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Row], Any]:
+    """Return what makes a column's cells: chosen once per list, since a choice per cell would double an export's time.
+
+    Numbers, and None for nothing, are left to the csv writer.
+    """
+    key, currency = column.key, column.currency
+    if column.kind in ("text", "manager"):
+        return lambda row: _harmless(row[key]) if row[key] and str(row[key])[0] in _SUSPECT else row[key]
+    if column.kind == "money":
+        return lambda row: money.text(row[key], row[currency]).replace(".", decimal) if row[key] is not None else None
+    if column.kind == "percent":
+        return lambda row: _text(column, row, zone).replace(".", decimal)
+    if column.kind in ("time", "yesno"):
+        return lambda row: _text(column, row, zone)
+    return itemgetter(key)
 
 
-def _excel_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
-    text = _csv_cell(column, row, zone)
-    return text.replace(".", ",") if column.kind in ("money", "percent") else text
+def _harmless(value: Any) -> str:
+    """Return a text that begins as a formula may, made one that no spreadsheet computes (B12)."""
+    text = str(value)
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA_STARTS) else text
 
 
 def _json(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
     number = 0
-    for number, row in enumerate(rows, 1):
-        stream.write("[\n  " if number == 1 else ",\n  ")
-        stream.write(json.dumps(as_object(columns, row), ensure_ascii=False))
+    for number, text in enumerate(_objects(rows, columns), 1):
+        stream.write(f"[\n  {text}" if number == 1 else f",\n  {text}")
     stream.write("\n]\n" if number else "[]\n")
     return number
 
 
 def _ndjson(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
-    return _counted(stream.write(json.dumps(as_object(columns, row), ensure_ascii=False) + "\n") for row in rows)
+    return _counted(stream.write(f"{text}\n") for text in _objects(rows, columns))
+
+
+def _objects(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[str]:
+    import json
+
+    return (json.dumps(as_object(columns, row), ensure_ascii=False) for row in rows)
 
 
 def as_object(columns: Sequence[Column], row: Row) -> dict[str, Any]:

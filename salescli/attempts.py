@@ -350,7 +350,7 @@ VIEW = View(
         Column("gateway_id", "text", "a.gateway_id"),
         Column("next_lookup_at", "time", "a.next_lookup_at"),
     ),
-    newest_first="a.id DESC",
+    newest_first=("-a.id",),
     id="a.id",
     filters={},
 )

@@ -183,7 +183,7 @@ VIEW = View(
         Column("attempts", "number", "a.number", shown=False),
         Column("recurring", "number", "o.recurring_id", shown=False),
     ),
-    newest_first="i.attempted_at DESC, i.id DESC",
+    newest_first=("-i.attempted_at", "-i.id"),
     id="i.id",
     filters={
         "status": "i.status",

@@ -323,7 +323,7 @@ VIEW = View(
         Column("source", "text", "o.source", shown=False),
         Column("source_number", "text", "o.source_number", shown=False),
     ),
-    newest_first="o.created_at DESC, o.id DESC",
+    newest_first=("-o.created_at", "-o.id"),
     id="o.id",
     filters={
         "status": "o.status",

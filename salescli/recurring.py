@@ -463,7 +463,7 @@ VIEW = View(
         Column("source_number", "text", "r.source_number", shown=False),
         Column("actions", "text", compute=_actions, shown=False),
     ),
-    newest_first="r.created_at DESC, r.id DESC",
+    newest_first=("-r.created_at", "-r.id"),
     id="r.id",
     filters={
         "status": "r.status",

@@ -218,7 +218,7 @@ def _clause(connection: sqlite3.Connection, filters: Filters, day: str, zone: Zo
         "reports",
         "",
         (),
-        "",
+        (),
         "",
         {**_FILTERS, "from": day, "before": day},
         statuses=lifecycle.ORDER_STATUSES,

@@ -35,7 +35,7 @@ class View:
     name: str
     source: str
     columns: tuple[Column, ...]
-    newest_first: str
+    newest_first: tuple[str, ...]  # its own order: columns that are never NULL, - for descending, the last one unique
     id: str  # the column that a record's page asks for
     filters: Mapping[str, str]  # filter -> the column it looks at, or a clause of its own where that has a `{v}`
     hidden: str = ""  # more SQL columns, for `compute`

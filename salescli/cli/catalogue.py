@@ -70,9 +70,10 @@ def group_of(room: Room) -> click.Group:
     @group.command("list", help=help(f"List {spoken}", "list --csv"))
     @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
     @options.output
+    @options.after
     @pass_session
-    def list_(session: Session, search: str | None, output: Output) -> None:
-        lists.show(session, room.view, Filters(search=search), output)
+    def list_(session: Session, search: str | None, output: Output, after: str | None) -> None:
+        lists.show(session, room.view, Filters(search=search), output, after=after)
 
     @group.command("show", help=help(f"Show one {singular}", f"show {room.shown}"))
     @click.argument(singular.replace(" ", "_"), metavar=singular.replace(" ", "-").upper())

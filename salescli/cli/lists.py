@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import click
@@ -13,7 +15,7 @@ from salescli import listing, roles
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session
-from salescli.errors import NotFound
+from salescli.errors import BadUsage, NotFound
 from salescli.listing import Filters
 from salescli.views import View
 
@@ -30,29 +32,35 @@ class Part:
     limit: int | None = None
 
 
-def show(session: Session, view: View, filters: Filters, output: Output) -> None:
-    """Write a noun's list as asked (R2–R7)."""
+def show(session: Session, view: View, filters: Filters, output: Output, *, after: str | None = None) -> None:
+    """Write a noun's list, or what comes in it ``after`` a record, as asked (R2–R7); tell how a table goes on."""
     session.actor.require(roles.VIEW)
     if output.format == "count":
+        if after is not None:
+            raise BadUsage("--after is for pages, and a count is of all rows; leave one of them out")
         click.echo(listing.count(session.connection, view, filters, zone=session.zone))
         return
     limit = output.row_limit()
     columns = output.chosen(view.columns)
-    rows = listing.select(
+    found = listing.select(
         session.connection,
         view,
         filters,
         columns=columns,
         sort=output.sort,
-        limit=limit,
+        limit=limit and limit + 1,  # one more tells whether the list goes on; to count the rest takes long
         zone=session.zone,
         actor=session.actor,
+        after=after,
     )
-    shown = renderer.render(rows, columns, output, session.zone)
-    if output.format == "table" and output.limit is None and shown == limit:
-        total = listing.count(session.connection, view, filters, zone=session.zone)
-        if total > shown:
-            renderer.say(f"{shown} of {total} {view.name}; --limit 0 shows all")
+    if output.format != "table":
+        renderer.render(islice(found, limit), columns, output, session.zone)
+        return
+    rows = list(islice(found, limit))
+    renderer.render(rows, columns, output, session.zone)
+    if next(found, None):
+        last = shlex.quote(str(rows[-1][view.columns[0].key]))
+        renderer.say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
 
 
 def page(session: Session, view: View, id: int, parts: Sequence[Part], output: Output) -> None:

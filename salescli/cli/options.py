@@ -127,6 +127,9 @@ def _keys(given: str | None) -> tuple[str, ...]:
     return tuple(key.strip() for key in (given or "").split(",") if key.strip())
 
 
+after = click.option(
+    "--after", metavar="NUMBER", help="Go on after this row, the last one of the page before; with the same --sort."
+)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and write nothing.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 

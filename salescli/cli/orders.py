@@ -30,8 +30,9 @@ def orders_group() -> None:
 @orders_group.command("list")
 @options.filters
 @options.output
+@options.after
 @pass_session
-def list_orders(session: Session, filters: Filters, output: Output) -> None:
+def list_orders(session: Session, filters: Filters, output: Output, after: str | None) -> None:
     """List orders, newest first: regular ones, unless --kind says otherwise (--unconfirmed looks at all).
 
     \b
@@ -42,7 +43,7 @@ def list_orders(session: Session, filters: Filters, output: Output) -> None:
     """
     if filters.kind is None and filters.confirmed is None:
         filters = replace(filters, kind="regular")
-    lists.show(session, orders.VIEW, filters, output)
+    lists.show(session, orders.VIEW, filters, output, after=after)
 
 
 @orders_group.command("show")

@@ -23,8 +23,9 @@ def payments_group() -> None:
 @payments_group.command("list")
 @options.filters
 @options.output
+@options.after
 @pass_session
-def list_payments(session: Session, filters: Filters, output: Output) -> None:
+def list_payments(session: Session, filters: Filters, output: Output, after: str | None) -> None:
     """List the payments (invoices) of all orders, the latest attempt first.
 
     \b
@@ -32,7 +33,7 @@ def list_payments(session: Session, filters: Filters, output: Output) -> None:
       salescli payments list --status open --payment-system "Bank transfer"
       salescli payments list --month this-month --csv -o payments.csv
     """
-    lists.show(session, invoices.VIEW, filters, output)
+    lists.show(session, invoices.VIEW, filters, output, after=after)
 
 
 @payments_group.command("show")

@@ -26,8 +26,9 @@ def recurring_group() -> None:
 @recurring_group.command("list")
 @options.filters
 @options.output
+@options.after
 @pass_session
-def list_recurring(session: Session, filters: Filters, output: Output) -> None:
+def list_recurring(session: Session, filters: Filters, output: Output, after: str | None) -> None:
     """List recurring orders, the newest first; the period filters look at the day they began.
 
     \b
@@ -35,7 +36,7 @@ def list_recurring(session: Session, filters: Filters, output: Output) -> None:
       salescli recurring list --status failed
       salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
     """
-    lists.show(session, recurring.VIEW, filters, output)
+    lists.show(session, recurring.VIEW, filters, output, after=after)
 
 
 @recurring_group.command("show")

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
@@ -163,16 +164,31 @@ def _plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
 
 
 def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[str], style: str) -> str:
-    import tabulate
-
-    # tabulate measures by wcwidth where that is installed, else by len(); we give it our own measure.
-    tabulate.wcwidth = _Widths  # type: ignore[attr-defined]
+    tabulate = _tabulate()
+    # It measures by wcwidth where that is installed, else by len(); we give it our own measure.
+    tabulate.wcwidth = _Widths
     tabulate.WIDE_CHARS_MODE = True
     tabulate.PRESERVE_WHITESPACE = True
     tabulate.MIN_PADDING = 0
     align = ["right" if column.kind in _RIGHT else "left" for column in columns]
     text = tabulate.tabulate(cells, headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _tabulate() -> Any:
+    """Return tabulate, imported without importlib.metadata.
+
+    That would only tell it its own version, and takes 20 ms: four times as long as tabulate, a fifth of a list.
+    """
+    stand_in: Any = ModuleType("importlib.metadata")
+    stand_in.version, stand_in.PackageNotFoundError = (lambda package: ""), LookupError
+    needed = sys.modules.setdefault(stand_in.__name__, stand_in) is stand_in
+    try:
+        import tabulate
+    finally:
+        if needed:
+            del sys.modules[stand_in.__name__]
+    return tabulate
 
 
 def width(text: str) -> int:
@@ -268,15 +284,15 @@ def _csv_cell(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Row], A
     Numbers, and None for nothing, are left to the csv writer.
     """
     key, currency = column.key, column.currency
-    if column.kind in ("text", "manager"):
-        return lambda row: _harmless(row[key]) if row[key] and str(row[key])[0] in _SUSPECT else row[key]
+    if column.kind in ("number", "status"):
+        return itemgetter(key)
     if column.kind == "money":
         return lambda row: money.text(row[key], row[currency]).replace(".", decimal) if row[key] is not None else None
     if column.kind == "percent":
         return lambda row: _text(column, row, zone).replace(".", decimal)
     if column.kind in ("time", "yesno"):
         return lambda row: _text(column, row, zone)
-    return itemgetter(key)
+    return lambda row: _harmless(row[key]) if row[key] and str(row[key])[0] in _SUSPECT else row[key]
 
 
 def _harmless(value: Any) -> str:

@@ -5,7 +5,6 @@ open → (payments) → completed → refund;  open → declined → open
 
 from __future__ import annotations
 
-import functools
 import secrets
 import sqlite3
 from collections.abc import Mapping
@@ -267,18 +266,15 @@ def _actions(row: Mapping[str, Any], actor: Actor) -> str:
     """Return what the acting user may do with the order now (R20, R40)."""
     if not actor.may(roles.MANAGE_SALES):
         return ""
-    confirmable = row["a_paid"] >= money.share_of(row["a_price"], row["a_success"])
-    return _action_words(
-        row["a_status"], row["a_partial"], row["a_confirmed"], row["a_manager"] is not None, confirmable
+    return ", ".join(
+        lifecycle.order_actions(
+            row["a_status"],
+            partial=bool(row["a_partial"]),
+            confirmed=bool(row["a_confirmed"]),
+            managed=row["a_manager"] is not None,
+            confirmable=row["a_paid"] >= money.share_of(row["a_price"], row["a_success"]),
+        )
     )
-
-
-@functools.cache
-def _action_words(status: str, partial: int, confirmed: int, managed: bool, confirmable: bool) -> str:
-    actions = lifecycle.order_actions(
-        status, partial=bool(partial), confirmed=bool(confirmed), managed=managed, confirmable=confirmable
-    )
-    return ", ".join(actions)
 
 
 VIEW = View(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from salescli.errors import BadUsage
-from salescli.roles import Actor
+
+if TYPE_CHECKING:
+    from salescli.roles import Actor
 
 Kind = Literal["text", "number", "money", "time", "yesno", "status", "percent", "manager"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):  # not a dataclass: every start makes these two, and would take a millisecond for each
     """A column: its stable key, how its raw value reads, and the SQL that yields it.
 
     ``currency``: of money, the column that holds its currency; ``compute``: in place of SQL, from a view's hidden
@@ -28,8 +28,7 @@ class Column:
     compute: Callable[[Mapping[str, Any], Actor], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A noun as a list: where its rows come from, what they show, which columns its filters look at."""
 
     name: str

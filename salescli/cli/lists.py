@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -20,8 +18,7 @@ from salescli.listing import Filters
 from salescli.views import View
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A list on a record's page: the rows of ``view`` whose ``column`` is the record, by ``sort``."""
 
     title: str
@@ -59,6 +56,8 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
     rows = list(islice(found, limit))
     renderer.render(rows, columns, output, session.zone)
     if next(found, None):
+        import shlex
+
         last = shlex.quote(str(rows[-1][view.columns[0].key]))
         renderer.say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
 
@@ -80,6 +79,8 @@ def page(session: Session, view: View, id: int, parts: Sequence[Part], output: O
         return
     record = _record(session, view, id)
     if output.format == "json":
+        import json
+
         told = renderer.as_object(view.columns, record)
         for part in parts:
             rows = _rows(session, part, id, part.view.columns, part.sort)

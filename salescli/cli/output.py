@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TextIO
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from salescli import clock, money
 from salescli.views import Column, named
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all

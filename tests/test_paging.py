@@ -17,13 +17,11 @@ from salescli import (
     categories,
     customers,
     db,
-    invoices,
     listing,
     offers,
-    orders,
     payment_systems,
-    recurring,
     sales_plans,
+    tabs,
     users,
 )
 from salescli.errors import NotFound
@@ -32,7 +30,7 @@ from salescli.views import View
 from tests.conftest import House
 
 VIEWS = (
-    orders.VIEW, invoices.VIEW, recurring.VIEW, attempts.VIEW, customers.VIEW, offers.VIEW, categories.VIEW,
+    tabs.ORDERS, tabs.PAYMENTS, tabs.RECURRING, attempts.VIEW, customers.VIEW, offers.VIEW, categories.VIEW,
     payment_systems.VIEW, users.VIEW, sales_plans.VIEW,
 )  # fmt: skip
 
@@ -117,7 +115,7 @@ def test_the_pages_of_a_list_are_the_list_whatever_column_it_is_sorted_by(full: 
         assert list(_walked(full, view, sort, size)) == whole, (sort, size)
 
 
-KEYS = [column.key for column in orders.VIEW.columns if column.sql]
+KEYS = [column.key for column in tabs.ORDERS.columns if column.sql]
 
 
 @given(
@@ -129,24 +127,24 @@ KEYS = [column.key for column in orders.VIEW.columns if column.sql]
 def test_the_pages_are_the_list_with_several_columns_and_filters(
     full: House, sort: tuple[str, ...], size: int, filters: Filters
 ) -> None:
-    assert list(_walked(full, orders.VIEW, sort, size, filters)) == _names(full, orders.VIEW, sort, filters)
+    assert list(_walked(full, tabs.ORDERS, sort, size, filters)) == _names(full, tabs.ORDERS, sort, filters)
 
 
 def test_a_page_goes_on_after_a_row_that_left_the_filters_meanwhile(full: House) -> None:
     still_open = Filters(status=("open",))
-    first, *rest = _names(full, orders.VIEW, (), still_open)
+    first, *rest = _names(full, tabs.ORDERS, (), still_open)
     full.connection.execute("UPDATE orders SET status = 'declined' WHERE id = ?", (first,))
 
-    assert _names(full, orders.VIEW, (), still_open, after=str(first)) == rest
+    assert _names(full, tabs.ORDERS, (), still_open, after=str(first)) == rest
 
 
 @pytest.mark.parametrize("after", ["99", "nonsense", ""])
 def test_a_page_after_nothing_there_is_refused(full: House, after: str) -> None:
     with pytest.raises(NotFound, match="go on after"):
-        _names(full, orders.VIEW, (), after=after)
+        _names(full, tabs.ORDERS, (), after=after)
 
 
-@pytest.mark.parametrize("view", [pytest.param(view, id=view.name) for view in (orders.VIEW, invoices.VIEW)])
+@pytest.mark.parametrize("view", [pytest.param(view, id=view.name) for view in (tabs.ORDERS, tabs.PAYMENTS)])
 @pytest.mark.parametrize("kind", ["regular", "all"])
 def test_a_page_costs_the_same_however_deep_it_is_and_however_long_the_list(
     house: House, view: View, kind: str

@@ -21,9 +21,9 @@ from salescli import (
     gateway_check,
     money,
     offers,
-    orders,
     payment_systems,
     roles,
+    tabs,
     users,
 )
 from salescli.catalogue import Noun
@@ -170,7 +170,7 @@ offers_group = group_of(
         (
             lists.Part(
                 "latest orders",
-                orders.VIEW,
+                tabs.ORDERS,
                 "o.offer_id",
                 ("-created_at",),
                 ("order", "created_at", "customer", "status", "price", "currency", "quantity", "manager"),

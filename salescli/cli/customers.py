@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from salescli import customers, invoices, orders, recurring, sales_plans
+from salescli import customers, sales_plans, tabs
 from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
 from salescli.cli.output import Output, tell
@@ -32,7 +32,7 @@ customers_group = group_of(
         (
             lists.Part(
                 "orders",
-                orders.VIEW,
+                tabs.ORDERS,
                 "o.customer_id",
                 ("-created_at",),
                 (
@@ -51,7 +51,7 @@ customers_group = group_of(
             ),
             lists.Part(
                 "payments",
-                invoices.VIEW,
+                tabs.PAYMENTS,
                 "o.customer_id",
                 ("-attempted_at",),
                 (
@@ -66,7 +66,7 @@ customers_group = group_of(
                     "error",
                 ),
             ),
-            lists.Part("recurring", recurring.VIEW, "r.customer_id", ("recurring",)),
+            lists.Part("recurring", tabs.RECURRING, "r.customer_id", ("recurring",)),
             lists.Part("sales plans", sales_plans.VIEW, "s.customer_id", ("-marked_at",)),
         ),
     )

@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import click
 
-from salescli import customers, db, invoices, orders, paying, recurring, refunding, roles, sales
+from salescli import customers, db, invoices, orders, paying, recurring, refunding, roles, sales, tabs
 from salescli.cli import lists, options
 from salescli.cli.output import Output, say, tell
-from salescli.cli.session import ListingGroup, Session, ask_first, pass_session, prompt
+from salescli.cli.session import Session, ask_first, pass_session, prompt
 from salescli.errors import BadUsage, SalesError
 from salescli.gateways import Answer
 from salescli.invoices import Invoice
-from salescli.listing import Filters
 from salescli.orders import NewOrder, Order
 from salescli.paying import Payment
 from salescli.refunding import Refund
 from salescli.sales import Seller
 
 
-@click.group("orders", cls=ListingGroup)
-def orders_group() -> None:
-    """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
-
-
-@orders_group.command("list")
-@options.filters
-@options.output
-@options.after
-@pass_session
-def list_orders(session: Session, filters: Filters, output: Output, after: str | None) -> None:
-    """List orders, newest first: regular ones, unless --kind says otherwise (--unconfirmed looks at all).
-
-    \b
-    Examples:
-      salescli orders list --status completed --month last-month
-      salescli orders list --manager olena --unconfirmed -q | salescli orders check --yes -
-      salescli orders list --from 2026-01-01 --csv -o orders.csv
-    """
-    if filters.kind is None and filters.confirmed is None:
-        filters = replace(filters, kind="regular")
-    lists.show(session, orders.VIEW, filters, output, after=after)
-
-
-@orders_group.command("show")
+@click.command("show")
 @click.argument("order")
 @options.output
 @pass_session
@@ -59,11 +33,11 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
     """
     found = orders.find(session.connection, order)
     lists.page(
-        session, orders.VIEW, found.id, [lists.Part("invoices", invoices.VIEW, "i.order_id", ("invoice",))], output
+        session, tabs.ORDERS, found.id, [lists.Part("invoices", tabs.PAYMENTS, "i.order_id", ("invoice",))], output
     )
 
 
-@orders_group.command("new")
+@click.command("new")
 @click.argument("customer")
 @click.argument("offer")
 @click.option("--quantity", type=int, default=1, show_default=True, help="How many; the offer must allow several.")
@@ -90,7 +64,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -
         tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
 
 
-@orders_group.command("pay")
+@click.command("pay")
 @click.argument("order")
 @click.option(
     "--amount", metavar="AMOUNT", help="How much; all that is left unless told. Partial payments: the offer's."
@@ -133,7 +107,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
     _tell_payment(session, invoice, answer)
 
 
-@orders_group.command("refund")
+@click.command("refund")
 @click.argument("order")
 @click.option("--amount", metavar="AMOUNT", help="How much, in the currency paid; all unless told.")
 @click.option("--invoice", type=int, metavar="NUMBER", help="Of this invoice; the newest paid one first unless told.")
@@ -177,7 +151,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
         raise SalesError("not everything was given back")
 
 
-@orders_group.command("check")
+@click.command("check")
 @click.argument("order", nargs=-1, required=True)
 @click.option("--manager", metavar="LOGIN", help="It was this manager's sale.")
 @click.option("--system", is_flag=True, help="It was the system's sale.")
@@ -199,7 +173,7 @@ def check_orders(session: Session, /, order: tuple[str, ...], yes: bool, dry_run
     _check(session, options.numbers(order), yes=yes, dry_run=dry_run, **said)
 
 
-@orders_group.command("confirm")
+@click.command("confirm")
 @click.argument("order", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Below the offer's success share; with --reason.")
 @click.option("--manager", metavar="LOGIN", help="Confirm the sale, as this manager's.")
@@ -230,7 +204,7 @@ def confirm_orders(
     _each(session, found, dry_run, lambda one: _confirm_payment(session, one, reason if force else None))
 
 
-@orders_group.command("decline")
+@click.command("decline")
 @click.argument("order", nargs=-1, required=True)
 @click.option("--reason", metavar="TEXT", help="Why.")
 @options.dry_run
@@ -253,7 +227,7 @@ def decline_orders(session: Session, /, order: tuple[str, ...], reason: str | No
     )
 
 
-@orders_group.command("assign")
+@click.command("assign")
 @click.argument("order", nargs=-1, required=True)
 @click.argument("login")
 @click.option("--check", is_flag=True, help="Confirm the sale as well.")

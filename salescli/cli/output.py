@@ -5,6 +5,7 @@ Data goes to stdout or ``-o FILE``, everything said about it to stderr.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import unicodedata
@@ -197,9 +198,10 @@ def width(text: str) -> int:
     """Return how many terminal cells a text takes: two for wide scripts, none for combining marks."""
     if text.isascii():
         return len(text)
-    return sum(_cells(character) for character in text)
+    return sum(map(_cells, text))
 
 
+@functools.lru_cache(maxsize=4096)
 def _cells(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0

@@ -6,40 +6,18 @@ from collections.abc import Callable
 
 import click
 
-from salescli import charging, clock, db, orders, recurring
+from salescli import charging, clock, db, recurring, tabs
 from salescli.charging import Run
 from salescli.cli import lists, options
 from salescli.cli.output import Output, tell
-from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
+from salescli.cli.session import Session, ask_first, pass_session
 from salescli.errors import BadUsage, SalesError
-from salescli.listing import Filters
 from salescli.recurring import Recurring
 
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
 
 
-@click.group("recurring", cls=ListingGroup)
-def recurring_group() -> None:
-    """Recurring orders: list, show, pause, activate, complete, retry. The bare name lists."""
-
-
-@recurring_group.command("list")
-@options.filters
-@options.output
-@options.after
-@pass_session
-def list_recurring(session: Session, filters: Filters, output: Output, after: str | None) -> None:
-    """List recurring orders, the newest first; the period filters look at the day they began.
-
-    \b
-    Examples:
-      salescli recurring list --status failed
-      salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
-    """
-    lists.show(session, recurring.VIEW, filters, output, after=after)
-
-
-@recurring_group.command("show")
+@click.command("show")
 @click.argument("id")
 @options.output
 @pass_session
@@ -51,11 +29,11 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
       salescli recurring show 3
     """
     found = recurring.find(session.connection, id)
-    part = lists.Part("orders", orders.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
-    lists.page(session, recurring.VIEW, found.id, [part], output)
+    part = lists.Part("orders", tabs.ORDERS, "o.recurring_id", ("payment_number",), _ORDERS)
+    lists.page(session, tabs.RECURRING, found.id, [part], output)
 
 
-@recurring_group.command("pause")
+@click.command("pause")
 @click.argument("id", nargs=-1, required=True)
 @options.dry_run
 @pass_session
@@ -71,7 +49,7 @@ def pause(session: Session, id: tuple[str, ...], dry_run: bool) -> None:
     )
 
 
-@recurring_group.command("activate")
+@click.command("activate")
 @click.argument("id", nargs=-1, required=True)
 @click.option("--now", "at_once", is_flag=True, help="Charge what is due at once, without waiting for tick.")
 @options.dry_run
@@ -94,7 +72,7 @@ def activate(session: Session, id: tuple[str, ...], at_once: bool, dry_run: bool
         _charge(session, [one for one in done if _due(one, session)])
 
 
-@recurring_group.command("complete")
+@click.command("complete")
 @click.argument("id", nargs=-1, required=True)
 @options.yes
 @options.dry_run
@@ -115,7 +93,7 @@ def complete(session: Session, id: tuple[str, ...], yes: bool, dry_run: bool) ->
     )
 
 
-@recurring_group.command("retry")
+@click.command("retry")
 @click.argument("id", nargs=-1, required=True)
 @options.dry_run
 @pass_session
@@ -131,7 +109,7 @@ def retry(session: Session, id: tuple[str, ...], dry_run: bool) -> None:
     )
 
 
-@recurring_group.command("edit")
+@click.command("edit")
 @click.argument("id")
 @click.option("--token", help="The saved payment method, such as a new card's.")
 @click.option("--payment-system", "system", metavar="NAME", help="Through another payment system; with its --token.")

@@ -11,6 +11,7 @@ import os
 import pwd
 import sqlite3
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -96,28 +97,35 @@ def os_login() -> str:
         return f"uid-{os.getuid()}"
 
 
-class Commands(click.Group):
-    """The top level: its commands come from the index and load when called."""
+class IndexedGroup(click.Group):
+    """A group whose commands come from an index and load when called; without one, a usual group."""
+
+    def __init__(self, *args: Any, index: Mapping[str, tuple[str, str]] | None = None, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.index = index or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the index."""
-        return list(COMMANDS)
+        return list(self.index) or super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import one command."""
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name][0].partition(":")
+        if name not in self.index:
+            return super().get_command(ctx, name)
+        module, _, attribute = self.index[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the index without importing what it names."""
+        if not self.index:
+            super().format_commands(ctx, formatter)
+            return
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self.index.items()])
 
 
-class ListingGroup(click.Group):
+class ListingGroup(IndexedGroup):
     """A group whose bare name, with or without options, lists (R2)."""
 
     bare = "list"
@@ -130,7 +138,8 @@ class ListingGroup(click.Group):
 
 
 @click.command(
-    cls=Commands,
+    cls=IndexedGroup,
+    index=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with `salescli init`. Every command shows an example with --help; longer pages: `salescli help`.",
 )

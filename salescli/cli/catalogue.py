@@ -67,7 +67,7 @@ def group_of(room: Room) -> click.Group:
     def group() -> None:
         pass
 
-    @group.command("list", help=help(f"List {spoken}", "list --csv"))
+    @group.command("list", cls=lists.ListCommand, view=room.view, help=help(f"List {spoken}", "list --csv"))
     @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
     @options.output
     @options.after

@@ -18,6 +18,14 @@ from salescli.listing import Filters
 from salescli.views import View
 
 
+class ListCommand(click.Command):
+    """A command that lists ``view``: completion knows its statuses and columns by it."""
+
+    def __init__(self, *args: Any, view: View, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.view = view
+
+
 class Part(NamedTuple):
     """A list on a record's page: the rows of ``view`` whose ``column`` is the record, by ``sort``."""
 

@@ -19,13 +19,34 @@ from salescli import clock
 from salescli.cli.output import FORMATS, Output, say
 from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
+from salescli.lifecycle import ORDER_STATUSES
 from salescli.listing import Filters
+from salescli.views import View
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a status: of what the command lists, in reports that of an order."""
+    view: View | None = getattr(ctx.command, "view", None)
+    return [word for word in (view.statuses if view else ORDER_STATUSES) if word.startswith(incomplete.lower())]
+
+
+def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the last one of several columns, which may have its - of a descending order."""
+    view: View | None = getattr(ctx.command, "view", None)
+    before, comma, last = incomplete.rpartition(",")
+    sign = last[: last.startswith("-")]
+    words = [f"{sign}{column.key}" for column in view.columns] if view else []
+    return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
+
+
 _MANY: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
 _FILTERS = (
-    click.option("--status", multiple=True, metavar="STATUS", help="Of this status; may be repeated, as most filters."),
+    click.option(
+        "--status", multiple=True, metavar="STATUS", shell_complete=_statuses,
+        help="Of this status; may be repeated, as most filters.",
+    ),
     click.option("--from", "since", metavar="DAY", help="From this day on: 2026-03-01, 2026-03, today, -30d …"),
     click.option("--to", "until", metavar="DAY", help="Up to and with this day."),
     click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
@@ -87,11 +108,14 @@ _OUTPUT = (
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
     click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file."),
-    click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
-    click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
+    click.option(
+        "--columns", metavar="A,B,…", shell_complete=_columns,
+        help="These columns, in this order; a wrong one names them all.",
+    ),
+    click.option("--sort", metavar="A,-B", shell_complete=_columns, help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
-)
+)  # fmt: skip
 
 
 def output(command: Command) -> Command:

@@ -28,6 +28,8 @@ from salescli.errors import BadUsage, SalesError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from click.shell_completion import CompletionItem
+
     from salescli.gateways import Gateway
     from salescli.payment_systems import PaymentSystem
     from salescli.roles import Actor
@@ -131,10 +133,18 @@ class ListingGroup(IndexedGroup):
     bare = "list"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``list`` before the options of a call that names no subcommand."""
-        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h")):
+        """Put ``list`` before the options of a call that names no subcommand, unless that is being completed."""
+        bare = not args and not ctx.resilient_parsing
+        if bare or (args and args[0].startswith("-") and args[0] not in ("--help", "-h")):
             args = [self.bare, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the subcommands, and the options of ``list``, which the bare name takes."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-") and (command := self.get_command(ctx, self.bare)):
+            found += command.shell_complete(click.Context(command, parent=ctx, resilient_parsing=True), incomplete)
+        return found
 
 
 @click.command(

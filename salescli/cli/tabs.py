@@ -18,7 +18,7 @@ def orders_group() -> None:
     """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
 
 
-@click.command("list")
+@click.command("list", cls=lists.ListCommand, view=tabs.ORDERS)
 @options.filters
 @options.output
 @options.after
@@ -42,7 +42,7 @@ def recurring_group() -> None:
     """Recurring orders: list, show, pause, activate, complete, retry. The bare name lists."""
 
 
-@click.command("list")
+@click.command("list", cls=lists.ListCommand, view=tabs.RECURRING)
 @options.filters
 @options.output
 @options.after
@@ -63,7 +63,7 @@ def payments_group() -> None:
     """Invoices: list, show; confirm or decline manual payments. The bare name lists."""
 
 
-@click.command("list")
+@click.command("list", cls=lists.ListCommand, view=tabs.PAYMENTS)
 @options.filters
 @options.output
 @options.after

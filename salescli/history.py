@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
@@ -33,6 +32,8 @@ def record(
 
     ``changes`` maps columns to (from, to); those that did not change are left out.
     """
+    import json  # here, since every start loads this module and few write or read a line
+
     told = {name: list(pair) for name, pair in (changes or {}).items() if pair[0] != pair[1]}
     row = {
         "at": clock.utc_text(now),
@@ -74,6 +75,8 @@ def lines(
 
 def _readable(changes: str) -> str:
     """Return changes as a person reads them: ``status: open → completed``."""
+    import json
+
     told = json.loads(changes)
     return "; ".join(f"{name}: {_word(before)} → {_word(after)}" for name, (before, after) in told.items())
 

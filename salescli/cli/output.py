@@ -137,11 +137,17 @@ def _table(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone:
 
 def write_table(rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> None:
     """Write rows as a table for people; on a terminal no wider than that."""
-    cells = [[_cell(column, row, zone) for column in columns] for row in rows]
+    cell = _cell if _is_colored(stream) else _plain_cell  # click would take colours off again, tabulate measure them
+    cells = [[cell(column, row, zone) for column in columns] for row in rows]
     headers = [column.key for column in columns] if output.headers else ()
     if stream.isatty():
         _fit(cells, columns, headers, _terminal_width())
     click.echo(_tabulated(cells, columns, headers, "simple" if output.headers else "plain"), file=stream)
+
+
+def _is_colored(stream: TextIO) -> bool:
+    chosen = click.globals.resolve_color_default()
+    return stream.isatty() if chosen is None else chosen
 
 
 def write_card(record: Row, columns: Sequence[Column], zone: ZoneInfo, stream: TextIO) -> None:

@@ -61,7 +61,7 @@ def local_text(stored: str, zone: ZoneInfo) -> str:
     return f"{hour}{stored[13:19]}" if hour else _plain_text(from_text(stored).astimezone(zone))
 
 
-@functools.lru_cache(maxsize=1 << 15)  # several years of hours; an export has many rows of each
+@functools.lru_cache(maxsize=4096)  # half a year of hours; an export has many rows of each, one after the other
 def _local_hour(hour: str, zone: ZoneInfo) -> str:
     """Return ``YYYY-MM-DD HH`` in ``zone`` of an hour in UTC; nothing where its minutes are not those of UTC."""
     first, last = (from_text(f"{hour}:{end}Z").astimezone(zone) for end in ("00:00", "59:59"))

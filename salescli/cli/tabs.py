@@ -30,6 +30,7 @@ def list_orders(session: Session, filters: Filters, output: Output, after: str |
     Examples:
       salescli orders list --status completed --month last-month
       salescli orders list --manager olena --unconfirmed -q | salescli orders check --yes -
+      salescli orders list --limit 50 --after 950
       salescli orders list --from 2026-01-01 --csv -o orders.csv
     """
     if filters.kind is None and filters.confirmed is None:

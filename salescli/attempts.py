@@ -45,6 +45,7 @@ class Attempt:
     owned_at: str
     fence: int
     started_at: str
+    started_up: str | None
     lookups: int
     gateway_id: str | None
     code: str | None
@@ -64,6 +65,12 @@ class Attempt:
         if node != os.uname().nodename:
             return now - clock.from_text(self.owned_at) < LEASE
         return boot == _boot_id() and started != "" and started == _started(int(pid))
+
+    def age(self, now: datetime) -> timedelta:
+        """Return how long ago it was started: by the clock, or by this machine's uptime where that says more."""
+        by_clock = now - clock.from_text(self.started_at)
+        boot, _, up = (self.started_up or "").partition("/")
+        return max(by_clock, timedelta(seconds=clock.uptime() - int(up))) if boot == _boot_id() else by_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,7 @@ def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now
         "owned_at": clock.utc_text(now),
         "status": "live",
         "started_at": clock.utc_text(now),
+        "started_up": f"{_boot_id()}/{clock.uptime()}",
         "reason": new.reason,
         "gateway_id": new.gateway_id,
     }

@@ -80,7 +80,7 @@ def _found_out(this: Run, claimed: Claimed) -> Answer:
         answer = attempts.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
             # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
-            age = this.now - clock.from_text(claimed.attempt.started_at)
+            age = claimed.attempt.age(this.now)
             if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
                 return replace(answer, became="unknown", message="not there yet; it may be on its way")
             never = "the gateway never heard of it"
@@ -97,5 +97,5 @@ def _found_out(this: Run, claimed: Claimed) -> Answer:
 def _still_idempotent(this: Run, claimed: Claimed, able: frozenset[str]) -> bool:
     """Tell whether the gateway would still know a repetition of the attempt's reference from a new charge."""
     seconds = claimed.gateway.key_ttl_seconds
-    age = (this.now - clock.from_text(claimed.attempt.started_at)).total_seconds()
-    return "idempotent" in able and (seconds is None or age < seconds)
+    known = seconds is None or claimed.attempt.age(this.now) < timedelta(seconds=seconds)
+    return known and "idempotent" in able

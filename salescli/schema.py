@@ -251,6 +251,7 @@ CREATE TABLE attempts (
   owned_at TEXT NOT NULL,                  -- since when; from another machine it is believed for a while only
   fence INTEGER NOT NULL DEFAULT 1,        -- grows with each take-over; a settle must name the one it holds
   started_at TEXT NOT NULL,
+  started_up TEXT,                         -- boot id/seconds of uptime then: a clock that nobody sets; NULL: not known
   settled_at TEXT,
   lookups INTEGER NOT NULL DEFAULT 0,
   next_lookup_at TEXT,

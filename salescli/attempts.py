@@ -174,7 +174,7 @@ def leave_unknown(connection: sqlite3.Connection, attempt: Attempt, answer: Answ
         " WHERE id = :id AND status = 'live' AND fence = :fence",
         {
             "next": clock.utc_text(now + wait),
-            "code": answer.code or "outcome_unknown",
+            "code": answer.code or gateways.OUTCOME_UNKNOWN,
             "message": answer.message,
             "gateway_id": answer.result.gateway_id if answer.result else None,
             "id": attempt.id,

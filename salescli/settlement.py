@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, clock, db, history, invoices, orders, payment_systems, recurring
+from salescli import attempts, clock, db, gateways, history, invoices, orders, payment_systems, recurring
 from salescli.attempts import Attempt
 from salescli.gateways import Answer
 from salescli.invoices import Invoice
@@ -34,12 +34,15 @@ def settle(
     answer = _checked(attempt, answer)
     with db.transaction(connection):
         if answer.became in ("unknown", "not_found"):
-            return attempts.leave_unknown(connection, attempt, answer, now)
+            held = attempts.leave_unknown(connection, attempt, answer, now)
+            if held and answer.code == gateways.OUTCOME_UNKNOWN:  # not one that is pending, or of which nobody can tell
+                _note_health(connection, attempt, failed=True, now=now)
+            return held
         status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
         if not attempts.close(connection, attempt, status, answer, now):
             return False
         if answer.code not in (RESOLVED, NOT_FOUND):
-            _note_health(connection, attempt, status, now)
+            _note_health(connection, attempt, failed=status == "not_sent", now=now)
         steps: dict[tuple[str, str], Callable[..., None]] = {
             ("charge", "succeeded"): _charged,
             ("charge", "declined"): _declined,
@@ -244,10 +247,10 @@ def _left_as_it_was(
     )
 
 
-def _note_health(connection: sqlite3.Connection, attempt: Attempt, status: str, now: datetime) -> None:
+def _note_health(connection: sqlite3.Connection, attempt: Attempt, *, failed: bool, now: datetime) -> None:
     """Count a merchant's technical failures in a row and pause it after three: 2, 4 … 30 minutes."""
     system = payment_systems.get(connection, attempt.payment_system_id)
-    failures = system.failures + 1 if status == "not_sent" else 0
+    failures = system.failures + 1 if failed else 0
     if (failures, system.paused_until) == (0, None) and system.failures == 0:
         return
     paused = None

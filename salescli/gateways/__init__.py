@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHARGE_SECONDS = 30.0  # a gateway that has not answered by then has an unknown outcome
 _PROGRAM = re.compile(r"command:([a-z0-9][a-z0-9_-]{0,60})")
 
+OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or made no sense
 _WORDS_MAX = 500  # characters of what a gateway says
 
 Initiator = Literal["merchant", "customer"]
@@ -159,9 +160,9 @@ def ask(call: Callable[[], Result]) -> Answer:
     except Misconfigured as error:
         return _sound(Answer("misconfigured", None, "config_error", None, str(error)))
     except OutcomeUnknown as error:
-        return _sound(Answer("unknown", None, "outcome_unknown", None, str(error)))
+        return _sound(Answer("unknown", None, OUTCOME_UNKNOWN, None, str(error)))
     except Exception as error:
-        return _sound(Answer("unknown", None, "outcome_unknown", None, f"{type(error).__name__}: {error}"))
+        return _sound(Answer("unknown", None, OUTCOME_UNKNOWN, None, f"{type(error).__name__}: {error}"))
 
 
 def _sound(answer: Answer) -> Answer:

@@ -205,6 +205,21 @@ def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 
 
+def give_up(connection: sqlite3.Connection, invoice_id: int, *, given_up: bool) -> None:
+    """Mark that the payment of an invoice, as its gateway knows it, is to be closed there; or that it goes on."""
+    connection.execute(
+        "UPDATE attempts SET given_up = :given_up WHERE id = (SELECT max(id) FROM attempts"
+        " WHERE invoice_id = :invoice AND kind = 'charge' AND gateway_id IS NOT NULL)",
+        {"given_up": int(given_up), "invoice": invoice_id},
+    )
+
+
+def given_up(connection: sqlite3.Connection) -> list[Attempt]:
+    """Return the attempts whose payments their gateways are still to close, oldest first."""
+    rows = connection.execute("SELECT * FROM attempts WHERE given_up = 1 ORDER BY id").fetchall()
+    return [Attempt.from_row(row) for row in rows]
+
+
 def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
     """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway.
 

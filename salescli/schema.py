@@ -259,6 +259,7 @@ CREATE TABLE attempts (
   code TEXT,
   raw_code TEXT,
   message TEXT,
+  given_up INTEGER NOT NULL DEFAULT 0 CHECK (given_up IN (0, 1)),          -- its gateway is still to close the payment
   retryable INTEGER CHECK (retryable IN (0, 1)),                           -- the gateway's word; stored and shown (R60)
   reason TEXT,                             -- of a refund
   UNIQUE (invoice_id, kind, number),
@@ -266,6 +267,7 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE UNIQUE INDEX attempts_live_invoice ON attempts (invoice_id) WHERE status = 'live';
 CREATE UNIQUE INDEX attempts_live_recurring ON attempts (recurring_id) WHERE status = 'live';  -- I6
+CREATE INDEX attempts_given_up ON attempts (id) WHERE given_up = 1;
 
 CREATE TABLE refunds (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -87,6 +87,7 @@ def run(
         this.counts.for_a_person.append(reason)
     else:
         _charge_all(this, only, limits, deadline)
+    recovery.close_given_up(this, only=only)
     recovery.tell_of_doubts(this)
     if ticks.clock_went_back(connection, tick_id):
         this.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")

@@ -227,12 +227,14 @@ CREATE TABLE invoices (
   paid_on TEXT,
   refunded_minor INTEGER NOT NULL DEFAULT 0 CHECK (refunded_minor BETWEEN 0 AND amount_minor),
   gateway_id TEXT,
+  fee_due_at TEXT,                         -- when its gateway is asked for the fee; NULL: known, or told by nobody
   UNIQUE (order_id, ordinal),
   CHECK ((paid_at IS NULL) = (paid_on IS NULL)),
   CHECK ((paid_at IS NOT NULL) = (status IN ('completed', 'refund')))
 ) STRICT;
 CREATE INDEX invoices_attempted ON invoices (attempted_at);
 CREATE INDEX invoices_paid_on ON invoices (paid_on) WHERE paid_on IS NOT NULL;
+CREATE INDEX invoices_fee_due ON invoices (fee_due_at) WHERE fee_due_at IS NOT NULL;
 
 -- One try to move money: a charge or a refund. Durable before the gateway is called.
 CREATE TABLE attempts (

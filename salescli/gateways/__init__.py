@@ -135,6 +135,14 @@ class Cancelling(Protocol):
         """Close an unpaid payment; one that is paid or closed already stays as it is. Raise a GatewayError."""
 
 
+@runtime_checkable
+class TellsFees(Protocol):
+    """A gateway that can be asked for a payment's fee after the payment; its capabilities say ``fee``."""
+
+    def fee(self, gateway_id: str) -> Result:
+        """Return the payment with its fee; ``fee_minor`` None while it is not known. Raise a GatewayError."""
+
+
 Class = Literal["succeeded", "declined", "not_sent", "unknown", "misconfigured", "not_found", "prepared"]
 
 
@@ -208,6 +216,11 @@ def ask_to_prepare(gateway: Preparing, charge: Charge) -> Answer:
     if answer.result is not None:
         return replace(answer, became="prepared")
     return replace(answer, became="not_sent", code="unavailable") if answer.became == "unknown" else answer
+
+
+def ask_fee(gateway: TellsFees, gateway_id: str) -> Answer:
+    """Ask for a payment's fee; never raises."""
+    return ask(lambda: gateway.fee(gateway_id))
 
 
 def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:

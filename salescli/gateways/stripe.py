@@ -40,7 +40,7 @@ class Stripe:
     """The gateway of one Stripe account. ``environment``: the variable of its key first, STRIPE_API_KEY unless told."""
 
     name = "stripe"
-    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "idempotent"})
+    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
     key_ttl_seconds: int | None = KEY_TTL_SECONDS
 
     def __init__(self, environment: tuple[str, ...] = ()) -> None:
@@ -103,6 +103,11 @@ class Stripe:
         with understood("refund", self._variable):
             made = self._client.v1.refunds.create(_any({**asked, "metadata": {"reference": reference}}), options)
             return _or_declined(_refunded(_plain(made), reference))
+
+    def fee(self, gateway_id: str) -> Result:
+        """Read a PaymentIntent that succeeded, with the fee of its balance transaction once there is one."""
+        with understood("lookup", self._variable):
+            return self._read(gateway_id, gateway_id)
 
     def cancel(self, gateway_id: str) -> None:
         """Cancel the PaymentIntent of a payment that was given up."""

@@ -14,10 +14,10 @@ from salescli.errors import BadUsage, WrongStatus
 from salescli.roles import Actor
 
 _FILLED = ("email", "phone")
-_MOVED = {  # table → as it is spoken of; an attempt keeps whom its request named (B1)
-    "orders": "orders",
-    "recurring": "recurring orders",
-    "sales_plans": "sales plans",
+_MOVED = {  # table → as one is called; an attempt keeps whom its request named (B1)
+    "orders": "order",
+    "recurring": "recurring order",
+    "sales_plans": "sales plan",
 }
 _WITH_HISTORY = {"orders": "order", "recurring": "recurring"}  # table → its subject
 

@@ -57,7 +57,7 @@ def twice(story: Story) -> Story:
 def test_everything_moves_and_is_told_on_both(twice: Story) -> None:
     done = merge(twice, "1", "2", reason="two accounts")
 
-    assert done.moved == {"orders": 2, "recurring orders": 1, "sales plans": 1}
+    assert done.moved == {"order": 2, "recurring order": 1, "sales plan": 1}
     for table in ("orders", "recurring", "sales_plans"):
         assert twice.house.count(table, "customer_id = 2") == 0
     assert [line["what"] for line in twice.house.history("customer", 1)][-2:] == ["edited", "took in customer 2"]
@@ -307,7 +307,7 @@ def test_the_command_asks_first_and_a_dry_run_writes_nothing(twice: Story, capfd
     code, said = run("1", "ok@example.com", "--yes", "--reason", "two accounts")
     assert said.startswith(
         "customer 2 (O. Kovalenko) is now customer 1 (Олена Коваленко);"
-        " moved 2 orders, 1 recurring orders, 1 sales plans; taken over: phone"
+        " moved 2 orders, 1 recurring order, 1 sales plan; taken over: phone"
     )
     assert run("1", "2", "--yes")[0] == 5
 

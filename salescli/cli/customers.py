@@ -151,7 +151,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
         done = customer_merging.merge(
             session.connection, keep, duplicate, reason=reason, actor=session.actor, now=session.now
         )
-        moved = ", ".join(f"{number} {spoken}" for spoken, number in done.moved.items())
+        moved = ", ".join(_many(number, noun) for noun, number in done.moved.items())
         filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
         tell(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
 
@@ -179,12 +179,15 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
     with options.rehearsed(session, dry_run):
         done = customer_erasing.erase(session.connection, customer, reason=reason, actor=session.actor, now=session.now)
         what = "was erased before" if done.again else "erased"
-        tell(
-            f"customer {done.id}: {what}; stays without a name: {done.orders} orders, {done.recurring} recurring orders"
-        )
+        stay = f"{_many(done.orders, 'order')} and {_many(done.recurring, 'recurring order')} stay"
+        tell(f"customer {done.id}: {what}; {stay}, without a name")
     if not dry_run:
         customer_erasing.sweep(session.connection, done)
     say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _named(customer: sqlite3.Row) -> str:

@@ -33,6 +33,7 @@ class Attempt:
     id: int
     kind: str
     invoice_id: int
+    customer_id: int
     recurring_id: int | None
     number: int
     reference: str
@@ -118,10 +119,15 @@ def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now
         db.update(connection, "attempts", last.id, {**values, **again, **known})
         return get(connection, last.id)
     number = last.number + 1 if last else 1
-    identity = {"kind": new.kind, "invoice_id": invoice.id, "recurring_id": new.recurring_id, "number": number}
-    return get(
-        connection, db.insert(connection, "attempts", {**identity, **values, "reference": f"{new.base}:{number}"})
-    )
+    identity = {
+        "kind": new.kind,
+        "invoice_id": invoice.id,
+        "customer_id": _customer_id(connection, invoice),
+        "recurring_id": new.recurring_id,
+        "number": number,
+        "reference": f"{new.base}:{number}",
+    }
+    return get(connection, db.insert(connection, "attempts", {**identity, **values}))
 
 
 def get(connection: sqlite3.Connection, id: int) -> Attempt:
@@ -298,7 +304,7 @@ def request_after(known: Answer, request: Charge) -> Charge:
 def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
     """Return what is asked of the gateway, wholly from durable rows, so that a repetition asks the same."""
     row = connection.execute(
-        "SELECT o.id, o.customer_id, o.offer_name, o.payment_number,"
+        "SELECT o.id, o.offer_name,"
         " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"
         " AND a.payment_system_id = :system AND a.gateway_id IS NOT NULL AND a.number <= :number"
         " ORDER BY a.number DESC LIMIT 1) AS gateway_id"
@@ -310,7 +316,7 @@ def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
         amount_minor=attempt.amount_minor,
         currency=attempt.currency,
         token=attempt.token,
-        customer_ref=f"customer-{row['customer_id']}",
+        customer_ref=f"customer-{attempt.customer_id}",
         description=row["offer_name"],
         initiator="customer" if attempt.recurring_id is None else "merchant",
         metadata={"order": str(row["id"]), "invoice": str(attempt.invoice_id)},
@@ -321,6 +327,11 @@ def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
 def this_process() -> str:
     """Return what tells this process from every other, also after its number was given to a new one."""
     return f"{os.uname().nodename}/{_boot_id()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def _customer_id(connection: sqlite3.Connection, invoice: Invoice) -> int:
+    row = connection.execute("SELECT customer_id FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
+    return int(row["customer_id"])
 
 
 def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt | None:

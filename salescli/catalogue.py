@@ -28,8 +28,9 @@ class Noun:
     fields: tuple[str, ...]  # the words `add`, `edit` and import take
     draft: Callable[[sqlite3.Connection, Words, sqlite3.Row | None], dict[str, Any]]
     match: Callable[[sqlite3.Connection, Words], sqlite3.Row | None]  # the record that a row of a file means
-    personal: frozenset[str] = frozenset()  # columns named in history but not copied
     searched: tuple[str, ...] = ()  # columns of its search index
+    check_import: Callable[[sqlite3.Connection, Words], None] = lambda connection, words: None  # of a new record
+    stands_for: str = "id"  # SQL for the id of the record that a row names: its own, unless rows can be merged
 
 
 def add(connection: sqlite3.Connection, noun: Noun, words: Words, *, actor: Actor, now: datetime) -> int:
@@ -49,7 +50,7 @@ def create(
     row = {**values, "created_at": clock.utc_text(now)}
     id = db.insert(connection, noun.table, row)
     _index(connection, noun, id)
-    changes = {name: (None, _told(noun, name, value)) for name, value in values.items()}
+    changes = {name: (None, value) for name, value in values.items()}
     history.record(connection, noun.subject, id, "added", changes, actor=actor, now=now)
     return id
 
@@ -66,9 +67,7 @@ def edit(
             _unindex(connection, noun, before)
             db.update(connection, noun.table, id, changes)
             _index(connection, noun, id)
-            told = {
-                name: (_told(noun, name, before[name]), _told(noun, name, changes[name], new=True)) for name in changes
-            }
+            told = {name: (before[name], value) for name, value in changes.items()}
             history.record(connection, noun.subject, id, "edited", told, actor=actor, now=now)
         return changes
 
@@ -95,7 +94,7 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
     """
     wanted = intake.free_text(words, f"the {noun.subject}")
     for key in keys:
-        rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ?", (wanted,)).fetchall()
+        rows = rows_of(connection, noun, f"{key} = ?", (wanted,))
         if rows:
             return the_only(noun, words, rows)
     found = _in_any_case(connection, noun, wanted)
@@ -107,6 +106,12 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
             raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. There is {near}")
         found = meant
     return the_only(noun, words, found)
+
+
+def rows_of(connection: sqlite3.Connection, noun: Noun, clause: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+    """Return the records that the rows of ``clause``, our own code's, name: of merged rows the one they went into."""
+    named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE {clause}"
+    return connection.execute(f"SELECT * FROM {noun.table} WHERE id IN ({named}) ORDER BY id", values).fetchall()
 
 
 def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
@@ -121,9 +126,10 @@ def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
 
 def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = 20) -> list[sqlite3.Row]:
     """Return the records whose searched columns have words that begin as ``words`` do, in any case and script."""
+    matching = f"SELECT rowid FROM {noun.table}_search WHERE {noun.table}_search MATCH :query"
+    named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE id IN ({matching})"
     found = connection.execute(
-        f"SELECT t.* FROM {noun.table}_search JOIN {noun.table} t ON t.id = {noun.table}_search.rowid"
-        f" WHERE {noun.table}_search MATCH :query ORDER BY t.id LIMIT :most",
+        f"SELECT * FROM {noun.table} WHERE id IN ({named}) ORDER BY id LIMIT :most",
         {"query": match_query(words), "most": most},
     )
     return found.fetchall()
@@ -143,6 +149,11 @@ def reindex_added(connection: sqlite3.Connection, noun: Noun, id: int) -> None:
     _index(connection, noun, id)
 
 
+def rebuild_search(connection: sqlite3.Connection, noun: Noun) -> None:
+    """Make the search index anew from its table: what was deleted stays in an index until its parts are merged."""
+    connection.execute(f"INSERT INTO {noun.table}_search ({noun.table}_search) VALUES ('rebuild')")
+
+
 def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str) -> list[sqlite3.Row]:
     if noun.searched:
         return search(connection, noun, words)
@@ -153,12 +164,6 @@ def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str) -> list
 
 def _key_of(noun: Noun) -> str:
     return "number" if "number" in noun.fields else "id"
-
-
-def _told(noun: Noun, name: str, value: Any, *, new: bool = False) -> Any:
-    if name not in noun.personal or value is None:
-        return value
-    return "(changed)" if new else "(kept in the record)"
 
 
 def _index(connection: sqlite3.Connection, noun: Noun, id: int) -> None:

@@ -159,6 +159,12 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
+def rewrite(connection: sqlite3.Connection) -> None:
+    """Write the whole file anew, so that nothing deleted is left in it, nor in a write-ahead log."""
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def path_of(connection: sqlite3.Connection) -> Path:
     """Return the path of an open file."""
     return Path(connection.execute("PRAGMA database_list").fetchone()["file"])

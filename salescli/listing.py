@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from salescli import catalogue, categories, clock, customers, money, offers, payment_systems, users
 from salescli.errors import BadUsage, NotFound
 from salescli.roles import Actor
-from salescli.views import Column, View
+from salescli.views import FOUND_CUSTOMERS, Column, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,7 @@ _TEN_THOUSANDTHS = "{column} * CASE " + " ".join(
     for exponent in (0, 3, 4)
 ) + " ELSE 100 END"  # fmt: skip
 
-_CUSTOMERS = (
-    "SELECT id FROM customers WHERE id IN ({ids})"
-    " UNION SELECT rowid FROM customers_search WHERE customers_search MATCH {query}"
-)
+_CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (
     "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
 )

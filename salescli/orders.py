@@ -104,6 +104,7 @@ def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, n
         offer = offers.find(connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
         customer = customers.find(connection, new.customer, whole=True)
+        customers.check_not_erased(customer)
         if not customer["active"]:
             raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
         values = {

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 from salescli import (
     attempts,
     brakes,
+    catalogue,
     clock,
+    customers,
     db,
     history,
     intake,
@@ -167,6 +169,7 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
     """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
     actor.require(roles.ENTER_ORDERS)
     _check_payable(connection, order)
+    customers.check_not_erased(catalogue.get(connection, customers.NOUN, order.customer_id))
     system = _system(connection, order, payment)
     if not system.manual:
         db.check_home(connection)

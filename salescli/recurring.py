@@ -246,8 +246,7 @@ def pay_otherwise(
 ) -> Recurring:
     """Let the payments to come go through another saved payment method, and another payment system if one is named.
 
-    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit. The token is
-    not copied into the history.
+    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit.
     """
     actor.require(roles.MANAGE_RECURRING)
     with db.transaction(connection):
@@ -260,7 +259,7 @@ def pay_otherwise(
         if not (token or merchant.manual):
             raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
         db.update(connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
-        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": ("(before)", "(changed)")}
+        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": (before.token, token)}
         history.record(connection, "recurring", id, "paid otherwise", told, actor=actor, now=now)
         return get(connection, id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from salescli.errors import NotPermitted
 
@@ -12,6 +12,7 @@ REFUND = "refund"
 MANAGE_SALES = "manage-sales"  # "Can manage auto sales and generated sales" (R39)
 MANAGE_RECURRING = "manage-recurring"  # "Can manage recurring order statuses" (R56)
 EDIT_CATALOGUE = "edit-catalogue"
+ERASE = "erase"  # apart from editing: nothing brings it back
 IMPORT = "import"
 MANAGE_USERS = "manage-users"
 RUN_TICK = "run-tick"
@@ -23,6 +24,7 @@ PERMISSIONS = {
     MANAGE_SALES: "Can manage auto sales and generated sales",
     MANAGE_RECURRING: "Can manage recurring order statuses",
     EDIT_CATALOGUE: "edit offers, categories, customers and payment systems",
+    ERASE: "erase a customer's personal data",
     IMPORT: "import",
     MANAGE_USERS: "manage users",
     RUN_TICK: "run tick",
@@ -41,13 +43,17 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The registered user who acts; ``system`` while tick charges on its own, started by that user."""
+    """The registered user who acts; ``system`` while tick charges on its own, started by that user.
+
+    ``command``: the words of the command they act by, never its arguments, which may be secret or personal.
+    """
 
     user_id: int
     login: str
     name: str
     permissions: frozenset[str]
     system: bool = False
+    command: str | None = None
 
     def may(self, permission: str) -> bool:
         """Tell whether the actor has ``permission``."""
@@ -63,7 +69,7 @@ class Actor:
 
     def as_system(self) -> Actor:
         """Return the system, started by this actor, with what tick may do (R56)."""
-        return Actor(self.user_id, self.login, "system", frozenset(PERMISSIONS), system=True)
+        return replace(self, name="system", permissions=frozenset(PERMISSIONS), system=True)
 
 
 def actor(user_id: int, login: str, name: str, role: str | None) -> Actor:

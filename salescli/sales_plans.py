@@ -35,8 +35,10 @@ def mark(
         manager_id = users.manager_id(connection, manager)
         if manager_id is None:
             raise BadData("a sales plan names a manager; a sale of the system needs no mark")
+        buyer = customers.find(connection, customer, whole=True)
+        customers.check_not_erased(buyer)
         row = {
-            "customer_id": customers.find(connection, customer, whole=True)["id"],
+            "customer_id": buyer["id"],
             "offer_id": offers.find(connection, offer, whole=True).id,
             "manager_id": manager_id,
             "note": intake.free_text(note, "the note") if note else None,

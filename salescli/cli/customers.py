@@ -1,14 +1,16 @@
-"""``salescli customers``: the catalogue's five commands, the card, and the sales plans (R41, R44)."""
+"""``salescli customers``: the catalogue's five commands, the card, the sales plans, merge and erase (R41, R44)."""
 
 from __future__ import annotations
 
+import sqlite3
+
 import click
 
-from salescli import customers, invoices, orders, recurring, sales_plans
+from salescli import customer_erasing, customer_merging, customers, invoices, orders, recurring, roles, sales_plans
 from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
-from salescli.cli.output import Output, tell
-from salescli.cli.session import Session, pass_session
+from salescli.cli.output import Output, say, tell
+from salescli.cli.session import Session, ask_first, pass_session
 
 customers_group = group_of(
     Room(
@@ -122,3 +124,71 @@ def plans(session: Session, customer: str, output: Output) -> None:
     """
     found = customers.find(session.connection, customer)
     lists.belonging(session, sales_plans.VIEW, "s.customer_id", found["id"], output)
+
+
+@customers_group.command("merge")
+@click.argument("keep")
+@click.argument("duplicate")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@options.yes
+@options.dry_run
+@pass_session
+def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
+    """Make two records of one person one: everything of DUPLICATE moves to KEEP.
+
+    DUPLICATE's number, email and id elsewhere mean KEEP from then on, here and in imports; an email and a phone that
+    KEEP lacks are taken over. This is final.
+
+    \b
+    Example:
+      salescli customers merge 12 olena.k@example.com --reason "two accounts of one person"
+    """
+    if not dry_run:
+        session.actor.require(roles.EDIT_CATALOGUE)
+        pair = [customers.find(session.connection, words, whole=True) for words in (duplicate, keep)]
+        ask_first("Move everything of {} to {}, for good?".format(*map(_named, pair)), yes=yes)
+    with options.rehearsed(session, dry_run):
+        done = customer_merging.merge(
+            session.connection, keep, duplicate, reason=reason, actor=session.actor, now=session.now
+        )
+        moved = ", ".join(_many(number, noun) for noun, number in done.moved.items())
+        filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
+        tell(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
+
+
+@customers_group.command("erase")
+@click.argument("customer")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept, so name nobody in it.")
+@options.yes
+@options.dry_run
+@pass_session
+def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
+    """Remove what is personal of CUSTOMER: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
+
+    Orders, payments and refunds stay, without a name; imports do not bring the customer back. This is final. It is
+    refused while a recurring order is not Completed, or a payment or refund is under way.
+
+    \b
+    Example:
+      salescli customers erase 12 --reason "asked on 3 May"
+    """
+    if not dry_run:
+        session.actor.require(roles.ERASE)
+        found = customers.find(session.connection, customer, whole=True)
+        ask_first(f"Erase {_named(found)}? Nothing brings it back.", yes=yes)
+    with options.rehearsed(session, dry_run):
+        done = customer_erasing.erase(session.connection, customer, reason=reason, actor=session.actor, now=session.now)
+        what = "was erased before" if done.again else "erased"
+        stay = f"{_many(done.orders, 'order')} and {_many(done.recurring, 'recurring order')} stay"
+        tell(f"customer {done.id}: {what}; {stay}, without a name")
+    if not dry_run:
+        customer_erasing.sweep(session.connection, done)
+    say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _named(customer: sqlite3.Row) -> str:
+    return f"customer {customer['id']} ({customer['name']})"

@@ -1,11 +1,11 @@
-"""``init``, ``adopt``, ``history`` and ``help``: the file as a whole."""
+"""``init``, ``adopt``, ``doctor``, ``todo`` and ``help``: the file as a whole."""
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import resources
 from typing import Any
 
@@ -16,7 +16,7 @@ from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session, os_login, pass_session
-from salescli.errors import BadUsage, NotFound, SalesError
+from salescli.errors import NotFound, SalesError
 from salescli.views import Column
 
 
@@ -48,7 +48,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     login = os_login()
 
     def furnish(connection: sqlite3.Connection) -> None:
-        actor = users.register_owner(connection, login, name or login, session.now)
+        actor = replace(users.register_owner(connection, login, name or login, session.now), command=session.command)
         told = {key: (None, value) for key, value in settings.items()}
         history.record(connection, "file", None, "made", told, actor=actor, now=session.now)
 
@@ -131,27 +131,6 @@ def todo_command(session: Session, output: Output) -> None:
     renderer.render(
         renderer.sorted_rows(rows, output.sort, todo.COLUMNS), output.chosen(todo.COLUMNS), output, session.zone
     )
-
-
-@click.command("history")
-@click.argument("subject", required=False)
-@click.argument("number", required=False, type=click.IntRange(0, 10**18))
-@options.output
-@pass_session
-def history_command(session: Session, subject: str | None, number: int | None, output: Output) -> None:
-    """Show who changed what, when and why, newest first; of one SUBJECT (order, invoice, recurring, offer …) or all.
-
-    \b
-    Example:
-      salescli history order 12
-      salescli history --csv -o history.csv
-    """
-    session.actor.require(roles.VIEW)
-    if subject is not None and subject not in history.SUBJECTS:
-        raise BadUsage(f"there is no history of {subject!r}; there is of {', '.join(history.SUBJECTS)}")
-    rows = history.lines(session.connection, subject, number, limit=output.row_limit())
-    columns = output.chosen(history.COLUMNS)
-    renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)
 
 
 @click.command("help")

@@ -11,7 +11,7 @@ import os
 import pwd
 import sqlite3
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +52,12 @@ class Session:
         """The registered user of the operating system's real uid. Raise NotPermitted for a stranger."""
         from salescli import users
 
-        return users.acting(self.file, os_login())
+        return replace(users.acting(self.file, os_login()), command=self.command)
+
+    @property
+    def command(self) -> str:
+        """The words of the command that runs, as typed, without its arguments: ``orders check``."""
+        return click.get_current_context().command_path.partition(" ")[2]
 
     @cached_property
     def connection(self) -> sqlite3.Connection:

@@ -13,7 +13,8 @@ from salescli.roles import Actor
 from salescli.views import Column
 
 SUBJECTS = (
-    "order", "invoice", "recurring", "customer", "offer", "category", "payment system", "user", "import", "file",
+    "order", "invoice", "recurring", "customer", "offer", "category", "payment system", "user", "role", "import",
+    "file",
 )  # fmt: skip
 PERSONAL = frozenset({"name", "email", "phone", "comment"})  # of customers: named in history, never copied
 
@@ -38,6 +39,7 @@ def record(
         "at": clock.utc_text(now),
         "user_id": actor.user_id,
         "by_system": int(actor.system),
+        "for_user_id": actor.for_user_id,
         "subject": subject,
         "subject_id": subject_id,
         "what": what,
@@ -46,6 +48,13 @@ def record(
     }
     db.insert(connection, "history", row)
 
+
+SOURCE = "history h JOIN users u ON u.id = h.user_id LEFT JOIN users f ON f.id = h.for_user_id"
+# "Іван", "Іван, as Олена", "system, started by Іван"
+BY = (
+    "CASE h.by_system WHEN 1 THEN 'system, started by ' ELSE '' END || u.name"
+    " || CASE WHEN f.id IS NULL THEN '' ELSE ', as ' || f.name END"
+)
 
 COLUMNS = (
     Column("at", "time"),
@@ -64,9 +73,8 @@ def lines(
     """Return the lines of one subject, or of all, newest first, in the shape of COLUMNS."""
     where = "(:subject IS NULL OR h.subject = :subject) AND (:id IS NULL OR h.subject_id = :id)"
     rows = connection.execute(
-        "SELECT h.at, CASE h.by_system WHEN 1 THEN 'system, started by ' || u.name ELSE u.name END AS by, h.subject,"
-        " h.subject_id AS number, h.what, h.changes, h.reason FROM history h JOIN users u ON u.id = h.user_id"
-        f" WHERE {where} ORDER BY h.id DESC LIMIT :limit",
+        f"SELECT h.at, {BY} AS by, h.subject, h.subject_id AS number, h.what, h.changes, h.reason"
+        f" FROM {SOURCE} WHERE {where} ORDER BY h.id DESC LIMIT :limit",
         {"subject": subject, "id": subject_id, "limit": -1 if limit is None else limit},
     )
     return [{**dict(row), "changes": _readable(row["changes"])} for row in rows]

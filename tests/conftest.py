@@ -30,6 +30,9 @@ NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
 LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
 KYIV = ZoneInfo("Europe/Kyiv")
 
+for name in ("SUDO_UID", "SALESCLI_DB", "SALESCLI_USER"):  # of who runs the tests, perhaps through sudo
+    os.environ.pop(name, None)
+
 settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")
 

@@ -28,7 +28,9 @@ def login_of(uid: int) -> str:
 
 
 def default_path() -> Path:
-    """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``."""
+    """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``; through sudo ``own_path``."""
+    if "SUDO_UID" in os.environ:  # HOME and XDG_DATA_HOME may be the caller's
+        return own_path()
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / _BELOW_HOME) / _FILE
 
 
@@ -47,16 +49,14 @@ def sudo_uid() -> int | None:
     return int(given)
 
 
-def comes_through_sudo(named: Path | None) -> bool:
-    """Tell whether sudo let somebody act through the user who owns the file, as a service account's does.
+def comes_through_sudo(path: Path) -> bool:
+    """Tell whether sudo let somebody act through the user who owns the file, such as a service account.
 
-    The file is the one that is ``named`` or the one at the effective user's own place; the folder there counts too, so
-    that nobody gets round this while the file is away for a restore. Elsewhere SUDO_UID means nothing.
+    That user's own file counts as well, so that nobody gets round it by naming another one, and so does its folder,
+    while the file is away for a restore. Elsewhere SUDO_UID means nothing.
     """
-    if "SUDO_UID" not in os.environ:
-        return False
-    places = (own_path(), own_path().parent, *([named] if named else ()))
-    return any(_is_effective_user_s(place) for place in places)
+    places = (path, own_path(), own_path().parent)
+    return "SUDO_UID" in os.environ and any(_is_effective_user_s(place) for place in places)
 
 
 def forget_the_environment() -> None:

@@ -32,5 +32,5 @@ COMMANDS = {
     "charging": ("salescli.cli.tick:charging_group", "Brakes: charging off and on, limits per tick and day."),
     "history": ("salescli.cli.house:history_command", "Who changed what, when and why."),
     "adopt": ("salescli.cli.house:adopt", "Let this copy of the file charge: after a move to here, or a restore."),
-    "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, spreadsheets …"),
+    "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, several-people …"),
 }

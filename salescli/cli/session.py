@@ -160,7 +160,7 @@ class ListingGroup(click.Group):
 def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
     ctx.obj = Session(named or caller.default_path(), any_file_system, as_login=as_login)
-    if caller.comes_through_sudo(named):
+    if caller.comes_through_sudo(ctx.obj.path):
         ctx.obj.sudo_uid = caller.sudo_uid()
         if ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE:
             ctx.obj.check_not_through_sudo("--db")

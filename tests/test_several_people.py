@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can add use
 _CLEAN_UP = """
 cat >/dev/null
 rm -f "$2"
-for login in $3; do userdel "$login"; done
+for login in $3; do userdel -f "$login"; done
 rm -rf "$1"
 """
 
@@ -245,6 +245,9 @@ def test_the_file_is_the_account_s_alone(shop: Shop) -> None:
     for command in (["cat", str(shop.file)], ["ls", account.pw_dir], ["cp", "/dev/null", str(shop.file)]):
         assert _as(shop.manager, command).returncode != 0
     assert _as(shop.manager, ["sh", "-c", f"echo > {shop.file}"]).returncode != 0
+    before = _everything(shop)
+    assert "--output is refused" in shop.refused(shop.manager, "orders", "list", "--csv", "-o", str(shop.file))
+    assert _everything(shop) == before
 
 
 def test_a_manager_sells_and_is_recorded_under_their_own_name(shop: Shop) -> None:
@@ -286,8 +289,8 @@ def test_nobody_chooses_a_file_or_a_program_for_the_account(shop: Shop, words: l
     mine = _database_of(shop.manager, shop)
     before = _everything(shop)
     filled = [word.format(file=shop.file, home=pwd.getpwnam(shop.account).pw_dir, mine=mine) for word in words]
-    for login in (shop.manager, pwd.getpwuid(0).pw_name):  # the owner neither
-        assert "is refused through sudo" in shop.refused(login, *filled)
+    owner = pwd.getpwuid(0).pw_name  # whom no lack of a permission keeps from it
+    assert "is refused through sudo" in shop.refused(owner, *filled)
     assert _everything(shop) == before
 
 

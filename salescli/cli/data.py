@@ -182,7 +182,7 @@ def _due(counts: Counts) -> str:
 @contextmanager
 def _progress(file: Path) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how much of a file was read."""
-    length = file.stat().st_size if file.is_file() else 0
+    length = file.stat().st_size if str(file) != "-" and file.is_file() else 0
     hidden = not sys.stderr.isatty() or not length
     with click.progressbar(length=length, label=file.name, file=sys.stderr, hidden=hidden) as bar:
         yield bar.update

@@ -124,13 +124,13 @@ def _what_is_missing(found: Order) -> Iterator[str]:
 def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:
     """Yield who or what brought the record into its present status."""
     rows = connection.execute(
-        f"SELECT h.*, u.name, t.text AS reason FROM {history.SOURCE}"
+        f"SELECT h.*, {history.BY} AS who, t.text AS reason FROM {history.SOURCE}"
         " WHERE h.subject = :subject AND h.subject_id = :id ORDER BY h.id DESC",
         {"subject": subject, "id": id},
     )
     for row in rows:
         if "status" in json.loads(row["changes"]):
-            who = f"the system, started by {row['name']}" if row["by_system"] else row["name"]
+            who = f"the {row['who']}" if row["by_system"] else row["who"]
             why = f" ({row['reason']})" if row["reason"] else ""
             yield f"So since {clock.local_text(row['at'], zone)}: {row['what']}{why}, by {who}."
             return

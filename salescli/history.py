@@ -18,7 +18,8 @@ from salescli.roles import Actor
 from salescli.views import Column
 
 SUBJECTS = (
-    "order", "invoice", "recurring", "customer", "offer", "category", "payment system", "user", "import", "file",
+    "order", "invoice", "recurring", "customer", "offer", "category", "payment system", "user", "role", "import",
+    "file",
 )  # fmt: skip
 _CUSTOMERS = frozenset({"name", "email", "phone", "source_id"})  # the personal columns of that subject
 _ANYBODYS = frozenset({"token", "comment", "last_error"})  # of every subject: secret, or free text
@@ -71,6 +72,7 @@ def record(
         "user_id": actor.user_id,
         "by_system": int(actor.system),
         "command": actor.command,
+        "for_user_id": actor.for_user_id,
         "subject": subject,
         "subject_id": subject_id,
         "what": what,
@@ -106,8 +108,15 @@ COLUMNS = (
     Column("command"),
 )
 
-SOURCE = "history h JOIN users u ON u.id = h.user_id LEFT JOIN texts t ON t.id = h.reason_id"
-BY = "CASE h.by_system WHEN 1 THEN 'system, started by ' || u.name ELSE u.name END"
+SOURCE = (
+    "history h JOIN users u ON u.id = h.user_id LEFT JOIN users f ON f.id = h.for_user_id"
+    " LEFT JOIN texts t ON t.id = h.reason_id"
+)
+# "Іван", "Іван, as Олена", "system, started by Іван"
+BY = (
+    "CASE h.by_system WHEN 1 THEN 'system, started by ' ELSE '' END || u.name"
+    " || CASE WHEN f.id IS NULL THEN '' ELSE ', as ' || f.name END"
+)
 
 
 def lines(
@@ -123,7 +132,7 @@ def lines(
     The story of an order holds its invoices' lines too, that of a customer those of the duplicates merged into them.
     """
     clauses = {
-        "h.user_id = :by AND h.by_system = 0": asked.by is not None,
+        "(h.user_id = :by OR h.for_user_id = :by) AND h.by_system = 0": asked.by is not None,
         "h.by_system = 1": asked.by_system,
         "h.at >= :since": asked.since is not None,
         "h.at < :before": asked.before is not None,

@@ -20,11 +20,18 @@ CREATE TABLE settings (
   name TEXT PRIMARY KEY, value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE roles (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE CHECK (name <> ''),
+  permissions TEXT NOT NULL,               -- words of roles.PERMISSIONS, with blanks between
+  created_at TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE users (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   login TEXT UNIQUE,                       -- NULL: came with an import and cannot act (R78)
   name TEXT NOT NULL CHECK (name <> ''),
-  role TEXT,                               -- NULL: may do nothing
+  role TEXT REFERENCES roles (name) ON UPDATE CASCADE,                     -- NULL: may do nothing
   active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
   created_at TEXT NOT NULL
 ) STRICT;
@@ -319,6 +326,7 @@ CREATE TABLE history (
   at TEXT NOT NULL,
   user_id INTEGER NOT NULL REFERENCES users (id),                          -- who did it, or who started the system
   by_system INTEGER NOT NULL CHECK (by_system IN (0, 1)),
+  for_user_id INTEGER REFERENCES users (id),                               -- as whom; NULL: as themselves
   command TEXT,                            -- its words without arguments, as `orders check`; NULL: not by a command
   subject TEXT NOT NULL,                   -- order, invoice, recurring, offer …
   subject_id INTEGER,                      -- NULL: the file as a whole

@@ -365,6 +365,7 @@ def test_a_line_of_history_says_who_what_when_and_why(house: House) -> None:
         "at": utc_text(house.now),
         "user_id": house.actor.user_id,
         "by_system": 1,
+        "for_user_id": None,
         "command": None,
         "subject": "order",
         "subject_id": 7,

@@ -22,7 +22,8 @@ COMMANDS = {
         "salescli.cli.catalogue:payment_systems_group",
         "Merchant accounts: list, show, add, edit, import.",
     ),
-    "users": ("salescli.cli.catalogue:users_group", "Users and managers: list, show, add, edit, import."),
+    "users": ("salescli.cli.people:users_group", "Users and managers: list, show, add, edit, deactivate, import."),
+    "roles": ("salescli.cli.people:roles_group", "What users may do: list, show, add, edit, import."),
     "import": ("salescli.cli.data:import_group", "Bring orders or recurring orders over from elsewhere."),
     "explain": ("salescli.cli.explain:explain_group", "Why a record is in its state, and what happens next."),
     "todo": ("salescli.cli.house:todo_command", "What waits for a person, with the command that does it."),
@@ -31,5 +32,5 @@ COMMANDS = {
     "charging": ("salescli.cli.tick:charging_group", "Brakes: charging off and on, limits per tick and day."),
     "history": ("salescli.cli.history:history_command", "Who changed what, when, why and by which command."),
     "adopt": ("salescli.cli.house:adopt", "Let this copy of the file charge: after a move to here, or a restore."),
-    "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, spreadsheets …"),
+    "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, several-people …"),
 }

@@ -1,4 +1,4 @@
-"""``customers``, ``offers``, ``categories``, ``payment-systems``, ``users``: list, show, add, edit, import, alike.
+"""The catalogue's groups, alike: list, show, add, edit, import; and ``offers``, ``categories``, ``payment-systems``.
 
 Each noun gives its options once; a field that is not given stays as it is, one given as '' is emptied.
 """
@@ -24,7 +24,6 @@ from salescli import (
     orders,
     payment_systems,
     roles,
-    users,
 )
 from salescli.catalogue import Noun
 from salescli.cli import data, lists, options
@@ -111,6 +110,10 @@ def group_of(room: Room) -> click.Group:
     return group
 
 
+# What may choose a program or a secret: a gateway command:NAME, the variables that it gets.
+_OUTSIDE = {"gateway": options.Outside("sandbox", "manual", "stripe"), "env": options.Outside("")}
+
+
 def _fields(room: Room, leave_out: str = "") -> Callable[[Any], Any]:
     def decorate(command: Any) -> Any:
         for name, help in reversed(room.fields):
@@ -120,7 +123,7 @@ def _fields(room: Room, leave_out: str = "") -> Callable[[Any], Any]:
             if name in room.flags:
                 command = click.option(f"{option}/--no-{option[2:]}", default=None, help=help)(command)
             else:
-                command = click.option(option, metavar=name.upper(), help=help)(command)
+                command = click.option(option, metavar=name.upper(), type=_OUTSIDE.get(name), help=help)(command)
         return command
 
     return decorate
@@ -276,25 +279,3 @@ def _trial(session: Session, system: PaymentSystem, token: str, amount: str, cur
         raise BadData("a payment is more than nothing")
     base = f"{db.setting(session.connection, 'installation')}:check-{secrets.token_hex(8)}:1"
     return Charge(f"{base}:1", minor, code, token, "check", f"salescli check of {system.name}", "merchant")
-
-
-users_group = group_of(
-    Room(
-        "users",
-        users.NOUN,
-        users.VIEW,
-        lambda connection, words, whole: int(users.find_manager(connection, words)["id"]),
-        "login",
-        (
-            ("login", "The operating system's login, which says who acts."),
-            ("name", "The name that lists and reports show."),
-            ("role", "What they may do: owner, sales-head, manager, accountant or cron; '' for nothing."),
-            ("active", "Whether they still act; their sales keep their name."),
-        ),
-        "olena --name 'Olena Kovalenko'",
-        "olena",
-        "--role owner",
-        ("active",),
-        (),
-    )
-)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from salescli import clock, db, doctor, history, money, roles, ticks, todo, users
+from salescli import caller, clock, db, doctor, history, money, roles, ticks, todo, users
 from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
@@ -29,12 +29,13 @@ from salescli.views import Column
 def init(session: Session, time_zone: str, currency: str | None, name: str | None, dry_run: bool) -> None:
     """Make the file that everything else works on, and register you as its owner.
 
-    Nothing that exists is overwritten.
+    Nothing that exists is overwritten. Through sudo, for a service account, you are the owner and not that account.
 
     \b
     Example:
       salescli init --time-zone Europe/Kyiv --currency EUR
     """
+    session.check_not_through_sudo("init")
     settings = {
         "installation": secrets.token_hex(6),
         "time_zone": clock.time_zone(time_zone).key,
@@ -42,10 +43,10 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     }
     if currency:
         settings["currency"] = money.currency_code(currency)
+    login = _founder()
     if dry_run:
-        renderer.say(f"would make {session.path}, owned by {os_login()}, unless something stands there")
+        renderer.say(f"would make {session.path}, owned by {login}, unless something stands there")
         return
-    login = os_login()
 
     def furnish(connection: sqlite3.Connection) -> None:
         actor = replace(users.register_owner(connection, login, name or login, session.now), command=session.command)
@@ -54,6 +55,12 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
 
     db.create(session.path, settings, furnish)
     renderer.say(f"made {session.path}; {login} is its owner. Next: salescli offers add --help")
+
+
+def _founder() -> str:
+    """Return who makes the file; it will be the effective user's, so that SUDO_UID is believed."""
+    uid = caller.sudo_uid()
+    return os_login() if uid is None else caller.login_of(uid)
 
 
 @click.command()
@@ -71,15 +78,15 @@ def adopt(session: Session, dry_run: bool) -> None:
     """
     session.actor.require(roles.RUN_TICK)
     home = db.home_of(session.path)
-    before = db.setting(session.connection, "home")
+    before = db.setting(session.file, "home")
     if before == home:
         renderer.say("this file is at home already; tick charges here")
         return
     if not dry_run:
-        with db.transaction(session.connection):
-            db.set_setting(session.connection, "home", home)
+        with db.transaction(session.file):
+            db.set_setting(session.file, "home", home)
             change = {"home": (before, home)}
-            history.record(session.connection, "file", None, "adopted", change, actor=session.actor, now=session.now)
+            history.record(session.file, "file", None, "adopted", change, actor=session.actor, now=session.now)
     renderer.say(
         f"{'would adopt' if dry_run else 'adopted'} {session.path}: it charges here, and no copy elsewhere may"
     )

@@ -23,6 +23,46 @@ from salescli.listing import Filters
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class FilePath(click.Path):
+    """A file that the caller names; every option and argument that names one is of this type.
+
+    Refused to who came through sudo, before it is looked at: `-o FILE` would overwrite a service account's own files.
+    ``dash``: `-` is no file but stdin or stdout.
+    """
+
+    def __init__(self, *, dash: bool = False, dir_okay: bool = False) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay, allow_dash=dash)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Raise NotPermitted."""
+        if not (self.allow_dash and str(value) == "-"):
+            _refuse_through_sudo(param, ctx, "; give -, and let your shell open it" if self.allow_dash else "")
+        return super().convert(value, param, ctx)
+
+
+class Outside(click.types.StringParamType):
+    """A word that may choose a program, or a secret in the environment, and is refused as a path is.
+
+    ``harmless``: the words that do not.
+    """
+
+    def __init__(self, *harmless: str) -> None:
+        self._harmless = harmless
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word. Raise NotPermitted."""
+        if value not in self._harmless:
+            _refuse_through_sudo(param, ctx, "")
+        return super().convert(value, param, ctx)
+
+
+def _refuse_through_sudo(param: click.Parameter | None, ctx: click.Context | None, instead: str) -> None:
+    session = ctx.find_object(Session) if ctx else None
+    if session and param:
+        session.check_not_through_sudo(param.opts[-1] if param.param_type_name == "option" else "FILE", instead)
+
+
 _MANY: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
 _FROM_TO = (
     click.option("--from", "since", metavar="DAY", help="From this day on: 2026-03-01, 2026-03, today, -30d …"),
@@ -100,7 +140,7 @@ _OUTPUT = (
     click.option(
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
-    click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file."),
+    click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
     click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
     click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
@@ -161,11 +201,12 @@ def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
     if not dry_run:
         yield
         return
-    session.connection.execute("BEGIN IMMEDIATE")
+    assert session.actor  # a stranger may not even take the lock
+    session.file.execute("BEGIN IMMEDIATE")
     try:
         yield
     finally:
-        session.connection.execute("ROLLBACK")
+        session.file.execute("ROLLBACK")
     say("dry run: nothing was written")
 
 

@@ -48,6 +48,11 @@ def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
     return int(row["id"])
 
 
+def active(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the registered users of whom a sale's manager is chosen, by name (R46)."""
+    return connection.execute("SELECT login, name FROM users WHERE active = 1 ORDER BY name, id").fetchall()
+
+
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "login" in words:

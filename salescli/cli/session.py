@@ -224,17 +224,23 @@ pass_session = click.make_pass_decorator(Session)
 def ask_first(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be taken back. Raise BadUsage without a terminal and without --yes."""
     if not yes:
-        _check_terminal(question)
+        check_terminal(question)
         click.confirm(question, abort=True, err=True)
 
 
 def prompt(question: str, *, default: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage without one."""
-    _check_terminal(f"{question}?")
+    check_terminal(f"{question}?")
     answer: str = click.prompt(question, default=default, err=True)
     return answer
 
 
-def _check_terminal(question: str) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+def on_a_terminal() -> bool:
+    """Tell whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def check_terminal(question: str) -> None:
+    """Raise BadUsage when there is nobody to ask."""
+    if not on_a_terminal():
         raise BadUsage(f"{question} Without a terminal to ask on, say --yes")

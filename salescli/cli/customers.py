@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
 from salescli import customers, invoices, orders, recurring, sales_plans
@@ -9,6 +11,7 @@ from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
 from salescli.cli.output import Output, tell
 from salescli.cli.session import Session, pass_session
+from salescli.errors import BadUsage
 
 customers_group = group_of(
     Room(
@@ -92,6 +95,9 @@ def plan(
     Example:
       salescli customers plan olena@example.com 7 --manager ivan
     """
+    marked_at = options.moment(at, session)
+    if marked_at > session.now + timedelta(minutes=5):
+        raise BadUsage("--at is in the future, where it would stay the latest mark; say when it was agreed")
     with options.rehearsed(session, dry_run):
         order = sales_plans.mark(
             session.connection,
@@ -101,7 +107,7 @@ def plan(
             note=note,
             actor=session.actor,
             now=session.now,
-            marked_at=options.moment(at, session),
+            marked_at=marked_at,
         )
         if order is None:
             tell("marked; it decides the next order of this customer for this offer")

@@ -9,6 +9,7 @@ import errno
 import importlib
 import os
 import pwd
+import shlex
 import sqlite3
 import sys
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Session:
 
     path: Path
     any_file_system: bool = False
+    program: str = "salescli"  # how this run calls it, so that a command which is shown does the same to the same file
     now: datetime = field(default_factory=clock.now)
     _gateways: dict[int, Gateway] = field(default_factory=dict)
 
@@ -146,8 +148,15 @@ class ListingGroup(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, path: Path | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
-    ctx.obj = Session(path or default_path(), any_file_system)
+    ctx.obj = Session(path or default_path(), any_file_system, _called(ctx))
     ctx.color = _colored(color)
+
+
+def _called(ctx: click.Context) -> str:
+    """Return the program with those of its options that say which file is meant."""
+    given = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
+    words = ["salescli", *(["--db", str(ctx.params["path"])] if given else [])]
+    return shlex.join(words + (["--any-file-system"] if ctx.params["any_file_system"] else []))
 
 
 def _colored(choice: str) -> bool | None:

@@ -98,7 +98,7 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
     """
     wanted = intake.free_text(words, f"the {noun.subject}")
     for key in keys:
-        rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ?", (wanted,)).fetchall()
+        rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ? ORDER BY id", (wanted,)).fetchall()
         if rows:
             return the_only(noun, words, rows)
     found = _in_any_case(connection, noun, wanted, most=-1 if whole else SEARCHED_MAX)

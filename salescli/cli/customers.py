@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import click
 
-from salescli import customers, invoices, orders, recurring, sales_plans
+from salescli import attempts, card, customers, history, invoices, orders, recurring, sales_plans
 from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
 from salescli.cli.output import Output, tell
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
+
+SHOWN_MAX = 20  # rows of each list on the card: it is read, not endless
+COMMANDS_MAX = 12
+_EVERYTHING = "customers show {} --limit 0"
+_ORDERS = (
+    "order", "created_at", "status", "offer", "price", "currency", "paid", "manager", "confirmed", "recurring",
+    "actions",
+)  # fmt: skip
+_PAYMENTS = ("invoice", "order", "attempted_at", "status", "amount", "currency", "refunded", "payment_system",
+             "error_code")  # fmt: skip
+_PLANS = ("recurring", "offer", "status", "price", "currency", "payments_remaining", "next_payment_at", "attempt",
+          "last_error", "actions")  # fmt: skip
+
+
+def _history(session: Session, id: int) -> list[dict[str, Any]]:
+    return history.lines(session.connection, "customer", id, limit=None)
+
+
+def _commands(session: Session, id: int) -> list[dict[str, Any]]:
+    return card.commands(session.connection, id, actor=session.actor, zone=session.zone, program=session.program)
+
 
 customers_group = group_of(
     Room(
@@ -33,44 +55,46 @@ customers_group = group_of(
         "--phone +380441234567",
         ("active",),
         (
+            lists.Told("totals", card.TOTALS, lambda session, id: card.totals(session.connection, id)),
             lists.Part(
                 "orders",
                 orders.VIEW,
                 "o.customer_id",
                 ("-created_at",),
-                (
-                    "order",
-                    "created_at",
-                    "status",
-                    "offer",
-                    "price",
-                    "currency",
-                    "paid",
-                    "manager",
-                    "confirmed",
-                    "recurring",
-                    "actions",
-                ),
+                _ORDERS,
+                SHOWN_MAX,
+                "orders list --customer {} --kind all --limit 0",
             ),
             lists.Part(
                 "payments",
                 invoices.VIEW,
                 "o.customer_id",
                 ("-attempted_at",),
-                (
-                    "invoice",
-                    "order",
-                    "attempted_at",
-                    "status",
-                    "amount",
-                    "currency",
-                    "payment_system",
-                    "error_code",
-                    "error",
-                ),
+                _PAYMENTS,
+                SHOWN_MAX,
+                "payments list --customer {} --limit 0",
             ),
-            lists.Part("recurring", recurring.VIEW, "r.customer_id", ("recurring",)),
-            lists.Part("sales plans", sales_plans.VIEW, "s.customer_id", ("-marked_at",)),
+            lists.Part("failed attempts", attempts.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
+            lists.Part(
+                "recurring",
+                recurring.VIEW,
+                "r.customer_id",
+                (),
+                _PLANS,
+                SHOWN_MAX,
+                "recurring list --customer {} --limit 0",
+            ),
+            lists.Part(
+                "sales plans",
+                sales_plans.VIEW,
+                "s.customer_id",
+                ("-marked_at",),
+                (),
+                SHOWN_MAX,
+                "customers plans {} --limit 0",
+            ),
+            lists.Told("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
+            lists.Told("commands", card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
         ),
     )
 )

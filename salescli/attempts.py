@@ -388,3 +388,32 @@ VIEW = View(
     id="a.id",
     filters={},
 )
+
+# Every try that failed, of whatever payment of a customer's orders: a card shows them all, a list the latest one (R44).
+FAILED = View(
+    name="failed attempts",
+    source=(
+        "(SELECT * FROM attempts WHERE status <> 'succeeded' AND code IS NOT NULL) a"
+        " JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id"
+        " JOIN orders o ON o.id = i.order_id"
+    ),
+    columns=(
+        Column("attempt", "number", "a.id", shown=False),
+        Column("invoice", "number", "a.invoice_id"),
+        Column("order", "number", "i.order_id"),
+        Column("kind", "text", "a.kind"),
+        Column("number", "number", "a.number"),
+        Column("started_at", "time", "a.started_at"),
+        Column("amount", "money", "a.amount_minor"),
+        Column("currency", "text", "a.currency"),
+        Column("payment_system", "text", "p.name"),
+        Column("status", "status", "a.status"),
+        Column("code", "text", "a.code"),
+        Column("message", "text", "a.message"),
+        Column("raw_code", "text", "a.raw_code", shown=False),
+        Column("retryable", "yesno", "a.retryable", shown=False),
+    ),
+    newest_first="a.id DESC",
+    id="a.id",
+    filters={},
+)

@@ -12,8 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from salescli import clock, db, history, intake
-from salescli.errors import BadData, NotFound
+from salescli.errors import BadData, NotFound, SeveralFit
 from salescli.roles import Actor
+
+NAMED_MAX = 10  # records of one name that a message lists
+SEARCHED_MAX = 20  # records that a search by a part of a name returns
 
 Words = Mapping[str, str]  # field name -> text as given; a field that was not given is absent
 
@@ -97,12 +100,12 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
         rows = rows_of(connection, noun, f"{key} = ?", (wanted,))
         if rows:
             return the_only(noun, words, rows)
-    found = _in_any_case(connection, noun, wanted)
+    found = _in_any_case(connection, noun, wanted, most=-1 if whole else SEARCHED_MAX)
     if whole:
         folded = wanted.casefold()
         meant = [row for row in found if folded in (row[key].casefold() for key in (*keys, "name") if row[key])]
         if found and not meant:
-            near = ", ".join(f"{row['name']} ({row[_key_of(noun)]})" for row in found[:5])
+            near = ", ".join(_named(noun, row) for row in found[:5])
             raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. There is {near}")
         found = meant
     return the_only(noun, words, found)
@@ -119,12 +122,17 @@ def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
     if not rows:
         raise NotFound(f"there is no {noun.subject} {words!r}")
     if len(rows) > 1:
-        which = ", ".join(f"{row['name']} ({row[_key_of(noun)]})" for row in rows[:10])
-        raise NotFound(f"{words!r} fits {len(rows)} records ({noun.subject}): {which}; give the number in brackets")
+        which = ", ".join(_named(noun, row) for row in rows[:NAMED_MAX])
+        which += f" and {len(rows) - NAMED_MAX} more" if len(rows) > NAMED_MAX else ""
+        raise SeveralFit(
+            f"{words!r} fits {len(rows)} records ({noun.subject}): {which};"
+            f" give the {'login' if _key_of(noun) == 'login' else 'number'} in brackets",
+            tuple(row["id"] for row in rows),
+        )
     return rows[0]
 
 
-def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = 20) -> list[sqlite3.Row]:
+def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = SEARCHED_MAX) -> list[sqlite3.Row]:
     """Return the records whose searched columns have words that begin as ``words`` do, in any case and script."""
     matching = f"SELECT rowid FROM {noun.table}_search WHERE {noun.table}_search MATCH :query"
     named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE id IN ({matching})"
@@ -154,16 +162,21 @@ def rebuild_search(connection: sqlite3.Connection, noun: Noun) -> None:
     connection.execute(f"INSERT INTO {noun.table}_search ({noun.table}_search) VALUES ('rebuild')")
 
 
-def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str) -> list[sqlite3.Row]:
+def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int) -> list[sqlite3.Row]:
     if noun.searched:
-        return search(connection, noun, words)
+        return search(connection, noun, words, most=most)
     folded = words.casefold()
     rows = connection.execute(f"SELECT * FROM {noun.table} ORDER BY id").fetchall()
     return [row for row in rows if row["name"].casefold() == folded]
 
 
+def _named(noun: Noun, row: sqlite3.Row) -> str:
+    """Return a record's name with what tells it from another of that name; a user without a login has a number."""
+    return f"{row['name']} ({row[_key_of(noun)] or row['id']})"
+
+
 def _key_of(noun: Noun) -> str:
-    return "number" if "number" in noun.fields else "id"
+    return next((key for key in ("number", "login") if key in noun.fields), "id")
 
 
 def _index(connection: sqlite3.Connection, noun: Noun, id: int) -> None:

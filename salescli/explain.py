@@ -11,7 +11,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, brakes, clock, history, invoices, lifecycle, money, payment_systems, recurring, sales
+from salescli import (
+    attempts,
+    brakes,
+    clock,
+    history,
+    invoices,
+    lifecycle,
+    money,
+    orders,
+    payment_systems,
+    recurring,
+    sales,
+)
 from salescli.invoices import Invoice
 from salescli.orders import Order
 from salescli.recurring import Recurring
@@ -35,16 +47,7 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> It
     for invoice in invoices.of_order(connection, found.id):
         if not invoice.paid:
             yield f"Its invoice {invoice.id} is {invoice.status.capitalize()}: salescli explain invoice {invoice.id}."
-    yield _possible(
-        lifecycle.order_actions(
-            found.status,
-            partial=found.partial,
-            confirmed=found.confirmed,
-            managed=found.manager_id is not None,
-            confirmable=found.confirmable,
-        ),
-        f"salescli orders … {found.id}",
-    )
+    yield _possible(orders.actions(connection, found), f"salescli orders … {found.id}")
 
 
 def invoice(connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo) -> Iterator[str]:

@@ -93,9 +93,18 @@ def select(
         yield {c.key: c.compute(row, actor) if c.compute else row[c.key] for c in needed}
 
 
-def count(connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> int:
-    """Return how many rows the filters leave."""
+def count(
+    connection: sqlite3.Connection,
+    view: View,
+    filters: Filters,
+    *,
+    zone: ZoneInfo,
+    belonging: tuple[str, int] | None = None,
+) -> int:
+    """Return how many rows the filters leave, of those that belong to a record."""
     where = clauses(connection, view, filters, zone=zone)
+    if belonging is not None:
+        where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
     return int(connection.execute(f"SELECT count(*) FROM {view.source} WHERE {where}", where.values).fetchone()[0])
 
 

@@ -192,6 +192,15 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
     return Claim(begin(connection, invoice, new, system, actor=actor, now=now), system, late)
 
 
+def payable(connection: sqlite3.Connection, order: Order) -> bool:
+    """Tell whether a payment of the order can be taken now."""
+    try:
+        _check_payable(connection, order)
+    except WrongStatus:
+        return False
+    return True
+
+
 def begin(
     connection: sqlite3.Connection, invoice: Invoice, new: Try, system: PaymentSystem, *, actor: Actor, now: datetime
 ) -> Attempt:

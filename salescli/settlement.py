@@ -110,7 +110,10 @@ def complete_order(
     completed_at: datetime | None = None,
     reason: str | None = None,
 ) -> Order:
-    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41)."""
+    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41).
+
+    Not where a person gave it to somebody meanwhile: that one is confirmed by a person too.
+    """
     order = orders.change(
         connection,
         order,
@@ -120,7 +123,7 @@ def complete_order(
         now=now,
         reason=reason,
     )
-    if order.recurring_id is None or order.payment_number == 1:
+    if order.recurring_id is None or order.payment_number == 1 or order.manager_by == "person":
         return order
     initial_id = recurring.get(connection, order.recurring_id).initial_order_id
     if initial_id is None or not orders.get(connection, initial_id).confirmed:

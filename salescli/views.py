@@ -10,7 +10,8 @@ from typing import Literal
 from salescli.errors import BadUsage
 from salescli.roles import Actor
 
-Kind = Literal["text", "number", "money", "time", "yesno", "status", "percent", "manager"]
+# `command` is text that a terminal never cuts short, so that it can be copied.
+Kind = Literal["text", "number", "money", "time", "yesno", "status", "percent", "manager", "command"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
+from typing import Any
 
 import click
 
-from salescli import customer_erasing, customer_merging, customers, invoices, orders, recurring, roles, sales_plans
+from salescli import (
+    attempts,
+    card,
+    customer_erasing,
+    customer_merging,
+    customers,
+    history,
+    invoices,
+    orders,
+    recurring,
+    roles,
+    sales_plans,
+)
 from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
 from salescli.cli.output import Output, say, tell
 from salescli.cli.session import Session, ask_first, pass_session
+from salescli.errors import BadUsage
+
+SHOWN_MAX = 20  # rows of each list on the card: it is read, not endless
+COMMANDS_MAX = 12
+_EVERYTHING = "customers show {} --limit 0"
+_ORDERS = (
+    "order", "created_at", "status", "offer", "price", "currency", "paid", "manager", "confirmed", "recurring",
+    "actions",
+)  # fmt: skip
+_PAYMENTS = ("invoice", "order", "attempted_at", "status", "amount", "currency", "refunded", "payment_system",
+             "error_code")  # fmt: skip
+_PLANS = ("recurring", "offer", "status", "price", "currency", "payments_remaining", "next_payment_at", "attempt",
+          "last_error", "actions")  # fmt: skip
+
+
+def _history(session: Session, id: int) -> list[dict[str, Any]]:
+    return history.lines(session.connection, "customer", id, limit=None)
+
+
+def _commands(session: Session, id: int) -> list[dict[str, Any]]:
+    return card.commands(session.connection, id, actor=session.actor, zone=session.zone, program=session.program)
+
 
 customers_group = group_of(
     Room(
@@ -32,44 +68,46 @@ customers_group = group_of(
         "--phone +380441234567",
         ("active",),
         (
+            lists.Told("totals", card.TOTALS, lambda session, id: card.totals(session.connection, id)),
             lists.Part(
                 "orders",
                 orders.VIEW,
                 "o.customer_id",
                 ("-created_at",),
-                (
-                    "order",
-                    "created_at",
-                    "status",
-                    "offer",
-                    "price",
-                    "currency",
-                    "paid",
-                    "manager",
-                    "confirmed",
-                    "recurring",
-                    "actions",
-                ),
+                _ORDERS,
+                SHOWN_MAX,
+                "orders list --customer {} --kind all --limit 0",
             ),
             lists.Part(
                 "payments",
                 invoices.VIEW,
                 "o.customer_id",
                 ("-attempted_at",),
-                (
-                    "invoice",
-                    "order",
-                    "attempted_at",
-                    "status",
-                    "amount",
-                    "currency",
-                    "payment_system",
-                    "error_code",
-                    "error",
-                ),
+                _PAYMENTS,
+                SHOWN_MAX,
+                "payments list --customer {} --limit 0",
             ),
-            lists.Part("recurring", recurring.VIEW, "r.customer_id", ("recurring",)),
-            lists.Part("sales plans", sales_plans.VIEW, "s.customer_id", ("-marked_at",)),
+            lists.Part("failed attempts", attempts.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
+            lists.Part(
+                "recurring",
+                recurring.VIEW,
+                "r.customer_id",
+                (),
+                _PLANS,
+                SHOWN_MAX,
+                "recurring list --customer {} --limit 0",
+            ),
+            lists.Part(
+                "sales plans",
+                sales_plans.VIEW,
+                "s.customer_id",
+                ("-marked_at",),
+                (),
+                SHOWN_MAX,
+                "customers plans {} --limit 0",
+            ),
+            lists.Told("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
+            lists.Told("commands", card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
         ),
     )
 )
@@ -94,6 +132,9 @@ def plan(
     Example:
       salescli customers plan olena@example.com 7 --manager ivan
     """
+    marked_at = options.moment(at, session)
+    if marked_at > session.now + timedelta(minutes=5):
+        raise BadUsage("--at is in the future, where it would stay the latest mark; say when it was agreed")
     with options.rehearsed(session, dry_run):
         order = sales_plans.mark(
             session.connection,
@@ -103,7 +144,7 @@ def plan(
             note=note,
             actor=session.actor,
             now=session.now,
-            marked_at=options.moment(at, session),
+            marked_at=marked_at,
         )
         if order is None:
             tell("marked; it decides the next order of this customer for this offer")

@@ -126,7 +126,8 @@ def _or_never(stored: str | None, session: Session) -> str:
 def todo_command(session: Session, output: Output) -> None:
     """List what waits for a person: sales, partial orders and manual payments to confirm, failed recurring orders.
 
-    The most money of a currency comes first; each line ends in the command that does it.
+    The most money comes first: the largest amount of each currency, then the second of each. Each line ends in the
+    command that does it, where you may.
 
     \b
     Examples:
@@ -134,10 +135,15 @@ def todo_command(session: Session, output: Output) -> None:
       salescli todo --format count
     """
     session.actor.require(roles.VIEW)
-    rows = todo.waiting(session.connection, output.row_limit())
-    renderer.render(
-        renderer.sorted_rows(rows, output.sort, todo.COLUMNS), output.chosen(todo.COLUMNS), output, session.zone
-    )
+    limit = output.row_limit()
+    first = None if output.sort else limit
+    rows = todo.waiting(session.connection, first, actor=session.actor, program=session.program)
+    rows = renderer.sorted_rows(rows, output.sort, todo.COLUMNS)[:limit]
+    renderer.render(rows, output.chosen(todo.COLUMNS), output, session.zone)
+    if output.format == "table" and output.limit is None and len(rows) == limit:
+        total = todo.count(session.connection)
+        if total > limit:
+            renderer.say(f"{limit} of {total} things to do; --limit 0 shows all")
 
 
 @click.command("help")

@@ -183,6 +183,9 @@ def _keys(given: str | None) -> tuple[str, ...]:
 
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and write nothing.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+keep_going = click.option(
+    "--keep-going", is_flag=True, help="Do those that can be done and name the refused ones; 5 when there are any."
+)
 
 
 def at(help: str) -> Callable[[Command], Command]:
@@ -201,13 +204,20 @@ def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
     if not dry_run:
         yield
         return
+    with taken_back(session):
+        yield
+    say("dry run: nothing was written")
+
+
+@contextmanager
+def taken_back(session: Session) -> Iterator[None]:
+    """Run a block in a transaction that is taken back in the end."""
     assert session.actor  # a stranger may not even take the lock
     session.file.execute("BEGIN IMMEDIATE")
     try:
         yield
     finally:
         session.file.execute("ROLLBACK")
-    say("dry run: nothing was written")
 
 
 def numbers(given: tuple[str, ...]) -> list[str]:

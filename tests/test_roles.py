@@ -49,6 +49,7 @@ TABLE = {
     "payment-systems edit Sandbox --fee 1 -n": HEADS,
     "customers add X -n": HEADS,
     "import orders /dev/null -n": HEADS,
+    "rebuild-totals -n": HEADS,
     "users add x -n": OWNER,
     "users edit ivan --role owner -n": OWNER,
     "tick -n": {"owner", "cron"},

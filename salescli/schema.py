@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from salescli import totals_schema
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -383,7 +385,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     @migrations(name="001_house")
     def house(db: Database) -> None:
-        for statement in _statements(_FIRST):
+        for statement in (*_statements(_FIRST), *totals_schema.statements()):
             db.execute(statement)
 
     migrations.apply(Database(connection, execute_plugins=False, strict=True))

@@ -57,6 +57,7 @@ TABLE = {
     "payment-systems edit Sandbox --fee 1 -n": HEADS,
     "customers add X -n": HEADS,
     "import orders /dev/null -n": HEADS,
+    "rebuild-totals -n": HEADS,
     "users list": READERS,
     "users show ivan": READERS,
     "users add x -n": OWNER,

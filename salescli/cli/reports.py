@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 
 import click
 
 from salescli import money, reports, roles
-from salescli.cli import options
+from salescli.cli import chart, options, report_book
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, pass_session
@@ -25,6 +26,7 @@ _BASIS = click.option(
     help="The day an order counts on; payments and refunds always count on their own.",
 )
 _SYSTEM = click.option("--include-system", is_flag=True, help="By manager: a row for the system's sales too.")
+_CHART = click.option("--chart", is_flag=True, help="Bars of net under the table, on a scale for each currency.")
 _MONEY = ("gross", "commission", "credited", "refunded", "net")
 
 
@@ -49,6 +51,7 @@ def reports_group() -> None:
 @options.filters
 @_BASIS
 @_SYSTEM
+@_CHART
 @options.output
 @pass_session
 def details(session: Session, filters: Filters, basis: reports.Basis, include_system: bool, output: Output) -> None:
@@ -60,6 +63,7 @@ def details(session: Session, filters: Filters, basis: reports.Basis, include_sy
     Examples:
       salescli reports --month last-month
       salescli reports details --from 2026-01-01 --csv -o details.csv
+      salescli reports details --month last-month --xlsx month.xlsx
     """
     session.actor.require(roles.VIEW)
     found = {
@@ -67,6 +71,8 @@ def details(session: Session, filters: Filters, basis: reports.Basis, include_sy
     }
     if output.format == "table":
         _write_tables(session, found, output)
+    elif output.format == "xlsx":
+        report_book.write(session, found, filters, basis, output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
         renderer.render(flat, output.chosen(_DETAILS), output, session.zone)
@@ -81,7 +87,14 @@ def _write_tables(session: Session, found: dict[Breakdown, reports.Rows], output
             stream.write(f"{report.name}\n")
             if rows and columns:
                 renderer.write_table(rows, columns, output, session.zone, stream)
+            if under := _chart(report, rows, output):
+                under(stream)
             stream.write("\n")
+
+
+def _chart(report: Breakdown, rows: reports.Rows, output: Output) -> Callable[[TextIO], None] | None:
+    """Return what draws the bars under a table, if they were asked for."""
+    return partial(chart.draw, rows, report.labels) if output.chart else None
 
 
 def _command(report: Breakdown) -> Callable[..., None]:
@@ -91,6 +104,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
     @options.filters
     @_BASIS
     @_SYSTEM
+    @_CHART
     @options.output
     @pass_session
     def show(session: Session, filters: Filters, basis: reports.Basis, include_system: bool, output: Output) -> None:
@@ -98,7 +112,11 @@ def _command(report: Breakdown) -> Callable[..., None]:
         rows = _sorted(_rows(session, report, filters, basis, include_system), report, output)
         if (limit := output.limit) is not None and limit:
             rows = rows[:limit]
-        renderer.render(rows, output.chosen(report.columns), output, session.zone)
+        if output.format == "xlsx":
+            report_book.write(session, {report: rows}, filters, basis, output)
+        else:
+            under = _chart(report, rows, output)
+            renderer.render(rows, output.chosen(report.columns), output, session.zone, under)
         lines = _total_lines(session, filters, basis)
         _tell(output, lines + (_tie_out(session, filters, basis) if report is BY_MANAGER else []))
 

@@ -27,7 +27,7 @@ from salescli.views import Column, named
 FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
 # A spreadsheet would compute such a text (B12); one that begins so behind an apostrophe of its own gets another.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 RIGHT = ("number", "money", "percent")
 
 Row = Mapping[str, Any]
@@ -304,9 +304,13 @@ def _csv(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: Z
 
 def _csv_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
     text = as_text(column, row, zone)
-    if column.kind in ("text", "manager") and text.lstrip("'").startswith(_FORMULA_STARTS):
-        return f"'{text}"
-    return text
+    if column.kind not in ("text", "manager"):
+        return text
+    if text.lstrip("'").startswith(_FORMULA_STARTS):
+        text = f"'{text}"
+    return text.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )  # csv would leave a bare one unquoted: the row would end there
 
 
 def _excel_cell(column: Column, row: Row, zone: ZoneInfo) -> str:

@@ -45,7 +45,7 @@ def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
     named = labels or [Column("currency")]
     found: dict[str, list[Row]] = {}
     for row in rows:
-        label = " ".join(str(row[column.key]) for column in named if row[column.key] is not None)
+        label = " ".join(str(row[column.key]) for column in named if row[column.key] is not None) or "(none)"
         drawn = {"name": label, "currency": row["currency"], "gross": row["gross"], "net": row["net"]}
         found.setdefault(row["currency"], []).append(drawn)
     return [Bars(currency, tuple(kept[:BARS_MAX]), len(kept)) for currency, kept in sorted(found.items())]

@@ -245,7 +245,7 @@ class Book:
         }.get(column.kind, self._write_text)
 
         def written(at: int, row: Row) -> int:
-            if row[column.key] is None:  # what is not known is empty, never 0
+            if row[column.key] in (None, ""):  # what is not known is empty, never 0
                 return 0
             return write(sheet, at, place, column, row)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import shlex
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -368,6 +371,44 @@ def test_a_workbook_can_be_read_by_its_owner_only_and_leaves_no_drafts(
     assert file.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in folder.iterdir()] == ["x.xlsx"]
     assert list(drafts.iterdir()) == []
+
+
+@pytest.mark.parametrize("reader", ["cat", "true"])
+def test_a_workbook_goes_through_a_pipe_and_ends_quietly_when_nobody_reads(
+    shop: Story, run: Run, tmp_path: Path, reader: str
+) -> None:
+    line = [sys.executable, "-m", "salescli", "orders", "list", "--xlsx", "-"]
+    piped = f"{shlex.join(line)} 2>{tmp_path}/said | {reader} >{tmp_path}/x.xlsx"
+    subprocess.run(["bash", "-c", piped], check=True)
+    assert (tmp_path / "said").read_text() == ""
+    if reader == "cat":
+        assert len(table(opened(tmp_path / "x.xlsx").active)) == 6
+
+
+def test_a_failing_disk_is_one_line(shop: Story, run: Run, tmp_path: Path) -> None:
+    line = [sys.executable, "-c", _ON_A_SMALL_DISK, "orders", "list", "--xlsx", str(tmp_path / "x.xlsx")]
+    done = subprocess.run(line, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "salescli: File too large\n")
+    assert [entry.name for entry in tmp_path.iterdir() if "x.xlsx" in entry.name] == []
+
+
+_ON_A_SMALL_DISK = """
+import resource, sys
+from salescli.cli import session
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+sys.exit(session.run(sys.argv[1:]))
+"""
+
+
+def test_a_workbook_is_not_written_to_a_terminal(shop: Story, run: Run) -> None:
+    import pty
+
+    main, other = pty.openpty()
+    line = [sys.executable, "-m", "salescli", "orders", "list", "--xlsx", "-"]
+    done = subprocess.run(line, check=False, stdout=other, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, "name a file" in done.stderr) == (2, True)
+    os.close(main)
+    os.close(other)
 
 
 def test_without_its_package_a_line_says_what_to_install(

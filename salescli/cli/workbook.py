@@ -85,16 +85,42 @@ def _escape(match: re.Match[str]) -> str:
 @contextmanager
 def writing(stream: BinaryIO, zone: ZoneInfo, title: str) -> Iterator[Book]:
     """Yield a workbook to fill; it is written to ``stream`` in the end, its drafts lie in a private folder."""
+    sink = _Sink(stream)
     with TemporaryDirectory(prefix="salescli-") as drafts:
-        workbook = Workbook(stream, {"constant_memory": True, "tmpdir": drafts})
+        workbook = Workbook(sink, {"constant_memory": True, "tmpdir": drafts})
         book = Book(workbook, zone, title)
         yield book
         try:
             workbook.close()
         except FileCreateError as error:
-            raise error.args[0] from None  # the OSError: a full disk, a closed pipe
+            raise error.args[0] from None  # the OSError: no space for drafts
+        finally:
+            sink.ended = True
+    if sink.failure:
+        raise sink.failure
     if book.rounded:
         say(f"{book.rounded} amounts have more than 15 digits, which a spreadsheet rounds; --csv has them whole")
+
+
+class _Sink:
+    """A stream that keeps its failure for the end: zipfile would write, and fail loudly, once more when deleted."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.failure: OSError | None = None
+        self.ended = False
+
+    def write(self, data: bytes) -> int:
+        """Write, unless that failed before: a full disk, a closed pipe."""
+        if self.failure is None and not self.ended:
+            try:
+                self._stream.write(data)
+            except OSError as error:
+                self.failure = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: whoever opened the stream closes it."""
 
 
 def check_rows(number: int) -> None:

@@ -46,13 +46,16 @@ class Breakdown:
         return tuple(column for dimension in self.dimensions for column in dimension.labels)
 
     @property
+    def groups(self) -> tuple[Column, ...]:
+        """Return the columns that name a group, its period first."""
+        return ((Column("period"),) if self.by else ()) + self.labels
+
+    @property
     def columns(self) -> tuple[Column, ...]:
-        """Return the report's columns (issue: dimension, currency, counts, money)."""
-        period = (Column("period"),) if self.by else ()
+        """Return the report's columns: what names a group, currency, counts, money."""
         quantity = (Column("quantity", "number"),) if self.counts == "orders" else ()
         return (
-            *period,
-            *self.labels,
+            *self.groups,
             Column("currency"),
             Column(self.counts, "number"),
             *quantity,

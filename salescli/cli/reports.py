@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 
 import click
 
 from salescli import money, reports, roles
-from salescli.cli import options
+from salescli.cli import chart, options, report_book
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, pass_session
@@ -30,6 +31,7 @@ _BY = click.option(
     "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]),
     help="A row for each of these periods: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026.",
 )  # fmt: skip
+_CHART = click.option("--chart", is_flag=True, help="Bars of net under the table, on a scale for each currency.")
 _MONEY = ("gross", "commission", "credited", "refunded", "net")
 
 
@@ -58,6 +60,7 @@ def reports_group() -> None:
 @_BASIS
 @_SYSTEM
 @_BY
+@_CHART
 @options.output
 @pass_session
 def details(
@@ -71,6 +74,7 @@ def details(
     Examples:
       salescli reports --month last-month
       salescli reports details --from 2026-01-01 --csv -o details.csv
+      salescli reports details --month last-month --xlsx month.xlsx
     """
     session.actor.require(roles.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
@@ -78,6 +82,8 @@ def details(
     found = {report: _sorted(rows, report, output) for report, rows in told.rows.items()}
     if output.format == "table":
         _write_tables(session, found, output)
+    elif output.format == "xlsx":
+        report_book.write(session, found, told, filters, basis, output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
         renderer.render(flat, output.chosen(((Column("period"),) if by else ()) + _DETAILS), output, session.zone)
@@ -92,7 +98,14 @@ def _write_tables(session: Session, found: dict[Breakdown, reports.Rows], output
             stream.write(f"{report.name}\n")
             if rows and columns:
                 renderer.write_table(rows, columns, output, session.zone, stream)
+            if under := _chart(report, rows, output):
+                under(stream)
             stream.write("\n")
+
+
+def _chart(report: Breakdown, rows: reports.Rows, output: Output) -> Callable[[TextIO], None] | None:
+    """Return what draws the bars under a table, if they were asked for."""
+    return partial(chart.draw, rows, report.groups) if output.chart else None
 
 
 def _command(report: Breakdown) -> Callable[..., None]:
@@ -104,6 +117,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
     @_SYSTEM
     @_BY
     @_and(report)
+    @_CHART
     @options.output
     @pass_session
     def show(
@@ -121,7 +135,10 @@ def _command(report: Breakdown) -> Callable[..., None]:
         rows = _sorted(told.rows[wanted], wanted, output)
         if (limit := output.limit) is not None and limit:
             rows = rows[:limit]
-        renderer.render(rows, output.chosen(wanted.columns), output, session.zone)
+        if output.format == "xlsx":
+            report_book.write(session, {wanted: rows}, told, filters, basis, output)
+        else:
+            renderer.render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
         _tell(output, told)
 
     return show

@@ -31,7 +31,7 @@ _COUNTED = {"completed": "the day they became Completed", "created": "the day th
 def write(
     session: Session, found: Mapping[Breakdown, Rows], told: Statement, filters: Filters, basis: Basis, output: Output
 ) -> None:
-    """Write what was found of each breakdown, with what ties it together, to ``--xlsx FILE``; --columns picks columns."""
+    """Write what was found of each breakdown, with what ties it together and --columns picks, to ``--xlsx FILE``."""
     from salescli.cli import workbook
 
     title = f"{_TITLE}: {output.title.removeprefix('reports ')}"

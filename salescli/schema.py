@@ -84,7 +84,7 @@ CREATE TABLE customers (
   merged_into INTEGER REFERENCES customers (id),  -- whose duplicate it is, and other names of; NULL: a person's own
   erased_at TEXT,                          -- NULL: their personal data is here
   created_at TEXT NOT NULL,
-  UNIQUE (source, source_id),
+  UNIQUE (source_id, source),              -- in this order, since a person gives the id alone
   CHECK ((source IS NULL) = (source_id IS NULL)),
   CHECK (merged_into <> id),
   CHECK (erased_at IS NULL

@@ -71,9 +71,12 @@ def history_command(
     session.actor.require(roles.VIEW)
     about = _subject(subject) if subject is not None else None
     id = _id_of(session, about, which) if which is not None else None
-    rows = history.lines(session.connection, about, id, _asked(session, by, *days), limit=output.row_limit())
+    limit = output.row_limit()
+    rows = history.lines(session.connection, about, id, _asked(session, by, *days), limit=limit)
     columns = output.chosen(history.COLUMNS)
     renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)
+    if output.format == "table" and output.limit is None and len(rows) == limit:
+        renderer.say(f"the newest {limit} lines; --limit 0 shows all")
 
 
 def _subject(given: str) -> str:

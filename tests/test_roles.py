@@ -185,3 +185,13 @@ def test_the_walk_reaches_records(shop: Story) -> None:
         "orders show", "orders check", "recurring pause", "payments resolve", "customers show", "explain order",
         "roles edit", "offers edit",
     }  # fmt: skip
+
+
+def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
+    shop: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    shop.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
+    for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
+        assert session.run(["--db", os.fspath(shop.house.path), *call]) == 4
+    shop.house.connection.execute("ROLLBACK")

@@ -12,6 +12,7 @@ REFUND = "refund"
 MANAGE_SALES = "manage-sales"  # "Can manage auto sales and generated sales" (R39)
 MANAGE_RECURRING = "manage-recurring"  # "Can manage recurring order statuses" (R56)
 EDIT_CATALOGUE = "edit-catalogue"
+ERASE = "erase"  # apart from editing: nothing brings it back
 IMPORT = "import"
 MANAGE_USERS = "manage-users"
 RUN_TICK = "run-tick"
@@ -24,6 +25,7 @@ PERMISSIONS = {
     MANAGE_SALES: "Can manage auto sales and generated sales",
     MANAGE_RECURRING: "Can manage recurring order statuses",
     EDIT_CATALOGUE: "edit offers, categories, customers and payment systems",
+    ERASE: "erase a customer's personal data",
     IMPORT: "import",
     MANAGE_USERS: "manage users and roles",
     RUN_TICK: "run tick, and hold charging back",
@@ -45,6 +47,7 @@ READY = {  # what `init` puts into the file, where an owner changes them
 class Actor:
     """The registered user who acts; ``system`` while tick charges on its own, started by that user.
 
+    ``command``: the words of the command they act by, never its arguments, which may be secret or personal.
     Who acts for somebody else has that person's login, name and permissions; the history names both.
     """
 
@@ -54,6 +57,7 @@ class Actor:
     permissions: frozenset[str]
     system: bool = False
     for_user_id: int | None = None  # as whom; None: as themselves
+    command: str | None = None
 
     def may(self, permission: str) -> bool:
         """Tell whether the actor has ``permission``."""

@@ -9,7 +9,7 @@ from typing import Any
 from salescli import catalogue, db, intake, role_records, roles
 from salescli.catalogue import Words
 from salescli.clock import utc_text
-from salescli.errors import BadData, NotFound, NotPermitted
+from salescli.errors import BadData, NotFound, NotPermitted, SeveralFit
 from salescli.roles import Actor
 from salescli.views import Column, View
 
@@ -56,8 +56,18 @@ def register_owner(connection: sqlite3.Connection, login: str, name: str, now: d
 
 
 def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the user meant by a login, else by exactly one user's name. Raise NotFound."""
-    return catalogue.find(connection, NOUN, words, "login", "name")
+    """Return the user meant by a login, else by exactly one user's name, else by a number. Raise NotFound.
+
+    A number is the only way to name one of two without a login, as an import makes them.
+    """
+    try:
+        return catalogue.find(connection, NOUN, words, "login", "name")
+    except SeveralFit:
+        raise
+    except NotFound:
+        if words.isascii() and words.isdigit() and len(words) < 18:
+            return catalogue.get(connection, NOUN, int(words))
+        raise
 
 
 def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
@@ -68,6 +78,11 @@ def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
     if not row["active"]:
         raise NotFound(f"{row['name']} is not active any more; give another manager")
     return int(row["id"])
+
+
+def active(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the registered users of whom a sale's manager is chosen, by name (R46)."""
+    return connection.execute("SELECT login, name FROM users WHERE active = 1 ORDER BY name, id").fetchall()
 
 
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:

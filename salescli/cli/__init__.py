@@ -15,7 +15,7 @@ COMMANDS = {
         "salescli.cli.reports:reports_group",
         "Totals by currency, payment system, offer, category and manager.",
     ),
-    "customers": ("salescli.cli.customers:customers_group", "Customers: list, show the card, add, edit, import."),
+    "customers": ("salescli.cli.customers:customers_group", "Customers: list, show the card, add, edit, merge, erase."),
     "offers": ("salescli.cli.catalogue:offers_group", "Offers: list, show, add, edit, import."),
     "categories": ("salescli.cli.catalogue:categories_group", "Categories of offers: list, show, add, edit, import."),
     "payment-systems": (
@@ -30,7 +30,7 @@ COMMANDS = {
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),
     "doctor": ("salescli.cli.house:doctor_command", "Look the file over: sound? ticking? what waits for a person?"),
     "charging": ("salescli.cli.tick:charging_group", "Brakes: charging off and on, limits per tick and day."),
-    "history": ("salescli.cli.house:history_command", "Who changed what, when and why."),
+    "history": ("salescli.cli.history:history_command", "Who changed what, when, why and by which command."),
     "adopt": ("salescli.cli.house:adopt", "Let this copy of the file charge: after a move to here, or a restore."),
     "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, several-people …"),
 }

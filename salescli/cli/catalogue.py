@@ -29,7 +29,7 @@ from salescli.catalogue import Noun
 from salescli.cli import data, lists, options
 from salescli.cli.output import Output, tell
 from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
-from salescli.errors import BadData, BadUsage
+from salescli.errors import BadData, BadUsage, SeveralFit
 from salescli.gateways import Charge
 from salescli.listing import Filters
 from salescli.payment_systems import PaymentSystem
@@ -50,7 +50,7 @@ class Room:
     shown: str  # one of them, in examples
     edit_example: str
     flags: tuple[str, ...] = ()  # options that say yes by themselves, as in --multiple/--no-multiple
-    parts: tuple[lists.Part, ...] = ()
+    parts: tuple[lists.Part | lists.Told, ...] = ()
 
 
 def group_of(room: Room) -> click.Group:
@@ -78,7 +78,12 @@ def group_of(room: Room) -> click.Group:
     @options.output
     @pass_session
     def show(session: Session, /, output: Output, **which: str) -> None:
-        id = room.find(session.connection, next(iter(which.values())), False)
+        session.actor.require(roles.VIEW)
+        try:
+            id = room.find(session.connection, next(iter(which.values())), False)
+        except SeveralFit as several:
+            lists.to_choose_from(session, room.view, several.ids)
+            raise
         lists.page(session, room.view, id, room.parts, output)
 
     @group.command("add", help=help(f"Add {one}", f"add {room.add_example}"))
@@ -177,6 +182,7 @@ offers_group = group_of(
                 ("-created_at",),
                 ("order", "created_at", "customer", "status", "price", "currency", "quantity", "manager"),
                 20,
+                "orders list --offer {} --kind all --limit 0",
             ),
         ),
     )

@@ -1,11 +1,11 @@
-"""``init``, ``adopt``, ``history`` and ``help``: the file as a whole."""
+"""``init``, ``adopt``, ``doctor``, ``todo`` and ``help``: the file as a whole."""
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import resources
 from typing import Any
 
@@ -16,7 +16,7 @@ from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session, os_login, pass_session
-from salescli.errors import BadUsage, NotFound, SalesError
+from salescli.errors import NotFound, SalesError
 from salescli.views import Column
 
 
@@ -49,7 +49,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         return
 
     def furnish(connection: sqlite3.Connection) -> None:
-        actor = users.register_owner(connection, login, name or login, session.now)
+        actor = replace(users.register_owner(connection, login, name or login, session.now), command=session.command)
         told = {key: (None, value) for key, value in settings.items()}
         history.record(connection, "file", None, "made", told, actor=actor, now=session.now)
 
@@ -126,7 +126,8 @@ def _or_never(stored: str | None, session: Session) -> str:
 def todo_command(session: Session, output: Output) -> None:
     """List what waits for a person: sales, partial orders and manual payments to confirm, failed recurring orders.
 
-    The most money of a currency comes first; each line ends in the command that does it.
+    The most money comes first: the largest amount of each currency, then the second of each. Each line ends in the
+    command that does it, where you may.
 
     \b
     Examples:
@@ -134,31 +135,15 @@ def todo_command(session: Session, output: Output) -> None:
       salescli todo --format count
     """
     session.actor.require(roles.VIEW)
-    rows = todo.waiting(session.connection, output.row_limit())
-    renderer.render(
-        renderer.sorted_rows(rows, output.sort, todo.COLUMNS), output.chosen(todo.COLUMNS), output, session.zone
-    )
-
-
-@click.command("history")
-@click.argument("subject", required=False)
-@click.argument("number", required=False, type=click.IntRange(0, 10**18))
-@options.output
-@pass_session
-def history_command(session: Session, subject: str | None, number: int | None, output: Output) -> None:
-    """Show who changed what, when and why, newest first; of one SUBJECT (order, invoice, recurring, offer …) or all.
-
-    \b
-    Example:
-      salescli history order 12
-      salescli history --csv -o history.csv
-    """
-    session.actor.require(roles.VIEW)
-    if subject is not None and subject not in history.SUBJECTS:
-        raise BadUsage(f"there is no history of {subject!r}; there is of {', '.join(history.SUBJECTS)}")
-    rows = history.lines(session.connection, subject, number, limit=output.row_limit())
-    columns = output.chosen(history.COLUMNS)
-    renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)
+    limit = output.row_limit()
+    first = None if output.sort else limit
+    rows = todo.waiting(session.connection, first, actor=session.actor, program=session.program)
+    rows = renderer.sorted_rows(rows, output.sort, todo.COLUMNS)[:limit]
+    renderer.render(rows, output.chosen(todo.COLUMNS), output, session.zone)
+    if output.format == "table" and output.limit is None and len(rows) == limit:
+        total = todo.count(session.connection)
+        if total > limit:
+            renderer.say(f"{limit} of {total} things to do; --limit 0 shows all")
 
 
 @click.command("help")

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import shlex
 import sqlite3
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,7 @@ class Session:
 
     path: Path
     any_file_system: bool = False
+    program: str = "salescli"  # how this run calls it, so that a command which is shown does the same to the same file
     now: datetime = field(default_factory=clock.now)
     _gateways: dict[int, Gateway] = field(default_factory=dict)
     sudo_uid: int | None = None  # who came through sudo to a service account's file: names no path and no program
@@ -58,7 +60,13 @@ class Session:
         from salescli import users
 
         real = users.acting(self.file, os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
-        return real if self.as_login is None else users.acting_as(self.file, real, self.as_login)
+        actor = real if self.as_login is None else users.acting_as(self.file, real, self.as_login)
+        return replace(actor, command=self.command)
+
+    @property
+    def command(self) -> str:
+        """The words of the command that runs, as typed, without its arguments: ``orders check``."""
+        return click.get_current_context().command_path.partition(" ")[2]
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
@@ -159,7 +167,7 @@ class ListingGroup(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
-    ctx.obj = Session(named or caller.default_path(), any_file_system, as_login=as_login)
+    ctx.obj = Session(named or caller.default_path(), any_file_system, _called(ctx), as_login=as_login)
     if caller.comes_through_sudo(ctx.obj.path):
         ctx.obj.sudo_uid = caller.sudo_uid()
         if ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE:
@@ -167,6 +175,14 @@ def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_s
         ctx.obj.path = caller.own_path()
         caller.forget_the_environment()
     ctx.color = _colored(color)
+
+
+def _called(ctx: click.Context) -> str:
+    """Return the program with those of its options that say which file is meant."""
+    given = ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE
+    words = ["salescli", *(["--db", str(ctx.params["named"])] if given else [])]
+    words += ["--as", ctx.params["as_login"]] if ctx.params["as_login"] else []
+    return shlex.join(words + (["--any-file-system"] if ctx.params["any_file_system"] else []))
 
 
 def _colored(choice: str) -> bool | None:
@@ -243,17 +259,23 @@ pass_session = click.make_pass_decorator(Session)
 def ask_first(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be taken back. Raise BadUsage without a terminal and without --yes."""
     if not yes:
-        _check_terminal(question)
+        check_terminal(question)
         click.confirm(question, abort=True, err=True)
 
 
 def prompt(question: str, *, default: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage without one."""
-    _check_terminal(f"{question}?")
+    check_terminal(f"{question}?")
     answer: str = click.prompt(question, default=default, err=True)
     return answer
 
 
-def _check_terminal(question: str) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+def on_a_terminal() -> bool:
+    """Tell whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def check_terminal(question: str) -> None:
+    """Raise BadUsage when there is nobody to ask."""
+    if not on_a_terminal():
         raise BadUsage(f"{question} Without a terminal to ask on, say --yes")

@@ -18,6 +18,7 @@ from salescli import (
     orders,
     payment_systems,
     recurring,
+    role_records,
     roles,
     users,
 )
@@ -38,6 +39,7 @@ _FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
     "category": lambda connection, words: int(categories.find(connection, words)["id"]),
     "payment system": lambda connection, words: payment_systems.find(connection, words).id,
     "user": lambda connection, words: int(users.find_manager(connection, words)["id"]),
+    "role": lambda connection, words: int(role_records.find(connection, words)["id"]),
 }
 
 

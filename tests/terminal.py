@@ -22,7 +22,6 @@ from unittest.mock import patch
 
 from salescli.cli import session
 
-
 STUCK_AFTER = 60  # seconds without a word: a question that the test does not answer
 
 

@@ -334,7 +334,7 @@ def test_r47_r48_the_dialogue_s_default_and_what_may_be_given_instead(
 
 def test_the_dialogue_is_left_with_nothing_changed(shop: Story) -> None:
     order = paid(shop)
-    for answer in ("\x03", "\x04", "stranger\n"):
+    for answer in ("\x03", "stranger\n"):
         typed(shop.house.path, "orders", "check", order, answer=answer, meanwhile=lambda: None)
         assert sale(shop, order) == ("system", False)
     shown = ask(shop, f"orders check {shop.order('7').id}", "\n")

@@ -242,7 +242,8 @@ def numbers(given: tuple[str, ...]) -> list[str]:
     """Return the numbers a command was given, those of stdin in the place of ``-``, each once and in order."""
     try:
         words = [word for one in given for word in (sys.stdin.read().split() if one == "-" else [one])]
-    except UnicodeDecodeError:
+        "".join(words).encode()  # Python hides a byte that is not text in a lone surrogate where the locale is C
+    except UnicodeError:
         raise BadData("what came on stdin is not text; give numbers, one a line") from None
     return list(dict.fromkeys(words))
 

@@ -18,6 +18,10 @@ TABLES = {  # as DuckDB would be given them: days as dates
         " fee_minor BIGINT, payment_system_id BIGINT, attempted_at VARCHAR, paid_at VARCHAR, paid_on DATE"
     ),
     "refunds": "id BIGINT, invoice_id BIGINT, amount_minor BIGINT, currency VARCHAR, refunded_on DATE",
+    "recurring": (
+        "id BIGINT, customer_id BIGINT, offer_id BIGINT, payment_system_id BIGINT, currency VARCHAR,"
+        " created_at VARCHAR, initial_order_id BIGINT"
+    ),
     "customers": "id BIGINT, name VARCHAR",
     "offers": "id BIGINT, name VARCHAR",
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench import database, peers
-from tests.bench.figures import OURS, Figure, tell, timed
+from tests.bench.figures import FLAT, FLAT_FROM, OURS, Figure, tell, timed
 from tests.bench.lists import sql_of
 from tests.bench.measuring import Command, Taken, processes
 
@@ -17,11 +17,14 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
     few, _ = _measured(folder, max(1, orders // 10), 1, only=OURS)
     taken, agree = _measured(folder, orders, rounds)
     peaks = {name: took.peak_mib for name, took in taken.items()}
-    yield tell(timed("export", "all orders as CSV", orders, taken, limit=4, against="sqlite3", agree=agree))
+    per = dict.fromkeys(taken, orders)
+    yield tell(
+        timed("export", "all orders as CSV, per order", orders, taken, per=per, limit=4, against="sqlite3", agree=agree)
+    )
     yield tell(
         Figure(
             "export", "peak memory", orders, peaks.pop(OURS), {"a tenth of the rows": few[OURS].peak_mib, **peaks},
-            limit=1.1, against="a tenth of the rows", unit="MiB",
+            limit=FLAT if orders >= FLAT_FROM else None, against="a tenth of the rows", unit="MiB",
         )
     )  # fmt: skip
 
@@ -34,8 +37,8 @@ def _measured(folder: Path, orders: int, rounds: int, only: str = "") -> tuple[d
     commands = {OURS: Command(words, outputs[OURS])}
     if program := peers.program("sqlite3"):
         commands["sqlite3"] = Command([program, "-readonly", "-csv", "-header", path, sql], outputs["sqlite3"])
-    if program := peers.program("sqlite-utils"):
-        commands["sqlite-utils"] = Command([program, "query", path, sql, "--csv"], outputs["sqlite-utils"])
+    if theirs := peers.sqlite_utils("query", path, sql, "--csv"):
+        commands["sqlite-utils"] = Command(theirs, outputs["sqlite-utils"])
     taken = processes({name: command for name, command in commands.items() if only in ("", name)}, rounds)
     agree = _same_orders([outputs[name] for name in taken]) if len(taken) > 1 else None
     for output in outputs.values():

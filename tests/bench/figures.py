@@ -10,6 +10,8 @@ from typing import Any
 from tests.bench.measuring import Taken
 
 OURS = "salescli"
+FLAT = 1.1  # "the same" memory for ten times the rows
+FLAT_FROM = 1_000_000  # rows; of fewer the caches, which have an end, are still filling
 _UNITS = (("s", 1.0, 1.0), ("ms", 1e-3, 1e3), ("µs", 0.0, 1e6))  # unit, from how many seconds on, how many in one
 
 

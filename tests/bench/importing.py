@@ -10,7 +10,7 @@ from pathlib import Path
 from salescli import db, users
 from salescli.cli.session import os_login
 from tests.bench import database, order_file, peers
-from tests.bench.figures import OURS, Figure, tell, timed
+from tests.bench.figures import FLAT, FLAT_FROM, OURS, Figure, tell, timed
 from tests.bench.measuring import Command, Taken, processes
 from tests.bench.years import START
 
@@ -35,7 +35,7 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
     yield tell(
         Figure(
             "import", "peak memory", orders, peaks.pop(OURS), {"a tenth of the rows": few[OURS].peak_mib, **peaks},
-            limit=1.1, against="a tenth of the rows", unit="MiB",
+            limit=FLAT if orders >= FLAT_FROM else None, against="a tenth of the rows", unit="MiB",
         )
     )  # fmt: skip
 
@@ -49,8 +49,7 @@ def _measured(
     commands = {
         OURS: Command(peers.salescli(targets[OURS], "import", "orders", file), before=lambda: _fresh(targets[OURS])),
     }
-    if program := peers.program("sqlite-utils"):
-        words = [program, "insert", targets["sqlite-utils"], "orders", file, "--csv"]
+    if words := peers.sqlite_utils("insert", targets["sqlite-utils"], "orders", file, "--csv"):
         commands["sqlite-utils"] = Command(words, before=lambda: _gone(targets["sqlite-utils"]))
     if program := peers.program("sqlite3"):
         words = [program, targets["sqlite3"], ".mode csv", f'.import "{file}" orders']

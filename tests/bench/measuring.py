@@ -20,7 +20,7 @@ from typing import Any
 
 CHILD = str(Path(__file__).with_name("child.py"))
 PYTHON = sys.executable
-CALLS_SECONDS = 2.0  # of one call's rounds, after which it has been seen often enough
+CALLS_SECONDS = 4.0  # of the slowest call's rounds, after which it has been seen often enough
 _MIB = 1024
 
 
@@ -80,13 +80,16 @@ def _run(command: Command) -> dict[str, float]:
     return told  # type: ignore[no-any-return]
 
 
-def calls(done: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Taken], dict[str, Any]]:
-    """Call each once to warm up and for its answer, then all in turns; return what they took, and the answers."""
+def calls(done: Mapping[str, Callable[[], Any]], most: int) -> tuple[dict[str, Taken], dict[str, Any]]:
+    """Call each once to warm up and for its answer, then all in turns, slow ones less often than ``most`` times.
+
+    Return what they took, and the answers.
+    """
     answers, once = {}, {}
     for name, call in done.items():
         once[name], answers[name] = _called(call)
     slowest = max(run["wall"] for run in once.values())
-    rounds = max(3, min(31, int(CALLS_SECONDS / slowest))) if slowest < CALLS_SECONDS else 1
+    rounds = min(most, max(3, int(CALLS_SECONDS / slowest)) if slowest < CALLS_SECONDS else 1)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in done}
     for _ in range(rounds):
         for name, call in done.items():

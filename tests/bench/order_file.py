@@ -9,7 +9,8 @@ from pathlib import Path
 from salescli import money, order_rows
 
 _SQL = """
-SELECT 'N-' || o.id AS "order", o.created_at, o.status, c.name AS customer, 'C-' || c.id AS customer_id, c.email, c.phone,
+SELECT 'N-' || o.id AS "order", o.created_at, o.status, c.name AS customer, 'C-' || c.id AS customer_id,
+  c.email, c.phone,
   g.name AS category, o.category_number, o.offer_name AS offer, o.offer_number, o.quantity,
   o.unit_price_minor AS unit_price, o.discount_minor AS discount, o.currency,
   CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END AS payment_type, p.name AS payment_system,

@@ -24,6 +24,14 @@ def salescli(path: Path, *words: str | Path) -> list[str | Path]:
     return [found, "--db", path, *words]
 
 
+def sqlite_utils(*words: str | Path) -> list[str | Path] | None:
+    """Return its command line, or None; without pandas and numpy, which it would import where the bench has them."""
+    if program("sqlite-utils") is None:
+        return None
+    alone = "import sys; sys.modules.update(numpy=None, pandas=None); from sqlite_utils.cli import cli; cli()"
+    return [sys.executable, "-c", alone, *words]
+
+
 def there() -> set[str]:
     """Return the names of the peers that are installed."""
     programs = {name for name in PROGRAMS if program(name)}

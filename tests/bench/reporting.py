@@ -76,15 +76,14 @@ def run(folder: Path, orders: int, rounds: int, *, brief: bool = False) -> Itera
     for report in reports.BREAKDOWNS:
         for question in asked(connection):
             if not brief or (report is reports.BY_OFFER and question.name in ("all time", "one month", "manager")):
-                yield tell(_figure(connection, native, frames, report, question, orders))
+                yield tell(_figure((connection, native, frames), report, question, orders, rounds))
     connection.close()
     if not brief:
         yield from journals.run(folder, min(orders, JOURNAL_ORDERS), rounds)
 
 
-def _figure(
-    connection: sqlite3.Connection, native: Any, frames: Any, report: Breakdown, question: Question, orders: int
-) -> Figure:
+def _figure(tables: tuple[Any, ...], report: Breakdown, question: Question, orders: int, rounds: int) -> Figure:
+    connection, native, frames = tables
     sql = sql_of(report, question)
     done: dict[str, Callable[[], Any]] = {OURS: lambda: _ours(connection, report, question)}
     if native is not None:
@@ -95,7 +94,7 @@ def _figure(
         done["pandas"] = lambda: pandas_frames.answer(frames, report, question)
     if question.name != "search":  # SQLite's own LIKE folds ASCII only
         done["sqlite3"] = lambda: _answered(connection.execute(sql).fetchall())
-    taken, answers = calls(done)
+    taken, answers = calls(done, rounds)
     agree = len(done) > 1 and all(answer == answers[OURS] for answer in answers.values())
     return timed(
         "reports", f"{report.name}, {question.name}", orders, taken, limit=question.limit, against="duckdb", agree=agree

@@ -33,8 +33,8 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
         "orders list --help": Command(peers.salescli(path, "orders", "list", "--help")),
         "completion": Command(peers.salescli(path), environment=_COMPLETION),
     }
-    if program := peers.program("sqlite-utils"):
-        commands["sqlite-utils"] = Command([program, "query", path, sql])
+    if theirs := peers.sqlite_utils("query", path, sql):
+        commands["sqlite-utils"] = Command(theirs)
     taken = processes(commands, rounds)
     first, agree = taken[OURS], _same_rows(path, sql)
     listed = {name: taken[name] for name in (OURS, BARE, "sqlite-utils") if name in taken}
@@ -56,11 +56,11 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
 
 
 def _same_rows(path: Path, sql: str) -> bool | None:
-    program = peers.program("sqlite-utils")
-    if program is None:
+    line = peers.sqlite_utils("query", path, sql)
+    if line is None:
         return None
     ours = subprocess.run(peers.salescli(path, *FIRST, "-q"), check=True, stdout=-1, stderr=-3).stdout.split()
-    theirs = json.loads(subprocess.run([program, "query", path, sql], check=True, stdout=-1).stdout)
+    theirs = json.loads(subprocess.run(line, check=True, stdout=-1).stdout)
     return [int(number) for number in ours] == [row["order"] for row in theirs]
 
 
@@ -69,7 +69,7 @@ def _deep(path: Path, orders: int, rounds: int) -> Figure:
     metric = "a deep page, by keyset"
     told = subprocess.run(peers.salescli(path, "orders", "list", "--help"), check=True, stdout=-1, text=True).stdout
     if "--after" not in told:
-        return Figure("start", metric, orders, float("nan"), limit=1.5, against="the first page", note="not there yet")
+        return Figure("start", metric, orders, 0.0, limit=1.5, against="the first page", note="not there yet")
     number = str(_deep_order(path))
     commands = {
         OURS: Command(peers.salescli(path, *FIRST, "--after", number)),

@@ -50,6 +50,7 @@ class Sales:
         self._rows: defaultdict[str, list[Row]] = defaultdict(list)
         self._plans: list[tuple[int, int, Row]] = []  # (due, id, plan), the next due first
         self.catalogue = drawn(orders, self._chance, self._years.text(0))
+        self._terms = {offer["id"]: {name: offer[name] for name in _OF_THE_OFFER} for offer in self.catalogue.offers}
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield rows by table, some thousands of orders at a time."""
@@ -97,7 +98,7 @@ class Sales:
         imported = draw() < 0.6 and offer["every_unit"] is None
         text, day = self._years.text(moment), self._years.day(moment)
         return {
-            **{name: offer[name] for name in _OF_THE_OFFER},
+            **self._terms[offer["id"]],
             "uid": f"{number:016x}",  # ascending: ten million random ones would take the load most of its time
             "source": SOURCE if imported else None,
             "source_number": f"S-{number:08}" if imported else None,

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from salescli import catalogue, categories, clock, customers, money, offers, payment_systems, users
 from salescli.errors import BadUsage, NotFound
 from salescli.roles import Actor
-from salescli.views import Column, View
+from salescli.views import FOUND_CUSTOMERS, Column, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,18 @@ def select(
         yield {c.key: c.compute(row, actor) if c.compute else row[c.key] for c in needed}
 
 
-def count(connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> int:
-    """Return how many rows the filters leave."""
+def count(
+    connection: sqlite3.Connection,
+    view: View,
+    filters: Filters,
+    *,
+    zone: ZoneInfo,
+    belonging: tuple[str, int] | None = None,
+) -> int:
+    """Return how many rows the filters leave, of those that belong to a record."""
     where = clauses(connection, view, filters, zone=zone)
+    if belonging is not None:
+        where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
     return int(connection.execute(f"SELECT count(*) FROM {view.source} WHERE {where}", where.values).fetchone()[0])
 
 
@@ -156,10 +165,7 @@ _TEN_THOUSANDTHS = "{column} * CASE " + " ".join(
     for exponent in (0, 3, 4)
 ) + " ELSE 100 END"  # fmt: skip
 
-_CUSTOMERS = (
-    "SELECT id FROM customers WHERE id IN ({ids})"
-    " UNION SELECT rowid FROM customers_search WHERE customers_search MATCH {query}"
-)
+_CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (
     "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
 )

@@ -49,7 +49,8 @@ class _Orders:
 
     def _known(self, number: str) -> Known | None:
         row = self._plan.connection.execute(
-            "SELECT id, imported_as FROM orders WHERE source = :source AND source_number = :number",
+            "SELECT o.id, o.imported_as, c.erased_at IS NOT NULL FROM orders o JOIN customers c ON c.id = o.customer_id"
+            " WHERE o.source = :source AND o.source_number = :number",
             {"source": self._plan.request.source, "number": number},
         ).fetchone()
         return Known(*row) if row else None

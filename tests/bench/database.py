@@ -24,7 +24,7 @@ from tests.bench.years import START
 
 SEED = 5
 ZONE = "Europe/Kyiv"
-_CACHE_KIB = 256 * 1024  # of SQLite while it loads: the most memory that a load of any size takes
+_CACHE_KIB = 128 * 1024  # of SQLite while it loads: the most memory that a load of any size takes
 
 
 def made(folder: Path, orders: int, seed: int = SEED) -> Path:

@@ -205,7 +205,8 @@ class Sales:
         for number, status in enumerate(became, 1):
             code, message = (None, None) if status == "succeeded" else _DECLINES[number % 2]
             row = {
-                "kind": "charge", "invoice_id": invoice["id"], "recurring_id": order["recurring_id"], "number": number,
+                "kind": "charge", "invoice_id": invoice["id"], "customer_id": order["customer_id"],
+                "recurring_id": order["recurring_id"], "number": number,
                 "reference": f"bench:{order['uid']}:{invoice['ordinal']}:{number}",
                 "payment_system_id": invoice["payment_system_id"], "amount_minor": invoice["amount_minor"],
                 "currency": invoice["currency"], "token": "tok_ok", "status": status, "owned_at": at,

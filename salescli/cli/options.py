@@ -132,7 +132,6 @@ def _period(since: str | None, until: str | None, on: str | None, session: Sessi
     return first, last
 
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
 _OUTPUT = (
     click.option("--format", "format", type=click.Choice(FORMATS), help="How to write it; a table unless told."),
     click.option("--csv", "short", flag_value="csv", help="For spreadsheets: the same as --format csv."),

@@ -348,12 +348,15 @@ def test_more_rows_than_a_sheet_holds_are_refused_and_the_file_is_left_alone(
     shop: Story, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     monkeypatch.setattr(workbook, "ROWS_MAX", 2)
-    folder = tmp_path / "out"
+    folder, drafts = tmp_path / "out", tmp_path / "drafts"
     folder.mkdir()
+    drafts.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(drafts))
     (folder / "x.xlsx").write_text("mine")
     done = run(*words.split(), "--xlsx", folder / "x.xlsx")
     assert (done.code, "a sheet holds 2 rows" in done.err, "--csv" in done.err) == (6, True, True)
     assert [(entry.name, entry.read_text()) for entry in folder.iterdir()] == [("x.xlsx", "mine")]
+    assert list(drafts.iterdir()) == []
     assert run("orders", "list", "--limit", "2", "--xlsx", folder / "x.xlsx").code == 0
 
 

@@ -93,31 +93,23 @@ def writing(stream: BinaryIO, zone: ZoneInfo, title: str) -> Iterator[Book]:
         try:
             workbook.close()
         except FileCreateError as error:
-            raise error.args[0] from None  # the OSError: no space for drafts
+            raise error.args[0] from None  # the OSError: a full disk, a closed pipe
         finally:
             sink.ended = True
-    if sink.failure:
-        raise sink.failure
     if book.rounded:
         say(f"{book.rounded} amounts have more than 15 digits, which a spreadsheet rounds; --csv has them whole")
 
 
 class _Sink:
-    """A stream that keeps its failure for the end: zipfile would write, and fail loudly, once more when deleted."""
+    """A stream that can be ended: after a failure zipfile writes once more when it is deleted, and fails loudly."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self.failure: OSError | None = None
         self.ended = False
 
     def write(self, data: bytes) -> int:
-        """Write, unless that failed before: a full disk, a closed pipe."""
-        if self.failure is None and not self.ended:
-            try:
-                self._stream.write(data)
-            except OSError as error:
-                self.failure = error
-        return len(data)
+        """Write, or let it go once the stream is ended."""
+        return len(data) if self.ended else self._stream.write(data)
 
     def flush(self) -> None:
         """Do nothing: whoever opened the stream closes it."""

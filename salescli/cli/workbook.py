@@ -45,7 +45,8 @@ _BAR_ROWS = 2  # of the sheet, for each bar of a chart: gross and net
 _ROW_PIXELS = 20
 
 # As text, also when a person edits the cell: a name that begins with = stays a name.
-_TEXT = {"num_format": "@"}
+_TEXT = {"num_format": "@", "indent": 1}
+_LEFT = {"align": "left", "indent": 1}
 _HEADER = {"bold": True, "bottom": 1, "bg_color": "#E7EDF3"}
 _BUTTON = 2  # characters that a filter's button takes from a column's name
 _TITLE = {"bold": True, "font_size": 16}
@@ -250,7 +251,7 @@ class Book:
     def _header(self, column: Column, indent: int) -> Any:
         """Return the format of a column's name: above numbers it stands where they do."""
         if column.kind not in RIGHT:
-            return self._format("header", _HEADER)
+            return self._format("header", {**_HEADER, "indent": 1})
         return self._format(f"header {indent}", {**_HEADER, "align": "right", "indent": indent})
 
     def _writer(self, sheet: Any, place: int, column: Column) -> Callable[[int, Row], int]:
@@ -286,7 +287,9 @@ class Book:
 
     def _write_time(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
         moment = clock.from_text(row[column.key]).astimezone(self.zone)
-        sheet.write_datetime(at, place, moment.replace(tzinfo=None), self._format("time", {"num_format": _TIME}))
+        sheet.write_datetime(
+            at, place, moment.replace(tzinfo=None), self._format(_TIME, {"num_format": _TIME, **_LEFT})
+        )
         return len(_TIME)
 
     def _write_text(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
@@ -302,7 +305,7 @@ class Book:
             sheet.write_string(at, 1, value, self._format("text", _TEXT))
             return
         shown = _TIME if isinstance(value, datetime) else _DATE
-        sheet.write_datetime(at, 1, value, self._format(shown, {"num_format": shown, "align": "left"}))
+        sheet.write_datetime(at, 1, value, self._format(shown, {"num_format": shown, **_LEFT}))
 
     def _money_format(self, currency: str) -> Any:
         """Return the format of a currency: its decimals, its code in each cell, red below zero."""

@@ -104,6 +104,7 @@ def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, n
         offer = offers.find(connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
         customer = customers.find(connection, new.customer, whole=True)
+        customers.check_not_erased(customer)
         if not customer["active"]:
             raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
         values = {
@@ -261,6 +262,25 @@ def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]
     return {"payment_system_id": system.id, "token": new.token, "one_click": int(new.one_click)}
 
 
+# Whether a charge or refund of the order `o` is under way or waits for a person.
+UNDER_WAY = (
+    "SELECT 1 FROM invoices i JOIN attempts a ON a.invoice_id = i.id WHERE i.order_id = o.id AND a.status = 'live'"
+)
+
+
+def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
+    """Return what a person with the permission may do with the order now (R20)."""
+    sql = f"SELECT 1 FROM orders o WHERE o.id = ? AND EXISTS ({UNDER_WAY})"
+    return lifecycle.order_actions(
+        order.status,
+        partial=order.partial,
+        paying=connection.execute(sql, (order.id,)).fetchone() is not None,
+        confirmed=order.confirmed,
+        managed=order.manager_id is not None,
+        confirmable=order.confirmable,
+    )
+
+
 def _actions(row: sqlite3.Row, actor: Actor) -> str:
     """Return what the acting user may do with the order now (R20, R40)."""
     if not actor.may(roles.MANAGE_SALES):
@@ -269,6 +289,7 @@ def _actions(row: sqlite3.Row, actor: Actor) -> str:
         lifecycle.order_actions(
             row["a_status"],
             partial=bool(row["a_partial"]),
+            paying=bool(row["a_paying"]),
             confirmed=bool(row["a_confirmed"]),
             managed=row["a_manager"] is not None,
             confirmable=row["a_paid"] >= money.share_of(row["a_price"], row["a_success"]),
@@ -336,7 +357,8 @@ VIEW = View(
     },
     hidden=(
         "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed, o.manager_id AS a_manager,"
-        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_success"
+        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_success,"
+        f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying"
     ),
     statuses=lifecycle.ORDER_STATUSES,
 )

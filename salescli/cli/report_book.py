@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from salescli import __version__, reports
+from salescli import __version__
 from salescli.cli import chart
 from salescli.cli.output import Output, bytes_of
 from salescli.cli.session import Session
 from salescli.listing import Filters
-from salescli.reports import Breakdown
+from salescli.report_rows import SALES, Basis
+from salescli.reports import Breakdown, Rows, Statement
 from salescli.views import Column
 
 if TYPE_CHECKING:
@@ -28,25 +29,21 @@ _COUNTED = {"completed": "the day they became Completed", "created": "the day th
 
 
 def write(
-    session: Session,
-    found: Mapping[Breakdown, reports.Rows],
-    filters: Filters,
-    basis: reports.Basis,
-    output: Output,
+    session: Session, found: Mapping[Breakdown, Rows], told: Statement, filters: Filters, basis: Basis, output: Output
 ) -> None:
-    """Write what was found of each breakdown to ``--xlsx FILE``; --columns picks from each."""
+    """Write what was found of each breakdown, with what ties it together and --columns picks, to ``--xlsx FILE``."""
     from salescli.cli import workbook
 
     title = f"{_TITLE}: {output.title.removeprefix('reports ')}"
     with bytes_of(output) as stream, workbook.writing(stream, session.zone, title) as book:
-        book.cover(list(_facts(session, filters, basis)), _tables(session, filters, basis))
+        book.cover(list(_facts(session, filters, basis)), _tables(told))
         for report, rows in found.items():
             columns = [c for c in report.columns if not output.columns or c.key in output.columns]
             book.sheet(report.name, columns, rows)
-        book.charts({report.name: chart.blocks(rows, report.labels) for report, rows in found.items()})
+        book.charts({report.name: chart.blocks(rows, report.groups) for report, rows in found.items()})
 
 
-def _facts(session: Session, filters: Filters, basis: reports.Basis) -> Iterator[workbook.Fact]:
+def _facts(session: Session, filters: Filters, basis: Basis) -> Iterator[workbook.Fact]:
     """Yield what the report is of, and when and by whom it was made."""
     if filters.first_day or filters.last_day:
         yield "first day", filters.first_day or "the beginning"
@@ -73,22 +70,17 @@ def _filters(filters: Filters) -> Iterator[workbook.Fact]:
         yield name, value if isinstance(value, str) else ", ".join(value)
 
 
-def _tables(session: Session, filters: Filters, basis: reports.Basis) -> list[workbook.Table]:
+def _tables(told: Statement) -> list[workbook.Table]:
     """Return the totals of each currency, who sold them, and how payments lead to them (R76, B9, R76a)."""
     from salescli.cli.workbook import Table
 
-    connection, zone = session.connection, session.zone
+    sales = sorted(told.sales, key=lambda row: (row["currency"], SALES.index(row["sale"])))
     return [
-        Table("Completed orders", _TOTALS, reports.totals(connection, filters, zone=zone, basis=basis)),
-        Table("By who sold; adds up to the above", _SELLERS, _by_seller(session, filters, basis)),
+        Table("Completed orders", _TOTALS, told.total),
+        Table("By who sold; adds up to the above", _SELLERS, sales),
         Table(
             "From payments to completed orders: payments = completed + open + declined + shifted_out − shifted_in",
             _BRIDGE,
-            reports.bridge(connection, filters, zone=zone),
+            told.bridge,
         ),
     ]
-
-
-def _by_seller(session: Session, filters: Filters, basis: reports.Basis) -> reports.Rows:
-    found = reports.by_seller(session.connection, filters, zone=session.zone, basis=basis)
-    return sorted(found, key=lambda row: (row["currency"], reports.SALES.index(row["sale"])))

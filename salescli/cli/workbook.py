@@ -41,7 +41,6 @@ _PAGE_SCALE = 70  # %
 _TIME = "yyyy-mm-dd hh:mm:ss"
 _COLOURS = {"gross": "#B4C7DC", "net": "#2A6099"}
 _DATE = "yyyy-mm-dd"
-_BAR_ROWS = 2  # of the sheet, for each bar of a chart: gross and net
 _ROW_PIXELS = 20
 
 # As text, also when a person edits the cell: a name that begins with = stays a name.
@@ -261,6 +260,7 @@ class Book:
             "number": self._write_number,
             "percent": self._write_percent,
             "time": self._write_time,
+            "day": self._write_day,
         }.get(column.kind, self._write_text)
 
         def written(at: int, row: Row) -> int:
@@ -291,6 +291,11 @@ class Book:
             at, place, moment.replace(tzinfo=None), self._format(_TIME, {"num_format": _TIME, **_LEFT})
         )
         return len(_TIME)
+
+    def _write_day(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
+        day = date.fromisoformat(row[column.key])
+        sheet.write_datetime(at, place, day, self._format(_DATE, {"num_format": _DATE, **_LEFT}))
+        return len(_DATE)
 
     def _write_text(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
         text = as_text(column, row, self.zone)
@@ -326,7 +331,9 @@ def _amount(minor: int, currency: str) -> float:
 
 
 def _chart_rows(bars: Bars) -> int:
-    return 6 + _BAR_ROWS * max(len(bars.rows), 2)
+    """Return how many rows of the sheet a chart is high: fewer for each of many bars, so that it fits a page."""
+    number = max(len(bars.rows), 2)
+    return 6 + min(2 * number, number + 6)
 
 
 def _set_widths(sheet: Any, widths: Widths) -> None:

@@ -56,8 +56,9 @@ _install() {
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
         return
     fi
+    # compat: a path, and not a finder, which would import its way through a third of each start.
     _quietly "installing salescli[$1]" \
-        env PIP_USER=0 "$python" -m pip install -q --disable-pip-version-check --no-input -e "${project}[$1]"
+        env PIP_USER=0 PIP_CONFIG_SETTINGS=editable_mode=compat "$python" -m pip install -q --disable-pip-version-check --no-input -e "${project}[$1]"
     printf '%s\n' "$wanted" >"$stamp"
 }
 

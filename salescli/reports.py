@@ -48,7 +48,8 @@ class Breakdown:
     @property
     def groups(self) -> tuple[Column, ...]:
         """Return the columns that name a group, its period first."""
-        return ((Column("period"),) if self.by else ()) + self.labels
+        period = Column("period", "day" if self.by == "day" else "text")
+        return ((period,) if self.by else ()) + self.labels
 
     @property
     def columns(self) -> tuple[Column, ...]:

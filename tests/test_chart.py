@@ -83,8 +83,8 @@ def test_without_rows_nothing_is_drawn_and_without_money_no_bar() -> None:
 
 def test_of_a_thousand_the_first_are_drawn_and_the_rest_counted() -> None:
     lines = drawn([row(f"Offer {number}", 1000 - number) for number in range(1000)])
-    assert len(lines) == 2 + 20 + 1
-    assert lines[-1] == "… and 980 more"
+    assert len(lines) == 2 + 31 + 1
+    assert lines[-1] == "… and 969 more"
 
 
 def test_names_of_wide_scripts_line_up_and_long_ones_are_cut() -> None:

@@ -15,7 +15,7 @@ from salescli import money
 from salescli.cli.output import Row, escaped, shortened, terminal_width, width
 from salescli.views import Column
 
-BARS_MAX = 20  # of a currency: more do not fit a screen, nor an axis
+BARS_MAX = 31  # of a currency: the days of a month; more do not fit a screen, nor an axis
 _PIPED_WIDTH = 72
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LABEL = Column("name")
@@ -45,10 +45,16 @@ def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
     named = labels or [Column("currency")]
     found: dict[str, list[Row]] = {}
     for row in rows:
-        label = " ".join(str(row[column.key]) for column in named if row[column.key] is not None) or "(none)"
+        label = " ".join(_named(column, row) for column in named if row[column.key] is not None) or "(none)"
         drawn = {"name": label, "currency": row["currency"], "gross": row["gross"], "net": row["net"]}
         found.setdefault(row["currency"], []).append(drawn)
     return [Bars(currency, tuple(kept[:BARS_MAX]), len(kept)) for currency, kept in sorted(found.items())]
+
+
+def _named(column: Column, row: Row) -> str:
+    if column.kind == "yesno":
+        return column.key if row[column.key] else f"not {column.key}"
+    return str(row[column.key])
 
 
 def draw(rows: Sequence[Row], labels: Sequence[Column], stream: TextIO) -> None:

@@ -142,6 +142,19 @@ def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("RELEASE part")
 
 
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block that only reads so that all it reads is of one moment."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
 def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
     """Insert one row, its columns named by our own code, and return its id."""
     columns = ", ".join(values)

@@ -9,9 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from salescli import brakes, clock, db, ticks
+from salescli import brakes, clock, db, ticks, totals
 from salescli.attempts import Attempt
 
 _MOST = 20  # findings of one kind that are named
@@ -110,6 +111,7 @@ def examine(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> li
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _file(connection),
         lambda: _sums(connection),
+        lambda: _totals(connection),
         lambda: _sqlite(connection),
         lambda: _brakes(connection),
         lambda: _ticks(connection, now),
@@ -133,6 +135,16 @@ def _sums(connection: sqlite3.Connection) -> Iterator[Finding]:
     for check in _SUMS:
         for row in connection.execute(check.sql).fetchmany(_MOST):
             yield Finding(check.check, check.what.format(**dict(row)), _BROKEN)
+
+
+def _totals(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Compare what reports read with the rows."""
+    for wrong in islice(totals.differences(connection), _MOST):
+        what = (
+            f"{wrong.dimension.replace('_', ' ')} {wrong.key or 'none'}, {wrong.period or 'all time'}, {wrong.currency}"
+        )
+        finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows come to {wrong.counted}"
+        yield Finding("totals", finding, "salescli rebuild-totals")
 
 
 def _sqlite(connection: sqlite3.Connection) -> Iterator[Finding]:

@@ -115,12 +115,17 @@ def clauses(connection: sqlite3.Connection, view: View, filters: Filters, *, zon
     """
     where = Where()
     for option, resolve in _RESOLVERS.items():
-        given = getattr(filters, option)
-        if given in ((), None, "all"):
+        words = getattr(filters, option)
+        if words in _EVERYTHING:
             continue
-        name, values = resolve(connection, view, given, zone)
+        name, values = resolve(connection, view, words, zone)
         where.add(_template(view, name, option), **values)
     return where
+
+
+def given(filters: Filters) -> set[str]:
+    """Return the names of the filters that narrow."""
+    return {option for option in _RESOLVERS if getattr(filters, option) not in _EVERYTHING}
 
 
 def _template(view: View, name: str, option: str) -> str:
@@ -187,6 +192,8 @@ _CLAUSES = {
     "min": f"{_TEN_THOUSANDTHS} >= {{v}}",
     "max": f"{_TEN_THOUSANDTHS} <= {{v}}",
 }
+
+_EVERYTHING = ((), None, "all")  # what a filter is that does not narrow
 
 Resolved = tuple[str, dict[str, Any]]
 

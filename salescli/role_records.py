@@ -23,8 +23,8 @@ def add_ready(connection: sqlite3.Connection, now: datetime) -> None:
 
 
 def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the role of a name. Raise NotFound."""
-    return catalogue.find(connection, NOUN, words, "name")
+    """Return the role of a name, else of our number for it. Raise NotFound."""
+    return catalogue.find(connection, NOUN, words, "name", "id")
 
 
 def checked_name(connection: sqlite3.Connection, given: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from salescli import totals_schema
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -82,7 +84,7 @@ CREATE TABLE customers (
   merged_into INTEGER REFERENCES customers (id),  -- whose duplicate it is, and other names of; NULL: a person's own
   erased_at TEXT,                          -- NULL: their personal data is here
   created_at TEXT NOT NULL,
-  UNIQUE (source, source_id),
+  UNIQUE (source_id, source),              -- in this order, since a person gives the id alone
   CHECK ((source IS NULL) = (source_id IS NULL)),
   CHECK (merged_into <> id),
   CHECK (erased_at IS NULL
@@ -383,7 +385,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     @migrations(name="001_house")
     def house(db: Database) -> None:
-        for statement in _statements(_FIRST):
+        for statement in (*_statements(_FIRST), *totals_schema.statements()):
             db.execute(statement)
 
     migrations.apply(Database(connection, execute_plugins=False, strict=True))

@@ -7,6 +7,7 @@
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv=$project/.venv
 python=$venv/bin/python
+unset SUDO_UID SALESCLI_USER # whoever runs these scripts works on files of their own, as themselves
 
 set_up() {
     if ! _environment_works; then

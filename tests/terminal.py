@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from typing import Any
 from unittest.mock import patch
 
 from salescli.cli import session
+
+STUCK_AFTER = 60  # seconds without a word: a question that the test does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,22 @@ def on_a_terminal(
     """Run a command on a pseudo-terminal of its own and return what it showed."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, close_fds=True)
+    process = subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
+    )
     os.close(slave)
     shown = b""
     if meanwhile is None:
         os.write(master, answer.encode())
     while True:
+        if not select.select([master], [], [], STUCK_AFTER)[0]:
+            process.kill()
+            raise AssertionError(f"it waits for an answer: {shown.decode()}")
         try:
             read = os.read(master, 4096)
         except OSError:  # the other side has closed

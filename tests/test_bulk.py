@@ -132,6 +132,11 @@ def test_no_numbers_on_stdin_are_nothing_to_do(shop: Story, line: str) -> None:
     assert (done.code, done.out, "nothing to do" in done.err) == (0, "", True)
 
 
+def test_what_is_not_text_on_stdin_is_refused(shop: Story) -> None:
+    done = run(shop, "orders check --yes -", stdin="1\n\udcff\n")
+    assert (done.code, "is not text" in done.err) == (6, True)
+
+
 def test_an_order_given_twice_or_by_two_numbers_is_one(shop: Story) -> None:
     shop.house.connection.execute("UPDATE orders SET source = 'shop', source_number = 'A-4' WHERE id = 4")
     done = run(shop, "orders decline 4 4 A-4 shop:A-4")

@@ -229,6 +229,14 @@ def test_the_same_customers_again_are_unchanged(house: House) -> None:
     assert house.count("customers") == 2
 
 
+def test_the_same_customers_again_are_unchanged_where_the_email_was_taken_over(house: House) -> None:
+    text = "name,email\nOlena,\nO. Koval,o@example.com\n"
+    _customers(house, text)
+    customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    assert customers.find(house.connection, "1")["email"] == "o@example.com"
+    assert _customers(house, text).unchanged == 2
+
+
 def test_a_new_email_of_the_duplicate_is_another_name_of_the_one_that_stays(house: House) -> None:
     _customers(house, CUSTOMERS)
     customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)

@@ -145,6 +145,14 @@ def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:
     assert [row["line"] for row in history.lines(sold.house.connection, None, None, limit=3)] == everything[:3]
 
 
+def test_a_table_says_when_it_is_cut_off(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
+    for line in range(60):
+        history.record(story.house.connection, "file", None, str(line), **story.who_and_when)
+    for words, said in ((["file"], True), (["file", "--limit", "0"], False), (["file", "--csv"], False)):
+        assert session.run(["--db", os.fspath(story.house.path), "history", *words]) == 0
+        assert ("the newest 50 lines; --limit 0 shows all" in capfd.readouterr().err) == said
+
+
 def test_a_record_s_history_needs_no_walk_through_all_of_it(house: House) -> None:
     for subject in ("order", "customer", "offer"):
         plan = house.connection.execute(

@@ -97,6 +97,14 @@ def test_the_list_says_what_each_role_may(house: House, capfd: pytest.CaptureFix
     assert 'cron,0,run-tick,"run tick, and hold charging back"' in told
 
 
+def test_a_role_s_own_history_is_found_by_its_name_or_number(house: House, capfd: pytest.CaptureFixture[str]) -> None:
+    id = house.add(role_records.NOUN, name="night", permissions="view")
+    _edit_role(house, "manager", permissions="view")
+    for words in ("night", f"{id}"):
+        assert _run(house, "history", "role", words, "--format", "count") == 0
+        assert capfd.readouterr().out == "1\n"
+
+
 # Users
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "todo": ("salescli.cli.house:todo_command", "What waits for a person, with the command that does it."),
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),
     "doctor": ("salescli.cli.house:doctor_command", "Look the file over: sound? ticking? what waits for a person?"),
+    "rebuild-totals": ("salescli.cli.house:rebuild_totals", "Count again the totals that reports read."),
     "charging": ("salescli.cli.tick:charging_group", "Brakes: charging off and on, limits per tick and day."),
     "history": ("salescli.cli.history:history_command", "Who changed what, when, why and by which command."),
     "adopt": ("salescli.cli.house:adopt", "Let this copy of the file charge: after a move to here, or a restore."),

@@ -18,6 +18,7 @@ from salescli import (
     orders,
     payment_systems,
     recurring,
+    role_records,
     roles,
     users,
 )
@@ -38,6 +39,7 @@ _FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
     "category": lambda connection, words: int(categories.find(connection, words)["id"]),
     "payment system": lambda connection, words: payment_systems.find(connection, words).id,
     "user": lambda connection, words: int(users.find_manager(connection, words)["id"]),
+    "role": lambda connection, words: int(role_records.find(connection, words)["id"]),
 }
 
 
@@ -71,9 +73,12 @@ def history_command(
     session.actor.require(roles.VIEW)
     about = _subject(subject) if subject is not None else None
     id = _id_of(session, about, which) if which is not None else None
-    rows = history.lines(session.connection, about, id, _asked(session, by, *days), limit=output.row_limit())
+    limit = output.row_limit()
+    rows = history.lines(session.connection, about, id, _asked(session, by, *days), limit=limit)
     columns = output.chosen(history.COLUMNS)
     renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)
+    if output.format == "table" and output.limit is None and len(rows) == limit:
+        renderer.say(f"the newest {limit} lines; --limit 0 shows all")
 
 
 def _subject(given: str) -> str:

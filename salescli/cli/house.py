@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from salescli import caller, clock, db, doctor, history, money, roles, ticks, todo, users
+from salescli import caller, clock, db, doctor, history, money, roles, ticks, todo, totals, users
 from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
@@ -118,6 +118,26 @@ _FINDINGS = (Column("check"), Column("what"), Column("advice"))
 
 def _or_never(stored: str | None, session: Session) -> str:
     return clock.local_text(stored, session.zone) if stored else "never"
+
+
+@click.command("rebuild-totals")
+@options.dry_run
+@pass_session
+def rebuild_totals(session: Session, dry_run: bool) -> None:
+    """Count again the totals per day and month that reports read, and say how many were wrong.
+
+    They are kept with every change, so there is nothing to do unless `doctor` says so.
+
+    \b
+    Example:
+      salescli rebuild-totals
+    """
+    with options.rehearsed(session, dry_run):
+        wrong = totals.rebuild(session.connection, actor=session.actor, now=session.now)
+    if wrong:
+        renderer.say(f"{wrong} totals were wrong{' and would be right' if dry_run else ' and are right now'}")
+    else:
+        renderer.say("no total was wrong")
 
 
 @click.command("todo")

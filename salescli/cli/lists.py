@@ -76,6 +76,11 @@ def show(session: Session, view: View, filters: Filters, output: Output) -> None
         return
     limit = output.row_limit()
     columns = output.chosen(view.columns)
+    if output.format == "xlsx":
+        from salescli.cli import workbook
+
+        total = listing.count(session.connection, view, filters, zone=session.zone)
+        workbook.check_rows(min(total, limit or total))
     rows = listing.select(
         session.connection,
         view,

@@ -132,6 +132,7 @@ def _period(since: str | None, until: str | None, on: str | None, session: Sessi
     return first, last
 
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _OUTPUT = (
     click.option("--format", "format", type=click.Choice(FORMATS), help="How to write it; a table unless told."),
     click.option("--csv", "short", flag_value="csv", help="For spreadsheets: the same as --format csv."),
@@ -141,6 +142,7 @@ _OUTPUT = (
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
     click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
+    click.option("--xlsx", type=FilePath(), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."),
     click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
     click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
@@ -160,21 +162,37 @@ def output(command: Command) -> Command:
 
 def _gathered(options: dict[str, Any]) -> Output:
     """Take the output's options out of a command's and return them as one."""
-    format, short, excel = (options.pop(name) for name in ("format", "short", "excel"))
+    format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
     if format and short and format != short:
         raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")
     chosen = format or short or ("csv" if excel else "table")
     if excel and chosen != "csv":
         raise BadUsage("--excel is a kind of CSV; leave out the other format")
+    chart = options.pop("chart", False)  # of reports
+    if chart and (xlsx or chosen != "table"):
+        raise BadUsage("--chart draws under a table; leave out the other format (--xlsx FILE has charts of its own)")
+    if xlsx:
+        _check_workbook(options, format or short or excel)
     return Output(
-        format=chosen,
+        format="xlsx" if xlsx else chosen,
         excel=excel,
-        file=options.pop("file"),
+        file=xlsx or options.pop("file"),
         columns=_keys(options.pop("columns")),
         sort=_keys(options.pop("sort")),
         limit=options.pop("limit"),
         headers=not options.pop("no_headers"),
+        chart=chart,
+        title=" ".join(click.get_current_context().command_path.split()[1:]),
     )
+
+
+def _check_workbook(options: dict[str, Any], another: object) -> None:
+    if another:
+        raise BadUsage("--xlsx is a format of its own; leave out the other one")
+    if options.pop("file"):
+        raise BadUsage("--xlsx names its file; leave out --output")
+    if options["no_headers"]:
+        raise BadUsage("a workbook's filters stand on the column names; leave out --no-headers")
 
 
 def _keys(given: str | None) -> tuple[str, ...]:
@@ -224,7 +242,8 @@ def numbers(given: tuple[str, ...]) -> list[str]:
     """Return the numbers a command was given, those of stdin in the place of ``-``, each once and in order."""
     try:
         words = [word for one in given for word in (sys.stdin.read().split() if one == "-" else [one])]
-    except UnicodeDecodeError:
+        "".join(words).encode()  # Python hides a byte that is not text in a lone surrogate where the locale is C
+    except UnicodeError:
         raise BadData("what came on stdin is not text; give numbers, one a line") from None
     return list(dict.fromkeys(words))
 

@@ -261,7 +261,7 @@ def _told_of_payment(session: Session, before: Order, order: Order) -> str:
 
 def _row(session: Session, before: Order, after: Order) -> dict[str, Any]:
     sellers = seller_name(session, before), seller_name(session, after)
-    because = sales.why(before) if before.manager_id == after.manager_id else "as is said now"
+    because = sales.why(before) if before.manager_id == after.manager_id else "as named now"
     return {
         "order": before.id,
         "customer": customers.get_name(session.connection, before.customer_id),

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from salescli import db, schema, users
-from salescli.cli import COMMANDS
+from salescli import db, schema, totals, totals_schema, users
 from salescli.cli.session import os_login
 from tests.bench.catalogue import Catalogue, Row
 from tests.bench.sales import Sales
@@ -38,7 +35,6 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
         settings = {"installation": "bench", "time_zone": ZONE, "currency": "EUR", "home": db.home_of(path)}
         db.create(draft, settings, _furnish)
         _load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
-        _rebuild_totals(draft)
         draft.rename(path)
     return path
 
@@ -46,7 +42,7 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
 def _recipe() -> str:
     """Return a mark of the code that makes a file, so that one of older code is not taken for it."""
     sources = (*(Path(__file__).with_name(f"{name}.py") for name in ("names", "years", "catalogue", "sales")),
-               Path(__file__), Path(schema.__file__))  # fmt: skip
+               *map(Path, (__file__, schema.__file__, totals.__file__, totals_schema.__file__)))  # fmt: skip
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 
@@ -73,6 +69,7 @@ def _load(path: Path, sales: Sales) -> None:
                 _insert(connection, table, rows)
     for table in ("customers", "offers"):
         connection.execute(f"INSERT INTO {table}_search ({table}_search) VALUES ('rebuild')")
+    totals.recount(connection)
     connection.execute("COMMIT")
     connection.close()
 
@@ -105,9 +102,3 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> 
         places = ", ".join("?" * len(names))
         values = map(itemgetter(*names), rows)  # by place: by name costs as much again as all the rest
         connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})", values)
-
-
-def _rebuild_totals(path: Path) -> None:
-    """Have the totals rebuilt that triggers keep, where this salescli has such."""
-    if "rebuild-totals" in COMMANDS:
-        subprocess.run([sys.executable, "-m", "salescli", "--db", path, "rebuild-totals"], check=True, stdout=2)

@@ -57,6 +57,8 @@ def answer(frames: Frames, report: Breakdown, question: Question) -> dict[tuple[
         _left(frames, frames["back"], report, question, "refunded_on"),
     )
     key = _KEYS[report.name]
+    if question.first_of_them:
+        came = came.assign(first=came.groupby("order_id").ordinal.transform("min") == came.ordinal)
     first = came["first"].fillna(True).astype("int64") if of_orders else 1
     events = pd.DataFrame({
         "key": came[key] if key else 0, "currency": came.currency, "number": first,

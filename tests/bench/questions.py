@@ -25,7 +25,7 @@ class Question:
     filters: Filters
     clause: str = "1 = 1"
     period: tuple[date, date] | None = None
-    on_invoices: bool = False  # the clause looks at a payment, so it may not decide which one is an order's first
+    first_of_them: bool = False  # an order's first payment is the first of those that the clause leaves, not of all
 
     @property
     def limit(self) -> float:
@@ -51,10 +51,10 @@ def asked(connection: sqlite3.Connection) -> list[Question]:
         Question("category", Filters(category=(names["category"],)), f"o.category_id = {category}"),
         Question("manager", Filters(manager=(names["manager"],)), f"o.manager_id = {manager}"),
         Question(
-            "payment system", Filters(payment_system=(names["system"],)), "i.payment_system_id = 2", on_invoices=True
+            "payment system", Filters(payment_system=(names["system"],)), "i.payment_system_id = 2", first_of_them=True
         ),
         Question(
-            "currency", Filters(currency=("UAH",)), "coalesce(i.currency, o.currency) = 'UAH'", on_invoices=True
+            "currency", Filters(currency=("UAH",)), "coalesce(i.currency, o.currency) = 'UAH'"
         ),
         Question("search", Filters(search=WORD), f"({_named('customer')} OR {_named('offer')})"),
     ]  # fmt: skip

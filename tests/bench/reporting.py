@@ -34,7 +34,7 @@ _KEYS = {
 _OF_ORDERS = """
 WITH later AS (
   SELECT DISTINCT i.id FROM invoices i JOIN invoices q ON q.order_id = i.order_id AND q.ordinal < i.ordinal
-  WHERE i.ordinal > 1 AND i.paid_at IS NOT NULL AND q.paid_at IS NOT NULL
+  WHERE i.ordinal > 1 AND i.paid_at IS NOT NULL AND q.paid_at IS NOT NULL AND {earlier}
 ), paid AS (
   SELECT i.*, l.id IS NULL AS first FROM invoices i LEFT JOIN later l ON l.id = i.id WHERE i.paid_at IS NOT NULL
 )
@@ -95,10 +95,20 @@ def _figure(tables: tuple[Any, ...], report: Breakdown, question: Question, orde
     if question.name != "search":  # SQLite's own LIKE folds ASCII only
         done["sqlite3"] = lambda: _answered(connection.execute(sql).fetchall())
     taken, answers = calls(done, rounds)
-    agree = len(done) > 1 and all(answer == answers[OURS] for answer in answers.values())
     return timed(
-        "reports", f"{report.name}, {question.name}", orders, taken, limit=question.limit, against="duckdb", agree=agree
+        "reports", f"{report.name}, {question.name}", orders, taken, limit=question.limit, against="duckdb",
+        agree=all(answer == answers[OURS] for answer in answers.values()) if len(done) > 1 else None,
+        note=_difference(answers),
     )  # fmt: skip
+
+
+def _difference(answers: dict[str, Answer]) -> str:
+    """Return the first row in which somebody's answer differs from ours, or nothing."""
+    ours = answers[OURS]
+    for name, theirs in answers.items():
+        for key in [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)][:1]:
+            return f"of {key} ours is {ours.get(key)}, {name}'s {theirs.get(key)}"
+    return ""
 
 
 def sql_of(report: Breakdown, question: Question) -> str:
@@ -108,6 +118,7 @@ def sql_of(report: Breakdown, question: Question) -> str:
         "key": _KEYS[report.name],
         "which": "o.manager_id IS NOT NULL AND o.confirmed = 1" if by_manager else "1 = 1",
         "clause": question.clause,
+        "earlier": question.clause.replace("i.", "q.") if question.first_of_them else "1 = 1",
         "came": _within("o.completed_on" if report.counts == "orders" else "i.paid_on", question),
         "back": _within("x.refunded_on", question),
         "orders": " JOIN orders o ON o.id = i.order_id" if "o." in question.clause else "",
@@ -124,7 +135,12 @@ def _ours(connection: sqlite3.Connection, report: Breakdown, question: Question)
     rows = reports.breakdown(connection, report, question.filters, zone=ZoneInfo(database.ZONE))
     counts = ("orders", "quantity") if report.counts == "orders" else ("payments",)
     names = (*counts, "gross", "commission", "refunded")
-    return {(row["key"], row["currency"]): tuple(row[name] for name in names) for row in rows}
+    return {(_key(row), row["currency"]): tuple(row[name] for name in names) for row in rows}
+
+
+def _key(row: dict[str, Any]) -> Any:
+    """Return what a row is of, the first of its keys; by currency it has none."""
+    return next((row[name] for name in ("key", "key_0") if name in row), 0)
 
 
 def _answered(rows: list[tuple[Any, ...]]) -> Answer:

@@ -225,6 +225,8 @@ def _note_merchant(this: Run, claimed: Claimed, answer: Answer) -> None:
     if answer.became in ("not_sent", "misconfigured") and answer.code != settlement.NOT_FOUND:
         this.stopped.add(system.id)
         this.trusted.discard(system.id)
+    elif answer.code == gateways.OUTCOME_UNKNOWN:
+        this.trusted.discard(system.id)  # one at a time from here, so that few are in doubt before its breaker opens
     elif answer.became in ("succeeded", "declined") and system.id not in this.stopped:
         able = gateways.able(claimed.gateway)
         if not isinstance(able, Answer) and able & {"lookup", "idempotent"}:

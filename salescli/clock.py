@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,11 @@ _DAYS_AGO = re.compile(r"-(\d{1,5})d", re.ASCII)
 def now() -> datetime:
     """Read the clock: aware UTC, whole seconds. Called at the edge only; below it ``now`` is passed."""
     return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def uptime() -> int:
+    """Read how many seconds this machine has been up, asleep or not: a clock that nobody sets."""
+    return int(time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)))
 
 
 def time_zone(name: str) -> ZoneInfo:

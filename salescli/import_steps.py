@@ -16,7 +16,7 @@ from salescli.csv_rows import BadRow, Fields, Row
 from salescli.imports import Import, Outcome
 
 _NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
-_PERSONAL = ("customer", "comment", "token")  # told in history by name only
+_PERSONAL = ("customer", "comment", "token")  # columns of the file: told in history by name only
 
 
 class Numbers:
@@ -57,10 +57,12 @@ F = TypeVar("F")  # the records of the catalogue that a row names
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An earlier import of a row: the id it has here and the digest of what it said."""
+    """An earlier import of a row: the id it has here, the digest of what it said, and whether its customer was erased:
+    then it stays as it is, since the row would bring back who it was."""
 
     id: int
     imported_as: bytes | None
+    erased: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Steps(Generic[R, F]):
         self.numbers.check_new(fields, self.column, record.number)
         digest = _digest(record.canonical)
         known = self.known(record.number)
-        if known is not None and known.imported_as == digest:
+        if known is not None and (known.imported_as == digest or known.erased):
             return "unchanged"
         found = self.find(fields, record)
         fields.check()

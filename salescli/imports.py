@@ -105,8 +105,8 @@ class _Undone(Exception):
     """Takes back the transaction of an import that must leave nothing."""
 
 
-def run(plan: Import, begin: Callable[[], Take]) -> Counts:
-    """Import a file in one transaction; ``begin``, called in it, returns what takes in a row.
+def run(plan: Import, begin: Callable[[], Take], end: Callable[[], None] = lambda: None) -> Counts:
+    """Import a file in one transaction; ``begin``, called in it, returns what takes in a row, ``end`` concludes it.
 
     Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
     without the file, BadUsage for a rejects file that may not be written over.
@@ -117,7 +117,7 @@ def run(plan: Import, begin: Callable[[], Take]) -> Counts:
     rejects_file = None if request.dry_run else request.rejects_file
     with csv_rows.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
         table = csv_rows.Table(stream, plan.columns, plan.required)
-        counts = _imported(plan, table, begin, _Listener(request.reporting, rejected))
+        counts = _imported(plan, table, begin, end, _Listener(request.reporting, rejected))
     if counts.bad and not request.skip_bad:
         raise BadData(
             f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
@@ -145,7 +145,9 @@ class _Listener:
         self.told_bytes = bytes_read
 
 
-def _imported(plan: Import, table: csv_rows.Table, begin: Callable[[], Take], listener: _Listener) -> Counts:
+def _imported(
+    plan: Import, table: csv_rows.Table, begin: Callable[[], Take], end: Callable[[], None], listener: _Listener
+) -> Counts:
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
@@ -153,6 +155,7 @@ def _imported(plan: Import, table: csv_rows.Table, begin: Callable[[], Take], li
             counts = _counted(plan, table, _taken(table, begin(), listener))
             if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
                 raise _Undone
+            end()
             _record(plan, counts)
             if listener.rejected:
                 listener.rejected.keep()

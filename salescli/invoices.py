@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,8 @@ from salescli.errors import NotFound
 from salescli.gateways import Answer
 from salescli.payment_systems import PaymentSystem
 from salescli.roles import Actor
+
+FEE_TOLD_AFTER = timedelta(hours=1)  # a payment system that does not tell its fee at once is asked for it then
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,7 @@ def payment(
     invoice: Invoice, system: PaymentSystem | None, answer: Answer, now: datetime, zone: ZoneInfo
 ) -> dict[str, Any]:
     """Return the columns of an invoice whose money came in now, its commission told or estimated (R30)."""
-    result = answer.result
-    told = result.fee_minor if result and result.fee_currency == invoice.currency else None
+    result, told = answer.result, told_fee(invoice, answer)
     estimate = system.commission(invoice.amount_minor, invoice.currency) if system and told is None else None
     return {
         "status": "completed",
@@ -134,4 +135,35 @@ def payment(
         "fee_minor": estimate if told is None else told,
         "fee_estimated": int(estimate is not None),
         "gateway_id": result.gateway_id if result else None,
+        "fee_due_at": clock.utc_text(now + FEE_TOLD_AFTER) if told is None and result and result.gateway_id else None,
     }
+
+
+def told_fee(invoice: Invoice, answer: Answer) -> int | None:
+    """Return the commission that a gateway's answer tells, None when it tells none in the invoice's currency."""
+    result = answer.result
+    if result is None or result.fee_minor is None or result.fee_currency != invoice.currency:
+        return None
+    return result.fee_minor if result.fee_minor <= invoice.amount_minor else None
+
+
+def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> list[Invoice]:
+    """Return the invoices whose gateways are to be asked for the fee, those due longest first."""
+    rows = connection.execute(
+        "SELECT * FROM invoices WHERE fee_due_at <= :now ORDER BY fee_due_at, id LIMIT :limit",
+        {"now": clock.utc_text(now), "limit": limit},
+    ).fetchall()
+    return [Invoice.from_row(row) for row in rows]
+
+
+def expect_fee(connection: sqlite3.Connection, id: int, at: datetime | None) -> None:
+    """Note when the gateway is asked for the fee again; None: not any more."""
+    db.update(connection, "invoices", id, {"fee_due_at": clock.utc_text(at) if at else None})
+
+
+def expect_no_fees(connection: sqlite3.Connection, payment_system_id: int) -> None:
+    """Note that a payment system tells no fees later."""
+    connection.execute(
+        "UPDATE invoices SET fee_due_at = NULL WHERE fee_due_at IS NOT NULL AND payment_system_id = ?",
+        (payment_system_id,),
+    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salescli import clock, money
 from salescli.errors import BadUsage, NotFound
-from salescli.views import Column, View
+from salescli.views import FOUND_CUSTOMERS, Column, View
 
 # The nouns that a filter's words may name are imported where one is given: most lists start without, in half the time.
 if TYPE_CHECKING:
@@ -111,9 +111,18 @@ def select(
         yield row
 
 
-def count(connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> int:
-    """Return how many rows the filters leave."""
+def count(
+    connection: sqlite3.Connection,
+    view: View,
+    filters: Filters,
+    *,
+    zone: ZoneInfo,
+    belonging: tuple[str, int] | None = None,
+) -> int:
+    """Return how many rows the filters leave, of those that belong to a record."""
     where = clauses(connection, view, filters, zone=zone)
+    if belonging is not None:
+        where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
     return int(connection.execute(f"SELECT count(*) FROM {view.source} WHERE {where}", where.values).fetchone()[0])
 
 
@@ -124,12 +133,17 @@ def clauses(connection: sqlite3.Connection, view: View, filters: Filters, *, zon
     """
     where = Where()
     for option, resolve in _RESOLVERS.items():
-        given = getattr(filters, option)
-        if given in ((), None, "all"):
+        words = getattr(filters, option)
+        if words in _EVERYTHING:
             continue
-        name, values = resolve(connection, view, given, zone)
+        name, values = resolve(connection, view, words, zone)
         where.add(_template(view, name, option), **values)
     return where
+
+
+def given(filters: Filters) -> set[str]:
+    """Return the names of the filters that narrow."""
+    return {option for option in _RESOLVERS if getattr(filters, option) not in _EVERYTHING}
 
 
 def _template(view: View, name: str, option: str) -> str:
@@ -217,10 +231,7 @@ _TEN_THOUSANDTHS = "{column} * CASE " + " ".join(
     for exponent in (0, 3, 4)
 ) + " ELSE 100 END"  # fmt: skip
 
-_CUSTOMERS = (
-    "SELECT id FROM customers WHERE id IN ({ids})"
-    " UNION SELECT rowid FROM customers_search WHERE customers_search MATCH {query}"
-)
+_CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (
     "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
 )
@@ -242,6 +253,8 @@ _CLAUSES = {
     "min": f"{_TEN_THOUSANDTHS} >= {{v}}",
     "max": f"{_TEN_THOUSANDTHS} <= {{v}}",
 }
+
+_EVERYTHING = ((), None, "all")  # what a filter is that does not narrow
 
 Resolved = tuple[str, dict[str, Any]]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from salescli import imported_orders, imports, order_rows
+from salescli import imported_orders, imports, order_rows, totals
 from salescli.csv_rows import Fields
 from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
 from salescli.import_steps import Known, Numbers, Steps, settle
@@ -27,14 +27,16 @@ def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
     plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
-    return imports.run(plan, lambda: _Orders(plan).steps.take)
+    aside = totals.Aside(connection)
+    return imports.run(plan, lambda: _Orders(plan, aside).steps.take, aside.end)
 
 
 class _Orders:
     """The import of one file's rows."""
 
-    def __init__(self, plan: Import) -> None:
+    def __init__(self, plan: Import, aside: totals.Aside) -> None:
         self._plan = plan
+        self._aside = aside
         self._lookups = Lookups(plan)
         readers = order_rows.readers(plan.zone)
         self.steps = Steps(
@@ -49,7 +51,8 @@ class _Orders:
 
     def _known(self, number: str) -> Known | None:
         row = self._plan.connection.execute(
-            "SELECT id, imported_as FROM orders WHERE source = :source AND source_number = :number",
+            "SELECT o.id, o.imported_as, c.erased_at IS NOT NULL FROM orders o JOIN customers c ON c.id = o.customer_id"
+            " WHERE o.source = :source AND o.source_number = :number",
             {"source": self._plan.request.source, "number": number},
         ).fetchone()
         return Known(*row) if row else None
@@ -83,6 +86,7 @@ class _Orders:
         draft = imported_orders.draft(order, self._taken(order, found))
         source, connection = self._plan.request.source, self._plan.connection
         imported_orders.insert(connection, draft, source=source, number=order.number, digest=digest)
+        self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
         connection = self._plan.connection
@@ -101,6 +105,7 @@ class _Orders:
         parties = self._taken(order._replace(manager=None), found)  # who sold is not updated, nor made
         draft = imported_orders.inherited(imported_orders.draft(order, parties), order, stored)
         imported_orders.update(self._plan.connection, stored, draft, digest)
+        self._aside.wrote_order()
 
 
 def _payment_system(order: OrderRow) -> str | None:

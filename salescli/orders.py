@@ -16,6 +16,7 @@ from salescli import clock, customers, db, history, lifecycle, money, offers, pa
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.offers import Offer
 from salescli.roles import Actor
+from salescli.tabs import UNDER_WAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, n
         offer = offers.find(connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
         customer = customers.find(connection, new.customer, whole=True)
+        customers.check_not_erased(customer)
         if not customer["active"]:
             raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
         values = {
@@ -258,3 +260,16 @@ def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]
     system = payment_systems.find(connection, new.payment_system)
     payment_systems.check_usable(system, new.token, one_click=new.one_click)
     return {"payment_system_id": system.id, "token": new.token, "one_click": int(new.one_click)}
+
+
+def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
+    """Return what a person with the permission may do with the order now (R20)."""
+    sql = f"SELECT 1 FROM orders o WHERE o.id = ? AND EXISTS ({UNDER_WAY})"
+    return lifecycle.order_actions(
+        order.status,
+        partial=order.partial,
+        paying=connection.execute(sql, (order.id,)).fetchone() is not None,
+        confirmed=order.confirmed,
+        managed=order.manager_id is not None,
+        confirmable=order.confirmable,
+    )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from salescli import attempts, brakes, charging, clock, db, gateways, payment_systems, settlement
 from salescli.attempts import Attempt
 from salescli.charging import Claimed, Run
-from salescli.gateways import Answer
+from salescli.gateways import Answer, Cancelling
 
 IN_TRANSIT_MAX = timedelta(minutes=3)  # a request is sure to have arrived, or failed, long after a call's deadline
 IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
@@ -36,6 +36,21 @@ def recover(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callabl
         this.counts.recovered += sum(charging.settle_all(this, [(claimed, answer)]))
         if answer.became == "unknown" and answer.result is None:
             silent.add(claimed.system.id)
+
+
+def close_given_up(this: Run, *, only: tuple[str, ...] | None = None) -> None:
+    """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
+    silent: set[int] = set()
+    for attempt in attempts.given_up(this.connection):
+        system = payment_systems.get(this.connection, attempt.payment_system_id)
+        if system.id in silent or (only is not None and system.gateway not in only):
+            continue
+        gateway = this.gateways(system)
+        if isinstance(gateway, Cancelling) and not gateways.ask_to_cancel(gateway, attempt.gateway_id or ""):
+            silent.add(system.id)
+            continue
+        with db.transaction(this.connection):
+            attempts.give_up(this.connection, attempt.invoice_id, given_up=False)
 
 
 def tell_of_doubts(this: Run) -> None:
@@ -80,7 +95,7 @@ def _found_out(this: Run, claimed: Claimed) -> Answer:
         answer = attempts.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
             # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
-            age = this.now - clock.from_text(claimed.attempt.started_at)
+            age = claimed.attempt.age(this.now)
             if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
                 return replace(answer, became="unknown", message="not there yet; it may be on its way")
             never = "the gateway never heard of it"
@@ -97,5 +112,5 @@ def _found_out(this: Run, claimed: Claimed) -> Answer:
 def _still_idempotent(this: Run, claimed: Claimed, able: frozenset[str]) -> bool:
     """Tell whether the gateway would still know a repetition of the attempt's reference from a new charge."""
     seconds = claimed.gateway.key_ttl_seconds
-    age = (this.now - clock.from_text(claimed.attempt.started_at)).total_seconds()
-    return "idempotent" in able and (seconds is None or age < seconds)
+    known = seconds is None or claimed.attempt.age(this.now) < timedelta(seconds=seconds)
+    return known and "idempotent" in able

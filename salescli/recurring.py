@@ -13,7 +13,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import clock, db, history, invoices, lifecycle, money, offers, orders, payment_systems, roles, schedule
+from salescli import (
+    attempts,
+    clock,
+    db,
+    history,
+    invoices,
+    lifecycle,
+    money,
+    offers,
+    orders,
+    payment_systems,
+    roles,
+    schedule,
+)
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.invoices import Invoice
 from salescli.listing import Where
@@ -221,6 +234,7 @@ def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetim
         if order is not None and order.status == "declined":
             orders.change(connection, order, "reopened for new attempts", {"status": "open"}, actor=actor, now=now)
             for invoice in invoices.of_order(connection, order.id):
+                attempts.give_up(connection, invoice.id, given_up=False)
                 if invoice.status == "declined":
                     invoices.change(connection, invoice, "reopened", {"status": "open"}, actor=actor, now=now)
         return after
@@ -231,8 +245,7 @@ def pay_otherwise(
 ) -> Recurring:
     """Let the payments to come go through another saved payment method, and another payment system if one is named.
 
-    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit. The token is
-    not copied into the history.
+    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit.
     """
     actor.require(roles.MANAGE_RECURRING)
     with db.transaction(connection):
@@ -245,7 +258,7 @@ def pay_otherwise(
         if not (token or merchant.manual):
             raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
         db.update(connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
-        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": ("(before)", "(changed)")}
+        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": (before.token, token)}
         history.record(connection, "recurring", id, "paid otherwise", told, actor=actor, now=now)
         return get(connection, id)
 
@@ -353,6 +366,7 @@ def give_up_payment(
         return
     orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason)
     for invoice in invoices.of_order(connection, order.id):
+        attempts.give_up(connection, invoice.id, given_up=True)
         if invoice.status == "open":
             invoices.change(
                 connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason

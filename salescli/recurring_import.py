@@ -95,7 +95,8 @@ class _Subscribers:
 
     def _known(self, number: str) -> Known | None:
         row = self._plan.connection.execute(
-            "SELECT id, imported_as FROM recurring WHERE source = :source AND source_number = :number",
+            "SELECT r.id, r.imported_as, c.erased_at IS NOT NULL FROM recurring r"
+            " JOIN customers c ON c.id = r.customer_id WHERE r.source = :source AND r.source_number = :number",
             {"source": self._plan.request.source, "number": number},
         ).fetchone()
         return Known(*row) if row else None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, clock, db, history, invoices, orders, payment_systems, recurring
+from salescli import attempts, clock, db, gateways, history, invoices, orders, payment_systems, recurring
 from salescli.attempts import Attempt
 from salescli.gateways import Answer
 from salescli.invoices import Invoice
@@ -34,12 +34,12 @@ def settle(
     answer = _checked(attempt, answer)
     with db.transaction(connection):
         if answer.became in ("unknown", "not_found"):
-            return attempts.leave_unknown(connection, attempt, answer, now)
+            return _left_unknown(connection, attempt, answer, actor=actor, now=now)
         status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
         if not attempts.close(connection, attempt, status, answer, now):
             return False
         if answer.code not in (RESOLVED, NOT_FOUND):
-            _note_health(connection, attempt, status, now)
+            _note_health(connection, attempt, failed=status == "not_sent", now=now)
         steps: dict[tuple[str, str], Callable[..., None]] = {
             ("charge", "succeeded"): _charged,
             ("charge", "declined"): _declined,
@@ -50,6 +50,20 @@ def settle(
         }
         steps[attempt.kind, status](connection, attempt, answer, actor=actor, now=now, zone=zone)
         return True
+
+
+def _left_unknown(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime
+) -> bool:
+    """Leave an attempt to later look-ups; only the first time is part of its invoice's story."""
+    if not attempts.leave_unknown(connection, attempt, answer, now):
+        return False
+    if answer.code == gateways.OUTCOME_UNKNOWN:  # not one that is pending, or of which nobody can tell
+        _note_health(connection, attempt, failed=True, now=now)
+    if attempt.lookups == 0:
+        what = f"outcome of the {attempt.kind} not known"
+        history.record(connection, "invoice", attempt.invoice_id, what, actor=actor, now=now, reason=answer.message)
+    return True
 
 
 def record_refund(
@@ -96,7 +110,10 @@ def complete_order(
     completed_at: datetime | None = None,
     reason: str | None = None,
 ) -> Order:
-    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41)."""
+    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41).
+
+    Not where a person gave it to somebody meanwhile: that one is confirmed by a person too.
+    """
     order = orders.change(
         connection,
         order,
@@ -106,7 +123,7 @@ def complete_order(
         now=now,
         reason=reason,
     )
-    if order.recurring_id is None or order.payment_number == 1:
+    if order.recurring_id is None or order.payment_number == 1 or order.manager_by == "person":
         return order
     initial_id = recurring.get(connection, order.recurring_id).initial_order_id
     if initial_id is None or not orders.get(connection, initial_id).confirmed:
@@ -244,10 +261,10 @@ def _left_as_it_was(
     )
 
 
-def _note_health(connection: sqlite3.Connection, attempt: Attempt, status: str, now: datetime) -> None:
+def _note_health(connection: sqlite3.Connection, attempt: Attempt, *, failed: bool, now: datetime) -> None:
     """Count a merchant's technical failures in a row and pause it after three: 2, 4 … 30 minutes."""
     system = payment_systems.get(connection, attempt.payment_system_id)
-    failures = system.failures + 1 if status == "not_sent" else 0
+    failures = system.failures + 1 if failed else 0
     if (failures, system.paused_until) == (0, None) and system.failures == 0:
         return
     paused = None

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from salescli.roles import Actor
 
 
+# Whether a charge or refund of the order `o` is under way or waits for a person.
+UNDER_WAY = (
+    "SELECT 1 FROM invoices i JOIN attempts a ON a.invoice_id = i.id WHERE i.order_id = o.id AND a.status = 'live'"
+)
+
+
 def _order_actions(row: Mapping[str, Any], actor: Actor) -> str:
     """Return what the acting user may do with the order now (R20, R40)."""
     if not actor.may(roles.MANAGE_SALES):
@@ -24,6 +30,7 @@ def _order_actions(row: Mapping[str, Any], actor: Actor) -> str:
         lifecycle.order_actions(
             row["a_status"],
             partial=bool(row["a_partial"]),
+            paying=bool(row["a_paying"]),
             confirmed=bool(row["a_confirmed"]),
             managed=row["a_manager"] is not None,
             confirmable=row["a_paid"] >= money.share_of(row["a_price"], row["a_success"]),
@@ -91,7 +98,8 @@ ORDERS = View(
     },
     hidden=(
         "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed, o.manager_id AS a_manager,"
-        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_success"
+        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_success,"
+        f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying"
     ),
     statuses=lifecycle.ORDER_STATUSES,
 )

@@ -10,7 +10,8 @@ from salescli.errors import BadUsage
 if TYPE_CHECKING:
     from salescli.roles import Actor
 
-Kind = Literal["text", "number", "money", "time", "yesno", "status", "percent", "manager"]
+# `command` is text that a terminal never cuts short, so that it can be copied.
+Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
 
 
 class Column(NamedTuple):  # not a dataclass: every start makes these two, and would take a millisecond for each
@@ -54,13 +55,20 @@ def named(columns: Sequence[Column], key: str, whose: str) -> Column:
     raise BadUsage(f"{whose} have no column {key!r}; there are {', '.join(c.key for c in columns)}")
 
 
+# The customers that a full-text query fits, also by what a duplicate merged into them was called.
+FOUND_CUSTOMERS = (
+    "SELECT coalesce(merged_into, id) FROM customers WHERE id IN"
+    " (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
+)
+
+
 def searched(customer: str, offer: str, *also: str) -> str:
     """Return the clause of ``--search`` over columns of a customer and an offer, and further clauses.
 
     Its places: `{query}`, and in the further clauses `{number}` and `{words}`.
     """
     found = (
-        f"{customer} IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {{query}})",
+        f"{customer} IN ({FOUND_CUSTOMERS})",
         f"{offer} IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {{query}})",
         *also,
     )

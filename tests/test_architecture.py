@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from tests.conftest import House
 
 PACKAGE = Path(salescli.__file__).parent
-SLOW_TO_IMPORT = {"sqlite_utils", "tabulate", "dateutil", "stripe"}  # up to 80 ms each, and most calls need none
+SLOW_TO_IMPORT = {
+    "sqlite_utils",
+    "tabulate",
+    "dateutil",
+    "stripe",
+    "xlsxwriter",
+}  # up to 80 ms each, and most calls need none
 
 _LOADED_BY = """
 import sys

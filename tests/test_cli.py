@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import pty
 import re
 import shlex
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 
 from salescli.cli import session
 from salescli.cli.output import width
+from tests.terminal import on_a_terminal
 
 Run = Callable[..., "Result"]
 
@@ -458,7 +458,7 @@ def test_a_closed_pipe_ends_quietly(shop: Run) -> None:
 
 def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:
     paid(shop)
-    shown = _on_a_terminal(_salescli("orders", "list"), columns=100)
+    shown = on_a_terminal(_salescli("orders", "list"), columns=100)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "\x1b[31m" in shown  # red: not confirmed yet
     assert "…" in plain
@@ -476,7 +476,7 @@ def test_on_a_terminal_check_asks_whose_sale_it_was(shop: Run, answer: str, sell
     shop("users", "add", "olha", "--name", "Ольга")
     shop("customers", "plan", "1", "7", "--manager", "ivan")
     paid(shop)
-    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer=answer)
+    asked = on_a_terminal(_salescli("orders", "check", "1"), answer=answer)
     assert "sale by Іван Петренко (marked in the customer's sales plans)" in asked
     [row] = shop("orders", "list", "--confirmed", "--csv").rows
     assert row["manager"] == seller
@@ -484,31 +484,6 @@ def test_on_a_terminal_check_asks_whose_sale_it_was(shop: Run, answer: str, sell
 
 def test_an_answer_that_names_nobody_confirms_nothing(shop: Run) -> None:
     paid(shop)
-    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer="nobody\n")
+    asked = on_a_terminal(_salescli("orders", "check", "1"), answer="nobody\n")
     assert "there is no user 'nobody'" in asked
     assert shop("orders", "list", "--confirmed", "-q").out == ""
-
-
-def _on_a_terminal(command: list[str], *, answer: str = "", columns: int = 80) -> str:
-    """Run a command on a pseudo-terminal of its own and return what it showed."""
-    import fcntl
-    import struct
-    import termios
-
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, close_fds=True)
-    os.close(slave)
-    os.write(master, answer.encode())
-    shown = b""
-    while True:
-        try:
-            read = os.read(master, 4096)
-        except OSError:  # the other side has closed
-            break
-        if not read:
-            break
-        shown += read
-    process.wait()
-    os.close(master)
-    return shown.decode()

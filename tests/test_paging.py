@@ -20,6 +20,7 @@ from salescli import (
     listing,
     offers,
     payment_systems,
+    role_records,
     sales_plans,
     tabs,
     users,
@@ -31,7 +32,7 @@ from tests.conftest import House
 
 VIEWS = (
     tabs.ORDERS, tabs.PAYMENTS, tabs.RECURRING, attempts.VIEW, customers.VIEW, offers.VIEW, categories.VIEW,
-    payment_systems.VIEW, users.VIEW, sales_plans.VIEW,
+    payment_systems.VIEW, users.VIEW, role_records.VIEW, sales_plans.VIEW,
 )  # fmt: skip
 
 EVERYTHING = Filters()
@@ -61,6 +62,7 @@ def _fill(connection: sqlite3.Connection, size: int) -> None:
         day = at and at[:10]
         for table, values in {
             "users": {"login": pick([None, f"login{n}"]), **shared},
+            "roles": {"name": f"role {n}", "permissions": pick(["view", "view reports"]), "created_at": moment()},
             "categories": {"number": str(n), **shared},
             "offers": {"number": str(n), "category_id": pick([None, 1]), "price_minor": pick([None, 5, 70]),
                        "currency": pick(["EUR", "JPY"]), **shared},
@@ -77,8 +79,9 @@ def _fill(connection: sqlite3.Connection, size: int) -> None:
                          "share_minor": pick([300, 900]), "fee_minor": pick([None, 0, 20]),
                          "payment_system_id": pick([None, 1]), "attempted_at": moment(), "paid_at": at, "paid_on": day},
             "attempts": {"kind": "charge", "invoice_id": n, "number": 1, "reference": f"a{n}", "payment_system_id": 1,
-                         "amount_minor": pick([1, 2]), "currency": "EUR", "status": "declined", "owned_at": moment(),
-                         "started_at": moment(), "settled_at": moment(), "code": pick([None, "card_declined"])},
+                         "customer_id": sold["customer_id"], "amount_minor": pick([1, 2]), "currency": "EUR",
+                         "status": "declined", "owned_at": moment(), "started_at": moment(),
+                         "settled_at": moment(), "code": pick([None, "card_declined"])},
             "sales_plans": {"customer_id": 1, "offer_id": pick([1, n]), "manager_id": 1, "order_id": pick([None, n]),
                             "marked_at": moment()},
         }.items():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import reports, sales
+from salescli import report_rows, reports, sales
 from salescli.listing import Filters
 from salescli.reports import BREAKDOWNS, BY_CATEGORY, BY_CURRENCY, BY_MANAGER, BY_OFFER, BY_PAYMENT_SYSTEM, Breakdown
 from salescli.sales import Seller
@@ -132,7 +132,9 @@ def test_by_manager_counts_confirmed_sales_of_managers_only(shop: Story) -> None
         ("system", 2),
     }
     split = reports.by_seller(shop.house.connection, Filters(), zone=shop.house.zone)
-    assert {row["sale"]: row["gross"] for row in split} == dict(zip(reports.SALES, (10000, 10000, 20000), strict=True))
+    assert {row["sale"]: row["gross"] for row in split} == dict(
+        zip(report_rows.SALES, (10000, 10000, 20000), strict=True)
+    )
 
 
 def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: Story) -> None:

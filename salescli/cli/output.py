@@ -1,4 +1,4 @@
-"""One renderer for all lists and reports: raw values of columns -> table, csv, json, ndjson, md, ids or count.
+"""One renderer for all lists and reports: raw values of columns -> table, csv, json, ndjson, md, ids, count or xlsx.
 
 Data goes to stdout or ``-o FILE``, everything said about it to stderr.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
 from salescli import clock, money
+from salescli.errors import BadUsage
 from salescli.views import Column, named
 
 if TYPE_CHECKING:
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
 FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
 # A spreadsheet would compute such a text (B12); one that begins so behind an apostrophe of its own gets another.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _SUSPECT = frozenset(("'", *_FORMULA_STARTS))
-_RIGHT = ("number", "money", "percent")
+RIGHT = ("number", "money", "percent")
 
 Row = Mapping[str, Any]
 
@@ -46,6 +48,8 @@ class Output:
     sort: tuple[str, ...] = ()
     limit: int | None = None
     headers: bool = True
+    chart: bool = False  # bars under the table
+    title: str = ""  # what this is, in the words of the command
 
     def row_limit(self) -> int | None:
         """Return the most rows to fetch: 50 in a table unless --limit says otherwise, 0 for all."""
@@ -60,8 +64,16 @@ class Output:
         return [named(columns, key, "these rows") for key in self.columns] or [c for c in columns if c.shown]
 
 
-def render(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo) -> int:
-    """Write the rows and return how many there were."""
+def render(
+    rows: Iterable[Row],
+    columns: Sequence[Column],
+    output: Output,
+    zone: ZoneInfo,
+    under: Callable[[TextIO], None] | None = None,
+) -> int:
+    """Write the rows, and what belongs under them, and return how many there were."""
+    if output.format == "xlsx":
+        return _workbook(rows, columns, output, zone)
     writer = {
         "table": _table,
         "md": _markdown,
@@ -72,7 +84,10 @@ def render(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone:
         "count": _count,
     }[output.format]
     with stream_of(output) as stream:
-        return writer(rows, columns, output, zone, stream)
+        number = writer(rows, columns, output, zone, stream)
+        if under:
+            under(stream)
+        return number
 
 
 def say(message: str) -> None:
@@ -107,15 +122,33 @@ def stream_of(output: Output) -> Iterator[TextIO]:
             sys.stdout.reconfigure(encoding=encoding, newline="", errors="strict")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    target = output.file.resolve()
+    with _replaced(output.file, "w", encoding=encoding, newline="") as stream:
+        yield stream
+
+
+@contextmanager
+def bytes_of(output: Output) -> Iterator[BinaryIO]:
+    """Yield stdout or a draft as ``stream_of`` does, for bytes. Raise BadUsage where they would go to a terminal."""
+    if output.file is None or str(output.file) == "-":
+        if sys.stdout.isatty():
+            raise BadUsage("a workbook is not text for a terminal; name a file, or pipe it on")
+        yield sys.stdout.buffer
+        return
+    with _replaced(output.file, "wb") as stream:
+        yield stream
+
+
+@contextmanager
+def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
+    target = file.resolve()
     if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
-        with target.open("w", encoding=encoding, newline="") as stream:
+        with target.open(mode, **how) as stream:
             yield stream
         return
     draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w", encoding=encoding, newline="") as stream:
+        with os.fdopen(handle, mode, **how) as stream:
             yield stream
         draft.replace(target)
     finally:
@@ -141,7 +174,7 @@ def write_table(rows: Sequence[Row], columns: Sequence[Column], output: Output, 
     cells = [[cell(column, row, zone) for column in columns] for row in rows]
     headers = [column.key for column in columns] if output.headers else ()
     if stream.isatty():
-        _fit(cells, columns, headers, _terminal_width())
+        _fit(cells, columns, headers, terminal_width())
     click.echo(_tabulated(cells, columns, headers, "simple" if output.headers else "plain"), file=stream)
 
 
@@ -168,7 +201,7 @@ def _cell(column: Column, row: Row, zone: ZoneInfo) -> str:
 
 def _plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
     """Return a value as a table shows it: harmless to a terminal, a status capitalised."""
-    text = escaped(_text(column, row, zone))
+    text = escaped(as_text(column, row, zone))
     return text.capitalize() if column.kind == "status" else text
 
 
@@ -179,7 +212,7 @@ def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Seque
     tabulate.WIDE_CHARS_MODE = True
     tabulate.PRESERVE_WHITESPACE = True
     tabulate.MIN_PADDING = 0
-    align = ["right" if column.kind in _RIGHT else "left" for column in columns]
+    align = ["right" if column.kind in RIGHT else "left" for column in columns]
     text = tabulate.tabulate(cells, headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
@@ -220,7 +253,8 @@ class _Widths:
     wcswidth = staticmethod(width)
 
 
-def _terminal_width() -> int:
+def terminal_width() -> int:
+    """Return how many columns the terminal has; without one, more than any line needs."""
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError):
@@ -246,10 +280,11 @@ def _fit(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[st
     for row in cells:
         for i, limit in enumerate(limits):
             if limit < widths[i]:
-                row[i] = _shortened(row[i], limit)
+                row[i] = shortened(row[i], limit)
 
 
-def _shortened(text: str, limit: int) -> str:
+def shortened(text: str, limit: int) -> str:
+    """Return a text that takes at most so many cells, an ellipsis in the place of what is cut off."""
     plain = click.unstyle(text)
     if width(plain) <= limit:
         return text
@@ -261,17 +296,24 @@ def _shortened(text: str, limit: int) -> str:
 
 def _markdown(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
     if output.headers:
-        marks = ["---:" if column.kind in _RIGHT else "---" for column in columns]
+        marks = ["---:" if column.kind in RIGHT else "---" for column in columns]
         stream.write(f"| {' | '.join(column.key for column in columns)} |\n| {' | '.join(marks)} |\n")
     lines = ([_markdown_cell(column, row, zone) for column in columns] for row in rows)
     return _counted(stream.write(f"| {' | '.join(cells)} |\n") for cells in lines)
 
 
 def _markdown_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
-    return _plain_cell(column, row, zone).replace("\\", "\\\\").replace("|", "\\|")
+    return re.sub(r"[\\`*_~|&<>\[\]]", r"\\\g<0>", _plain_cell(column, row, zone))  # a name is no link, no HTML
 
 
 # Files
+
+
+def _workbook(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo) -> int:
+    from salescli.cli import workbook
+
+    with bytes_of(output) as stream, workbook.writing(stream, zone, output.title) as book:
+        return book.sheet(output.title, columns, rows)
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
@@ -299,16 +341,24 @@ def _csv_cell(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Row], A
     if column.kind == "money":
         return lambda row: money.text(row[key], row[currency]).replace(".", decimal) if row[key] is not None else None
     if column.kind == "percent":
-        return lambda row: _text(column, row, zone).replace(".", decimal)
+        return lambda row: as_text(column, row, zone).replace(".", decimal)
     if column.kind in ("time", "yesno"):
-        return lambda row: _text(column, row, zone)
-    return lambda row: _harmless(row[key]) if row[key] and str(row[key])[0] in _SUSPECT else row[key]
+        return lambda row: as_text(column, row, zone)
+
+    def text(row: Row) -> Any:
+        value = row[key]
+        return _harmless(value) if value and (str(value)[0] in _SUSPECT or "\r" in str(value)) else value
+
+    return text
 
 
 def _harmless(value: Any) -> str:
-    """Return a text that begins as a formula may, made one that no spreadsheet computes (B12)."""
+    """Return a text as one that no spreadsheet computes (B12), and that stays in its row."""
     text = str(value)
-    return f"'{text}" if text.lstrip("'").startswith(_FORMULA_STARTS) else text
+    if text.lstrip("'").startswith(_FORMULA_STARTS):
+        text = f"'{text}"
+    # csv leaves a bare carriage return unquoted, and a row would end there
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _json(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
@@ -361,7 +411,7 @@ def _counted(things: Iterable[Any]) -> int:
     return sum(1 for _ in things)
 
 
-def _text(column: Column, row: Row, zone: ZoneInfo) -> str:
+def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
     """Return a raw value as people read it; what is not known is empty, never 0."""
     value = row[column.key]
     if value is None:

@@ -120,6 +120,7 @@ def serve(latency: float) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else an answer's body waits 40 ms for the client's delayed acknowledgement
 
         def do_GET(self) -> None:
             asked = urlparse(self.path)
@@ -138,8 +139,11 @@ def serve(latency: float) -> ThreadingHTTPServer:
         def log_message(self, *words: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 2 * WORKERS  # else some of the workers' first connections wait a second for their turn
+
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

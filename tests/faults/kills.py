@@ -1,7 +1,7 @@
 """Real processes of the program killed with SIGKILL, at random and at every commit; the sandbox's ledger is the judge.
 
 furnish a file -> a process, killed -> ``disagreements`` -> … -> calm -> nothing forgotten -> the next file; then the
-mutants and the state machine; at last the counts, and exit 1 unless all is as it must be
+mutants, the state machine and a crowd of ticks; at last the counts, and exit 1 unless all is as it must be
 """
 
 from __future__ import annotations
@@ -315,8 +315,9 @@ def main(arguments: list[str]) -> int:
     counts = _killed_by_several(asked.kills, asked.seed)
     survivors = _survivors()
     runs = max(20, asked.kills // 10) if asked.runs is None else asked.runs
-    machine = _machine(runs)
-    found = [*counts.double, *counts.forgotten, *counts.violations, *survivors, *machine]
+    machine = _broken("test_machine.py", SALESCLI_FAULTS_EXAMPLES=runs)
+    crowd = _broken("test_many.py", "-k", "sixteen", SALESCLI_FAULTS_DUE=asked.kills)
+    found = [*counts.double, *counts.forgotten, *counts.violations, *survivors, *machine, *crowd]
     for line in (
         f"kills: {counts.kills} ({counts.at_random} at random, {counts.at_commits} at commits)",
         f"charges: {counts.charges}",
@@ -325,6 +326,7 @@ def main(arguments: list[str]) -> int:
         f"violations: {len(counts.violations)}",
         f"mutants caught: {len(MUTANTS) - len(survivors)}/{len(MUTANTS)}",
         f"state machine: {runs} runs, {'broken' if machine else 'no violation'}",
+        f"16 ticks at once on {asked.kills} due: {'broken' if crowd else 'each charged once, none left'}",
         *found,
     ):
         print(line)  # noqa: T201
@@ -361,10 +363,10 @@ def _survivors() -> list[str]:
         return [name for name in crew.map(survived, MUTANTS) if name]
 
 
-def _machine(runs: int) -> list[str]:
-    """Run the state machine and return what it said when it found something."""
-    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/faults/test_machine.py"]
-    environment = {**os.environ, "SALESCLI_FAULTS_EXAMPLES": str(runs)}
+def _broken(file: str, *options: str, **sizes: int) -> list[str]:
+    """Run a test of the faults at another size, and return what it said when it found something."""
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/faults/{file}", *options]
+    environment = {**os.environ, **{name: str(size) for name, size in sizes.items()}}
     ran = subprocess.run(line, cwd=PROJECT, env=environment, capture_output=True, text=True)
     return [] if ran.returncode == 0 else re.findall(r"^E .*", ran.stdout, re.MULTILINE) or [ran.stdout]
 

@@ -120,17 +120,18 @@ MUTANTS = (
         "a_tick_died_two_days_ago",
         (
             ("recovery.py", 'if "lookup" in able:', "if False:"),
-            (
-                "recovery.py",
-                'return "idempotent" in able and (seconds is None or age < seconds)',
-                "return True",
-            ),
+            ("recovery.py", 'return known and "idempotent" in able', "return True"),
         ),
     ),
     Mutant(
         "a failed look-up taken as not sent",
         "a_payment_is_in_doubt_for_two_days",
         (("recovery.py", 'answer.became in ("not_sent", "misconfigured")', "answer.became in ()"),),
+    ),
+    Mutant(
+        "the age of a reference by the clock alone",
+        "a_clock_set_back_makes_no_old_reference_young",
+        (("attempts.py", "if boot == _boot_id() else by_clock", "if False else by_clock"),),
     ),
     Mutant(
         "late payment without look-up",

@@ -17,7 +17,7 @@ from salescli import attempts, clock, db, recurring, settlement
 from salescli.attempts import Attempt
 from salescli.gateways import Answer
 from tests.faults import power
-from tests.faults.world import ZONE, World, left_over, violations
+from tests.faults.world import ZONE, World, charged_twice, left_over, violations
 
 SCENARIOS: dict[str, Callable[[World], None]] = {}
 
@@ -196,6 +196,17 @@ def a_tick_died_two_days_ago(world: World) -> None:
     well(world)
     world.later(days=2).tick()
     settled(world, charges=2)
+
+
+@scenario
+def a_clock_set_back_makes_no_old_reference_young(world: World) -> None:
+    world.bank.capabilities = frozenset({"charge", "refund", "idempotent"})
+    due(world, "cut after")
+    world.tick()
+    world.skew -= timedelta(days=1)
+    world.later(hours=25).tick()
+    world.later(hours=25).tick()
+    assert charged_twice(world.bank) == []
 
 
 @scenario

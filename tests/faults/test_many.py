@@ -85,9 +85,23 @@ def test_a_merchant_that_is_down_holds_up_no_other_and_is_asked_little(story: St
     assert story.house.count("recurring", "payments_made < 2") == 0
 
 
-def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
+def test_a_merchant_whose_answers_are_cut_leaves_few_payments_in_doubt(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, 60)
+    _due(story, 50, token="tok_timeout_after_charge")
+    counts = story.at("2026-02-28 10:30").tick()
+    assert counts.unknown == 3
+    assert story.house.count("payment_systems", "failures = 3 AND paused_until = '2026-02-28T08:32:00Z'") == 1
+    story.house.connection.execute("UPDATE recurring SET token = 'tok_ok' WHERE status = 'active'")
+    for minute in (35, 40, 45):
+        story.at(f"2026-02-28 10:{minute}").tick()
+    charged = Counter(payments_in_the_ledger(story))
+    assert (len(charged), set(charged.values())) == (51, {1})
+
+
+def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
+    number = int(os.environ.get("SALESCLI_FAULTS_DUE", "60"))  # scripts/faults asks for many more
+    story.house.offer("49.00", number="7", every="1 month", payments="12")
+    _due(story, number)
     # Past the lock, which is for comfort only: correctness is the database's.
     program = (
         "import sys; from salescli.cli import tick; from contextlib import nullcontext;"
@@ -105,12 +119,15 @@ def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
         "--workers",
         "2",
     ]
-    crowd = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(16)]
-    said = [process.communicate(timeout=120) for process in crowd]
-    assert [process.returncode for process in crowd] == [0] * 16, said
-    assert [err for _, err in said if err] == []
+    for _ in range(1 + number // 1000):  # a tick takes on nothing new after four minutes: the next five minutes' go on
+        crowd = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(16)]
+        said = [process.communicate(timeout=600) for process in crowd]
+        assert [process.returncode for process in crowd] == [0] * 16, said
+        assert [err for _, err in said if err] == []
+        if not story.house.count("recurring", "payments_made < 2"):
+            break
     charged = Counter(payments_in_the_ledger(story))
-    assert (len(charged), set(charged.values())) == (61, {1})
+    assert (len(charged), set(charged.values())) == (number + 1, {1})
     assert story.house.count("recurring", "payments_made < 2") == 0
 
 

@@ -119,9 +119,10 @@ class World:
         self.bank = Bank(START, capabilities, key_ttl_seconds)
         self.bank.witness, self.bank.meanwhile = self._witness, self._overtake
         self.seen: list[str] = []  # what was wrong at the moment of a gateway call
-        self._replaced = tick.ThreadPoolExecutor, tick.time, attempts._boot_id
+        self._replaced = tick.ThreadPoolExecutor, tick.time, attempts._boot_id, clock.uptime
         tick.ThreadPoolExecutor, attempts._boot_id = AtOnce, lambda: f"boot-{self.boot}"
         tick.time = SimpleNamespace(monotonic=lambda: self.time.timestamp())
+        clock.uptime = lambda: int((self.time - START).total_seconds())
         connection = self.connect()
         db.set_setting(connection, "home", db.home_of(self.path))
         self.actor = users.acting(connection, "owner")
@@ -129,7 +130,7 @@ class World:
 
     def close(self) -> None:
         """Give back what was replaced."""
-        tick.ThreadPoolExecutor, tick.time, attempts._boot_id = self._replaced
+        tick.ThreadPoolExecutor, tick.time, attempts._boot_id, clock.uptime = self._replaced
 
     @property
     def now(self) -> datetime:

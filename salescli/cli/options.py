@@ -141,7 +141,9 @@ _OUTPUT = (
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
     click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
-    click.option("--xlsx", type=FilePath(), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."),
+    click.option(
+        "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
+    ),
     click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
     click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),

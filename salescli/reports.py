@@ -237,7 +237,7 @@ _ORDERS = ("orders", "quantity", "gross", "refunded")
 
 
 def _counted_sales(report: Breakdown, include_system: bool) -> tuple[str, ...]:
-    if report.dimensions[:1] != (MANAGER,):
+    if report.name != BY_MANAGER.name:  # not by its dimensions: others are split by manager too
         return SALES
     confirmed, _, system = SALES
     return (confirmed, system) if include_system else (confirmed,)

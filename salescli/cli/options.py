@@ -161,7 +161,9 @@ _OUTPUT = (
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
     click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
-    click.option("--xlsx", type=FilePath(), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."),
+    click.option(
+        "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
+    ),
     click.option(
         "--columns", metavar="A,B,…", shell_complete=_columns,
         help="These columns, in this order; a wrong one names them all.",

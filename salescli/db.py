@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -44,7 +43,7 @@ def create(
 
     Raise DatabaseUnusable when something stands at ``path`` already; it is never overwritten.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         _make_directory(path.parent)
         for journal in (Path(f"{path}-journal"), Path(f"{path}-wal")):

@@ -126,9 +126,15 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
         "shifted_in": f"{completed} AND NOT {paid}",
     }
     sums = ", ".join(f"sum(CASE WHEN {when} THEN i.amount_minor ELSE 0 END) AS {name}" for name, when in parts.items())
+    found = " UNION ".join(  # each by its index of days; the one of a payment that is in both is kept once
+        f"SELECT i.id FROM {_MONEY_IN['payments']} WHERE {day} BETWEEN :first AND :last AND i.paid_on IS NOT NULL"
+        for day in ("i.paid_on", "o.completed_on")
+    )
+    always = filters.first_day is None and filters.last_day is None
+    within = "i.paid_on IS NOT NULL" if always else f"i.id IN ({found})"
     sql = (
-        f"SELECT i.currency AS currency, {sums} FROM invoices i JOIN orders o ON o.id = i.order_id"
-        f" WHERE i.paid_at IS NOT NULL AND {others} GROUP BY i.currency ORDER BY i.currency"
+        f"SELECT i.currency AS currency, {sums} FROM {_MONEY_IN['payments']}"
+        f" WHERE {within} AND {others} GROUP BY i.currency ORDER BY i.currency"
     )
     return sql, {**others.values, **_days(filters)}
 

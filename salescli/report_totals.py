@@ -68,10 +68,12 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query | None:
     ranges = totals.pieces(asked.filters.first_day, asked.filters.last_day, asked.cut)
     source = _ranged(where, stored.name, ranges)
     keys = "".join(f", {stored.dimensions[name]} AS {name}" for name in asked.dimensions)
-    by = ", ".join(("1", *asked.dimensions, "currency"))
-    sums = ", ".join(f"sum({name}) AS {name}" for name in SUMS)
-    sql = f"SELECT substr(t.period, 1, {asked.cut}) AS period{keys}, t.currency AS currency, {sums} FROM ({source}) t"
-    return f"{sql} WHERE {where} GROUP BY {by} HAVING sum(events) <> 0", where.values
+    period = f"substr(t.period, 1, {asked.cut})" if asked.cut else "''"
+    by = ", ".join((*(["1"] if asked.cut else []), *asked.dimensions, "t.currency"))  # by offer, the key's own order
+    unused = {"orders": ("payments",), "payments": ("orders", "quantity")}[asked.counts]  # a sum takes its time
+    sums = ", ".join(f"{0 if name in unused else f'sum(t.{name})'} AS {name}" for name in SUMS)
+    sql = f"SELECT {period} AS period{keys}, t.currency AS currency, {sums} FROM ({source}) t"
+    return f"{sql} WHERE {where} GROUP BY {by} HAVING sum(t.events) <> 0", where.values
 
 
 def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query | None:
@@ -127,9 +129,10 @@ def _where(connection: sqlite3.Connection, stored: Stored, filters: Filters, zon
 
 def _ranged(where: listing.Where, dimension: str, ranges: list[totals.Piece]) -> str:
     """Return the rows of the totals in some ranges of days and months, each by the primary key."""
-    return " UNION ALL ".join(
-        "SELECT * FROM totals"
-        f" WHERE dimension = {where.bind(dimension)} AND grain = {where.bind(grain)}"
-        f" AND period BETWEEN {where.bind(first)} AND {where.bind(last)}"
-        for grain, first, last in ranges
-    )
+    return " UNION ALL ".join(_range(where, dimension, *one) for one in ranges)
+
+
+def _range(where: listing.Where, dimension: str, grain: int, first: str, last: str) -> str:
+    periods = f"= {where.bind(first)}" if first == last else f"BETWEEN {where.bind(first)} AND {where.bind(last)}"
+    fixed = f"dimension = {where.bind(dimension)} AND grain = {where.bind(grain)}"
+    return f"SELECT * FROM totals WHERE {fixed} AND period {periods}"

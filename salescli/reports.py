@@ -48,7 +48,8 @@ class Breakdown:
     @property
     def groups(self) -> tuple[Column, ...]:
         """Return the columns that name a group, its period first."""
-        return ((Column("period"),) if self.by else ()) + self.labels
+        period = Column("period", "day" if self.by == "day" else "text")
+        return ((period,) if self.by else ()) + self.labels
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -236,7 +237,7 @@ _ORDERS = ("orders", "quantity", "gross", "refunded")
 
 
 def _counted_sales(report: Breakdown, include_system: bool) -> tuple[str, ...]:
-    if report.dimensions[:1] != (MANAGER,):
+    if report.name != BY_MANAGER.name:  # not by its dimensions: others are split by manager too
         return SALES
     confirmed, _, system = SALES
     return (confirmed, system) if include_system else (confirmed,)

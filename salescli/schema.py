@@ -210,6 +210,7 @@ CREATE INDEX orders_created ON orders (created_at);
 CREATE INDEX orders_offer ON orders (offer_id, created_at);
 CREATE INDEX orders_customer ON orders (customer_id);
 CREATE INDEX orders_manager ON orders (manager_id, created_at) WHERE manager_id IS NOT NULL;
+CREATE INDEX orders_completed ON orders (completed_on) WHERE completed_on IS NOT NULL;  -- reports of a period, by rows
 -- Partial, since most orders are regular and need no entry in the first two.
 CREATE UNIQUE INDEX orders_payment ON orders (recurring_id, payment_number)
   WHERE recurring_id IS NOT NULL;          -- I1: one order per planned payment (R79)

@@ -15,8 +15,8 @@ CREATE TABLE totals (
   grain INTEGER NOT NULL CHECK (grain IN (10, 7, 0)),                      -- how much of the day `period` keeps:
   period TEXT NOT NULL,                    -- 2026-03-01, 2026-03, or nothing for all time
   key INTEGER NOT NULL,                    -- the id in the dimension; 0: none, the system
-  category_id INTEGER NOT NULL,            -- of the orders of an offer; 0: none, another dimension
   currency TEXT NOT NULL,                  -- of payment
+  category_id INTEGER NOT NULL,            -- of the orders of an offer; 0: none, another dimension
   status TEXT NOT NULL,                    -- this and the three below: of the order, now
   confirmed INTEGER NOT NULL,
   partial INTEGER NOT NULL,
@@ -31,14 +31,14 @@ CREATE TABLE totals (
   unknown INTEGER NOT NULL,                -- payments whose fee is not known
   refunded INTEGER NOT NULL,
   PRIMARY KEY (
-    dimension, grain, period, key, category_id, currency, status, confirmed, partial, recurring, together
+    dimension, grain, period, key, currency, category_id, status, confirmed, partial, recurring, together
   )
 ) STRICT, WITHOUT ROWID;
 """
 
 _SLICE = "o.status AS status, o.confirmed AS confirmed, o.partial AS partial, o.recurring_id IS NOT NULL AS recurring"
 SUMS = ("events", "orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
-KEYS = ("key", "category_id", "currency", "status", "confirmed", "partial", "recurring", "together")
+KEYS = ("key", "currency", "category_id", "status", "confirmed", "partial", "recurring", "together")
 
 _TOGETHER = """CASE WHEN o.completed_on = i.paid_on THEN 10
     WHEN substr(o.completed_on, 1, 7) = substr(i.paid_on, 1, 7) THEN 7 ELSE 0 END AS together"""

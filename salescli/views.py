@@ -11,7 +11,7 @@ from salescli.errors import BadUsage
 from salescli.roles import Actor
 
 # `command` is text that a terminal never cuts short, so that it can be copied.
-Kind = Literal["text", "number", "money", "time", "yesno", "status", "percent", "manager", "command"]
+Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,14 +83,22 @@ def test_without_rows_nothing_is_drawn_and_without_money_no_bar() -> None:
 
 def test_of_a_thousand_the_first_are_drawn_and_the_rest_counted() -> None:
     lines = drawn([row(f"Offer {number}", 1000 - number) for number in range(1000)])
-    assert len(lines) == 2 + 20 + 1
-    assert lines[-1] == "… and 980 more"
+    assert len(lines) == 2 + 31 + 1
+    assert lines[-1] == "… and 969 more"
 
 
 def test_names_of_wide_scripts_line_up_and_long_ones_are_cut() -> None:
     lines = drawn([row("山田太郎", 100), row("Олена", 100), row("x" * 80, 100), row("é", 100)])[2:]
     assert len({width(line.partition("█")[0]) for line in lines}) == 1
-    assert next(line for line in lines if "…" in line).startswith("x" * 23 + "…")
+    assert next(line for line in lines if "…" in line).startswith("x" * 27 + "…")
+
+
+def test_of_two_names_the_longer_one_is_cut_so_that_both_can_be_told() -> None:
+    rows = [{**row("Drawing, the full course", 100), "offer_number": name} for name in ("Іван Петренко", "Olha")]
+    assert [line.partition("  ")[0] for line in drawn(rows)[2:]] == [
+        "Іван Петренко Drawing, the …",
+        "Olha Drawing, the full cour…",
+    ]
 
 
 def test_what_a_name_would_do_to_the_terminal_is_shown_and_not_done() -> None:

@@ -90,7 +90,7 @@ def as_csv_says(cell: Any, zone: ZoneInfo) -> str:
     if cell.value is None:
         return ""
     if isinstance(cell.value, datetime):
-        return str(cell.value)
+        return str(cell.value) if "h" in cell.number_format else str(cell.value.date())
     if cell.number_format == "0.00%":
         return money.percent_text(round(cell.value * money.PPM))
     if "[$" in cell.number_format:
@@ -249,14 +249,28 @@ def _cells(book: Any, reference: str) -> list[Any]:
     return [c for row in book[sheet].iter_rows(top, bottom, left, right) for c in row]
 
 
-def test_a_chart_shows_the_first_twenty_and_says_so(story: Story, run: Run, tmp_path: Path) -> None:
-    for number in range(21):
+def test_a_chart_shows_the_first_rows_and_says_how_many_there_are(story: Story, run: Run, tmp_path: Path) -> None:
+    for number in range(32):
         story.house.offer(f"{number + 1}.00", name=f"Offer {number}")
         story.pay(story.order(str(number + 1)))
     run("reports", "by-offer", "--xlsx", tmp_path / "x.xlsx")
     charts = opened(tmp_path / "x.xlsx")["charts"]
-    assert charts["A1"].value == "by-offer, EUR: the first 20 of 21"
-    assert (charts.max_row, len(charts._charts)) == (22, 1)
+    assert charts["A1"].value == "by-offer, EUR: the first 31 of 32"
+    assert (charts.max_row, len(charts._charts)) == (33, 1)
+
+
+def test_days_are_dates_and_a_second_dimension_names_its_bars(shop: Story, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "days.xlsx"
+    words = ("reports", "by-offer", "--by", "day", "--and", "manager", "--xlsx", file)
+    assert run(*words).code == 0
+    book = opened(file)
+    periods = [row["period"] for row in table(book["by-offer"])]
+    assert (periods[0].value, {cell.data_type for cell in periods}) == (datetime(2026, 2, 10), {"d"})
+    names = [row[0].value for row in book["charts"].iter_rows(max_row=4)]
+    assert names[2:] == [
+        "2026-02-10 1 Offer 1 Іван Петренко not confirmed",
+        "2026-03-05 1 Offer 1 Іван Петренко confirmed",
+    ]
 
 
 def test_nothing_in_a_workbook_is_computed(shop: Story, run: Run, tmp_path: Path) -> None:
@@ -348,12 +362,15 @@ def test_more_rows_than_a_sheet_holds_are_refused_and_the_file_is_left_alone(
     shop: Story, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     monkeypatch.setattr(workbook, "ROWS_MAX", 2)
-    folder = tmp_path / "out"
+    folder, drafts = tmp_path / "out", tmp_path / "drafts"
     folder.mkdir()
+    drafts.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(drafts))
     (folder / "x.xlsx").write_text("mine")
     done = run(*words.split(), "--xlsx", folder / "x.xlsx")
     assert (done.code, "a sheet holds 2 rows" in done.err, "--csv" in done.err) == (6, True, True)
     assert [(entry.name, entry.read_text()) for entry in folder.iterdir()] == [("x.xlsx", "mine")]
+    assert list(drafts.iterdir()) == []
     assert run("orders", "list", "--limit", "2", "--xlsx", folder / "x.xlsx").code == 0
 
 

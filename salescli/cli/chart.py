@@ -15,7 +15,7 @@ from salescli import money
 from salescli.cli.output import Row, escaped, shortened, terminal_width, width
 from salescli.views import Column
 
-BARS_MAX = 20  # of a currency: more do not fit a screen, nor an axis
+BARS_MAX = 31  # of a currency: the days of a month; more do not fit a screen, nor an axis
 _PIPED_WIDTH = 72
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LABEL = Column("name")
@@ -45,10 +45,22 @@ def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
     named = labels or [Column("currency")]
     found: dict[str, list[Row]] = {}
     for row in rows:
-        label = " ".join(str(row[column.key]) for column in named if row[column.key] is not None) or "(none)"
-        drawn = {"name": label, "currency": row["currency"], "gross": row["gross"], "net": row["net"]}
+        parts = [_named(column, row) for column in named if row[column.key] is not None]
+        drawn = {
+            "name": " ".join(parts) or "(none)",
+            "parts": parts or ["(none)"],
+            "currency": row["currency"],
+            "gross": row["gross"],
+            "net": row["net"],
+        }
         found.setdefault(row["currency"], []).append(drawn)
     return [Bars(currency, tuple(kept[:BARS_MAX]), len(kept)) for currency, kept in sorted(found.items())]
+
+
+def _named(column: Column, row: Row) -> str:
+    if column.kind == "yesno":
+        return column.key if row[column.key] else f"not {column.key}"
+    return str(row[column.key])
 
 
 def draw(rows: Sequence[Row], labels: Sequence[Column], stream: TextIO) -> None:
@@ -62,7 +74,7 @@ def draw(rows: Sequence[Row], labels: Sequence[Column], stream: TextIO) -> None:
 
 
 def _lines(bars: Bars, room: int, finely: bool) -> Iterator[str]:
-    names = [shortened(escaped(row["name"]), max(room // 3, 8)) for row in bars.rows]
+    names = [_fitted([escaped(part) for part in row["parts"]], max(room * 2 // 5, 8)) for row in bars.rows]
     amounts = [money.text(row["net"], bars.currency) for row in bars.rows]
     wide, long = max(map(width, names)), max(map(len, amounts))
     scale = _Scale.of([row["net"] for row in bars.rows], max(room - wide - long - 4, 8), finely)
@@ -70,6 +82,13 @@ def _lines(bars: Bars, room: int, finely: bool) -> Iterator[str]:
         yield f"{name}{' ' * (wide - width(name))}  {amount.rjust(long)}  {scale.bar(row['net'])}".rstrip()
     if bars.of > len(bars.rows):
         yield f"{'…' if finely else '...'} and {bars.of - len(bars.rows)} more"
+
+
+def _fitted(parts: list[str], room: int) -> str:
+    """Return the parts of a name in so many cells, the widest shortened first, so that each can be told."""
+    while width(" ".join(parts)) > room and (widest := max(parts, key=width)) != "…":
+        parts[parts.index(widest)] = shortened(widest, width(widest) - 1)
+    return shortened(" ".join(parts), room)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,6 @@ def _period(since: str | None, until: str | None, on: str | None, session: Sessi
     return first, last
 
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
 _OUTPUT = (
     click.option("--format", "format", type=click.Choice(FORMATS), help="How to write it; a table unless told."),
     click.option("--csv", "short", flag_value="csv", help="For spreadsheets: the same as --format csv."),
@@ -142,7 +141,9 @@ _OUTPUT = (
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
     click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
-    click.option("--xlsx", type=FilePath(), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."),
+    click.option(
+        "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
+    ),
     click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
     click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),

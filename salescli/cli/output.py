@@ -308,9 +308,8 @@ def _csv_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
         return text
     if text.lstrip("'").startswith(_FORMULA_STARTS):
         text = f"'{text}"
-    return text.replace("\r\n", "\n").replace(
-        "\r", "\n"
-    )  # csv would leave a bare one unquoted: the row would end there
+    # csv leaves a bare carriage return unquoted, and a row would end there
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _excel_cell(column: Column, row: Row, zone: ZoneInfo) -> str:

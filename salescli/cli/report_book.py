@@ -75,12 +75,11 @@ def _tables(told: Statement) -> list[workbook.Table]:
     from salescli.cli.workbook import Table
 
     sales = sorted(told.sales, key=lambda row: (row["currency"], SALES.index(row["sale"])))
-    return [
+    tables = [
         Table("Completed orders", _TOTALS, told.total),
         Table("By who sold; adds up to the above", _SELLERS, sales),
-        Table(
-            "From payments to completed orders: payments = completed + open + declined + shifted_out − shifted_in",
-            _BRIDGE,
-            told.bridge,
-        ),
     ]
+    if told.bridge:
+        title = "From payments to completed orders: payments = completed + open + declined + shifted_out − shifted_in"
+        tables.append(Table(title, _BRIDGE, told.bridge))
+    return tables

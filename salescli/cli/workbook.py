@@ -41,11 +41,11 @@ _PAGE_SCALE = 70  # %
 _TIME = "yyyy-mm-dd hh:mm:ss"
 _COLOURS = {"gross": "#B4C7DC", "net": "#2A6099"}
 _DATE = "yyyy-mm-dd"
-_BAR_ROWS = 2  # of the sheet, for each bar of a chart: gross and net
 _ROW_PIXELS = 20
 
 # As text, also when a person edits the cell: a name that begins with = stays a name.
-_TEXT = {"num_format": "@"}
+_TEXT = {"num_format": "@", "indent": 1}
+_LEFT = {"align": "left", "indent": 1}
 _HEADER = {"bold": True, "bottom": 1, "bg_color": "#E7EDF3"}
 _BUTTON = 2  # characters that a filter's button takes from a column's name
 _TITLE = {"bold": True, "font_size": 16}
@@ -93,31 +93,23 @@ def writing(stream: BinaryIO, zone: ZoneInfo, title: str) -> Iterator[Book]:
         try:
             workbook.close()
         except FileCreateError as error:
-            raise error.args[0] from None  # the OSError: no space for drafts
+            raise error.args[0] from None  # the OSError: a full disk, a closed pipe
         finally:
             sink.ended = True
-    if sink.failure:
-        raise sink.failure
     if book.rounded:
         say(f"{book.rounded} amounts have more than 15 digits, which a spreadsheet rounds; --csv has them whole")
 
 
 class _Sink:
-    """A stream that keeps its failure for the end: zipfile would write, and fail loudly, once more when deleted."""
+    """A stream that can be ended: after a failure zipfile writes once more when it is deleted, and fails loudly."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self.failure: OSError | None = None
         self.ended = False
 
     def write(self, data: bytes) -> int:
-        """Write, unless that failed before: a full disk, a closed pipe."""
-        if self.failure is None and not self.ended:
-            try:
-                self._stream.write(data)
-            except OSError as error:
-                self.failure = error
-        return len(data)
+        """Write, or let it go once the stream is ended."""
+        return len(data) if self.ended else self._stream.write(data)
 
     def flush(self) -> None:
         """Do nothing: whoever opened the stream closes it."""
@@ -258,7 +250,7 @@ class Book:
     def _header(self, column: Column, indent: int) -> Any:
         """Return the format of a column's name: above numbers it stands where they do."""
         if column.kind not in RIGHT:
-            return self._format("header", _HEADER)
+            return self._format("header", {**_HEADER, "indent": 1})
         return self._format(f"header {indent}", {**_HEADER, "align": "right", "indent": indent})
 
     def _writer(self, sheet: Any, place: int, column: Column) -> Callable[[int, Row], int]:
@@ -268,6 +260,7 @@ class Book:
             "number": self._write_number,
             "percent": self._write_percent,
             "time": self._write_time,
+            "day": self._write_day,
         }.get(column.kind, self._write_text)
 
         def written(at: int, row: Row) -> int:
@@ -294,8 +287,15 @@ class Book:
 
     def _write_time(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
         moment = clock.from_text(row[column.key]).astimezone(self.zone)
-        sheet.write_datetime(at, place, moment.replace(tzinfo=None), self._format("time", {"num_format": _TIME}))
+        sheet.write_datetime(
+            at, place, moment.replace(tzinfo=None), self._format(_TIME, {"num_format": _TIME, **_LEFT})
+        )
         return len(_TIME)
+
+    def _write_day(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
+        day = date.fromisoformat(row[column.key])
+        sheet.write_datetime(at, place, day, self._format(_DATE, {"num_format": _DATE, **_LEFT}))
+        return len(_DATE)
 
     def _write_text(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
         text = as_text(column, row, self.zone)
@@ -310,7 +310,7 @@ class Book:
             sheet.write_string(at, 1, value, self._format("text", _TEXT))
             return
         shown = _TIME if isinstance(value, datetime) else _DATE
-        sheet.write_datetime(at, 1, value, self._format(shown, {"num_format": shown, "align": "left"}))
+        sheet.write_datetime(at, 1, value, self._format(shown, {"num_format": shown, **_LEFT}))
 
     def _money_format(self, currency: str) -> Any:
         """Return the format of a currency: its decimals, its code in each cell, red below zero."""
@@ -331,7 +331,9 @@ def _amount(minor: int, currency: str) -> float:
 
 
 def _chart_rows(bars: Bars) -> int:
-    return 6 + _BAR_ROWS * max(len(bars.rows), 2)
+    """Return how many rows of the sheet a chart is high: fewer for each of many bars, so that it fits a page."""
+    number = max(len(bars.rows), 2)
+    return 6 + min(2 * number, number + 6)
 
 
 def _set_widths(sheet: Any, widths: Widths) -> None:

@@ -30,10 +30,10 @@ def run(story: Story, capfd: pytest.CaptureFixture[str]) -> Run:
 def test_an_order_s_history_tells_all_of_it_in_order(story: Story, run: Run) -> None:
     story.house.offer("100.00", number="7", partial_min="10", partial_success="90")
     story.house.user("ivan", name="Іван", role="manager")
-    run("orders new 1 7 --payment-system Sandbox --token tok_fail_once")
+    run("orders new 1 7 --payment-system Sandbox --token tok_fail_once --at '2026-01-31 10:00'")
     run("orders assign 1 ivan")
-    assert "declined" in run("orders pay 1 --amount 90 --comment half")
-    run("orders pay 1 --amount 90 --token tok_ok")
+    assert "declined" in run("orders pay 1 --amount 90 --comment half --at '2026-01-31 10:00'")
+    run("orders pay 1 --amount 90 --token tok_ok --at '2026-01-31 10:30'")
     run("orders confirm 1")
     run("orders check 1 --manager ivan")
     run("orders check 1 --system --reconfirm --reason 'he was ill'")
@@ -49,7 +49,7 @@ def test_an_order_s_history_tells_all_of_it_in_order(story: Story, run: Run) -> 
         "| invoice | attempt 1 | status: open → processing |  | orders pay |",
         "| invoice | declined | status: processing → declined | the card has insufficient funds | orders pay |",
         "| invoice | tried again |  |  | orders pay |",
-        "| invoice | attempt 2 | status: declined → processing |  | orders pay |",
+        "| invoice | attempt 2 | status: declined → processing; attempted_at: TIME → TIME |  | orders pay |",
         "| invoice | paid | status: processing → completed; paid_at: — → TIME; fee_minor: — → 261;"
         " fee_estimated: no → yes; gateway_id: — → sb_2 |  | orders pay |",
         "| order | payment received | paid_minor: 0 → 9000 |  | orders pay |",

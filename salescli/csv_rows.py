@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
+from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeVar, cast
 
 from salescli import intake, money
 from salescli.errors import BadData, NotFound
@@ -60,6 +60,18 @@ class BadRow(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(*map(str, problems))
         self.problems = problems
+
+
+G = TypeVar("G")
+D = TypeVar("D")
+
+
+def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
+    """Return what a step of an import returns, or the BadRow that it raises: it ends none of the other rows."""
+    try:
+        return step(given)
+    except BadRow as bad:
+        return bad
 
 
 class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a million of them

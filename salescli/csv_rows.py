@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeVar, cast
 
-from salescli import intake, money
+from salescli import intake
 from salescli.errors import BadData, NotFound
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
@@ -102,23 +102,11 @@ class Fields:
         for column, text in self.values.items():
             reader = readers.get(column)
             if reader is not None:
-                self._read_one(given, column, reader, text)
+                try:
+                    given[column] = reader(text)
+                except BadData as error:
+                    self.refuse(column, str(error))
         return given
-
-    def read_amounts(self, columns: Sequence[str], currency: str) -> dict[str, int]:
-        """Return the minor units of those of ``columns`` that are not blank."""
-        given: dict[str, int] = {}
-        for column in columns:
-            text = self.values.get(column)
-            if text is not None:
-                self._read_one(given, column, money.parse, text, currency)
-        return given
-
-    def _read_one(self, given: dict[str, Any], column: str, reader: Callable[..., Any], *words: str) -> None:
-        try:
-            given[column] = reader(*words)
-        except BadData as error:
-            self.refuse(column, str(error))
 
     def need(self, columns: Sequence[str]) -> None:
         """Refuse each of ``columns`` that is blank."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -23,6 +23,10 @@ COLUMNS = (
 )  # fmt: skip
 REQUIRED = ("order", "created_at", "status", "customer", "offer", "currency")
 _REMEMBERED = 50_000  # values kept by each reader: names, days and emails repeat from row to row
+_CURRENCIES = 32  # pairs of currencies whose readers are kept
+_AMOUNTS = 2_000  # values kept by each reader of amounts
+_PRICE_COLUMNS = ("unit_price", "discount", "price")
+_PAID_COLUMNS = ("paid", "funds_credited", "refunded")
 _SHORT = 12  # characters: less than a card number has digits
 
 
@@ -100,8 +104,29 @@ _INSTANTS = Payment._fields.index("attempted")  # what stands before the instant
 Given = Mapping[str, Any]  # the row's columns that are not blank, each read by itself
 
 
-def readers(zone: ZoneInfo) -> Readers:
-    """Return what reads each column of a row, its amounts aside; times without offset are in ``zone``."""
+def readers(zone: ZoneInfo) -> Callable[[Fields], Readers]:
+    """Return what gives the readers of a row's columns: its amounts in its currencies, times in ``zone``."""
+    columns = _readers(zone)
+
+    @lru_cache(_CURRENCIES)
+    def of(currency: str | None, paid_currency: str | None) -> Readers:
+        paid = _amounts(_PAID_COLUMNS, paid_currency) or _amounts(_PAID_COLUMNS, currency)
+        return {**columns, **_amounts(_PRICE_COLUMNS, currency), **paid}
+
+    return lambda fields: of(fields.values.get("currency"), fields.values.get("paid_currency"))
+
+
+def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
+    """Return what reads amounts of a currency, nothing when it is none; prices repeat from row to row."""
+    try:
+        reader = lru_cache(_AMOUNTS)(partial(money.parse, currency=money.currency_code(currency or "")))
+    except BadData:
+        return {}
+    return dict.fromkeys(columns, reader)
+
+
+def _readers(zone: ZoneInfo) -> Readers:
+    """Return what reads each column but the amounts."""
     instant = lru_cache(_REMEMBERED)(partial(_instant, zone=zone))
     return {
         **NAMES,
@@ -121,15 +146,12 @@ def readers(zone: ZoneInfo) -> Readers:
     }
 
 
-def read(fields: Fields, readers: Readers) -> OrderRow:
+def read(fields: Fields, readers: Callable[[Fields], Readers]) -> OrderRow:
     """Return the order of a row. Raise BadRow: with every value that cannot be read, else with what contradicts."""
     fields.need(REQUIRED)
-    given = fields.read(readers)
-    if "currency" in given:
-        given.update(fields.read_amounts(("unit_price", "discount", "price"), given["currency"]))
-        given.setdefault("paid_currency", given["currency"])
-        given.update(fields.read_amounts(("paid", "funds_credited", "refunded"), given["paid_currency"]))
+    given = fields.read(readers(fields))
     fields.check()
+    given.setdefault("paid_currency", given["currency"])
     price = _price(fields, given)
     payment = _payment(fields, given, price)
     if given.get("confirmed") and given["status"] not in _PAID:

@@ -190,7 +190,7 @@ def _read(fields: Fields, readers: Readers) -> RecurringRow:
     fields.need([column for column in REQUIRED if column != "token"])
     given = fields.read(readers)
     if "currency" in given:
-        given.update(fields.read_amounts(("price",), given["currency"]))
+        given.update(fields.read({"price": partial(money.parse, currency=given["currency"])}))
     if "every" in given:
         given.update(fields.read({"retry_after": partial(schedule.parse_retry_after, interval=given["every"])}))
     fields.check()

@@ -15,8 +15,8 @@ from typing import Any
 
 from salescli import catalogue, categories, clock, customers, db, history, offers, payment_systems, users
 from salescli.catalogue import Noun
-from salescli.csv_rows import Fields
 from salescli.errors import BadData, NotFound
+from salescli.fields import Fields
 from salescli.imports import Import
 
 KNOWN_MAX = 50_000  # records kept in memory before it is emptied: flat, and large enough for what repeats

@@ -12,7 +12,8 @@ from hashlib import blake2b
 from typing import Any, Generic, Protocol, TypeVar
 
 from salescli import history
-from salescli.csv_rows import BadRow, Fields, Row, attempted
+from salescli.csv_rows import BadRow, Row, attempted
+from salescli.fields import Fields
 from salescli.imports import Import, Outcome, Outcomes
 
 _NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back

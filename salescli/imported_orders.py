@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from salescli import db, money
-from salescli.order_rows import Instant, OrderRow, Payment
+from salescli.instants import Instant
+from salescli.order_rows import OrderRow, Payment
 from salescli.payment_systems import PaymentSystem
 
 IMPORTED = "imported"  # the reason of a refund that came with an import

@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import partial
 
 from salescli import import_lookups, imported_orders, imports, order_rows
-from salescli.csv_rows import Fields, Row
+from salescli.csv_rows import Row
+from salescli.fields import Fields
 from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
 from salescli.import_steps import Numbers, Steps, find_known, settle
 from salescli.imported_orders import Additions, Parties
@@ -46,11 +47,11 @@ class _Orders:
         self._plan = plan
         self._lookups = lookups
         self._additions = Additions(plan.connection, plan.request.source)
-        readers = order_rows.readers(plan.zone)
+        columns = order_rows.columns(plan.zone)
         self._steps = Steps(
             numbers=Numbers(plan.connection),
             column="order",
-            read=lambda fields: order_rows.read(fields, readers),
+            read=lambda fields: order_rows.read(fields, columns),
             known=partial(find_known, plan, "orders"),
             find=self._found,
             insert=self._insert,

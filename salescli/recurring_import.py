@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli import clock, db, import_lookups, imports, intake, money, order_rows, payment_systems, schedule
-from salescli.csv_rows import Fields, Readers
+from salescli.fields import Columns, Fields, Readers
 from salescli.import_lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups
 from salescli.import_steps import Changed, Numbers, Steps, find_known, settle
 from salescli.imports import Counts, Import, Outcome, Request, Take
@@ -89,11 +89,11 @@ class _Subscribers:
         self._plan = plan
         self._zone = plan.zone
         self._lookups = lookups
-        readers = _readers(self._zone)
+        columns = Columns(_readers(self._zone))
         self.steps = Steps(
             numbers=Numbers(plan.connection),
             column="recurring",
-            read=lambda fields: _read(fields, readers),
+            read=lambda fields: _read(fields, columns),
             known=partial(find_known, plan, "recurring"),
             find=self._find,
             insert=self._insert,
@@ -186,13 +186,12 @@ def _made(given: str) -> int:
     return 0 if given == "0" else intake.whole_number(given, "number of payments")
 
 
-def _read(fields: Fields, readers: Readers) -> RecurringRow:
-    fields.need([column for column in REQUIRED if column != "token"])
-    given = fields.read(readers)
+def _read(fields: Fields, columns: Columns) -> RecurringRow:
+    given = fields.read(columns, [column for column in REQUIRED if column != "token"])
     if "currency" in given:
-        given.update(fields.read({"price": partial(money.parse, currency=given["currency"])}))
+        fields.read_also(given, "price", partial(money.parse, currency=given["currency"]))
     if "every" in given:
-        given.update(fields.read({"retry_after": partial(schedule.parse_retry_after, interval=given["every"])}))
+        fields.read_also(given, "retry_after", partial(schedule.parse_retry_after, interval=given["every"]))
     fields.check()
     _check_payments(fields, given)
     return RecurringRow(

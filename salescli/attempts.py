@@ -384,7 +384,7 @@ VIEW = View(
         Column("gateway_id", "text", "a.gateway_id"),
         Column("next_lookup_at", "time", "a.next_lookup_at"),
     ),
-    newest_first="a.id DESC",
+    newest_first=("-a.id",),
     id="a.id",
     filters={},
 )
@@ -413,7 +413,7 @@ FAILED = View(
         Column("raw_code", "text", "a.raw_code", shown=False),
         Column("retryable", "yesno", "a.retryable", shown=False),
     ),
-    newest_first="a.id DESC",
+    newest_first=("-a.id",),
     id="a.id",
     filters={},
 )

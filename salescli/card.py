@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from itertools import chain
 from zoneinfo import ZoneInfo
 
-from salescli import listing, orders, paying, payment_systems, recurring, roles
+from salescli import listing, paying, payment_systems, roles, tabs
 from salescli.listing import Filters
-from salescli.orders import UNDER_WAY, Order
+from salescli.orders import Order
 from salescli.roles import Actor
+from salescli.tabs import UNDER_WAY
 from salescli.views import Column, View
 
 TOTALS = (
@@ -85,8 +86,8 @@ def commands(
     is to be filled in.
     """
     offered = chain(
-        _of_column(connection, orders.VIEW, "o.customer_id", customer_id, _OF_AN_ORDER, actor=actor, zone=zone),
-        _of_column(connection, recurring.VIEW, "r.customer_id", customer_id, _OF_A_PLAN, actor=actor, zone=zone),
+        _of_column(connection, tabs.ORDERS, "o.customer_id", customer_id, _OF_AN_ORDER, actor=actor, zone=zone),
+        _of_column(connection, tabs.RECURRING, "r.customer_id", customer_id, _OF_A_PLAN, actor=actor, zone=zone),
         _of_payments(connection, customer_id) if actor.may(roles.ENTER_ORDERS) else (),
         _of_money_back(connection, customer_id) if actor.may(roles.REFUND) else (),
     )

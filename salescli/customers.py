@@ -179,7 +179,7 @@ VIEW = View(
         Column("customer_id", "text", "c.source_id", shown=False),
         Column("created_at", "time", "c.created_at", shown=False),
     ),
-    newest_first="c.id DESC",
+    newest_first=("-c.id",),
     id="c.id",
     filters={
         "search": (

@@ -6,7 +6,6 @@ in ``texts``, where they can be emptied.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +60,8 @@ def record(
 
     ``changes`` maps columns to (from, to); those that did not change are left out, personal ones are only named.
     """
+    import json  # here, since every start loads this module and few write or read a line
+
     hidden = _ANYBODYS | _CUSTOMERS if subject == "customer" else _ANYBODYS
     told = {
         name: _named_only(pair) if name in hidden else list(pair)
@@ -181,6 +182,8 @@ _NAMED = {  # column → the table of what it points to, as a person calls it; n
 
 def _readable(subject: str, changes: str, names: _Names) -> str:
     """Return changes as a person reads them: ``status: open → completed; manager: system → Іван``."""
+    import json
+
     told = []
     for column, pair in json.loads(changes).items():
         table, called = _NAMED.get(column, (None, column))

@@ -8,14 +8,15 @@ Found first, made last, so that a bad row leaves no offer or customer behind.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from salescli import catalogue, categories, clock, customers, db, history, offers, payment_systems, users
 from salescli.catalogue import Noun
-from salescli.csv_rows import Fields
 from salescli.errors import BadData, NotFound
+from salescli.fields import Fields
 from salescli.imports import Import
 
 KNOWN_MAX = 50_000  # records kept in memory before it is emptied: flat, and large enough for what repeats
@@ -34,12 +35,26 @@ class Sought:
     values: Callable[[Import, Key], dict[str, Any]]
 
 
+@contextmanager
+def opened(plan: Import) -> Iterator[Lookups]:
+    """Yield lookups for the rows of an import; what they made can be searched for after the last row."""
+    lookups = Lookups(plan)
+    yield lookups
+    lookups.index()
+
+
 class Lookups:
     """The records that the rows of one import have named so far."""
 
     def __init__(self, plan: Import) -> None:
         self._plan = plan
         self._known: dict[tuple[str, Key], sqlite3.Row] = {}
+        self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
+
+    def index(self) -> None:
+        """Put what was made into the search index: at once, since one by one takes it many times as long."""
+        for noun, first in self._first_made.values():
+            catalogue.index_from(self._plan.connection, noun, first)
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
         """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
@@ -67,7 +82,7 @@ class Lookups:
         plan = self._plan
         values = {**sought.values(plan, key), "created_at": clock.utc_text(plan.now)}
         id = db.insert(plan.connection, sought.noun.table, values)
-        catalogue.reindex_added(plan.connection, sought.noun, id)
+        self._first_made.setdefault(sought.noun.table, (sought.noun, id))
         plan.created[sought.plural] += 1
         made = sought.find(plan, key)
         assert made is not None

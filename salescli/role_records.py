@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -88,7 +89,7 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     return row
 
 
-def _in_words(row: sqlite3.Row, actor: Actor) -> str:
+def _in_words(row: Mapping[str, Any], actor: Actor) -> str:
     return "; ".join(roles.PERMISSIONS.get(name, name) for name in row["h_permissions"].split())
 
 
@@ -101,7 +102,7 @@ VIEW = View(
         Column("permissions", "text", "replace(r.permissions, ' ', ',')"),
         Column("may", "text", shown=False, compute=_in_words),
     ),
-    newest_first="r.id",
+    newest_first=("r.id",),
     id="r.id",
     hidden="r.permissions AS h_permissions",
     filters={},

@@ -111,7 +111,7 @@ VIEW = View(
         Column("order", "number", "s.order_id"),
         Column("note", "text", "s.note"),
     ),
-    newest_first="s.marked_at DESC, s.id DESC",
+    newest_first=("-s.marked_at", "-s.id"),
     id="s.id",
     filters={},
 )

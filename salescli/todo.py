@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlite3
 
 from salescli import money, roles
-from salescli.orders import UNDER_WAY
 from salescli.roles import Actor
+from salescli.tabs import UNDER_WAY
 from salescli.views import Column
 
 COLUMNS = (

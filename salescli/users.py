@@ -139,7 +139,7 @@ VIEW = View(
         Column("active", "yesno", "u.active"),
         Column("created_at", "time", "u.created_at", shown=False),
     ),
-    newest_first="u.id",
+    newest_first=("u.id",),
     id="u.id",
     filters={},
 )

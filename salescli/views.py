@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from salescli.errors import BadUsage
-from salescli.roles import Actor
+
+if TYPE_CHECKING:
+    from salescli.roles import Actor
 
 # `command` is text that a terminal never cuts short, so that it can be copied.
 Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):  # not a dataclass: every start makes these two, and would take a millisecond for each
     """A column: its stable key, how its raw value reads, and the SQL that yields it.
 
     ``currency``: of money, the column that holds its currency; ``compute``: in place of SQL, from a view's hidden
@@ -27,17 +26,16 @@ class Column:
     sql: str = ""
     shown: bool = True
     currency: str = "currency"
-    compute: Callable[[sqlite3.Row, Actor], str] | None = None
+    compute: Callable[[Mapping[str, Any], Actor], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A noun as a list: where its rows come from, what they show, which columns its filters look at."""
 
     name: str
     source: str
     columns: tuple[Column, ...]
-    newest_first: str
+    newest_first: tuple[str, ...]  # its own order: columns that are never NULL, - for descending, the last one unique
     id: str  # the column that a record's page asks for
     filters: Mapping[str, str]  # filter -> the column it looks at, or a clause of its own where that has a `{v}`
     hidden: str = ""  # more SQL columns, for `compute`

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from unittest.mock import patch
 
 from salescli.cli import session
 
+CTRL_C = "\x03"
 STUCK_AFTER = 60  # seconds without a word: a question that the test does not answer
 
 
@@ -79,10 +81,15 @@ def on_a_terminal(
     shown = b""
     if meanwhile is None:
         os.write(master, answer.encode())
+    deadline = time.monotonic() + STUCK_AFTER
     while True:
-        if not select.select([master], [], [], STUCK_AFTER)[0]:
-            process.kill()
-            raise AssertionError(f"it waits for an answer: {shown.decode()}")
+        if not select.select([master], [], [], 1)[0]:
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"it waits for an answer: {shown.decode()}")
+            if answer == CTRL_C and meanwhile is None:  # one that came just before the read is lost, as at any prompt
+                os.write(master, answer.encode())
+            continue
         try:
             read = os.read(master, 4096)
         except OSError:  # the other side has closed

@@ -208,14 +208,30 @@ def test_an_output_file_is_private_whatever_the_umask(shop: Run, tmp_path: Path)
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".orders")] == []
 
 
-def test_a_table_shows_fifty_and_says_how_many_there_are(shop: Run) -> None:
+def test_a_table_shows_fifty_and_says_how_to_go_on(shop: Run) -> None:
     for _ in range(51):
         shop("orders", "new", "1", "7")
     done = shop("orders", "list")
     assert len(done.out.splitlines()) == 2 + 50
-    assert done.err == "50 of 51 orders; --limit 0 shows all\n"
+    assert done.err == "there are more orders; go on with --after 2, or show all with --limit 0\n"
+    rest = shop("orders", "list", "--after", "2", "--columns", "order")
+    assert (rest.out.split(), rest.err) == (["order", "-----", "1"], "")
     assert len(shop("orders", "list", "--csv").rows) == 51
     assert len(shop("orders", "list", "--limit", "0").out.splitlines()) == 2 + 51
+
+
+def test_a_list_goes_on_from_page_to_page_by_any_column(shop: Run) -> None:
+    for name in ("Борис", "Анна"):
+        shop("customers", "add", name)
+    one = ("customers", "--sort", "name", "--limit", "1", "--columns", "name", "--no-headers")
+    pages = [shop(*one, "--after", after) if after else shop(*one) for after in ("", "3", "2", "1")]
+    assert [page.out.strip() for page in pages] == ["Анна", "Борис", "Олена Коваленко", ""]
+    assert ["--after 3" in pages[0].err, "--after 2" in pages[1].err, pages[2].err] == [True, True, ""]
+
+
+def test_a_page_is_of_rows_that_are_there_and_a_count_is_of_all(shop: Run) -> None:
+    assert shop("orders", "list", "--after", "12").code == 3
+    assert shop("orders", "list", "--after", "12", "--format", "count").code == 2
 
 
 def test_names_of_every_script_line_up(shop: Run) -> None:

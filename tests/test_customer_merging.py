@@ -19,11 +19,11 @@ from salescli import (
     doctor,
     listing,
     order_import,
-    orders,
     paying,
     reports,
     roles,
     sales_plans,
+    tabs,
 )
 from salescli.cli import session
 from salescli.customer_merging import Merged
@@ -109,9 +109,9 @@ def test_every_old_name_leads_to_the_one_that_stays(twice: Story, words: str) ->
 def test_a_search_for_the_duplicate_finds_the_one_that_stays_and_its_orders(twice: Story, words: str) -> None:
     merge(twice, "1", "2")
     assert _listed(twice.house, customers.VIEW, Filters(search=words)) == [1]
-    assert _listed(twice.house, orders.VIEW, Filters(search=words, kind="all")) == [4, 3, 2, 1]
-    assert _listed(twice.house, orders.VIEW, Filters(customer=(words,), kind="all")) == [4, 3, 2, 1]
-    assert _listed(twice.house, orders.VIEW, Filters(customer=("2",), kind="all")) == [4, 3, 2, 1]
+    assert _listed(twice.house, tabs.ORDERS, Filters(search=words, kind="all")) == [4, 3, 2, 1]
+    assert _listed(twice.house, tabs.ORDERS, Filters(customer=(words,), kind="all")) == [4, 3, 2, 1]
+    assert _listed(twice.house, tabs.ORDERS, Filters(customer=("2",), kind="all")) == [4, 3, 2, 1]
     twice.house.connection.execute(
         "INSERT INTO customers_search (customers_search, rank) VALUES ('integrity-check', 1)"
     )

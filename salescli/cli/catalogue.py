@@ -21,9 +21,9 @@ from salescli import (
     gateway_check,
     money,
     offers,
-    orders,
     payment_systems,
     roles,
+    tabs,
 )
 from salescli.catalogue import Noun
 from salescli.cli import data, lists, options
@@ -66,12 +66,13 @@ def group_of(room: Room) -> click.Group:
     def group() -> None:
         pass
 
-    @group.command("list", help=help(f"List {spoken}", "list --csv"))
+    @group.command("list", cls=lists.ListCommand, view=room.view, help=help(f"List {spoken}", "list --csv"))
     @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
     @options.output
+    @options.after
     @pass_session
-    def list_(session: Session, search: str | None, output: Output) -> None:
-        lists.show(session, room.view, Filters(search=search), output)
+    def list_(session: Session, search: str | None, output: Output, after: str | None) -> None:
+        lists.show(session, room.view, Filters(search=search), output, after=after)
 
     @group.command("show", help=help(f"Show one {singular}", f"show {room.shown}"))
     @click.argument(singular.replace(" ", "_"), metavar=singular.replace(" ", "-").upper())
@@ -177,7 +178,7 @@ offers_group = group_of(
         (
             lists.Part(
                 "latest orders",
-                orders.VIEW,
+                tabs.ORDERS,
                 "o.offer_id",
                 ("-created_at",),
                 ("order", "created_at", "customer", "status", "price", "currency", "quantity", "manager"),

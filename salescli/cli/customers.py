@@ -15,11 +15,9 @@ from salescli import (
     customer_merging,
     customers,
     history,
-    invoices,
-    orders,
-    recurring,
     roles,
     sales_plans,
+    tabs,
 )
 from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
@@ -71,7 +69,7 @@ customers_group = group_of(
             lists.Told("totals", card.TOTALS, lambda session, id: card.totals(session.connection, id)),
             lists.Part(
                 "orders",
-                orders.VIEW,
+                tabs.ORDERS,
                 "o.customer_id",
                 ("-created_at",),
                 _ORDERS,
@@ -80,7 +78,7 @@ customers_group = group_of(
             ),
             lists.Part(
                 "payments",
-                invoices.VIEW,
+                tabs.PAYMENTS,
                 "o.customer_id",
                 ("-attempted_at",),
                 _PAYMENTS,
@@ -90,7 +88,7 @@ customers_group = group_of(
             lists.Part("failed attempts", attempts.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
             lists.Part(
                 "recurring",
-                recurring.VIEW,
+                tabs.RECURRING,
                 "r.customer_id",
                 (),
                 _PLANS,

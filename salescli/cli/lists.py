@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NamedTuple
 
 import click
 
@@ -14,15 +14,22 @@ from salescli import listing, roles
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session
-from salescli.errors import NotFound
+from salescli.errors import BadUsage, NotFound
 from salescli.listing import Filters
 from salescli.views import Column, View
 
 Shown = tuple[list[dict[str, Any]], int]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class ListCommand(click.Command):
+    """A command that lists ``view``: completion knows its statuses and columns by it."""
+
+    def __init__(self, *args: Any, view: View, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.view = view
+
+
+class Part(NamedTuple):
     """A list on a record's page: the rows of ``view`` whose ``column`` is the record, by ``sort``.
 
     Of more than ``limit`` the page says how many there are, and how all are seen: by ``see_all``, with the record's
@@ -51,8 +58,7 @@ class Part:
         return rows, listing.count(session.connection, self.view, Filters(), zone=session.zone, belonging=whose)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A list on a record's page that is not a view's: ``tell`` returns its rows, in their order."""
 
     title: str
@@ -68,10 +74,12 @@ class Told:
         return rows[:limit], len(rows)
 
 
-def show(session: Session, view: View, filters: Filters, output: Output) -> None:
-    """Write a noun's list as asked (R2–R7)."""
+def show(session: Session, view: View, filters: Filters, output: Output, *, after: str | None = None) -> None:
+    """Write a noun's list, or what comes in it ``after`` a record, as asked (R2–R7); tell how a table goes on."""
     session.actor.require(roles.VIEW)
     if output.format == "count":
+        if after is not None:
+            raise BadUsage("--after is for pages, and a count is of all rows; leave one of them out")
         click.echo(listing.count(session.connection, view, filters, zone=session.zone))
         return
     limit = output.row_limit()
@@ -81,21 +89,27 @@ def show(session: Session, view: View, filters: Filters, output: Output) -> None
 
         total = listing.count(session.connection, view, filters, zone=session.zone)
         workbook.check_rows(min(total, limit or total))
-    rows = listing.select(
+    found = listing.select(
         session.connection,
         view,
         filters,
         columns=columns,
         sort=output.sort,
-        limit=limit,
+        limit=limit and limit + 1,  # one more tells whether the list goes on; to count the rest takes long
         zone=session.zone,
         actor=session.actor,
+        after=after,
     )
-    shown = renderer.render(rows, columns, output, session.zone)
-    if output.format == "table" and output.limit is None and shown == limit:
-        total = listing.count(session.connection, view, filters, zone=session.zone)
-        if total > shown:
-            renderer.say(f"{shown} of {total} {view.name}; --limit 0 shows all")
+    if output.format != "table":
+        renderer.render(islice(found, limit), columns, output, session.zone)
+        return
+    rows = list(islice(found, limit))
+    renderer.render(rows, columns, output, session.zone)
+    if next(found, None):
+        import shlex
+
+        last = shlex.quote(str(rows[-1][view.columns[0].key]))
+        renderer.say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
 
 
 def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
@@ -111,6 +125,8 @@ def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], ou
     record = _record(session, view, id)
     with renderer.stream_of(output) as stream:
         if output.format == "json":
+            import json
+
             told = _as_object(session, view, record, id, parts, output)
             stream.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
             return

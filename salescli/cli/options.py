@@ -19,7 +19,9 @@ from salescli import clock
 from salescli.cli.output import FORMATS, Output, say
 from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
+from salescli.lifecycle import ORDER_STATUSES
 from salescli.listing import Filters
+from salescli.views import View
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,13 +65,31 @@ def _refuse_through_sudo(param: click.Parameter | None, ctx: click.Context | Non
         session.check_not_through_sudo(param.opts[-1] if param.param_type_name == "option" else "FILE", instead)
 
 
+def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a status: of what the command lists, in reports that of an order."""
+    view: View | None = getattr(ctx.command, "view", None)
+    return [word for word in (view.statuses if view else ORDER_STATUSES) if word.startswith(incomplete.lower())]
+
+
+def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the last one of several columns, which may have its - of a descending order."""
+    view: View | None = getattr(ctx.command, "view", None)
+    before, comma, last = incomplete.rpartition(",")
+    sign = last[: last.startswith("-")]
+    words = [f"{sign}{column.key}" for column in view.columns] if view else []
+    return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
+
+
 _MANY: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
 _FROM_TO = (
     click.option("--from", "since", metavar="DAY", help="From this day on: 2026-03-01, 2026-03, today, -30d …"),
     click.option("--to", "until", metavar="DAY", help="Up to and with this day."),
 )
 _FILTERS = (
-    click.option("--status", multiple=True, metavar="STATUS", help="Of this status; may be repeated, as most filters."),
+    click.option(
+        "--status", multiple=True, metavar="STATUS", shell_complete=_statuses,
+        help="Of this status; may be repeated, as most filters.",
+    ),
     *_FROM_TO,
     click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
     click.option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
@@ -144,11 +164,14 @@ _OUTPUT = (
     click.option(
         "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
     ),
-    click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
-    click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
+    click.option(
+        "--columns", metavar="A,B,…", shell_complete=_columns,
+        help="These columns, in this order; a wrong one names them all.",
+    ),
+    click.option("--sort", metavar="A,-B", shell_complete=_columns, help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
-)
+)  # fmt: skip
 
 
 def output(command: Command) -> Command:
@@ -200,6 +223,9 @@ def _keys(given: str | None) -> tuple[str, ...]:
     return tuple(key.strip() for key in (given or "").split(",") if key.strip())
 
 
+after = click.option(
+    "--after", metavar="NUMBER", help="Go on after this row, the last one of the page before; with the same --sort."
+)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and write nothing.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 keep_going = click.option(

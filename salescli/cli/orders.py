@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
 
-from salescli import invoices, orders, paying, refunding, roles
+from salescli import invoices, orders, paying, refunding, roles, tabs
 from salescli.cli import lists, options, sales
 from salescli.cli.output import Output, tell
-from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
+from salescli.cli.session import Session, ask_first, pass_session
 from salescli.errors import SalesError
 from salescli.gateways import Answer
 from salescli.invoices import Invoice
-from salescli.listing import Filters
 from salescli.orders import NewOrder, Order
 from salescli.paying import Payment
 from salescli.refunding import Refund
 
 
-@click.group("orders", cls=ListingGroup)
-def orders_group() -> None:
-    """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
-
-
-for command in sales.COMMANDS:
-    orders_group.add_command(command)
-
-
-@orders_group.command("list")
-@options.filters
-@options.output
-@pass_session
-def list_orders(session: Session, filters: Filters, output: Output) -> None:
-    """List orders, newest first: regular ones, unless --kind says otherwise (--unconfirmed looks at all).
-
-    \b
-    Examples:
-      salescli orders list --status completed --month last-month
-      salescli orders list --manager olena --unconfirmed -q | salescli orders check --yes -
-      salescli orders list --from 2026-01-01 --csv -o orders.csv
-    """
-    if filters.kind is None and filters.confirmed is None:
-        filters = replace(filters, kind="regular")
-    lists.show(session, orders.VIEW, filters, output)
-
-
-@orders_group.command("show")
+@click.command("show")
 @click.argument("order")
 @options.output
 @pass_session
@@ -60,11 +31,11 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
     """
     found = orders.find(session.connection, order)
     lists.page(
-        session, orders.VIEW, found.id, [lists.Part("invoices", invoices.VIEW, "i.order_id", ("invoice",))], output
+        session, tabs.ORDERS, found.id, [lists.Part("invoices", tabs.PAYMENTS, "i.order_id", ("invoice",))], output
     )
 
 
-@orders_group.command("new")
+@click.command("new")
 @click.argument("customer")
 @click.argument("offer")
 @click.option("--quantity", type=int, default=1, show_default=True, help="How many; the offer must allow several.")
@@ -91,7 +62,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -
         tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
 
 
-@orders_group.command("pay")
+@click.command("pay")
 @click.argument("order")
 @click.option(
     "--amount", metavar="AMOUNT", help="How much; all that is left unless told. Partial payments: the offer's."
@@ -134,7 +105,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
     _tell_payment(session, invoice, answer)
 
 
-@orders_group.command("refund")
+@click.command("refund")
 @click.argument("order")
 @click.option("--amount", metavar="AMOUNT", help="How much, in the currency paid; all unless told.")
 @click.option("--invoice", type=int, metavar="NUMBER", help="Of this invoice; the newest paid one first unless told.")

@@ -7,38 +7,17 @@ from typing import Any
 
 import click
 
-from salescli import attempts, customers, invoices, orders, paying
+from salescli import attempts, customers, invoices, orders, paying, tabs
 from salescli.cli import bulk, lists, options
 from salescli.cli.bulk import Kind, Way
 from salescli.cli.output import Output, tell
-from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.invoices import Invoice
-from salescli.listing import Filters
 from salescli.views import Column
 
 
-@click.group("payments", cls=ListingGroup)
-def payments_group() -> None:
-    """Invoices: list, show; confirm or decline manual payments. The bare name lists."""
-
-
-@payments_group.command("list")
-@options.filters
-@options.output
-@pass_session
-def list_payments(session: Session, filters: Filters, output: Output) -> None:
-    """List the payments (invoices) of all orders, the latest attempt first.
-
-    \b
-    Examples:
-      salescli payments list --status open --payment-system "Bank transfer"
-      salescli payments list --month this-month --csv -o payments.csv
-    """
-    lists.show(session, invoices.VIEW, filters, output)
-
-
-@payments_group.command("show")
+@click.command("show")
 @click.argument("invoice")
 @options.output
 @pass_session
@@ -51,11 +30,11 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
     """
     found = invoices.find(session.connection, invoice)
     lists.page(
-        session, invoices.VIEW, found.id, [lists.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
+        session, tabs.PAYMENTS, found.id, [lists.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
     )
 
 
-@payments_group.command("confirm")
+@click.command("confirm")
 @click.argument("invoice", nargs=-1, required=True)
 @options.at("When the money came in; now unless told.")
 @options.yes
@@ -72,7 +51,7 @@ def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
     return _answer(session, invoice, at, Way(**way), confirmed=True)
 
 
-@payments_group.command("decline")
+@click.command("decline")
 @click.argument("invoice", nargs=-1, required=True)
 @options.at("When it was known; now unless told.")
 @options.yes
@@ -89,7 +68,7 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
     return _answer(session, invoice, at, Way(**way), confirmed=False)
 
 
-@payments_group.command("resolve")
+@click.command("resolve")
 @click.argument("invoice")
 @click.option("--succeeded", "became", flag_value="succeeded", help="The money moved.")
 @click.option("--declined", "became", flag_value="declined", help="The payment system declined; the attempt counts.")

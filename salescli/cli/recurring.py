@@ -6,41 +6,20 @@ from typing import Any
 
 import click
 
-from salescli import charging, clock, customers, orders, recurring
+from salescli import charging, clock, customers, recurring, tabs
 from salescli.charging import Run
 from salescli.cli import bulk, lists, options
 from salescli.cli.bulk import Kind, Outcome, Way
 from salescli.cli.output import Output, tell
-from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
-from salescli.listing import Filters
 from salescli.recurring import Recurring
 from salescli.views import Column
 
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
 
 
-@click.group("recurring", cls=ListingGroup)
-def recurring_group() -> None:
-    """Recurring orders: list, show, pause, activate, complete, retry. The bare name lists."""
-
-
-@recurring_group.command("list")
-@options.filters
-@options.output
-@pass_session
-def list_recurring(session: Session, filters: Filters, output: Output) -> None:
-    """List recurring orders, the newest first; the period filters look at the day they began.
-
-    \b
-    Examples:
-      salescli recurring list --status failed
-      salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
-    """
-    lists.show(session, recurring.VIEW, filters, output)
-
-
-@recurring_group.command("show")
+@click.command("show")
 @click.argument("id")
 @options.output
 @pass_session
@@ -52,11 +31,11 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
       salescli recurring show 3
     """
     found = recurring.find(session.connection, id)
-    part = lists.Part("orders", orders.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
-    lists.page(session, recurring.VIEW, found.id, [part], output)
+    part = lists.Part("orders", tabs.ORDERS, "o.recurring_id", ("payment_number",), _ORDERS)
+    lists.page(session, tabs.RECURRING, found.id, [part], output)
 
 
-@recurring_group.command("pause")
+@click.command("pause")
 @click.argument("id", nargs=-1, required=True)
 @options.yes
 @options.keep_going
@@ -72,7 +51,7 @@ def pause(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     return _each(session, "Pause", id, recurring.pause, Way(**way)).exit_code
 
 
-@recurring_group.command("activate")
+@click.command("activate")
 @click.argument("id", nargs=-1, required=True)
 @click.option("--now", "at_once", is_flag=True, help="Charge what is due at once, without waiting for tick.")
 @options.yes
@@ -93,7 +72,7 @@ def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **way: boo
     return outcome.exit_code
 
 
-@recurring_group.command("complete")
+@click.command("complete")
 @click.argument("id", nargs=-1, required=True)
 @options.yes
 @options.keep_going
@@ -109,7 +88,7 @@ def complete(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     return _each(session, "Finish for good", id, recurring.complete, Way(**way), must_ask=True).exit_code
 
 
-@recurring_group.command("retry")
+@click.command("retry")
 @click.argument("id", nargs=-1, required=True)
 @options.yes
 @options.keep_going
@@ -125,7 +104,7 @@ def retry(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     return _each(session, "Retry", id, recurring.retry, Way(**way)).exit_code
 
 
-@recurring_group.command("edit")
+@click.command("edit")
 @click.argument("id")
 @click.option("--token", help="The saved payment method, such as a new card's.")
 @click.option("--payment-system", "system", metavar="NAME", help="Through another payment system; with its --token.")

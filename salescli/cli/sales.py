@@ -296,4 +296,3 @@ ORDERS = Kind(
     _row,
     _told,
 )
-COMMANDS = (check, confirm, decline, assign)

@@ -11,12 +11,12 @@ import os
 import shlex
 import sqlite3
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from zoneinfo import ZoneInfo
 
 import click
 from click.core import ParameterSource
@@ -27,6 +27,10 @@ from salescli.errors import BadUsage, NotPermitted, SalesError
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from click.shell_completion import CompletionItem
+
     from salescli.gateways import Gateway
     from salescli.payment_systems import PaymentSystem
     from salescli.roles import Actor
@@ -112,41 +116,57 @@ def os_login() -> str:
     return caller.login_of(os.getuid())
 
 
-class Commands(click.Group):
-    """The top level: its commands come from the index and load when called."""
+class IndexedGroup(click.Group):
+    """A group whose commands come from an index and load when called; without one, a usual group."""
+
+    def __init__(self, *args: Any, index: Mapping[str, tuple[str, str]] | None = None, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.index = index or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the index."""
-        return list(COMMANDS)
+        return list(self.index) or super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import one command."""
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name][0].partition(":")
+        if name not in self.index:
+            return super().get_command(ctx, name)
+        module, _, attribute = self.index[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the index without importing what it names."""
+        if not self.index:
+            super().format_commands(ctx, formatter)
+            return
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self.index.items()])
 
 
-class ListingGroup(click.Group):
+class ListingGroup(IndexedGroup):
     """A group whose bare name, with or without options, lists (R2)."""
 
     bare = "list"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``list`` before the options of a call that names no subcommand."""
-        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h")):
+        """Put ``list`` before the options of a call that names no subcommand, unless that is being completed."""
+        bare = not args and not ctx.resilient_parsing
+        if bare or (args and args[0].startswith("-") and args[0] not in ("--help", "-h")):
             args = [self.bare, *args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the subcommands, and the options of ``list``, which the bare name takes."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-") and (command := self.get_command(ctx, self.bare)):
+            found += command.shell_complete(click.Context(command, parent=ctx, resilient_parsing=True), incomplete)
+        return found
+
 
 @click.command(
-    cls=Commands,
+    cls=IndexedGroup,
+    index=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with `salescli init`. Every command shows an example with --help; longer pages: `salescli help`.",
 )

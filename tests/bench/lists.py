@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import clock, db, invoices, listing, orders, recurring, users
+from salescli import clock, db, listing, tabs, users
 from salescli.cli.session import os_login
 from salescli.listing import Filters
 from salescli.views import View
@@ -21,7 +21,7 @@ from tests.bench.measuring import Command, calls, processes
 from tests.bench.questions import MONTH, Question, asked
 
 PAGE = 50
-VIEWS: dict[str, View] = {"orders": orders.VIEW, "payments": invoices.VIEW, "recurring": recurring.VIEW}
+VIEWS: dict[str, View] = {"orders": tabs.ORDERS, "payments": tabs.PAYMENTS, "recurring": tabs.RECURRING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from salescli.cli import session
 from salescli.orders import Order
 from tests.conftest import LOGIN
 from tests.story import Story
-from tests.terminal import Said, piped, typed
+from tests.terminal import CTRL_C, Said, piped, typed
 
 GREEN, RED = "\x1b[32m", "\x1b[31m"
 
@@ -334,7 +334,7 @@ def test_r47_r48_the_dialogue_s_default_and_what_may_be_given_instead(
 
 def test_the_dialogue_is_left_with_nothing_changed(shop: Story) -> None:
     order = paid(shop)
-    for answer in ("\x03", "stranger\n"):
+    for answer in (CTRL_C, "stranger\n"):
         typed(shop.house.path, "orders", "check", order, answer=answer, meanwhile=lambda: None)
         assert sale(shop, order) == ("system", False)
     shown = ask(shop, f"orders check {shop.order('7').id}", "\n")

@@ -33,6 +33,7 @@ class Attempt:
     id: int
     kind: str
     invoice_id: int
+    customer_id: int
     recurring_id: int | None
     number: int
     reference: str
@@ -118,10 +119,15 @@ def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now
         db.update(connection, "attempts", last.id, {**values, **again, **known})
         return get(connection, last.id)
     number = last.number + 1 if last else 1
-    identity = {"kind": new.kind, "invoice_id": invoice.id, "recurring_id": new.recurring_id, "number": number}
-    return get(
-        connection, db.insert(connection, "attempts", {**identity, **values, "reference": f"{new.base}:{number}"})
-    )
+    identity = {
+        "kind": new.kind,
+        "invoice_id": invoice.id,
+        "customer_id": _customer_id(connection, invoice),
+        "recurring_id": new.recurring_id,
+        "number": number,
+        "reference": f"{new.base}:{number}",
+    }
+    return get(connection, db.insert(connection, "attempts", {**identity, **values}))
 
 
 def get(connection: sqlite3.Connection, id: int) -> Attempt:
@@ -205,6 +211,21 @@ def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 
 
+def give_up(connection: sqlite3.Connection, invoice_id: int, *, given_up: bool) -> None:
+    """Mark that the payment of an invoice, as its gateway knows it, is to be closed there; or that it goes on."""
+    connection.execute(
+        "UPDATE attempts SET given_up = :given_up WHERE id = (SELECT max(id) FROM attempts"
+        " WHERE invoice_id = :invoice AND kind = 'charge' AND gateway_id IS NOT NULL)",
+        {"given_up": int(given_up), "invoice": invoice_id},
+    )
+
+
+def given_up(connection: sqlite3.Connection) -> list[Attempt]:
+    """Return the attempts whose payments their gateways are still to close, oldest first."""
+    rows = connection.execute("SELECT * FROM attempts WHERE given_up = 1 ORDER BY id").fetchall()
+    return [Attempt.from_row(row) for row in rows]
+
+
 def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
     """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway.
 
@@ -283,7 +304,7 @@ def request_after(known: Answer, request: Charge) -> Charge:
 def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
     """Return what is asked of the gateway, wholly from durable rows, so that a repetition asks the same."""
     row = connection.execute(
-        "SELECT o.id, o.customer_id, o.offer_name, o.payment_number,"
+        "SELECT o.id, o.offer_name,"
         " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"
         " AND a.payment_system_id = :system AND a.gateway_id IS NOT NULL AND a.number <= :number"
         " ORDER BY a.number DESC LIMIT 1) AS gateway_id"
@@ -295,7 +316,7 @@ def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
         amount_minor=attempt.amount_minor,
         currency=attempt.currency,
         token=attempt.token,
-        customer_ref=f"customer-{row['customer_id']}",
+        customer_ref=f"customer-{attempt.customer_id}",
         description=row["offer_name"],
         initiator="customer" if attempt.recurring_id is None else "merchant",
         metadata={"order": str(row["id"]), "invoice": str(attempt.invoice_id)},
@@ -306,6 +327,11 @@ def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
 def this_process() -> str:
     """Return what tells this process from every other, also after its number was given to a new one."""
     return f"{os.uname().nodename}/{_boot_id()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def _customer_id(connection: sqlite3.Connection, invoice: Invoice) -> int:
+    row = connection.execute("SELECT customer_id FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
+    return int(row["customer_id"])
 
 
 def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt | None:
@@ -358,7 +384,36 @@ VIEW = View(
         Column("gateway_id", "text", "a.gateway_id"),
         Column("next_lookup_at", "time", "a.next_lookup_at"),
     ),
-    newest_first="a.id DESC",
+    newest_first=("-a.id",),
+    id="a.id",
+    filters={},
+)
+
+# Every try that failed, of whatever payment of a customer's orders: a card shows them all, a list the latest one (R44).
+FAILED = View(
+    name="failed attempts",
+    source=(
+        "(SELECT * FROM attempts WHERE status <> 'succeeded' AND code IS NOT NULL) a"
+        " JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id"
+        " JOIN orders o ON o.id = i.order_id"
+    ),
+    columns=(
+        Column("attempt", "number", "a.id", shown=False),
+        Column("invoice", "number", "a.invoice_id"),
+        Column("order", "number", "i.order_id"),
+        Column("kind", "text", "a.kind"),
+        Column("number", "number", "a.number"),
+        Column("started_at", "time", "a.started_at"),
+        Column("amount", "money", "a.amount_minor"),
+        Column("currency", "text", "a.currency"),
+        Column("payment_system", "text", "p.name"),
+        Column("status", "status", "a.status"),
+        Column("code", "text", "a.code"),
+        Column("message", "text", "a.message"),
+        Column("raw_code", "text", "a.raw_code", shown=False),
+        Column("retryable", "yesno", "a.retryable", shown=False),
+    ),
+    newest_first=("-a.id",),
     id="a.id",
     filters={},
 )

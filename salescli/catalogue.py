@@ -12,8 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from salescli import clock, db, history, intake
-from salescli.errors import BadData, NotFound
+from salescli.errors import BadData, NotFound, SeveralFit
 from salescli.roles import Actor
+
+NAMED_MAX = 10  # records of one name that a message lists
+SEARCHED_MAX = 20  # records that a search by a part of a name returns
 
 Words = Mapping[str, str]  # field name -> text as given; a field that was not given is absent
 
@@ -28,8 +31,9 @@ class Noun:
     fields: tuple[str, ...]  # the words `add`, `edit` and import take
     draft: Callable[[sqlite3.Connection, Words, sqlite3.Row | None], dict[str, Any]]
     match: Callable[[sqlite3.Connection, Words], sqlite3.Row | None]  # the record that a row of a file means
-    personal: frozenset[str] = frozenset()  # columns named in history but not copied
     searched: tuple[str, ...] = ()  # columns of its search index
+    check_import: Callable[[sqlite3.Connection, Words], None] = lambda connection, words: None  # of a new record
+    stands_for: str = "id"  # SQL for the id of the record that a row names: its own, unless rows can be merged
 
 
 def add(connection: sqlite3.Connection, noun: Noun, words: Words, *, actor: Actor, now: datetime) -> int:
@@ -49,7 +53,7 @@ def create(
     row = {**values, "created_at": clock.utc_text(now)}
     id = db.insert(connection, noun.table, row)
     _index(connection, noun, "id = ?", id)
-    changes = {name: (None, _told(noun, name, value)) for name, value in values.items()}
+    changes = {name: (None, value) for name, value in values.items()}
     history.record(connection, noun.subject, id, "added", changes, actor=actor, now=now)
     return id
 
@@ -66,9 +70,7 @@ def edit(
             _unindex(connection, noun, before)
             db.update(connection, noun.table, id, changes)
             _index(connection, noun, "id = ?", id)
-            told = {
-                name: (_told(noun, name, before[name]), _told(noun, name, changes[name], new=True)) for name in changes
-            }
+            told = {name: (before[name], value) for name, value in changes.items()}
             history.record(connection, noun.subject, id, "edited", told, actor=actor, now=now)
         return changes
 
@@ -95,18 +97,24 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
     """
     wanted = intake.free_text(words, f"the {noun.subject}")
     for key in keys:
-        rows = connection.execute(f"SELECT * FROM {noun.table} WHERE {key} = ?", (wanted,)).fetchall()
+        rows = rows_of(connection, noun, f"{key} = ?", (wanted,))
         if rows:
             return the_only(noun, words, rows)
-    found = _in_any_case(connection, noun, wanted)
+    found = _in_any_case(connection, noun, wanted, most=-1 if whole else SEARCHED_MAX)
     if whole:
         folded = wanted.casefold()
         meant = [row for row in found if folded in (row[key].casefold() for key in (*keys, "name") if row[key])]
         if found and not meant:
-            near = ", ".join(f"{row['name']} ({row[_key_of(noun)]})" for row in found[:5])
+            near = ", ".join(_named(noun, row) for row in found[:5])
             raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. There is {near}")
         found = meant
     return the_only(noun, words, found)
+
+
+def rows_of(connection: sqlite3.Connection, noun: Noun, clause: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+    """Return the records that the rows of ``clause``, our own code's, name: of merged rows the one they went into."""
+    named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE {clause}"
+    return connection.execute(f"SELECT * FROM {noun.table} WHERE id IN ({named}) ORDER BY id", values).fetchall()
 
 
 def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
@@ -114,16 +122,22 @@ def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
     if not rows:
         raise NotFound(f"there is no {noun.subject} {words!r}")
     if len(rows) > 1:
-        which = ", ".join(f"{row['name']} ({row[_key_of(noun)]})" for row in rows[:10])
-        raise NotFound(f"{words!r} fits {len(rows)} records ({noun.subject}): {which}; give the number in brackets")
+        which = ", ".join(_named(noun, row) for row in rows[:NAMED_MAX])
+        which += f" and {len(rows) - NAMED_MAX} more" if len(rows) > NAMED_MAX else ""
+        raise SeveralFit(
+            f"{words!r} fits {len(rows)} records ({noun.subject}): {which};"
+            f" give the {'login' if _key_of(noun) == 'login' else 'number'} in brackets",
+            tuple(row["id"] for row in rows),
+        )
     return rows[0]
 
 
-def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = 20) -> list[sqlite3.Row]:
+def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = SEARCHED_MAX) -> list[sqlite3.Row]:
     """Return the records whose searched columns have words that begin as ``words`` do, in any case and script."""
+    matching = f"SELECT rowid FROM {noun.table}_search WHERE {noun.table}_search MATCH :query"
+    named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE id IN ({matching})"
     found = connection.execute(
-        f"SELECT t.* FROM {noun.table}_search JOIN {noun.table} t ON t.id = {noun.table}_search.rowid"
-        f" WHERE {noun.table}_search MATCH :query ORDER BY t.id LIMIT :most",
+        f"SELECT * FROM {noun.table} WHERE id IN ({named}) ORDER BY id LIMIT :most",
         {"query": match_query(words), "most": most},
     )
     return found.fetchall()
@@ -143,22 +157,26 @@ def index_from(connection: sqlite3.Connection, noun: Noun, first: int) -> None:
     _index(connection, noun, "id >= ?", first)
 
 
-def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str) -> list[sqlite3.Row]:
+def rebuild_search(connection: sqlite3.Connection, noun: Noun) -> None:
+    """Make the search index anew from its table: what was deleted stays in an index until its parts are merged."""
+    connection.execute(f"INSERT INTO {noun.table}_search ({noun.table}_search) VALUES ('rebuild')")
+
+
+def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int) -> list[sqlite3.Row]:
     if noun.searched:
-        return search(connection, noun, words)
+        return search(connection, noun, words, most=most)
     folded = words.casefold()
     rows = connection.execute(f"SELECT * FROM {noun.table} ORDER BY id").fetchall()
     return [row for row in rows if row["name"].casefold() == folded]
 
 
+def _named(noun: Noun, row: sqlite3.Row) -> str:
+    """Return a record's name with what tells it from another of that name; a user without a login has a number."""
+    return f"{row['name']} ({row[_key_of(noun)] or row['id']})"
+
+
 def _key_of(noun: Noun) -> str:
-    return "number" if "number" in noun.fields else "id"
-
-
-def _told(noun: Noun, name: str, value: Any, *, new: bool = False) -> Any:
-    if name not in noun.personal or value is None:
-        return value
-    return "(changed)" if new else "(kept in the record)"
+    return next((key for key in ("number", "login") if key in noun.fields), "id")
 
 
 def _index(connection: sqlite3.Connection, noun: Noun, clause: str, id: int) -> None:

@@ -48,6 +48,7 @@ def _take(plan: Import, noun: Noun, row: Row) -> Outcome:
     try:
         record = noun.match(plan.connection, row.values)
         if record is None:
+            noun.check_import(plan.connection, row.values)
             values = noun.draft(plan.connection, row.values, None)
             catalogue.create(plan.connection, noun, values, actor=plan.actor, now=plan.now)
             return "added"

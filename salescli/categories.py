@@ -59,7 +59,7 @@ VIEW = View(
         Column("offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id)"),
         Column("active", "yesno", "g.active"),
     ),
-    newest_first="length(g.number), g.number",
+    newest_first=("length(g.number)", "g.number"),
     id="g.id",
     filters={},
 )

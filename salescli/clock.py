@@ -6,12 +6,16 @@ this one width compare as the instants do.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from datetime import date, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from salescli.errors import BadData
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _YEARS = range(1900, 9000)  # four digits, with room for a schedule to add to
 _ISO = re.compile(
@@ -34,6 +38,8 @@ def uptime() -> int:
 
 def time_zone(name: str) -> ZoneInfo:
     """Return the IANA zone. Raise BadData for an unknown name."""
+    from zoneinfo import ZoneInfo  # here, since --help and completion need no zones
+
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # a directory's name, a bad path, an unknown zone
@@ -47,7 +53,7 @@ def utc_text(moment: datetime) -> str:
 
 def from_text(stored: str) -> datetime:
     """Return the aware UTC datetime of ``utc_text``'s form."""
-    return datetime.strptime(stored, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(f"{stored[:-1]}+00:00")  # Python 3.10 does not read the Z
 
 
 def local_day(moment: datetime, zone: ZoneInfo) -> str:
@@ -57,7 +63,20 @@ def local_day(moment: datetime, zone: ZoneInfo) -> str:
 
 def local_text(stored: str, zone: ZoneInfo) -> str:
     """Return a stored instant as ``YYYY-MM-DD HH:MM:SS`` in ``zone``, the form spreadsheets read as a date."""
-    return from_text(stored).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    hour = _local_hour(stored[:13], zone)
+    return f"{hour}{stored[13:19]}" if hour else _plain_text(from_text(stored).astimezone(zone))
+
+
+@functools.lru_cache(maxsize=4096)  # half a year of hours; an export has many rows of each, one after the other
+def _local_hour(hour: str, zone: ZoneInfo) -> str:
+    """Return ``YYYY-MM-DD HH`` in ``zone`` of an hour in UTC; nothing where its minutes are not those of UTC."""
+    first, last = (from_text(f"{hour}:{end}Z").astimezone(zone) for end in ("00:00", "59:59"))
+    same = first.utcoffset() == last.utcoffset() and (first.minute, first.second) == (0, 0)
+    return _plain_text(first)[:13] if same else ""
+
+
+def _plain_text(local: datetime) -> str:
+    return local.isoformat(" ")[:19]
 
 
 def start_of(day: date, zone: ZoneInfo) -> datetime:

@@ -26,7 +26,8 @@ REMARKS = frozenset({"line", "reason"})  # what a rejects file adds: taken in ag
 _SHOWN_MAX = 60  # characters of a value in a message
 _BLOCK = 1 << 16
 _NUL = "\udc00"  # stands in for NUL, which csv refuses before Python 3.11; no UTF-8 decodes to it
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a text (B12)
+# A spreadsheet would compute such a text (B12), in Japanese also one that begins with the wide signs.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
     "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",

@@ -1,29 +1,39 @@
-"""Customers, and how one is found by number, email, name or a part of them."""
+"""Customers, and how one is found by number, email, name or a part of them.
+
+A duplicate that was merged keeps its row, which points to the customer it went into: whatever named it, here or in a
+file, now names that one.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from hashlib import blake2b
 from typing import Any
 
-from salescli import catalogue, history, intake, roles
+from salescli import catalogue, db, intake, roles
 from salescli.catalogue import Words
-from salescli.errors import BadData
-from salescli.views import Column, View
+from salescli.errors import BadData, WrongStatus
+from salescli.views import FOUND_CUSTOMERS, Column, View
 
 FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
 DEFAULT_SOURCE = "import"
 
 
 def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> sqlite3.Row:
-    """Return the customer of a number, an email, a whole name or, unless ``whole``, the beginnings of words of one.
+    """Return the customer of a number, an email, a whole name, the id they have elsewhere or, unless ``whole``, the
+    beginnings of words of a name. What named a merged duplicate names the customer it went into.
 
     Raise NotFound when nobody or more than one person fits (R10, R44).
     """
+    wanted = words.strip()
     if words.isascii() and words.isdigit() and len(words) < 18:
-        return catalogue.get(connection, NOUN, int(words))
+        numbered = catalogue.rows_of(connection, NOUN, "id = ?", (int(words),))
+        numbered = numbered or catalogue.rows_of(connection, NOUN, "source_id = ?", (words,))
+        return catalogue.the_only(NOUN, words, numbered)
     if "@" in words:
-        return catalogue.find(connection, NOUN, words.strip().lower(), "email", whole=whole)
-    return catalogue.find(connection, NOUN, words.strip(), "name", whole=whole)
+        wanted = wanted.lower()
+        return catalogue.find(connection, NOUN, wanted, "email", "source_id", whole=whole)
+    return catalogue.find(connection, NOUN, wanted, "name", "source_id", whole=whole)
 
 
 def get_name(connection: sqlite3.Connection, id: int) -> str:
@@ -31,29 +41,103 @@ def get_name(connection: sqlite3.Connection, id: int) -> str:
     return str(catalogue.get(connection, NOUN, id)["name"])
 
 
+def check_not_erased(customer: sqlite3.Row) -> None:
+    """Raise WrongStatus for a customer whose personal data was erased: nothing more is kept of them."""
+    if customer["erased_at"]:
+        raise WrongStatus(
+            f"customer {customer['id']} was erased on {customer['erased_at'][:10]}, and nothing more is kept of them;"
+            " if they came back, add them anew: salescli customers add"
+        )
+
+
 def identify(connection: sqlite3.Connection, source: str, words: Words) -> sqlite3.Row | None:
     """Return the customer that a row of a file means: by customer_id, else by email, else by name.
 
     A customer known by email who has no id from ``source`` yet is the one that a new id brings. Raise NotFound when
-    the words fit several people.
+    the words fit several people, BadData when they mean somebody who was erased.
     """
-    source_id, address, name = (words.get(key, "").strip() for key in ("customer_id", "email", "name"))
+    row = _match(connection, {**words, "source": source})
+    if row is None:
+        _check_import(connection, {**words, "source": source})
+        return None
+    return catalogue.get(connection, NOUN, row["merged_into"]) if row["merged_into"] else row
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    """Return the row of a customer that ``words`` mean, or of a duplicate merged into one."""
+    source, source_id, address, name = _identifiers(words)
     if source_id:
-        known = connection.execute(
-            "SELECT * FROM customers WHERE source = ? AND source_id = ?", (source, source_id)
-        ).fetchall()
+        sql = "SELECT * FROM customers WHERE source = ? AND source_id = ?"
+        known: sqlite3.Row | None = connection.execute(sql, (source, source_id)).fetchone()
         if known or not address:
-            return known[0] if known else None
-        sql, value = "SELECT * FROM customers WHERE email = ? AND source_id IS NULL", intake.email(address)
-    elif address:
-        sql, value = "SELECT * FROM customers WHERE email = ?", intake.email(address)
-    else:
-        sql, value = "SELECT * FROM customers WHERE name = ?", intake.text(name, "name")
-    rows = connection.execute(sql, (value,)).fetchall()
-    return catalogue.the_only(NOUN, value, rows) if rows else None
+            return known
+        return _one_person(connection, f"email = ? AND {_WITHOUT_ID}", address)
+    return _one_person(connection, "email = ?", address) if address else _one_person(connection, "name = ?", name)
+
+
+# No row of the same person, merged ones included, has an id elsewhere.
+_WITHOUT_ID = " AND NOT EXISTS ".join(
+    (
+        "source_id IS NULL",
+        "(SELECT 1 FROM customers k WHERE k.id = c.merged_into AND k.source_id IS NOT NULL)",
+        "(SELECT 1 FROM customers d WHERE d.merged_into = coalesce(c.merged_into, c.id) AND d.source_id IS NOT NULL)",
+    )
+)
+
+
+def _one_person(connection: sqlite3.Connection, clause: str, value: str) -> sqlite3.Row | None:
+    """Return the row of ``clause``, a merged one before the one it went into. Raise NotFound for several people."""
+    rows = connection.execute(f"SELECT * FROM customers c WHERE {clause} ORDER BY merged_into IS NULL", (value,))
+    found = rows.fetchall()
+    if len({row["merged_into"] or row["id"] for row in found}) > 1:
+        catalogue.the_only(NOUN, value, found)
+    return found[0] if found else None
+
+
+def _identifiers(words: Words) -> tuple[str, str, str, str]:
+    """Return source, customer_id, email and name of a row, in the form they are stored in; empty when not given."""
+    source_id, address, name = (words.get(key, "").strip() for key in ("customer_id", "email", "name"))
+    address = intake.email(address) if address else ""
+    name = intake.text(name, "name") if not (source_id or address) else name
+    return words.get("source") or DEFAULT_SOURCE, source_id, address, name
+
+
+def digests(connection: sqlite3.Connection, words: Words) -> dict[str, bytes]:
+    """Return by which digests an import knows somebody again who was erased: of customer_id, email and name, as given.
+
+    They are keyed, so that no list of addresses made elsewhere tells whose they are.
+    """
+    source, source_id, address, name = _identifiers(words)
+    key = (db.setting(connection, "installation") or "").encode()[:64]
+    told = {"customer_id": source_id and f"{source}\0{source_id}", "email": address, "name": name}
+    return {
+        kind: blake2b(f"{kind}\0{text}".encode(), digest_size=16, key=key).digest()
+        for kind, text in told.items()
+        if text
+    }
+
+
+def _check_import(connection: sqlite3.Connection, words: Words) -> None:
+    """Raise BadData for a row of a file that would bring back somebody who was erased.
+
+    A name counts only where it is all that the row has, as in ``_match``.
+    """
+    known_by = digests(connection, words)
+    if len(known_by) > 1:
+        known_by.pop("name", None)
+    places = ", ".join("?" * len(known_by))
+    found = connection.execute(f"SELECT customer_id FROM erased WHERE digest IN ({places})", [*known_by.values()])
+    row = found.fetchone()
+    if row is not None:
+        raise BadData(
+            f"this is customer {row['customer_id']}, who was erased; leave the row out, or if they came back or this is"
+            " somebody else, add them first: salescli customers add"
+        )
 
 
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    if before is not None:
+        check_not_erased(before)
     values: dict[str, Any] = {}
     if "name" in words or before is None:
         values["name"] = intake.text(words.get("name", ""), "name")
@@ -62,28 +146,28 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     if "phone" in words:
         values["phone"] = intake.free_text(words["phone"], "phone") or None
     if words.get("customer_id"):
-        values["source"] = intake.text(words.get("source") or DEFAULT_SOURCE, "source")
-        values["source_id"] = intake.text(words["customer_id"], "customer_id")
-        _check_free(connection, values["source"], values["source_id"], before)
+        values.update(_id_elsewhere(connection, words, before))
     if "active" in words:
         values["active"] = int(intake.yes_no(words["active"], "active"))
     return values
 
 
-def _check_free(connection: sqlite3.Connection, source: str, source_id: str, before: sqlite3.Row | None) -> None:
-    sql = "SELECT id, name FROM customers WHERE source = ? AND source_id = ?"
+def _id_elsewhere(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    """Return the columns of an id elsewhere; none when it is one of a duplicate merged into ``before``."""
+    source = intake.text(words.get("source") or DEFAULT_SOURCE, "source")
+    source_id = intake.text(words["customer_id"], "customer_id")
+    sql = "SELECT id, name, merged_into FROM customers WHERE source = ? AND source_id = ?"
     held = connection.execute(sql, (source, source_id)).fetchone()
-    if held and (before is None or held["id"] != before["id"]):
-        raise BadData(f"the customer_id {source_id} of {source} belongs to customer {held['id']}, {held['name']}")
-
-
-def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
-    return identify(connection, words.get("source") or DEFAULT_SOURCE, words)
+    if held is None or (before is not None and held["id"] == before["id"]):
+        return {"source": source, "source_id": source_id}
+    if before is not None and held["merged_into"] == before["id"]:
+        return {}
+    raise BadData(f"the customer_id {source_id} of {source} belongs to customer {held['id']}, {held['name']}")
 
 
 VIEW = View(
     name="customers",
-    source="customers c",
+    source="(SELECT * FROM customers WHERE merged_into IS NULL) c",
     columns=(
         Column("customer", "number", "c.id"),
         Column("name", "text", "c.name"),
@@ -95,12 +179,12 @@ VIEW = View(
         Column("customer_id", "text", "c.source_id", shown=False),
         Column("created_at", "time", "c.created_at", shown=False),
     ),
-    newest_first="c.id DESC",
+    newest_first=("-c.id",),
     id="c.id",
     filters={
         "search": (
-            "(c.id IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
-            " OR c.id = {number} OR c.source_id = {words})"
+            f"c.id IN ({FOUND_CUSTOMERS} UNION"
+            " SELECT coalesce(merged_into, id) FROM customers WHERE id = {number} OR source_id = {words})"
         )
     },
 )
@@ -112,6 +196,7 @@ NOUN = catalogue.Noun(
     FIELDS,
     _draft,
     _match,
-    personal=history.PERSONAL,
     searched=("name", "email", "phone"),
+    stands_for="coalesce(merged_into, id)",
+    check_import=_check_import,
 )

@@ -9,9 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from salescli import brakes, clock, db, ticks
+from salescli import brakes, clock, db, ticks, totals
 from salescli.attempts import Attempt
 
 _MOST = 20  # findings of one kind that are named
@@ -82,6 +83,26 @@ _SUMS = (
         " GROUP BY i.id, i.status HAVING count(a.id) <> 1 OR i.status NOT IN ('completed', 'refund')",
         "invoice {id} is {stored} with {counted} successful charges",
     ),
+    _Sum(
+        "merged customers",
+        "SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM customers c JOIN"
+        " (SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM recurring"
+        " UNION ALL SELECT customer_id FROM sales_plans"
+        " UNION ALL SELECT merged_into FROM customers WHERE merged_into IS NOT NULL) x ON x.customer_id = c.id"
+        " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
+        "customer {id} was merged into {stored}, and {counted} records still name {id}",
+    ),
+    _Sum(
+        "erased customers",
+        "SELECT c.id, c.erased_at AS stored, count(*) AS counted FROM customers c JOIN"
+        " (SELECT customer_id FROM orders WHERE token IS NOT NULL OR imported_as IS NOT NULL"
+        " UNION ALL SELECT customer_id FROM recurring WHERE token IS NOT NULL OR status <> 'completed'"
+        " UNION ALL SELECT customer_id FROM sales_plans WHERE note IS NOT NULL"
+        " UNION ALL SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id"
+        " WHERE i.comment IS NOT NULL) x ON x.customer_id = c.id"
+        " WHERE c.erased_at IS NOT NULL GROUP BY c.id, c.erased_at",
+        "customer {id} was erased at {stored}, and {counted} records still hold something of theirs",
+    ),
 )
 
 
@@ -90,6 +111,7 @@ def examine(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> li
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _file(connection),
         lambda: _sums(connection),
+        lambda: _totals(connection),
         lambda: _sqlite(connection),
         lambda: _brakes(connection),
         lambda: _ticks(connection, now),
@@ -113,6 +135,16 @@ def _sums(connection: sqlite3.Connection) -> Iterator[Finding]:
     for check in _SUMS:
         for row in connection.execute(check.sql).fetchmany(_MOST):
             yield Finding(check.check, check.what.format(**dict(row)), _BROKEN)
+
+
+def _totals(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Compare what reports read with the rows."""
+    for wrong in islice(totals.differences(connection), _MOST):
+        what = (
+            f"{wrong.dimension.replace('_', ' ')} {wrong.key or 'none'}, {wrong.period or 'all time'}, {wrong.currency}"
+        )
+        finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows come to {wrong.counted}"
+        yield Finding("totals", finding, "salescli rebuild-totals")
 
 
 def _sqlite(connection: sqlite3.Connection) -> Iterator[Finding]:

@@ -21,6 +21,14 @@ class NotFound(SalesError):
     exit_code = 3
 
 
+class SeveralFit(NotFound):
+    """The words fit more than one record, of these ids: it is never guessed which is meant."""
+
+    def __init__(self, message: str, ids: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.ids = ids
+
+
 class NotPermitted(SalesError):
     """The acting user lacks the permission (R40, R56)."""
 

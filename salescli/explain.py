@@ -11,7 +11,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, brakes, clock, invoices, lifecycle, money, payment_systems, recurring, sales
+from salescli import (
+    attempts,
+    brakes,
+    clock,
+    history,
+    invoices,
+    lifecycle,
+    money,
+    orders,
+    payment_systems,
+    recurring,
+    sales,
+)
 from salescli.invoices import Invoice
 from salescli.orders import Order
 from salescli.recurring import Recurring
@@ -35,16 +47,7 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> It
     for invoice in invoices.of_order(connection, found.id):
         if not invoice.paid:
             yield f"Its invoice {invoice.id} is {invoice.status.capitalize()}: salescli explain invoice {invoice.id}."
-    yield _possible(
-        lifecycle.order_actions(
-            found.status,
-            partial=found.partial,
-            confirmed=found.confirmed,
-            managed=found.manager_id is not None,
-            confirmable=found.confirmable,
-        ),
-        f"salescli orders … {found.id}",
-    )
+    yield _possible(orders.actions(connection, found), f"salescli orders … {found.id}")
 
 
 def invoice(connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo) -> Iterator[str]:
@@ -124,13 +127,13 @@ def _what_is_missing(found: Order) -> Iterator[str]:
 def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:
     """Yield who or what brought the record into its present status."""
     rows = connection.execute(
-        "SELECT h.*, u.name FROM history h JOIN users u ON u.id = h.user_id"
+        f"SELECT h.*, {history.BY} AS who, t.text AS reason FROM {history.SOURCE}"
         " WHERE h.subject = :subject AND h.subject_id = :id ORDER BY h.id DESC",
         {"subject": subject, "id": id},
     )
     for row in rows:
         if "status" in json.loads(row["changes"]):
-            who = f"the system, started by {row['name']}" if row["by_system"] else row["name"]
+            who = f"the {row['who']}" if row["by_system"] else row["who"]
             why = f" ({row['reason']})" if row["reason"] else ""
             yield f"So since {clock.local_text(row['at'], zone)}: {row['what']}{why}, by {who}."
             return

@@ -17,7 +17,7 @@ from salescli.fields import Fields
 from salescli.imports import Import, Outcome, Outcomes
 
 _NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
-_PERSONAL = ("customer", "comment", "token")  # told in history by name only
+_PERSONAL = ("customer", "comment", "token")  # columns of the file: told in history by name only
 
 
 class Numbers:
@@ -65,15 +65,20 @@ F = TypeVar("F")  # the records of the catalogue that a row names
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An earlier import of a row: the id it has here and the digest of what it said."""
+    """An earlier import of a row: the id it has here, the digest of what it said, and whether its customer was erased:
+    then it stays as it is, since the row would bring back who it was."""
 
     id: int
     imported_as: bytes | None
+    erased: int
 
 
 def find_known(plan: Import, table: str, numbers: Sequence[str]) -> dict[str, Known]:
     """Return those of ``numbers`` that the source's records in a table of our own code's have."""
-    sql = f"SELECT source_number, id, imported_as FROM {table} WHERE source = ? AND source_number IN"
+    sql = (
+        f"SELECT r.source_number, r.id, r.imported_as, c.erased_at IS NOT NULL FROM {table} r"
+        " JOIN customers c ON c.id = r.customer_id WHERE r.source = ? AND r.source_number IN"
+    )
     found = plan.connection.execute(f"{sql} ({places(numbers)})", (plan.request.source, *numbers))
     return {number: Known(*rest) for number, *rest in found}
 
@@ -115,7 +120,7 @@ class Steps(Generic[R, F]):
 
     def _taken(self, fields: Fields, record: R, known: Known | None) -> Outcome:
         digest = _digest(record.canonical)
-        if known is not None and known.imported_as == digest:
+        if known is not None and (known.imported_as == digest or known.erased):
             return "unchanged"
         found = self.find(fields, record)
         fields.check()

@@ -110,8 +110,10 @@ class _Undone(Exception):
     """Takes back the transaction of an import that must leave nothing."""
 
 
-def run(plan: Import, begin: Begin) -> Counts:
+def run(plan: Import, begin: Begin, end: Callable[[], None] = lambda: None) -> Counts:
     """Import a file in one transaction; ``begin``, entered in it, gives what takes in rows and is left after the last.
+
+    ``end`` concludes an import that is kept.
 
     Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
     without the file, BadUsage for a rejects file that may not be written over.
@@ -122,7 +124,7 @@ def run(plan: Import, begin: Begin) -> Counts:
     rejects_file = None if request.dry_run else request.rejects_file
     with csv_rows.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
         table = csv_rows.Table(stream, plan.columns, plan.required)
-        counts = _imported(plan, table, begin, _Listener(request.reporting, rejected))
+        counts = _imported(plan, table, begin, end, _Listener(request.reporting, rejected))
     if counts.bad and not request.skip_bad:
         raise BadData(
             f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
@@ -150,7 +152,9 @@ class _Listener:
         self.told_bytes = bytes_read
 
 
-def _imported(plan: Import, table: csv_rows.Table, begin: Begin, listener: _Listener) -> Counts:
+def _imported(
+    plan: Import, table: csv_rows.Table, begin: Begin, end: Callable[[], None], listener: _Listener
+) -> Counts:
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
@@ -160,6 +164,7 @@ def _imported(plan: Import, table: csv_rows.Table, begin: Begin, listener: _List
             counts = _counted(plan, table, outcomes)
             if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
                 raise _Undone
+            end()
             _record(plan, counts)
             if listener.rejected:
                 listener.rejected.keep()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,8 @@ from salescli.errors import NotFound
 from salescli.gateways import Answer
 from salescli.payment_systems import PaymentSystem
 from salescli.roles import Actor
-from salescli.views import OF_AN_ORDER, Column, View, searched
+
+FEE_TOLD_AFTER = timedelta(hours=1)  # a payment system that does not tell its fee at once is asked for it then
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,7 @@ def payment(
     invoice: Invoice, system: PaymentSystem | None, answer: Answer, now: datetime, zone: ZoneInfo
 ) -> dict[str, Any]:
     """Return the columns of an invoice whose money came in now, its commission told or estimated (R30)."""
-    result = answer.result
-    told = result.fee_minor if result and result.fee_currency == invoice.currency else None
+    result, told = answer.result, told_fee(invoice, answer)
     estimate = system.commission(invoice.amount_minor, invoice.currency) if system and told is None else None
     return {
         "status": "completed",
@@ -135,66 +135,35 @@ def payment(
         "fee_minor": estimate if told is None else told,
         "fee_estimated": int(estimate is not None),
         "gateway_id": result.gateway_id if result else None,
+        "fee_due_at": clock.utc_text(now + FEE_TOLD_AFTER) if told is None and result and result.gateway_id else None,
     }
 
 
-_LATEST = "SELECT max(b.id) FROM attempts b WHERE b.invoice_id = i.id AND b.kind = 'charge'"
+def told_fee(invoice: Invoice, answer: Answer) -> int | None:
+    """Return the commission that a gateway's answer tells, None when it tells none in the invoice's currency."""
+    result = answer.result
+    if result is None or result.fee_minor is None or result.fee_currency != invoice.currency:
+        return None
+    return result.fee_minor if result.fee_minor <= invoice.amount_minor else None
 
-VIEW = View(
-    name="payments",
-    source=(
-        "invoices i JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id"
-        " LEFT JOIN payment_systems p ON p.id = i.payment_system_id LEFT JOIN users m ON m.id = o.manager_id"
-        f" LEFT JOIN attempts a ON a.id = ({_LATEST})"
-    ),
-    columns=(
-        Column("invoice", "number", "i.id"),
-        Column("order", "number", "i.order_id"),
-        Column("attempted_at", "time", "i.attempted_at"),
-        Column("status", "status", "i.status"),
-        Column("amount", "money", "i.amount_minor"),
-        Column("currency", "text", "i.currency"),
-        Column("funds_credited", "money", "CASE WHEN i.paid_at IS NOT NULL THEN i.amount_minor - i.fee_minor END"),
-        Column("estimated", "yesno", "CASE WHEN i.paid_at IS NOT NULL THEN i.fee_estimated END"),
-        Column("one_click", "yesno", "i.one_click"),
-        Column("payment_system", "text", "p.name"),
-        Column(
-            "share", "percent",
-            "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
-            " ELSE (i.share_minor * 1000000 + o.price_minor / 2) / o.price_minor END",
-        ),
-        Column(
-            "share_total", "percent",
-            "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
-            " ELSE ((SELECT sum(s.share_minor) FROM invoices s WHERE s.order_id = i.order_id"
-            " AND s.ordinal <= i.ordinal AND s.paid_at IS NOT NULL) * 1000000 + o.price_minor / 2)"
-            " / o.price_minor END",
-        ),
-        Column("comment", "text", "i.comment"),
-        Column("error_code", "text", "CASE WHEN i.status <> 'completed' THEN a.code END"),
-        Column("error", "text", "CASE WHEN i.status <> 'completed' THEN a.message END", shown=False),
-        Column("customer", "text", "c.name", shown=False),
-        Column("offer", "text", "o.offer_name", shown=False),
-        Column("commission", "money", "i.fee_minor", shown=False),
-        Column("rate", "text", "i.rate", shown=False),
-        Column("paid_at", "time", "i.paid_at", shown=False),
-        Column("refunded", "money", "i.refunded_minor", shown=False),
-        Column("gateway_id", "text", "i.gateway_id", shown=False),
-        Column("attempts", "number", "a.number", shown=False),
-        Column("recurring", "number", "o.recurring_id", shown=False),
-    ),
-    newest_first="i.attempted_at DESC, i.id DESC",
-    id="i.id",
-    filters={
-        "status": "i.status",
-        "from": "i.attempted_at",
-        "before": "i.attempted_at",
-        **OF_AN_ORDER,
-        "payment_system": "i.payment_system_id",
-        "currency": "i.currency",
-        "min": "i.amount_minor",
-        "max": "i.amount_minor",
-        "search": searched("o.customer_id", "o.offer_id", "i.id = {number}", "i.gateway_id = {words}"),
-    },
-    statuses=lifecycle.INVOICE_STATUSES,
-)  # fmt: skip
+
+def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> list[Invoice]:
+    """Return the invoices whose gateways are to be asked for the fee, those due longest first."""
+    rows = connection.execute(
+        "SELECT * FROM invoices WHERE fee_due_at <= :now ORDER BY fee_due_at, id LIMIT :limit",
+        {"now": clock.utc_text(now), "limit": limit},
+    ).fetchall()
+    return [Invoice.from_row(row) for row in rows]
+
+
+def expect_fee(connection: sqlite3.Connection, id: int, at: datetime | None) -> None:
+    """Note when the gateway is asked for the fee again; None: not any more."""
+    db.update(connection, "invoices", id, {"fee_due_at": clock.utc_text(at) if at else None})
+
+
+def expect_no_fees(connection: sqlite3.Connection, payment_system_id: int) -> None:
+    """Note that a payment system tells no fees later."""
+    connection.execute(
+        "UPDATE invoices SET fee_due_at = NULL WHERE fee_due_at IS NOT NULL AND payment_system_id = ?",
+        (payment_system_id,),
+    )

@@ -45,12 +45,17 @@ def check_move(noun: str, id: int, status: str, to: str) -> None:
         raise WrongStatus(f"{noun} {id} is {status.capitalize()}; from there it can become {allowed}, not {to}")
 
 
-def order_actions(status: str, *, partial: bool, confirmed: bool, managed: bool, confirmable: bool) -> list[str]:
+def order_actions(
+    status: str, *, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool
+) -> list[str]:
     """Return the actions a person with the permission may take on an order now (R20–R24, R45).
 
-    ``managed``: the sale has a manager; ``confirmable``: the success share of a partial order is reached.
+    ``paying``: a payment of it is under way or waits for a person; ``managed``: the sale has a manager;
+    ``confirmable``: the success share of a partial order is reached.
     """
     if status == "open" and partial:
+        if paying:
+            return []
         return ["Confirm", "Decline"] if confirmable else ["Decline"]
     if status != "completed" or confirmed:
         return []

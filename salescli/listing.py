@@ -11,13 +11,18 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from salescli import catalogue, categories, clock, customers, money, offers, payment_systems, users
+from salescli import clock, money
 from salescli.errors import BadUsage, NotFound
-from salescli.roles import Actor
-from salescli.views import Column, View
+from salescli.views import FOUND_CUSTOMERS, Column, View
+
+# The nouns that a filter's words may name are imported where one is given: most lists start without, in half the time.
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from salescli import catalogue
+    from salescli.roles import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +78,51 @@ def select(
     limit: int | None,
     zone: ZoneInfo,
     actor: Actor,
+    after: str | None = None,
     belonging: tuple[str, int] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield rows of raw values by column key, money beside its currency.
 
     ``sort``: keys, descending when they begin with ``-``; without any, newest first (R7). ``limit``: None for all.
+    ``after``: only the rows that come, in this order, after the one whose first column is that; NotFound if none is.
     ``belonging``: only rows whose column, named by our own code, is that id.
     """
     where = clauses(connection, view, filters, zone=zone)
     if belonging is not None:
         where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
+    order = _order(view, sort)
+    if after is not None:
+        where.texts.append(_beyond(where, order, _place_of(connection, view, order, after)))
     needed = _needed(view, columns)
     texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql]
     sql = f"SELECT {', '.join(texts + ([view.hidden] if view.hidden else []))} FROM {view.source} WHERE {where}"
-    sql += f" ORDER BY {_order(view, sort)}"
+    sql += f" ORDER BY {', '.join(str(term) for term in order)}"
     if limit is not None:
         sql += f" LIMIT {where.bind(limit)}"
-    for row in connection.execute(sql, where.values):
-        yield {c.key: c.compute(row, actor) if c.compute else row[c.key] for c in needed}
+    cursor = connection.cursor()
+    cursor.row_factory = None  # a plain tuple and one dict a row: looking names up in a Row would double the time
+    cursor.execute(sql, where.values)
+    keys = [name for name, *_ in cursor.description]
+    computed = [(column.key, column.compute) for column in needed if column.compute]
+    for values in cursor:
+        row = dict(zip(keys, values, strict=True))
+        for key, compute in computed:
+            row[key] = compute(row, actor)
+        yield row
 
 
-def count(connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> int:
-    """Return how many rows the filters leave."""
+def count(
+    connection: sqlite3.Connection,
+    view: View,
+    filters: Filters,
+    *,
+    zone: ZoneInfo,
+    belonging: tuple[str, int] | None = None,
+) -> int:
+    """Return how many rows the filters leave, of those that belong to a record."""
     where = clauses(connection, view, filters, zone=zone)
+    if belonging is not None:
+        where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
     return int(connection.execute(f"SELECT count(*) FROM {view.source} WHERE {where}", where.values).fetchone()[0])
 
 
@@ -106,12 +133,17 @@ def clauses(connection: sqlite3.Connection, view: View, filters: Filters, *, zon
     """
     where = Where()
     for option, resolve in _RESOLVERS.items():
-        given = getattr(filters, option)
-        if given in ((), None, "all"):
+        words = getattr(filters, option)
+        if words in _EVERYTHING:
             continue
-        name, values = resolve(connection, view, given, zone)
+        name, values = resolve(connection, view, words, zone)
         where.add(_template(view, name, option), **values)
     return where
+
+
+def given(filters: Filters) -> set[str]:
+    """Return the names of the filters that narrow."""
+    return {option for option in _RESOLVERS if getattr(filters, option) not in _EVERYTHING}
 
 
 def _template(view: View, name: str, option: str) -> str:
@@ -128,9 +160,12 @@ def _template(view: View, name: str, option: str) -> str:
 
 
 def _needed(view: View, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns to fetch: those asked for, and the ones that they lean on."""
+    """Return the columns to fetch: those asked for, those that they lean on, and the first, by which a list goes on."""
     needed = list(columns)
     keys = {column.key for column in columns}
+    if view.columns[0].key not in keys:
+        needed.append(view.columns[0])
+        keys.add(view.columns[0].key)
     for column in columns:
         leans_on = {"money": column.currency, "manager": "confirmed"}.get(column.kind)
         if leans_on and leans_on not in keys:
@@ -139,14 +174,54 @@ def _needed(view: View, columns: Sequence[Column]) -> list[Column]:
     return needed
 
 
-def _order(view: View, sort: Sequence[str]) -> str:
+class Term(NamedTuple):
+    """One term of an ORDER BY; where it may be NULL, that comes last in either direction."""
+
+    sql: str
+    descending: bool
+    nullable: bool
+
+    def __str__(self) -> str:
+        return f"{self.sql} {'DESC' if self.descending else 'ASC'}{' NULLS LAST' if self.nullable else ''}"
+
+    def beyond(self, place: str, *, or_at: str = "") -> str:
+        """Return the condition of what comes after the value at ``place``, or right there, too."""
+        condition = f"{self.sql} {'<' if self.descending else '>'}{or_at} {place}"
+        return f"({condition} OR {self.sql} IS NULL)" if self.nullable else condition
+
+
+def _order(view: View, sort: Sequence[str]) -> list[Term]:
+    own = [Term(sql.removeprefix("-"), descending=sql.startswith("-"), nullable=False) for sql in view.newest_first]
     terms = []
     for key in sort:
         column = view.column(key.removeprefix("-"))
         if not column.sql:
             raise BadUsage(f"{view.name} cannot be sorted by {column.key}")
-        terms.append(f"{column.sql} {'DESC' if key.startswith('-') else 'ASC'} NULLS LAST")
-    return ", ".join([*terms, view.newest_first])
+        nullable = column.sql not in [term.sql for term in own]  # of the others an index can give the range
+        terms.append(Term(column.sql, descending=key.startswith("-"), nullable=nullable))
+    return terms + own
+
+
+def _place_of(connection: sqlite3.Connection, view: View, order: Sequence[Term], after: str) -> tuple[Any, ...]:
+    """Return what the row that ``after`` names has in the terms of an order. Raise NotFound."""
+    name, terms = view.columns[0], ", ".join(term.sql for term in order)
+    sql = f"SELECT {terms} FROM {view.source} WHERE {name.sql} = ?"
+    row: sqlite3.Row | None = connection.execute(sql, (after,)).fetchone()
+    if row is None:
+        raise NotFound(f"{view.name} have no {name.key} {after!r} to go on after")
+    return tuple(row)
+
+
+def _beyond(where: Where, order: Sequence[Term], place: Sequence[Any]) -> str:
+    """Return the clause of the rows that come after a place: a range of the first term's index, never an OFFSET."""
+    (term, *others), (value, *values) = order, place
+    further = _beyond(where, others, values) if others else ""
+    if value is None:
+        return f"{term.sql} IS NULL AND {further}"
+    bound = where.bind(value)
+    if not others:
+        return term.beyond(bound)
+    return f"{term.beyond(bound, or_at='=')} AND ({term.beyond(bound)} OR {further})"
 
 
 # What an amount of a currency is in ten-thousandths of its unit, so that `--min 10` means 10 of every currency.
@@ -156,10 +231,7 @@ _TEN_THOUSANDTHS = "{column} * CASE " + " ".join(
     for exponent in (0, 3, 4)
 ) + " ELSE 100 END"  # fmt: skip
 
-_CUSTOMERS = (
-    "SELECT id FROM customers WHERE id IN ({ids})"
-    " UNION SELECT rowid FROM customers_search WHERE customers_search MATCH {query}"
-)
+_CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (
     "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
 )
@@ -181,6 +253,8 @@ _CLAUSES = {
     "min": f"{_TEN_THOUSANDTHS} >= {{v}}",
     "max": f"{_TEN_THOUSANDTHS} <= {{v}}",
 }
+
+_EVERYTHING = ((), None, "all")  # what a filter is that does not narrow
 
 Resolved = tuple[str, dict[str, Any]]
 
@@ -205,11 +279,15 @@ def _bound(view: View, day: date, zone: ZoneInfo) -> str:
 
 
 def _customer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    from salescli import customers
+
     ids = [int(words) for words in given if _is_number(words)]
     return "customer", _searched(connection, customers.NOUN, [w for w in given if not _is_number(w)], ids)
 
 
 def _offer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    from salescli import offers
+
     places = ", ".join("?" * len(given))
     rows = connection.execute(f"SELECT id, number FROM offers WHERE number IN ({places})", given).fetchall()
     numbered = {row["number"]: row["id"] for row in rows}
@@ -221,6 +299,8 @@ def _searched(
     connection: sqlite3.Connection, noun: catalogue.Noun, words: Sequence[str], ids: list[int]
 ) -> dict[str, Any]:
     """Return the ids and the one full-text query that mean any of ``words``; each must fit somebody."""
+    from salescli import catalogue
+
     for one in words:
         if not catalogue.search(connection, noun, one, most=1):
             raise NotFound(f"there is no {noun.subject} {one!r}")
@@ -235,10 +315,14 @@ def _is_number(words: str) -> bool:
 
 
 def _category(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    from salescli import categories
+
     return "category", {"v": [categories.find(connection, words)["id"] for words in given]}
 
 
 def _manager(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    from salescli import users
+
     people = [words for words in given if words.strip().lower() != "system"]
     ids = [int(users.find_manager(connection, words)["id"]) for words in people]
     return ("manager" if len(people) == len(given) else "system"), {"v": ids or [0]}
@@ -249,6 +333,8 @@ def _confirmed(connection: sqlite3.Connection, view: View, given: bool, zone: Zo
 
 
 def _payment_system(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
+    from salescli import payment_systems
+
     return "payment_system", {"v": [payment_systems.find(connection, words).id for words in given]}
 
 
@@ -273,6 +359,8 @@ def _most(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo
 
 
 def _search(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Resolved:
+    from salescli import catalogue
+
     number = int(given) if _is_number(given) else 0
     return "search", {"query": catalogue.match_query(given), "number": number, "words": given.strip()}
 

@@ -5,10 +5,8 @@ text -> ``parse`` -> minor units -> arithmetic -> ``text``
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 
 from salescli.errors import BadData
 
@@ -138,7 +136,7 @@ def fee(minor: int, ppm: int, fixed_minor: int) -> int:
 
 def parse_rate(given: str) -> str:
     """Return a rate of exchange as plain decimal text. Raise BadData unless it is a positive number."""
-    if not _RATE.fullmatch(given) or Fraction(given) == 0:
+    if not _RATE.fullmatch(given) or _ratio(given)[0] == 0:
         raise BadData(f"{given!r} is not a rate; write the offer's currency per unit paid, as in 0.9215")
     return given
 
@@ -148,7 +146,8 @@ def convert(minor: int, currency: str, rate: str, into: str) -> int:
 
     Raise BadData for more than the largest amount.
     """
-    return _bounded(into, _units(minor, currency) * Fraction(rate) * 10 ** EXPONENTS[into])
+    numerator, denominator = _ratio(rate)
+    return _rounded(into, minor * numerator * 10 ** EXPONENTS[into], denominator * 10 ** EXPONENTS[currency])
 
 
 def convert_back(minor: int, currency: str, rate: str, into: str) -> int:
@@ -156,16 +155,19 @@ def convert_back(minor: int, currency: str, rate: str, into: str) -> int:
 
     Raise BadData for more than the largest amount.
     """
-    return _bounded(into, _units(minor, currency) / Fraction(rate) * 10 ** EXPONENTS[into])
+    numerator, denominator = _ratio(rate)
+    return _rounded(into, minor * denominator * 10 ** EXPONENTS[into], numerator * 10 ** EXPONENTS[currency])
 
 
-def _units(minor: int, currency: str) -> Fraction:
-    return Fraction(minor, 10 ** EXPONENTS[currency])
+def _ratio(rate: str) -> tuple[int, int]:
+    """Return a rate as numerator and denominator: 0.92 is 92 to 100."""
+    whole, _, decimals = rate.partition(".")
+    return int(whole + decimals), 10 ** len(decimals)
 
 
-def _bounded(currency: str, exact: Fraction) -> int:
+def _rounded(currency: str, numerator: int, denominator: int) -> int:
     """Return an exact number of minor units rounded half up. Raise BadData past the largest amount."""
-    minor = math.floor(exact + Fraction(1, 2))
+    minor = (2 * numerator + denominator) // (2 * denominator)
     if minor > MINOR_MAX:
         raise BadData(f"at this rate it is more than the largest amount, {text(MINOR_MAX, currency)} {currency}")
     return minor

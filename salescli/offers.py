@@ -213,7 +213,7 @@ VIEW = View(
         Column("retry_1_minutes", "number", "f.retry_1_minutes", shown=False),
         Column("retry_2_minutes", "number", "f.retry_2_minutes", shown=False),
     ),
-    newest_first="length(f.number), f.number",
+    newest_first=("length(f.number)", "f.number"),
     id="f.id",
     filters={
         "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
-from salescli import import_lookups, imported_orders, imports, order_rows
+from salescli import import_lookups, imported_orders, imports, order_rows, totals
 from salescli.csv_rows import Row
 from salescli.fields import Fields
 from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
@@ -31,21 +31,23 @@ def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
     plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
-    return imports.run(plan, partial(_orders, plan))
+    aside = totals.Aside(connection)
+    return imports.run(plan, partial(_orders, plan, aside), aside.end)
 
 
 @contextmanager
-def _orders(plan: Import) -> Iterator[Take]:
+def _orders(plan: Import, aside: totals.Aside) -> Iterator[Take]:
     with import_lookups.opened(plan) as lookups:
-        yield _Orders(plan, lookups).take
+        yield _Orders(plan, lookups, aside).take
 
 
 class _Orders:
     """The import of one file's rows."""
 
-    def __init__(self, plan: Import, lookups: Lookups) -> None:
+    def __init__(self, plan: Import, lookups: Lookups, aside: totals.Aside) -> None:
         self._plan = plan
         self._lookups = lookups
+        self._aside = aside
         self._additions = Additions(plan.connection, plan.request.source)
         columns = order_rows.columns(plan.zone)
         self._steps = Steps(
@@ -92,6 +94,7 @@ class _Orders:
     def _insert(self, order: OrderRow, found: Parties, digest: bytes) -> None:
         draft = imported_orders.draft(order, self._taken(order, found))
         self._additions.add(draft, number=order.number, digest=digest)
+        self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
         connection = self._plan.connection
@@ -110,6 +113,7 @@ class _Orders:
         parties = self._taken(order._replace(manager=None), found)  # who sold is not updated, nor made
         draft = imported_orders.inherited(imported_orders.draft(order, parties), order, stored)
         self._additions.update(stored, draft, digest)
+        self._aside.wrote_order()
 
 
 def _payment_system(order: OrderRow) -> str | None:

@@ -16,7 +16,7 @@ from salescli import clock, customers, db, history, lifecycle, money, offers, pa
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.offers import Offer
 from salescli.roles import Actor
-from salescli.views import OF_AN_ORDER, Column, View, searched
+from salescli.tabs import UNDER_WAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, n
         offer = offers.find(connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
         customer = customers.find(connection, new.customer, whole=True)
+        customers.check_not_erased(customer)
         if not customer["active"]:
             raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
         values = {
@@ -261,82 +262,14 @@ def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]
     return {"payment_system_id": system.id, "token": new.token, "one_click": int(new.one_click)}
 
 
-def _actions(row: sqlite3.Row, actor: Actor) -> str:
-    """Return what the acting user may do with the order now (R20, R40)."""
-    if not actor.may(roles.MANAGE_SALES):
-        return ""
-    return ", ".join(
-        lifecycle.order_actions(
-            row["a_status"],
-            partial=bool(row["a_partial"]),
-            confirmed=bool(row["a_confirmed"]),
-            managed=row["a_manager"] is not None,
-            confirmable=row["a_paid"] >= money.share_of(row["a_price"], row["a_success"]),
-        )
+def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
+    """Return what a person with the permission may do with the order now (R20)."""
+    sql = f"SELECT 1 FROM orders o WHERE o.id = ? AND EXISTS ({UNDER_WAY})"
+    return lifecycle.order_actions(
+        order.status,
+        partial=order.partial,
+        paying=connection.execute(sql, (order.id,)).fetchone() is not None,
+        confirmed=order.confirmed,
+        managed=order.manager_id is not None,
+        confirmable=order.confirmable,
     )
-
-
-VIEW = View(
-    name="orders",
-    source=(
-        "orders o JOIN customers c ON c.id = o.customer_id LEFT JOIN users m ON m.id = o.manager_id"
-        " LEFT JOIN categories g ON g.id = o.category_id"
-    ),
-    columns=(
-        Column("order", "number", "o.id"),
-        Column("created_at", "time", "o.created_at"),
-        Column("customer", "text", "c.name"),
-        Column("status", "status", "o.status"),
-        Column("offer", "text", "o.offer_name"),
-        Column("category_number", "text", "o.category_number"),
-        Column("offer_number", "text", "o.offer_number"),
-        Column("price", "money", "o.price_minor"),
-        Column("currency", "text", "o.currency"),
-        Column("unit_price", "money", "o.unit_price_minor"),
-        Column("quantity", "number", "o.quantity"),
-        Column("manager", "manager", "coalesce(m.name, 'system')"),
-        Column("confirmed", "yesno", "o.confirmed"),
-        Column("actions", "text", compute=_actions),
-        Column("login", "text", "m.login", shown=False),
-        Column("customer_number", "number", "o.customer_id", shown=False),
-        Column("email", "text", "c.email", shown=False),
-        Column("phone", "text", "c.phone", shown=False),
-        Column("category", "text", "g.name", shown=False),
-        Column("discount", "money", "o.discount_minor", shown=False),
-        Column("paid", "money", "o.paid_minor", shown=False),
-        Column("payment_type", "text", "CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END", shown=False),
-        Column("completed_at", "time", "o.completed_at", shown=False),
-        Column("recurring", "number", "o.recurring_id", shown=False),
-        Column("payment_number", "number", "o.payment_number", shown=False),
-        Column(
-            "paid_through",
-            "text",
-            "(SELECT max(p.name) FROM invoices i JOIN payment_systems p ON p.id = i.payment_system_id"
-            " WHERE i.order_id = o.id)",
-            shown=False,
-        ),
-        Column("source", "text", "o.source", shown=False),
-        Column("source_number", "text", "o.source_number", shown=False),
-    ),
-    newest_first="o.created_at DESC, o.id DESC",
-    id="o.id",
-    filters={
-        "status": "o.status",
-        "from": "o.created_at",
-        "before": "o.created_at",
-        **OF_AN_ORDER,
-        "payment_system": (
-            "EXISTS (SELECT 1 FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL"
-            " AND p.payment_system_id IN ({v}))"
-        ),
-        "currency": "o.currency",
-        "min": "o.price_minor",
-        "max": "o.price_minor",
-        "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
-    },
-    hidden=(
-        "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed, o.manager_id AS a_manager,"
-        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_success"
-    ),
-    statuses=lifecycle.ORDER_STATUSES,
-)

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 from salescli import (
     attempts,
     brakes,
+    catalogue,
     clock,
+    customers,
     db,
     history,
     intake,
@@ -167,6 +169,7 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
     """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
     actor.require(roles.ENTER_ORDERS)
     _check_payable(connection, order)
+    customers.check_not_erased(catalogue.get(connection, customers.NOUN, order.customer_id))
     system = _system(connection, order, payment)
     if not system.manual:
         db.check_home(connection)
@@ -187,6 +190,15 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
         orders.change(connection, order, "reopened by a new payment", {"status": "open"}, actor=actor, now=now)
     late = abs(now - clock.from_text(order.created_at)) > LOOKED_UP_WHEN_LATE_BY
     return Claim(begin(connection, invoice, new, system, actor=actor, now=now), system, late)
+
+
+def payable(connection: sqlite3.Connection, order: Order) -> bool:
+    """Tell whether a payment of the order can be taken now."""
+    try:
+        _check_payable(connection, order)
+    except WrongStatus:
+        return False
+    return True
 
 
 def begin(

@@ -153,7 +153,7 @@ VIEW = View(
         Column("failures", "number", "p.failures", shown=False),
         Column("paused_until", "time", "p.paused_until", shown=False),
     ),
-    newest_first="p.id",
+    newest_first=("p.id",),
     id="p.id",
     filters={},
 )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from salescli import attempts, brakes, charging, clock, db, gateways, payment_systems, settlement
 from salescli.attempts import Attempt
 from salescli.charging import Claimed, Run
-from salescli.gateways import Answer
+from salescli.gateways import Answer, Cancelling
 
 IN_TRANSIT_MAX = timedelta(minutes=3)  # a request is sure to have arrived, or failed, long after a call's deadline
 IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
@@ -36,6 +36,21 @@ def recover(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callabl
         this.counts.recovered += sum(charging.settle_all(this, [(claimed, answer)]))
         if answer.became == "unknown" and answer.result is None:
             silent.add(claimed.system.id)
+
+
+def close_given_up(this: Run, *, only: tuple[str, ...] | None = None) -> None:
+    """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
+    silent: set[int] = set()
+    for attempt in attempts.given_up(this.connection):
+        system = payment_systems.get(this.connection, attempt.payment_system_id)
+        if system.id in silent or (only is not None and system.gateway not in only):
+            continue
+        gateway = this.gateways(system)
+        if isinstance(gateway, Cancelling) and not gateways.ask_to_cancel(gateway, attempt.gateway_id or ""):
+            silent.add(system.id)
+            continue
+        with db.transaction(this.connection):
+            attempts.give_up(this.connection, attempt.invoice_id, given_up=False)
 
 
 def tell_of_doubts(this: Run) -> None:

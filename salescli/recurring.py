@@ -13,14 +13,26 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import clock, db, history, invoices, lifecycle, money, offers, orders, payment_systems, roles, schedule
+from salescli import (
+    attempts,
+    clock,
+    db,
+    history,
+    invoices,
+    lifecycle,
+    money,
+    offers,
+    orders,
+    payment_systems,
+    roles,
+    schedule,
+)
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.invoices import Invoice
 from salescli.listing import Where
 from salescli.orders import Order
 from salescli.roles import Actor
 from salescli.schedule import ATTEMPTS_MAX, Interval
-from salescli.views import Column, View, searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +234,7 @@ def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetim
         if order is not None and order.status == "declined":
             orders.change(connection, order, "reopened for new attempts", {"status": "open"}, actor=actor, now=now)
             for invoice in invoices.of_order(connection, order.id):
+                attempts.give_up(connection, invoice.id, given_up=False)
                 if invoice.status == "declined":
                     invoices.change(connection, invoice, "reopened", {"status": "open"}, actor=actor, now=now)
         return after
@@ -232,8 +245,7 @@ def pay_otherwise(
 ) -> Recurring:
     """Let the payments to come go through another saved payment method, and another payment system if one is named.
 
-    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit. The token is
-    not copied into the history.
+    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit.
     """
     actor.require(roles.MANAGE_RECURRING)
     with db.transaction(connection):
@@ -246,7 +258,7 @@ def pay_otherwise(
         if not (token or merchant.manual):
             raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
         db.update(connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
-        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": ("(before)", "(changed)")}
+        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": (before.token, token)}
         history.record(connection, "recurring", id, "paid otherwise", told, actor=actor, now=now)
         return get(connection, id)
 
@@ -354,6 +366,7 @@ def give_up_payment(
         return
     orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason)
     for invoice in invoices.of_order(connection, order.id):
+        attempts.give_up(connection, invoice.id, given_up=True)
         if invoice.status == "open":
             invoices.change(
                 connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason
@@ -418,70 +431,3 @@ def _wishing(wish: str | None) -> Any:
         return replace(recurring, wish=wish)
 
     return rule
-
-
-def _actions(row: sqlite3.Row, actor: Actor) -> str:
-    return ", ".join(lifecycle.recurring_actions(row["a_status"])) if actor.may(roles.MANAGE_RECURRING) else ""
-
-
-VIEW = View(
-    name="recurring orders",
-    source=(
-        "recurring r JOIN customers c ON c.id = r.customer_id JOIN payment_systems p ON p.id = r.payment_system_id"
-        " JOIN offers f ON f.id = r.offer_id LEFT JOIN orders o ON o.id = r.initial_order_id"
-        " LEFT JOIN users m ON m.id = o.manager_id"
-    ),
-    columns=(
-        Column("recurring", "number", "r.id"),
-        Column("customer", "text", "c.name"),
-        Column("offer", "text", "r.offer_name"),
-        Column("status", "status", "r.status"),
-        Column("price", "money", "r.price_minor"),
-        Column("currency", "text", "r.currency"),
-        Column("payments", "number", "r.payments_total"),
-        Column("payments_remaining", "number", "r.payments_total - r.payments_made"),
-        Column("next_payment_at", "time", "r.next_payment_at"),
-        Column("due_at", "time", "r.due_at"),
-        Column(
-            "attempt",
-            "text",
-            "CASE WHEN r.status = 'processing' OR (r.declines BETWEEN 1 AND 2 AND r.next_payment_at IS NOT NULL)"
-            f" THEN 'attempt ' || (r.declines + 1) || ' of {ATTEMPTS_MAX}' END",
-        ),
-        Column("last_error", "text", "r.last_error"),
-        Column("error_code", "text", "r.last_error_code", shown=False),
-        Column("payments_made", "number", "r.payments_made", shown=False),
-        Column("every", "text", "r.every_count || ' ' || r.every_unit", shown=False),
-        Column("payment_system", "text", "p.name", shown=False),
-        Column("started_at", "time", "r.anchor_at", shown=False),
-        Column("quantity", "number", "r.quantity", shown=False),
-        Column("initial_order", "number", "r.initial_order_id", shown=False),
-        Column("manager", "manager", "coalesce(m.name, 'system')", shown=False),
-        Column("confirmed", "yesno", "coalesce(o.confirmed, 0)", shown=False),
-        Column("wish", "text", "r.wish", shown=False),
-        Column("source", "text", "r.source", shown=False),
-        Column("source_number", "text", "r.source_number", shown=False),
-        Column("actions", "text", compute=_actions, shown=False),
-    ),
-    newest_first="r.created_at DESC, r.id DESC",
-    id="r.id",
-    filters={
-        "status": "r.status",
-        "from": "r.created_at",
-        "before": "r.created_at",
-        "customer": "r.customer_id",
-        "offer": "r.offer_id",
-        "category": "f.category_id",
-        "manager": "o.manager_id",
-        "system": "o.manager_id",
-        "confirmed": "o.status = 'completed' AND o.confirmed = {v}",
-        "payment_system": "r.payment_system_id",
-        "currency": "r.currency",
-        "payment_type": "coalesce(o.partial, 0)",
-        "min": "r.price_minor",
-        "max": "r.price_minor",
-        "search": searched("r.customer_id", "r.offer_id", "r.id = {number}", "r.source_number = {words}"),
-    },
-    hidden="r.status AS a_status",
-    statuses=lifecycle.RECURRING_STATUSES,
-)

@@ -1,43 +1,62 @@
 """Reports: money by currency, payment system, offer, category and manager, never added across currencies (R67–R76a).
 
-What counts when: by offer, category and manager an order counts whole on the local day it became Completed, and stays
-there; by currency and payment system each payment counts on its own day; a refund counts on its own day everywhere.
-
-rows of events (money in, money back) → grouped by a dimension and the currency of payment → one row each
+report + filters → ``Question`` → the totals, where they carry it, else the rows → named, in periods, sorted
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from salescli import lifecycle, listing
+from salescli import db, report_rows, report_totals
 from salescli.listing import Filters
-from salescli.views import OF_AN_ORDER, Column, View, searched
+from salescli.report_rows import SALES, Basis, Counts, Question
+from salescli.views import Column
 
-Basis = Literal["completed", "created"]
+By = Literal["day", "week", "month", "quarter", "year"]
 Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Breakdown:
-    """A report: its dimension, as SQL over the events, and whether it counts orders or payments."""
+class Dimension:
+    """What a report is split by: its name in questions, the columns that name a group, and the join that knows them."""
 
     name: str
-    key: str  # what is grouped by; id, so that two of one name stay two
-    labels: tuple[Column, ...]  # what names a group in the report, from its key
-    named: str  # the join that knows the labels
-    counts: Literal["orders", "payments"]
+    labels: tuple[Column, ...]
+    named: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A report: its dimensions beside currency, whether it counts orders or payments, and its periods."""
+
+    name: str
+    dimensions: tuple[Dimension, ...]
+    counts: Counts
+    by: By | None = None
+
+    @property
+    def labels(self) -> tuple[Column, ...]:
+        """Return the columns that name a group beside its period and currency."""
+        return tuple(column for dimension in self.dimensions for column in dimension.labels)
+
+    @property
+    def groups(self) -> tuple[Column, ...]:
+        """Return the columns that name a group, its period first."""
+        period = Column("period", "day" if self.by == "day" else "text")
+        return ((period,) if self.by else ()) + self.labels
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Return the report's columns (issue: dimension, currency, counts, money)."""
+        """Return the report's columns: what names a group, currency, counts, money."""
         quantity = (Column("quantity", "number"),) if self.counts == "orders" else ()
         return (
-            *self.labels,
+            *self.groups,
             Column("currency"),
             Column(self.counts, "number"),
             *quantity,
@@ -48,61 +67,47 @@ class Breakdown:
             Column("net", "money"),
         )
 
+    def split(self, by: By | None = None, also: Dimension | None = None) -> Breakdown:
+        """Return the report split further, by periods and by a second dimension, counting as before.
 
-BY_CURRENCY = Breakdown("by-currency", "0", (), "", "payments")
-BY_PAYMENT_SYSTEM = Breakdown(
-    "by-payment-system",
-    "i.payment_system_id",
-    (Column("payment_system", "text", "n.name"),),
-    "LEFT JOIN payment_systems n ON n.id = t.key",
-    "payments",
+        A second dimension "manager" tells confirmed from unconfirmed sales, so that no sale is left out (R75, B9).
+        """
+        more = () if also is None else (also, CONFIRMED) if also is MANAGER else (also,)
+        return replace(self, by=by, dimensions=(*self.dimensions, *more))
+
+
+PAYMENT_SYSTEM = Dimension(
+    "payment_system",
+    (Column("payment_system", "text", "p.name"),),
+    "LEFT JOIN payment_systems p ON p.id = t.payment_system",
 )
-BY_OFFER = Breakdown(
-    "by-offer",
-    "o.offer_id",
-    (Column("offer_number", "text", "n.number"), Column("offer", "text", "n.name")),
-    "LEFT JOIN offers n ON n.id = t.key",
-    "orders",
+OFFER = Dimension(
+    "offer",
+    (Column("offer_number", "text", "f.number"), Column("offer", "text", "f.name")),
+    "LEFT JOIN offers f ON f.id = t.offer",
 )
-BY_CATEGORY = Breakdown(
-    "by-category",
-    "o.category_id",
-    (Column("category_number", "text", "n.number"), Column("category", "text", "n.name")),
-    "LEFT JOIN categories n ON n.id = t.key",
-    "orders",
+CATEGORY = Dimension(
+    "category",
+    (Column("category_number", "text", "g.number"), Column("category", "text", "g.name")),
+    "LEFT JOIN categories g ON g.id = t.category",
 )
-BY_MANAGER = Breakdown(
-    "by-manager",
-    "o.manager_id",
-    (Column("manager", "text", "coalesce(n.name, 'system')"),),
-    "LEFT JOIN users n ON n.id = t.key",
-    "orders",
+MANAGER = Dimension(
+    "manager",
+    (Column("manager", "text", "coalesce(m.name, 'system')"),),
+    "LEFT JOIN users m ON m.id = t.manager",
 )
-SALES = ("confirmed sales of managers", "unconfirmed sales of managers", "system sales")  # B9: they make the total
+CONFIRMED = Dimension("confirmed", (Column("confirmed", "yesno", "t.confirmed"),))
+_SALE = Dimension("sale", (Column("sale", "text", "t.sale"),))
+DIMENSIONS = (PAYMENT_SYSTEM, OFFER, CATEGORY, MANAGER)
+
+BY_CURRENCY = Breakdown("by-currency", (), "payments")
+BY_PAYMENT_SYSTEM = Breakdown("by-payment-system", (PAYMENT_SYSTEM,), "payments")
+BY_OFFER = Breakdown("by-offer", (OFFER,), "orders")
+BY_CATEGORY = Breakdown("by-category", (CATEGORY,), "orders")
+BY_MANAGER = Breakdown("by-manager", (MANAGER,), "orders")
 BREAKDOWNS = (BY_CURRENCY, BY_PAYMENT_SYSTEM, BY_OFFER, BY_CATEGORY, BY_MANAGER)
-
-_FILTERS: Mapping[str, str] = {
-    "status": "o.status",
-    **OF_AN_ORDER,
-    "confirmed": "o.completed_at IS NOT NULL AND o.confirmed = {v}",
-    "payment_system": "i.payment_system_id",
-    "currency": "coalesce(i.currency, o.currency)",
-    "amount_currency": "o.currency",
-    "min": "o.price_minor",
-    "max": "o.price_minor",
-    "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
-}
-
-# An order paid in several currencies has a row in each; it counts, once, where its first payment is.
-_FIRST = (
-    "(i.id IS NULL OR i.ordinal = (SELECT min(q.ordinal) FROM invoices q"
-    " WHERE q.order_id = o.id AND q.paid_at IS NOT NULL))"
-)
-_MONEY_IN = {
-    "orders": "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL",
-    "payments": "invoices i JOIN orders o ON o.id = i.order_id",
-}
-_MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id"
+_TOTAL = Breakdown("total", (), "orders")
+_BY_SELLER = Breakdown("by-seller", (_SALE,), "orders")
 
 
 def breakdown(
@@ -114,27 +119,30 @@ def breakdown(
     basis: Basis = "completed",
     include_system: bool = False,
 ) -> Rows:
-    """Return one row per group and currency, largest gross first within a currency.
+    """Return one row per period, group and currency: by period, then largest gross first within a currency.
 
     Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is not known.
     By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
     """
-    condition = "1 = 1"
-    if report is BY_MANAGER:
-        confirmed = "o.manager_id IS NOT NULL AND o.confirmed = 1"
-        condition = f"({confirmed} OR o.manager_id IS NULL)" if include_system else confirmed
-    labels = "".join(f', {column.sql} AS "{column.key}"' for column in report.labels)
-    sql, values = _grouped(connection, report, filters, zone, basis, condition)
-    found = connection.execute(
-        f"SELECT t.*{labels} FROM ({sql}) t {report.named} ORDER BY t.currency, t.gross DESC, t.key", values
+    asked = Question(
+        tuple(dimension.name for dimension in report.dimensions),
+        report.counts,
+        filters,
+        zone,
+        basis,
+        _CUTS[report.by],
+        _counted_sales(report, include_system),
     )
-    return [_row(row) for row in found]
+    sql, values = report_totals.query(connection, asked) or report_rows.query(connection, asked)
+    rows = [dict(row) for row in connection.execute(_named(sql, report), values)]
+    if report.by in _MERGED:
+        rows = _merged(rows, _MERGED[report.by])
+    return [_told(row) for row in rows]
 
 
 def totals(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo, basis: Basis = "completed") -> Rows:
     """Return the total of all Completed orders per currency, refunds excluded in ``net`` (R76)."""
-    everything = replace(BY_OFFER, name="total", key="0", labels=(), named="")
-    return breakdown(connection, everything, filters, zone=zone, basis=basis)
+    return breakdown(connection, _TOTAL, filters, zone=zone, basis=basis)
 
 
 def by_seller(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo, basis: Basis = "completed") -> Rows:
@@ -142,13 +150,7 @@ def by_seller(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInf
 
     Rows of (sale, currency, orders, gross, …); per currency they add up to ``totals``.
     """
-    confirmed, unconfirmed, system = SALES
-    sale = (
-        f"CASE WHEN o.manager_id IS NULL THEN '{system}'"
-        f" WHEN o.confirmed = 1 THEN '{confirmed}' ELSE '{unconfirmed}' END"
-    )
-    report = replace(BY_OFFER, name="by-seller", key=sale, labels=(Column("sale", "text", "t.key"),), named="")
-    return breakdown(connection, report, filters, zone=zone, basis=basis)
+    return breakdown(connection, _BY_SELLER, filters, zone=zone, basis=basis)
 
 
 def bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
@@ -157,79 +159,132 @@ def bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) 
     payments = completed + open + declined + shifted_out − shifted_in, all gross, in minor units of ``currency``:
     shifted_out was paid in the period on orders completed outside it, shifted_in the other way round.
     """
-    paid = "i.paid_on BETWEEN :first AND :last"
-    completed = "coalesce(o.completed_on, '') BETWEEN :first AND :last"
-    others = _clause(connection, replace(filters, first_day=None, last_day=None), "i.paid_on", zone)
-    parts = {
-        "payments": paid,
-        "completed": completed,
-        "open": f"{paid} AND o.status = 'open'",
-        "declined": f"{paid} AND o.status = 'declined'",
-        "shifted_out": f"{paid} AND o.completed_on IS NOT NULL AND NOT {completed}",
-        "shifted_in": f"{completed} AND NOT {paid}",
-    }
-    sums = ", ".join(f"sum(CASE WHEN {when} THEN i.amount_minor ELSE 0 END) AS {name}" for name, when in parts.items())
-    found = connection.execute(
-        f"SELECT i.currency AS currency, {sums} FROM invoices i JOIN orders o ON o.id = i.order_id"
-        f" WHERE i.paid_at IS NOT NULL AND {others} GROUP BY i.currency ORDER BY i.currency",
-        {**others.values, **_days(filters)},
-    )
-    return [dict(row) for row in found if any(row[name] for name in parts)]
+    sql, values = report_totals.bridge(connection, filters, zone) or report_rows.bridge(connection, filters, zone)
+    found = [dict(row) for row in connection.execute(sql, values)]
+    return [row for row in found if any(value for name, value in row.items() if name != "currency")]
 
 
-def _days(filters: Filters) -> dict[str, str]:
-    """Return the period's first and last day as texts that compare, also where a side is open."""
-    first, last = filters.first_day, filters.last_day
-    return {"first": first.isoformat() if first else "0", "last": last.isoformat() if last else "9999-12-31"}
+# Statements: reports that were seen to agree
 
 
-def _grouped(
-    connection: sqlite3.Connection, report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis, condition: str
-) -> tuple[str, dict[str, Any]]:
-    """Return the query of (key, currency, counts, money) over money in and money back, and its values."""
-    if report.counts == "orders":
-        day = "o.completed_on" if basis == "completed" else "o.created_on"
-        condition = f"o.completed_at IS NOT NULL AND {condition}"
-    else:
-        day = "i.paid_on"
-        condition = f"i.paid_at IS NOT NULL AND {condition}"
-    came = _clause(connection, filters, day, zone)
-    back = _clause(connection, filters, "x.refunded_on", zone)
-    sql = f"""
-        SELECT key, currency, sum(orders) AS orders, sum(payments) AS payments, sum(quantity) AS quantity,
-          sum(gross) AS gross, CASE WHEN sum(unknown) = 0 THEN sum(fee) END AS commission, sum(refunded) AS refunded
-        FROM (
-          SELECT {report.key} AS key, coalesce(i.currency, o.currency) AS currency,
-            CASE WHEN {_FIRST} THEN 1 ELSE 0 END AS orders, 1 AS payments,
-            CASE WHEN {_FIRST} THEN o.quantity ELSE 0 END AS quantity,
-            coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
-            CASE WHEN i.id IS NOT NULL AND i.fee_minor IS NULL THEN 1 ELSE 0 END AS unknown, 0 AS refunded
-          FROM {_MONEY_IN[report.counts]} WHERE {condition} AND {came}
-          UNION ALL
-          SELECT {report.key}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
-          FROM {_MONEY_BACK} WHERE {condition} AND {back}
-        ) GROUP BY key, currency"""
-    return sql, {**came.values, **back.values}
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Reports of one moment and what they tie to: the total, what it is made of (B9), and the payments behind it.
+
+    ``bridge`` is empty where none of the reports counts payments.
+    """
+
+    rows: Mapping[Breakdown, Rows]
+    total: Rows
+    sales: Rows
+    bridge: Rows
 
 
-def _clause(connection: sqlite3.Connection, filters: Filters, day: str, zone: ZoneInfo) -> listing.Where:
-    """Return the filters as a clause over the events, the period looking at the local ``day``."""
-    view = View(
-        "reports",
-        "",
-        (),
-        "",
-        "",
-        {**_FILTERS, "from": day, "before": day},
-        statuses=lifecycle.ORDER_STATUSES,
-        by_local_day=True,
-    )
-    return listing.clauses(connection, view, filters, zone=zone)
-
-
-def _row(row: sqlite3.Row) -> dict[str, Any]:
-    told = dict(row)
-    commission = told["commission"]
-    told["credited"] = None if commission is None else told["gross"] - commission
-    told["net"] = told["gross"] - told["refunded"]
+def statement(
+    connection: sqlite3.Connection,
+    reports: Sequence[Breakdown],
+    filters: Filters,
+    *,
+    zone: ZoneInfo,
+    basis: Basis = "completed",
+    include_system: bool = False,
+) -> Statement:
+    """Return reports with their total and tie-out, all of one moment; that they agree is asserted (B9)."""
+    with db.snapshot(connection):
+        told = Statement(
+            {
+                report: breakdown(connection, report, filters, zone=zone, basis=basis, include_system=include_system)
+                for report in reports
+            },
+            totals(connection, filters, zone=zone, basis=basis),
+            by_seller(connection, filters, zone=zone, basis=basis),
+            bridge(connection, filters, zone=zone) if any(report.counts == "payments" for report in reports) else [],
+        )
+    _check(told, basis, include_system)
     return told
+
+
+def _check(told: Statement, basis: Basis, include_system: bool) -> None:
+    assert _sums(told.sales) == _sums(told.total), f"the sales do not make the total; {_ADVICE}"
+    for report, rows in told.rows.items():
+        if report.counts == "payments":
+            wanted, found = _sums(told.bridge, "payments"), _sums(rows, "gross")
+        else:
+            counted = _counted_sales(report, include_system)
+            wanted, found = _sums([row for row in told.sales if row["sale"] in counted]), _sums(rows)
+        assert found == wanted, f"{report.name} does not tie to the total; {_ADVICE}"
+    for row in told.bridge:
+        parts = row["completed"] + row["open"] + row["declined"] + row["shifted_out"] - row["shifted_in"]
+        assert row["payments"] == parts, f"payments do not lead to completed orders; {_ADVICE}"
+    if told.bridge and basis == "completed":
+        completed, gross = _sums(told.bridge, "completed"), _sums(told.total, "gross")
+        assert completed == gross, f"the bridge does not lead to the total; {_ADVICE}"
+
+
+_ADVICE = "salescli doctor may say why and salescli rebuild-totals mend it; please report it"
+
+
+def _sums(rows: Rows, *names: str) -> list[Counter[str]]:
+    """Return what columns of the rows, by default those of orders, add up to in each currency."""
+    sums = [Counter[str]() for _ in names or _ORDERS]
+    for row in rows:
+        for added, name in zip(sums, names or _ORDERS, strict=True):
+            added[row["currency"]] += row[name]
+    return sums  # counters are equal where one has a 0 that the other does not mention
+
+
+_ORDERS = ("orders", "quantity", "gross", "refunded")
+
+
+def _counted_sales(report: Breakdown, include_system: bool) -> tuple[str, ...]:
+    if report.name != BY_MANAGER.name:  # not by its dimensions: others are split by manager too
+        return SALES
+    confirmed, _, system = SALES
+    return (confirmed, system) if include_system else (confirmed,)
+
+
+# Rows
+
+
+def _named(sql: str, report: Breakdown) -> str:
+    """Return the query that names the groups of a question's answer and puts them in order."""
+    keys = [f"t.{dimension.name}" for dimension in report.dimensions]
+    shown = ["t.period", "t.currency", *(f"t.{name}" for name in _COUNTED)]
+    shown += [f"{key} AS key_{place}" for place, key in enumerate(keys)]
+    shown += [f'{column.sql} AS "{column.key}"' for column in report.labels]
+    joins = " ".join(dimension.named for dimension in report.dimensions)
+    order = ", ".join(("t.period", "t.currency", "t.gross DESC", *keys))
+    return f"SELECT {', '.join(shown)} FROM ({sql}) t {joins} ORDER BY {order}"
+
+
+def _week(day: str) -> str:
+    year, week, _ = date.fromisoformat(day).isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def _quarter(month: str) -> str:
+    return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
+
+
+_COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
+_CUTS = {None: 0, "day": 10, "week": 10, "month": 7, "quarter": 7, "year": 4}  # characters of a day
+_MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
+
+
+def _merged(rows: Rows, named: Callable[[str], str]) -> Rows:
+    """Return the rows of days or months as those of the longer periods that they belong to."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        row["period"] = named(row["period"])
+        keys = tuple((row[name] is not None, row[name]) for name in row if name.startswith("key_"))
+        kept = merged.setdefault((row["period"], row["currency"], *keys), row)
+        if kept is not row:
+            kept.update({name: kept[name] + row[name] for name in _COUNTED})
+    return [row for _, row in sorted(merged.items(), key=lambda item: (*item[0][:2], -item[1]["gross"], *item[0][2:]))]
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    row["commission"] = None if row.pop("unknown") else row["fee"]
+    row["credited"] = None if row["commission"] is None else row["gross"] - row["fee"]
+    row["net"] = row["gross"] - row["refunded"]
+    return row

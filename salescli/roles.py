@@ -1,8 +1,8 @@
-"""Who may do what: permissions, roles as sets of them, and the actor who asks; pure."""
+"""Who may do what: permissions, the ready roles as sets of them, and the actor who asks; pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from salescli.errors import NotPermitted
 
@@ -12,9 +12,11 @@ REFUND = "refund"
 MANAGE_SALES = "manage-sales"  # "Can manage auto sales and generated sales" (R39)
 MANAGE_RECURRING = "manage-recurring"  # "Can manage recurring order statuses" (R56)
 EDIT_CATALOGUE = "edit-catalogue"
+ERASE = "erase"  # apart from editing: nothing brings it back
 IMPORT = "import"
 MANAGE_USERS = "manage-users"
 RUN_TICK = "run-tick"
+ACT_FOR_OTHERS = "act-for-others"
 
 PERMISSIONS = {
     VIEW: "see lists, records and reports",
@@ -23,14 +25,16 @@ PERMISSIONS = {
     MANAGE_SALES: "Can manage auto sales and generated sales",
     MANAGE_RECURRING: "Can manage recurring order statuses",
     EDIT_CATALOGUE: "edit offers, categories, customers and payment systems",
+    ERASE: "erase a customer's personal data",
     IMPORT: "import",
-    MANAGE_USERS: "manage users",
-    RUN_TICK: "run tick",
+    MANAGE_USERS: "manage users and roles",
+    RUN_TICK: "run tick, and hold charging back",
+    ACT_FOR_OTHERS: "act for others, with what they may do",
 }
 
 OWNER = "owner"
 _SELL = frozenset({VIEW, ENTER_ORDERS})
-ROLES = {
+READY = {  # what `init` puts into the file, where an owner changes them
     OWNER: frozenset(PERMISSIONS),
     "sales-head": _SELL | {REFUND, MANAGE_SALES, MANAGE_RECURRING, EDIT_CATALOGUE, IMPORT},
     "manager": _SELL,
@@ -41,13 +45,19 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The registered user who acts; ``system`` while tick charges on its own, started by that user."""
+    """The registered user who acts; ``system`` while tick charges on its own, started by that user.
+
+    ``command``: the words of the command they act by, never its arguments, which may be secret or personal.
+    Who acts for somebody else has that person's login, name and permissions; the history names both.
+    """
 
     user_id: int
     login: str
     name: str
     permissions: frozenset[str]
     system: bool = False
+    for_user_id: int | None = None  # as whom; None: as themselves
+    command: str | None = None
 
     def may(self, permission: str) -> bool:
         """Tell whether the actor has ``permission``."""
@@ -63,9 +73,8 @@ class Actor:
 
     def as_system(self) -> Actor:
         """Return the system, started by this actor, with what tick may do (R56)."""
-        return Actor(self.user_id, self.login, "system", frozenset(PERMISSIONS), system=True)
+        return replace(self, name="system", permissions=frozenset(PERMISSIONS), system=True)
 
-
-def actor(user_id: int, login: str, name: str, role: str | None) -> Actor:
-    """Return the actor of a registered user; without a role they may do nothing."""
-    return Actor(user_id, login, name, ROLES.get(role or "", frozenset()))
+    def acting_as(self, other: Actor) -> Actor:
+        """Return this actor with what ``other`` may do, and both names for the history."""
+        return replace(other, user_id=self.user_id, for_user_id=other.user_id)

@@ -45,10 +45,7 @@ def confirm_sale(
     actor.require(roles.MANAGE_SALES)
     with db.transaction(connection):
         order = orders.get(connection, order_id)
-        if order.status not in ("completed", "refund"):
-            raise WrongStatus(
-                f"order {order.id} is {order.status.capitalize()}; only a Completed order's sale can be checked"
-            )
+        check_completed(order)
         manager_id = seller.manager_id(connection, order)
         if order.confirmed and manager_id == order.manager_id:
             return order
@@ -61,12 +58,23 @@ def confirm_sale(
         return orders.change(connection, order, "sale confirmed", changes, actor=actor, now=now, reason=reason)
 
 
+def check_completed(order: Order) -> None:
+    """Raise WrongStatus unless the order was completed, so that its sale can be checked."""
+    if order.completed_at is None:
+        raise WrongStatus(
+            f"order {order.id} is {order.status.capitalize()}; only a Completed order's sale can be checked"
+        )
+
+
 def why(order: Order) -> str:
     """Return why the order's sale is whose it is, in the order of R41."""
     if order.confirmed:
         return "confirmed"
     if order.manager_id is None:
         return "nobody marked or assigned it"
+    if order.manager_by is None:
+        inside = order.recurring_id is not None and order.payment_number != 1
+        return f"as the first order of recurring order {order.recurring_id}" if inside else "as it was imported"
     return "marked in the customer's sales plans" if order.manager_by == "plan" else "assigned by hand"
 
 
@@ -76,7 +84,7 @@ def assign(connection: sqlite3.Connection, order_id: int, manager: str, *, actor
     with db.transaction(connection):
         order = orders.get(connection, order_id)
         manager_id = users.manager_id(connection, manager)
-        if order.manager_id == manager_id:
+        if order.manager_id == manager_id and (order.confirmed or order.manager_by == "person"):
             return order
         if order.confirmed:
             raise WrongStatus(

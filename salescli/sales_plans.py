@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
+from typing import Any
 
 from salescli import clock, customers, db, history, intake, offers, orders, roles, users
 from salescli.errors import BadData
@@ -28,21 +29,24 @@ def mark(
 ) -> Order | None:
     """Record that a manager sold an offer to a customer; return the order that this decided, if one was there.
 
-    The latest mark decides; a sale that is confirmed, or was given to somebody by hand, is not touched.
+    The latest mark decides, by ``marked_at``: one dated before the mark that an order has waits for another order. A
+    sale that is confirmed, or was given to somebody by hand, is not touched.
     """
     actor.require(roles.ENTER_ORDERS)
     with db.transaction(connection):
         manager_id = users.manager_id(connection, manager)
         if manager_id is None:
             raise BadData("a sales plan names a manager; a sale of the system needs no mark")
+        buyer = customers.find(connection, customer, whole=True)
+        customers.check_not_erased(buyer)
         row = {
-            "customer_id": customers.find(connection, customer, whole=True)["id"],
+            "customer_id": buyer["id"],
             "offer_id": offers.find(connection, offer, whole=True).id,
             "manager_id": manager_id,
             "note": intake.free_text(note, "the note") if note else None,
             "marked_at": clock.utc_text(marked_at or now),
         }
-        order = _undecided(connection, row["customer_id"], row["offer_id"])
+        order = _undecided(connection, row)
         id = db.insert(connection, "sales_plans", {**row, "order_id": order.id if order else None})
         told = {name: (None, row[name]) for name in ("offer_id", "manager_id")}
         history.record(connection, "customer", row["customer_id"], f"sales plan {id}", told, actor=actor, now=now)
@@ -52,13 +56,16 @@ def mark(
 
 
 def claim(connection: sqlite3.Connection, order: Order, *, actor: Actor, now: datetime) -> Order:
-    """Give a new order without a manager the latest mark that no earlier order used, if there is one."""
+    """Give a new order without a manager the latest mark that no earlier order used, if there is one.
+
+    An order that was declined used none: nobody paid for it.
+    """
     if order.manager_id is not None:
         return order
     row = connection.execute(
-        "SELECT id, manager_id FROM sales_plans"
-        " WHERE customer_id = :customer AND offer_id = :offer AND order_id IS NULL"
-        " ORDER BY marked_at DESC, id DESC LIMIT 1",
+        "SELECT s.id, s.manager_id FROM sales_plans s LEFT JOIN orders o ON o.id = s.order_id"
+        " WHERE s.customer_id = :customer AND s.offer_id = :offer AND (s.order_id IS NULL OR o.status = 'declined')"
+        " ORDER BY s.marked_at DESC, s.id DESC LIMIT 1",
         {"customer": order.customer_id, "offer": order.offer_id},
     ).fetchone()
     if row is None:
@@ -67,13 +74,16 @@ def claim(connection: sqlite3.Connection, order: Order, *, actor: Actor, now: da
     return _attribute(connection, order, row["manager_id"], row["id"], actor=actor, now=now)
 
 
-def _undecided(connection: sqlite3.Connection, customer_id: int, offer_id: int) -> Order | None:
-    """Return the newest order whose sale a mark may decide: not confirmed, and not given to somebody by hand."""
+def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | None:
+    """Return the newest order whose sale a mark may decide: not confirmed, not given to somebody by hand or by a later
+    mark, and neither declined nor given back."""
     row = connection.execute(
-        "SELECT * FROM orders WHERE customer_id = :customer AND offer_id = :offer AND confirmed = 0"
-        " AND (manager_id IS NULL OR manager_by = 'plan') AND coalesce(payment_number, 1) = 1"
-        " ORDER BY created_at DESC, id DESC LIMIT 1",
-        {"customer": customer_id, "offer": offer_id},
+        "SELECT * FROM orders o WHERE o.customer_id = :customer_id AND o.offer_id = :offer_id AND o.confirmed = 0"
+        " AND (o.manager_id IS NULL OR o.manager_by = 'plan') AND coalesce(o.payment_number, 1) = 1"
+        " AND o.status IN ('open', 'completed')"
+        " AND NOT EXISTS (SELECT 1 FROM sales_plans s WHERE s.order_id = o.id AND s.marked_at > :marked_at)"
+        " ORDER BY o.created_at DESC, o.id DESC LIMIT 1",
+        mark,
     ).fetchone()
     return Order.from_row(row) if row else None
 
@@ -101,7 +111,7 @@ VIEW = View(
         Column("order", "number", "s.order_id"),
         Column("note", "text", "s.note"),
     ),
-    newest_first="s.marked_at DESC, s.id DESC",
+    newest_first=("-s.marked_at", "-s.id"),
     id="s.id",
     filters={},
 )

@@ -12,6 +12,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from salescli import totals_schema
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -23,11 +25,18 @@ CREATE TABLE settings (
   name TEXT PRIMARY KEY, value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE roles (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE CHECK (name <> ''),
+  permissions TEXT NOT NULL,               -- words of roles.PERMISSIONS, with blanks between
+  created_at TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE users (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   login TEXT UNIQUE,                       -- NULL: came with an import and cannot act (R78)
   name TEXT NOT NULL CHECK (name <> ''),
-  role TEXT,                               -- NULL: may do nothing
+  role TEXT REFERENCES roles (name) ON UPDATE CASCADE,                     -- NULL: may do nothing
   active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
   created_at TEXT NOT NULL
 ) STRICT;
@@ -75,12 +84,24 @@ CREATE TABLE customers (
   source TEXT,                             -- where an import brought them from, with their id there
   source_id TEXT,
   active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
+  merged_into INTEGER REFERENCES customers (id),  -- whose duplicate it is, and other names of; NULL: a person's own
+  erased_at TEXT,                          -- NULL: their personal data is here
   created_at TEXT NOT NULL,
-  UNIQUE (source, source_id),
-  CHECK ((source IS NULL) = (source_id IS NULL))
+  UNIQUE (source_id, source),              -- in this order, since a person gives the id alone
+  CHECK ((source IS NULL) = (source_id IS NULL)),
+  CHECK (merged_into <> id),
+  CHECK (erased_at IS NULL
+    OR (name = '(erased)' AND email IS NULL AND phone IS NULL AND source_id IS NULL AND active = 0))
 ) STRICT;
 CREATE INDEX customers_email ON customers (email) WHERE email IS NOT NULL;
 CREATE INDEX customers_name ON customers (name);
+CREATE INDEX customers_merged ON customers (merged_into) WHERE merged_into IS NOT NULL;
+
+-- By what an import knows somebody who was erased, so as not to bring them back: keyed digests, not the words.
+CREATE TABLE erased (
+  digest BLOB PRIMARY KEY,
+  customer_id INTEGER NOT NULL REFERENCES customers (id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE payment_systems (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -192,6 +213,7 @@ CREATE INDEX orders_created ON orders (created_at);
 CREATE INDEX orders_offer ON orders (offer_id, created_at);
 CREATE INDEX orders_customer ON orders (customer_id);
 CREATE INDEX orders_manager ON orders (manager_id, created_at) WHERE manager_id IS NOT NULL;
+CREATE INDEX orders_completed ON orders (completed_on) WHERE completed_on IS NOT NULL;  -- reports of a period, by rows
 -- Partial, since most orders are regular and need no entry in the first two.
 CREATE UNIQUE INDEX orders_payment ON orders (recurring_id, payment_number)
   WHERE recurring_id IS NOT NULL;          -- I1: one order per planned payment (R79)
@@ -231,18 +253,21 @@ CREATE TABLE invoices (
   paid_on TEXT,
   refunded_minor INTEGER NOT NULL DEFAULT 0 CHECK (refunded_minor BETWEEN 0 AND amount_minor),
   gateway_id TEXT,
+  fee_due_at TEXT,                         -- when its gateway is asked for the fee; NULL: known, or told by nobody
   UNIQUE (order_id, ordinal),
   CHECK ((paid_at IS NULL) = (paid_on IS NULL)),
   CHECK ((paid_at IS NOT NULL) = (status IN ('completed', 'refund')))
 ) STRICT;
 CREATE INDEX invoices_attempted ON invoices (attempted_at);
 CREATE INDEX invoices_paid_on ON invoices (paid_on) WHERE paid_on IS NOT NULL;
+CREATE INDEX invoices_fee_due ON invoices (fee_due_at) WHERE fee_due_at IS NOT NULL;
 
 -- One try to move money: a charge or a refund. Durable before the gateway is called.
 CREATE TABLE attempts (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL CHECK (kind IN ('charge', 'refund')),
   invoice_id INTEGER NOT NULL REFERENCES invoices (id),
+  customer_id INTEGER NOT NULL REFERENCES customers (id),                  -- as the gateway was told; a merge keeps it
   recurring_id INTEGER REFERENCES recurring (id),                          -- of a charge; NULL: a person's `orders pay`
   number INTEGER NOT NULL CHECK (number >= 1),                             -- of its kind under the invoice
   reference TEXT NOT NULL UNIQUE,          -- what the gateway knows it by (I2)
@@ -263,6 +288,7 @@ CREATE TABLE attempts (
   code TEXT,
   raw_code TEXT,
   message TEXT,
+  given_up INTEGER NOT NULL DEFAULT 0 CHECK (given_up IN (0, 1)),          -- its gateway is still to close the payment
   retryable INTEGER CHECK (retryable IN (0, 1)),                           -- the gateway's word; stored and shown (R60)
   reason TEXT,                             -- of a refund
   UNIQUE (invoice_id, kind, number),
@@ -270,6 +296,7 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE UNIQUE INDEX attempts_live_invoice ON attempts (invoice_id) WHERE status = 'live';
 CREATE UNIQUE INDEX attempts_live_recurring ON attempts (recurring_id) WHERE status = 'live';  -- I6
+CREATE INDEX attempts_given_up ON attempts (id) WHERE given_up = 1;
 
 CREATE TABLE refunds (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -284,18 +311,43 @@ CREATE TABLE refunds (
 CREATE INDEX refunds_invoice ON refunds (invoice_id);
 CREATE INDEX refunds_on ON refunds (refunded_on);
 
+-- Reasons, which history refers to: free text may name a person, and can be emptied when they are erased.
+CREATE TABLE texts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
+  text TEXT                                -- NULL: erased
+) STRICT;
+CREATE TRIGGER texts_are_kept_insert BEFORE INSERT ON texts
+WHEN EXISTS (SELECT 1 FROM texts WHERE id = NEW.id) BEGIN
+  SELECT RAISE(ABORT, 'a reason is kept, or erased');
+END;
+CREATE TRIGGER texts_are_kept_update BEFORE UPDATE ON texts
+WHEN NEW.text IS NOT NULL OR NEW.id <> OLD.id BEGIN
+  SELECT RAISE(ABORT, 'a reason is kept, or erased');
+END;
+CREATE TRIGGER texts_are_kept_delete BEFORE DELETE ON texts BEGIN
+  SELECT RAISE(ABORT, 'a reason is kept, or erased');
+END;
+
 CREATE TABLE history (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
   at TEXT NOT NULL,
   user_id INTEGER NOT NULL REFERENCES users (id),                          -- who did it, or who started the system
   by_system INTEGER NOT NULL CHECK (by_system IN (0, 1)),
+  for_user_id INTEGER REFERENCES users (id),                               -- as whom; NULL: as themselves
+  command TEXT,                            -- its words without arguments, as `orders check`; NULL: not by a command
   subject TEXT NOT NULL,                   -- order, invoice, recurring, offer …
   subject_id INTEGER,                      -- NULL: the file as a whole
   what TEXT NOT NULL,
   changes TEXT NOT NULL,                   -- JSON: {column: [from, to]}; personal fields by name only
-  reason TEXT
+  reason_id INTEGER REFERENCES texts (id)
 ) STRICT;
 CREATE INDEX history_subject ON history (subject, subject_id);
+CREATE INDEX history_at ON history (at);
+-- The first: INSERT OR REPLACE deletes without the third where recursive_triggers is off.
+CREATE TRIGGER history_is_append_only_insert BEFORE INSERT ON history
+WHEN EXISTS (SELECT 1 FROM history WHERE id = NEW.id) BEGIN
+  SELECT RAISE(ABORT, 'history is append-only');
+END;
 CREATE TRIGGER history_is_append_only_update BEFORE UPDATE ON history BEGIN
   SELECT RAISE(ABORT, 'history is append-only');
 END;
@@ -338,7 +390,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     @migrations(name="001_house")
     def house(db: Database) -> None:
-        for statement in _statements(_FIRST):
+        for statement in (*_statements(_FIRST), *totals_schema.statements()):
             db.execute(statement)
 
     migrations.apply(Database(connection, execute_plugins=False, strict=True))

@@ -34,10 +34,7 @@ def settle(
     answer = _checked(attempt, answer)
     with db.transaction(connection):
         if answer.became in ("unknown", "not_found"):
-            held = attempts.leave_unknown(connection, attempt, answer, now)
-            if held and answer.code == gateways.OUTCOME_UNKNOWN:  # not one that is pending, or of which nobody can tell
-                _note_health(connection, attempt, failed=True, now=now)
-            return held
+            return _left_unknown(connection, attempt, answer, actor=actor, now=now)
         status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
         if not attempts.close(connection, attempt, status, answer, now):
             return False
@@ -53,6 +50,20 @@ def settle(
         }
         steps[attempt.kind, status](connection, attempt, answer, actor=actor, now=now, zone=zone)
         return True
+
+
+def _left_unknown(
+    connection: sqlite3.Connection, attempt: Attempt, answer: Answer, *, actor: Actor, now: datetime
+) -> bool:
+    """Leave an attempt to later look-ups; only the first time is part of its invoice's story."""
+    if not attempts.leave_unknown(connection, attempt, answer, now):
+        return False
+    if answer.code == gateways.OUTCOME_UNKNOWN:  # not one that is pending, or of which nobody can tell
+        _note_health(connection, attempt, failed=True, now=now)
+    if attempt.lookups == 0:
+        what = f"outcome of the {attempt.kind} not known"
+        history.record(connection, "invoice", attempt.invoice_id, what, actor=actor, now=now, reason=answer.message)
+    return True
 
 
 def record_refund(
@@ -99,7 +110,10 @@ def complete_order(
     completed_at: datetime | None = None,
     reason: str | None = None,
 ) -> Order:
-    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41)."""
+    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41).
+
+    Not where a person gave it to somebody meanwhile: that one is confirmed by a person too.
+    """
     order = orders.change(
         connection,
         order,
@@ -109,7 +123,7 @@ def complete_order(
         now=now,
         reason=reason,
     )
-    if order.recurring_id is None or order.payment_number == 1:
+    if order.recurring_id is None or order.payment_number == 1 or order.manager_by == "person":
         return order
     initial_id = recurring.get(connection, order.recurring_id).initial_order_id
     if initial_id is None or not orders.get(connection, initial_id).confirmed:

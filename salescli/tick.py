@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import attempts, brakes, charging, clock, db, payment_systems, recovery, recurring, ticks
+from salescli import attempts, brakes, charging, clock, db, fees, payment_systems, recovery, recurring, ticks
 from salescli.charging import Claimed, Counts, Run
 from salescli.gateways import Answer
 from salescli.paying import Gateways
@@ -87,6 +87,8 @@ def run(
         this.counts.for_a_person.append(reason)
     else:
         _charge_all(this, only, limits, deadline)
+    recovery.close_given_up(this, only=only)
+    fees.learn(this, only=only)
     recovery.tell_of_doubts(this)
     if ticks.clock_went_back(connection, tick_id):
         this.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")

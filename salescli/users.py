@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from typing import Any
 
-from salescli import catalogue, db, intake, roles
+from salescli import catalogue, db, intake, role_records, roles
 from salescli.catalogue import Words
 from salescli.clock import utc_text
-from salescli.errors import BadData, NotFound, NotPermitted
+from salescli.errors import BadData, NotFound, NotPermitted, SeveralFit
 from salescli.roles import Actor
 from salescli.views import Column, View
 
@@ -17,25 +18,56 @@ FIELDS = ("login", "name", "role", "active")
 
 def acting(connection: sqlite3.Connection, login: str) -> Actor:
     """Return the actor of a registered, active login. Raise NotPermitted for everybody else."""
-    row = connection.execute("SELECT * FROM users WHERE login = ? AND active = 1", (login,)).fetchone()
+    row = _by_login(connection, login)
     if row is None:
         raise NotPermitted(
             f"{login} is not a registered user of this file; its owner can add you: salescli users add {login}"
         )
-    return roles.actor(row["id"], row["login"], row["name"], row["role"])
+    if not row["active"]:
+        raise NotPermitted(f"{login} was deactivated; an owner can undo that: salescli users edit {login} --active")
+    return Actor(row["id"], row["login"], row["name"], role_records.permissions(row["permissions"]))
 
 
-def register_owner(connection: sqlite3.Connection, login: str, name: str, now: Any) -> Actor:
-    """Register the person who runs ``init`` as the file's owner, who may do everything."""
-    drafted = _draft(connection, {"login": login, "name": name}, None)
-    values = {**drafted, "role": roles.OWNER, "created_at": utc_text(now)}
-    name = values["name"]
-    return roles.actor(db.insert(connection, "users", values), login, name, roles.OWNER)
+def acting_as(connection: sqlite3.Connection, real: Actor, login: str) -> Actor:
+    """Return the actor who is ``real`` and acts for another login, with what that one may do.
+
+    Raise NotPermitted unless ``real`` may act for others; NotFound when there is no such login.
+    """
+    if login == real.login:
+        return real
+    real.require(roles.ACT_FOR_OTHERS)
+    if _by_login(connection, login) is None:
+        raise NotFound(f"there is no user with the login {login}, so nobody can act for them; see: salescli users list")
+    return real.acting_as(acting(connection, login))
+
+
+def _by_login(connection: sqlite3.Connection, login: str) -> sqlite3.Row | None:
+    sql = "SELECT u.*, r.permissions FROM users u LEFT JOIN roles r ON r.name = u.role WHERE u.login = ?"
+    row: sqlite3.Row | None = connection.execute(sql, (login,)).fetchone()
+    return row
+
+
+def register_owner(connection: sqlite3.Connection, login: str, name: str, now: datetime) -> Actor:
+    """Give a new file its ready roles, and register the person who runs ``init`` as its owner."""
+    role_records.add_ready(connection, now)
+    drafted = _draft(connection, {"login": login, "name": name, "role": roles.OWNER}, None)
+    db.insert(connection, "users", {**drafted, "created_at": utc_text(now)})
+    return acting(connection, drafted["login"])
 
 
 def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the user meant by a login, else by exactly one user's name. Raise NotFound."""
-    return catalogue.find(connection, NOUN, words, "login", "name")
+    """Return the user meant by a login, else by exactly one user's name, else by a number. Raise NotFound.
+
+    A number is the only way to name one of two without a login, as an import makes them.
+    """
+    try:
+        return catalogue.find(connection, NOUN, words, "login", "name")
+    except SeveralFit:
+        raise
+    except NotFound:
+        if words.isascii() and words.isdigit() and len(words) < 18:
+            return catalogue.get(connection, NOUN, int(words))
+        raise
 
 
 def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
@@ -48,6 +80,11 @@ def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
     return int(row["id"])
 
 
+def active(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the registered users of whom a sale's manager is chosen, by name (R46)."""
+    return connection.execute("SELECT login, name FROM users WHERE active = 1 ORDER BY name, id").fetchall()
+
+
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "login" in words:
@@ -58,7 +95,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     if "system" in (values.get("login", "").lower(), values.get("name", "").lower()):
         raise BadData("a user cannot be called system: that is the name of sales without a manager (R18)")
     if "role" in words:
-        values["role"] = intake.one_of(words["role"], tuple(roles.ROLES), "role") if words["role"] else None
+        values["role"] = role_records.checked_name(connection, words["role"]) if words["role"] else None
     if "active" in words:
         values["active"] = int(intake.yes_no(words["active"], "active"))
     _check_an_owner_stays(connection, values, before)
@@ -102,7 +139,7 @@ VIEW = View(
         Column("active", "yesno", "u.active"),
         Column("created_at", "time", "u.created_at", shown=False),
     ),
-    newest_first="u.id",
+    newest_first=("u.id",),
     id="u.id",
     filters={},
 )

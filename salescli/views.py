@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from salescli.errors import BadUsage
-from salescli.roles import Actor
 
-Kind = Literal["text", "number", "money", "time", "yesno", "status", "percent", "manager"]
+if TYPE_CHECKING:
+    from salescli.roles import Actor
+
+# `command` is text that a terminal never cuts short, so that it can be copied.
+Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):  # not a dataclass: every start makes these two, and would take a millisecond for each
     """A column: its stable key, how its raw value reads, and the SQL that yields it.
 
     ``currency``: of money, the column that holds its currency; ``compute``: in place of SQL, from a view's hidden
@@ -26,17 +26,16 @@ class Column:
     sql: str = ""
     shown: bool = True
     currency: str = "currency"
-    compute: Callable[[sqlite3.Row, Actor], str] | None = None
+    compute: Callable[[Mapping[str, Any], Actor], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A noun as a list: where its rows come from, what they show, which columns its filters look at."""
 
     name: str
     source: str
     columns: tuple[Column, ...]
-    newest_first: str
+    newest_first: tuple[str, ...]  # its own order: columns that are never NULL, - for descending, the last one unique
     id: str  # the column that a record's page asks for
     filters: Mapping[str, str]  # filter -> the column it looks at, or a clause of its own where that has a `{v}`
     hidden: str = ""  # more SQL columns, for `compute`
@@ -56,13 +55,20 @@ def named(columns: Sequence[Column], key: str, whose: str) -> Column:
     raise BadUsage(f"{whose} have no column {key!r}; there are {', '.join(c.key for c in columns)}")
 
 
+# The customers that a full-text query fits, also by what a duplicate merged into them was called.
+FOUND_CUSTOMERS = (
+    "SELECT coalesce(merged_into, id) FROM customers WHERE id IN"
+    " (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
+)
+
+
 def searched(customer: str, offer: str, *also: str) -> str:
     """Return the clause of ``--search`` over columns of a customer and an offer, and further clauses.
 
     Its places: `{query}`, and in the further clauses `{number}` and `{words}`.
     """
     found = (
-        f"{customer} IN (SELECT rowid FROM customers_search WHERE customers_search MATCH {{query}})",
+        f"{customer} IN ({FOUND_CUSTOMERS})",
         f"{offer} IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {{query}})",
         *also,
     )

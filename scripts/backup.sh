@@ -21,14 +21,14 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from salescli import clock, db
+from salescli import caller, clock, db
 from salescli.errors import SalesError
 
 NAMED = "%Y-%m-%dT%H%M%SZ"  # in UTC, so that no two nights share a name
 
 
 def main():
-    database = Path(os.environ.get("SALESCLI_DB") or db.default_path())
+    database = Path(os.environ.get("SALESCLI_DB") or caller.default_path())
     folder = Path(os.environ.get("SALESCLI_BACKUPS") or database.parent / "backups")
     days = int(os.environ.get("SALESCLI_BACKUP_DAYS") or 30)
     with closing(db.connect(database)) as connection:

@@ -30,6 +30,9 @@ NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
 LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
 KYIV = ZoneInfo("Europe/Kyiv")
 
+for name in ("SUDO_UID", "SALESCLI_DB", "SALESCLI_USER"):  # of who runs the tests, perhaps through sudo
+    os.environ.pop(name, None)
+
 settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")
 
@@ -73,7 +76,10 @@ class House:
     def history(self, subject: str, id: int | None) -> list[dict[str, Any]]:
         """Return the history of a record, oldest first, ``changes`` as a dict of column -> [from, to]."""
         rows = self.connection.execute(
-            "SELECT * FROM history WHERE subject = ? AND subject_id IS ? ORDER BY id", (subject, id)
+            "SELECT h.id, h.at, h.user_id, h.by_system, h.command, h.for_user_id, h.subject, h.subject_id, h.what,"
+            " h.changes, t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id"
+            " WHERE h.subject = ? AND h.subject_id IS ? ORDER BY h.id",
+            (subject, id),
         )
         return [{**dict(row), "changes": json.loads(row["changes"])} for row in rows]
 

@@ -182,6 +182,14 @@ def _update(ledger: sqlite3.Connection, id: str, asked: dict[str, str]) -> dict[
     return intent
 
 
+def _cancel(ledger: sqlite3.Connection, id: str, asked: dict[str, str]) -> dict[str, Any]:
+    intent = _get(ledger, id)
+    _check_open(intent)
+    intent.update(status="canceled", cancellation_reason=asked.get("cancellation_reason"))
+    _put(ledger, intent)
+    return intent
+
+
 def _check_terms(asked: dict[str, str]) -> None:
     amount, currency = int(asked["amount"]), asked["currency"].upper()
 
@@ -322,6 +330,7 @@ def _call_of(method: str, path: str) -> tuple[str, str]:
         ("list", "GET", r"/v1/payment_intents"),
         ("search", "GET", r"/v1/payment_intents/search"),
         ("confirm", "POST", r"/v1/payment_intents/(\w+)/confirm"),
+        ("cancel", "POST", r"/v1/payment_intents/(\w+)/cancel"),
         ("update", "POST", r"/v1/payment_intents/(\w+)"),
         ("retrieve", "GET", r"/v1/payment_intents/(\w+)"),
         ("refund", "POST", r"/v1/refunds"),
@@ -337,6 +346,8 @@ def _work(ledger: sqlite3.Connection, call: str, id: str, asked: dict[str, str])
         return _create(ledger, asked)
     if call == "update":
         return _update(ledger, id, asked)
+    if call == "cancel":
+        return _cancel(ledger, id, asked)
     if call == "confirm":
         return _expanded(ledger, _confirm(ledger, id, asked), asked)
     if call == "retrieve":

@@ -17,13 +17,19 @@ import pytest
 from click.testing import CliRunner
 
 import salescli
-from salescli.cli.session import cli
+from salescli.cli.session import IndexedGroup, cli
 
 if TYPE_CHECKING:
     from tests.conftest import House
 
 PACKAGE = Path(salescli.__file__).parent
-SLOW_TO_IMPORT = {"sqlite_utils", "tabulate", "dateutil", "stripe"}  # up to 80 ms each, and most calls need none
+SLOW_TO_IMPORT = {
+    "sqlite_utils",
+    "tabulate",
+    "dateutil",
+    "stripe",
+    "xlsxwriter",
+}  # up to 80 ms each, and most calls need none
 
 _LOADED_BY = """
 import sys
@@ -50,14 +56,38 @@ sys.exit(code)
 def test_a_command_that_reads_loads_nothing_slow(house: House, arguments: list[str], allowed: set[str]) -> None:
     _sell(house)
 
+    loaded = {name.partition(".")[0] for name in _loaded(house, arguments)}
+
+    assert loaded & SLOW_TO_IMPORT <= allowed
+    assert "salescli" in loaded
+
+
+# What a list needs none of: the operations and what they need, and modules that cost more than a list's own work.
+NOT_OF_A_LIST = {
+    "salescli.attempts", "salescli.gateways", "salescli.invoices", "salescli.offers", "salescli.orders",
+    "salescli.payment_systems", "salescli.paying", "salescli.recurring", "salescli.sales",
+    "decimal", "email", "fractions", "importlib.metadata", "secrets", "socket", "zipfile",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tab", ["orders", "payments", "recurring"])
+@pytest.mark.parametrize("more", [["list"], ["list", "--csv"], ["list", "--help"], ["--help"]], ids=" ".join)
+def test_a_list_loads_no_operation(house: House, tab: str, more: list[str]) -> None:
+    _sell(house)
+
+    loaded = _loaded(house, [tab, *more])
+
+    assert "salescli.cli.tabs" in loaded
+    assert not loaded & NOT_OF_A_LIST
+
+
+def _loaded(house: House, arguments: list[str]) -> set[str]:
+    """Return the modules that a process loads to run a command line."""
     ran = subprocess.run(
         [sys.executable, "-c", _LOADED_BY, "--db", str(house.path), *arguments], capture_output=True, text=True
     )
-
     assert ran.returncode == 0, ran.stderr
-    loaded = {name.partition(".")[0] for name in ran.stderr.splitlines()}
-    assert loaded & SLOW_TO_IMPORT <= allowed
-    assert "salescli" in loaded
+    return set(ran.stderr.splitlines())
 
 
 def _sell(house: House) -> None:
@@ -69,12 +99,7 @@ def _sell(house: House) -> None:
 
 
 def test_tick_with_nothing_due_loads_nothing_slow(house: House) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", _LOADED_BY, "--db", str(house.path), "tick"], capture_output=True, text=True
-    )
-
-    assert ran.returncode == 0, ran.stderr
-    assert not {name.partition(".")[0] for name in ran.stderr.splitlines()} & SLOW_TO_IMPORT
+    assert not {name.partition(".")[0] for name in _loaded(house, ["tick"])} & SLOW_TO_IMPORT
 
 
 def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -89,6 +114,21 @@ def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 COMMANDS = list(_commands(cli))
+
+
+INDEXED = [(path, group) for path, group in COMMANDS if isinstance(group, IndexedGroup) and group.index]
+
+
+@pytest.mark.parametrize(
+    ("path", "group"), [pytest.param(path, group, id=" ".join(("salescli", *path))) for path, group in INDEXED]
+)
+def test_an_index_names_each_command_of_its_group_once(path: tuple[str, ...], group: IndexedGroup) -> None:
+    context = click.Context(group)
+
+    assert not group.commands, "the index hides these"
+    for name in group.index:
+        assert (command := group.get_command(context, name)) is not None
+        assert command.name == name
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=" ".join(("salescli", *path))) for path, _ in COMMANDS])

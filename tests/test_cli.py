@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import pty
 import re
 import shlex
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 
 from salescli.cli import session
 from salescli.cli.output import width
+from tests.terminal import on_a_terminal
 
 Run = Callable[..., "Result"]
 
@@ -208,14 +208,30 @@ def test_an_output_file_is_private_whatever_the_umask(shop: Run, tmp_path: Path)
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".orders")] == []
 
 
-def test_a_table_shows_fifty_and_says_how_many_there_are(shop: Run) -> None:
+def test_a_table_shows_fifty_and_says_how_to_go_on(shop: Run) -> None:
     for _ in range(51):
         shop("orders", "new", "1", "7")
     done = shop("orders", "list")
     assert len(done.out.splitlines()) == 2 + 50
-    assert done.err == "50 of 51 orders; --limit 0 shows all\n"
+    assert done.err == "there are more orders; go on with --after 2, or show all with --limit 0\n"
+    rest = shop("orders", "list", "--after", "2", "--columns", "order")
+    assert (rest.out.split(), rest.err) == (["order", "-----", "1"], "")
     assert len(shop("orders", "list", "--csv").rows) == 51
     assert len(shop("orders", "list", "--limit", "0").out.splitlines()) == 2 + 51
+
+
+def test_a_list_goes_on_from_page_to_page_by_any_column(shop: Run) -> None:
+    for name in ("Борис", "Анна"):
+        shop("customers", "add", name)
+    one = ("customers", "--sort", "name", "--limit", "1", "--columns", "name", "--no-headers")
+    pages = [shop(*one, "--after", after) if after else shop(*one) for after in ("", "3", "2", "1")]
+    assert [page.out.strip() for page in pages] == ["Анна", "Борис", "Олена Коваленко", ""]
+    assert ["--after 3" in pages[0].err, "--after 2" in pages[1].err, pages[2].err] == [True, True, ""]
+
+
+def test_a_page_is_of_rows_that_are_there_and_a_count_is_of_all(shop: Run) -> None:
+    assert shop("orders", "list", "--after", "12").code == 3
+    assert shop("orders", "list", "--after", "12", "--format", "count").code == 2
 
 
 def test_names_of_every_script_line_up(shop: Run) -> None:
@@ -442,7 +458,7 @@ def test_a_closed_pipe_ends_quietly(shop: Run) -> None:
 
 def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:
     paid(shop)
-    shown = _on_a_terminal(_salescli("orders", "list"), columns=100)
+    shown = on_a_terminal(_salescli("orders", "list"), columns=100)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "\x1b[31m" in shown  # red: not confirmed yet
     assert "…" in plain
@@ -460,7 +476,7 @@ def test_on_a_terminal_check_asks_whose_sale_it_was(shop: Run, answer: str, sell
     shop("users", "add", "olha", "--name", "Ольга")
     shop("customers", "plan", "1", "7", "--manager", "ivan")
     paid(shop)
-    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer=answer)
+    asked = on_a_terminal(_salescli("orders", "check", "1"), answer=answer)
     assert "sale by Іван Петренко (marked in the customer's sales plans)" in asked
     [row] = shop("orders", "list", "--confirmed", "--csv").rows
     assert row["manager"] == seller
@@ -468,31 +484,6 @@ def test_on_a_terminal_check_asks_whose_sale_it_was(shop: Run, answer: str, sell
 
 def test_an_answer_that_names_nobody_confirms_nothing(shop: Run) -> None:
     paid(shop)
-    asked = _on_a_terminal(_salescli("orders", "check", "1"), answer="nobody\n")
+    asked = on_a_terminal(_salescli("orders", "check", "1"), answer="nobody\n")
     assert "there is no user 'nobody'" in asked
     assert shop("orders", "list", "--confirmed", "-q").out == ""
-
-
-def _on_a_terminal(command: list[str], *, answer: str = "", columns: int = 80) -> str:
-    """Run a command on a pseudo-terminal of its own and return what it showed."""
-    import fcntl
-    import struct
-    import termios
-
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, close_fds=True)
-    os.close(slave)
-    os.write(master, answer.encode())
-    shown = b""
-    while True:
-        try:
-            read = os.read(master, 4096)
-        except OSError:  # the other side has closed
-            break
-        if not read:
-            break
-        shown += read
-    process.wait()
-    os.close(master)
-    return shown.decode()

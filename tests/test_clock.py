@@ -147,6 +147,25 @@ def test_a_moment_falls_on_the_accounts_own_day(instant: str, zone: str, day: st
     assert clock.local_day(clock.from_text(instant), ZoneInfo(zone)) == day
 
 
+@given(hour=st.datetimes(datetime(1900, 1, 2), datetime(2050, 12, 30)), minute=st.integers(0, 59), zone=zones)
+def test_a_local_text_is_that_of_its_own_minute_whatever_was_asked_of_its_hour_before(
+    hour: datetime, minute: int, zone: ZoneInfo
+) -> None:
+    for moment in (hour.replace(minute=m, second=59, microsecond=0, tzinfo=UTC) for m in (0, minute, 59)):
+        assert clock.local_text(clock.utc_text(moment), zone) == f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        pytest.param("2024-10-05T15:29:59Z", "2024-10-06 01:59:59", id="before a change in the middle of an hour"),
+        pytest.param("2024-10-05T15:30:00Z", "2024-10-06 02:30:00", id="after it"),
+    ],
+)
+def test_a_local_text_where_the_clocks_change_by_half_an_hour(stored: str, shown: str) -> None:
+    assert clock.local_text(stored, ZoneInfo("Australia/Lord_Howe")) == shown
+
+
 def test_a_local_text_is_the_form_that_spreadsheets_read_as_a_date() -> None:
     assert clock.local_text("2026-03-01T10:00:00Z", KYIV) == "2026-03-01 12:00:00"
 

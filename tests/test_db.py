@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from salescli import db, schema
-from salescli.cli import session
+from salescli import caller, db, schema
 from salescli.errors import DatabaseUnusable
 from tests.conftest import House
 
@@ -353,10 +352,10 @@ def test_a_file_used_through_a_link_is_at_home_where_it_really_is(path: Path) ->
 
 def test_the_default_path_is_in_the_users_data_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert session.default_path() == tmp_path / "data" / "salescli" / "sales.db"
+    assert caller.default_path() == tmp_path / "data" / "salescli" / "sales.db"
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert session.default_path() == tmp_path / ".local" / "share" / "salescli" / "sales.db"
+    assert caller.default_path() == tmp_path / ".local" / "share" / "salescli" / "sales.db"
 
 
 # Writing it

@@ -186,7 +186,7 @@ def test_stripe_keeps_it(stripe_at_home: Any, house: House, capsys: pytest.Captu
 
     told = capsys.readouterr().out
     assert code == 0, told
-    assert "it can: charge, idempotent, lookup, refund" in told
+    assert "it can: charge, fee, idempotent, lookup, refund" in told
     assert "it prepares a payment before it charges it" in told
     assert told.splitlines()[-1] == "it keeps the contract"
     (intent,), (refund,) = stripe_at_home.all("payment_intent"), stripe_at_home.all("refund")

@@ -159,6 +159,17 @@ def test_a_backup_is_whole_private_and_silent(place: Place, house: House) -> Non
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
+def test_a_backup_finds_the_database_that_the_program_finds(place: Place, house: House) -> None:
+    theirs = Place(place.home, place.home.parent / ".local" / "share" / "salescli" / "sales.db")
+    theirs.database.parent.mkdir(parents=True)
+    db.create(theirs.database, {"time_zone": "UTC"})
+
+    ran = theirs.run("backup.sh", SALESCLI_DB="")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert len(theirs.copies) == 1
+
+
 def test_a_backup_is_made_while_others_write(place: Place, house: House) -> None:
     house.connection.execute("BEGIN IMMEDIATE")
     house.connection.execute("UPDATE settings SET value = 'changed' WHERE name = 'currency'")

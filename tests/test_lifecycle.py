@@ -74,29 +74,33 @@ def test_a_refusal_says_what_the_record_can_become() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "partial", "confirmed", "managed", "confirmable", "actions"),
+    ("status", "partial", "paying", "confirmed", "managed", "confirmable", "actions"),
     [
-        pytest.param("open", True, False, False, True, ["Confirm", "Decline"],
+        pytest.param("open", True, False, False, False, True, ["Confirm", "Decline"],
                      id="an open order with partial payments past its success share: confirm or decline"),
-        pytest.param("open", True, False, True, False, ["Decline"],
+        pytest.param("open", True, False, False, True, False, ["Decline"],
                      id="an open order with partial payments below it: decline only"),
-        pytest.param("open", False, False, True, True, [], id="an open order paid at once waits for its payment"),
-        pytest.param("completed", False, False, False, False, ["Check", "Add user"],
+        pytest.param("open", True, True, False, False, True, [],
+                     id="an open order with partial payments while one is under way: nothing until that is settled"),
+        pytest.param("open", False, False, False, True, True, [],
+                     id="an open order paid at once waits for its payment"),
+        pytest.param("completed", False, False, False, False, False, ["Check", "Add user"],
                      id="a paid order without a manager: check or add a user (R45)"),
-        pytest.param("completed", False, False, True, False, ["Check"], id="a paid order with a manager: check"),
-        pytest.param("completed", True, False, False, True, ["Check", "Add user"],
+        pytest.param("completed", False, False, False, True, False, ["Check"], id="a paid order with a manager: check"),
+        pytest.param("completed", True, False, False, False, True, ["Check", "Add user"],
                      id="a completed order with partial payments: check or add a user"),
-        pytest.param("completed", False, True, True, False, [], id="a confirmed sale: nothing is left to do"),
-        pytest.param("completed", False, True, False, False, [], id="a confirmed system sale: nothing is left to do"),
-        pytest.param("declined", True, False, False, True, [], id="a declined order: nothing"),
-        pytest.param("refund", False, False, True, False, [], id="a refunded order: nothing"),
+        pytest.param("completed", False, False, True, True, False, [], id="a confirmed sale: nothing is left to do"),
+        pytest.param("completed", False, False, True, False, False, [],
+                     id="a confirmed system sale: nothing is left to do"),
+        pytest.param("declined", True, False, False, False, True, [], id="a declined order: nothing"),
+        pytest.param("refund", False, False, False, True, False, [], id="a refunded order: nothing"),
     ],
 )  # fmt: skip
 def test_the_actions_on_an_order(
-    status: str, partial: bool, confirmed: bool, managed: bool, confirmable: bool, actions: list[str]
+    status: str, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool, actions: list[str]
 ) -> None:
     offered = lifecycle.order_actions(
-        status, partial=partial, confirmed=confirmed, managed=managed, confirmable=confirmable
+        status, partial=partial, paying=paying, confirmed=confirmed, managed=managed, confirmable=confirmable
     )
     assert offered == actions
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import reports, sales
+from salescli import report_rows, reports, sales
 from salescli.listing import Filters
 from salescli.reports import BREAKDOWNS, BY_CATEGORY, BY_CURRENCY, BY_MANAGER, BY_OFFER, BY_PAYMENT_SYSTEM, Breakdown
 from salescli.sales import Seller
@@ -132,7 +132,9 @@ def test_by_manager_counts_confirmed_sales_of_managers_only(shop: Story) -> None
         ("system", 2),
     }
     split = reports.by_seller(shop.house.connection, Filters(), zone=shop.house.zone)
-    assert {row["sale"]: row["gross"] for row in split} == dict(zip(reports.SALES, (10000, 10000, 20000), strict=True))
+    assert {row["sale"]: row["gross"] for row in split} == dict(
+        zip(report_rows.SALES, (10000, 10000, 20000), strict=True)
+    )
 
 
 def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: Story) -> None:
@@ -265,3 +267,89 @@ def test_every_breakdown_has_its_columns_in_every_row(shop: Story) -> None:
     for report in BREAKDOWNS:
         for row in reports.breakdown(shop.house.connection, report, Filters(), zone=shop.house.zone):
             assert {column.key for column in report.columns} <= set(row)
+
+
+def test_a_report_of_one_payment_system_counts_its_money_and_each_order_that_it_took_money_of_once(shop: Story) -> None:
+    shop.house.payment_system("Second", gateway="sandbox")
+    order = shop.order("10")
+    shop.pay(order, amount="40.00")
+    shop.pay(order, token="tok_ok", payment_system="Second")
+    for system, gross in (("Sandbox", 4000), ("Second", 6000)):
+        filters = Filters(payment_system=(system,))
+        assert [(row[2], row[3], row[5]) for row in rows(shop, BY_OFFER, filters)] == [("EUR", 1, gross)]
+        told = reports.statement(shop.house.connection, [BY_OFFER, BY_CURRENCY], filters, zone=shop.house.zone)
+        assert [(row["orders"], row["gross"]) for row in told.total] == [(1, gross)]
+        assert [row["payments"] for row in told.bridge] == [gross]
+
+
+@pytest.mark.parametrize(
+    ("by", "periods"),
+    [
+        pytest.param("day", ["2025-12-29", "2026-01-02", "2026-02-28"], id="days"),
+        pytest.param("week", ["2026-W01", "2026-W09"], id="ISO weeks, of which one holds the turn of the year"),
+        pytest.param("month", ["2025-12", "2026-01", "2026-02"], id="months"),
+        pytest.param("quarter", ["2025-Q4", "2026-Q1"], id="quarters"),
+        pytest.param("year", ["2025", "2026"], id="years"),
+    ],
+)
+def test_a_report_by_periods_has_a_row_for_each_and_adds_up_to_the_one_without(
+    shop: Story, by: Any, periods: list[str]
+) -> None:
+    for day in ("2025-12-29", "2026-01-02", "2026-02-28"):
+        shop.at(f"{day} 23:30").pay(shop.order("10"))
+    for report in BREAKDOWNS:
+        if report is BY_MANAGER:
+            continue  # nobody sold these
+        found = rows(shop, report.split(by))
+        assert [row[0] for row in found] == periods
+        [whole] = rows(shop, report)
+        gross = [column.key for column in report.columns].index("gross")
+        assert sum(row[gross + 1] for row in found) == whole[gross]
+        told = reports.statement(shop.house.connection, [report.split(by)], Filters(), zone=shop.house.zone)
+        assert told.rows[report.split(by)]
+
+
+def test_the_hour_that_summer_time_skips_or_repeats_stays_in_its_day(shop: Story) -> None:
+    for moment in (
+        "2026-03-28 23:59",
+        "2026-03-29 00:00",
+        "2026-03-29 23:59",
+        "2026-10-25T00:30:00Z",
+        "2026-10-25 23:59",
+    ):
+        shop.at(moment).pay(shop.order("10"))
+    assert [(row[0], row[4]) for row in rows(shop, BY_OFFER.split("day"))] == [
+        ("2026-03-28", 1),
+        ("2026-03-29", 2),
+        ("2026-10-25", 2),
+    ]
+
+
+def test_two_dimensions_tell_every_sale_and_whether_a_manager_s_is_confirmed(shop: Story) -> None:
+    for manager, confirm in (("ivan", True), ("ivan", False), (None, False)):
+        order = shop.order("10", manager=manager)
+        shop.pay(order)
+        if confirm:
+            sales.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+    report = BY_OFFER.split(also=reports.MANAGER)
+    told = reports.statement(shop.house.connection, [report], Filters(), zone=shop.house.zone)
+    found = {(row["offer"], row["manager"], row["confirmed"]): row["orders"] for row in told.rows[report]}
+    assert found == {
+        ("Drawing", "system", 0): 1,
+        ("Drawing", "Іван Петренко", 0): 1,
+        ("Drawing", "Іван Петренко", 1): 1,
+    }
+
+
+@pytest.mark.parametrize("report", [pytest.param(report, id=report.name) for report in BREAKDOWNS])
+@pytest.mark.parametrize("also", [pytest.param(dimension, id=dimension.name) for dimension in reports.DIMENSIONS])
+def test_any_two_dimensions_tie_to_the_total(shop: Story, report: Breakdown, also: reports.Dimension) -> None:
+    order = shop.order("10", manager="ivan")
+    shop.pay(order, amount="40.00")
+    shop.pay(order, currency="USD", rate="0.60")
+    shop.refund(order, invoice=1)
+    shop.pay(shop.order("20"))
+    split = report.split("month", None if also in report.dimensions else also)
+    for filters in (Filters(), Filters(payment_system=("Sandbox",)), Filters(least="50"), Filters(offer=("10",))):
+        for basis in get_args(report_rows.Basis):
+            reports.statement(shop.house.connection, [split], filters, zone=shop.house.zone, basis=basis)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 import pytest
 
-from salescli import roles
+from salescli import role_records, roles
 from salescli.cli import session
 from tests.story import Story
+from tests.test_architecture import COMMANDS
+
+if TYPE_CHECKING:
+    from tests.conftest import House
 
 EVERYBODY = {"owner", "sales-head", "manager", "accountant", "cron", ""}
 OWNER = {"owner"}
@@ -25,12 +33,14 @@ TABLE = {
     "customers show 1": READERS,
     "orders show 1": READERS,
     "history": READERS,
+    "history order 1": READERS,
     "todo": READERS,
     "explain order 1": READERS,
     "charging status": READERS,
     "orders new 1 7 -n": SELLERS,
     "orders pay 2 -n": SELLERS,
     "payments confirm 1 -n": SELLERS,
+    "payments decline 1 -n": SELLERS,
     "payments resolve 1 --succeeded --reason x -n": SELLERS,
     "customers plan 1 7 --manager ivan -n": SELLERS,
     "orders refund 1 -n": HEADS,
@@ -45,15 +55,42 @@ TABLE = {
     "recurring edit 1 --token t -n": HEADS,
     "offers add X --price 1 -n": HEADS,
     "offers edit 7 --price 1 -n": HEADS,
+    "offers import /dev/null -n": HEADS,
     "categories add X -n": HEADS,
+    "categories edit 1 --name X -n": HEADS,
+    "categories import /dev/null -n": HEADS,
+    "payment-systems add X --gateway manual -n": HEADS,
     "payment-systems edit Sandbox --fee 1 -n": HEADS,
+    "payment-systems import /dev/null -n": HEADS,
     "customers add X -n": HEADS,
+    "customers edit 1 --phone 1 -n": HEADS,
+    "customers import /dev/null -n": HEADS,
+    "customers merge 1 2 -n": HEADS,
+    "customers erase 1 -n": OWNER,
     "import orders /dev/null -n": HEADS,
+    "import recurring /dev/null -n": HEADS,
+    "rebuild-totals -n": HEADS,
+    "users list": READERS,
+    "users show ivan": READERS,
     "users add x -n": OWNER,
     "users edit ivan --role owner -n": OWNER,
+    "users deactivate ivan -n": OWNER,
+    "users import /dev/null -n": OWNER,
+    "roles list": READERS,
+    "roles show manager": READERS,
+    "roles add x --permissions view -n": OWNER,
+    "roles edit manager --permissions view -n": OWNER,
+    "roles import /dev/null -n": OWNER,
+    "--as olha orders list": READERS,  # herself, which needs nothing
+    "--as halyna orders list": OWNER,
+    "--as halyna charging off --reason x -n": set(),  # nobody: an accountant may not, whoever acts for her
+    "--as ivan orders list": set(),
+    "--as nobody orders list": OWNER,  # others are not told who there is; an owner is, with another code
     "tick -n": {"owner", "cron"},
     "adopt -n": {"owner", "cron"},
     "charging off --reason x -n": {"owner", "cron"},
+    "charging on -n": {"owner", "cron"},
+    "charging limit 5 -n": {"owner", "cron"},
     "help": EVERYBODY,
 }
 
@@ -63,6 +100,8 @@ def shop(story: Story) -> Story:
     """A plan, an order that is open, and a manager called Ivan."""
     story.house.offer("49.00", number="7", every="1 month")
     story.house.user("ivan", name="Іван")
+    story.house.user("halyna", name="Галина", role="accountant")
+    story.house.category()
     story.subscribed("7")
     story.order("7")
     return story
@@ -84,6 +123,105 @@ def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
     assert shop.house.path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(" ".join(path), id=" ".join(path))
+        for path, command in COMMANDS
+        if path != ("init",) and any(param.name == "dry_run" for param in command.params)
+    ],
+)
+def test_every_writing_command_is_in_the_table(name: str) -> None:
+    assert any(call == name or call.startswith(f"{name} ") for call in TABLE)
+
+
 def test_every_permission_is_somebody_s() -> None:
-    assert set().union(*roles.ROLES.values()) == set(roles.PERMISSIONS)
-    assert roles.ROLES[roles.OWNER] == set(roles.PERMISSIONS)
+    assert set().union(*roles.READY.values()) == set(roles.PERMISSIONS)
+    assert roles.READY[roles.OWNER] == set(roles.PERMISSIONS)
+
+
+def test_to_act_for_others_is_the_owner_s_alone() -> None:
+    assert [name for name, allowed in roles.READY.items() if roles.ACT_FOR_OTHERS in allowed] == ["owner"]
+
+
+# What each command is called with beside its needed arguments, where those alone are a wrong call.
+FURTHER = {
+    "orders check": ["--yes"],
+    "recurring complete": ["--yes"],
+    "recurring edit": ["--token", "t"],
+    "payments resolve": ["--succeeded"],
+    "history": ["order"],
+}
+KNOWN = {"offers": "7", "users": "ivan", "roles": "manager", "payment-systems": "Sandbox"}  # elsewhere it is 1
+FOR_EVERYBODY = {"init", "help"}  # init makes a file of one's own
+
+
+def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name of every command, and a call of it that names ``record`` or, with None, one that there is."""
+    for path, command in COMMANDS:
+        name = " ".join(path)
+        if isinstance(command, click.Group) or name in FOR_EVERYBODY:
+            continue
+        call = [*path, *FURTHER.get(name, [])]
+        for param in command.params:
+            word = "-" if param.name == "file" else record or KNOWN.get(path[0], "1")
+            if isinstance(param, click.Argument) and (param.required or param.name == "number"):
+                call.append(word)
+            elif param.required:
+                call += [param.opts[-1], "x"]
+        yield name, call
+
+
+def _codes(house: House, record: str | None) -> dict[str, int]:
+    return {name: session.run(["--db", os.fspath(house.path), *call]) for name, call in _calls(record)}
+
+
+@pytest.fixture
+def nothing_on_stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        yield
+
+
+@pytest.mark.usefixtures("nothing_on_stdin")
+@pytest.mark.parametrize(
+    "role",
+    [
+        pytest.param(None, id="a stranger"),
+        pytest.param("", id="a user without a role"),
+        pytest.param("feeder", id="a user who may enter and change everything, but not look"),
+    ],
+)
+def test_who_may_not_look_does_not_learn_what_there_is(
+    shop: Story, role: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    allowed = ",".join(set(roles.PERMISSIONS) - {roles.VIEW, roles.RUN_TICK})
+    shop.house.add(role_records.NOUN, name="feeder", permissions=allowed)
+    if role is not None:
+        shop.house.user("olha", name="Ольга", role=role)
+    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    there, missing = _codes(shop.house, None), _codes(shop.house, "999999")
+    told = capfd.readouterr()
+    assert {name: code for name, code in (there | missing).items() if code != 4} == {}
+    assert there == missing
+    assert told.out == ""
+    assert len(told.err.splitlines()) == len(there) + len(missing)  # one clear line each
+
+
+@pytest.mark.usefixtures("nothing_on_stdin")
+def test_the_walk_reaches_records(shop: Story) -> None:
+    missing = _codes(shop.house, "999999")
+    assert {name for name, code in missing.items() if code == 3} >= {
+        "orders show", "orders check", "recurring pause", "payments resolve", "customers show", "explain order",
+        "roles edit", "offers edit",
+    }  # fmt: skip
+
+
+def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
+    shop: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    shop.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
+    for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
+        assert session.run(["--db", os.fspath(shop.house.path), *call]) == 4
+    shop.house.connection.execute("ROLLBACK")

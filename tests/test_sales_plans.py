@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from salescli import sales, sales_plans
@@ -20,7 +23,7 @@ def shop(story: Story) -> Story:
     return story
 
 
-def mark(shop: Story, manager: str, **more: str) -> Order | None:
+def mark(shop: Story, manager: str, **more: Any) -> Order | None:
     return sales_plans.mark(shop.house.connection, "1", "7", manager, **shop.who_and_when, **more)
 
 
@@ -77,6 +80,66 @@ def test_a_confirmed_sale_is_not_touched(shop: Story) -> None:
     sales.confirm_sale(shop.house.connection, order.id, Seller(system=True), **shop.who_and_when)
     assert mark(shop, "ivan") is None
     assert seller(shop, order) == "system"
+
+
+def test_a_mark_dated_before_the_one_that_decided_waits_for_another_order(shop: Story) -> None:
+    earlier, later = shop.now - timedelta(days=2), shop.now - timedelta(days=1)
+    mark(shop, "olha", marked_at=later)
+    order = shop.order("7")
+    assert mark(shop, "ivan", marked_at=earlier) is None
+    assert seller(shop, order) == "Ольга"
+    assert seller(shop, shop.order("7")) == "Іван"
+
+
+def test_a_mark_dated_before_the_one_that_decided_the_newest_order_decides_an_older_one(shop: Story) -> None:
+    older, newest = shop.order("7"), shop.order("7")
+    mark(shop, "olha")
+    decided = mark(shop, "ivan", marked_at=shop.now - timedelta(days=1))
+    assert decided is not None
+    assert (decided.id, seller(shop, older), seller(shop, newest)) == (older.id, "Іван", "Ольга")
+
+
+def test_of_two_marks_of_one_moment_the_one_made_later_decides(shop: Story) -> None:
+    order = shop.order("7")
+    mark(shop, "ivan")
+    mark(shop, "olha")
+    assert seller(shop, order) == "Ольга"
+
+
+def test_marks_that_wait_are_used_by_their_date_and_not_by_when_they_were_entered(shop: Story) -> None:
+    mark(shop, "olha", marked_at=shop.now - timedelta(days=1))
+    mark(shop, "ivan", marked_at=shop.now - timedelta(days=2))
+    assert [seller(shop, shop.order("7")) for _ in range(3)] == ["Ольга", "Іван", "system"]
+
+
+def test_marks_of_several_offers_each_decide_their_own(shop: Story) -> None:
+    shop.house.offer("5.00", number="8", name="Pen")
+    mark(shop, "ivan")
+    sales_plans.mark(shop.house.connection, "1", "8", "olha", **shop.who_and_when)
+    assert [seller(shop, shop.order(number)) for number in ("8", "7", "8", "7")] == [
+        "Ольга",
+        "Іван",
+        "system",
+        "system",
+    ]
+
+
+def test_a_declined_order_uses_no_mark(shop: Story) -> None:
+    declined = shop.order("7", token="tok_insufficient_funds")
+    shop.pay(declined)
+    assert mark(shop, "ivan") is None
+    again = shop.order("7", token="tok_insufficient_funds")
+    assert seller(shop, again) == "Іван"
+    shop.pay(again)
+    assert seller(shop, shop.order("7")) == "Іван"
+
+
+def test_an_order_assigned_to_whom_a_mark_named_stays_theirs_whatever_is_marked_later(shop: Story) -> None:
+    mark(shop, "ivan")
+    order = shop.order("7")
+    sales.assign(shop.house.connection, order.id, "ivan", **shop.who_and_when)
+    assert mark(shop, "olha") is None
+    assert (seller(shop, order), sales.why(shop.see(order))) == ("Іван", "assigned by hand")
 
 
 def test_a_mark_says_nothing_of_another_offer_or_customer(shop: Story) -> None:

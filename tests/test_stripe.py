@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli import attempts, clock, db, doctor, orders
+from salescli import attempts, clock, db, doctor, orders, recurring
 from salescli.gateways import Answer, Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable, ask, open_gateway
 from salescli.gateways import stripe as gateway_module
 from salescli.gateways.stripe import Stripe
@@ -435,6 +435,63 @@ def test_three_declines_fail_the_plan_with_stripes_reason(shop: Story, fake: Fak
         shop.at(moment).tick()
     assert shop.plan(plan).status == "failed"
     judged(fake, 1)
+
+
+def intents(fake: Fake) -> list[str]:
+    """Return the states of the PaymentIntents, in the order in which they were made."""
+    return [intent["status"] for intent in fake.all("payment_intent")]
+
+
+def failed(shop: Story) -> int:
+    """Return a plan whose second payment was declined three times."""
+    plan = subscribed(shop, POOR)
+    for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
+        shop.at(moment).tick()
+    return plan
+
+
+def test_the_paymentintent_of_a_failed_payment_is_closed(shop: Story, fake: Fake) -> None:
+    failed(shop)
+    assert intents(fake) == ["succeeded", "canceled"]
+    assert shop.at("2026-03-01 18:15").tick().for_a_person == []
+    assert fake.calls().count("cancel") == 1
+
+
+def test_a_payment_completed_early_between_its_attempts_is_closed_by_the_next_tick(shop: Story, fake: Fake) -> None:
+    plan = subscribed(shop, POOR)
+    shop.at("2026-02-28 10:00").tick()
+    recurring.complete(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    assert intents(fake) == ["succeeded", "requires_payment_method"]
+    shop.at("2026-02-28 10:05").tick()
+    assert intents(fake) == ["succeeded", "canceled"]
+
+
+def test_one_that_could_not_be_closed_is_closed_by_a_later_tick(shop: Story, fake: Fake) -> None:
+    fake.mood("cancel", "500 before", "500 before")
+    failed(shop)
+    assert intents(fake) == ["succeeded", "requires_payment_method"]
+    shop.at("2026-03-01 18:15").tick()
+    shop.at("2026-03-01 18:20").tick()
+    assert intents(fake) == ["succeeded", "canceled"]
+
+
+def test_a_payment_taken_up_again_gets_a_paymentintent_that_can_be_paid(shop: Story, fake: Fake) -> None:
+    plan = failed(shop)
+    shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
+    recurring.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    assert shop.at("2026-03-02 10:00").tick().charged == 1
+    assert intents(fake) == ["succeeded", "canceled", "succeeded"]
+    judged(fake, 2)
+
+
+def test_a_payment_taken_up_again_before_it_was_closed_stays_open(shop: Story, fake: Fake) -> None:
+    fake.mood("cancel", "500 before")
+    plan = failed(shop)
+    shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
+    recurring.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    assert shop.at("2026-03-02 10:00").tick().charged == 1
+    assert intents(fake) == ["succeeded", "succeeded"]
+    judged(fake, 2)
 
 
 def test_an_order_is_refunded_through_stripe(shop: Story, fake: Fake) -> None:

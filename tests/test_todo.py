@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
-from salescli import todo
+import pytest
+
+from salescli import db, todo
 from salescli.cli import session
 from tests.story import Story
+from tests.terminal import on_a_terminal, piped, typed
 
 
 def _list(shop: Story) -> list[tuple[object, ...]]:
-    return [(row["what"], row["number"], row["amount"]) for row in todo.waiting(shop.house.connection, None)]
+    rows = todo.waiting(shop.house.connection, None, actor=shop.house.actor)
+    return [(row["what"], row["number"], row["amount"]) for row in rows]
 
 
-def test_what_waits_is_listed_by_its_money_and_its_command_ends_it(story: Story) -> None:
+def _something_of_everything(story: Story) -> None:
+    """Leave one of each kind to do, and beside it what nobody can do anything about now."""
     house = story.house
     house.offer("49.00", number="7", every="1 month")
     house.offer("1000.00", number="8", name="Course", partial_min="1", partial_success="50")
@@ -23,15 +32,109 @@ def test_what_waits_is_listed_by_its_money_and_its_command_ends_it(story: Story)
     story.pay(story.order("7"))
     story.pay(story.order("7", through="Bank transfer"))
     house.connection.execute("UPDATE recurring SET status = 'failed', next_payment_at = NULL")
+
+
+def test_what_waits_is_listed_by_its_money(story: Story) -> None:
+    _something_of_everything(story)
     assert _list(story) == [
         ("partial order to confirm", 2, 50000),
         ("failed recurring order", 1, 4900),
         ("unconfirmed sale", 3, 4900),
         ("payment to confirm", 4, 4900),
     ]
-    for row in todo.waiting(house.connection, None):
-        command = shlex.split(str(row["command"]))[1:]
-        more = ["--yes"] if command[1] == "check" else []
-        assert session.run(["--db", str(house.path), *command, *more]) == 0, command
+
+
+def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(story: Story, tmp_path: Path) -> None:
+    _something_of_everything(story)
+    program = tmp_path / "bin" / "salescli"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m salescli "$@"\n', encoding="utf-8")
+    program.chmod(0o700)
+    path = tmp_path / "it's Olena's $HOME; true & false.db"
+    shutil.copy(story.house.path, path)
+    with_home = db.connect(path)
+    db.set_setting(with_home, "home", db.home_of(path))
+    shown = piped(path, "todo", "--json").json
+    assert len(shown) == 4
+    for row in shown:
+        told = on_a_terminal(
+            ["sh", "-c", f"PATH={shlex.quote(str(program.parent))}:$PATH; {row['command']}"], answer="\n"
+        )
+        assert "Traceback" not in told
+        what, number = row["what"], row["number"]
+        done = {
+            "unconfirmed sale": f"SELECT confirmed FROM orders WHERE id = {number}",
+            "partial order to confirm": f"SELECT status = 'completed' FROM orders WHERE id = {number}",
+            "payment to confirm": f"SELECT status = 'completed' FROM invoices WHERE id = {number}",
+            "failed recurring order": f"SELECT status = 'active' FROM recurring WHERE id = {number}",
+        }[what]
+        assert with_home.execute(done).fetchone()[0] == 1, told
+    with_home.close()
     # What was done is off the list; confirming the payments made two sales that are not confirmed yet.
-    assert {what for what, _, _ in _list(story)} == {"unconfirmed sale"}
+    assert {row["what"] for row in piped(path, "todo", "--json").json} == {"unconfirmed sale"}
+
+
+def test_without_an_option_for_the_file_the_commands_have_none(
+    story: Story, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _something_of_everything(story)
+    monkeypatch.setenv("SALESCLI_DB", os.fspath(story.house.path))
+    assert session.run(["todo", "--csv", "--columns", "command", "--no-headers"]) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        "salescli orders confirm 2", "salescli recurring retry 1", "salescli orders check 3",
+        "salescli payments confirm 4",
+    ]  # fmt: skip
+
+
+def test_a_terminal_never_cuts_a_command_short(story: Story) -> None:
+    _something_of_everything(story)
+    command = f"salescli --db {shlex.quote(os.fspath(story.house.path))} orders check 3"
+    assert command in typed(story.house.path, "todo", columns=40)
+
+
+def test_the_largest_of_every_currency_come_first_and_currencies_are_never_compared(story: Story) -> None:
+    for price, currency in (("49.00", "EUR"), ("70.00", "EUR"), ("2000.00", "UAH"), ("500", "JPY"), ("9.00", "UAH")):
+        story.house.offer(price, name=f"{price} {currency}", currency=currency)
+        story.pay(story.order(f"{price} {currency}"))
+    rows = todo.waiting(story.house.connection, None, actor=story.house.actor)
+    assert [(row["currency"], row["amount"]) for row in rows] == [
+        ("EUR", 7000), ("JPY", 500), ("UAH", 200000), ("EUR", 4900), ("UAH", 900),
+    ]  # fmt: skip
+    cut = todo.waiting(story.house.connection, 3, actor=story.house.actor)
+    assert [row["currency"] for row in cut] == ["EUR", "JPY", "UAH"]
+
+
+def test_a_partial_order_whose_next_payment_waits_is_listed_by_that_payment_only(story: Story) -> None:
+    story.house.offer("1000.00", number="8", partial_min="1", partial_success="50")
+    order = story.order("8")
+    story.pay(order, amount="600.00")
+    story.pay(order, amount="400.00", payment_system="Bank transfer")
+    assert _list(story) == [("payment to confirm", 2, 40000)]
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"),
+    [
+        ("owner", {"orders check", "orders confirm", "payments confirm", "recurring retry"}),
+        ("manager", {"payments confirm"}),
+        ("accountant", set()),
+    ],
+)
+def test_a_command_is_offered_to_whom_it_is_allowed(story: Story, role: str, offered: set[str]) -> None:
+    _something_of_everything(story)
+    house = story.house
+    actor = house.actor if role == "owner" else house.user("ivan", role=role)
+    rows = todo.waiting(house.connection, None, actor=actor)
+    assert len(rows) == 4
+    assert {" ".join(str(row["command"]).split()[1:3]) for row in rows if row["command"]} == offered
+
+
+def test_a_list_that_is_cut_says_so_and_can_be_sorted_as_a_whole(story: Story) -> None:
+    for amount in range(1, 53):
+        story.house.offer(f"{amount}.00", name=f"Offer {amount}")
+        story.pay(story.order(f"Offer {amount}"))
+    done = piped(story.house.path, "todo")
+    assert (len(done.out.splitlines()), done.err) == (52, "50 of 52 things to do; --limit 0 shows all\n")
+    smallest = piped(story.house.path, "todo", "--sort", "amount").out.splitlines()[2]
+    assert "1.00" in smallest.split()
+    assert piped(story.house.path, "todo", "--format", "count").out == "52\n"

@@ -1,35 +1,70 @@
-"""The index of commands: name -> (module:attribute, short help). Each loads only when it is called."""
+"""The index of commands: name -> (module:attribute, short help). Each loads only when it is called.
+
+The groups with the longest lists or the most behind them have an index of their own.
+"""
 
 COMMANDS = {
     "init": ("salescli.cli.house:init", "Make the file that everything else works on."),
     "orders": (
-        "salescli.cli.orders:orders_group",
+        "salescli.cli.tabs:orders_group",
         "Orders: list, show, new, pay, refund, check, confirm, decline, assign.",
     ),
     "recurring": (
-        "salescli.cli.recurring:recurring_group",
+        "salescli.cli.tabs:recurring_group",
         "Recurring orders: list, show, pause, activate, complete, retry.",
     ),
-    "payments": ("salescli.cli.payments:payments_group", "Invoices: list, show; confirm or decline manual payments."),
+    "payments": ("salescli.cli.tabs:payments_group", "Invoices: list, show; confirm or decline manual payments."),
     "reports": (
         "salescli.cli.reports:reports_group",
         "Totals by currency, payment system, offer, category and manager.",
     ),
-    "customers": ("salescli.cli.customers:customers_group", "Customers: list, show the card, add, edit, import."),
+    "customers": ("salescli.cli.customers:customers_group", "Customers: list, show the card, add, edit, merge, erase."),
     "offers": ("salescli.cli.catalogue:offers_group", "Offers: list, show, add, edit, import."),
     "categories": ("salescli.cli.catalogue:categories_group", "Categories of offers: list, show, add, edit, import."),
     "payment-systems": (
         "salescli.cli.catalogue:payment_systems_group",
         "Merchant accounts: list, show, add, edit, import.",
     ),
-    "users": ("salescli.cli.catalogue:users_group", "Users and managers: list, show, add, edit, import."),
+    "users": ("salescli.cli.people:users_group", "Users and managers: list, show, add, edit, deactivate, import."),
+    "roles": ("salescli.cli.people:roles_group", "What users may do: list, show, add, edit, import."),
     "import": ("salescli.cli.data:import_group", "Bring orders or recurring orders over from elsewhere."),
     "explain": ("salescli.cli.explain:explain_group", "Why a record is in its state, and what happens next."),
     "todo": ("salescli.cli.house:todo_command", "What waits for a person, with the command that does it."),
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),
     "doctor": ("salescli.cli.house:doctor_command", "Look the file over: sound? ticking? what waits for a person?"),
+    "rebuild-totals": ("salescli.cli.house:rebuild_totals", "Count again the totals that reports read."),
     "charging": ("salescli.cli.tick:charging_group", "Brakes: charging off and on, limits per tick and day."),
-    "history": ("salescli.cli.house:history_command", "Who changed what, when and why."),
+    "history": ("salescli.cli.history:history_command", "Who changed what, when, why and by which command."),
     "adopt": ("salescli.cli.house:adopt", "Let this copy of the file charge: after a move to here, or a restore."),
-    "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, spreadsheets …"),
+    "help": ("salescli.cli.house:help_topic", "Show a longer page: charge-protocol, gateways, several-people …"),
+}
+
+ORDERS = {
+    "list": ("salescli.cli.tabs:list_orders", "List orders, newest first."),
+    "show": ("salescli.cli.orders:show_order", "Show an order and its invoices."),
+    "new": ("salescli.cli.orders:new_order", "Open an order of a customer for an offer."),
+    "pay": ("salescli.cli.orders:pay_order", "Take a payment, through a gateway or as an invoice that waits."),
+    "refund": ("salescli.cli.orders:refund_order", "Give money back, the newest paid invoice first."),
+    "check": ("salescli.cli.sales:check", "Confirm who made the sale: a manager or the system."),
+    "confirm": ("salescli.cli.sales:confirm", "Confirm what orders wait for: the payment, or the sale."),
+    "decline": ("salescli.cli.sales:decline", "Reject open orders with partial payments."),
+    "assign": ("salescli.cli.sales:assign", "Add user: make a user the manager of orders."),
+}
+
+RECURRING = {
+    "list": ("salescli.cli.tabs:list_recurring", "List recurring orders, newest first."),
+    "show": ("salescli.cli.recurring:show_recurring", "Show a recurring order and all orders within it."),
+    "pause": ("salescli.cli.recurring:pause", "Put recurring orders on hold: nothing is charged."),
+    "activate": ("salescli.cli.recurring:activate", "Resume paused recurring orders."),
+    "complete": ("salescli.cli.recurring:complete", "Finish recurring orders early; this is final."),
+    "retry": ("salescli.cli.recurring:retry", "Begin three new attempts at a payment that failed."),
+    "edit": ("salescli.cli.recurring:edit", "Change how the payments to come are made."),
+}
+
+PAYMENTS = {
+    "list": ("salescli.cli.tabs:list_payments", "List invoices, the latest attempt first."),
+    "show": ("salescli.cli.payments:show_payment", "Show an invoice and every attempt to take its money."),
+    "confirm": ("salescli.cli.payments:confirm_payments", "Say that the money of manual invoices came in."),
+    "decline": ("salescli.cli.payments:decline_payments", "Say that it did not come."),
+    "resolve": ("salescli.cli.payments:resolve_payment", "Say what became of a payment in doubt."),
 }

@@ -1,4 +1,4 @@
-"""``customers``, ``offers``, ``categories``, ``payment-systems``, ``users``: list, show, add, edit, import, alike.
+"""The catalogue's groups, alike: list, show, add, edit, import; and ``offers``, ``categories``, ``payment-systems``.
 
 Each noun gives its options once; a field that is not given stays as it is, one given as '' is emptied.
 """
@@ -21,16 +21,15 @@ from salescli import (
     gateway_check,
     money,
     offers,
-    orders,
     payment_systems,
     roles,
-    users,
+    tabs,
 )
 from salescli.catalogue import Noun
 from salescli.cli import data, lists, options
 from salescli.cli.output import Output, tell
 from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
-from salescli.errors import BadData, BadUsage
+from salescli.errors import BadData, BadUsage, SeveralFit
 from salescli.gateways import Charge
 from salescli.listing import Filters
 from salescli.payment_systems import PaymentSystem
@@ -51,7 +50,7 @@ class Room:
     shown: str  # one of them, in examples
     edit_example: str
     flags: tuple[str, ...] = ()  # options that say yes by themselves, as in --multiple/--no-multiple
-    parts: tuple[lists.Part, ...] = ()
+    parts: tuple[lists.Part | lists.Told, ...] = ()
 
 
 def group_of(room: Room) -> click.Group:
@@ -67,19 +66,25 @@ def group_of(room: Room) -> click.Group:
     def group() -> None:
         pass
 
-    @group.command("list", help=help(f"List {spoken}", "list --csv"))
+    @group.command("list", cls=lists.ListCommand, view=room.view, help=help(f"List {spoken}", "list --csv"))
     @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
     @options.output
+    @options.after
     @pass_session
-    def list_(session: Session, search: str | None, output: Output) -> None:
-        lists.show(session, room.view, Filters(search=search), output)
+    def list_(session: Session, search: str | None, output: Output, after: str | None) -> None:
+        lists.show(session, room.view, Filters(search=search), output, after=after)
 
     @group.command("show", help=help(f"Show one {singular}", f"show {room.shown}"))
     @click.argument(singular.replace(" ", "_"), metavar=singular.replace(" ", "-").upper())
     @options.output
     @pass_session
     def show(session: Session, /, output: Output, **which: str) -> None:
-        id = room.find(session.connection, next(iter(which.values())), False)
+        session.actor.require(roles.VIEW)
+        try:
+            id = room.find(session.connection, next(iter(which.values())), False)
+        except SeveralFit as several:
+            lists.to_choose_from(session, room.view, several.ids)
+            raise
         lists.page(session, room.view, id, room.parts, output)
 
     @group.command("add", help=help(f"Add {one}", f"add {room.add_example}"))
@@ -111,6 +116,10 @@ def group_of(room: Room) -> click.Group:
     return group
 
 
+# What may choose a program or a secret: a gateway command:NAME, the variables that it gets.
+_OUTSIDE = {"gateway": options.Outside("sandbox", "manual", "stripe"), "env": options.Outside("")}
+
+
 def _fields(room: Room, leave_out: str = "") -> Callable[[Any], Any]:
     def decorate(command: Any) -> Any:
         for name, help in reversed(room.fields):
@@ -120,7 +129,7 @@ def _fields(room: Room, leave_out: str = "") -> Callable[[Any], Any]:
             if name in room.flags:
                 command = click.option(f"{option}/--no-{option[2:]}", default=None, help=help)(command)
             else:
-                command = click.option(option, metavar=name.upper(), help=help)(command)
+                command = click.option(option, metavar=name.upper(), type=_OUTSIDE.get(name), help=help)(command)
         return command
 
     return decorate
@@ -169,11 +178,12 @@ offers_group = group_of(
         (
             lists.Part(
                 "latest orders",
-                orders.VIEW,
+                tabs.ORDERS,
                 "o.offer_id",
                 ("-created_at",),
                 ("order", "created_at", "customer", "status", "price", "currency", "quantity", "manager"),
                 20,
+                "orders list --offer {} --kind all --limit 0",
             ),
         ),
     )
@@ -276,25 +286,3 @@ def _trial(session: Session, system: PaymentSystem, token: str, amount: str, cur
         raise BadData("a payment is more than nothing")
     base = f"{db.setting(session.connection, 'installation')}:check-{secrets.token_hex(8)}:1"
     return Charge(f"{base}:1", minor, code, token, "check", f"salescli check of {system.name}", "merchant")
-
-
-users_group = group_of(
-    Room(
-        "users",
-        users.NOUN,
-        users.VIEW,
-        lambda connection, words, whole: int(users.find_manager(connection, words)["id"]),
-        "login",
-        (
-            ("login", "The operating system's login, which says who acts."),
-            ("name", "The name that lists and reports show."),
-            ("role", "What they may do: owner, sales-head, manager, accountant or cron; '' for nothing."),
-            ("active", "Whether they still act; their sales keep their name."),
-        ),
-        "olena --name 'Olena Kovalenko'",
-        "olena",
-        "--role owner",
-        ("active",),
-        (),
-    )
-)

@@ -1,14 +1,50 @@
-"""``salescli customers``: the catalogue's five commands, the card, and the sales plans (R41, R44)."""
+"""``salescli customers``: the catalogue's five commands, the card, the sales plans, merge and erase (R41, R44)."""
 
 from __future__ import annotations
 
+import sqlite3
+from datetime import timedelta
+from typing import Any
+
 import click
 
-from salescli import customers, invoices, orders, recurring, sales_plans
+from salescli import (
+    attempts,
+    card,
+    customer_erasing,
+    customer_merging,
+    customers,
+    history,
+    roles,
+    sales_plans,
+    tabs,
+)
 from salescli.cli import lists, options
 from salescli.cli.catalogue import Room, group_of
-from salescli.cli.output import Output, tell
-from salescli.cli.session import Session, pass_session
+from salescli.cli.output import Output, say, tell
+from salescli.cli.session import Session, ask_first, pass_session
+from salescli.errors import BadUsage
+
+SHOWN_MAX = 20  # rows of each list on the card: it is read, not endless
+COMMANDS_MAX = 12
+_EVERYTHING = "customers show {} --limit 0"
+_ORDERS = (
+    "order", "created_at", "status", "offer", "price", "currency", "paid", "manager", "confirmed", "recurring",
+    "actions",
+)  # fmt: skip
+_PAYMENTS = ("invoice", "order", "attempted_at", "status", "amount", "currency", "refunded", "payment_system",
+             "error_code")  # fmt: skip
+_PLANS = ("recurring", "offer", "status", "price", "currency", "payments_remaining", "next_payment_at", "attempt",
+          "last_error", "actions")  # fmt: skip
+
+
+def _history(session: Session, id: int) -> list[dict[str, Any]]:
+    return history.lines(session.connection, "customer", id, limit=None)
+
+
+def _commands(session: Session, id: int) -> list[dict[str, Any]]:
+    return card.commands(session.connection, id, actor=session.actor, zone=session.zone, program=session.program)
+
 
 customers_group = group_of(
     Room(
@@ -30,44 +66,46 @@ customers_group = group_of(
         "--phone +380441234567",
         ("active",),
         (
+            lists.Told("totals", card.TOTALS, lambda session, id: card.totals(session.connection, id)),
             lists.Part(
                 "orders",
-                orders.VIEW,
+                tabs.ORDERS,
                 "o.customer_id",
                 ("-created_at",),
-                (
-                    "order",
-                    "created_at",
-                    "status",
-                    "offer",
-                    "price",
-                    "currency",
-                    "paid",
-                    "manager",
-                    "confirmed",
-                    "recurring",
-                    "actions",
-                ),
+                _ORDERS,
+                SHOWN_MAX,
+                "orders list --customer {} --kind all --limit 0",
             ),
             lists.Part(
                 "payments",
-                invoices.VIEW,
+                tabs.PAYMENTS,
                 "o.customer_id",
                 ("-attempted_at",),
-                (
-                    "invoice",
-                    "order",
-                    "attempted_at",
-                    "status",
-                    "amount",
-                    "currency",
-                    "payment_system",
-                    "error_code",
-                    "error",
-                ),
+                _PAYMENTS,
+                SHOWN_MAX,
+                "payments list --customer {} --limit 0",
             ),
-            lists.Part("recurring", recurring.VIEW, "r.customer_id", ("recurring",)),
-            lists.Part("sales plans", sales_plans.VIEW, "s.customer_id", ("-marked_at",)),
+            lists.Part("failed attempts", attempts.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
+            lists.Part(
+                "recurring",
+                tabs.RECURRING,
+                "r.customer_id",
+                (),
+                _PLANS,
+                SHOWN_MAX,
+                "recurring list --customer {} --limit 0",
+            ),
+            lists.Part(
+                "sales plans",
+                sales_plans.VIEW,
+                "s.customer_id",
+                ("-marked_at",),
+                (),
+                SHOWN_MAX,
+                "customers plans {} --limit 0",
+            ),
+            lists.Told("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
+            lists.Told("commands", card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
         ),
     )
 )
@@ -92,6 +130,9 @@ def plan(
     Example:
       salescli customers plan olena@example.com 7 --manager ivan
     """
+    marked_at = options.moment(at, session)
+    if marked_at > session.now + timedelta(minutes=5):
+        raise BadUsage("--at is in the future, where it would stay the latest mark; say when it was agreed")
     with options.rehearsed(session, dry_run):
         order = sales_plans.mark(
             session.connection,
@@ -101,7 +142,7 @@ def plan(
             note=note,
             actor=session.actor,
             now=session.now,
-            marked_at=options.moment(at, session),
+            marked_at=marked_at,
         )
         if order is None:
             tell("marked; it decides the next order of this customer for this offer")
@@ -122,3 +163,71 @@ def plans(session: Session, customer: str, output: Output) -> None:
     """
     found = customers.find(session.connection, customer)
     lists.belonging(session, sales_plans.VIEW, "s.customer_id", found["id"], output)
+
+
+@customers_group.command("merge")
+@click.argument("keep")
+@click.argument("duplicate")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@options.yes
+@options.dry_run
+@pass_session
+def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
+    """Make two records of one person one: everything of DUPLICATE moves to KEEP.
+
+    DUPLICATE's number, email and id elsewhere mean KEEP from then on, here and in imports; an email and a phone that
+    KEEP lacks are taken over. This is final.
+
+    \b
+    Example:
+      salescli customers merge 12 olena.k@example.com --reason "two accounts of one person"
+    """
+    if not dry_run:
+        session.actor.require(roles.EDIT_CATALOGUE)
+        pair = [customers.find(session.connection, words, whole=True) for words in (duplicate, keep)]
+        ask_first("Move everything of {} to {}, for good?".format(*map(_named, pair)), yes=yes)
+    with options.rehearsed(session, dry_run):
+        done = customer_merging.merge(
+            session.connection, keep, duplicate, reason=reason, actor=session.actor, now=session.now
+        )
+        moved = ", ".join(_many(number, noun) for noun, number in done.moved.items())
+        filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
+        tell(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
+
+
+@customers_group.command("erase")
+@click.argument("customer")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept, so name nobody in it.")
+@options.yes
+@options.dry_run
+@pass_session
+def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
+    """Remove what is personal of CUSTOMER: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
+
+    Orders, payments and refunds stay, without a name; imports do not bring the customer back. This is final. It is
+    refused while a recurring order is not Completed, or a payment or refund is under way.
+
+    \b
+    Example:
+      salescli customers erase 12 --reason "asked on 3 May"
+    """
+    if not dry_run:
+        session.actor.require(roles.ERASE)
+        found = customers.find(session.connection, customer, whole=True)
+        ask_first(f"Erase {_named(found)}? Nothing brings it back.", yes=yes)
+    with options.rehearsed(session, dry_run):
+        done = customer_erasing.erase(session.connection, customer, reason=reason, actor=session.actor, now=session.now)
+        what = "was erased before" if done.again else "erased"
+        stay = f"{_many(done.orders, 'order')} and {_many(done.recurring, 'recurring order')} stay"
+        tell(f"customer {done.id}: {what}; {stay}, without a name")
+    if not dry_run:
+        customer_erasing.sweep(session.connection, done)
+    say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _named(customer: sqlite3.Row) -> str:
+    return f"customer {customer['id']} ({customer['name']})"

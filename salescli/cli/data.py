@@ -38,13 +38,13 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # 
     options.dry_run,
     click.option(
         "--rejects",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=options.FilePath(),
         metavar="FILE",
         help="Where the bad rows go with their reasons, to be repaired and imported.",
     ),
     click.option("--skip-bad", is_flag=True, help="Import the good rows; needs --rejects for the bad ones."),
     click.option("--update", is_flag=True, help="Change what is stored where a row differs from it."),
-    click.argument("file", type=click.Path(path_type=Path, allow_dash=True)),
+    click.argument("file", type=options.FilePath(dash=True, dir_okay=True)),
 )
 
 
@@ -136,6 +136,8 @@ def catalogue_command(noun: Noun) -> click.Command:
     @_import_options
     @pass_session
     def command(session: Session, /, **given: Any) -> None:
+        if "gateway" in noun.fields:  # its file may name programs
+            session.check_not_through_sudo(f"import of {nouns}")
         run = partial(_run_catalogue, noun)
         _import(session, run, nouns, **given)
 
@@ -180,7 +182,7 @@ def _due(counts: Counts) -> str:
 @contextmanager
 def _progress(file: Path) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how much of a file was read."""
-    length = file.stat().st_size if file.is_file() else 0
+    length = file.stat().st_size if str(file) != "-" and file.is_file() else 0
     hidden = not sys.stderr.isatty() or not length
     with click.progressbar(length=length, label=file.name, file=sys.stderr, hidden=hidden) as bar:
         yield bar.update

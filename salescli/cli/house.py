@@ -1,22 +1,22 @@
-"""``init``, ``adopt``, ``history`` and ``help``: the file as a whole."""
+"""``init``, ``adopt``, ``doctor``, ``todo`` and ``help``: the file as a whole."""
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import resources
 from typing import Any
 
 import click
 
-from salescli import clock, db, doctor, history, money, roles, ticks, todo, users
+from salescli import caller, clock, db, doctor, history, money, roles, ticks, todo, totals, users
 from salescli.cli import options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session, os_login, pass_session
-from salescli.errors import BadUsage, NotFound, SalesError
+from salescli.errors import NotFound, SalesError
 from salescli.views import Column
 
 
@@ -29,12 +29,13 @@ from salescli.views import Column
 def init(session: Session, time_zone: str, currency: str | None, name: str | None, dry_run: bool) -> None:
     """Make the file that everything else works on, and register you as its owner.
 
-    Nothing that exists is overwritten.
+    Nothing that exists is overwritten. Through sudo, for a service account, you are the owner and not that account.
 
     \b
     Example:
       salescli init --time-zone Europe/Kyiv --currency EUR
     """
+    session.check_not_through_sudo("init")
     settings = {
         "installation": secrets.token_hex(6),
         "time_zone": clock.time_zone(time_zone).key,
@@ -42,18 +43,24 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     }
     if currency:
         settings["currency"] = money.currency_code(currency)
+    login = _founder()
     if dry_run:
-        renderer.say(f"would make {session.path}, owned by {os_login()}, unless something stands there")
+        renderer.say(f"would make {session.path}, owned by {login}, unless something stands there")
         return
-    login = os_login()
 
     def furnish(connection: sqlite3.Connection) -> None:
-        actor = users.register_owner(connection, login, name or login, session.now)
+        actor = replace(users.register_owner(connection, login, name or login, session.now), command=session.command)
         told = {key: (None, value) for key, value in settings.items()}
         history.record(connection, "file", None, "made", told, actor=actor, now=session.now)
 
     db.create(session.path, settings, furnish)
     renderer.say(f"made {session.path}; {login} is its owner. Next: salescli offers add --help")
+
+
+def _founder() -> str:
+    """Return who makes the file; it will be the effective user's, so that SUDO_UID is believed."""
+    uid = caller.sudo_uid()
+    return os_login() if uid is None else caller.login_of(uid)
 
 
 @click.command()
@@ -71,15 +78,15 @@ def adopt(session: Session, dry_run: bool) -> None:
     """
     session.actor.require(roles.RUN_TICK)
     home = db.home_of(session.path)
-    before = db.setting(session.connection, "home")
+    before = db.setting(session.file, "home")
     if before == home:
         renderer.say("this file is at home already; tick charges here")
         return
     if not dry_run:
-        with db.transaction(session.connection):
-            db.set_setting(session.connection, "home", home)
+        with db.transaction(session.file):
+            db.set_setting(session.file, "home", home)
             change = {"home": (before, home)}
-            history.record(session.connection, "file", None, "adopted", change, actor=session.actor, now=session.now)
+            history.record(session.file, "file", None, "adopted", change, actor=session.actor, now=session.now)
     renderer.say(
         f"{'would adopt' if dry_run else 'adopted'} {session.path}: it charges here, and no copy elsewhere may"
     )
@@ -113,13 +120,34 @@ def _or_never(stored: str | None, session: Session) -> str:
     return clock.local_text(stored, session.zone) if stored else "never"
 
 
+@click.command("rebuild-totals")
+@options.dry_run
+@pass_session
+def rebuild_totals(session: Session, dry_run: bool) -> None:
+    """Count again the totals per day and month that reports read, and say how many were wrong.
+
+    They are kept with every change, so there is nothing to do unless `doctor` says so.
+
+    \b
+    Example:
+      salescli rebuild-totals
+    """
+    with options.rehearsed(session, dry_run):
+        wrong = totals.rebuild(session.connection, actor=session.actor, now=session.now)
+    if wrong:
+        renderer.say(f"{wrong} totals were wrong{' and would be right' if dry_run else ' and are right now'}")
+    else:
+        renderer.say("no total was wrong")
+
+
 @click.command("todo")
 @options.output
 @pass_session
 def todo_command(session: Session, output: Output) -> None:
     """List what waits for a person: sales, partial orders and manual payments to confirm, failed recurring orders.
 
-    The most money of a currency comes first; each line ends in the command that does it.
+    The most money comes first: the largest amount of each currency, then the second of each. Each line ends in the
+    command that does it, where you may.
 
     \b
     Examples:
@@ -127,31 +155,15 @@ def todo_command(session: Session, output: Output) -> None:
       salescli todo --format count
     """
     session.actor.require(roles.VIEW)
-    rows = todo.waiting(session.connection, output.row_limit())
-    renderer.render(
-        renderer.sorted_rows(rows, output.sort, todo.COLUMNS), output.chosen(todo.COLUMNS), output, session.zone
-    )
-
-
-@click.command("history")
-@click.argument("subject", required=False)
-@click.argument("number", required=False, type=click.IntRange(0, 10**18))
-@options.output
-@pass_session
-def history_command(session: Session, subject: str | None, number: int | None, output: Output) -> None:
-    """Show who changed what, when and why, newest first; of one SUBJECT (order, invoice, recurring, offer …) or all.
-
-    \b
-    Example:
-      salescli history order 12
-      salescli history --csv -o history.csv
-    """
-    session.actor.require(roles.VIEW)
-    if subject is not None and subject not in history.SUBJECTS:
-        raise BadUsage(f"there is no history of {subject!r}; there is of {', '.join(history.SUBJECTS)}")
-    rows = history.lines(session.connection, subject, number, limit=output.row_limit())
-    columns = output.chosen(history.COLUMNS)
-    renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)
+    limit = output.row_limit()
+    first = None if output.sort else limit
+    rows = todo.waiting(session.connection, first, actor=session.actor, program=session.program)
+    rows = renderer.sorted_rows(rows, output.sort, todo.COLUMNS)[:limit]
+    renderer.render(rows, output.chosen(todo.COLUMNS), output, session.zone)
+    if output.format == "table" and output.limit is None and len(rows) == limit:
+        total = todo.count(session.connection)
+        if total > limit:
+            renderer.say(f"{limit} of {total} things to do; --limit 0 shows all")
 
 
 @click.command("help")

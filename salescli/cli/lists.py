@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NamedTuple
 
 import click
 
@@ -13,14 +14,27 @@ from salescli import listing, roles
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session
-from salescli.errors import NotFound
+from salescli.errors import BadUsage, NotFound
 from salescli.listing import Filters
-from salescli.views import View
+from salescli.views import Column, View
+
+Shown = tuple[list[dict[str, Any]], int]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A list on a record's page: the rows of ``view`` whose ``column`` is the record, by ``sort``."""
+class ListCommand(click.Command):
+    """A command that lists ``view``: completion knows its statuses and columns by it."""
+
+    def __init__(self, *args: Any, view: View, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.view = view
+
+
+class Part(NamedTuple):
+    """A list on a record's page: the rows of ``view`` whose ``column`` is the record, by ``sort``.
+
+    Of more than ``limit`` the page says how many there are, and how all are seen: by ``see_all``, with the record's
+    number for `{}`.
+    """
 
     title: str
     view: View
@@ -28,77 +42,153 @@ class Part:
     sort: tuple[str, ...]
     columns: tuple[str, ...] = ()
     limit: int | None = None
+    see_all: str = ""
+
+    @property
+    def all_columns(self) -> Sequence[Column]:
+        """Those there are."""
+        return self.view.columns
+
+    def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
+        """Return the first rows, and how many there are."""
+        rows = list(_rows(session, self, id, columns, self.sort, limit))
+        if len(rows) != limit:
+            return rows, len(rows)
+        whose = (self.column, id)
+        return rows, listing.count(session.connection, self.view, Filters(), zone=session.zone, belonging=whose)
 
 
-def show(session: Session, view: View, filters: Filters, output: Output) -> None:
-    """Write a noun's list as asked (R2–R7)."""
+class Told(NamedTuple):
+    """A list on a record's page that is not a view's: ``tell`` returns its rows, in their order."""
+
+    title: str
+    all_columns: Sequence[Column]
+    tell: Callable[[Session, int], list[dict[str, Any]]]
+    limit: int | None = None
+    see_all: str = ""
+    columns: tuple[str, ...] = ()
+
+    def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
+        """Return the first rows, and how many there are."""
+        rows = self.tell(session, id)
+        return rows[:limit], len(rows)
+
+
+def show(session: Session, view: View, filters: Filters, output: Output, *, after: str | None = None) -> None:
+    """Write a noun's list, or what comes in it ``after`` a record, as asked (R2–R7); tell how a table goes on."""
     session.actor.require(roles.VIEW)
     if output.format == "count":
+        if after is not None:
+            raise BadUsage("--after is for pages, and a count is of all rows; leave one of them out")
         click.echo(listing.count(session.connection, view, filters, zone=session.zone))
         return
     limit = output.row_limit()
     columns = output.chosen(view.columns)
-    rows = listing.select(
+    if output.format == "xlsx":
+        from salescli.cli import workbook
+
+        total = listing.count(session.connection, view, filters, zone=session.zone)
+        workbook.check_rows(min(total, limit or total))
+    found = listing.select(
         session.connection,
         view,
         filters,
         columns=columns,
         sort=output.sort,
-        limit=limit,
+        limit=limit and limit + 1,  # one more tells whether the list goes on; to count the rest takes long
         zone=session.zone,
         actor=session.actor,
+        after=after,
     )
-    shown = renderer.render(rows, columns, output, session.zone)
-    if output.format == "table" and output.limit is None and shown == limit:
-        total = listing.count(session.connection, view, filters, zone=session.zone)
-        if total > shown:
-            renderer.say(f"{shown} of {total} {view.name}; --limit 0 shows all")
+    if output.format != "table":
+        renderer.render(islice(found, limit), columns, output, session.zone)
+        return
+    rows = list(islice(found, limit))
+    renderer.render(rows, columns, output, session.zone)
+    if next(found, None):
+        import shlex
+
+        last = shlex.quote(str(rows[-1][view.columns[0].key]))
+        renderer.say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
 
 
-def page(session: Session, view: View, id: int, parts: Sequence[Part], output: Output) -> None:
+def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
     """Write one record and the lists that belong to it.
 
     A table for people: the record as lines, then the lists; json: one object that holds the lists; any other format:
-    the first list alone.
+    the first list of a view alone.
     """
     session.actor.require(roles.VIEW)
     if output.format not in ("table", "json"):
-        if not parts:
-            renderer.render([_record(session, view, id)], output.chosen(view.columns), output, session.zone)
-            return
-        first = parts[0]
-        chosen = output.chosen(first.view.columns)
-        renderer.render(_rows(session, first, id, chosen, output.sort), chosen, output, session.zone)
+        _write_rows(session, view, id, parts, output)
         return
     record = _record(session, view, id)
-    if output.format == "json":
-        told = renderer.as_object(view.columns, record)
-        for part in parts:
-            rows = _rows(session, part, id, part.view.columns, part.sort)
-            told[part.title] = [renderer.as_object(part.view.columns, row) for row in rows]
-        with renderer.stream_of(output) as stream:
-            stream.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
-        return
     with renderer.stream_of(output) as stream:
+        if output.format == "json":
+            import json
+
+            told = _as_object(session, view, record, id, parts, output)
+            stream.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+            return
         renderer.write_card(record, view.columns, session.zone, stream)
         for part in parts:
             _write_part(session, part, id, output, stream)
+
+
+def to_choose_from(session: Session, view: View, ids: Sequence[int]) -> None:
+    """List records that fit the same words, on stderr: there is no data, and nothing is guessed (R44)."""
+    columns = [column for column in view.columns if column.shown]
+    renderer.write_table([_record(session, view, id) for id in ids], columns, Output(), session.zone, sys.stderr)
+
+
+def _write_rows(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
+    first = next((part for part in parts if isinstance(part, Part)), None)
+    if first is None:
+        renderer.render([_record(session, view, id)], output.chosen(view.columns), output, session.zone)
+        return
+    chosen = output.chosen(first.view.columns)
+    rows = _rows(session, first, id, chosen, output.sort, output.row_limit())
+    renderer.render(rows, chosen, output, session.zone)
+
+
+def _as_object(
+    session: Session, view: View, record: dict[str, Any], id: int, parts: Sequence[Part | Told], output: Output
+) -> dict[str, Any]:
+    """Return a record and its lists for programs; ``more`` says of those that are cut how all are seen."""
+    told = renderer.as_object(view.columns, record)
+    more = {}
+    for part in parts:
+        rows, total = part.first(session, id, part.all_columns, _limit(part, output))
+        told[part.title] = [renderer.as_object(part.all_columns, row) for row in rows]
+        if part.see_all and total > len(rows):
+            more[part.title] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}
+    return {**told, "more": more} if more else told
 
 
 def belonging(session: Session, view: View, column: str, id: int, output: Output) -> None:
     """Write the rows of a view that belong to one record."""
     session.actor.require(roles.VIEW)
     chosen = output.chosen(view.columns)
-    part = Part(view.name, view, column, output.sort, limit=output.row_limit())
-    renderer.render(_rows(session, part, id, chosen, output.sort), chosen, output, session.zone)
+    part = Part(view.name, view, column, output.sort)
+    rows = _rows(session, part, id, chosen, output.sort, output.row_limit())
+    renderer.render(rows, chosen, output, session.zone)
 
 
-def _write_part(session: Session, part: Part, id: int, output: Output, stream: Any) -> None:
-    columns = replace(output, columns=part.columns).chosen(part.view.columns)
-    rows = list(_rows(session, part, id, columns, part.sort))
-    if rows:
-        stream.write(f"\n{part.title}\n")
-        renderer.write_table(rows, columns, output, session.zone, stream)
+def _write_part(session: Session, part: Part | Told, id: int, output: Output, stream: Any) -> None:
+    columns = replace(output, columns=part.columns).chosen(part.all_columns)
+    rows, total = part.first(session, id, columns, _limit(part, output))
+    if not rows:
+        return
+    stream.write(f"\n{part.title}\n")
+    renderer.write_table(rows, columns, output, session.zone, stream)
+    if part.see_all and total > len(rows):
+        see_all = renderer.escaped(f"{session.program} {part.see_all.format(id)}")
+        stream.write(f"{len(rows)} of {total}; all: {see_all}\n")
+
+
+def _limit(part: Part | Told, output: Output) -> int | None:
+    """Return the most rows of a list on a page: --limit, where 0 is all, else the list's own."""
+    return part.limit if output.limit is None else output.limit or None
 
 
 def _record(session: Session, view: View, id: int) -> dict[str, Any]:
@@ -119,14 +209,16 @@ def _record(session: Session, view: View, id: int) -> dict[str, Any]:
     return record
 
 
-def _rows(session: Session, part: Part, id: int, columns: Sequence[Any], sort: tuple[str, ...]) -> Any:
+def _rows(
+    session: Session, part: Part, id: int, columns: Sequence[Column], sort: tuple[str, ...], limit: int | None
+) -> Iterator[dict[str, Any]]:
     return listing.select(
         session.connection,
         part.view,
         Filters(),
         columns=columns,
         sort=sort or part.sort,
-        limit=part.limit,
+        limit=limit,
         zone=session.zone,
         actor=session.actor,
         belonging=(part.column, id),

@@ -19,15 +19,78 @@ from salescli import clock
 from salescli.cli.output import FORMATS, Output, say
 from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
+from salescli.lifecycle import ORDER_STATUSES
 from salescli.listing import Filters
+from salescli.views import View
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class FilePath(click.Path):
+    """A file that the caller names; every option and argument that names one is of this type.
+
+    Refused to who came through sudo, before it is looked at: `-o FILE` would overwrite a service account's own files.
+    ``dash``: `-` is no file but stdin or stdout.
+    """
+
+    def __init__(self, *, dash: bool = False, dir_okay: bool = False) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay, allow_dash=dash)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Raise NotPermitted."""
+        if not (self.allow_dash and str(value) == "-"):
+            _refuse_through_sudo(param, ctx, "; give -, and let your shell open it" if self.allow_dash else "")
+        return super().convert(value, param, ctx)
+
+
+class Outside(click.types.StringParamType):
+    """A word that may choose a program, or a secret in the environment, and is refused as a path is.
+
+    ``harmless``: the words that do not.
+    """
+
+    def __init__(self, *harmless: str) -> None:
+        self._harmless = harmless
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word. Raise NotPermitted."""
+        if value not in self._harmless:
+            _refuse_through_sudo(param, ctx, "")
+        return super().convert(value, param, ctx)
+
+
+def _refuse_through_sudo(param: click.Parameter | None, ctx: click.Context | None, instead: str) -> None:
+    session = ctx.find_object(Session) if ctx else None
+    if session and param:
+        session.check_not_through_sudo(param.opts[-1] if param.param_type_name == "option" else "FILE", instead)
+
+
+def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a status: of what the command lists, in reports that of an order."""
+    view: View | None = getattr(ctx.command, "view", None)
+    return [word for word in (view.statuses if view else ORDER_STATUSES) if word.startswith(incomplete.lower())]
+
+
+def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the last one of several columns, which may have its - of a descending order."""
+    view: View | None = getattr(ctx.command, "view", None)
+    before, comma, last = incomplete.rpartition(",")
+    sign = last[: last.startswith("-")]
+    words = [f"{sign}{column.key}" for column in view.columns] if view else []
+    return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
+
+
 _MANY: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
-_FILTERS = (
-    click.option("--status", multiple=True, metavar="STATUS", help="Of this status; may be repeated, as most filters."),
+_FROM_TO = (
     click.option("--from", "since", metavar="DAY", help="From this day on: 2026-03-01, 2026-03, today, -30d …"),
     click.option("--to", "until", metavar="DAY", help="Up to and with this day."),
+)
+_FILTERS = (
+    click.option(
+        "--status", multiple=True, metavar="STATUS", shell_complete=_statuses,
+        help="Of this status; may be repeated, as most filters.",
+    ),
+    *_FROM_TO,
     click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
     click.option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
     click.option("--customer", help="Customer's number, email or part of the name.", **_MANY),
@@ -58,7 +121,7 @@ def filters(command: Command) -> Command:
         session = click.get_current_context().obj
         if on and month:
             raise BadUsage("--on and --month are two periods; give one")
-        first, last = _period(since, until, on or month, session.now.astimezone(session.zone).date())
+        first, last = _period(since, until, on or month, session)
         names = [name for name in Filters.__slots__ if name in kw]
         chosen = {name: kw.pop(name) for name in names}
         return command(*args, filters=Filters(**chosen, first_day=first, last_day=last), **kw)
@@ -66,7 +129,18 @@ def filters(command: Command) -> Command:
     return _decorated(with_filters, _FILTERS)  # type: ignore[return-value]
 
 
-def _period(since: str | None, until: str | None, on: str | None, today: date) -> tuple[date | None, date | None]:
+def from_to(command: Command) -> Command:
+    """Give a command ``--from`` and ``--to`` as ``days``, the first and the last one; None where not given."""
+
+    @functools.wraps(command)
+    def with_days(*args: Any, since: str | None, until: str | None, **kw: Any) -> Any:
+        return command(*args, days=_period(since, until, None, click.get_current_context().obj), **kw)
+
+    return _decorated(with_days, _FROM_TO)  # type: ignore[return-value]
+
+
+def _period(since: str | None, until: str | None, on: str | None, session: Session) -> tuple[date | None, date | None]:
+    today = session.now.astimezone(session.zone).date()
     if on is not None:
         if since or until:
             raise BadUsage("--on and --month say the whole period; leave out --from and --to")
@@ -86,12 +160,18 @@ _OUTPUT = (
     click.option(
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
-    click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file."),
-    click.option("--columns", metavar="A,B,…", help="These columns, in this order; a wrong one names them all."),
-    click.option("--sort", metavar="A,-B", help="By these columns; - for descending."),
+    click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
+    click.option(
+        "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
+    ),
+    click.option(
+        "--columns", metavar="A,B,…", shell_complete=_columns,
+        help="These columns, in this order; a wrong one names them all.",
+    ),
+    click.option("--sort", metavar="A,-B", shell_complete=_columns, help="By these columns; - for descending."),
     click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
-)
+)  # fmt: skip
 
 
 def output(command: Command) -> Command:
@@ -106,29 +186,51 @@ def output(command: Command) -> Command:
 
 def _gathered(options: dict[str, Any]) -> Output:
     """Take the output's options out of a command's and return them as one."""
-    format, short, excel = (options.pop(name) for name in ("format", "short", "excel"))
+    format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
     if format and short and format != short:
         raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")
     chosen = format or short or ("csv" if excel else "table")
     if excel and chosen != "csv":
         raise BadUsage("--excel is a kind of CSV; leave out the other format")
+    chart = options.pop("chart", False)  # of reports
+    if chart and (xlsx or chosen != "table"):
+        raise BadUsage("--chart draws under a table; leave out the other format (--xlsx FILE has charts of its own)")
+    if xlsx:
+        _check_workbook(options, format or short or excel)
     return Output(
-        format=chosen,
+        format="xlsx" if xlsx else chosen,
         excel=excel,
-        file=options.pop("file"),
+        file=xlsx or options.pop("file"),
         columns=_keys(options.pop("columns")),
         sort=_keys(options.pop("sort")),
         limit=options.pop("limit"),
         headers=not options.pop("no_headers"),
+        chart=chart,
+        title=" ".join(click.get_current_context().command_path.split()[1:]),
     )
+
+
+def _check_workbook(options: dict[str, Any], another: object) -> None:
+    if another:
+        raise BadUsage("--xlsx is a format of its own; leave out the other one")
+    if options.pop("file"):
+        raise BadUsage("--xlsx names its file; leave out --output")
+    if options["no_headers"]:
+        raise BadUsage("a workbook's filters stand on the column names; leave out --no-headers")
 
 
 def _keys(given: str | None) -> tuple[str, ...]:
     return tuple(key.strip() for key in (given or "").split(",") if key.strip())
 
 
+after = click.option(
+    "--after", metavar="NUMBER", help="Go on after this row, the last one of the page before; with the same --sort."
+)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and write nothing.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+keep_going = click.option(
+    "--keep-going", is_flag=True, help="Do those that can be done and name the refused ones; 5 when there are any."
+)
 
 
 def at(help: str) -> Callable[[Command], Command]:
@@ -147,19 +249,28 @@ def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
     if not dry_run:
         yield
         return
-    session.connection.execute("BEGIN IMMEDIATE")
+    with taken_back(session):
+        yield
+    say("dry run: nothing was written")
+
+
+@contextmanager
+def taken_back(session: Session) -> Iterator[None]:
+    """Run a block in a transaction that is taken back in the end."""
+    assert session.actor  # a stranger may not even take the lock
+    session.file.execute("BEGIN IMMEDIATE")
     try:
         yield
     finally:
-        session.connection.execute("ROLLBACK")
-    say("dry run: nothing was written")
+        session.file.execute("ROLLBACK")
 
 
 def numbers(given: tuple[str, ...]) -> list[str]:
     """Return the numbers a command was given, those of stdin in the place of ``-``, each once and in order."""
     try:
         words = [word for one in given for word in (sys.stdin.read().split() if one == "-" else [one])]
-    except UnicodeDecodeError:
+        "".join(words).encode()  # Python hides a byte that is not text in a lone surrogate where the locale is C
+    except UnicodeError:
         raise BadData("what came on stdin is not text; give numbers, one a line") from None
     return list(dict.fromkeys(words))
 

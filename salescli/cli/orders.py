@@ -1,51 +1,24 @@
-"""``salescli orders``: regular orders, their payments, and who made the sale."""
+"""``salescli orders``: regular orders and their payments; who made the sale is in ``sales``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import click
 
-from salescli import customers, db, invoices, orders, paying, recurring, refunding, roles, sales
-from salescli.cli import lists, options
-from salescli.cli.output import Output, say, tell
-from salescli.cli.session import ListingGroup, Session, ask_first, pass_session, prompt
-from salescli.errors import BadUsage, SalesError
+from salescli import invoices, orders, paying, refunding, roles, tabs
+from salescli.cli import lists, options, sales
+from salescli.cli.output import Output, tell
+from salescli.cli.session import Session, ask_first, pass_session
+from salescli.errors import SalesError
 from salescli.gateways import Answer
 from salescli.invoices import Invoice
-from salescli.listing import Filters
 from salescli.orders import NewOrder, Order
 from salescli.paying import Payment
 from salescli.refunding import Refund
-from salescli.sales import Seller
 
 
-@click.group("orders", cls=ListingGroup)
-def orders_group() -> None:
-    """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
-
-
-@orders_group.command("list")
-@options.filters
-@options.output
-@pass_session
-def list_orders(session: Session, filters: Filters, output: Output) -> None:
-    """List orders, newest first: regular ones, unless --kind says otherwise (--unconfirmed looks at all).
-
-    \b
-    Examples:
-      salescli orders list --status completed --month last-month
-      salescli orders list --manager olena --unconfirmed -q | salescli orders check --yes -
-      salescli orders list --from 2026-01-01 --csv -o orders.csv
-    """
-    if filters.kind is None and filters.confirmed is None:
-        filters = replace(filters, kind="regular")
-    lists.show(session, orders.VIEW, filters, output)
-
-
-@orders_group.command("show")
+@click.command("show")
 @click.argument("order")
 @options.output
 @pass_session
@@ -58,11 +31,11 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
     """
     found = orders.find(session.connection, order)
     lists.page(
-        session, orders.VIEW, found.id, [lists.Part("invoices", invoices.VIEW, "i.order_id", ("invoice",))], output
+        session, tabs.ORDERS, found.id, [lists.Part("invoices", tabs.PAYMENTS, "i.order_id", ("invoice",))], output
     )
 
 
-@orders_group.command("new")
+@click.command("new")
 @click.argument("customer")
 @click.argument("offer")
 @click.option("--quantity", type=int, default=1, show_default=True, help="How many; the offer must allow several.")
@@ -89,7 +62,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -
         tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
 
 
-@orders_group.command("pay")
+@click.command("pay")
 @click.argument("order")
 @click.option(
     "--amount", metavar="AMOUNT", help="How much; all that is left unless told. Partial payments: the offer's."
@@ -132,7 +105,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
     _tell_payment(session, invoice, answer)
 
 
-@orders_group.command("refund")
+@click.command("refund")
 @click.argument("order")
 @click.option("--amount", metavar="AMOUNT", help="How much, in the currency paid; all unless told.")
 @click.option("--invoice", type=int, metavar="NUMBER", help="Of this invoice; the newest paid one first unless told.")
@@ -171,212 +144,16 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     for portion, answer in done:
         tell(f"{portion}: {_refund_words(portion, answer)}")
     tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
-    _tell_of_plan(session, found)
+    sales.tell_of_plan(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was given back")
 
 
-@orders_group.command("check")
-@click.argument("order", nargs=-1, required=True)
-@click.option("--manager", metavar="LOGIN", help="It was this manager's sale.")
-@click.option("--system", is_flag=True, help="It was the system's sale.")
-@click.option("--reconfirm", is_flag=True, help="Change a sale that is confirmed already; with --reason.")
-@click.option("--reason", metavar="TEXT", help="Why it is changed.")
-@options.yes
-@options.dry_run
-@pass_session
-def check_orders(session: Session, /, order: tuple[str, ...], yes: bool, dry_run: bool, **said: Any) -> None:
-    """Confirm who made the sale of Completed ORDERs: its manager, another, or the system. `-` reads numbers.
-
-    Payment is never touched. With --yes the sale stays with whom the order shows.
-
-    \b
-    Examples:
-      salescli orders check 12 --manager olena
-      salescli orders list --unconfirmed -q | salescli orders check --yes -
-    """
-    _check(session, options.numbers(order), yes=yes, dry_run=dry_run, **said)
-
-
-@orders_group.command("confirm")
-@click.argument("order", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Below the offer's success share; with --reason.")
-@click.option("--manager", metavar="LOGIN", help="Confirm the sale, as this manager's.")
-@click.option("--system", is_flag=True, help="Confirm the sale, as the system's.")
-@click.option("--reason", metavar="TEXT", help="Why.")
-@click.option("-y", "--yes", is_flag=True, help="Confirm the sale, with whom the order shows.")
-@options.dry_run
-@pass_session
-def confirm_orders(
-    session: Session, /, order: tuple[str, ...], dry_run: bool, force: bool, reason: str | None, **said: Any
-) -> None:
-    """Confirm what ORDERs are waiting for: with partial payments the payment, else the sale (as `check`).
-
-    \b
-    Examples:
-      salescli orders confirm 12
-      salescli orders confirm 12 --force --reason "the rest was waived"
-    """
-    words = options.numbers(order)
-    found = [orders.find(session.connection, one) for one in words]
-    means_sale = said["yes"] or said["system"] or said["manager"] is not None
-    if means_sale or not sales.means_payment(found):
-        say("confirming the sale")
-        _check(session, words, dry_run=dry_run, reconfirm=False, reason=reason, **said)
-        return
-    say("confirming the payment")
-    _need_reason(force, reason, "--force")
-    _each(session, found, dry_run, lambda one: _confirm_payment(session, one, reason if force else None))
-
-
-@orders_group.command("decline")
-@click.argument("order", nargs=-1, required=True)
-@click.option("--reason", metavar="TEXT", help="Why.")
-@options.dry_run
-@pass_session
-def decline_orders(session: Session, /, order: tuple[str, ...], reason: str | None, dry_run: bool) -> None:
-    """Reject Open ORDERs with partial payments; money that came in stays recorded and can be refunded.
-
-    \b
-    Example:
-      salescli orders decline 12 --reason "no answer since May"
-    """
-    found = [orders.find(session.connection, one) for one in options.numbers(order)]
-    for one in found:
-        _tell_of_plan(session, one)
-    _each(
-        session,
-        found,
-        dry_run,
-        lambda one: sales.decline(session.connection, one.id, reason=reason, actor=session.actor, now=session.now),
-    )
-
-
-@orders_group.command("assign")
-@click.argument("order", nargs=-1, required=True)
-@click.argument("login")
-@click.option("--check", is_flag=True, help="Confirm the sale as well.")
-@options.dry_run
-@pass_session
-def assign_orders(session: Session, /, order: tuple[str, ...], login: str, check: bool, dry_run: bool) -> None:
-    """Make LOGIN the manager of ORDERs (Add user); the sale stays unconfirmed until checked.
-
-    \b
-    Example:
-      salescli orders assign 12 13 olena --check
-    """
-
-    def done(one: Order) -> Order:
-        after = sales.assign(session.connection, one.id, login, actor=session.actor, now=session.now)
-        if check:
-            after = sales.confirm_sale(session.connection, one.id, Seller(), actor=session.actor, now=session.now)
-        return after
-
-    _each(session, [orders.find(session.connection, one) for one in options.numbers(order)], dry_run, done)
-
-
-def _check(
-    session: Session,
-    words: list[str],
-    *,
-    manager: str | None,
-    system: bool,
-    yes: bool,
-    reconfirm: bool,
-    reason: str | None,
-    dry_run: bool,
-) -> None:
-    if manager and system:
-        raise BadUsage("--manager and --system are two different sales; give one")
-    _need_reason(reconfirm, reason, "--reconfirm")
-    if reason and not reconfirm:
-        raise BadUsage("--reason is kept with --reconfirm only; a first confirmation needs none")
-    found = [orders.find(session.connection, one) for one in words]
-    if manager or system or yes or dry_run:
-        seller = Seller(manager, system)
-    else:
-        session.actor.require(roles.MANAGE_SALES)
-        seller = _ask_seller(session, found)
-    _each(
-        session,
-        found,
-        dry_run,
-        lambda one: sales.confirm_sale(
-            session.connection,
-            one.id,
-            seller,
-            reconfirm=reason if reconfirm else None,
-            actor=session.actor,
-            now=session.now,
-        ),
-    )
-
-
-def _ask_seller(session: Session, found: list[Order]) -> Seller:
-    """Ask on a terminal whose sale it was, with the likely answer as the default (R43, R47, R48).
-
-    Raise BadUsage without a terminal.
-    """
-    for order in found:
-        customer = customers.get_name(session.connection, order.customer_id)
-        say(
-            f"order {order.id}: {customer}, {order.offer_name}, {order.amount(order.price_minor)};"
-            f" sale by {_seller_name(session, order)} ({sales.why(order)})"
-        )
-    if len(found) > 1:
-        ask_first(f"Confirm these {len(found)} sales as they are shown?", yes=False)
-        return Seller()
-    [order] = found
-    default = _seller_name(session, order)
-    answer = prompt("Sale by (a login or name, or system; Ctrl-C leaves it)", default=default)
-    if answer == default:
-        return Seller()
-    return Seller(system=True) if answer.strip().lower() == "system" else Seller(manager=answer)
-
-
-def _seller_name(session: Session, order: Order) -> str:
-    row = session.connection.execute("SELECT name FROM users WHERE id = ?", (order.manager_id,)).fetchone()
-    return str(row["name"]) if row else "system"
-
-
-def _confirm_payment(session: Session, /, order: Order, force: str | None) -> Order:
-    if order.status == "completed":
-        say(f"order {order.id} is Completed already; for its sale: salescli orders check {order.id}")
-        return order
-    return sales.confirm_payment(
-        session.connection, order.id, force=force, actor=session.actor, now=session.now, zone=session.zone
-    )
-
-
-def _tell_of_plan(session: Session, order: Order) -> None:
-    """Say that a recurring order goes on, although the order that began it is declined or given back."""
-    if order.recurring_id is None:
-        return
-    plan = recurring.get(session.connection, order.recurring_id)
-    if plan.status in ("active", "paused", "processing"):
-        say(f"recurring order {plan.id} goes on; to end it: salescli recurring complete {plan.id}")
-
-
-def _need_reason(given: bool, reason: str | None, option: str) -> None:
-    if given and not reason:
-        raise BadUsage(f"{option} needs --reason TEXT; the reason is kept")
-
-
-def _each(session: Session, found: list[Order], dry_run: bool, act: Callable[[Order], Order]) -> None:
-    """Do the same to several orders in one transaction, all or none, and say what is now true."""
-    with options.rehearsed(session, dry_run), db.transaction(session.connection):
-        states = [_state(act(order), session) for order in found]
-    for state in states:
-        tell(state)
-
-
-def _state(order: Order, session: Session | None = None) -> str:
+def _state(order: Order) -> str:
     words = f"order {order.id} is {order.status.capitalize()}"
     if order.completed_at is None:
         return f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
-    if session is None:
-        return words
-    return f"{words}, sale by {_seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
+    return words
 
 
 def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:

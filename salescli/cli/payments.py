@@ -7,35 +7,17 @@ from typing import Any
 
 import click
 
-from salescli import attempts, db, invoices, orders, paying
-from salescli.cli import lists, options
+from salescli import attempts, customers, invoices, orders, paying, tabs
+from salescli.cli import bulk, lists, options
+from salescli.cli.bulk import Kind, Way
 from salescli.cli.output import Output, tell
-from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
-from salescli.listing import Filters
+from salescli.invoices import Invoice
+from salescli.views import Column
 
 
-@click.group("payments", cls=ListingGroup)
-def payments_group() -> None:
-    """Invoices: list, show; confirm or decline manual payments. The bare name lists."""
-
-
-@payments_group.command("list")
-@options.filters
-@options.output
-@pass_session
-def list_payments(session: Session, filters: Filters, output: Output) -> None:
-    """List the payments (invoices) of all orders, the latest attempt first.
-
-    \b
-    Examples:
-      salescli payments list --status open --payment-system "Bank transfer"
-      salescli payments list --month this-month --csv -o payments.csv
-    """
-    lists.show(session, invoices.VIEW, filters, output)
-
-
-@payments_group.command("show")
+@click.command("show")
 @click.argument("invoice")
 @options.output
 @pass_session
@@ -48,41 +30,45 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
     """
     found = invoices.find(session.connection, invoice)
     lists.page(
-        session, invoices.VIEW, found.id, [lists.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
+        session, tabs.PAYMENTS, found.id, [lists.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
     )
 
 
-@payments_group.command("confirm")
+@click.command("confirm")
 @click.argument("invoice", nargs=-1, required=True)
 @options.at("When the money came in; now unless told.")
+@options.yes
+@options.keep_going
 @options.dry_run
 @pass_session
-def confirm_payments(session: Session, invoice: tuple[str, ...], at: str | None, dry_run: bool) -> None:
+def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **way: bool) -> int:
     """Say that the money of waiting manual INVOICEs came in. `-` reads numbers; all or none.
 
     \b
     Example:
       salescli payments confirm 17 --at 2026-03-01
     """
-    _answer(session, invoice, at, dry_run, confirmed=True)
+    return _answer(session, invoice, at, Way(**way), confirmed=True)
 
 
-@payments_group.command("decline")
+@click.command("decline")
 @click.argument("invoice", nargs=-1, required=True)
 @options.at("When it was known; now unless told.")
+@options.yes
+@options.keep_going
 @options.dry_run
 @pass_session
-def decline_payments(session: Session, invoice: tuple[str, ...], at: str | None, dry_run: bool) -> None:
+def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **way: bool) -> int:
     """Say that the money of waiting manual INVOICEs did not come. `-` reads numbers; all or none.
 
     \b
     Example:
       salescli payments decline 17
     """
-    _answer(session, invoice, at, dry_run, confirmed=False)
+    return _answer(session, invoice, at, Way(**way), confirmed=False)
 
 
-@payments_group.command("resolve")
+@click.command("resolve")
 @click.argument("invoice")
 @click.option("--succeeded", "became", flag_value="succeeded", help="The money moved.")
 @click.option("--declined", "became", flag_value="declined", help="The payment system declined; the attempt counts.")
@@ -107,21 +93,51 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
         tell(f"invoice {after.id}: {after.amount()} {after.status}")
 
 
-def _answer(session: Session, words: tuple[str, ...], at: str | None, dry_run: bool, *, confirmed: bool) -> None:
+def _answer(session: Session, given: tuple[str, ...], at: str | None, way: Way, *, confirmed: bool) -> int:
     now = options.moment(at, session)
     if now > session.now + timedelta(minutes=5):
         raise BadUsage("--at is in the future; say that money came when it has come")
-    told = []
-    with options.rehearsed(session, dry_run), db.transaction(session.connection):
-        for word in options.numbers(words):
-            waiting = invoices.find(session.connection, word)
-            invoice = paying.answer_by_hand(
-                session.connection, waiting.id, confirmed=confirmed, actor=session.actor, now=now, zone=session.zone
-            )
-            order = orders.get(session.connection, invoice.order_id)
-            told.append(
-                f"invoice {invoice.id}: {invoice.amount()} {invoice.status};"
-                f" order {order.id} is {order.status.capitalize()}"
-            )
-    for line in told:
-        tell(line)
+
+    def act(one: Invoice) -> Invoice:
+        return paying.answer_by_hand(
+            session.connection, one.id, confirmed=confirmed, actor=session.actor, now=now, zone=session.zone
+        )
+
+    words = options.numbers(given)
+    question = f"Say that the money of these {len(words)} invoices {'came' if confirmed else 'did not come'}?"
+    return bulk.each(session, INVOICES, words, act, way, question=question).exit_code
+
+
+def _told(session: Session, before: Invoice, after: Invoice) -> str:
+    order = orders.get(session.connection, after.order_id)
+    return f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+
+
+def _row(session: Session, before: Invoice, after: Invoice) -> dict[str, Any]:
+    order = orders.get(session.connection, before.order_id)
+    return {
+        "invoice": before.id,
+        "order": order.id,
+        "customer": customers.get_name(session.connection, order.customer_id),
+        "offer": order.offer_name,
+        "amount": before.amount_minor,
+        "currency": before.currency,
+        "change": bulk.changes((before.status.capitalize(), after.status.capitalize())),
+    }
+
+
+INVOICES = Kind(
+    "invoice",
+    invoices.find,
+    (
+        Column("invoice", "number"),
+        Column("order", "number"),
+        Column("customer"),
+        Column("offer"),
+        Column("amount", "money"),
+        Column("currency"),
+        Column("change"),
+    ),
+    _row,
+    _told,
+)

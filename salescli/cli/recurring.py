@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import click
 
-from salescli import charging, clock, db, orders, recurring
+from salescli import charging, clock, customers, recurring, tabs
 from salescli.charging import Run
-from salescli.cli import lists, options
+from salescli.cli import bulk, lists, options
+from salescli.cli.bulk import Kind, Outcome, Way
 from salescli.cli.output import Output, tell
-from salescli.cli.session import ListingGroup, Session, ask_first, pass_session
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
-from salescli.listing import Filters
 from salescli.recurring import Recurring
+from salescli.views import Column
 
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
 
 
-@click.group("recurring", cls=ListingGroup)
-def recurring_group() -> None:
-    """Recurring orders: list, show, pause, activate, complete, retry. The bare name lists."""
-
-
-@recurring_group.command("list")
-@options.filters
-@options.output
-@pass_session
-def list_recurring(session: Session, filters: Filters, output: Output) -> None:
-    """List recurring orders, the newest first; the period filters look at the day they began.
-
-    \b
-    Examples:
-      salescli recurring list --status failed
-      salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
-    """
-    lists.show(session, recurring.VIEW, filters, output)
-
-
-@recurring_group.command("show")
+@click.command("show")
 @click.argument("id")
 @options.output
 @pass_session
@@ -50,32 +31,34 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
       salescli recurring show 3
     """
     found = recurring.find(session.connection, id)
-    part = lists.Part("orders", orders.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
-    lists.page(session, recurring.VIEW, found.id, [part], output)
+    part = lists.Part("orders", tabs.ORDERS, "o.recurring_id", ("payment_number",), _ORDERS)
+    lists.page(session, tabs.RECURRING, found.id, [part], output)
 
 
-@recurring_group.command("pause")
+@click.command("pause")
 @click.argument("id", nargs=-1, required=True)
+@options.yes
+@options.keep_going
 @options.dry_run
 @pass_session
-def pause(session: Session, id: tuple[str, ...], dry_run: bool) -> None:
+def pause(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     """Put recurring orders on hold: nothing is charged, retries included, until they are activated. `-` reads numbers.
 
     \b
     Example:
       salescli recurring pause 3
     """
-    _each(
-        session, id, dry_run, lambda one: recurring.pause(session.connection, one, actor=session.actor, now=session.now)
-    )
+    return _each(session, "Pause", id, recurring.pause, Way(**way)).exit_code
 
 
-@recurring_group.command("activate")
+@click.command("activate")
 @click.argument("id", nargs=-1, required=True)
 @click.option("--now", "at_once", is_flag=True, help="Charge what is due at once, without waiting for tick.")
+@options.yes
+@options.keep_going
 @options.dry_run
 @pass_session
-def activate(session: Session, id: tuple[str, ...], at_once: bool, dry_run: bool) -> None:
+def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **way: bool) -> int:
     """Resume paused recurring orders. A payment whose date has passed is charged by the next tick, once.
 
     \b
@@ -83,54 +66,45 @@ def activate(session: Session, id: tuple[str, ...], at_once: bool, dry_run: bool
       salescli recurring activate 3
       salescli recurring activate 3 --now
     """
-    done = _each(
-        session,
-        id,
-        dry_run,
-        lambda one: recurring.activate(session.connection, one, actor=session.actor, now=session.now),
-    )
-    if at_once and not dry_run:
-        _charge(session, [one for one in done if _due(one, session)])
+    outcome = _each(session, "Activate", id, recurring.activate, Way(**way))
+    if at_once and not way["dry_run"]:
+        _charge(session, [after for _, after in outcome.done if _due(after, session)])
+    return outcome.exit_code
 
 
-@recurring_group.command("complete")
+@click.command("complete")
 @click.argument("id", nargs=-1, required=True)
 @options.yes
+@options.keep_going
 @options.dry_run
 @pass_session
-def complete(session: Session, id: tuple[str, ...], yes: bool, dry_run: bool) -> None:
+def complete(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     """Finish recurring orders early. This is final; what was paid stays paid.
 
     \b
     Example:
       salescli recurring complete 3 --yes
     """
-    ask_first("Finish for good? It cannot be resumed.", yes=yes or dry_run)
-    _each(
-        session,
-        id,
-        dry_run,
-        lambda one: recurring.complete(session.connection, one, actor=session.actor, now=session.now),
-    )
+    return _each(session, "Finish for good", id, recurring.complete, Way(**way), must_ask=True).exit_code
 
 
-@recurring_group.command("retry")
+@click.command("retry")
 @click.argument("id", nargs=-1, required=True)
+@options.yes
+@options.keep_going
 @options.dry_run
 @pass_session
-def retry(session: Session, id: tuple[str, ...], dry_run: bool) -> None:
+def retry(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     """Begin three new attempts at the payment on which recurring orders failed; the first is made by the next tick.
 
     \b
     Example:
       salescli recurring retry 3
     """
-    _each(
-        session, id, dry_run, lambda one: recurring.retry(session.connection, one, actor=session.actor, now=session.now)
-    )
+    return _each(session, "Retry", id, recurring.retry, Way(**way)).exit_code
 
 
-@recurring_group.command("edit")
+@click.command("edit")
 @click.argument("id")
 @click.option("--token", help="The saved payment method, such as a new card's.")
 @click.option("--payment-system", "system", metavar="NAME", help="Through another payment system; with its --token.")
@@ -154,13 +128,19 @@ def edit(session: Session, id: str, token: str | None, system: str | None, dry_r
         tell(f"{_state(after, session)}; it is paid otherwise from now on")
 
 
-def _each(session: Session, words: tuple[str, ...], dry_run: bool, act: Callable[[int], Recurring]) -> list[Recurring]:
-    """Do the same to several in one transaction, all or none, and say what is now true."""
-    with options.rehearsed(session, dry_run), db.transaction(session.connection):
-        done = [act(recurring.find(session.connection, word).id) for word in options.numbers(words)]
-    for one in done:
-        tell(_state(one, session))
-    return done
+def _each(
+    session: Session, what: str, given: tuple[str, ...], act: Any, way: Way, *, must_ask: bool = False
+) -> Outcome[Recurring]:
+    words = options.numbers(given)
+    return bulk.each(
+        session,
+        PLANS,
+        words,
+        lambda one: act(session.connection, one.id, actor=session.actor, now=session.now),
+        way,
+        question=f"{what} {'this recurring order' if len(words) == 1 else f'these {len(words)} recurring orders'}?",
+        must_ask=must_ask,
+    )
 
 
 def _state(one: Recurring, session: Session) -> str:
@@ -196,3 +176,31 @@ def _charge(session: Session, due: list[Recurring]) -> None:
         tell(_state(recurring.get(session.connection, one.id), session))
     if run.counts.broken or run.counts.unknown or run.counts.not_sent:
         raise SalesError("not every payment went through; tick goes on with them")
+
+
+def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any]:
+    wishes = f"then {before.wish}" if before.wish else "", f"then {after.wish}" if after.wish else ""
+    return {
+        "recurring": before.id,
+        "customer": customers.get_name(session.connection, before.customer_id),
+        "offer": before.offer_name,
+        "price": before.price_minor,
+        "currency": before.currency,
+        "change": bulk.changes((before.status.capitalize(), after.status.capitalize()), wishes),
+    }
+
+
+PLANS = Kind(
+    "recurring order",
+    recurring.find,
+    (
+        Column("recurring", "number"),
+        Column("customer"),
+        Column("offer"),
+        Column("price", "money"),
+        Column("currency"),
+        Column("change"),
+    ),
+    _row,
+    lambda session, before, after: _state(after, session),
+)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 
 import click
 
 from salescli import money, reports, roles
-from salescli.cli import options
+from salescli.cli import chart, options, report_book
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, pass_session
 from salescli.listing import Filters
-from salescli.reports import BREAKDOWNS, BY_MANAGER, Breakdown
+from salescli.report_rows import SALES, Basis
+from salescli.reports import BREAKDOWNS, BY_MANAGER, DIMENSIONS, Breakdown, By, Statement
 from salescli.views import Column
 
 _BASIS = click.option(
@@ -25,6 +27,11 @@ _BASIS = click.option(
     help="The day an order counts on; payments and refunds always count on their own.",
 )
 _SYSTEM = click.option("--include-system", is_flag=True, help="By manager: a row for the system's sales too.")
+_BY = click.option(
+    "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]),
+    help="A row for each of these periods: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026.",
+)  # fmt: skip
+_CHART = click.option("--chart", is_flag=True, help="Bars of net under the table, on a scale for each currency.")
 _MONEY = ("gross", "commission", "credited", "refunded", "net")
 
 
@@ -42,6 +49,9 @@ def reports_group() -> None:
     became Completed; by currency and payment system each payment counts on its own day; a refund counts on its own.
     gross is what was paid, commission what the payment system kept (empty where one is not known), credited = gross −
     commission, net = gross − refunded.
+
+    Filters look at the order: its status now, price, customer. --payment-system counts the money that it took, and each
+    order that it took money of once; --currency the money in that currency. Without a period: all time.
     """
 
 
@@ -49,9 +59,13 @@ def reports_group() -> None:
 @options.filters
 @_BASIS
 @_SYSTEM
+@_BY
+@_CHART
 @options.output
 @pass_session
-def details(session: Session, filters: Filters, basis: reports.Basis, include_system: bool, output: Output) -> None:
+def details(
+    session: Session, filters: Filters, basis: Basis, include_system: bool, by: By | None, output: Output
+) -> None:
     """Show all breakdowns, and how payments and completed orders lead to one another.
 
     As CSV and JSON it is one list, whose column `breakdown` says which one a row is of.
@@ -60,17 +74,20 @@ def details(session: Session, filters: Filters, basis: reports.Basis, include_sy
     Examples:
       salescli reports --month last-month
       salescli reports details --from 2026-01-01 --csv -o details.csv
+      salescli reports details --month last-month --xlsx month.xlsx
     """
     session.actor.require(roles.VIEW)
-    found = {
-        report: _sorted(_rows(session, report, filters, basis, include_system), report, output) for report in BREAKDOWNS
-    }
+    wanted = [report.split(by) for report in BREAKDOWNS]
+    told = _statement(session, wanted, filters, basis, include_system)
+    found = {report: _sorted(rows, report, output) for report, rows in told.rows.items()}
     if output.format == "table":
         _write_tables(session, found, output)
+    elif output.format == "xlsx":
+        report_book.write(session, found, told, filters, basis, output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
-        renderer.render(flat, output.chosen(_DETAILS), output, session.zone)
-    _tell(output, _total_lines(session, filters, basis) + _tie_out(session, filters, basis) + _bridge(session, filters))
+        renderer.render(flat, output.chosen(((Column("period"),) if by else ()) + _DETAILS), output, session.zone)
+    _tell(output, told)
 
 
 def _write_tables(session: Session, found: dict[Breakdown, reports.Rows], output: Output) -> None:
@@ -81,7 +98,14 @@ def _write_tables(session: Session, found: dict[Breakdown, reports.Rows], output
             stream.write(f"{report.name}\n")
             if rows and columns:
                 renderer.write_table(rows, columns, output, session.zone, stream)
+            if under := _chart(report, rows, output):
+                under(stream)
             stream.write("\n")
+
+
+def _chart(report: Breakdown, rows: reports.Rows, output: Output) -> Callable[[TextIO], None] | None:
+    """Return what draws the bars under a table, if they were asked for."""
+    return partial(chart.draw, rows, report.groups) if output.chart else None
 
 
 def _command(report: Breakdown) -> Callable[..., None]:
@@ -91,18 +115,43 @@ def _command(report: Breakdown) -> Callable[..., None]:
     @options.filters
     @_BASIS
     @_SYSTEM
+    @_BY
+    @_and(report)
+    @_CHART
     @options.output
     @pass_session
-    def show(session: Session, filters: Filters, basis: reports.Basis, include_system: bool, output: Output) -> None:
+    def show(
+        session: Session,
+        filters: Filters,
+        basis: Basis,
+        include_system: bool,
+        by: By | None,
+        also: str | None,
+        output: Output,
+    ) -> None:
         session.actor.require(roles.VIEW)
-        rows = _sorted(_rows(session, report, filters, basis, include_system), report, output)
+        wanted = report.split(by, _ALSO[also] if also else None)
+        told = _statement(session, [wanted], filters, basis, include_system)
+        rows = _sorted(told.rows[wanted], wanted, output)
         if (limit := output.limit) is not None and limit:
             rows = rows[:limit]
-        renderer.render(rows, output.chosen(report.columns), output, session.zone)
-        lines = _total_lines(session, filters, basis)
-        _tell(output, lines + (_tie_out(session, filters, basis) if report is BY_MANAGER else []))
+        if output.format == "xlsx":
+            report_book.write(session, {wanted: rows}, told, filters, basis, output)
+        else:
+            renderer.render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
+        _tell(output, told)
 
     return show
+
+
+_ALSO = {dimension.name.replace("_", "-"): dimension for dimension in DIMENSIONS}
+
+
+def _and(report: Breakdown) -> Callable[..., Any]:
+    """Give a report ``--and``: what else it can be split by."""
+    names = [name for name, dimension in _ALSO.items() if dimension not in report.dimensions]
+    text = f"Split further; {report.counts} count as without it, an order where its first payment is."
+    return click.option("--and", "also", type=click.Choice(names), help=text)
 
 
 def _help(report: Breakdown) -> str:
@@ -142,11 +191,11 @@ def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **counts, "breakdown": report.name, "number": number, "name": name}
 
 
-def _rows(
-    session: Session, report: Breakdown, filters: Filters, basis: reports.Basis, include_system: bool
-) -> reports.Rows:
-    return reports.breakdown(
-        session.connection, report, filters, zone=session.zone, basis=basis, include_system=include_system
+def _statement(
+    session: Session, wanted: list[Breakdown], filters: Filters, basis: Basis, include_system: bool
+) -> Statement:
+    return reports.statement(
+        session.connection, wanted, filters, zone=session.zone, basis=basis, include_system=include_system
     )
 
 
@@ -158,29 +207,28 @@ def _sorted(rows: reports.Rows, report: Breakdown, output: Output) -> reports.Ro
     return renderer.sorted_rows(rows, wanted, report.columns)
 
 
-def _tell(output: Output, lines: list[str]) -> None:
-    """Write the totals under a table, else on stderr: never among the rows."""
+def _tell(output: Output, told: Statement) -> None:
+    """Write the total and the tie-out under a table, else on stderr: never among the rows (R76, B9)."""
     to_stderr = output.format != "table" or output.file is not None
-    for line in lines:
+    for line in (*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)):
         click.echo(line, err=to_stderr)
 
 
-def _total_lines(session: Session, filters: Filters, basis: reports.Basis) -> list[str]:
+def _total_lines(total: reports.Rows) -> list[str]:
     """Return the total of all Completed orders, refunds excluded, a line per currency (R76)."""
     return [
         f"total of completed orders, refunds excluded: {_amount(row, 'net')}"
         f" ({row['orders']} orders, gross {_amount(row, 'gross')}, refunded {_amount(row, 'refunded')})"
-        for row in reports.totals(session.connection, filters, zone=session.zone, basis=basis)
+        for row in total
     ]
 
 
-def _tie_out(session: Session, filters: Filters, basis: reports.Basis) -> list[str]:
+def _tie_out(sales: reports.Rows) -> list[str]:
     """Return what the total is made of, a line per currency (B9)."""
-    split = reports.by_seller(session.connection, filters, zone=session.zone, basis=basis)
     lines = []
-    for currency in sorted({row["currency"] for row in split}):
-        parts = {row["sale"]: row for row in split if row["currency"] == currency}
-        told = [f"{_sum(parts, name, currency)} {name}" for name in reports.SALES]
+    for currency in sorted({row["currency"] for row in sales}):
+        parts = {row["sale"]: row for row in sales if row["currency"] == currency}
+        told = [f"{_sum(parts, name, currency)} {name}" for name in SALES]
         lines.append(f"gross {_all(parts, currency)} = {' + '.join(told)}")
     return lines
 
@@ -193,14 +241,14 @@ def _all(parts: dict[str, Any], currency: str) -> str:
     return f"{money.text(sum(row['gross'] for row in parts.values()), currency)} {currency}"
 
 
-def _bridge(session: Session, filters: Filters) -> list[str]:
+def _bridge(bridge: reports.Rows) -> list[str]:
     """Return how the payments of the period lead to its completed orders, a line per currency (R76a)."""
     return [
         f"payments {_amount(row, 'payments')} = completed orders {_amount(row, 'completed')}"
         f" + on open orders {_amount(row, 'open')} + on declined orders {_amount(row, 'declined')}"
         f" + paid for orders completed in another period {_amount(row, 'shifted_out')}"
         f" − paid in another period {_amount(row, 'shifted_in')}"
-        for row in reports.bridge(session.connection, filters, zone=session.zone)
+        for row in bridge
     ]
 
 

@@ -8,24 +8,29 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import pwd
+import shlex
 import sqlite3
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from zoneinfo import ZoneInfo
 
 import click
+from click.core import ParameterSource
 
-from salescli import __version__, clock
+from salescli import __version__, caller, clock
 from salescli.cli import COMMANDS
-from salescli.errors import BadUsage, SalesError
+from salescli.errors import BadUsage, NotPermitted, SalesError
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from click.shell_completion import CompletionItem
+
     from salescli.gateways import Gateway
     from salescli.payment_systems import PaymentSystem
     from salescli.roles import Actor
@@ -37,8 +42,11 @@ class Session:
 
     path: Path
     any_file_system: bool = False
+    program: str = "salescli"  # how this run calls it, so that a command which is shown does the same to the same file
     now: datetime = field(default_factory=clock.now)
     _gateways: dict[int, Gateway] = field(default_factory=dict)
+    sudo_uid: int | None = None  # who came through sudo to a service account's file: names no path and no program
+    as_login: str | None = None  # for whom they act; None: for themselves
 
     @cached_property
     def file(self) -> sqlite3.Connection:
@@ -49,17 +57,30 @@ class Session:
 
     @cached_property
     def actor(self) -> Actor:
-        """The registered user of the operating system's real uid. Raise NotPermitted for a stranger."""
+        """The registered user of the operating system's real uid. Raise NotPermitted for a stranger.
+
+        With --as, that user acting for another: whoever may, has what the other one may do.
+        """
         from salescli import users
 
-        return users.acting(self.file, os_login())
+        real = users.acting(self.file, os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
+        actor = real if self.as_login is None else users.acting_as(self.file, real, self.as_login)
+        return replace(actor, command=self.command)
+
+    @property
+    def command(self) -> str:
+        """The words of the command that runs, as typed, without its arguments: ``orders check``."""
+        return click.get_current_context().command_path.partition(" ")[2]
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
-        """The open database, for a registered user only: a stranger may not even learn what is not there."""
-        from salescli import ticks
+        """The open database, for whoever may look at it: nobody else may learn even what is not there.
 
-        assert self.actor
+        What needs no look at a record, such as tick, takes ``file`` and asks for its own permission first.
+        """
+        from salescli import roles, ticks
+
+        self.actor.require(roles.VIEW)
         if warning := ticks.is_late(self.file, self.now):
             click.echo(f"salescli: warning: {warning}", err=True)
         return self.file
@@ -78,64 +99,84 @@ class Session:
         """The account's time zone."""
         from salescli import db
 
+        assert self.actor  # a stranger does not learn even this
         return clock.time_zone(db.setting(self.file, "time_zone") or "UTC")
 
-
-def default_path() -> Path:
-    """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "salescli" / "sales.db"
+    def check_not_through_sudo(self, what: str, instead: str = "") -> None:
+        """Raise NotPermitted where ``what`` would be done with a service account's rights in place of the caller's."""
+        if self.sudo_uid is not None:
+            account = caller.login_of(os.geteuid())
+            raise NotPermitted(
+                f"{what} is refused through sudo: it would be done with the rights of {account}{instead}"
+            )
 
 
 def os_login() -> str:
     """Return the operating system's name for the real uid."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user without a name
-        return f"uid-{os.getuid()}"
+    return caller.login_of(os.getuid())
 
 
-class Commands(click.Group):
-    """The top level: its commands come from the index and load when called."""
+class IndexedGroup(click.Group):
+    """A group whose commands come from an index and load when called; without one, a usual group."""
+
+    def __init__(self, *args: Any, index: Mapping[str, tuple[str, str]] | None = None, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.index = index or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the index."""
-        return list(COMMANDS)
+        return list(self.index) or super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import one command."""
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name][0].partition(":")
+        if name not in self.index:
+            return super().get_command(ctx, name)
+        module, _, attribute = self.index[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the index without importing what it names."""
+        if not self.index:
+            super().format_commands(ctx, formatter)
+            return
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self.index.items()])
 
 
-class ListingGroup(click.Group):
+class ListingGroup(IndexedGroup):
     """A group whose bare name, with or without options, lists (R2)."""
 
     bare = "list"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``list`` before the options of a call that names no subcommand."""
-        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h")):
+        """Put ``list`` before the options of a call that names no subcommand, unless that is being completed."""
+        bare = not args and not ctx.resilient_parsing
+        if bare or (args and args[0].startswith("-") and args[0] not in ("--help", "-h")):
             args = [self.bare, *args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the subcommands, and the options of ``list``, which the bare name takes."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-") and (command := self.get_command(ctx, self.bare)):
+            found += command.shell_complete(click.Context(command, parent=ctx, resilient_parsing=True), incomplete)
+        return found
+
 
 @click.command(
-    cls=Commands,
+    cls=IndexedGroup,
+    index=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with `salescli init`. Every command shows an example with --help; longer pages: `salescli help`.",
 )
 @click.option(
-    "--db", "path", metavar="FILE", type=click.Path(path_type=Path), envvar="SALESCLI_DB",
+    "--db", "named", metavar="FILE", type=click.Path(path_type=Path, readable=False), envvar="SALESCLI_DB",
     help="The SQLite file; by default $SALESCLI_DB, else sales.db in the user's data directory.",
+)  # fmt: skip
+@click.option(
+    "--as", "as_login", metavar="LOGIN", envvar="SALESCLI_USER",
+    help="Act for this user, who is named beside you in the history; by default $SALESCLI_USER, else for yourself.",
 )  # fmt: skip
 @click.option("--any-file-system", is_flag=True, help="Accept a file on a network file system or with hard links.")
 @click.option(
@@ -144,10 +185,24 @@ class ListingGroup(click.Group):
 )  # fmt: skip
 @click.version_option(__version__, "-V", "--version", prog_name="salescli", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, path: Path | None, any_file_system: bool, color: str) -> None:
+def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
-    ctx.obj = Session(path or default_path(), any_file_system)
+    ctx.obj = Session(named or caller.default_path(), any_file_system, _called(ctx), as_login=as_login)
+    if caller.comes_through_sudo(ctx.obj.path):
+        ctx.obj.sudo_uid = caller.sudo_uid()
+        if ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE:
+            ctx.obj.check_not_through_sudo("--db")
+        ctx.obj.path = caller.own_path()
+        caller.forget_the_environment()
     ctx.color = _colored(color)
+
+
+def _called(ctx: click.Context) -> str:
+    """Return the program with those of its options that say which file is meant."""
+    given = ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE
+    words = ["salescli", *(["--db", str(ctx.params["named"])] if given else [])]
+    words += ["--as", ctx.params["as_login"]] if ctx.params["as_login"] else []
+    return shlex.join(words + (["--any-file-system"] if ctx.params["any_file_system"] else []))
 
 
 def _colored(choice: str) -> bool | None:
@@ -224,17 +279,23 @@ pass_session = click.make_pass_decorator(Session)
 def ask_first(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be taken back. Raise BadUsage without a terminal and without --yes."""
     if not yes:
-        _check_terminal(question)
+        check_terminal(question)
         click.confirm(question, abort=True, err=True)
 
 
 def prompt(question: str, *, default: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage without one."""
-    _check_terminal(f"{question}?")
+    check_terminal(f"{question}?")
     answer: str = click.prompt(question, default=default, err=True)
     return answer
 
 
-def _check_terminal(question: str) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+def on_a_terminal() -> bool:
+    """Tell whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def check_terminal(question: str) -> None:
+    """Raise BadUsage when there is nobody to ask."""
+    if not on_a_terminal():
         raise BadUsage(f"{question} Without a terminal to ask on, say --yes")

@@ -105,7 +105,7 @@ def off(session: Session, reason: str, dry_run: bool) -> None:
       salescli charging off --reason "wrong price in offer 7"
     """
     with options.rehearsed(session, dry_run):
-        brakes.turn_off(session.connection, reason, actor=session.actor, now=session.now)
+        brakes.turn_off(session.file, reason, actor=session.actor, now=session.now)
         tell("charging is off; salescli charging on")
 
 
@@ -120,7 +120,7 @@ def on(session: Session, dry_run: bool) -> None:
       salescli charging on
     """
     with options.rehearsed(session, dry_run):
-        brakes.turn_on(session.connection, actor=session.actor, now=session.now)
+        brakes.turn_on(session.file, actor=session.actor, now=session.now)
         tell("charging is on")
 
 
@@ -141,8 +141,8 @@ def limit(session: Session, most: str, per: str, currency: str | None, dry_run: 
     """
     code = money.currency_code(currency) if currency else None
     with options.rehearsed(session, dry_run):
-        brakes.limit(session.connection, per, most, code, actor=session.actor, now=session.now)
-        click.echo("\n".join(brakes.status(session.connection)) or "charging is on, without limits")
+        brakes.limit(session.file, per, most, code, actor=session.actor, now=session.now)
+        click.echo("\n".join(brakes.status(session.file)) or "charging is on, without limits")
 
 
 @contextmanager

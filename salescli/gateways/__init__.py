@@ -127,6 +127,22 @@ class Preparing(Protocol):
         """
 
 
+@runtime_checkable
+class Cancelling(Protocol):
+    """A gateway at which a payment that was made known stays open until it is told that nobody will pay it."""
+
+    def cancel(self, gateway_id: str) -> None:
+        """Close an unpaid payment; one that is paid or closed already stays as it is. Raise a GatewayError."""
+
+
+@runtime_checkable
+class TellsFees(Protocol):
+    """A gateway that can be asked for a payment's fee after the payment; its capabilities say ``fee``."""
+
+    def fee(self, gateway_id: str) -> Result:
+        """Return the payment with its fee; ``fee_minor`` None while it is not known. Raise a GatewayError."""
+
+
 Class = Literal["succeeded", "declined", "not_sent", "unknown", "misconfigured", "not_found", "prepared"]
 
 
@@ -200,6 +216,20 @@ def ask_to_prepare(gateway: Preparing, charge: Charge) -> Answer:
     if answer.result is not None:
         return replace(answer, became="prepared")
     return replace(answer, became="not_sent", code="unavailable") if answer.became == "unknown" else answer
+
+
+def ask_fee(gateway: TellsFees, gateway_id: str) -> Answer:
+    """Ask for a payment's fee; never raises."""
+    return ask(lambda: gateway.fee(gateway_id))
+
+
+def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:
+    """Let a gateway close a payment that was given up; never raises. Tell whether it is done with."""
+    try:
+        gateway.cancel(gateway_id)
+    except GatewayError:
+        return False
+    return True
 
 
 def classify(result: Result) -> Answer:

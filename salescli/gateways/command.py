@@ -71,6 +71,10 @@ class Command:
         request = {"gateway_id": gateway_id, "reference": reference, "amount_minor": amount_minor}
         return _result(self._call("refund", request, CHARGE_SECONDS), "refund")
 
+    def fee(self, gateway_id: str) -> Result:
+        """Ask it for the fee of a payment."""
+        return _result(self._call("fee", {"gateway_id": gateway_id}, CHARGE_SECONDS), "fee")
+
     def check(self) -> None:
         """Ask it whether it could be used now."""
         _ = self._checked

@@ -11,16 +11,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from salescli import clock
 from salescli.gateways import Charge, Declined, GatewayError, Misconfigured, OutcomeUnknown, Result, Unavailable
-from salescli.gateways.stripe_words import CODES, booked, decline, sent, without_key
+from salescli.gateways.stripe_errors import replayed, understood
+from salescli.gateways.stripe_words import booked, decline, sent
 
 if TYPE_CHECKING:
     import stripe
@@ -29,20 +28,19 @@ KEY_VARIABLE = "STRIPE_API_KEY"  # unless the merchant names another one
 BASE_VARIABLE = "STRIPE_API_BASE"  # another server than Stripe's own, for tests
 TIMEOUT = (3.05, 20.0)  # seconds to connect and to answer; below CHARGE_SECONDS together
 KEY_TTL_SECONDS = 24 * 60 * 60
+ABANDONED = "abandoned"  # why we cancel a PaymentIntent; of a person's reasons it is the least likely
 UNEXPECTED_STATE = "payment_intent_unexpected_state"  # it succeeded, is under way, or was canceled
 
 _REFUND = re.compile(r":refund:[0-9]+")
 _SEEN = ["latest_charge.balance_transaction"]
 _FIRST = ("succeeded", "processing", "requires_capture", "requires_action")  # of several, the one that matters
 
-Step = Literal["prepare", "charge", "refund", "lookup", "check"]
-
 
 class Stripe:
     """The gateway of one Stripe account. ``environment``: the variable of its key first, STRIPE_API_KEY unless told."""
 
     name = "stripe"
-    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "idempotent"})
+    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
     key_ttl_seconds: int | None = KEY_TTL_SECONDS
 
     def __init__(self, environment: tuple[str, ...] = ()) -> None:
@@ -53,16 +51,15 @@ class Stripe:
         terms = _terms(charge)
         if charge.gateway_id:
             return self._restated(charge.gateway_id, terms, charge)
-        made = {**terms, "capture_method": "automatic", "description": charge.description[:500]}
-        made["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "never"}
+        made = _made(terms, charge)
         payment = _payment(charge.reference)
-        with _understood("prepare", self._variable):
+        with understood("prepare", self._variable):
             try:
                 return _id(self._client.v1.payment_intents.create(_any(made), {"idempotency_key": payment}))
             except self._stripe.IdempotencyError:
                 known = self._found(payment)
             except self._stripe.APIError as error:
-                if not _replayed(error):
+                if not replayed(error):
                     raise
                 # Stripe repeats its own failure for a day; nothing moved, so another key is another try.
                 again = {"idempotency_key": f"{payment}:again"}
@@ -76,7 +73,7 @@ class Stripe:
         id = charge.gateway_id or self.prepare(charge)
         asked: dict[str, Any] = {"payment_method": _method(charge.token), "expand": _SEEN}
         asked.update({"off_session": True} if charge.initiator == "merchant" else {"error_on_requires_action": True})
-        with _understood("charge", self._variable):
+        with understood("charge", self._variable):
             try:
                 options: Any = {"idempotency_key": charge.reference}
                 intent = _plain(self._client.v1.payment_intents.confirm(id, _any(asked), options))
@@ -91,7 +88,7 @@ class Stripe:
 
     def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
         """Read what became of an attempt; a refund's reference is looked for among those of the PaymentIntent."""
-        with _understood("lookup", self._variable):
+        with understood("lookup", self._variable):
             if _REFUND.search(reference):
                 return self._refund_of(gateway_id or "", reference)
             id = gateway_id or self._found(_payment(reference))
@@ -99,17 +96,31 @@ class Stripe:
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
         """Give back part of a PaymentIntent."""
-        with _understood("lookup", self._variable):
+        with understood("lookup", self._variable):
             currency = str(_plain(self._client.v1.payment_intents.retrieve(gateway_id))["currency"]).upper()
         asked = {"payment_intent": gateway_id, "amount": sent(amount_minor, currency)}
         options: Any = {"idempotency_key": reference}
-        with _understood("refund", self._variable):
+        with understood("refund", self._variable):
             made = self._client.v1.refunds.create(_any({**asked, "metadata": {"reference": reference}}), options)
             return _or_declined(_refunded(_plain(made), reference))
 
+    def fee(self, gateway_id: str) -> Result:
+        """Read a PaymentIntent that succeeded, with the fee of its balance transaction once there is one."""
+        with understood("lookup", self._variable):
+            return self._read(gateway_id, gateway_id)
+
+    def cancel(self, gateway_id: str) -> None:
+        """Cancel the PaymentIntent of a payment that was given up."""
+        with understood("prepare", self._variable):
+            try:
+                self._client.v1.payment_intents.cancel(gateway_id, {"cancellation_reason": ABANDONED})
+            except self._stripe.InvalidRequestError as error:
+                if error.code != UNEXPECTED_STATE:
+                    raise
+
     def check(self) -> None:
         """Ask for one PaymentIntent, which needs the key and the right that charging needs."""
-        with _understood("check", self._variable):
+        with understood("check", self._variable):
             self._client.v1.payment_intents.list({"limit": 1})
 
     @cached_property
@@ -138,20 +149,27 @@ class Stripe:
         return client
 
     def _restated(self, id: str, terms: dict[str, Any], charge: Charge) -> str:
-        """State an attempt's terms in the PaymentIntent of its payment; one that is settled keeps its own."""
+        """State an attempt's terms in the PaymentIntent of its payment; one that is settled keeps its own.
+
+        One that we canceled, when the payment was given up, can never be paid: a payment taken up again gets another.
+        """
         options: Any = {"idempotency_key": f"{charge.reference}:terms"}
-        with _understood("prepare", self._variable):
+        with understood("prepare", self._variable):
             try:
                 self._client.v1.payment_intents.update(id, _any(terms), options)
             except self._stripe.InvalidRequestError as error:
                 if error.code != UNEXPECTED_STATE:
                     raise
+                settled = _plain(self._client.v1.payment_intents.retrieve(id))
+                if _given_up(settled):
+                    anew: Any = {"idempotency_key": f"{charge.reference}:anew"}
+                    return _id(self._client.v1.payment_intents.create(_any(_made(terms, charge)), anew))
         return id
 
     def _as_it_is(self, id: str) -> dict[str, Any]:
         """Read a PaymentIntent that can be confirmed no more, since it has its outcome."""
         try:
-            with _understood("lookup", self._variable):
+            with understood("lookup", self._variable):
                 return _plain(self._client.v1.payment_intents.retrieve(id, {"expand": _SEEN}))
         except GatewayError as error:
             raise OutcomeUnknown(f"{id} can be confirmed no more, and was not read: {error}") from None
@@ -160,7 +178,7 @@ class Stripe:
         """Search a payment's PaymentIntent; what was made within the last minute may not be found yet."""
         quoted = payment.replace("\\", "\\\\").replace("'", "\\'")
         page = _plain(self._client.v1.payment_intents.search({"query": f"metadata['payment']:'{quoted}'"}))
-        met = sorted(page["data"], key=lambda intent: intent["status"] not in _FIRST)
+        met = sorted(page["data"], key=lambda intent: (intent["status"] not in _FIRST, intent["status"] == "canceled"))
         return str(met[0]["id"]) if met else None
 
     def _read(self, id: str, reference: str) -> Result:
@@ -189,6 +207,13 @@ def _terms(charge: Charge) -> dict[str, Any]:
         "metadata": {**metadata, "customer": charge.customer_ref},
         **({"customer": customer} if customer else {}),
     }
+
+
+def _made(terms: dict[str, Any], charge: Charge) -> dict[str, Any]:
+    """Return what a new PaymentIntent is made of."""
+    methods = {"enabled": True, "allow_redirects": "never"}
+    description = charge.description[:500]
+    return {**terms, "capture_method": "automatic", "description": description, "automatic_payment_methods": methods}
 
 
 def _payment(reference: str) -> str:
@@ -232,13 +257,18 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
         )
     if status in ("processing", "requires_capture", "requires_action"):
         return Result("pending", reference, intent["id"], message=f"PaymentIntent {intent['id']} is {status}")
-    if status == "canceled":
+    if status == "canceled" and not _given_up(intent):
         said = f"PaymentIntent {intent['id']} was canceled at Stripe"
         return Result("declined", reference, intent["id"], code="card_declined", raw_code=status, message=said)
     if charge.get("status") == "failed" and charge.get("metadata", {}).get("reference") == reference:
         code, raw, message, _ = decline(intent.get("last_payment_error") or {})
         return Result("declined", reference, intent["id"], code=code, raw_code=raw, message=message)
     return Result("not_found", reference, intent["id"])
+
+
+def _given_up(intent: dict[str, Any]) -> bool:
+    """Tell whether we canceled a PaymentIntent, which says nothing of an attempt that it was not asked for."""
+    return (intent["status"], intent.get("cancellation_reason")) == ("canceled", ABANDONED)
 
 
 def _or_declined(result: Result) -> Result:
@@ -275,98 +305,6 @@ def _refunded(refund: dict[str, Any], reference: str) -> Result:
 
 def _moment(seconds: Any) -> str | None:
     return clock.utc_text(datetime.fromtimestamp(seconds, timezone.utc)) if isinstance(seconds, int) else None
-
-
-@contextmanager
-def _understood(step: Step, variable: str) -> Iterator[None]:
-    """Raise what an error of Stripe's library means for the step at hand, in words without a secret."""
-    try:
-        import stripe
-    except ImportError:
-        raise Misconfigured('the gateway stripe needs its package: pip install "salescli[stripe]"') from None
-    try:
-        yield
-    except stripe.AuthenticationError:
-        raise Misconfigured(f"Stripe refuses the key in {variable}") from None
-    except stripe.CardError as error:
-        raise _declined(error) from None
-    except stripe.StripeError as error:
-        raise _meaning(error, step) from None
-
-
-def _meaning(error: stripe.StripeError, step: Step) -> GatewayError:
-    """Return what an error means by the table of answers; only charge and refund can have moved money."""
-    import stripe
-
-    unanswered = OutcomeUnknown if step in ("charge", "refund") else Unavailable
-    said, told = _words(error), _told(error)
-    if isinstance(error, stripe.RateLimitError):
-        # Locked by another call for it, perhaps our own, which may be moving the money right now.
-        return unanswered(said) if told.get("code") == "lock_timeout" else Unavailable(said)
-    if isinstance(error, stripe.APIConnectionError):
-        if _was_never_sent(error):
-            return Unavailable("Stripe cannot be reached")
-        return unanswered(f"no answer from Stripe: {type(error.__cause__).__name__}")
-    if isinstance(error, stripe.InvalidRequestError):
-        return _refused(error, said, told)
-    if isinstance(error, (stripe.PermissionError, stripe.IdempotencyError)):
-        return Misconfigured(said)
-    return unanswered(said)
-
-
-def _refused(error: stripe.InvalidRequestError, said: str, told: dict[str, Any]) -> GatewayError:
-    """Return what a bad request means: the payment's own fault is a decline of it, ours stops the merchant."""
-    code = str(told.get("code") or "")
-    if "similar object exists in" in said:  # a test key among live customers, or the other way round
-        return Misconfigured(said)
-    if error.param in ("payment_method", "customer"):
-        return Declined(said, "token_invalid", code or None, retryable=False)
-    if code in CODES:
-        return Declined(said, CODES[code], code, retryable=False)
-    if error.param in ("amount", "currency"):
-        standard = "invalid_amount" if error.param == "amount" else "unsupported_feature"
-        return Declined(said, standard, code or None, retryable=False)
-    return Misconfigured(said)
-
-
-def _declined(error: stripe.CardError) -> Declined:
-    code, raw, message, retryable = decline(_told(error))
-    return Declined(message, code, raw, retryable)
-
-
-def _replayed(error: stripe.APIError) -> bool:
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    return (error.http_status or 0) >= 500 and headers.get("idempotent-replayed") == "true"
-
-
-def _was_never_sent(error: BaseException | None) -> bool:
-    """Tell whether no connection came about: refused, not found, not in time, or to a server that is not Stripe's."""
-    import ssl
-
-    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-
-    waiting, seen = [error], set[int]()
-    while waiting:
-        cause = waiting.pop()
-        if cause is None or id(cause) in seen:
-            continue
-        if isinstance(cause, (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)):
-            return True
-        seen.add(id(cause))
-        inner = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
-        waiting.extend(one for one in inner if isinstance(one, BaseException))
-    return False
-
-
-def _words(error: stripe.StripeError) -> str:
-    return without_key(" ".join(str(error.user_message or "Stripe gave no reason").split()))[:500]
-
-
-def _told(error: stripe.StripeError) -> dict[str, Any]:
-    """Return the error object of an answer as plain data."""
-    body = error.json_body
-    told = body.get("error") if isinstance(body, dict) else None
-    return told if isinstance(told, dict) else {}
 
 
 def _plain(answer: Any) -> dict[str, Any]:

@@ -92,7 +92,9 @@ class Selling(RuleBasedStateMachine):
         for id in before:
             plan = after[id]
             if plan.payments_made > before[id].payments_made and plan.due_at:
-                assert clock.from_text(plan.due_at) > world.now, "I9: a missed window would be billed"
+                # One that only now is found out about was made before: then the next one is late, and looked up first.
+                made_at = max(entry.booked_at for entry in world.bank.charged() if plan.uid in entry.reference)
+                assert clock.from_text(plan.due_at) > min(world.now, made_at), "I9: a missed window would be billed"
             if before[id].wish and plan.status != "processing" and plan.status not in ("completed", "failed"):
                 assert plan.status == before[id].wish, "I11: a wish was forgotten"
         sent = {reference.split(":")[1] for op, reference in world.bank.calls[calls:] if op == "charge"}

@@ -119,10 +119,13 @@ def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
         "--workers",
         "2",
     ]
-    crowd = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(16)]
-    said = [process.communicate(timeout=120 + number // 10) for process in crowd]
-    assert [process.returncode for process in crowd] == [0] * 16, said
-    assert [err for _, err in said if err] == []
+    for _ in range(1 + number // 1000):  # a tick takes on nothing new after four minutes: the next five minutes' go on
+        crowd = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(16)]
+        said = [process.communicate(timeout=600) for process in crowd]
+        assert [process.returncode for process in crowd] == [0] * 16, said
+        assert [err for _, err in said if err] == []
+        if not story.house.count("recurring", "payments_made < 2"):
+            break
     charged = Counter(payments_in_the_ledger(story))
     assert (len(charged), set(charged.values())) == (number + 1, {1})
     assert story.house.count("recurring", "payments_made < 2") == 0

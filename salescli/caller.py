@@ -1,0 +1,83 @@
+"""Who called, by the operating system alone, and the file that is meant when none is named: peer authentication.
+
+real uid | SUDO_UID, where the effective user owns the file -> login
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import site
+import sys
+from pathlib import Path
+
+from salescli.errors import NotPermitted
+
+_BELOW_HOME = Path(".local", "share")
+_FILE = Path("salescli", "sales.db")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # in place of the caller's
+_CHOOSING = ("SALESCLI_", "XDG_", "PYTHON", "LESS", "TMP", "TEMP", "SQLITE_", "STRIPE_API_BASE")
+
+
+def login_of(uid: int) -> str:
+    """Return the operating system's name for a user."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's user without a name
+        return f"uid-{uid}"
+
+
+def default_path() -> Path:
+    """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``; through sudo ``own_path``."""
+    if "SUDO_UID" in os.environ:  # HOME and XDG_DATA_HOME may be the caller's
+        return own_path()
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / _BELOW_HOME) / _FILE
+
+
+def own_path() -> Path:
+    """Return the effective user's default path by the user database alone, whatever the environment says."""
+    return _own_home() / _BELOW_HOME / _FILE
+
+
+def sudo_uid() -> int | None:
+    """Return whom sudo says it works for; None without sudo. Anybody can say so: see ``comes_through_sudo``."""
+    given = os.environ.get("SUDO_UID")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdecimal() and int(given) < 2**32):
+        raise NotPermitted(f"SUDO_UID is {given!r}, which is no user's number, so nobody knows who acts")
+    return int(given)
+
+
+def comes_through_sudo(path: Path) -> bool:
+    """Tell whether sudo let somebody act through the user who owns the file, such as a service account.
+
+    That user's own file counts as well, so that nobody gets round it by naming another one, and so does its folder,
+    while the file is away for a restore. Elsewhere SUDO_UID means nothing.
+    """
+    places = (path, own_path(), own_path().parent)
+    return "SUDO_UID" in os.environ and any(_is_effective_user_s(place) for place in places)
+
+
+def forget_the_environment() -> None:
+    """Take out of the environment, and of Python's path, what would let a caller choose a file or a program."""
+    home = _own_home()
+    if site.ENABLE_USER_SITE and not Path(site.getuserbase()).is_relative_to(home):
+        sys.path[:] = [place for place in sys.path if not Path(place).is_relative_to(site.getuserbase())]
+    for name in [name for name in os.environ if name.startswith(_CHOOSING)]:
+        del os.environ[name]
+    os.environ |= {"HOME": str(home), "PATH": _PATH, "PAGER": "cat"}  # less runs programs
+
+
+def _own_home() -> Path:
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        return Path("/nonexistent")
+
+
+def _is_effective_user_s(place: Path) -> bool:
+    try:
+        return place.stat().st_uid == os.geteuid()
+    except OSError:
+        return False

@@ -1,0 +1,169 @@
+"""The same done to several records (B11): in one transaction all or none, or with --keep-going those that can be.
+
+numbers → on a terminal a preview and one question → find, act → what is now true of each; what was refused on stderr
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from salescli import db
+from salescli.cli import options
+from salescli.cli import output as renderer
+from salescli.cli.output import TABLE_LIMIT, Output, say, tell
+from salescli.cli.session import Session, ask_first, check_terminal, on_a_terminal
+from salescli.errors import NotFound, SalesError, WrongStatus
+from salescli.views import Column
+
+
+class Numbered(Protocol):
+    """A record with its number."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+
+Record = TypeVar("Record", bound=Numbered)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Record]):
+    """A kind of record: what it is called, how it is found, what a preview and what the outcome say of it.
+
+    ``row`` and ``told`` take the record as it was and as it is then.
+    """
+
+    noun: str
+    find: Callable[[sqlite3.Connection, str], Record]
+    columns: tuple[Column, ...]
+    row: Callable[[Session, Record, Record], Mapping[str, Any]]
+    told: Callable[[Session, Record, Record], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a person wants it done."""
+
+    dry_run: bool
+    keep_going: bool
+    yes: bool = False
+
+
+@dataclass(slots=True)
+class Outcome(Generic[Record]):
+    """The records as they were and are, and a line for each refused one."""
+
+    done: list[tuple[Record, Record]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 5 when any was refused."""
+        return WrongStatus.exit_code if self.refused else 0
+
+
+def each(
+    session: Session,
+    kind: Kind[Record],
+    words: Sequence[str],
+    act: Callable[[Record], Record],
+    way: Way,
+    *,
+    question: str,
+    must_ask: bool = False,
+    seen: Mapping[int, Record] | None = None,
+) -> Outcome[Record]:
+    """Do ``act`` to the records that ``words`` name and say what is now true.
+
+    Several are previewed on a terminal, where one question is asked; a script is asked nothing, unless the call leaves
+    something open (``must_ask``). ``seen``: the records as a person saw them; one that differs by now is refused.
+    """
+    if not words:
+        say("nothing to do: no numbers came in")
+        return Outcome()
+    asks = not way.yes and seen is None and (must_ask or (len(words) > 1 and on_a_terminal()))
+    would: Outcome[Record] = Outcome()
+    if way.dry_run or asks:
+        if not way.dry_run:
+            check_terminal(question)
+        with options.taken_back(session):
+            would = _tried(session, kind, words, act, way, seen=None)
+        _show(session, kind, would, way)
+        if way.dry_run or not would.done:
+            return would
+        ask_first(question, yes=False)
+        seen = {before.id: before for before, _ in would.done}
+    with db.transaction(session.connection):
+        outcome = _tried(session, kind, words, act, way, seen=seen)
+        lines = [kind.told(session, before, after) for before, after in outcome.done]
+    for line in lines:
+        tell(line)
+    _say_refused([line for line in outcome.refused if line not in would.refused])
+    if outcome.refused:
+        say(f"{len(outcome.refused)} refused, {len(outcome.done)} done")
+    return outcome
+
+
+def _tried(
+    session: Session,
+    kind: Kind[Record],
+    words: Sequence[str],
+    act: Callable[[Record], Record],
+    way: Way,
+    *,
+    seen: Mapping[int, Record] | None,
+) -> Outcome[Record]:
+    """Act on each, once; a refused one leaves nothing behind. The caller holds the transaction."""
+    outcome: Outcome[Record] = Outcome()
+    met: set[int] = set()
+    for word in words:
+        try:
+            with db.savepoint(session.connection) if way.keep_going else nullcontext():
+                before = kind.find(session.connection, word)
+                if before.id in met:
+                    continue
+                met.add(before.id)
+                if seen is not None and seen.get(before.id) != before:
+                    raise WrongStatus(f"{kind.noun} {word} was changed while you looked; look again")
+                outcome.done.append((before, act(before)))
+        except (NotFound, WrongStatus) as error:
+            if not way.keep_going:
+                raise _of_all(error, len(words)) from None
+            outcome.refused.append(f"{kind.noun} {word}: {str(error).removeprefix(f'{kind.noun} {word} ')}")
+    return outcome
+
+
+def _of_all(error: SalesError, number: int) -> SalesError:
+    if number == 1:
+        return error
+    return type(error)(f"{error}; none of the {number} was changed, --keep-going does the others")
+
+
+def _show(session: Session, kind: Kind[Record], would: Outcome[Record], way: Way) -> None:
+    """Write what would be done: as data for a dry run, else above the question, the first ones of many."""
+    shown = would.done if way.dry_run else would.done[:TABLE_LIMIT]
+    rows = [kind.row(session, before, after) for before, after in shown]
+    if rows:
+        stream = sys.stdout if way.dry_run else sys.stderr
+        renderer.write_table(rows, kind.columns, Output(), session.zone, stream)
+    if len(shown) < len(would.done):
+        say(f"… {len(would.done) - len(shown)} more of {len(would.done)}; --dry-run shows all")
+    _say_refused(would.refused)
+    if way.dry_run:
+        say("dry run: nothing was written")
+
+
+def _say_refused(lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line)
+
+
+def changes(*pairs: tuple[str, str]) -> str:
+    """Return what changes in words, as in ``Open → Completed``."""
+    return ", ".join(f"{before} → {after}" for before, after in pairs if before != after) or "nothing"

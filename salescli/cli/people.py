@@ -1,0 +1,69 @@
+"""``users`` and ``roles``: who may act, and what they may do (R78)."""
+
+from __future__ import annotations
+
+import click
+
+from salescli import catalogue, role_records, roles, users
+from salescli.cli import options
+from salescli.cli.catalogue import Room, group_of
+from salescli.cli.output import tell
+from salescli.cli.session import Session, pass_session
+
+users_group = group_of(
+    Room(
+        "users",
+        users.NOUN,
+        users.VIEW,
+        lambda connection, words, whole: int(users.find_manager(connection, words)["id"]),
+        "login",
+        (
+            ("login", "The operating system's login, which says who acts."),
+            ("name", "The name that lists and reports show."),
+            ("role", "What they may do, by a name from `salescli roles list`; '' for nothing."),
+            ("active", "Whether they still act; their sales keep their name."),
+        ),
+        "olena --name 'Olena Kovalenko' --role manager",
+        "olena",
+        "--role sales-head",
+        ("active",),
+        (),
+    )
+)
+
+
+@users_group.command("deactivate")
+@click.argument("user")
+@options.dry_run
+@pass_session
+def deactivate(session: Session, user: str, dry_run: bool) -> None:
+    """Let USER act no more, as when a manager leaves; nobody is ever deleted, and their sales keep their name.
+
+    \b
+    Example:
+      salescli users deactivate ivan
+    """
+    found = users.find_manager(session.connection, user)
+    with options.rehearsed(session, dry_run):
+        changed = catalogue.edit(
+            session.connection, users.NOUN, found["id"], {"active": "no"}, actor=session.actor, now=session.now
+        )
+        tell(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is not active already'}")
+
+
+roles_group = group_of(
+    Room(
+        "roles",
+        role_records.NOUN,
+        role_records.VIEW,
+        lambda connection, words, whole: int(role_records.find(connection, words)["id"]),
+        "name",
+        (
+            ("name", "The name; who has the role keeps it."),
+            ("permissions", f"What it allows, all of it, with commas between: {', '.join(roles.PERMISSIONS)}."),
+        ),
+        "night --permissions view,run-tick",
+        "sales-head",
+        "--permissions view,enter-orders,refund,manage-sales",
+    )
+)

@@ -1,0 +1,80 @@
+"""``salescli orders|recurring|payments list``: the three tabs (R2–R5); what else their groups do loads when called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from salescli import tabs
+from salescli.cli import ORDERS, PAYMENTS, RECURRING, lists, options
+from salescli.cli.output import Output
+from salescli.cli.session import ListingGroup, Session, pass_session
+from salescli.listing import Filters
+
+
+@click.group("orders", cls=ListingGroup, index=ORDERS)
+def orders_group() -> None:
+    """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
+
+
+@click.command("list", cls=lists.ListCommand, view=tabs.ORDERS)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_orders(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List orders, newest first: regular ones, unless --kind says otherwise (--unconfirmed looks at all).
+
+    \b
+    Examples:
+      salescli orders list --status completed --month last-month
+      salescli orders list --manager olena --unconfirmed -q | salescli orders check --yes -
+      salescli orders list --limit 50 --after 950
+      salescli orders list --from 2026-01-01 --csv -o orders.csv
+    """
+    if filters.kind is None and filters.confirmed is None:
+        filters = replace(filters, kind="regular")
+    lists.show(session, tabs.ORDERS, filters, output, after=after)
+
+
+@click.group("recurring", cls=ListingGroup, index=RECURRING)
+def recurring_group() -> None:
+    """Recurring orders: list, show, pause, activate, complete, retry. The bare name lists."""
+
+
+@click.command("list", cls=lists.ListCommand, view=tabs.RECURRING)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_recurring(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List recurring orders, the newest first; the period filters look at the day they began.
+
+    \b
+    Examples:
+      salescli recurring list --status failed
+      salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
+    """
+    lists.show(session, tabs.RECURRING, filters, output, after=after)
+
+
+@click.group("payments", cls=ListingGroup, index=PAYMENTS)
+def payments_group() -> None:
+    """Invoices: list, show; confirm or decline manual payments. The bare name lists."""
+
+
+@click.command("list", cls=lists.ListCommand, view=tabs.PAYMENTS)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_payments(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List the payments (invoices) of all orders, the latest attempt first.
+
+    \b
+    Examples:
+      salescli payments list --status open --payment-system "Bank transfer"
+      salescli payments list --month this-month --csv -o payments.csv
+    """
+    lists.show(session, tabs.PAYMENTS, filters, output, after=after)

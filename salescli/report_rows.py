@@ -1,0 +1,170 @@
+"""Reports by plain SQL over orders, invoices and refunds: the definition, which the totals must equal (R67–R76a).
+
+What counts when: by offer, category and manager an order counts whole on the local day it became Completed, and stays
+there; by currency and payment system each payment counts on its own day; a refund counts on its own day everywhere.
+
+money in + money back → grouped by period, dimensions and the currency of payment
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from salescli import lifecycle, listing, payment_systems
+from salescli.listing import Filters
+from salescli.views import OF_AN_ORDER, View, searched
+
+Basis = Literal["completed", "created"]
+Counts = Literal["orders", "payments"]
+Query = tuple[str, dict[str, Any]]
+
+SALES = ("confirmed sales of managers", "unconfirmed sales of managers", "system sales")  # B9: they make the total
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a report asks of the rows or of the totals.
+
+    ``dimensions``: names, each of which becomes a column of ids; ``cut``: how many characters of a day make a period,
+    0 for none; ``sales``: those of B9's three that count.
+    """
+
+    dimensions: tuple[str, ...]
+    counts: Counts
+    filters: Filters
+    zone: ZoneInfo
+    basis: Basis = "completed"
+    cut: int = 0
+    sales: tuple[str, ...] = SALES
+
+
+def sale(manager: str, confirmed: str) -> str:
+    """Return as SQL which of B9's three a sale is."""
+    by_confirmed, by_unconfirmed, by_system = SALES
+    return (
+        f"CASE WHEN {manager} IS NULL THEN '{by_system}'"
+        f" WHEN {confirmed} = 1 THEN '{by_confirmed}' ELSE '{by_unconfirmed}' END"
+    )
+
+
+_SALE = sale("o.manager_id", "o.confirmed")
+_DIMENSIONS = {
+    "payment_system": "i.payment_system_id",
+    "offer": "o.offer_id",
+    "category": "o.category_id",
+    "manager": "o.manager_id",
+    "confirmed": "o.confirmed",
+    "sale": _SALE,
+}
+
+_FILTERS: Mapping[str, str] = {
+    "status": "o.status",
+    **OF_AN_ORDER,
+    "confirmed": "o.completed_at IS NOT NULL AND o.confirmed = {v}",
+    "payment_system": "i.payment_system_id",
+    "currency": "coalesce(i.currency, o.currency)",
+    "amount_currency": "o.currency",
+    "min": "o.price_minor",
+    "max": "o.price_minor",
+    "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
+}
+
+_MONEY_IN = {
+    "orders": "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL",
+    "payments": "invoices i JOIN orders o ON o.id = i.order_id",
+}
+_MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id"
+
+
+def query(connection: sqlite3.Connection, asked: Question) -> Query:
+    """Return the query of (period, dimensions, currency, counts, money) and its values.
+
+    Its money columns: gross, fee, unknown (payments whose fee is not known) and refunded, in minor units.
+    """
+    if asked.counts == "orders":
+        day, condition = f"o.{asked.basis}_on", "o.completed_at IS NOT NULL"
+    else:
+        day, condition = "i.paid_on", "i.paid_at IS NOT NULL"
+    if asked.sales != SALES:
+        named = ", ".join(f"'{name}'" for name in asked.sales)
+        condition += f" AND {_SALE} IN ({named})"
+    came, back = (_clause(connection, asked.filters, on, asked.zone) for on in (day, "x.refunded_on"))
+    first, values = _first(connection, asked.filters)
+    keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
+    by = ", ".join(("period", *asked.dimensions, "currency"))
+    sql = f"""
+        SELECT {by}, sum(orders) AS orders, sum(payments) AS payments, sum(quantity) AS quantity,
+          sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded
+        FROM (
+          SELECT substr({day}, 1, {asked.cut}) AS period{keys}, coalesce(i.currency, o.currency) AS currency,
+            {first} AS orders, 1 AS payments, CASE WHEN {first} THEN o.quantity ELSE 0 END AS quantity,
+            coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
+            i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown, 0 AS refunded
+          FROM {_MONEY_IN[asked.counts]} WHERE {condition} AND {came}
+          UNION ALL
+          SELECT substr(x.refunded_on, 1, {asked.cut}){keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
+          FROM {_MONEY_BACK} WHERE {condition} AND {back}
+        ) GROUP BY {by}"""
+    return sql, {**came.values, **back.values, **values}
+
+
+def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+    """Return the query of a row per currency: payments and completed orders of the period, and what lies between."""
+    paid = "i.paid_on BETWEEN :first AND :last"
+    completed = "coalesce(o.completed_on, '') BETWEEN :first AND :last"
+    others = _clause(connection, replace(filters, first_day=None, last_day=None), "i.paid_on", zone)
+    parts = {
+        "payments": paid,
+        "completed": completed,
+        "open": f"{paid} AND o.status = 'open'",
+        "declined": f"{paid} AND o.status = 'declined'",
+        "shifted_out": f"{paid} AND o.completed_on IS NOT NULL AND NOT {completed}",
+        "shifted_in": f"{completed} AND NOT {paid}",
+    }
+    sums = ", ".join(f"sum(CASE WHEN {when} THEN i.amount_minor ELSE 0 END) AS {name}" for name, when in parts.items())
+    found = " UNION ".join(  # each by its index of days; the one of a payment that is in both is kept once
+        f"SELECT i.id FROM {_MONEY_IN['payments']} WHERE {day} BETWEEN :first AND :last AND i.paid_on IS NOT NULL"
+        for day in ("i.paid_on", "o.completed_on")
+    )
+    always = filters.first_day is None and filters.last_day is None
+    within = "i.paid_on IS NOT NULL" if always else f"i.id IN ({found})"
+    sql = (
+        f"SELECT i.currency AS currency, {sums} FROM {_MONEY_IN['payments']}"
+        f" WHERE {within} AND {others} GROUP BY i.currency ORDER BY i.currency"
+    )
+    return sql, {**others.values, **_days(filters)}
+
+
+def _days(filters: Filters) -> dict[str, str]:
+    """Return the period's first and last day as texts that compare, also where a side is open."""
+    first, last = filters.first_day, filters.last_day
+    return {"first": first.isoformat() if first else "0", "last": last.isoformat() if last else "9999-12-31"}
+
+
+def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
+    """Return as SQL whether a payment is where its order counts, once: at the first one that the report counts.
+
+    So an order paid in several currencies has a row in each and counts in one; and a report of one payment system
+    counts every order that it took money of.
+    """
+    ids = [payment_systems.find(connection, words).id for words in filters.payment_system]
+    values = {f"through{n}": id for n, id in enumerate(ids)}
+    through = f" AND q.payment_system_id IN ({', '.join(f':{name}' for name in values)})" if values else ""
+    earlier = (
+        f"SELECT 1 FROM invoices q WHERE q.order_id = o.id AND q.ordinal < i.ordinal AND q.paid_at IS NOT NULL{through}"
+    )
+    return f"(i.id IS NULL OR i.ordinal = 1 OR NOT EXISTS ({earlier}))", values
+
+
+def _clause(connection: sqlite3.Connection, filters: Filters, day: str, zone: ZoneInfo) -> listing.Where:
+    """Return the filters as a clause over the rows, the period looking at the local ``day``."""
+    return listing.clauses(connection, view({**_FILTERS, "from": day, "before": day}), filters, zone=zone)
+
+
+def view(filters: Mapping[str, str]) -> View:
+    """Return what the filters of reports look at, as a list has it."""
+    return View("reports", "", (), (), "", filters, statuses=lifecycle.ORDER_STATUSES, by_local_day=True)

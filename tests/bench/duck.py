@@ -1,0 +1,55 @@
+"""DuckDB with the same rows in native tables: the peer whose answers all others are held against."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+TABLES = {  # as DuckDB would be given them: days as dates
+    "orders": (
+        "id BIGINT, customer_id BIGINT, offer_id BIGINT, category_id BIGINT, manager_id BIGINT, confirmed INTEGER,"
+        " status VARCHAR, currency VARCHAR, quantity INTEGER, price_minor BIGINT, partial INTEGER, recurring_id BIGINT,"
+        " created_at VARCHAR, completed_at VARCHAR, completed_on DATE"
+    ),
+    "invoices": (
+        "id BIGINT, order_id BIGINT, ordinal INTEGER, status VARCHAR, amount_minor BIGINT, currency VARCHAR,"
+        " fee_minor BIGINT, payment_system_id BIGINT, attempted_at VARCHAR, paid_at VARCHAR, paid_on DATE"
+    ),
+    "refunds": "id BIGINT, invoice_id BIGINT, amount_minor BIGINT, currency VARCHAR, refunded_on DATE",
+    "recurring": (
+        "id BIGINT, customer_id BIGINT, offer_id BIGINT, payment_system_id BIGINT, currency VARCHAR,"
+        " created_at VARCHAR, initial_order_id BIGINT"
+    ),
+    "customers": "id BIGINT, name VARCHAR",
+    "offers": "id BIGINT, name VARCHAR",
+}
+
+
+def opened(path: Path) -> Any:
+    """Return a DuckDB connection to the rows of a made file, loading them when that was not done yet."""
+    import duckdb
+
+    target = path.with_suffix(".duckdb")
+    if not target.exists():
+        draft = target.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        connection = duckdb.connect(str(draft))
+        for table, columns in TABLES.items():
+            _load(connection, path, table, columns)
+        connection.close()
+        draft.rename(target)
+    return duckdb.connect(str(target), read_only=True)
+
+
+def _load(connection: Any, path: Path, table: str, columns: str) -> None:
+    names = [column.split()[0] for column in columns.split(", ")]
+    source = sqlite3.connect(path)
+    passed = path.with_suffix(f".{table}.csv")
+    with passed.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(source.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY id"))
+    source.close()
+    connection.execute(f"CREATE TABLE {table} ({columns})")
+    connection.execute(f"COPY {table} FROM '{passed}' (FORMAT csv, HEADER false)")
+    passed.unlink()

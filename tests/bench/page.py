@@ -1,0 +1,159 @@
+"""The page ``salescli help performance``, written from the JSON of a run and never by hand."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import salescli
+from tests.bench.figures import amount, short
+
+PAGE = Path(salescli.__file__).with_name("docs") / "performance.md"
+_PACKAGES = ("duckdb", "pandas", "sqlite-utils", "beanquery")
+_GROWING = (
+    ("start", "list of 50, against sqlite-utils"),
+    ("lists", "orders, all time"),
+    ("reports", "by-offer, all time"),
+    ("reports", "by-offer, one month"),
+    ("reports", "by-offer, manager"),
+    ("import", "orders from CSV, per row written"),
+    ("import", "peak memory"),
+    ("export", "all orders as CSV, per order"),
+    ("export", "peak memory"),
+)
+Told = Mapping[str, Any]  # a figure as JSON holds it
+
+
+def setting(orders: int) -> dict[str, Any]:
+    """Return when, on what and with which versions a run is made."""
+    return {
+        "orders": orders,
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "machine": f"{_processor()}, {os.cpu_count()} processors, {_memory()}, {platform.system()}",
+        "versions": {
+            "Python": platform.python_version(), "SQLite": sqlite3.sqlite_version,
+            **{name: found for name in _PACKAGES if (found := _version(name))},
+        },
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    for line in _lines("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _memory() -> str:
+    kib = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    return f"{kib / 2**20:.0f} GiB"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def write(run: Told) -> None:
+    """Write the page of a run."""
+    PAGE.write_text(text(run), encoding="utf-8")
+
+
+def text(run: Told) -> str:
+    """Return the page of a run."""
+    figures: Sequence[Told] = run["figures"]
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    now = [figure for figure in figures if figure["orders"] == run["orders"] or figure["bench"] == "tick"]
+    now = list({(figure["bench"], figure["metric"]): figure for figure in reversed(now)}.values())[::-1]  # not growth's
+    return "\n".join((
+        "# How fast it is",
+        "",
+        f"Measured on {run['date']}: {run['machine']}; {versions}.",
+        f"A seller of {short(run['orders'])} orders, made from a seed: offers by Zipf's law, several currencies,",
+        "partial payments, declines, refunds, recurring orders. Ours and the peers in turns, medians; every answer was",
+        "compared with the peers' before it counted. A limit is a multiple of what the named peer takes.",
+        "",
+        "| metric | ours | peer | ratio | limit | | rerun |",
+        "|---|---:|---:|---:|---:|---|---|",
+        *(_row(figure, worst, run["orders"]) for figure, worst in _condensed(now)),
+        "",
+        "Of reports and lists a row is the one that came off worst against the peer, among all breakdowns or filters;",
+        "`scripts/bench reports` prints each of them.",
+        "",
+        "## How it grows",
+        "",
+        *_growth(figures),
+        "",
+        f"All of it again: `scripts/bench all --orders {run['orders']} --json bench.json`, then",
+        "`scripts/bench page --json bench.json` writes this page.",
+        "",
+    ))  # fmt: skip
+
+
+def _condensed(figures: Sequence[Told]) -> Iterator[tuple[Told, str]]:
+    """Yield the figures of the table, of reports and lists the worst of a kind with what it is the worst of."""
+    kinds: dict[tuple[str, str], list[Told]] = {}
+    for figure in figures:
+        kinds.setdefault(_kind(figure), []).append(figure)
+    for (_, name), group in kinds.items():
+        yield max(group, key=lambda figure: figure["ratio"] or 0), name
+
+
+def _kind(figure: Told) -> tuple[str, str]:
+    bench, metric = figure["bench"], figure["metric"]
+    first, _, rest = metric.partition(", ")
+    if bench == "reports" and rest:
+        return bench, rest if figure["limit"] and figure["limit"] < 1 else "any other filter"
+    if bench == "lists" and figure["unit"] == "s" and "command" not in metric:
+        return bench, f"{first}, first page under any filter"
+    return bench, metric
+
+
+def _row(figure: Told, name: str, orders: int) -> str:
+    metric = f"{figure['bench']}: {name}"
+    if name != figure["metric"]:
+        metric += f" ({figure['metric']})"
+    unit, peer, limit, ratio = figure["unit"], figure["peer"], figure["limit"], figure["ratio"]
+    cells = (
+        metric,
+        amount(figure["ours"], unit),
+        f"{peer} {amount(figure['peers'][peer], unit)}" if peer else "",
+        "" if ratio is None else f"{ratio:.2g}",
+        "" if limit is None else f"{limit:.2g}",
+        figure["verdict"] or figure["note"],
+        f"`scripts/bench {figure['bench']}{'' if figure['bench'] == 'tick' else f' --orders {orders}'}`",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _growth(figures: Sequence[Told]) -> Iterator[str]:
+    sizes = sorted({figure["orders"] for figure in figures if figure["bench"] == "start"})
+    yield f"| ours (the peer) | {' | '.join(short(size) for size in sizes)} |"
+    yield f"|---{'|---:' * len(sizes)}|"
+    for bench, metric in _GROWING:
+        cells = [_cell(figures, bench, metric, size) for size in sizes]
+        yield f"| {bench}: {metric} | {' | '.join(cells)} |"
+
+
+def _cell(figures: Sequence[Told], bench: str, metric: str, size: int) -> str:
+    for figure in figures:
+        if (figure["bench"], figure["metric"], figure["orders"]) == (bench, metric, size):
+            peer, unit = figure["peer"], figure["unit"]
+            theirs = f" ({amount(figure['peers'][peer], unit)})" if peer and unit == "s" else ""
+            return f"{amount(figure['ours'], unit)}{theirs}"
+    return ""

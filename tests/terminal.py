@@ -1,0 +1,106 @@
+"""Command lines as people and scripts give them: through a pipe in this process, or on a terminal of their own."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from salescli.cli import session
+
+CTRL_C = "\x03"
+STUCK_AFTER = 60  # seconds without a word: a question that the test does not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command line did: its exit code, its data and its talk."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Return its data, read as JSON."""
+        return json.loads(self.out)
+
+
+def piped(path: Path, *words: object, stdin: str = "") -> Said:
+    """Run a command line on a file in this process, without a terminal."""
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), patch("sys.stdin", io.StringIO(stdin)):
+        code = session.run(["--db", os.fspath(path), *map(str, words)])
+    out.flush()
+    out.seek(0)
+    return Said(code, out.read(), err.getvalue())
+
+
+def typed(
+    path: Path, *words: object, answer: str = "", columns: int = 200, meanwhile: Callable[[], object] | None = None
+) -> str:
+    """Run a command line on a file on a terminal and return what it showed, uncoloured.
+
+    ``answer`` is typed at once, or when a question is shown, after what others do ``meanwhile``.
+    """
+    command = [sys.executable, "-m", "salescli", "--db", os.fspath(path), *map(str, words)]
+    shown = on_a_terminal(command, answer=answer, columns=columns, meanwhile=meanwhile)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
+
+
+def on_a_terminal(
+    command: list[str], *, answer: str = "", columns: int = 80, meanwhile: Callable[[], object] | None = None
+) -> str:
+    """Run a command on a pseudo-terminal of its own and return what it showed."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
+    )
+    os.close(slave)
+    shown = b""
+    if meanwhile is None:
+        os.write(master, answer.encode())
+    deadline = time.monotonic() + STUCK_AFTER
+    while True:
+        if not select.select([master], [], [], 1)[0]:
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"it waits for an answer: {shown.decode()}")
+            if answer == CTRL_C and meanwhile is None:  # one that came just before the read is lost, as at any prompt
+                os.write(master, answer.encode())
+            continue
+        try:
+            read = os.read(master, 4096)
+        except OSError:  # the other side has closed
+            break
+        if not read:
+            break
+        shown += read
+        if meanwhile and shown.endswith(b"]: "):  # a question with its default
+            meanwhile()
+            os.write(master, answer.encode())
+            meanwhile = None
+    process.wait()
+    os.close(master)
+    return shown.decode()

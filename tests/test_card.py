@@ -1,0 +1,254 @@
+"""The customer card: everything known of a customer, currency by currency, and what may be done now, by whom."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+
+from salescli import attempts, card, customers, db, invoices, orders
+from salescli.attempts import Try
+from salescli.catalogue import reindex_added
+from salescli.cli import session
+from tests.story import Story
+from tests.terminal import piped, typed
+
+
+@pytest.fixture
+def shop(story: Story) -> Story:
+    """One customer with an order of every kind, in two currencies, and somebody else's order beside them."""
+    house = story.house
+    house.user("ivan", name="Іван")
+    house.offer("49.00", number="7", name="Drawing")
+    house.offer("1000.00", number="8", name="Course", partial_min="1", partial_success="50", currency="UAH")
+    house.offer("10.00", number="9", name="Plan", every="1 month")
+    story.pay(story.order("7"))  # 1
+    story.pay(story.order("8"), amount="600.00")  # 2
+    declined = story.order("7", token="tok_fail_twice")  # 3
+    story.pay(declined)
+    story.pay(declined)
+    story.subscribed("9")  # 4
+    story.pay(story.order("7", through="Bank transfer"), comment="sent")  # 5, invoice 5
+    story.order("7")  # 6
+    given_back = story.order("7")  # 7
+    story.pay(given_back)
+    story.refund(given_back, amount="9.00")
+    house.customer("Марія", email="maria@example.com")
+    story.order_of("maria@example.com", "7")  # 8
+    return story
+
+
+def show(shop: Story, who: str = "1", *more: str) -> Any:
+    done = piped(shop.house.path, "customers", "show", who, "--json", *more)
+    assert done.code == 0, done.err
+    return done.json
+
+
+def offered(shop: Story, who: str = "1") -> set[tuple[str, str]]:
+    prefix = f"salescli --db {shlex.quote(str(shop.house.path))} "
+    return {(row["action"], row["command"].removeprefix(prefix)) for row in show(shop, who, "--limit", "0")["commands"]}
+
+
+def test_totals_stand_apart_for_each_currency(shop: Story) -> None:
+    keys = ("currency", "orders", "payments", "paid", "refunded", "net", "open")
+    assert [tuple(row[key] for key in keys) for row in show(shop)["totals"]] == [
+        ("EUR", 6, 3, "108.00", "9.00", "99.00", "98.00"),
+        ("UAH", 1, 1, "600.00", "0.00", "600.00", "400.00"),
+    ]
+
+
+def test_a_payment_in_another_currency_counts_in_its_own(story: Story) -> None:
+    story.house.offer("100.00", number="7")
+    story.pay(story.order("7"), currency="USD", rate="0.50")
+    rows = card.totals(story.house.connection, 1)
+    assert [(row["currency"], row["paid"], row["open"]) for row in rows] == [("EUR", 0, 0), ("USD", 20000, 0)]
+
+
+def test_every_failed_attempt_of_every_payment_is_there_with_its_code_and_message(shop: Story) -> None:
+    failed = show(shop)["failed attempts"]
+    assert [(row["order"], row["number"], row["code"]) for row in failed] == [
+        (3, 2, "insufficient_funds"),
+        (3, 1, "insufficient_funds"),
+    ]
+    assert all("insufficient funds" in row["message"] for row in failed)
+    shop.pay(orders.get(shop.house.connection, 3))  # the third time it succeeds: what failed is still told
+    assert len(show(shop)["failed attempts"]) == 2
+
+
+def test_the_card_has_every_part_and_nothing_of_somebody_else(shop: Story) -> None:
+    piped(shop.house.path, "customers", "plan", "1", "7", "--manager", "ivan", "--note", "met in Lviv")
+    shown = show(shop)
+    assert {row["order"] for row in shown["orders"]} == {1, 2, 3, 4, 5, 6, 7}
+    assert {row["order"] for row in shown["payments"]} == {1, 2, 3, 4, 5, 7}
+    assert [row["recurring"] for row in shown["recurring"]] == [1]
+    assert [row["note"] for row in shown["sales plans"]] == ["met in Lviv"]
+    assert [row["what"] for row in shown["history"]] == ["sales plan 1", "added"]
+    table = piped(shop.house.path, "customers", "show", "1").out
+    for part in ("totals", "orders", "payments", "failed attempts", "recurring", "sales plans", "history", "commands"):
+        assert f"\n{part}\n" in table
+    assert {row["order"] for row in show(shop, "maria@example.com")["orders"]} == {8}
+
+
+def test_the_commands_are_those_that_apply_now(shop: Story) -> None:
+    assert offered(shop) == {
+        ("Check", "orders check 1"), ("Add user", "orders assign 1 LOGIN"), ("Refund", "orders refund 1"),
+        ("Confirm", "orders confirm 2"), ("Decline", "orders decline 2"), ("Pay", "orders pay 2"),
+        ("Pay", "orders pay 3"),
+        ("Check", "orders check 4"), ("Add user", "orders assign 4 LOGIN"), ("Refund", "orders refund 4"),
+        ("Pause", "recurring pause 1"), ("Complete", "recurring complete 1"),
+        ("Payment came", "payments confirm 5"), ("Payment did not come", "payments decline 5"),
+        ("Pay", "orders pay 6"),
+        ("Check", "orders check 7"), ("Add user", "orders assign 7 LOGIN"), ("Refund", "orders refund 7"),
+    }  # fmt: skip
+    assert offered(shop, "maria@example.com") == {("Pay", "orders pay 8 --payment-system NAME")}
+
+
+def test_every_command_of_the_card_is_one_that_is_not_refused(shop: Story) -> None:
+    filled = {"LOGIN": "ivan", "NAME": "Sandbox --token tok_ok", "TEXT": "x"}
+    for _, command in offered(shop):
+        for word, value in filled.items():
+            command = command.replace(word, value)
+        yes = " --yes" if command.split()[1] in ("check", "refund", "complete") else ""
+        done = piped(shop.house.path, *command.split(), *yes.split(), "--dry-run")
+        assert done.code == 0, (command, done.err)
+
+
+def test_money_whose_refund_is_under_way_is_not_offered_again(shop: Story) -> None:
+    connection = shop.house.connection
+    with db.transaction(connection):
+        again = Try("refund", base="x", payment_system_id=1, amount_minor=100, currency="EUR")
+        attempts.open_attempt(connection, invoices.get(connection, 1), again, shop.now)
+    assert ("Refund", "orders refund 1") not in offered(shop)
+
+
+def test_the_commands_follow_the_action_columns(shop: Story) -> None:
+    piped(shop.house.path, "orders", "check", "1", "--system")
+    piped(shop.house.path, "recurring", "pause", "1")
+    commands = {command for _, command in offered(shop)}
+    assert not {"orders check 1", "orders assign 1 LOGIN", "recurring pause 1"} & commands
+    assert "recurring activate 1" in commands
+
+
+@pytest.mark.parametrize(
+    ("role", "actions"),
+    [
+        ("manager", {"Pay", "Payment came", "Payment did not come"}),
+        ("accountant", set()),
+    ],
+)
+def test_only_what_the_acting_user_may_do_is_offered(
+    shop: Story, role: str, actions: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.house.user("olha", name="Ольга", role=role)
+    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    assert {action for action, _ in offered(shop)} == actions
+
+
+def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(shop: Story) -> None:
+    for _ in range(60):
+        shop.order("7")
+    path = shop.house.path
+    shown = piped(path, "customers", "show", "1").out
+    program = f"salescli --db {shlex.quote(str(path))}"
+    assert f"20 of 67; all: {program} orders list --customer 1 --kind all --limit 0\n" in shown
+    assert f"12 of 78; all: {program} customers show 1 --limit 0\n" in shown
+    assert len(shown.splitlines()) < 110
+    cut = show(shop)
+    assert (len(cut["orders"]), len(cut["commands"])) == (20, 12)
+    assert cut["more"]["orders"]["total"] == 67
+    whole = show(shop, "1", "--limit", "0")
+    assert (len(whole["orders"]), len(whole["commands"]), "more" in whole) == (67, 78, False)
+    for line in (line for line in shown.splitlines() if "; all: " in line):
+        words = shlex.split(line.partition("; all: ")[2])
+        assert piped(path, *words[3:]).code == 0
+
+
+def test_the_first_of_each_action_comes_before_the_second_of_any(shop: Story) -> None:
+    shown = [row["action"] for row in show(shop)["commands"]]
+    assert shown[:9] == [
+        "Payment came", "Confirm", "Check", "Add user", "Pay", "Payment did not come", "Decline", "Pause", "Complete",
+    ]  # fmt: skip
+
+
+def test_a_command_is_whole_on_a_narrow_terminal(shop: Story) -> None:
+    shown = typed(shop.house.path, "customers", "show", "1", columns=60)
+    assert f"salescli --db {shlex.quote(str(shop.house.path))} payments confirm 5" in shown
+
+
+def test_several_people_of_one_name_are_listed_to_choose_from_and_not_guessed(shop: Story) -> None:
+    shop.house.customer("Олена Коваленко", email="second@example.com")
+    for words in ("Олена Коваленко", "олена", "КОВАЛЕНКО"):
+        done = piped(shop.house.path, "customers", "show", words)
+        assert (done.code, done.out) == (3, ""), words
+        [heads, _, *rows, said] = [line for line in done.err.splitlines() if "warning: payments" not in line]
+        assert heads.split()[:3] == ["customer", "name", "email"]
+        assert {row.split()[0] for row in rows} == {"1", "3"}
+        assert "fits 2 records" in said
+    assert show(shop, "second@example.com")["customer"] == 3
+
+
+def test_who_may_not_look_learns_no_names_from_the_choice(shop: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.house.customer("Олена Коваленко", email="second@example.com")
+    shop.house.user("olha", name="Ольга", role="cron")
+    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    done = piped(shop.house.path, "customers", "show", "олена")
+    assert (done.code, "Олена" in done.err, "second@" in done.err) == (4, False, False)
+
+
+WORDS_FOR_TWO = {
+    "a manager": ("orders check 1 --manager Іван", "users", "Іван (ivan), Іван (ivan2)"),
+    "a manager in another case": ("orders assign 1 ІВАН", "users", "Іван (ivan), Іван (ivan2)"),
+    "a manager of a sales plan": ("customers plan 1 7 --manager іван", "users", "Іван (ivan), Іван (ivan2)"),
+    "a manager of an order": ("orders new 1 7 --manager Іван", "users", "Іван (ivan), Іван (ivan2)"),
+    "a manager to look for": ("orders list --manager Іван", "users", "Іван (ivan), Іван (ivan2)"),
+    "a customer": ("orders new Марія 7", "customers", "Марія (2), Марія (3)"),
+    "a customer in another case": ("orders new марія 7", "customers", "Марія (2), Марія (3)"),
+    "a customer of a sales plan": ("customers plan МАРІЯ 7 --manager ivan", "customers", "Марія (2), Марія (3)"),
+    "a customer to edit": ("customers edit марія --phone 1", "customers", "Марія (2), Марія (3)"),
+    "an offer": ("orders new 1 Course", "offers", "Course (8), Course (10)"),
+    "an offer in another case": ("orders new 1 cOURSE", "offers", "Course (8), Course (10)"),
+    "an offer of a sales plan": ("customers plan 1 course --manager ivan", "offers", "Course (8), Course (10)"),
+}
+
+
+@pytest.mark.parametrize("whose", WORDS_FOR_TWO)
+def test_a_name_of_two_is_refused_with_what_tells_them_apart_and_nothing_changes(shop: Story, whose: str) -> None:
+    shop.house.user("ivan2", name="Іван")
+    shop.house.customer("Марія", email="another@example.com")
+    shop.house.offer("5.00", name="Course", number="10")
+    before = shop.house.count("history")
+    line, _, apart = WORDS_FOR_TWO[whose]
+    done = piped(shop.house.path, *line.split())
+    assert (done.code, apart in done.err) == (3, True), done.err
+    assert shop.house.count("history") == before
+    chosen = line.replace("Іван", "ivan2").replace("ІВАН", "ivan2").replace("іван", "ivan2").replace("--phone 1", "-n")
+    for name, number in (
+        ("Марія", "3"),
+        ("марія", "3"),
+        ("МАРІЯ", "3"),
+        ("Course", "10"),
+        ("cOURSE", "10"),
+        ("course", "10"),
+    ):
+        chosen = chosen.replace(name, number)
+    assert piped(shop.house.path, *chosen.split()).code == 0
+
+
+def test_two_of_one_name_without_a_login_are_told_apart_by_their_number(shop: Story) -> None:
+    for _ in range(2):
+        row = {"name": "Петро", "created_at": "2026-01-01T00:00:00Z"}
+        last = db.insert(shop.house.connection, "users", row)
+    done = piped(shop.house.path, "orders", "check", "1", "--manager", "Петро")
+    assert (done.code, f"Петро ({last - 1}), Петро ({last})" in done.err) == (3, True), done.err
+    assert piped(shop.house.path, "orders", "check", "1", "--manager", str(last)).code == 0
+    assert orders.get(shop.house.connection, 1).manager_id == last
+
+
+def test_a_name_is_not_guessed_because_another_lies_behind_many_that_begin_so(shop: Story) -> None:
+    connection = shop.house.connection
+    for name in ["Ірина", *(f"Ірина {i}" for i in range(30)), "ІРИНА"]:
+        id = db.insert(connection, "customers", {"name": name, "created_at": "2026-01-01T00:00:00Z"})
+        reindex_added(connection, customers.NOUN, id)
+    done = piped(shop.house.path, "orders", "new", "ірина", "7")
+    assert (done.code, "fits 2 records" in done.err) == (3, True), done.err

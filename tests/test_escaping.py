@@ -1,0 +1,87 @@
+"""Whatever a text holds, it stays a text where it goes: terminal, CSV, Markdown; workbooks are in test_workbook."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from zoneinfo import ZoneInfo
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from salescli import csv_rows, intake
+from salescli.cli import output as renderer
+from salescli.cli.output import Output
+from salescli.errors import BadData
+from salescli.views import Column
+
+UTC = ZoneInfo("UTC")
+COLUMNS = (Column("name"), Column("note"))
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# Anything that text may be, and what does harm somewhere more often than chance would have it.
+HOSTILE = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    st.lists(
+        st.sampled_from(
+            [*"=+-@'\"|\\`*_[]<>&~;,#!\r\n\t\x1b\x7f\x9b\u202e\u2066\u200b", "<b>", "山", "http://x", "--", " "]
+        )
+    ).map("".join),
+)
+WORST = ['=HYPERLINK("http://x","y")', "+380441234567", "-1+1", "@SUM(1)", "'=1", "''+1", "＝1+1", 'a;b,c\t"d"\r\n=e']
+
+
+def written(format: str, *texts: str, excel: bool = False) -> str:
+    """Return what a format makes of rows whose two texts are each of ``texts``."""
+    stream = io.StringIO(newline="")
+    writers = {"csv": renderer._csv, "md": renderer._markdown, "table": renderer._table}
+    rows = [{"name": text, "note": text} for text in texts]
+    writers[format](rows, COLUMNS, Output(format=format, excel=excel), UTC, stream)
+    return stream.getvalue()
+
+
+@given(HOSTILE)
+@example("a\x1b[31m\x9b2J\u202eb\r\n\t\x07")
+def test_nothing_in_a_table_acts_on_the_terminal(text: str) -> None:
+    assert all(line.isprintable() for line in written("table", text).split("\n"))
+
+
+@given(st.lists(HOSTILE, min_size=1, max_size=4), st.booleans())
+@example(WORST, False)
+@example(WORST, True)
+def test_no_text_in_a_csv_begins_as_a_formula(texts: list[str], excel: bool) -> None:
+    told = written("csv", *texts, excel=excel)
+    rows = list(csv.reader(io.StringIO(told, newline=""), delimiter=";" if excel else ",", strict=True))
+    assert [len(row) for row in rows] == [2] * (len(texts) + 1)
+    assert not [cell for row in rows for cell in row if cell.startswith(FORMULAS)]
+
+
+@given(HOSTILE)
+@example("'=1+1")
+@example("'")
+@example("＝1")
+def test_every_name_that_is_taken_in_comes_back_from_our_csv_as_it_was(text: str) -> None:
+    try:
+        name = intake.text(text, "name")
+    except BadData:
+        return  # it is refused, and never goes out
+    table = csv_rows.Table(io.BytesIO(written("csv", name).encode()), ("name", "note"), ())
+    [row] = table
+    assert (row.problems, intake.text(row.values["name"], "name")) == ((), name)
+
+
+@given(st.lists(HOSTILE, min_size=1, max_size=4))
+@example(["|", "\\|", "\\", "a\nb", "<script>", "[x](javascript:1)", "**b**", "`c`", "&lt;"])
+def test_in_markdown_a_text_is_one_cell_and_nothing_else(texts: list[str]) -> None:
+    lines = written("md", *texts).split("\n")[2:-1]
+    assert len(lines) == len(texts)
+    for line, text in zip(lines, texts, strict=True):
+        assert line.isprintable()
+        cells = re.split(r"(?<!\\)(?:\\\\)*\|", line)
+        assert len(cells) == 4
+        assert not re.search(r"(?<!\\)[`*_~&<>\[\]]", re.sub(r"\\\\", "", line))
+        assert _unescaped(line) == "| {0} | {0} |".format(renderer.escaped(text))
+
+
+def _unescaped(cell: str) -> str:
+    return re.sub(r"\\([\\`*_~|&<>\[\]])", r"\1", cell)

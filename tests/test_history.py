@@ -1,0 +1,313 @@
+"""History: what is asked for is told, nothing is lost or copied, and nobody can take a line out (B6)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from salescli import catalogue, clock, customers, history, sales, sales_plans
+from salescli.cli import session
+from salescli.errors import SalesError
+from salescli.history import Asked
+from salescli.sales import Seller
+from tests.conftest import House
+from tests.story import Story
+
+Told = Callable[..., list[dict[str, str]]]
+
+
+@pytest.fixture
+def told(story: Story, capfd: pytest.CaptureFixture[str]) -> Told:
+    """Return the rows of ``salescli history`` with further words, oldest first."""
+
+    def told(*words: str) -> list[dict[str, str]]:
+        code = session.run(
+            ["--db", os.fspath(story.house.path), "history", *words, "--csv", "--sort", "line",
+             "--columns", "line,at,by,subject,number,what,changes,reason,command"]
+        )  # fmt: skip
+        out, err = capfd.readouterr()
+        assert code == 0, err
+        return list(csv.DictReader(io.StringIO(out)))
+
+    return told
+
+
+@pytest.fixture
+def sold(story: Story) -> Story:
+    """Two orders of two customers, the first of them paid, and a manager called Ivan."""
+    story.house.offer("49.00", number="7")
+    story.house.user("ivan", name="Іван", role="owner")
+    story.house.customer("Petro", email="petro@example.com")
+    story.pay(story.order("7"))
+    story.order_of("petro@example.com", "7")
+    return story
+
+
+# Which lines
+
+
+@pytest.mark.parametrize(
+    ("words", "subjects"),
+    [
+        (["orders"], {("order", "1"), ("order", "2")}),
+        (["order"], {("order", "1"), ("order", "2")}),
+        (["orders", "1"], {("order", "1"), ("invoice", "1")}),
+        (["ORDER", "2"], {("order", "2")}),
+        (["payments"], {("invoice", "1")}),
+        (["invoice", "1"], {("invoice", "1")}),
+        (["customers", "petro@example.com"], {("customer", "2")}),
+        (["customer", "Petro"], {("customer", "2")}),
+        (["offers", "7"], {("offer", "1")}),
+        (["payment-systems", "Bank transfer"], {("payment system", "2")}),
+        (["payment systems"], {("payment system", "1"), ("payment system", "2")}),
+        (["users", "ivan"], {("user", "2")}),
+        (["categories"], set()),
+        (["recurring"], set()),
+        (["imports"], set()),
+    ],
+)
+def test_a_subject_and_a_record_are_said_as_elsewhere(
+    sold: Story, told: Told, words: list[str], subjects: set[tuple[str, str]]
+) -> None:
+    assert {(row["subject"], row["number"]) for row in told(*words)} == subjects
+
+
+def test_an_order_is_found_by_the_number_it_has_elsewhere(sold: Story, told: Told) -> None:
+    sold.house.connection.execute("UPDATE orders SET source = 'shop', source_number = 'A-17' WHERE id = 2")
+    assert {row["number"] for row in told("orders", "A-17")} == {"2"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["fees"], 2, "there is no history of 'fees'; there is of orders, invoices, recurring, customers"),
+        (["imports", "3"], 2, "the history of imports is one; leave '3' out"),
+        (["file", "3"], 2, "leave '3' out"),
+        (["orders", "99"], 3, "there is no order 99"),
+        (["customers", "Nobody"], 3, "there is no customer 'Nobody'"),
+        (["--by", "nobody"], 3, "there is no user 'nobody'"),
+        (["--from", "soon"], 6, "'soon' is not a date"),
+        (["--from", "2026-03-02", "--to", "2026-03-01"], 2, "the period ends"),
+    ],
+)
+def test_what_there_is_not_is_said(
+    sold: Story, words: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert session.run(["--db", os.fspath(sold.house.path), "history", *words]) == code
+    assert said in capfd.readouterr().err
+
+
+def test_by_tells_what_a_person_did_and_system_what_tick_did_by_itself(story: Story, told: Told) -> None:
+    story.house.offer("49.00", number="7", every="1 month")
+    ivan = story.house.user("ivan", name="Іван", role="owner")
+    story.subscribed("7")
+    catalogue.edit(story.house.connection, customers.NOUN, 1, {"phone": "1"}, actor=ivan, now=story.now)
+    story.at("2026-02-28 10:05").tick()
+
+    assert [row["what"] for row in told("--by", "ivan")] == ["edited"]
+    assert {row["by"] for row in told("--by", "system")} == {"system, started by Оксана Власник"}
+    assert {row["by"] for row in told("--by", "Оксана Власник")} == {"Оксана Власник"}
+    assert len(told()) == sum(len(told("--by", who)) for who in ("ivan", "system", story.house.actor.login))
+
+
+def test_from_and_to_are_whole_days_of_the_account(story: Story, told: Told) -> None:
+    before = len(told())
+    for moment in ("2026-03-01 23:59", "2026-03-02 00:00", "2026-03-02 23:59", "2026-03-03 00:00"):
+        story.at(moment)
+        history.record(story.house.connection, "file", None, moment, **story.who_and_when)
+
+    assert [row["what"] for row in told("--from", "2026-03-02", "--to", "2026-03-02")] == [
+        "2026-03-02 00:00",
+        "2026-03-02 23:59",
+    ]
+    assert len(told("file", "--from", "2026-03")) == 4
+    assert len(told("--to", "2026-03")) == before + 4
+
+
+def test_the_filters_narrow_one_another(sold: Story) -> None:
+    later = clock.utc_text(sold.now + timedelta(seconds=1))
+    assert history.lines(sold.house.connection, "order", 1, limit=None)
+    assert not history.lines(sold.house.connection, "order", 1, Asked(since=later), limit=None)
+    assert not history.lines(sold.house.connection, "order", 1, Asked(by=2), limit=None)
+
+
+def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:
+    everything = [row["line"] for row in history.lines(sold.house.connection, None, None, limit=None)]
+    assert everything == sorted(everything, reverse=True)
+    assert [row["line"] for row in history.lines(sold.house.connection, None, None, limit=3)] == everything[:3]
+
+
+def test_a_table_says_when_it_is_cut_off(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
+    for line in range(60):
+        history.record(story.house.connection, "file", None, str(line), **story.who_and_when)
+    for words, said in ((["file"], True), (["file", "--limit", "0"], False), (["file", "--csv"], False)):
+        assert session.run(["--db", os.fspath(story.house.path), "history", *words]) == 0
+        assert ("the newest 50 lines; --limit 0 shows all" in capfd.readouterr().err) == said
+
+
+def test_a_record_s_history_needs_no_walk_through_all_of_it(house: House) -> None:
+    for subject in ("order", "customer", "offer"):
+        plan = house.connection.execute(
+            f"EXPLAIN QUERY PLAN SELECT 1 FROM {history.SOURCE} WHERE"
+            f" {history._STORIES.get(subject, 'h.subject = :subject AND h.subject_id = :id')}",
+            {"id": 1, "subject": subject},
+        )
+        assert not any(row["detail"].startswith("SCAN h") for row in plan)
+
+
+# By which command
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("customers edit 1 --phone 5551234", "customers edit"),
+        ("orders new 1 7 --manager ivan", "orders new"),
+        ("recurring pause 1", "recurring pause"),
+        ("payment-systems edit Sandbox --fee 1%", "payment-systems edit"),
+        ("charging off --reason secret", "charging off"),
+        ("tick --now 2026-02-28T10:05:00Z --accept-clock", "tick"),
+    ],
+)
+def test_a_line_keeps_the_words_of_its_command_and_none_of_its_arguments(
+    story: Story, told: Told, line: str, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    story.house.offer("49.00", number="7", every="1 month")
+    story.house.user("ivan", name="Іван")
+    story.subscribed("7")
+    before = len(told())
+    assert session.run(["--db", os.fspath(story.house.path), *line.split()]) == 0
+    capfd.readouterr()
+
+    added = told()[before:]
+
+    assert added
+    assert {row["command"] for row in added} == {command}
+
+
+def test_init_is_the_first_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new.db"
+    assert session.run(["--db", os.fspath(path), "init", "--time-zone", "UTC"]) == 0
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT what, command FROM history").fetchall() == [("made", "init")]
+
+
+# What is told of it
+
+
+def test_an_outcome_that_is_not_known_is_told_once(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    order = story.order("7", token="tok_pending")
+    story.pay(order)
+    story.at("2026-01-31 12:00").tick()
+    story.at("2026-01-31 18:00").tick()
+
+    what = [line["what"] for line in story.house.history("invoice", 1)]
+
+    assert what.count("outcome of the charge not known") == 1
+
+
+# Nothing personal
+
+
+PERSONAL = ("Зоряна", "Zorianska", "zoriana@", "0507770707", "tok_", "Z-4711", "half for Zoriana", "call her")
+
+
+def _live_richly(story: Story) -> None:
+    """Live through whatever copies something of a customer, an invoice or a payment method."""
+    connection = story.house.connection
+    who = story.who_and_when
+    story.house.offer("100.00", number="7", partial_min="10", partial_success="90")
+    story.house.offer("49.00", number="8", name="Plan", every="1 month")
+    story.house.user("ivan", name="Іван")
+    id = story.house.customer(
+        "Зоряна Zorianska", email="zoriana@example.com", phone="0507770707", customer_id="Z-4711", source="shop"
+    )["id"]
+    catalogue.edit(connection, customers.NOUN, id, {"name": "Зоряна Z", "phone": "+380507770707"}, **who)
+    sales_plans.mark(connection, str(id), "7", "ivan", note="call her", **who)
+    for offer in ("7", "8"):
+        order = story.order_of(str(id), offer)
+        for token in ("tok_fail_once", "tok_insufficient_funds", "tok_ok"):
+            more = {"amount": "95.00"} if offer == "7" else {}
+            story.pay(order, payment_system="Sandbox", token=token, comment=f"half for Zoriana {token}", **more)
+    sales.confirm_payment(connection, 1, zone=story.house.zone, **who)
+    sales.confirm_sale(connection, 1, Seller(None), **who)
+    connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
+    for day in ("28 10:05", "28 19:00"):
+        story.at(f"2026-02-{day}").tick()
+    story.refund(story.see(order), amount="5.00")
+
+
+def test_no_line_copies_what_is_personal_or_secret(story: Story) -> None:
+    _live_richly(story)
+    stored = list(_texts(story.house.connection, "history"))
+
+    assert len(stored) > 100
+    for word in PERSONAL:
+        assert [text for text in stored if word.lower() in text.lower()] == []
+    assert any('"token": ["(before)", "(changed)"]' in text or '"comment": [' in text for text in stored)
+
+
+def _texts(connection: sqlite3.Connection, table: str) -> Iterator[str]:
+    for row in connection.execute(f"SELECT * FROM {table}"):
+        yield from (value for value in row if isinstance(value, str))
+
+
+# Append-only, whoever writes
+
+_LINE = "at, user_id, by_system, subject, what, changes"
+FORGERIES = [
+    "UPDATE history SET what = 'forged'",
+    "UPDATE history SET id = id + 100",
+    "DELETE FROM history",
+    f"INSERT OR REPLACE INTO history (id, {_LINE}) SELECT id, {_LINE.replace('what', chr(39) + 'x' + chr(39))}"
+    " FROM history",
+    f"REPLACE INTO history (id, {_LINE}) SELECT id, {_LINE} FROM history",
+    f"INSERT OR IGNORE INTO history (id, {_LINE}) SELECT id, {_LINE} FROM history",
+    f"INSERT INTO history (id, {_LINE}) SELECT id, {_LINE} FROM history WHERE true"
+    " ON CONFLICT (id) DO UPDATE SET what = 'forged'",
+    "UPDATE OR REPLACE history SET id = 1 WHERE id = 2",
+    f"INSERT INTO history (id, {_LINE}) SELECT -1, {_LINE} FROM history LIMIT 1",
+    "UPDATE texts SET text = 'forged'",
+    "UPDATE texts SET id = id + 100, text = NULL",
+    "DELETE FROM texts",
+    "INSERT OR REPLACE INTO texts (id, text) SELECT id, 'forged' FROM texts",
+]
+
+
+@pytest.mark.parametrize("recursive", [0, 1])
+@pytest.mark.parametrize("statement", FORGERIES)
+def test_no_statement_of_any_program_changes_a_line(story: Story, statement: str, recursive: int) -> None:
+    for reason in ("one", "two"):
+        history.record(story.house.connection, "file", None, "made", reason=reason, **story.who_and_when)
+    with closing(sqlite3.connect(story.house.path, isolation_level=None)) as plain:
+        plain.execute(f"PRAGMA recursive_triggers = {recursive}")
+        plain.execute("PRAGMA foreign_keys = 0")
+        before = [plain.execute(f"SELECT * FROM {table}").fetchall() for table in ("history", "texts")]
+
+        with pytest.raises(sqlite3.IntegrityError):
+            plain.execute(statement)
+
+        assert [plain.execute(f"SELECT * FROM {table}").fetchall() for table in ("history", "texts")] == before
+
+
+def test_a_reason_can_be_emptied(story: Story) -> None:
+    history.record(story.house.connection, "order", 1, "declined", reason="she moved", **story.who_and_when)
+    history.record(story.house.connection, "order", 2, "declined", reason="he moved", **story.who_and_when)
+    history.erase_reasons(story.house.connection, "order", "SELECT 1", {})
+    assert [story.house.history("order", id)[0]["reason"] for id in (1, 2)] == [None, "he moved"]
+
+
+def test_a_failed_operation_leaves_neither_line_nor_reason(sold: Story) -> None:
+    before = [list(_texts(sold.house.connection, table)) for table in ("history", "texts")]
+    with pytest.raises(SalesError):
+        sales.decline(sold.house.connection, 1, reason="no", **sold.who_and_when)
+    assert [list(_texts(sold.house.connection, table)) for table in ("history", "texts")] == before

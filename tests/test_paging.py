@@ -1,0 +1,188 @@
+"""Pages by ``--after``: one after the other they are the list, whatever it is sorted by, at one cost."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from salescli import (
+    attempts,
+    categories,
+    customers,
+    db,
+    listing,
+    offers,
+    payment_systems,
+    role_records,
+    sales_plans,
+    tabs,
+    users,
+)
+from salescli.errors import NotFound
+from salescli.listing import Filters
+from salescli.views import View
+from tests.conftest import House
+
+VIEWS = (
+    tabs.ORDERS, tabs.PAYMENTS, tabs.RECURRING, attempts.VIEW, customers.VIEW, offers.VIEW, categories.VIEW,
+    payment_systems.VIEW, users.VIEW, role_records.VIEW, sales_plans.VIEW,
+)  # fmt: skip
+
+EVERYTHING = Filters()
+
+
+@pytest.fixture
+def full(house: House) -> House:
+    """A house of seventeen of everything: few different moments, names and amounts, and many that are not known."""
+    with db.transaction(house.connection):
+        _fill(house.connection, 17)
+    return house
+
+
+def _fill(connection: sqlite3.Connection, size: int) -> None:
+    pick = random.Random(size).choice
+
+    def moment() -> str:
+        return f"2026-02-0{pick('123')}T10:00:00Z"
+
+    # fmt: off
+    for n in range(1, size + 1):
+        shared = {"name": pick(["Олена", "Ivan", "=1+1", "ivan"]), "active": pick([0, 1]), "created_at": moment()}
+        sold = {"customer_id": pick([1, n]), "offer_id": pick([1, n]), "offer_name": pick(["Course", "курс"]),
+                "currency": pick(["EUR", "USD"]), "price_minor": pick([900, 900, 1000]), "quantity": 1,
+                "created_at": moment()}
+        status, at = pick([("open", None), ("declined", None), ("completed", moment())])
+        day = at and at[:10]
+        for table, values in {
+            "users": {"login": pick([None, f"login{n}"]), **shared},
+            "roles": {"name": f"role {n}", "permissions": pick(["view", "view reports"]), "created_at": moment()},
+            "categories": {"number": str(n), **shared},
+            "offers": {"number": str(n), "category_id": pick([None, 1]), "price_minor": pick([None, 5, 70]),
+                       "currency": pick(["EUR", "JPY"]), **shared},
+            "customers": {"email": pick([None, "a@example.com"]), "phone": pick([None, "+380"]), **shared},
+            "payment_systems": {"gateway": "manual", "fee_ppm": pick([None, 29_000]), **shared, "name": f"System {n}"},
+            "recurring": {"uid": f"r{n}", "payment_system_id": pick([1, n]), "status": "failed", "every_count": 1,
+                          "every_unit": "month", "retry_1_minutes": 480, "retry_2_minutes": 1440, "payments_made": 1,
+                          "payments_total": pick([None, 3, 12]), "last_error": pick([None, "no"]),
+                          "anchor_at": moment(), **sold},
+            "orders": {"uid": f"o{n}", "offer_number": "1", "status": status, "category_number": pick([None, "1"]),
+                       "manager_id": pick([None, 1, n]), "created_on": "2026-02-01", "completed_at": at,
+                       "completed_on": day, **sold},
+            "invoices": {"order_id": n, "ordinal": 1, "status": status, "amount_minor": 900, "currency": "EUR",
+                         "share_minor": pick([300, 900]), "fee_minor": pick([None, 0, 20]),
+                         "payment_system_id": pick([None, 1]), "attempted_at": moment(), "paid_at": at, "paid_on": day},
+            "attempts": {"kind": "charge", "invoice_id": n, "number": 1, "reference": f"a{n}", "payment_system_id": 1,
+                         "customer_id": sold["customer_id"], "amount_minor": pick([1, 2]), "currency": "EUR",
+                         "status": "declined", "owned_at": moment(), "started_at": moment(),
+                         "settled_at": moment(), "code": pick([None, "card_declined"])},
+            "sales_plans": {"customer_id": 1, "offer_id": pick([1, n]), "manager_id": 1, "order_id": pick([None, n]),
+                            "marked_at": moment()},
+        }.items():
+            db.insert(connection, table, values)
+    # fmt: on
+
+
+def _names(house: House, view: View, sort: tuple[str, ...], filters: Filters = EVERYTHING, **page: Any) -> list[Any]:
+    """Return what the rows of a list are called, in its order."""
+    asked = {"columns": [], "sort": sort, "zone": house.zone, "actor": house.actor, "limit": None, **page}
+    return [row[view.columns[0].key] for row in listing.select(house.connection, view, filters, **asked)]
+
+
+def _walked(house: House, view: View, sort: tuple[str, ...], size: int, filters: Filters = EVERYTHING) -> Iterator[Any]:
+    """Yield the same page by page, going on after the last row of the page before."""
+    after = None
+    for _ in range(100):
+        page = _names(house, view, sort, filters, limit=size, after=after)
+        yield from page
+        if not page:
+            return
+        after = str(page[-1])
+    raise AssertionError("the pages do not end")
+
+
+@pytest.mark.parametrize("view", [pytest.param(view, id=view.name) for view in VIEWS])
+def test_the_pages_of_a_list_are_the_list_whatever_column_it_is_sorted_by(full: House, view: View) -> None:
+    keys = [column.key for column in view.columns if column.sql]
+    sorts = [(), *((f"{sign}{key}",) for key in keys for sign in ("", "-"))]
+
+    for sort, size in itertools.product(sorts, (1, 3, 16)):
+        whole = _names(full, view, sort)
+        assert len(whole) >= 17
+        assert list(_walked(full, view, sort, size)) == whole, (sort, size)
+
+
+KEYS = [column.key for column in tabs.ORDERS.columns if column.sql]
+
+
+@given(
+    sort=st.lists(st.builds("{}{}".format, st.sampled_from(["", "-"]), st.sampled_from(KEYS)), max_size=3).map(tuple),
+    size=st.integers(1, 18),
+    filters=st.builds(Filters, status=st.sampled_from([(), ("open",), ("open", "completed")])),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_pages_are_the_list_with_several_columns_and_filters(
+    full: House, sort: tuple[str, ...], size: int, filters: Filters
+) -> None:
+    assert list(_walked(full, tabs.ORDERS, sort, size, filters)) == _names(full, tabs.ORDERS, sort, filters)
+
+
+def test_a_page_goes_on_after_a_row_that_left_the_filters_meanwhile(full: House) -> None:
+    still_open = Filters(status=("open",))
+    first, *rest = _names(full, tabs.ORDERS, (), still_open)
+    full.connection.execute("UPDATE orders SET status = 'declined' WHERE id = ?", (first,))
+
+    assert _names(full, tabs.ORDERS, (), still_open, after=str(first)) == rest
+
+
+@pytest.mark.parametrize("after", ["99", "nonsense", ""])
+def test_a_page_after_nothing_there_is_refused(full: House, after: str) -> None:
+    with pytest.raises(NotFound, match="go on after"):
+        _names(full, tabs.ORDERS, (), after=after)
+
+
+@pytest.mark.parametrize("view", [pytest.param(view, id=view.name) for view in (tabs.ORDERS, tabs.PAYMENTS)])
+@pytest.mark.parametrize("kind", ["regular", "all"])
+def test_a_page_costs_the_same_however_deep_it_is_and_however_long_the_list(
+    house: House, view: View, kind: str
+) -> None:
+    def steps(after: str | None = None) -> int:
+        """Return how many steps SQLite's machine takes for a page of ten."""
+        counted = itertools.count()
+        house.connection.set_progress_handler(lambda: next(counted) and None, 1)
+        assert len(_names(house, view, (), Filters(kind=kind), limit=10, after=after)) == 10
+        house.connection.set_progress_handler(None, 1)
+        return next(counted)
+
+    _fill_orders(house, 100)
+    short = steps()
+    _fill_orders(house, 1000)
+
+    assert steps() < 1.2 * short
+    assert steps(after="1000") < 1.5 * short
+    assert steps(after="30") < 1.5 * short
+
+
+def _fill_orders(house: House, size: int) -> None:
+    """Add orders and their invoices, each a minute after the one before."""
+    if not house.count("offers"):
+        house.offer()
+        house.customer()
+    values = "WITH RECURSIVE n (n) AS (SELECT (SELECT count(*) FROM orders) UNION ALL SELECT n + 1 FROM n)"
+    at = "strftime('%Y-%m-%dT%H:%M:%SZ', '2026-01-01', n || ' minutes')"
+    house.connection.execute(
+        "INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, status, quantity, price_minor,"
+        f" currency, created_at, created_on) {values} SELECT n, 1, 1, 'Course', '1', 'open', 1, 900, 'EUR', {at},"
+        f" '2026-01-01' FROM n LIMIT {size}"
+    )
+    house.connection.execute(
+        "INSERT INTO invoices (order_id, ordinal, status, amount_minor, currency, share_minor, attempted_at)"
+        " SELECT id, 1, 'open', 900, 'EUR', 900, created_at FROM orders"
+        " WHERE id > (SELECT count(*) FROM invoices) ORDER BY id"
+    )

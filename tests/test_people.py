@@ -1,0 +1,208 @@
+"""Users and roles: own roles, who leaves, and acting for somebody else (R78)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from salescli import catalogue, history, role_records, roles, users
+from salescli.cli import session
+from salescli.errors import BadData, NotFound, NotPermitted
+from salescli.roles import Actor
+
+if TYPE_CHECKING:
+    from tests.conftest import House
+    from tests.story import Story
+
+
+def _edit_role(house: House, role: str, /, **words: str) -> None:
+    id = role_records.find(house.connection, role)["id"]
+    catalogue.edit(house.connection, role_records.NOUN, id, words, actor=house.actor, now=house.now)
+
+
+def _run(house: House, *words: str) -> int:
+    return session.run(["--db", os.fspath(house.path), *words])
+
+
+# Roles
+
+
+def test_a_new_file_has_the_ready_roles(house: House) -> None:
+    rows = house.connection.execute("SELECT name, permissions FROM roles ORDER BY id").fetchall()
+    assert {row["name"]: role_records.permissions(row["permissions"]) for row in rows} == roles.READY
+
+
+def test_an_own_role_allows_what_it_says_and_its_making_is_history(house: House) -> None:
+    id = house.add(role_records.NOUN, name="Night", permissions="run-tick, VIEW")
+    assert house.user("nina", role="night").permissions == {roles.VIEW, roles.RUN_TICK}
+    assert house.history("role", id)[0]["changes"] == {"name": [None, "night"], "permissions": [None, "view run-tick"]}
+
+
+def test_a_change_of_a_role_counts_at_once_for_those_who_have_it(house: House) -> None:
+    house.user("ivan", role="manager")
+    _edit_role(house, "manager", permissions="view,enter-orders,refund")
+    assert users.acting(house.connection, "ivan").may(roles.REFUND)
+
+
+def test_a_role_that_is_renamed_stays_with_those_who_have_it(house: House) -> None:
+    house.user("ivan", role="manager")
+    _edit_role(house, "manager", name="seller")
+    assert users.acting(house.connection, "ivan").permissions == roles.READY["manager"]
+    assert house.count("users", "role = 'seller'") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        pytest.param(
+            {"name": "night", "permissions": "view,fly"},
+            f"there is no permission fly; there are {', '.join(roles.PERMISSIONS)}",
+            id="an unknown permission",
+        ),
+        pytest.param({"name": "night"}, "a role needs permissions", id="no permissions"),
+        pytest.param({"name": " ", "permissions": "view"}, "name is empty", id="no name"),
+        pytest.param({"name": "MANAGER", "permissions": "view"}, "exists already", id="a name in another case"),
+    ],
+)
+def test_a_role_that_is_none_is_refused(house: House, words: dict[str, str], says: str) -> None:
+    with pytest.raises(BadData, match=says):
+        house.add(role_records.NOUN, **words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param({"permissions": ",".join(set(roles.PERMISSIONS) - {roles.MANAGE_USERS})}, id="one less"),
+        pytest.param({"permissions": ""}, id="none"),
+        pytest.param({"name": "boss"}, id="another name"),
+    ],
+)
+def test_the_owner_s_role_stays_what_it_is(house: House, words: dict[str, str]) -> None:
+    with pytest.raises(BadData, match="keeps its name and every permission"):
+        _edit_role(house, "owner", **words)
+    assert users.acting(house.connection, house.actor.login).permissions == set(roles.PERMISSIONS)
+
+
+def test_a_role_cannot_take_the_name_of_another(house: House) -> None:
+    with pytest.raises(BadData, match="there is a role accountant already"):
+        _edit_role(house, "manager", name="accountant")
+
+
+def test_the_list_says_what_each_role_may(house: House, capfd: pytest.CaptureFixture[str]) -> None:
+    assert _run(house, "roles", "--csv", "--columns", "role,users,permissions,may") == 0
+    told = capfd.readouterr().out
+    assert 'manager,0,"view,enter-orders","see lists, records and reports; enter orders and payments"' in told
+    assert 'cron,0,run-tick,"run tick, and hold charging back"' in told
+
+
+def test_a_role_s_own_history_is_found_by_its_name_or_number(house: House, capfd: pytest.CaptureFixture[str]) -> None:
+    id = house.add(role_records.NOUN, name="night", permissions="view")
+    _edit_role(house, "manager", permissions="view")
+    for words in ("night", f"{id}"):
+        assert _run(house, "history", "role", words, "--format", "count") == 0
+        assert capfd.readouterr().out == "1\n"
+
+
+# Users
+
+
+def test_who_leaves_is_deactivated_and_their_sales_keep_their_name(
+    story: Story, capfd: pytest.CaptureFixture[str]
+) -> None:
+    house = story.house
+    ivan = house.user("ivan", name="Іван", role="manager")
+    house.offer("49.00", number="7")
+    order = story.order("7", manager="ivan")
+    assert _run(house, "users", "deactivate", "ivan") == 0
+    assert capfd.readouterr().out == f"user {ivan.user_id} (Іван): deactivated\n"
+    with pytest.raises(NotPermitted, match="ivan was deactivated"):
+        users.acting(house.connection, "ivan")
+    assert story.see(order).manager_id == ivan.user_id
+    assert house.history("user", ivan.user_id)[-1]["changes"] == {"active": [1, 0]}
+    assert _run(house, "users", "deactivate", "ivan") == 0
+    assert "is not active already" in capfd.readouterr().out
+
+
+def test_the_last_owner_cannot_be_deactivated(house: House) -> None:
+    assert _run(house, "users", "deactivate", house.actor.login) == 6
+    assert users.acting(house.connection, house.actor.login)
+
+
+# Acting for somebody else
+
+
+@pytest.fixture
+def olena(house: House) -> Actor:
+    """Olena, a manager."""
+    return house.user("olena", name="Олена", role="manager")
+
+
+def test_who_acts_for_another_may_what_that_one_may(house: House, olena: Actor) -> None:
+    acting = users.acting_as(house.connection, house.actor, "olena")
+    assert acting.permissions == olena.permissions
+    assert (acting.login, acting.user_id, acting.for_user_id) == ("olena", house.actor.user_id, olena.user_id)
+
+
+def test_to_act_for_oneself_needs_no_permission(house: House, olena: Actor) -> None:
+    assert users.acting_as(house.connection, olena, "olena") == olena
+
+
+def test_history_keeps_both_names(house: House, olena: Actor, capfd: pytest.CaptureFixture[str]) -> None:
+    house.offer("49.00", number="7")
+    house.customer("Іван")
+    assert _run(house, "--as", "olena", "orders", "new", "1", "7") == 0
+    line = house.history("order", 1)[0]
+    assert (line["user_id"], line["for_user_id"]) == (house.actor.user_id, olena.user_id)
+    capfd.readouterr()
+    assert _run(house, "history", "order", "1", "--csv", "--columns", "by") == 0
+    assert '"Оксана Власник, as Олена"' in capfd.readouterr().out
+
+
+def test_salescli_user_is_as_good_as_the_option_which_goes_first(
+    house: House, olena: Actor, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SALESCLI_USER", "olena")
+    assert _run(house, "users", "add", "x") == 4
+    assert "olena may not do this" in capfd.readouterr().err
+    assert _run(house, "--as", house.actor.login, "users", "add", "x") == 0
+    monkeypatch.setenv("SALESCLI_USER", "")
+    assert _run(house, "users", "add", "y") == 0
+
+
+@pytest.mark.parametrize(
+    ("login", "code", "says"),
+    [
+        pytest.param("nobody", 3, "there is no user with the login nobody", id="an unknown login"),
+        pytest.param("", 3, "there is no user with the login", id="an empty word"),
+        pytest.param("olena", 4, "olena was deactivated", id="one who left"),
+    ],
+)
+def test_nobody_acts_for_who_cannot_act(
+    house: House, olena: Actor, capfd: pytest.CaptureFixture[str], login: str, code: int, says: str
+) -> None:
+    assert _run(house, "users", "deactivate", "olena") == 0
+    capfd.readouterr()
+    assert _run(house, "--as", login, "orders", "list") == code
+    told = capfd.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert says in told.err
+
+
+def test_who_may_not_act_for_others_does_not_learn_who_there_is(house: House, olena: Actor) -> None:
+    for login in (house.actor.login, "nobody"):
+        with pytest.raises(NotPermitted, match="act for others"):
+            users.acting_as(house.connection, olena, login)
+    with pytest.raises(NotFound):
+        users.acting_as(house.connection, house.actor, "nobody")
+
+
+def test_tick_needs_the_permission_of_the_one_acted_for_and_names_all_three(house: House, olena: Actor) -> None:
+    assert _run(house, "--as", "olena", "tick") == 4
+    house.user("cron", name="Нічний", role="cron")
+    assert _run(house, "--as", "cron", "tick") == 0
+    as_cron = users.acting_as(house.connection, house.actor, "cron").as_system()
+    history.record(house.connection, "file", None, "ticked", actor=as_cron, now=house.now)
+    lines = history.lines(house.connection, "file", None, limit=1)
+    assert lines[0]["by"] == "system, started by Оксана Власник, as Нічний"

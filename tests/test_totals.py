@@ -1,0 +1,286 @@
+"""Totals kept by triggers: after any changes they are what the rows come to, and reports by either are the same."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from salescli import db, doctor, report_rows, report_totals, reports, totals
+from salescli.errors import NotPermitted
+from salescli.listing import Filters
+from salescli.report_rows import SALES, Question
+from salescli.reports import BREAKDOWNS
+from tests.conftest import House
+from tests.shop import ACTS, Shop
+
+PERIODS = (
+    Filters(),
+    Filters(first_day=date(2026, 3, 1), last_day=date(2026, 3, 31)),
+    Filters(first_day=date(2026, 2, 20), last_day=date(2026, 4, 10)),
+    Filters(last_day=date(2026, 3, 5)),
+)
+CARRIED = (
+    {},
+    {"status": ("completed",)},
+    {"status": ("open", "refund")},
+    {"confirmed": True},
+    {"confirmed": False},
+    {"payment_type": "partial"},
+    {"kind": "recurring"},
+    {"currency": ("USD",)},
+)
+OF_ITS_OWN = (
+    (("offer",), {"offer": ("10", "20")}),
+    (("category",), {"category": ("1",)}),
+    (("offer", "category"), {"offer": ("10",), "category": ("2",)}),
+    (("manager",), {"manager": ("ivan",)}),
+    (("sale",), {"manager": ("system", "maria")}),
+    ((), {"category": ("1",), "kind": "regular"}),
+)
+DIMENSIONS = ((), ("offer",), ("category",), ("manager",), ("manager", "confirmed"), ("sale",))
+COLUMNS = ("period", "currency", "orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
+_PARTS = ("pay a part", "pay a part in dollars", "refund", "refund a part") * 2
+_numbers = count()
+
+acts = st.lists(st.tuples(st.sampled_from(sorted(ACTS)), st.integers(0, 23)), min_size=1, max_size=25)
+several_houses = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def shop(house: House) -> Shop:
+    """A shop of a few days, with sales of every kind."""
+    shop = Shop(house)
+    for which, act in enumerate(
+        (
+            *["sell"] * 12,
+            *["open an order"] * 9,
+            *sorted(ACTS),
+            *["refund", "refund a part"] * 3,
+            *sorted(ACTS, reverse=True),
+        )
+    ):
+        shop.do(act, which)
+    return shop
+
+
+def questions(shop: Shop) -> Iterator[Question]:
+    """Yield the questions that the totals must be able to answer."""
+    for period in PERIODS:
+        days = {"first_day": period.first_day, "last_day": period.last_day}
+        for narrowing in CARRIED:
+            filters = Filters(**narrowing, **days)  # type: ignore[arg-type]
+            for cut in (0, 4, 7, 10) if not narrowing else (0,):
+                yield from (Question(names, "orders", filters, shop.house.zone, cut=cut) for names in DIMENSIONS)
+                yield Question(("payment_system",), "payments", filters, shop.house.zone, cut=cut)
+                yield Question((), "payments", filters, shop.house.zone, cut=cut)
+        for names, narrowing in OF_ITS_OWN:
+            yield Question(names, "orders", Filters(**narrowing, **days), shop.house.zone)  # type: ignore[arg-type]
+        through = Filters(payment_system=("Sandbox",), **days)  # type: ignore[arg-type]
+        yield Question(("payment_system",), "payments", through, shop.house.zone)
+        yield Question(("manager",), "orders", period, shop.house.zone, sales=SALES[:1])
+
+
+def the_same_by_totals_and_rows(shop: Shop, asked: Question) -> None:
+    """Assert that both sources answer a question alike."""
+    connection = shop.house.connection
+    compared = [name for name in COLUMNS if name not in ("orders", "payments", "quantity")]
+    compared += ["payments"] if asked.counts == "payments" else ["orders", "quantity"]
+    told = []
+    for source in (report_totals, report_rows):
+        query = source.query(connection, asked)
+        assert query is not None, "the totals do not carry it"
+        rows = connection.execute(*query).fetchall()
+        told.append(sorted((tuple(row[name] for name in (*asked.dimensions, *compared)) for row in rows), key=repr))
+    assert told[0] == told[1], asked
+
+
+def the_same_bridge(shop: Shop, filters: Filters) -> None:
+    """Assert that the bridge by the totals, where they carry it, is the one by the rows."""
+    connection, zone = shop.house.connection, shop.house.zone
+    query = report_totals.bridge(connection, filters, zone)
+    if query is None:
+        return
+    told = [
+        [tuple(row) for row in connection.execute(*source) if any(tuple(row)[1:])]
+        for source in (query, report_rows.bridge(connection, filters, zone))
+    ]
+    assert told[0] == told[1], filters
+
+
+def all_agrees(shop: Shop) -> None:
+    """Assert (a) the tables, (b) the reports by either source, (c) B9 and (d) the bridge."""
+    assert list(totals.differences(shop.house.connection)) == []
+    for asked in questions(shop):
+        the_same_by_totals_and_rows(shop, asked)
+    for period in PERIODS:
+        for narrowing in CARRIED:
+            days = {"first_day": period.first_day, "last_day": period.last_day}
+            the_same_bridge(shop, Filters(**narrowing, **days))  # type: ignore[arg-type]
+        reports.statement(shop.house.connection, BREAKDOWNS, period, zone=shop.house.zone)  # asserts that it ties out
+
+
+@several_houses
+@given(acts=acts)
+def test_totals_and_rows_agree_and_tie_out_after_any_changes(
+    acts: list[tuple[str, int]], new_house: Callable[..., House]
+) -> None:
+    shop = Shop(new_house(f"shop-{next(_numbers)}.db"))
+    for act, which in acts:
+        shop.do(act, which)
+        assert list(totals.differences(shop.house.connection)) == [], act
+    all_agrees(shop)
+
+
+def test_totals_and_rows_agree_and_tie_out_after_every_change_there_is(shop: Shop) -> None:
+    for table in ("orders", "refunds", "recurring"):
+        assert shop.house.count(table), f"a story without {table} shows nothing"
+    assert shop.house.count("invoices", "ordinal > 1 AND paid_at IS NOT NULL")
+    assert shop.house.count("orders o JOIN invoices i ON i.order_id = o.id", "o.currency <> i.currency")
+    assert shop.house.count("orders", "completed_at IS NOT NULL AND status = 'refund'")
+    all_agrees(shop)
+
+
+CHANGES = (
+    "INSERT INTO refunds (invoice_id, amount_minor, currency, refunded_at, refunded_on)"
+    " SELECT min(id), 1, min(currency), '2026-03-30T10:00:00Z', '2026-03-30' FROM invoices WHERE paid_at IS NOT NULL",
+    "UPDATE refunds SET refunded_on = '2026-03-31'",
+    "UPDATE invoices SET amount_minor = amount_minor + 1, paid_on = '2026-03-30' WHERE paid_at IS NOT NULL",
+    "UPDATE orders SET quantity = 3, unit_price_minor = NULL, manager_id = NULL",
+    "DELETE FROM refunds",
+    "DELETE FROM attempts",
+    "DELETE FROM invoices WHERE id = (SELECT min(id) FROM invoices WHERE paid_at IS NOT NULL)",
+)
+TRIGGERS = tuple(
+    f"totals_{table}_{moment}_{event}"
+    for table in ("orders", "invoices", "refunds")
+    for event in ("insert", "update", "delete")
+    for moment in ("before", "after")
+    if (table, moment, event) not in (("orders", "before", "insert"), ("orders", "after", "delete"))
+)
+
+
+def change_by_hand(connection: sqlite3.Connection) -> None:
+    """Change and delete rows of every table as no operation does, and insert a completed order."""
+    connection.execute("PRAGMA foreign_keys = OFF")
+    for sql in CHANGES:
+        assert connection.execute(sql).rowcount, sql
+    connection.execute(
+        "INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, status, quantity, price_minor,"
+        " currency, created_at, created_on, completed_at, completed_on) VALUES ('x', 1, 1, '', '', 'completed', 1, 0,"
+        " 'EUR', '2026-03-30T10:00:00Z', '2026-03-30', '2026-03-30T10:00:00Z', '2026-03-30')"
+    )
+    connection.execute(
+        "INSERT INTO invoices (order_id, ordinal, status, amount_minor, currency, share_minor, attempted_at, paid_at,"
+        " paid_on) VALUES (last_insert_rowid(), 1, 'completed', 5, 'EUR', 5, '2026-03-30T10:00:00Z',"
+        " '2026-03-30T10:00:00Z', '2026-03-30')"
+    )
+    connection.execute("DELETE FROM orders WHERE id = (SELECT min(id) FROM orders WHERE completed_at IS NOT NULL)")
+
+
+def test_totals_follow_changes_that_no_operation_makes(shop: Shop) -> None:
+    change_by_hand(shop.house.connection)
+    assert list(totals.differences(shop.house.connection)) == []
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_doctor_notices_each_trigger_that_is_missing(shop: Shop, trigger: str) -> None:
+    shop.house.connection.execute(f"DROP TRIGGER {trigger}")
+    change_by_hand(shop.house.connection)
+    found = doctor.examine(shop.house.connection, shop.now, shop.house.zone)
+    assert "totals" in {finding.check for finding in found}
+
+
+def test_every_trigger_of_the_totals_is_known_to_the_test_above(house: House) -> None:
+    sql = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'totals%'"
+    assert {row["name"] for row in house.connection.execute(sql)} == set(TRIGGERS)
+
+
+def test_rebuilding_rights_what_is_wrong_and_says_how_much_was(shop: Shop) -> None:
+    connection = shop.house.connection
+    connection.execute("UPDATE totals SET gross = gross + 1 WHERE grain = 10 AND dimension = 'offer' AND orders > 0")
+    found = [finding for finding in doctor.examine(connection, shop.now, shop.house.zone) if finding.check == "totals"]
+    assert found[0].what.startswith("totals of offer 1, 2026-02-")
+    assert totals.rebuild(connection, **shop.who_and_when) > 0
+    assert totals.rebuild(connection, **shop.who_and_when) == 0
+    assert shop.house.history("file", None)[-2]["what"] == "totals rebuilt"
+    all_agrees(shop)
+
+
+def test_totals_rebuilt_are_those_that_the_triggers_kept(shop: Shop) -> None:
+    kept = "SELECT * FROM totals WHERE events <> 0"
+    before = [tuple(row) for row in shop.house.connection.execute(kept)]
+    totals.rebuild(shop.house.connection, **shop.who_and_when)
+    assert [tuple(row) for row in shop.house.connection.execute("SELECT * FROM totals")] == before
+
+
+def test_rebuilding_needs_a_permission(shop: Shop) -> None:
+    with pytest.raises(NotPermitted):
+        totals.rebuild(shop.house.connection, actor=shop.house.user("olha"), now=shop.now)
+
+
+def test_an_import_that_sets_the_triggers_aside_counts_everything_and_puts_them_back(shop: Shop) -> None:
+    connection = shop.house.connection
+    with db.transaction(connection):
+        aside = totals.Aside(connection)
+        aside.begin()
+        shop.bring(0)
+        assert list(totals.differences(connection)) != []
+        aside.end()
+    all_agrees(shop)
+    shop.do("sell", 4)
+    assert list(totals.differences(connection)) == []
+
+
+def test_an_import_that_fails_while_the_triggers_are_aside_leaves_them(shop: Shop) -> None:
+    def fail() -> None:
+        with db.transaction(shop.house.connection):
+            totals.Aside(shop.house.connection).begin()
+            shop.bring(0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    shop.do("sell", 4)
+    all_agrees(shop)
+
+
+def test_an_import_sets_the_triggers_aside_only_when_it_writes_many_orders_beside_those_there(shop: Shop) -> None:
+    connection = shop.house.connection
+    with db.transaction(connection):
+        aside = totals.Aside(connection)
+        for _ in range(499):
+            aside.wrote_order()
+        assert aside.triggers == []
+        aside.wrote_order()
+        assert len(aside.triggers) == len(TRIGGERS)
+        aside.end()
+    connection.execute("PRAGMA foreign_keys = OFF")
+    with db.transaction(connection):
+        connection.execute("UPDATE orders SET id = 1000000 WHERE id = (SELECT max(id) FROM orders)")
+        aside = totals.Aside(connection)
+        for _ in range(1000):
+            aside.wrote_order()
+        assert aside.triggers == []
+
+
+days = st.dates(date(2024, 1, 1), date(2027, 12, 31))
+
+
+@given(first=st.none() | days, last=st.none() | days, finest=st.sampled_from([0, 4, 7, 10]))
+def test_the_pieces_of_a_period_are_all_its_days_once(first: date | None, last: date | None, finest: int) -> None:
+    if first and last and first > last:
+        first, last = last, first
+    found = totals.pieces(first, last, finest)
+    every = [date(2023, 12, 1) + timedelta(days=n) for n in range(1550)]
+    for day in every:
+        wanted = (first is None or day >= first) and (last is None or day <= last)
+        held = sum(low <= day.isoformat()[:grain] <= high for grain, low, high in found)
+        assert held == wanted, day
+    assert len(found) <= 3
+    assert all(grain >= min(finest, totals.MONTH) or grain == totals.DAY for grain, _, _ in found)

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -374,6 +374,16 @@ def test_the_default_path_is_in_the_users_data_directory(monkeypatch: pytest.Mon
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert caller.default_path() == tmp_path / ".local" / "share" / "salescli" / "sales.db"
+
+
+def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    refused(caller.default_path(), "there is no file /nonexistent/.*; .* --db or SALESCLI_DB names another")
 
 
 # Writing it

@@ -208,6 +208,17 @@ def test_an_output_file_is_private_whatever_the_umask(shop: Run, tmp_path: Path)
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".orders")] == []
 
 
+@pytest.mark.parametrize(
+    "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "-o")]
+)
+def test_an_output_file_never_replaces_a_database(shop: Run, path: Path, words: tuple[str, ...]) -> None:
+    shop("orders", "new", "1", "7")
+    before = path.read_bytes()
+    done = shop(*words, str(path))
+    assert (done.code, done.err) == (2, f"salescli: {path} is a database and was left as it is; name another file\n")
+    assert path.read_bytes() == before
+
+
 def test_a_table_shows_fifty_and_says_how_to_go_on(shop: Run) -> None:
     for _ in range(51):
         shop("orders", "new", "1", "7")
@@ -454,6 +465,42 @@ def test_a_closed_pipe_ends_quietly(shop: Run) -> None:
     line = f"{shlex.quote(sys.executable)} -m salescli orders list --csv | true"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1251"])
+@pytest.mark.parametrize(
+    "line", ["customers list", "customers show 1", "history", "reports", "customers add Zoë -n", "--help"]
+)
+def test_what_the_terminal_s_encoding_lacks_is_written_as_an_escape(
+    shop: Run, monkeypatch: pytest.MonkeyPatch, encoding: str, line: str
+) -> None:
+    shop("customers", "add", "漢字 Ж − ë")
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = subprocess.run(_salescli(*line.split()), capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert (rb"\u6f22" in done.stdout) == (line == "customers list")
+
+
+@pytest.mark.parametrize("stream", ["0", "1", "2"])
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("orders list", 0),
+        ("reports", 0),
+        ("orders new 1 7", 0),
+        ("import orders -", 6),
+        ("orders show 99", 3),
+        ("--help", 0),
+    ],
+)
+def test_a_closed_stream_takes_nothing_away_but_what_goes_through_it(
+    shop: Run, stream: str, line: str, code: int
+) -> None:
+    command = f"{shlex.join(_salescli(*line.split()))} {stream}>&-"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
 
 
 def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:

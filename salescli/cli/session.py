@@ -12,7 +12,7 @@ import shlex
 import sqlite3
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -61,11 +61,11 @@ class Session:
 
         With --as, that user acting for another: whoever may, has what the other one may do.
         """
-        from salescli import users
+        from salescli import actors
 
-        real = users.acting(self.file, os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
-        actor = real if self.as_login is None else users.acting_as(self.file, real, self.as_login)
-        return replace(actor, command=self.command)
+        real = actors.acting(self.file, os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
+        actor = real if self.as_login is None else actors.acting_as(self.file, real, self.as_login)
+        return actor._replace(command=self.command)
 
     @property
     def command(self) -> str:

@@ -102,6 +102,11 @@ class Session:
         assert self.actor  # a stranger does not learn even this
         return clock.time_zone(db.setting(self.file, "time_zone") or "UTC")
 
+    def close(self) -> None:
+        """Close the file, where it was opened."""
+        if "file" in vars(self):
+            self.file.close()
+
     def check_not_through_sudo(self, what: str, instead: str = "") -> None:
         """Raise NotPermitted where ``what`` would be done with a service account's rights in place of the caller's."""
         if self.sudo_uid is not None:
@@ -188,6 +193,7 @@ class ListingGroup(IndexedGroup):
 def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
     ctx.obj = Session(named or caller.default_path(), any_file_system, _called(ctx), as_login=as_login)
+    ctx.call_on_close(ctx.obj.close)
     if caller.comes_through_sudo(ctx.obj.path):
         ctx.obj.sudo_uid = caller.sudo_uid()
         if ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE:

@@ -52,7 +52,7 @@ def create(
     """Insert checked column values with their history line; the caller holds the transaction and the permission."""
     row = {**values, "created_at": clock.utc_text(now)}
     id = db.insert(connection, noun.table, row)
-    _index(connection, noun, id)
+    _index(connection, noun, "id = ?", id)
     changes = {name: (None, value) for name, value in values.items()}
     history.record(connection, noun.subject, id, "added", changes, actor=actor, now=now)
     return id
@@ -69,7 +69,7 @@ def edit(
         if changes:
             _unindex(connection, noun, before)
             db.update(connection, noun.table, id, changes)
-            _index(connection, noun, id)
+            _index(connection, noun, "id = ?", id)
             told = {name: (before[name], value) for name, value in changes.items()}
             history.record(connection, noun.subject, id, "edited", told, actor=actor, now=now)
         return changes
@@ -152,9 +152,9 @@ def match_query(words: str) -> str:
     return " ".join('"{}"*'.format(word.replace('"', '""')) for word in wanted)
 
 
-def reindex_added(connection: sqlite3.Connection, noun: Noun, id: int) -> None:
-    """Put a record that a bulk insert added into the search index."""
-    _index(connection, noun, id)
+def index_from(connection: sqlite3.Connection, noun: Noun, first: int) -> None:
+    """Put the records from the id ``first`` on, which a bulk insert added, into the search index."""
+    _index(connection, noun, "id >= ?", first)
 
 
 def rebuild_search(connection: sqlite3.Connection, noun: Noun) -> None:
@@ -179,11 +179,11 @@ def _key_of(noun: Noun) -> str:
     return next((key for key in ("number", "login") if key in noun.fields), "id")
 
 
-def _index(connection: sqlite3.Connection, noun: Noun, id: int) -> None:
+def _index(connection: sqlite3.Connection, noun: Noun, clause: str, id: int) -> None:
     if noun.searched:
         columns = ", ".join(noun.searched)
         connection.execute(
-            f"INSERT INTO {noun.table}_search (rowid, {columns}) SELECT id, {columns} FROM {noun.table} WHERE id = ?",
+            f"INSERT INTO {noun.table}_search (rowid, {columns}) SELECT id, {columns} FROM {noun.table} WHERE {clause}",
             (id,),
         )
 

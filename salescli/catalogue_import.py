@@ -6,13 +6,14 @@ row -> the noun's ``match`` -> none: ``draft``, ``create`` | the record: unchang
 from __future__ import annotations
 
 import sqlite3
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from salescli import catalogue, categories, imports, money
 from salescli.catalogue import Noun
-from salescli.csv_rows import BadRow, Problem, Row
+from salescli.csv_rows import BadRow, Problem, Row, attempted
 from salescli.errors import BadData, NotFound
 from salescli.imports import Counts, Import, Outcome, Request
 from salescli.roles import Actor
@@ -34,8 +35,8 @@ def run(connection: sqlite3.Connection, noun: Noun, request: Request, *, actor: 
     """
     actor.require(noun.permission)
     plan = Import(connection, plural(noun), noun.fields, (), request, actor, now)
-    take = partial(_take, plan, noun)
-    return imports.run(plan, lambda: take)
+    take = partial(attempted, partial(_take, plan, noun))
+    return imports.run(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
 
 
 def plural(noun: Noun) -> str:

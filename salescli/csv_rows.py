@@ -1,6 +1,6 @@
 """Strict CSV from outside: bytes, hashed as they pass, become rows of named values or rows named as bad.
 
-bytes -> ``_Hashed`` -> ``_Lines`` (UTF-8) -> csv, strict -> ``Table`` -> ``Row`` -> ``Fields`` (a value or a problem)
+bytes -> ``_Hashed`` -> ``_Lines`` (UTF-8) -> csv, strict -> ``Table`` -> ``Row``
 
 One row is held at a time, whatever the file's size; what is wrong with a row is no reason to stop reading.
 """
@@ -12,12 +12,13 @@ import hashlib
 import io
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import compress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
+from typing import BinaryIO, NamedTuple, TypeVar, cast
 
-from salescli import intake, money
+from salescli import intake
 from salescli.errors import BadData, NotFound
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
@@ -63,72 +64,40 @@ class BadRow(Exception):
         self.problems = problems
 
 
+G = TypeVar("G")
+D = TypeVar("D")
+
+
+def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
+    """Return what a step of an import returns, or the BadRow that it raises: it ends none of the other rows."""
+    try:
+        return step(given)
+    except BadRow as bad:
+        return bad
+
+
 class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a million of them
-    """A row: its first line, its cells as given, its trimmed values without the blank ones, and its problems."""
+    """A row: its first line, its cells as given, the columns they stand in (remarks: none), and its problems."""
 
     line: int
     cells: list[str]
-    values: dict[str, str]
+    names: Sequence[str] = ()
     problems: Sequence[Problem] = ()
 
+    @property
+    def values(self) -> dict[str, str]:
+        """Its trimmed values without the blank ones; a bad row has none."""
+        named = zip(self.names, self.cells, strict=False)
+        return {name: text for name, cell in named if name and (text := trimmed(cell))}
 
-Readers = Mapping[str, Callable[[str], Any]]  # column -> what reads its text, raising BadData
+    def cell(self, name: str) -> str | None:
+        """Return the cell of a column, None when the file has no such column."""
+        return self.cells[self.names.index(name)] if name in self.names else None
 
-
-class Fields:
-    """The values of a row on their way in; what cannot be read is kept as a problem, so that all are named."""
-
-    __slots__ = ("line", "problems", "values")
-
-    def __init__(self, row: Row) -> None:
-        self.line = row.line
-        self.values = row.values
-        self.problems: list[Problem] = []
-
-    def read(self, readers: Readers) -> dict[str, Any]:
-        """Return the columns that are not blank, each read by its reader; those without one are left out."""
-        given: dict[str, Any] = {}
-        for column, text in self.values.items():
-            reader = readers.get(column)
-            if reader is not None:
-                self._read_one(given, column, reader, text)
-        return given
-
-    def read_amounts(self, columns: Sequence[str], currency: str) -> dict[str, int]:
-        """Return the minor units of those of ``columns`` that are not blank."""
-        given: dict[str, int] = {}
-        for column in columns:
-            text = self.values.get(column)
-            if text is not None:
-                self._read_one(given, column, money.parse, text, currency)
-        return given
-
-    def _read_one(self, given: dict[str, Any], column: str, reader: Callable[..., Any], *words: str) -> None:
-        try:
-            given[column] = reader(*words)
-        except BadData as error:
-            self.refuse(column, str(error))
-
-    def need(self, columns: Sequence[str]) -> None:
-        """Refuse each of ``columns`` that is blank."""
-        for column in columns:
-            if column not in self.values:
-                self.refuse(column, "is blank, and a row needs it")
-
-    def refuse(self, column: str, reason: str) -> None:
-        """Keep a problem with the value of ``column``; a token's value is not repeated."""
-        value = "" if column == "token" else self.values.get(column, "")
-        self.problems.append(Problem(self.line, column, value, reason))
-
-    def stop(self, column: str, reason: str) -> NoReturn:
-        """Refuse ``column`` and raise BadRow, since what follows leans on it."""
-        self.refuse(column, reason)
-        raise BadRow(self.problems)
-
-    def check(self) -> None:
-        """Raise BadRow when there were problems."""
-        if self.problems:
-            raise BadRow(self.problems)
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is wrong with it, but nothing is said in it either."""
+        return not self.problems and not any(map(trimmed, compress(self.cells, self.names)))
 
 
 @contextmanager
@@ -173,7 +142,7 @@ class Table:
         self._reader = csv.reader(self._lines, strict=True)
         self.header = self._read_header()
         _check_header(self.header, columns, required)
-        self._names = [None if name in REMARKS else name for name in self.header]
+        self._names = tuple("" if name in REMARKS else name for name in self.header)
 
     @property
     def sha256(self) -> str:
@@ -197,20 +166,15 @@ class Table:
                 yield self._unreadable(first, str(error))
                 continue
             row = self._row(first, cells) if any(cells) else None
-            if row and (row.values or row.problems):  # not a blank line
+            if row and not row.blank:
                 yield row
 
     def _row(self, line: int, cells: list[str]) -> Row:
         if len(cells) != len(self.header):
-            return Row(line, cells, {}, [self._wrong_width(line, cells)])
+            return Row(line, cells, problems=[self._wrong_width(line, cells)])
         if self._lines.damaged and (problems := self._damages(line, cells)):
-            return Row(line, cells, {}, problems)
-        values = {
-            name: text if cell[0] != "'" else _unguarded(cell)
-            for name, cell in zip(self._names, cells, strict=True)
-            if (text := cell.strip()) and name
-        }
-        return Row(line, cells, values)
+            return Row(line, cells, problems=problems)
+        return Row(line, cells, self._names)
 
     def _wrong_width(self, line: int, cells: list[str]) -> Problem:
         most = len(self.header)
@@ -225,7 +189,7 @@ class Table:
     def _unreadable(self, line: int, said: str) -> Row:
         first = self._lines.give_back()
         reason = next((text for words, text in _SYNTAX.items() if words in said), said)
-        return Row(line, [first.rstrip("\r\n")], {}, [Problem(line, "", "", f"the row is not CSV: {reason}")])
+        return Row(line, [first.rstrip("\r\n")], problems=[Problem(line, "", "", f"the row is not CSV: {reason}")])
 
     def _read_header(self) -> tuple[str, ...]:
         self._lines.begin()
@@ -254,8 +218,9 @@ def _check_header(header: Sequence[str], columns: Sequence[str], required: Seque
         raise BadData(f"line 1: the column {', '.join(missing)} is missing; needed are {', '.join(required)}")
 
 
-def _unguarded(cell: str) -> str:
-    return (cell[1:] if _formula_like(cell[1:]) else cell).strip()
+def trimmed(cell: str) -> str:
+    """Return the text of a cell: without spaces around it, nor the apostrophe that our exports put before a formula."""
+    return (cell[1:] if cell.startswith("'") and _formula_like(cell[1:]) else cell).strip()
 
 
 def _formula_like(cell: str) -> bool:

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,12 @@ def update(connection: sqlite3.Connection, table: str, id: int, changes: Mapping
         assignments = ", ".join(f"{name} = :{name}" for name in changes)
         changed = connection.execute(f"UPDATE {table} SET {assignments} WHERE id = :id", {**changes, "id": id})
         assert changed.rowcount == 1, f"{table} has no row {id}"
+
+
+def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:
+    """Yield the ids that a table will give to its next rows, for a bulk insert to give; the caller holds the lock."""
+    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return count(given["seq"] + 1 if given else 1)
 
 
 def setting(connection: sqlite3.Connection, name: str) -> str | None:

@@ -8,17 +8,18 @@ Found first, made last, so that a bad row leaves no offer or customer behind.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from salescli import catalogue, categories, clock, customers, db, history, offers, payment_systems, users
 from salescli.catalogue import Noun
-from salescli.csv_rows import Fields
 from salescli.errors import BadData, NotFound
+from salescli.fields import Fields
 from salescli.imports import Import
 
-KNOWN_MAX = 50_000  # records kept in memory before it is emptied: flat, and large enough for what repeats
+KNOWN_MAX = 10_000  # records kept in memory before it is emptied: flat, and large enough for what repeats
 
 Key = tuple[Any, ...]
 
@@ -33,6 +34,19 @@ class Sought:
     find: Callable[[Import, Key], sqlite3.Row | None]
     values: Callable[[Import, Key], dict[str, Any]]
 
+    @property
+    def select(self) -> str:
+        """The statement that selects such records as ``t``."""
+        return _OFFERS if self.noun is offers.NOUN else f"SELECT * FROM {self.noun.table} t"
+
+
+@contextmanager
+def opened(plan: Import) -> Iterator[Lookups]:
+    """Yield lookups for the rows of an import; what they made can be searched for after the last row."""
+    lookups = Lookups(plan)
+    yield lookups
+    lookups.index()
+
 
 class Lookups:
     """The records that the rows of one import have named so far."""
@@ -40,6 +54,12 @@ class Lookups:
     def __init__(self, plan: Import) -> None:
         self._plan = plan
         self._known: dict[tuple[str, Key], sqlite3.Row] = {}
+        self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
+
+    def index(self) -> None:
+        """Put what was made into the search index: at once, since one by one takes it many times as long."""
+        for noun, first in self._first_made.values():
+            catalogue.index_from(self._plan.connection, noun, first)
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
         """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
@@ -67,10 +87,9 @@ class Lookups:
         plan = self._plan
         values = {**sought.values(plan, key), "created_at": clock.utc_text(plan.now)}
         id = db.insert(plan.connection, sought.noun.table, values)
-        catalogue.reindex_added(plan.connection, sought.noun, id)
+        self._first_made.setdefault(sought.noun.table, (sought.noun, id))
         plan.created[sought.plural] += 1
-        made = sought.find(plan, key)
-        assert made is not None
+        made: sqlite3.Row = plan.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
         return made
 
     def _remember(self, sought: Sought, key: Key, row: sqlite3.Row) -> sqlite3.Row:
@@ -120,9 +139,9 @@ def _find_offer(plan: Import, key: Key) -> sqlite3.Row | None:
     """Return the offer of (number, category's id, name, currency): by number, else by the other three."""
     number, category_id, name, currency = key
     if number:
-        return _row(plan, f"{_OFFERS} WHERE o.number = :number", number=number)
+        return _row(plan, f"{_OFFERS} WHERE t.number = :number", number=number)
     rows = plan.connection.execute(
-        f"{_OFFERS} WHERE o.name = :name AND o.currency = :currency AND coalesce(o.category_id, 0) = :category",
+        f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency AND coalesce(t.category_id, 0) = :category",
         {"name": name, "currency": currency, "category": category_id or 0},
     ).fetchall()
     return catalogue.the_only(offers.NOUN, name, rows) if rows else None
@@ -134,7 +153,7 @@ def _find_offer_by_name(plan: Import, key: Key) -> sqlite3.Row | None:
     if number:
         return _find_offer(plan, key)
     rows = plan.connection.execute(
-        f"{_OFFERS} WHERE o.name = :name AND o.currency = :currency", {"name": name, "currency": currency}
+        f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency", {"name": name, "currency": currency}
     ).fetchall()
     return catalogue.the_only(offers.NOUN, name, rows) if rows else None
 
@@ -172,7 +191,7 @@ def _row(plan: Import, sql: str, **values: str) -> sqlite3.Row | None:
     return row
 
 
-_OFFERS = "SELECT o.*, g.number AS category_number FROM offers o LEFT JOIN categories g ON g.id = o.category_id"
+_OFFERS = "SELECT t.*, g.number AS category_number FROM offers t LEFT JOIN categories g ON g.id = t.category_id"
 
 CUSTOMER = Sought(customers.NOUN, "customers", "customer", _find_customer, _customer_values)
 CATEGORY = Sought(categories.NOUN, "categories", "category", _find_category, _category_values)

@@ -6,14 +6,15 @@ row -> ``read`` -> a new number? -> same digest: unchanged -> ``find`` -> ``inse
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Generic, Protocol, TypeVar
 
 from salescli import history
-from salescli.csv_rows import BadRow, Fields, Row
-from salescli.imports import Import, Outcome
+from salescli.csv_rows import BadRow, Row, attempted
+from salescli.fields import Fields
+from salescli.imports import Import, Outcome, Outcomes
 
 _NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
 _PERSONAL = ("customer", "comment", "token")  # columns of the file: told in history by name only
@@ -25,18 +26,25 @@ class Numbers:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.execute("DROP TABLE IF EXISTS imported_numbers")
-        connection.execute("CREATE TEMPORARY TABLE imported_numbers (number TEXT PRIMARY KEY, line INTEGER NOT NULL)")
-
-    def check_new(self, fields: Fields, column: str, number: str) -> None:
-        """Raise BadRow when an earlier row had ``number``."""
-        values = {"number": number, "line": fields.line}
-        added = self._connection.execute(
-            "INSERT INTO imported_numbers (number, line) VALUES (:number, :line) ON CONFLICT (number) DO NOTHING",
-            values,
+        connection.execute(
+            "CREATE TEMPORARY TABLE imported_numbers (number TEXT PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID"
         )
-        if added.rowcount == 0:
-            first = self._connection.execute("SELECT line FROM imported_numbers WHERE number = :number", values)
-            fields.stop(column, f"stands in line {first.fetchone()[0]} already; no two rows have one number")
+
+    def repeated(self, lines: Sequence[tuple[str, int]]) -> dict[str, int]:
+        """Keep numbers with their lines, and return the line each stood in first if one of them stood before."""
+        added = self._connection.executemany(
+            "INSERT INTO imported_numbers (number, line) VALUES (?, ?) ON CONFLICT (number) DO NOTHING", lines
+        )
+        if added.rowcount == len(lines):
+            return {}
+        numbers = [number for number, _ in lines]
+        sql = f"SELECT number, line FROM imported_numbers WHERE number IN ({places(numbers)})"
+        return dict(self._connection.execute(sql, numbers).fetchall())
+
+
+def places(values: Sequence[Any]) -> str:
+    """Return a placeholder of a statement for each of ``values``."""
+    return ", ".join("?" * len(values))
 
 
 class Record(Protocol):
@@ -65,25 +73,53 @@ class Known:
     erased: int
 
 
+def find_known(plan: Import, table: str, numbers: Sequence[str]) -> dict[str, Known]:
+    """Return those of ``numbers`` that the source's records in a table of our own code's have."""
+    sql = (
+        f"SELECT r.source_number, r.id, r.imported_as, c.erased_at IS NOT NULL FROM {table} r"
+        " JOIN customers c ON c.id = r.customer_id WHERE r.source = ? AND r.source_number IN"
+    )
+    found = plan.connection.execute(f"{sql} ({places(numbers)})", (plan.request.source, *numbers))
+    return {number: Known(*rest) for number, *rest in found}
+
+
 @dataclass(frozen=True, slots=True)
 class Steps(Generic[R, F]):
-    """What the import of one noun does with a row, in this order."""
+    """What the import of one noun does with the rows of a batch, in this order."""
 
     numbers: Numbers
     column: str  # of the row's number
-    known: Callable[[str], Known | None]  # by that number
     read: Callable[[Fields], R]
+    known: Callable[[Sequence[str]], Mapping[str, Known]]  # of these numbers, those that were imported before
     find: Callable[[Fields, R], F]
     insert: Callable[[R, F, bytes], None]
     compare: Callable[[Fields, R, F, int, bytes], Outcome]
 
-    def take(self, row: Row) -> Outcome:
-        """Import one row. Raise BadRow, having written nothing of it."""
+    def take(self, rows: Sequence[Row]) -> Outcomes:
+        """Import rows, and tell of each; of a bad one nothing was written."""
+        batch = [attempted(self._read, row) for row in rows]
+        lines = [(read[1].number, read[0].line) for read in batch if not isinstance(read, BadRow)]
+        first = self.numbers.repeated(lines)
+        known = self.known([number for number, _ in lines])
+
+        def take_one(read: tuple[Fields, R]) -> Outcome:
+            fields, record = read
+            self._check_new(fields, first.get(record.number))
+            return self._taken(fields, record, known.get(record.number))
+
+        return [read if isinstance(read, BadRow) else attempted(take_one, read) for read in batch]
+
+    def _read(self, row: Row) -> tuple[Fields, R]:
         fields = Fields(row)
-        record = self.read(fields)
-        self.numbers.check_new(fields, self.column, record.number)
+        return fields, self.read(fields)
+
+    def _check_new(self, fields: Fields, first: int | None) -> None:
+        """Raise BadRow when ``first``, the line that had the row's number first, is an earlier one."""
+        if first is not None and first != fields.line:
+            fields.stop(self.column, f"stands in line {first} already; no two rows have one number")
+
+    def _taken(self, fields: Fields, record: R, known: Known | None) -> Outcome:
         digest = _digest(record.canonical)
-        known = self.known(record.number)
         if known is not None and (known.imported_as == digest or known.erased):
             return "unchanged"
         found = self.find(fields, record)

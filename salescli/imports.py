@@ -1,6 +1,6 @@
 """What all imports have in common: all or nothing, bad rows named and counted, one line of history.
 
-file -> ``csv_rows.Table`` -> for each row ``take`` (added | updated | unchanged, or BadRow) -> ``Counts`` -> history
+file -> ``csv_rows.Table`` -> for some rows ``take`` (each added | updated | unchanged | bad) -> ``Counts`` -> history
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 from zoneinfo import ZoneInfo
@@ -21,10 +23,13 @@ from salescli.rejects import Rejects
 from salescli.roles import Actor
 
 DEFAULT_SOURCE = "import"
-_PROGRESS_ROWS = 500  # rows between two words to the progress bar
+_BATCH_ROWS = 500  # taken in together: one statement asks or writes for all; and between two words of progress
 
 Outcome = Literal["added", "updated", "unchanged"]
-Take = Callable[[Row], Outcome]  # imports one row; raises BadRow, having written nothing of it
+Outcomes = Sequence[Outcome | BadRow]
+Take = Callable[[Sequence[Row]], Outcomes]  # imports rows, and tells of each; of a bad one it has written nothing
+
+Begin = Callable[[], AbstractContextManager[Take]]  # what comes before the first row and after the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,10 @@ class _Undone(Exception):
     """Takes back the transaction of an import that must leave nothing."""
 
 
-def run(plan: Import, begin: Callable[[], Take], end: Callable[[], None] = lambda: None) -> Counts:
-    """Import a file in one transaction; ``begin``, called in it, returns what takes in a row, ``end`` concludes it.
+def run(plan: Import, begin: Begin, end: Callable[[], None] = lambda: None) -> Counts:
+    """Import a file in one transaction; ``begin``, entered in it, gives what takes in rows and is left after the last.
+
+    ``end`` concludes an import that is kept.
 
     Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
     without the file, BadUsage for a rejects file that may not be written over.
@@ -146,13 +153,15 @@ class _Listener:
 
 
 def _imported(
-    plan: Import, table: csv_rows.Table, begin: Callable[[], Take], end: Callable[[], None], listener: _Listener
+    plan: Import, table: csv_rows.Table, begin: Begin, end: Callable[[], None], listener: _Listener
 ) -> Counts:
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
         with db.transaction(plan.connection):
-            counts = _counted(plan, table, _taken(table, begin(), listener))
+            with begin() as take:
+                outcomes = _taken(table, take, listener)
+            counts = _counted(plan, table, outcomes)
             if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
                 raise _Undone
             end()
@@ -166,19 +175,23 @@ def _imported(
 
 def _taken(table: csv_rows.Table, take: Take, listener: _Listener) -> Counter[str]:
     """Take in every row and return how many had which outcome."""
-    outcomes: Counter[str] = Counter()
-    for number, row in enumerate(table, start=1):
-        try:
-            if row.problems:
-                raise BadRow(row.problems)
-            outcomes[take(row)] += 1
-        except BadRow as bad:
-            outcomes["bad"] += 1
-            listener.bad(row, bad.problems)
-        if number % _PROGRESS_ROWS == 0:
-            listener.progress(table.bytes_read)
+    counted: Counter[str] = Counter()
+    rows = iter(table)
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        for row, outcome in zip(batch, _outcomes(batch, take), strict=True):
+            if isinstance(outcome, BadRow):
+                counted["bad"] += 1
+                listener.bad(row, outcome.problems)
+            else:
+                counted[outcome] += 1
+        listener.progress(table.bytes_read)
     listener.progress(table.bytes_read)
-    return outcomes
+    return counted
+
+
+def _outcomes(batch: Sequence[Row], take: Take) -> Outcomes:
+    taken = iter(take([row for row in batch if not row.problems]))
+    return [BadRow(row.problems) if row.problems else next(taken) for row in batch]
 
 
 def _counted(plan: Import, table: csv_rows.Table, outcomes: Counter[str]) -> Counts:

@@ -11,7 +11,7 @@ TEXT_MAX = 500  # characters of a name or comment: more is a mistake, and a tabl
 
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_DIGITS = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
+_DIGITS = re.compile(r"(?:\d[ -]?){12,}\d", re.ASCII)  # as many as the shortest card number has
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -31,7 +31,7 @@ def free_text(given: str, what: str) -> str:
     cleaned = unicodedata.normalize("NFC", given.strip())
     if len(cleaned) > TEXT_MAX:
         raise BadData(f"{what} has {len(cleaned)} characters; at most {TEXT_MAX} are kept")
-    if match := _CONTROL.search(cleaned):
+    if not cleaned.isprintable() and (match := _CONTROL.search(cleaned)):
         raise BadData(f"{what} has the control character {match[0]!r}; take it out")
     if holds_card_number(cleaned):
         raise BadData(f"{what} holds what looks like a card number, which is never stored; take it out")

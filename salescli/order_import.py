@@ -6,14 +6,18 @@ row -> ``order_rows.read`` -> the digest is stored: unchanged -> ``Parties`` -> 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
-from salescli import imported_orders, imports, order_rows, totals
-from salescli.csv_rows import Fields
+from salescli import import_lookups, imported_orders, imports, order_rows, totals
+from salescli.csv_rows import Row
+from salescli.fields import Fields
 from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
-from salescli.import_steps import Known, Numbers, Steps, settle
-from salescli.imported_orders import Parties
-from salescli.imports import Counts, Import, Outcome, Request
+from salescli.import_steps import Numbers, Steps, find_known, settle
+from salescli.imported_orders import Additions, Parties
+from salescli.imports import Counts, Import, Outcome, Outcomes, Request, Take
 from salescli.order_rows import OrderRow
 from salescli.roles import Actor
 
@@ -28,34 +32,39 @@ def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: 
     """
     plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
     aside = totals.Aside(connection)
-    return imports.run(plan, lambda: _Orders(plan, aside).steps.take, aside.end)
+    return imports.run(plan, partial(_orders, plan, aside), aside.end)
+
+
+@contextmanager
+def _orders(plan: Import, aside: totals.Aside) -> Iterator[Take]:
+    with import_lookups.opened(plan) as lookups:
+        yield _Orders(plan, lookups, aside).take
 
 
 class _Orders:
     """The import of one file's rows."""
 
-    def __init__(self, plan: Import, aside: totals.Aside) -> None:
+    def __init__(self, plan: Import, lookups: Lookups, aside: totals.Aside) -> None:
         self._plan = plan
+        self._lookups = lookups
         self._aside = aside
-        self._lookups = Lookups(plan)
-        readers = order_rows.readers(plan.zone)
-        self.steps = Steps(
+        self._additions = Additions(plan.connection, plan.request.source)
+        columns = order_rows.columns(plan.zone)
+        self._steps = Steps(
             numbers=Numbers(plan.connection),
             column="order",
-            known=self._known,
-            read=lambda fields: order_rows.read(fields, readers),
+            read=lambda fields: order_rows.read(fields, columns),
+            known=partial(find_known, plan, "orders"),
             find=self._found,
             insert=self._insert,
             compare=self._compare,
         )
 
-    def _known(self, number: str) -> Known | None:
-        row = self._plan.connection.execute(
-            "SELECT o.id, o.imported_as, c.erased_at IS NOT NULL FROM orders o JOIN customers c ON c.id = o.customer_id"
-            " WHERE o.source = :source AND o.source_number = :number",
-            {"source": self._plan.request.source, "number": number},
-        ).fetchone()
-        return Known(*row) if row else None
+    def take(self, rows: Sequence[Row]) -> Outcomes:
+        """Import rows, and tell of each."""
+        outcomes = self._steps.take(rows)
+        self._additions.write()
+        return outcomes
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
         """Return the records that the row names, as far as they are there."""
@@ -84,8 +93,7 @@ class _Orders:
 
     def _insert(self, order: OrderRow, found: Parties, digest: bytes) -> None:
         draft = imported_orders.draft(order, self._taken(order, found))
-        source, connection = self._plan.request.source, self._plan.connection
-        imported_orders.insert(connection, draft, source=source, number=order.number, digest=digest)
+        self._additions.add(draft, number=order.number, digest=digest)
         self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
@@ -104,7 +112,7 @@ class _Orders:
     def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
         parties = self._taken(order._replace(manager=None), found)  # who sold is not updated, nor made
         draft = imported_orders.inherited(imported_orders.draft(order, parties), order, stored)
-        imported_orders.update(self._plan.connection, stored, draft, digest)
+        self._additions.update(stored, draft, digest)
         self._aside.wrote_order()
 
 

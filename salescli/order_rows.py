@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from salescli import clock, intake, lifecycle, money
-from salescli.csv_rows import Fields, Readers
+from salescli import instants, intake, lifecycle, money
+from salescli.csv_rows import Row
 from salescli.errors import BadData
+from salescli.fields import Columns, Fields, Readers
+from salescli.instants import Instant
 
 COLUMNS = (
     "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
@@ -22,15 +24,10 @@ COLUMNS = (
     "one_click", "comment", "manager", "confirmed",
 )  # fmt: skip
 REQUIRED = ("order", "created_at", "status", "customer", "offer", "currency")
-_REMEMBERED = 50_000  # values kept by each reader: names, days and emails repeat from row to row
+_CURRENCIES = 32  # pairs of currencies whose columns are kept
+_PRICE_COLUMNS = ("unit_price", "discount", "price")
+_PAID_COLUMNS = ("paid", "funds_credited", "refunded")
 _SHORT = 12  # characters: less than a card number has digits
-
-
-class Instant(NamedTuple):
-    """A moment as it is stored: UTC text, and the account's day."""
-
-    at: str
-    on: str
 
 
 class Price(NamedTuple):
@@ -100,36 +97,52 @@ _INSTANTS = Payment._fields.index("attempted")  # what stands before the instant
 Given = Mapping[str, Any]  # the row's columns that are not blank, each read by itself
 
 
-def readers(zone: ZoneInfo) -> Readers:
-    """Return what reads each column of a row, its amounts aside; times without offset are in ``zone``."""
-    instant = lru_cache(_REMEMBERED)(partial(_instant, zone=zone))
+def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
+    """Return what gives the columns of a row: its amounts in its currencies, times without offset in ``zone``."""
+    plain = Columns(_readers(zone))
+
+    @lru_cache(_CURRENCIES)
+    def of(currency: str | None, paid_currency: str | None) -> Columns:
+        paid = _amounts(_PAID_COLUMNS, paid_currency) or _amounts(_PAID_COLUMNS, currency)
+        return plain.also({**_amounts(_PRICE_COLUMNS, currency), **paid})
+
+    return lambda row: of(row.cell("currency"), row.cell("paid_currency"))
+
+
+def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
+    """Return what reads amounts of a currency; nothing when it is none."""
+    try:
+        return dict.fromkeys(columns, partial(money.parse, currency=money.currency_code(currency or "")))
+    except BadData:
+        return {}
+
+
+def _readers(zone: ZoneInfo) -> Readers:
+    """Return what reads each column but the amounts."""
+    instant = instants.reader(zone)
     return {
         **NAMES,
         "order": _order_number,
         "created_at": instant,
-        "status": _one_of(lifecycle.ORDER_STATUSES, "status"),
-        "currency": currency_code,
-        "quantity": lambda text: intake.whole_number(text, "quantity"),
-        "payment_type": _one_of(("full", "partial"), "payment type"),
+        "status": partial(intake.one_of, allowed=lifecycle.ORDER_STATUSES, what="status"),
+        "currency": money.currency_code,
+        "quantity": partial(intake.whole_number, what="quantity"),
+        "payment_type": partial(intake.one_of, allowed=("full", "partial"), what="payment type"),
         "paid_at": instant,
-        "paid_currency": currency_code,
+        "paid_currency": money.currency_code,
         "rate": _rate,
         "refunded_at": instant,
-        "one_click": lambda text: intake.yes_no(text, "one_click"),
-        "comment": lambda text: intake.free_text(text, "comment"),
-        "confirmed": lambda text: intake.yes_no(text, "confirmed"),
+        "one_click": partial(intake.yes_no, what="one_click"),
+        "comment": partial(intake.free_text, what="comment"),
+        "confirmed": partial(intake.yes_no, what="confirmed"),
     }
 
 
-def read(fields: Fields, readers: Readers) -> OrderRow:
+def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
     """Return the order of a row. Raise BadRow: with every value that cannot be read, else with what contradicts."""
-    fields.need(REQUIRED)
-    given = fields.read(readers)
-    if "currency" in given:
-        given.update(fields.read_amounts(("unit_price", "discount", "price"), given["currency"]))
-        given.setdefault("paid_currency", given["currency"])
-        given.update(fields.read_amounts(("paid", "funds_credited", "refunded"), given["paid_currency"]))
+    given = fields.read(columns(fields.row), REQUIRED)
     fields.check()
+    given.setdefault("paid_currency", given["currency"])
     price = _price(fields, given)
     payment = _payment(fields, given, price)
     if given.get("confirmed") and given["status"] not in _PAID:
@@ -316,25 +329,14 @@ def _rate(given: str) -> str:
     return rate.rstrip("0").rstrip(".") if "." in rate else rate
 
 
-def _instant(given: str, zone: ZoneInfo) -> Instant:
-    moment = clock.parse_time(given, zone)
-    return Instant(clock.utc_text(moment), clock.local_day(moment, zone))
-
-
-def _named(column: str) -> Callable[[str], str]:
-    """Return what reads a name, and remembers: it takes long, and names repeat from row to row."""
-    return lru_cache(_REMEMBERED)(partial(intake.text, what=column))
-
-
-def _one_of(allowed: tuple[str, ...], what: str) -> Callable[[str], str]:
-    return lru_cache(partial(intake.one_of, allowed=allowed, what=what))
-
-
-currency_code = lru_cache(money.currency_code)
-
 NAMES: Readers = {
-    **{column: _named(column) for column in ("customer", "customer_id", "category", "category_number", "offer")},
-    **{column: _named(column) for column in ("offer_number", "payment_system", "manager")},
-    "email": lru_cache(_REMEMBERED)(intake.email),
-    "phone": lambda text: intake.free_text(text, "phone"),
-}
+    **{
+        column: partial(intake.text, what=column)
+        for column in (
+            "customer", "customer_id", "category", "category_number", "offer", "offer_number", "payment_system",
+            "manager",
+        )
+    },
+    "email": intake.email,
+    "phone": partial(intake.free_text, what="phone"),
+}  # fmt: skip

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from salescli import clock, db, imports, intake, money, order_rows, payment_systems, schedule
-from salescli.csv_rows import Fields, Readers
+from salescli import clock, db, import_lookups, imports, intake, money, order_rows, payment_systems, schedule
+from salescli.fields import Columns, Fields, Readers
 from salescli.import_lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups
-from salescli.import_steps import Changed, Known, Numbers, Steps, settle
-from salescli.imports import Counts, Import, Outcome, Request
+from salescli.import_steps import Changed, Numbers, Steps, find_known, settle
+from salescli.imports import Counts, Import, Outcome, Request, Take
 from salescli.roles import Actor
 from salescli.schedule import Interval
 
@@ -72,34 +73,32 @@ def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
     plan = Import(connection, "recurring orders", COLUMNS, REQUIRED, request, actor, now)
-    return imports.run(plan, lambda: _Subscribers(plan).steps.take)
+    return imports.run(plan, partial(_subscribers, plan))
+
+
+@contextmanager
+def _subscribers(plan: Import) -> Iterator[Take]:
+    with import_lookups.opened(plan) as lookups:
+        yield _Subscribers(plan, lookups).steps.take
 
 
 class _Subscribers:
     """The import of one file's rows."""
 
-    def __init__(self, plan: Import) -> None:
+    def __init__(self, plan: Import, lookups: Lookups) -> None:
         self._plan = plan
         self._zone = plan.zone
-        self._lookups = Lookups(plan)
-        readers = _readers(self._zone)
+        self._lookups = lookups
+        columns = Columns(_readers(self._zone))
         self.steps = Steps(
             numbers=Numbers(plan.connection),
             column="recurring",
-            known=self._known,
-            read=lambda fields: _read(fields, readers),
+            read=lambda fields: _read(fields, columns),
+            known=partial(find_known, plan, "recurring"),
             find=self._find,
             insert=self._insert,
             compare=self._compare,
         )
-
-    def _known(self, number: str) -> Known | None:
-        row = self._plan.connection.execute(
-            "SELECT r.id, r.imported_as, c.erased_at IS NOT NULL FROM recurring r"
-            " JOIN customers c ON c.id = r.customer_id WHERE r.source = :source AND r.source_number = :number",
-            {"source": self._plan.request.source, "number": number},
-        ).fetchone()
-        return Known(*row) if row else None
 
     def _find(self, fields: Fields, row: RecurringRow) -> Parties:
         """Return the records that the row names. A payment without token is only for a person to confirm."""
@@ -187,13 +186,12 @@ def _made(given: str) -> int:
     return 0 if given == "0" else intake.whole_number(given, "number of payments")
 
 
-def _read(fields: Fields, readers: Readers) -> RecurringRow:
-    fields.need([column for column in REQUIRED if column != "token"])
-    given = fields.read(readers)
+def _read(fields: Fields, columns: Columns) -> RecurringRow:
+    given = fields.read(columns, [column for column in REQUIRED if column != "token"])
     if "currency" in given:
-        given.update(fields.read_amounts(("price",), given["currency"]))
+        fields.read_also(given, "price", partial(money.parse, currency=given["currency"]))
     if "every" in given:
-        given.update(fields.read({"retry_after": partial(schedule.parse_retry_after, interval=given["every"])}))
+        fields.read_also(given, "retry_after", partial(schedule.parse_retry_after, interval=given["every"]))
     fields.check()
     _check_payments(fields, given)
     return RecurringRow(

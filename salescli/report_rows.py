@@ -167,4 +167,4 @@ def _clause(connection: sqlite3.Connection, filters: Filters, day: str, zone: Zo
 
 def view(filters: Mapping[str, str]) -> View:
     """Return what the filters of reports look at, as a list has it."""
-    return View("reports", "", (), "", "", filters, statuses=lifecycle.ORDER_STATUSES, by_local_day=True)
+    return View("reports", "", (), (), "", filters, statuses=lifecycle.ORDER_STATUSES, by_local_day=True)

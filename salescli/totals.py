@@ -73,7 +73,7 @@ class Aside:
         """Note one more order, and set the triggers aside at the first that makes it worth while."""
         self.written += 1
         if not self.triggers and self.written % _ORDERS_BETWEEN == 0:
-            there = self.connection.execute("SELECT max(id) FROM orders").fetchone()[0]
+            there = self.connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]
             if self.written * _TRIGGERS_COST >= there:
                 self.begin()
 

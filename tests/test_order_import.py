@@ -745,7 +745,7 @@ def test_progress_adds_up_to_the_file(house: House) -> None:
     told: list[int] = []
     request = Request(io.BytesIO(content), reporting=Reporting(on_progress=told.append))
     order_import.run(house.connection, request, actor=house.actor, now=house.now)
-    assert (sum(told), len(told)) == (len(content), 3)
+    assert (sum(told), len(told)) == (len(content), 4)  # of each batch, and at the end
 
 
 def test_memory_of_names_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

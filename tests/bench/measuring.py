@@ -55,9 +55,9 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def processes(commands: Mapping[str, Command], rounds: int) -> dict[str, Taken]:
-    """Run each command once to warm up, then all in turns, ``rounds`` times; fail with what a command said."""
-    for command in commands.values() if rounds > 1 else ():
+def processes(commands: Mapping[str, Command], rounds: int, *, warm: bool = True) -> dict[str, Taken]:
+    """Run all in turns, ``rounds`` times, where ``warm`` once before that; fail with what a command said."""
+    for command in commands.values() if warm and rounds > 1 else ():
         _run(command)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for _ in range(rounds):

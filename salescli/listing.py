@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from salescli.roles import Actor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for which a class is made twice
 class Filters:
     """What a person asked to see (R6): different filters narrow, several values of one widen."""
 
@@ -46,12 +46,12 @@ class Filters:
     search: str | None = None
 
 
-@dataclass(slots=True)
 class Where:
     """A WHERE in the making: fixed texts and the values bound to their places."""
 
-    texts: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.values: dict[str, Any] = {}
 
     def bind(self, *values: Any) -> str:
         """Bind values and return their places, as they stand between the brackets of an IN."""

@@ -225,11 +225,18 @@ def _beyond(where: Where, order: Sequence[Term], place: Sequence[Any]) -> str:
 
 
 # What an amount of a currency is in ten-thousandths of its unit, so that `--min 10` means 10 of every currency.
-_TEN_THOUSANDTHS = "{column} * CASE " + " ".join(
-    f"WHEN {{currency}} IN ({', '.join(repr(c) for c, e in sorted(money.EXPONENTS.items()) if e == exponent)})"
-    f" THEN {10 ** (4 - exponent)}"
+# Most have cents, and are told from the others by one look-up.
+_OF_EXPONENT = {
+    exponent: ", ".join(repr(code) for code, its in sorted(money.EXPONENTS.items()) if its == exponent)
     for exponent in (0, 3, 4)
-) + " ELSE 100 END"  # fmt: skip
+}
+_TEN_THOUSANDTHS = (
+    f"{{column}} * CASE WHEN {{currency}} NOT IN ({', '.join(_OF_EXPONENT.values())}) THEN 100 "
+    + " ".join(
+        f"WHEN {{currency}} IN ({codes}) THEN {10 ** (4 - exponent)}" for exponent, codes in _OF_EXPONENT.items()
+    )
+    + " END"
+)
 
 _CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (

@@ -9,7 +9,10 @@ def main() -> NoReturn:
     gc.set_threshold(50_000)  # nothing that starting makes is garbage; looking for some took a tenth of a list's time
     from salescli.cli import session
 
-    session.main()
+    try:
+        session.main()
+    finally:
+        gc.freeze()  # nor is there any use in freeing everything one by one before the process ends
 
 
 if __name__ == "__main__":

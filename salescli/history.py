@@ -30,7 +30,11 @@ _STORIES = {
         " OR h.subject = 'invoice' AND h.subject_id IN (SELECT id FROM invoices WHERE order_id = :id))"
     ),
     "customer": (
-        "h.subject = 'customer' AND h.subject_id IN (SELECT id FROM customers WHERE id = :id OR merged_into = :id)"
+        "(h.subject = 'customer' AND h.subject_id IN (SELECT id FROM customers WHERE id = :id OR merged_into = :id)"
+        " OR h.subject = 'order' AND h.subject_id IN (SELECT id FROM orders WHERE customer_id = :id)"
+        " OR h.subject = 'recurring' AND h.subject_id IN (SELECT id FROM recurring WHERE customer_id = :id)"
+        " OR h.subject = 'invoice' AND h.subject_id IN"
+        " (SELECT i.id FROM orders o JOIN invoices i ON i.order_id = o.id WHERE o.customer_id = :id))"
     ),
 }
 
@@ -130,7 +134,8 @@ def lines(
 ) -> list[dict[str, Any]]:
     """Return the lines of one record, of all of a subject, or of all, newest first, in the shape of COLUMNS.
 
-    The story of an order holds its invoices' lines too, that of a customer those of the duplicates merged into them.
+    The story of an order holds its invoices' lines too, that of a customer those of the duplicates merged into them and
+    of their orders, payments and recurring orders.
     """
     clauses = {
         "(h.user_id = :by OR h.for_user_id = :by) AND h.by_system = 0": asked.by is not None,
@@ -155,6 +160,13 @@ def lines(
     )
     names = _Names(connection)
     return [{**dict(row), "changes": _readable(row["subject"], row["changes"], names)} for row in rows]
+
+
+def count(connection: sqlite3.Connection, subject: str, subject_id: int) -> int:
+    """Return how many lines the story of a record has."""
+    story = _STORIES.get(subject, "h.subject = :subject AND h.subject_id = :id")
+    sql = f"SELECT count(*) FROM history h WHERE {story}"
+    return int(connection.execute(sql, {"subject": subject, "id": subject_id}).fetchone()[0])
 
 
 class _Names:

@@ -9,7 +9,7 @@ import pytest
 
 from salescli import attempts, card, customers, db, invoices, orders
 from salescli.attempts import Try
-from salescli.catalogue import reindex_added
+from salescli.catalogue import index_from
 from salescli.cli import session
 from tests.story import Story
 from tests.terminal import piped, typed
@@ -83,7 +83,14 @@ def test_the_card_has_every_part_and_nothing_of_somebody_else(shop: Story) -> No
     assert {row["order"] for row in shown["payments"]} == {1, 2, 3, 4, 5, 7}
     assert [row["recurring"] for row in shown["recurring"]] == [1]
     assert [row["note"] for row in shown["sales plans"]] == ["met in Lviv"]
-    assert [row["what"] for row in shown["history"]] == ["sales plan 1", "added"]
+    story = [(row["subject"], row["what"]) for row in shown["history"]]
+    assert {("customer", "sales plan 1"), ("order", "opened"), ("invoice", "paid")} <= {*story}
+    assert {(row["subject"], row["number"]) for row in shown["history"]} <= {
+        ("customer", shown["customer"]),
+        ("recurring", 1),
+        *(("order", row["order"]) for row in shown["orders"]),
+        *(("invoice", row["invoice"]) for row in shown["payments"]),
+    }
     table = piped(shop.house.path, "customers", "show", "1").out
     for part in ("totals", "orders", "payments", "failed attempts", "recurring", "sales plans", "history", "commands"):
         assert f"\n{part}\n" in table
@@ -249,6 +256,6 @@ def test_a_name_is_not_guessed_because_another_lies_behind_many_that_begin_so(sh
     connection = shop.house.connection
     for name in ["Ірина", *(f"Ірина {i}" for i in range(30)), "ІРИНА"]:
         id = db.insert(connection, "customers", {"name": name, "created_at": "2026-01-01T00:00:00Z"})
-        reindex_added(connection, customers.NOUN, id)
+        index_from(connection, customers.NOUN, id)
     done = piped(shop.house.path, "orders", "new", "ірина", "7")
     assert (done.code, "fits 2 records" in done.err) == (3, True), done.err

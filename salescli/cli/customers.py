@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,12 +39,22 @@ _PLANS = ("recurring", "offer", "status", "price", "currency", "payments_remaini
           "last_error", "actions")  # fmt: skip
 
 
-def _history(session: Session, id: int) -> list[dict[str, Any]]:
-    return history.lines(session.connection, "customer", id, limit=None)
+def _totals(session: Session, id: int, limit: int | None) -> lists.Shown:
+    return _cut(card.totals(session.connection, id), limit)
 
 
-def _commands(session: Session, id: int) -> list[dict[str, Any]]:
-    return card.commands(session.connection, id, actor=session.actor, zone=session.zone, program=session.program)
+def _history(session: Session, id: int, limit: int | None) -> lists.Shown:
+    rows = history.lines(session.connection, "customer", id, limit=limit)
+    return rows, len(rows) if len(rows) != limit else history.count(session.connection, "customer", id)
+
+
+def _commands(session: Session, id: int, limit: int | None) -> lists.Shown:
+    told = card.commands(session.connection, id, actor=session.actor, zone=session.zone, program=session.program)
+    return _cut(told, limit)
+
+
+def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> lists.Shown:
+    return [dict(row) for row in rows[:limit]], len(rows)
 
 
 customers_group = group_of(
@@ -66,7 +77,7 @@ customers_group = group_of(
         "--phone +380441234567",
         ("active",),
         (
-            lists.Told("totals", card.TOTALS, lambda session, id: card.totals(session.connection, id)),
+            lists.Told("totals", card.TOTALS, _totals),
             lists.Part(
                 "orders",
                 tabs.ORDERS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -59,19 +58,18 @@ class Part(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A list on a record's page that is not a view's: ``tell`` returns its rows, in their order."""
+    """A list on a record's page that is not a view's: ``tell`` returns its first rows, and how many there are."""
 
     title: str
     all_columns: Sequence[Column]
-    tell: Callable[[Session, int], list[dict[str, Any]]]
+    tell: Callable[[Session, int, int | None], Shown]
     limit: int | None = None
     see_all: str = ""
     columns: tuple[str, ...] = ()
 
     def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
         """Return the first rows, and how many there are."""
-        rows = self.tell(session, id)
-        return rows[:limit], len(rows)
+        return self.tell(session, id, limit)
 
 
 def show(session: Session, view: View, filters: Filters, output: Output, *, after: str | None = None) -> None:
@@ -175,7 +173,7 @@ def belonging(session: Session, view: View, column: str, id: int, output: Output
 
 
 def _write_part(session: Session, part: Part | Told, id: int, output: Output, stream: Any) -> None:
-    columns = replace(output, columns=part.columns).chosen(part.all_columns)
+    columns = output._replace(columns=part.columns).chosen(part.all_columns)
     rows, total = part.first(session, id, columns, _limit(part, output))
     if not rows:
         return

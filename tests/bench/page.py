@@ -79,7 +79,9 @@ def text(run: Told) -> str:
     figures: Sequence[Told] = run["figures"]
     versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
     now = [figure for figure in figures if figure["orders"] == run["orders"] or figure["bench"] == "tick"]
-    now = list({(figure["bench"], figure["metric"]): figure for figure in reversed(now)}.values())[::-1]  # not growth's
+    measured: dict[tuple[str, str], Told] = {}
+    for figure in now:
+        measured.setdefault((figure["bench"], figure["metric"]), figure)  # the first: growth measures some again
     return "\n".join((
         "# How fast it is",
         "",
@@ -90,7 +92,7 @@ def text(run: Told) -> str:
         "",
         "| metric | ours | peer | ratio | limit | | rerun |",
         "|---|---:|---:|---:|---:|---|---|",
-        *(_row(figure, worst, run["orders"]) for figure, worst in _condensed(now)),
+        *(_row(figure, worst, run["orders"]) for figure, worst in _condensed(list(measured.values()))),
         "",
         "Of reports and lists a row is the one that came off worst against the peer, among all breakdowns or filters;",
         "`scripts/bench reports` prints each of them.",
@@ -131,7 +133,7 @@ def _row(figure: Told, name: str, orders: int) -> str:
     unit, peer, limit, ratio = figure["unit"], figure["peer"], figure["limit"], figure["ratio"]
     cells = (
         metric,
-        amount(figure["ours"], unit),
+        amount(figure["ours"], unit) if figure["ours"] else "",
         f"{peer} {amount(figure['peers'][peer], unit)}" if peer else "",
         "" if ratio is None else f"{ratio:.2g}",
         "" if limit is None else f"{limit:.2g}",

@@ -12,7 +12,10 @@ def main() -> NoReturn:
     _ready_streams()
     from salescli.cli import session
 
-    session.main()
+    try:
+        session.main()
+    finally:
+        gc.freeze()  # nor is there any use in freeing everything one by one before the process ends
 
 
 def _ready_streams() -> None:

@@ -16,11 +16,11 @@ from salescli.attempts import Attempt, Try
 from salescli.brakes import Hold, Made
 from salescli.errors import WrongStatus
 from salescli.gateways import Answer, Charge, Gateway
+from salescli.lifecycle import ATTEMPTS_MAX
 from salescli.paying import LOOKED_UP_WHEN_LATE_BY, Gateways
 from salescli.payment_systems import PaymentSystem
 from salescli.recurring import Recurring
 from salescli.roles import Actor
-from salescli.schedule import ATTEMPTS_MAX
 
 
 @dataclass(slots=True)

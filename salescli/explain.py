@@ -25,9 +25,10 @@ from salescli import (
     sales,
 )
 from salescli.invoices import Invoice
+from salescli.lifecycle import ATTEMPTS_MAX
 from salescli.orders import Order
 from salescli.recurring import Recurring
-from salescli.schedule import ATTEMPTS_MAX, retry_text
+from salescli.schedule import retry_text
 
 
 def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> Iterator[str]:

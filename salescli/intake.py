@@ -79,6 +79,8 @@ def holds_card_number(given: str) -> bool:
 
     That is 13 to 19 digits with a right Luhn check; what stands before or behind, an expiry say, hides none.
     """
+    if len(given) < 13:
+        return False
     for match in _DIGITS.finditer(given):
         groups = re.split(r"[ -]", match[0])
         for first in range(len(groups)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from salescli.roles import Actor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for which a class is made twice
 class Filters:
     """What a person asked to see (R6): different filters narrow, several values of one widen."""
 
@@ -46,12 +46,12 @@ class Filters:
     search: str | None = None
 
 
-@dataclass(slots=True)
 class Where:
     """A WHERE in the making: fixed texts and the values bound to their places."""
 
-    texts: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.values: dict[str, Any] = {}
 
     def bind(self, *values: Any) -> str:
         """Bind values and return their places, as they stand between the brackets of an IN."""
@@ -225,11 +225,18 @@ def _beyond(where: Where, order: Sequence[Term], place: Sequence[Any]) -> str:
 
 
 # What an amount of a currency is in ten-thousandths of its unit, so that `--min 10` means 10 of every currency.
-_TEN_THOUSANDTHS = "{column} * CASE " + " ".join(
-    f"WHEN {{currency}} IN ({', '.join(repr(c) for c, e in sorted(money.EXPONENTS.items()) if e == exponent)})"
-    f" THEN {10 ** (4 - exponent)}"
+# Most have cents, and are told from the others by one look-up.
+_OF_EXPONENT = {
+    exponent: ", ".join(repr(code) for code, its in sorted(money.EXPONENTS.items()) if its == exponent)
     for exponent in (0, 3, 4)
-) + " ELSE 100 END"  # fmt: skip
+}
+_TEN_THOUSANDTHS = (
+    f"{{column}} * CASE WHEN {{currency}} NOT IN ({', '.join(_OF_EXPONENT.values())}) THEN 100 "
+    + " ".join(
+        f"WHEN {{currency}} IN ({codes}) THEN {10 ** (4 - exponent)}" for exponent, codes in _OF_EXPONENT.items()
+    )
+    + " END"
+)
 
 _CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (

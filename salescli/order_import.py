@@ -72,11 +72,11 @@ class _Orders:
         category = find(fields, CATEGORY, order.category) if order.category else None
         new_category = order.category is not None and category is None  # which has no offers yet
         return Parties(
-            customer=find(fields, CUSTOMER, order.customer),
-            category=category,
-            offer=None if new_category and not order.offer[0] else find(fields, OFFER, _offer(order, category)),
-            payment_system=find(fields, PAYMENT_SYSTEM, (system,)) if system else None,
-            manager=find(fields, MANAGER, (order.manager,)) if order.manager else None,
+            find(fields, CUSTOMER, order.customer),
+            category,
+            None if new_category and not order.offer[0] else find(fields, OFFER, _offer(order, category)),
+            find(fields, PAYMENT_SYSTEM, (system,)) if system else None,
+            find(fields, MANAGER, (order.manager,)) if order.manager else None,
         )
 
     def _taken(self, order: OrderRow, found: Parties) -> Parties:
@@ -92,7 +92,8 @@ class _Orders:
         )
 
     def _insert(self, order: OrderRow, found: Parties, digest: bytes) -> None:
-        draft = imported_orders.draft(order, self._taken(order, found))
+        parties = found if _complete(order, found) else self._taken(order, found)
+        draft = imported_orders.draft(order, parties)
         self._additions.add(draft, number=order.number, digest=digest)
         self._aside.wrote_order()
 
@@ -114,6 +115,19 @@ class _Orders:
         draft = imported_orders.inherited(imported_orders.draft(order, parties), order, stored)
         self._additions.update(stored, draft, digest)
         self._aside.wrote_order()
+
+
+def _complete(order: OrderRow, found: Parties) -> bool:
+    """Tell whether all that a row names is there, the customer by the id that it gives: the rule in long files."""
+    customer, category, offer, system, manager = found
+    return (
+        customer is not None
+        and (order.customer[0] is None or customer["source_id"] is not None)
+        and offer is not None
+        and (category is not None or order.category is None)
+        and (system is not None or _payment_system(order) is None)
+        and (manager is not None or order.manager is None)
+    )
 
 
 def _payment_system(order: OrderRow) -> str | None:

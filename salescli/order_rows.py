@@ -149,17 +149,17 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         fields.stop("confirmed", f"only the sale of a completed order is confirmed; this one is {given['status']}")
     number, category, manager = given.get("category_number"), given.get("category"), given.get("manager")
     return OrderRow(
-        number=given["order"],
-        created=given["created_at"],
-        status=given["status"],
-        customer=customer(given),
-        category=(number, category) if number or category else None,
-        offer=(given.get("offer_number"), given["offer"]),
-        price=price,
-        partial=_partial(fields, given, price, payment),
-        payment=payment,
-        manager=None if manager is None or manager.lower() == "system" else manager,
-        confirmed=given.get("confirmed", False),
+        given["order"],
+        given["created_at"],
+        given["status"],
+        customer(given),
+        (number, category) if number or category else None,
+        (given.get("offer_number"), given["offer"]),
+        price,
+        _partial(fields, given, price, payment),
+        payment,
+        None if manager is None or manager.lower() == "system" else manager,
+        given.get("confirmed", False),
     )
 
 

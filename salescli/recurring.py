@@ -29,10 +29,11 @@ from salescli import (
 )
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.invoices import Invoice
+from salescli.lifecycle import ATTEMPTS_MAX
 from salescli.listing import Where
 from salescli.orders import Order
 from salescli.roles import Actor
-from salescli.schedule import ATTEMPTS_MAX, Interval
+from salescli.schedule import Interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,37 +79,47 @@ _MONEY_IN = {
 }
 _MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id"
 
+_SUMS = """sum(orders) AS orders, sum(payments) AS payments, sum(orders * quantity) AS quantity,
+          sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"""
+
 
 def query(connection: sqlite3.Connection, asked: Question) -> Query:
     """Return the query of (period, dimensions, currency, counts, money) and its values.
 
     Its money columns: gross, fee, unknown (payments whose fee is not known) and refunded, in minor units.
     """
+    values: dict[str, Any] = {}
     if asked.counts == "orders":
-        day, condition = f"o.{asked.basis}_on", "o.completed_at IS NOT NULL"
-    else:
-        day, condition = "i.paid_on", "i.paid_at IS NOT NULL"
+        day, sold, paid = f"o.{asked.basis}_on", "o.completed_at IS NOT NULL", "1 = 1"
+        first, values = _first(connection, asked.filters)
+        counted = (
+            f"coalesce(i.currency, o.currency) AS currency, {first} AS orders, 0 AS payments, o.quantity AS quantity"
+        )
+    else:  # names no column of the order: an index of what the filters look at is enough to find it
+        day, sold, paid = "i.paid_on", "1 = 1", "i.paid_at IS NOT NULL"  # refunds are of paid ones only
+        counted = "i.currency AS currency, 0 AS orders, 1 AS payments, 0 AS quantity"
     if asked.sales != SALES:
         named = ", ".join(f"'{name}'" for name in asked.sales)
-        condition += f" AND {_SALE} IN ({named})"
+        sold += f" AND {_SALE} IN ({named})"
     came, back = (_clause(connection, asked.filters, on, asked.zone) for on in (day, "x.refunded_on"))
-    first, values = _first(connection, asked.filters)
     keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
-    by = ", ".join(("period", *asked.dimensions, "currency"))
+    by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
     sql = f"""
-        SELECT {by}, sum(orders) AS orders, sum(payments) AS payments, sum(quantity) AS quantity,
-          sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded
+        SELECT {"" if asked.cut else "'' AS period, "}{by}, {_SUMS}
         FROM (
-          SELECT substr({day}, 1, {asked.cut}) AS period{keys}, coalesce(i.currency, o.currency) AS currency,
-            {first} AS orders, 1 AS payments, CASE WHEN {first} THEN o.quantity ELSE 0 END AS quantity,
+          SELECT {_period(day, asked.cut)} AS period{keys}, {counted},
             coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
             i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown, 0 AS refunded
-          FROM {_MONEY_IN[asked.counts]} WHERE {condition} AND {came}
+          FROM {_MONEY_IN[asked.counts]} WHERE {sold} AND {paid} AND {came}
           UNION ALL
-          SELECT substr(x.refunded_on, 1, {asked.cut}){keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
-          FROM {_MONEY_BACK} WHERE {condition} AND {back}
+          SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
+          FROM {_MONEY_BACK} WHERE {sold} AND {back}
         ) GROUP BY {by}"""
     return sql, {**came.values, **back.values, **values}
+
+
+def _period(day: str, cut: int) -> str:
+    return f"substr({day}, 1, {cut})" if cut else "''"
 
 
 def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:

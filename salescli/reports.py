@@ -134,7 +134,9 @@ def breakdown(
         _counted_sales(report, include_system),
     )
     sql, values = report_totals.query(connection, asked) or report_rows.query(connection, asked)
-    rows = [dict(row) for row in connection.execute(_named(sql, report), values)]
+    found = connection.execute(_named(sql, report), values)
+    names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
+    rows = [dict(zip(names, row, strict=True)) for row in found]
     if report.by in _MERGED:
         rows = _merged(rows, _MERGED[report.by])
     return [_told(row) for row in rows]

@@ -34,11 +34,6 @@ def checked_name(connection: sqlite3.Connection, given: str) -> str:
     return intake.one_of(intake.text(given, "role"), names, "role")
 
 
-def permissions(stored: str | None) -> frozenset[str]:
-    """Return the permissions in a role's column; None, no role, allows nothing."""
-    return frozenset((stored or "").split())
-
-
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "name" in words or before is None:
@@ -77,9 +72,8 @@ def _check_owner_stays(values: dict[str, Any], before: sqlite3.Row | None) -> No
     """Raise BadData when the owner's role would be another, or allow less: somebody must always manage users."""
     if before is None or before["name"] != roles.OWNER:
         return
-    if values.get("name", roles.OWNER) != roles.OWNER or permissions(
-        values.get("permissions", before["permissions"])
-    ) != set(roles.PERMISSIONS):
+    allowed = roles.permissions(values.get("permissions", before["permissions"]))
+    if values.get("name", roles.OWNER) != roles.OWNER or allowed != set(roles.PERMISSIONS):
         raise BadData("the role owner keeps its name and every permission, so that somebody can always manage users")
 
 

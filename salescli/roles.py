@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from salescli.errors import NotPermitted
 
@@ -43,8 +43,12 @@ READY = {  # what `init` puts into the file, where an owner changes them
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+def permissions(stored: str | None) -> frozenset[str]:
+    """Return the permissions in a role's column; None, no role, allows nothing."""
+    return frozenset((stored or "").split())
+
+
+class Actor(NamedTuple):  # not a dataclass, which would take a millisecond of every start
     """The registered user who acts; ``system`` while tick charges on its own, started by that user.
 
     ``command``: the words of the command they act by, never its arguments, which may be secret or personal.
@@ -73,8 +77,8 @@ class Actor:
 
     def as_system(self) -> Actor:
         """Return the system, started by this actor, with what tick may do (R56)."""
-        return replace(self, name="system", permissions=frozenset(PERMISSIONS), system=True)
+        return self._replace(name="system", permissions=frozenset(PERMISSIONS), system=True)
 
     def acting_as(self, other: Actor) -> Actor:
         """Return this actor with what ``other`` may do, and both names for the history."""
-        return replace(other, user_id=self.user_id, for_user_id=other.user_id)
+        return other._replace(user_id=self.user_id, for_user_id=other.user_id)

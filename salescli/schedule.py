@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from salescli import clock
 from salescli.errors import BadData
+from salescli.lifecycle import ATTEMPTS_MAX
 
-ATTEMPTS_MAX = 3  # the payment and "two more attempts" (R60)
 RETRY_AFTER_DEFAULT = (8 * 60, 24 * 60)  # minutes after the first and the second failure (R60)
 
 _EVERY = re.compile(r"(?:(\d{1,4}) ?)?(day|week|month|year|d|w|m|y)s?", re.ASCII)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from salescli import lifecycle, money, roles
-from salescli.schedule import ATTEMPTS_MAX
+from salescli.lifecycle import ATTEMPTS_MAX
 from salescli.views import OF_AN_ORDER, Column, View, searched
 
 if TYPE_CHECKING:

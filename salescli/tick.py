@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 from salescli import attempts, brakes, charging, clock, db, fees, payment_systems, recovery, recurring, ticks
 from salescli.charging import Claimed, Counts, Run
 from salescli.gateways import Answer
+from salescli.lifecycle import ATTEMPTS_MAX
 from salescli.paying import Gateways
 from salescli.recurring import Recurring
 from salescli.roles import Actor
-from salescli.schedule import ATTEMPTS_MAX
 
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes on, looks at what was resumed first (I8)
 HELD_TOLD_MAX = 5  # plans held by a limit on money that are named in one run

@@ -6,45 +6,14 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from salescli import catalogue, db, intake, role_records, roles
+from salescli import actors, catalogue, db, intake, role_records, roles
 from salescli.catalogue import Words
 from salescli.clock import utc_text
-from salescli.errors import BadData, NotFound, NotPermitted, SeveralFit
+from salescli.errors import BadData, NotFound, SeveralFit
 from salescli.roles import Actor
 from salescli.views import Column, View
 
 FIELDS = ("login", "name", "role", "active")
-
-
-def acting(connection: sqlite3.Connection, login: str) -> Actor:
-    """Return the actor of a registered, active login. Raise NotPermitted for everybody else."""
-    row = _by_login(connection, login)
-    if row is None:
-        raise NotPermitted(
-            f"{login} is not a registered user of this file; its owner can add you: salescli users add {login}"
-        )
-    if not row["active"]:
-        raise NotPermitted(f"{login} was deactivated; an owner can undo that: salescli users edit {login} --active")
-    return Actor(row["id"], row["login"], row["name"], role_records.permissions(row["permissions"]))
-
-
-def acting_as(connection: sqlite3.Connection, real: Actor, login: str) -> Actor:
-    """Return the actor who is ``real`` and acts for another login, with what that one may do.
-
-    Raise NotPermitted unless ``real`` may act for others; NotFound when there is no such login.
-    """
-    if login == real.login:
-        return real
-    real.require(roles.ACT_FOR_OTHERS)
-    if _by_login(connection, login) is None:
-        raise NotFound(f"there is no user with the login {login}, so nobody can act for them; see: salescli users list")
-    return real.acting_as(acting(connection, login))
-
-
-def _by_login(connection: sqlite3.Connection, login: str) -> sqlite3.Row | None:
-    sql = "SELECT u.*, r.permissions FROM users u LEFT JOIN roles r ON r.name = u.role WHERE u.login = ?"
-    row: sqlite3.Row | None = connection.execute(sql, (login,)).fetchone()
-    return row
 
 
 def register_owner(connection: sqlite3.Connection, login: str, name: str, now: datetime) -> Actor:
@@ -52,7 +21,7 @@ def register_owner(connection: sqlite3.Connection, login: str, name: str, now: d
     role_records.add_ready(connection, now)
     drafted = _draft(connection, {"login": login, "name": name, "role": roles.OWNER}, None)
     db.insert(connection, "users", {**drafted, "created_at": utc_text(now)})
-    return acting(connection, drafted["login"])
+    return actors.acting(connection, drafted["login"])
 
 
 def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import settings
 
-from salescli import catalogue, categories, clock, customers, db, offers, payment_systems, users
+from salescli import actors, catalogue, categories, clock, customers, db, offers, payment_systems, users
 from salescli.catalogue import Noun
 from salescli.offers import Offer
 from salescli.payment_systems import PaymentSystem
@@ -71,7 +71,7 @@ class House:
     def user(self, login: str = "ivan", *, name: str = "Іван Мельник", **words: str) -> Actor:
         """Register a user, without a role unless ``role`` names one, and return them as an actor."""
         self.add(users.NOUN, login=login, name=name, **words)
-        return users.acting(self.connection, login)
+        return actors.acting(self.connection, login)
 
     def history(self, subject: str, id: int | None) -> list[dict[str, Any]]:
         """Return the history of a record, oldest first, ``changes`` as a dict of column -> [from, to]."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import catalogue, categories, customers, db, offers, payment_systems, users
+from salescli import actors, catalogue, categories, customers, db, offers, payment_systems, users
 from salescli.catalogue import Noun
 from salescli.errors import BadData, NotFound, NotPermitted, SalesError
 from salescli.money import PPM
@@ -603,16 +603,16 @@ def test_a_user_has_what_they_were_given_and_acts_by_their_role(house: House) ->
 
 def test_a_user_without_a_name_is_called_by_their_login(house: House) -> None:
     house.add(users.NOUN, login="ivan")
-    assert users.acting(house.connection, "ivan").name == "ivan"
+    assert actors.acting(house.connection, "ivan").name == "ivan"
 
 
 def test_a_stranger_and_one_who_left_may_not_act(house: House) -> None:
     ivan = house.user("ivan")
     edit(house, users.NOUN, ivan.user_id, active="no")
     with pytest.raises(NotPermitted, match="stranger is not a registered user"):
-        users.acting(house.connection, "stranger")
+        actors.acting(house.connection, "stranger")
     with pytest.raises(NotPermitted, match="ivan was deactivated"):
-        users.acting(house.connection, "ivan")
+        actors.acting(house.connection, "ivan")
 
 
 @pytest.mark.parametrize(
@@ -679,7 +679,7 @@ def test_the_last_owner_cannot_lock_everybody_out(house: House) -> None:
 
 
 def test_the_owner_who_made_the_file_may_do_everything(house: House) -> None:
-    owner = users.acting(house.connection, house.actor.login)
+    owner = actors.acting(house.connection, house.actor.login)
     assert owner == house.actor
     assert owner.permissions == frozenset(PERMISSIONS)
     row = catalogue.get(house.connection, users.NOUN, owner.user_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
@@ -217,6 +218,25 @@ def test_an_output_file_never_replaces_a_database(shop: Run, path: Path, words: 
     done = shop(*words, str(path))
     assert (done.code, done.err) == (2, f"salescli: {path} is a database and was left as it is; name another file\n")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", [["orders", "list"], ["customers", "add", "Ivan"], ["orders", "show", "99"]])
+def test_the_file_is_closed_when_a_command_ends_however_it_ends(shop: Run, path: Path, line: list[str]) -> None:
+    gc.collect()
+    gc.disable()  # as the program's own end, which collects nothing
+    try:
+        shop(*line)
+        still_open = [opened for opened in Path("/proc/self/fd").iterdir() if _leads_to(path, opened)]
+    finally:
+        gc.enable()
+    assert still_open == []
+
+
+def _leads_to(path: Path, descriptor: Path) -> bool:
+    try:
+        return str(descriptor.readlink()).startswith(str(path))
+    except FileNotFoundError:  # that of the listing itself
+        return False
 
 
 def test_a_table_shows_fifty_and_says_how_to_go_on(shop: Run) -> None:

@@ -78,6 +78,27 @@ def test_bad_rows_are_named_one_a_line_and_nothing_is_imported(run: Run) -> None
     assert run("orders", "list", "-q").stdout == ""
 
 
+def test_a_file_of_bad_rows_does_not_flood_the_terminal(run: Run, tmp_path: Path) -> None:
+    head, good = ORDERS.splitlines(keepends=True)
+    bad = head + "".join(f"{n},soon,completed,Ann,Course,1,EUR\n" for n in range(60)) + good.replace("1,", "A1,", 1)
+    done = run("import", "orders", "-", stdin=bad)
+    assert done.returncode == 6
+    *told, more, last = done.stderr.splitlines()
+    assert [line.split(",")[0] for line in told] == [f"line {n}" for n in range(2, 52)]
+    assert more == "and 10 more problems; --skip-bad --rejects FILE writes all into a file"
+    assert last.startswith("salescli: 60 rows of 61 are bad and nothing was imported; ")
+    done = run("import", "orders", "-", "--skip-bad", "--rejects", "rejects.csv", stdin=bad)
+    assert (done.returncode, done.stderr.splitlines()[50]) == (0, "and 10 more problems; all go into rejects.csv")
+    assert len((tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()) == 61
+
+
+@pytest.mark.parametrize(("problems", "more"), [(50, False), (51, True)])
+def test_one_problem_more_than_are_told_is_counted(run: Run, problems: int, more: bool) -> None:
+    head = ORDERS.splitlines(keepends=True)[0]
+    done = run("import", "orders", "-", stdin=head + "1,soon,completed,Ann,Course,1,EUR\n" * problems)
+    assert ("and 1 more problem; " in done.stderr) == more
+
+
 def test_bad_rows_are_left_out_when_told_so(run: Run, tmp_path: Path) -> None:
     done = run("import", "orders", "bad.csv", "--skip-bad", "--rejects", "rejects.csv")
     assert done.returncode == 0

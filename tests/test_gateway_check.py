@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from salescli import clock, gateway_check, users
+from salescli import actors, clock, gateway_check
 from salescli.cli.session import run
 from salescli.gateway_check import Finding
 from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
@@ -257,6 +257,6 @@ def test_a_trial_needs_the_right_to_refund_and_charging_on(house: House) -> None
     assert check(house, "Sandbox", "--token", "tok_ok") == 5
     house.user("olga", role="owner")
     house.connection.execute("UPDATE users SET role = 'manager' WHERE login = ?", (LOGIN,))
-    assert users.acting(house.connection, LOGIN).may("refund") is False
+    assert actors.acting(house.connection, LOGIN).may("refund") is False
     assert check(house, "Sandbox", "--token", "tok_ok") == 4
     assert check(house, "Sandbox") == 0

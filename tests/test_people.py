@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from salescli import catalogue, history, role_records, roles, users
+from salescli import actors, catalogue, history, role_records, roles
 from salescli.cli import session
 from salescli.errors import BadData, NotFound, NotPermitted
 from salescli.roles import Actor
@@ -31,7 +31,7 @@ def _run(house: House, *words: str) -> int:
 
 def test_a_new_file_has_the_ready_roles(house: House) -> None:
     rows = house.connection.execute("SELECT name, permissions FROM roles ORDER BY id").fetchall()
-    assert {row["name"]: role_records.permissions(row["permissions"]) for row in rows} == roles.READY
+    assert {row["name"]: roles.permissions(row["permissions"]) for row in rows} == roles.READY
 
 
 def test_an_own_role_allows_what_it_says_and_its_making_is_history(house: House) -> None:
@@ -43,13 +43,13 @@ def test_an_own_role_allows_what_it_says_and_its_making_is_history(house: House)
 def test_a_change_of_a_role_counts_at_once_for_those_who_have_it(house: House) -> None:
     house.user("ivan", role="manager")
     _edit_role(house, "manager", permissions="view,enter-orders,refund")
-    assert users.acting(house.connection, "ivan").may(roles.REFUND)
+    assert actors.acting(house.connection, "ivan").may(roles.REFUND)
 
 
 def test_a_role_that_is_renamed_stays_with_those_who_have_it(house: House) -> None:
     house.user("ivan", role="manager")
     _edit_role(house, "manager", name="seller")
-    assert users.acting(house.connection, "ivan").permissions == roles.READY["manager"]
+    assert actors.acting(house.connection, "ivan").permissions == roles.READY["manager"]
     assert house.count("users", "role = 'seller'") == 1
 
 
@@ -82,7 +82,7 @@ def test_a_role_that_is_none_is_refused(house: House, words: dict[str, str], say
 def test_the_owner_s_role_stays_what_it_is(house: House, words: dict[str, str]) -> None:
     with pytest.raises(BadData, match="keeps its name and every permission"):
         _edit_role(house, "owner", **words)
-    assert users.acting(house.connection, house.actor.login).permissions == set(roles.PERMISSIONS)
+    assert actors.acting(house.connection, house.actor.login).permissions == set(roles.PERMISSIONS)
 
 
 def test_a_role_cannot_take_the_name_of_another(house: House) -> None:
@@ -118,7 +118,7 @@ def test_who_leaves_is_deactivated_and_their_sales_keep_their_name(
     assert _run(house, "users", "deactivate", "ivan") == 0
     assert capfd.readouterr().out == f"user {ivan.user_id} (Іван): deactivated\n"
     with pytest.raises(NotPermitted, match="ivan was deactivated"):
-        users.acting(house.connection, "ivan")
+        actors.acting(house.connection, "ivan")
     assert story.see(order).manager_id == ivan.user_id
     assert house.history("user", ivan.user_id)[-1]["changes"] == {"active": [1, 0]}
     assert _run(house, "users", "deactivate", "ivan") == 0
@@ -127,7 +127,7 @@ def test_who_leaves_is_deactivated_and_their_sales_keep_their_name(
 
 def test_the_last_owner_cannot_be_deactivated(house: House) -> None:
     assert _run(house, "users", "deactivate", house.actor.login) == 6
-    assert users.acting(house.connection, house.actor.login)
+    assert actors.acting(house.connection, house.actor.login)
 
 
 # Acting for somebody else
@@ -140,13 +140,13 @@ def olena(house: House) -> Actor:
 
 
 def test_who_acts_for_another_may_what_that_one_may(house: House, olena: Actor) -> None:
-    acting = users.acting_as(house.connection, house.actor, "olena")
+    acting = actors.acting_as(house.connection, house.actor, "olena")
     assert acting.permissions == olena.permissions
     assert (acting.login, acting.user_id, acting.for_user_id) == ("olena", house.actor.user_id, olena.user_id)
 
 
 def test_to_act_for_oneself_needs_no_permission(house: House, olena: Actor) -> None:
-    assert users.acting_as(house.connection, olena, "olena") == olena
+    assert actors.acting_as(house.connection, olena, "olena") == olena
 
 
 def test_history_keeps_both_names(house: House, olena: Actor, capfd: pytest.CaptureFixture[str]) -> None:
@@ -193,16 +193,16 @@ def test_nobody_acts_for_who_cannot_act(
 def test_who_may_not_act_for_others_does_not_learn_who_there_is(house: House, olena: Actor) -> None:
     for login in (house.actor.login, "nobody"):
         with pytest.raises(NotPermitted, match="act for others"):
-            users.acting_as(house.connection, olena, login)
+            actors.acting_as(house.connection, olena, login)
     with pytest.raises(NotFound):
-        users.acting_as(house.connection, house.actor, "nobody")
+        actors.acting_as(house.connection, house.actor, "nobody")
 
 
 def test_tick_needs_the_permission_of_the_one_acted_for_and_names_all_three(house: House, olena: Actor) -> None:
     assert _run(house, "--as", "olena", "tick") == 4
     house.user("cron", name="Нічний", role="cron")
     assert _run(house, "--as", "cron", "tick") == 0
-    as_cron = users.acting_as(house.connection, house.actor, "cron").as_system()
+    as_cron = actors.acting_as(house.connection, house.actor, "cron").as_system()
     history.record(house.connection, "file", None, "ticked", actor=as_cron, now=house.now)
     lines = history.lines(house.connection, "file", None, limit=1)
     assert lines[0]["by"] == "system, started by Оксана Власник, as Нічний"

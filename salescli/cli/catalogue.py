@@ -55,18 +55,20 @@ class Room:
 
 def group_of(room: Room) -> click.Group:
     """Return the group of a noun with its five commands."""
-    singular, spoken = room.noun.subject, room.plural.replace("-", " ")
 
-    one = f"{'an' if singular[0] in 'aeo' else 'a'} {singular}"
-
-    def help(what: str, example: str) -> str:
-        return f"{what}.\n\n\b\nExample:\n  salescli {room.plural} {example}"
-
-    @click.group(room.plural, cls=ListingGroup, help=f"{spoken.capitalize()}: the bare name lists.")
+    @click.group(room.plural, cls=ListingGroup, help=f"{_spoken(room).capitalize()}: the bare name lists.")
     def group() -> None:
         pass
 
-    @group.command("list", cls=lists.ListCommand, view=room.view, help=help(f"List {spoken}", "list --csv"))
+    for command in (_list(room), _show(room), _add(room), _edit(room), data.catalogue_command(room.noun)):
+        group.add_command(command)
+    return group
+
+
+def _list(room: Room) -> click.Command:
+    help = _help(room, f"List {_spoken(room)}", "list --csv")
+
+    @click.command("list", cls=lists.ListCommand, view=room.view, help=help)
     @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
     @options.output
     @options.after
@@ -74,8 +76,14 @@ def group_of(room: Room) -> click.Group:
     def list_(session: Session, search: str | None, output: Output, after: str | None) -> None:
         lists.show(session, room.view, Filters(search=search), output, after=after)
 
-    @group.command("show", help=help(f"Show one {singular}", f"show {room.shown}"))
-    @click.argument(singular.replace(" ", "_"), metavar=singular.replace(" ", "-").upper())
+    return list_
+
+
+def _show(room: Room) -> click.Command:
+    singular = room.noun.subject
+
+    @click.command("show", help=_help(room, f"Show one {singular}", f"show {room.shown}"))
+    @click.argument(singular.replace(" ", "_"), metavar=_place(room))
     @options.output
     @pass_session
     def show(session: Session, /, output: Output, **which: str) -> None:
@@ -87,7 +95,11 @@ def group_of(room: Room) -> click.Group:
             raise
         lists.page(session, room.view, id, room.parts, output)
 
-    @group.command("add", help=help(f"Add {one}", f"add {room.add_example}"))
+    return show
+
+
+def _add(room: Room) -> click.Command:
+    @click.command("add", help=_help(room, f"Add {_one(room)}", f"add {room.add_example}"))
     @click.argument(room.first)
     @_fields(room, leave_out=room.first)
     @options.dry_run
@@ -96,10 +108,16 @@ def group_of(room: Room) -> click.Group:
         with options.rehearsed(session, dry_run):
             given = _given(words, room)
             id = catalogue.add(session.connection, room.noun, given, actor=session.actor, now=session.now)
-            tell(f"{singular} {_name(session, room, id)}: added")
+            tell(f"{room.noun.subject} {_name(session, room, id)}: added")
 
-    @group.command("edit", help=help(f"Change {one}; '' empties a field", f"edit {room.shown} {room.edit_example}"))
-    @click.argument("which", metavar=singular.replace(" ", "-").upper())
+    return add
+
+
+def _edit(room: Room) -> click.Command:
+    help = _help(room, f"Change {_one(room)}; '' empties a field", f"edit {room.shown} {room.edit_example}")
+
+    @click.command("edit", help=help)
+    @click.argument("which", metavar=_place(room))
     @_fields(room)
     @options.dry_run
     @pass_session
@@ -110,10 +128,26 @@ def group_of(room: Room) -> click.Group:
                 session.connection, room.noun, id, _given(words, room), actor=session.actor, now=session.now
             )
             what = f"changed {', '.join(changed)}" if changed else "nothing changed"
-            tell(f"{singular} {_name(session, room, id)}: {what}")
+            tell(f"{room.noun.subject} {_name(session, room, id)}: {what}")
 
-    group.add_command(data.catalogue_command(room.noun))
-    return group
+    return edit
+
+
+def _spoken(room: Room) -> str:
+    return room.plural.replace("-", " ")
+
+
+def _one(room: Room) -> str:
+    return f"{'an' if room.noun.subject[0] in 'aeo' else 'a'} {room.noun.subject}"
+
+
+def _place(room: Room) -> str:
+    """Return what stands for a record in a usage line."""
+    return room.noun.subject.replace(" ", "-").upper()
+
+
+def _help(room: Room, what: str, example: str) -> str:
+    return f"{what}.\n\n\b\nExample:\n  salescli {room.plural} {example}"
 
 
 # What may choose a program or a secret: a gateway command:NAME, the variables that it gets.

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ _NO_CREATE = click.option(
     "--no-create", is_flag=True, help="Refuse names of customers, offers and others that are not there yet."
 )
 
+_PROBLEMS_MAX = 50  # told on the terminal: a file in the wrong format has one in every row
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
     options.dry_run,
@@ -59,7 +61,7 @@ def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def import_group() -> None:
     """Bring orders or recurring orders over from elsewhere, as CSV.
 
-    All or nothing: when a row is bad, every bad row is named and nothing is written. The same file again changes
+    All or nothing: when a row is bad, the bad rows are named and nothing is written. The same file again changes
     nothing. Other records have an import of their own: salescli customers import --help.
 
     \b
@@ -159,8 +161,8 @@ def _import(
     **given: Any,
 ) -> None:
     stream = sys.stdin.buffer if str(file) == "-" else file
-    with _progress(file) as advance:
-        reporting = Reporting(on_bad=_tell, on_progress=advance)
+    with _progress(file) as advance, _problems(None if given["dry_run"] else rejects) as tell:
+        reporting = Reporting(on_bad=tell, on_progress=advance)
         request = Request(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = run(session.connection, request, actor=session.actor, now=session.now)
     output.say(imports.told(what, counts, request))
@@ -168,8 +170,22 @@ def _import(
         output.say(_due(counts))
 
 
-def _tell(problem: Problem) -> None:
-    output.say(output.escaped(str(problem)))
+@contextmanager
+def _problems(rejects: Path | None) -> Iterator[Callable[[Problem], None]]:
+    """Tell the first problems as they come, and in the end how many more there are."""
+    told = count(1)
+
+    def tell(problem: Problem) -> None:
+        if next(told) <= _PROBLEMS_MAX:
+            output.say(output.escaped(str(problem)))
+
+    try:
+        yield tell
+    finally:
+        more = next(told) - 1 - _PROBLEMS_MAX
+        if more > 0:
+            where = f"all go into {rejects}" if rejects else "--skip-bad --rejects FILE writes all into a file"
+            output.say(f"and {more} more problem{'s' if more > 1 else ''}; {where}")
 
 
 def _due(counts: Counts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
@@ -49,7 +49,8 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         return
 
     def furnish(connection: sqlite3.Connection) -> None:
-        actor = replace(users.register_owner(connection, login, name or login, session.now), command=session.command)
+        owner = users.register_owner(connection, login, name or login, session.now)
+        actor = owner._replace(command=session.command)
         told = {key: (None, value) for key, value in settings.items()}
         history.record(connection, "file", None, "made", told, actor=actor, now=session.now)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -174,7 +173,7 @@ def belonging(session: Session, view: View, column: str, id: int, output: Output
 
 
 def _write_part(session: Session, part: Part | Told, id: int, output: Output, stream: Any) -> None:
-    columns = replace(output, columns=part.columns).chosen(part.all_columns)
+    columns = output._replace(columns=part.columns).chosen(part.all_columns)
     rows, total = part.first(session, id, columns, _limit(part, output))
     if not rows:
         return

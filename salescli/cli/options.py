@@ -9,6 +9,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,8 +123,7 @@ def filters(command: Command) -> Command:
         if on and month:
             raise BadUsage("--on and --month are two periods; give one")
         first, last = _period(since, until, on or month, session)
-        names = [name for name in Filters.__slots__ if name in kw]
-        chosen = {name: kw.pop(name) for name in names}
+        chosen = {field.name: kw.pop(field.name) for field in fields(Filters) if field.name in kw}
         return command(*args, filters=Filters(**chosen, first_day=first, last_day=last), **kw)
 
     return _decorated(with_filters, _FILTERS)  # type: ignore[return-value]

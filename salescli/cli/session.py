@@ -12,7 +12,7 @@ import shlex
 import sqlite3
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -61,11 +61,11 @@ class Session:
 
         With --as, that user acting for another: whoever may, has what the other one may do.
         """
-        from salescli import users
+        from salescli import actors
 
-        real = users.acting(self.file, os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
-        actor = real if self.as_login is None else users.acting_as(self.file, real, self.as_login)
-        return replace(actor, command=self.command)
+        real = actors.acting(self.file, os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
+        actor = real if self.as_login is None else actors.acting_as(self.file, real, self.as_login)
+        return actor._replace(command=self.command)
 
     @property
     def command(self) -> str:
@@ -101,6 +101,11 @@ class Session:
 
         assert self.actor  # a stranger does not learn even this
         return clock.time_zone(db.setting(self.file, "time_zone") or "UTC")
+
+    def close(self) -> None:
+        """Close the file, where it was opened."""
+        if "file" in vars(self):
+            self.file.close()
 
     def check_not_through_sudo(self, what: str, instead: str = "") -> None:
         """Raise NotPermitted where ``what`` would be done with a service account's rights in place of the caller's."""
@@ -188,6 +193,7 @@ class ListingGroup(IndexedGroup):
 def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
     ctx.obj = Session(named or caller.default_path(), any_file_system, _called(ctx), as_login=as_login)
+    ctx.call_on_close(ctx.obj.close)
     if caller.comes_through_sudo(ctx.obj.path):
         ctx.obj.sudo_uid = caller.sudo_uid()
         if ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import clock, db, listing, tabs, users
+from salescli import actors, clock, db, listing, tabs
 from salescli.cli.session import os_login
 from salescli.listing import Filters
 from salescli.views import View
@@ -107,7 +107,7 @@ def _as_command(path: Path, name: str, orders: int, rounds: int) -> Iterator[Fig
 def page(connection: sqlite3.Connection, view: View, filters: Filters, limit: int | None = PAGE) -> list[Any]:
     """Return the rows of a list as its command fetches them; without a limit only the first, the query being all."""
     zone = ZoneInfo(db.setting(connection, "time_zone") or "UTC")
-    actor = users.acting(connection, os_login())
+    actor = actors.acting(connection, os_login())
     columns = [column for column in view.columns if column.shown]
     found = listing.select(
         connection, view, filters, columns=columns, sort=(), limit=limit, zone=zone, actor=actor

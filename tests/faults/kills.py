@@ -28,7 +28,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from salescli import clock, db, orders, paying, users
+from salescli import actors, clock, db, orders, paying
 from salescli.cli import session
 from salescli.gateways.sandbox import Sandbox
 from salescli.orders import NewOrder
@@ -142,7 +142,7 @@ class Trial:
             line = ["orders", "refund", str(paid["id"]), "--yes"]
         else:
             new = NewOrder("1", "once", payment_system="One", token=self.chance.choice(TOKENS))
-            actor = users.acting(connection, login())
+            actor = actors.acting(connection, login())
             order = orders.open_order(connection, new, actor=actor, now=self.now, zone=ZONE)
             line = ["orders", "pay", str(order.id), "--at", clock.utc_text(self.now)]
         connection.close()
@@ -271,7 +271,7 @@ def furnish(path: Path, plans: int = PLANS) -> Path:
     connection = db.connect(path)
     connection.execute("UPDATE users SET login = ?", (login(),))
     db.set_setting(connection, "home", db.home_of(path))
-    actor = users.acting(connection, login())
+    actor = actors.acting(connection, login())
     for number in range(plans):
         new = NewOrder("1", "day", payment_system="One", token="tok_ok")
         order = paying.open_and_settle_free(connection, new, actor=actor, now=START, zone=ZONE)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from salescli import charging, clock, db, recurring, users
+from salescli import actors, charging, clock, db, recurring
 from salescli.charging import Run
 from salescli.gateways.manual import Manual
 from salescli.gateways.sandbox import Sandbox
@@ -195,7 +195,7 @@ def _claim_and_settle(path: Path, pragmas: list[str]) -> None:
         connection.execute(f"PRAGMA synchronous = {pragmas[1]}")
     now = clock.from_text(connection.execute("SELECT next_payment_at FROM recurring").fetchone()[0])
     sandbox = Sandbox(path.with_name("sales.db.sandbox"))
-    actor = users.acting(connection, "owner").as_system()
+    actor = actors.acting(connection, "owner").as_system()
     this = Run(connection, lambda system: Manual() if system.manual else sandbox, actor, now, ZONE)
     with path.with_name(ACKNOWLEDGED).open("wb", buffering=0) as acknowledged:
         with db.transaction(connection):

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from salescli import (
+    actors,
     attempts,
     catalogue,
     charging,
@@ -125,7 +126,7 @@ class World:
         clock.uptime = lambda: int((self.time - START).total_seconds())
         connection = self.connect()
         db.set_setting(connection, "home", db.home_of(self.path))
-        self.actor = users.acting(connection, "owner")
+        self.actor = actors.acting(connection, "owner")
         connection.close()
 
     def close(self) -> None:

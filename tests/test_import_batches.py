@@ -1,0 +1,177 @@
+"""Rows are taken in by hundreds, as if one by one: whatever the batch, the same is written, refused and told."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from salescli import catalogue, customers, imports, order_import
+from salescli.imports import Counts, Reporting, Request
+from tests.conftest import House
+from tests.importing import contents, refused
+from tests.test_order_import import csv_of, load, order
+
+New = Callable[[str], House]
+Row = dict[str, str]
+
+
+@pytest.fixture(params=[1, 2, 500], ids=["one by one", "by twos", "by hundreds"])
+def batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Take rows in by so many."""
+    monkeypatch.setattr(imports, "_BATCH_ROWS", request.param)
+    return int(request.param)
+
+
+def skip(house: House, folder: Path, *rows: Row, **options: Any) -> tuple[Counts, list[str]]:
+    """Import the good ones of rows, and return what is said of the others."""
+    told: list[str] = []
+    reporting = Reporting(on_bad=lambda problem: told.append(str(problem)))
+    request = Request(
+        io.BytesIO(csv_of(*rows)), skip_bad=True, rejects_file=folder / "bad.csv", reporting=reporting, **options
+    )
+    return order_import.run(house.connection, request, actor=house.actor, now=house.now), told
+
+
+def written(house: House) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all that an import wrote, but for what is random: the uids, and the file's hash."""
+    house.connection.execute("UPDATE orders SET uid = id")
+    return {name: rows for name, rows in contents(house).items() if name != "history"}
+
+
+# Two people are called "Two", so that a row that names them is bad only once its number and its words were read.
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {"order": st.sampled_from(["A1", "A2", "A3", "A4"])},
+        optional={
+            "customer": st.sampled_from(["Ann", "Bob", "Two"]),
+            "email": st.sampled_from(["a@x.ua", "b@x.ua"]),
+            "customer_id": st.sampled_from(["7", "8"]),
+            "price": st.sampled_from(["9.00", "x"]),
+            "status": st.sampled_from(["open", "refund", "declined"]),
+            "offer": st.sampled_from(["Drawing", "Painting"]),
+            "category": st.just("Art"),
+            "manager": st.sampled_from(["Ірина", "Two"]),
+        },
+    ),
+    max_size=7,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=ROWS, rows=ROWS, update=st.booleans())
+def test_any_rows_come_to_the_same_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, new_house: New, before: list[Row], rows: list[Row], update: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("batches")
+    found = []
+    for size in (1, 3, 500):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(imports, "_BATCH_ROWS", size)
+            house = new_house(str(folder / f"{size}.db"))
+            for login in ("two", "too"):
+                house.user(login, name="Two")
+            skip(house, folder, *before)
+            found.append((skip(house, folder, *rows, update=update), written(house)))
+        house.connection.close()
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_bad_row_among_good_ones_leaves_nothing_behind(house: House, tmp_path: Path, batch: int) -> None:
+    house.user("one", name="Two")
+    house.user("two", name="Two")
+    bad = {"order": "A2", "customer": "Nobody", "category": "Art", "manager": "Two", "payment_system": "Bank"}
+    counts, (said,) = skip(house, tmp_path, {}, bad, {"order": "A3"})
+    assert (counts.added, counts.bad) == (2, 1)
+    assert said.startswith("line 3, manager: 'Two': 'Two' fits 2 ")
+    assert (
+        house.count("customers", "name = 'Nobody'") == house.count("categories") == house.count("payment_systems") == 0
+    )
+    assert [row["source_number"] for row in house.connection.execute("SELECT * FROM orders ORDER BY id")] == [
+        "A1",
+        "A3",
+    ]
+
+
+@pytest.mark.parametrize("between", [0, 1, 2, 3])
+def test_a_number_that_stands_twice_is_refused_however_far_apart(house: House, batch: int, between: int) -> None:
+    others = [{"order": f"B{n}"} for n in range(between)]
+    (said,) = refused(house, order_import.run, csv_of({}, *others, {"customer": "Other"}))
+    assert said == f"line {between + 3}, order: 'A1': stands in line 2 already; no two rows have one number"
+
+
+def test_a_number_of_a_row_that_is_refused_is_taken(house: House, tmp_path: Path, batch: int) -> None:
+    house.user("one", name="Two")
+    house.user("two", name="Two")
+    _, told = skip(house, tmp_path, {"manager": "Two"}, {})
+    assert [line.split(":")[0] for line in told] == ["line 2, manager", "line 3, order"]
+
+
+def test_rows_that_name_the_same_new_customer_make_one(house: House, batch: int) -> None:
+    load(house, {}, {"order": "A2"}, {"order": "A3"})
+    assert house.count("customers") == 1
+    assert order(house)["customer_id"] == order(house, "A3")["customer_id"]
+
+
+def test_a_customer_of_a_row_that_was_refused_is_made_by_a_later_one(house: House, tmp_path: Path, batch: int) -> None:
+    skip(house, tmp_path, {"price": "x"}, {"order": "A2"})
+    assert house.count("customers") == 1
+    assert [row["name"] for row in catalogue.search(house.connection, customers.NOUN, "коваль")] == ["Олена Коваль"]
+
+
+def test_what_is_broken_off_leaves_nothing(house: House) -> None:
+    load(house, {"order": "A0", "customer": "There"})
+    before = contents(house)
+    seen: list[int] = []
+
+    def press_ctrl_c(_: int) -> None:
+        seen.append(house.count("orders"))
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    content = csv_of(*({"order": f"B{n}"} for n in range(1200)))
+    request = Request(io.BytesIO(content), reporting=Reporting(on_progress=press_ctrl_c))
+    with pytest.raises(KeyboardInterrupt):
+        order_import.run(house.connection, request, actor=house.actor, now=house.now)
+    assert seen == [501, 1001]
+    assert contents(house) == before
+    assert catalogue.search(house.connection, customers.NOUN, "коваль") == []
+
+
+# Ids and uids are ours to give
+
+
+def test_the_next_ids_follow_those_that_an_import_gave(house: House) -> None:
+    load(house, {"status": "refund"}, {"order": "A2", "status": "refund"})
+    for table in ("orders", "invoices", "refunds"):
+        given = house.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        assert given["seq"] == 2
+
+
+def test_an_id_that_was_given_once_is_not_given_again(house: House) -> None:
+    load(house, {"status": "refund"})
+    load(house, {"status": "completed"}, update=True)
+    assert house.count("refunds") == 0
+    load(house, {"order": "A2", "status": "refund"})
+    assert house.connection.execute("SELECT id FROM refunds").fetchone()["id"] == 2
+
+
+def test_an_update_and_new_orders_of_one_file_have_ids_of_their_own(house: House, batch: int) -> None:
+    load(house, {"status": "open"}, {"order": "A2", "status": "open"})
+    load(
+        house, {"order": "B1"}, {"status": "refund"}, {"order": "B2", "status": "refund"}, {"order": "A2"}, update=True
+    )
+    invoices = {number: order(house, number)["i_status"] for number in ("A1", "A2", "B1", "B2")}
+    assert invoices == {"A1": "refund", "A2": "completed", "B1": "completed", "B2": "refund"}
+    assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_no_two_imported_orders_have_one_uid(house: House) -> None:
+    load(house, {}, {"order": "A2"})
+    load(house, {}, {"order": "A2"}, source="shop")
+    assert house.connection.execute("SELECT count(DISTINCT uid) FROM orders").fetchone()[0] == 4

@@ -19,6 +19,7 @@ import pytest
 
 from salescli.cli import session
 from salescli.cli.output import width
+from salescli.reports import BREAKDOWNS
 from tests.terminal import on_a_terminal
 
 Run = Callable[..., "Result"]
@@ -408,6 +409,16 @@ def test_reports_have_the_columns_that_were_agreed(shop: Run) -> None:
         "by-manager": ["manager", "currency", "orders", "quantity"],
     }.items():
         assert shop("reports", report, "--csv").out == ",".join(columns + money) + "\n"
+
+
+def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(shop: Run) -> None:
+    said = {
+        name: " ".join(shop("reports", name, "--help").out.split())
+        for name in ("details", *(report.name for report in BREAKDOWNS))
+    }
+    assert "Totals by currency: each payment" in said["by-currency"]
+    assert "Totals by payment system and currency: each payment" in said["by-payment-system"]
+    assert {name for name, help in said.items() if "--include-system" in help} == {"details", "by-manager"}
 
 
 def test_lists_have_the_columns_that_were_agreed(shop: Run) -> None:

@@ -31,7 +31,7 @@ def default_path() -> Path:
     """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``; through sudo ``own_path``."""
     if "SUDO_UID" in os.environ:  # HOME and XDG_DATA_HOME may be the caller's
         return own_path()
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / _BELOW_HOME) / _FILE
+    return Path(os.environ.get("XDG_DATA_HOME") or _home() / _BELOW_HOME) / _FILE
 
 
 def own_path() -> Path:
@@ -67,6 +67,13 @@ def forget_the_environment() -> None:
     for name in [name for name in os.environ if name.startswith(_CHOOSING)]:
         del os.environ[name]
     os.environ |= {"HOME": str(home), "PATH": _PATH, "PAGER": "cat"}  # less runs programs
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a container's user without a name, and no HOME
+        return _own_home()
 
 
 def _own_home() -> Path:

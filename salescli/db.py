@@ -272,6 +272,11 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version < schema.VERSION:
         raise DatabaseUnusable(f"{path} is of version {version}, this salescli needs {schema.VERSION}")
+    if setting(connection, "schema") != schema.stamp():
+        raise DatabaseUnusable(
+            f"{path} was made by another state of salescli, whose tables are not these; work on it with that one,"
+            " or make a new file: salescli init"
+        )
 
 
 def _check_place(path: Path, any_file_system: bool) -> None:

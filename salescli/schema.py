@@ -10,6 +10,7 @@ every statement, a fifth of the time of an INSERT.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from typing import TYPE_CHECKING
 
 from salescli import totals_schema
@@ -381,8 +382,13 @@ CREATE VIRTUAL TABLE offers_search USING fts5 (
 """
 
 
+def stamp() -> str:
+    """Return by what a file made here is known from one that another state of an unreleased migration made."""
+    return f"{zlib.crc32(''.join((_FIRST, *totals_schema.statements())).encode()):08x}"
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Apply the pending migrations inside the caller's transaction and set ``user_version``."""
+    """Apply the pending migrations inside the caller's transaction and write down which they were."""
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
 
@@ -394,6 +400,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             db.execute(statement)
 
     migrations.apply(Database(connection, execute_plugins=False, strict=True))
+    connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES ('schema', ?)", (stamp(),))
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

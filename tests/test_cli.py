@@ -19,6 +19,7 @@ import pytest
 
 from salescli.cli import session
 from salescli.cli.output import width
+from salescli.reports import BREAKDOWNS
 from tests.terminal import on_a_terminal
 
 Run = Callable[..., "Result"]
@@ -207,6 +208,17 @@ def test_an_output_file_is_private_whatever_the_umask(shop: Run, tmp_path: Path)
         os.umask(before)
     assert target.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".orders")] == []
+
+
+@pytest.mark.parametrize(
+    "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "-o")]
+)
+def test_an_output_file_never_replaces_a_database(shop: Run, path: Path, words: tuple[str, ...]) -> None:
+    shop("orders", "new", "1", "7")
+    before = path.read_bytes()
+    done = shop(*words, str(path))
+    assert (done.code, done.err) == (2, f"salescli: {path} is a database and was left as it is; name another file\n")
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("line", [["orders", "list"], ["customers", "add", "Ivan"], ["orders", "show", "99"]])
@@ -399,6 +411,16 @@ def test_reports_have_the_columns_that_were_agreed(shop: Run) -> None:
         assert shop("reports", report, "--csv").out == ",".join(columns + money) + "\n"
 
 
+def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(shop: Run) -> None:
+    said = {
+        name: " ".join(shop("reports", name, "--help").out.split())
+        for name in ("details", *(report.name for report in BREAKDOWNS))
+    }
+    assert "Totals by currency: each payment" in said["by-currency"]
+    assert "Totals by payment system and currency: each payment" in said["by-payment-system"]
+    assert {name for name, help in said.items() if "--include-system" in help} == {"details", "by-manager"}
+
+
 def test_lists_have_the_columns_that_were_agreed(shop: Run) -> None:
     for noun, columns in {
         "orders": "order,created_at,customer,status,offer,category_number,offer_number,price,currency,unit_price,"
@@ -474,6 +496,42 @@ def test_a_closed_pipe_ends_quietly(shop: Run) -> None:
     line = f"{shlex.quote(sys.executable)} -m salescli orders list --csv | true"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1251"])
+@pytest.mark.parametrize(
+    "line", ["customers list", "customers show 1", "history", "reports", "customers add Zoë -n", "--help"]
+)
+def test_what_the_terminal_s_encoding_lacks_is_written_as_an_escape(
+    shop: Run, monkeypatch: pytest.MonkeyPatch, encoding: str, line: str
+) -> None:
+    shop("customers", "add", "漢字 Ж − ë")
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = subprocess.run(_salescli(*line.split()), capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert (rb"\u6f22" in done.stdout) == (line == "customers list")
+
+
+@pytest.mark.parametrize("stream", ["0", "1", "2"])
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("orders list", 0),
+        ("reports", 0),
+        ("orders new 1 7", 0),
+        ("import orders -", 6),
+        ("orders show 99", 3),
+        ("--help", 0),
+    ],
+)
+def test_a_closed_stream_takes_nothing_away_but_what_goes_through_it(
+    shop: Run, stream: str, line: str, code: int
+) -> None:
+    command = f"{shlex.join(_salescli(*line.split()))} {stream}>&-"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
 
 
 def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:

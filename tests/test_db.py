@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -179,7 +179,7 @@ def test_of_several_processes_that_create_one_file_one_wins(tmp_path: Path) -> N
     outcomes = _race(_create, path)
     assert [outcome.partition(":")[0] for outcome in outcomes] == ["DatabaseUnusable"] * 3 + ["done"]
     connection = db.connect(path)
-    assert connection.execute("SELECT count(*) FROM settings").fetchone()[0] == 1
+    assert connection.execute("SELECT count(*) FROM settings WHERE name <> 'schema'").fetchone()[0] == 1
     connection.close()
     assert [entry.name for entry in tmp_path.iterdir()] == ["sales.db"]
 
@@ -308,6 +308,24 @@ def test_a_file_of_another_version_is_refused(path: Path, step: int, says: str) 
     refused(path, says)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param("UPDATE settings SET value = '-' WHERE name = 'schema'", id="by another state"),
+        pytest.param("DELETE FROM settings WHERE name = 'schema'", id="before files were stamped"),
+        pytest.param("DROP TABLE settings", id="with other tables"),
+    ],
+)
+def test_a_file_of_this_version_with_other_tables_is_refused_and_left_as_it_is(path: Path, made: str) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = delete").fetchall()
+    other.execute(made)
+    other.close()
+    before = path.read_bytes()
+    refused(path, "was made by another state of salescli|no such table: settings")
+    assert path.read_bytes() == before
+
+
 def test_a_file_with_a_second_hard_link_is_refused_unless_told(path: Path) -> None:
     (path.parent / "second.db").hardlink_to(path)
     refused(path, "has a second hard link")
@@ -356,6 +374,16 @@ def test_the_default_path_is_in_the_users_data_directory(monkeypatch: pytest.Mon
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert caller.default_path() == tmp_path / ".local" / "share" / "salescli" / "sales.db"
+
+
+def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    refused(caller.default_path(), "there is no file /nonexistent/.*; .* --db or SALESCLI_DB names another")
 
 
 # Writing it

@@ -88,7 +88,7 @@ def test_an_order_is_found_by_the_number_it_has_elsewhere(sold: Story, told: Tol
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["fees"], 2, "there is no history of 'fees'; there is of orders, invoices, recurring, customers"),
+        (["fees"], 2, "there is no history of 'fees'; there is of orders, payments, recurring, customers"),
         (["imports", "3"], 2, "the history of imports is one; leave '3' out"),
         (["file", "3"], 2, "leave '3' out"),
         (["orders", "99"], 3, "there is no order 99"),
@@ -311,3 +311,12 @@ def test_a_failed_operation_leaves_neither_line_nor_reason(sold: Story) -> None:
     with pytest.raises(SalesError):
         sales.decline(sold.house.connection, 1, reason="no", **sold.who_and_when)
     assert [list(_texts(sold.house.connection, table)) for table in ("history", "texts")] == before
+
+
+def test_the_help_names_the_subjects_that_a_wrong_one_is_answered_with(
+    story: Story, capfd: pytest.CaptureFixture[str]
+) -> None:
+    session.run(["--db", os.fspath(story.house.path), "history", "fees"])
+    named = capfd.readouterr().err.strip().partition("there is of ")[2].split(", ")
+    session.run(["history", "--help"])
+    assert f"SUBJECT is {', '.join(named[:-1])} or {named[-1]};" in " ".join(capfd.readouterr().out.split())

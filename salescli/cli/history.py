@@ -60,9 +60,9 @@ def history_command(
 ) -> None:
     """Show who changed what, when, why and by which command, newest first: of all, of one SUBJECT, or of one record.
 
-    SUBJECT is orders, payments, recurring, customers, offers, categories, payment-systems, users, imports or file; ID
-    is given as other commands take it. The story of an order has that of its payments and refunds in it. --sort line
-    tells it from the beginning.
+    SUBJECT is orders, payments, recurring, customers, offers, categories, payment-systems, users, roles, imports or
+    file; ID is given as other commands take it. The story of an order has that of its payments and refunds in it.
+    --sort line tells it from the beginning.
 
     \b
     Examples:
@@ -88,7 +88,7 @@ def _subject(given: str) -> str:
     for subject in history.SUBJECTS:
         if singular in (subject, _plural(subject)):
             return subject
-    raise BadUsage(f"there is no history of {given!r}; there is of {', '.join(map(_plural, history.SUBJECTS))}")
+    raise BadUsage(f"there is no history of {given!r}; there is of {', '.join(map(_spoken, history.SUBJECTS))}")
 
 
 def _plural(subject: str) -> str:
@@ -97,9 +97,14 @@ def _plural(subject: str) -> str:
     return f"{subject[:-1]}ies" if subject.endswith("y") else f"{subject}s"
 
 
+def _spoken(subject: str) -> str:
+    """Return a subject as the commands have it."""
+    return "payments" if subject == "invoice" else _plural(subject).replace(" ", "-")
+
+
 def _id_of(session: Session, subject: str | None, words: str) -> int:
     if subject not in _FINDERS:
-        raise BadUsage(f"the history of {_plural(subject or '')} is one; leave {words!r} out")
+        raise BadUsage(f"the history of {_spoken(subject or '')} is one; leave {words!r} out")
     return _FINDERS[subject](session.connection, words)
 
 

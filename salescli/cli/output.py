@@ -143,6 +143,7 @@ def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
         with target.open(mode, **how) as stream:
             yield stream
         return
+    _check_no_database(target)
     draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -152,6 +153,17 @@ def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
+
+
+def _check_no_database(target: Path) -> None:
+    """Raise BadUsage where all orders would be lost to a list of them."""
+    if target.exists():
+        with target.open("rb") as there:
+            if there.read(len(_DATABASE)) == _DATABASE:
+                raise BadUsage(f"{target} is a database and was left as it is; name another file")
+
+
+_DATABASE = b"SQLite format 3\0"
 
 
 # Tables

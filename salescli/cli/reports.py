@@ -114,7 +114,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
     @reports_group.command(report.name, help=_help(report))
     @options.filters
     @_BASIS
-    @_SYSTEM
+    @_system(report)
     @_BY
     @_and(report)
     @_CHART
@@ -124,10 +124,10 @@ def _command(report: Breakdown) -> Callable[..., None]:
         session: Session,
         filters: Filters,
         basis: Basis,
-        include_system: bool,
         by: By | None,
         also: str | None,
         output: Output,
+        include_system: bool = False,
     ) -> None:
         session.actor.require(roles.VIEW)
         wanted = report.split(by, _ALSO[also] if also else None)
@@ -147,6 +147,11 @@ def _command(report: Breakdown) -> Callable[..., None]:
 _ALSO = {dimension.name.replace("_", "-"): dimension for dimension in DIMENSIONS}
 
 
+def _system(report: Breakdown) -> Callable[..., Any]:
+    """Give the report by manager ``--include-system``; elsewhere every sale counts."""
+    return _SYSTEM if report is BY_MANAGER else lambda command: command
+
+
 def _and(report: Breakdown) -> Callable[..., Any]:
     """Give a report ``--and``: what else it can be split by."""
     names = [name for name, dimension in _ALSO.items() if dimension not in report.dimensions]
@@ -156,6 +161,7 @@ def _and(report: Breakdown) -> Callable[..., Any]:
 
 def _help(report: Breakdown) -> str:
     named = report.name.removeprefix("by-").replace("-", " ")
+    named += "" if named == "currency" else " and currency"
     what = {
         "payments": "each payment counts on its own day, money on open orders included",
         "orders": "each order counts once, on the day it became Completed",
@@ -163,7 +169,7 @@ def _help(report: Breakdown) -> str:
     if report is BY_MANAGER:
         what += "; only confirmed sales of managers, the rest is named below"
     example = f"salescli reports {report.name} --month last-month --csv"
-    return f"Totals by {named} and currency: {what}.\n\n\b\nExample:\n  {example}"
+    return f"Totals by {named}: {what}.\n\n\b\nExample:\n  {example}"
 
 
 for _report in BREAKDOWNS:

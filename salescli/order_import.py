@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
-from salescli import import_lookups, imported_orders, imports, order_rows, totals
+from salescli import import_lookups, imported_orders, imports, order_rows
+from salescli.aside import Aside
 from salescli.csv_rows import Row
 from salescli.fields import Fields
 from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
@@ -31,12 +32,12 @@ def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
     plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
-    aside = totals.Aside(connection)
+    aside = Aside(connection)
     return imports.run(plan, partial(_orders, plan, aside), aside.end)
 
 
 @contextmanager
-def _orders(plan: Import, aside: totals.Aside) -> Iterator[Take]:
+def _orders(plan: Import, aside: Aside) -> Iterator[Take]:
     with import_lookups.opened(plan) as lookups:
         yield _Orders(plan, lookups, aside).take
 
@@ -44,7 +45,7 @@ def _orders(plan: Import, aside: totals.Aside) -> Iterator[Take]:
 class _Orders:
     """The import of one file's rows."""
 
-    def __init__(self, plan: Import, lookups: Lookups, aside: totals.Aside) -> None:
+    def __init__(self, plan: Import, lookups: Lookups, aside: Aside) -> None:
         self._plan = plan
         self._lookups = lookups
         self._aside = aside

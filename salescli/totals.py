@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from salescli import db, history, roles
@@ -56,45 +56,6 @@ def recount(connection: sqlite3.Connection) -> None:
             f"INSERT INTO totals SELECT dimension, {grain}, {period}, {_KEYS}, {_SUMMED} FROM totals"
             f" WHERE grain = {finer} GROUP BY dimension, {period}, {_KEYS}"
         )
-
-
-@dataclass(slots=True)
-class Aside:
-    """Triggers that an import sets aside, in its transaction, once it has written many orders; then ``end`` counts all.
-
-    Until then it may be a small file for a large database, of which the triggers count less.
-    """
-
-    connection: sqlite3.Connection
-    written: int = 0
-    triggers: list[tuple[str, str]] = field(default_factory=list)
-
-    def wrote_order(self) -> None:
-        """Note one more order, and set the triggers aside at the first that makes it worth while."""
-        self.written += 1
-        if not self.triggers and self.written % _ORDERS_BETWEEN == 0:
-            there = self.connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]
-            if self.written * _TRIGGERS_COST >= there:
-                self.begin()
-
-    def begin(self) -> None:
-        """Set the triggers aside."""
-        assert self.connection.in_transaction
-        sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'totals!_%' ESCAPE '!'"
-        self.triggers = [(row["name"], row["sql"]) for row in self.connection.execute(sql)]
-        for name, _ in self.triggers:
-            self.connection.execute(f"DROP TRIGGER {name}")
-
-    def end(self) -> None:
-        """Count everything and put the triggers back, if they were set aside."""
-        if self.triggers:
-            recount(self.connection)
-        for _, statement in self.triggers:
-            self.connection.execute(statement)
-
-
-_ORDERS_BETWEEN = 500  # between two looks at whether it is worth while
-_TRIGGERS_COST = 8  # as much as counting again so many orders
 
 
 def differences(connection: sqlite3.Connection) -> Iterator[Difference]:

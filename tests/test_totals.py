@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import db, doctor, report_rows, report_totals, reports, totals
+from salescli import doctor, report_rows, report_totals, reports, totals
 from salescli.errors import NotPermitted
 from salescli.listing import Filters
 from salescli.report_rows import SALES, Question
@@ -222,51 +222,6 @@ def test_totals_rebuilt_are_those_that_the_triggers_kept(shop: Shop) -> None:
 def test_rebuilding_needs_a_permission(shop: Shop) -> None:
     with pytest.raises(NotPermitted):
         totals.rebuild(shop.house.connection, actor=shop.house.user("olha"), now=shop.now)
-
-
-def test_an_import_that_sets_the_triggers_aside_counts_everything_and_puts_them_back(shop: Shop) -> None:
-    connection = shop.house.connection
-    with db.transaction(connection):
-        aside = totals.Aside(connection)
-        aside.begin()
-        shop.bring(0)
-        assert list(totals.differences(connection)) != []
-        aside.end()
-    all_agrees(shop)
-    shop.do("sell", 4)
-    assert list(totals.differences(connection)) == []
-
-
-def test_an_import_that_fails_while_the_triggers_are_aside_leaves_them(shop: Shop) -> None:
-    def fail() -> None:
-        with db.transaction(shop.house.connection):
-            totals.Aside(shop.house.connection).begin()
-            shop.bring(0)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    shop.do("sell", 4)
-    all_agrees(shop)
-
-
-def test_an_import_sets_the_triggers_aside_only_when_it_writes_many_orders_beside_those_there(shop: Shop) -> None:
-    connection = shop.house.connection
-    with db.transaction(connection):
-        aside = totals.Aside(connection)
-        for _ in range(499):
-            aside.wrote_order()
-        assert aside.triggers == []
-        aside.wrote_order()
-        assert len(aside.triggers) == len(TRIGGERS)
-        aside.end()
-    connection.execute("PRAGMA foreign_keys = OFF")
-    with db.transaction(connection):
-        connection.execute("UPDATE orders SET id = 1000000 WHERE id = (SELECT max(id) FROM orders)")
-        aside = totals.Aside(connection)
-        for _ in range(1000):
-            aside.wrote_order()
-        assert aside.triggers == []
 
 
 days = st.dates(date(2024, 1, 1), date(2027, 12, 31))

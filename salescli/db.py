@@ -272,7 +272,7 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version < schema.VERSION:
         raise DatabaseUnusable(f"{path} is of version {version}, this salescli needs {schema.VERSION}")
-    if setting(connection, "schema") != schema.stamp():
+    if setting(connection, "schema") != schema.STAMP:
         raise DatabaseUnusable(
             f"{path} was made by another state of salescli, whose tables are not these; work on it with that one,"
             " or make a new file: salescli init"

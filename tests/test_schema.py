@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from salescli import db, history, schema
+from salescli import db, history, schema, totals_schema
 from salescli.clock import utc_text
 from tests.conftest import House
 
@@ -396,3 +397,9 @@ END;
         connection.execute(statement)
     assert [row[0] for row in connection.execute("SELECT name FROM sqlite_schema ORDER BY name")] == ["a", "c"]
     connection.close()
+
+
+def test_the_stamp_is_that_of_the_tables() -> None:
+    script = "\n".join((schema._FIRST, *totals_schema.statements()))
+    tables = " ".join(re.sub("--.*", "", script).split())
+    assert f"{zlib.crc32(tables.encode()):08x}" == schema.STAMP, "the tables changed: give them this stamp"

@@ -9,9 +9,11 @@ import json
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -419,6 +421,28 @@ def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(
     assert "Totals by currency: each payment" in said["by-currency"]
     assert "Totals by payment system and currency: each payment" in said["by-payment-system"]
     assert {name for name, help in said.items() if "--include-system" in help} == {"details", "by-manager"}
+
+
+def test_the_detailed_report_takes_limit_and_columns_as_the_others_do(shop: Run) -> None:
+    paid(shop)
+    assert len(shop("reports", "details", "--limit", "1", "--csv").rows) == 1
+    assert len(shop("reports", "details", "--limit", "0", "--csv").rows) > 1
+    wrong = shop("reports", "details", "--columns", "net,nosuch")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "no column 'nosuch'; there are" in wrong.err
+    told = shop("reports", "details", "--columns", "offer,net").out
+    assert "by-currency\n  net\n" in told
+
+
+def test_findings_are_sorted_and_cut_as_a_list_is_and_all_are_counted(shop: Run, path: Path) -> None:
+    paid(shop)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE totals SET gross = gross + 1 WHERE dimension <> 'manager'")
+    found = [row["what"] for row in shop("doctor", "--csv").rows]
+    assert len(found) > 2
+    done = shop("doctor", "--csv", "--sort", "-what", "--limit", "2")
+    assert [row["what"] for row in done.rows] == sorted(found, reverse=True)[:2]
+    assert (done.code, done.err.strip()) == (1, f"salescli: {len(found)} findings")
 
 
 def test_lists_have_the_columns_that_were_agreed(shop: Run) -> None:

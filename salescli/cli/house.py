@@ -108,7 +108,8 @@ def doctor_command(session: Session, output: Output) -> None:
     session.actor.require(roles.VIEW)
     found = [asdict(finding) for finding in doctor.examine(session.file, session.now, session.zone)]
     if found:
-        renderer.render(found, output.chosen(_FINDINGS), output, session.zone)
+        rows = renderer.sorted_rows(found, output.sort, _FINDINGS)[: output.limit or None]
+        renderer.render(rows, output.chosen(_FINDINGS), output, session.zone)
         raise SalesError(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
     if sys.stderr.isatty():  # cron would mail it every day
         renderer.say(f"all is well; tick last ran {_or_never(ticks.last(session.file), session)}")

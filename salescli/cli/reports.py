@@ -80,18 +80,27 @@ def details(
     wanted = [report.split(by) for report in BREAKDOWNS]
     told = _statement(session, wanted, filters, basis, include_system)
     found = {report: _sorted(rows, report, output) for report, rows in told.rows.items()}
+    if output.format in ("table", "xlsx"):
+        found = {report: rows[: output.limit or None] for report, rows in found.items()}
     if output.format == "table":
         _write_tables(session, found, output)
     elif output.format == "xlsx":
         report_book.write(session, found, told, filters, basis, output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
-        renderer.render(flat, output.chosen(((Column("period"),) if by else ()) + _DETAILS), output, session.zone)
+        renderer.render(
+            flat[: output.limit or None],
+            output.chosen(((Column("period"),) if by else ()) + _DETAILS),
+            output,
+            session.zone,
+        )
     _tell(output, told)
 
 
 def _write_tables(session: Session, found: dict[Breakdown, reports.Rows], output: Output) -> None:
     """Write one table after the other, each under its name, to one place; --columns picks from each."""
+    there = {column.key: column for report in found for column in report.columns}
+    output.chosen(list(there.values()))  # one that no table has is a mistake
     with renderer.stream_of(output) as stream:
         for report, rows in found.items():
             columns = [c for c in report.columns if not output.columns or c.key in output.columns]
@@ -132,9 +141,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
         session.actor.require(roles.VIEW)
         wanted = report.split(by, _ALSO[also] if also else None)
         told = _statement(session, [wanted], filters, basis, include_system)
-        rows = _sorted(told.rows[wanted], wanted, output)
-        if (limit := output.limit) is not None and limit:
-            rows = rows[:limit]
+        rows = _sorted(told.rows[wanted], wanted, output)[: output.limit or None]
         if output.format == "xlsx":
             report_book.write(session, {wanted: rows}, told, filters, basis, output)
         else:

@@ -248,6 +248,10 @@ def run(arguments: list[str]) -> int:
         return _told(str(failure), failure.exit_code)
     except OSError as error:
         return _output_failed(error)
+    except SystemExit:
+        if "_SALESCLI_COMPLETE" in os.environ:
+            raise  # so Click ends a completion
+        return 0  # and so, with 1, when `| head` has seen enough
 
 
 def _told(message: str, code: int) -> int:

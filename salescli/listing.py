@@ -147,7 +147,7 @@ def given(filters: Filters) -> set[str]:
 
 
 def _template(view: View, name: str, option: str) -> str:
-    column = view.filters.get(name)
+    column = view.filters.get(_MANY.get(name, name))
     if column is None:
         raise BadUsage(f"{view.name} cannot be filtered by {option.replace('_', ' ')}")
     if "{" in column:
@@ -247,8 +247,10 @@ _CLAUSES = {
     "status": "{column} IN ({v})",
     "from": "{column} >= {v}",
     "before": "{column} < {v}",
-    "customer": f"{{column}} IN ({_CUSTOMERS})",
-    "offer": f"{{column}} IN ({_OFFERS})",
+    "customer": "{column} IN ({v})",
+    "customers": f"{{column}} IN ({_CUSTOMERS})",
+    "offer": "{column} IN ({v})",
+    "offers": f"{{column}} IN ({_OFFERS})",
     "category": "{column} IN ({v})",
     "manager": "{column} IN ({v})",
     "system": "({column} IS NULL OR {column} IN ({v}))",
@@ -260,6 +262,9 @@ _CLAUSES = {
     "min": f"{_TEN_THOUSANDTHS} >= {{v}}",
     "max": f"{_TEN_THOUSANDTHS} <= {{v}}",
 }
+
+_MANY = {"customers": "customer", "offers": "offer"}  # more than stand in a query by their ids -> the filter
+_FEW = 100  # an index gives the rows of one in their order, and of a few quickly; more stay a query of their own
 
 _EVERYTHING = ((), None, "all")  # what a filter is that does not narrow
 
@@ -289,7 +294,7 @@ def _customer(connection: sqlite3.Connection, view: View, given: tuple[str, ...]
     from salescli import customers
 
     ids = [int(words) for words in given if _is_number(words)]
-    return "customer", _searched(connection, customers.NOUN, [w for w in given if not _is_number(w)], ids)
+    return _searched(connection, customers.NOUN, _CUSTOMERS, [w for w in given if not _is_number(w)], ids)
 
 
 def _offer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Resolved:
@@ -299,13 +304,13 @@ def _offer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], z
     rows = connection.execute(f"SELECT id, number FROM offers WHERE number IN ({places})", given).fetchall()
     numbered = {row["number"]: row["id"] for row in rows}
     others = [words for words in given if words not in numbered]
-    return "offer", _searched(connection, offers.NOUN, others, list(numbered.values()))
+    return _searched(connection, offers.NOUN, _OFFERS, others, list(numbered.values()))
 
 
 def _searched(
-    connection: sqlite3.Connection, noun: catalogue.Noun, words: Sequence[str], ids: list[int]
-) -> dict[str, Any]:
-    """Return the ids and the one full-text query that mean any of ``words``; each must fit somebody."""
+    connection: sqlite3.Connection, noun: catalogue.Noun, found: str, words: Sequence[str], ids: list[int]
+) -> Resolved:
+    """Return what means ``ids`` and any of ``words``, each of which must fit somebody: the ids, while they are few."""
     from salescli import catalogue
 
     for one in words:
@@ -314,7 +319,11 @@ def _searched(
     for id in ids:
         catalogue.get(connection, noun, id)
     query = " OR ".join(f"({catalogue.match_query(one)})" for one in words or [""])
-    return {"ids": ids or [0], "query": query}
+    meant = {"ids": ids or [0], "query": query}
+    asked = Where()
+    asked.add(found, **meant)
+    rows = connection.execute(f"{asked} LIMIT {_FEW + 1}", asked.values).fetchall()
+    return (noun.subject, {"v": [row[0] for row in rows]}) if len(rows) <= _FEW else (noun.table, meant)
 
 
 def _is_number(words: str) -> bool:

@@ -73,7 +73,7 @@ def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
     try:
         return step(given)
     except BadRow as bad:
-        return bad
+        return bad.with_traceback(None)  # whose frames hold what holds this one: a cycle that nobody would clear
 
 
 class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a million of them

@@ -87,10 +87,11 @@ _WITHOUT_ID = " AND NOT EXISTS ".join(
 
 def _one_person(connection: sqlite3.Connection, clause: str, value: str) -> sqlite3.Row | None:
     """Return the row of ``clause``, a merged one before the one it went into. Raise NotFound for several people."""
-    rows = connection.execute(f"SELECT * FROM customers c WHERE {clause} ORDER BY merged_into IS NULL", (value,))
-    found = rows.fetchall()
-    if len({row["merged_into"] or row["id"] for row in found}) > 1:
-        catalogue.the_only(NOUN, value, found)
+    found = connection.execute(f"SELECT * FROM customers c WHERE {clause}", (value,)).fetchall()
+    if len(found) > 1:
+        found.sort(key=lambda row: row["merged_into"] is None)
+        if len({row["merged_into"] or row["id"] for row in found}) > 1:
+            catalogue.the_only(NOUN, value, found)
     return found[0] if found else None
 
 

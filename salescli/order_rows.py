@@ -210,19 +210,19 @@ def _payment(fields: Fields, given: Given, price: Price) -> Payment | None:
     refunded = _refunded(fields, given, amount)
     attempted = given.get("paid_at") or given["created_at"]
     return Payment(
-        status="refund" if status == "refund" or 0 < amount == refunded else "completed",
-        amount_minor=amount,
-        currency=currency,
-        rate=given.get("rate") if currency != price.currency else None,
-        share_minor=share,
-        credited_minor=given.get("funds_credited"),
-        paid=True,
-        refunded_minor=refunded,
-        one_click=given.get("one_click", False),
-        comment=given.get("comment") or None,
-        payment_system=given.get("payment_system"),
-        attempted=attempted,
-        refunded=given.get("refunded_at", attempted) if refunded else None,
+        "refund" if status == "refund" or 0 < amount == refunded else "completed",
+        amount,
+        currency,
+        given.get("rate") if currency != price.currency else None,
+        share,
+        given.get("funds_credited"),
+        True,  # paid
+        refunded,
+        given.get("one_click", False),
+        given.get("comment") or None,
+        given.get("payment_system"),
+        attempted,
+        given.get("refunded_at", attempted) if refunded else None,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli import catalogue, customers, imports, order_import
+from salescli.errors import BadData
+from salescli.import_steps import digest
 from salescli.imports import Counts, Reporting, Request
 from tests.conftest import House
 from tests.importing import contents, refused
@@ -175,3 +179,41 @@ def test_no_two_imported_orders_have_one_uid(house: House) -> None:
     load(house, {}, {"order": "A2"})
     load(house, {}, {"order": "A2"}, source="shop")
     assert house.connection.execute("SELECT count(DISTINCT uid) FROM orders").fetchone()[0] == 4
+
+
+# By what a row is known again
+
+
+WORDS = st.one_of(st.none(), st.booleans(), st.integers(0, 10**14), st.text(max_size=8))
+
+
+@given(values=st.lists(WORDS, max_size=12))
+def test_equal_values_have_one_digest_however_they_came_to_be(values: list[Any]) -> None:
+    again = [value[:1] + value[1:] if isinstance(value, str) else value for value in values]  # another object
+    interned = [sys.intern(value) if isinstance(value, str) else value for value in values]
+    assert digest(tuple(values)) == digest(tuple(again)) == digest(tuple(interned))
+
+
+@given(one=st.lists(WORDS, max_size=4), other=st.lists(WORDS, max_size=4))
+def test_other_values_have_another_digest(one: list[Any], other: list[Any]) -> None:
+    spelt = [[(type(value), value) for value in values] for values in (one, other)]
+    assert (digest(tuple(one)) == digest(tuple(other))) == (spelt[0] == spelt[1])
+
+
+def test_a_digest_is_the_same_in_every_python() -> None:
+    assert digest(("A1", "Олена", None, True, 4900, 10**14)).hex() == "81c73cd5eb09ea2c526d59c11609d2b8"
+
+
+def test_many_bad_rows_leave_no_garbage(house: House) -> None:
+    def left_over() -> int:
+        gc.collect()
+        with pytest.raises(BadData):
+            load(house, *({"order": str(n), "price": "x", "manager": "Two"} for n in range(600)))
+        return gc.collect()
+
+    gc.disable()
+    try:
+        left_over()
+        assert left_over() < 600
+    finally:
+        gc.enable()

@@ -86,6 +86,7 @@ def text(run: Told) -> str:
         "# How fast it is",
         "",
         f"Measured on {run['date']}: {run['machine']}; {versions}.",
+        *([run["note"]] if run.get("note") else []),
         f"A seller of {short(run['orders'])} orders, made from a seed: offers by Zipf's law, several currencies,",
         "partial payments, declines, refunds, recurring orders. Ours and the peers in turns, medians; every answer was",
         "compared with the peers' before it counted. A limit is a multiple of what the named peer takes.",

@@ -18,6 +18,8 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.tick import Limits
 
+PATIENCE_MS = 120_000  # for others who write: SQLite serves them in no order, and nobody waits for a tick
+
 
 @click.command("tick")
 @click.option(
@@ -55,6 +57,7 @@ def tick_command(
             tell(line)
         return
     db.check_home(session.file)
+    session.file.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
     with _alone(session.path), _stoppable() as stopping:
         counts = tick.run(
             session.file,

@@ -128,6 +128,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def wait_longer(connection: sqlite3.Connection) -> None:
+    """Wait two minutes for others who write: SQLite serves them in no order, and nobody waits for a tick."""
+    connection.execute("PRAGMA busy_timeout = 120000")
+
+
 @contextmanager
 def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
     """Run a block of a transaction so that, when it fails, nothing of it is left and what came before it is."""

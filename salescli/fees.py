@@ -5,6 +5,7 @@ paid, fee unknown or estimated → ``fee_due_at`` → ``learn``: asked outside a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from salescli import clock, db, gateways, invoices, payment_systems
@@ -17,10 +18,12 @@ ASKED_MAX = 100  # a run, so that a slow gateway does not hold up the next
 _ASKED_AGAIN_AFTER = tuple(timedelta(hours=hours) for hours in (6, 24, 72, 168))  # the payment; then it stays as it is
 
 
-def learn(this: Run, *, only: tuple[str, ...] | None = None) -> None:
+def learn(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
     """Ask for the fees that are due to be known; a merchant that does not answer is asked no more in this run."""
     silent: set[int] = set()
     for invoice in invoices.with_fee_due(this.connection, this.now, ASKED_MAX):
+        if stopping():
+            return
         system = payment_systems.get(this.connection, invoice.payment_system_id or 0)
         if system.id in silent or (only is not None and system.gateway not in only):
             continue

@@ -38,10 +38,14 @@ def recover(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callabl
             silent.add(claimed.system.id)
 
 
-def close_given_up(this: Run, *, only: tuple[str, ...] | None = None) -> None:
+def close_given_up(
+    this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+) -> None:
     """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
     silent: set[int] = set()
     for attempt in attempts.given_up(this.connection):
+        if stopping():
+            return
         system = payment_systems.get(this.connection, attempt.payment_system_id)
         if system.id in silent or (only is not None and system.gateway not in only):
             continue

@@ -81,14 +81,18 @@ def run(
     only = payment_systems.MOVES_NO_MONEY if ahead else None
     limits = limits or Limits()
     deadline = time.monotonic() + BUDGET_SECONDS
-    recovery.recover(this, only=only, stopping=lambda: limits.stopping() or time.monotonic() > deadline)
+
+    def stopping() -> bool:
+        return limits.stopping() or time.monotonic() > deadline
+
+    recovery.recover(this, only=only, stopping=stopping)
     if reason := _reason_to_hold(connection, gap):
         this.counts.broken = True
         this.counts.for_a_person.append(reason)
     else:
         _charge_all(this, only, limits, deadline)
-    recovery.close_given_up(this, only=only)
-    fees.learn(this, only=only)
+    recovery.close_given_up(this, only=only, stopping=stopping)
+    fees.learn(this, only=only, stopping=stopping)
     recovery.tell_of_doubts(this)
     if ticks.clock_went_back(connection, tick_id):
         this.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from salescli.tick import Limits
 from tests.story import Story
 
 PROGRAM = """#!/bin/sh
@@ -98,3 +99,9 @@ def test_a_gateway_that_tells_no_fees_is_not_asked(story: Story) -> None:
     story.at("2026-03-01 10:00").pay(story.order("7"))
     story.at("2026-03-01 11:00").tick()
     assert fee(story)[2] is None
+
+
+def test_a_tick_that_is_told_to_stop_asks_for_no_fee(later: Story, tmp_path: Path) -> None:
+    (tmp_path / "fee").write_text(TOLD, encoding="utf-8")
+    later.at("2026-03-01 11:00").tick(limits=Limits(stopping=lambda: True))
+    assert asked(tmp_path) == 0

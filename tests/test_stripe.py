@@ -475,6 +475,20 @@ def test_one_that_could_not_be_closed_is_closed_by_a_later_tick(shop: Story, fak
     assert intents(fake) == ["succeeded", "canceled"]
 
 
+def test_a_gateway_that_breaks_while_closing_ends_no_tick(
+    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(self: Stripe, gateway_id: str) -> None:
+        raise RuntimeError("a mistake of the gateway's own")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Stripe, "cancel", breaks)
+        failed(shop)
+    assert intents(fake) == ["succeeded", "requires_payment_method"]
+    shop.at("2026-03-01 18:15").tick()
+    assert intents(fake) == ["succeeded", "canceled"]
+
+
 def test_a_payment_taken_up_again_gets_a_paymentintent_that_can_be_paid(shop: Story, fake: Fake) -> None:
     plan = failed(shop)
     shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))

@@ -18,8 +18,6 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.tick import Limits
 
-PATIENCE_MS = 120_000  # for others who write: SQLite serves them in no order, and nobody waits for a tick
-
 
 @click.command("tick")
 @click.option(
@@ -57,7 +55,7 @@ def tick_command(
             tell(line)
         return
     db.check_home(session.file)
-    session.file.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+    db.wait_longer(session.file)
     with _alone(session.path), _stoppable() as stopping:
         counts = tick.run(
             session.file,

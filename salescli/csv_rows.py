@@ -92,7 +92,10 @@ class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a
 
     def cell(self, name: str) -> str | None:
         """Return the cell of a column, None when the file has no such column."""
-        return self.cells[self.names.index(name)] if name in self.names else None
+        try:
+            return self.cells[self.names.index(name)]
+        except ValueError:
+            return None
 
     @property
     def blank(self) -> bool:

@@ -19,10 +19,11 @@ Readers = Mapping[str, Reader]
 
 
 class Columns:
-    """What reads the cells of rows, laid out once for all rows of one header."""
+    """What reads the cells of rows, laid out once for all rows of one header; columns of one reader remember alike."""
 
     def __init__(self, readers: Readers) -> None:
-        self._cells: dict[str, _Cells] = {column: _Cells(reader) for column, reader in readers.items()}
+        by_reader = {reader: _Cells(reader) for reader in readers.values()}
+        self._cells = {column: by_reader[reader] for column, reader in readers.items()}
         self._names: Sequence[str] = ()
         self._by_place: list[_Cells] = []
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from salescli import instants, intake, lifecycle, money
 from salescli.csv_rows import Row
 from salescli.errors import BadData
-from salescli.fields import Columns, Fields, Readers
+from salescli.fields import Columns, Fields, Reader, Readers
 from salescli.instants import Instant
 
 COLUMNS = (
@@ -112,9 +112,15 @@ def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
 def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
     """Return what reads amounts of a currency; nothing when it is none."""
     try:
-        return dict.fromkeys(columns, partial(money.parse, currency=money.currency_code(currency or "")))
+        return dict.fromkeys(columns, _amount(money.currency_code(currency or "")))
     except BadData:
         return {}
+
+
+@lru_cache(_CURRENCIES)
+def _amount(currency: str) -> Reader:
+    """Return what reads amounts of a currency: one for all their columns."""
+    return partial(money.parse, currency=currency)
 
 
 def _readers(zone: ZoneInfo) -> Readers:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from salescli import db, money
@@ -166,6 +167,9 @@ def _invoice(payment: Payment, payment_system: sqlite3.Row | None) -> InvoiceCol
     )
 
 
+_payment_system = lru_cache(100)(PaymentSystem.from_row)
+
+
 def _refund(payment: Payment, refunded: Instant) -> RefundColumns:
     return RefundColumns(payment.refunded_minor, payment.currency, *refunded, IMPORTED)
 
@@ -176,7 +180,7 @@ def _fee(payment: Payment, payment_system: sqlite3.Row | None) -> tuple[int | No
         return payment.amount_minor - payment.credited_minor, 0
     if payment_system is None or not payment.paid:
         return None, 0
-    fee = PaymentSystem.from_row(payment_system).commission(payment.amount_minor, payment.currency)
+    fee = _payment_system(payment_system).commission(payment.amount_minor, payment.currency)
     return fee, int(fee is not None)
 
 

@@ -24,12 +24,17 @@ def one_by_one(given: str, zone: ZoneInfo) -> Instant:
     return Instant(clock.utc_text(moment), clock.local_day(moment, zone))
 
 
-@given(wall=st.datetimes(datetime(1900, 1, 2), datetime(2100, 1, 1)), zone=st.sampled_from(ZONES))
-def test_any_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str) -> None:
-    text = wall.isoformat(sep=" ", timespec="seconds")
+@given(
+    wall=st.datetimes(datetime(1900, 1, 2), datetime(2100, 1, 1)),
+    zone=st.sampled_from(ZONES),
+    suffix=st.sampled_from(["", "Z"]),
+)
+def test_any_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str, suffix: str) -> None:
+    text = wall.isoformat(sep=" ", timespec="seconds") + suffix
     assert instants.reader(ZoneInfo(zone))(text) == one_by_one(text, ZoneInfo(zone))
 
 
+@pytest.mark.parametrize("suffix", ["", "Z"])
 @pytest.mark.parametrize(
     ("zone", "day"),
     [
@@ -43,11 +48,11 @@ def test_any_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str) -> No
         pytest.param("Africa/Monrovia", "1950-01-01", id="the zone is seconds off"),
     ],
 )
-def test_every_hour_is_read_as_the_clock_reads_it_when(zone: str, day: str) -> None:
+def test_every_hour_is_read_as_the_clock_reads_it_when(zone: str, day: str, suffix: str) -> None:
     read = instants.reader(ZoneInfo(zone))
     begins = datetime.fromisoformat(day)
     for minutes in range(-120, 26 * 60, 10):
-        text = (begins + timedelta(minutes=minutes)).isoformat(sep=" ")
+        text = (begins + timedelta(minutes=minutes)).isoformat(sep=" ") + suffix
         assert read(text) == one_by_one(text, ZoneInfo(zone))
 
 

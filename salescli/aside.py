@@ -8,6 +8,8 @@ All in the import's transaction, so that one that fails or is broken off leaves 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from salescli import totals
@@ -52,11 +54,23 @@ class Aside:
     def end(self) -> None:
         """Put them back, if they were set aside, and count everything: after the indexes, before the triggers."""
         if self.kept:
-            self._put_back("index")
-            totals.recount(self.connection)
+            with _half_the_cache(self.connection):
+                self._put_back("index")
+                totals.recount(self.connection)
             self._put_back("trigger")
 
     def _put_back(self, type: str) -> None:
         for kept in self.kept:
             if kept["type"] == type:
                 self.connection.execute(kept["sql"])
+
+
+@contextmanager
+def _half_the_cache(connection: sqlite3.Connection) -> Iterator[None]:
+    """Leave half of the cache's memory to sorting, which takes as much again: so that a longer file takes no more."""
+    size = connection.execute("PRAGMA cache_size").fetchone()[0]
+    connection.execute(f"PRAGMA cache_size = {size // 2}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA cache_size = {size}")

@@ -13,6 +13,7 @@ from salescli.csv_rows import BadRow, Problem, Row, trimmed
 from salescli.errors import BadData
 
 _REMEMBERED = 2_000  # cells kept by each column: names, days and prices repeat from row to row
+_SHORT = 200  # characters of a cell that is kept, so that a file of long ones takes no more memory
 
 Reader = Callable[[str], Any]  # reads the text of a column, raising BadData
 Readers = Mapping[str, Reader]
@@ -54,9 +55,10 @@ class _Cells(dict[str, Any]):
     def __missing__(self, cell: str) -> Any:
         text = trimmed(cell)
         value = self._reader(text) if text else None
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[cell] = value
+        if len(cell) <= _SHORT:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[cell] = value
         return value
 
 

@@ -35,6 +35,7 @@ def names(connection: sqlite3.Connection) -> set[str]:
 def test_all_is_put_back_and_counted(shop: Shop) -> None:
     connection = shop.house.connection
     before = schema(connection)
+    cache = connection.execute("PRAGMA cache_size").fetchone()[0]
     with db.transaction(connection):
         aside = Aside(connection)
         aside.begin()
@@ -44,6 +45,7 @@ def test_all_is_put_back_and_counted(shop: Shop) -> None:
         assert list(totals.differences(connection)) != []
         aside.end()
     assert schema(connection) == before
+    assert connection.execute("PRAGMA cache_size").fetchone()[0] == cache
     assert list(totals.differences(connection)) == []
     shop.do("sell", 4)
     assert list(totals.differences(connection)) == []

@@ -181,6 +181,21 @@ def test_no_two_imported_orders_have_one_uid(house: House) -> None:
     assert house.connection.execute("SELECT count(DISTINCT uid) FROM orders").fetchone()[0] == 4
 
 
+def test_a_file_that_is_restored_and_imported_into_again_gives_other_uids(house: House, new_house: New) -> None:
+    restored = new_house("restored.db")
+    uids = []
+    for one in (house, restored):
+        load(one, {})
+        uids.append(order(one)["uid"])
+    assert uids[0] != uids[1]
+
+
+def test_a_customer_takes_on_an_id_in_a_row_of_which_all_is_there(house: House) -> None:
+    load(house, {"email": "o@x.ua"})
+    load(house, {"order": "A2", "email": "o@x.ua", "customer_id": "7"})
+    assert house.count("customers", "source_id = '7'") == house.count("customers") == 1
+
+
 # By what a row is known again
 
 

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -12,10 +13,7 @@ def main() -> NoReturn:
     _ready_streams()
     from salescli.cli import session
 
-    try:
-        session.main()
-    finally:
-        gc.freeze()  # nor is there any use in freeing everything one by one before the process ends
+    _leave(session.run(sys.argv[1:]))
 
 
 def _ready_streams() -> None:
@@ -25,6 +23,14 @@ def _ready_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: to free everything one by one before that takes 3 ms."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

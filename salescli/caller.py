@@ -9,12 +9,11 @@ import os
 import pwd
 import site
 import sys
-from pathlib import Path
 
 from salescli.errors import NotPermitted
 
-_BELOW_HOME = Path(".local", "share")
-_FILE = Path("salescli", "sales.db")
+_BELOW_HOME = os.path.join(".local", "share")
+_FILE = os.path.join("salescli", "sales.db")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # in place of the caller's
 _CHOOSING = ("SALESCLI_", "XDG_", "PYTHON", "LESS", "TMP", "TEMP", "SQLITE_", "STRIPE_API_BASE")
 
@@ -27,16 +26,16 @@ def login_of(uid: int) -> str:
         return f"uid-{uid}"
 
 
-def default_path() -> Path:
+def default_path() -> str:
     """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``; through sudo ``own_path``."""
     if "SUDO_UID" in os.environ:  # HOME and XDG_DATA_HOME may be the caller's
         return own_path()
-    return Path(os.environ.get("XDG_DATA_HOME") or _home() / _BELOW_HOME) / _FILE
+    return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.join(_home(), _BELOW_HOME), _FILE)
 
 
-def own_path() -> Path:
+def own_path() -> str:
     """Return the effective user's default path by the user database alone, whatever the environment says."""
-    return _own_home() / _BELOW_HOME / _FILE
+    return os.path.join(_own_home(), _BELOW_HOME, _FILE)
 
 
 def sudo_uid() -> int | None:
@@ -49,42 +48,42 @@ def sudo_uid() -> int | None:
     return int(given)
 
 
-def comes_through_sudo(path: Path) -> bool:
+def comes_through_sudo(path: str) -> bool:
     """Tell whether sudo let somebody act through the user who owns the file, such as a service account.
 
     That user's own file counts as well, so that nobody gets round it by naming another one, and so does its folder,
     while the file is away for a restore. Elsewhere SUDO_UID means nothing.
     """
-    places = (path, own_path(), own_path().parent)
+    places = (path, own_path(), os.path.dirname(own_path()))
     return "SUDO_UID" in os.environ and any(_is_effective_user_s(place) for place in places)
 
 
 def forget_the_environment() -> None:
     """Take out of the environment, and of Python's path, what would let a caller choose a file or a program."""
+    from pathlib import Path  # here alone: every list looks at this module, and pathlib would take 3 ms
+
     home = _own_home()
     if site.ENABLE_USER_SITE and not Path(site.getuserbase()).is_relative_to(home):
         sys.path[:] = [place for place in sys.path if not Path(place).is_relative_to(site.getuserbase())]
     for name in [name for name in os.environ if name.startswith(_CHOOSING)]:
         del os.environ[name]
-    os.environ |= {"HOME": str(home), "PATH": _PATH, "PAGER": "cat"}  # less runs programs
+    os.environ |= {"HOME": home, "PATH": _PATH, "PAGER": "cat"}  # less runs programs
 
 
-def _home() -> Path:
+def _home() -> str:
+    home = os.path.expanduser("~")
+    return _own_home() if home.startswith("~") else home  # a container's user without a name, and no HOME
+
+
+def _own_home() -> str:
     try:
-        return Path.home()
-    except RuntimeError:  # a container's user without a name, and no HOME
-        return _own_home()
-
-
-def _own_home() -> Path:
-    try:
-        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+        return pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
-        return Path("/nonexistent")
+        return "/nonexistent"
 
 
-def _is_effective_user_s(place: Path) -> bool:
+def _is_effective_user_s(place: str) -> bool:
     try:
-        return place.stat().st_uid == os.geteuid()
+        return os.stat(place).st_uid == os.geteuid()
     except OSError:
         return False

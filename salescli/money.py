@@ -6,7 +6,6 @@ text -> ``parse`` -> minor units -> arithmetic -> ``text``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from salescli.errors import BadData
 
@@ -30,41 +29,6 @@ EXPONENTS = {code: exponent for exponent, codes in _BY_EXPONENT.items() for code
 _AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))?")
 _PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%?")
 _RATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?")
-
-
-@dataclass(frozen=True, slots=True, order=False)
-class Money:
-    """An amount in minor units of ``currency``; arithmetic across currencies raises."""
-
-    minor: int
-    currency: str
-
-    def __add__(self, other: Money) -> Money:
-        return Money(self.minor + self._same(other), self.currency)
-
-    def __sub__(self, other: Money) -> Money:
-        return Money(self.minor - self._same(other), self.currency)
-
-    def __lt__(self, other: Money) -> bool:
-        return self.minor < self._same(other)
-
-    def __le__(self, other: Money) -> bool:
-        return self.minor <= self._same(other)
-
-    def __bool__(self) -> bool:
-        return self.minor != 0
-
-    def __str__(self) -> str:
-        return f"{text(self.minor, self.currency)} {self.currency}"
-
-    def part(self, ppm: int) -> Money:
-        """Return ``ppm`` parts per million of it, rounded half up."""
-        return Money(share_of(self.minor, ppm), self.currency)
-
-    def _same(self, other: Money) -> int:
-        if other.currency != self.currency:
-            raise ValueError(f"{self} and {other} are different currencies")
-        return other.minor
 
 
 def currency_code(given: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -126,7 +126,7 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
     """Return the query of a row per currency: payments and completed orders of the period, and what lies between."""
     paid = "i.paid_on BETWEEN :first AND :last"
     completed = "coalesce(o.completed_on, '') BETWEEN :first AND :last"
-    others = _clause(connection, replace(filters, first_day=None, last_day=None), "i.paid_on", zone)
+    others = _clause(connection, filters._replace(first_day=None, last_day=None), "i.paid_on", zone)
     parts = {
         "payments": paid,
         "completed": completed,

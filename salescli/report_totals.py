@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from salescli import listing, report_rows, totals
@@ -124,7 +124,7 @@ def _carried(filters: Filters) -> set[str]:
 
 def _where(connection: sqlite3.Connection, stored: Stored, filters: Filters, zone: ZoneInfo) -> listing.Where:
     view = report_rows.view({**_EVERYWHERE, **stored.filters})
-    return listing.clauses(connection, view, replace(filters, first_day=None, last_day=None), zone=zone)
+    return listing.clauses(connection, view, filters._replace(first_day=None, last_day=None), zone=zone)
 
 
 def _ranged(where: listing.Where, dimension: str, ranges: list[totals.Piece]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from salescli import attempts, brakes, charging, clock, db, fees, payment_systems, recovery, recurring, ticks
@@ -199,4 +200,4 @@ def _reason_to_hold(connection: sqlite3.Connection, gap: timedelta | None) -> st
             f"no tick ran for {gap.days} days, so nothing new was charged; if the clock is right, run"
             " `salescli tick --accept-clock` once"
         )
-    return brakes.space_is_short(db.path_of(connection))
+    return brakes.space_is_short(Path(db.path_of(connection)))

@@ -66,7 +66,7 @@ def test_a_command_that_reads_loads_nothing_slow(house: House, arguments: list[s
 NOT_OF_A_LIST = {
     "salescli.attempts", "salescli.gateways", "salescli.invoices", "salescli.offers", "salescli.orders",
     "salescli.payment_systems", "salescli.paying", "salescli.recurring", "salescli.sales",
-    "decimal", "email", "fractions", "importlib.metadata", "secrets", "socket", "zipfile",
+    "decimal", "email", "fractions", "importlib.metadata", "pathlib", "secrets", "socket", "zipfile",
 }  # fmt: skip
 
 

@@ -370,10 +370,10 @@ def test_a_file_used_through_a_link_is_at_home_where_it_really_is(path: Path) ->
 
 def test_the_default_path_is_in_the_users_data_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert caller.default_path() == tmp_path / "data" / "salescli" / "sales.db"
+    assert caller.default_path() == str(tmp_path / "data" / "salescli" / "sales.db")
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert caller.default_path() == tmp_path / ".local" / "share" / "salescli" / "sales.db"
+    assert caller.default_path() == str(tmp_path / ".local" / "share" / "salescli" / "sales.db")
 
 
 def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from salescli import money
 from salescli.errors import BadData
-from salescli.money import EXPONENTS, MINOR_MAX, PPM, Money
+from salescli.money import EXPONENTS, MINOR_MAX, PPM
 
 currencies = st.sampled_from(sorted(EXPONENTS))
 amounts = st.integers(0, MINOR_MAX)
@@ -228,36 +228,3 @@ def test_the_way_back_is_exact_and_then_rounded_half_up(minor: int, currency: st
 )
 def test_conversions(minor: int, currency: str, rate: str, into: str, converted: int) -> None:
     assert money.convert(minor, currency, rate, into) == converted
-
-
-@given(amounts, amounts, currencies)
-def test_amounts_of_one_currency_add_subtract_and_compare(a: int, b: int, currency: str) -> None:
-    x, y = Money(a, currency), Money(b, currency)
-    assert (x + y, x - y) == (Money(a + b, currency), Money(a - b, currency))
-    assert (x < y, x <= y, x > y, x >= y, x == y) == (a < b, a <= b, a > b, a >= b, a == b)
-    assert bool(x) == (a != 0)
-    assert str(x) == f"{money.text(a, currency)} {currency}"
-
-
-@pytest.mark.parametrize(
-    "mix",
-    [
-        pytest.param(lambda a, b: a + b, id="adding"),
-        pytest.param(lambda a, b: a - b, id="subtracting"),
-        pytest.param(lambda a, b: a < b, id="comparing"),
-        pytest.param(lambda a, b: a <= b, id="comparing or equal"),
-        pytest.param(lambda a, b: a > b, id="comparing the other way"),
-        pytest.param(lambda a, b: sum([b], a), id="summing"),
-    ],
-)
-def test_mixing_currencies_raises(mix: object) -> None:
-    with pytest.raises(ValueError, match=r"1\.00 \w+ and 1\.00 \w+ are different currencies"):
-        mix(Money(100, "EUR"), Money(100, "USD"))  # type: ignore[operator]
-
-
-def test_the_same_number_in_two_currencies_is_not_equal() -> None:
-    assert Money(100, "EUR") != Money(100, "USD")
-
-
-def test_a_part_of_money_keeps_its_currency() -> None:
-    assert Money(5000_00, "UAH").part(900_000) == Money(4500_00, "UAH")

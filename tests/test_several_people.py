@@ -44,7 +44,7 @@ rm -rf "$1"
 _PROGRAM = """#!{python} {option}
 import sys
 sys.path.insert(0, {library!r})
-from salescli.cli.session import main
+from salescli.__main__ import main
 main()
 """
 

@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
 
@@ -24,6 +23,7 @@ from salescli.errors import BadUsage
 from salescli.views import Column, named
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from zoneinfo import ZoneInfo
 
 FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
@@ -223,7 +223,9 @@ def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Seque
     tabulate.PRESERVE_WHITESPACE = True
     tabulate.MIN_PADDING = 0
     align = ["right" if column.kind in RIGHT else "left" for column in columns]
-    text = tabulate.tabulate(cells, headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
+    # One row, whose cells have as many lines as there are rows: of each cell it would guess the type, to no use.
+    row = ["\n".join(column) for column in zip(*cells, strict=True)]
+    text = tabulate.tabulate([row], headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 

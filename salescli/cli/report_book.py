@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from salescli import __version__
@@ -60,11 +59,10 @@ def _facts(session: Session, filters: Filters, basis: Basis) -> Iterator[workboo
 
 def _filters(filters: Filters) -> Iterator[workbook.Fact]:
     """Yield each filter that narrows the report, under its option's name."""
-    for field in fields(filters):
-        value = getattr(filters, field.name)
-        if value in ((), None) or field.name in ("first_day", "last_day"):
+    for field, value in filters._asdict().items():
+        if value in ((), None) or field in ("first_day", "last_day"):
             continue
-        name = _FILTERS.get(field.name, field.name).replace("_", "-")
+        name = _FILTERS.get(field, field).replace("_", "-")
         if isinstance(value, bool):
             value = "yes" if value else "no"
         yield name, value if isinstance(value, str) else ", ".join(value)

@@ -1,6 +1,6 @@
 """One run of the program: the lazy database, who acts, when; and the one place where errors become exit codes.
 
-argv -> ``main`` -> Click -> a command with its ``Session`` -> SalesError | sqlite3.Error -> one line, exit code
+argv -> ``run`` -> Click -> a command with its ``Session`` -> SalesError | sqlite3.Error -> one line, exit code
 """
 
 from __future__ import annotations
@@ -8,15 +8,11 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import shlex
 import sqlite3
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -36,17 +32,19 @@ if TYPE_CHECKING:
     from salescli.roles import Actor
 
 
-@dataclass
 class Session:
-    """What every command works with; the file is opened when first asked for, so that --help never opens one."""
+    """What every command works with; the file is opened when first asked for, so that --help never opens one.
 
-    path: Path
-    any_file_system: bool = False
-    program: str = "salescli"  # how this run calls it, so that a command which is shown does the same to the same file
-    now: datetime = field(default_factory=clock.now)
-    _gateways: dict[int, Gateway] = field(default_factory=dict)
-    sudo_uid: int | None = None  # who came through sudo to a service account's file: names no path and no program
-    as_login: str | None = None  # for whom they act; None: for themselves
+    ``as_login``: for whom they act, None for themselves.
+    """
+
+    def __init__(self, path: str, *, any_file_system: bool = False, as_login: str | None = None) -> None:
+        self.path = path
+        self.any_file_system = any_file_system
+        self.as_login = as_login
+        self.sudo_uid: int | None = None  # who came through sudo to a service account's file: names no path, no program
+        self.now = clock.now()
+        self._gateways: dict[int, Gateway] = {}
 
     @cached_property
     def file(self) -> sqlite3.Connection:
@@ -68,6 +66,17 @@ class Session:
         return actor._replace(command=self.command)
 
     @property
+    def program(self) -> str:
+        """How this run calls the program, so that a command which is shown does the same to the same file."""
+        import shlex
+
+        ctx = click.get_current_context().find_root()
+        given = ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE
+        words = ["salescli", *(["--db", self.path] if given else [])]
+        words += ["--as", self.as_login] if self.as_login else []
+        return shlex.join(words + (["--any-file-system"] if self.any_file_system else []))
+
+    @property
     def command(self) -> str:
         """The words of the command that runs, as typed, without its arguments: ``orders check``."""
         return click.get_current_context().command_path.partition(" ")[2]
@@ -87,11 +96,13 @@ class Session:
 
     def gateway(self, system: PaymentSystem) -> Gateway:
         """Return the gateway of a merchant, one for each in a run."""
+        from pathlib import Path
+
         from salescli import gateways
 
         if system.id not in self._gateways:
             environment = tuple(system.environment.split())
-            self._gateways[system.id] = gateways.open_gateway(system.gateway, self.path, environment)
+            self._gateways[system.id] = gateways.open_gateway(system.gateway, Path(self.path), environment)
         return self._gateways[system.id]
 
     @cached_property
@@ -176,7 +187,7 @@ class ListingGroup(IndexedGroup):
     epilog="Start with `salescli init`. Every command shows an example with --help; longer pages: `salescli help`.",
 )
 @click.option(
-    "--db", "named", metavar="FILE", type=click.Path(path_type=Path, readable=False), envvar="SALESCLI_DB",
+    "--db", "named", metavar="FILE", type=click.Path(readable=False), envvar="SALESCLI_DB",
     help="The SQLite file; by default $SALESCLI_DB, else sales.db in the user's data directory.",
 )  # fmt: skip
 @click.option(
@@ -190,9 +201,9 @@ class ListingGroup(IndexedGroup):
 )  # fmt: skip
 @click.version_option(__version__, "-V", "--version", prog_name="salescli", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_system: bool, color: str) -> None:
+def cli(ctx: click.Context, named: str | None, as_login: str | None, any_file_system: bool, color: str) -> None:
     """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
-    ctx.obj = Session(named or caller.default_path(), any_file_system, _called(ctx), as_login=as_login)
+    ctx.obj = Session(named or caller.default_path(), any_file_system=any_file_system, as_login=as_login)
     ctx.call_on_close(ctx.obj.close)
     if caller.comes_through_sudo(ctx.obj.path):
         ctx.obj.sudo_uid = caller.sudo_uid()
@@ -203,14 +214,6 @@ def cli(ctx: click.Context, named: Path | None, as_login: str | None, any_file_s
     ctx.color = _colored(color)
 
 
-def _called(ctx: click.Context) -> str:
-    """Return the program with those of its options that say which file is meant."""
-    given = ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE
-    words = ["salescli", *(["--db", str(ctx.params["named"])] if given else [])]
-    words += ["--as", ctx.params["as_login"]] if ctx.params["as_login"] else []
-    return shlex.join(words + (["--any-file-system"] if ctx.params["any_file_system"] else []))
-
-
 def _colored(choice: str) -> bool | None:
     """Return whether output is coloured; None leaves it to whether it goes to a terminal."""
     if choice != "auto":
@@ -218,11 +221,6 @@ def _colored(choice: str) -> bool | None:
     if os.environ.get("NO_COLOR"):
         return False
     return True if os.environ.get("FORCE_COLOR") else None
-
-
-def main() -> NoReturn:
-    """Run the program on the process's arguments and exit."""
-    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import click
 
 from salescli import tabs
@@ -34,7 +32,7 @@ def list_orders(session: Session, filters: Filters, output: Output, after: str |
       salescli orders list --from 2026-01-01 --csv -o orders.csv
     """
     if filters.kind is None and filters.confirmed is None:
-        filters = replace(filters, kind="regular")
+        filters = filters._replace(kind="regular")
     lists.show(session, tabs.ORDERS, filters, output, after=after)
 
 

@@ -56,7 +56,7 @@ def tick_command(
         return
     db.check_home(session.file)
     db.wait_longer(session.file)
-    with _alone(session.path), _stoppable() as stopping:
+    with _alone(Path(session.path)), _stoppable() as stopping:
         counts = tick.run(
             session.file,
             gateways=session.gateway,

@@ -73,7 +73,7 @@ def _run(command: Command) -> dict[str, float]:
     assert found, f"there is no {program}"
     with tempfile.NamedTemporaryFile() as errors:
         line = [PYTHON, "-I", "-S", CHILD, str(command.input), str(command.output), errors.name, found, *rest]
-        environment = {**os.environ, **command.environment}
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **command.environment}  # as users have it
         told = json.loads(subprocess.run(line, env=environment, check=True, stdout=subprocess.PIPE).stdout)
         said = Path(errors.name).read_text(encoding="utf-8", errors="replace")
     assert told["code"] == 0, f"{' '.join(line[6:])} ended with {told['code']}: {said}"

@@ -220,13 +220,15 @@ def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Seque
     # It measures by wcwidth where that is installed, else by len(); we give it our own measure.
     tabulate.wcwidth = _Widths
     tabulate.WIDE_CHARS_MODE = True
-    tabulate.PRESERVE_WHITESPACE = True
     tabulate.MIN_PADDING = 0
     align = ["right" if column.kind in RIGHT else "left" for column in columns]
-    # One row, whose cells have as many lines as there are rows: of each cell it would guess the type, to no use.
-    row = ["\n".join(column) for column in zip(*cells, strict=True)]
-    text = tabulate.tabulate([row], headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    # One row, whose cells have as many lines as there are rows: of each cell it would guess the type, to no use. A line
+    # of nothing at the end would be none.
+    row = ["\n".join([cell or " " for cell in column]) for column in zip(*cells, strict=True)]
+    text = tabulate.tabulate(
+        [row], headers=headers, tablefmt=style, disable_numparse=True, colalign=align, preserve_whitespace=True
+    )
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def _tabulate() -> Any:

@@ -43,8 +43,8 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> It
     if found.status == "open":
         yield from _what_is_missing(found)
     if found.completed_at is not None:
-        seller = _seller(connection, found)
-        yield f"The sale is {seller}'s{', and' if found.confirmed else f' ({sales.why(found)}), not yet'} confirmed."
+        not_confirmed = f" ({sales.why(found)}), {'not yet' if found.status == 'completed' else 'never'}"
+        yield f"The sale is {_seller(connection, found)}'s{', and' if found.confirmed else not_confirmed} confirmed."
     for invoice in invoices.of_order(connection, found.id):
         if not invoice.paid:
             yield f"Its invoice {invoice.id} is {invoice.status.capitalize()}: salescli explain invoice {invoice.id}."

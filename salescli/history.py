@@ -130,6 +130,7 @@ def lines(
     subject_id: int | None,
     asked: Asked = Asked(),
     *,
+    oldest_first: bool = False,
     limit: int | None,
 ) -> list[dict[str, Any]]:
     """Return the lines of one record, of all of a subject, or of all, newest first, in the shape of COLUMNS.
@@ -148,7 +149,8 @@ def lines(
     where = " AND ".join(clause for clause, wanted in clauses.items() if wanted) or "1 = 1"
     rows = connection.execute(
         f"SELECT h.id AS line, h.at, {BY} AS by, h.subject, h.subject_id AS number, h.what, h.changes,"
-        f" t.text AS reason, h.command FROM {SOURCE} WHERE {where} ORDER BY h.id DESC LIMIT :limit",
+        f" t.text AS reason, h.command FROM {SOURCE} WHERE {where}"
+        f" ORDER BY h.id {'ASC' if oldest_first else 'DESC'} LIMIT :limit",
         {
             "by": asked.by,
             "since": asked.since,

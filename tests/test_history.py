@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -151,6 +151,37 @@ def test_a_table_says_when_it_is_cut_off(story: Story, capfd: pytest.CaptureFixt
     for words, said in ((["file"], True), (["file", "--limit", "0"], False), (["file", "--csv"], False)):
         assert session.run(["--db", os.fspath(story.house.path), "history", *words]) == 0
         assert ("the newest 50 lines; --limit 0 shows all" in capfd.readouterr().err) == said
+
+
+@pytest.mark.parametrize(
+    ("sort", "lines", "said"),
+    [
+        pytest.param("line", range(50), "the oldest 50 lines", id="from the beginning"),
+        pytest.param("-line", range(59, 9, -1), "the newest 50 lines", id="newest first"),
+        pytest.param("-reason", [*range(59, 39, -1), *range(39, 9, -1)], "the first 50 lines", id="by another column"),
+    ],
+)
+def test_a_table_that_is_cut_off_has_the_first_of_its_order(
+    story: Story, capfd: pytest.CaptureFixture[str], sort: str, lines: Sequence[int], said: str
+) -> None:
+    for line in range(60):
+        reason = "later" if line >= 40 else "earlier"
+        history.record(story.house.connection, "file", None, str(line), **{**story.who_and_when, "reason": reason})
+    words = [
+        "--db",
+        os.fspath(story.house.path),
+        "history",
+        "file",
+        "--columns",
+        "what",
+        "--no-headers",
+        "--sort",
+        sort,
+    ]
+    assert session.run(words) == 0
+    told = capfd.readouterr()
+    assert told.out.split() == [str(line) for line in lines]
+    assert f"{said}; --limit 0 shows all" in told.err
 
 
 def test_a_record_s_history_needs_no_walk_through_all_of_it(house: House) -> None:

@@ -43,6 +43,10 @@ _FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
 }
 
 
+# Orders in which the lines were written, and what the first ones are then; for any other all are read and sorted.
+_AS_WRITTEN = {(): "newest", ("-line",): "newest", ("line",): "oldest"}
+
+
 @click.command("history")
 @click.argument("subject", required=False)
 @click.argument("which", metavar="[ID]", required=False)
@@ -74,11 +78,15 @@ def history_command(
     about = _subject(subject) if subject is not None else None
     id = _id_of(session, about, which) if which is not None else None
     limit = output.row_limit()
-    rows = history.lines(session.connection, about, id, _asked(session, by, *days), limit=limit)
-    columns = output.chosen(history.COLUMNS)
-    renderer.render(renderer.sorted_rows(rows, output.sort, history.COLUMNS), columns, output, session.zone)
+    which_first = _AS_WRITTEN.get(output.sort, "first")
+    found = history.lines(
+        session.connection, about, id, _asked(session, by, *days),
+        oldest_first=which_first == "oldest", limit=limit if output.sort in _AS_WRITTEN else None,
+    )  # fmt: skip
+    rows = renderer.sorted_rows(found, output.sort, history.COLUMNS)[:limit]
+    renderer.render(rows, output.chosen(history.COLUMNS), output, session.zone)
     if output.format == "table" and output.limit is None and len(rows) == limit:
-        renderer.say(f"the newest {limit} lines; --limit 0 shows all")
+        renderer.say(f"the {which_first} {limit} lines; --limit 0 shows all")
 
 
 def _subject(given: str) -> str:

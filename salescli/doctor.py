@@ -106,19 +106,24 @@ _SUMS = (
 )
 
 
-def examine(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> list[Finding]:
-    """Return all that is wrong, worst first; empty when all is well. Times are told in ``zone``."""
+def examine(
+    connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, *, program: str = "salescli"
+) -> list[Finding]:
+    """Return all that is wrong, worst first; empty when all is well.
+
+    Times are told in ``zone``, commands as ``program`` is called in this run.
+    """
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _file(connection),
         lambda: _sums(connection),
-        lambda: _totals(connection),
-        lambda: _sqlite(connection),
-        lambda: _brakes(connection),
+        lambda: _totals(connection, program),
+        lambda: _sqlite(connection, program),
+        lambda: _brakes(connection, program),
         lambda: _ticks(connection, now),
-        lambda: _overdue(connection, now, zone),
-        lambda: _in_doubt(connection, now, zone),
+        lambda: _overdue(connection, now, zone, program),
+        lambda: _in_doubt(connection, now, zone, program),
         lambda: _merchants(connection, now, zone),
-        lambda: _failed(connection),
+        lambda: _failed(connection, program),
     )
     return [finding for check in checks for finding in check()]
 
@@ -137,28 +142,30 @@ def _sums(connection: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding(check.check, check.what.format(**dict(row)), _BROKEN)
 
 
-def _totals(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _totals(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     """Compare what reports read with the rows."""
     for wrong in islice(totals.differences(connection), _MOST):
         what = (
             f"{wrong.dimension.replace('_', ' ')} {wrong.key or 'none'}, {wrong.period or 'all time'}, {wrong.currency}"
         )
         finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows come to {wrong.counted}"
-        yield Finding("totals", finding, "salescli rebuild-totals")
+        yield Finding("totals", finding, f"{program} rebuild-totals")
 
 
-def _sqlite(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _sqlite(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
     if mode == "wal" and db.wal_may_corrupt(sqlite3.sqlite_version_info):
         yield Finding(
-            "sqlite", f"SQLite {sqlite3.sqlite_version} can corrupt a file in WAL mode", "run any salescli command"
+            "sqlite",
+            f"SQLite {sqlite3.sqlite_version} can corrupt a file in WAL mode",
+            f"run any command, such as {program} todo",
         )
 
 
-def _brakes(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _brakes(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     for line in brakes.status(connection):
         if "off" in line:
-            yield Finding("charging", line, "salescli charging on")
+            yield Finding("charging", line, f"{program} charging on")
 
 
 def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
@@ -166,7 +173,7 @@ def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
         yield Finding("tick", warning, "crontab -l; see crontab.example")
 
 
-def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
+def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
     row = connection.execute(
         "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
         " WHERE status = 'active' AND next_payment_at <= ?",
@@ -174,10 +181,10 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> I
     ).fetchone()
     if row["number"]:
         since = clock.local_text(row["since"], zone)
-        yield Finding("overdue", f"overdue payments: {row['number']}, the oldest since {since}", "salescli tick -v")
+        yield Finding("overdue", f"overdue payments: {row['number']}, the oldest since {since}", f"{program} tick -v")
 
 
-def _in_doubt(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
+def _in_doubt(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT a.*, p.name FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' ORDER BY a.id"
@@ -190,7 +197,7 @@ def _in_doubt(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> 
             "in doubt",
             f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {since} ({row['reference']});"
             f" looked up at {again}",
-            f"ask {row['name']}, then salescli payments resolve {row['invoice_id']} …",
+            f"ask {row['name']}, then {program} payments resolve {row['invoice_id']} …",
         )
 
 
@@ -204,8 +211,8 @@ def _merchants(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) ->
         yield Finding("payment system", what, "it is tried again by itself")
 
 
-def _failed(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     rows = connection.execute("SELECT id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
     for row in rows.fetchmany(_MOST):
-        advice = f"salescli recurring retry {row['id']}, or complete it"
+        advice = f"{program} recurring retry {row['id']}, or complete it"
         yield Finding("failed", f"recurring order {row['id']} failed: {row['last_error']}", advice)

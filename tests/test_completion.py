@@ -39,6 +39,11 @@ printf '%s\\n' "${COMPREPLY[@]}"
         pytest.param("salescli payments list --columns share", {"share", "share_total"}, id="a column"),
         pytest.param("salescli offers list --columns name,pr", {"name,price"}, id="a column after another"),
         pytest.param("salescli orders list --sort order,-pri", {"order,-price"}, id="a column to sort by, descending"),
+        pytest.param("salescli reports by-offer --sort orders,-ne", {"orders,-net"}, id="a column of a report"),
+        pytest.param("salescli reports --columns payment", {"payments"}, id="a column of all reports"),
+        pytest.param("salescli history pay", {"payments", "payment-systems"}, id="a subject of the history"),
+        pytest.param("salescli history order --columns rea", {"reason"}, id="a column of the history"),
+        pytest.param("salescli help sev", {"several-people"}, id="a page of help"),
         pytest.param("salescli orders show ", {""}, id="nothing for a record"),
     ],
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 import pytest
 
 from salescli import doctor, paying, ticks
+from salescli.cli import session
 from salescli.errors import WrongStatus
 from tests.story import Story
 
@@ -98,3 +102,13 @@ def test_a_payment_resolved_as_not_charged_is_sent_again_under_its_reference(pla
     [after] = plan.house.connection.execute("SELECT reference FROM attempts WHERE status = 'live'").fetchall()
     assert after["reference"] == before["reference"]
     assert plan.plan(1).declines == 0
+
+
+def test_advice_is_told_as_the_program_was_called(plan: Story, capfd: pytest.CaptureFixture[str]) -> None:
+    path = os.fspath(plan.house.path)
+    assert session.run(["--db", path, "charging", "off", "--reason", "a look"]) == 0
+    capfd.readouterr()
+
+    assert session.run(["--db", path, "doctor", "--columns", "advice", "--csv"]) == 1
+
+    assert f"salescli --db {shlex.quote(path)} charging on" in capfd.readouterr().out.splitlines()

@@ -22,7 +22,7 @@ from salescli import (
     roles,
     users,
 )
-from salescli.cli import options
+from salescli.cli import lists, options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session, pass_session
@@ -47,8 +47,13 @@ _FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
 _AS_WRITTEN = {(): "newest", ("-line",): "newest", ("line",): "oldest"}
 
 
-@click.command("history")
-@click.argument("subject", required=False)
+def _subjects(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a subject."""
+    return [word for word in map(_spoken, history.SUBJECTS) if word.startswith(incomplete.lower())]
+
+
+@click.command("history", cls=lists.ListCommand, columns=history.COLUMNS)
+@click.argument("subject", required=False, shell_complete=_subjects)
 @click.argument("which", metavar="[ID]", required=False)
 @click.option("--by", metavar="LOGIN", help="What this user did; system for what tick did by itself.")
 @options.from_to

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from salescli import caller, clock, db, doctor, history, money, roles, ticks, todo, totals, users
-from salescli.cli import options
+from salescli.cli import lists, options
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session, os_login, pass_session
@@ -93,7 +93,10 @@ def adopt(session: Session, dry_run: bool) -> None:
     )
 
 
-@click.command("doctor")
+_FINDINGS = (Column("check"), Column("what"), Column("advice"))
+
+
+@click.command("doctor", cls=lists.ListCommand, columns=_FINDINGS)
 @options.output
 @pass_session
 def doctor_command(session: Session, output: Output) -> None:
@@ -106,16 +109,15 @@ def doctor_command(session: Session, output: Output) -> None:
       salescli doctor
     """
     session.actor.require(roles.VIEW)
-    found = [asdict(finding) for finding in doctor.examine(session.file, session.now, session.zone)]
+    found = [
+        asdict(finding) for finding in doctor.examine(session.file, session.now, session.zone, program=session.program)
+    ]
     if found:
         rows = renderer.sorted_rows(found, output.sort, _FINDINGS)[: output.limit or None]
         renderer.render(rows, output.chosen(_FINDINGS), output, session.zone)
         raise SalesError(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
     if sys.stderr.isatty():  # cron would mail it every day
         renderer.say(f"all is well; tick last ran {_or_never(ticks.last(session.file), session)}")
-
-
-_FINDINGS = (Column("check"), Column("what"), Column("advice"))
 
 
 def _or_never(stored: str | None, session: Session) -> str:
@@ -142,7 +144,7 @@ def rebuild_totals(session: Session, dry_run: bool) -> None:
         renderer.say("no total was wrong")
 
 
-@click.command("todo")
+@click.command("todo", cls=lists.ListCommand, columns=todo.COLUMNS)
 @options.output
 @pass_session
 def todo_command(session: Session, output: Output) -> None:
@@ -168,8 +170,13 @@ def todo_command(session: Session, output: Output) -> None:
             renderer.say(f"{limit} of {total} things to do; --limit 0 shows all")
 
 
+def _topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a page."""
+    return [name for name in sorted(_pages()) if name.startswith(incomplete.lower())]
+
+
 @click.command("help")
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, shell_complete=_topics)
 def help_topic(topic: str | None) -> None:
     """Show a longer page on a TOPIC; without one, list the pages.
 
@@ -177,7 +184,7 @@ def help_topic(topic: str | None) -> None:
     Example:
       salescli help charge-protocol
     """
-    pages = {page.name.removesuffix(".md"): page for page in _pages()}
+    pages = _pages()
     if topic is None:
         for name, page in sorted(pages.items()):
             click.echo(f"{name:<20} {page.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
@@ -187,5 +194,7 @@ def help_topic(topic: str | None) -> None:
     click.echo_via_pager(pages[topic].read_text(encoding="utf-8").rstrip("\n"))
 
 
-def _pages() -> list[Any]:
-    return [page for page in resources.files("salescli").joinpath("docs").iterdir() if page.name.endswith(".md")]
+def _pages() -> dict[str, Any]:
+    """Return the pages by name."""
+    docs = resources.files("salescli").joinpath("docs").iterdir()
+    return {page.name.removesuffix(".md"): page for page in docs if page.name.endswith(".md")}

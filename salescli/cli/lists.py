@@ -14,6 +14,7 @@ from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import Session
 from salescli.errors import BadUsage, NotFound
+from salescli.lifecycle import ORDER_STATUSES
 from salescli.listing import Filters
 from salescli.views import Column, View
 
@@ -21,11 +22,12 @@ Shown = tuple[list[dict[str, Any]], int]
 
 
 class ListCommand(click.Command):
-    """A command that lists ``view``: completion knows its statuses and columns by it."""
+    """A command that shows rows of ``columns``, those of ``view`` where it lists one: so completion knows them."""
 
-    def __init__(self, *args: Any, view: View, **kw: Any) -> None:
+    def __init__(self, *args: Any, view: View | None = None, columns: Sequence[Column] = (), **kw: Any) -> None:
         super().__init__(*args, **kw)
-        self.view = view
+        self.columns = view.columns if view else columns
+        self.statuses = view.statuses if view else ORDER_STATUSES  # reports look at those of orders
 
 
 class Part(NamedTuple):

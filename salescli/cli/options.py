@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -19,9 +19,8 @@ from salescli import clock
 from salescli.cli.output import FORMATS, Output, say
 from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
-from salescli.lifecycle import ORDER_STATUSES
 from salescli.listing import Filters
-from salescli.views import View
+from salescli.views import Column
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,17 +67,17 @@ def _refuse_through_sudo(param: click.Parameter | None, ctx: click.Context | Non
 
 
 def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete a status: of what the command lists, in reports that of an order."""
-    view: View | None = getattr(ctx.command, "view", None)
-    return [word for word in (view.statuses if view else ORDER_STATUSES) if word.startswith(incomplete.lower())]
+    """Complete a status of what the command lists."""
+    statuses: Sequence[str] = getattr(ctx.command, "statuses", ())
+    return [word for word in statuses if word.startswith(incomplete.lower())]
 
 
 def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the last one of several columns, which may have its - of a descending order."""
-    view: View | None = getattr(ctx.command, "view", None)
+    columns: Sequence[Column] = getattr(ctx.command, "columns", ())
     before, comma, last = incomplete.rpartition(",")
     sign = last[: last.startswith("-")]
-    words = [f"{sign}{column.key}" for column in view.columns] if view else []
+    words = [f"{sign}{column.key}" for column in columns]
     return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
 
 

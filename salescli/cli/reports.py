@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import click
 
 from salescli import money, reports, roles
-from salescli.cli import chart, options, report_book
+from salescli.cli import chart, lists, options, report_book
 from salescli.cli import output as renderer
 from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, pass_session
@@ -55,7 +55,19 @@ def reports_group() -> None:
     """
 
 
-@reports_group.command("details")
+_DETAILS = (
+    Column("breakdown"),
+    Column("number"),
+    Column("name"),
+    Column("currency"),
+    Column("orders", "number"),
+    Column("payments", "number"),
+    Column("quantity", "number"),
+    *(Column(name, "money") for name in _MONEY),
+)
+
+
+@reports_group.command("details", cls=lists.ListCommand, columns=_DETAILS)
 @options.filters
 @_BASIS
 @_SYSTEM
@@ -120,7 +132,7 @@ def _chart(report: Breakdown, rows: reports.Rows, output: Output) -> Callable[[T
 def _command(report: Breakdown) -> Callable[..., None]:
     """Add the command of one breakdown."""
 
-    @reports_group.command(report.name, help=_help(report))
+    @reports_group.command(report.name, cls=lists.ListCommand, columns=report.columns, help=_help(report))
     @options.filters
     @_BASIS
     @_system(report)
@@ -181,18 +193,6 @@ def _help(report: Breakdown) -> str:
 
 for _report in BREAKDOWNS:
     _command(_report)
-
-
-_DETAILS = (
-    Column("breakdown"),
-    Column("number"),
-    Column("name"),
-    Column("currency"),
-    Column("orders", "number"),
-    Column("payments", "number"),
-    Column("quantity", "number"),
-    *(Column(name, "money") for name in _MONEY),
-)
 
 
 def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:

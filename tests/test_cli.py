@@ -351,6 +351,23 @@ def test_a_group_s_bare_name_lists(shop: Run) -> None:
     assert shop("reports", "--csv").out == shop("reports", "details", "--csv").out
 
 
+def test_columns_and_order_are_those_of_the_list_on_a_page(shop: Run) -> None:
+    paid(shop)
+    paid(shop)
+    for sort, numbers in (("order", ["1", "2"]), ("-order", ["2", "1"])):
+        page = shop("offers", "show", "7", "--columns", "order,status", "--sort", sort).out
+        header, _, *rows = page[page.index("\nlatest orders\n") :].split("\n")[2:-1]
+        assert header.split() == ["order", "status"]
+        assert [row.split()[0] for row in rows] == numbers
+    wrong = shop("offers", "show", "7", "--columns", "nonsense")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "no column 'nonsense'" in wrong.err
+
+
+def test_columns_of_a_page_without_lists_are_the_record_s(shop: Run) -> None:
+    assert shop("payment-systems", "show", "Sandbox", "--columns", "gateway").out.split() == ["gateway", "sandbox"]
+
+
 def test_show_takes_our_number_or_the_one_it_has_elsewhere(shop: Run, path: Path) -> None:
     import sqlite3
 

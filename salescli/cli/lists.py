@@ -115,24 +115,36 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
 def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
     """Write one record and the lists that belong to it.
 
-    A table for people: the record as lines, then the lists; json: one object that holds the lists; any other format:
-    the first list of a view alone.
+    A table for people: the record as lines, then the lists; json: one object that holds the lists, with every column;
+    any other format: the first list of a view alone. ``--columns`` and ``--sort`` are that list's, where there is one.
     """
     session.actor.require(roles.VIEW)
     if output.format not in ("table", "json"):
         _write_rows(session, view, id, parts, output)
         return
     record = _record(session, view, id)
+    listed = [_as_asked(part, output) if part is _first(parts) else part for part in parts]
     with renderer.stream_of(output) as stream:
         if output.format == "json":
             import json
 
-            told = _as_object(session, view, record, id, parts, output)
+            told = _as_object(session, view, record, id, listed, output)
             stream.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
             return
-        renderer.write_card(record, view.columns, session.zone, stream)
-        for part in parts:
+        shown = output.chosen(view.columns) if output.columns and not parts else view.columns
+        renderer.write_card(record, shown, session.zone, stream)
+        for part in listed:
             _write_part(session, part, id, output, stream)
+
+
+def _first(parts: Sequence[Part | Told]) -> Part | None:
+    return next((part for part in parts if isinstance(part, Part)), None)
+
+
+def _as_asked(part: Part, output: Output) -> Part:
+    """Return a list with the columns and the order that were asked for, or its own."""
+    output.chosen(part.all_columns)  # one that it has not is a mistake, in any format
+    return part._replace(columns=output.columns or part.columns, sort=output.sort or part.sort)
 
 
 def to_choose_from(session: Session, view: View, ids: Sequence[int]) -> None:
@@ -142,7 +154,7 @@ def to_choose_from(session: Session, view: View, ids: Sequence[int]) -> None:
 
 
 def _write_rows(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
-    first = next((part for part in parts if isinstance(part, Part)), None)
+    first = _first(parts)
     if first is None:
         renderer.render([_record(session, view, id)], output.chosen(view.columns), output, session.zone)
         return

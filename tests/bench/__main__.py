@@ -88,14 +88,14 @@ def _figures(wanted: argparse.Namespace, folder: Path) -> Iterator[Figure]:
             yield from bench(folder, wanted.orders, wanted.rounds or rounds)
     if wanted.bench in ("growth", "all"):
         for size in wanted.sizes:
-            yield from _growth(folder, size, wanted.rounds or 5)
+            yield from _growth(folder, size, wanted.rounds or 5, largest=size == max(wanted.sizes))
 
 
-def _growth(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
-    """Measure the main metrics at a size."""
+def _growth(folder: Path, orders: int, rounds: int, *, largest: bool) -> Iterator[Figure]:
+    """Measure the main metrics at a size, at the largest all reports."""
     yield from start.run(folder, orders, rounds)
     yield from lists.run(folder, orders, rounds, brief=True)
-    yield from reporting.run(folder, orders, rounds, brief=True)
+    yield from reporting.run(folder, orders, rounds, brief=not largest)
     if orders <= FILES_MOST:
         yield from importing.run(folder, orders, 1)
         yield from exporting.run(folder, orders, 1)

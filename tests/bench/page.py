@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,10 +78,9 @@ def text(run: Told) -> str:
     """Return the page of a run."""
     figures: Sequence[Told] = run["figures"]
     versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
-    now = [figure for figure in figures if figure["orders"] == run["orders"] or figure["bench"] == "tick"]
-    measured: dict[tuple[str, str], Told] = {}
-    for figure in now:
-        measured.setdefault((figure["bench"], figure["metric"]), figure)  # the first: growth measures some again
+    measured: dict[tuple[str, str, int], Told] = {}
+    for figure in filter(_is_shown(run), figures):
+        measured.setdefault((figure["bench"], figure["metric"], figure["orders"]), figure)  # growth measures some again
     return "\n".join((
         "# How fast it is",
         "",
@@ -108,12 +107,24 @@ def text(run: Told) -> str:
     ))  # fmt: skip
 
 
+def _is_shown(run: Told) -> Callable[[Told], bool]:
+    """Return what tells whether a figure stands in the table: of the run's size, of its largest file, or of none."""
+    largest = max(figure["orders"] for figure in run["figures"] if figure["bench"] != "tick")
+
+    def is_shown(figure: Told) -> bool:
+        bench, metric, orders = figure["bench"], figure["metric"], figure["orders"]
+        of_its_size = bench == "tick" or (bench == "reports" and (orders == largest or metric.endswith("as a command")))
+        return of_its_size or orders == run["orders"]
+
+    return is_shown
+
+
 def _condensed(figures: Sequence[Told]) -> Iterator[tuple[Told, str]]:
     """Yield the figures of the table, of reports and lists the worst of a kind with what it is the worst of."""
-    kinds: dict[tuple[str, str], list[Told]] = {}
+    kinds: dict[tuple[str, str, int], list[Told]] = {}
     for figure in figures:
-        kinds.setdefault(_kind(figure), []).append(figure)
-    for (_, name), group in kinds.items():
+        kinds.setdefault((*_kind(figure), figure["orders"]), []).append(figure)
+    for (_, name, _), group in kinds.items():
         yield max(group, key=lambda figure: figure["ratio"] or 0), name
 
 
@@ -128,7 +139,9 @@ def _kind(figure: Told) -> tuple[str, str]:
 
 
 def _row(figure: Told, name: str, orders: int) -> str:
-    metric = f"{figure['bench']}: {name}"
+    size = figure["orders"]
+    another_size = size != orders and figure["bench"] != "tick"
+    metric = f"{figure['bench']}: {name}{f' @ {short(size)}' if another_size else ''}"
     if name != figure["metric"]:
         metric += f" ({figure['metric']})"
     unit, peer, limit, ratio = figure["unit"], figure["peer"], figure["limit"], figure["ratio"]
@@ -139,7 +152,7 @@ def _row(figure: Told, name: str, orders: int) -> str:
         "" if ratio is None else f"{ratio:.2g}",
         "" if limit is None else f"{limit:.2g}",
         figure["verdict"] or figure["note"],
-        f"`scripts/bench {figure['bench']}{'' if figure['bench'] == 'tick' else f' --orders {orders}'}`",
+        f"`scripts/bench {figure['bench']}{'' if figure['bench'] == 'tick' else f' --orders {size}'}`",
     )
     return f"| {' | '.join(cells)} |"
 

@@ -92,7 +92,9 @@ def test_the_page_shows_the_worst_of_a_kind_and_the_growth() -> None:
         Figure("reports", "by-offer, all time", 10, 0.001, {"duckdb": 0.05}, limit=0.2, agree=True),
         Figure("start", "list of 50, against sqlite-utils", 10, 0.05, {"sqlite-utils": 0.2}),
         Figure("start", "list of 50, against sqlite-utils", 1000, 0.06, {"sqlite-utils": 0.2}),
+        Figure("reports", "by-offer, all time", 20_000, 0.004, {"duckdb": 0.5}, limit=0.2, agree=True),
     ]
     told = page.text({**page.setting(1000), "figures": [figure.told() for figure in figures]})
     assert "| reports: all time (by-manager, all time) | 30 ms | duckdb 100 ms | 0.3 | 0.2 | over |" in told
+    assert "| reports: all time @ 20 k (by-offer, all time) | 4 ms | duckdb 500 ms | 0.008 | 0.2 | ok |" in told
     assert "| reports: by-offer, all time | 1 ms (50 ms) | 2 ms (100 ms) |" in told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -64,7 +64,7 @@ def run(folder: Path, orders: int, rounds: int, *, brief: bool = False) -> Itera
 def _figure(
     connection: sqlite3.Connection, native: Any, name: str, question: Question, orders: int, rounds: int
 ) -> Figure:
-    filters = replace(question.filters, kind="all") if name == "orders" else question.filters
+    filters = question.filters._replace(kind="all") if name == "orders" else question.filters
     view = VIEWS[name]
     done: dict[str, Callable[[], Any]] = {
         OURS: lambda: [row[view.columns[0].key] for row in page(connection, view, filters)]

@@ -85,7 +85,7 @@ def select(
     ``after``: only the rows that come, in this order, after the one whose first column is that; NotFound if none is.
     ``belonging``: only rows whose column, named by our own code, is that id.
     """
-    where = clauses(connection, view, filters, zone=zone)
+    where = clauses(connection, view, filters, zone=zone, newest_first=limit is not None and not sort)
     if belonging is not None:
         where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
     order = _order(view, sort)
@@ -124,8 +124,10 @@ def count(
     return int(connection.execute(f"SELECT count(*) FROM {view.source} WHERE {where}", where.values).fetchone()[0])
 
 
-def clauses(connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> Where:
-    """Return the WHERE of ``filters`` for ``view``.
+def clauses(
+    connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo, newest_first: bool = False
+) -> Where:
+    """Return the WHERE of ``filters`` for ``view``; ``newest_first``: for a page in the list's own order.
 
     Raise NotFound for a name that nothing has, BadUsage for a filter that the view does not know.
     """
@@ -135,8 +137,20 @@ def clauses(connection: sqlite3.Connection, view: View, filters: Filters, *, zon
         if words in _EVERYTHING:
             continue
         name, values = resolve(connection, view, words, zone)
-        where.add(_template(view, name, option), **values)
+        template = _template(view, name, option)
+        if newest_first and name in view.of_orders and _have_many(connection, template, values):
+            template = f"+{template}"  # so SQLite walks the list until the page is full, and sorts none of them
+        where.add(template, **values)
     return where
+
+
+def _have_many(connection: sqlite3.Connection, template: str, values: dict[str, Any]) -> bool:
+    """Tell whether a condition on orders holds for so many that a page of them is soon found among all."""
+    asked = Where()
+    asked.add(template, **values)
+    most = int(connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]) // _MANY_OF
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM orders o WHERE {asked} LIMIT {most + 1})"
+    return int(connection.execute(sql, asked.values).fetchone()[0]) > most
 
 
 def given(filters: Filters) -> set[str]:
@@ -262,6 +276,7 @@ _CLAUSES = {
 }
 
 _MANY = {"customers": "customer", "offers": "offer"}  # more than stand in a query by their ids -> the filter
+_MANY_OF = 20  # orders one is many: a page of 50 is then found among a thousand, and to sort them all takes long
 _FEW = 100  # an index gives the rows of one in their order, and of a few quickly; more stay a query of their own
 
 _EVERYTHING = ((), None, "all")  # what a filter is that does not narrow

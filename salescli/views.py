@@ -40,6 +40,7 @@ class View(NamedTuple):
     filters: Mapping[str, str]  # filter -> the column it looks at, or a clause of its own where that has a `{v}`
     hidden: str = ""  # more SQL columns, for `compute`
     statuses: tuple[str, ...] = ()
+    of_orders: tuple[str, ...] = ()  # filters by what the rows' orders, `o` in the source, have an index of
     by_local_day: bool = False  # `from` and `before` look at a local day and not at an instant
 
     def column(self, key: str) -> Column:

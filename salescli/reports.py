@@ -22,6 +22,10 @@ By = Literal["day", "week", "month", "quarter", "year"]
 Rows = list[dict[str, Any]]
 
 
+# What an empty commission hides: the sum of those that are known, and how many payments have none.
+COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "number", shown=False))
+
+
 @dataclass(frozen=True, slots=True)
 class Dimension:
     """What a report is split by: its name in questions, the columns that name a group, and the join that knows them."""
@@ -65,6 +69,7 @@ class Breakdown:
             Column("credited", "money"),
             Column("refunded", "money"),
             Column("net", "money"),
+            *COMMISSIONS,
         )
 
     def split(self, by: By | None = None, also: Dimension | None = None) -> Breakdown:
@@ -121,7 +126,8 @@ def breakdown(
 ) -> Rows:
     """Return one row per period, group and currency: by period, then largest gross first within a currency.
 
-    Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is not known.
+    Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is not known,
+    known_commission is the sum of the others and without_commission the number of those.
     By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
     """
     asked = Question(
@@ -286,7 +292,8 @@ def _merged(rows: Rows, named: Callable[[str], str]) -> Rows:
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
-    row["commission"] = None if row.pop("unknown") else row["fee"]
-    row["credited"] = None if row["commission"] is None else row["gross"] - row["fee"]
+    row["known_commission"], row["without_commission"] = row.pop("fee"), row.pop("unknown")
+    row["commission"] = None if row["without_commission"] else row["known_commission"]
+    row["credited"] = None if row["commission"] is None else row["gross"] - row["commission"]
     row["net"] = row["gross"] - row["refunded"]
     return row

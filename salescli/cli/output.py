@@ -61,6 +61,10 @@ class Output(NamedTuple):
             return [columns[0]]
         return [named(columns, key, "these rows") for key in self.columns] or [c for c in columns if c.shown]
 
+    def among(self, columns: Sequence[Column]) -> list[Column]:
+        """Return the columns to show of one table of several: those named by --columns that it has, else its usual."""
+        return [c for c in columns if (c.key in self.columns if self.columns else c.shown)]
+
 
 def render(
     rows: Iterable[Row],

@@ -37,7 +37,7 @@ def write(
     with bytes_of(output) as stream, workbook.writing(stream, session.zone, title) as book:
         book.cover(list(_facts(session, filters, basis)), _tables(told))
         for report, rows in found.items():
-            columns = [c for c in report.columns if not output.columns or c.key in output.columns]
+            columns = output.among(report.columns)
             book.sheet(report.name, columns, rows)
         book.charts({report.name: chart.blocks(rows, report.groups) for report, rows in found.items()})
 

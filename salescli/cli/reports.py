@@ -15,7 +15,7 @@ from salescli.cli.output import Output
 from salescli.cli.session import ListingGroup, Session, pass_session
 from salescli.listing import Filters
 from salescli.report_rows import SALES, Basis
-from salescli.reports import BREAKDOWNS, BY_MANAGER, DIMENSIONS, Breakdown, By, Statement
+from salescli.reports import BREAKDOWNS, BY_MANAGER, COMMISSIONS, DIMENSIONS, Breakdown, By, Statement
 from salescli.views import Column
 
 _BASIS = click.option(
@@ -47,8 +47,9 @@ def reports_group() -> None:
 
     Amounts of different currencies are never added. By offer, category and manager an order counts on the day it
     became Completed; by currency and payment system each payment counts on its own day; a refund counts on its own.
-    gross is what was paid, commission what the payment system kept (empty where one is not known), credited = gross −
-    commission, net = gross − refunded.
+    gross is what was paid, commission what the payment system kept, credited = gross − commission, net = gross −
+    refunded. commission and credited are empty where one payment's is not known; --columns known_commission tells the
+    sum of the others and without_commission how many payments have none.
 
     Filters look at the order: its status now, price, customer. --payment-system counts the money that it took, and each
     order that it took money of once; --currency the money in that currency. Without a period: all time.
@@ -64,6 +65,7 @@ _DETAILS = (
     Column("payments", "number"),
     Column("quantity", "number"),
     *(Column(name, "money") for name in _MONEY),
+    *COMMISSIONS,
 )
 
 
@@ -115,7 +117,7 @@ def _write_tables(session: Session, found: dict[Breakdown, reports.Rows], output
     output.chosen(list(there.values()))  # one that no table has is a mistake
     with renderer.stream_of(output) as stream:
         for report, rows in found.items():
-            columns = [c for c in report.columns if not output.columns or c.key in output.columns]
+            columns = output.among(report.columns)
             stream.write(f"{report.name}\n")
             if rows and columns:
                 renderer.write_table(rows, columns, output, session.zone, stream)

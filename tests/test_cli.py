@@ -607,3 +607,13 @@ def test_an_answer_that_names_nobody_confirms_nothing(shop: Run) -> None:
     asked = on_a_terminal(_salescli("orders", "check", "1"), answer="nobody\n")
     assert "there is no user 'nobody'" in asked
     assert shop("orders", "list", "--confirmed", "-q").out == ""
+
+
+@pytest.mark.parametrize("name", ["", "SALESCLI_DB", "SALESCLI_USER", "XDG_DATA_HOME", "HOME"])
+def test_bytes_that_are_no_text_are_refused_wherever_they_come_from(tmp_path: Path, name: str) -> None:
+    words = [b"init", b"--time-zone", b"UTC", *([] if name else [b"--name", b"Zo\xeb"])]
+    place = {"HOME": os.fspath(tmp_path), **({name: b"Zo\xeb"} if name else {})}
+    done = subprocess.run([*_salescli(), *words], env={**os.environ, **place}, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert (name or "a word of this command line").encode() in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -228,8 +228,11 @@ def run(arguments: list[str]) -> int:
 
     0 done, 1 failed, 2 usage, 3 not found, 4 not permitted, 5 wrong status, 6 bad data, 7 database, 75 locked, 130.
     """
-    if any("\udc80" <= character <= "\udcff" for word in arguments for character in word):
+    if not all(map(_is_text, arguments)):
         return _told("a word of this command line is not UTF-8 text; write it in UTF-8", 2)
+    for name in ("SALESCLI_DB", "SALESCLI_USER", "XDG_DATA_HOME", "HOME"):
+        if not _is_text(os.environ.get(name, "")):
+            return _told(f"{name} in the environment is not UTF-8 text; write it in UTF-8", 2)
     try:
         result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False)
         sys.stdout.flush()
@@ -250,6 +253,11 @@ def run(arguments: list[str]) -> int:
         if "_SALESCLI_COMPLETE" in os.environ:
             raise  # so Click ends a completion
         return 0  # and so, with 1, when `| head` has seen enough
+
+
+def _is_text(word: str) -> bool:
+    """Tell whether a word is text throughout: Python keeps bytes that are none as lone surrogates."""
+    return word.isascii() or not any("\udc80" <= character <= "\udcff" for character in word)
 
 
 def _told(message: str, code: int) -> int:

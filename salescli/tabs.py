@@ -6,6 +6,7 @@ They stand apart from the nouns, so that a list starts without the operations: h
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from salescli import lifecycle, money, roles
@@ -26,14 +27,15 @@ def _order_actions(row: Mapping[str, Any], actor: Actor) -> str:
     """Return what the acting user may do with the order now (R20, R40)."""
     if not actor.may(roles.MANAGE_SALES):
         return ""
+    confirmable = row["a_paid"] >= money.share_of(row["a_price"], row["a_success"])
+    return _told(row["a_status"], row["a_partial"], row["a_paying"], row["a_confirmed"], row["a_managed"], confirmable)
+
+
+@lru_cache  # there are few, and an export asks for each again and again
+def _told(status: str, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool) -> str:
     return ", ".join(
         lifecycle.order_actions(
-            row["a_status"],
-            partial=bool(row["a_partial"]),
-            paying=bool(row["a_paying"]),
-            confirmed=bool(row["a_confirmed"]),
-            managed=row["a_manager"] is not None,
-            confirmable=row["a_paid"] >= money.share_of(row["a_price"], row["a_success"]),
+            status, partial=partial, paying=paying, confirmed=confirmed, managed=managed, confirmable=confirmable
         )
     )
 
@@ -97,7 +99,8 @@ ORDERS = View(
         "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
     },
     hidden=(
-        "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed, o.manager_id AS a_manager,"
+        "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed,"
+        " o.manager_id IS NOT NULL AS a_managed,"
         " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_success,"
         f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying"
     ),

@@ -103,11 +103,11 @@ def select(
     cursor = connection.cursor()
     cursor.row_factory = None  # a plain tuple and one dict a row: looking names up in a Row would double the time
     cursor.execute(sql, where.values)
-    keys = [name for name, *_ in cursor.description]
+    keys = [column.key for column in needed if column.sql]
     for values in cursor:
-        row = dict(zip(keys, values, strict=True))
+        row = dict(zip(keys, values, strict=False))  # the hidden ones stand behind
         for key, compute in computed:
-            row[key] = compute(row, actor)
+            row[key] = compute(actor, *values[len(keys) :])
         yield row
 
 

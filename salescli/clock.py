@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING
 
 from salescli.errors import BadData
@@ -23,6 +23,8 @@ _ISO = re.compile(
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?",
     re.ASCII,
 )
+_HOURS = [f"{hour:02}" for hour in range(24)]
+_DAY = timedelta(hours=24, seconds=-1)  # from its first second to its last
 _DAYS_AGO = re.compile(r"-(\d{1,5})d", re.ASCII)
 
 
@@ -56,23 +58,38 @@ def from_text(stored: str) -> datetime:
     return datetime.fromisoformat(f"{stored[:-1]}+00:00")  # Python 3.10 does not read the Z
 
 
-def local_day(moment: datetime, zone: ZoneInfo) -> str:
+def local_day(moment: datetime, zone: tzinfo) -> str:
     """Return the account's calendar day of ``moment`` as ``YYYY-MM-DD``; reports group by it (R76a)."""
     return moment.astimezone(zone).date().isoformat()
 
 
 def local_text(stored: str, zone: ZoneInfo) -> str:
     """Return a stored instant as ``YYYY-MM-DD HH:MM:SS`` in ``zone``, the form spreadsheets read as a date."""
-    hour = _local_hour(stored[:13], zone)
+    hour = _local_hours(stored[:10], zone).get(stored[11:13])
     return f"{hour}{stored[13:19]}" if hour else _plain_text(from_text(stored).astimezone(zone))
 
 
-@functools.lru_cache(maxsize=4096)  # half a year of hours; an export has many rows of each, one after the other
-def _local_hour(hour: str, zone: ZoneInfo) -> str:
-    """Return ``YYYY-MM-DD HH`` in ``zone`` of an hour in UTC; nothing where its minutes are not those of UTC."""
-    first, last = (from_text(f"{hour}:{end}Z").astimezone(zone) for end in ("00:00", "59:59"))
-    same = first.utcoffset() == last.utcoffset() and (first.minute, first.second) == (0, 0)
-    return _plain_text(first)[:13] if same else ""
+@functools.lru_cache(maxsize=366)  # an export has many rows of each, one after the other
+def _local_hours(day: str, zone: ZoneInfo) -> dict[str, str]:
+    """Return the hours of a day in UTC as ``YYYY-MM-DD HH`` in ``zone``, where ``hours`` tells them."""
+    return {hour: there.replace("T", " ") for hour, there in hours(day, timezone.utc, zone).items()}
+
+
+def hours(day: str, here: tzinfo, there: tzinfo) -> dict[str, str]:
+    """Return the hours of a day in one zone as they begin in another, as text, where all 24 are whole hours there too.
+
+    Otherwise nothing: on a day when clocks change, between zones that are half an hour apart, on a 30th of February.
+    """
+    try:
+        first, last = (parse_time(f"{day} {time}", here).astimezone(there) for time in ("00:00:00", "23:59:59"))
+    except BadData:
+        return {}
+    whole = last.replace(tzinfo=None) - first.replace(tzinfo=None) == _DAY and first.minute == first.second == 0
+    if not whole or local_day(last, here) != day:
+        return {}
+    begins, ends = first.date().isoformat(), last.date().isoformat()
+    texts = [f"{begins}T{hour}" for hour in _HOURS[first.hour :]] + [f"{ends}T{hour}" for hour in _HOURS[: first.hour]]
+    return dict(zip(_HOURS, texts, strict=True))
 
 
 def _plain_text(local: datetime) -> str:
@@ -84,7 +101,7 @@ def start_of(day: date, zone: ZoneInfo) -> datetime:
     return localize(datetime(day.year, day.month, day.day), zone)
 
 
-def localize(wall: datetime, zone: ZoneInfo) -> datetime:
+def localize(wall: datetime, zone: tzinfo) -> datetime:
     """Return the UTC instant of a naive wall-clock time in ``zone``.
 
     A time that occurs twice means its first occurrence; one that a DST change skips means as long after the
@@ -95,7 +112,7 @@ def localize(wall: datetime, zone: ZoneInfo) -> datetime:
     return (wall - offset).replace(tzinfo=timezone.utc)
 
 
-def parse_time(given: str, zone: ZoneInfo) -> datetime:
+def parse_time(given: str, zone: tzinfo) -> datetime:
     """Return the UTC instant of an ISO 8601 date or time; without offset it is in ``zone``.
 
     A date alone is its first moment; fractions of a second are dropped. Raise BadData otherwise.

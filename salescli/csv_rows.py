@@ -81,7 +81,7 @@ class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a
 
     line: int
     cells: list[str]
-    names: Sequence[str] = ()
+    names: tuple[str, ...] = ()
     problems: Sequence[Problem] = ()
 
     @property
@@ -89,13 +89,6 @@ class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a
         """Its trimmed values without the blank ones; a bad row has none."""
         named = zip(self.names, self.cells, strict=False)
         return {name: text for name, cell in named if name and (text := trimmed(cell))}
-
-    def cell(self, name: str) -> str | None:
-        """Return the cell of a column, None when the file has no such column."""
-        try:
-            return self.cells[self.names.index(name)]
-        except ValueError:
-            return None
 
     @property
     def blank(self) -> bool:

@@ -121,7 +121,7 @@ def _remember(connection: sqlite3.Connection, id: int) -> None:
             "name": row["name"],
         }
         words = {name: text for name, text in known_by.items() if text}
-        for digest in customers.digests(connection, words).values():
+        for digest in customers.digests(connection, customers.identifiers(words)).values():
             connection.execute(
                 "INSERT INTO erased (digest, customer_id) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING", (digest, id)
             )

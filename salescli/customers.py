@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from salescli import catalogue, db, intake, roles
 from salescli.catalogue import Words
@@ -50,22 +50,32 @@ def check_not_erased(customer: sqlite3.Row) -> None:
         )
 
 
-def identify(connection: sqlite3.Connection, source: str, words: Words) -> sqlite3.Row | None:
+class Identifiers(NamedTuple):
+    """By what a row of a file names a customer, in the form it is stored in; what is not given is empty."""
+
+    source: str
+    source_id: str
+    email: str
+    name: str
+
+
+def identify(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
     """Return the customer that a row of a file means: by customer_id, else by email, else by name.
 
     A customer known by email who has no id from ``source`` yet is the one that a new id brings. Raise NotFound when
-    the words fit several people, BadData when they mean somebody who was erased.
+    the words fit several people.
     """
-    row = _match(connection, {**words, "source": source})
-    if row is None:
-        _check_import(connection, {**words, "source": source})
-        return None
-    return catalogue.get(connection, NOUN, row["merged_into"]) if row["merged_into"] else row
+    row = _meant(connection, known_by)
+    return catalogue.get(connection, NOUN, row["merged_into"]) if row and row["merged_into"] else row
 
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
-    """Return the row of a customer that ``words`` mean, or of a duplicate merged into one."""
-    source, source_id, address, name = _identifiers(words)
+    return _meant(connection, identifiers(words))
+
+
+def _meant(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
+    """Return the row of a customer who is known so, or of a duplicate merged into one."""
+    source, source_id, address, name = known_by
     if source_id:
         sql = "SELECT * FROM customers WHERE source = ? AND source_id = ?"
         known: sqlite3.Row | None = connection.execute(sql, (source, source_id)).fetchone()
@@ -95,20 +105,20 @@ def _one_person(connection: sqlite3.Connection, clause: str, value: str) -> sqli
     return found[0] if found else None
 
 
-def _identifiers(words: Words) -> tuple[str, str, str, str]:
-    """Return source, customer_id, email and name of a row, in the form they are stored in; empty when not given."""
+def identifiers(words: Words) -> Identifiers:
+    """Return by what a row names a customer. Raise BadData for an email or a name that cannot be one."""
     source_id, address, name = (words.get(key, "").strip() for key in ("customer_id", "email", "name"))
     address = intake.email(address) if address else ""
     name = intake.text(name, "name") if not (source_id or address) else name
-    return words.get("source") or DEFAULT_SOURCE, source_id, address, name
+    return Identifiers(words.get("source") or DEFAULT_SOURCE, source_id, address, name)
 
 
-def digests(connection: sqlite3.Connection, words: Words) -> dict[str, bytes]:
+def digests(connection: sqlite3.Connection, known_by: Identifiers) -> dict[str, bytes]:
     """Return by which digests an import knows somebody again who was erased: of customer_id, email and name, as given.
 
     They are keyed, so that no list of addresses made elsewhere tells whose they are.
     """
-    source, source_id, address, name = _identifiers(words)
+    source, source_id, address, name = known_by
     key = (db.setting(connection, "installation") or "").encode()[:64]
     told = {"customer_id": source_id and f"{source}\0{source_id}", "email": address, "name": name}
     return {
@@ -118,24 +128,32 @@ def digests(connection: sqlite3.Connection, words: Words) -> dict[str, bytes]:
     }
 
 
-def _check_import(connection: sqlite3.Connection, words: Words) -> None:
+def anybody_erased(connection: sqlite3.Connection) -> bool:
+    """Tell whether somebody was, as mostly nobody: then an import of many customers is spared the digests."""
+    return connection.execute("SELECT 1 FROM erased LIMIT 1").fetchone() is not None
+
+
+def check_nobody_erased(connection: sqlite3.Connection, known_by: Identifiers) -> None:
     """Raise BadData for a row of a file that would bring back somebody who was erased.
 
-    A name counts only where it is all that the row has, as in ``_match``.
+    A name counts only where it is all that the row has, as in ``identify``.
     """
-    if connection.execute("SELECT 1 FROM erased LIMIT 1").fetchone() is None:
-        return  # nobody was, as mostly: an import of many customers is spared the digests
-    known_by = digests(connection, words)
-    if len(known_by) > 1:
-        known_by.pop("name", None)
-    places = ", ".join("?" * len(known_by))
-    found = connection.execute(f"SELECT customer_id FROM erased WHERE digest IN ({places})", [*known_by.values()])
+    told = digests(connection, known_by)
+    if len(told) > 1:
+        told.pop("name", None)
+    places = ", ".join("?" * len(told))
+    found = connection.execute(f"SELECT customer_id FROM erased WHERE digest IN ({places})", [*told.values()])
     row = found.fetchone()
     if row is not None:
         raise BadData(
             f"this is customer {row['customer_id']}, who was erased; leave the row out, or if they came back or this is"
             " somebody else, add them first: salescli customers add"
         )
+
+
+def _check_import(connection: sqlite3.Connection, words: Words) -> None:
+    if anybody_erased(connection):
+        check_nobody_erased(connection, identifiers(words))
 
 
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Found first, made last, so that a bad row leaves no offer or customer behind.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from typing import Any
 
 from salescli import catalogue, categories, clock, customers, db, history, offers, payment_systems, users
 from salescli.catalogue import Noun
+from salescli.customers import Identifiers
 from salescli.errors import BadData, NotFound
 from salescli.fields import Fields
 from salescli.imports import Import
 
-KNOWN_MAX = 10_000  # records kept in memory before it is emptied: flat, and large enough for what repeats
+KNOWN_MAX = 10_000  # records of a kind kept in memory before it is emptied: flat, large enough for what repeats
 
 Key = tuple[Any, ...]
 
@@ -53,7 +55,9 @@ class Lookups:
 
     def __init__(self, plan: Import) -> None:
         self._plan = plan
-        self._known: dict[tuple[str, Key], sqlite3.Row] = {}
+        self._known: defaultdict[str, dict[Key, sqlite3.Row]] = defaultdict(dict)  # by column
+        self._now = clock.utc_text(plan.now)
+        self._anybody_erased = customers.anybody_erased(plan.connection)
         self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
 
     def index(self) -> None:
@@ -63,11 +67,13 @@ class Lookups:
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
         """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
-        row = self._known.get((sought.column, key))
+        row = self._known[sought.column].get(key)
         if row is not None:
             return row
         try:
             row = sought.find(self._plan, key)
+            if row is None and sought is CUSTOMER and self._anybody_erased:
+                customers.check_nobody_erased(self._plan.connection, _identifiers(self._plan, key))
         except (NotFound, BadData) as error:
             fields.refuse(sought.column, str(error))
             return None
@@ -85,7 +91,7 @@ class Lookups:
 
     def _made(self, sought: Sought, key: Key) -> sqlite3.Row:
         plan = self._plan
-        values = {**sought.values(plan, key), "created_at": clock.utc_text(plan.now)}
+        values = {**sought.values(plan, key), "created_at": self._now}
         id = db.insert(plan.connection, sought.noun.table, values)
         self._first_made.setdefault(sought.noun.table, (sought.noun, id))
         plan.created[sought.plural] += 1
@@ -93,17 +99,21 @@ class Lookups:
         return made
 
     def _remember(self, sought: Sought, key: Key, row: sqlite3.Row) -> sqlite3.Row:
-        if len(self._known) >= KNOWN_MAX:
-            self._known.clear()
-        self._known[sought.column, key] = row
+        known = self._known[sought.column]
+        if len(known) >= KNOWN_MAX:
+            known.clear()
+        known[key] = row
         return row
 
 
 def _find_customer(plan: Import, key: Key) -> sqlite3.Row | None:
     """Return the customer of (customer_id, email, name, phone)."""
+    return customers.identify(plan.connection, _identifiers(plan, key))
+
+
+def _identifiers(plan: Import, key: Key) -> Identifiers:
     customer_id, email, name, _ = key
-    words = {"customer_id": customer_id or "", "email": email or "", "name": name}
-    return customers.identify(plan.connection, plan.request.source, words)
+    return Identifiers(plan.request.source, customer_id or "", email or "", name)
 
 
 def _adopted(plan: Import, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:

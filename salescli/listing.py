@@ -92,20 +92,20 @@ def select(
     if after is not None:
         where.texts.append(_beyond(where, order, _place_of(connection, view, order, after)))
     needed = _needed(view, columns)
-    texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql]
-    sql = f"SELECT {', '.join(texts + ([view.hidden] if view.hidden else []))} FROM {view.source} WHERE {where}"
+    computed = [(column.key, column.compute) for column in needed if column.compute]
+    texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql] + [view.hidden] * bool(computed)
+    sql = f"SELECT {', '.join(texts)} FROM {view.source} WHERE {where}"
     sql += f" ORDER BY {', '.join(str(term) for term in order)}"
     if limit is not None:
         sql += f" LIMIT {where.bind(limit)}"
     cursor = connection.cursor()
     cursor.row_factory = None  # a plain tuple and one dict a row: looking names up in a Row would double the time
     cursor.execute(sql, where.values)
-    keys = [name for name, *_ in cursor.description]
-    computed = [(column.key, column.compute) for column in needed if column.compute]
+    keys = [column.key for column in needed if column.sql]
     for values in cursor:
-        row = dict(zip(keys, values, strict=True))
+        row = dict(zip(keys, values, strict=False))  # the hidden ones stand behind
         for key, compute in computed:
-            row[key] = compute(row, actor)
+            row[key] = compute(actor, *values[len(keys) :])
         yield row
 
 

@@ -102,11 +102,17 @@ def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
     plain = Columns(_readers(zone))
 
     @lru_cache(_CURRENCIES)
-    def of(currency: str | None, paid_currency: str | None) -> Columns:
-        paid = _amounts(_PAID_COLUMNS, paid_currency) or _amounts(_PAID_COLUMNS, currency)
-        return plain.also({**_amounts(_PRICE_COLUMNS, currency), **paid})
+    def of(*currencies: str) -> Columns:
+        paid = _amounts(_PAID_COLUMNS, currencies[-1]) or _amounts(_PAID_COLUMNS, currencies[0])
+        return plain.also({**_amounts(_PRICE_COLUMNS, currencies[0]), **paid})
 
-    return lambda row: of(row.cell("currency"), row.cell("paid_currency"))
+    return lambda row: of(*[row.cells[place] for place in _places(row.names)])
+
+
+@lru_cache(1)  # a file has one header
+def _places(names: tuple[str, ...]) -> list[int]:
+    """Return where a row has its currency, and the one it was paid in if there is such a column."""
+    return [names.index(name) for name in ("currency", "paid_currency") if name in names]
 
 
 def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
@@ -182,7 +188,7 @@ def _price(fields: Fields, given: Given) -> Price:
             fields.stop("price", "is blank, and so is unit_price; a row needs one of them")
         return Price(quantity, _unit(price + discount, quantity), discount, price, currency)
     computed = unit * quantity - discount
-    if price != computed or computed < 0 or computed > money.MINOR_MAX:
+    if price not in (None, computed) or not 0 <= computed <= money.MINOR_MAX:
         _check_sum(fields, Price(quantity, unit, discount, computed, currency), price)
     return Price(quantity, unit, discount, computed, currency)
 

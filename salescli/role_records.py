@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -83,8 +82,8 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     return row
 
 
-def _in_words(row: Mapping[str, Any], actor: Actor) -> str:
-    return "; ".join(roles.PERMISSIONS.get(name, name) for name in row["h_permissions"].split())
+def _in_words(actor: Actor, permissions: str) -> str:
+    return "; ".join(roles.PERMISSIONS.get(name, name) for name in permissions.split())
 
 
 VIEW = View(

@@ -5,8 +5,8 @@ They stand apart from the nouns, so that a list starts without the operations: h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from salescli import lifecycle, money, roles
 from salescli.lifecycle import ATTEMPTS_MAX
@@ -22,18 +22,20 @@ UNDER_WAY = (
 )
 
 
-def _order_actions(row: Mapping[str, Any], actor: Actor) -> str:
+def _order_actions(
+    actor: Actor, status: str, partial: int, confirmed: int, managed: int, paying: int, paid: int, price: int, ppm: int
+) -> str:
     """Return what the acting user may do with the order now (R20, R40)."""
     if not actor.may(roles.MANAGE_SALES):
         return ""
+    return _told(status, partial, paying, confirmed, managed, paid >= money.share_of(price, ppm))
+
+
+@lru_cache  # there are few, and an export asks for each again and again
+def _told(status: str, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool) -> str:
     return ", ".join(
         lifecycle.order_actions(
-            row["a_status"],
-            partial=bool(row["a_partial"]),
-            paying=bool(row["a_paying"]),
-            confirmed=bool(row["a_confirmed"]),
-            managed=row["a_manager"] is not None,
-            confirmable=row["a_paid"] >= money.share_of(row["a_price"], row["a_success"]),
+            status, partial=partial, paying=paying, confirmed=confirmed, managed=managed, confirmable=confirmable
         )
     )
 
@@ -96,10 +98,11 @@ ORDERS = View(
         "max": "o.price_minor",
         "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
     },
-    hidden=(
-        "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed, o.manager_id AS a_manager,"
-        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_success,"
-        f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying"
+    hidden=(  # what _order_actions takes
+        "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed,"
+        " o.manager_id IS NOT NULL AS a_managed,"
+        f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying,"
+        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_ppm"
     ),
     statuses=lifecycle.ORDER_STATUSES,
 )
@@ -167,8 +170,8 @@ PAYMENTS = View(
 )  # fmt: skip
 
 
-def _plan_actions(row: Mapping[str, Any], actor: Actor) -> str:
-    return ", ".join(lifecycle.recurring_actions(row["a_status"])) if actor.may(roles.MANAGE_RECURRING) else ""
+def _plan_actions(actor: Actor, status: str) -> str:
+    return ", ".join(lifecycle.recurring_actions(status)) if actor.may(roles.MANAGE_RECURRING) else ""
 
 
 RECURRING = View(

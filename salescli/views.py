@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from salescli.errors import BadUsage
-
-if TYPE_CHECKING:
-    from salescli.roles import Actor
 
 # `command` is text that a terminal never cuts short, so that it can be copied.
 Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
@@ -17,8 +14,8 @@ Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "per
 class Column(NamedTuple):  # not a dataclass: every start makes these two, and would take a millisecond for each
     """A column: its stable key, how its raw value reads, and the SQL that yields it.
 
-    ``currency``: of money, the column that holds its currency; ``compute``: in place of SQL, from a view's hidden
-    columns; ``shown``: without ``--columns``.
+    ``currency``: of money, the column that holds its currency; ``compute``: in place of SQL, of the actor and of the
+    values of its view's hidden columns; ``shown``: without ``--columns``.
     """
 
     key: str
@@ -26,7 +23,7 @@ class Column(NamedTuple):  # not a dataclass: every start makes these two, and w
     sql: str = ""
     shown: bool = True
     currency: str = "currency"
-    compute: Callable[[Mapping[str, Any], Actor], str] | None = None
+    compute: Callable[..., str] | None = None
 
 
 class View(NamedTuple):

@@ -568,20 +568,21 @@ def test_the_customer_that_a_row_of_a_file_means(house: House, words: dict[str, 
     house.customer("Олена", customer_id="17", email="olena@example.com")
     house.customer("Іван", email="ivan@example.com")
     house.customer("Марія")
-    row = customers.identify(house.connection, "import", words)
+    row = customers.identify(house.connection, customers.identifiers(words))
     assert (row["id"] if row else None) == meant
 
 
 def test_a_number_of_another_source_means_somebody_else(house: House) -> None:
     house.customer("Олена", customer_id="17")
-    assert customers.identify(house.connection, "shop", {"customer_id": "17"}) is None
+    known_by = customers.identifiers({"source": "shop", "customer_id": "17"})
+    assert customers.identify(house.connection, known_by) is None
 
 
 def test_a_row_whose_name_fits_two_people_is_not_guessed(house: House) -> None:
     house.customer("Олена", email="one@example.com")
     house.customer("Олена", email="other@example.com")
     with pytest.raises(NotFound, match="fits 2 records"):
-        customers.identify(house.connection, "import", {"name": "Олена"})
+        customers.identify(house.connection, customers.identifiers({"name": "Олена"}))
 
 
 def test_a_number_elsewhere_belongs_to_one_customer(house: House) -> None:

@@ -56,6 +56,40 @@ def test_no_text_in_a_csv_begins_as_a_formula(texts: list[str], excel: bool) -> 
     assert not [cell for row in rows for cell in row if cell.startswith(FORMULAS)]
 
 
+MANY_KINDS = (
+    Column("name"),
+    Column("number", "number"),
+    Column("price", "money"),
+    Column("currency"),
+    Column("at", "time"),
+    Column("confirmed", "yesno"),
+    Column("share", "percent"),
+)
+
+
+def test_a_long_csv_has_every_row_in_its_place_and_its_cells_as_people_read_them() -> None:
+    zone = ZoneInfo("Europe/Kyiv")
+    empty = dict.fromkeys([column.key for column in MANY_KINDS])
+    rows = [
+        {
+            "name": f"Олена {i}",
+            "number": i,
+            "price": -i if i % 7 == 0 else i % 3,
+            "currency": ("EUR", "JPY", "BHD")[i % 3],
+            "at": f"2026-{1 + i % 12:02}-{1 + i % 28:02}T{i % 24:02}:59:0{i % 10}Z",
+            "confirmed": i % 2,
+            "share": i * 12_345,
+        }
+        if i % 5
+        else empty
+        for i in range(400)
+    ]
+    stream = io.StringIO(newline="")
+    assert renderer._csv(rows, MANY_KINDS, Output(format="csv"), zone, stream) == len(rows)
+    told = list(csv.reader(io.StringIO(stream.getvalue(), newline=""), strict=True))
+    assert told[1:] == [[renderer.as_text(column, row, zone) for column in MANY_KINDS] for row in rows]
+
+
 @given(HOSTILE)
 @example("'=1+1")
 @example("'")

@@ -12,6 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from operator import itemgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
@@ -32,6 +33,8 @@ TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _SUSPECT = frozenset(("'", *_FORMULA_STARTS))
 RIGHT = ("number", "money", "percent")
+_BATCH_ROWS = 50  # whose cells are made column by column, a quarter faster than row by row; more leave the cache
+_AMOUNTS = 2_000  # whose texts a column remembers, since prices repeat
 
 Row = Mapping[str, Any]
 
@@ -342,32 +345,37 @@ def _csv(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: Z
         delimiter=";" if output.excel else ",",
         lineterminator="\r\n" if output.excel else "\n",
     )
-    cells = [_csv_cell(column, zone, decimal="," if output.excel else ".") for column in columns]
+    cells = [_csv_cells(column, zone, decimal="," if output.excel else ".") for column in columns]
     if output.headers:
         writer.writerow([column.key for column in columns])
-    return _counted(writer.writerow([cell(row) for cell in cells]) for row in rows)
+    number, remaining = 0, iter(rows)
+    while batch := list(islice(remaining, _BATCH_ROWS)):
+        writer.writerows(zip(*(made(batch) for made in cells), strict=True))
+        number += len(batch)
+    return number
 
 
-def _csv_cell(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Row], Any]:
-    """Return what makes a column's cells: chosen once per list, since a choice per cell would double an export's time.
+def _csv_cells(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Sequence[Row]], Iterable[Any]]:
+    """Return what makes a column's cells of some rows: chosen once per list, and called once for many rows.
 
     Numbers, and None for nothing, are left to the csv writer.
     """
     key, currency = column.key, column.currency
     if column.kind in ("number", "status"):
-        return itemgetter(key)
+        return functools.partial(map, itemgetter(key))
     if column.kind == "money":
-        return lambda row: money.text(row[key], row[currency]).replace(".", decimal) if row[key] is not None else None
+        amount = functools.lru_cache(_AMOUNTS)(lambda *given: money.text(*given).replace(".", decimal))
+        return lambda rows: [None if (minor := row[key]) is None else amount(minor, row[currency]) for row in rows]
+    if column.kind == "time":
+        return lambda rows: [None if (at := row[key]) is None else clock.local_text(at, zone) for row in rows]
+    if column.kind == "yesno":
+        return lambda rows: [None if (said := row[key]) is None else "yes" if said else "no" for row in rows]
     if column.kind == "percent":
-        return lambda row: as_text(column, row, zone).replace(".", decimal)
-    if column.kind in ("time", "yesno"):
-        return lambda row: as_text(column, row, zone)
-
-    def text(row: Row) -> Any:
-        value = row[key]
-        return _harmless(value) if value and (str(value)[0] in _SUSPECT or "\r" in str(value)) else value
-
-    return text
+        return lambda rows: [as_text(column, row, zone).replace(".", decimal) for row in rows]
+    return lambda rows: [
+        _harmless(value) if (value := row[key]) and (str(value)[0] in _SUSPECT or "\r" in str(value)) else value
+        for row in rows
+    ]
 
 
 def _harmless(value: Any) -> str:

@@ -73,6 +73,10 @@ _FILTERS: Mapping[str, str] = {
     "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
 }
 _COUNTABLE = {**_FILTERS, "system": "-1 NOT IN ({v})"}  # has no index: it goes through all orders
+_BY_ROW = {
+    **{name: f"+{_FILTERS[name]}" for name in ("customer", "offer", "manager")},
+    "search": searched("+o.customer_id", "+o.offer_id", "+o.id = {number}", "+o.source_number = {words}"),
+}
 
 _MONEY_IN = {
     "orders": "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL",
@@ -83,8 +87,11 @@ _MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON
 # has SQLite work each row out before it sorts them; it would else look for the first payments of an order twice.
 _APART = f"LIMIT {2**63 - 1}"
 
-_SUMS = """sum(orders) AS orders, sum(payments) AS payments, sum(orders * quantity) AS quantity,
-          sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"""
+_COUNTS = {
+    "orders": "sum(orders) AS orders, 0 AS payments, sum(orders * quantity) AS quantity",
+    "payments": "0 AS orders, sum(payments) AS payments, 0 AS quantity",
+}
+_SUMS = "sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"
 
 
 def query(connection: sqlite3.Connection, asked: Question) -> Query:
@@ -115,7 +122,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
           SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
           FROM {_MONEY_BACK} WHERE {sold} AND {back}"""
     sql = f"""
-        SELECT {"" if asked.cut else "'' AS period, "}{by}, {_SUMS}
+        SELECT {"" if asked.cut else "'' AS period, "}{by}, {_COUNTS[asked.counts]}, {_SUMS}
         FROM (
           SELECT {_period(day, asked.cut)} AS period{keys}, {counted},
             coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
@@ -128,24 +135,24 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
 
 
 def _by_period(connection: sqlite3.Connection, asked: Question, day: str) -> Mapping[str, str]:
-    """Return what the filters look at, so that the period's index is taken where it has the fewest rows.
+    """Return what the filters look at, so that the period's index is taken where it leaves the fewest rows.
 
     SQLite, which knows how many rows no value has, would go through all orders of a manager for those of a month; a
     ``+`` keeps it from that.
     """
     filters = asked.filters
     days = Filters(first_day=filters.first_day, last_day=filters.last_day)
-    named = _clause(connection, Filters(offer=filters.offer, manager=filters.manager), day, asked.zone, _COUNTABLE)
-    if days == Filters() or not named.texts or day == "o.created_on":  # which has no index
+    others = Filters(customer=filters.customer, offer=filters.offer, manager=filters.manager, search=filters.search)
+    if Filters() in (days, others) or day == "o.created_on":  # which has no index
         return _FILTERS
-    within, table = _clause(connection, days, day, asked.zone), "orders o" if day.startswith("o.") else "invoices i"
-    fewest = min(_count(connection, f"orders o WHERE {text}", named.values) for text in named.texts)
-    fewer = _count(connection, f"{table} WHERE {within} LIMIT {fewest}", within.values) < fewest
-    return {**_FILTERS, "offer": "+o.offer_id", "manager": "+o.manager_id"} if fewer else _FILTERS
+    within, found = (_clause(connection, some, day, asked.zone, _COUNTABLE) for some in (days, others))
+    fewest = _count(connection, f"{'orders o' if day == 'o.completed_on' else 'invoices i'} WHERE {within}", within)
+    more = all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
+    return {**_FILTERS, **_BY_ROW} if more else _FILTERS
 
 
-def _count(connection: sqlite3.Connection, rows: str, values: Mapping[str, Any]) -> int:
-    return int(connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {rows})", values).fetchone()[0])
+def _count(connection: sqlite3.Connection, rows: str, where: listing.Where) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {rows})", where.values).fetchone()[0])
 
 
 def _period(day: str, cut: int) -> str:

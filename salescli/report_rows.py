@@ -82,6 +82,8 @@ _MONEY_IN = {
     "orders": "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL",
     "payments": "invoices i JOIN orders o ON o.id = i.order_id",
 }
+# All filters but those of payments look at orders: looking each payment's order up first would be for nothing.
+_BY_ORDER = "invoices i JOIN orders o ON i.order_id = +o.id"
 _MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id"
 # Of all time, whatever day it was given back on, what stands beside the payment is enough. The bound, which is none,
 # has SQLite work each row out before it sorts them; it would else look for the first payments of an order twice.
@@ -117,6 +119,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
     keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
     by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
     together = not asked.cut and not listing.given(asked.filters) & {"first_day", "last_day"}
+    money_in = _BY_ORDER if together and asked.counts == "payments" else _MONEY_IN[asked.counts]
     given_back = f"""
           UNION ALL
           SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
@@ -128,7 +131,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
             coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
             i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
             {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
-          FROM {_MONEY_IN[asked.counts]} WHERE {sold} AND {paid} AND {came}
+          FROM {money_in} WHERE {sold} AND {paid} AND {came}
           {_APART if together else given_back}
         ) GROUP BY {by}"""
     return sql, {**came.values, **back.values, **values}

@@ -54,6 +54,12 @@ _SUMS = (
         "invoice {id} says {stored} refunded, its refunds {counted}",
     ),
     _Sum(
+        "refunds' currencies",
+        "SELECT x.id, x.currency AS stored, i.currency AS counted FROM refunds x JOIN invoices i ON i.id = x.invoice_id"
+        " WHERE x.currency <> i.currency",
+        "refund {id} is in {stored}, its payment in {counted}",
+    ),
+    _Sum(
         "payments made (I10)",
         "SELECT r.id, r.payments_made AS stored, r.payments_imported + count(o.id) AS counted FROM recurring r"
         " LEFT JOIN orders o ON o.recurring_id = r.id AND (o.completed_at IS NOT NULL OR o.payment_number = 1)"

@@ -72,15 +72,29 @@ _FILTERS: Mapping[str, str] = {
     "max": "o.price_minor",
     "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
 }
+_INDEXED = ("customer", "offer", "category", "manager")
+_COUNTABLE = {**_FILTERS, "system": "-1 NOT IN ({v})"}  # has no index: it goes through all orders
+_BY_ROW = {
+    **{name: f"+{_FILTERS[name]}" for name in _INDEXED},
+    "search": searched("+o.customer_id", "+o.offer_id", "+o.id = {number}", "+o.source_number = {words}"),
+}
 
 _MONEY_IN = {
     "orders": "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL",
     "payments": "invoices i JOIN orders o ON o.id = i.order_id",
 }
+# All filters but those of payments look at orders: looking each payment's order up first would be for nothing.
+_BY_ORDER = "invoices i JOIN orders o ON i.order_id = +o.id"
 _MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id"
+# Of all time, whatever day it was given back on, what stands beside the payment is enough. The bound, which is none,
+# has SQLite work each row out before it sorts them; it would else look for the first payments of an order twice.
+_APART = f"LIMIT {2**63 - 1}"
 
-_SUMS = """sum(orders) AS orders, sum(payments) AS payments, sum(orders * quantity) AS quantity,
-          sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"""
+_COUNTS = {
+    "orders": "sum(orders) AS orders, 0 AS payments, sum(orders * quantity) AS quantity",
+    "payments": "0 AS orders, sum(payments) AS payments, 0 AS quantity",
+}
+_SUMS = "sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"
 
 
 def query(connection: sqlite3.Connection, asked: Question) -> Query:
@@ -101,21 +115,48 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
     if asked.sales != SALES:
         named = ", ".join(f"'{name}'" for name in asked.sales)
         sold += f" AND {_SALE} IN ({named})"
-    came, back = (_clause(connection, asked.filters, on, asked.zone) for on in (day, "x.refunded_on"))
+    columns = _by_period(connection, asked, day)
+    came, back = (_clause(connection, asked.filters, on, asked.zone, columns) for on in (day, "x.refunded_on"))
     keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
     by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
+    together = not asked.cut and not listing.given(asked.filters) & {"first_day", "last_day"}
+    money_in = _BY_ORDER if together and asked.counts == "payments" else _MONEY_IN[asked.counts]
+    given_back = f"""
+          UNION ALL
+          SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
+          FROM {_MONEY_BACK} WHERE {sold} AND {back}"""
     sql = f"""
-        SELECT {"" if asked.cut else "'' AS period, "}{by}, {_SUMS}
+        SELECT {"" if asked.cut else "'' AS period, "}{by}, {_COUNTS[asked.counts]}, {_SUMS}
         FROM (
           SELECT {_period(day, asked.cut)} AS period{keys}, {counted},
             coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
-            i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown, 0 AS refunded
-          FROM {_MONEY_IN[asked.counts]} WHERE {sold} AND {paid} AND {came}
-          UNION ALL
-          SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
-          FROM {_MONEY_BACK} WHERE {sold} AND {back}
+            i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
+            {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
+          FROM {money_in} WHERE {sold} AND {paid} AND {came}
+          {_APART if together else given_back}
         ) GROUP BY {by}"""
     return sql, {**came.values, **back.values, **values}
+
+
+def _by_period(connection: sqlite3.Connection, asked: Question, day: str) -> Mapping[str, str]:
+    """Return what the filters look at, so that the period's index is taken where it leaves the fewest rows.
+
+    SQLite, which knows how many rows no value has, would go through all orders of a manager for those of a month; a
+    ``+`` keeps it from that.
+    """
+    filters = asked.filters
+    days = Filters(first_day=filters.first_day, last_day=filters.last_day)
+    others = Filters(**{name: getattr(filters, name) for name in (*_INDEXED, "search")})
+    if Filters() in (days, others) or day == "o.created_on":  # which has no index
+        return _FILTERS
+    within, found = (_clause(connection, some, day, asked.zone, _COUNTABLE) for some in (days, others))
+    fewest = _count(connection, f"{'orders o' if day == 'o.completed_on' else 'invoices i'} WHERE {within}", within)
+    more = all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
+    return {**_FILTERS, **_BY_ROW} if more else _FILTERS
+
+
+def _count(connection: sqlite3.Connection, rows: str, where: listing.Where) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {rows})", where.values).fetchone()[0])
 
 
 def _period(day: str, cut: int) -> str:
@@ -170,9 +211,11 @@ def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
     return f"(i.id IS NULL OR i.ordinal = 1 OR NOT EXISTS ({earlier}))", values
 
 
-def _clause(connection: sqlite3.Connection, filters: Filters, day: str, zone: ZoneInfo) -> listing.Where:
+def _clause(
+    connection: sqlite3.Connection, filters: Filters, day: str, zone: ZoneInfo, columns: Mapping[str, str] = _FILTERS
+) -> listing.Where:
     """Return the filters as a clause over the rows, the period looking at the local ``day``."""
-    return listing.clauses(connection, view({**_FILTERS, "from": day, "before": day}), filters, zone=zone)
+    return listing.clauses(connection, view({**columns, "from": day, "before": day}), filters, zone=zone)
 
 
 def view(filters: Mapping[str, str]) -> View:

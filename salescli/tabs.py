@@ -166,7 +166,7 @@ PAYMENTS = View(
         "search": searched("o.customer_id", "o.offer_id", "i.id = {number}", "i.gateway_id = {words}"),
     },
     statuses=lifecycle.INVOICE_STATUSES,
-    of_orders=("offer", "manager"),
+    of_orders=("offer", "category", "manager"),
 )  # fmt: skip
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -222,6 +224,59 @@ def test_totals_rebuilt_are_those_that_the_triggers_kept(shop: Shop) -> None:
 def test_rebuilding_needs_a_permission(shop: Shop) -> None:
     with pytest.raises(NotPermitted):
         totals.rebuild(shop.house.connection, actor=shop.house.user("olha"), now=shop.now)
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        {"customer": ("Олена",)},
+        {"offer": ("10",)},
+        {"offer": ("10", "20"), "manager": ("ivan",)},
+        {"manager": ("ivan",)},
+        {"manager": ("ivan", "system")},
+        {"search": "dra"},
+        {"category": ("1",)},
+        {"payment_system": ("Sandbox",)},
+        {"least": "20", "most": "100"},
+    ],
+    ids=str,
+)
+def test_a_period_by_the_rows_is_what_its_days_come_to(shop: Shop, narrowing: dict[str, Any]) -> None:
+    for names, counts in ((("manager",), "orders"), (("payment_system",), "payments")):
+        by_day = Question(names, counts, Filters(**narrowing), shop.house.zone, cut=10)
+        for period in (*PERIODS, Filters(first_day=date(2026, 3, 9), last_day=date(2026, 3, 10))):
+            dated = replace(by_day.filters, first_day=period.first_day, last_day=period.last_day)
+            first, last = (day and day.isoformat() for day in (period.first_day, period.last_day))
+            within = [row for row in by_rows(shop, by_day) if (first or "") <= row["period"] <= (last or "9")]
+            assert summed(by_rows(shop, replace(by_day, filters=dated, cut=0))) == summed(within), period
+
+
+def by_rows(shop: Shop, asked: Question) -> list[sqlite3.Row]:
+    return shop.house.connection.execute(*report_rows.query(shop.house.connection, asked)).fetchall()
+
+
+def summed(rows: list[sqlite3.Row]) -> dict[tuple[Any, ...], list[int]]:
+    """Return what the counts and the money of each group, whatever its period, add up to."""
+    sums: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        _, key, currency, *numbers = row
+        sums[key, currency] = [a + b for a, b in zip(sums.get((key, currency), [0] * 7), numbers, strict=True)]
+    return sums
+
+
+@pytest.mark.parametrize(
+    ("period", "index"),
+    [
+        pytest.param(Filters(first_day=date(2026, 3, 9), last_day=date(2026, 3, 9)), "orders_completed", id="a day"),
+        pytest.param(Filters(first_day=date(2026, 1, 1)), "orders_manager", id="all days"),
+    ],
+)
+def test_orders_of_a_manager_and_a_period_are_found_by_the_narrower(shop: Shop, period: Filters, index: str) -> None:
+    connection = shop.house.connection
+    filters = replace(period, manager=("ivan",))
+    sql, values = report_rows.query(connection, Question(("category",), "orders", filters, shop.house.zone))
+    plan = " ".join(row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert {"orders_completed", "orders_manager"} & set(plan.split()) == {index}
 
 
 days = st.dates(date(2024, 1, 1), date(2027, 12, 31))

@@ -60,6 +60,26 @@ def asked(connection: sqlite3.Connection) -> list[Question]:
     ]  # fmt: skip
 
 
+def others(connection: sqlite3.Connection) -> list[Question]:
+    """Return a question for each filter that only reports are asked by: those narrow a list no worse than these."""
+    customer, manager = _most(connection, "customer_id"), _most(connection, "manager_id")
+    name = _value(connection, "SELECT name FROM users WHERE id = ?", manager)
+    in_month = Filters(manager=(name,), first_day=MONTH[0], last_day=MONTH[1])
+    return [
+        Question("manager, one month", in_month, f"o.manager_id = {manager}", period=MONTH),
+        Question("customer", Filters(customer=(str(customer),)), f"o.customer_id = {customer}"),
+        Question("amount", Filters(least="100", most="200"), f"{_CENTS} BETWEEN 10000 AND 20000"),
+        Question("at least an amount", Filters(least="100"), f"{_CENTS} >= 10000"),
+        Question("status", Filters(status=("refund",)), "o.status = 'refund'"),
+        Question("confirmed", Filters(confirmed=True), "o.completed_at IS NOT NULL AND o.confirmed = 1"),
+        Question("payment type", Filters(payment_type="partial"), "o.partial = 1"),
+        Question("kind", Filters(kind="recurring"), "o.recurring_id IS NOT NULL"),
+    ]
+
+
+_CENTS = "CASE WHEN o.currency = 'JPY' THEN o.price_minor * 100 ELSE o.price_minor END"  # of the others a hundredth
+
+
 def _most(connection: sqlite3.Connection, column: str) -> int:
     sql = f"SELECT {column} FROM orders WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
     return int(_value(connection, sql))

@@ -17,7 +17,14 @@ PROJECT = Path(__file__).parents[2]
 METRICS = {
     "start": {"list of 50, against sqlite-utils", "help", "completion", "a deep page, by keyset"},
     "lists": {"orders, all time", "payments, one month", "recurring, search", "orders, one month, as a command"},
-    "reports": {"by-offer, all time", "by-manager, one month", "by-currency, search", "by-payment-system, currency"},
+    "reports": {
+        "by-offer, all time",
+        "by-manager, one month",
+        "by-currency, search",
+        "by-payment-system, currency",
+        "by-offer, amount",
+        "by-currency, manager, one month",
+    },
     "import": {"orders from CSV, per row written", "peak memory"},
     "export": {"all orders as CSV, per order", "peak memory"},
 }

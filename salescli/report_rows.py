@@ -72,9 +72,11 @@ _FILTERS: Mapping[str, str] = {
     "max": "o.price_minor",
     "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
 }
+# The same as ``_by_period`` has them: to count by, only what an index can count, which is not "system"; and where the
+# period's index is to be taken, a `+` that keeps SQLite from theirs.
 _INDEXED = ("customer", "offer", "category", "manager")
-_COUNTABLE = {**_FILTERS, "system": "-1 NOT IN ({v})"}  # has no index: it goes through all orders
-_BY_ROW = {
+_COUNTED = {**_FILTERS, "system": "-1 NOT IN ({v})"}
+_WITHOUT_INDEX = {
     **{name: f"+{_FILTERS[name]}" for name in _INDEXED},
     "search": searched("+o.customer_id", "+o.offer_id", "+o.id = {number}", "+o.source_number = {words}"),
 }
@@ -86,9 +88,9 @@ _MONEY_IN = {
 # All filters but those of payments look at orders: looking each payment's order up first would be for nothing.
 _BY_ORDER = "invoices i JOIN orders o ON i.order_id = +o.id"
 _MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id"
-# Of all time, whatever day it was given back on, what stands beside the payment is enough. The bound, which is none,
-# has SQLite work each row out before it sorts them; it would else look for the first payments of an order twice.
-_APART = f"LIMIT {2**63 - 1}"
+# No bound at all, but it has SQLite work each row out before it sorts them: it would else look twice for the first
+# payments of an order.
+_WORKED_OUT = f"LIMIT {2**63 - 1}"
 
 _COUNTS = {
     "orders": "sum(orders) AS orders, 0 AS payments, sum(orders * quantity) AS quantity",
@@ -119,6 +121,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
     came, back = (_clause(connection, asked.filters, on, asked.zone, columns) for on in (day, "x.refunded_on"))
     keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
     by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
+    # Of all time and whatever day it was given back on, what stands beside the payment is enough.
     together = not asked.cut and not listing.given(asked.filters) & {"first_day", "last_day"}
     money_in = _BY_ORDER if together and asked.counts == "payments" else _MONEY_IN[asked.counts]
     given_back = f"""
@@ -133,7 +136,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
             i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
             {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
           FROM {money_in} WHERE {sold} AND {paid} AND {came}
-          {_APART if together else given_back}
+          {_WORKED_OUT if together else given_back}
         ) GROUP BY {by}"""
     return sql, {**came.values, **back.values, **values}
 
@@ -141,18 +144,17 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
 def _by_period(connection: sqlite3.Connection, asked: Question, day: str) -> Mapping[str, str]:
     """Return what the filters look at, so that the period's index is taken where it leaves the fewest rows.
 
-    SQLite, which knows how many rows no value has, would go through all orders of a manager for those of a month; a
-    ``+`` keeps it from that.
+    SQLite does not know how many rows a value has, and would go through all orders of a manager for those of a month.
     """
     filters = asked.filters
     days = Filters(first_day=filters.first_day, last_day=filters.last_day)
     others = Filters(**{name: getattr(filters, name) for name in (*_INDEXED, "search")})
     if Filters() in (days, others) or day == "o.created_on":  # which has no index
         return _FILTERS
-    within, found = (_clause(connection, some, day, asked.zone, _COUNTABLE) for some in (days, others))
+    within, found = (_clause(connection, some, day, asked.zone, _COUNTED) for some in (days, others))
     fewest = _count(connection, f"{'orders o' if day == 'o.completed_on' else 'invoices i'} WHERE {within}", within)
     more = all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
-    return {**_FILTERS, **_BY_ROW} if more else _FILTERS
+    return {**_FILTERS, **_WITHOUT_INDEX} if more else _FILTERS
 
 
 def _count(connection: sqlite3.Connection, rows: str, where: listing.Where) -> int:

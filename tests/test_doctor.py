@@ -35,6 +35,12 @@ def test_a_sound_file_has_no_findings(plan: Story) -> None:
     [
         pytest.param("UPDATE orders SET paid_minor = 1 WHERE id = 1", "orders' payments", id="a wrong sum of payments"),
         pytest.param("UPDATE invoices SET refunded_minor = 1 WHERE id = 1", "invoices' refunds", id="a wrong refund"),
+        pytest.param(
+            "INSERT INTO refunds (invoice_id, amount_minor, currency, refunded_at, refunded_on)"
+            " VALUES (1, 100, 'USD', '2026-02-01T10:00:00Z', '2026-02-01')",
+            "refunds' currencies",
+            id="money given back in another currency",
+        ),
         pytest.param("UPDATE recurring SET payments_made = 5", "payments made (I10)", id="a wrong count of payments"),
         pytest.param("UPDATE recurring SET status = 'processing'", "processing (I6)", id="processing without attempt"),
         pytest.param(

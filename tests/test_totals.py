@@ -245,7 +245,7 @@ def test_a_period_by_the_rows_is_what_its_days_come_to(shop: Shop, narrowing: di
     for names, counts in ((("manager",), "orders"), (("payment_system",), "payments")):
         by_day = Question(names, counts, Filters(**narrowing), shop.house.zone, cut=10)
         for period in (*PERIODS, Filters(first_day=date(2026, 3, 9), last_day=date(2026, 3, 10))):
-            dated = replace(by_day.filters, first_day=period.first_day, last_day=period.last_day)
+            dated = by_day.filters._replace(first_day=period.first_day, last_day=period.last_day)
             first, last = (day and day.isoformat() for day in (period.first_day, period.last_day))
             within = [row for row in by_rows(shop, by_day) if (first or "") <= row["period"] <= (last or "9")]
             assert summed(by_rows(shop, replace(by_day, filters=dated, cut=0))) == summed(within), period
@@ -273,7 +273,7 @@ def summed(rows: list[sqlite3.Row]) -> dict[tuple[Any, ...], list[int]]:
 )
 def test_orders_of_a_manager_and_a_period_are_found_by_the_narrower(shop: Shop, period: Filters, index: str) -> None:
     connection = shop.house.connection
-    filters = replace(period, manager=("ivan",))
+    filters = period._replace(manager=("ivan",))
     sql, values = report_rows.query(connection, Question(("category",), "orders", filters, shop.house.zone))
     plan = " ".join(row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
     assert {"orders_completed", "orders_manager"} & set(plan.split()) == {index}

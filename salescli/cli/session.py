@@ -249,10 +249,8 @@ def run(arguments: list[str]) -> int:
         return _told(str(failure), failure.exit_code)
     except OSError as error:
         return _output_failed(error)
-    except SystemExit:
-        if "_SALESCLI_COMPLETE" in os.environ:
-            raise  # so Click ends a completion
-        return 0  # and so, with 1, when `| head` has seen enough
+    except SystemExit as ended:  # so Click ends a completion; and so, with 1, when `| head` has seen enough
+        return int(ended.code or 0) if "_SALESCLI_COMPLETE" in os.environ else 0
 
 
 def _is_text(word: str) -> bool:

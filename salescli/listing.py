@@ -94,6 +94,7 @@ def select(
     needed = _needed(view, columns)
     computed = [(column.key, column.compute) for column in needed if column.compute]
     texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql] + [view.hidden] * bool(computed)
+    texts += [term.sql for term in order] * view.merged  # SQLite merges the parts by nothing that it does not return
     sql = f"SELECT {', '.join(texts)} FROM {view.source} WHERE {where}"
     sql += f" ORDER BY {', '.join(str(term) for term in order)}"
     if limit is not None:

@@ -38,6 +38,7 @@ class View(NamedTuple):
     hidden: str = ""  # more SQL columns, for `compute`
     statuses: tuple[str, ...] = ()
     of_orders: tuple[str, ...] = ()  # filters by what the rows' orders, `o` in the source, have an index of
+    merged: bool = False  # its source has two parts, each in the list's order; it computes nothing
     by_local_day: bool = False  # `from` and `before` look at a local day and not at an instant
 
     def column(self, key: str) -> Column:

@@ -13,7 +13,10 @@ COMMANDS = {
         "salescli.cli.tabs:recurring_group",
         "Recurring orders: list, show, pause, activate, complete, retry.",
     ),
-    "payments": ("salescli.cli.tabs:payments_group", "Invoices: list, show; confirm or decline manual payments."),
+    "payments": (
+        "salescli.cli.tabs:payments_group",
+        "Invoices: list, show, ledger; confirm or decline manual payments.",
+    ),
     "reports": (
         "salescli.cli.reports:reports_group",
         "Totals by currency, payment system, offer, category and manager.",
@@ -63,6 +66,7 @@ RECURRING = {
 
 PAYMENTS = {
     "list": ("salescli.cli.tabs:list_payments", "List invoices, the latest attempt first."),
+    "ledger": ("salescli.cli.payments:list_ledger", "List money in and out by its day; reports add it up."),
     "show": ("salescli.cli.payments:show_payment", "Show an invoice and every attempt to take its money."),
     "confirm": ("salescli.cli.payments:confirm_payments", "Say that the money of manual invoices came in."),
     "decline": ("salescli.cli.payments:decline_payments", "Say that it did not come."),

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from salescli import attempts, customers, invoices, orders, paying, tabs
+from salescli import attempts, customers, invoices, ledger, orders, paying, tabs
 from salescli.cli import bulk, lists, options
 from salescli.cli.bulk import Kind, Way
 from salescli.cli.output import Output, tell
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.invoices import Invoice
+from salescli.listing import Filters
 from salescli.views import Column
 
 
@@ -32,6 +33,25 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
     lists.page(
         session, tabs.PAYMENTS, found.id, [lists.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
     )
+
+
+@click.command("ledger", cls=lists.ListCommand, view=ledger.VIEW)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_ledger(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List money in and out, each on its own day, the newest first; what went out is below zero.
+
+    `salescli reports by-payment-system` adds up these rows: gross is what came in, refunded what went out. An entry is
+    the number of the payment, or of the refund below zero. Filters look at the order, --min and --max at the amount.
+
+    
+    Examples:
+      salescli payments ledger --month last-month --csv -o ledger.csv
+      salescli payments ledger --payment-system LiqPay --on 2026-03-05
+    """
+    lists.show(session, ledger.VIEW, filters, output, after=after)
 
 
 @click.command("confirm")

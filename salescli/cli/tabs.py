@@ -59,7 +59,7 @@ def list_recurring(session: Session, filters: Filters, output: Output, after: st
 
 @click.group("payments", cls=ListingGroup, index=PAYMENTS)
 def payments_group() -> None:
-    """Invoices: list, show; confirm or decline manual payments. The bare name lists."""
+    """Invoices: list, show, ledger; confirm or decline manual payments. The bare name lists."""
 
 
 @click.command("list", cls=lists.ListCommand, view=tabs.PAYMENTS)

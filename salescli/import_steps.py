@@ -92,6 +92,7 @@ class Steps(Generic[R, F]):
     column: str  # of the row's number
     read: Callable[[Fields], R]
     known: Callable[[Sequence[str]], Mapping[str, Known]]  # of these numbers, those that were imported before
+    ahead: Callable[[Sequence[R]], None]  # looks at once for what ``find`` would look for one by one
     find: Callable[[Fields, R], F]
     insert: Callable[[R, F, bytes], None]
     compare: Callable[[Fields, R, F, int, bytes], Outcome]
@@ -99,7 +100,9 @@ class Steps(Generic[R, F]):
     def take(self, rows: Sequence[Row]) -> Outcomes:
         """Import rows, and tell of each; of a bad one nothing was written."""
         batch = [attempted(self._read, row) for row in rows]
-        lines = [(read[1].number, read[0].line) for read in batch if not isinstance(read, BadRow)]
+        good = [read for read in batch if not isinstance(read, BadRow)]
+        lines = [(record.number, fields.line) for fields, record in good]
+        self.ahead([record for _, record in good])
         first = self.numbers.repeated(lines)
         known = self.known([number for number, _ in lines])
 

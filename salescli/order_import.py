@@ -56,6 +56,7 @@ class _Orders:
             column="order",
             read=lambda fields: order_rows.read(fields, columns),
             known=partial(find_known, plan, "orders"),
+            ahead=lambda orders: lookups.read_customers([order.customer for order in orders]),
             find=self._found,
             insert=self._insert,
             compare=self._compare,

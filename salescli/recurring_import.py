@@ -95,6 +95,7 @@ class _Subscribers:
             column="recurring",
             read=lambda fields: _read(fields, columns),
             known=partial(find_known, plan, "recurring"),
+            ahead=lambda rows: lookups.read_customers([row.customer for row in rows]),
             find=self._find,
             insert=self._insert,
             compare=self._compare,

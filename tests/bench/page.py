@@ -132,7 +132,8 @@ def _kind(figure: Told) -> tuple[str, str]:
     bench, metric = figure["bench"], figure["metric"]
     first, _, rest = metric.partition(", ")
     if bench == "reports" and rest:
-        return bench, rest if figure["limit"] and figure["limit"] < 1 else "any other filter"
+        of_its_own = figure["limit"] and figure["limit"] < 1
+        return bench, rest if of_its_own else "--min and --max" if "amount" in rest else "any other filter"
     if bench == "lists" and figure["unit"] == "s" and "command" not in metric:
         return bench, f"{first}, first page under any filter"
     return bench, metric

@@ -123,6 +123,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
     by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
     # Of all time and whatever day it was given back on, what stands beside the payment is enough.
     together = not asked.cut and not listing.given(asked.filters) & {"first_day", "last_day"}
+    bound = _WORKED_OUT if asked.counts == "orders" else ""
     money_in = _BY_ORDER if together and asked.counts == "payments" else _MONEY_IN[asked.counts]
     given_back = f"""
           UNION ALL
@@ -136,7 +137,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
             i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
             {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
           FROM {money_in} WHERE {sold} AND {paid} AND {came}
-          {_WORKED_OUT if together else given_back}
+          {bound if together else given_back}
         ) GROUP BY {by}"""
     return sql, {**came.values, **back.values, **values}
 

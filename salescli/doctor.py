@@ -54,6 +54,12 @@ _SUMS = (
         "invoice {id} says {stored} refunded, its refunds {counted}",
     ),
     _Sum(
+        "invoices' prices",
+        "SELECT i.id, i.price_e4 AS stored, o.price_e4 AS counted FROM invoices i JOIN orders o ON o.id = i.order_id"
+        " WHERE i.price_e4 <> o.price_e4",
+        "invoice {id} says {stored} ten-thousandths are its order's price, which is {counted}",
+    ),
+    _Sum(
         "refunds' currencies",
         "SELECT x.id, x.currency AS stored, i.currency AS counted FROM refunds x JOIN invoices i ON i.id = x.invoice_id"
         " WHERE x.currency <> i.currency",

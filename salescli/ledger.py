@@ -6,6 +6,7 @@ invoices paid + refunds → ``VIEW``, a row for each movement, out below zero
 from __future__ import annotations
 
 from salescli import lifecycle
+from salescli.schema import comparable
 from salescli.views import OF_AN_ORDER, Column, View, searched
 
 # With the same affinities in both parts, SQLite makes a page of each by its index of days, and merges them.
@@ -55,8 +56,8 @@ VIEW = View(
         "confirmed": "o.completed_on IS NOT NULL AND o.confirmed = {v}",  # as in reports: also when it was given back
         "payment_system": "+i.payment_system_id",  # has no index, and SQLite would look for one in the merchants
         "currency": "e.currency",
-        "min": "abs(e.moved)",
-        "max": "abs(e.moved)",
+        "min": comparable("abs(e.moved)", "e.currency"),
+        "max": comparable("abs(e.moved)", "e.currency"),
         "search": searched("o.customer_id", "o.offer_id", "e.invoice_id = {number}", "e.gateway_id = {words}"),
     },
     statuses=lifecycle.ORDER_STATUSES,

@@ -165,11 +165,7 @@ def _template(view: View, name: str, option: str) -> str:
         raise BadUsage(f"{view.name} cannot be filtered by {option.replace('_', ' ')}")
     if "{" in column:
         return column
-    return (
-        _CLAUSES[name]
-        .replace("{column}", column)
-        .replace("{currency}", view.filters.get("amount_currency", view.filters["currency"]))
-    )
+    return _CLAUSES[name].replace("{column}", column)
 
 
 def _needed(view: View, columns: Sequence[Column]) -> list[Column]:
@@ -237,20 +233,6 @@ def _beyond(where: Where, order: Sequence[Term], place: Sequence[Any]) -> str:
     return f"{term.beyond(bound, or_at='=')} AND ({term.beyond(bound)} OR {further})"
 
 
-# What an amount of a currency is in ten-thousandths of its unit, so that `--min 10` means 10 of every currency.
-# Most have cents, and are told from the others by one look-up.
-_OF_EXPONENT = {
-    exponent: ", ".join(repr(code) for code, its in sorted(money.EXPONENTS.items()) if its == exponent)
-    for exponent in (0, 3, 4)
-}
-_TEN_THOUSANDTHS = (
-    f"{{column}} * CASE WHEN {{currency}} NOT IN ({', '.join(_OF_EXPONENT.values())}) THEN 100 "
-    + " ".join(
-        f"WHEN {{currency}} IN ({codes}) THEN {10 ** (4 - exponent)}" for exponent, codes in _OF_EXPONENT.items()
-    )
-    + " END"
-)
-
 _CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (
     "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
@@ -272,8 +254,8 @@ _CLAUSES = {
     "currency": "{column} IN ({v})",
     "payment_type": "{column} = {v}",
     "kind": "({column} IS NOT NULL) = {v}",
-    "min": f"{_TEN_THOUSANDTHS} >= {{v}}",
-    "max": f"{_TEN_THOUSANDTHS} <= {{v}}",
+    "min": "{column} >= {v}",
+    "max": "{column} <= {v}",
 }
 
 _MANY = {"customers": "customer", "offers": "offer"}  # more than stand in a query by their ids -> the filter

@@ -11,7 +11,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli import lifecycle, listing, payment_systems
@@ -67,13 +68,15 @@ _FILTERS: Mapping[str, str] = {
     "confirmed": "o.completed_at IS NOT NULL AND o.confirmed = {v}",
     "payment_system": "i.payment_system_id",
     "currency": "coalesce(i.currency, o.currency)",
-    "amount_currency": "o.currency",
-    "min": "o.price_minor",
-    "max": "o.price_minor",
+    "min": "o.price_e4",
+    "max": "o.price_e4",
     "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
 }
-# The same as ``_by_period`` has them: to count by, only what an index can count, which is not "system"; and where the
-# period's index is to be taken, a `+` that keeps SQLite from theirs.
+# What can be asked of payments that look at no order: one index has all of it.
+_ALONE = {"payment_system", "currency", "least", "most"}
+_OF_PAYMENTS = {**_FILTERS, "currency": "i.currency", "min": "i.price_e4", "max": "i.price_e4"}
+# The same as ``_period_is_least`` has them: to count by, only what an index can count, which is not "system"; and where
+# the period's index is to be taken, a `+` that keeps SQLite from theirs.
 _INDEXED = ("customer", "offer", "category", "manager")
 _COUNTED = {**_FILTERS, "system": "-1 NOT IN ({v})"}
 _WITHOUT_INDEX = {
@@ -81,13 +84,6 @@ _WITHOUT_INDEX = {
     "search": searched("+o.customer_id", "+o.offer_id", "+o.id = {number}", "+o.source_number = {words}"),
 }
 
-_MONEY_IN = {
-    "orders": "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL",
-    "payments": "invoices i JOIN orders o ON o.id = i.order_id",
-}
-# All filters but those of payments look at orders: looking each payment's order up first would be for nothing.
-_BY_ORDER = "invoices i JOIN orders o ON i.order_id = +o.id"
-_MONEY_BACK = "refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id"
 # No bound at all, but it has SQLite work each row out before it sorts them: it would else look twice for the first
 # payments of an order.
 _WORKED_OUT = f"LIMIT {2**63 - 1}"
@@ -104,46 +100,86 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
 
     Its money columns: gross, fee, unknown (payments whose fee is not known) and refunded, in minor units.
     """
-    values: dict[str, Any] = {}
-    if asked.counts == "orders":
-        day, sold, paid = f"o.{asked.basis}_on", "o.completed_at IS NOT NULL", "1 = 1"
-        first, values = _first(connection, asked.filters)
-        counted = (
-            f"coalesce(i.currency, o.currency) AS currency, {first} AS orders, 0 AS payments, o.quantity AS quantity"
-        )
-    else:  # names no column of the order: an index of what the filters look at is enough to find it
-        day, sold, paid = "i.paid_on", "1 = 1", "i.paid_at IS NOT NULL"  # refunds are of paid ones only
-        counted = "i.currency AS currency, 0 AS orders, 1 AS payments, 0 AS quantity"
-    if asked.sales != SALES:
-        named = ", ".join(f"'{name}'" for name in asked.sales)
-        sold += f" AND {_SALE} IN ({named})"
-    columns = _by_period(connection, asked, day)
-    came, back = (_clause(connection, asked.filters, on, asked.zone, columns) for on in (day, "x.refunded_on"))
-    keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
-    by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
     # Of all time and whatever day it was given back on, what stands beside the payment is enough.
     together = not asked.cut and not listing.given(asked.filters) & {"first_day", "last_day"}
-    bound = _WORKED_OUT if asked.counts == "orders" else ""
-    money_in = _BY_ORDER if together and asked.counts == "payments" else _MONEY_IN[asked.counts]
+    source = _orders(connection, asked) if asked.counts == "orders" else _payments(asked, together)
+    columns = {**source.columns, **(_WITHOUT_INDEX if _period_is_least(connection, asked, source.day) else {})}
+    came, back = (_clause(connection, asked.filters, on, asked.zone, columns) for on in (source.day, "x.refunded_on"))
+    counts = source.counts
+    if asked.sales != SALES:
+        named = ", ".join(f"'{name}'" for name in asked.sales)
+        counts += f" AND {_SALE} IN ({named})"
+    keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
+    by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
     given_back = f"""
           UNION ALL
           SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
-          FROM {_MONEY_BACK} WHERE {sold} AND {back}"""
+          FROM refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id
+          WHERE {counts} AND {back}"""
     sql = f"""
         SELECT {"" if asked.cut else "'' AS period, "}{by}, {_COUNTS[asked.counts]}, {_SUMS}
         FROM (
-          SELECT {_period(day, asked.cut)} AS period{keys}, {counted},
+          SELECT {_period(source.day, asked.cut)} AS period{keys}, {source.counted},
             coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
             i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
             {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
-          FROM {money_in} WHERE {sold} AND {paid} AND {came}
-          {bound if together else given_back}
+          FROM {source.tables} WHERE {counts} AND {came}
+          {source.bound if together else given_back}
         ) GROUP BY {by}"""
-    return sql, {**came.values, **back.values, **values}
+    return sql, {**came.values, **back.values, **source.values}
 
 
-def _by_period(connection: sqlite3.Connection, asked: Question, day: str) -> Mapping[str, str]:
-    """Return what the filters look at, so that the period's index is taken where it leaves the fewest rows.
+class _Source(NamedTuple):
+    """The rows that bring money in."""
+
+    tables: str
+    counts: str  # the condition of a row that counts
+    day: str  # on which it does
+    counted: str  # as SQL: its currency, orders, payments and quantity
+    columns: Mapping[str, str]  # what filters look at
+    bound: str = ""
+    values: Mapping[str, Any] = MappingProxyType({})
+
+
+_PAYMENTS = "invoices i JOIN orders o ON o.id = i.order_id"
+_ORDERS_FIRST = "orders o CROSS JOIN invoices i"  # which SQLite keeps to, and is best: most filters look at orders
+
+
+def _orders(connection: sqlite3.Connection, asked: Question) -> _Source:
+    """Return completed orders, each with its payments."""
+    first, values = _first(connection, asked.filters)
+    tables, paid = "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL", ""
+    if asked.filters.payment_system:  # it paid each, and SQLite would begin with all payments
+        tables, paid = _ORDERS_FIRST, "i.order_id = o.id AND i.paid_at IS NOT NULL AND "
+    return _Source(
+        tables=tables,
+        counts=f"{paid}o.completed_at IS NOT NULL",
+        day=f"o.{asked.basis}_on",
+        counted=f"coalesce(i.currency, o.currency) AS currency, {first} AS orders, 0 AS payments, o.quantity",
+        columns=_FILTERS,
+        bound=_WORKED_OUT,
+        values=values,
+    )
+
+
+def _payments(asked: Question, together: bool) -> _Source:
+    """Return payments; naming no column of the order, an index of what the filters look at is enough to find it."""
+    source = _Source(
+        tables=_PAYMENTS,
+        counts="i.paid_at IS NOT NULL",
+        day="i.paid_on",
+        counted="i.currency AS currency, 0 AS orders, 1 AS payments, 0 AS quantity",
+        columns=_FILTERS,
+    )
+    if not together:
+        return source
+    if listing.given(asked.filters) <= _ALONE and set(asked.dimensions) <= {"payment_system"} and asked.sales == SALES:
+        return source._replace(tables="invoices i", counts="i.paid_on IS NOT NULL", columns=_OF_PAYMENTS)
+    return source._replace(tables=_ORDERS_FIRST, counts="i.order_id = o.id AND i.paid_at IS NOT NULL")
+
+
+def _period_is_least(connection: sqlite3.Connection, asked: Question, day: str) -> bool:
+    """Tell whether the period leaves fewer rows than any other filter that has an index.
 
     SQLite does not know how many rows a value has, and would go through all orders of a manager for those of a month.
     """
@@ -151,11 +187,10 @@ def _by_period(connection: sqlite3.Connection, asked: Question, day: str) -> Map
     days = Filters(first_day=filters.first_day, last_day=filters.last_day)
     others = Filters(**{name: getattr(filters, name) for name in (*_INDEXED, "search")})
     if Filters() in (days, others) or day == "o.created_on":  # which has no index
-        return _FILTERS
+        return False
     within, found = (_clause(connection, some, day, asked.zone, _COUNTED) for some in (days, others))
     fewest = _count(connection, f"{'orders o' if day == 'o.completed_on' else 'invoices i'} WHERE {within}", within)
-    more = all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
-    return {**_FILTERS, **_WITHOUT_INDEX} if more else _FILTERS
+    return all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
 
 
 def _count(connection: sqlite3.Connection, rows: str, where: listing.Where) -> int:
@@ -181,13 +216,13 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
     }
     sums = ", ".join(f"sum(CASE WHEN {when} THEN i.amount_minor ELSE 0 END) AS {name}" for name, when in parts.items())
     found = " UNION ".join(  # each by its index of days; the one of a payment that is in both is kept once
-        f"SELECT i.id FROM {_MONEY_IN['payments']} WHERE {day} BETWEEN :first AND :last AND i.paid_on IS NOT NULL"
+        f"SELECT i.id FROM {_PAYMENTS} WHERE {day} BETWEEN :first AND :last AND i.paid_on IS NOT NULL"
         for day in ("i.paid_on", "o.completed_on")
     )
     always = filters.first_day is None and filters.last_day is None
-    within = "i.paid_on IS NOT NULL" if always else f"i.id IN ({found})"
+    within = "i.paid_at IS NOT NULL" if always else f"i.id IN ({found})"
     sql = (
-        f"SELECT i.currency AS currency, {sums} FROM {_MONEY_IN['payments']}"
+        f"SELECT i.currency AS currency, {sums} FROM {_PAYMENTS}"
         f" WHERE {within} AND {others} GROUP BY i.currency ORDER BY i.currency"
     )
     return sql, {**others.values, **_days(filters)}
@@ -211,7 +246,8 @@ def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
     earlier = (
         f"SELECT 1 FROM invoices q WHERE q.order_id = o.id AND q.ordinal < i.ordinal AND q.paid_at IS NOT NULL{through}"
     )
-    return f"(i.id IS NULL OR i.ordinal = 1 OR NOT EXISTS ({earlier}))", values
+    # CASE: to a plain OR SQLite works out both sides, for every order.
+    return f"CASE WHEN i.id IS NULL OR i.ordinal = 1 OR NOT EXISTS ({earlier}) THEN 1 ELSE 0 END", values
 
 
 def _clause(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from salescli import lifecycle, money, roles
 from salescli.lifecycle import ATTEMPTS_MAX
+from salescli.schema import comparable
 from salescli.views import OF_AN_ORDER, Column, View, searched
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ ORDERS = View(
             " AND p.payment_system_id IN ({v}))"
         ),
         "currency": "o.currency",
-        "min": "o.price_minor",
-        "max": "o.price_minor",
+        "min": "o.price_e4",
+        "max": "o.price_e4",
         "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
     },
     hidden=(  # what _order_actions takes
@@ -161,8 +162,8 @@ PAYMENTS = View(
         **OF_AN_ORDER,
         "payment_system": "i.payment_system_id",
         "currency": "i.currency",
-        "min": "i.amount_minor",
-        "max": "i.amount_minor",
+        "min": comparable("i.amount_minor", "i.currency"),
+        "max": comparable("i.amount_minor", "i.currency"),
         "search": searched("o.customer_id", "o.offer_id", "i.id = {number}", "i.gateway_id = {words}"),
     },
     statuses=lifecycle.INVOICE_STATUSES,
@@ -228,8 +229,8 @@ RECURRING = View(
         "payment_system": "r.payment_system_id",
         "currency": "r.currency",
         "payment_type": "coalesce(o.partial, 0)",
-        "min": "r.price_minor",
-        "max": "r.price_minor",
+        "min": comparable("r.price_minor", "r.currency"),
+        "max": comparable("r.price_minor", "r.currency"),
         "search": searched("r.customer_id", "r.offer_id", "r.id = {number}", "r.source_number = {words}"),
     },
     hidden="r.status AS a_status",

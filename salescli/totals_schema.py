@@ -43,7 +43,8 @@ KEYS = ("key", "currency", "category_id", "status", "confirmed", "partial", "rec
 _TOGETHER = """CASE WHEN o.completed_on = i.paid_on THEN 10
     WHEN substr(o.completed_on, 1, 7) = substr(i.paid_on, 1, 7) THEN 7 ELSE 0 END AS together"""
 
-# An order paid in several currencies has a row in each; it counts, once, where its first payment is.
+# An order paid in several currencies has a row in each; it counts, once, where its first payment is. Always in a CASE:
+# there the second SELECT is left out where it is not needed, of a plain OR both sides are worked out.
 _FIRST = """(i.id IS NULL OR i.ordinal = 1 OR NOT EXISTS (SELECT 1 FROM invoices q
     WHERE q.order_id = o.id AND q.ordinal < i.ordinal AND q.paid_at IS NOT NULL))"""
 
@@ -53,8 +54,8 @@ def _sales(dimension: str, key: str, category: str) -> str:
     keys = f"'{dimension}' AS dimension, {key} AS key, {category} AS category_id"
     return f"""
   SELECT o.id AS order_id, o.completed_on AS day, {keys}, coalesce(i.currency, o.currency) AS currency,
-    {_SLICE}, 0 AS together, 1 AS events, {_FIRST} AS orders, 0 AS payments,
-    CASE WHEN {_FIRST} THEN o.quantity ELSE 0 END AS quantity,
+    {_SLICE}, 0 AS together, 1 AS events, CASE WHEN {_FIRST} THEN 1 ELSE 0 END AS orders,
+    0 AS payments, CASE WHEN {_FIRST} THEN o.quantity ELSE 0 END AS quantity,
     coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
     i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown, 0 AS refunded
   FROM orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL WHERE o.completed_at IS NOT NULL

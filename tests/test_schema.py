@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from salescli import db, history, schema, totals_schema
+from salescli import db, history, money, schema, totals_schema
 from salescli.clock import utc_text
 from tests.conftest import House
 
@@ -325,6 +325,28 @@ def test_a_record_that_others_name_cannot_be_deleted(rows: Rows) -> None:
     rows.add("invoices", order_id=order)
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         rows.house.connection.execute("DELETE FROM orders WHERE id = ?", (order,))
+
+
+def test_ten_is_as_much_in_every_currency(house: House) -> None:
+    for currency in money.EXPONENTS:
+        sql = f"SELECT {schema.comparable(':minor', ':currency')}"
+        values = {"minor": money.parse("10", currency), "currency": currency}
+        assert house.connection.execute(sql, values).fetchone()[0] == 100_000, currency
+
+
+def test_an_invoice_knows_what_its_order_costs_now(rows: Rows) -> None:
+    invoice = rows.add("invoices")
+
+    def known() -> int:
+        return int(
+            rows.house.connection.execute("SELECT price_e4 FROM invoices WHERE id = ?", (invoice,)).fetchone()[0]
+        )
+
+    assert known() == 490_000
+    rows.house.connection.execute("UPDATE orders SET unit_price_minor = 5000, price_minor = 5000")
+    assert known() == 500_000
+    rows.house.connection.execute("UPDATE orders SET currency = 'JPY'")
+    assert known() == 50_000_000
 
 
 @pytest.mark.parametrize(

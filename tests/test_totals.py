@@ -238,6 +238,9 @@ def test_rebuilding_needs_a_permission(shop: Shop) -> None:
         {"category": ("1",)},
         {"payment_system": ("Sandbox",)},
         {"least": "20", "most": "100"},
+        {"least": "20", "payment_system": ("Sandbox",)},
+        {"most": "100", "currency": ("EUR",)},
+        {"most": "100", "category": ("1",)},
     ],
     ids=str,
 )
@@ -277,6 +280,25 @@ def test_orders_of_a_manager_and_a_period_are_found_by_the_narrower(shop: Shop, 
     sql, values = report_rows.query(connection, Question(("category",), "orders", filters, shop.house.zone))
     plan = " ".join(row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
     assert {"orders_completed", "orders_manager"} & set(plan.split()) == {index}
+
+
+@pytest.mark.parametrize(
+    ("filters", "tables"),
+    [
+        pytest.param(Filters(least="20"), ["SCAN i USING INDEX invoices_amounts"], id="one index by amounts"),
+        pytest.param(
+            Filters(least="20", kind="regular"),
+            ["SCAN o", "SEARCH i USING INDEX sqlite_autoindex_invoices_1 (order_id=?)"],
+            id="orders by what only they are",
+        ),
+    ],
+)
+def test_payments_are_found_in(shop: Shop, filters: Filters, tables: list[str]) -> None:
+    connection = shop.house.connection
+    asked = Question(("payment_system",), "payments", filters, shop.house.zone)
+    sql, values = report_rows.query(connection, asked)
+    plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert [line for line in plan if "TEMP B-TREE" not in line] == tables
 
 
 days = st.dates(date(2024, 1, 1), date(2027, 12, 31))

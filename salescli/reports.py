@@ -13,9 +13,9 @@ from datetime import date
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from salescli import db, report_rows, report_totals
+from salescli import db, report_once, report_rows, report_totals
 from salescli.listing import Filters
-from salescli.report_rows import SALES, Basis, Counts, Question
+from salescli.report_rows import SALES, Basis, Counts, Query, Question
 from salescli.views import Column
 
 By = Literal["day", "week", "month", "quarter", "year"]
@@ -130,16 +130,19 @@ def breakdown(
     known_commission is the sum of the others and without_commission the number of those.
     By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
     """
-    asked = Question(
-        tuple(dimension.name for dimension in report.dimensions),
-        report.counts,
-        filters,
-        zone,
-        basis,
-        _CUTS[report.by],
-        _counted_sales(report, include_system),
-    )
-    sql, values = report_totals.query(connection, asked) or report_rows.query(connection, asked)
+    asked = _question(report, filters, zone, basis, include_system)
+    query = report_totals.query(connection, asked) or report_rows.query(connection, asked)
+    return _answered(connection, report, query)
+
+
+def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis, include_system: bool) -> Question:
+    dimensions = tuple(dimension.name for dimension in report.dimensions)
+    sales = _counted_sales(report, include_system)
+    return Question(dimensions, report.counts, filters, zone, basis, _CUTS[report.by], sales)
+
+
+def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -> Rows:
+    sql, values = query
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
     rows = [dict(zip(names, row, strict=True)) for row in found]
@@ -198,16 +201,15 @@ def statement(
     include_system: bool = False,
 ) -> Statement:
     """Return reports with their total and tie-out, all of one moment; that they agree is asserted (B9)."""
+    wanted = (*reports, _TOTAL, _BY_SELLER)
+    asked = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
     with db.snapshot(connection):
-        told = Statement(
-            {
-                report: breakdown(connection, report, filters, zone=zone, basis=basis, include_system=include_system)
-                for report in reports
-            },
-            totals(connection, filters, zone=zone, basis=basis),
-            by_seller(connection, filters, zone=zone, basis=basis),
-            bridge(connection, filters, zone=zone) if any(report.counts == "payments" for report in reports) else [],
-        )
+        found = {report: report_totals.query(connection, question) for report, question in asked.items()}
+        others = report_once.gather(connection, [asked[report] for report in wanted if found[report] is None])
+        rows = {report: _answered(connection, report, found[report] or others[asked[report]]) for report in wanted}
+        of_payments = any(report.counts == "payments" for report in reports)
+        leading = bridge(connection, filters, zone=zone) if of_payments else []
+    told = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
     _check(told, basis, include_system)
     return told
 

@@ -180,3 +180,12 @@ ACTS: dict[str, Callable[[Shop, int], object]] = {
         "UPDATE invoices SET fee_minor = 1 WHERE fee_minor IS NULL AND paid_at IS NOT NULL AND amount_minor > 0"
     ),
 }
+
+
+def after_every_act(house: House) -> Shop:
+    """Return a shop of a few days, with sales of every kind, after every act there is, forth and back."""
+    shop = Shop(house)
+    acts = ["sell"] * 12 + ["open an order"] * 9 + sorted(ACTS) + ["refund", "refund a part"] * 3
+    for which, act in enumerate((*acts, *sorted(ACTS, reverse=True))):
+        shop.do(act, which)
+    return shop

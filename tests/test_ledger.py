@@ -14,21 +14,17 @@ from hypothesis import given
 from salescli import ledger, listing, reports
 from salescli.listing import Filters
 from tests.conftest import House
-from tests.shop import ACTS, Shop
+from tests.shop import Shop, after_every_act
 from tests.test_totals import CARRIED, OF_ITS_OWN, PERIODS, acts, several_houses
 
 NARROWED = [*CARRIED, *(filters for _, filters in OF_ITS_OWN), {"payment_system": ("Sandbox",)}]
-EVERY_ACT = [*["sell"] * 12, *sorted(ACTS), *["refund", "refund a part"] * 3]
 _numbers = itertools.count()
 Sums = dict[tuple[Any, str], tuple[int, ...]]
 
 
 @pytest.fixture
 def shop(house: House) -> Shop:
-    shop = Shop(house)
-    for which, act in enumerate(EVERY_ACT):
-        shop.do(act, which)
-    return shop
+    return after_every_act(house)
 
 
 def entries(shop: Shop, filters: Filters, sort: tuple[str, ...] = (), **page: Any) -> list[dict[str, Any]]:

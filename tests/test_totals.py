@@ -19,7 +19,7 @@ from salescli.listing import Filters
 from salescli.report_rows import SALES, Question
 from salescli.reports import BREAKDOWNS
 from tests.conftest import House
-from tests.shop import ACTS, Shop
+from tests.shop import ACTS, Shop, after_every_act
 
 PERIODS = (
     Filters(),
@@ -56,19 +56,7 @@ several_houses = settings(max_examples=15, suppress_health_check=[HealthCheck.fu
 
 @pytest.fixture
 def shop(house: House) -> Shop:
-    """A shop of a few days, with sales of every kind."""
-    shop = Shop(house)
-    for which, act in enumerate(
-        (
-            *["sell"] * 12,
-            *["open an order"] * 9,
-            *sorted(ACTS),
-            *["refund", "refund a part"] * 3,
-            *sorted(ACTS, reverse=True),
-        )
-    ):
-        shop.do(act, which)
-    return shop
+    return after_every_act(house)
 
 
 def questions(shop: Shop) -> Iterator[Question]:

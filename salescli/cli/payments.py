@@ -46,7 +46,7 @@ def list_ledger(session: Session, filters: Filters, output: Output, after: str |
     `salescli reports by-payment-system` adds up these rows: gross is what came in, refunded what went out. An entry is
     the number of the payment, or of the refund below zero. Filters look at the order, --min and --max at the amount.
 
-    
+    \b
     Examples:
       salescli payments ledger --month last-month --csv -o ledger.csv
       salescli payments ledger --payment-system LiqPay --on 2026-03-05

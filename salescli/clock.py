@@ -17,6 +17,7 @@ from salescli.errors import BadData
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+ONE_DAY = timedelta(days=1)
 _YEARS = range(1900, 9000)  # four digits, with room for a schedule to add to
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})"
@@ -25,7 +26,7 @@ _ISO = re.compile(
 )
 _HOURS = [f"{hour:02}" for hour in range(24)]
 _DAY = timedelta(hours=24, seconds=-1)  # from its first second to its last
-_DAYS_AGO = re.compile(r"-(\d{1,5})d", re.ASCII)
+_DAYS_AWAY = re.compile(r"([+-])(\d{1,5})d", re.ASCII)
 
 
 def now() -> datetime:
@@ -143,25 +144,29 @@ def _offset(given: str) -> timezone:
 def parse_period(given: str, today: date) -> tuple[date, date]:
     """Return the first and last day that a filter's word means, seen from ``today`` in the account's zone (R6).
 
-    ``2026-03-01``, ``2026-03``, ``2026``, ``today``, ``yesterday``, ``-30d``, ``this-month``, ``last-month``.
-    Raise BadData otherwise.
+    ``2026-03-01``, ``2026-03``, ``2026``, ``today``, ``yesterday``, ``-30d``, ``this-month``, ``last-month``; to
+    come: ``tomorrow``, ``+30d``, ``next-month``. Raise BadData otherwise.
     """
     word = given.strip().lower()
-    if word in ("today", "yesterday"):
-        day = today - timedelta(days=word == "yesterday")
-        return day, day
-    if word in ("this-month", "last-month"):
-        first = today.replace(day=1)
-        return _month(first if word == "this-month" else first - timedelta(days=1))
     try:
-        if match := _DAYS_AGO.fullmatch(word):
-            day = today - timedelta(days=int(match[1]))
+        if word in _DAYS:
+            day = today + _DAYS[word] * ONE_DAY
+            return day, day
+        if word in ("this-month", "last-month", "next-month"):
+            first, last = _month(today)
+            return _month({"last": first - ONE_DAY, "this": first, "next": last + ONE_DAY}[word[:4]])
+        if match := _DAYS_AWAY.fullmatch(word):
+            day = today + int(f"{match[1]}{match[2]}") * ONE_DAY
             return day, day
         return _dated(word)
     except (ValueError, OverflowError):
         raise BadData(
-            f"{given!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month, last-month"
+            f"{given!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month, last-month,"
+            " or of what is to come tomorrow, +30d, next-month"
         ) from None
+
+
+_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 
 
 def _dated(word: str) -> tuple[date, date]:

@@ -276,6 +276,12 @@ def _quarter(month: str) -> str:
     return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
 
 
+def period(day: str, by: By) -> str:
+    """Return the period that a day is in: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026."""
+    cut = day[: _CUTS[by]]
+    return _MERGED[by](cut) if by in _MERGED else cut
+
+
 _COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
 _CUTS = {None: 0, "day": 10, "week": 10, "month": 7, "quarter": 7, "year": 4}  # characters of a day
 _MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}

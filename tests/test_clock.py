@@ -194,6 +194,9 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
         pytest.param("2026", "2026-01-01", "2026-12-31", id="a year is all its days"),
         pytest.param("today", "2026-03-01", "2026-03-01", id="today"),
         pytest.param("yesterday", "2026-02-28", "2026-02-28", id="yesterday, in the month before"),
+        pytest.param("tomorrow", "2026-03-02", "2026-03-02", id="tomorrow"),
+        pytest.param("+31d", "2026-04-01", "2026-04-01", id="days to come"),
+        pytest.param("next-month", "2026-04-01", "2026-04-30", id="next month"),
         pytest.param("-30d", "2026-01-30", "2026-01-30", id="thirty days ago"),
         pytest.param("-0d", "2026-03-01", "2026-03-01", id="no days ago is today"),
         pytest.param("this-month", "2026-03-01", "2026-03-31", id="this month, to its end"),
@@ -211,7 +214,7 @@ def test_last_month_in_january_is_december() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["", "tomorrow", "2026-3-1", "2026-02-30", "2026-13", "2026-00", "26", "1899", "9000", "0000-01-01",
+    "word", ["", "next-week", "+d", "2026-3-1", "2026-02-30", "2026-13", "2026-00", "26", "1899", "9000", "0000-01-01",
              "-30", "30d", "-30w", "-999999d", "2026-03-01 10:00", "last-week", "２０２６"],
 )  # fmt: skip
 def test_a_word_that_is_no_period_is_refused(word: str) -> None:

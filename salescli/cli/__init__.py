@@ -11,7 +11,7 @@ COMMANDS = {
     ),
     "recurring": (
         "salescli.cli.tabs:recurring_group",
-        "Recurring orders: list, show, pause, activate, complete, retry.",
+        "Recurring orders: list, show, upcoming, pause, activate, complete, retry.",
     ),
     "payments": (
         "salescli.cli.tabs:payments_group",
@@ -57,6 +57,7 @@ ORDERS = {
 RECURRING = {
     "list": ("salescli.cli.tabs:list_recurring", "List recurring orders, newest first."),
     "show": ("salescli.cli.recurring:show_recurring", "Show a recurring order and all orders within it."),
+    "upcoming": ("salescli.cli.upcoming:upcoming_payments", "List payments that are expected, with totals."),
     "pause": ("salescli.cli.recurring:pause", "Put recurring orders on hold: nothing is charged."),
     "activate": ("salescli.cli.recurring:activate", "Resume paused recurring orders."),
     "complete": ("salescli.cli.recurring:complete", "Finish recurring orders early; this is final."),

@@ -95,6 +95,13 @@ def render(
         return number
 
 
+def tell_beside(lines: Iterable[str], output: Output) -> None:
+    """Write lines about the rows under a table, else on stderr: never among the rows."""
+    to_stderr = output.format != "table" or output.file is not None
+    for line in lines:
+        click.echo(escaped(line), err=to_stderr)
+
+
 def say(message: str) -> None:
     """Tell a person something, on stderr."""
     click.echo(escaped(message), err=True)

@@ -223,10 +223,8 @@ def _sorted(rows: reports.Rows, report: Breakdown, output: Output) -> reports.Ro
 
 
 def _tell(output: Output, told: Statement) -> None:
-    """Write the total and the tie-out under a table, else on stderr: never among the rows (R76, B9)."""
-    to_stderr = output.format != "table" or output.file is not None
-    for line in (*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)):
-        click.echo(line, err=to_stderr)
+    """Write the total and the tie-out beside the rows (R76, B9)."""
+    renderer.tell_beside((*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)), output)
 
 
 def _total_lines(total: reports.Rows) -> list[str]:

@@ -38,7 +38,7 @@ def list_orders(session: Session, filters: Filters, output: Output, after: str |
 
 @click.group("recurring", cls=ListingGroup, index=RECURRING)
 def recurring_group() -> None:
-    """Recurring orders: list, show, pause, activate, complete, retry. The bare name lists."""
+    """Recurring orders: list, show, upcoming, pause, activate, complete, retry. The bare name lists."""
 
 
 @click.command("list", cls=lists.ListCommand, view=tabs.RECURRING)

@@ -52,8 +52,11 @@ class Problem(NamedTuple):
         """The problem without its line; what passes as a card number is not repeated."""
         if intake.holds_card_number(self.value):
             return f"{self.column}: holds what looks like a card number, which is never stored; take it out"
-        value = f"{_shown(self.value)}: " if self.value else ""
-        return f"{self.column}: {value}{self.reason}" if self.column else self.reason
+        if not self.column:
+            return self.reason
+        shown = _shown(self.value)
+        told_already = not self.value or self.reason.startswith((shown, self.value))
+        return f"{self.column}: {self.reason}" if told_already else f"{self.column}: {shown}: {self.reason}"
 
 
 class BadRow(Exception):

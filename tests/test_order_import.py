@@ -343,7 +343,7 @@ def test_a_name_that_fits_two_records_is_never_guessed(house: House, column: str
             "INSERT INTO offers (number, name, currency, created_at) VALUES (?, 'Two', 'EUR', '')", (number,)
         )
     (said,) = refused(house, csv_of({column: "Two"}))
-    assert re.match(f"line 2, {column}: 'Two': 'Two' fits 2", said)
+    assert re.match(f"line 2, {column}: 'Two' fits 2", said)
 
 
 # What is refused
@@ -352,9 +352,7 @@ def test_a_name_that_fits_two_records_is_never_guessed(house: House, column: str
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        pytest.param(
-            {"price": "18000.40", "currency": "JPY"}, "price: '18000.40'.*JPY has no decimals", id="yen cents"
-        ),
+        pytest.param({"price": "18000.40", "currency": "JPY"}, "price: 18000.40.*JPY has no decimals", id="yen cents"),
         pytest.param({"price": "1.234"}, "price: .*at most 2 decimals", id="too many decimals"),
         pytest.param({"currency": "XYZ"}, "currency: 'XYZ'", id="an unknown currency"),
         pytest.param({"price": "-5.00"}, "price: '-5.00'.*not an amount", id="a negative amount"),
@@ -488,7 +486,7 @@ def test_the_rest_is_imported_and_the_bad_rows_are_written_with_reasons(
     with (tmp_path / "bad.csv").open(encoding="utf-8", newline="") as stream:
         (bad,) = csv.DictReader(stream)
     assert (bad["line"], bad["order"], bad["price"]) == ("3", "A2", "x")
-    assert bad["reason"].startswith("price: 'x': 'x' is not an amount")
+    assert bad["reason"].startswith("price: 'x' is not an amount")
     assert stat.S_IMODE((tmp_path / "bad.csv").stat().st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["bad.csv", "in.csv"]
 

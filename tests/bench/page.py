@@ -95,8 +95,7 @@ def text(run: Told) -> str:
         *(_row(figure, worst, run["orders"]) for figure, worst in _condensed(list(measured.values()))),
         "",
         "Of reports and lists a row is the one that came off worst against the peer, among all breakdowns or filters;",
-        "`scripts/bench reports` prints each of them. `--min` and `--max` go through all orders: neither totals nor an",
-        "index carry amounts, which every order would pay for.",
+        "`scripts/bench reports` prints each of them. Details are all breakdowns, with their total and tie-out.",
         "",
         "## How it grows",
         "",
@@ -134,7 +133,7 @@ def _kind(figure: Told) -> tuple[str, str]:
     first, _, rest = metric.partition(", ")
     if bench == "reports" and rest:
         of_its_own = figure["limit"] and figure["limit"] < 1
-        return bench, rest if of_its_own else "--min and --max" if "amount" in rest else "any other filter"
+        return bench, metric if first == "details" else rest if of_its_own else "any other filter"
     if bench == "lists" and figure["unit"] == "s" and "command" not in metric:
         return bench, f"{first}, first page under any filter"
     return bench, metric

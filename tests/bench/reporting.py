@@ -81,6 +81,9 @@ def run(folder: Path, orders: int, rounds: int, *, brief: bool = False) -> Itera
                 yield tell(_figure((connection, native, frames, plain), report, question, orders, rounds))
         for question in () if brief else others(connection):  # beside DuckDB alone: plain SQL would take minutes
             yield tell(_figure((connection, native, None, None), report, question, orders, rounds))
+    for question in () if brief else asked(connection) + others(connection):
+        if question.name in ("all time", "one month", "at least an amount"):
+            yield tell(_details(connection, native, question, orders, rounds))
     connection.close()
     if not brief:
         yield from journals.run(folder, min(orders, JOURNAL_ORDERS), rounds)
@@ -104,6 +107,24 @@ def _figure(tables: tuple[Any, ...], report: Breakdown, question: Question, orde
         agree=all(answer == answers[OURS] for answer in answers.values()) if len(done) > 1 else None,
         note=_difference(answers),
     )  # fmt: skip
+
+
+def _details(connection: sqlite3.Connection, native: Any, question: Question, orders: int, rounds: int) -> Figure:
+    """Measure all breakdowns in one, with the total and the tie-out; the peer makes the breakdowns alone."""
+
+    def ours() -> list[Answer]:
+        told = reports.statement(connection, reports.BREAKDOWNS, question.filters, zone=ZoneInfo(database.ZONE))
+        return [_answer(report, rows) for report, rows in told.rows.items()]
+
+    done: dict[str, Callable[[], Any]] = {OURS: ours}
+    if native is not None:
+        done["duckdb"] = lambda: [
+            _answered(native.execute(sql_of(report, question)).fetchall()) for report in reports.BREAKDOWNS
+        ]
+    taken, answers = calls(done, rounds)
+    agree = answers[OURS] == answers["duckdb"] if native is not None else None
+    metric = f"details, {question.name}"
+    return timed("reports", metric, orders, taken, limit=question.limit, against="duckdb", agree=agree)
 
 
 def _difference(answers: dict[str, Answer]) -> str:
@@ -136,7 +157,10 @@ def _within(day: str, question: Question) -> str:
 
 
 def _ours(connection: sqlite3.Connection, report: Breakdown, question: Question) -> Answer:
-    rows = reports.breakdown(connection, report, question.filters, zone=ZoneInfo(database.ZONE))
+    return _answer(report, reports.breakdown(connection, report, question.filters, zone=ZoneInfo(database.ZONE)))
+
+
+def _answer(report: Breakdown, rows: reports.Rows) -> Answer:
     counts = ("orders", "quantity") if report.counts == "orders" else ("payments",)
     names = (*counts, "gross", "commission", "refunded")
     return {(_key(row), row["currency"]): tuple(row[name] for name in names) for row in rows}

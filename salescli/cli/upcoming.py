@@ -51,7 +51,8 @@ def upcoming_payments(session: Session, days: int | None, by: By | None, filters
     limit = output.row_limit()
     renderer.render(shown[:limit], output.chosen(columns), output, session.zone)
     if limit and output.limit is None and len(shown) > limit:
-        renderer.say(f"{limit} of {len(shown)}; show all with --limit 0, or sums with --by month")
+        sums = "" if by else ", or sums with --by month"
+        renderer.say(f"{limit} of {len(shown)}; show all with --limit 0{sums}")
     renderer.tell_beside((*_totals(totals, first, last), *_paused(paused)), output)
 
 

@@ -57,7 +57,8 @@ def order(house: House, number: str = "A1") -> dict[str, Any]:
     """Return an order with its invoice (``i_…``) and refund (``r_…``)."""
     row = house.connection.execute(
         "SELECT o.*, i.status AS i_status, i.amount_minor AS i_amount, i.currency AS i_currency, i.rate AS i_rate,"
-        " i.share_minor AS i_share, i.fee_minor AS i_fee, i.fee_estimated AS i_estimated, i.one_click AS i_one_click,"
+        " i.price_e4 AS i_price, i.share_minor AS i_share, i.fee_minor AS i_fee, i.fee_estimated AS i_estimated,"
+        " i.one_click AS i_one_click,"
         " i.comment AS i_comment, i.attempted_at AS i_attempted_at, i.paid_on AS i_paid_on,"
         " i.refunded_minor AS i_refunded, r.amount_minor AS r_amount, r.refunded_on AS r_on, r.reason AS r_reason,"
         " c.name AS customer, g.name AS category, u.name AS manager, p.name AS payment_system"

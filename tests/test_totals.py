@@ -106,6 +106,7 @@ def the_same_bridge(shop: Shop, filters: Filters) -> None:
 def all_agrees(shop: Shop) -> None:
     """Assert (a) the tables, (b) the reports by either source, (c) B9 and (d) the bridge."""
     assert list(totals.differences(shop.house.connection)) == []
+    assert shop.house.count("invoices i JOIN orders o ON o.id = i.order_id", "i.price_e4 <> o.price_e4") == 0
     for asked in questions(shop):
         the_same_by_totals_and_rows(shop, asked)
     for period in PERIODS:

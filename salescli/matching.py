@@ -24,7 +24,9 @@ FEE_DIFFERS = "fee differs"
 FEE_TOLD = "fee told"  # ours is unknown or estimated
 FINDINGS = (ONLY_THERE, TWICE_THERE, AMOUNT_DIFFERS, IN_DOUBT, WAITS, ONLY_HERE, FEE_DIFFERS, FEE_TOLD, AGREES)
 _SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_TOLD: AGREES}  # their amounts agree
-_BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(3)  # how a line and a movement know each other, the surest first
+_BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(
+    4
+)  # how a line and a movement know each other, the surest first
 
 State = Literal["moved", "in doubt", "waits"]
 
@@ -206,13 +208,12 @@ def _known_by(named: Named, movement: Movement) -> int | None:
     A line that names another attempt here settles no live one, which may charge as well; nor is it another refund.
     """
     line = named.line
+    by_id = line.gateway_id is not None and line.gateway_id == movement.gateway_id
     if line.reference is not None and line.reference == movement.reference:
-        return _BY_REFERENCE
+        return _BY_BOTH if by_id else _BY_REFERENCE
     if named.attempt and (movement.state != "moved" or line.kind == REFUND):
         return None
-    if line.gateway_id is not None and line.gateway_id == movement.gateway_id:
-        return _BY_GATEWAY_ID
-    return _BY_INVOICE
+    return _BY_GATEWAY_ID if by_id else _BY_INVOICE
 
 
 def _same_amount(line: Line, movement: Movement) -> bool:
@@ -278,7 +279,7 @@ def _tells_again(named: Named, movement: Movement) -> bool:
     """Tell whether a line tells of a movement that another one told of: of an invoice's one payment any does."""
     if named.line.kind == PAYMENT:
         return True
-    return _known_by(named, movement) == _BY_REFERENCE or _same_amount(named.line, movement)
+    return _known_by(named, movement) in (_BY_BOTH, _BY_REFERENCE) or _same_amount(named.line, movement)
 
 
 def _sums(found: Iterable[Finding], days: _Days) -> Iterator[Sums]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,11 @@ _COLUMNS = (
     Column("gateway_id"),
     Column("reference", shown=False),
     Column("at", "time"),
-    Column("amount_here", "money", currency="currency_here"),
-    Column("currency_here"),
-    Column("amount_there", "money", currency="currency_there"),
-    Column("currency_there"),
-    Column("fee_here", "money", currency="currency_here"),
-    Column("fee_there", "money", currency="currency_there"),
+    Column("amount_here", "money"),  # in the row's currency, as every amount of it; what is in another is in the advice
+    Column("amount_there", "money"),
+    Column("currency"),
+    Column("fee_here", "money"),
+    Column("fee_there", "money"),
     Column("line", "number"),
     Column("advice"),
 )
@@ -89,19 +89,17 @@ def reconcile_command(
     session.actor.require(roles.VIEW)
     if applied:
         session.actor.require(roles.ENTER_ORDERS)
+    elif dry_run:
+        say("without --apply nothing is written, with or without --dry-run")
     system = payment_systems.find(session.connection, payment_system)
     stream = sys.stdin.buffer if str(path) == "-" else path
     with _problems() as tell:
         asked = _asked(session, system, stream, days, tell)
-        if applied:
-            with options.rehearsed(session, dry_run):
-                written, comparison = reconciling.apply(session.connection, asked, actor=session.actor, now=session.now)
-                rows = _rows(session, comparison, system, everything)
-            _say_applied(written, dry_run)
-        else:
-            comparison = reconciling.compare(session.connection, asked, actor=session.actor)
-            rows = _rows(session, comparison, system, everything)
-    _write(session, rows, output)
+        comparison = _applied(session, asked, dry_run) if applied else _compared(session, asked)
+    known = reconciling.elsewhere(session.connection, comparison, system)
+    found = comparison.found if everything else comparison.findings
+    advise = partial(_advice, comparison, system, known, session.program)
+    _write(session, [_row(finding, advise(finding)) for finding in found], output)
     _tell(comparison, system, output)
     if comparison.findings:
         number = len(comparison.findings)
@@ -131,17 +129,28 @@ def _problems() -> Iterator[Tell]:
             say(f"and {more} more problem{'s' if more > 1 else ''}")
 
 
-def _rows(session: Session, comparison: Comparison, system: PaymentSystem, everything: bool) -> list[dict[str, Any]]:
-    known = reconciling.elsewhere(session.connection, comparison, system)
-    found = comparison.found if everything else comparison.findings
-    return [_row(finding, _advice(finding, comparison, system, known, session.program)) for finding in found]
+def _compared(session: Session, asked: Asked) -> Comparison:
+    return reconciling.compare(session.connection, asked, actor=session.actor)
+
+
+def _applied(session: Session, asked: Asked, dry_run: bool) -> Comparison:
+    """Apply the statement, or rehearse that, and say what was or would be written."""
+    with options.rehearsed(session, dry_run):
+        written, after = reconciling.apply(session.connection, asked, actor=session.actor, now=session.now)
+        if dry_run:
+            _say_applied(written, would=True)
+    if not dry_run:
+        _say_applied(written, would=False)
+    return after
 
 
 def _row(finding: Finding, advice: str) -> dict[str, Any]:
     """Return a finding as a row of ``_COLUMNS``; what one side does not tell is empty."""
     line, movement = finding.line, finding.movement
-    again = finding.finding == matching.TWICE_THERE  # what is here stands beside the line that told of it first
-    here = None if again else movement
+    currency = line.currency if line else movement and movement.currency
+    here = movement if movement and movement.currency == currency else None
+    if finding.finding == matching.TWICE_THERE:  # what is here stands beside the line that told of it first
+        here = None
     return {
         "finding": finding.finding,
         "kind": _of("kind", line, movement),
@@ -151,9 +160,8 @@ def _row(finding: Finding, advice: str) -> dict[str, Any]:
         "reference": _of("reference", line, movement),
         "at": _of("at", line, movement),
         "amount_here": here and here.amount_minor,
-        "currency_here": here and here.currency,
         "amount_there": line and line.amount_minor,
-        "currency_there": line and line.currency,
+        "currency": currency,
         "fee_here": here and here.fee_minor,
         "fee_there": line and line.fee_minor,
         "line": line and line.number,
@@ -167,7 +175,7 @@ def _of(name: str, *told: Any) -> Any:
 
 
 def _advice(
-    finding: Finding, comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str
+    comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str, finding: Finding
 ) -> str:
     """Return what to do about a finding, as a command where there is one."""
     invoice = finding.movement.invoice if finding.movement else finding.invoice
@@ -183,13 +191,19 @@ def _advice(
         return f"{where}; {show}"
     return {
         matching.TWICE_THERE: f"line {finding.same_as} tells of it too; if it moved twice, have one given back there",
-        matching.AMOUNT_DIFFERS: f"nothing is applied; {show}",
-        matching.IN_DOUBT: "--apply settles it" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
-        matching.WAITS: "--apply confirms it",
+        matching.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {show}",
+        matching.IN_DOUBT: "settled by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
+        matching.WAITS: "confirmed by --apply",
         matching.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
-        matching.FEE_TOLD: "--apply takes it over",
+        matching.FEE_TOLD: "taken over by --apply",
         AGREES: "",
     }[finding.finding]
+
+
+def _here(finding: Finding) -> str:
+    """Return the amount here, of a finding whose amounts or currencies differ."""
+    movement = finding.movement
+    return f"here {money.text(movement.amount_minor, movement.currency)} {movement.currency}" if movement else ""
 
 
 def _resolve(invoice: int | None, line: Line | None) -> str:
@@ -210,13 +224,15 @@ def _write(session: Session, rows: list[dict[str, Any]], output: Output) -> None
         say(f"{limit} of {len(rows)} rows; --limit 0 shows all")
 
 
-def _say_applied(written: Applied, dry_run: bool) -> None:
-    for line in (*written.done, *written.refused):
+def _say_applied(written: Applied, *, would: bool) -> None:
+    for line in written.done:
+        say(f"would be written: {line}" if would else line)
+    for line in written.refused:
         say(line)
     if written.fees:
-        say(f"took over {written.fees} fee{'s' if written.fees > 1 else ''}")
-    if not written.done and not written.fees and not dry_run:
-        say("nothing to apply; nothing changed")
+        say(f"{'would take' if would else 'took'} over {written.fees} fee{'s' if written.fees > 1 else ''}")
+    if not written.done and not written.fees:
+        say("there is nothing to apply")
 
 
 def _tell(comparison: Comparison, system: PaymentSystem, output: Output) -> None:

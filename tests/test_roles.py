@@ -42,6 +42,8 @@ TABLE = {
     "payments confirm 1 -n": SELLERS,
     "payments decline 1 -n": SELLERS,
     "payments resolve 1 --succeeded --reason x -n": SELLERS,
+    "reconcile /dev/null --payment-system Sandbox": READERS,
+    "reconcile /dev/null --payment-system Sandbox --apply -n": SELLERS,
     "customers plan 1 7 --manager ivan -n": SELLERS,
     "orders refund 1 -n": HEADS,
     "orders check 1 --yes -n": HEADS,

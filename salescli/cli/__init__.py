@@ -31,6 +31,10 @@ COMMANDS = {
     "users": ("salescli.cli.people:users_group", "Users and managers: list, show, add, edit, deactivate, import."),
     "roles": ("salescli.cli.people:roles_group", "What users may do: list, show, add, edit, import."),
     "import": ("salescli.cli.data:import_group", "Bring orders or recurring orders over from elsewhere."),
+    "reconcile": (
+        "salescli.cli.reconcile:reconcile_command",
+        "Compare a payment system's statement with what is here.",
+    ),
     "explain": ("salescli.cli.explain:explain_group", "Why a record is in its state, and what happens next."),
     "todo": ("salescli.cli.house:todo_command", "What waits for a person, with the command that does it."),
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),

@@ -1,0 +1,569 @@
+"""A payment system's statement beside the file: what agrees, each thing that does not, and what --apply may write."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from salescli import attempts, invoices, ledger, listing, matching, payment_systems, reconciling, statement
+from salescli.csv_rows import Problem
+from salescli.errors import BadData, NotPermitted, SalesError
+from salescli.listing import Filters
+from salescli.matching import Comparison
+from salescli.reconciling import Applied, Asked
+from tests.conftest import House
+from tests.importing import as_csv, contents
+from tests.shop import Shop, after_every_act
+from tests.story import Story
+from tests.test_totals import acts, several_houses
+
+Rows = list[dict[str, str]]
+ALWAYS = (date(2020, 1, 1), date(2030, 12, 31))
+SYSTEMS = ("Sandbox", "Second", "Bank transfer")
+_numbers = itertools.count()
+
+
+def asked(
+    story: Story, rows: Rows, *, system: str = "Sandbox", days: Any = (None, None), told: list[Problem] | None = None
+) -> Asked:
+    """Return what to compare: rows as CSV, read as a file of a person's is."""
+    house = story.house
+    content = io.BytesIO(as_csv(statement.COLUMNS, {"currency": "EUR"}, rows))
+    lines = statement.read(content, zone=house.zone, on_bad=(told or []).append)
+    on_bad = (lambda problem: None) if told is None else told.append
+    return Asked(payment_systems.find(house.connection, system), lines, "march.csv", house.zone, days, on_bad)
+
+
+def compared(story: Story, rows: Rows, **how: Any) -> Comparison:
+    return reconciling.compare(story.house.connection, asked(story, rows, **how), actor=story.house.actor)
+
+
+def found(story: Story, rows: Rows, **how: Any) -> list[str]:
+    return [finding.finding for finding in compared(story, rows, **how).findings]
+
+
+def applied(story: Story, rows: Rows, **how: Any) -> tuple[Applied, list[str]]:
+    """Apply a statement; return what was written and the findings that remain."""
+    written, after = reconciling.apply(story.house.connection, asked(story, rows, **how), **story.who_and_when)
+    return written, [finding.finding for finding in after.findings]
+
+
+def of_gateway(story: Story) -> Rows:
+    """Return the sandbox's own ledger, another party's file, as the statement that it would write."""
+    with story.ledger._opened() as entries:
+        rows = entries.execute("SELECT * FROM entries WHERE status = 'succeeded' ORDER BY id").fetchall()
+    return [
+        {
+            "reference": row["reference"],
+            "gateway_id": f"sb_{row['id']}",
+            "kind": "payment" if row["kind"] == "charge" else "refund",
+            "amount": f"{row['amount_minor'] / 100:.2f}",
+            "currency": row["currency"],
+            "fee": "" if row["fee_minor"] is None else f"{row['fee_minor'] / 100:.2f}",
+        }
+        for row in rows
+    ]
+
+
+def of_ledger(shop: Story, system: str, key: str = "all") -> Rows:
+    """Return the statement that the payment system would write of what the ledger here has, dated."""
+    told = listing.select(
+        shop.house.connection, ledger.VIEW, Filters(payment_system=(system,)), columns=ledger.VIEW.columns, sort=(),
+        limit=None, zone=shop.house.zone, actor=shop.house.actor,
+    )  # fmt: skip
+    rows = []
+    for entry in (dict(one) for one in told if one["amount"]):
+        row = {"invoice": str(entry["invoice"]), "kind": "payment" if entry["amount"] > 0 else "refund"}
+        row |= {"amount": f"{abs(entry['amount']) / 100:.2f}", "currency": entry["currency"], "at": entry["at"]}
+        if entry["commission"] is not None and not entry["estimated"]:
+            row["fee"] = f"{entry['commission'] / 100:.2f}"
+        row |= {"gateway_id": entry["gateway_id"] or "", "reference": _reference(shop, entry)}
+        if key != "all" and row[key]:
+            row |= {other: "" for other in statement.KEYS if other != key}
+        rows.append(row)
+    return rows
+
+
+def _reference(shop: Story, entry: dict[str, Any]) -> str:
+    sql = "SELECT a.reference FROM refunds x JOIN attempts a ON a.id = x.attempt_id WHERE x.id = -:entry"
+    if entry["entry"] > 0:
+        sql = "SELECT reference FROM attempts WHERE invoice_id = :entry AND kind = 'charge' AND status = 'succeeded'"
+    row = shop.house.connection.execute(sql, {"entry": entry["entry"]}).fetchone()
+    return row["reference"] if row else ""
+
+
+@pytest.fixture
+def paid(story: Story) -> Story:
+    """Three orders of 49.00: paid, paid and given back in part, and paid with a fee that was told."""
+    story.house.offer("49.00", number="7")
+    orders = [story.order("7"), story.order("7"), story.order("7", token="tok_fee")]
+    assert [story.pay(order) for order in orders] == ["succeeded"] * 3
+    assert story.refund(orders[1], amount="9.00") == ["succeeded"]
+    return story
+
+
+@pytest.fixture
+def waiting(story: Story) -> Story:
+    """An order of 49.00 that waits for a bank transfer, on invoice 1."""
+    story.house.offer("49.00", number="7")
+    assert story.pay(story.order("7", through="Bank transfer")) == "waits"
+    return story
+
+
+@pytest.fixture
+def doubtful(story: Story) -> Story:
+    """A payment of 49.00 that the sandbox took while the line was cut, on invoice 1."""
+    story.house.offer("49.00", number="7")
+    assert story.pay(story.order("7", token="tok_timeout_after_charge")) == "unknown"
+    return story
+
+
+# Each finding
+
+
+def test_the_gateway_s_own_ledger_agrees_but_for_fees_that_are_estimated_here(paid: Story) -> None:
+    assert found(paid, of_gateway(paid), days=ALWAYS) == []
+    assert compared(paid, of_gateway(paid), days=ALWAYS).sums == [
+        matching.Sums("EUR", {"agrees": (4, 13_800)}, {"agrees": (4, 13_800)})
+    ]
+
+
+def test_money_there_that_nothing_here_names_is_only_there(paid: Story) -> None:
+    rows = [*of_gateway(paid), {"gateway_id": "sb_99", "amount": "10.00"}]
+    comparison = compared(paid, rows, days=ALWAYS)
+    [finding] = comparison.findings
+    assert (finding.finding, finding.line and finding.line.gateway_id) == ("only there", "sb_99")
+    assert comparison.sums[0].there == {"only there": (1, 1_000), "agrees": (4, 13_800)}
+
+
+def test_money_here_that_the_statement_lacks_is_only_here(paid: Story) -> None:
+    first, *rest = of_gateway(paid)
+    comparison = compared(paid, rest, days=ALWAYS)
+    [finding] = comparison.findings
+    assert (finding.finding, finding.movement and finding.movement.reference) == ("only here", first["reference"])
+    assert comparison.sums[0].here == {"only here": (1, 4_900), "agrees": (3, 8_900)}
+
+
+@pytest.mark.parametrize("change", [{"amount": "49.01"}, {"currency": "USD"}])
+def test_another_amount_or_currency_differs_and_is_never_applied(paid: Story, change: dict[str, str]) -> None:
+    first, *rest = of_gateway(paid)
+    rows = [{**first, **change, "fee": "1.00"}, *rest]
+    assert found(paid, rows, days=ALWAYS) == ["amount differs"]
+    before = contents(paid.house)
+    assert applied(paid, rows, days=ALWAYS)[1] == ["amount differs"]
+    assert contents(paid.house) == before
+
+
+def test_a_fee_that_is_estimated_here_is_told_and_one_that_is_known_differs(paid: Story) -> None:
+    estimated, _, known, back = of_gateway(paid)
+    rows = [{**estimated, "fee": "1.42"}, {**known, "fee": "0.75"}, {**back, "fee": "0.30"}]
+    assert found(paid, rows) == ["fee differs", "fee told"]
+
+
+def test_a_payment_in_doubt_here_that_the_statement_shows(doubtful: Story) -> None:
+    assert found(doubtful, of_gateway(doubtful), days=ALWAYS) == ["in doubt"]
+
+
+def test_a_manual_payment_waits_that_the_statement_shows(waiting: Story) -> None:
+    assert found(waiting, [{"invoice": "1", "amount": "49.00"}], system="Bank transfer") == ["waits"]
+    assert found(waiting, [{"invoice": "1", "amount": "48.00"}], system="Bank transfer") == ["amount differs"]
+
+
+def test_a_line_that_repeats_another_is_money_that_moved_twice_there(paid: Story) -> None:
+    first, *rest = of_gateway(paid)
+    again = {**first, "gateway_id": "sb_77"}  # charged twice under one reference
+    comparison = compared(paid, [again, first, *rest], days=ALWAYS)
+    [finding] = comparison.findings
+    assert (finding.finding, finding.line and finding.line.gateway_id) == ("twice there", "sb_77")
+    assert finding.same_as == 3
+    assert comparison.sums[0].there == {"twice there": (1, 4_900), "agrees": (4, 13_800)}
+    assert comparison.sums[0].here == {"agrees": (4, 13_800)}
+
+
+def test_two_attempts_of_one_invoice_that_both_took_money_are_twice_there(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    order = story.order("7", token="tok_card_declined")
+    assert [story.pay(order), story.pay(order, token="tok_ok")] == ["declined", "succeeded"]
+    declined = attempts.of_invoice(story.house.connection, 1)[0]
+    rows = [{"reference": declined.reference, "amount": "49.00"}, *of_gateway(story)]
+    [finding] = compared(story, rows, days=ALWAYS).findings
+    assert (finding.finding, finding.line and finding.line.reference) == ("twice there", declined.reference)
+
+
+def test_a_stranger_that_stands_there_twice_is_named_twice(paid: Story) -> None:
+    assert found(paid, [{"gateway_id": "x", "amount": "1.00"}] * 2) == ["only there", "twice there"]
+    refunds = [{"gateway_id": "x", "kind": "refund", "amount": amount} for amount in ("1.00", "2.00")]
+    assert found(paid, refunds) == ["only there", "only there"]  # two portions of one payment
+
+
+def test_another_payment_system_s_payment_does_not_match(paid: Story) -> None:
+    paid.house.payment_system("Other")
+    comparison = compared(paid, of_gateway(paid)[:1], system="Other")
+    assert [finding.finding for finding in comparison.findings] == ["only there"]
+    other = payment_systems.find(paid.house.connection, "Other")
+    told = reconciling.elsewhere(paid.house.connection, comparison, other)
+    assert told == {1: "invoice 1 is Completed here and goes through Sandbox"}
+
+
+# Days
+
+
+def test_the_days_compared_are_those_the_statement_is_dated_on(paid: Story) -> None:
+    paid.at("2026-02-03 23:30").pay(paid.order("7"))
+    first = {**of_gateway(paid)[0], "at": "2026-01-31 10:00"}
+    assert found(paid, [first]) == ["only here"] * 3  # those of that day, and not the one of February
+    late = {**first, "at": "2026-02-03 22:00:00Z"}  # the 4th in Kyiv
+    assert compared(paid, [late]).period == matching.Period("2026-02-04", "2026-02-04")
+    assert found(paid, [late]) == []  # agrees, though it is of another day here
+
+
+def test_without_dates_nothing_is_missing_here(paid: Story) -> None:
+    comparison = compared(paid, of_gateway(paid)[:1])
+    assert (comparison.findings, comparison.period) == ([], None)
+
+
+def test_lines_of_other_days_are_left_out_and_counted(paid: Story) -> None:
+    first = {**of_gateway(paid)[0], "at": "2026-01-31 10:00"}
+    stranger = {"gateway_id": "x", "amount": "1.00", "at": "2026-02-01 10:00"}
+    comparison = compared(paid, [first, stranger], days=(date(2026, 1, 30), date(2026, 1, 30)))
+    assert (comparison.findings, comparison.sums, comparison.left_out) == ([], [], 2)
+
+
+def test_an_empty_statement_needs_days(paid: Story) -> None:
+    with pytest.raises(BadData, match="has no rows"):
+        compared(paid, [])
+    assert found(paid, [], days=ALWAYS) == ["only here"] * 4
+
+
+def test_a_payment_of_nothing_is_not_missing(story: Story) -> None:
+    story.house.offer("0", number="8", every="1 month")
+    story.order("8")
+    story.at("2026-03-01 10:00").tick()
+    assert found(story, [], days=ALWAYS) == []
+
+
+# Keys that contradict each other, and bad rows
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        pytest.param({"amount": "1"}, "line 2, reference: is blank; a row needs one of", id="no key"),
+        pytest.param({"invoice": "1"}, "line 2, amount: is blank, and a row needs it", id="no amount"),
+        pytest.param({"invoice": "1", "amount": "0.00"}, "line 2, amount: '0.00': is nothing", id="nothing"),
+        pytest.param({"invoice": "1", "amount": "-5.00"}, "write a refund as one of kind refund", id="below zero"),
+        pytest.param({"invoice": "1", "amount": "1" * 40}, "is not an amount", id="a huge amount"),
+        pytest.param({"invoice": "1", "amount": "9" * 15}, "is more than the largest amount", id="too much"),
+        pytest.param({"invoice": "1", "amount": "NaN"}, "is not an amount", id="no number"),
+        pytest.param({"invoice": "0", "amount": "1"}, "is not a number of an invoice", id="invoice 0"),
+        pytest.param({"invoice": "9" * 30, "amount": "1"}, "is not a number of an invoice", id="a huge invoice"),
+        pytest.param({"invoice": "1", "amount": "1", "kind": "fee"}, "is not a kind", id="another kind"),
+        pytest.param({"invoice": "1", "amount": "1", "at": "soon"}, "is not a time", id="no time"),
+        pytest.param({"invoice": "1", "amount": "1", "currency": "XXX"}, "is not a currency", id="no currency"),
+        pytest.param({"gateway_id": "x" * 501, "amount": "1"}, "has 501 characters", id="a long number"),
+        pytest.param({"gateway_id": "a\u202eb", "amount": "1"}, "a character that cannot be seen", id="turned text"),
+        pytest.param({"gateway_id": "a\0b", "amount": "1"}, "holds a NUL character", id="a NUL"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_compared(story: Story, row: dict[str, str], said: str) -> None:
+    problems: list[Problem] = []
+    content = io.BytesIO(as_csv(statement.COLUMNS, {"currency": "EUR"}, [row, {"invoice": "1", "amount": "1"}]))
+    with pytest.raises(BadData, match="1 row of 2 is bad and nothing was compared"):
+        statement.read(content, zone=story.house.zone, on_bad=problems.append)
+    assert said in str(problems[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"", "the file is empty", id="empty"),
+        pytest.param(b"amount,currency\n1,EUR\n", "none of the columns reference, gateway_id, invoice", id="no key"),
+        pytest.param(b"invoice;amount;currency\n", "separate the columns by commas", id="semicolons"),
+        pytest.param(b"invoice,amount\n", "the column currency is missing", id="no currency"),
+        pytest.param(b"\xff\xfe", "not UTF-8", id="another encoding"),
+    ],
+)
+def test_a_file_that_is_no_statement_is_refused(story: Story, content: bytes, said: str) -> None:
+    with pytest.raises(BadData, match=said):
+        statement.read(io.BytesIO(content), zone=story.house.zone)
+
+
+def test_a_byte_order_mark_and_a_formula_as_number_are_read(story: Story) -> None:
+    content = "\ufeffgateway_id,amount,currency\n'=1+1,1,EUR\n".encode()
+    [line] = statement.read(io.BytesIO(content), zone=story.house.zone)
+    assert (line.gateway_id, line.amount_minor) == ("=1+1", 100)
+
+
+def test_keys_of_different_invoices_make_a_bad_row(paid: Story) -> None:
+    first, second, *_ = of_gateway(paid)
+    problems: list[Problem] = []
+    rows = [{**first, "gateway_id": second["gateway_id"]}, {**first, "invoice": "2"}, {**first, "invoice": "99"}]
+    with pytest.raises(BadData, match="3 rows of 3 are bad"):
+        compared(paid, rows, days=ALWAYS, told=problems)
+    assert [problem.reason for problem in problems] == [
+        f"is of invoice {other}, but the reference is of invoice 1" for other in (2, 2, 99)
+    ]
+
+
+def test_a_refund_told_as_a_payment_makes_a_bad_row(paid: Story) -> None:
+    back = of_gateway(paid)[3]
+    for key in ("reference", "gateway_id"):
+        problems: list[Problem] = []
+        with pytest.raises(BadData, match="1 row of 1 is bad"):
+            compared(paid, [{key: back[key], "amount": "9.00"}], told=problems)
+        assert problems[0].reason == "is a refund of invoice 2 here; its kind is refund"
+
+
+# Applying
+
+
+def test_a_fee_is_taken_over_with_its_reason(paid: Story) -> None:
+    rows = [{**of_gateway(paid)[0], "fee": "1.42"}]
+    written, remain = applied(paid, rows)
+    assert (written.fees, written.done, remain) == (1, [], [])
+    invoice = invoices.get(paid.house.connection, 1)
+    assert (invoice.fee_minor, invoice.fee_estimated) == (142, False)
+    line = paid.house.history("invoice", 1)[-1]
+    assert (line["what"], line["reason"]) == ("fee told", "statement march.csv, line 2")
+
+
+def test_a_known_fee_stays(paid: Story) -> None:
+    before = contents(paid.house)
+    assert applied(paid, [{**of_gateway(paid)[2], "fee": "0.75"}])[1] == ["fee differs"]
+    assert contents(paid.house) == before
+
+
+def test_a_fee_of_more_than_the_payment_is_not_taken_over(paid: Story) -> None:
+    assert applied(paid, [{**of_gateway(paid)[0], "fee": "49.01"}])[1] == ["fee differs"]
+
+
+def test_a_payment_in_doubt_is_settled_by_resolve_and_never_charged_again(doubtful: Story) -> None:
+    rows = [{**of_gateway(doubtful)[0], "fee": "1.42"}]
+    doubtful.house.connection.execute("UPDATE attempts SET owner = NULL")
+    written, remain = applied(doubtful, rows)
+    assert written.done == ["invoice 1: payment of 49.00 EUR made (statement march.csv, line 2)"]
+    assert (written.fees, remain) == (1, [])
+    resolved = next(line for line in doubtful.house.history("invoice", 1) if line["what"] == "resolved: succeeded")
+    assert resolved["reason"] == "statement march.csv, line 2"
+    doubtful.tick()
+    assert (doubtful.charges(), doubtful.invoices(1)) == (1, [("completed", 4_900)])
+
+
+def test_a_payment_that_is_being_made_right_now_is_left_alone(doubtful: Story) -> None:
+    owner = attempts.this_process()
+    doubtful.house.connection.execute("UPDATE attempts SET owner = ?", (owner,))
+    written, remain = applied(doubtful, of_gateway(doubtful))
+    assert written.refused == ["invoice 1 is being worked on right now; wait for that to end"]
+    assert (written.done, remain) == ([], ["in doubt"])
+
+
+@pytest.mark.parametrize("change", [{"amount": "48.00"}, {"currency": "USD"}])
+def test_a_payment_in_doubt_of_another_amount_stays_in_doubt(doubtful: Story, change: dict[str, str]) -> None:
+    rows = [{**of_gateway(doubtful)[0], **change}]
+    assert applied(doubtful, rows)[1] == ["amount differs"]
+    assert doubtful.invoices(1) == [("processing", 4_900)]
+
+
+def test_a_payment_in_doubt_that_only_its_invoice_names_is_left_to_a_person(doubtful: Story) -> None:
+    assert applied(doubtful, [{"invoice": "1", "amount": "49.00"}])[1] == ["in doubt"]
+    assert doubtful.invoices(1) == [("processing", 4_900)]
+
+
+def test_an_earlier_attempt_that_took_money_does_not_settle_the_one_in_doubt(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    order = story.order("7", token="tok_card_declined")
+    assert [story.pay(order), story.pay(order, token="tok_timeout_after_charge")] == ["declined", "unknown"]
+    first = attempts.of_invoice(story.house.connection, 1)[0]
+    rows = [{"reference": first.reference, "invoice": "1", "amount": "49.00"}]
+    assert applied(story, rows)[1] == ["only there"]  # the one in doubt may have taken it again
+    assert story.invoices(1) == [("processing", 4_900)]
+
+
+def test_a_refund_in_doubt_is_not_settled_by_the_payment_s_line(paid: Story) -> None:
+    charge = attempts.of_invoice(paid.house.connection, 1)[0]
+    new = attempts.Try("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
+    attempts.open_attempt(paid.house.connection, invoices.get(paid.house.connection, 1), new, paid.now)
+    back = {"reference": "r:1", "kind": "refund", "amount": "9.00"}
+    assert applied(paid, of_gateway(paid), days=ALWAYS)[1] == []
+    assert paid.house.count("refunds") == 1
+    by_its_charge = {"gateway_id": charge.gateway_id or "", "kind": "refund", "amount": "9.00"}
+    assert applied(paid, [by_its_charge])[1] == ["in doubt"]
+    assert applied(paid, [back])[1] == []
+    assert invoices.get(paid.house.connection, 1).refunded_minor == 900
+
+
+def test_a_waiting_payment_is_confirmed_at_the_statement_s_time(waiting: Story) -> None:
+    waiting.at("2026-02-20 10:00")
+    rows = [{"invoice": "1", "amount": "49.00", "fee": "0.10", "at": "2026-02-02 09:00"}]
+    written, remain = applied(waiting, rows, system="Bank transfer")
+    assert (written.fees, remain) == (1, [])
+    invoice = invoices.get(waiting.house.connection, 1)
+    assert (invoice.status, invoice.paid_at, invoice.fee_minor) == ("completed", "2026-02-02T07:00:00Z", 10)
+    [seen] = [line for line in waiting.house.history("invoice", 1) if line["what"] == "seen in a statement"]
+    assert seen["reason"] == "statement march.csv, line 2"
+
+
+def test_a_payment_dated_in_the_future_is_not_confirmed(waiting: Story) -> None:
+    rows = [{"invoice": "1", "amount": "49.00", "at": "2026-02-02 09:00"}]
+    written, remain = applied(waiting, rows, system="Bank transfer")
+    assert "dates its money in the future" in written.refused[0]
+    assert (remain, waiting.invoices(1)) == (["waits"], [("open", 4_900)])
+
+
+def test_a_waiting_payment_that_stands_there_twice_is_confirmed_once(waiting: Story) -> None:
+    rows = [{"invoice": "1", "amount": "49.00"}] * 2
+    assert applied(waiting, rows, system="Bank transfer")[1] == ["twice there"]
+    assert waiting.invoices(1) == [("completed", 4_900)]
+
+
+def test_what_one_side_alone_knows_is_never_applied(paid: Story) -> None:
+    first, *rest = of_gateway(paid)
+    before = contents(paid.house)
+    stranger = {"gateway_id": "x", "amount": "1.00"}
+    assert applied(paid, [*rest, stranger, stranger], days=ALWAYS)[1] == ["only there", "twice there", "only here"]
+    assert contents(paid.house) == before
+    assert len(of_gateway(paid)) == len([first, *rest])  # nobody was charged, nothing given back
+
+
+def test_without_the_permission_nothing_is_written(doubtful: Story) -> None:
+    reader = doubtful.house.user("halyna", name="Галина", role="accountant")
+    before = contents(doubtful.house)
+    what = asked(doubtful, of_gateway(doubtful))
+    assert reconciling.compare(doubtful.house.connection, what, actor=reader).findings
+    with pytest.raises(NotPermitted, match="enter-orders"):
+        reconciling.apply(doubtful.house.connection, what, actor=reader, now=doubtful.now)
+    assert contents(doubtful.house) == before
+
+
+def test_what_fails_in_the_middle_leaves_nothing(waiting: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting.pay(waiting.order("7", through="Bank transfer"))
+    before = contents(waiting.house)
+    confirm = reconciling.paying.answer_by_hand
+
+    def fail_on_the_second(connection: Any, invoice: int, **how: Any) -> Any:
+        if invoice == 2:
+            raise SalesError("the disk is full")
+        return confirm(connection, invoice, **how)
+
+    monkeypatch.setattr(reconciling.paying, "answer_by_hand", fail_on_the_second)
+    with pytest.raises(SalesError, match="disk"):
+        applied(waiting, [{"invoice": n, "amount": "49.00"} for n in ("1", "2")], system="Bank transfer")
+    assert contents(waiting.house) == before
+
+
+# Whatever happened in a shop
+
+
+def whole(shop: Story, system: str) -> dict[str, int]:
+    """Return what the ledger here comes to, by currency."""
+    sums: dict[str, int] = {}
+    for row in of_ledger(shop, system):
+        sign = 1 if row["kind"] == "payment" else -1
+        sums[row["currency"]] = sums.get(row["currency"], 0) + sign * round(float(row["amount"]) * 100)
+    return sums
+
+
+def check_sums(shop: Story, rows: Rows, system: str, comparison: Comparison) -> None:
+    """Hold the two sides to the ledger's and to the statement's own sum."""
+    here = {sums.currency: sum(minor for _, minor in sums.here.values()) for sums in comparison.sums if sums.here}
+    there = {sums.currency: sum(minor for _, minor in sums.there.values()) for sums in comparison.sums if sums.there}
+    stated: dict[str, int] = {}
+    for row in rows:
+        sign = -1 if row.get("kind") == "refund" else 1
+        currency = row.get("currency", "EUR")
+        stated[currency] = stated.get(currency, 0) + sign * round(float(row["amount"]) * 100)
+    assert (here, there) == (whole(shop, system), stated)
+
+
+@several_houses
+@given(acts=acts, system=st.sampled_from(SYSTEMS), key=st.sampled_from(("all", *statement.KEYS)))
+def test_a_statement_of_the_shop_s_own_movements_agrees_whatever_happened(
+    acts: list[tuple[str, int]], system: str, key: str, new_house: Callable[..., House]
+) -> None:
+    shop = Shop(new_house(f"reconciled-{next(_numbers)}.db"))
+    for act, which in acts:
+        shop.do(act, which)
+    rows = of_ledger(shop, system, key)
+    comparison = compared(shop, rows, system=system, days=ALWAYS)
+    assert comparison.findings == []
+    assert len(comparison.found) == len(rows)
+    check_sums(shop, rows, system, comparison)
+
+
+def _dropped(rows: Rows, at: int) -> Rows:
+    return rows[:at] + rows[at + 1 :]
+
+
+def _put(rows: Rows, at: int, **change: str) -> Rows:
+    return [*rows[:at], {**rows[at], **change}, *rows[at + 1 :]]
+
+
+PERTURBATIONS: dict[str, Callable[[Rows, int], Rows]] = {
+    "only here": _dropped,
+    "amount differs": lambda rows, at: _put(rows, at, amount=f"{float(rows[at]['amount']) + 0.01:.2f}"),
+    "twice there": lambda rows, at: [*rows, rows[at]],
+    "only there": lambda rows, at: [*rows, {"gateway_id": "stranger", "amount": "7.77"}],
+}
+
+
+@pytest.fixture
+def shop(house: House) -> Shop:
+    """A shop in which everything happened, and three bank transfers came, one of which went back in part."""
+    shop = after_every_act(house)
+    for _ in range(3):
+        shop.pay(order := shop.order("30", through="Bank transfer"))
+        shop.answer(invoices.of_order(house.connection, order.id)[0].id)
+    assert shop.refund(order, amount="9.00", reason="too late") == ["succeeded"]
+    return shop
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.data(),
+    finding=st.sampled_from(sorted(PERTURBATIONS)),
+    system=st.sampled_from(SYSTEMS),
+    key=st.sampled_from(("all", *statement.KEYS)),
+)
+def test_any_one_change_of_a_statement_that_agrees_is_found_as_what_it_is(
+    data: st.DataObject, finding: str, system: str, key: str, shop: Shop
+) -> None:
+    rows = of_ledger(shop, system, key)
+    at = data.draw(st.integers(0, len(rows) - 1))
+    changed = PERTURBATIONS[finding](rows, at)
+    shuffled = data.draw(st.permutations(changed))
+    comparison = compared(shop, shuffled, system=system, days=ALWAYS)
+    assert [one.finding for one in comparison.findings] == [finding]
+    check_sums(shop, changed, system, comparison)
+
+
+def test_applying_twice_is_applying_once(shop: Shop) -> None:
+    shop.pay(shop.order("30", through="Bank transfer"))
+    shop.pay(shop.order("30", token="tok_timeout_after_charge"))
+    shop.house.connection.execute("UPDATE attempts SET owner = NULL")
+    done = fees = 0
+    for system in SYSTEMS:
+        live = shop.house.connection.execute(
+            "SELECT a.reference, a.amount_minor, a.currency FROM attempts a JOIN payment_systems p"
+            " ON p.id = a.payment_system_id WHERE a.status = 'live' AND a.kind = 'charge' AND p.name = ?",
+            (system,),
+        )
+        rows = [{**row, "fee": "0.01"} for row in of_ledger(shop, system)]
+        rows += [
+            {"reference": row[0], "amount": f"{row[1] / 100:.2f}", "currency": row[2], "fee": "0.01"} for row in live
+        ]
+        written, remain = applied(shop, rows, system=system, days=ALWAYS)
+        done, fees = done + len(written.done), fees + written.fees
+        assert set(remain) <= {"fee differs"}
+        once = contents(shop.house)
+        again, after = applied(shop, rows, system=system, days=ALWAYS)
+        assert (again, after) == (Applied(), remain)
+        assert contents(shop.house) == once
+    assert done >= 2
+    assert fees > 2

@@ -78,6 +78,22 @@ def create(
     _sync_directory(directory)
 
 
+def copy(connection: sqlite3.Connection, path: FilePath) -> None:
+    """Write one moment of a file to a new one at ``path``, mode 0600. Raise DatabaseUnusable when one is there."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.chmod(path, 0o600)
+        target = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True)
+        try:
+            connection.backup(target)
+        finally:
+            target.close()
+    except FileExistsError:
+        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file") from None
+    except (OSError, sqlite3.Error) as error:
+        raise DatabaseUnusable(f"cannot write {path}: {error}") from None
+
+
 def _make_directory(directory: str) -> None:
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)

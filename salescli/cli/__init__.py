@@ -38,6 +38,7 @@ COMMANDS = {
     "explain": ("salescli.cli.explain:explain_group", "Why a record is in its state, and what happens next."),
     "todo": ("salescli.cli.house:todo_command", "What waits for a person, with the command that does it."),
     "tick": ("salescli.cli.tick:tick_command", "Charge the recurring payments that are due; run it from cron."),
+    "simulate": ("salescli.cli.simulate:simulate_command", "What tick would do up to a day, on a copy of the file."),
     "doctor": ("salescli.cli.house:doctor_command", "Look the file over: sound? ticking? what waits for a person?"),
     "rebuild-totals": ("salescli.cli.house:rebuild_totals", "Count again the totals that reports read."),
     "charging": ("salescli.cli.tick:charging_group", "Brakes: charging off and on, limits per tick and day."),

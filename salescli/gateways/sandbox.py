@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Set as AbstractSet
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -182,6 +184,39 @@ class Sandbox:
             db.insert(ledger, "calls", {"op": op, "reference": reference, "at": clock.utc_text(clock.now())})
             counted = ledger.execute("SELECT count(*) FROM calls WHERE op = ? AND reference = ?", (op, reference))
             return int(counted.fetchone()[0])
+
+
+class Rehearsal(Sandbox):
+    """The sandbox in memory, as its ledger stands: for a simulation, nothing of which is kept (B4).
+
+    ``declined``: the random uids of the recurring orders whose charges are declined; ``always``: a token in the place
+    of every charge's own.
+    """
+
+    def __init__(self, book: sqlite3.Connection, declined: AbstractSet[str], always: str | None = None) -> None:
+        self._memory, self._declined, self._always = book, declined, always
+
+    @staticmethod
+    @contextmanager
+    def opened(ledger: Path) -> Iterator[sqlite3.Connection]:
+        """Yield a copy in memory of a ledger, which is only read, or an empty one; one thread at a time uses it."""
+        with closing(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)) as book:
+            if ledger.exists():
+                with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as real:
+                    real.backup(book)
+            book.row_factory = sqlite3.Row
+            book.executescript(_LEDGER)
+            yield book
+
+    def charge(self, charge: Charge, timeout: float) -> Result:
+        """Book a charge by the token that it is to have."""
+        declined = not self._declined.isdisjoint(charge.reference.split(":"))
+        token = "tok_card_declined" if declined else self._always or charge.token
+        return super().charge(replace(charge, token=token), timeout)
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        yield self._memory
 
 
 def _by_reference(ledger: sqlite3.Connection, reference: str) -> sqlite3.Row | None:

@@ -24,9 +24,8 @@ FEE_DIFFERS = "fee differs"
 FEE_TOLD = "fee told"  # ours is unknown or estimated
 FINDINGS = (ONLY_THERE, TWICE_THERE, AMOUNT_DIFFERS, IN_DOUBT, WAITS, ONLY_HERE, FEE_DIFFERS, FEE_TOLD, AGREES)
 _SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_TOLD: AGREES}  # their amounts agree
-_BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(
-    4
-)  # how a line and a movement know each other, the surest first
+# How a line and a movement know each other, the surest first.
+_BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(4)
 
 State = Literal["moved", "in doubt", "waits"]
 
@@ -53,7 +52,7 @@ class Movement(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A line with the invoices that its keys name, and what is known of them that is no movement of this system.
+    """A line with the invoices that its keys name: one, unless a payment system gave a number to several.
 
     ``attempt``: its reference is one of an attempt here, of the line's own kind.
     """

@@ -52,7 +52,7 @@ class Movement(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A line with the invoices that its keys name, and what is known of them that is no movement of this system.
+    """A line with the invoices that its keys name: one, unless a payment system gave a number to several.
 
     ``attempt``: its reference is one of an attempt here, of the line's own kind.
     """

@@ -248,10 +248,9 @@ def _confirm(
 def _take_fee(
     connection: sqlite3.Connection, line: Line, invoice_id: int, reason: str, *, actor: Actor, now: datetime
 ) -> bool:
-    """Take over the fee that a line tells, unless one is known; tell whether it was."""
+    """Take over the fee that a line tells of a payment whose fee is not known; tell whether it was."""
     invoice = invoices.get(connection, invoice_id)
-    known = invoice.fee_minor is not None and not invoice.fee_estimated
-    if line.fee_minor is None or known or line.fee_minor > invoice.amount_minor:
+    if line.fee_minor is None or line.fee_minor > invoice.amount_minor:
         return False
     changes = {"fee_minor": line.fee_minor, "fee_estimated": 0, "fee_due_at": None}
     invoices.change(connection, invoice, "fee told", changes, actor=actor, now=now, reason=reason)

@@ -243,10 +243,21 @@ def test_an_empty_statement_needs_days(paid: Story) -> None:
 
 
 def test_a_payment_of_nothing_is_not_missing(story: Story) -> None:
-    story.house.offer("0", number="8", every="1 month")
+    story.house.offer("0", number="8")
     story.order("8")
-    story.at("2026-03-01 10:00").tick()
+    story.house.connection.execute("UPDATE invoices SET payment_system_id = 1")  # as a plan's payment of nothing has
     assert found(story, [], days=ALWAYS) == []
+
+
+def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> None:
+    order = paid.order("7")
+    paid.pay(order)
+    paid.at("2026-02-10 10:00").refund(order, amount="5.00")
+    paid.at("2026-03-10 10:00").refund(order, amount="5.00")
+    back = {"invoice": "4", "kind": "refund", "amount": "5.00", "at": "2026-03-10 12:00"}
+    comparison = compared(paid, [back], days=(date(2026, 2, 1), date(2026, 3, 31)))
+    [missing] = comparison.findings
+    assert (missing.finding, missing.movement and missing.movement.day) == ("only here", "2026-02-10")
 
 
 # Keys that contradict each other, and bad rows
@@ -321,15 +332,31 @@ def test_a_refund_told_as_a_payment_makes_a_bad_row(paid: Story) -> None:
         assert problems[0].reason == "is a refund of invoice 2 here; its kind is refund"
 
 
+def test_a_payment_is_known_by_its_number_though_a_refund_without_one_has_it_too(paid: Story) -> None:
+    charge = attempts.of_invoice(paid.house.connection, 1)[0]
+    new = attempts.Try("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
+    paid.at("2026-02-10 10:00")
+    attempts.open_attempt(paid.house.connection, invoices.get(paid.house.connection, 1), new, paid.now)
+    assert applied(paid, [{"reference": "r:1", "kind": "refund", "amount": "9.00"}])[1] == []  # which tells no number
+    rows = [
+        {"gateway_id": "sb_1", "amount": "49.00", "at": "2026-01-31 10:00"},
+        {"gateway_id": "sb_1", "amount": "9.00", "kind": "refund", "at": "2026-02-10 10:00"},
+    ]
+    assert found(paid, rows, days=(date(2026, 2, 1), date(2026, 2, 28))) == []
+
+
 # Applying
 
 
 def test_a_fee_is_taken_over_with_its_reason(paid: Story) -> None:
+    paid.house.connection.execute("UPDATE invoices SET fee_due_at = '2026-01-31T09:00:00Z'")
     rows = [{**of_gateway(paid)[0], "fee": "1.42"}]
     written, remain = applied(paid, rows)
     assert (written.fees, written.done, remain) == (1, [], [])
     invoice = invoices.get(paid.house.connection, 1)
     assert (invoice.fee_minor, invoice.fee_estimated) == (142, False)
+    due = paid.house.connection.execute("SELECT fee_due_at FROM invoices WHERE id = 1").fetchone()[0]
+    assert due is None  # nobody is asked for it any more
     line = paid.house.history("invoice", 1)[-1]
     assert (line["what"], line["reason"]) == ("fee told", "statement march.csv, line 2")
 
@@ -342,6 +369,12 @@ def test_a_known_fee_stays(paid: Story) -> None:
 
 def test_a_fee_of_more_than_the_payment_is_not_taken_over(paid: Story) -> None:
     assert applied(paid, [{**of_gateway(paid)[0], "fee": "49.01"}])[1] == ["fee differs"]
+
+
+def test_a_fee_of_more_than_the_payment_is_not_taken_over_with_it_either(waiting: Story) -> None:
+    rows = [{"invoice": "1", "amount": "49.00", "fee": "49.01"}]
+    written, remain = applied(waiting, rows, system="Bank transfer")
+    assert (written.fees, remain, waiting.invoices(1)) == (0, ["fee differs"], [("completed", 4_900)])
 
 
 def test_a_payment_in_doubt_is_settled_by_resolve_and_never_charged_again(doubtful: Story) -> None:
@@ -362,6 +395,12 @@ def test_a_payment_that_is_being_made_right_now_is_left_alone(doubtful: Story) -
     written, remain = applied(doubtful, of_gateway(doubtful))
     assert written.refused == ["invoice 1 is being worked on right now; wait for that to end"]
     assert (written.done, remain) == ([], ["in doubt"])
+
+
+def test_a_payment_in_doubt_is_not_settled_by_another_payment_system_s_statement(doubtful: Story) -> None:
+    doubtful.house.payment_system("Other")
+    assert applied(doubtful, of_gateway(doubtful), system="Other")[1] == ["only there"]
+    assert doubtful.invoices(1) == [("processing", 4_900)]
 
 
 @pytest.mark.parametrize("change", [{"amount": "48.00"}, {"currency": "USD"}])
@@ -440,6 +479,15 @@ def test_without_the_permission_nothing_is_written(doubtful: Story) -> None:
     with pytest.raises(NotPermitted, match="enter-orders"):
         reconciling.apply(doubtful.house.connection, what, actor=reader, now=doubtful.now)
     assert contents(doubtful.house) == before
+
+
+def test_without_the_permission_not_even_a_fee_is_written(paid: Story) -> None:
+    reader = paid.house.user("halyna", name="Галина", role="accountant")
+    before = contents(paid.house)
+    what = asked(paid, [{**of_gateway(paid)[0], "fee": "1.42"}])
+    with pytest.raises(NotPermitted, match="enter-orders"):
+        reconciling.apply(paid.house.connection, what, actor=reader, now=paid.now)
+    assert contents(paid.house) == before
 
 
 def test_what_fails_in_the_middle_leaves_nothing(waiting: Story, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ _COLUMNS = (
     Column("line", "number"),
     Column("advice"),
 )
+Days = tuple[date | None, date | None]
+
 _PROBLEMS_MAX = 50  # told on the terminal: a file in the wrong format has one in every row
 
 
@@ -54,19 +56,12 @@ _PROBLEMS_MAX = 50  # told on the terminal: a file in the wrong format has one i
 @click.option("--payment-system", required=True, metavar="NAME", help="Whose statement it is.")
 @options.from_to
 @click.option("--all", "everything", is_flag=True, help="List what agrees, too.")
-@click.option("--apply", "applied", is_flag=True, help="Write what the statement settles; see above.")
+@click.option("--apply", is_flag=True, help="Write what the statement settles; see above.")
 @options.dry_run
 @options.output
 @pass_session
 def reconcile_command(
-    session: Session,
-    path: Path,
-    payment_system: str,
-    days: tuple[date | None, date | None],
-    everything: bool,
-    applied: bool,
-    dry_run: bool,
-    output: Output,
+    session: Session, /, path: Path, payment_system: str, days: Days, output: Output, everything: bool, **way: bool
 ) -> None:
     """Compare a payment system's own statement with what the file says went through it.
 
@@ -87,15 +82,15 @@ def reconcile_command(
       salescli reconcile march.csv --payment-system LiqPay --apply --dry-run
     """
     session.actor.require(roles.VIEW)
-    if applied:
+    if way["apply"]:
         session.actor.require(roles.ENTER_ORDERS)
-    elif dry_run:
+    elif way["dry_run"]:
         say("without --apply nothing is written, with or without --dry-run")
     system = payment_systems.find(session.connection, payment_system)
     stream = sys.stdin.buffer if str(path) == "-" else path
     with _problems() as tell:
         asked = _asked(session, system, stream, days, tell)
-        comparison = _applied(session, asked, dry_run) if applied else _compared(session, asked)
+        comparison = _applied(session, asked, way["dry_run"]) if way["apply"] else _compared(session, asked)
     known = reconciling.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
     advise = partial(_advice, comparison, system, known, session.program)
@@ -106,7 +101,7 @@ def reconcile_command(
         raise SalesError(f"{number} finding{'s' if number > 1 else ''}")
 
 
-def _asked(session: Session, system: PaymentSystem, stream: Any, days: Any, tell: Tell) -> Asked:
+def _asked(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> Asked:
     """Read the statement, before the file is locked by anything."""
     lines = statement.read(stream, zone=session.zone, on_bad=tell)
     return Asked(system, lines, statement.name_of(stream), session.zone, days, tell)
@@ -251,7 +246,7 @@ def _lines(comparison: Comparison, system: PaymentSystem) -> Iterator[str]:
     else:
         yield f"compared {_span(period.first, period.last)}"
     if comparison.left_out:
-        yield f"left out {comparison.left_out} lines of other days"
+        yield f"left out lines of other days: {comparison.left_out}"
 
 
 def _span(first: str | None, last: str | None) -> str:

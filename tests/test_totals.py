@@ -230,6 +230,7 @@ def test_rebuilding_needs_a_permission(shop: Shop) -> None:
         {"least": "20", "payment_system": ("Sandbox",)},
         {"most": "100", "currency": ("EUR",)},
         {"most": "100", "category": ("1",)},
+        {"payment_system": ("Sandbox",), "category": ("1",)},
     ],
     ids=str,
 )

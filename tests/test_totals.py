@@ -134,6 +134,9 @@ def test_totals_and_rows_agree_and_tie_out_after_every_change_there_is(shop: Sho
     assert shop.house.count("invoices", "ordinal > 1 AND paid_at IS NOT NULL")
     assert shop.house.count("orders o JOIN invoices i ON i.order_id = o.id", "o.currency <> i.currency")
     assert shop.house.count("orders", "completed_at IS NOT NULL AND status = 'refund'")
+    by_hand = "invoices i JOIN payment_systems p ON p.id = i.payment_system_id"
+    assert shop.house.count(by_hand, "p.gateway = 'manual' AND i.paid_at IS NOT NULL")
+    assert shop.house.count(by_hand, "p.gateway = 'manual' AND i.status = 'declined'")
     all_agrees(shop)
 
 

@@ -1,4 +1,4 @@
-"""Recurring orders: a plan of payments, charged by tick, paused, resumed, completed and retried by people.
+"""Recurring orders: a plan of payments, charged by tick; what people decide about them is in ``managing``.
 
 started by a first payment → active → processing → active … → completed;  three declines → failed → (retry) → active
 """
@@ -13,21 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import (
-    attempts,
-    clock,
-    db,
-    history,
-    invoices,
-    lifecycle,
-    money,
-    offers,
-    orders,
-    payment_systems,
-    roles,
-    schedule,
-)
-from salescli.errors import BadData, NotFound, WrongStatus
+from salescli import attempts, clock, db, history, invoices, lifecycle, money, offers, orders, schedule
+from salescli.errors import NotFound
 from salescli.invoices import Invoice
 from salescli.lifecycle import ATTEMPTS_MAX
 from salescli.listing import Where
@@ -135,16 +122,6 @@ def not_charged(recurring: Recurring) -> Recurring:
     return replace(recurring, status=recurring.wish or "active", wish=None)
 
 
-def activated(recurring: Recurring, *, now: datetime) -> Recurring:
-    """Return a Paused one resumed: due at once when its moment has passed (R58)."""
-    assert recurring.next_payment_at is not None
-    late = clock.from_text(recurring.next_payment_at) <= now
-    moment = clock.utc_text(now)
-    if not late:
-        return replace(recurring, status="active")
-    return replace(recurring, status="active", next_payment_at=moment, activated_at=moment)
-
-
 # Operations
 
 _FROM_THE_ORDER = (
@@ -194,74 +171,6 @@ def start(
     joined = {"recurring_id": id, "payment_number": 1}
     orders.change(connection, order, "became a recurring order", joined, actor=actor, now=now)
     return get(connection, id)
-
-
-def pause(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
-    """Put an Active one on hold, pending retries included (R54); while Processing it is a wish (I11)."""
-    return _manage(
-        connection, id, "paused", {"active": _paused, "processing": _wishing("paused")}, actor=actor, now=now
-    )
-
-
-def activate(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
-    """Resume a Paused one (R57, R58); while Processing it takes back the wish to pause."""
-    rules = {"paused": lambda r: activated(r, now=now), "processing": _wishing(None)}
-    return _manage(connection, id, "activated", rules, actor=actor, now=now)
-
-
-def complete(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
-    """Finish it early, for good (R53); a payment between attempts is Declined, one in flight ends first (I11)."""
-    rules = dict.fromkeys(("active", "paused", "failed"), _over)
-    with db.transaction(connection):
-        before = get(connection, id)
-        after = _manage(
-            connection, id, "completed early", {**rules, "processing": _wishing("completed")}, actor=actor, now=now
-        )
-        if after.status == "completed":
-            give_up_payment(connection, before, "completed early", actor=actor, now=now)
-        return after
-
-
-def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
-    """Begin a new series of three attempts for a Failed one: its order and invoice reopen, due at once (R57)."""
-    with db.transaction(connection):
-        before = get(connection, id)
-        moment = clock.utc_text(now)
-        again = {
-            "failed": lambda r: replace(r, status="active", declines=0, next_payment_at=moment, activated_at=moment)
-        }
-        after = _manage(connection, id, "retried", again, actor=actor, now=now)
-        order = payment_order(connection, before)
-        if order is not None and order.status == "declined":
-            orders.change(connection, order, "reopened for new attempts", {"status": "open"}, actor=actor, now=now)
-            for invoice in invoices.of_order(connection, order.id):
-                attempts.give_up(connection, invoice.id, given_up=False)
-                if invoice.status == "declined":
-                    invoices.change(connection, invoice, "reopened", {"status": "open"}, actor=actor, now=now)
-        return after
-
-
-def pay_otherwise(
-    connection: sqlite3.Connection, id: int, token: str | None, system: str | None, *, actor: Actor, now: datetime
-) -> Recurring:
-    """Let the payments to come go through another saved payment method, and another payment system if one is named.
-
-    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit.
-    """
-    actor.require(roles.MANAGE_RECURRING)
-    with db.transaction(connection):
-        before = get(connection, id)
-        if before.status in ("processing", "completed"):
-            raise WrongStatus(f"recurring order {id} is {before.status.capitalize()}; how it is paid cannot change now")
-        merchant = payment_systems.find(connection, system) if system else None
-        merchant = merchant or payment_systems.get(connection, before.payment_system_id)
-        payment_systems.check_usable(merchant, token, one_click=False)
-        if not (token or merchant.manual):
-            raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
-        db.update(connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
-        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": (before.token, token)}
-        history.record(connection, "recurring", id, "paid otherwise", told, actor=actor, now=now)
-        return get(connection, id)
 
 
 def save(
@@ -398,37 +307,3 @@ def _new_payment_order(
         "due_at": recurring.due_at,
     }
     return orders.get(connection, orders.create(connection, values, actor=actor, now=now, zone=zone))
-
-
-def _manage(
-    connection: sqlite3.Connection, id: int, what: str, rules: dict[str, Any], *, actor: Actor, now: datetime
-) -> Recurring:
-    """Apply the rule for its status, if there is one. Raise WrongStatus otherwise (R51, R56)."""
-    actor.require(roles.MANAGE_RECURRING)
-    with db.transaction(connection):
-        before = get(connection, id)
-        if before.status not in rules:
-            allowed = ", ".join(lifecycle.recurring_actions(before.status)) or "nothing"
-            raise WrongStatus(
-                f"recurring order {id} is {before.status.capitalize()} and cannot be {what}; possible: {allowed}"
-            )
-        return save(connection, before, rules[before.status](before), what, actor=actor, now=now)
-
-
-def _paused(recurring: Recurring) -> Recurring:
-    return replace(recurring, status="paused", activated_at=None)
-
-
-def _over(recurring: Recurring) -> Recurring:
-    return replace(recurring, status="completed", due_at=None, next_payment_at=None, activated_at=None)
-
-
-def _wishing(wish: str | None) -> Any:
-    def rule(recurring: Recurring) -> Recurring:
-        if recurring.wish == "completed" and wish != "completed":
-            raise WrongStatus(
-                f"recurring order {recurring.id} was completed; that is final, and applies when its payment has ended"
-            )
-        return replace(recurring, wish=wish)
-
-    return rule

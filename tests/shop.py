@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from salescli import catalogue, categories, offers, order_import, orders, recurring, sales
+from salescli import catalogue, categories, managing, offers, order_import, orders, sales
 from salescli.errors import SalesError
 from salescli.imports import Request
 from salescli.order_rows import COLUMNS
@@ -122,7 +122,7 @@ def _tick_a_month_later(shop: Shop) -> None:
 
 def _retry(shop: Shop, which: int) -> None:
     for row in shop.house.connection.execute("SELECT id FROM recurring WHERE status = 'failed'").fetchall():
-        recurring.retry(shop.house.connection, row["id"], **shop.who_and_when)
+        managing.retry(shop.house.connection, row["id"], **shop.who_and_when)
 
 
 def _check(seller: Seller, reconfirm: str | None = None) -> Callable[[Shop, int], None]:

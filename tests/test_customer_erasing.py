@@ -19,9 +19,9 @@ from salescli import (
     customer_merging,
     customers,
     doctor,
+    managing,
     order_import,
     orders,
-    recurring,
     recurring_import,
     reports,
     sales,
@@ -78,8 +78,8 @@ def lived(story: Story) -> Story:
     story.pay(story.order_of("2", "8"), payment_system="Sandbox", token="tok_ok")
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
     story.at("2026-02-28 10:05").tick()
-    recurring.pay_otherwise(connection, 1, "tok_secondcard", None, actor=house.actor, now=story.now)
-    recurring.complete(connection, 1, actor=house.actor, now=story.now)
+    managing.pay_otherwise(connection, 1, "tok_secondcard", None, actor=house.actor, now=story.now)
+    managing.complete(connection, 1, actor=house.actor, now=story.now)
     connection.execute("UPDATE orders SET token = 'tok_ofanorder' WHERE id = 1")
     connection.execute("UPDATE attempts SET message = 'messageqqww' WHERE id = 1")
     connection.execute("UPDATE recurring SET last_error = 'lasterrorqqww'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salescli import clock, explain, invoices, recurring, sales
+from salescli import clock, explain, invoices, managing, recurring, sales
 from salescli.sales import Seller
 from tests.story import Story
 
@@ -38,13 +38,13 @@ def test_every_state_of_a_plan_says_what_one_can_do(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_pending")
     assert "You can: Pause, Complete" in told(story, plan)
-    recurring.pause(story.house.connection, plan, **story.who_and_when)
+    managing.pause(story.house.connection, plan, **story.who_and_when)
     assert "Nothing is charged until it is activated" in told(story, plan)
     assert "You can: Activate, Complete" in told(story, plan)
-    recurring.activate(story.house.connection, plan, **story.who_and_when)
+    managing.activate(story.house.connection, plan, **story.who_and_when)
     story.at("2026-02-28 10:00").tick()
     assert "in doubt" in told(story, plan)
-    recurring.complete(story.house.connection, plan, **story.who_and_when)
+    managing.complete(story.house.connection, plan, **story.who_and_when)
     assert "Then it becomes Completed, as was asked." in told(story, plan)
 
 

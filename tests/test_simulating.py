@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import brakes, clock, db, recurring, simulating
+from salescli import brakes, clock, db, managing, simulating
 from salescli.simulating import Simulation
 from tests.conftest import House
 from tests.story import Story
@@ -121,7 +121,7 @@ def test_it_is_what_tick_does_every_five_minutes(
         story.house.offer(number=str(number), every=every, payments=payments, retry_after=retry_after)
         plan = story.subscribed(str(number), token=token)
         if how == "paused" and story.plan(plan).status == "active":
-            recurring.pause(story.house.connection, plan, **story.who_and_when)
+            managing.pause(story.house.connection, plan, **story.who_and_when)
         if how == "late":
             story.house.connection.execute(
                 "UPDATE recurring SET due_at = :at, next_payment_at = :at WHERE id = :id AND status = 'active'",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli import clock, recurring, upcoming
+from salescli import clock, managing, upcoming
 from salescli.listing import Filters
 from tests.conftest import House
 from tests.story import Story
@@ -64,8 +64,8 @@ def test_what_is_late_is_expected_now_once_however_much_was_missed(story: Story)
 @pytest.mark.parametrize(
     ("act", "brings"),
     [
-        pytest.param(recurring.pause, 0, id="a paused plan brings nothing"),
-        pytest.param(recurring.complete, 0, id="nor does one that was finished early"),
+        pytest.param(managing.pause, 0, id="a paused plan brings nothing"),
+        pytest.param(managing.complete, 0, id="nor does one that was finished early"),
     ],
 )
 def test_what_people_stopped(story: Story, act: Callable[..., object], brings: int) -> None:
@@ -79,7 +79,7 @@ def test_paused_plans_are_counted_by_currency_and_filters_narrow_both(story: Sto
     for number, currency in (("7", "EUR"), ("8", "USD")):
         story.house.offer("49.00", number=number, currency=currency, every="1 month")
         story.subscribed(number)
-        recurring.pause(story.house.connection, story.subscribed(number), **story.who_and_when)
+        managing.pause(story.house.connection, story.subscribed(number), **story.who_and_when)
 
     def paused(**narrowing: Any) -> dict[str, int]:
         period = (date(2026, 1, 31), date(2026, 3, 1))
@@ -114,7 +114,7 @@ def test_tick_takes_what_was_expected(
         story.house.offer(number=str(number), every=every, payments=payments)
         plan = story.subscribed(str(number), token="tok_fail_once" if how == "fails once" else "tok_ok")
         if how == "pause" and story.plan(plan).status == "active":
-            recurring.pause(story.house.connection, plan, **story.who_and_when)
+            managing.pause(story.house.connection, plan, **story.who_and_when)
     story.tick()
     story.now += timedelta(hours=later)
     story.tick()  # declines what fails once
@@ -151,7 +151,7 @@ def shop(story: Story) -> Story:
     for number, currency in (("7", "EUR"), ("8", "JPY")):
         story.house.offer("49", number=number, name=f"Course {number}", currency=currency, every="10 days")
         story.subscribed(number)
-    recurring.pause(story.house.connection, story.subscribed("7"), **story.who_and_when)
+    managing.pause(story.house.connection, story.subscribed("7"), **story.who_and_when)
     return story
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from salescli import charging, clock, customers, recurring, tabs
+from salescli import charging, clock, customers, managing, recurring, tabs
 from salescli.charging import Run
 from salescli.cli import bulk, lists, options
 from salescli.cli.bulk import Kind, Outcome, Way
@@ -48,7 +48,7 @@ def pause(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     Example:
       salescli recurring pause 3
     """
-    return _each(session, "Pause", id, recurring.pause, Way(**way)).exit_code
+    return _each(session, "Pause", id, managing.pause, Way(**way)).exit_code
 
 
 @click.command("activate")
@@ -66,7 +66,7 @@ def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **way: boo
       salescli recurring activate 3
       salescli recurring activate 3 --now
     """
-    outcome = _each(session, "Activate", id, recurring.activate, Way(**way))
+    outcome = _each(session, "Activate", id, managing.activate, Way(**way))
     if at_once and not way["dry_run"]:
         _charge(session, [after for _, after in outcome.done if _due(after, session)])
     return outcome.exit_code
@@ -85,7 +85,7 @@ def complete(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     Example:
       salescli recurring complete 3 --yes
     """
-    return _each(session, "Finish for good", id, recurring.complete, Way(**way), must_ask=True).exit_code
+    return _each(session, "Finish for good", id, managing.complete, Way(**way), must_ask=True).exit_code
 
 
 @click.command("retry")
@@ -101,7 +101,7 @@ def retry(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
     Example:
       salescli recurring retry 3
     """
-    return _each(session, "Retry", id, recurring.retry, Way(**way)).exit_code
+    return _each(session, "Retry", id, managing.retry, Way(**way)).exit_code
 
 
 @click.command("edit")
@@ -122,7 +122,7 @@ def edit(session: Session, id: str, token: str | None, system: str | None, dry_r
         raise BadUsage("say what changes: --token, --payment-system or both")
     with options.rehearsed(session, dry_run):
         found = recurring.find(session.connection, id)
-        after = recurring.pay_otherwise(
+        after = managing.pay_otherwise(
             session.connection, found.id, token, system, actor=session.actor, now=session.now
         )
         tell(f"{_state(after, session)}; it is paid otherwise from now on")

@@ -13,7 +13,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from salescli import attempts, clock, db, recurring, settlement
+from salescli import attempts, clock, db, managing, settlement
 from salescli.attempts import Attempt
 from salescli.gateways import Answer
 from tests.faults import power
@@ -212,7 +212,7 @@ def a_clock_set_back_makes_no_old_reference_young(world: World) -> None:
 @scenario
 def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: World) -> None:
     plan = world.subscribed("day", "card")
-    world.manage(recurring.pause, plan)
+    world.manage(managing.pause, plan)
     world.subscribed("day", "card")
     world.process(lambda c: _copies(c, 4_999))
     started = world.later(days=1).time
@@ -224,7 +224,7 @@ def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: Wo
         if world.plan(plan).uid in reference:
             charged.append(world.time)
         if len(world.bank.calls) == 20:  # in the middle of a tick
-            world.manage(recurring.activate, plan)
+            world.manage(managing.activate, plan)
             resumed.append(world.time)
 
     world.bank.witness = two_seconds_pass

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from salescli import clock, recurring
+from salescli import clock, managing
 from salescli.errors import SalesError
 from salescli.recurring import Recurring
 from tests.faults.bank import CHARGE_MOODS, LOOKUP_MOODS, REFUND_MOODS
@@ -109,13 +109,13 @@ class Selling(RuleBasedStateMachine):
 
     # People
 
-    @rule(number=numbers, operation=st.sampled_from([recurring.pause, recurring.activate, recurring.retry]))
+    @rule(number=numbers, operation=st.sampled_from([managing.pause, managing.activate, managing.retry]))
     def a_plan_is_managed(self, number: int, operation: Callable[..., Recurring]) -> None:
         before = self._plan(number)
         after = self._tried(self.world.manage, operation, before.id)
-        if after and operation is recurring.pause:
+        if after and operation is managing.pause:
             assert (after.wish if before.status == "processing" else after.status) == "paused", "I11"
-        if after and operation is recurring.activate and before.status == "paused":
+        if after and operation is managing.activate and before.status == "paused":
             assert after.next_payment_at is not None
             assert clock.from_text(after.next_payment_at) <= max(
                 self.world.now, clock.from_text(before.next_payment_at or "")
@@ -125,7 +125,7 @@ class Selling(RuleBasedStateMachine):
     @rule(number=numbers, card=cards)
     def a_plan_is_completed_early_and_another_begins(self, number: int, card: str) -> None:
         before = self._plan(number)
-        after = self._tried(self.world.manage, recurring.complete, before.id)
+        after = self._tried(self.world.manage, managing.complete, before.id)
         if after:
             assert "completed" in (after.status, after.wish)
             self._tried(self.world.pay, self.world.order(PLANS[card][0], card, PLANS[card][1]))

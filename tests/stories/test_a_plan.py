@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from salescli import lifecycle, recurring
+from salescli import lifecycle, managing, recurring
 from salescli.errors import BadData, WrongStatus
 from tests.story import Story
 
@@ -85,7 +85,7 @@ def test_three_failures_end_in_failed_and_retry_opens_a_new_series(story: Story)
 
     story.house.connection.execute("UPDATE recurring SET token = 'tok_ok'")
     story.at("2026-06-02 12:00")
-    recurring.retry(story.house.connection, plan, **story.who_and_when)
+    managing.retry(story.house.connection, plan, **story.who_and_when)
     assert (story.see(order).status, story.invoices(order.id)) == ("open", [("open", 4900)])
     assert story.tick().charged == 1
     numbers = [r[0] for r in story.house.connection.execute("SELECT number FROM attempts WHERE recurring_id = 1")]
@@ -97,11 +97,11 @@ def test_three_failures_end_in_failed_and_retry_opens_a_new_series(story: Story)
 def test_a_pause_over_three_due_dates_means_one_payment_and_the_next_planned_date(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7")
-    recurring.pause(story.house.connection, plan, **story.who_and_when)
+    managing.pause(story.house.connection, plan, **story.who_and_when)
     for moment in ("2026-02-28 10:00", "2026-03-31 10:00", "2026-04-30 10:00"):
         assert story.at(moment).tick().charged == 0
     story.at("2026-05-20 15:00")
-    resumed = recurring.activate(story.house.connection, plan, **story.who_and_when)
+    resumed = managing.activate(story.house.connection, plan, **story.who_and_when)
     assert resumed.next_payment_at == "2026-05-20T12:00:00Z"  # at once
     assert story.tick().charged == 1
     assert story.next_date(plan) == "2026-05-31 10:00"
@@ -113,9 +113,9 @@ def test_a_pause_stops_a_pending_retry_and_activation_goes_on_with_it(story: Sto
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_fail_once")
     story.at("2026-02-28 10:00").tick()
-    recurring.pause(story.house.connection, plan, **story.who_and_when)
+    managing.pause(story.house.connection, plan, **story.who_and_when)
     assert story.at("2026-03-02 10:00").tick().charged == 0
-    recurring.activate(story.house.connection, plan, **story.who_and_when)
+    managing.activate(story.house.connection, plan, **story.who_and_when)
     assert story.plan(plan).declines == 1
     assert story.tick().charged == 1
 
@@ -123,9 +123,9 @@ def test_a_pause_stops_a_pending_retry_and_activation_goes_on_with_it(story: Sto
 def test_a_plan_activated_before_its_date_waits_for_it(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7")
-    recurring.pause(story.house.connection, plan, **story.who_and_when)
+    managing.pause(story.house.connection, plan, **story.who_and_when)
     story.at("2026-02-10 10:00")
-    recurring.activate(story.house.connection, plan, **story.who_and_when)
+    managing.activate(story.house.connection, plan, **story.who_and_when)
     assert story.tick().charged == 0
     assert story.next_date(plan) == "2026-02-28 10:00"
 
@@ -143,13 +143,13 @@ def test_completed_early_is_final_and_declines_the_payment_between_attempts(stor
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_card_declined")
     story.at("2026-02-28 10:00").tick()
-    recurring.complete(story.house.connection, plan, **story.who_and_when)
+    managing.complete(story.house.connection, plan, **story.who_and_when)
     assert story.plan(plan).status == "completed"
     assert story.house.history("order", 2)[-1]["reason"] == "completed early"
     assert story.house.count("orders", "id = 2 AND status = 'declined'") == 1
     assert story.at("2026-03-01 18:00").tick().declined == 0
     with pytest.raises(WrongStatus, match="is Completed and cannot be activated"):
-        recurring.activate(story.house.connection, plan, **story.who_and_when)
+        managing.activate(story.house.connection, plan, **story.who_and_when)
 
 
 def test_an_endless_plan_goes_on_for_ten_years_without_drifting(story: Story) -> None:
@@ -200,7 +200,7 @@ def test_pausing_while_a_payment_is_being_made_is_a_wish(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_timeout_after_charge")
     story.at("2026-02-28 10:00").tick()
-    wished = recurring.pause(story.house.connection, plan, **story.who_and_when)
+    wished = managing.pause(story.house.connection, plan, **story.who_and_when)
     assert (wished.status, wished.wish) == ("processing", "paused")
     story.at("2026-02-28 10:05").tick()
     assert (story.plan(plan).status, story.plan(plan).wish, story.plan(plan).payments_made) == ("paused", None, 2)
@@ -310,7 +310,7 @@ def test_a_failed_plan_that_was_imported_can_be_retried(story: Story) -> None:
         " source = 'x', source_number = '1'"
     )
     story.at("2026-06-02 12:00")
-    recurring.retry(story.house.connection, plan, **story.who_and_when)
+    managing.retry(story.house.connection, plan, **story.who_and_when)
     assert story.tick().charged == 1
     assert story.next_date(plan) == "2026-06-30 10:00"
 
@@ -320,9 +320,9 @@ def test_a_failed_plan_goes_on_with_a_new_card(story: Story) -> None:
     plan = story.subscribed("7", token="tok_expired_card")
     for moment in ("2026-02-28 10:00", "2026-02-28 18:00", "2026-03-01 18:00"):
         story.at(moment).tick()
-    recurring.pay_otherwise(story.house.connection, plan, "tok_ok", None, **story.who_and_when)
-    recurring.retry(story.house.connection, plan, **story.who_and_when)
+    managing.pay_otherwise(story.house.connection, plan, "tok_ok", None, **story.who_and_when)
+    managing.retry(story.house.connection, plan, **story.who_and_when)
     assert story.tick().charged == 1
     assert "tok_ok" not in str(story.house.history("recurring", plan))
     with pytest.raises(BadData, match="give its --token"):
-        recurring.pay_otherwise(story.house.connection, plan, None, "Sandbox", **story.who_and_when)
+        managing.pay_otherwise(story.house.connection, plan, None, "Sandbox", **story.who_and_when)

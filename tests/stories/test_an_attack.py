@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from salescli import brakes, catalogue, gateways, invoices, offers, payment_systems, recurring
+from salescli import brakes, catalogue, gateways, invoices, managing, offers, payment_systems
 from salescli.errors import BadData, NotFound, SalesError, WrongStatus
 from salescli.gateways import Charge, Declined, Result
 from salescli.gateways.sandbox import Sandbox
@@ -89,7 +89,7 @@ def test_a_plan_completed_while_its_payment_is_in_doubt_is_not_charged_anew(stor
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_timeout_before_charge")
     story.at("2026-02-28 10:00").tick()
-    recurring.complete(story.house.connection, plan, **story.who_and_when)
+    managing.complete(story.house.connection, plan, **story.who_and_when)
     story.at("2026-02-28 10:10").tick()
     assert (story.charges(), story.plan(plan).status) == (1, "completed")
 
@@ -98,8 +98,8 @@ def test_completing_is_final_also_while_a_payment_is_being_made(story: Story) ->
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_pending")
     story.at("2026-02-28 10:00").tick()
-    recurring.complete(story.house.connection, plan, **story.who_and_when)
-    for change in (recurring.pause, recurring.activate):
+    managing.complete(story.house.connection, plan, **story.who_and_when)
+    for change in (managing.pause, managing.activate):
         with pytest.raises(WrongStatus, match="was completed; that is final"):
             change(story.house.connection, plan, **story.who_and_when)
 

@@ -232,6 +232,13 @@ def test_an_interrupted_one_leaves_nothing(guarded: Story, tmp_path: Path, monke
     assert list(temporary.iterdir()) == []
 
 
+def test_a_link_that_leads_nowhere_is_left_as_it_is(story: Story, tmp_path: Path) -> None:
+    link = tmp_path / "kept.db"
+    link.symlink_to(tmp_path / "nothing")
+    assert piped(story.house.path, "simulate", "--until", "+9d", "--keep", link).code == 7
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -83,7 +84,7 @@ def _place(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="salescli-") as folder:
             yield Path(folder) / "copy.db"
         return
-    made = not keep.exists()
+    made = not os.path.lexists(keep)  # a link that leads nowhere is somebody's, too
     try:
         yield keep
     except BaseException:

@@ -184,7 +184,7 @@ def test_a_wrong_call_is_one_clear_line(shop: Story, words: list[str], code: int
 
 def test_more_rows_than_a_table_shows_are_counted(run: Run) -> None:
     said = run(*(f"x{n},,,,1.00,EUR,,\n" for n in range(60)))
-    assert "50 of 60 rows; --limit 0 shows all" in said.err
+    assert "50 of 60; show all with --limit 0" in said.err
     assert len(said.out.splitlines()) == 2 + 50 + 2 + 1
 
 

@@ -112,6 +112,17 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
         renderer.say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
 
 
+def show_rows(
+    session: Session, rows: list[dict[str, Any]], columns: Sequence[Column], output: Output, *, advice: str = ""
+) -> None:
+    """Write rows that are in memory as asked, the first 50 in a table; tell how all are seen, with ``advice``."""
+    rows = renderer.sorted_rows(rows, output.sort, columns)
+    limit = output.row_limit()
+    renderer.render(rows[:limit], output.chosen(columns), output, session.zone)
+    if output.limit is None and limit is not None and len(rows) > limit:
+        renderer.say(f"{limit} of {len(rows)}; show all with --limit 0{advice}")
+
+
 def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
     """Write one record and the lists that belong to it.
 

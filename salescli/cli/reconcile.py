@@ -207,16 +207,11 @@ def _resolve(invoice: int | None, line: Line | None) -> str:
 
 
 def _write(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
-    rows = renderer.sorted_rows(rows, output.sort, _COLUMNS)
-    limit = output.row_limit()
-    columns = output.chosen(_COLUMNS)
     if output.format == "ids":  # numbers of invoices, for pipes
-        columns = [_INVOICE]
-        rows = [row for row in rows if row["invoice"] is not None]
-    if rows or output.format != "table":
-        renderer.render(rows[:limit], columns, output, session.zone)
-    if output.format == "table" and limit is not None and len(rows) > limit:
-        say(f"{limit} of {len(rows)} rows; --limit 0 shows all")
+        numbered = [row for row in renderer.sorted_rows(rows, output.sort, _COLUMNS) if row["invoice"] is not None]
+        lists.show_rows(session, numbered, [_INVOICE], output._replace(sort=()))
+    elif rows or output.format != "table":
+        lists.show_rows(session, rows, _COLUMNS, output)
 
 
 def _say_applied(written: Applied, *, would: bool) -> None:

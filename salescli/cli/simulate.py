@@ -57,11 +57,7 @@ def simulate_command(session: Session, until: str, decline: tuple[str, ...], kee
         told = simulating.run(
             copy, end, declined=declined, actor=session.actor, now=session.now, zone=session.zone, progress=progress
         )
-    rows = renderer.sorted_rows(told.rows, output.sort, simulating.COLUMNS)
-    limit = output.row_limit()
-    renderer.render(rows[:limit], output.chosen(simulating.COLUMNS), output, session.zone)
-    if limit and output.limit is None and len(rows) > limit:
-        renderer.say(f"{limit} of {len(rows)}; show all with --limit 0")
+    lists.show_rows(session, told.rows, simulating.COLUMNS, output)
     renderer.tell_beside(_summary(told, last), output)
     if keep:
         renderer.say(f"kept {keep}: {session.program.split()[0]} --db {keep} …")

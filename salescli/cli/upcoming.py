@@ -45,14 +45,10 @@ def upcoming_payments(session: Session, days: int | None, by: By | None, filters
     filters = filters._replace(first_day=None, last_day=None)  # which would look at the day when plans began
     rows, paused = upcoming.payments(session.connection, filters, first, last, now=session.now, zone=session.zone)
     totals = upcoming.summed(rows, None, session.zone)
-    columns = upcoming.SUMS if by else upcoming.COLUMNS
-    shown = upcoming.summed(rows, by, session.zone) if by else rows
-    shown = renderer.sorted_rows(shown, output.sort, columns)
-    limit = output.row_limit()
-    renderer.render(shown[:limit], output.chosen(columns), output, session.zone)
-    if limit and output.limit is None and len(shown) > limit:
-        sums = "" if by else ", or sums with --by month"
-        renderer.say(f"{limit} of {len(shown)}; show all with --limit 0{sums}")
+    if by:
+        lists.show_rows(session, upcoming.summed(rows, by, session.zone), upcoming.SUMS, output)
+    else:
+        lists.show_rows(session, rows, upcoming.COLUMNS, output, advice=", or sums with --by month")
     renderer.tell_beside((*_totals(totals, first, last), *_paused(paused)), output)
 
 

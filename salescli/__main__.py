@@ -11,9 +11,9 @@ def main() -> NoReturn:
     """Run the program on the process's arguments and exit."""
     gc.set_threshold(50_000)  # nothing that starting makes is garbage; looking for some took a tenth of a list's time
     _ready_streams()
-    from salescli.cli import session
+    from salescli.cli.session import run
 
-    _leave(session.run(sys.argv[1:]))
+    _leave(run(sys.argv[1:]))
 
 
 def _ready_streams() -> None:

@@ -11,11 +11,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from salescli import catalogue, categories, imports, money
+from salescli import catalogue, categories, money
 from salescli.catalogue import Noun
 from salescli.csv_rows import BadRow, Problem, Row, attempted
 from salescli.errors import BadData, NotFound
-from salescli.imports import Counts, Import, Outcome, Request
+from salescli.imports import Counts, Import, Outcome, Request, run as run_import
 from salescli.roles import Actor
 
 # Stored columns that do not begin as the file's column does.
@@ -36,7 +36,7 @@ def run(connection: sqlite3.Connection, noun: Noun, request: Request, *, actor: 
     actor.require(noun.permission)
     plan = Import(connection, plural(noun), noun.fields, (), request, actor, now)
     take = partial(attempted, partial(_take, plan, noun))
-    return imports.run(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
+    return run_import(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
 
 
 def plural(noun: Noun) -> str:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
-from salescli import import_lookups, imported_orders, imports, order_rows
+from salescli import imported_orders, order_rows
 from salescli.aside import Aside
 from salescli.csv_rows import Row
 from salescli.fields import Fields
-from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups
+from salescli.import_lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups, opened
 from salescli.import_steps import Numbers, Steps, find_known, settle
 from salescli.imported_orders import Additions, Parties
-from salescli.imports import Counts, Import, Outcome, Outcomes, Request, Take
+from salescli.imports import Counts, Import, Outcome, Outcomes, Request, Take, run as run_import
 from salescli.order_rows import OrderRow
 from salescli.roles import Actor
 
@@ -33,12 +33,12 @@ def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: 
     """
     plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
     aside = Aside(connection)
-    return imports.run(plan, partial(_orders, plan, aside), aside.end)
+    return run_import(plan, partial(_orders, plan, aside), aside.end)
 
 
 @contextmanager
 def _orders(plan: Import, aside: Aside) -> Iterator[Take]:
-    with import_lookups.opened(plan) as lookups:
+    with opened(plan) as lookups:
         yield _Orders(plan, lookups, aside).take
 
 

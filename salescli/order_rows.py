@@ -86,8 +86,8 @@ class OrderRow(NamedTuple):  # tuples, since an import makes a million of them a
         payment = self.payment
         if payment is None:
             return (*head, *names, *self.price)
-        instants = (payment.attempted.at, payment.refunded and payment.refunded.at)
-        return (*head, *names, *self.price, *instants, *payment[:_INSTANTS])
+        moments = (payment.attempted.at, payment.refunded and payment.refunded.at)
+        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS])
 
 
 _PAID = ("completed", "refund")

@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from salescli import clock, db, import_lookups, imports, intake, money, order_rows, payment_systems, schedule
+from salescli import clock, db, intake, money, order_rows, payment_systems, schedule
 from salescli.fields import Columns, Fields, Readers
-from salescli.import_lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups
+from salescli.import_lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups, opened
 from salescli.import_steps import Changed, Numbers, Steps, find_known, settle
-from salescli.imports import Counts, Import, Outcome, Request, Take
+from salescli.imports import Counts, Import, Outcome, Request, Take, run as run_import
 from salescli.roles import Actor
 from salescli.schedule import Interval
 
@@ -73,12 +73,12 @@ def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
     plan = Import(connection, "recurring orders", COLUMNS, REQUIRED, request, actor, now)
-    return imports.run(plan, partial(_subscribers, plan))
+    return run_import(plan, partial(_subscribers, plan))
 
 
 @contextmanager
 def _subscribers(plan: Import) -> Iterator[Take]:
-    with import_lookups.opened(plan) as lookups:
+    with opened(plan) as lookups:
         yield _Subscribers(plan, lookups).steps.take
 
 

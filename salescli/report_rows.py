@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from salescli import lifecycle, listing, payment_systems
-from salescli.listing import Filters
+from salescli import lifecycle, payment_systems
+from salescli.listing import Filters, Where, clauses, given
 from salescli.views import OF_AN_ORDER, View, searched
 
 Basis = Literal["completed", "created"]
@@ -102,7 +102,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
     Its money columns: gross, fee, unknown (payments whose fee is not known) and refunded, in minor units.
     """
     # Of all time and whatever day it was given back on, what stands beside the payment is enough.
-    together = not asked.cut and not listing.given(asked.filters) & {"first_day", "last_day"}
+    together = not asked.cut and not given(asked.filters) & {"first_day", "last_day"}
     source = _orders(connection, asked) if asked.counts == "orders" else _payments(asked, together)
     columns = {**source.columns, **(_WITHOUT_INDEX if _period_is_least(connection, asked, source.day) else {})}
     came, back = (_clause(connection, asked.filters, on, asked.zone, columns) for on in (source.day, "x.refunded_on"))
@@ -152,7 +152,7 @@ def _orders(connection: sqlite3.Connection, asked: Question) -> _Source:
     first, values = _first(connection, asked.filters)
     tables, paid = "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL", ""
     if asked.filters.payment_system:  # it paid each
-        tables = _ORDERS_FIRST if listing.given(asked.filters) & _BY_AN_INDEX else _PAYMENTS_FIRST
+        tables = _ORDERS_FIRST if given(asked.filters) & _BY_AN_INDEX else _PAYMENTS_FIRST
         paid = "i.order_id = o.id AND i.paid_at IS NOT NULL AND "
     return _Source(
         tables=tables,
@@ -176,7 +176,7 @@ def _payments(asked: Question, together: bool) -> _Source:
     )
     if not together:
         return source
-    if listing.given(asked.filters) <= _ALONE and set(asked.dimensions) <= {"payment_system"} and asked.sales == SALES:
+    if given(asked.filters) <= _ALONE and set(asked.dimensions) <= {"payment_system"} and asked.sales == SALES:
         return source._replace(tables="invoices i", counts="i.paid_on IS NOT NULL", columns=_OF_PAYMENTS)
     return source._replace(tables=_ORDERS_FIRST, counts="i.order_id = o.id AND i.paid_at IS NOT NULL")
 
@@ -196,7 +196,7 @@ def _period_is_least(connection: sqlite3.Connection, asked: Question, day: str) 
     return all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
 
 
-def _count(connection: sqlite3.Connection, rows: str, where: listing.Where) -> int:
+def _count(connection: sqlite3.Connection, rows: str, where: Where) -> int:
     return int(connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {rows})", where.values).fetchone()[0])
 
 
@@ -255,9 +255,9 @@ def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
 
 def _clause(
     connection: sqlite3.Connection, filters: Filters, day: str, zone: ZoneInfo, columns: Mapping[str, str] = _FILTERS
-) -> listing.Where:
+) -> Where:
     """Return the filters as a clause over the rows, the period looking at the local ``day``."""
-    return listing.clauses(connection, view({**columns, "from": day, "before": day}), filters, zone=zone)
+    return clauses(connection, view({**columns, "from": day, "before": day}), filters, zone=zone)
 
 
 def view(filters: Mapping[str, str]) -> View:

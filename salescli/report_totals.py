@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from salescli import listing, report_rows, totals
-from salescli.listing import Filters
+from salescli import report_rows, totals
+from salescli.listing import Filters, Where, clauses, given
 from salescli.report_rows import SALES, Query, Question
 from salescli.totals_schema import SUMS
 
@@ -119,20 +119,20 @@ def _find(asked: Question) -> Stored | None:
 
 def _carried(filters: Filters) -> set[str]:
     """Return the filters that narrow, the period aside."""
-    return listing.given(filters) - {"first_day", "last_day"}
+    return given(filters) - {"first_day", "last_day"}
 
 
-def _where(connection: sqlite3.Connection, stored: Stored, filters: Filters, zone: ZoneInfo) -> listing.Where:
+def _where(connection: sqlite3.Connection, stored: Stored, filters: Filters, zone: ZoneInfo) -> Where:
     view = report_rows.view({**_EVERYWHERE, **stored.filters})
-    return listing.clauses(connection, view, filters._replace(first_day=None, last_day=None), zone=zone)
+    return clauses(connection, view, filters._replace(first_day=None, last_day=None), zone=zone)
 
 
-def _ranged(where: listing.Where, dimension: str, ranges: list[totals.Piece]) -> str:
+def _ranged(where: Where, dimension: str, ranges: list[totals.Piece]) -> str:
     """Return the rows of the totals in some ranges of days and months, each by the primary key."""
     return " UNION ALL ".join(_range(where, dimension, *one) for one in ranges)
 
 
-def _range(where: listing.Where, dimension: str, grain: int, first: str, last: str) -> str:
+def _range(where: Where, dimension: str, grain: int, first: str, last: str) -> str:
     periods = f"= {where.bind(first)}" if first == last else f"BETWEEN {where.bind(first)} AND {where.bind(last)}"
     fixed = f"dimension = {where.bind(dimension)} AND grain = {where.bind(grain)}"
     return f"SELECT * FROM totals WHERE {fixed} AND period {periods}"

@@ -7,7 +7,7 @@ COMMIT → the next batch. One writer, this thread; the crew never touches the f
 from __future__ import annotations
 
 import sqlite3
-import time
+from time import monotonic
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class Crew:
 
     def room(self) -> int:
         """Return how many payments may be claimed now."""
-        if self.exhausted or self.limits.stopping() or time.monotonic() > self.deadline:
+        if self.exhausted or self.limits.stopping() or monotonic() > self.deadline:
             return 0
         room = min(IN_FLIGHT_MAX, 2 * self.limits.workers) - len(self.in_flight)
         return room if self.limits.charges is None else min(room, self.limits.charges - self.claims)
@@ -81,10 +81,10 @@ def run(
     ahead = now > clock_now + timedelta(minutes=5)
     only = payment_systems.MOVES_NO_MONEY if ahead else None
     limits = limits or Limits()
-    deadline = time.monotonic() + BUDGET_SECONDS
+    deadline = monotonic() + BUDGET_SECONDS
 
     def stopping() -> bool:
-        return limits.stopping() or time.monotonic() > deadline
+        return limits.stopping() or monotonic() > deadline
 
     recovery.recover(this, only=only, stopping=stopping)
     if reason := _reason_to_hold(connection, gap):

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
+from time import monotonic, sleep
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -134,7 +134,7 @@ def _is_running() -> bool:
 
 
 def _wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = monotonic() + PATIENCE_SECONDS
     while not true():
-        assert time.monotonic() < deadline, "cron did not run the job"
-        time.sleep(0.5)
+        assert monotonic() < deadline, "cron did not run the job"
+        sleep(0.5)

@@ -94,9 +94,9 @@ def test_a_long_csv_has_every_row_in_its_place_and_its_cells_as_people_read_them
 @example("'=1+1")
 @example("'")
 @example("＝1")
-def test_every_name_that_is_taken_in_comes_back_from_our_csv_as_it_was(text: str) -> None:
+def test_every_name_that_is_taken_in_comes_back_from_our_csv_as_it_was(given: str) -> None:
     try:
-        name = intake.text(text, "name")
+        name = intake.text(given, "name")
     except BadData:
         return  # it is refused, and never goes out
     table = csv_rows.Table(io.BytesIO(written("csv", name).encode()), ("name", "note"), ())

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
+from time import sleep
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -694,8 +694,8 @@ def _killed_soon_after_it_called(process: subprocess.Popen[bytes], fake: Fake, s
     """Kill a tick a moment after its first call came in, and tell whether it still ran."""
     calls = len(fake.calls())
     while process.poll() is None and len(fake.calls()) == calls:
-        time.sleep(0.01)
-    time.sleep(seconds)
+        sleep(0.01)
+    sleep(seconds)
     killed = process.poll() is None
     process.kill()
     process.wait()

@@ -16,16 +16,16 @@ from typing import Any
 
 import click
 
-from salescli import catalogue_import, imports, money, order_import, recurring_import
+from salescli import catalogue_import, money, order_import, recurring_import
 from salescli.catalogue import Noun
 from salescli.cli import options, output
 from salescli.cli.session import Session, pass_session
 from salescli.csv_rows import Problem
-from salescli.imports import Counts, Reporting, Request
+from salescli.imports import DEFAULT_SOURCE, Counts, Reporting, Request, told
 
 _SOURCE = click.option(
     "--source",
-    default=imports.DEFAULT_SOURCE,
+    default=DEFAULT_SOURCE,
     show_default=True,
     metavar="NAME",
     help="Where the numbers come from; the same number from another source is another record.",
@@ -165,7 +165,7 @@ def _import(
         reporting = Reporting(on_bad=tell, on_progress=advance)
         request = Request(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = run(session.connection, request, actor=session.actor, now=session.now)
-    output.say(imports.told(what, counts, request))
+    output.say(told(what, counts, request))
     if counts.due:
         output.say(_due(counts))
 

@@ -125,8 +125,8 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     """
     session.actor.require(roles.REFUND)
     found = orders.find(session.connection, order)
-    refund = Refund(**said)
-    portions = refunding.plan(session.connection, found, refund, gateways=session.gateway)
+    asked = Refund(**said)
+    portions = refunding.plan(session.connection, found, asked, gateways=session.gateway)
     what = " and ".join(str(portion) for portion in portions)
     if dry_run:
         tell(f"would give back {what}")
@@ -135,7 +135,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     done = refunding.refund(
         session.connection,
         found.id,
-        refund,
+        asked,
         gateways=session.gateway,
         actor=session.actor,
         now=session.now,

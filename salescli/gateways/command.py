@@ -14,7 +14,7 @@ import selectors
 import shutil
 import signal
 import subprocess
-import time
+from time import monotonic
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -136,10 +136,10 @@ def _run(command: list[str], question: bytes, environment: dict[str, str], timeo
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         answered = _exchange(process, question, deadline)
         try:
-            code = process.wait(max(0.0, deadline - time.monotonic()))
+            code = process.wait(max(0.0, deadline - monotonic()))
         except subprocess.TimeoutExpired:
             raise _NoAnswer(f"did not end within {timeout:g} s") from None
         if code != 0:
@@ -165,7 +165,7 @@ def _exchange(process: subprocess.Popen[bytes], question: bytes, deadline: float
         ready.register(process.stdin, selectors.EVENT_WRITE)
         ready.register(process.stdout, selectors.EVENT_READ)
         while True:
-            events = ready.select(max(0.0, deadline - time.monotonic()))
+            events = ready.select(max(0.0, deadline - monotonic()))
             if not events:
                 raise _NoAnswer("gave no answer in time")
             for key, _ in events:

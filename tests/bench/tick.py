@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
+from time import monotonic, sleep
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,10 +69,10 @@ def _tick(path: Path, port: int, workers: int) -> float:
     (package / "entry_points.txt").write_text(entry, encoding="utf-8")
     roots = [str(path.parent), str(Path(__file__).parents[2])]
     environment = {**os.environ, "BENCH_PORT": str(port), "PYTHONPATH": os.pathsep.join(roots)}
-    began = time.monotonic()
+    began = monotonic()
     line = [sys.executable, "-m", "salescli", "--db", str(path), "tick", "--workers", str(workers)]
     subprocess.run(line, env=environment, check=True)
-    return time.monotonic() - began
+    return monotonic() - began
 
 
 def _idle(path: Path, port: int) -> float:
@@ -125,7 +125,7 @@ def serve(latency: float) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             asked = urlparse(self.path)
             words = {name: values[0] for name, values in parse_qs(asked.query).items()}
-            time.sleep(latency)
+            sleep(latency)
             if asked.path == "/charge":
                 booked.setdefault(words["reference"], (int(words["amount"]), words["currency"]))
             amount, currency = booked.get(words["reference"], (None, None))

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
+from time import monotonic
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -256,8 +256,8 @@ def _forked(line: list[str], dies_at: int | None) -> int:
 
 def _kill_within(child: int, seconds: float) -> None:
     """Kill a process after some time, unless it ends before."""
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
+    deadline = monotonic() + seconds
+    while (left := deadline - monotonic()) > 0:
         if signal.sigtimedwait({signal.SIGCHLD}, left) and os.waitid(
             os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
         ):

@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from salescli import (
@@ -120,9 +119,9 @@ class World:
         self.bank = Bank(START, capabilities, key_ttl_seconds)
         self.bank.witness, self.bank.meanwhile = self._witness, self._overtake
         self.seen: list[str] = []  # what was wrong at the moment of a gateway call
-        self._replaced = tick.ThreadPoolExecutor, tick.time, attempts._boot_id, clock.uptime
+        self._replaced = tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, clock.uptime
         tick.ThreadPoolExecutor, attempts._boot_id = AtOnce, lambda: f"boot-{self.boot}"
-        tick.time = SimpleNamespace(monotonic=lambda: self.time.timestamp())
+        tick.monotonic = lambda: self.time.timestamp()
         clock.uptime = lambda: int((self.time - START).total_seconds())
         connection = self.connect()
         db.set_setting(connection, "home", db.home_of(self.path))
@@ -131,7 +130,7 @@ class World:
 
     def close(self) -> None:
         """Give back what was replaced."""
-        tick.ThreadPoolExecutor, tick.time, attempts._boot_id, clock.uptime = self._replaced
+        tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, clock.uptime = self._replaced
 
     @property
     def now(self) -> datetime:

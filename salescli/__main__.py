@@ -11,7 +11,7 @@ def main() -> NoReturn:
     """Run the program on the process's arguments and exit."""
     gc.set_threshold(50_000)  # nothing that starting makes is garbage; looking for some took a tenth of a list's time
     _ready_streams()
-    from salescli.cli.session import run
+    from salescli.cli.main import run
 
     _leave(run(sys.argv[1:]))
 

@@ -21,8 +21,10 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from salescli import caller, clock, db
+from salescli.cli import caller
 from salescli.errors import SalesError
+from salescli.rules import time
+from salescli.storage import database as db
 
 NAMED = "%Y-%m-%dT%H%M%SZ"  # in UTC, so that no two nights share a name
 
@@ -33,14 +35,14 @@ def main():
     days = int(os.environ.get("SALESCLI_BACKUP_DAYS") or 30)
     with closing(db.connect(database)) as connection:
         final = back_up(connection, folder, database.stem)
-    prune(folder, database.stem, clock.now() - timedelta(days=days))
+    prune(folder, database.stem, time.now() - timedelta(days=days))
     if sys.stdout.isatty():
         print(f"made {final}")
 
 
 def back_up(connection, folder, stem):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    final = folder / f"{stem}-{clock.now().strftime(NAMED)}.db"
+    final = folder / f"{stem}-{time.now().strftime(NAMED)}.db"
     draft = folder / f".{final.name}.draft"
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:

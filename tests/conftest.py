@@ -19,11 +19,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import settings
 
-from salescli import actors, catalogue, categories, clock, customers, db, offers, payment_systems, users
-from salescli.catalogue import Noun
-from salescli.offers import Offer
-from salescli.payment_systems import PaymentSystem
-from salescli.roles import Actor
+from salescli.catalogue import actors, categories, customers, offers, payment_systems, records, users
+from salescli.catalogue.offers import Offer
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.catalogue.records import Noun
+from salescli.rules import time
+from salescli.rules.permissions import Actor
+from salescli.storage import database
 from tests.story import Story
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
@@ -49,11 +51,11 @@ class House:
 
     def add(self, noun: Noun, **words: str) -> int:
         """Add a catalogue record of these words as the owner at NOW and return its id."""
-        return catalogue.add(self.connection, noun, words, actor=self.actor, now=self.now)
+        return records.add(self.connection, noun, words, actor=self.actor, now=self.now)
 
     def category(self, name: str = "Courses", **words: str) -> sqlite3.Row:
         """Add a category."""
-        return catalogue.get(self.connection, categories.NOUN, self.add(categories.NOUN, name=name, **words))
+        return records.get(self.connection, categories.NOUN, self.add(categories.NOUN, name=name, **words))
 
     def offer(self, price: str = "49.00", *, name: str = "Course", **words: str) -> Offer:
         """Add an offer, in EUR unless ``currency`` says otherwise."""
@@ -61,7 +63,7 @@ class House:
 
     def customer(self, name: str = "Олена Коваль", **words: str) -> sqlite3.Row:
         """Add a customer."""
-        return catalogue.get(self.connection, customers.NOUN, self.add(customers.NOUN, name=name, **words))
+        return records.get(self.connection, customers.NOUN, self.add(customers.NOUN, name=name, **words))
 
     def payment_system(self, name: str = "Sandbox", *, gateway: str = "sandbox", **words: str) -> PaymentSystem:
         """Add a payment system; ``gateway="manual"`` is one that a person confirms."""
@@ -96,12 +98,12 @@ def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
 
     def build(name: str = "sales.db", **further: str) -> House:
         path = tmp_path / name
-        usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": db.home_of(path)}
+        usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": database.home_of(path)}
         wanted = {**usual, **further}
-        db.create(path, wanted)
-        connection = db.connect(path)
+        database.create(path, wanted)
+        connection = database.connect(path)
         actor = users.register_owner(connection, login=LOGIN, name="Оксана Власник", now=NOW)
-        built.append(House(path, connection, actor, clock.time_zone(wanted["time_zone"])))
+        built.append(House(path, connection, actor, time.time_zone(wanted["time_zone"])))
         return built[-1]
 
     yield build

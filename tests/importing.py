@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from salescli.csv_rows import Problem
 from salescli.errors import BadData
-from salescli.imports import Counts, Reporting, Request
+from salescli.imports.csv_file import Problem
+from salescli.imports.run import Counts, Reporting, Request
 from tests.conftest import House
 
 TABLES = ("orders", "invoices", "refunds", "recurring", "customers", "offers", "categories", "payment_systems", "users")

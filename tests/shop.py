@@ -10,11 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from salescli import catalogue, categories, managing, offers, order_import, orders, sales
+from salescli.catalogue import categories, offers, records
 from salescli.errors import SalesError
-from salescli.imports import Request
-from salescli.order_rows import COLUMNS
-from salescli.sales import Seller
+from salescli.imports import orders as order_import
+from salescli.imports.order_row import COLUMNS
+from salescli.imports.run import Request
+from salescli.sales import attribution, orders, recurring_actions
+from salescli.sales.attribution import Seller
 from tests.conftest import House
 from tests.importing import as_csv
 from tests.story import Story
@@ -122,12 +124,12 @@ def _tick_a_month_later(shop: Shop) -> None:
 
 def _retry(shop: Shop, which: int) -> None:
     for row in shop.house.connection.execute("SELECT id FROM recurring WHERE status = 'failed'").fetchall():
-        managing.retry(shop.house.connection, row["id"], **shop.who_and_when)
+        recurring_actions.retry(shop.house.connection, row["id"], **shop.who_and_when)
 
 
 def _check(seller: Seller, reconfirm: str | None = None) -> Callable[[Shop, int], None]:
     def act(shop: Shop, which: int) -> None:
-        sales.confirm_sale(
+        attribution.confirm_sale(
             shop.house.connection,
             shop.some_order(which, _COMPLETED).id,
             seller,
@@ -141,7 +143,7 @@ def _check(seller: Seller, reconfirm: str | None = None) -> Callable[[Shop, int]
 def _change_offer(shop: Shop, which: int) -> None:
     words = {"category": str(1 + which % 2), "name": f"Renamed {which}"}
     offer = offers.find(shop.house.connection, ("10", "20", "30", "40")[which % 4], whole=True)
-    catalogue.edit(shop.house.connection, offers.NOUN, offer.id, words, **shop.who_and_when)
+    records.edit(shop.house.connection, offers.NOUN, offer.id, words, **shop.who_and_when)
 
 
 ACTS: dict[str, Callable[[Shop, int], object]] = {
@@ -152,17 +154,17 @@ ACTS: dict[str, Callable[[Shop, int], object]] = {
     "pay a part": _pay_a_part,
     "pay a part in dollars": _pay_in_dollars,
     "answer for manual payments": _answer,
-    "decline": lambda shop, n: sales.decline(
+    "decline": lambda shop, n: attribution.decline(
         shop.house.connection, shop.some_order(n, _IN_PARTS).id, **shop.who_and_when
     ),
-    "confirm the payment": lambda shop, n: sales.confirm_payment(
+    "confirm the payment": lambda shop, n: attribution.confirm_payment(
         shop.house.connection,
         shop.some_order(n, _IN_PARTS).id,
         force="enough",
         zone=shop.house.zone,
         **shop.who_and_when,
     ),
-    "assign": lambda shop, n: sales.assign(
+    "assign": lambda shop, n: attribution.assign(
         shop.house.connection, shop.some_order(n).id, ("ivan", "maria")[n % 2], **shop.who_and_when
     ),
     "check": _check(Seller()),
@@ -176,7 +178,7 @@ ACTS: dict[str, Callable[[Shop, int], object]] = {
     "retry": _retry,
     "import": Shop.bring,
     "move and rename the offer": _change_offer,
-    "rename the category": lambda shop, n: catalogue.edit(
+    "rename the category": lambda shop, n: records.edit(
         shop.house.connection, categories.NOUN, 1 + n % 2, {"name": f"Category {n}"}, **shop.who_and_when
     ),
     "learn a fee": lambda shop, n: shop.house.connection.execute(

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from salescli import clock, gateways, invoices, orders, paying, recurring, refunding, tick
-from salescli.charging import Counts
+from salescli import gateways
+from salescli.charging import pay, refund, tick
+from salescli.charging.due_payments import Counts
+from salescli.charging.pay import Payment
+from salescli.charging.refund import Refund
 from salescli.gateways import Gateway
 from salescli.gateways.sandbox import Sandbox
-from salescli.orders import NewOrder, Order
-from salescli.paying import Payment
-from salescli.recurring import Recurring
-from salescli.refunding import Refund
+from salescli.rules import time
+from salescli.sales import invoices, orders, recurring
+from salescli.sales.orders import NewOrder, Order
+from salescli.sales.recurring import Recurring
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -24,11 +27,11 @@ class Story:
     """What happens in a file from moment to moment. Times are the account's local times, ``2026-03-01 10:00``."""
 
     house: House
-    now: datetime = field(default_factory=clock.now)
+    now: datetime = field(default_factory=time.now)
 
     def at(self, moment: str) -> Story:
         """Set the clock."""
-        self.now = clock.parse_time(moment, self.house.zone)
+        self.now = time.parse_time(moment, self.house.zone)
         return self
 
     @property
@@ -52,16 +55,16 @@ class Story:
             == "manual"
         )
         new = NewOrder("1", offer, payment_system=through, token=None if manual else token, **more)
-        return paying.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
+        return pay.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
 
     def order_of(self, customer: str, offer: str) -> Order:
         """Open an order by the words that a person says."""
         new = NewOrder(customer, offer)
-        return paying.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
+        return pay.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
 
     def pay(self, order: Order, **payment: Any) -> str:
         """Take a payment and return what became of it, ``waits`` where a person must say."""
-        _, answer = paying.pay(
+        _, answer = pay.pay(
             self.house.connection,
             order.id,
             Payment(**payment),
@@ -73,7 +76,7 @@ class Story:
 
     def answer(self, invoice: int, *, confirmed: bool = True) -> str:
         """Confirm or decline a manual payment and return the invoice's status."""
-        return paying.answer_by_hand(
+        return pay.answer_by_hand(
             self.house.connection, invoice, confirmed=confirmed, zone=self.house.zone, **self.who_and_when
         ).status
 
@@ -110,7 +113,7 @@ class Story:
 
     def refund(self, order: Order, **wanted: Any) -> list[str]:
         """Give money back and return what became of each portion."""
-        done = refunding.refund(
+        done = refund.refund(
             self.house.connection,
             order.id,
             Refund(**wanted),
@@ -129,7 +132,7 @@ class Story:
     def next_date(self, id: int) -> str | None:
         """Return a recurring order's next payment date as local text."""
         stored = self.plan(id).next_payment_at
-        return stored and clock.local_text(stored, self.house.zone)[:16]
+        return stored and time.local_text(stored, self.house.zone)[:16]
 
     def invoices(self, order_id: int) -> list[tuple[str, int]]:
         """Return (status, amount) of an order's invoices."""

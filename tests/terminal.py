@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from salescli.cli import session
+from salescli.cli import main
 
 CTRL_C = "\x03"
 STUCK_AFTER = 60  # seconds without a word: a question that the test does not answer
@@ -45,7 +45,7 @@ def piped(path: Path, *words: object, stdin: str = "") -> Said:
     """Run a command line on a file in this process, without a terminal."""
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), patch("sys.stdin", io.StringIO(stdin)):
-        code = session.run(["--db", os.fspath(path), *map(str, words)])
+        code = main.run(["--db", os.fspath(path), *map(str, words)])
     out.flush()
     out.seek(0)
     return Said(code, out.read(), err.getvalue())

@@ -6,8 +6,8 @@ import sqlite3
 
 import pytest
 
-from salescli import db, totals
-from salescli.aside import Aside
+from salescli.imports.bulk_load import Aside
+from salescli.storage import database, totals
 from tests.conftest import House
 from tests.shop import Shop
 from tests.test_order_import import load
@@ -36,7 +36,7 @@ def test_all_is_put_back_and_counted(shop: Shop) -> None:
     connection = shop.house.connection
     before = schema(connection)
     cache = connection.execute("PRAGMA cache_size").fetchone()[0]
-    with db.transaction(connection):
+    with database.transaction(connection):
         aside = Aside(connection)
         aside.begin()
         assert names(connection) & ASIDE == set()
@@ -55,7 +55,7 @@ def test_an_import_that_fails_meanwhile_leaves_them(shop: Shop) -> None:
     before = schema(shop.house.connection)
 
     def fail() -> None:
-        with db.transaction(shop.house.connection):
+        with database.transaction(shop.house.connection):
             Aside(shop.house.connection).begin()
             shop.bring(0)
             raise ZeroDivisionError
@@ -70,7 +70,7 @@ def test_an_import_that_fails_meanwhile_leaves_them(shop: Shop) -> None:
 def test_they_are_set_aside_only_for_many_orders_beside_those_there(shop: Shop) -> None:
     connection = shop.house.connection
     shop.do("sell", 4)
-    with db.transaction(connection):
+    with database.transaction(connection):
         aside = Aside(connection)
         for _ in range(499):
             aside.wrote_order()
@@ -79,7 +79,7 @@ def test_they_are_set_aside_only_for_many_orders_beside_those_there(shop: Shop) 
         assert {row["name"] for row in aside.kept} >= ASIDE
         aside.end()
     connection.execute("PRAGMA foreign_keys = OFF")
-    with db.transaction(connection):
+    with database.transaction(connection):
         connection.execute("UPDATE orders SET id = 1000000 WHERE id = (SELECT max(id) FROM orders)")
         aside = Aside(connection)
         for _ in range(1000):

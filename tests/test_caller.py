@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _RUN_EACH = """
 import contextlib, io, json, os, sys
-from salescli.cli.session import run
+from salescli.cli.main import run
 environment = dict(os.environ)
 told = []
 for call in json.load(sys.stdin):

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from salescli import attempts, card, customers, db, invoices, orders
-from salescli.attempts import Try
-from salescli.catalogue import index_from
-from salescli.cli import session
+from salescli.catalogue import customers
+from salescli.catalogue.records import index_from
+from salescli.cli import main
+from salescli.overview import customer_card
+from salescli.sales import attempts, invoices, orders
+from salescli.sales.attempts import Try
+from salescli.storage import database
 from tests.story import Story
 from tests.terminal import piped, typed
 
@@ -61,7 +64,7 @@ def test_totals_stand_apart_for_each_currency(shop: Story) -> None:
 def test_a_payment_in_another_currency_counts_in_its_own(story: Story) -> None:
     story.house.offer("100.00", number="7")
     story.pay(story.order("7"), currency="USD", rate="0.50")
-    rows = card.totals(story.house.connection, 1)
+    rows = customer_card.totals(story.house.connection, 1)
     assert [(row["currency"], row["paid"], row["open"]) for row in rows] == [("EUR", 0, 0), ("USD", 20000, 0)]
 
 
@@ -123,7 +126,7 @@ def test_every_command_of_the_card_is_one_that_is_not_refused(shop: Story) -> No
 
 def test_money_whose_refund_is_under_way_is_not_offered_again(shop: Story) -> None:
     connection = shop.house.connection
-    with db.transaction(connection):
+    with database.transaction(connection):
         again = Try("refund", base="x", payment_system_id=1, amount_minor=100, currency="EUR")
         attempts.open_attempt(connection, invoices.get(connection, 1), again, shop.now)
     assert ("Refund", "orders refund 1") not in offered(shop)
@@ -148,7 +151,7 @@ def test_only_what_the_acting_user_may_do_is_offered(
     shop: Story, role: str, actions: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.house.user("olha", name="Ольга", role=role)
-    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    monkeypatch.setattr(main, "os_login", lambda: "olha")
     assert {action for action, _ in offered(shop)} == actions
 
 
@@ -198,7 +201,7 @@ def test_several_people_of_one_name_are_listed_to_choose_from_and_not_guessed(sh
 def test_who_may_not_look_learns_no_names_from_the_choice(shop: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.house.customer("Олена Коваленко", email="second@example.com")
     shop.house.user("olha", name="Ольга", role="cron")
-    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    monkeypatch.setattr(main, "os_login", lambda: "olha")
     done = piped(shop.house.path, "customers", "show", "олена")
     assert (done.code, "Олена" in done.err, "second@" in done.err) == (4, False, False)
 
@@ -245,7 +248,7 @@ def test_a_name_of_two_is_refused_with_what_tells_them_apart_and_nothing_changes
 def test_two_of_one_name_without_a_login_are_told_apart_by_their_number(shop: Story) -> None:
     for _ in range(2):
         row = {"name": "Петро", "created_at": "2026-01-01T00:00:00Z"}
-        last = db.insert(shop.house.connection, "users", row)
+        last = database.insert(shop.house.connection, "users", row)
     done = piped(shop.house.path, "orders", "check", "1", "--manager", "Петро")
     assert (done.code, f"Петро ({last - 1}), Петро ({last})" in done.err) == (3, True), done.err
     assert piped(shop.house.path, "orders", "check", "1", "--manager", str(last)).code == 0
@@ -255,7 +258,7 @@ def test_two_of_one_name_without_a_login_are_told_apart_by_their_number(shop: St
 def test_a_name_is_not_guessed_because_another_lies_behind_many_that_begin_so(shop: Story) -> None:
     connection = shop.house.connection
     for name in ["Ірина", *(f"Ірина {i}" for i in range(30)), "ІРИНА"]:
-        id = db.insert(connection, "customers", {"name": name, "created_at": "2026-01-01T00:00:00Z"})
+        id = database.insert(connection, "customers", {"name": name, "created_at": "2026-01-01T00:00:00Z"})
         index_from(connection, customers.NOUN, id)
     done = piped(shop.house.path, "orders", "new", "ірина", "7")
     assert (done.code, "fits 2 records" in done.err) == (3, True), done.err

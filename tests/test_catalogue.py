@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import actors, catalogue, categories, customers, db, offers, payment_systems, users
-from salescli.catalogue import Noun
+from salescli.catalogue import actors, categories, customers, offers, payment_systems, records, users
+from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound, NotPermitted, SalesError
-from salescli.money import PPM
-from salescli.roles import PERMISSIONS, Actor
-from salescli.schedule import Interval
+from salescli.rules.money import PPM
+from salescli.rules.permissions import PERMISSIONS, Actor
+from salescli.rules.schedule import Interval
+from salescli.storage import database
 from tests.conftest import House
 
 NOUNS = [offers.NOUN, categories.NOUN, payment_systems.NOUN, customers.NOUN, users.NOUN]
@@ -31,7 +32,7 @@ each_noun = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.subject
 
 
 def edit(house: House, noun: Noun, id: int, **words: str) -> dict[str, Any]:
-    return catalogue.edit(house.connection, noun, id, words, actor=house.actor, now=house.now)
+    return records.edit(house.connection, noun, id, words, actor=house.actor, now=house.now)
 
 
 def without(actor: Actor, permission: str) -> Actor:
@@ -44,7 +45,7 @@ def without(actor: Actor, permission: str) -> Actor:
 @each_noun
 def test_what_is_added_is_there_with_its_history(house: House, noun: Noun) -> None:
     id = house.add(noun, **WORDS[noun.subject])
-    row = catalogue.get(house.connection, noun, id)
+    row = records.get(house.connection, noun, id)
     assert (row["name"], row["active"], row["created_at"]) == (WORDS[noun.subject]["name"], 1, "2026-03-01T10:00:00Z")
     (line,) = house.history(noun.subject, id)
     assert (line["what"], line["at"], line["by_system"]) == ("added", "2026-03-01T10:00:00Z", 0)
@@ -57,7 +58,7 @@ def test_what_is_added_is_there_with_its_history(house: House, noun: Noun) -> No
 def test_what_is_edited_has_changed_with_its_history(house: House, noun: Noun) -> None:
     id = house.add(noun, **WORDS[noun.subject])
     assert edit(house, noun, id, name="Марія", active="no") == {"name": "Марія", "active": 0}
-    row = catalogue.get(house.connection, noun, id)
+    row = records.get(house.connection, noun, id)
     assert (row["name"], row["active"]) == ("Марія", 0)
     _, line = house.history(noun.subject, id)
     assert line["what"] == "edited"
@@ -76,9 +77,9 @@ def test_an_edit_that_changes_nothing_leaves_no_history(house: House, noun: Noun
 @each_noun
 def test_an_edit_leaves_what_it_does_not_name(house: House, noun: Noun) -> None:
     id = house.add(noun, **WORDS[noun.subject])
-    before = dict(catalogue.get(house.connection, noun, id))
+    before = dict(records.get(house.connection, noun, id))
     edit(house, noun, id, active="no")
-    assert dict(catalogue.get(house.connection, noun, id)) == {**before, "active": 0}
+    assert dict(records.get(house.connection, noun, id)) == {**before, "active": 0}
 
 
 @each_noun
@@ -108,7 +109,7 @@ def test_a_wrong_word_writes_nothing(house: House, noun: Noun) -> None:
     id = house.add(noun, **WORDS[noun.subject])
     with pytest.raises(BadData, match="name is empty"):
         edit(house, noun, id, name=" ", active="no")
-    assert catalogue.get(house.connection, noun, id)["active"] == 1
+    assert records.get(house.connection, noun, id)["active"] == 1
     assert len(house.history(noun.subject, id)) == 1
 
 
@@ -117,10 +118,10 @@ def test_who_lacks_the_permission_adds_and_edits_nothing(house: House, noun: Nou
     id = house.add(noun, **WORDS[noun.subject])
     stranger = without(house.actor, noun.permission)
     with pytest.raises(NotPermitted, match=noun.permission):
-        catalogue.add(house.connection, noun, {"name": "Other"}, actor=stranger, now=house.now)
+        records.add(house.connection, noun, {"name": "Other"}, actor=stranger, now=house.now)
     with pytest.raises(NotPermitted, match=noun.permission):
-        catalogue.edit(house.connection, noun, id, {"active": "no"}, actor=stranger, now=house.now)
-    assert catalogue.get(house.connection, noun, id)["active"] == 1
+        records.edit(house.connection, noun, id, {"active": "no"}, actor=stranger, now=house.now)
+    assert records.get(house.connection, noun, id)["active"] == 1
 
 
 @each_noun
@@ -307,7 +308,7 @@ def test_what_an_edit_changes_on_an_offer(house: House, words: dict[str, str], c
     offer = house.offer("49")
     edit(house, offers.NOUN, offer.id, **words)
     assert house.history("offer", offer.id)[1]["changes"] == changes
-    row = catalogue.get(house.connection, offers.NOUN, offer.id)
+    row = records.get(house.connection, offers.NOUN, offer.id)
     assert {name: row[name] for name in changes} == {name: to for name, (_, to) in changes.items()}
 
 
@@ -524,19 +525,19 @@ def test_a_whole_address_is_meant_before_the_beginning_of_another(house: House) 
 def test_a_search_lists_every_customer_whose_words_begin_so_and_no_more_than_asked(house: House) -> None:
     for name in ("Олена Коваль", "Коваленко Іван", "Марія Шевченко", "КОВАЛЬЧУК Ніна"):
         house.customer(name)
-    found = catalogue.search(house.connection, customers.NOUN, "ковал")
+    found = records.search(house.connection, customers.NOUN, "ковал")
     assert [row["id"] for row in found] == [1, 2, 4]
-    assert len(catalogue.search(house.connection, customers.NOUN, "ковал", most=2)) == 2
-    assert [row["id"] for row in catalogue.search(house.connection, customers.NOUN, "ковал ів")] == [2]
+    assert len(records.search(house.connection, customers.NOUN, "ковал", most=2)) == 2
+    assert [row["id"] for row in records.search(house.connection, customers.NOUN, "ковал ів")] == [2]
 
 
 def test_search_follows_every_edit(house: House) -> None:
     row = house.customer("Олена Коваль", email="old@example.com")
     edit(house, customers.NOUN, row["id"], name="Олена Мельник", email="new@example.com")
     for gone in ("коваль", "old"):
-        assert catalogue.search(house.connection, customers.NOUN, gone) == []
+        assert records.search(house.connection, customers.NOUN, gone) == []
     for there in ("мельник", "new", "олена"):
-        assert [found["id"] for found in catalogue.search(house.connection, customers.NOUN, there)] == [row["id"]]
+        assert [found["id"] for found in records.search(house.connection, customers.NOUN, there)] == [row["id"]]
     for noun in (customers.NOUN, offers.NOUN):  # raises when the index and the table differ
         house.connection.execute(
             f"INSERT INTO {noun.table}_search ({noun.table}_search, rank) VALUES ('integrity-check', 1)"
@@ -546,7 +547,7 @@ def test_search_follows_every_edit(house: House) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20))
 def test_nothing_in_the_words_of_a_search_is_an_operator(house: House, words: str) -> None:
-    catalogue.search(house.connection, customers.NOUN, words)
+    records.search(house.connection, customers.NOUN, words)
 
 
 @pytest.mark.parametrize(
@@ -683,13 +684,13 @@ def test_the_owner_who_made_the_file_may_do_everything(house: House) -> None:
     owner = actors.acting(house.connection, house.actor.login)
     assert owner == house.actor
     assert owner.permissions == frozenset(PERMISSIONS)
-    row = catalogue.get(house.connection, users.NOUN, owner.user_id)
+    row = records.get(house.connection, users.NOUN, owner.user_id)
     assert (row["role"], row["created_at"]) == ("owner", "2026-03-01T10:00:00Z")
 
 
 def test_what_is_added_inside_a_transaction_that_fails_is_not_there(house: House) -> None:
-    with suppress(InterruptedError), db.transaction(house.connection):
+    with suppress(InterruptedError), database.transaction(house.connection):
         house.customer("Олена")
         raise InterruptedError
     assert house.count("customers") == house.count("history") == 0
-    assert catalogue.search(house.connection, customers.NOUN, "олена") == []
+    assert records.search(house.connection, customers.NOUN, "олена") == []

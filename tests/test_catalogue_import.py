@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import catalogue, catalogue_import, categories, customers, offers, payment_systems, users
-from salescli.catalogue import Noun
+from salescli.catalogue import categories, customers, offers, payment_systems, records, users
+from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotPermitted
-from salescli.imports import Counts, Request
+from salescli.imports import catalogue
+from salescli.imports.run import Counts, Request
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -36,12 +37,12 @@ def csv_of(noun: Noun, *rows: dict[str, str]) -> bytes:
 
 def load(house: House, noun: Noun, *rows: dict[str, str], **options: Any) -> Counts:
     request = Request(io.BytesIO(csv_of(noun, *rows)), **options)
-    return catalogue_import.run(house.connection, noun, request, actor=house.actor, now=house.now)
+    return catalogue.run(house.connection, noun, request, actor=house.actor, now=house.now)
 
 
 def refused(house: House, noun: Noun, content: bytes) -> list[str]:
     def run(connection: sqlite3.Connection, request: Request, **who: Any) -> Counts:
-        return catalogue_import.run(connection, noun, request, **who)
+        return catalogue.run(connection, noun, request, **who)
 
     return importing.refused(house, run, content)
 
@@ -74,7 +75,7 @@ def test_the_same_file_twice_changes_nothing(house: House, noun: Noun) -> None:
 def test_one_line_of_history_for_the_file(house: House, noun: Noun) -> None:
     load(house, noun, {})
     (line,) = house.history("import", None)
-    assert line["what"] == f"imported {catalogue_import.plural(noun)}"
+    assert line["what"] == f"imported {catalogue.plural(noun)}"
 
 
 CHANGES = [
@@ -129,19 +130,19 @@ def test_a_row_is_refused_for(house: House, noun: Noun, row: dict[str, str], sai
 def test_an_unknown_column_is_refused(house: House, noun: Noun) -> None:
     request = Request(io.BytesIO(b"colour\n"))
     with pytest.raises(BadData, match="unknown column 'colour'"):
-        catalogue_import.run(house.connection, noun, request, actor=house.actor, now=house.now)
+        catalogue.run(house.connection, noun, request, actor=house.actor, now=house.now)
 
 
 @each_noun
 def test_an_import_needs_the_permission(house: House, noun: Noun) -> None:
     eve, request = house.user("eve"), Request(io.BytesIO(csv_of(noun, {})))
     with pytest.raises(NotPermitted):
-        catalogue_import.run(house.connection, noun, request, actor=eve, now=house.now)
+        catalogue.run(house.connection, noun, request, actor=eve, now=house.now)
 
 
 def test_an_imported_customer_is_found(house: House) -> None:
     load(house, customers.NOUN, {})
-    assert catalogue.search(house.connection, customers.NOUN, "коваль")
+    assert records.search(house.connection, customers.NOUN, "коваль")
 
 
 def test_a_dry_run_writes_nothing(house: House) -> None:

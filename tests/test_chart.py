@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli.cli import chart, session
-from salescli.cli.output import width
-from salescli.views import Column
+from salescli.cli import main
+from salescli.cli.output import chart
+from salescli.cli.output.render import width
+from salescli.lists.columns import Column
 from tests.story import Story
 
 OFFER = (Column("offer_number"), Column("offer"))
@@ -147,16 +148,16 @@ def shop(story: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
 
 
 def test_the_bars_stand_under_the_table(shop: Story, capfd: pytest.CaptureFixture[str]) -> None:
-    assert session.run(["reports", "by-offer", "--chart"]) == 0
+    assert main.run(["reports", "by-offer", "--chart"]) == 0
     out = capfd.readouterr().out
     assert out.index("offer_number") < out.index("net in EUR\n10 Drawing") < out.index("net in JPY\n20 Violin")
     assert out.index("net in JPY") < out.index("total of completed orders")
-    assert session.run(["reports", "details", "--chart"]) == 0
+    assert main.run(["reports", "details", "--chart"]) == 0
     assert capfd.readouterr().out.count("net in EUR") == 4  # by-manager has no confirmed sale to show
 
 
 def test_the_bars_go_where_the_table_goes(shop: Story, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert session.run(["reports", "by-offer", "--chart", "-o", str(tmp_path / "x.txt")]) == 0
+    assert main.run(["reports", "by-offer", "--chart", "-o", str(tmp_path / "x.txt")]) == 0
     written = (tmp_path / "x.txt").read_text(encoding="utf-8")
     assert "10 Drawing  100.00  ████" in written
     assert "█" not in capfd.readouterr().out
@@ -164,14 +165,14 @@ def test_the_bars_go_where_the_table_goes(shop: Story, tmp_path: Path, capfd: py
 
 @pytest.mark.parametrize("format", ["--csv", "--json", "--excel", "-q", "--format=md"])
 def test_bars_in_a_file_for_programs_are_refused(shop: Story, capfd: pytest.CaptureFixture[str], format: str) -> None:
-    assert session.run(["reports", "by-offer", "--chart", format]) == 2
+    assert main.run(["reports", "by-offer", "--chart", format]) == 2
     told = capfd.readouterr()
     assert (told.out, "--chart draws under a table" in told.err) == ("", True)
 
 
 def test_a_report_of_nothing_has_no_bars(story: Story, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     monkeypatch.setenv("SALESCLI_DB", str(story.house.path))
-    assert session.run(["reports", "by-offer", "--chart"]) == 0
+    assert main.run(["reports", "by-offer", "--chart"]) == 0
     told = capfd.readouterr()
     assert (told.out, told.err) == ("", "nothing to show\n")
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from salescli.cli import session
-from salescli.cli.output import width
-from salescli.reports import BREAKDOWNS
+from salescli.cli import main
+from salescli.cli.output.render import width
+from salescli.reports.report import BREAKDOWNS
 from tests.terminal import on_a_terminal
 
 Run = Callable[..., "Result"]
@@ -55,7 +55,7 @@ def run(path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
     def run(*arguments: str, stdin: str | None = None) -> Result:
         if stdin is not None:
             monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        code = session.run([str(one) for one in arguments])
+        code = main.run([str(one) for one in arguments])
         out, err = capfd.readouterr()
         return Result(code, out, err)
 
@@ -402,7 +402,7 @@ def test_the_period_of_a_list_is_in_the_account_s_days(shop: Run) -> None:
 
 
 def test_a_stranger_learns_nothing(shop: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "os_login", lambda: "mallory")
+    monkeypatch.setattr(main, "os_login", lambda: "mallory")
     for line in ("orders", "reports", "customers show 1", "orders show 1", "tick", "orders list --customer nobody"):
         done = shop(*line.split())
         assert (done.code, done.out) == (4, ""), line

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from salescli import order_import, recurring_import
-from salescli.cli import session
+from salescli.cli import main
+from salescli.imports import orders, recurring
 
 PROJECT = Path(__file__).parents[1]
 ORDERS = "order,created_at,status,customer,offer,price,currency\n1,2026-01-05,completed,Ann,Course,49.00,EUR\n"
@@ -46,7 +46,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
     def run(*arguments: str, stdin: str = "") -> Done:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        return Done(session.run(list(arguments)), *capfd.readouterr())
+        return Done(main.run(list(arguments)), *capfd.readouterr())
 
     run("init", "--time-zone", "Europe/Kyiv", "--currency", "EUR")
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
@@ -157,7 +157,7 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(run: Run, tmp_path: Path) ->
 
 @pytest.mark.parametrize("noun", ["orders", "recurring"])
 def test_help_names_every_column(run: Run, noun: str) -> None:
-    columns = {"orders": order_import.COLUMNS, "recurring": recurring_import.COLUMNS}[noun]
-    needed = {"orders": order_import.REQUIRED, "recurring": recurring_import.REQUIRED}[noun]
+    columns = {"orders": orders.COLUMNS, "recurring": recurring.COLUMNS}[noun]
+    needed = {"orders": orders.REQUIRED, "recurring": recurring.REQUIRED}[noun]
     words = run("import", noun, "--help").stdout.split()
     assert all((f"{name}*" if name in needed else name) in words for name in columns)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli.cli import session
+from salescli.cli import main
 from tests.importing import contents
 from tests.story import Story
 from tests.terminal import Said, piped, typed
@@ -101,7 +101,7 @@ def test_it_is_read_from_a_pipe_and_applied(shop: Story, monkeypatch: pytest.Mon
     command = ["--db", str(shop.house.path), "reconcile", "-", "--payment-system", "Bank transfer", "--apply"]
     statement = f"{HEADER},,3,,49.00,EUR,0.50,2026-02-02\n"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(statement.encode())))
-    assert session.run(command) == 0
+    assert main.run(command) == 0
     assert sys.stdin.read() == ""
     assert shop.invoices(3) == [("completed", 4_900)]
 
@@ -140,7 +140,7 @@ def test_who_may_not_enter_payments_may_compare_and_not_apply(
     run: Run, shop: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.house.user("halyna", name="Галина", role="accountant")
-    monkeypatch.setattr(session, "os_login", lambda: "halyna")
+    monkeypatch.setattr(main, "os_login", lambda: "halyna")
     before = contents(shop.house)
     line = ",,3,,49.00,EUR,0.50,2026-02-02\n"
     assert run(line, system="Bank transfer").code == 1

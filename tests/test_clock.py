@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from salescli import clock
 from salescli.errors import BadData
+from salescli.rules import time
 from tests.conftest import KYIV, NOW
 
 UTC = timezone.utc
@@ -35,42 +35,42 @@ days = st.dates(date(1970, 1, 2), date(2050, 12, 30))
 
 def test_now_is_aware_utc_of_whole_seconds_and_not_in_the_past() -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    now = clock.now()
+    now = time.now()
     assert before <= now <= datetime.now(UTC)
     assert (now.tzinfo, now.microsecond) == (UTC, 0)
 
 
 @given(moments)
 def test_an_instant_written_and_read_again_is_the_same(moment: datetime) -> None:
-    text = clock.utc_text(moment)
-    assert clock.from_text(text) == moment
-    assert clock.parse_time(text, KYIV) == moment
+    text = time.utc_text(moment)
+    assert time.from_text(text) == moment
+    assert time.parse_time(text, KYIV) == moment
 
 
 @given(moments, moments)
 def test_texts_compare_as_the_instants_do(one: datetime, other: datetime) -> None:
-    assert (clock.utc_text(one) < clock.utc_text(other)) == (one < other)
+    assert (time.utc_text(one) < time.utc_text(other)) == (one < other)
 
 
 @given(moments, zones)
 def test_an_instant_in_any_zone_is_written_in_utc(moment: datetime, zone: ZoneInfo) -> None:
-    assert clock.utc_text(moment.astimezone(zone)) == clock.utc_text(moment)
+    assert time.utc_text(moment.astimezone(zone)) == time.utc_text(moment)
 
 
 @given(moments, zones)
 def test_a_local_text_read_in_its_zone_is_the_instant_again(moment: datetime, zone: ZoneInfo) -> None:
     local = moment.astimezone(zone)
     assume(local.fold == 0)  # the second of two equal wall-clock times reads as the first
-    assert clock.parse_time(clock.local_text(clock.utc_text(moment), zone), zone) == moment
+    assert time.parse_time(time.local_text(time.utc_text(moment), zone), zone) == moment
 
 
 @given(days, zones)
 def test_a_day_starts_with_its_first_instant(day: date, zone: ZoneInfo) -> None:
     assume((zone.key, day) != ("Pacific/Apia", date(2011, 12, 30)))
-    start = clock.start_of(day, zone)
+    start = time.start_of(day, zone)
     assert start.tzinfo is UTC
-    assert clock.local_day(start, zone) == day.isoformat()
-    assert clock.local_day(start - timedelta(seconds=1), zone) < day.isoformat()
+    assert time.local_day(start, zone) == day.isoformat()
+    assert time.local_day(start - timedelta(seconds=1), zone) < day.isoformat()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_day_starts_with_its_first_instant(day: date, zone: ZoneInfo) -> None:
     ],
 )
 def test_a_wall_clock_time_becomes_an_instant(wall: str, zone: str, instant: str) -> None:
-    assert clock.utc_text(clock.parse_time(wall, ZoneInfo(zone))) == instant
+    assert time.utc_text(time.parse_time(wall, ZoneInfo(zone))) == instant
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_a_wall_clock_time_becomes_an_instant(wall: str, zone: str, instant: str
     ],
 )
 def test_reading_a_time(given_text: str, instant: str) -> None:
-    moment = clock.parse_time(given_text, KYIV)
-    assert clock.utc_text(moment) == instant
+    moment = time.parse_time(given_text, KYIV)
+    assert time.utc_text(moment) == instant
     assert moment.tzinfo is UTC
 
 
@@ -130,7 +130,7 @@ def test_reading_a_time(given_text: str, instant: str) -> None:
 )  # fmt: skip
 def test_what_is_not_a_time_is_refused(given_text: str) -> None:
     with pytest.raises(BadData, match="is not a time"):
-        clock.parse_time(given_text, KYIV)
+        time.parse_time(given_text, KYIV)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_is_not_a_time_is_refused(given_text: str) -> None:
     ],
 )
 def test_a_moment_falls_on_the_accounts_own_day(instant: str, zone: str, day: str) -> None:
-    assert clock.local_day(clock.from_text(instant), ZoneInfo(zone)) == day
+    assert time.local_day(time.from_text(instant), ZoneInfo(zone)) == day
 
 
 @given(hour=st.datetimes(datetime(1900, 1, 2), datetime(2050, 12, 30)), minute=st.integers(0, 59), zone=zones)
@@ -152,7 +152,7 @@ def test_a_local_text_is_that_of_its_own_minute_whatever_was_asked_of_its_hour_b
     hour: datetime, minute: int, zone: ZoneInfo
 ) -> None:
     for moment in (hour.replace(minute=m, second=59, microsecond=0, tzinfo=UTC) for m in (0, minute, 59)):
-        assert clock.local_text(clock.utc_text(moment), zone) == f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        assert time.local_text(time.utc_text(moment), zone) == f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 @pytest.mark.parametrize(
@@ -163,15 +163,15 @@ def test_a_local_text_is_that_of_its_own_minute_whatever_was_asked_of_its_hour_b
     ],
 )
 def test_a_local_text_where_the_clocks_change_by_half_an_hour(stored: str, shown: str) -> None:
-    assert clock.local_text(stored, ZoneInfo("Australia/Lord_Howe")) == shown
+    assert time.local_text(stored, ZoneInfo("Australia/Lord_Howe")) == shown
 
 
 def test_a_local_text_is_the_form_that_spreadsheets_read_as_a_date() -> None:
-    assert clock.local_text("2026-03-01T10:00:00Z", KYIV) == "2026-03-01 12:00:00"
+    assert time.local_text("2026-03-01T10:00:00Z", KYIV) == "2026-03-01 12:00:00"
 
 
 def test_a_zone_is_found_by_its_name() -> None:
-    assert clock.time_zone("Europe/Kyiv") == KYIV
+    assert time.time_zone("Europe/Kyiv") == KYIV
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_zone_is_found_by_its_name() -> None:
 )  # fmt: skip
 def test_what_is_no_zone_is_refused(name: str) -> None:
     with pytest.raises(BadData, match="is not a time zone known here"):
-        clock.time_zone(name)
+        time.time_zone(name)
 
 
 @pytest.mark.parametrize(
@@ -206,11 +206,11 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
 )
 def test_a_filters_word_means_a_period(word: str, first: str, last: str) -> None:
     today = date(2026, 3, 1)
-    assert clock.parse_period(word, today) == (date.fromisoformat(first), date.fromisoformat(last))
+    assert time.parse_period(word, today) == (date.fromisoformat(first), date.fromisoformat(last))
 
 
 def test_last_month_in_january_is_december() -> None:
-    assert clock.parse_period("last-month", date(2026, 1, 31)) == (date(2025, 12, 1), date(2025, 12, 31))
+    assert time.parse_period("last-month", date(2026, 1, 31)) == (date(2025, 12, 1), date(2025, 12, 31))
 
 
 @pytest.mark.parametrize(
@@ -219,11 +219,11 @@ def test_last_month_in_january_is_december() -> None:
 )  # fmt: skip
 def test_a_word_that_is_no_period_is_refused(word: str) -> None:
     with pytest.raises(BadData, match="is not a date"):
-        clock.parse_period(word, NOW.date())
+        time.parse_period(word, NOW.date())
 
 
 @given(days)
 def test_a_months_period_holds_exactly_the_days_of_that_month(day: date) -> None:
-    first, last = clock.parse_period(f"{day:%Y-%m}", NOW.date())
+    first, last = time.parse_period(f"{day:%Y-%m}", NOW.date())
     assert first <= day <= last
     assert (first - timedelta(days=1)).month != first.month == last.month != (last + timedelta(days=1)).month

@@ -6,20 +6,21 @@ import os
 import shutil
 import sqlite3
 import sys
-from time import monotonic
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from salescli import clock, doctor
 from salescli.errors import BadData
 from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable, ask
 from salescli.gateways.command import Command
+from salescli.overview import doctor
+from salescli.rules import time
 from tests.conftest import House
 from tests.story import Story
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
-SINCE = clock.from_text("2026-01-01T00:00:00Z")
+SINCE = time.from_text("2026-01-01T00:00:00Z")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli.cli import PAYMENTS
+from salescli.cli.index import PAYMENTS
 
 _COMPLETE = """
 eval "$(_SALESCLI_COMPLETE=bash_source salescli)"

@@ -13,16 +13,17 @@ import stat
 import subprocess
 import sys
 import tempfile
-from time import monotonic, sleep
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import pytest
 
-from salescli import clock, recurring
+from salescli.rules import time
+from salescli.sales import recurring
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -58,7 +59,7 @@ def _subscribe(house: House) -> None:
     house.offer(name="Course", every="30 days", payments="12")
     house.customer(email="olena@example.com")
     house.payment_system("Card")
-    at = clock.utc_text(clock.now() - timedelta(days=31))
+    at = time.utc_text(time.now() - timedelta(days=31))
     new = ["new", "olena@example.com", "1", "--payment-system", "Card", "--token", "tok_ok"]
     for words in (new, ["pay", "1"]):
         call = [sys.executable, "-m", "salescli", "--db", str(house.path), "orders", *words, "--at", at]

@@ -12,26 +12,17 @@ from typing import Any
 
 import pytest
 
-from salescli import (
-    catalogue,
-    catalogue_import,
-    customer_erasing,
-    customer_merging,
-    customers,
-    doctor,
-    managing,
-    order_import,
-    orders,
-    recurring_import,
-    reports,
-    sales,
-    sales_plans,
-)
-from salescli.cli import session
-from salescli.customer_erasing import Erased
+from salescli.catalogue import customer_erase, customer_merge, customers, records
+from salescli.catalogue.customer_erase import Erased
+from salescli.cli import main
 from salescli.errors import BadData, NotPermitted, SalesError, WrongStatus
-from salescli.imports import Request
-from salescli.listing import Filters
+from salescli.imports import catalogue, recurring
+from salescli.imports import orders as order_import
+from salescli.imports.run import Request
+from salescli.lists.query import Filters
+from salescli.overview import doctor
+from salescli.reports import report
+from salescli.sales import attribution, orders, recurring_actions, sales_plans
 from tests.conftest import House
 from tests.story import Story
 
@@ -45,7 +36,7 @@ HERS = (
 
 
 def erase(story: Story, words: str, **more: Any) -> Erased:
-    return customer_erasing.erase(story.house.connection, words, **{**story.who_and_when, **more})
+    return customer_erase.erase(story.house.connection, words, **{**story.who_and_when, **more})
 
 
 def hers_in(path: Path) -> set[str]:
@@ -72,14 +63,14 @@ def lived(story: Story) -> Story:
         order = story.order_of(customer, "7")
         for token in ("tok_insufficient_funds", "tok_ok"):
             story.pay(order, payment_system="Sandbox", token=token, amount="50.00", comment="commentqqwwee")
-    customer_merging.merge(connection, "2", "3", reason="mergereasonqw", **who)
-    sales.decline(connection, 2, reason="declinereasonqw", **who)
+    customer_merge.merge(connection, "2", "3", reason="mergereasonqw", **who)
+    attribution.decline(connection, 2, reason="declinereasonqw", **who)
     story.refund(orders.get(connection, 2), amount="5.00", reason="refundreasonqw")
     story.pay(story.order_of("2", "8"), payment_system="Sandbox", token="tok_ok")
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
     story.at("2026-02-28 10:05").tick()
-    managing.pay_otherwise(connection, 1, "tok_secondcard", None, actor=house.actor, now=story.now)
-    managing.complete(connection, 1, actor=house.actor, now=story.now)
+    recurring_actions.pay_otherwise(connection, 1, "tok_secondcard", None, actor=house.actor, now=story.now)
+    recurring_actions.complete(connection, 1, actor=house.actor, now=story.now)
     connection.execute("UPDATE orders SET token = 'tok_ofanorder' WHERE id = 1")
     connection.execute("UPDATE attempts SET message = 'messageqqww' WHERE id = 1")
     connection.execute("UPDATE recurring SET last_error = 'lasterrorqqww'")
@@ -88,7 +79,7 @@ def lived(story: Story) -> Story:
 
 def test_nothing_of_hers_is_left_in_the_file(lived: Story) -> None:
     assert hers_in(lived.house.path) == set(HERS)
-    customer_erasing.sweep(lived.house.connection, erase(lived, "2"))
+    customer_erase.sweep(lived.house.connection, erase(lived, "2"))
     assert hers_in(lived.house.path) == set()
     assert lived.house.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     lived.house.connection.execute(
@@ -104,15 +95,15 @@ def test_what_another_program_left_in_free_pages_goes_too(lived: Story) -> None:
         plain.execute("DROP TABLE notes")
     done = erase(lived, "2")
     assert "Xzqvortham" in hers_in(lived.house.path)  # else the next line would prove nothing
-    customer_erasing.sweep(lived.house.connection, done)
+    customer_erase.sweep(lived.house.connection, done)
     assert hers_in(lived.house.path) == set()
 
 
 def test_no_write_ahead_log_keeps_it(lived: Story) -> None:
     lived.house.connection.execute("PRAGMA journal_mode = wal").fetchall()
-    catalogue.edit(lived.house.connection, customers.NOUN, 2, {"phone": "555017283946 1"}, **lived.who_and_when)
+    records.edit(lived.house.connection, customers.NOUN, 2, {"phone": "555017283946 1"}, **lived.who_and_when)
     assert lived.house.path.with_name(f"{lived.house.path.name}-wal").stat().st_size
-    customer_erasing.sweep(lived.house.connection, erase(lived, "2"))
+    customer_erase.sweep(lived.house.connection, erase(lived, "2"))
     assert hers_in(lived.house.path) == set()
 
 
@@ -121,12 +112,12 @@ def test_the_money_s_record_stays(lived: Story) -> None:
     erase(lived, "2")
     assert _money(lived.house) == before
     assert doctor.examine(lived.house.connection, lived.now, lived.house.zone) == []
-    row = catalogue.get(lived.house.connection, customers.NOUN, 2)
+    row = records.get(lived.house.connection, customers.NOUN, 2)
     assert (row["name"], row["active"], row["email"]) == ("(erased)", 0, None)
 
 
 def _money(house: House) -> list[Any]:
-    found: list[Any] = [reports.breakdown(house.connection, b, Filters(), zone=house.zone) for b in reports.BREAKDOWNS]
+    found: list[Any] = [report.breakdown(house.connection, b, Filters(), zone=house.zone) for b in report.BREAKDOWNS]
     for sql in (
         "SELECT id, uid, source_number, customer_id, status, price_minor, paid_minor, manager_id FROM orders",
         "SELECT id, status, amount_minor, fee_minor, refunded_minor, gateway_id FROM invoices",
@@ -143,7 +134,7 @@ def test_other_customers_keep_everything(lived: Story) -> None:
     lived.house.customer("Petro", email="petro@example.com", phone="5551234")
     order = lived.order_of("Petro", "7")
     lived.pay(order, payment_system="Sandbox", token="tok_ok", amount="50.00", comment="his own")
-    sales.decline(lived.house.connection, order.id, reason="he moved", **lived.who_and_when)
+    attribution.decline(lived.house.connection, order.id, reason="he moved", **lived.who_and_when)
     sales_plans.mark(lived.house.connection, "Petro", "7", "ivan", note="his note", **lived.who_and_when)
     his = ("Petro", "his own", "his note", "he moved")
     dump = {line for line in lived.house.connection.iterdump() if any(f"'{word}'" in line for word in his)}
@@ -233,7 +224,7 @@ def test_who_lacks_the_permission_may_not(lived: Story) -> None:
             lambda s: sales_plans.mark(s.house.connection, "2", "7", "ivan", **s.who_and_when), id="a sales plan"
         ),
         pytest.param(
-            lambda s: catalogue.edit(s.house.connection, customers.NOUN, 2, {"name": "X"}, **s.who_and_when),
+            lambda s: records.edit(s.house.connection, customers.NOUN, 2, {"name": "X"}, **s.who_and_when),
             id="an edit",
         ),
         pytest.param(
@@ -241,7 +232,7 @@ def test_who_lacks_the_permission_may_not(lived: Story) -> None:
             id="a payment",
         ),
         pytest.param(
-            lambda s: customer_merging.merge(s.house.connection, "1", "2", **s.who_and_when), id="a merge"
+            lambda s: customer_merge.merge(s.house.connection, "1", "2", **s.who_and_when), id="a merge"
         ),
     ],
 )  # fmt: skip
@@ -290,7 +281,7 @@ def _import_orders(house: House, *rows: str, **more: Any) -> tuple[Any, list[str
 
 
 def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more: Any) -> tuple[Any, list[str]]:
-    from salescli.imports import Reporting
+    from salescli.imports.run import Reporting
 
     file = house.path.with_name("rows.csv")
     file.write_text(header + "".join(f"{row}\n" for row in rows), encoding="utf-8")
@@ -307,7 +298,7 @@ def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more
 @pytest.mark.parametrize("update", [False, True])
 def test_the_same_orders_again_leave_her_orders_as_they_are(house: House, update: bool) -> None:
     _import_orders(house, *ORDERS)
-    customer_erasing.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
     before = list(house.connection.iterdump())
 
     counts, _ = _import_orders(house, ORDERS[0].replace("10.00", "11.00"), ORDERS[1], update=update)
@@ -330,7 +321,7 @@ def test_the_same_orders_again_leave_her_orders_as_they_are(house: House, update
 )
 def test_another_order_of_hers_is_a_bad_row(house: House, row: str) -> None:
     _import_orders(house, *ORDERS)
-    customer_erasing.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
     counts, told = _import_orders(house, row)
     assert counts is None
     assert "customer 1, who was erased; leave the row out" in told[0]
@@ -339,7 +330,7 @@ def test_another_order_of_hers_is_a_bad_row(house: House, row: str) -> None:
 
 def test_a_namesake_with_an_email_of_their_own_is_somebody_else(house: House) -> None:
     _import_orders(house, *ORDERS)
-    customer_erasing.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
     assert _import_orders(house, "A3,2026-01-07,completed,Olena,,other@example.com,,Course,10.00,EUR")[0].added == 1
 
 
@@ -347,11 +338,11 @@ def test_the_same_customers_again_do_not_bring_her_back(house: House) -> None:
     header, rows = "name,email,customer_id,source\n", ("Olena,o@example.com,C-1,shop", "Petro,p@example.com,C-2,shop")
 
     def load() -> tuple[Any, list[str]]:
-        run = lambda connection, request, **who: catalogue_import.run(connection, customers.NOUN, request, **who)  # noqa: E731
+        run = lambda connection, request, **who: catalogue.run(connection, customers.NOUN, request, **who)  # noqa: E731
         return _imported(house, run, header, rows)
 
     load()
-    customer_erasing.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
     counts, told = load()
     assert counts is None
     assert "who was erased" in told[0]
@@ -362,15 +353,15 @@ def test_her_recurring_orders_are_left_as_they_are(house: House) -> None:
     house.payment_system("Card")
     header = "recurring,customer,email,offer,currency,price,payment_system,token,started_at,every,status\n"
     row = "R1,Olena,o@example.com,Plan,EUR,10.00,Card,tok_ok,2026-01-05,1 month,completed"
-    assert _imported(house, recurring_import.run, header, (row,))[0].added == 1
-    customer_erasing.erase(house.connection, "1", actor=house.actor, now=house.now)
-    assert _imported(house, recurring_import.run, header, (row,), update=True)[0].unchanged == 1
+    assert _imported(house, recurring.run, header, (row,))[0].added == 1
+    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
+    assert _imported(house, recurring.run, header, (row,), update=True)[0].unchanged == 1
     assert house.count("recurring", "token IS NULL AND imported_as IS NULL") == 1
 
 
 def test_who_comes_back_is_added_anew_and_then_known_to_imports(house: House) -> None:
     _import_orders(house, *ORDERS)
-    customer_erasing.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
     back = house.customer("Olena", email="o@example.com")
     assert _import_orders(house, "A3,2026-01-07,completed,Olena,,o@example.com,,Course,10.00,EUR")[0].added == 1
     assert house.count("orders", f"customer_id = {back['id']}") == 1
@@ -390,7 +381,7 @@ def test_the_command_asks_says_what_stays_and_where_else_to_erase(
     lived: Story, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def run(*words: str) -> tuple[int, str]:
-        code = session.run(["--db", os.fspath(lived.house.path), "customers", "erase", *words])
+        code = main.run(["--db", os.fspath(lived.house.path), "customers", "erase", *words])
         out, err = capfd.readouterr()
         return code, out + err
 
@@ -415,6 +406,6 @@ def test_a_file_that_cannot_be_written_anew_is_said_and_done_the_next_time(lived
         other.execute("SELECT count(*) FROM orders").fetchone()
         lived.house.connection.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(SalesError, match="repeat: salescli customers erase 2"):
-            customer_erasing.sweep(lived.house.connection, done)
-    customer_erasing.sweep(lived.house.connection, erase(lived, "2"))
+            customer_erase.sweep(lived.house.connection, done)
+    customer_erase.sweep(lived.house.connection, erase(lived, "2"))
     assert hers_in(lived.house.path) == set()

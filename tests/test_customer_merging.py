@@ -9,33 +9,25 @@ from typing import Any
 
 import pytest
 
-from salescli import (
-    attempts,
-    catalogue,
-    catalogue_import,
-    customer_erasing,
-    customer_merging,
-    customers,
-    doctor,
-    listing,
-    order_import,
-    paying,
-    reports,
-    roles,
-    sales_plans,
-    tabs,
-)
-from salescli.cli import session
-from salescli.customer_merging import Merged
+from salescli.catalogue import customer_erase, customer_merge, customers, records
+from salescli.catalogue.customer_merge import Merged
+from salescli.charging import pay
+from salescli.cli import main
 from salescli.errors import BadUsage, NotFound, NotPermitted, WrongStatus
-from salescli.imports import Request
-from salescli.listing import Filters
+from salescli.imports import catalogue, orders
+from salescli.imports.run import Request
+from salescli.lists import query, tabs
+from salescli.lists.query import Filters
+from salescli.overview import doctor
+from salescli.reports import report
+from salescli.rules import permissions
+from salescli.sales import attempts, sales_plans
 from tests.conftest import House
 from tests.story import Story
 
 
 def merge(story: Story, keep: str, duplicate: str, **more: Any) -> Merged:
-    return customer_merging.merge(story.house.connection, keep, duplicate, **{**story.who_and_when, **more})
+    return customer_merge.merge(story.house.connection, keep, duplicate, **{**story.who_and_when, **more})
 
 
 @pytest.fixture
@@ -84,10 +76,10 @@ def test_totals_lists_and_reports_agree_before_and_after(twice: Story) -> None:
 def _totals(house: House) -> dict[str, Any]:
     """Return what the orders, payments and reports come to, customers' names apart."""
     told: dict[str, Any] = {}
-    for breakdown in reports.BREAKDOWNS:
-        rows = reports.breakdown(house.connection, breakdown, Filters(), zone=house.zone)
+    for breakdown in report.BREAKDOWNS:
+        rows = report.breakdown(house.connection, breakdown, Filters(), zone=house.zone)
         told[breakdown.name] = [dict(row) for row in rows]
-    told["total"] = reports.totals(house.connection, Filters(), zone=house.zone)
+    told["total"] = report.totals(house.connection, Filters(), zone=house.zone)
     for table, column in (("orders", "paid_minor"), ("invoices", "amount_minor"), ("recurring", "payments_made")):
         told[table] = tuple(house.connection.execute(f"SELECT count(*), sum({column}) FROM {table}").fetchone())
     told["orders of all customers"] = house.connection.execute(
@@ -118,7 +110,7 @@ def test_a_search_for_the_duplicate_finds_the_one_that_stays_and_its_orders(twic
 
 
 def _listed(house: House, view: Any, filters: Filters) -> list[int]:
-    rows = listing.select(
+    rows = query.select(
         house.connection, view, filters,
         columns=view.columns[:1], sort=(), limit=None, zone=house.zone, actor=house.actor,
     )  # fmt: skip
@@ -159,7 +151,7 @@ def test_what_cannot_be_merged_is_said_and_changes_nothing(
     twice.house.customer("Third")
     twice.house.customer("Fourth")
     merge(twice, "1", "2")
-    customer_erasing.erase(twice.house.connection, "4", **twice.who_and_when)
+    customer_erase.erase(twice.house.connection, "4", **twice.who_and_when)
     before = list(twice.house.connection.iterdump())
     with pytest.raises(error, match=said):
         merge(twice, keep, duplicate)
@@ -180,14 +172,14 @@ HEADER = "order,created_at,status,customer,customer_id,email,offer,price,currenc
 def _orders(house: House, *rows: str, **more: Any) -> Any:
     file = house.path.with_suffix(".csv")
     file.write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
-    return order_import.run(house.connection, Request(file, **more), actor=house.actor, now=house.now)
+    return orders.run(house.connection, Request(file, **more), actor=house.actor, now=house.now)
 
 
 def _customers(house: House, text: str, **more: Any) -> Any:
     file = house.path.with_suffix(".customers.csv")
     file.write_text(text, encoding="utf-8")
     request = Request(file, **more)
-    return catalogue_import.run(house.connection, customers.NOUN, request, actor=house.actor, now=house.now)
+    return catalogue.run(house.connection, customers.NOUN, request, actor=house.actor, now=house.now)
 
 
 ROWS = (
@@ -198,7 +190,7 @@ ROWS = (
 
 def test_the_same_file_again_and_a_longer_one_bring_no_duplicate_back(house: House) -> None:
     _orders(house, *ROWS)
-    customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
 
     assert _orders(house, *ROWS).unchanged == 2
     assert _orders(house, *ROWS, "A3,2026-01-07,completed,O. Koval,C-2,,Course,10.00,EUR").added == 1
@@ -210,7 +202,7 @@ def test_the_same_file_again_and_a_longer_one_bring_no_duplicate_back(house: Hou
 
 def test_an_update_of_a_moved_order_keeps_the_customer(house: House) -> None:
     _orders(house, *ROWS)
-    customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
     dearer = ROWS[1].replace("10.00", "12.00")
     assert _orders(house, dearer, update=True).updated == 1
     assert house.connection.execute("SELECT customer_id, price_minor FROM orders WHERE id = 2").fetchone()[:] == (
@@ -224,7 +216,7 @@ CUSTOMERS = "name,email,customer_id,source\nOlena,o1@example.com,C-1,shop\nO. Ko
 
 def test_the_same_customers_again_are_unchanged(house: House) -> None:
     _customers(house, CUSTOMERS)
-    customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
     assert _customers(house, CUSTOMERS).unchanged == 2
     assert house.count("customers") == 2
 
@@ -232,14 +224,14 @@ def test_the_same_customers_again_are_unchanged(house: House) -> None:
 def test_the_same_customers_again_are_unchanged_where_the_email_was_taken_over(house: House) -> None:
     text = "name,email\nOlena,\nO. Koval,o@example.com\n"
     _customers(house, text)
-    customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
     assert customers.find(house.connection, "1")["email"] == "o@example.com"
     assert _customers(house, text).unchanged == 2
 
 
 def test_a_new_email_of_the_duplicate_is_another_name_of_the_one_that_stays(house: House) -> None:
     _customers(house, CUSTOMERS)
-    customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
     assert _customers(house, CUSTOMERS.replace("o2@", "new@"), update=True).updated == 1
     assert customers.find(house.connection, "new@example.com")["id"] == 1
     assert customers.find(house.connection, "1")["email"] == "o1@example.com"
@@ -248,7 +240,7 @@ def test_a_new_email_of_the_duplicate_is_another_name_of_the_one_that_stays(hous
 def test_an_email_that_both_have_names_one_person(house: House) -> None:
     house.customer("Olena")
     house.customer("O. Koval", email="o@example.com")
-    customer_merging.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
     assert house.count("customers", "email = 'o@example.com'") == 2
     assert customers.find(house.connection, "o@example.com")["id"] == 1
     assert _orders(house, "A1,2026-01-05,completed,Olena,,o@example.com,Course,10.00,EUR").added == 1
@@ -261,8 +253,8 @@ def test_an_email_that_both_have_names_one_person(house: House) -> None:
 def test_a_request_names_whom_it_named_before_the_merge(twice: Story) -> None:
     order = twice.order_of("2", "7")
     who: Any = {"actor": twice.house.actor, "now": twice.now}
-    with_token = paying.Payment(payment_system="Sandbox", token="tok_ok", amount="10.00")
-    made = paying.claim(twice.house.connection, order, with_token, **who).attempt
+    with_token = pay.Payment(payment_system="Sandbox", token="tok_ok", amount="10.00")
+    made = pay.claim(twice.house.connection, order, with_token, **who).attempt
     before = attempts.request_of(twice.house.connection, made)
     assert before.customer_ref == "customer-2"
 
@@ -302,7 +294,7 @@ def test_a_mark_of_the_duplicate_decides_the_next_order(twice: Story) -> None:
 
 def test_the_command_asks_first_and_a_dry_run_writes_nothing(twice: Story, capfd: pytest.CaptureFixture[str]) -> None:
     def run(*words: str) -> tuple[int, str]:
-        code = session.run(["--db", os.fspath(twice.house.path), "customers", "merge", *words])
+        code = main.run(["--db", os.fspath(twice.house.path), "customers", "merge", *words])
         out, err = capfd.readouterr()
         return code, out + err
 
@@ -346,12 +338,15 @@ def test_doctor_finds_what_still_names_a_merged_customer(twice: Story, broken: s
 
 
 def test_merging_is_a_permission_of_those_who_edit_customers() -> None:
-    assert {name for name, held in roles.READY.items() if roles.EDIT_CATALOGUE in held} == {"owner", "sales-head"}
+    assert {name for name, held in permissions.READY.items() if permissions.EDIT_CATALOGUE in held} == {
+        "owner",
+        "sales-head",
+    }
 
 
 def test_a_page_of_a_merged_number_is_the_other_s(twice: Story, capfd: pytest.CaptureFixture[str]) -> None:
     merge(twice, "1", "2")
-    assert session.run(["--db", os.fspath(twice.house.path), "customers", "show", "2"]) == 0
+    assert main.run(["--db", os.fspath(twice.house.path), "customers", "show", "2"]) == 0
     assert "Олена Коваленко" in capfd.readouterr().out
 
 
@@ -360,7 +355,7 @@ def test_an_edit_of_a_merged_number_is_an_edit_of_the_other(
 ) -> None:
     merge(twice, "1", "2")
     words = ["customers", "edit", "2", "--phone", "5551234", "--customer-id", "C-7", "--source", "shop"]
-    assert session.run(["--db", os.fspath(twice.house.path), *words]) == 0
+    assert main.run(["--db", os.fspath(twice.house.path), *words]) == 0
     rows = twice.house.connection.execute("SELECT phone, source_id FROM customers ORDER BY id").fetchall()
     assert [tuple(row) for row in rows] == [("5551234", None), ("+380501234567", "C-7")]
-    assert catalogue.get(twice.house.connection, customers.NOUN, 1)["source"] is None
+    assert records.get(twice.house.connection, customers.NOUN, 1)["source"] is None

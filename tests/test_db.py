@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from salescli import caller, db, schema
+from salescli.cli import caller
 from salescli.errors import DatabaseUnusable
+from salescli.storage import database, schema
 from tests.conftest import House
 
 HELD = {"foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0, "secure_delete": 1}
@@ -23,14 +24,14 @@ HELD = {"foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0, "secure
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     made = tmp_path / "sales.db"
-    db.create(made, {"currency": "EUR"})
+    database.create(made, {"currency": "EUR"})
     return made
 
 
 @pytest.fixture
 def second(house: House) -> Iterator[sqlite3.Connection]:
     """Yield another connection to the house's file that does not wait for locks."""
-    other = db.connect(house.path)
+    other = database.connect(house.path)
     other.execute("PRAGMA busy_timeout = 0")
     yield other
     other.close()
@@ -43,7 +44,7 @@ def mode_of(path: Path) -> int:
 def refused(path: Path, says: str) -> None:
     """Check that opening the file is refused by one clear line about it and exit code 7."""
     with pytest.raises(DatabaseUnusable, match=says) as caught:
-        db.connect(path)
+        database.connect(path)
     assert caught.value.exit_code == 7
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -53,8 +54,8 @@ def refused(path: Path, says: str) -> None:
 
 
 def test_a_new_file_has_its_settings_its_marks_and_every_table(path: Path) -> None:
-    connection = db.connect(path)
-    assert db.setting(connection, "currency") == "EUR"
+    connection = database.connect(path)
+    assert database.setting(connection, "currency") == "EUR"
     assert connection.execute("PRAGMA application_id").fetchone()[0] == 0x53414C45
     assert connection.execute("PRAGMA user_version").fetchone()[0] == schema.VERSION
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -78,7 +79,7 @@ def test_what_stands_at_the_path_already_is_never_overwritten(tmp_path: Path, ta
     else:
         path.symlink_to(tmp_path / "nowhere")
     with pytest.raises(DatabaseUnusable, match="exists already and was left as it is"):
-        db.create(path, {})
+        database.create(path, {})
     assert [entry.name for entry in tmp_path.iterdir()] == ["sales.db"]
     assert taken != "a file" or path.read_text() == "precious"
 
@@ -89,7 +90,7 @@ def test_a_file_that_cannot_be_finished_leaves_no_draft(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(schema, "migrate", full)
     with pytest.raises(DatabaseUnusable, match=r"cannot create .*sales\.db: database or disk is full"):
-        db.create(tmp_path / "sales.db", {})
+        database.create(tmp_path / "sales.db", {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,14 +105,14 @@ def test_a_file_that_cannot_be_finished_leaves_no_draft(tmp_path: Path, monkeypa
 def test_a_place_where_no_file_can_be_is_one_clear_line(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DatabaseUnusable, match="cannot create") as caught:
-        db.create(tmp_path / place, {})
+        database.create(tmp_path / place, {})
     assert "\n" not in str(caught.value)
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_missing_directories_are_made(tmp_path: Path) -> None:
-    db.create(tmp_path / "one" / "two" / "sales.db", {})
-    db.connect(tmp_path / "one" / "two" / "sales.db").close()
+    database.create(tmp_path / "one" / "two" / "sales.db", {})
+    database.connect(tmp_path / "one" / "two" / "sales.db").close()
     assert mode_of(tmp_path / "one" / "two") & 0o077 == 0
 
 
@@ -120,10 +121,10 @@ def test_only_the_owner_may_read_the_file_and_its_journal(tmp_path: Path, umask:
     path = tmp_path / "sales.db"
     previous = os.umask(umask)
     try:
-        db.create(path, {})
-        connection = db.connect(path)
-        with db.transaction(connection):
-            db.set_setting(connection, "currency", "UAH")
+        database.create(path, {})
+        connection = database.connect(path)
+        with database.transaction(connection):
+            database.set_setting(connection, "currency", "UAH")
             modes = {entry.name: mode_of(entry) for entry in tmp_path.iterdir()}
         connection.close()
     finally:
@@ -134,9 +135,9 @@ def test_only_the_owner_may_read_the_file_and_its_journal(tmp_path: Path, umask:
 
 @pytest.mark.parametrize("name", ["продажі.db", "a b.db", "50%.db", "what?.db", "c#.db", "mode=memory&.db"])
 def test_a_file_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
-    db.create(tmp_path / name, {"currency": "UAH"})
-    connection = db.connect(tmp_path / name)
-    assert db.setting(connection, "currency") == "UAH"
+    database.create(tmp_path / name, {"currency": "UAH"})
+    connection = database.connect(tmp_path / name)
+    assert database.setting(connection, "currency") == "UAH"
     connection.close()
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
@@ -164,12 +165,12 @@ def _run(work: Callable[[Path], None], path: Path, barrier: Any, told: Any) -> N
 
 
 def _create(path: Path) -> None:
-    db.create(path, {"made_by": str(os.getpid())})
+    database.create(path, {"made_by": str(os.getpid())})
 
 
 def _migrate(path: Path) -> None:
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-    with db.transaction(connection):
+    with database.transaction(connection):
         schema.migrate(connection)
     connection.close()
 
@@ -178,7 +179,7 @@ def test_of_several_processes_that_create_one_file_one_wins(tmp_path: Path) -> N
     path = tmp_path / "sales.db"
     outcomes = _race(_create, path)
     assert [outcome.partition(":")[0] for outcome in outcomes] == ["DatabaseUnusable"] * 3 + ["done"]
-    connection = db.connect(path)
+    connection = database.connect(path)
     assert connection.execute("SELECT count(*) FROM settings WHERE name <> 'schema'").fetchone()[0] == 1
     connection.close()
     assert [entry.name for entry in tmp_path.iterdir()] == ["sales.db"]
@@ -196,7 +197,7 @@ def test_several_processes_may_migrate_one_file_at_once(tmp_path: Path) -> None:
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "_FIRST", schema._FIRST + "CREATE TABLE users (id INTEGER);\n")
     connection = sqlite3.connect(tmp_path / "sales.db", isolation_level=None)
-    with pytest.raises(sqlite3.OperationalError, match="users already exists"), db.transaction(connection):
+    with pytest.raises(sqlite3.OperationalError, match="users already exists"), database.transaction(connection):
         schema.migrate(connection)
     assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     connection.close()
@@ -206,7 +207,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_pragmas_are_held_by_every_connection(house: House, second: sqlite3.Connection) -> None:
-    journal = dict(db._journal(sqlite3.sqlite_version_info))
+    journal = dict(database._journal(sqlite3.sqlite_version_info))
     for connection in (house.connection, second):
         held = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in [*HELD, *journal]}
         assert held == {**HELD, **journal}
@@ -214,7 +215,7 @@ def test_the_pragmas_are_held_by_every_connection(house: House, second: sqlite3.
 
 
 def test_a_pragma_that_sqlite_does_not_accept_refuses_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "_journal", lambda version: (("journal_mode", "none_such"),))
+    monkeypatch.setattr(database, "_journal", lambda version: (("journal_mode", "none_such"),))
     refused(path, "SQLite did not accept journal_mode = none_such")
 
 
@@ -237,7 +238,7 @@ def test_a_pragma_that_sqlite_does_not_accept_refuses_the_file(path: Path, monke
 )
 def test_wal_is_used_only_where_its_reset_bug_is_fixed(version: tuple[int, ...], mode: str) -> None:
     synchronous = {"wal": 2, "delete": 3}[mode]  # FULL; EXTRA, since DELETE with FULL may lose the last commit
-    assert db._journal(version) == (("journal_mode", mode), ("synchronous", synchronous))
+    assert database._journal(version) == (("journal_mode", mode), ("synchronous", synchronous))
 
 
 def test_a_missing_file_is_refused_and_not_made(tmp_path: Path) -> None:
@@ -329,27 +330,27 @@ def test_a_file_of_this_version_with_other_tables_is_refused_and_left_as_it_is(p
 def test_a_file_with_a_second_hard_link_is_refused_unless_told(path: Path) -> None:
     (path.parent / "second.db").hardlink_to(path)
     refused(path, "has a second hard link")
-    db.connect(path, any_file_system=True).close()
+    database.connect(path, any_file_system=True).close()
 
 
 def test_a_file_on_a_network_file_system_is_refused_unless_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = db._file_system(path)
+    here = database._file_system(path)
     if not here:
         pytest.skip("the kernel does not tell the file system here")
-    assert here not in db._NETWORK_FILE_SYSTEMS
-    monkeypatch.setattr(db, "_NETWORK_FILE_SYSTEMS", {here})
+    assert here not in database._NETWORK_FILE_SYSTEMS
+    monkeypatch.setattr(database, "_NETWORK_FILE_SYSTEMS", {here})
     refused(path, "is on a network file system, .* pass --any-file-system")
-    db.connect(path, any_file_system=True).close()
+    database.connect(path, any_file_system=True).close()
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everything")
 def test_a_read_only_file_can_be_read_and_says_why_it_cannot_be_written(path: Path) -> None:
     path.chmod(0o400)
-    connection = db.connect(path)
-    assert db.setting(connection, "currency") == "EUR"
-    with pytest.raises(sqlite3.OperationalError) as caught, db.transaction(connection):
-        db.set_setting(connection, "currency", "UAH")
-    assert "it cannot be written; check its owner" in str(db.unusable(caught.value, path))
+    connection = database.connect(path)
+    assert database.setting(connection, "currency") == "EUR"
+    with pytest.raises(sqlite3.OperationalError) as caught, database.transaction(connection):
+        database.set_setting(connection, "currency", "UAH")
+    assert "it cannot be written; check its owner" in str(database.unusable(caught.value, path))
     connection.close()
 
 
@@ -362,10 +363,10 @@ def test_a_file_that_may_not_be_read_is_refused(path: Path) -> None:
 def test_a_file_used_through_a_link_is_at_home_where_it_really_is(path: Path) -> None:
     link = path.parent / "link.db"
     link.symlink_to(path)
-    assert db.home_of(link) == db.home_of(path)
-    assert db.home_of(path).endswith(f":{path.resolve()}")
-    assert db.home_of(path).partition(":")[0]
-    assert db.home_of(path.parent / "copy.db") != db.home_of(path)
+    assert database.home_of(link) == database.home_of(path)
+    assert database.home_of(path).endswith(f":{path.resolve()}")
+    assert database.home_of(path).partition(":")[0]
+    assert database.home_of(path.parent / "copy.db") != database.home_of(path)
 
 
 def test_the_default_path_is_in_the_users_data_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -390,11 +391,11 @@ def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: py
 
 
 def test_a_transaction_takes_the_write_lock_at_once(house: House, second: sqlite3.Connection) -> None:
-    with db.transaction(house.connection):  # it has read and written nothing
-        with pytest.raises(sqlite3.OperationalError, match="locked") as caught, db.transaction(second):
+    with database.transaction(house.connection):  # it has read and written nothing
+        with pytest.raises(sqlite3.OperationalError, match="locked") as caught, database.transaction(second):
             pass
         assert not second.in_transaction
-    assert str(db.unusable(caught.value, house.path)).endswith(
+    assert str(database.unusable(caught.value, house.path)).endswith(
         "another process has been writing for half a minute; try again"
     )
 
@@ -402,19 +403,19 @@ def test_a_transaction_takes_the_write_lock_at_once(house: House, second: sqlite
 def test_what_was_written_is_there_for_others_after_the_transaction_only(
     house: House, second: sqlite3.Connection
 ) -> None:
-    with db.transaction(house.connection):
-        db.set_setting(house.connection, "currency", "UAH")
-        assert db.setting(second, "currency") == "EUR"
-    assert db.setting(second, "currency") == "UAH"
+    with database.transaction(house.connection):
+        database.set_setting(house.connection, "currency", "UAH")
+        assert database.setting(second, "currency") == "EUR"
+    assert database.setting(second, "currency") == "UAH"
 
 
 def _write_and_fail(connection: sqlite3.Connection, error: type[BaseException] | None) -> None:
     """Change a setting, then raise ``error``, or without one write more than a full disk can take."""
-    with db.transaction(connection):
-        db.set_setting(connection, "currency", "UAH")
+    with database.transaction(connection):
+        database.set_setting(connection, "currency", "UAH")
         if error is not None:
             raise error
-        db.set_setting(connection, "big", "x" * 1_000_000)
+        database.set_setting(connection, "big", "x" * 1_000_000)
 
 
 @pytest.mark.parametrize("error", [ValueError, sqlite3.IntegrityError, KeyboardInterrupt, SystemExit])
@@ -422,17 +423,17 @@ def test_whatever_ends_a_transaction_early_undoes_all_of_it(house: House, error:
     with pytest.raises(error):
         _write_and_fail(house.connection, error)
     assert not house.connection.in_transaction
-    assert db.setting(house.connection, "currency") == "EUR"
+    assert database.setting(house.connection, "currency") == "EUR"
 
 
 def test_a_transaction_inside_another_is_part_of_it(house: House, second: sqlite3.Connection) -> None:
-    with suppress(InterruptedError), db.transaction(house.connection):
-        with db.transaction(house.connection):
-            db.set_setting(house.connection, "currency", "UAH")
+    with suppress(InterruptedError), database.transaction(house.connection):
+        with database.transaction(house.connection):
+            database.set_setting(house.connection, "currency", "UAH")
         assert house.connection.in_transaction
-        assert db.setting(second, "currency") == "EUR"
+        assert database.setting(second, "currency") == "EUR"
         raise InterruptedError
-    assert db.setting(house.connection, "currency") == "EUR"
+    assert database.setting(house.connection, "currency") == "EUR"
 
 
 def test_a_full_disk_undoes_the_transaction_and_is_told_as_such(house: House) -> None:
@@ -440,30 +441,30 @@ def test_a_full_disk_undoes_the_transaction_and_is_told_as_such(house: House) ->
     house.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(sqlite3.OperationalError) as caught:
         _write_and_fail(house.connection, None)
-    assert "free some space; nothing was changed" in str(db.unusable(caught.value, house.path))
+    assert "free some space; nothing was changed" in str(database.unusable(caught.value, house.path))
     assert not house.connection.in_transaction
-    assert db.setting(house.connection, "currency") == "EUR"
+    assert database.setting(house.connection, "currency") == "EUR"
 
 
 def test_a_setting_is_stored_once_and_changed_in_place(house: House) -> None:
-    assert db.setting(house.connection, "nobody set this") is None
-    db.set_setting(house.connection, "colour", "red")
-    db.set_setting(house.connection, "colour", "blue")
-    assert db.setting(house.connection, "colour") == "blue"
+    assert database.setting(house.connection, "nobody set this") is None
+    database.set_setting(house.connection, "colour", "red")
+    database.set_setting(house.connection, "colour", "blue")
+    assert database.setting(house.connection, "colour") == "blue"
     assert house.count("settings", "name = 'colour'") == 1
 
 
 def test_inserting_returns_the_new_id_and_updating_changes_that_row_alone(house: House) -> None:
     row = {"name": "Books", "created_at": "2026-03-01T10:00:00Z"}
-    one, other = (db.insert(house.connection, "categories", {**row, "number": n}) for n in ("1", "2"))
-    db.update(house.connection, "categories", other, {"name": "Films", "active": 0})
+    one, other = (database.insert(house.connection, "categories", {**row, "number": n}) for n in ("1", "2"))
+    database.update(house.connection, "categories", other, {"name": "Films", "active": 0})
     rows = house.connection.execute("SELECT id, name, active FROM categories ORDER BY id").fetchall()
     assert [tuple(row) for row in rows] == [(one, "Books", 1), (other, "Films", 0)]
 
 
 def test_updating_a_row_that_is_not_there_is_a_bug_of_ours(house: House) -> None:
     with pytest.raises(AssertionError, match="categories has no row 7"):
-        db.update(house.connection, "categories", 7, {"name": "Films"})
+        database.update(house.connection, "categories", 7, {"name": "Films"})
 
 
 @pytest.mark.parametrize(
@@ -480,7 +481,7 @@ def test_updating_a_row_that_is_not_there_is_a_bug_of_ours(house: House) -> None
     ],
 )
 def test_sqlites_own_failures_come_with_advice(said: str, advice: str) -> None:
-    failure = db.unusable(sqlite3.OperationalError(said), Path("sales.db"))
+    failure = database.unusable(sqlite3.OperationalError(said), Path("sales.db"))
     assert str(failure).startswith(f"sales.db: {said}; ")
     assert advice in str(failure)
     assert failure.exit_code == 7

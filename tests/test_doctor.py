@@ -7,9 +7,10 @@ import shlex
 
 import pytest
 
-from salescli import doctor, paying, ticks
-from salescli.cli import session
+from salescli.charging import pay, tick_log
+from salescli.cli import main
 from salescli.errors import WrongStatus
+from salescli.overview import doctor
 from tests.story import Story
 
 
@@ -70,11 +71,11 @@ def test_a_file_whose_rows_point_nowhere_is_named(plan: Story) -> None:
 
 
 def test_a_tick_that_stopped_is_noticed_after_a_quarter_of_an_hour(plan: Story) -> None:
-    assert ticks.is_late(plan.house.connection, plan.now) is None
+    assert tick_log.is_late(plan.house.connection, plan.now) is None
     plan.at("2026-02-28 10:15")
-    assert ticks.is_late(plan.house.connection, plan.now) is None
+    assert tick_log.is_late(plan.house.connection, plan.now) is None
     plan.at("2026-02-28 10:16")
-    assert "16 minutes ago" in (ticks.is_late(plan.house.connection, plan.now) or "")
+    assert "16 minutes ago" in (tick_log.is_late(plan.house.connection, plan.now) or "")
     assert found(plan) == ["tick"]
 
 
@@ -88,19 +89,19 @@ def test_a_payment_in_doubt_is_named_and_a_person_can_resolve_it(plan: Story) ->
     plan.at("2026-03-31 10:00").tick()
     assert found(plan) == ["in doubt"]
     resolve = {"zone": plan.house.zone, **plan.who_and_when}
-    paid = paying.resolve(plan.house.connection, 3, "succeeded", "seen in the statement", **resolve)
+    paid = pay.resolve(plan.house.connection, 3, "succeeded", "seen in the statement", **resolve)
     assert paid.status == "completed"
     assert plan.plan(1).payments_made == 3
     assert found(plan) == []
     with pytest.raises(WrongStatus, match="no payment in doubt"):
-        paying.resolve(plan.house.connection, 3, "succeeded", "again", **resolve)
+        pay.resolve(plan.house.connection, 3, "succeeded", "again", **resolve)
 
 
 def test_a_payment_resolved_as_not_charged_is_sent_again_under_its_reference(plan: Story) -> None:
     plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
     plan.at("2026-03-31 10:00").tick()
     [before] = plan.house.connection.execute("SELECT reference FROM attempts WHERE status = 'live'").fetchall()
-    paying.resolve(
+    pay.resolve(
         plan.house.connection, 3, "not_sent", "their support says so", zone=plan.house.zone, **plan.who_and_when
     )
     assert plan.plan(1).status == "active"
@@ -112,9 +113,9 @@ def test_a_payment_resolved_as_not_charged_is_sent_again_under_its_reference(pla
 
 def test_advice_is_told_as_the_program_was_called(plan: Story, capfd: pytest.CaptureFixture[str]) -> None:
     path = os.fspath(plan.house.path)
-    assert session.run(["--db", path, "charging", "off", "--reason", "a look"]) == 0
+    assert main.run(["--db", path, "charging", "off", "--reason", "a look"]) == 0
     capfd.readouterr()
 
-    assert session.run(["--db", path, "doctor", "--columns", "advice", "--csv"]) == 1
+    assert main.run(["--db", path, "doctor", "--columns", "advice", "--csv"]) == 1
 
     assert f"salescli --db {shlex.quote(path)} charging on" in capfd.readouterr().out.splitlines()

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from salescli import csv_rows, intake
-from salescli.cli import output as renderer
-from salescli.cli.output import Output
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import Output
 from salescli.errors import BadData
-from salescli.views import Column
+from salescli.imports import csv_file
+from salescli.lists.columns import Column
+from salescli.rules import text
 
 UTC = ZoneInfo("UTC")
 COLUMNS = (Column("name"), Column("note"))
@@ -96,12 +97,12 @@ def test_a_long_csv_has_every_row_in_its_place_and_its_cells_as_people_read_them
 @example("＝1")
 def test_every_name_that_is_taken_in_comes_back_from_our_csv_as_it_was(given: str) -> None:
     try:
-        name = intake.text(given, "name")
+        name = text.text(given, "name")
     except BadData:
         return  # it is refused, and never goes out
-    table = csv_rows.Table(io.BytesIO(written("csv", name).encode()), ("name", "note"), ())
+    table = csv_file.Table(io.BytesIO(written("csv", name).encode()), ("name", "note"), ())
     [row] = table
-    assert (row.problems, intake.text(row.values["name"], "name")) == ((), name)
+    assert (row.problems, text.text(row.values["name"], "name")) == ((), name)
 
 
 @given(st.lists(HOSTILE, min_size=1, max_size=4))
@@ -109,12 +110,12 @@ def test_every_name_that_is_taken_in_comes_back_from_our_csv_as_it_was(given: st
 def test_in_markdown_a_text_is_one_cell_and_nothing_else(texts: list[str]) -> None:
     lines = written("md", *texts).split("\n")[2:-1]
     assert len(lines) == len(texts)
-    for line, text in zip(lines, texts, strict=True):
+    for line, one in zip(lines, texts, strict=True):
         assert line.isprintable()
         cells = re.split(r"(?<!\\)(?:\\\\)*\|", line)
         assert len(cells) == 4
         assert not re.search(r"(?<!\\)[`*_~&<>\[\]]", re.sub(r"\\\\", "", line))
-        assert _unescaped(line) == "| {0} | {0} |".format(renderer.escaped(text))
+        assert _unescaped(line) == "| {0} | {0} |".format(renderer.escaped(one))
 
 
 def _unescaped(cell: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from salescli import clock, explain, invoices, managing, recurring, sales
-from salescli.sales import Seller
+from salescli.overview import explain
+from salescli.rules import time
+from salescli.sales import attribution, invoices, recurring, recurring_actions
+from salescli.sales.attribution import Seller
 from tests.story import Story
 
 YEAR = {"every": "1 month", "payments": "12", "retry_after": "8h,24h"}
@@ -38,13 +40,13 @@ def test_every_state_of_a_plan_says_what_one_can_do(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_pending")
     assert "You can: Pause, Complete" in told(story, plan)
-    managing.pause(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
     assert "Nothing is charged until it is activated" in told(story, plan)
     assert "You can: Activate, Complete" in told(story, plan)
-    managing.activate(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.activate(story.house.connection, plan, **story.who_and_when)
     story.at("2026-02-28 10:00").tick()
     assert "in doubt" in told(story, plan)
-    managing.complete(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.complete(story.house.connection, plan, **story.who_and_when)
     assert "Then it becomes Completed, as was asked." in told(story, plan)
 
 
@@ -65,7 +67,7 @@ def test_a_sale_says_whose_it_is_and_why(story: Story) -> None:
     story.pay(order)
     said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
     assert "The sale is Іван's (assigned by hand), not yet confirmed." in said
-    sales.confirm_sale(story.house.connection, order.id, Seller(), **story.who_and_when)
+    attribution.confirm_sale(story.house.connection, order.id, Seller(), **story.who_and_when)
     said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
     assert "The sale is Іван's, and confirmed." in said
     assert said.endswith("Nothing is left to decide.")
@@ -81,5 +83,5 @@ def test_an_invoice_tells_each_attempt(story: Story) -> None:
     assert "Charge attempt 1 through Sandbox" in said[1]
     assert "declined: the card has insufficient funds (insufficient_funds)" in said[1]
     assert "Charge attempt 2 through Sandbox" in said[2]
-    assert f"The money came in on {clock.local_text(found.paid_at or '', story.house.zone)}" in said[3]
+    assert f"The money came in on {time.local_text(found.paid_at or '', story.house.zone)}" in said[3]
     assert "its commission of 1.42 EUR is estimated" in said[3]

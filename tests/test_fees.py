@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli.tick import Limits
+from salescli.charging.tick import Limits
 from tests.story import Story
 
 PROGRAM = """#!/bin/sh

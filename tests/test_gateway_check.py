@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from salescli import actors, clock, gateway_check
-from salescli.cli.session import run
-from salescli.gateway_check import Finding
-from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.catalogue import actors
+from salescli.cli.main import run
+from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable, contract
 from salescli.gateways.command import Command
+from salescli.gateways.contract import Finding
 from salescli.gateways.sandbox import Sandbox
+from salescli.rules import time
 from tests.conftest import LOGIN, House
 
-SINCE = clock.from_text("2026-01-01T00:00:00Z")
+SINCE = time.from_text("2026-01-01T00:00:00Z")
 REQUEST = Charge("i:check-1:1:1", 100, "EUR", "tok_ok", "check", "salescli check", "merchant")
 ABLE = frozenset({"charge", "lookup", "refund", "idempotent"})
 
@@ -90,12 +91,12 @@ class Book:
 
 def failed(book: Any) -> list[str]:
     """Return the beginnings of what was found broken."""
-    return [f.what for f in gateway_check.contract(book, REQUEST, SINCE) if f.kept is False]
+    return [f.what for f in contract.contract(book, REQUEST, SINCE) if f.kept is False]
 
 
 def test_an_honest_gateway_keeps_the_contract_and_ends_with_nothing_taken() -> None:
     book = Book()
-    findings = list(gateway_check.contract(book, REQUEST, SINCE))
+    findings = list(contract.contract(book, REQUEST, SINCE))
     assert {finding.kept for finding in findings} == {True}
     assert len(findings) == 8
     assert sum(book.moved) == 0
@@ -135,13 +136,13 @@ def test_a_charge_in_doubt_is_looked_up_and_given_back() -> None:
 
 
 def test_a_decline_says_nothing_of_the_contract() -> None:
-    findings = list(gateway_check.contract(Book(frozenset({"declines"})), REQUEST, SINCE))
+    findings = list(contract.contract(Book(frozenset({"declines"})), REQUEST, SINCE))
     assert [finding.kept for finding in findings] == [True, None]
 
 
 def test_what_a_gateway_does_not_claim_is_not_tried() -> None:
     book = Book(frozenset({"charges again"}), frozenset({"charge"}))
-    assert [f.kept for f in gateway_check.contract(book, REQUEST, SINCE)] == [True, None, None]
+    assert [f.kept for f in contract.contract(book, REQUEST, SINCE)] == [True, None, None]
     assert book.moved == [100]
 
 

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from salescli import catalogue, clock, customers, history, sales, sales_plans
-from salescli.cli import session
+from salescli.catalogue import customers, records
+from salescli.cli import main
 from salescli.errors import SalesError
-from salescli.history import Asked
-from salescli.sales import Seller
+from salescli.rules import time
+from salescli.sales import attribution, sales_plans
+from salescli.sales.attribution import Seller
+from salescli.storage import history
+from salescli.storage.history import Asked
 from tests.conftest import House
 from tests.story import Story
 
@@ -29,7 +32,7 @@ def told(story: Story, capfd: pytest.CaptureFixture[str]) -> Told:
     """Return the rows of ``salescli history`` with further words, oldest first."""
 
     def told(*words: str) -> list[dict[str, str]]:
-        code = session.run(
+        code = main.run(
             ["--db", os.fspath(story.house.path), "history", *words, "--csv", "--sort", "line",
              "--columns", "line,at,by,subject,number,what,changes,reason,command"]
         )  # fmt: skip
@@ -101,7 +104,7 @@ def test_an_order_is_found_by_the_number_it_has_elsewhere(sold: Story, told: Tol
 def test_what_there_is_not_is_said(
     sold: Story, words: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert session.run(["--db", os.fspath(sold.house.path), "history", *words]) == code
+    assert main.run(["--db", os.fspath(sold.house.path), "history", *words]) == code
     assert said in capfd.readouterr().err
 
 
@@ -109,7 +112,7 @@ def test_by_tells_what_a_person_did_and_system_what_tick_did_by_itself(story: St
     story.house.offer("49.00", number="7", every="1 month")
     ivan = story.house.user("ivan", name="Іван", role="owner")
     story.subscribed("7")
-    catalogue.edit(story.house.connection, customers.NOUN, 1, {"phone": "1"}, actor=ivan, now=story.now)
+    records.edit(story.house.connection, customers.NOUN, 1, {"phone": "1"}, actor=ivan, now=story.now)
     story.at("2026-02-28 10:05").tick()
 
     assert [row["what"] for row in told("--by", "ivan")] == ["edited"]
@@ -133,7 +136,7 @@ def test_from_and_to_are_whole_days_of_the_account(story: Story, told: Told) -> 
 
 
 def test_the_filters_narrow_one_another(sold: Story) -> None:
-    later = clock.utc_text(sold.now + timedelta(seconds=1))
+    later = time.utc_text(sold.now + timedelta(seconds=1))
     assert history.lines(sold.house.connection, "order", 1, limit=None)
     assert not history.lines(sold.house.connection, "order", 1, Asked(since=later), limit=None)
     assert not history.lines(sold.house.connection, "order", 1, Asked(by=2), limit=None)
@@ -149,7 +152,7 @@ def test_a_table_says_when_it_is_cut_off(story: Story, capfd: pytest.CaptureFixt
     for line in range(60):
         history.record(story.house.connection, "file", None, str(line), **story.who_and_when)
     for words, said in ((["file"], True), (["file", "--limit", "0"], False), (["file", "--csv"], False)):
-        assert session.run(["--db", os.fspath(story.house.path), "history", *words]) == 0
+        assert main.run(["--db", os.fspath(story.house.path), "history", *words]) == 0
         assert ("the newest 50 lines; --limit 0 shows all" in capfd.readouterr().err) == said
 
 
@@ -178,7 +181,7 @@ def test_a_table_that_is_cut_off_has_the_first_of_its_order(
         "--sort",
         sort,
     ]
-    assert session.run(words) == 0
+    assert main.run(words) == 0
     told = capfd.readouterr()
     assert told.out.split() == [str(line) for line in lines]
     assert f"{said}; --limit 0 shows all" in told.err
@@ -215,7 +218,7 @@ def test_a_line_keeps_the_words_of_its_command_and_none_of_its_arguments(
     story.house.user("ivan", name="Іван")
     story.subscribed("7")
     before = len(told())
-    assert session.run(["--db", os.fspath(story.house.path), *line.split()]) == 0
+    assert main.run(["--db", os.fspath(story.house.path), *line.split()]) == 0
     capfd.readouterr()
 
     added = told()[before:]
@@ -226,7 +229,7 @@ def test_a_line_keeps_the_words_of_its_command_and_none_of_its_arguments(
 
 def test_init_is_the_first_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "new.db"
-    assert session.run(["--db", os.fspath(path), "init", "--time-zone", "UTC"]) == 0
+    assert main.run(["--db", os.fspath(path), "init", "--time-zone", "UTC"]) == 0
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT what, command FROM history").fetchall() == [("made", "init")]
 
@@ -262,15 +265,15 @@ def _live_richly(story: Story) -> None:
     id = story.house.customer(
         "Зоряна Zorianska", email="zoriana@example.com", phone="0507770707", customer_id="Z-4711", source="shop"
     )["id"]
-    catalogue.edit(connection, customers.NOUN, id, {"name": "Зоряна Z", "phone": "+380507770707"}, **who)
+    records.edit(connection, customers.NOUN, id, {"name": "Зоряна Z", "phone": "+380507770707"}, **who)
     sales_plans.mark(connection, str(id), "7", "ivan", note="call her", **who)
     for offer in ("7", "8"):
         order = story.order_of(str(id), offer)
         for token in ("tok_fail_once", "tok_insufficient_funds", "tok_ok"):
             more = {"amount": "95.00"} if offer == "7" else {}
             story.pay(order, payment_system="Sandbox", token=token, comment=f"half for Zoriana {token}", **more)
-    sales.confirm_payment(connection, 1, zone=story.house.zone, **who)
-    sales.confirm_sale(connection, 1, Seller(None), **who)
+    attribution.confirm_payment(connection, 1, zone=story.house.zone, **who)
+    attribution.confirm_sale(connection, 1, Seller(None), **who)
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
     for day in ("28 10:05", "28 19:00"):
         story.at(f"2026-02-{day}").tick()
@@ -340,14 +343,14 @@ def test_a_reason_can_be_emptied(story: Story) -> None:
 def test_a_failed_operation_leaves_neither_line_nor_reason(sold: Story) -> None:
     before = [list(_texts(sold.house.connection, table)) for table in ("history", "texts")]
     with pytest.raises(SalesError):
-        sales.decline(sold.house.connection, 1, reason="no", **sold.who_and_when)
+        attribution.decline(sold.house.connection, 1, reason="no", **sold.who_and_when)
     assert [list(_texts(sold.house.connection, table)) for table in ("history", "texts")] == before
 
 
 def test_the_help_names_the_subjects_that_a_wrong_one_is_answered_with(
     story: Story, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    session.run(["--db", os.fspath(story.house.path), "history", "fees"])
+    main.run(["--db", os.fspath(story.house.path), "history", "fees"])
     named = capfd.readouterr().err.strip().partition("there is of ")[2].split(", ")
-    session.run(["history", "--help"])
+    main.run(["history", "--help"])
     assert f"SUBJECT is {', '.join(named[:-1])} or {named[-1]};" in " ".join(capfd.readouterr().out.split())

@@ -20,9 +20,12 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from salescli import __version__, clock, db, order_rows, recurring_import
-from salescli.cli.session import cli
+from salescli import __version__
+from salescli.cli.main import cli
 from salescli.gateways import sandbox
+from salescli.imports import order_row, recurring
+from salescli.rules import time
+from salescli.storage import database
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -92,7 +95,7 @@ def test_tick_sh_finds_its_home_by_itself(place: Place) -> None:
 
 
 def test_tick_sh_says_what_a_person_should_do_and_fails(place: Place, house: House) -> None:
-    db.set_setting(house.connection, "home", "elsewhere:/sales.db")
+    database.set_setting(house.connection, "home", "elsewhere:/sales.db")
 
     ran = place.run("tick.sh")
 
@@ -154,7 +157,7 @@ def test_a_backup_is_whole_private_and_silent(place: Place, house: House) -> Non
     assert re.fullmatch(r"sales-\d{4}-\d\d-\d\dT\d{6}Z\.db", copy.name)
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
-    with closing(db.connect(copy)) as connection:  # one of ours, of this version, not a second hard link
+    with closing(database.connect(copy)) as connection:  # one of ours, of this version, not a second hard link
         assert connection.execute("SELECT name FROM customers").fetchone()[0] == "Олена"
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
@@ -162,7 +165,7 @@ def test_a_backup_is_whole_private_and_silent(place: Place, house: House) -> Non
 def test_a_backup_finds_the_database_that_the_program_finds(place: Place, house: House) -> None:
     theirs = Place(place.home, place.home.parent / ".local" / "share" / "salescli" / "sales.db")
     theirs.database.parent.mkdir(parents=True)
-    db.create(theirs.database, {"time_zone": "UTC"})
+    database.create(theirs.database, {"time_zone": "UTC"})
 
     ran = theirs.run("backup.sh", SALESCLI_DB="")
 
@@ -177,8 +180,8 @@ def test_a_backup_is_made_while_others_write(place: Place, house: House) -> None
     house.connection.execute("ROLLBACK")
 
     assert ran.returncode == 0, ran.stderr
-    with closing(db.connect(place.copies[0])) as connection:
-        assert db.setting(connection, "currency") == "EUR"
+    with closing(database.connect(place.copies[0])) as connection:
+        assert database.setting(connection, "currency") == "EUR"
 
 
 def test_a_backup_is_never_written_over(place: Place, tmp_path: Path) -> None:
@@ -203,8 +206,8 @@ def _stopped_clock(tmp_path: Path, place: Place) -> Place:
     (home / "scripts").symlink_to(SCRIPTS)
     python = home / ".venv" / "bin" / "python"
     stop = (
-        "import sys; from datetime import datetime, timezone; from salescli import clock;"
-        "clock.now = lambda: datetime(2026, 3, 1, 2, 30, tzinfo=timezone.utc);"
+        "import sys; from datetime import datetime, timezone; from salescli.rules import time;"
+        "time.now = lambda: datetime(2026, 3, 1, 2, 30, tzinfo=timezone.utc);"
         "exec(compile(sys.stdin.read(), 'backup.sh', 'exec'))"
     )
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -c "{stop}"\n', encoding="utf-8")
@@ -287,7 +290,7 @@ def _subscribe(house: House) -> None:
     house.offer(every="30 days")
     house.customer(email="olena@example.com")
     house.payment_system("Card")
-    at = ["--at", clock.utc_text(clock.now() - timedelta(days=31))]
+    at = ["--at", time.utc_text(time.now() - timedelta(days=31))]
     new = ["new", "olena@example.com", "1", "--payment-system", "Card", "--token", "tok_ok", *at]
     for words in (new, ["pay", "1", *at]):
         told = CliRunner().invoke(cli, ["--db", str(house.path), "orders", *words])
@@ -360,10 +363,8 @@ def test_the_page_on_gateways_has_every_token_of_the_sandbox() -> None:
 @pytest.mark.parametrize(
     ("heading", "columns", "required"),
     [
-        pytest.param("In: orders", order_rows.COLUMNS, order_rows.REQUIRED, id="orders"),
-        pytest.param(
-            "In: recurring orders", recurring_import.COLUMNS, recurring_import.REQUIRED, id="recurring orders"
-        ),
+        pytest.param("In: orders", order_row.COLUMNS, order_row.REQUIRED, id="orders"),
+        pytest.param("In: recurring orders", recurring.COLUMNS, recurring.REQUIRED, id="recurring orders"),
     ],
 )
 def test_the_page_on_spreadsheets_has_every_column(

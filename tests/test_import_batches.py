@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import catalogue, customers, imports, order_import
+from salescli.catalogue import customers, records
 from salescli.errors import BadData
-from salescli.import_steps import digest
-from salescli.imports import Counts, Reporting, Request
+from salescli.imports import orders, run
+from salescli.imports.batch import digest
+from salescli.imports.run import Counts, Reporting, Request
 from tests.conftest import House
 from tests.importing import contents, refused
 from tests.test_order_import import csv_of, load, order
@@ -28,7 +29,7 @@ Row = dict[str, str]
 @pytest.fixture(params=[1, 2, 500], ids=["one by one", "by twos", "by hundreds"])
 def batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Take rows in by so many."""
-    monkeypatch.setattr(imports, "_BATCH_ROWS", request.param)
+    monkeypatch.setattr(run, "_BATCH_ROWS", request.param)
     return int(request.param)
 
 
@@ -39,7 +40,7 @@ def skip(house: House, folder: Path, *rows: Row, **options: Any) -> tuple[Counts
     request = Request(
         io.BytesIO(csv_of(*rows)), skip_bad=True, rejects_file=folder / "bad.csv", reporting=reporting, **options
     )
-    return order_import.run(house.connection, request, actor=house.actor, now=house.now), told
+    return orders.run(house.connection, request, actor=house.actor, now=house.now), told
 
 
 def written(house: House) -> dict[str, list[tuple[Any, ...]]]:
@@ -76,7 +77,7 @@ def test_any_rows_come_to_the_same_one_by_one(
     found = []
     for size in (1, 3, 500):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(imports, "_BATCH_ROWS", size)
+            patch.setattr(run, "_BATCH_ROWS", size)
             house = new_house(str(folder / f"{size}.db"))
             for login in ("two", "too"):
                 house.user(login, name="Two")
@@ -105,7 +106,7 @@ def test_a_bad_row_among_good_ones_leaves_nothing_behind(house: House, tmp_path:
 @pytest.mark.parametrize("between", [0, 1, 2, 3])
 def test_a_number_that_stands_twice_is_refused_however_far_apart(house: House, batch: int, between: int) -> None:
     others = [{"order": f"B{n}"} for n in range(between)]
-    (said,) = refused(house, order_import.run, csv_of({}, *others, {"customer": "Other"}))
+    (said,) = refused(house, orders.run, csv_of({}, *others, {"customer": "Other"}))
     assert said == f"line {between + 3}, order: 'A1': stands in line 2 already; no two rows have one number"
 
 
@@ -125,7 +126,7 @@ def test_rows_that_name_the_same_new_customer_make_one(house: House, batch: int)
 def test_a_customer_of_a_row_that_was_refused_is_made_by_a_later_one(house: House, tmp_path: Path, batch: int) -> None:
     skip(house, tmp_path, {"price": "x"}, {"order": "A2"})
     assert house.count("customers") == 1
-    assert [row["name"] for row in catalogue.search(house.connection, customers.NOUN, "коваль")] == ["Олена Коваль"]
+    assert [row["name"] for row in records.search(house.connection, customers.NOUN, "коваль")] == ["Олена Коваль"]
 
 
 def test_what_is_broken_off_leaves_nothing(house: House) -> None:
@@ -141,10 +142,10 @@ def test_what_is_broken_off_leaves_nothing(house: House) -> None:
     content = csv_of(*({"order": f"B{n}"} for n in range(1200)))
     request = Request(io.BytesIO(content), reporting=Reporting(on_progress=press_ctrl_c))
     with pytest.raises(KeyboardInterrupt):
-        order_import.run(house.connection, request, actor=house.actor, now=house.now)
+        orders.run(house.connection, request, actor=house.actor, now=house.now)
     assert seen == [501, 1001]
     assert contents(house) == before
-    assert catalogue.search(house.connection, customers.NOUN, "коваль") == []
+    assert records.search(house.connection, customers.NOUN, "коваль") == []
 
 
 # Ids and uids are ours to give

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli import clock, instants
 from salescli.errors import BadData
-from salescli.instants import Instant
+from salescli.imports import times
+from salescli.imports.times import Instant
+from salescli.rules import time
 
 ZONES = [
     "UTC", "Europe/Kyiv", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
@@ -20,8 +21,8 @@ ZONES = [
 
 
 def one_by_one(given: str, zone: ZoneInfo) -> Instant:
-    moment = clock.parse_time(given, zone)
-    return Instant(clock.utc_text(moment), clock.local_day(moment, zone))
+    moment = time.parse_time(given, zone)
+    return Instant(time.utc_text(moment), time.local_day(moment, zone))
 
 
 @given(
@@ -31,7 +32,7 @@ def one_by_one(given: str, zone: ZoneInfo) -> Instant:
 )
 def test_any_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str, suffix: str) -> None:
     text = wall.isoformat(sep=" ", timespec="seconds") + suffix
-    assert instants.reader(ZoneInfo(zone))(text) == one_by_one(text, ZoneInfo(zone))
+    assert times.reader(ZoneInfo(zone))(text) == one_by_one(text, ZoneInfo(zone))
 
 
 @pytest.mark.parametrize("suffix", ["", "Z"])
@@ -49,7 +50,7 @@ def test_any_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str, suffi
     ],
 )
 def test_every_hour_is_read_as_the_clock_reads_it_when(zone: str, day: str, suffix: str) -> None:
-    read = instants.reader(ZoneInfo(zone))
+    read = times.reader(ZoneInfo(zone))
     begins = datetime.fromisoformat(day)
     for minutes in range(-120, 26 * 60, 10):
         text = (begins + timedelta(minutes=minutes)).isoformat(sep=" ") + suffix
@@ -61,9 +62,9 @@ def test_every_hour_is_read_as_the_clock_reads_it_when(zone: str, day: str, suff
 )
 def test_what_is_no_time_is_refused_as_by_the_clock(text: str) -> None:
     with pytest.raises(BadData) as expected:
-        clock.parse_time(text, ZoneInfo("UTC"))
+        time.parse_time(text, ZoneInfo("UTC"))
     with pytest.raises(BadData) as found:
-        instants.reader(ZoneInfo("UTC"))(text)
+        times.reader(ZoneInfo("UTC"))(text)
     assert str(found.value) == str(expected.value)
 
 
@@ -71,4 +72,4 @@ def test_what_is_no_time_is_refused_as_by_the_clock(text: str) -> None:
     "text", ["2026-02-28", "2026-02-28T10:00:00Z", "2026-02-28 10:00:00+05:30", "2026-02-28 10:00"]
 )
 def test_other_spellings_are_read_as_the_clock_reads_them(text: str) -> None:
-    assert instants.reader(ZoneInfo("Europe/Kyiv"))(text) == one_by_one(text, ZoneInfo("Europe/Kyiv"))
+    assert times.reader(ZoneInfo("Europe/Kyiv"))(text) == one_by_one(text, ZoneInfo("Europe/Kyiv"))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli import intake
 from salescli.errors import BadData
+from salescli.rules import text
 
 CARD = "4111111111111111"  # the test card of every payment system; passes the Luhn check
 
@@ -32,7 +32,7 @@ def luhn_passes(digits: str) -> bool:
     ],
 )
 def test_text_is_cleaned(given_text: str, kept: str) -> None:
-    assert intake.text(given_text, "name") == kept
+    assert text.text(given_text, "name") == kept
 
 
 @pytest.mark.parametrize(
@@ -53,17 +53,17 @@ def test_text_is_cleaned(given_text: str, kept: str) -> None:
 )
 def test_text_that_cannot_be_kept_is_refused(given_text: str, says: str) -> None:
     with pytest.raises(BadData, match=says):
-        intake.text(given_text, "name")
+        text.text(given_text, "name")
 
 
 def test_free_text_may_be_empty() -> None:
-    assert intake.free_text("  ", "comment") == ""
+    assert text.free_text("  ", "comment") == ""
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs", "Nd"]), max_size=100))
 def test_clean_text_stays_the_same_when_cleaned_again(given_text: str) -> None:
-    once = intake.free_text(given_text, "comment")
-    assert intake.free_text(once, "comment") == once == unicodedata.normalize("NFC", once)
+    once = text.free_text(given_text, "comment")
+    assert text.free_text(once, "comment") == once == unicodedata.normalize("NFC", once)
 
 
 @pytest.mark.parametrize(
@@ -88,23 +88,23 @@ def test_clean_text_stays_the_same_when_cleaned_again(given_text: str) -> None:
     ],
 )
 def test_a_card_number_is_recognized(given_text: str, holds: bool) -> None:
-    assert intake.holds_card_number(given_text) is holds
+    assert text.holds_card_number(given_text) is holds
 
 
 @given(st.text("0123456789", min_size=13, max_size=19))
 def test_digits_pass_as_a_card_number_exactly_by_the_luhn_check(digits: str) -> None:
-    assert intake.holds_card_number(digits) is luhn_passes(digits)
+    assert text.holds_card_number(digits) is luhn_passes(digits)
 
 
 @pytest.mark.parametrize(("given_text", "number"), [("1", 1), ("007", 7), ("1000000", 1_000_000)])
 def test_a_whole_number(given_text: str, number: int) -> None:
-    assert intake.whole_number(given_text, "quantity") == number
+    assert text.whole_number(given_text, "quantity") == number
 
 
 @pytest.mark.parametrize("given_text", ["", "0", "-1", "1.0", "1_0", "٣", "1000001", " 1", "1\n", "1e3", "9" * 5000])
 def test_what_is_no_whole_number_is_refused(given_text: str) -> None:
     with pytest.raises(BadData, match="is not a quantity; give a whole number from 1 to 1000000"):
-        intake.whole_number(given_text, "quantity")
+        text.whole_number(given_text, "quantity")
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,19 @@ def test_what_is_no_whole_number_is_refused(given_text: str) -> None:
     [("yes", True), ("True", True), ("1", True), ("no", False), ("FALSE", False), ("0", False), (" Yes ", True)],
 )
 def test_yes_and_no_in_any_case(given_text: str, means: bool) -> None:
-    assert intake.yes_no(given_text, "active") is means
+    assert text.yes_no(given_text, "active") is means
 
 
 @pytest.mark.parametrize("given_text", ["", "y", "on", "2", "так"])
 def test_what_is_neither_yes_nor_no_is_refused(given_text: str) -> None:
     with pytest.raises(BadData, match="write yes or no"):
-        intake.yes_no(given_text, "active")
+        text.yes_no(given_text, "active")
 
 
 def test_a_word_of_a_list_is_taken_in_any_case() -> None:
-    assert intake.one_of(" Owner ", ("owner", "seller"), "role") == "owner"
+    assert text.one_of(" Owner ", ("owner", "seller"), "role") == "owner"
     with pytest.raises(BadData, match="'boss' is not a role; write one of owner, seller"):
-        intake.one_of("boss", ("owner", "seller"), "role")
+        text.one_of("boss", ("owner", "seller"), "role")
 
 
 @pytest.mark.parametrize(
@@ -132,10 +132,10 @@ def test_a_word_of_a_list_is_taken_in_any_case() -> None:
     [("Olena@Example.com ", "olena@example.com"), ("a@b", "a@b"), ("олена@приклад.укр", "олена@приклад.укр")],
 )
 def test_an_address_is_kept_in_lower_case(given_text: str, kept: str) -> None:
-    assert intake.email(given_text) == kept
+    assert text.email(given_text) == kept
 
 
 @pytest.mark.parametrize("given_text", ["", "olena", "@b", "a@", "a@b@c", "a b@c", "a@b c", "a\0@b"])
 def test_what_is_no_address_is_refused(given_text: str) -> None:
     with pytest.raises(BadData):
-        intake.email(given_text)
+        text.email(given_text)

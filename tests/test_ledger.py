@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from salescli import ledger, listing, reports
-from salescli.listing import Filters
+from salescli.lists import ledger, query
+from salescli.lists.query import Filters
+from salescli.reports import report
 from tests.conftest import House
 from tests.shop import Shop, after_every_act
 from tests.test_totals import CARRIED, OF_ITS_OWN, PERIODS, acts, several_houses
@@ -29,7 +30,7 @@ def shop(house: House) -> Shop:
 
 def entries(shop: Shop, filters: Filters, sort: tuple[str, ...] = (), **page: Any) -> list[dict[str, Any]]:
     asked = {"columns": ledger.VIEW.columns, "limit": None, "zone": shop.house.zone, "actor": shop.house.actor, **page}
-    return list(listing.select(shop.house.connection, ledger.VIEW, filters, sort=sort, **asked))
+    return list(query.select(shop.house.connection, ledger.VIEW, filters, sort=sort, **asked))
 
 
 def added_up(shop: Shop, filters: Filters) -> Sums:
@@ -44,7 +45,7 @@ def added_up(shop: Shop, filters: Filters) -> Sums:
 
 
 def reported(shop: Shop, filters: Filters) -> Sums:
-    rows = reports.breakdown(shop.house.connection, reports.BY_PAYMENT_SYSTEM, filters, zone=shop.house.zone)
+    rows = report.breakdown(shop.house.connection, report.BY_PAYMENT_SYSTEM, filters, zone=shop.house.zone)
     return {(row["payment_system"], row["currency"]): (row["payments"], row["gross"], row["refunded"]) for row in rows}
 
 

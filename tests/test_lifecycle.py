@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from salescli import lifecycle
 from salescli.errors import WrongStatus
+from salescli.rules import lifecycle
 
 STATUSES = {
     "order": lifecycle.ORDER_STATUSES,

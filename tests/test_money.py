@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from salescli import money
 from salescli.errors import BadData
-from salescli.money import EXPONENTS, MINOR_MAX, PPM
+from salescli.rules import money
+from salescli.rules.money import EXPONENTS, MINOR_MAX, PPM
 
 currencies = st.sampled_from(sorted(EXPONENTS))
 amounts = st.integers(0, MINOR_MAX)

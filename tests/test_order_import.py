@@ -16,12 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import catalogue, customers, imports, money, order_import, orders, paying
+from salescli.catalogue import customers, records
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import pay
 from salescli.errors import BadData, BadUsage, NotFound, NotPermitted
 from salescli.gateways import Gateway
-from salescli.imports import Counts, Reporting, Request
-from salescli.order_rows import COLUMNS
-from salescli.payment_systems import PaymentSystem
+from salescli.imports import orders as order_import
+from salescli.imports import run
+from salescli.imports.order_row import COLUMNS
+from salescli.imports.run import Counts, Reporting, Request
+from salescli.rules import money
+from salescli.sales import orders
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -250,7 +255,7 @@ def test_what_is_missing_is_made_once_and_counted(house: House) -> None:
     row = {"category": "Art", "payment_system": "Bank", "manager": "Ірина"}
     counts = load(house, row, {**row, "order": "A2"})
     assert counts.created == {"categories": 1, "customers": 1, "offers": 1, "payment systems": 1, "users": 1}
-    assert catalogue.search(house.connection, customers.NOUN, "коваль")
+    assert records.search(house.connection, customers.NOUN, "коваль")
     row = house.connection.execute("SELECT * FROM users WHERE name = 'Ірина'").fetchone()
     assert (row["login"], row["role"]) == (None, None)
     row = house.connection.execute("SELECT * FROM payment_systems").fetchone()
@@ -697,10 +702,10 @@ def no_gateway(system: PaymentSystem) -> Gateway:
 def test_money_that_a_gateway_took_is_never_updated(house: House) -> None:
     house.payment_system("Stripe EU", gateway="manual")
     load(house, {"status": "open"})
-    paying.pay(
+    pay.pay(
         house.connection,
         orders.find(house.connection, "A1").id,
-        paying.Payment(payment_system="Stripe EU"),
+        pay.Payment(payment_system="Stripe EU"),
         gateways=no_gateway,
         actor=house.actor,
         now=house.now,
@@ -748,7 +753,7 @@ def test_progress_adds_up_to_the_file(house: House) -> None:
 
 
 def test_memory_of_names_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("salescli.import_lookups.KNOWN_MAX", 3)
+    monkeypatch.setattr("salescli.imports.lookups.KNOWN_MAX", 3)
     counts = load(house, *({"order": str(n), "customer": f"C{n % 7}"} for n in range(50)))
     assert counts.created["customers"] == 7
 
@@ -757,13 +762,11 @@ def test_what_is_true_now_is_said(house: House, tmp_path: Path) -> None:
     asked = Request(tmp_path)
     counts = load(house, {}, {"order": "A2"})
     said = "imported 2 orders (2 added, 0 updated, 0 unchanged); created 1 customer, 1 offer"
-    assert imports.told("orders", counts, asked) == said
+    assert run.told("orders", counts, asked) == said
     again = load(house, {}, {"order": "A2"})
-    assert (
-        imports.told("orders", again, asked) == "imported 2 orders (0 added, 0 updated, 2 unchanged); nothing changed"
-    )
-    assert "would import" in imports.told("orders", counts, replace(asked, dry_run=True))
-    left_out = imports.told("orders", replace(counts, bad=1), replace(asked, rejects_file=tmp_path / "r"))
+    assert run.told("orders", again, asked) == "imported 2 orders (0 added, 0 updated, 2 unchanged); nothing changed"
+    assert "would import" in run.told("orders", counts, replace(asked, dry_run=True))
+    left_out = run.told("orders", replace(counts, bad=1), replace(asked, rejects_file=tmp_path / "r"))
     assert f"left out 1 bad row, kept in {tmp_path / 'r'};" in left_out
 
 

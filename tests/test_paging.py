@@ -12,27 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import (
-    attempts,
-    categories,
-    customers,
-    db,
-    listing,
-    offers,
-    payment_systems,
-    role_records,
-    sales_plans,
-    tabs,
-    users,
-)
+from salescli.catalogue import categories, customers, offers, payment_systems, roles, users
 from salescli.errors import NotFound
-from salescli.listing import Filters
-from salescli.views import View
+from salescli.lists import query, tabs
+from salescli.lists.columns import View
+from salescli.lists.query import Filters
+from salescli.sales import attempts, sales_plans
+from salescli.storage import database
 from tests.conftest import House
 
 VIEWS = (
     tabs.ORDERS, tabs.PAYMENTS, tabs.RECURRING, attempts.VIEW, customers.VIEW, offers.VIEW, categories.VIEW,
-    payment_systems.VIEW, users.VIEW, role_records.VIEW, sales_plans.VIEW,
+    payment_systems.VIEW, users.VIEW, roles.VIEW, sales_plans.VIEW,
 )  # fmt: skip
 
 EVERYTHING = Filters()
@@ -41,7 +32,7 @@ EVERYTHING = Filters()
 @pytest.fixture
 def full(house: House) -> House:
     """A house of seventeen of everything: few different moments, names and amounts, and many that are not known."""
-    with db.transaction(house.connection):
+    with database.transaction(house.connection):
         _fill(house.connection, 17)
     return house
 
@@ -85,14 +76,14 @@ def _fill(connection: sqlite3.Connection, size: int) -> None:
             "sales_plans": {"customer_id": 1, "offer_id": pick([1, n]), "manager_id": 1, "order_id": pick([None, n]),
                             "marked_at": moment()},
         }.items():
-            db.insert(connection, table, values)
+            database.insert(connection, table, values)
     # fmt: on
 
 
 def _names(house: House, view: View, sort: tuple[str, ...], filters: Filters = EVERYTHING, **page: Any) -> list[Any]:
     """Return what the rows of a list are called, in its order."""
     asked = {"columns": [], "sort": sort, "zone": house.zone, "actor": house.actor, "limit": None, **page}
-    return [row[view.columns[0].key] for row in listing.select(house.connection, view, filters, **asked)]
+    return [row[view.columns[0].key] for row in query.select(house.connection, view, filters, **asked)]
 
 
 def _walked(house: House, view: View, sort: tuple[str, ...], size: int, filters: Filters = EVERYTHING) -> Iterator[Any]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from salescli import actors, catalogue, history, role_records, roles
-from salescli.cli import session
+from salescli.catalogue import actors, records, roles
+from salescli.cli import main
 from salescli.errors import BadData, NotFound, NotPermitted
-from salescli.roles import Actor
+from salescli.rules import permissions
+from salescli.rules.permissions import Actor
+from salescli.storage import history
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def _edit_role(house: House, role: str, /, **words: str) -> None:
-    id = role_records.find(house.connection, role)["id"]
-    catalogue.edit(house.connection, role_records.NOUN, id, words, actor=house.actor, now=house.now)
+    id = roles.find(house.connection, role)["id"]
+    records.edit(house.connection, roles.NOUN, id, words, actor=house.actor, now=house.now)
 
 
 def _run(house: House, *words: str) -> int:
-    return session.run(["--db", os.fspath(house.path), *words])
+    return main.run(["--db", os.fspath(house.path), *words])
 
 
 # Roles
@@ -31,25 +33,25 @@ def _run(house: House, *words: str) -> int:
 
 def test_a_new_file_has_the_ready_roles(house: House) -> None:
     rows = house.connection.execute("SELECT name, permissions FROM roles ORDER BY id").fetchall()
-    assert {row["name"]: roles.permissions(row["permissions"]) for row in rows} == roles.READY
+    assert {row["name"]: permissions.permissions(row["permissions"]) for row in rows} == permissions.READY
 
 
 def test_an_own_role_allows_what_it_says_and_its_making_is_history(house: House) -> None:
-    id = house.add(role_records.NOUN, name="Night", permissions="run-tick, VIEW")
-    assert house.user("nina", role="night").permissions == {roles.VIEW, roles.RUN_TICK}
+    id = house.add(roles.NOUN, name="Night", permissions="run-tick, VIEW")
+    assert house.user("nina", role="night").permissions == {permissions.VIEW, permissions.RUN_TICK}
     assert house.history("role", id)[0]["changes"] == {"name": [None, "night"], "permissions": [None, "view run-tick"]}
 
 
 def test_a_change_of_a_role_counts_at_once_for_those_who_have_it(house: House) -> None:
     house.user("ivan", role="manager")
     _edit_role(house, "manager", permissions="view,enter-orders,refund")
-    assert actors.acting(house.connection, "ivan").may(roles.REFUND)
+    assert actors.acting(house.connection, "ivan").may(permissions.REFUND)
 
 
 def test_a_role_that_is_renamed_stays_with_those_who_have_it(house: House) -> None:
     house.user("ivan", role="manager")
     _edit_role(house, "manager", name="seller")
-    assert actors.acting(house.connection, "ivan").permissions == roles.READY["manager"]
+    assert actors.acting(house.connection, "ivan").permissions == permissions.READY["manager"]
     assert house.count("users", "role = 'seller'") == 1
 
 
@@ -58,7 +60,7 @@ def test_a_role_that_is_renamed_stays_with_those_who_have_it(house: House) -> No
     [
         pytest.param(
             {"name": "night", "permissions": "view,fly"},
-            f"there is no permission fly; there are {', '.join(roles.PERMISSIONS)}",
+            f"there is no permission fly; there are {', '.join(permissions.PERMISSIONS)}",
             id="an unknown permission",
         ),
         pytest.param({"name": "night"}, "a role needs permissions", id="no permissions"),
@@ -68,13 +70,15 @@ def test_a_role_that_is_renamed_stays_with_those_who_have_it(house: House) -> No
 )
 def test_a_role_that_is_none_is_refused(house: House, words: dict[str, str], says: str) -> None:
     with pytest.raises(BadData, match=says):
-        house.add(role_records.NOUN, **words)
+        house.add(roles.NOUN, **words)
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        pytest.param({"permissions": ",".join(set(roles.PERMISSIONS) - {roles.MANAGE_USERS})}, id="one less"),
+        pytest.param(
+            {"permissions": ",".join(set(permissions.PERMISSIONS) - {permissions.MANAGE_USERS})}, id="one less"
+        ),
         pytest.param({"permissions": ""}, id="none"),
         pytest.param({"name": "boss"}, id="another name"),
     ],
@@ -82,7 +86,7 @@ def test_a_role_that_is_none_is_refused(house: House, words: dict[str, str], say
 def test_the_owner_s_role_stays_what_it_is(house: House, words: dict[str, str]) -> None:
     with pytest.raises(BadData, match="keeps its name and every permission"):
         _edit_role(house, "owner", **words)
-    assert actors.acting(house.connection, house.actor.login).permissions == set(roles.PERMISSIONS)
+    assert actors.acting(house.connection, house.actor.login).permissions == set(permissions.PERMISSIONS)
 
 
 def test_a_role_cannot_take_the_name_of_another(house: House) -> None:
@@ -98,7 +102,7 @@ def test_the_list_says_what_each_role_may(house: House, capfd: pytest.CaptureFix
 
 
 def test_a_role_s_own_history_is_found_by_its_name_or_number(house: House, capfd: pytest.CaptureFixture[str]) -> None:
-    id = house.add(role_records.NOUN, name="night", permissions="view")
+    id = house.add(roles.NOUN, name="night", permissions="view")
     _edit_role(house, "manager", permissions="view")
     for words in ("night", f"{id}"):
         assert _run(house, "history", "role", words, "--format", "count") == 0

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import attempts, invoices, ledger, listing, matching, payment_systems, reconciling, statement
-from salescli.csv_rows import Problem
+from salescli.catalogue import payment_systems
 from salescli.errors import BadData, NotPermitted, SalesError
-from salescli.listing import Filters
-from salescli.matching import Comparison
-from salescli.reconciling import Applied, Asked
+from salescli.imports.csv_file import Problem
+from salescli.lists import ledger, query
+from salescli.lists.query import Filters
+from salescli.reconcile import compare, match, statement
+from salescli.reconcile.compare import Applied, Asked
+from salescli.reconcile.match import Comparison
+from salescli.sales import attempts, invoices
 from tests.conftest import House
 from tests.importing import as_csv, contents
 from tests.shop import Shop, after_every_act
@@ -42,7 +45,7 @@ def asked(
 
 
 def compared(story: Story, rows: Rows, **how: Any) -> Comparison:
-    return reconciling.compare(story.house.connection, asked(story, rows, **how), actor=story.house.actor)
+    return compare.compare(story.house.connection, asked(story, rows, **how), actor=story.house.actor)
 
 
 def found(story: Story, rows: Rows, **how: Any) -> list[str]:
@@ -51,7 +54,7 @@ def found(story: Story, rows: Rows, **how: Any) -> list[str]:
 
 def applied(story: Story, rows: Rows, **how: Any) -> tuple[Applied, list[str]]:
     """Apply a statement; return what was written and the findings that remain."""
-    written, after = reconciling.apply(story.house.connection, asked(story, rows, **how), **story.who_and_when)
+    written, after = compare.apply(story.house.connection, asked(story, rows, **how), **story.who_and_when)
     return written, [finding.finding for finding in after.findings]
 
 
@@ -74,7 +77,7 @@ def of_gateway(story: Story) -> Rows:
 
 def of_ledger(shop: Story, system: str, key: str = "all") -> Rows:
     """Return the statement that the payment system would write of what the ledger here has, dated."""
-    told = listing.select(
+    told = query.select(
         shop.house.connection, ledger.VIEW, Filters(payment_system=(system,)), columns=ledger.VIEW.columns, sort=(),
         limit=None, zone=shop.house.zone, actor=shop.house.actor,
     )  # fmt: skip
@@ -131,7 +134,7 @@ def doubtful(story: Story) -> Story:
 def test_the_gateway_s_own_ledger_agrees_but_for_fees_that_are_estimated_here(paid: Story) -> None:
     assert found(paid, of_gateway(paid), days=ALWAYS) == []
     assert compared(paid, of_gateway(paid), days=ALWAYS).sums == [
-        matching.Sums("EUR", {"agrees": (4, 13_800)}, {"agrees": (4, 13_800)})
+        match.Sums("EUR", {"agrees": (4, 13_800)}, {"agrees": (4, 13_800)})
     ]
 
 
@@ -208,7 +211,7 @@ def test_another_payment_system_s_payment_does_not_match(paid: Story) -> None:
     comparison = compared(paid, of_gateway(paid)[:1], system="Other")
     assert [finding.finding for finding in comparison.findings] == ["only there"]
     other = payment_systems.find(paid.house.connection, "Other")
-    told = reconciling.elsewhere(paid.house.connection, comparison, other)
+    told = compare.elsewhere(paid.house.connection, comparison, other)
     assert told == {1: "invoice 1 is Completed here and goes through Sandbox"}
 
 
@@ -220,7 +223,7 @@ def test_the_days_compared_are_those_the_statement_is_dated_on(paid: Story) -> N
     first = {**of_gateway(paid)[0], "at": "2026-01-31 10:00"}
     assert found(paid, [first]) == ["only here"] * 3  # those of that day, and not the one of February
     late = {**first, "at": "2026-02-03 22:00:00Z"}  # the 4th in Kyiv
-    assert compared(paid, [late]).period == matching.Period("2026-02-04", "2026-02-04")
+    assert compared(paid, [late]).period == match.Period("2026-02-04", "2026-02-04")
     assert found(paid, [late]) == []  # agrees, though it is of another day here
 
 
@@ -475,9 +478,9 @@ def test_without_the_permission_nothing_is_written(doubtful: Story) -> None:
     reader = doubtful.house.user("halyna", name="Галина", role="accountant")
     before = contents(doubtful.house)
     what = asked(doubtful, of_gateway(doubtful))
-    assert reconciling.compare(doubtful.house.connection, what, actor=reader).findings
+    assert compare.compare(doubtful.house.connection, what, actor=reader).findings
     with pytest.raises(NotPermitted, match="enter-orders"):
-        reconciling.apply(doubtful.house.connection, what, actor=reader, now=doubtful.now)
+        compare.apply(doubtful.house.connection, what, actor=reader, now=doubtful.now)
     assert contents(doubtful.house) == before
 
 
@@ -486,21 +489,21 @@ def test_without_the_permission_not_even_a_fee_is_written(paid: Story) -> None:
     before = contents(paid.house)
     what = asked(paid, [{**of_gateway(paid)[0], "fee": "1.42"}])
     with pytest.raises(NotPermitted, match="enter-orders"):
-        reconciling.apply(paid.house.connection, what, actor=reader, now=paid.now)
+        compare.apply(paid.house.connection, what, actor=reader, now=paid.now)
     assert contents(paid.house) == before
 
 
 def test_what_fails_in_the_middle_leaves_nothing(waiting: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting.pay(waiting.order("7", through="Bank transfer"))
     before = contents(waiting.house)
-    confirm = reconciling.paying.answer_by_hand
+    confirm = compare.pay.answer_by_hand
 
     def fail_on_the_second(connection: Any, invoice: int, **how: Any) -> Any:
         if invoice == 2:
             raise SalesError("the disk is full")
         return confirm(connection, invoice, **how)
 
-    monkeypatch.setattr(reconciling.paying, "answer_by_hand", fail_on_the_second)
+    monkeypatch.setattr(compare.pay, "answer_by_hand", fail_on_the_second)
     with pytest.raises(SalesError, match="disk"):
         applied(waiting, [{"invoice": n, "amount": "49.00"} for n in ("1", "2")], system="Bank transfer")
     assert contents(waiting.house) == before

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import clock, recurring_import
 from salescli.errors import BadData, NotPermitted
-from salescli.imports import Counts, Request
-from salescli.recurring_import import COLUMNS
+from salescli.imports import recurring
+from salescli.imports.recurring import COLUMNS
+from salescli.imports.run import Counts, Request
+from salescli.rules import time
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -45,17 +46,17 @@ def csv_of(*rows: dict[str, str]) -> bytes:
 
 def load(house: House, *rows: dict[str, str], **options: Any) -> Counts:
     request = Request(io.BytesIO(csv_of(*rows)), **options)
-    return recurring_import.run(house.connection, request, actor=house.actor, now=house.now)
+    return recurring.run(house.connection, request, actor=house.actor, now=house.now)
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
-    return importing.refused(house, recurring_import.run, content, **options)
+    return importing.refused(house, recurring.run, content, **options)
 
 
 def stored(house: House, number: str = "S1") -> dict[str, Any]:
     row = dict(house.connection.execute("SELECT * FROM recurring WHERE source_number = ?", (number,)).fetchone())
     for name in ("created_at", "anchor_at", "due_at", "next_payment_at"):
-        row[name] = row[name] and clock.local_text(row[name], house.zone)[:16]
+        row[name] = row[name] and time.local_text(row[name], house.zone)[:16]
     return row
 
 
@@ -189,7 +190,7 @@ def test_a_number_twice_is_refused(house: House) -> None:
 def test_an_import_needs_the_permission(house: House) -> None:
     stranger, request = house.user("ivan"), Request(io.BytesIO(csv_of({})))
     with pytest.raises(NotPermitted):
-        recurring_import.run(house.connection, request, actor=stranger, now=house.now)
+        recurring.run(house.connection, request, actor=stranger, now=house.now)
 
 
 def test_what_falls_due_at_the_next_tick_is_counted_by_currency(house: House) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from salescli import db, report_rows, reports
-from salescli.listing import Filters
-from salescli.reports import BREAKDOWNS, BY_MANAGER, By, Rows
+from salescli.lists.query import Filters
+from salescli.reports import by_rows
+from salescli.reports import report as reports
+from salescli.reports.report import BREAKDOWNS, BY_MANAGER, By, Rows
+from salescli.storage import database
 from tests.conftest import House
 from tests.shop import Shop, after_every_act
 
@@ -31,7 +33,7 @@ def shop(house: House) -> Shop:
     return after_every_act(house)
 
 
-def alone(shop: Shop, report: reports.Breakdown, filters: Filters, basis: report_rows.Basis) -> Rows:
+def alone(shop: Shop, report: reports.Breakdown, filters: Filters, basis: by_rows.Basis) -> Rows:
     return reports.breakdown(
         shop.house.connection, report, filters, zone=shop.house.zone, basis=basis, include_system=True
     )
@@ -43,7 +45,7 @@ def alone(shop: Shop, report: reports.Breakdown, filters: Filters, basis: report
 def test_a_statement_has_what_its_reports_have_alone(
     shop: Shop,
     narrowing: dict[str, Any],
-    basis: report_rows.Basis,
+    basis: by_rows.Basis,
     by: By | None,
 ) -> None:
     connection, zone, filters = shop.house.connection, shop.house.zone, Filters(**narrowing)
@@ -70,7 +72,7 @@ def test_reports_of_the_rows_read_the_orders_once(shop: Shop) -> None:
 
 def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:
     house = shop.house
-    writer = db.connect(house.path)
+    writer = database.connect(house.path)
     writer.execute("BEGIN IMMEDIATE")
     for _ in range(2):
         reports.statement(house.connection, BREAKDOWNS, ROWS, zone=house.zone)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import report_rows, reports, sales
-from salescli.listing import Filters
-from salescli.reports import (
+from salescli.lists.query import Filters
+from salescli.reports import by_rows
+from salescli.reports import report as reports
+from salescli.reports.report import (
     BREAKDOWNS,
     BY_CATEGORY,
     BY_CURRENCY,
@@ -23,7 +24,8 @@ from salescli.reports import (
     COMMISSIONS,
     Breakdown,
 )
-from salescli.sales import Seller
+from salescli.sales import attribution
+from salescli.sales.attribution import Seller
 from tests.story import Story
 
 ALL = Filters()
@@ -128,11 +130,11 @@ def test_an_unknown_commission_is_empty_and_never_taken_for_nothing(shop: Story)
 
 
 def test_by_offer_prints_the_present_name_while_the_order_keeps_its_own(shop: Story) -> None:
-    from salescli import catalogue, offers
+    from salescli.catalogue import offers, records
 
     order = shop.order("10")
     shop.pay(order)
-    catalogue.edit(
+    records.edit(
         shop.house.connection, offers.NOUN, order.offer_id, {"name": "Drawing II"}, actor=shop.house.actor, now=shop.now
     )
     assert rows(shop, BY_OFFER)[0][1] == "Drawing II"
@@ -144,23 +146,21 @@ def test_by_manager_counts_confirmed_sales_of_managers_only(shop: Story) -> None
         order = shop.order("10", manager=manager)
         shop.pay(order)
         if confirm:
-            sales.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+            attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
     assert [(row[0], row[2], row[4]) for row in rows(shop, BY_MANAGER)] == [("Іван Петренко", 1, 10000)]
     assert {(row[0], row[2]) for row in rows(shop, BY_MANAGER, include_system=True)} == {
         ("Іван Петренко", 1),
         ("system", 2),
     }
     split = reports.by_seller(shop.house.connection, Filters(), zone=shop.house.zone)
-    assert {row["sale"]: row["gross"] for row in split} == dict(
-        zip(report_rows.SALES, (10000, 10000, 20000), strict=True)
-    )
+    assert {row["sale"]: row["gross"] for row in split} == dict(zip(by_rows.SALES, (10000, 10000, 20000), strict=True))
 
 
 def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: Story) -> None:
     shop.pay(shop.order("10"), amount="25.00")
     gone = shop.order("10")
     shop.pay(gone, amount="10.00")
-    sales.decline(shop.house.connection, gone.id, **shop.who_and_when)
+    attribution.decline(shop.house.connection, gone.id, **shop.who_and_when)
     assert rows(shop, BY_OFFER) == []
     assert rows(shop, BY_PAYMENT_SYSTEM) == [("Sandbox", "EUR", 2, 3500, 102, 3398, 0, 3500)]
     [bridge] = reports.bridge(shop.house.connection, Filters(), zone=shop.house.zone)
@@ -247,9 +247,9 @@ def _act(shop: Story, offer: str, manager: str | None, amount: int, then: str, d
     if then == "pay the rest" and status == "open":
         shop.at("2026-03-10 12:00").pay(order)
     elif then == "decline" and status == "open":
-        sales.decline(shop.house.connection, order.id, **shop.who_and_when)
+        attribution.decline(shop.house.connection, order.id, **shop.who_and_when)
     elif then == "confirm the sale" and status == "completed":
-        sales.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+        attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
     elif status == "open":
         return  # it takes payments still, and is declined before it is given back
     elif then == "refund a part":
@@ -349,7 +349,7 @@ def test_two_dimensions_tell_every_sale_and_whether_a_manager_s_is_confirmed(sho
         order = shop.order("10", manager=manager)
         shop.pay(order)
         if confirm:
-            sales.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+            attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
     report = BY_OFFER.split(also=reports.MANAGER)
     told = reports.statement(shop.house.connection, [report], Filters(), zone=shop.house.zone)
     found = {(row["offer"], row["manager"], row["confirmed"]): row["orders"] for row in told.rows[report]}
@@ -370,5 +370,5 @@ def test_any_two_dimensions_tie_to_the_total(shop: Story, report: Breakdown, als
     shop.pay(shop.order("20"))
     split = report.split("month", None if also in report.dimensions else also)
     for filters in (Filters(), Filters(payment_system=("Sandbox",)), Filters(least="50"), Filters(offer=("10",))):
-        for basis in get_args(report_rows.Basis):
+        for basis in get_args(by_rows.Basis):
             reports.statement(shop.house.connection, [split], filters, zone=shop.house.zone, basis=basis)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from salescli import role_records, roles
-from salescli.cli import session
+from salescli.catalogue import roles
+from salescli.cli import main
+from salescli.rules import permissions
 from tests.story import Story
 from tests.test_architecture import COMMANDS
 
@@ -114,11 +115,11 @@ def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
     shop: Story, role: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shop.house.user("olha", name="Ольга", **({"role": role} if role else {}))
-    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    monkeypatch.setattr(main, "os_login", lambda: "olha")
     before = shop.house.path.read_bytes()
     told = {}
     for command in TABLE:
-        told[command] = session.run(["--db", os.fspath(shop.house.path), *command.split()])
+        told[command] = main.run(["--db", os.fspath(shop.house.path), *command.split()])
         capfd.readouterr()
     refused = {command for command, code in told.items() if code == 4}
     assert refused == {command for command, allowed in TABLE.items() if role not in allowed}
@@ -138,12 +139,12 @@ def test_every_writing_command_is_in_the_table(name: str) -> None:
 
 
 def test_every_permission_is_somebody_s() -> None:
-    assert set().union(*roles.READY.values()) == set(roles.PERMISSIONS)
-    assert roles.READY[roles.OWNER] == set(roles.PERMISSIONS)
+    assert set().union(*permissions.READY.values()) == set(permissions.PERMISSIONS)
+    assert permissions.READY[permissions.OWNER] == set(permissions.PERMISSIONS)
 
 
 def test_to_act_for_others_is_the_owner_s_alone() -> None:
-    assert [name for name, allowed in roles.READY.items() if roles.ACT_FOR_OTHERS in allowed] == ["owner"]
+    assert [name for name, allowed in permissions.READY.items() if permissions.ACT_FOR_OTHERS in allowed] == ["owner"]
 
 
 # What each command is called with beside its needed arguments, where those alone are a wrong call.
@@ -175,7 +176,7 @@ def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:
 
 
 def _codes(house: House, record: str | None) -> dict[str, int]:
-    return {name: session.run(["--db", os.fspath(house.path), *call]) for name, call in _calls(record)}
+    return {name: main.run(["--db", os.fspath(house.path), *call]) for name, call in _calls(record)}
 
 
 @pytest.fixture
@@ -197,11 +198,11 @@ def nothing_on_stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_who_may_not_look_does_not_learn_what_there_is(
     shop: Story, role: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    allowed = ",".join(set(roles.PERMISSIONS) - {roles.VIEW, roles.RUN_TICK})
-    shop.house.add(role_records.NOUN, name="feeder", permissions=allowed)
+    allowed = ",".join(set(permissions.PERMISSIONS) - {permissions.VIEW, permissions.RUN_TICK})
+    shop.house.add(roles.NOUN, name="feeder", permissions=allowed)
     if role is not None:
         shop.house.user("olha", name="Ольга", role=role)
-    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    monkeypatch.setattr(main, "os_login", lambda: "olha")
     there, missing = _codes(shop.house, None), _codes(shop.house, "999999")
     told = capfd.readouterr()
     assert {name: code for name, code in (there | missing).items() if code != 4} == {}
@@ -222,8 +223,8 @@ def test_the_walk_reaches_records(shop: Story) -> None:
 def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
     shop: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "os_login", lambda: "olha")
+    monkeypatch.setattr(main, "os_login", lambda: "olha")
     shop.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
     for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
-        assert session.run(["--db", os.fspath(shop.house.path), *call]) == 4
+        assert main.run(["--db", os.fspath(shop.house.path), *call]) == 4
     shop.house.connection.execute("ROLLBACK")

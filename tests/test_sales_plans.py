@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from salescli import sales, sales_plans
 from salescli.errors import BadData, NotPermitted
-from salescli.orders import Order
-from salescli.sales import Seller
+from salescli.sales import attribution, sales_plans
+from salescli.sales.attribution import Seller
+from salescli.sales.orders import Order
 from tests.story import Story
 
 
@@ -69,7 +69,7 @@ def test_of_two_marks_that_wait_the_latest_is_used_first(shop: Story) -> None:
 
 def test_a_manager_named_with_the_order_or_by_hand_is_stronger_than_a_mark(shop: Story) -> None:
     named, assigned = shop.order("7", manager="ivan"), shop.order("7")
-    sales.assign(shop.house.connection, assigned.id, "ivan", **shop.who_and_when)
+    attribution.assign(shop.house.connection, assigned.id, "ivan", **shop.who_and_when)
     assert mark(shop, "olha") is None
     assert (seller(shop, named), seller(shop, assigned)) == ("Іван", "Іван")
 
@@ -77,7 +77,7 @@ def test_a_manager_named_with_the_order_or_by_hand_is_stronger_than_a_mark(shop:
 def test_a_confirmed_sale_is_not_touched(shop: Story) -> None:
     order = shop.order("7")
     shop.pay(order)
-    sales.confirm_sale(shop.house.connection, order.id, Seller(system=True), **shop.who_and_when)
+    attribution.confirm_sale(shop.house.connection, order.id, Seller(system=True), **shop.who_and_when)
     assert mark(shop, "ivan") is None
     assert seller(shop, order) == "system"
 
@@ -137,9 +137,9 @@ def test_a_declined_order_uses_no_mark(shop: Story) -> None:
 def test_an_order_assigned_to_whom_a_mark_named_stays_theirs_whatever_is_marked_later(shop: Story) -> None:
     mark(shop, "ivan")
     order = shop.order("7")
-    sales.assign(shop.house.connection, order.id, "ivan", **shop.who_and_when)
+    attribution.assign(shop.house.connection, order.id, "ivan", **shop.who_and_when)
     assert mark(shop, "olha") is None
-    assert (seller(shop, order), sales.why(shop.see(order))) == ("Іван", "assigned by hand")
+    assert (seller(shop, order), attribution.why(shop.see(order))) == ("Іван", "assigned by hand")
 
 
 def test_a_mark_says_nothing_of_another_offer_or_customer(shop: Story) -> None:
@@ -170,7 +170,7 @@ def test_a_mark_needs_a_manager_and_the_permission(shop: Story) -> None:
         pytest.param(lambda shop, order: None, "nobody marked or assigned it", id="the system's"),
         pytest.param(lambda shop, order: mark(shop, "ivan"), "marked in the customer's sales plans", id="marked"),
         pytest.param(
-            lambda shop, order: sales.assign(shop.house.connection, order.id, "ivan", **shop.who_and_when),
+            lambda shop, order: attribution.assign(shop.house.connection, order.id, "ivan", **shop.who_and_when),
             "assigned by hand",
             id="assigned",
         ),
@@ -179,4 +179,4 @@ def test_a_mark_needs_a_manager_and_the_permission(shop: Story) -> None:
 def test_why_a_sale_is_whose_it_is(shop: Story, do: object, why: str) -> None:
     order = shop.order("7")
     do(shop, order)  # type: ignore[operator]
-    assert sales.why(shop.see(order)) == why
+    assert attribution.why(shop.see(order)) == why

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from salescli import clock, schedule
 from salescli.errors import BadData
-from salescli.schedule import Interval
+from salescli.rules import schedule, time
+from salescli.rules.schedule import Interval
 from tests.conftest import KYIV
 
 MONTHLY = Interval(1, "month")
@@ -36,12 +36,12 @@ def wall_of(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> dat
 
 
 def utc(text: str) -> datetime:
-    return clock.from_text(text)
+    return time.from_text(text)
 
 
 def days_of(anchor: str, interval: Interval, count: int) -> list[str]:
     return [
-        clock.local_day(schedule.planned(clock.parse_time(anchor, KYIV), interval, n, KYIV), KYIV) for n in range(count)
+        time.local_day(schedule.planned(time.parse_time(anchor, KYIV), interval, n, KYIV), KYIV) for n in range(count)
     ]
 
 
@@ -53,7 +53,7 @@ def test_a_planned_date_is_the_anchor_plus_n_intervals_at_the_same_local_hour(
 ) -> None:
     wall = wall_of(anchor, interval, n, zone)
     planned = schedule.planned(anchor, interval, n, zone)
-    assert planned == clock.localize(wall, zone)
+    assert planned == time.localize(wall, zone)
     assert planned.tzinfo is timezone.utc
     there = planned.astimezone(zone).replace(tzinfo=None)
     skipped = wall.replace(tzinfo=zone).utcoffset() != wall.replace(tzinfo=zone, fold=1).utcoffset()
@@ -107,7 +107,7 @@ def test_the_days_of_a_plan(anchor: str, interval: Interval, days: list[str]) ->
     ],
 )
 def test_a_monthly_plan_in_kyiv_keeps_its_local_hour(anchor: str, n: int, planned: str) -> None:
-    assert clock.utc_text(schedule.planned(utc(anchor), MONTHLY, n, KYIV)) == planned
+    assert time.utc_text(schedule.planned(utc(anchor), MONTHLY, n, KYIV)) == planned
 
 
 @given(anchors, intervals, st.integers(-100, 3000), st.integers(0, 86_400), zones)
@@ -132,7 +132,7 @@ def test_after_a_planned_date_comes_a_later_one_and_a_second_before_comes_itself
 def test_the_next_date_after_centuries_is_found() -> None:
     after = utc("8000-01-01T00:00:00Z")
     found = schedule.next_planned(utc("2026-01-31T10:00:00Z"), MONTHLY, after, KYIV)
-    assert clock.utc_text(found) == "8000-01-31T10:00:00Z"
+    assert time.utc_text(found) == "8000-01-31T10:00:00Z"
 
 
 @given(anchors, intervals, st.integers(-100, 2000), st.integers(0, 86_400), zones)
@@ -140,8 +140,8 @@ def test_a_moment_falls_on_the_plan_when_its_day_is_a_planned_day(
     anchor: datetime, interval: Interval, days: int, seconds: int, zone: ZoneInfo
 ) -> None:
     moment = anchor + timedelta(days=days, seconds=seconds)
-    planned = {clock.local_day(schedule.planned(anchor, interval, n, zone), zone) for n in range(days + 200)}
-    assert schedule.falls_on_plan(anchor, interval, moment, zone) == (clock.local_day(moment, zone) in planned)
+    planned = {time.local_day(schedule.planned(anchor, interval, n, zone), zone) for n in range(days + 200)}
+    assert schedule.falls_on_plan(anchor, interval, moment, zone) == (time.local_day(moment, zone) in planned)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_moment_falls_on_the_plan_when_its_day_is_a_planned_day(
     ],
 )
 def test_a_day_on_a_plan_of_the_31st(moment: str, falls: bool) -> None:
-    anchor = clock.parse_time("2026-01-31 10:00", KYIV)
-    assert schedule.falls_on_plan(anchor, MONTHLY, clock.parse_time(moment, KYIV), KYIV) is falls
+    anchor = time.parse_time("2026-01-31 10:00", KYIV)
+    assert schedule.falls_on_plan(anchor, MONTHLY, time.parse_time(moment, KYIV), KYIV) is falls
 
 
 @pytest.mark.parametrize(

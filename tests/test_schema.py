@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from salescli import db, history, money, schema, totals_schema
-from salescli.clock import utc_text
+from salescli.rules import money
+from salescli.rules.time import utc_text
+from salescli.storage import database, history, schema, totals_schema
 from tests.conftest import House
 
 AT, ON = "2026-03-01T10:00:00Z", "2026-03-01"
@@ -42,7 +43,7 @@ class Rows:
             "attempts": self._attempt,
             "refunds": self._refund,
         }
-        return db.insert(self.house.connection, table, {**usual[table](), **columns})
+        return database.insert(self.house.connection, table, {**usual[table](), **columns})
 
     def number(self) -> str:
         """Return a word that no other row has."""

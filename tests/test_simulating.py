@@ -17,8 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import brakes, clock, db, managing, simulating
-from salescli.simulating import Simulation
+from salescli.charging import limits, simulate
+from salescli.charging.simulate import Simulation
+from salescli.rules import time
+from salescli.sales import recurring_actions
+from salescli.storage import database
 from tests.conftest import House
 from tests.story import Story
 from tests.terminal import piped
@@ -43,9 +46,9 @@ def contents(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]
 @contextmanager
 def simulated(story: Story, until: datetime, **how: Any) -> Iterator[tuple[Simulation, sqlite3.Connection]]:
     target = story.house.path.with_name(f"copy-{next(_numbers)}.db")
-    with simulating.copied(story.house.connection, target) as copy:
+    with simulate.copied(story.house.connection, target) as copy:
         yield (
-            simulating.run(copy, until, actor=story.house.actor, now=story.now, zone=story.house.zone, **how),
+            simulate.run(copy, until, actor=story.house.actor, now=story.now, zone=story.house.zone, **how),
             copy.connection,
         )
 
@@ -53,7 +56,7 @@ def simulated(story: Story, until: datetime, **how: Any) -> Iterator[tuple[Simul
 def brief(told: Simulation, zone: Any) -> list[tuple[str, int, str, str]]:
     """Return (local time, recurring order, what became of the try, the plan's status) of a simulation's rows."""
     return [
-        (clock.local_text(row["at"], zone)[5:16], row["recurring"], row["became"], row["status"]) for row in told.rows
+        (time.local_text(row["at"], zone)[5:16], row["recurring"], row["became"], row["status"]) for row in told.rows
     ]
 
 
@@ -61,7 +64,7 @@ def test_plans_are_charged_retried_failed_and_completed_as_they_will_be(story: S
     story.house.offer("49.00", number="7", every="1 month", payments="3")
     for token in ("tok_ok", "tok_fail_twice", "tok_card_declined"):
         story.subscribed("7", token=token)
-    with simulated(story, clock.parse_time("2026-04-01", story.house.zone)) as (told, _):
+    with simulated(story, time.parse_time("2026-04-01", story.house.zone)) as (told, _):
         assert brief(told, story.house.zone) == [
             ("02-28 10:00", 1, "charged", "active"),
             ("02-28 10:00", 2, "declined", "active"),
@@ -81,7 +84,7 @@ def test_plans_are_charged_retried_failed_and_completed_as_they_will_be(story: S
 def test_a_cut_charge_is_looked_up_five_minutes_later(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.subscribed("7", token="tok_timeout_after_charge")
-    with simulated(story, clock.parse_time("2026-03-02", story.house.zone)) as (told, _):
+    with simulated(story, time.parse_time("2026-03-02", story.house.zone)) as (told, _):
         assert brief(told, story.house.zone) == [
             ("02-28 10:00", 1, "in doubt", "processing"), ("02-28 10:05", 1, "charged", "active"),
         ]  # fmt: skip
@@ -121,11 +124,11 @@ def test_it_is_what_tick_does_every_five_minutes(
         story.house.offer(number=str(number), every=every, payments=payments, retry_after=retry_after)
         plan = story.subscribed(str(number), token=token)
         if how == "paused" and story.plan(plan).status == "active":
-            managing.pause(story.house.connection, plan, **story.who_and_when)
+            recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
         if how == "late":
             story.house.connection.execute(
                 "UPDATE recurring SET due_at = :at, next_payment_at = :at WHERE id = :id AND status = 'active'",
-                {"id": plan, "at": clock.utc_text(story.now - timedelta(minutes=minutes))},
+                {"id": plan, "at": time.utc_text(story.now - timedelta(minutes=minutes))},
             )
     story.tick()
     story.house.connection.execute("PRAGMA synchronous = OFF")  # of hundreds of ticks, which else wait for the disk
@@ -144,7 +147,7 @@ def test_it_is_what_tick_does_every_five_minutes(
 def test_charges_of_those_who_are_to_be_declined_are(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     plans = [story.subscribed("7"), story.subscribed("7")]
-    with simulated(story, clock.parse_time("2026-03-02", story.house.zone), declined=plans[1:]) as (told, _):
+    with simulated(story, time.parse_time("2026-03-02", story.house.zone), declined=plans[1:]) as (told, _):
         assert [(plan, status) for _, plan, _, status in brief(told, story.house.zone)][-1] == (plans[1], "failed")
         assert [row["became"] for row in told.rows if row["recurring"] == plans[0]] == ["charged"]
 
@@ -152,8 +155,8 @@ def test_charges_of_those_who_are_to_be_declined_are(story: Story) -> None:
 def test_what_holds_charging_back_is_told_once_and_ends_it(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.subscribed("7")
-    brakes.turn_off(story.house.connection, "a wrong price", **story.who_and_when)
-    with simulated(story, clock.parse_time("2026-12-31", story.house.zone)) as (told, _):
+    limits.turn_off(story.house.connection, "a wrong price", **story.who_and_when)
+    with simulated(story, time.parse_time("2026-12-31", story.house.zone)) as (told, _):
         assert told.rows == []
         assert len(told.held) == 1
         assert "a wrong price" in told.held[0]
@@ -163,8 +166,8 @@ def test_a_limit_of_each_day_lets_the_others_through_on_the_days_after(story: St
     story.house.offer("49.00", number="7", every="1 month")
     for _ in range(3):
         story.subscribed("7")
-    brakes.limit(story.house.connection, "day", "1", None, **story.who_and_when)
-    with simulated(story, clock.parse_time("2026-03-04", story.house.zone)) as (told, _):
+    limits.limit(story.house.connection, "day", "1", None, **story.who_and_when)
+    with simulated(story, time.parse_time("2026-03-04", story.house.zone)) as (told, _):
         assert [when[:5] for when, *_ in brief(told, story.house.zone)] == ["02-28", "03-01", "03-02"]
 
 
@@ -207,7 +210,7 @@ def test_a_kept_copy_charges_nobody(guarded: Story, tmp_path: Path) -> None:
     refused = piped(kept, "tick", "--accept-clock")
     assert refused.code == 1
     assert "nobody is charged from a copy" in refused.err
-    connection = db.connect(kept)
+    connection = database.connect(kept)
     gateways = {row[0] for row in connection.execute("SELECT gateway FROM payment_systems")}
     connection.close()
     assert gateways == {"sandbox", "manual"}
@@ -224,7 +227,7 @@ def test_an_interrupted_one_leaves_nothing(guarded: Story, tmp_path: Path, monke
     def interrupted(*given: Any, **more: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(simulating, "run", interrupted)
+    monkeypatch.setattr(simulate, "run", interrupted)
     before = digest(tmp_path)
     for keep in ((), ("--keep", tmp_path / "kept.db")):
         assert piped(guarded.house.path, "simulate", "--until", "+60d", *keep).code == 130
@@ -270,7 +273,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
 
 
 def test_the_summary_stands_beside_the_rows(story: Story) -> None:
-    story.now = clock.now()
+    story.now = time.now()
     story.house.offer("49.00", number="7", every="1 day", payments="3")
     story.subscribed("7")
     story.subscribed("7", token="tok_card_declined")

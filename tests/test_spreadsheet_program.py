@@ -18,7 +18,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from salescli.cli import session
+from salescli.cli import main
 from tests.story import Story
 
 FORMULA = '=HYPERLINK("http://evil.example","pay here")'
@@ -103,7 +103,7 @@ def rows(book: Any) -> list[dict[str, tuple[Any, str]]]:
 @pytest.mark.parametrize("words", ["customers list", "payments list", "orders list", "reports details"])
 def test_a_workbook_is_read_as_it_was_written(shop: Story, program: Program, tmp_path: Path, words: str) -> None:
     file = tmp_path / "ours.xlsx"
-    assert session.run([*words.split(), "--xlsx", str(file)]) == 0
+    assert main.run([*words.split(), "--xlsx", str(file)]) == 0
     ours = cells(opened(file))
     theirs = cells(program.resaved(file))
     assert theirs.keys() == ours.keys()
@@ -115,23 +115,23 @@ def test_a_workbook_is_read_as_it_was_written(shop: Story, program: Program, tmp
 
 def test_in_a_workbook_formulas_and_phones_are_text(shop: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.xlsx"
-    session.run(["customers", "list", "--sort", "customer", "--xlsx", str(file)])
+    main.run(["customers", "list", "--sort", "customer", "--xlsx", str(file)])
     found = rows(program.resaved(file))[1:]
     assert [row["name"] for row in found] == [(name, "s") for name in NAMES]
     assert {row["phone"] for row in found} == {(PHONE, "s")}
-    session.run(["payments", "list", "--xlsx", str(file)])
+    main.run(["payments", "list", "--xlsx", str(file)])
     assert rows(program.resaved(file))[0]["comment"] == (FORMULA, "s")
 
 
 def test_charts_survive(shop: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.xlsx"
-    session.run(["reports", "by-offer", "--xlsx", str(file)])
+    main.run(["reports", "by-offer", "--xlsx", str(file)])
     assert len(program.resaved(file)["charts"]._charts) == 3
 
 
 def test_in_a_csv_numbers_are_numbers_and_dates_are_dates(shop: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.csv"
-    session.run(["payments", "list", "--sort", "invoice", "--csv", "-o", str(file)])
+    main.run(["payments", "list", "--sort", "invoice", "--csv", "-o", str(file)])
     found = rows(program.resaved(file))
     assert [row["amount"] for row in found] == [(1234.5, "n"), (12.345, "n"), (9800, "n"), (1234.5, "n")]
     assert found[0]["attempted_at"] == (datetime(2026, 3, 1, 0, 30), "d")
@@ -141,7 +141,7 @@ def test_in_a_csv_numbers_are_numbers_and_dates_are_dates(shop: Story, program: 
 
 def test_in_a_csv_nothing_is_computed(shop: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.csv"
-    session.run(["customers", "list", "--sort", "customer", "--csv", "-o", str(file)])
+    main.run(["customers", "list", "--sort", "customer", "--csv", "-o", str(file)])
     found = rows(program.resaved(file))[1:]
     for row, name in zip(found, NAMES, strict=True):
         _is_text(row["phone"], PHONE)
@@ -155,7 +155,7 @@ def test_excel_s_csv_is_read_where_commas_are_decimal(shop: Story, program: Prog
         pytest.skip("ssconvert takes its decimal mark from the locale")
     german = "1031"
     file = tmp_path / "ours.csv"
-    session.run(["payments", "list", "--sort", "invoice", "--excel", "-o", str(file)])
+    main.run(["payments", "list", "--sort", "invoice", "--excel", "-o", str(file)])
     found = rows(program.resaved(file, separator=";", language=german))
     assert [row["amount"] for row in found] == [(1234.5, "n"), (12.345, "n"), (9800, "n"), (1234.5, "n")]
     assert found[0]["attempted_at"] == (datetime(2026, 3, 1, 0, 30), "d")

@@ -8,25 +8,28 @@ import shutil
 import socket
 import subprocess
 import sys
-from time import sleep
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
-from salescli import attempts, clock, db, doctor, managing, orders
 from salescli.gateways import Answer, Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable, ask, open_gateway
-from salescli.gateways import stripe as gateway_module
-from salescli.gateways.stripe import Stripe
-from salescli.gateways.stripe_words import booked, sent
+from salescli.gateways.stripe import client as gateway_module
+from salescli.gateways.stripe.client import Stripe
+from salescli.gateways.stripe.codes import booked, sent
+from salescli.overview import doctor
+from salescli.rules import time
+from salescli.sales import attempts, orders, recurring_actions
+from salescli.storage import database
 from tests.fake_stripe import KEY, READS_ONLY, Fake
 from tests.story import Story
 
 pytest.importorskip("stripe", reason='the extra is not installed: pip install "salescli[stripe]"')
 
-SINCE = clock.from_text("2026-01-01T00:00:00Z")
+SINCE = time.from_text("2026-01-01T00:00:00Z")
 CARD = "cus_1/pm_card_visa"
 POOR = "pm_card_chargeDeclinedInsufficientFunds"
 
@@ -460,7 +463,7 @@ def test_the_paymentintent_of_a_failed_payment_is_closed(shop: Story, fake: Fake
 def test_a_payment_completed_early_between_its_attempts_is_closed_by_the_next_tick(shop: Story, fake: Fake) -> None:
     plan = subscribed(shop, POOR)
     shop.at("2026-02-28 10:00").tick()
-    managing.complete(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    recurring_actions.complete(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
     assert intents(fake) == ["succeeded", "requires_payment_method"]
     shop.at("2026-02-28 10:05").tick()
     assert intents(fake) == ["succeeded", "canceled"]
@@ -492,7 +495,7 @@ def test_a_gateway_that_breaks_while_closing_ends_no_tick(
 def test_a_payment_taken_up_again_gets_a_paymentintent_that_can_be_paid(shop: Story, fake: Fake) -> None:
     plan = failed(shop)
     shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
-    managing.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    recurring_actions.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
     assert shop.at("2026-03-02 10:00").tick().charged == 1
     assert intents(fake) == ["succeeded", "canceled", "succeeded"]
     judged(fake, 2)
@@ -502,7 +505,7 @@ def test_a_payment_taken_up_again_before_it_was_closed_stays_open(shop: Story, f
     fake.mood("cancel", "500 before")
     plan = failed(shop)
     shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
-    managing.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    recurring_actions.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
     assert shop.at("2026-03-02 10:00").tick().charged == 1
     assert intents(fake) == ["succeeded", "succeeded"]
     judged(fake, 2)
@@ -579,7 +582,7 @@ def test_a_payment_that_another_process_took_over_while_it_was_prepared_is_not_c
     class Overtaken(Stripe):
         def prepare(self, charge: Charge) -> str:
             id = super().prepare(charge)
-            with db.connect(shop.house.path) as other:
+            with database.connect(shop.house.path) as other:
                 other.execute("UPDATE attempts SET fence = fence + 1, owner = NULL WHERE status = 'live'")
             return id
 
@@ -662,7 +665,7 @@ def _put_back(shop: Story) -> None:
     for left in ("-wal", "-shm", "-journal"):
         Path(f"{shop.house.path}{left}").unlink(missing_ok=True)
     shutil.copy(shop.house.path.with_name("backup.db"), shop.house.path)
-    shop.house = replace(shop.house, connection=db.connect(shop.house.path))
+    shop.house = replace(shop.house, connection=database.connect(shop.house.path))
 
 
 def test_ticks_killed_at_any_moment_charge_each_payment_once(

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from salescli.cli.output import RIGHT, Output, escaped, width, write_table
-from salescli.views import Column
+from salescli.cli.output.render import RIGHT, Output, escaped, width, write_table
+from salescli.lists.columns import Column
 
 COLUMNS = [Column("name"), Column("count", "number"), Column("note")]
 cells = st.one_of(

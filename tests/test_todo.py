@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from salescli import db, todo
-from salescli.cli import session
+from salescli.cli import main
+from salescli.overview import todo
+from salescli.storage import database
 from tests.story import Story
 from tests.terminal import on_a_terminal, piped, typed
 
@@ -52,8 +53,8 @@ def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(sto
     program.chmod(0o700)
     path = tmp_path / "it's Olena's $HOME; true & false.db"
     shutil.copy(story.house.path, path)
-    with_home = db.connect(path)
-    db.set_setting(with_home, "home", db.home_of(path))
+    with_home = database.connect(path)
+    database.set_setting(with_home, "home", database.home_of(path))
     shown = piped(path, "todo", "--json").json
     assert len(shown) == 4
     for row in shown:
@@ -79,7 +80,7 @@ def test_without_an_option_for_the_file_the_commands_have_none(
 ) -> None:
     _something_of_everything(story)
     monkeypatch.setenv("SALESCLI_DB", os.fspath(story.house.path))
-    assert session.run(["todo", "--csv", "--columns", "command", "--no-headers"]) == 0
+    assert main.run(["todo", "--csv", "--columns", "command", "--no-headers"]) == 0
     assert capfd.readouterr().out.splitlines() == [
         "salescli orders confirm 2", "salescli recurring retry 1", "salescli orders check 3",
         "salescli payments confirm 4",

@@ -13,11 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli import doctor, report_rows, report_totals, reports, totals
 from salescli.errors import NotPermitted
-from salescli.listing import Filters
-from salescli.report_rows import SALES, Question
-from salescli.reports import BREAKDOWNS
+from salescli.lists.query import Filters
+from salescli.overview import doctor
+from salescli.reports import by_rows as report_rows
+from salescli.reports import by_totals, report
+from salescli.reports.by_rows import SALES, Question
+from salescli.reports.report import BREAKDOWNS
+from salescli.storage import totals
 from tests.conftest import House
 from tests.shop import ACTS, Shop, after_every_act
 
@@ -82,7 +85,7 @@ def the_same_by_totals_and_rows(shop: Shop, asked: Question) -> None:
     compared = [name for name in COLUMNS if name not in ("orders", "payments", "quantity")]
     compared += ["payments"] if asked.counts == "payments" else ["orders", "quantity"]
     told = []
-    for source in (report_totals, report_rows):
+    for source in (by_totals, report_rows):
         query = source.query(connection, asked)
         assert query is not None, "the totals do not carry it"
         rows = connection.execute(*query).fetchall()
@@ -93,7 +96,7 @@ def the_same_by_totals_and_rows(shop: Shop, asked: Question) -> None:
 def the_same_bridge(shop: Shop, filters: Filters) -> None:
     """Assert that the bridge by the totals, where they carry it, is the one by the rows."""
     connection, zone = shop.house.connection, shop.house.zone
-    query = report_totals.bridge(connection, filters, zone)
+    query = by_totals.bridge(connection, filters, zone)
     if query is None:
         return
     told = [
@@ -113,7 +116,7 @@ def all_agrees(shop: Shop) -> None:
         for narrowing in CARRIED:
             days = {"first_day": period.first_day, "last_day": period.last_day}
             the_same_bridge(shop, Filters(**narrowing, **days))  # type: ignore[arg-type]
-        reports.statement(shop.house.connection, BREAKDOWNS, period, zone=shop.house.zone)  # asserts that it ties out
+        report.statement(shop.house.connection, BREAKDOWNS, period, zone=shop.house.zone)  # asserts that it ties out
 
 
 @several_houses

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from salescli.order_rows import COLUMNS
+from salescli.imports.order_row import COLUMNS
 
 PROJECT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SALESCLI_TRUE_DATA") or PROJECT.parent / "shared" / "data")

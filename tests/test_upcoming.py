@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli import clock, managing, upcoming
-from salescli.listing import Filters
+from salescli.lists.query import Filters
+from salescli.overview import upcoming
+from salescli.rules import time
+from salescli.sales import recurring_actions
 from tests.conftest import House
 from tests.story import Story
 from tests.terminal import piped
@@ -28,7 +30,7 @@ def expected(story: Story, first: str, last: str, **narrowing: Any) -> Expected:
         now=story.now, zone=story.house.zone,
     )  # fmt: skip
     return [
-        (clock.local_text(row["expected_at"], story.house.zone)[:16], row["recurring"], row["payment"]) for row in rows
+        (time.local_text(row["expected_at"], story.house.zone)[:16], row["recurring"], row["payment"]) for row in rows
     ]
 
 
@@ -64,8 +66,8 @@ def test_what_is_late_is_expected_now_once_however_much_was_missed(story: Story)
 @pytest.mark.parametrize(
     ("act", "brings"),
     [
-        pytest.param(managing.pause, 0, id="a paused plan brings nothing"),
-        pytest.param(managing.complete, 0, id="nor does one that was finished early"),
+        pytest.param(recurring_actions.pause, 0, id="a paused plan brings nothing"),
+        pytest.param(recurring_actions.complete, 0, id="nor does one that was finished early"),
     ],
 )
 def test_what_people_stopped(story: Story, act: Callable[..., object], brings: int) -> None:
@@ -79,7 +81,7 @@ def test_paused_plans_are_counted_by_currency_and_filters_narrow_both(story: Sto
     for number, currency in (("7", "EUR"), ("8", "USD")):
         story.house.offer("49.00", number=number, currency=currency, every="1 month")
         story.subscribed(number)
-        managing.pause(story.house.connection, story.subscribed(number), **story.who_and_when)
+        recurring_actions.pause(story.house.connection, story.subscribed(number), **story.who_and_when)
 
     def paused(**narrowing: Any) -> dict[str, int]:
         period = (date(2026, 1, 31), date(2026, 3, 1))
@@ -114,14 +116,14 @@ def test_tick_takes_what_was_expected(
         story.house.offer(number=str(number), every=every, payments=payments)
         plan = story.subscribed(str(number), token="tok_fail_once" if how == "fails once" else "tok_ok")
         if how == "pause" and story.plan(plan).status == "active":
-            managing.pause(story.house.connection, plan, **story.who_and_when)
+            recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
     story.tick()
     story.now += timedelta(hours=later)
     story.tick()  # declines what fails once
     first = story.now.astimezone(story.house.zone).date()
     last = first + timedelta(days=days)
     told = expected(story, first.isoformat(), last.isoformat())
-    assert told == really_taken(story, clock.start_of(last + clock.ONE_DAY, story.house.zone))
+    assert told == really_taken(story, time.start_of(last + time.ONE_DAY, story.house.zone))
 
 
 def really_taken(story: Story, until: datetime) -> Expected:
@@ -130,13 +132,13 @@ def really_taken(story: Story, until: datetime) -> Expected:
     connection = story.house.connection
     connection.execute("UPDATE recurring SET token = 'tok_ok'")
     while due := connection.execute("SELECT min(next_payment_at) FROM recurring WHERE status = 'active'").fetchone()[0]:
-        story.now = max(story.now, clock.from_text(due))
+        story.now = max(story.now, time.from_text(due))
         if story.now >= until:
             break
         before = {row["id"]: row["payments_made"] for row in connection.execute("SELECT * FROM recurring ORDER BY id")}
         story.tick()
         after = connection.execute("SELECT * FROM recurring ORDER BY id")
-        at = clock.local_text(clock.utc_text(story.now), story.house.zone)[:16]
+        at = time.local_text(time.utc_text(story.now), story.house.zone)[:16]
         taken += [(at, row["id"], row["payments_made"]) for row in after if row["payments_made"] > before[row["id"]]]
     return taken
 
@@ -147,11 +149,11 @@ def really_taken(story: Story, until: datetime) -> Expected:
 @pytest.fixture
 def shop(story: Story) -> Story:
     """A plan in each of two currencies and one that is paused, begun now by the clock."""
-    story.now = clock.now()
+    story.now = time.now()
     for number, currency in (("7", "EUR"), ("8", "JPY")):
         story.house.offer("49", number=number, name=f"Course {number}", currency=currency, every="10 days")
         story.subscribed(number)
-    managing.pause(story.house.connection, story.subscribed("7"), **story.who_and_when)
+    recurring_actions.pause(story.house.connection, story.subscribed("7"), **story.who_and_when)
     return story
 
 

@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.escape import unescape
 
-from salescli import money, sales
-from salescli.cli import session, workbook
-from salescli.sales import Seller
-from salescli.views import Column
+from salescli.cli import main
+from salescli.cli.output import workbook
+from salescli.lists.columns import Column
+from salescli.rules import money
+from salescli.sales import attribution
+from salescli.sales.attribution import Seller
 from tests.story import Story
 
 FORMULA = '=HYPERLINK("http://evil.example","pay here")'
@@ -48,7 +50,7 @@ def run(story: Story, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixt
     monkeypatch.setenv("SALESCLI_DB", str(story.house.path))
 
     def run(*arguments: object) -> Ran:
-        code = session.run([str(one) for one in arguments])
+        code = main.run([str(one) for one in arguments])
         return Ran(code, *capfd.readouterr())
 
     return run
@@ -66,7 +68,7 @@ def shop(story: Story) -> Story:
         order = story.at(f"2026-{moment} 12:30").order(offer, manager="ivan" if offer == "1" else None)
         story.pay(order)
         if moment == "03-05":
-            sales.confirm_sale(house.connection, order.id, Seller(), **story.who_and_when)
+            attribution.confirm_sale(house.connection, order.id, Seller(), **story.who_and_when)
     story.at("2026-03-08 09:00").refund(order, amount="2.345")
     waits = story.order("1", through="Bank transfer")
     story.pay(waits, comment=FORMULA)
@@ -411,9 +413,9 @@ def test_a_failing_disk_is_one_line(shop: Story, run: Run, tmp_path: Path) -> No
 
 _ON_A_SMALL_DISK = """
 import resource, sys
-from salescli.cli import session
+from salescli.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
-sys.exit(session.run(sys.argv[1:]))
+sys.exit(main.run(sys.argv[1:]))
 """
 
 
@@ -441,12 +443,12 @@ def test_without_its_package_a_line_says_what_to_install(
 @pytest.fixture
 def missing_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let XlsxWriter not be installed."""
-    import salescli.cli
+    import salescli.cli.output
 
     with monkeypatch.context() as patched:
         patched.setitem(sys.modules, "xlsxwriter", None)
-        patched.delitem(sys.modules, "salescli.cli.workbook")
-        patched.delattr(salescli.cli, "workbook")
+        patched.delitem(sys.modules, "salescli.cli.output.workbook")
+        patched.delattr(salescli.cli.output, "workbook")
         yield
 
 

@@ -12,13 +12,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from salescli import db
 from salescli.cli import options
-from salescli.cli import output as renderer
-from salescli.cli.output import TABLE_LIMIT, Output, say, tell
-from salescli.cli.session import Session, ask_first, check_terminal, on_a_terminal
+from salescli.cli.main import Session, ask_first, check_terminal, on_a_terminal
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import TABLE_LIMIT, Output, say, tell
 from salescli.errors import NotFound, SalesError, WrongStatus
-from salescli.views import Column
+from salescli.lists.columns import Column
+from salescli.storage import database
 
 
 class Numbered(Protocol):
@@ -99,7 +99,7 @@ def each(
             return would
         ask_first(question, yes=False)
         seen = {before.id: before for before, _ in would.done}
-    with db.transaction(session.connection):
+    with database.transaction(session.connection):
         outcome = _tried(session, kind, words, act, way, seen=seen)
         lines = [kind.told(session, before, after) for before, after in outcome.done]
     for line in lines:
@@ -124,7 +124,7 @@ def _tried(
     met: set[int] = set()
     for word in words:
         try:
-            with db.savepoint(session.connection) if way.keep_going else nullcontext():
+            with database.savepoint(session.connection) if way.keep_going else nullcontext():
                 before = kind.find(session.connection, word)
                 if before.id in met:
                     continue

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import click
 
-from salescli import clock
-from salescli.cli.output import FORMATS, Output, say
-from salescli.cli.session import Session
+from salescli.cli.main import Session
+from salescli.cli.output.render import FORMATS, Output, say
 from salescli.errors import BadData, BadUsage
-from salescli.listing import Filters
-from salescli.views import Column
+from salescli.lists.columns import Column
+from salescli.lists.query import Filters
+from salescli.rules import time
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -152,9 +152,9 @@ def _period(since: str | None, until: str | None, on: str | None, session: Sessi
     if on is not None:
         if since or until:
             raise BadUsage("--on and --month say the whole period; leave out --from and --to")
-        return clock.parse_period(on, today)
-    first = clock.parse_period(since, today)[0] if since else None
-    last = clock.parse_period(until, today)[1] if until else None
+        return time.parse_period(on, today)
+    first = time.parse_period(since, today)[0] if since else None
+    last = time.parse_period(until, today)[1] if until else None
     if first and last and first > last:
         raise BadUsage(f"the period ends ({last}) before it begins ({first})")
     return first, last
@@ -248,7 +248,7 @@ def at(help: str) -> Callable[[Command], Command]:
 
 def moment(given: str | None, session: Session) -> datetime:
     """Return the instant of an ``--at`` or ``--now`` option, or the session's now."""
-    return clock.parse_time(given, session.zone) if given else session.now
+    return time.parse_time(given, session.zone) if given else session.now
 
 
 @contextmanager

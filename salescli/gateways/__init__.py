@@ -281,7 +281,7 @@ def open_gateway(name: str, database: Path, environment: tuple[str, ...] = ()) -
         real = database.resolve()  # the ledger belongs to the file, by whatever link it is reached
         return Sandbox(real.with_name(f"{real.name}.sandbox"))
     if name == "stripe":
-        from salescli.gateways.stripe import Stripe
+        from salescli.gateways.stripe.client import Stripe
 
         return Stripe(environment)
     if program := _PROGRAM.fullmatch(name):

@@ -14,14 +14,13 @@ import selectors
 import shutil
 import signal
 import subprocess
-from time import monotonic
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import datetime
 from functools import cached_property
+from time import monotonic
 from typing import Any
 
-from salescli import clock
 from salescli.gateways import (
     CHARGE_SECONDS,
     Charge,
@@ -32,6 +31,7 @@ from salescli.gateways import (
     Result,
     Unavailable,
 )
+from salescli.rules import time
 
 VERSION = 1
 ANSWER_MAX = 64 * 1024  # bytes; more is not an answer
@@ -63,7 +63,7 @@ class Command:
 
     def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
         """Ask it what became of a reference."""
-        request = {"reference": reference, "gateway_id": gateway_id, "since": clock.utc_text(since)}
+        request = {"reference": reference, "gateway_id": gateway_id, "since": time.utc_text(since)}
         return _result(self._call("lookup", request, CHARGE_SECONDS), "lookup")
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:

@@ -19,8 +19,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from salescli import clock, db, money
 from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.rules import money, time
+from salescli.storage import database
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -100,7 +101,7 @@ class Sandbox:
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
         """Book a refund of a charge, never more in all than was taken."""
         self._note("refund", reference)
-        with self._opened() as ledger, db.transaction(ledger):
+        with self._opened() as ledger, database.transaction(ledger):
             entry = _by_reference(ledger, reference)
             if entry is None:
                 entry = self._book_refund(ledger, int(gateway_id.removeprefix("sb_")), reference, amount_minor)
@@ -117,7 +118,7 @@ class Sandbox:
         """Open the ledger for one call: the sandbox is another party and holds nothing of ours."""
         if not self._path.exists():
             self._path.touch(mode=0o600)
-        ledger = sqlite3.connect(self._path, timeout=db.BUSY_SECONDS, isolation_level=None)
+        ledger = sqlite3.connect(self._path, timeout=database.BUSY_SECONDS, isolation_level=None)
         try:
             ledger.row_factory = sqlite3.Row
             ledger.execute("PRAGMA synchronous = EXTRA")
@@ -128,7 +129,7 @@ class Sandbox:
 
     def _book(self, charge: Charge) -> sqlite3.Row:
         """Return the entry of the charge's reference, making it the first time."""
-        with self._opened() as ledger, db.transaction(ledger):
+        with self._opened() as ledger, database.transaction(ledger):
             known = _by_reference(ledger, charge.reference)
             if known is not None:
                 return known
@@ -142,9 +143,9 @@ class Sandbox:
                 "token": charge.token,
                 "fee_minor": fee_minor,
                 "code": code,
-                "created_at": clock.utc_text(clock.now()),
+                "created_at": time.utc_text(time.now()),
             }
-            db.insert(ledger, "entries", row)
+            database.insert(ledger, "entries", row)
             entry = _by_reference(ledger, charge.reference)
             assert entry is not None
             return entry
@@ -167,9 +168,9 @@ class Sandbox:
             "amount_minor": amount,
             "currency": charged["currency"],
             "charge_id": charge_id,
-            "created_at": clock.utc_text(clock.now()),
+            "created_at": time.utc_text(time.now()),
         }
-        db.insert(ledger, "entries", row)
+        database.insert(ledger, "entries", row)
         entry = _by_reference(ledger, reference)
         assert entry is not None
         return entry
@@ -181,7 +182,7 @@ class Sandbox:
     def _note(self, op: str, reference: str) -> int:
         """Log a call and return how many of its kind this reference has had."""
         with self._opened() as ledger:
-            db.insert(ledger, "calls", {"op": op, "reference": reference, "at": clock.utc_text(clock.now())})
+            database.insert(ledger, "calls", {"op": op, "reference": reference, "at": time.utc_text(time.now())})
             counted = ledger.execute("SELECT count(*) FROM calls WHERE op = ? AND reference = ?", (op, reference))
             return int(counted.fetchone()[0])
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-from salescli.payment_systems import PaymentSystem
+from salescli.catalogue.payment_systems import PaymentSystem
 from tests.bench.names import FORMS, TOPICS, person
 
 Row = dict[str, Any]

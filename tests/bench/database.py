@@ -13,8 +13,9 @@ from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from salescli import db, schema, totals, totals_schema, users
-from salescli.cli.session import os_login
+from salescli.catalogue import users
+from salescli.cli.main import os_login
+from salescli.storage import database, schema, totals, totals_schema
 from tests.bench.catalogue import Catalogue, Row
 from tests.bench.sales import Sales
 from tests.bench.years import START
@@ -32,8 +33,8 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
         draft = path.with_name(f"{path.name}.draft")
         for leftover in folder.glob(f"{draft.name}*"):
             leftover.unlink()
-        settings = {"installation": "bench", "time_zone": ZONE, "currency": "EUR", "home": db.home_of(path)}
-        db.create(draft, settings, _furnish)
+        settings = {"installation": "bench", "time_zone": ZONE, "currency": "EUR", "home": database.home_of(path)}
+        database.create(draft, settings, _furnish)
         _load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
         draft.rename(path)
     return path

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from salescli import reports
-from salescli.reports import Breakdown
+from salescli.reports import report as reports
+from salescli.reports.report import Breakdown
 from tests.bench.questions import WORD, Question
 
 _COLUMNS = {

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from salescli import db, users
-from salescli.cli.session import os_login
+from salescli.catalogue import users
+from salescli.cli.main import os_login
+from salescli.storage import database as db
 from tests.bench import database, order_file, peers
 from tests.bench.figures import FLAT, FLAT_FROM, OURS, Figure, tell, timed
 from tests.bench.measuring import Command, Taken, processes

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from salescli import money
+from salescli.rules import money
 from tests.bench import database, peers
 from tests.bench.figures import OURS, Figure, tell, timed
 from tests.bench.measuring import Command, processes

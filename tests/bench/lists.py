@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import actors, clock, db, listing, tabs
-from salescli.cli.session import os_login
-from salescli.listing import Filters
-from salescli.views import View
+from salescli.catalogue import actors
+from salescli.cli.main import os_login
+from salescli.lists import query, tabs
+from salescli.lists.columns import View
+from salescli.lists.query import Filters
+from salescli.rules import time
+from salescli.storage import database as db
 from tests.bench import database, duck, peers
 from tests.bench.figures import OURS, Figure, tell, timed
 from tests.bench.measuring import Command, calls, processes
@@ -83,7 +86,7 @@ def _native_sql(name: str, question: Question) -> str:
     if question.period:
         zone = ZoneInfo(database.ZONE)
         first, last = question.period
-        since, before = (clock.utc_text(clock.start_of(day, zone)) for day in (first, last + timedelta(days=1)))
+        since, before = (time.utc_text(time.start_of(day, zone)) for day in (first, last + timedelta(days=1)))
         clause = f"{native.at} >= '{since}' AND {native.at} < '{before}'"
     return (
         f"SELECT {native.id} FROM {native.source} WHERE {clause}"
@@ -109,7 +112,7 @@ def page(connection: sqlite3.Connection, view: View, filters: Filters, limit: in
     zone = ZoneInfo(db.setting(connection, "time_zone") or "UTC")
     actor = actors.acting(connection, os_login())
     columns = [column for column in view.columns if column.shown]
-    found = listing.select(
+    found = query.select(
         connection, view, filters, columns=columns, sort=(), limit=limit, zone=zone, actor=actor
     )  # fmt: skip
     return list(islice(found, limit or 1))

@@ -6,7 +6,8 @@ import csv
 import sqlite3
 from pathlib import Path
 
-from salescli import money, order_rows
+from salescli.imports import order_row
+from salescli.rules import money
 
 _SQL = """
 SELECT 'N-' || o.id AS "order", o.created_at, o.status, c.name AS customer, 'C-' || c.id AS customer_id,
@@ -34,7 +35,7 @@ def write(database: Path, target: Path) -> Path:
     connection.row_factory = sqlite3.Row
     found = connection.execute(_SQL)
     header = [name for (name, *_) in found.description]
-    assert set(header) <= set(order_rows.COLUMNS)
+    assert set(header) <= set(order_row.COLUMNS)
     draft = target.with_name(f"{target.name}.draft")
     with draft.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli import db, reports
-from salescli.reports import Breakdown
+from salescli.reports import report as reports
+from salescli.reports.report import Breakdown
+from salescli.storage import database as db
 from tests.bench import database, duck, journals, peers
 from tests.bench.figures import OURS, Figure, tell, timed
 from tests.bench.measuring import calls

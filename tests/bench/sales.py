@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
-from salescli.money import EXPONENTS
-from salescli.payment_systems import PaymentSystem
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.rules.money import EXPONENTS
 from tests.bench.catalogue import Row, Zipf, drawn
 from tests.bench.names import person
 from tests.bench.years import DAY, DAYS, Years

@@ -10,8 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from salescli import catalogue, clock, customers, db, doctor, schedule
-from salescli.schedule import Interval
+from salescli.catalogue import customers, records
+from salescli.overview import doctor
+from salescli.rules import schedule, time
+from salescli.rules.schedule import Interval
+from salescli.storage import database as db
 from tests.bench import database, order_file
 from tests.bench.years import END, START
 
@@ -41,7 +44,7 @@ def _one(connection: sqlite3.Connection, sql: str) -> int:
 
 def test_doctor_finds_nothing_but_plans_that_failed(seller: sqlite3.Connection) -> None:
     until = seller.execute("SELECT max(created_at) FROM orders").fetchone()[0]
-    findings = doctor.examine(seller, clock.from_text(until), ZONE)
+    findings = doctor.examine(seller, time.from_text(until), ZONE)
     assert {finding.check for finding in findings} == {"failed"}
 
 
@@ -49,7 +52,7 @@ def test_it_has_as_many_orders_as_were_asked_for_the_newest_last(seller: sqlite3
     moments = [at for (at,) in seller.execute("SELECT created_at FROM orders ORDER BY id")]
     assert len(moments) == 10_000
     assert moments == sorted(moments)
-    assert clock.utc_text(START) < moments[0] < moments[-1] < clock.utc_text(END)
+    assert time.utc_text(START) < moments[0] < moments[-1] < time.utc_text(END)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ def test_days_are_the_accounts(seller: sqlite3.Connection) -> None:
     pairs = [("orders", "created"), ("orders", "completed"), ("invoices", "paid"), ("refunds", "refunded")]
     for table, name in pairs:
         for at, on in seller.execute(f"SELECT {name}_at, {name}_on FROM {table} WHERE {name}_at IS NOT NULL"):
-            assert clock.local_day(clock.from_text(at), ZONE) == on
+            assert time.local_day(time.from_text(at), ZONE) == on
 
 
 def test_plans_fall_due_when_the_schedule_says(seller: sqlite3.Connection) -> None:
@@ -111,14 +114,14 @@ def test_plans_fall_due_when_the_schedule_says(seller: sqlite3.Connection) -> No
     ).fetchall()
     assert len(rows) > 500
     for anchor, count, unit, due in rows:
-        moment = clock.from_text(due)
+        moment = time.from_text(due)
         before = moment - timedelta(seconds=1)
-        assert schedule.next_planned(clock.from_text(anchor), Interval(count, unit), before, ZONE) == moment
+        assert schedule.next_planned(time.from_text(anchor), Interval(count, unit), before, ZONE) == moment
 
 
 def test_its_people_are_found_in_every_script(seller: sqlite3.Connection) -> None:
     for words in ("олена", "ann"):
-        assert catalogue.search(seller, customers.NOUN, words)
+        assert records.search(seller, customers.NOUN, words)
 
 
 def test_the_load_leaves_every_index_and_trigger(path: Path, tmp_path: Path) -> None:

@@ -12,14 +12,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from time import monotonic, sleep
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import monotonic, sleep
 from urllib.parse import parse_qs, urlparse
 
-from salescli import catalogue, clock, customers, db, offers, payment_systems, users
-from salescli.cli.session import os_login
+from salescli.catalogue import customers, offers, payment_systems, records, users
+from salescli.cli.main import os_login
+from salescli.rules import time
+from salescli.storage import database
 
 WORKERS = 32
 CASES = ((0.3, WORKERS, 1500), (0.05, WORKERS, 3000), (0.0, WORKERS, 2000), (0.0, 1, 400))
@@ -81,7 +83,7 @@ def _idle(path: Path, port: int) -> float:
 
 
 def _charged(path: Path) -> int:
-    connection = db.connect(path)
+    connection = database.connect(path)
     try:
         return int(connection.execute("SELECT count(*) FROM recurring WHERE payments_made = 2").fetchone()[0])
     finally:
@@ -91,26 +93,28 @@ def _charged(path: Path) -> int:
 def furnish(path: Path, payments: int) -> None:
     """Make a file with as many plans, each with its second payment due a quarter of an hour ago."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
-    due = clock.utc_text(now - timedelta(minutes=15))
-    db.create(path, {"installation": "bench", "time_zone": "UTC", "currency": "EUR", "home": db.home_of(path)})
-    connection = db.connect(path)
+    due = time.utc_text(now - timedelta(minutes=15))
+    database.create(
+        path, {"installation": "bench", "time_zone": "UTC", "currency": "EUR", "home": database.home_of(path)}
+    )
+    connection = database.connect(path)
     actor = users.register_owner(connection, os_login(), "Bench", now)
     for noun, words in (
         (customers.NOUN, {"name": "Olena"}),
         (offers.NOUN, {"name": "Plan", "price": "10.00", "every": "1 month"}),
     ):
-        catalogue.add(connection, noun, words, actor=actor, now=now)
+        records.add(connection, noun, words, actor=actor, now=now)
     system = {"name": "Bench", "gateway": "bench", "created_at": due}
-    db.insert(connection, payment_systems.NOUN.table, system)
+    database.insert(connection, payment_systems.NOUN.table, system)
     row = {
         "customer_id": 1, "offer_id": 1, "offer_name": "Plan", "payment_system_id": 1, "token": "t", "status": "active",
         "price_minor": 1000, "currency": "EUR", "every_count": 1, "every_unit": "month", "retry_1_minutes": 480,
         "retry_2_minutes": 1440, "payments_imported": 1, "payments_made": 1, "anchor_at": due, "due_at": due,
         "next_payment_at": due, "created_at": due,
     }  # fmt: skip
-    with db.transaction(connection):
+    with database.transaction(connection):
         for number in range(payments):
-            db.insert(connection, "recurring", {**row, "uid": f"plan-{number}"})
+            database.insert(connection, "recurring", {**row, "uid": f"plan-{number}"})
     connection.close()
 
 

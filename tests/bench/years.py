@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from salescli import clock
+from salescli.rules import time
 
 START = datetime(2021, 1, 1, tzinfo=timezone.utc)
 END = datetime(2026, 1, 1, tzinfo=timezone.utc)  # fixed, so that a seed means the same rows on any day
@@ -22,7 +22,7 @@ class Years:
         hours = [START + timedelta(hours=n) for n in range(len(days) * 24)]
         self._dates = [(START + timedelta(days=n)).strftime("%Y-%m-%dT") for n in days]
         self._clock = [f"{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}Z" for n in range(DAY)]
-        self._local = [clock.local_day(hour, zone) for hour in hours]
+        self._local = [time.local_day(hour, zone) for hour in hours]
         self._offset = [round((hour.astimezone(zone).utcoffset() or timedelta()).total_seconds()) for hour in hours]
         firsts = [n for n in days if (START + timedelta(days=n)).day == 1]
         self._month = list(zip(firsts, [*firsts[1:], len(days)], strict=True))  # first day, first day of the next one

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from salescli import clock
 from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.rules import time
 
 CHARGE_MOODS = (
     "ok",
@@ -181,5 +181,5 @@ class Bank(Ledger):
             f"b_{next(place for place, known in enumerate(self.moved) if known is entry)}",
             entry.amount_minor + (mood == "lies"),
             entry.currency,
-            created_at=clock.utc_text(entry.booked_at),
+            created_at=time.utc_text(entry.booked_at),
         )

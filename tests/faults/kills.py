@@ -20,19 +20,23 @@ import subprocess
 import sys
 import tempfile
 import threading
-from time import monotonic
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from salescli import actors, clock, db, orders, paying
-from salescli.cli import session
+from salescli.catalogue import actors
+from salescli.charging import pay
+from salescli.charging.pay import Payment
+from salescli.cli import main as program
 from salescli.gateways.sandbox import Sandbox
-from salescli.orders import NewOrder
-from salescli.paying import Payment
+from salescli.rules import time
+from salescli.sales import orders
+from salescli.sales.orders import NewOrder
+from salescli.storage import database
 from tests.faults.bank import Entry, Ledger
 from tests.faults.mutants import CAUGHT, MUTANTS, PROJECT, Mutant, catch
 from tests.faults.world import START, ZONE, disagreements, forgotten, furnished
@@ -110,7 +114,7 @@ class Trial:
         connection = sqlite3.connect(self.sandbox, timeout=30)
         connection.row_factory = sqlite3.Row
         for row in connection.execute("SELECT * FROM entries ORDER BY id"):
-            booked_at = clock.from_text(row["created_at"])
+            booked_at = time.from_text(row["created_at"])
             names = ("reference", "kind", "status", "amount_minor", "currency")
             entry = Entry(*(row[name] for name in names), booked_at, row["charge_id"])
             ledger.booked[entry.reference] = entry
@@ -121,7 +125,7 @@ class Trial:
 
     def tick(self, counts: Counts, *, dies: bool) -> None:
         """Run `salescli tick`, killed at a commit or at random when it ``dies``, and compare with the ledger."""
-        line = ["tick", "--now", clock.utc_text(self.now), "--workers", self.chance.choice(["1", "4"])]
+        line = ["tick", "--now", time.utc_text(self.now), "--workers", self.chance.choice(["1", "4"])]
         if dies and self.chance.random() < 0.5:
             killed = self._run(counts, line, dies_within=self.chance.random() * TICK_SECONDS)
             counts.at_random += killed
@@ -134,7 +138,7 @@ class Trial:
 
     def person(self, counts: Counts) -> None:
         """Pay an order, or give a payment back, in a process that dies at a commit."""
-        connection = db.connect(self.path)
+        connection = database.connect(self.path)
         paid = connection.execute(
             "SELECT id FROM orders WHERE status = 'completed' AND recurring_id IS NULL ORDER BY random() LIMIT 1"
         ).fetchone()
@@ -144,7 +148,7 @@ class Trial:
             new = NewOrder("1", "once", payment_system="One", token=self.chance.choice(TOKENS))
             actor = actors.acting(connection, login())
             order = orders.open_order(connection, new, actor=actor, now=self.now, zone=ZONE)
-            line = ["orders", "pay", str(order.id), "--at", clock.utc_text(self.now)]
+            line = ["orders", "pay", str(order.id), "--at", time.utc_text(self.now)]
         connection.close()
         # 1: declined or in doubt; 5: what an earlier death left under way is not found out yet
         killed = self._run(counts, line, dies_at=self.point_of_person, codes=(0, 1, 5))
@@ -164,17 +168,17 @@ class Trial:
 
     def go_on(self) -> None:
         """Let a minute pass, or go to the next date when nothing is to be done before it."""
-        connection = db.connect(self.path)
+        connection = database.connect(self.path)
         soonest = connection.execute(
             "SELECT min(at) AS at FROM (SELECT next_payment_at AS at FROM recurring WHERE status = 'active'"
             " UNION ALL SELECT coalesce(next_lookup_at, started_at) FROM attempts WHERE status = 'live')"
         ).fetchone()["at"]
         connection.close()
-        self.now = max(self.now + timedelta(minutes=1), clock.from_text(soonest) if soonest else self.now)
+        self.now = max(self.now + timedelta(minutes=1), time.from_text(soonest) if soonest else self.now)
 
     def compare(self, counts: Counts) -> None:
         """Note where the file is at odds with the ledger."""
-        connection = db.connect(self.path)
+        connection = database.connect(self.path)
         try:
             for found in disagreements(connection, self.ledger(), self.now):
                 (counts.double if found.startswith("I1") else counts.violations).append(found)
@@ -182,7 +186,7 @@ class Trial:
             connection.close()
 
     def _left(self) -> list[str]:
-        connection = db.connect(self.path)
+        connection = database.connect(self.path)
         try:
             return forgotten(connection, self.now)
         finally:
@@ -249,7 +253,7 @@ def _forked(line: list[str], dies_at: int | None) -> int:
         if dies_at is not None:
             Deadly.left = dies_at
             sqlite3.connect = functools.partial(sqlite3.connect, factory=Deadly)
-        code = session.run(line)
+        code = program.run(line)
     finally:
         os._exit(code)
 
@@ -268,14 +272,14 @@ def _kill_within(child: int, seconds: float) -> None:
 def furnish(path: Path, plans: int = PLANS) -> Path:
     """Make a file with plans of every kind of card, due daily, and its sandbox."""
     path.write_bytes(furnished())
-    connection = db.connect(path)
+    connection = database.connect(path)
     connection.execute("UPDATE users SET login = ?", (login(),))
-    db.set_setting(connection, "home", db.home_of(path))
+    database.set_setting(connection, "home", database.home_of(path))
     actor = actors.acting(connection, login())
     for number in range(plans):
         new = NewOrder("1", "day", payment_system="One", token="tok_ok")
-        order = paying.open_and_settle_free(connection, new, actor=actor, now=START, zone=ZONE)
-        paying.pay(
+        order = pay.open_and_settle_free(connection, new, actor=actor, now=START, zone=ZONE)
+        pay.pay(
             connection,
             order.id,
             Payment(),
@@ -294,8 +298,8 @@ def copy(model: Path, trial: Trial) -> None:
     """Put the furnished file and its sandbox in the place of a trial's."""
     shutil.copyfile(model, trial.path)
     shutil.copyfile(model.with_name(f"{model.name}.sandbox"), trial.sandbox)
-    connection = db.connect(trial.path)
-    db.set_setting(connection, "home", db.home_of(trial.path))
+    connection = database.connect(trial.path)
+    database.set_setting(connection, "home", database.home_of(trial.path))
     connection.close()
 
 

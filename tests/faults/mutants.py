@@ -49,29 +49,29 @@ MUTANTS = (
         "the_line_is_cut_after_the_money_moved",
         (
             (
-                "tick.py",
+                "charging/tick.py",
                 "        claims = list(_claims(this, crew, room))\n",
                 "        claims = list(_claims(this, crew, room))\n"
-                "        [charging.answer_to(claimed) for claimed in claims]\n",
+                "        [due_payments.answer_to(claimed) for claimed in claims]\n",
             ),
         ),
     ),
     Mutant(
         "random key",
         "a_backup_of_half_an_hour_ago_is_put_back",
-        (("attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:{os.urandom(4).hex()}:{number}"'),),
+        (("sales/attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:{os.urandom(4).hex()}:{number}"'),),
     ),
     Mutant(
         "key without attempt",
         "a_decline_is_followed_by_a_success",
-        (("attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),),
+        (("sales/attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),),
     ),
     Mutant(
         "key without attempt, and the file does not mind",
         "a_decline_is_followed_by_a_success",
         (
-            ("attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),
-            ("schema.py", "reference TEXT NOT NULL UNIQUE,          --", "reference TEXT NOT NULL,  --"),
+            ("sales/attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),
+            ("storage/schema.py", "reference TEXT NOT NULL UNIQUE,          --", "reference TEXT NOT NULL,  --"),
         ),
     ),
     Mutant(
@@ -92,14 +92,14 @@ MUTANTS = (
     Mutant(
         "settle twice",
         "two_processes_settle_one_payment",
-        (("attempts.py", CLOSE, CLOSE.replace(" AND status = 'live' AND fence = :fence", "")),),
+        (("sales/attempts.py", CLOSE, CLOSE.replace(" AND status = 'live' AND fence = :fence", "")),),
     ),
     Mutant(
         "settle split in two",
         "a_tick_dies_at_every_moment",
         (
             (
-                "settlement.py",
+                "charging/settle.py",
                 PAID,
                 f'(connection.execute("COMMIT"), connection.execute("BEGIN IMMEDIATE"), {PAID})[2]',
             ),
@@ -108,55 +108,55 @@ MUTANTS = (
     Mutant(
         "no window rule: missed dates are billed",
         "a_hundred_days_without_a_tick",
-        (("recurring.py", "recurring.planned_after(max(due, now), zone)", "recurring.planned_after(due, zone)"),),
+        (("sales/recurring.py", "recurring.planned_after(max(due, now), zone)", "recurring.planned_after(due, zone)"),),
     ),
     Mutant(
         "no window rule: a date is billed again",
         "the_clock_goes_back_while_a_payment_is_in_doubt",
-        (("recurring.py", "recurring.planned_after(max(due, now), zone)", "recurring.planned_after(now, zone)"),),
+        (("sales/recurring.py", "recurring.planned_after(max(due, now), zone)", "recurring.planned_after(now, zone)"),),
     ),
     Mutant(
         "recovery without look-up",
         "a_tick_died_two_days_ago",
         (
-            ("recovery.py", 'if "lookup" in able:', "if False:"),
-            ("recovery.py", 'return known and "idempotent" in able', "return True"),
+            ("charging/recover.py", 'if "lookup" in able:', "if False:"),
+            ("charging/recover.py", 'return known and "idempotent" in able', "return True"),
         ),
     ),
     Mutant(
         "a failed look-up taken as not sent",
         "a_payment_is_in_doubt_for_two_days",
-        (("recovery.py", 'answer.became in ("not_sent", "misconfigured")', "answer.became in ()"),),
+        (("charging/recover.py", 'answer.became in ("not_sent", "misconfigured")', "answer.became in ()"),),
     ),
     Mutant(
         "the age of a reference by the clock alone",
         "a_clock_set_back_makes_no_old_reference_young",
-        (("attempts.py", "if boot == _boot_id() else by_clock", "if False else by_clock"),),
+        (("sales/attempts.py", "if boot == _boot_id() else by_clock", "if False else by_clock"),),
     ),
     Mutant(
         "late payment without look-up",
         "a_backup_of_two_days_ago_is_put_back",
-        (("charging.py", 'if claimed.late and "lookup" in able:', "if False:"),),
+        (("charging/due_payments.py", 'if claimed.late and "lookup" in able:', "if False:"),),
     ),
     Mutant(
         "fence ignored",
         "a_process_taken_for_dead_comes_back_with_a_stale_answer",
-        (("attempts.py", CLOSE, CLOSE.replace(" AND fence = :fence", "")),),
+        (("sales/attempts.py", CLOSE, CLOSE.replace(" AND fence = :fence", "")),),
     ),
     Mutant(
         "the living taken for dead",
         "an_attempt_of_another_process_is_left_alone_while_it_lives",
-        (("attempts.py", " if not attempt.worked_on(now)]", "]"),),
+        (("sales/attempts.py", " if not attempt.worked_on(now)]", "]"),),
     ),
     Mutant(
         "advance before charge",
         "a_gateway_is_away_for_half_an_hour",
         (
             (
-                "charging.py",
+                "charging/due_payments.py",
                 'replace(due, status="processing")',
                 'replace(due, status="processing",'
-                " next_payment_at=clock.utc_text(due.planned_after(this.now, this.zone)))",
+                " next_payment_at=time.utc_text(due.planned_after(this.now, this.zone)))",
             ),
         ),
     ),
@@ -164,27 +164,27 @@ MUTANTS = (
         "overwrite of a success",
         "a_success_is_followed_by_a_decline_of_the_same_attempt",
         (
-            ("attempts.py", CLOSE, CLOSE.replace(" AND status = 'live'", "")),
-            ("lifecycle.py", INVOICE_MOVES, INVOICE_MOVES.replace('("refund",)', '("refund", "declined")')),
-            ("schema.py", PAID_CHECK, PAID_CHECK.replace("IN ('completed'", "IN ('declined', 'completed'")),
+            ("sales/attempts.py", CLOSE, CLOSE.replace(" AND status = 'live'", "")),
+            ("rules/lifecycle.py", INVOICE_MOVES, INVOICE_MOVES.replace('("refund",)', '("refund", "declined")')),
+            ("storage/schema.py", PAID_CHECK, PAID_CHECK.replace("IN ('completed'", "IN ('declined', 'completed'")),
         ),
     ),
     Mutant(
         "resumed ones wait their turn",
         "one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes",
-        (("recurring.py", "ORDER BY r.activated_at IS NULL, ", "ORDER BY "),),
+        (("sales/recurring.py", "ORDER BY r.activated_at IS NULL, ", "ORDER BY "),),
     ),
     Mutant(
         "deferred begin",
         "a_transaction_holds_the_write_lock_from_its_beginning",
-        (("db.py", 'connection.execute("BEGIN IMMEDIATE")', 'connection.execute("BEGIN")'),),
+        (("storage/database.py", 'connection.execute("BEGIN IMMEDIATE")', 'connection.execute("BEGIN")'),),
     ),
     Mutant(
         "synchronous NORMAL",
         "power_is_cut_after_a_claim",
         (
-            ("db.py", '"delete"), ("synchronous", 3)', '"delete"), ("synchronous", 1)'),
-            ("db.py", '"wal"), ("synchronous", 2)', '"wal"), ("synchronous", 1)'),
+            ("storage/database.py", '"delete"), ("synchronous", 3)', '"delete"), ("synchronous", 1)'),
+            ("storage/database.py", '"wal"), ("synchronous", 2)', '"wal"), ("synchronous", 1)'),
         ),
     ),
 )

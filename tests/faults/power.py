@@ -17,10 +17,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from salescli import actors, charging, clock, db, recurring
-from salescli.charging import Run
+from salescli.catalogue import actors
+from salescli.charging import due_payments
+from salescli.charging.due_payments import Run
 from salescli.gateways.manual import Manual
 from salescli.gateways.sandbox import Sandbox
+from salescli.rules import time
+from salescli.sales import recurring
+from salescli.storage import database
 from tests.faults.world import ZONE, World
 
 LOSE_NOTHING = (("delete", 3), ("wal", 2))  # journal_mode and synchronous; test_power shows it
@@ -189,19 +193,19 @@ def _furnish(path: Path) -> None:
 
 def _claim_and_settle(path: Path, pragmas: list[str]) -> None:
     """Claim the payment and settle it, and write an acknowledgement after each commit."""
-    connection = db.connect(path)
+    connection = database.connect(path)
     if pragmas:
         connection.execute(f"PRAGMA journal_mode = {pragmas[0]}")
         connection.execute(f"PRAGMA synchronous = {pragmas[1]}")
-    now = clock.from_text(connection.execute("SELECT next_payment_at FROM recurring").fetchone()[0])
+    now = time.from_text(connection.execute("SELECT next_payment_at FROM recurring").fetchone()[0])
     sandbox = Sandbox(path.with_name("sales.db.sandbox"))
     actor = actors.acting(connection, "owner").as_system()
     this = Run(connection, lambda system: Manual() if system.manual else sandbox, actor, now, ZONE)
     with path.with_name(ACKNOWLEDGED).open("wb", buffering=0) as acknowledged:
-        with db.transaction(connection):
-            [claimed] = [charging.claim(this, due) for due in recurring.due(connection, now)]
+        with database.transaction(connection):
+            [claimed] = [due_payments.claim(this, due) for due in recurring.due(connection, now)]
         acknowledged.write(b"claimed")
-        charging.settle_all(this, [(claimed, charging.answer_to(claimed))])
+        due_payments.settle_all(this, [(claimed, due_payments.answer_to(claimed))])
         acknowledged.write(b"settled")
 
 

@@ -13,9 +13,12 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from salescli import attempts, clock, db, managing, settlement
-from salescli.attempts import Attempt
+from salescli.charging import settle
 from salescli.gateways import Answer
+from salescli.rules import time
+from salescli.sales import attempts, recurring_actions
+from salescli.sales.attempts import Attempt
+from salescli.storage import database
 from tests.faults import power
 from tests.faults.world import ZONE, World, charged_twice, left_over, violations
 
@@ -46,7 +49,7 @@ def due(world: World, *moods: str, offer: str = "month") -> int:
     world.bank.moods["card"].extend(moods)
     next_payment_at = world.plan(plan).next_payment_at
     assert next_payment_at is not None
-    world.at(clock.from_text(next_payment_at))
+    world.at(time.from_text(next_payment_at))
     return plan
 
 
@@ -110,7 +113,7 @@ def a_success_is_followed_by_a_decline_of_the_same_attempt(world: World) -> None
 
     def tell(connection: Any) -> bool:
         attempt = Attempt.from_row(row)
-        return settlement.settle(connection, attempt, told, actor=world.actor, now=world.now, zone=ZONE)
+        return settle.settle(connection, attempt, told, actor=world.actor, now=world.now, zone=ZONE)
 
     assert world.process(tell) is False
     settled(world, charges=1)
@@ -212,7 +215,7 @@ def a_clock_set_back_makes_no_old_reference_young(world: World) -> None:
 @scenario
 def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: World) -> None:
     plan = world.subscribed("day", "card")
-    world.manage(managing.pause, plan)
+    world.manage(recurring_actions.pause, plan)
     world.subscribed("day", "card")
     world.process(lambda c: _copies(c, 4_999))
     started = world.later(days=1).time
@@ -224,7 +227,7 @@ def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: Wo
         if world.plan(plan).uid in reference:
             charged.append(world.time)
         if len(world.bank.calls) == 20:  # in the middle of a tick
-            world.manage(managing.activate, plan)
+            world.manage(recurring_actions.activate, plan)
             resumed.append(world.time)
 
     world.bank.witness = two_seconds_pass
@@ -254,7 +257,7 @@ def a_transaction_holds_the_write_lock_from_its_beginning(world: World) -> None:
     one, other = world.connect(), world.connect()
     other.execute("PRAGMA busy_timeout = 0")
     try:
-        with db.transaction(one):
+        with database.transaction(one):
             assert _is_refused(other), "another process could begin to write meanwhile"
     finally:
         one.close()
@@ -274,7 +277,7 @@ def power_is_cut_after_a_claim(world: World) -> None:
     if power.can_record():
         lost, states = power.lost(None)
         assert lost == 0, f"an acknowledged commit is lost in {lost} of {states} states of the disk"
-    connection = db.connect(world.path)
+    connection = database.connect(world.path)
     pragmas = tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous"))
     connection.close()
     assert pragmas in power.LOSE_NOTHING

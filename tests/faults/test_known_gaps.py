@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli import clock
+from salescli.rules import time
 from tests.faults.test_restored import Backup
 from tests.faults.world import World, charged_twice, violations
 
@@ -52,10 +52,10 @@ def test_several_payments_since_a_backup_are_all_learnt_from_the_ledger(world: W
     plan = world.subscribed("day", "card")
     backup = Backup(world)
     for _ in range(5):
-        world.at(clock.from_text(world.plan(plan).next_payment_at or "")).tick()
+        world.at(time.from_text(world.plan(plan).next_payment_at or "")).tick()
     assert world.plan(plan).payments_made == 6
     backup.put_back()
     for _ in range(3):
         world.tick()
-    world.at(clock.from_text(world.plan(plan).next_payment_at or "")).tick()
+    world.at(time.from_text(world.plan(plan).next_payment_at or "")).tick()
     assert charged_twice(world.bank) == []

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from salescli import clock, managing
 from salescli.errors import SalesError
-from salescli.recurring import Recurring
+from salescli.rules import time
+from salescli.sales import recurring_actions
+from salescli.sales.recurring import Recurring
 from tests.faults.bank import CHARGE_MOODS, LOOKUP_MOODS, REFUND_MOODS
 from tests.faults.world import World, left_over, violations
 
@@ -57,7 +58,7 @@ class Selling(RuleBasedStateMachine):
     def the_next_date_comes(self, number: int) -> None:
         plan = self._plan(number)
         if plan.next_payment_at:
-            self.world.at(max(self.world.time, clock.from_text(plan.next_payment_at) - self.world.skew))
+            self.world.at(max(self.world.time, time.from_text(plan.next_payment_at) - self.world.skew))
 
     @precondition(lambda self: self.world.time < AUTUMN)
     @rule()
@@ -94,7 +95,7 @@ class Selling(RuleBasedStateMachine):
             if plan.payments_made > before[id].payments_made and plan.due_at:
                 # One that only now is found out about was made before: then the next one is late, and looked up first.
                 made_at = max(entry.booked_at for entry in world.bank.charged() if plan.uid in entry.reference)
-                assert clock.from_text(plan.due_at) > min(world.now, made_at), "I9: a missed window would be billed"
+                assert time.from_text(plan.due_at) > min(world.now, made_at), "I9: a missed window would be billed"
             if before[id].wish and plan.status != "processing" and plan.status not in ("completed", "failed"):
                 assert plan.status == before[id].wish, "I11: a wish was forgotten"
         sent = {reference.split(":")[1] for op, reference in world.bank.calls[calls:] if op == "charge"}
@@ -109,23 +110,26 @@ class Selling(RuleBasedStateMachine):
 
     # People
 
-    @rule(number=numbers, operation=st.sampled_from([managing.pause, managing.activate, managing.retry]))
+    @rule(
+        number=numbers,
+        operation=st.sampled_from([recurring_actions.pause, recurring_actions.activate, recurring_actions.retry]),
+    )
     def a_plan_is_managed(self, number: int, operation: Callable[..., Recurring]) -> None:
         before = self._plan(number)
         after = self._tried(self.world.manage, operation, before.id)
-        if after and operation is managing.pause:
+        if after and operation is recurring_actions.pause:
             assert (after.wish if before.status == "processing" else after.status) == "paused", "I11"
-        if after and operation is managing.activate and before.status == "paused":
+        if after and operation is recurring_actions.activate and before.status == "paused":
             assert after.next_payment_at is not None
-            assert clock.from_text(after.next_payment_at) <= max(
-                self.world.now, clock.from_text(before.next_payment_at or "")
+            assert time.from_text(after.next_payment_at) <= max(
+                self.world.now, time.from_text(before.next_payment_at or "")
             ), "R58: due at once when its moment has passed"
 
     @precondition(lambda self: len(self._plans()) < 7)
     @rule(number=numbers, card=cards)
     def a_plan_is_completed_early_and_another_begins(self, number: int, card: str) -> None:
         before = self._plan(number)
-        after = self._tried(self.world.manage, managing.complete, before.id)
+        after = self._tried(self.world.manage, recurring_actions.complete, before.id)
         if after:
             assert "completed" in (after.status, after.wish)
             self._tried(self.world.pay, self.world.order(PLANS[card][0], card, PLANS[card][1]))
@@ -201,7 +205,7 @@ class Selling(RuleBasedStateMachine):
         return plans[number % len(plans)]
 
     def _merchants_rest(self) -> bool:
-        now = clock.utc_text(self.world.now)
+        now = time.utc_text(self.world.now)
         return bool(self.world.value("SELECT count(*) FROM payment_systems WHERE paused_until > ?", now))
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 
-from salescli.tick import Limits
+from salescli.charging.tick import Limits
 from tests.faults.test_kills import payments_in_the_ledger
 from tests.story import Story
 
@@ -104,8 +104,8 @@ def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
     _due(story, number)
     # Past the lock, which is for comfort only: correctness is the database's.
     program = (
-        "import sys; from salescli.cli import tick; from contextlib import nullcontext;"
-        " tick._alone = lambda path: nullcontext(); from salescli.cli.session import run; sys.exit(run(sys.argv[1:]))"
+        "import sys; from salescli.cli.commands import tick; from contextlib import nullcontext;"
+        " tick._alone = lambda path: nullcontext(); from salescli.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     line = [
         sys.executable,

@@ -35,7 +35,7 @@ def test_a_copy_without_a_mistake_passes() -> None:
 
 
 def test_a_mutant_whose_text_is_gone_is_an_error(tmp_path: Path) -> None:
-    stale = Mutant("stale", "-", (("tick.py", "a text that is nowhere", ""),))
+    stale = Mutant("stale", "-", (("charging/tick.py", "a text that is nowhere", ""),))
 
     with pytest.raises(LookupError, match="mend this mutant"):
         mutated(stale, tmp_path)
@@ -43,7 +43,11 @@ def test_a_mutant_whose_text_is_gone_is_an_error(tmp_path: Path) -> None:
 
 def test_a_mutant_that_cannot_start_is_not_taken_as_caught() -> None:
     played = catch(
-        Mutant("broken", "a_decline_is_followed_by_a_success", (("tick.py", "import time\n", "import no_\n"),))
+        Mutant(
+            "broken",
+            "a_decline_is_followed_by_a_success",
+            (("charging/tick.py", "from time import monotonic\n", "import no_\n"),),
+        )
     )
 
     assert played.returncode not in (0, CAUGHT)

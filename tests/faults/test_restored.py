@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli import clock
+from salescli.rules import time
 from tests.faults.world import World, charged_twice, left_over, violations
 from tests.story import Story
 
@@ -50,7 +50,7 @@ class Backup:
 @pytest.mark.parametrize("offer", ["day", "month"])
 def test_a_backup_of_so_long_ago_is_put_back(world: World, offer: str, age: timedelta) -> None:
     plans = [world.subscribed(offer, f"card-{number}") for number in range(3)]
-    soonest = clock.from_text(world.plan(plans[0]).next_payment_at or "")
+    soonest = time.from_text(world.plan(plans[0]).next_payment_at or "")
     world.at(soonest - timedelta(minutes=30))
     backup = Backup(world)
     end = world.time + age
@@ -70,7 +70,7 @@ def test_a_backup_of_so_long_ago_is_put_back(world: World, offer: str, age: time
 
 def test_a_backup_from_the_middle_of_a_charge_is_put_back(world: World) -> None:
     plan = world.subscribed("month", "card")
-    world.at(clock.from_text(world.plan(plan).next_payment_at or ""))
+    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
     world.bank.moods["card"].append("dies after")
     world.tick()
     backup = Backup(world)
@@ -87,7 +87,7 @@ def test_a_backup_from_the_middle_of_a_charge_is_put_back(world: World) -> None:
 
 def test_declines_since_the_backup_are_learnt_from_the_ledger(world: World) -> None:
     plan = world.subscribed("month", "card")
-    world.at(clock.from_text(world.plan(plan).next_payment_at or ""))
+    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
     world.bank.moods["card"].extend(["declined", "declined"])
     backup = Backup(world)
     for _ in range(2):

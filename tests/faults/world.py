@@ -15,36 +15,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from salescli import (
-    actors,
-    attempts,
-    catalogue,
-    charging,
-    clock,
-    customers,
-    db,
-    doctor,
-    offers,
-    paying,
-    payment_systems,
-    recurring,
-    refunding,
-    tick,
-    users,
-)
-from salescli.charging import Counts
+from salescli.catalogue import actors, customers, offers, payment_systems, records, users
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import due_payments, pay, refund, tick
+from salescli.charging.due_payments import Counts
+from salescli.charging.pay import Payment
+from salescli.charging.refund import Refund
+from salescli.charging.tick import Limits
 from salescli.gateways import Gateway
 from salescli.gateways.manual import Manual
-from salescli.orders import NewOrder
-from salescli.paying import Payment
-from salescli.payment_systems import PaymentSystem
-from salescli.recurring import Recurring
-from salescli.refunding import Refund
-from salescli.tick import Limits
+from salescli.overview import doctor
+from salescli.rules import time
+from salescli.sales import attempts, recurring
+from salescli.sales.orders import NewOrder
+from salescli.sales.recurring import Recurring
+from salescli.storage import database
 from tests.faults.bank import Bank, Crash, Ledger
 
 START = datetime(2026, 3, 27, 1, 30, tzinfo=timezone.utc)  # 03:30 in Kyiv, an hour that 29 March does not have
-ZONE = clock.time_zone("Europe/Kyiv")
+ZONE = time.time_zone("Europe/Kyiv")
 ABLE = frozenset({"charge", "lookup", "refund", "idempotent"})
 DAY_SECONDS = 24 * 60 * 60
 
@@ -119,18 +108,18 @@ class World:
         self.bank = Bank(START, capabilities, key_ttl_seconds)
         self.bank.witness, self.bank.meanwhile = self._witness, self._overtake
         self.seen: list[str] = []  # what was wrong at the moment of a gateway call
-        self._replaced = tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, clock.uptime
+        self._replaced = tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, time.uptime
         tick.ThreadPoolExecutor, attempts._boot_id = AtOnce, lambda: f"boot-{self.boot}"
         tick.monotonic = lambda: self.time.timestamp()
-        clock.uptime = lambda: int((self.time - START).total_seconds())
+        time.uptime = lambda: int((self.time - START).total_seconds())
         connection = self.connect()
-        db.set_setting(connection, "home", db.home_of(self.path))
+        database.set_setting(connection, "home", database.home_of(self.path))
         self.actor = actors.acting(connection, "owner")
         connection.close()
 
     def close(self) -> None:
         """Give back what was replaced."""
-        tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, clock.uptime = self._replaced
+        tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, time.uptime = self._replaced
 
     @property
     def now(self) -> datetime:
@@ -148,7 +137,7 @@ class World:
 
     def connect(self) -> sqlite3.Connection:
         """Open the file as a process does; without syncing, since no power is cut here."""
-        connection = db.connect(self.path)
+        connection = database.connect(self.path)
         connection.execute("PRAGMA synchronous = 0")
         connection.execute("PRAGMA busy_timeout = 2000")
         return connection
@@ -187,14 +176,14 @@ class World:
     def order(self, offer: str, token: str | None, through: str = "One") -> int:
         """Open an order and return its number."""
         new = NewOrder("1", offer, payment_system=through, token=token)
-        order = self.process(lambda c: paying.open_and_settle_free(c, new, actor=self.actor, now=self.now, zone=ZONE))
+        order = self.process(lambda c: pay.open_and_settle_free(c, new, actor=self.actor, now=self.now, zone=ZONE))
         assert order is not None
         return order.id
 
     def pay(self, order: int, dies_at: int | None = None) -> None:
         """Take an order's payment as a person does."""
         self.process(
-            lambda c: paying.pay(c, order, Payment(), gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
+            lambda c: pay.pay(c, order, Payment(), gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
             dies_at,
         )
 
@@ -202,23 +191,23 @@ class World:
         """Give an order's money back as a person does."""
         wanted = Refund(amount=amount, reason="asked for")
         self.process(
-            lambda c: refunding.refund(
-                c, order, wanted, gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE
-            ),
+            lambda c: refund.refund(c, order, wanted, gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
             dies_at,
         )
 
     def charge_now(self, id: int, dies_at: int | None = None) -> None:
         """Charge a plan at once, as `recurring activate --now` does."""
         self.process(
-            lambda c: charging.charge_now(charging.Run(c, self.gateway, self.actor.as_system(), self.now, ZONE), id),
+            lambda c: due_payments.charge_now(
+                due_payments.Run(c, self.gateway, self.actor.as_system(), self.now, ZONE), id
+            ),
             dies_at,
         )
 
     def answer(self, invoice: int, *, confirmed: bool) -> None:
         """Answer a manual payment."""
         self.process(
-            lambda c: paying.answer_by_hand(c, invoice, confirmed=confirmed, actor=self.actor, now=self.now, zone=ZONE)
+            lambda c: pay.answer_by_hand(c, invoice, confirmed=confirmed, actor=self.actor, now=self.now, zone=ZONE)
         )
 
     def manage(self, operation: Callable[..., Recurring], id: int) -> Recurring:
@@ -283,8 +272,10 @@ def furnished() -> bytes:
     """Return a file with an owner, a customer, offers and merchants; made once, since each test has a copy."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "sales.db"
-        db.create(path, {"installation": "test", "time_zone": ZONE.key, "currency": "EUR", "home": db.home_of(path)})
-        connection = db.connect(path)
+        database.create(
+            path, {"installation": "test", "time_zone": ZONE.key, "currency": "EUR", "home": database.home_of(path)}
+        )
+        connection = database.connect(path)
         who = users.register_owner(connection, login="owner", name="Оксана Власник", now=START)
         for noun, words in (
             (customers.NOUN, {"name": "Олена Коваль", "email": "olena@example.com"}),
@@ -295,7 +286,7 @@ def furnished() -> bytes:
             (payment_systems.NOUN, {"name": "Two", "gateway": "sandbox"}),
             (payment_systems.NOUN, {"name": "By hand", "gateway": "manual"}),
         ):
-            catalogue.add(connection, noun, words, actor=who, now=START)
+            records.add(connection, noun, words, actor=who, now=START)
         connection.close()
         return path.read_bytes()
 
@@ -382,7 +373,7 @@ def _plans(connection: sqlite3.Connection) -> list[str]:
             found.append(f"I4: plan {plan.id} is {plan.status} with {plan.declines} declines")
         if plan.due_at is None or plan.status == "failed":
             continue
-        due = clock.from_text(plan.due_at)
+        due = time.from_text(plan.due_at)
         if plan.planned_after(due - timedelta(seconds=1), ZONE) != due:
             found.append(f"I9: plan {plan.id} is due at {plan.due_at}, which is not on its plan")
         waits_for_its_date = plan.status == "active" and not plan.declines and not plan.activated_at
@@ -407,7 +398,7 @@ def forgotten(connection: sqlite3.Connection, now: datetime) -> list[str]:
         " WHERE a.status = 'live' AND p.gateway <> 'manual'"
     ).fetchall()
     due = connection.execute(
-        "SELECT id FROM recurring WHERE status = 'active' AND next_payment_at <= ?", (clock.utc_text(now),)
+        "SELECT id FROM recurring WHERE status = 'active' AND next_payment_at <= ?", (time.utc_text(now),)
     ).fetchall()
     return [
         *(f"I7: {row['reference']} is still in flight" for row in live),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from salescli import sales
 from salescli.errors import BadData, BadUsage, NotPermitted, WrongStatus
-from salescli.sales import Seller
+from salescli.sales import attribution
+from salescli.sales.attribution import Seller
 from tests.story import Story
 
 PARTS = {"partial_min": "1", "partial_success": "90"}
@@ -52,16 +52,16 @@ def test_confirm_is_allowed_from_the_success_share_on(story: Story) -> None:
     story.pay(order, amount="4499.99")
     confirm = {"zone": story.house.zone, **story.who_and_when}
     with pytest.raises(WrongStatus, match=r"4499\.99 EUR of the 4500\.00 EUR"):
-        sales.confirm_payment(story.house.connection, order.id, **confirm)
+        attribution.confirm_payment(story.house.connection, order.id, **confirm)
     story.pay(order, amount="0.01")
-    assert sales.confirm_payment(story.house.connection, order.id, **confirm).status == "completed"
+    assert attribution.confirm_payment(story.house.connection, order.id, **confirm).status == "completed"
 
 
 def test_below_the_success_share_force_needs_a_reason_that_is_kept(story: Story) -> None:
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="100.00")
-    sales.confirm_payment(
+    attribution.confirm_payment(
         story.house.connection, order.id, force="the rest was waived", zone=story.house.zone, **story.who_and_when
     )
     assert story.house.history("order", order.id)[-1]["reason"] == "the rest was waived"
@@ -71,7 +71,7 @@ def test_declining_a_partial_order_keeps_its_money_on_record_and_refundable(stor
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="100.00")
-    declined = sales.decline(story.house.connection, order.id, **story.who_and_when)
+    declined = attribution.decline(story.house.connection, order.id, **story.who_and_when)
     assert (declined.status, declined.paid_minor) == ("declined", 10000)
     with pytest.raises(WrongStatus, match="takes no more payments"):
         story.pay(order, amount="100.00")
@@ -170,14 +170,14 @@ def test_the_sale_of_an_open_order_cannot_be_checked_and_checking_twice_changes_
     story.house.user("ivan", name="Іван Петренко")
     order = story.order("7")
     with pytest.raises(WrongStatus, match="only a Completed order's sale can be checked"):
-        sales.confirm_sale(story.house.connection, order.id, Seller(), **story.who_and_when)
+        attribution.confirm_sale(story.house.connection, order.id, Seller(), **story.who_and_when)
     story.pay(order)
-    assert sales.confirm_sale(story.house.connection, order.id, Seller("ivan"), **story.who_and_when).confirmed
+    assert attribution.confirm_sale(story.house.connection, order.id, Seller("ivan"), **story.who_and_when).confirmed
     lines = len(story.house.history("order", order.id))
-    sales.confirm_sale(story.house.connection, order.id, Seller("ivan"), **story.who_and_when)
+    attribution.confirm_sale(story.house.connection, order.id, Seller("ivan"), **story.who_and_when)
     assert len(story.house.history("order", order.id)) == lines
     with pytest.raises(WrongStatus, match="--reconfirm --reason"):
-        sales.confirm_sale(story.house.connection, order.id, Seller(system=True), **story.who_and_when)
+        attribution.confirm_sale(story.house.connection, order.id, Seller(system=True), **story.who_and_when)
 
 
 def test_a_user_without_a_role_may_not_confirm_a_sale(story: Story) -> None:
@@ -186,7 +186,7 @@ def test_a_user_without_a_role_may_not_confirm_a_sale(story: Story) -> None:
     order = story.order("7")
     story.pay(order)
     with pytest.raises(NotPermitted, match="Can manage auto sales and generated sales"):
-        sales.confirm_sale(story.house.connection, order.id, Seller(), actor=nobody, now=story.now)
+        attribution.confirm_sale(story.house.connection, order.id, Seller(), actor=nobody, now=story.now)
     assert not story.see(order).confirmed
 
 

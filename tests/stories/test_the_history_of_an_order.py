@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from salescli.cli import session
+from salescli.cli import main
 from tests.story import Story
 
 Run = Callable[[str], str]
@@ -20,7 +20,7 @@ def run(story: Story, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run a command line on the story's file as its owner and return what it printed, or its exit code's message."""
 
     def run(line: str) -> str:
-        code = session.run(["--db", os.fspath(story.house.path), *shlex.split(line)])
+        code = main.run(["--db", os.fspath(story.house.path), *shlex.split(line)])
         out, err = capfd.readouterr()
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:]+Z", "TIME", out) if code == 0 else f"exit {code}: {err}"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from salescli import orders
-from salescli.cli import session
-from salescli.orders import Order
+from salescli.cli import main
+from salescli.sales import orders
+from salescli.sales.orders import Order
 from tests.conftest import LOGIN
 from tests.story import Story
 from tests.terminal import CTRL_C, Said, piped, typed
@@ -68,7 +68,7 @@ def see(shop: Story, order: int) -> Order:
 
 
 def act_as(monkeypatch: pytest.MonkeyPatch, login: str) -> None:
-    monkeypatch.setattr(session, "os_login", lambda: login)
+    monkeypatch.setattr(main, "os_login", lambda: login)
 
 
 # R18, R19, R38, R42

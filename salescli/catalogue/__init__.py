@@ -1,0 +1,1 @@
+"""What people enter: offers, categories, customers, payment systems, users and roles."""

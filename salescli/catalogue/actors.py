@@ -1,0 +1,40 @@
+"""Who acts: the registered user of a login, with what their role allows; apart, since every command asks for it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from salescli.errors import NotFound, NotPermitted
+from salescli.rules import permissions
+from salescli.rules.permissions import Actor
+
+
+def acting(connection: sqlite3.Connection, login: str) -> Actor:
+    """Return the actor of a registered, active login. Raise NotPermitted for everybody else."""
+    row = _by_login(connection, login)
+    if row is None:
+        raise NotPermitted(
+            f"{login} is not a registered user of this file; its owner can add you: salescli users add {login}"
+        )
+    if not row["active"]:
+        raise NotPermitted(f"{login} was deactivated; an owner can undo that: salescli users edit {login} --active")
+    return Actor(row["id"], row["login"], row["name"], permissions.permissions(row["permissions"]))
+
+
+def acting_as(connection: sqlite3.Connection, real: Actor, login: str) -> Actor:
+    """Return the actor who is ``real`` and acts for another login, with what that one may do.
+
+    Raise NotPermitted unless ``real`` may act for others; NotFound when there is no such login.
+    """
+    if login == real.login:
+        return real
+    real.require(permissions.ACT_FOR_OTHERS)
+    if _by_login(connection, login) is None:
+        raise NotFound(f"there is no user with the login {login}, so nobody can act for them; see: salescli users list")
+    return real.acting_as(acting(connection, login))
+
+
+def _by_login(connection: sqlite3.Connection, login: str) -> sqlite3.Row | None:
+    sql = "SELECT u.*, r.permissions FROM users u LEFT JOIN roles r ON r.name = u.role WHERE u.login = ?"
+    row: sqlite3.Row | None = connection.execute(sql, (login,)).fetchone()
+    return row

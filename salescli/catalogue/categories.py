@@ -1,0 +1,68 @@
+"""Categories: what offers are grouped by in reports (R13, R72)."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from salescli.catalogue import records
+from salescli.catalogue.records import Words
+from salescli.errors import BadData
+from salescli.lists.columns import Column, View
+from salescli.rules import permissions, text
+
+FIELDS = ("number", "name", "active")
+
+
+def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+    """Return the category of a number, else of a name. Raise NotFound, also when several have that name."""
+    return records.find(connection, NOUN, words, "number", "name")
+
+
+def free_number(connection: sqlite3.Connection, table: str) -> str:
+    """Return a number that no record of ``table`` has: the next of its sequence."""
+    row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 AS next FROM {table}").fetchone()
+    number = int(row["next"])
+    while connection.execute(f"SELECT 1 FROM {table} WHERE number = ?", (str(number),)).fetchone():
+        number += 1
+    return str(number)
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if words.get("number"):
+        values["number"] = text.text(words["number"], "number")
+        taken = connection.execute("SELECT id FROM categories WHERE number = ?", (values["number"],)).fetchone()
+        if taken and (before is None or taken["id"] != before["id"]):
+            raise BadData(f"the category number {values['number']} is taken")
+    elif before is None:
+        values["number"] = free_number(connection, "categories")
+    if "name" in words or before is None:
+        values["name"] = text.text(words.get("name", ""), "name")
+    if "active" in words:
+        values["active"] = int(text.yes_no(words["active"], "active"))
+    return values
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    key = "number" if words.get("number") else "name"
+    wanted = text.text(words.get(key, ""), key)
+    rows = connection.execute(f"SELECT * FROM categories WHERE {key} = ?", (wanted,)).fetchall()
+    return records.the_only(NOUN, wanted, rows) if rows else None
+
+
+VIEW = View(
+    name="categories",
+    source="categories g",
+    columns=(
+        Column("number", "text", "g.number"),
+        Column("name", "text", "g.name"),
+        Column("offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id)"),
+        Column("active", "yesno", "g.active"),
+    ),
+    newest_first=("length(g.number)", "g.number"),
+    id="g.id",
+    filters={},
+)
+
+NOUN = records.Noun("category", "categories", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match)

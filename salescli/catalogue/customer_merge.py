@@ -1,0 +1,98 @@
+"""``customers merge``: two records of one person become one; the duplicate's names stay names of the other (R44).
+
+keep + duplicate → orders, recurring orders and sales plans moved, empty fields filled, the duplicate points to keep
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from salescli.catalogue import customers, records
+from salescli.errors import BadUsage, WrongStatus
+from salescli.rules import permissions, text
+from salescli.rules.permissions import Actor
+from salescli.storage import database, history
+
+_FILLED = ("email", "phone")
+_MOVED = {  # table → as one is called; an attempt keeps whom its request named (B1)
+    "orders": "order",
+    "recurring": "recurring order",
+    "sales_plans": "sales plan",
+}
+_WITH_HISTORY = {"orders": "order", "recurring": "recurring"}  # table → its subject
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did: the row that stays, the one that went into it, what was moved, the fields filled."""
+
+    keep: sqlite3.Row
+    duplicate: sqlite3.Row
+    moved: dict[str, int]
+    filled: tuple[str, ...]
+
+
+def merge(
+    connection: sqlite3.Connection,
+    keep: str,
+    duplicate: str,
+    *,
+    reason: str | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Merged:
+    """Move everything of ``duplicate`` to ``keep`` and let its number, email and id elsewhere mean that one.
+
+    What ``keep`` lacks of email and phone it takes from the duplicate. Raise WrongStatus for one that was merged or
+    erased, BadUsage for one and the same.
+    """
+    actor.require(permissions.EDIT_CATALOGUE)
+    why = text.text(reason, "the reason") if reason else None
+    with database.transaction(connection):
+        kept, other = _unmerged(connection, keep), _unmerged(connection, duplicate)
+        if kept["id"] == other["id"]:
+            raise BadUsage(
+                f"{keep!r} and {duplicate!r} are one record, customer {kept['id']}; there is nothing to merge"
+            )
+        pair = {"keep": kept["id"], "duplicate": other["id"]}
+        moved = {spoken: _move(connection, table, pair, actor=actor, now=now) for table, spoken in _MOVED.items()}
+        connection.execute("UPDATE customers SET merged_into = :keep WHERE merged_into = :duplicate", pair)
+        database.update(connection, "customers", other["id"], {"merged_into": kept["id"]})
+        missing = {field: other[field] for field in _FILLED if other[field] and not kept[field]}
+        filled = records.edit(connection, customers.NOUN, kept["id"], missing, actor=actor, now=now)
+        told = {"merged_into": (None, kept["id"])}
+        history.record(
+            connection, "customer", other["id"], f"merged into customer {kept['id']}", told,
+            actor=actor, now=now, reason=why,
+        )  # fmt: skip
+        history.record(
+            connection, "customer", kept["id"], f"took in customer {other['id']}", actor=actor, now=now, reason=why
+        )
+        return Merged(records.get(connection, customers.NOUN, kept["id"]), other, moved, tuple(filled))
+
+
+def _unmerged(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+    """Return the customer that ``words`` mean. Raise WrongStatus for one erased, or merged under that number."""
+    found = customers.find(connection, words, whole=True)
+    if words.isdigit() and _was_merged(connection, int(words)):
+        raise WrongStatus(f"customer {words} was merged into customer {found['id']} already; name that one")
+    customers.check_not_erased(found)
+    return found
+
+
+def _was_merged(connection: sqlite3.Connection, id: int) -> bool:
+    sql = "SELECT 1 FROM customers WHERE id = ? AND merged_into IS NOT NULL"
+    return connection.execute(sql, (id,)).fetchone() is not None
+
+
+def _move(connection: sqlite3.Connection, table: str, pair: dict[str, int], *, actor: Actor, now: datetime) -> int:
+    """Give the duplicate's rows of ``table`` to the other, each with a line of its own where it has a history."""
+    ids = [row["id"] for row in connection.execute(f"SELECT id FROM {table} WHERE customer_id = :duplicate", pair)]
+    connection.execute(f"UPDATE {table} SET customer_id = :keep WHERE customer_id = :duplicate", pair)
+    subject = _WITH_HISTORY.get(table)
+    changes = {"customer_id": (pair["duplicate"], pair["keep"])}
+    for id in ids if subject else []:
+        history.record(connection, subject or "", id, "customer merged", changes, actor=actor, now=now)
+    return len(ids)

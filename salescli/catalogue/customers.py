@@ -1,0 +1,225 @@
+"""Customers, and how one is found by number, email, name or a part of them.
+
+A duplicate that was merged keeps its row, which points to the customer it went into: whatever named it, here or in a
+file, now names that one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from salescli.catalogue import records
+from salescli.catalogue.records import Words
+from salescli.errors import BadData, WrongStatus
+from salescli.lists.columns import FOUND_CUSTOMERS, Column, View
+from salescli.rules import permissions, text
+from salescli.storage import database
+
+FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
+DEFAULT_SOURCE = "import"
+
+
+def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> sqlite3.Row:
+    """Return the customer of a number, an email, a whole name, the id they have elsewhere or, unless ``whole``, the
+    beginnings of words of a name. What named a merged duplicate names the customer it went into.
+
+    Raise NotFound when nobody or more than one person fits (R10, R44).
+    """
+    wanted = words.strip()
+    if words.isascii() and words.isdigit() and len(words) < 18:
+        numbered = records.rows_of(connection, NOUN, "id = ?", (int(words),))
+        numbered = numbered or records.rows_of(connection, NOUN, "source_id = ?", (words,))
+        return records.the_only(NOUN, words, numbered)
+    if "@" in words:
+        wanted = wanted.lower()
+        return records.find(connection, NOUN, wanted, "email", "source_id", whole=whole)
+    return records.find(connection, NOUN, wanted, "name", "source_id", whole=whole)
+
+
+def get_name(connection: sqlite3.Connection, id: int) -> str:
+    """Return the name of a customer of a known id."""
+    return str(records.get(connection, NOUN, id)["name"])
+
+
+def check_not_erased(customer: sqlite3.Row) -> None:
+    """Raise WrongStatus for a customer whose personal data was erased: nothing more is kept of them."""
+    if customer["erased_at"]:
+        raise WrongStatus(
+            f"customer {customer['id']} was erased on {customer['erased_at'][:10]}, and nothing more is kept of them;"
+            " if they came back, add them anew: salescli customers add"
+        )
+
+
+class Identifiers(NamedTuple):
+    """By what a row of a file names a customer, in the form it is stored in; what is not given is empty."""
+
+    source: str
+    source_id: str
+    email: str
+    name: str
+
+
+def identify(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
+    """Return the customer that a row of a file means: by customer_id, else by email, else by name.
+
+    A customer known by email who has no id from ``source`` yet is the one that a new id brings. Raise NotFound when
+    the words fit several people.
+    """
+    row = _meant(connection, known_by)
+    return records.get(connection, NOUN, row["merged_into"]) if row and row["merged_into"] else row
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    return _meant(connection, identifiers(words))
+
+
+def _meant(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
+    """Return the row of a customer who is known so, or of a duplicate merged into one."""
+    source, source_id, address, name = known_by
+    if source_id:
+        sql = "SELECT * FROM customers WHERE source = ? AND source_id = ?"
+        known: sqlite3.Row | None = connection.execute(sql, (source, source_id)).fetchone()
+        if known or not address:
+            return known
+        return _one_person(connection, f"email = ? AND {_WITHOUT_ID}", address)
+    return _one_person(connection, "email = ?", address) if address else _one_person(connection, "name = ?", name)
+
+
+# No row of the same person, merged ones included, has an id elsewhere.
+_WITHOUT_ID = " AND NOT EXISTS ".join(
+    (
+        "source_id IS NULL",
+        "(SELECT 1 FROM customers k WHERE k.id = c.merged_into AND k.source_id IS NOT NULL)",
+        "(SELECT 1 FROM customers d WHERE d.merged_into = coalesce(c.merged_into, c.id) AND d.source_id IS NOT NULL)",
+    )
+)
+
+
+def _one_person(connection: sqlite3.Connection, clause: str, value: str) -> sqlite3.Row | None:
+    """Return the row of ``clause``, a merged one before the one it went into. Raise NotFound for several people."""
+    found = connection.execute(f"SELECT * FROM customers c WHERE {clause}", (value,)).fetchall()
+    if len(found) > 1:
+        found.sort(key=lambda row: row["merged_into"] is None)
+        if len({row["merged_into"] or row["id"] for row in found}) > 1:
+            records.the_only(NOUN, value, found)
+    return found[0] if found else None
+
+
+def identifiers(words: Words) -> Identifiers:
+    """Return by what a row names a customer. Raise BadData for an email or a name that cannot be one."""
+    source_id, address, name = (words.get(key, "").strip() for key in ("customer_id", "email", "name"))
+    address = text.email(address) if address else ""
+    name = text.text(name, "name") if not (source_id or address) else name
+    return Identifiers(words.get("source") or DEFAULT_SOURCE, source_id, address, name)
+
+
+def digests(connection: sqlite3.Connection, known_by: Identifiers) -> dict[str, bytes]:
+    """Return by which digests an import knows somebody again who was erased: of customer_id, email and name, as given.
+
+    They are keyed, so that no list of addresses made elsewhere tells whose they are.
+    """
+    source, source_id, address, name = known_by
+    key = (database.setting(connection, "installation") or "").encode()[:64]
+    told = {"customer_id": source_id and f"{source}\0{source_id}", "email": address, "name": name}
+    return {
+        kind: blake2b(f"{kind}\0{text}".encode(), digest_size=16, key=key).digest()
+        for kind, text in told.items()
+        if text
+    }
+
+
+def anybody_erased(connection: sqlite3.Connection) -> bool:
+    """Tell whether somebody was, as mostly nobody: then an import of many customers is spared the digests."""
+    return connection.execute("SELECT 1 FROM erased LIMIT 1").fetchone() is not None
+
+
+def check_nobody_erased(connection: sqlite3.Connection, known_by: Identifiers) -> None:
+    """Raise BadData for a row of a file that would bring back somebody who was erased.
+
+    A name counts only where it is all that the row has, as in ``identify``.
+    """
+    told = digests(connection, known_by)
+    if len(told) > 1:
+        told.pop("name", None)
+    places = ", ".join("?" * len(told))
+    found = connection.execute(f"SELECT customer_id FROM erased WHERE digest IN ({places})", [*told.values()])
+    row = found.fetchone()
+    if row is not None:
+        raise BadData(
+            f"this is customer {row['customer_id']}, who was erased; leave the row out, or if they came back or this is"
+            " somebody else, add them first: salescli customers add"
+        )
+
+
+def _check_import(connection: sqlite3.Connection, words: Words) -> None:
+    if anybody_erased(connection):
+        check_nobody_erased(connection, identifiers(words))
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    if before is not None:
+        check_not_erased(before)
+    values: dict[str, Any] = {}
+    if "name" in words or before is None:
+        values["name"] = text.text(words.get("name", ""), "name")
+    if "email" in words:
+        values["email"] = text.email(words["email"]) if words["email"] else None
+    if "phone" in words:
+        values["phone"] = text.free_text(words["phone"], "phone") or None
+    if words.get("customer_id"):
+        values.update(_id_elsewhere(connection, words, before))
+    if "active" in words:
+        values["active"] = int(text.yes_no(words["active"], "active"))
+    return values
+
+
+def _id_elsewhere(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    """Return the columns of an id elsewhere; none when it is one of a duplicate merged into ``before``."""
+    source = text.text(words.get("source") or DEFAULT_SOURCE, "source")
+    source_id = text.text(words["customer_id"], "customer_id")
+    sql = "SELECT id, name, merged_into FROM customers WHERE source = ? AND source_id = ?"
+    held = connection.execute(sql, (source, source_id)).fetchone()
+    if held is None or (before is not None and held["id"] == before["id"]):
+        return {"source": source, "source_id": source_id}
+    if before is not None and held["merged_into"] == before["id"]:
+        return {}
+    raise BadData(f"the customer_id {source_id} of {source} belongs to customer {held['id']}, {held['name']}")
+
+
+VIEW = View(
+    name="customers",
+    source="(SELECT * FROM customers WHERE merged_into IS NULL) c",
+    columns=(
+        Column("customer", "number", "c.id"),
+        Column("name", "text", "c.name"),
+        Column("email", "text", "c.email"),
+        Column("phone", "text", "c.phone"),
+        Column("orders", "number", "(SELECT count(*) FROM orders o WHERE o.customer_id = c.id)"),
+        Column("active", "yesno", "c.active"),
+        Column("source", "text", "c.source", shown=False),
+        Column("customer_id", "text", "c.source_id", shown=False),
+        Column("created_at", "time", "c.created_at", shown=False),
+    ),
+    newest_first=("-c.id",),
+    id="c.id",
+    filters={
+        "search": (
+            f"c.id IN ({FOUND_CUSTOMERS} UNION"
+            " SELECT coalesce(merged_into, id) FROM customers WHERE id = {number} OR source_id = {words})"
+        )
+    },
+)
+
+NOUN = records.Noun(
+    "customer",
+    "customers",
+    permissions.EDIT_CATALOGUE,
+    FIELDS,
+    _draft,
+    _match,
+    searched=("name", "email", "phone"),
+    stands_for="coalesce(merged_into, id)",
+    check_import=_check_import,
+)

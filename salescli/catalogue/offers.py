@@ -1,0 +1,225 @@
+"""Offers: what is sold, its price, and how it may be paid: at once, in parts, again and again (R77)."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from salescli.catalogue import categories, records
+from salescli.catalogue.records import Words
+from salescli.errors import BadData
+from salescli.lists.columns import Column, View
+from salescli.rules import money, permissions, schedule, text
+from salescli.rules.schedule import Interval
+from salescli.storage import database
+
+FIELDS = (
+    "number", "name", "category", "price", "currency", "multiple", "partial_min", "partial_success",
+    "every", "payments", "retry_after", "active",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An offer as it is today. Shares are parts per million of the price; no ``interval`` means not recurring."""
+
+    id: int
+    number: str
+    name: str
+    category_id: int | None
+    category_number: str | None
+    price_minor: int | None
+    currency: str
+    multiple: bool
+    partial: bool
+    partial_min_ppm: int
+    partial_success_ppm: int
+    interval: Interval | None
+    payments_total: int | None
+    retry_minutes: tuple[int, int] | None
+    active: bool
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row, category_number: str | None) -> Offer:
+        """Return the record of a row of ``offers`` and its category's number."""
+        recurring = row["every_count"] is not None
+        return cls(
+            id=row["id"],
+            number=row["number"],
+            name=row["name"],
+            category_id=row["category_id"],
+            category_number=category_number,
+            price_minor=row["price_minor"],
+            currency=row["currency"],
+            multiple=bool(row["multiple"]),
+            partial=bool(row["partial"]),
+            partial_min_ppm=row["partial_min_ppm"],
+            partial_success_ppm=row["partial_success_ppm"],
+            interval=Interval(row["every_count"], row["every_unit"]) if recurring else None,
+            payments_total=row["payments_total"],
+            retry_minutes=(row["retry_1_minutes"], row["retry_2_minutes"]) if recurring else None,
+            active=bool(row["active"]),
+        )
+
+
+def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> Offer:
+    """Return the offer of a number, else of a name or, unless ``whole``, its beginning.
+
+    Raise NotFound, also when several fit.
+    """
+    return _with_category(connection, records.find(connection, NOUN, words, "number", "name", whole=whole))
+
+
+def get(connection: sqlite3.Connection, id: int) -> Offer:
+    """Return the offer of a known id."""
+    return _with_category(connection, records.get(connection, NOUN, id))
+
+
+def _with_category(connection: sqlite3.Connection, row: sqlite3.Row) -> Offer:
+    number = None
+    if row["category_id"] is not None:
+        number = records.get(connection, categories.NOUN, row["category_id"])["number"]
+    return Offer.from_row(row, number)
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values = {**_identity(connection, words, before), **_price(connection, words, before)}
+    values.update(_partial(words, before))
+    values.update(_recurring(words, before))
+    for flag in ("multiple", "active"):
+        if flag in words:
+            values[flag] = int(text.yes_no(words[flag], flag))
+    return values
+
+
+def _identity(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if words.get("number"):
+        values["number"] = text.text(words["number"], "number")
+        taken = connection.execute("SELECT id FROM offers WHERE number = ?", (values["number"],)).fetchone()
+        if taken and (before is None or taken["id"] != before["id"]):
+            raise BadData(f"the offer number {values['number']} is taken")
+    elif before is None:
+        values["number"] = categories.free_number(connection, "offers")
+    if "name" in words or before is None:
+        values["name"] = text.text(words.get("name", ""), "name")
+    if "category" in words:
+        values["category_id"] = categories.find(connection, words["category"])["id"] if words["category"] else None
+    return values
+
+
+def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    account = database.setting(connection, "currency")
+    current = before["currency"] if before else account
+    currency = money.currency_code(words["currency"]) if words.get("currency", "").strip() else current
+    if currency is None:
+        raise BadData("the price needs its currency; give --currency, or `init --currency` sets the usual one")
+    values: dict[str, Any] = {"currency": currency}
+    if words.get("price"):
+        values["price_minor"] = money.parse(words["price"], currency)
+    elif before is None:
+        raise BadData("an offer needs its price, as in 49.00")
+    elif currency != before["currency"]:
+        raise BadData(f"a new currency needs a new price; give the price in {currency} too")
+    return values
+
+
+def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    if "partial_min" in words and not words["partial_min"]:  # emptied: paid at once again
+        if words.get("partial_success"):
+            raise BadData("an offer without a least first payment is paid at once; leave out partial_success")
+        return {"partial": 0, "partial_min_ppm": 0, "partial_success_ppm": money.PPM}
+    values: dict[str, Any] = {}
+    for field in ("partial_min", "partial_success"):
+        if words.get(field):
+            values[f"{field}_ppm"] = money.parse_percent(words[field])
+            values["partial"] = 1
+    stored = dict(before) if before else {"partial_min_ppm": 0, "partial_success_ppm": money.PPM}
+    shares = {**stored, **values}
+    if shares["partial_success_ppm"] < shares["partial_min_ppm"]:
+        raise BadData("partial_success is below partial_min, so the first payment would always be enough")
+    return values
+
+
+def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    if "every" in words and not words["every"]:  # emptied: sold once again
+        if words.get("payments") or words.get("retry_after"):
+            raise BadData("an offer without an interval is sold once; leave out payments and retry_after")
+        names = ("every_count", "every_unit", "payments_total", "retry_1_minutes", "retry_2_minutes")
+        return dict.fromkeys(names)
+    interval = _interval(words, before)
+    if interval is None:
+        for field in ("payments", "retry_after"):
+            if words.get(field):
+                raise BadData(f"{field} is for a recurring offer; give --every too")
+        return {}
+    retries = _retries(words, before, interval)
+    values: dict[str, Any] = {"every_count": interval.count, "every_unit": interval.unit}
+    values.update(retry_1_minutes=retries[0], retry_2_minutes=retries[1])
+    if "payments" in words:
+        total = words["payments"]
+        values["payments_total"] = text.whole_number(total, "number of payments") if total else None
+    return values
+
+
+def _interval(words: Words, before: sqlite3.Row | None) -> Interval | None:
+    if words.get("every"):
+        return schedule.parse_interval(words["every"])
+    if before is not None and before["every_count"] is not None:
+        return Interval(before["every_count"], before["every_unit"])
+    return None
+
+
+def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> tuple[int, int]:
+    if words.get("retry_after"):
+        return schedule.parse_retry_after(words["retry_after"], interval)
+    if before is not None and before["retry_1_minutes"] is not None:
+        return schedule.fitting_retries((before["retry_1_minutes"], before["retry_2_minutes"]), interval)
+    return schedule.default_retries(interval)
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    """Return the offer of the number, else the one of that category, name and currency."""
+    if words.get("number"):
+        sql = "SELECT * FROM offers WHERE number = :number"
+        values: dict[str, Any] = {"number": words["number"].strip()}
+    else:
+        category = words.get("category")
+        values = {
+            "name": text.text(words.get("name", ""), "name"),
+            "category": categories.find(connection, category)["id"] if category else None,
+            "currency": (words.get("currency", "").strip() or database.setting(connection, "currency") or "").upper(),
+        }
+        sql = "SELECT * FROM offers WHERE name = :name AND currency = :currency AND category_id IS :category"
+    rows = connection.execute(sql, values).fetchall()
+    return records.the_only(NOUN, words.get("name", ""), rows) if rows else None
+
+
+VIEW = View(
+    name="offers",
+    source="offers f LEFT JOIN categories g ON g.id = f.category_id",
+    columns=(
+        Column("number", "text", "f.number"),
+        Column("name", "text", "f.name"),
+        Column("category_number", "text", "g.number"),
+        Column("category", "text", "g.name"),
+        Column("price", "money", "f.price_minor"),
+        Column("currency", "text", "f.currency"),
+        Column("multiple", "yesno", "f.multiple"),
+        Column("partial_min", "percent", "CASE f.partial WHEN 1 THEN f.partial_min_ppm END"),
+        Column("partial_success", "percent", "CASE f.partial WHEN 1 THEN f.partial_success_ppm END"),
+        Column("every", "text", "f.every_count || ' ' || f.every_unit"),
+        Column("payments", "number", "f.payments_total"),
+        Column("active", "yesno", "f.active"),
+        Column("retry_1_minutes", "number", "f.retry_1_minutes", shown=False),
+        Column("retry_2_minutes", "number", "f.retry_2_minutes", shown=False),
+    ),
+    newest_first=("length(f.number)", "f.number"),
+    id="f.id",
+    filters={
+        "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"
+    },
+)
+
+NOUN = records.Noun("offer", "offers", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match, searched=("name",))

@@ -1,0 +1,162 @@
+"""Payment systems: the merchant accounts that payments go through, with their gateway and fee (R32, R78)."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from salescli.catalogue import records
+from salescli.catalogue.records import Words
+from salescli.errors import BadData
+from salescli.lists.columns import Column, View
+from salescli.rules import money, permissions, text
+
+FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "env", "active")
+MANUAL = "manual"
+MOVES_NO_MONEY = ("sandbox", MANUAL)  # nobody is charged early, or at a made-up time, through these (B4)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSystem:
+    """A merchant account. ``fee_ppm`` is None while the fee is not known, which is not the same as no fee."""
+
+    id: int
+    name: str
+    gateway: str
+    fee_ppm: int | None
+    fee_fixed_minor: int | None
+    currency: str | None
+    one_click: bool
+    environment: str
+    active: bool
+    failures: int
+    paused_until: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> PaymentSystem:
+        """Return the record of a row of ``payment_systems``."""
+        flags = {"one_click": bool(row["one_click"]), "active": bool(row["active"])}
+        return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
+
+    @property
+    def manual(self) -> bool:
+        """Tell whether a person confirms its payments (R37)."""
+        return self.gateway == MANUAL
+
+    def commission(self, amount_minor: int, currency: str) -> int | None:
+        """Return the estimated commission in minor units of ``currency``, or None when it is not known (R30)."""
+        if self.fee_ppm is None and self.fee_fixed_minor is None:
+            return None
+        if self.fee_fixed_minor and currency != self.currency:
+            return None  # a fixed fee in another currency says nothing about this one
+        return money.fee(amount_minor, self.fee_ppm or 0, self.fee_fixed_minor or 0)
+
+
+def find(connection: sqlite3.Connection, words: str) -> PaymentSystem:
+    """Return the payment system of that name, in any case. Raise NotFound."""
+    return PaymentSystem.from_row(records.find(connection, NOUN, words, "name"))
+
+
+def get(connection: sqlite3.Connection, id: int) -> PaymentSystem:
+    """Return the payment system of a known id."""
+    return PaymentSystem.from_row(records.get(connection, NOUN, id))
+
+
+def check_usable(system: PaymentSystem, token: str | None, *, one_click: bool) -> None:
+    """Raise BadData unless a payment can go through ``system`` so: active, a token where a machine charges."""
+    if not system.active:
+        raise BadData(f"{system.name} is not active; choose another payment system")
+    if one_click and not system.one_click:
+        raise BadData(f"{system.name} has no one-click payments; it is a setting of the payment system (R31)")
+    if system.manual and token:
+        raise BadData(f"{system.name} is manual: a person takes the money, so it has no use for a token")
+    if token and text.holds_card_number(token):
+        raise BadData("the token looks like a card number, which is never stored; give the payment system's token")
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "name" in words or before is None:
+        values["name"] = text.text(words.get("name", ""), "name")
+        taken = connection.execute("SELECT id FROM payment_systems WHERE name = ?", (values["name"],)).fetchone()
+        if taken and (before is None or taken["id"] != before["id"]):
+            raise BadData(f"there is a payment system called {values['name']} already")
+    if "gateway" in words or before is None:
+        from salescli import gateways
+
+        values["gateway"] = gateways.checked_name(words.get("gateway") or MANUAL)
+        _check_gateway_may_change(connection, before, values["gateway"])
+    if "env" in words:
+        values["environment"] = _names(words["env"])
+    for flag in ("one_click", "active"):
+        if flag in words:
+            values[flag] = int(text.yes_no(words[flag], flag))
+    return {**values, **_fees(words, before)}
+
+
+def _check_gateway_may_change(connection: sqlite3.Connection, before: sqlite3.Row | None, gateway: str) -> None:
+    """Raise BadData when money went, or is on its way, through the present gateway: only that one knows of it."""
+    if before is None or gateway == before["gateway"]:
+        return
+    sql = "SELECT 1 FROM attempts WHERE payment_system_id = ? AND status IN ('live', 'succeeded')"
+    if connection.execute(sql, (before["id"],)).fetchone():
+        raise BadData(
+            f"payments of {before['name']} went through {before['gateway']}, which alone knows of them;"
+            " add a new payment system instead"
+        )
+
+
+def _names(given: str) -> str:
+    """Return names of environment variables, one space between them; values are never stored."""
+    names = given.replace(",", " ").split()
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise BadData(f"{name!r} is not the name of an environment variable; give names only, never values")
+    return " ".join(names)
+
+
+def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "fee" in words:
+        values["fee_ppm"] = money.parse_percent(words["fee"]) if words["fee"] else None
+    if words.get("currency"):
+        values["currency"] = money.currency_code(words["currency"])
+    currency = values.get("currency") or (before["currency"] if before else None)
+    if before and before["fee_fixed_minor"] is not None and currency != before["currency"] and "fee_fixed" not in words:
+        raise BadData(f"the fixed fee is in {before['currency']}; give it in {currency} too, or '' to take it off")
+    if not words.get("fee_fixed"):
+        return {**values, "fee_fixed_minor": None} if "fee_fixed" in words else values
+    if not currency:
+        raise BadData("a fixed fee needs its currency; give --currency too")
+    return {**values, "fee_fixed_minor": money.parse(words["fee_fixed"], currency)}
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    name = text.text(words.get("name", ""), "name")
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM payment_systems WHERE name = ?", (name,)).fetchone()
+    return row
+
+
+VIEW = View(
+    name="payment systems",
+    source="payment_systems p",
+    columns=(
+        Column("name", "text", "p.name"),
+        Column("gateway", "text", "p.gateway"),
+        Column("fee", "percent", "p.fee_ppm"),
+        Column("fee_fixed", "money", "p.fee_fixed_minor"),
+        Column("currency", "text", "p.currency"),
+        Column("one_click", "yesno", "p.one_click"),
+        Column("active", "yesno", "p.active"),
+        Column("env", "text", "p.environment", shown=False),
+        Column("failures", "number", "p.failures", shown=False),
+        Column("paused_until", "time", "p.paused_until", shown=False),
+    ),
+    newest_first=("p.id",),
+    id="p.id",
+    filters={},
+)
+
+NOUN = records.Noun("payment system", "payment_systems", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match)

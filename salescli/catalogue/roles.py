@@ -1,0 +1,106 @@
+"""Roles as the file keeps them: the ready ones of ``init``, and those that an owner makes (R78)."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from salescli.catalogue import records
+from salescli.catalogue.records import Words
+from salescli.errors import BadData
+from salescli.lists.columns import Column, View
+from salescli.rules import permissions, text, time
+from salescli.rules.permissions import Actor
+from salescli.storage import database
+
+FIELDS = ("name", "permissions")
+
+
+def add_ready(connection: sqlite3.Connection, now: datetime) -> None:
+    """Put the ready roles into a new file; the caller holds the transaction."""
+    for name, allowed in permissions.READY.items():
+        row = {"name": name, "permissions": _stored(allowed), "created_at": time.utc_text(now)}
+        database.insert(connection, "roles", row)
+
+
+def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+    """Return the role of a name, else of our number for it. Raise NotFound."""
+    return records.find(connection, NOUN, words, "name", "id")
+
+
+def checked_name(connection: sqlite3.Connection, given: str) -> str:
+    """Return the name of a role that there is. Raise BadData naming them all."""
+    names = tuple(row["name"] for row in connection.execute("SELECT name FROM roles ORDER BY id"))
+    return text.one_of(text.text(given, "role"), names, "role")
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "name" in words or before is None:
+        values["name"] = _name(words.get("name", ""))
+        taken = connection.execute("SELECT id FROM roles WHERE name = ?", (values["name"],)).fetchone()
+        if taken and before is not None and taken["id"] != before["id"]:
+            raise BadData(f"there is a role {values['name']} already")
+    if before is None and "permissions" not in words:
+        raise BadData(f"a role needs permissions, as in view,enter-orders; {_there_are()}")
+    if "permissions" in words:
+        values["permissions"] = _stored(_checked(words["permissions"]))
+    _check_owner_stays(values, before)
+    return values
+
+
+def _name(given: str) -> str:
+    return text.text(given, "name").lower()  # roles are written small, so that no two differ by that alone
+
+
+def _checked(given: str) -> frozenset[str]:
+    wanted = frozenset(given.lower().replace(",", " ").split())
+    if unknown := sorted(wanted - set(permissions.PERMISSIONS)):
+        raise BadData(f"there is no permission {', '.join(unknown)}; {_there_are()}")
+    return wanted
+
+
+def _there_are() -> str:
+    return f"there are {', '.join(permissions.PERMISSIONS)}"
+
+
+def _stored(allowed: frozenset[str]) -> str:
+    return " ".join(name for name in permissions.PERMISSIONS if name in allowed)
+
+
+def _check_owner_stays(values: dict[str, Any], before: sqlite3.Row | None) -> None:
+    """Raise BadData when the owner's role would be another, or allow less: somebody must always manage users."""
+    if before is None or before["name"] != permissions.OWNER:
+        return
+    allowed = permissions.permissions(values.get("permissions", before["permissions"]))
+    if values.get("name", permissions.OWNER) != permissions.OWNER or allowed != set(permissions.PERMISSIONS):
+        raise BadData("the role owner keeps its name and every permission, so that somebody can always manage users")
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    wanted = _name(words.get("name", ""))
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM roles WHERE name = ?", (wanted,)).fetchone()
+    return row
+
+
+def _in_words(actor: Actor, allowed: str) -> str:
+    return "; ".join(permissions.PERMISSIONS.get(name, name) for name in allowed.split())
+
+
+VIEW = View(
+    name="roles",
+    source="roles r",
+    columns=(
+        Column("role", "text", "r.name"),
+        Column("users", "number", "(SELECT count(*) FROM users u WHERE u.role = r.name AND u.active = 1)"),
+        Column("permissions", "text", "replace(r.permissions, ' ', ',')"),
+        Column("may", "text", shown=False, compute=_in_words),
+    ),
+    newest_first=("r.id",),
+    id="r.id",
+    hidden="r.permissions AS h_permissions",
+    filters={},
+)
+
+NOUN = records.Noun("role", "roles", permissions.MANAGE_USERS, FIELDS, _draft, _match)

@@ -1,0 +1,118 @@
+"""Users: those who act, and the managers whose sales are counted."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from salescli.catalogue import actors, records, roles
+from salescli.catalogue.records import Words
+from salescli.errors import BadData, NotFound, SeveralFit
+from salescli.lists.columns import Column, View
+from salescli.rules import permissions, text
+from salescli.rules.permissions import Actor
+from salescli.rules.time import utc_text
+from salescli.storage import database
+
+FIELDS = ("login", "name", "role", "active")
+
+
+def register_owner(connection: sqlite3.Connection, login: str, name: str, now: datetime) -> Actor:
+    """Give a new file its ready roles, and register the person who runs ``init`` as its owner."""
+    roles.add_ready(connection, now)
+    drafted = _draft(connection, {"login": login, "name": name, "role": permissions.OWNER}, None)
+    database.insert(connection, "users", {**drafted, "created_at": utc_text(now)})
+    return actors.acting(connection, drafted["login"])
+
+
+def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+    """Return the user meant by a login, else by exactly one user's name, else by a number. Raise NotFound.
+
+    A number is the only way to name one of two without a login, as an import makes them.
+    """
+    try:
+        return records.find(connection, NOUN, words, "login", "name")
+    except SeveralFit:
+        raise
+    except NotFound:
+        if words.isascii() and words.isdigit() and len(words) < 18:
+            return records.get(connection, NOUN, int(words))
+        raise
+
+
+def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
+    """Return the id of the manager that ``words`` names; None for nobody or ``system`` (R18)."""
+    if words is None or words.strip().lower() == "system":
+        return None
+    row = find_manager(connection, words)
+    if not row["active"]:
+        raise NotFound(f"{row['name']} is not active any more; give another manager")
+    return int(row["id"])
+
+
+def active(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the registered users of whom a sale's manager is chosen, by name (R46)."""
+    return connection.execute("SELECT login, name FROM users WHERE active = 1 ORDER BY name, id").fetchall()
+
+
+def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "login" in words:
+        values["login"] = text.text(words["login"], "login")
+        _check_free(connection, values["login"], before)
+    if "name" in words or before is None:
+        values["name"] = text.text(words.get("name") or words.get("login", ""), "name")
+    if "system" in (values.get("login", "").lower(), values.get("name", "").lower()):
+        raise BadData("a user cannot be called system: that is the name of sales without a manager (R18)")
+    if "role" in words:
+        values["role"] = roles.checked_name(connection, words["role"]) if words["role"] else None
+    if "active" in words:
+        values["active"] = int(text.yes_no(words["active"], "active"))
+    _check_an_owner_stays(connection, values, before)
+    return values
+
+
+def _check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any], before: sqlite3.Row | None) -> None:
+    """Raise BadData when a change would leave nobody who may do everything."""
+    if before is None or before["role"] != permissions.OWNER or not before["active"]:
+        return
+    same_login = values.get("login", before["login"]) == before["login"]
+    if values.get("role", permissions.OWNER) == permissions.OWNER and values.get("active", 1) and same_login:
+        return
+    others = "SELECT 1 FROM users WHERE role = ? AND active = 1 AND login IS NOT NULL AND id <> ?"
+    if connection.execute(others, (permissions.OWNER, before["id"])).fetchone() is None:
+        raise BadData(f"{before['name']} is the only owner, known by that login; make somebody else an owner first")
+
+
+def _check_free(connection: sqlite3.Connection, login: str, before: sqlite3.Row | None) -> None:
+    held = connection.execute("SELECT id, name FROM users WHERE login = ?", (login,)).fetchone()
+    if held and (before is None or held["id"] != before["id"]):
+        raise BadData(f"the login {login} belongs to {held['name']}; every login is one person's")
+
+
+def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+    login = words.get("login")
+    if not login:
+        raise BadData("a user needs a login")
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM users WHERE login = ?", (login.strip(),)).fetchone()
+    return row
+
+
+VIEW = View(
+    name="users",
+    source="users u",
+    columns=(
+        Column("user", "number", "u.id"),
+        Column("login", "text", "u.login"),
+        Column("name", "text", "u.name"),
+        Column("role", "text", "u.role"),
+        Column("active", "yesno", "u.active"),
+        Column("created_at", "time", "u.created_at", shown=False),
+    ),
+    newest_first=("u.id",),
+    id="u.id",
+    filters={},
+)
+
+NOUN = records.Noun("user", "users", permissions.MANAGE_USERS, FIELDS, _draft, _match)

@@ -1,0 +1,1 @@
+"""Everything that moves money: payments, refunds, due payments, tick, recovery, limits, simulation."""

@@ -1,0 +1,251 @@
+"""One due payment of a recurring order: claim it, ask its gateway, settle it; and what a run keeps count of.
+
+``claim`` {order, invoice, attempt} COMMIT → ``answer_to`` (no database) → ``settle_all`` COMMIT → ``Counts``
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from salescli import gateways
+from salescli.catalogue import payment_systems
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import limits, pay, settle
+from salescli.charging.limits import Hold, Made
+from salescli.charging.pay import LOOKED_UP_WHEN_LATE_BY, Gateways
+from salescli.errors import WrongStatus
+from salescli.gateways import Answer, Charge, Gateway
+from salescli.rules import money, time
+from salescli.rules.lifecycle import ATTEMPTS_MAX
+from salescli.rules.permissions import Actor
+from salescli.sales import attempts, recurring
+from salescli.sales.attempts import Attempt, Try
+from salescli.sales.recurring import Recurring
+from salescli.storage import database
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a run did, and what it has to say to a person."""
+
+    charged: int = 0
+    declined: int = 0
+    failed: int = 0
+    unknown: int = 0
+    not_sent: int = 0
+    waiting: int = 0
+    recovered: int = 0
+    for_a_person: list[str] = field(default_factory=list)
+    broken: bool = False  # something of ours is wrong: exit 1
+
+    def __str__(self) -> str:
+        names = ("charged", "declined", "failed", "unknown", "not_sent", "waiting", "recovered")
+        return ", ".join(f"{getattr(self, name)} {name.replace('_', ' ')}" for name in names)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run at work: the file, the gateways and the time it goes by. ``say`` is told of every payment."""
+
+    connection: sqlite3.Connection
+    gateways: Gateways
+    actor: Actor
+    now: datetime
+    zone: ZoneInfo
+    say: Callable[[str], None] = lambda line: None
+    counts: Counts = field(default_factory=Counts)
+    stopped: set[int] = field(default_factory=set)  # merchants that were not there or refused us in this run
+    trusted: set[int] = field(default_factory=set)  # merchants that answered, and know a repetition from a new charge
+    made: Made = field(default_factory=Made)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A live attempt, durable once its transaction commits, with all that its call needs; ``due`` is what it pays."""
+
+    attempt: Attempt
+    system: PaymentSystem
+    gateway: Gateway
+    request: Charge
+    late: bool = False
+    due: Recurring | None = None
+
+
+def claim(this: Run, due: Recurring) -> Claimed:
+    """Make a due payment's order, invoice and attempt, and the recurring order Processing; the caller commits."""
+    invoice = recurring.open_payment(this.connection, due, actor=this.actor, now=this.now, zone=this.zone)
+    system = payment_systems.get(this.connection, due.payment_system_id)
+    new = Try(
+        "charge",
+        base=f"{database.setting(this.connection, 'installation')}:{due.uid}:{due.payment_number}",
+        payment_system_id=system.id,
+        amount_minor=due.price_minor,
+        currency=due.currency,
+        token=due.token,
+        recurring_id=due.id,
+        owner=None if system.manual else attempts.this_process(),
+    )
+    attempt = pay.begin(this.connection, invoice, new, system, actor=this.actor, now=this.now)
+    what = f"payment {due.payment_number}, attempt {attempt.number}"
+    recurring.save(this.connection, due, replace(due, status="processing"), what, actor=this.actor, now=this.now)
+    this.made.add(due.price_minor, due.currency)
+    planned = time.from_text(due.due_at) if due.due_at else this.now
+    late = this.now - planned > LOOKED_UP_WHEN_LATE_BY
+    request = attempts.request_of(this.connection, attempt)
+    return Claimed(attempt, system, this.gateways(system), request, late, due)
+
+
+def held(this: Run, due: Recurring) -> Hold | None:
+    """Return which brake stops this charge, or None."""
+    return limits.holding(this.connection, this.made, due.price_minor, due.currency, now=this.now, zone=this.zone)
+
+
+def answer_to(claimed: Claimed) -> Answer:
+    """Call the gateway, outside any transaction and in any thread; a late payment is looked up before it is sent."""
+    able = gateways.able(claimed.gateway)
+    if isinstance(able, Answer):
+        return able
+    if claimed.late and "lookup" in able:
+        known = attempts.look_up(claimed.attempt, claimed.gateway)
+        if known.became != "not_found":
+            return known
+        return attempts.call(claimed.attempt, attempts.request_after(known, claimed.request), claimed.gateway)
+    return attempts.call(claimed.attempt, claimed.request, claimed.gateway)
+
+
+def prepared(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[Claimed]:
+    """Store in one commit the ids that gateways prepared, and return what is to be called again; usually none is."""
+    ready = [(claimed, answer) for claimed, answer in answered if answer.became == "prepared"]
+    if not ready:
+        return []
+    with database.transaction(this.connection):
+        kept = [
+            (claimed, attempts.keep_prepared(this.connection, claimed.attempt, answer)) for claimed, answer in ready
+        ]
+    return [
+        replace(claimed, attempt=attempt, request=replace(claimed.request, gateway_id=attempt.gateway_id), late=False)
+        for claimed, attempt in kept
+        if attempt is not None  # else another process took it over, and it is no longer ours to charge
+    ]
+
+
+def settle_all(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[bool]:
+    """Record answers in one commit; where one of them cannot be, each in its own, so that it holds up no other.
+
+    Return which were recorded: not those that another holder was quicker to settle.
+    """
+    try:
+        with database.transaction(this.connection):
+            settled = [_settle(this, claimed, answer) for claimed, answer in answered]
+    except Exception:
+        settled = [_settle_alone(this, claimed, answer) for claimed, answer in answered]
+    for (claimed, answer), recorded in zip(answered, settled, strict=True):
+        if recorded:
+            tell(this, claimed, answer)
+        _note_merchant(this, claimed, answer)
+    return settled
+
+
+def tell(this: Run, claimed: Claimed, answer: Answer) -> None:
+    """Count an answer, and say what needs a person."""
+    attempt, counts = claimed.attempt, this.counts
+    amount = f"{money.text(attempt.amount_minor, attempt.currency)} {attempt.currency}"
+    became = answer.became.replace("_", " ")
+    this.say(f"invoice {attempt.invoice_id}: {attempt.kind} of {amount} through {claimed.system.name} {became}")
+    if answer.became == "succeeded":
+        counts.charged += attempt.kind == "charge"
+    elif answer.became == "declined":
+        counts.declined += 1
+        _tell_if_failed(this, attempt, answer)
+    elif answer.became in ("not_sent", "misconfigured"):
+        counts.not_sent += 1
+    else:
+        counts.unknown += 1
+
+
+def tell_waiting(this: Run, claimed: Claimed) -> None:
+    """Say that a manual payment waits for a person."""
+    due = claimed.due
+    assert due is not None
+    this.counts.waiting += 1
+    this.counts.for_a_person.append(
+        f"recurring order {due.id}: payment {due.payment_number} of {due.amount()} waits for a person:"
+        f" salescli payments confirm {claimed.attempt.invoice_id}"
+    )
+
+
+def charge_now(this: Run, id: int) -> None:
+    """Charge one Active recurring order at once, as tick would (`recurring activate --now`).
+
+    Raise WrongStatus when it is not due or a brake holds it.
+    """
+    database.check_home(this.connection)
+    with database.transaction(this.connection):
+        due = recurring.get(this.connection, id)
+        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(this.now):
+            following = due.next_payment_at and time.local_text(due.next_payment_at, this.zone)
+            raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
+        if hold := held(this, due):
+            raise WrongStatus(f"recurring order {id} is not charged: {hold}")
+        claimed = claim(this, due)
+    if waits(claimed):
+        tell_waiting(this, claimed)
+        return
+    answered = [(claimed, answer_to(claimed))]
+    answered += [(again, answer_to(again)) for again in prepared(this, answered)]
+    settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
+
+
+def waits(claimed: Claimed) -> bool:
+    """Tell whether a person answers and not a machine."""
+    return claimed.system.manual and claimed.attempt.amount_minor > 0
+
+
+def _settle(this: Run, claimed: Claimed, answer: Answer) -> bool:
+    return settle.settle(this.connection, claimed.attempt, answer, actor=this.actor, now=this.now, zone=this.zone)
+
+
+def _settle_alone(this: Run, claimed: Claimed, answer: Answer) -> bool:
+    try:
+        return _settle(this, claimed, answer)
+    except Exception as error:
+        this.counts.broken = True
+        this.counts.for_a_person.append(
+            f"invoice {claimed.attempt.invoice_id}: its answer ({answer.became}) could not be recorded:"
+            f" {type(error).__name__}: {error}; run salescli doctor"
+        )
+        return False
+
+
+def _note_merchant(this: Run, claimed: Claimed, answer: Answer) -> None:
+    """Stop a merchant that is not there for the rest of the run; trust one that answered with many at once."""
+    system = claimed.system
+    if answer.became == "misconfigured" and system.id not in this.stopped:
+        this.counts.broken = True
+        this.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.message}")
+    if answer.became in ("not_sent", "misconfigured") and answer.code != settle.NOT_FOUND:
+        this.stopped.add(system.id)
+        this.trusted.discard(system.id)
+    elif answer.code == gateways.OUTCOME_UNKNOWN:
+        this.trusted.discard(system.id)  # one at a time from here, so that few are in doubt before its breaker opens
+    elif answer.became in ("succeeded", "declined") and system.id not in this.stopped:
+        able = gateways.able(claimed.gateway)
+        if not isinstance(able, Answer) and able & {"lookup", "idempotent"}:
+            this.trusted.add(system.id)
+
+
+def _tell_if_failed(this: Run, attempt: Attempt, answer: Answer) -> None:
+    if attempt.recurring_id is None:
+        return
+    after = recurring.get(this.connection, attempt.recurring_id)
+    if after.status == "failed":
+        this.counts.failed += 1
+        this.counts.for_a_person.append(
+            f"recurring order {after.id} failed: payment {after.payment_number} of {after.amount()} was declined"
+            f" {ATTEMPTS_MAX} times ({answer.code}: {answer.message});"
+            f" `salescli recurring retry {after.id}` tries again"
+        )

@@ -1,0 +1,154 @@
+"""Brakes on charging, off until set: charging as a whole, and the most charges and money per tick and per day.
+
+They are looked at in the transaction that claims a payment, so that two ticks cannot pass one limit together.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from salescli.errors import WrongStatus
+from salescli.rules import money, permissions, text, time
+from salescli.rules.permissions import Actor
+from salescli.storage import database, history
+
+FREE_BYTES = 50 * 1024 * 1024  # before the first claim: a full disk must not meet a charge half way
+_OFF = "charging_off"
+_CHARGES = {"tick": "charges_per_tick", "day": "charges_per_day"}
+
+
+@dataclass(slots=True)
+class Made:
+    """What this tick has charged so far: a number, and minor units by currency."""
+
+    charges: int = 0
+    minor: dict[str, int] = field(default_factory=dict)
+
+    def add(self, amount_minor: int, currency: str) -> None:
+        """Count one more charge."""
+        self.charges += 1
+        self.minor[currency] = self.minor.get(currency, 0) + amount_minor
+
+
+def turn_off(connection: sqlite3.Connection, reason: str, *, actor: Actor, now: datetime) -> None:
+    """Stop all charging until it is turned on again; what is in flight is still found out."""
+    actor.require(permissions.RUN_TICK)
+    why = text.text(reason, "the reason")
+    with database.transaction(connection):
+        database.set_setting(connection, _OFF, why)
+        history.record(connection, "file", None, "charging off", actor=actor, now=now, reason=why)
+
+
+def turn_on(connection: sqlite3.Connection, *, actor: Actor, now: datetime) -> None:
+    """Let charging go on."""
+    actor.require(permissions.RUN_TICK)
+    with database.transaction(connection):
+        database.set_setting(connection, _OFF, "")
+        history.record(connection, "file", None, "charging on", actor=actor, now=now)
+
+
+def limit(
+    connection: sqlite3.Connection, per: str, most: str, currency: str | None, *, actor: Actor, now: datetime
+) -> None:
+    """Set the most charges, or with ``currency`` the most money, per ``tick`` or per ``day``; '' takes a limit off."""
+    actor.require(permissions.RUN_TICK)
+    name = f"money_per_{per}_{currency}" if currency else _CHARGES[per]
+    if most:
+        most = str(money.parse(most, currency) if currency else text.whole_number(most, "number of charges"))
+    with database.transaction(connection):
+        before = database.setting(connection, name) or None
+        database.set_setting(connection, name, most)
+        history.record(connection, "file", None, "limit", {name: (before, most or None)}, actor=actor, now=now)
+
+
+def status(connection: sqlite3.Connection) -> list[str]:
+    """Return what holds charging back, a line each; empty when nothing does."""
+    off = database.setting(connection, _OFF)
+    lines = [f"charging is off: {off}"] if off else []
+    rows = connection.execute("SELECT name, value FROM settings WHERE value <> '' ORDER BY name").fetchall()
+    for row in rows:
+        if row["name"] in _CHARGES.values():
+            lines.append(f"at most {row['value']} {row['name'].replace('_', ' ')}")
+        elif row["name"].startswith("money_per_"):
+            _, _, per, currency = row["name"].split("_")
+            lines.append(f"at most {money.text(int(row['value']), currency)} {currency} per {per}")
+    return lines
+
+
+def is_off(connection: sqlite3.Connection) -> bool:
+    """Tell whether charging is off."""
+    return bool(database.setting(connection, _OFF))
+
+
+def check_on(connection: sqlite3.Connection) -> None:
+    """Raise WrongStatus while charging is off."""
+    if off := database.setting(connection, _OFF):
+        raise WrongStatus(f"charging is off ({off}); salescli charging on")
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a charge must wait. ``of_money``: a limit that a smaller one may still pass."""
+
+    why: str
+    of_money: bool = False
+
+    def __str__(self) -> str:
+        return self.why
+
+
+def holding(
+    connection: sqlite3.Connection, made: Made, amount_minor: int, currency: str, *, now: datetime, zone: ZoneInfo
+) -> Hold | None:
+    """Return which brake stops one more charge of this amount, or None."""
+    if off := database.setting(connection, _OFF):
+        return Hold(f"charging is off ({off}); salescli charging on")
+    for per in ("tick", "day"):
+        most = database.setting(connection, _CHARGES[per])
+        if most and _charges(connection, made, per, now, zone) + 1 > int(most):
+            return Hold(f"the limit of {most} charges per {per} is reached")
+        most = database.setting(connection, f"money_per_{per}_{currency}")
+        if most and _minor(connection, made, per, currency, now, zone) + amount_minor > int(most):
+            limit = f"{money.text(int(most), currency)} {currency} per {per}"
+            if amount_minor > int(most):
+                return Hold(f"alone it is more than the limit of {limit}, so it is never charged", of_money=True)
+            return Hold(f"the limit of {limit} is reached", of_money=True)
+    return None
+
+
+def _charges(connection: sqlite3.Connection, made: Made, per: str, now: datetime, zone: ZoneInfo) -> int:
+    return made.charges if per == "tick" else _made_today(connection, None, now, zone)
+
+
+def _minor(connection: sqlite3.Connection, made: Made, per: str, currency: str, now: datetime, zone: ZoneInfo) -> int:
+    return made.minor.get(currency, 0) if per == "tick" else _made_today(connection, currency, now, zone)
+
+
+def space_is_short(path: Path) -> str | None:
+    """Return what is wrong when the disk has not the room that charging must have, else None."""
+    disk = os.statvfs(path.parent)
+    free = disk.f_bavail * disk.f_frsize
+    if free >= FREE_BYTES:
+        return None
+    return f"only {free >> 20} MB are free beside {path}; nothing new is charged below {FREE_BYTES >> 20}"
+
+
+def _made_today(connection: sqlite3.Connection, currency: str | None, now: datetime, zone: ZoneInfo) -> int:
+    """Return tick's charges of the account's day that were not declined: how many, or how much of a currency."""
+    midnight = time.start_of(now.astimezone(zone).date(), zone)
+    row = connection.execute(
+        "SELECT count(*) AS charges, coalesce(sum(amount_minor) FILTER (WHERE currency = :currency), 0) AS minor"
+        " FROM attempts WHERE kind = 'charge' AND recurring_id IS NOT NULL AND status IN ('live', 'succeeded')"
+        " AND started_at >= :first AND started_at < :last",
+        {
+            "currency": currency,
+            "first": time.utc_text(midnight),
+            "last": time.utc_text(midnight + timedelta(days=1)),
+        },
+    ).fetchone()
+    return int(row["minor"] if currency else row["charges"])

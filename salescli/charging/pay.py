@@ -1,0 +1,305 @@
+"""``orders pay``: take a payment of an order, through its gateway or, for a manual one, until a person confirms.
+
+order → ``claim`` (invoice, live attempt) COMMIT → gateway → ``settle`` COMMIT
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import customers, payment_systems, records
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import limits, settle
+from salescli.errors import BadData, BadUsage, WrongStatus
+from salescli.gateways import Answer, Gateway
+from salescli.rules import money, permissions, text, time
+from salescli.rules.permissions import Actor
+from salescli.sales import attempts, invoices, orders, sales_plans
+from salescli.sales.attempts import Attempt, Try
+from salescli.sales.invoices import Invoice
+from salescli.sales.orders import NewOrder, Order
+from salescli.storage import database, history
+
+Gateways = Callable[[PaymentSystem], Gateway]
+
+# A payment that might be older than this was perhaps made by a run that this file does not know of (a restored
+# backup), so the gateway is asked first.
+LOOKED_UP_WHEN_LATE_BY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What a person says of a payment. ``amount`` is in ``currency``, by default all that is left of the price.
+
+    ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34); ``dated``: it is to be recorded
+    at another time than now.
+    """
+
+    amount: str | None = None
+    currency: str | None = None
+    rate: str | None = None
+    payment_system: str | None = None
+    token: str | None = None
+    one_click: bool = False
+    comment: str | None = None
+    dated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A live attempt, durable, and the merchant it goes through."""
+
+    attempt: Attempt
+    system: PaymentSystem
+    late: bool  # the order is old enough for its payment to be older than this file, which may be a backup
+
+
+def pay(
+    connection: sqlite3.Connection,
+    order_id: int,
+    payment: Payment,
+    *,
+    gateways: Gateways,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> tuple[Invoice, Answer | None]:
+    """Take a payment and return its invoice with the gateway's answer, None while a person must confirm it (R37).
+
+    Raise WrongStatus, BadData when the order cannot be paid so; nothing is written then.
+    """
+    with database.transaction(connection):
+        made = claim(connection, orders.get(connection, order_id), payment, actor=actor, now=now)
+        request = attempts.request_of(connection, made.attempt)
+    if made.system.manual:
+        return invoices.get(connection, made.attempt.invoice_id), None
+    with attempts.in_doubt_when_cut(made.attempt):
+        gateway = gateways(made.system)
+        answer = attempts.known_already(made.attempt, gateway) if made.late else None
+        answer = answer or attempts.carry_out(connection, made.attempt, request, gateway)
+        settle.settle(connection, made.attempt, answer, actor=actor, now=now, zone=zone)
+    return invoices.get(connection, made.attempt.invoice_id), answer
+
+
+def open_and_settle_free(
+    connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Order:
+    """Open an order; one that costs nothing is Completed at once, with one invoice of 0 and no gateway (R11)."""
+    with database.transaction(connection):
+        order = orders.open_order(connection, new, actor=actor, now=now, zone=zone)
+        if new.manager is None:
+            order = sales_plans.claim(connection, order, actor=actor, now=now)
+        if order.price_minor:
+            return order
+        values = {"amount_minor": 0, "currency": order.currency, "share_minor": 0}
+        invoice = invoices.create(connection, order.id, values, actor=actor, now=now)
+        columns = {**invoices.payment(invoice, None, Answer("succeeded"), now, zone), "fee_minor": 0}
+        invoices.change(connection, invoice, "nothing to pay", columns, actor=actor, now=now)
+        return settle.complete_order(connection, order, actor=actor, now=now, zone=zone)
+
+
+def answer_by_hand(
+    connection: sqlite3.Connection, invoice_id: int, *, confirmed: bool, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Invoice:
+    """Record that a person confirmed or declined a waiting manual payment (R37).
+
+    Raise WrongStatus for an invoice that waits for nobody.
+    """
+    actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(connection):
+        invoice = invoices.get(connection, invoice_id)
+        attempt = attempts.live_of(connection, invoice_id)
+        if attempt is None or not payment_systems.get(connection, attempt.payment_system_id).manual:
+            raise WrongStatus(
+                f"invoice {invoice_id} is {invoice.status.capitalize()} and waits for nobody;"
+                " only an Open one of a manual payment system can be confirmed or declined"
+            )
+        no = Answer("declined", code="card_declined", message=f"declined by {actor.name}")
+        answer = Answer("succeeded") if confirmed else no
+        settle.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
+        return invoices.get(connection, invoice_id)
+
+
+def resolve(
+    connection: sqlite3.Connection,
+    invoice_id: int,
+    became: Literal["succeeded", "declined", "not_sent"],
+    reason: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Invoice:
+    """Record what a person found out about a payment or refund in doubt (B1: what only a person can know).
+
+    Raise WrongStatus unless one is in doubt, and while the process that makes it still runs.
+    """
+    actor.require(permissions.ENTER_ORDERS)
+    why = text.text(reason, "the reason")
+    with database.transaction(connection):
+        attempt = attempts.live_of(connection, invoice_id)
+        if attempt is None or payment_systems.get(connection, attempt.payment_system_id).manual:
+            raise WrongStatus(f"invoice {invoice_id} has no payment in doubt; `salescli doctor` names those that have")
+        if attempt.worked_on(now):
+            raise WrongStatus(f"invoice {invoice_id} is being worked on right now; wait for that to end")
+        history.record(connection, "invoice", invoice_id, f"resolved: {became}", actor=actor, now=now, reason=why)
+        answer = Answer(became, code=settle.RESOLVED, message=why)
+        settle.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
+        return invoices.get(connection, invoice_id)
+
+
+def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, actor: Actor, now: datetime) -> Claim:
+    """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
+    actor.require(permissions.ENTER_ORDERS)
+    _check_payable(connection, order)
+    customers.check_not_erased(records.get(connection, customers.NOUN, order.customer_id))
+    system = _system(connection, order, payment)
+    if not system.manual:
+        database.check_home(connection)
+        limits.check_on(connection)
+    if payment.dated and system.gateway not in payment_systems.MOVES_NO_MONEY:
+        raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
+    invoice = _invoice(connection, order, payment, system, actor=actor, now=now)
+    new = Try(
+        "charge",
+        base=f"{database.setting(connection, 'installation')}:{order.uid}:{invoice.ordinal}",
+        payment_system_id=system.id,
+        amount_minor=invoice.amount_minor,
+        currency=invoice.currency,
+        token=_token(order, payment, system),
+        owner=None if system.manual else attempts.this_process(),
+    )
+    if order.status == "declined":
+        orders.change(connection, order, "reopened by a new payment", {"status": "open"}, actor=actor, now=now)
+    late = abs(now - time.from_text(order.created_at)) > LOOKED_UP_WHEN_LATE_BY
+    return Claim(begin(connection, invoice, new, system, actor=actor, now=now), system, late)
+
+
+def payable(connection: sqlite3.Connection, order: Order) -> bool:
+    """Tell whether a payment of the order can be taken now."""
+    try:
+        _check_payable(connection, order)
+    except WrongStatus:
+        return False
+    return True
+
+
+def begin(
+    connection: sqlite3.Connection, invoice: Invoice, new: Try, system: PaymentSystem, *, actor: Actor, now: datetime
+) -> Attempt:
+    """Open an attempt of an invoice, which becomes Processing, or stays Open where a person will answer (R29, R37)."""
+    attempt = attempts.open_attempt(connection, invoice, new, now)
+    columns = {
+        "status": "open" if system.manual else "processing",
+        "attempted_at": time.utc_text(now),
+        "payment_system_id": system.id,
+    }
+    invoices.change(connection, invoice, f"attempt {attempt.number}", columns, actor=actor, now=now)
+    return attempt
+
+
+def _check_payable(connection: sqlite3.Connection, order: Order) -> None:
+    orders.refuse_while_paying(connection, order, "be paid")
+    if order.recurring_id is not None and order.payment_number != 1:
+        raise WrongStatus(
+            f"order {order.id} is payment {order.payment_number} of recurring order {order.recurring_id}, which tick"
+            f" charges; `salescli recurring show {order.recurring_id}` says when"
+        )
+    if order.status in ("completed", "refund"):
+        raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; there is nothing left to pay")
+    if order.status == "declined" and order.partial:
+        raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new one")
+
+
+def _system(connection: sqlite3.Connection, order: Order, payment: Payment) -> PaymentSystem:
+    """Return the merchant named now, else the one named when the order was opened."""
+    if payment.payment_system is not None:
+        system = payment_systems.find(connection, payment.payment_system)
+    elif order.payment_system_id is not None:
+        system = payment_systems.get(connection, order.payment_system_id)
+    else:
+        raise BadData(f"order {order.id} names no payment system; give --payment-system NAME")
+    token = _token(order, payment, system)
+    payment_systems.check_usable(system, token, one_click=payment.one_click)
+    if not system.manual and not token:
+        raise BadData(f"{system.name} charges a saved payment method; give its --token")
+    return system
+
+
+def _token(order: Order, payment: Payment, system: PaymentSystem) -> str | None:
+    """Return the payment method given now, else the order's, which means something to its own merchant only."""
+    if payment.token or system.manual:
+        return payment.token
+    return order.token if order.payment_system_id == system.id else None
+
+
+def _invoice(
+    connection: sqlite3.Connection,
+    order: Order,
+    payment: Payment,
+    system: PaymentSystem,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> Invoice:
+    """Return the invoice to pay: the unpaid one when this is another try of it, else a new one (R26)."""
+    values = _amounts(connection, order, payment)
+    values["payment_system_id"] = system.id
+    values["one_click"] = int(payment.one_click or (order.one_click and order.payment_system_id == system.id))
+    if payment.comment:
+        values["comment"] = text.free_text(payment.comment, "the comment")
+    unpaid = [invoice for invoice in invoices.of_order(connection, order.id) if not invoice.paid]
+    for invoice in reversed(unpaid):
+        if not order.partial or (invoice.amount_minor, invoice.currency) == (
+            values["amount_minor"],
+            values["currency"],
+        ):
+            return invoices.change(connection, invoice, "tried again", values, actor=actor, now=now)
+    return invoices.create(connection, order.id, values, actor=actor, now=now)
+
+
+def _amounts(connection: sqlite3.Connection, order: Order, payment: Payment) -> dict[str, int | str | None]:
+    """Return amount, currency, rate and share of a payment. Raise BadData for too much or too little (R34–R36a)."""
+    currency = money.currency_code(payment.currency) if payment.currency else order.currency
+    rate = _rate(order, payment, currency)
+    if payment.amount is None:
+        share = order.left_minor
+        amount = share if rate is None else money.convert_back(share, order.currency, rate, currency)
+    else:
+        amount = money.parse(payment.amount, currency)
+        share = amount if rate is None else money.convert(amount, currency, rate, order.currency)
+    _check_share(order, share)
+    if amount <= 0 or share <= 0:
+        raise BadData("a payment is more than nothing, in its own currency and in the order's")
+    return {"amount_minor": amount, "currency": currency, "rate": rate, "share_minor": share}
+
+
+def _rate(order: Order, payment: Payment, currency: str) -> str | None:
+    if currency == order.currency:
+        if payment.rate:
+            raise BadData(f"a rate is for another currency than the order's {order.currency}; give --currency too")
+        return None
+    if payment.rate is None:
+        raise BadData(
+            f"order {order.id} is in {order.currency}; say with --rate how much of it one {currency} is worth"
+        )
+    return money.parse_rate(payment.rate)
+
+
+def _check_share(order: Order, share: int) -> None:
+    left = order.amount(order.left_minor)
+    if share > order.left_minor:
+        raise BadData(f"{order.amount(share)} is more than the {left} left of order {order.id}; nothing was charged")
+    if not order.partial and share != order.left_minor:
+        raise BadData(f"order {order.id} is paid at once: {left}; partial payments are a setting of the offer")
+    least = money.share_of(order.price_minor, order.partial_min_ppm)
+    if order.paid_minor == 0 and share < least:
+        raise BadData(
+            f"the first payment of order {order.id} is at least {order.amount(least)},"
+            f" {money.percent_text(order.partial_min_ppm)} % of {order.amount(order.price_minor)}"
+        )

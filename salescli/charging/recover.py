@@ -1,0 +1,125 @@
+"""Recovery: find out what became of the attempts that a dead process, or a cut line, left in flight.
+
+abandoned → take over (fence) COMMIT → look up, never charge blindly → ``settle_all`` COMMIT
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from salescli import gateways
+from salescli.catalogue import payment_systems
+from salescli.charging import due_payments, limits, settle
+from salescli.charging.due_payments import Claimed, Run
+from salescli.gateways import Answer, Cancelling
+from salescli.rules import time
+from salescli.sales import attempts
+from salescli.sales.attempts import Attempt
+from salescli.storage import database
+
+IN_TRANSIT_MAX = timedelta(minutes=3)  # a request is sure to have arrived, or failed, long after a call's deadline
+IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
+
+
+def recover(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Settle what is in flight and nobody works on; the first act of every tick.
+
+    ``only``: of these gateways. A merchant whose look-up does not get through is asked no more in this run.
+    """
+    silent: set[int] = set()
+    for abandoned in attempts.abandoned(this.connection, this.now):
+        if stopping():
+            return
+        if abandoned.payment_system_id in silent:
+            continue
+        claimed = _taken_over(this, abandoned, only)
+        if claimed is None:
+            continue
+        answer = _found_out(this, claimed)
+        this.counts.recovered += sum(due_payments.settle_all(this, [(claimed, answer)]))
+        if answer.became == "unknown" and answer.result is None:
+            silent.add(claimed.system.id)
+
+
+def close_given_up(
+    this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+) -> None:
+    """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
+    silent: set[int] = set()
+    for attempt in attempts.given_up(this.connection):
+        if stopping():
+            return
+        system = payment_systems.get(this.connection, attempt.payment_system_id)
+        if system.id in silent or (only is not None and system.gateway not in only):
+            continue
+        gateway = this.gateways(system)
+        if isinstance(gateway, Cancelling) and not gateways.ask_to_cancel(gateway, attempt.gateway_id or ""):
+            silent.add(system.id)
+            continue
+        with database.transaction(this.connection):
+            attempts.give_up(this.connection, attempt.invoice_id, given_up=False)
+
+
+def tell_of_doubts(this: Run) -> None:
+    """Name the payments that have been in doubt for days: only a person can find out."""
+    rows = this.connection.execute(
+        "SELECT a.invoice_id, a.reference, a.started_at, p.name FROM attempts a"
+        " JOIN payment_systems p ON p.id = a.payment_system_id"
+        " WHERE a.status = 'live' AND p.gateway <> 'manual' AND a.started_at < ?",
+        (time.utc_text(this.now - IN_DOUBT_MAX),),
+    )
+    for row in rows:
+        since = time.local_text(row["started_at"], this.zone)
+        this.counts.for_a_person.append(
+            f"invoice {row['invoice_id']} has been in doubt since {since}: ask {row['name']} what became of"
+            f" {row['reference']}, then salescli payments resolve {row['invoice_id']}"
+        )
+
+
+def _taken_over(this: Run, abandoned: Attempt, only: tuple[str, ...] | None) -> Claimed | None:
+    system = payment_systems.get(this.connection, abandoned.payment_system_id)
+    if only is not None and system.gateway not in only:
+        return None
+    with database.transaction(this.connection):
+        attempt = attempts.take_over(this.connection, abandoned, this.now)
+        if attempt is None:
+            return None
+        request = attempts.request_of(this.connection, attempt)
+    return Claimed(attempt, system, this.gateways(system), request)
+
+
+def _found_out(this: Run, claimed: Claimed) -> Answer:
+    """Return what became of an attempt. Nothing new is charged here: what the gateway never heard of was not sent.
+
+    A plan's payment is then claimed again as any other, under the same reference, past the same brakes and wishes.
+    Only a gateway that cannot look up, but knows a repetition, is asked the same again, while charging is on; one that
+    can do neither is never asked twice: a person must find out.
+    """
+    able = gateways.able(claimed.gateway)
+    if isinstance(able, Answer):
+        return replace(able, became="unknown")
+    if "lookup" in able:
+        answer = attempts.look_up(claimed.attempt, claimed.gateway)
+        if answer.became == "not_found":
+            # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
+            age = claimed.attempt.age(this.now)
+            if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
+                return replace(answer, became="unknown", message="not there yet; it may be on its way")
+            never = "the gateway never heard of it"
+            return replace(answer, became="not_sent", code=settle.NOT_FOUND, message=never)
+        # A look-up that did not get through says nothing about the charge.
+        return replace(answer, became="unknown") if answer.became in ("not_sent", "misconfigured") else answer
+    if not _still_idempotent(this, claimed, able):
+        return Answer("unknown", message=f"{claimed.system.name} cannot tell; only a person can find out")
+    if limits.is_off(this.connection):
+        return Answer("unknown", message="charging is off, and only a repetition would tell")
+    return attempts.carry_out(this.connection, claimed.attempt, claimed.request, claimed.gateway)
+
+
+def _still_idempotent(this: Run, claimed: Claimed, able: frozenset[str]) -> bool:
+    """Tell whether the gateway would still know a repetition of the attempt's reference from a new charge."""
+    seconds = claimed.gateway.key_ttl_seconds
+    known = seconds is None or claimed.attempt.age(this.now) < timedelta(seconds=seconds)
+    return known and "idempotent" in able

@@ -1,0 +1,189 @@
+"""``orders refund``: give money back, the newest paid invoice first, through its gateway or on record only (R11).
+
+order → portions of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import payment_systems
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import settle
+from salescli.charging.pay import LOOKED_UP_WHEN_LATE_BY, Gateways
+from salescli.errors import BadData, BadUsage, WrongStatus
+from salescli.gateways import Answer
+from salescli.gateways import able as what_it_can
+from salescli.rules import money, permissions, text, time
+from salescli.rules.permissions import Actor
+from salescli.sales import attempts, invoices, orders
+from salescli.sales.attempts import Try
+from salescli.sales.invoices import Invoice
+from salescli.sales.orders import Order
+from salescli.storage import database
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What is to be given back of one invoice, in its currency; ``system`` None: no gateway can do it."""
+
+    invoice: Invoice
+    amount_minor: int
+    system: PaymentSystem | None
+
+    def __str__(self) -> str:
+        amount = f"{money.text(self.amount_minor, self.invoice.currency)} {self.invoice.currency}"
+        return f"{amount} of invoice {self.invoice.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What a person says of a refund; ``amount`` in the invoices' currency, by default all that came in."""
+
+    amount: str | None = None
+    invoice: int | None = None
+    reason: str | None = None
+
+
+def plan(connection: sqlite3.Connection, order: Order, refund: Refund, *, gateways: Gateways) -> list[Portion]:
+    """Return what would be given back, newest paid invoice first.
+
+    Raise WrongStatus when no money is there or it is under way, BadData for more than came in, BadUsage when a
+    refund that no gateway makes has no reason.
+    """
+    orders.refuse_while_paying(connection, order, "be refunded")
+    if order.status == "open":
+        raise WrongStatus(
+            f"order {order.id} is Open and takes payments; decline it first: salescli orders decline {order.id}"
+        )
+    paid = [i for i in reversed(invoices.of_order(connection, order.id)) if i.refundable_minor]
+    if refund.invoice is not None:
+        paid = [invoice for invoice in paid if invoice.id == refund.invoice]
+    if not paid:
+        which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
+        raise WrongStatus(f"{which} holds no money that could be given back; it is {order.status.capitalize()}")
+    portions = [Portion(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
+    if any(portion.system is None for portion in portions) and not refund.reason:
+        raise BadUsage(
+            f"{next(p for p in portions if p.system is None)} came in without a gateway that can give it back:"
+            " return it yourself and record that with --reason TEXT"
+        )
+    return portions
+
+
+def refund(
+    connection: sqlite3.Connection,
+    order_id: int,
+    wanted: Refund,
+    *,
+    gateways: Gateways,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> list[tuple[Portion, Answer]]:
+    """Give money back portion by portion, stopping at the first that does not succeed; return what became of each."""
+    actor.require(permissions.REFUND)
+    reason = text.free_text(wanted.reason, "the reason") if wanted.reason else None
+    done: list[tuple[Portion, Answer]] = []
+    for portion in plan(connection, orders.get(connection, order_id), wanted, gateways=gateways):
+        if portion.system is None:
+            answer = _record_only(connection, portion, reason, actor=actor, now=now, zone=zone)
+        else:
+            answer = _give_back(connection, portion, reason, gateways, actor=actor, now=now, zone=zone)
+        done.append((portion, answer))
+        if answer.became != "succeeded":
+            break
+    return done
+
+
+def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]:
+    """Spread an amount over invoices in their order. Raise BadData when they hold less, or several currencies."""
+    if amount is None:
+        return [(invoice, invoice.refundable_minor) for invoice in paid]
+    currencies = {invoice.currency for invoice in paid}
+    if len(currencies) > 1:
+        raise BadData(f"it was paid in {' and '.join(sorted(currencies))}; name the invoice with --invoice")
+    currency = paid[0].currency
+    left = money.parse(amount, currency)
+    if left == 0:
+        raise BadData("a refund is more than nothing")
+    held = sum(invoice.refundable_minor for invoice in paid)
+    if left > held:
+        raise BadData(
+            f"{amount} {currency} is more than the {money.text(held, currency)} {currency} that can be given back"
+        )
+    portions = []
+    for invoice in paid:
+        part = min(left, invoice.refundable_minor)
+        left -= part
+        if part:
+            portions.append((invoice, part))
+    return portions
+
+
+def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways) -> PaymentSystem | None:
+    """Return the merchant whose gateway can give an invoice's money back: one that took it, and refunds."""
+    if invoice.payment_system_id is None or invoice.gateway_id is None:
+        return None
+    system = payment_systems.get(connection, invoice.payment_system_id)
+    able = what_it_can(gateways(system))
+    return system if isinstance(able, Answer) or "refund" in able else None
+
+
+def _record_only(
+    connection: sqlite3.Connection, portion: Portion, reason: str | None, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Answer:
+    with database.transaction(connection):
+        invoice = _unchanged(connection, portion)
+        settle.record_refund(
+            connection, invoice, portion.amount_minor, attempt_id=None, reason=reason, actor=actor, now=now, zone=zone
+        )
+    return Answer("succeeded")
+
+
+def _give_back(
+    connection: sqlite3.Connection,
+    portion: Portion,
+    reason: str | None,
+    gateways: Gateways,
+    *,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Answer:
+    assert portion.system is not None
+    database.check_home(connection)
+    with database.transaction(connection):
+        invoice = _unchanged(connection, portion)
+        order = orders.get(connection, invoice.order_id)
+        new = Try(
+            "refund",
+            base=f"{database.setting(connection, 'installation')}:{order.uid}:{invoice.ordinal}:refund",
+            payment_system_id=portion.system.id,
+            amount_minor=portion.amount_minor,
+            currency=invoice.currency,
+            gateway_id=invoice.gateway_id,
+            reason=reason,
+            owner=attempts.this_process(),
+        )
+        attempt = attempts.open_attempt(connection, invoice, new, now)
+        request = attempts.request_of(connection, attempt)
+    with attempts.in_doubt_when_cut(attempt):
+        gateway = gateways(portion.system)
+        late = abs(now - time.from_text(portion.invoice.paid_at or attempt.started_at)) > LOOKED_UP_WHEN_LATE_BY
+        answer = attempts.known_already(attempt, gateway) if late else None
+        answer = answer or attempts.call(attempt, request, gateway)
+        settle.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
+    return answer
+
+
+def _unchanged(connection: sqlite3.Connection, portion: Portion) -> Invoice:
+    """Return the portion's invoice. Raise WrongStatus when another refund came between plan and transaction."""
+    invoice = invoices.get(connection, portion.invoice.id)
+    orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")
+    if invoice.refundable_minor < portion.amount_minor:
+        raise WrongStatus(f"invoice {invoice.id} was refunded meanwhile; nothing more was given back")
+    return invoice

@@ -1,0 +1,204 @@
+"""``simulate``: what tick would do up to a day, by really running it on a copy of the file that moves no money (B4).
+
+file → ``copied`` (no home, every payment system a sandbox's) → tick at each moment at which something is due → rows
+
+The file itself is only read, and no gateway of its payment systems is ever called: a stand-in answers in memory.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue.payment_systems import MANUAL, PaymentSystem
+from salescli.charging import tick
+from salescli.charging.tick import Limits
+from salescli.errors import DatabaseUnusable
+from salescli.gateways import Gateway
+from salescli.gateways.sandbox import Rehearsal
+from salescli.lists.columns import Column
+from salescli.rules import time
+from salescli.rules.permissions import Actor
+from salescli.sales import recurring
+from salescli.storage import database
+
+EVERY = timedelta(minutes=5)  # cron's rhythm, in crontab.example
+_HELD_MAX = 5  # of what tick said when it charged nobody
+COLUMNS = (
+    Column("recurring", "number"),
+    Column("at", "time"),
+    Column("customer"),
+    Column("offer"),
+    Column("payment", "number"),
+    Column("attempt", "number"),
+    Column("became"),
+    Column("amount", "money"),
+    Column("currency"),
+    Column("error_code"),
+    Column("status", "status"),
+    Column("next_payment_at", "time"),
+    Column("payment_system", shown=False),
+    Column("invoice", "number", shown=False),
+)
+Rows = list[dict[str, Any]]
+Progress = Callable[[datetime], None]
+
+
+@dataclass(slots=True)
+class Simulation:
+    """What tick did on the copy: a row for each try to charge, and what it had to say when it charged nobody."""
+
+    rows: Rows = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+
+    def sums(self) -> dict[str, tuple[int, int]]:
+        """Return number and sum of what was charged, in minor units, by currency."""
+        numbers, sums = Counter[str](), Counter[str]()
+        for row in self.rows:
+            if row["became"] == "charged":
+                numbers[row["currency"]] += 1
+                sums[row["currency"]] += row["amount"]
+        return {currency: (numbers[currency], sums[currency]) for currency in sorted(numbers)}
+
+
+class Copy(NamedTuple):
+    """A copy of a file that can charge nobody. ``by_token``: the payment systems that are sandboxes in the file too."""
+
+    connection: sqlite3.Connection
+    by_token: frozenset[int]
+    ledger: Path  # of the real sandbox
+
+
+def run(
+    copy: Copy,
+    until: datetime,
+    *,
+    declined: Collection[int] = (),
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+    progress: Progress = lambda moment: None,
+) -> Simulation:
+    """Run tick on a copy at every moment before ``until`` at which something is due, as cron would.
+
+    Charges succeed, through a sandbox as its tokens say, and those of the recurring orders ``declined`` never do. A
+    payment in doubt counts as one that was not made, and is made.
+    """
+    told, connection = Simulation(), copy.connection
+    with _stand_ins(copy, declined) as gateways:
+        moment = _rounded_up(now)
+        while moment < until:
+            progress(moment)
+            before = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]
+            counts = tick.run(
+                connection, gateways=gateways, actor=actor, now=moment, zone=zone, clock_now=moment, accept_clock=True,
+                limits=Limits(workers=1),
+            )  # fmt: skip
+            rows = _tried(connection, before, moment)
+            told.rows += rows
+            told.held += [line for line in counts.for_a_person if not rows and line not in told.held][:_HELD_MAX]
+            moment = _following(connection, moment, zone, worked=bool(rows)) or until
+    return told
+
+
+def _rounded_up(moment: datetime) -> datetime:
+    """Return when cron runs next: every five minutes by the clock."""
+    beyond = timedelta(minutes=moment.minute, seconds=moment.second) % EVERY
+    return moment + (EVERY - beyond) % EVERY
+
+
+def _tried(connection: sqlite3.Connection, before: int, moment: datetime) -> Rows:
+    """Return the tries to charge of a tick: those made, and those of earlier ones that it found out about."""
+    rows = connection.execute(_TRIED, {"before": before, "moment": time.utc_text(moment)})
+    return [{**dict(row), "at": time.utc_text(moment)} for row in rows]
+
+
+_TRIED = f"""
+SELECT r.id AS recurring, c.name AS customer, r.offer_name AS offer, o.payment_number AS payment, a.number AS attempt,
+  CASE a.status WHEN 'succeeded' THEN 'charged' WHEN 'declined' THEN 'declined' WHEN 'not_sent' THEN 'not sent'
+    ELSE CASE p.gateway WHEN '{MANUAL}' THEN 'waits for a person' ELSE 'in doubt' END END AS became,
+  a.amount_minor AS amount, a.currency, a.code AS error_code, r.status, r.next_payment_at, p.name AS payment_system,
+  a.invoice_id AS invoice
+FROM attempts a JOIN recurring r ON r.id = a.recurring_id JOIN invoices i ON i.id = a.invoice_id
+JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
+JOIN payment_systems p ON p.id = a.payment_system_id
+WHERE a.kind = 'charge' AND (a.id > :before OR a.settled_at = :moment) ORDER BY a.id"""
+
+
+def _following(connection: sqlite3.Connection, moment: datetime, zone: ZoneInfo, *, worked: bool) -> datetime | None:
+    """Return the next moment at which a tick has something to do; None: there is none.
+
+    What is due and was not tried waits for a new day, by which a limit lets more through.
+    """
+    values = {"now": time.utc_text(moment)}
+    due = connection.execute(
+        "SELECT 1 FROM recurring WHERE status = 'active' AND next_payment_at <= :now LIMIT 1", values
+    ).fetchone()
+    if due and worked:
+        return moment + EVERY
+    coming = [row["at"] for row in connection.execute(_COMING, values) if row["at"]]
+    moments = [_rounded_up(time.from_text(at)) for at in coming]
+    if due:
+        moments.append(time.start_of(moment.astimezone(zone).date() + time.ONE_DAY, zone))
+    return min(moments, default=None)
+
+
+_COMING = """
+SELECT min(next_payment_at) AS at FROM recurring WHERE status = 'active' AND next_payment_at > :now
+UNION ALL SELECT min(next_lookup_at) FROM attempts WHERE status = 'live' AND next_lookup_at > :now
+UNION ALL SELECT min(paused_until) FROM payment_systems WHERE paused_until > :now"""
+
+
+# The copy
+
+
+@contextmanager
+def copied(connection: sqlite3.Connection, target: Path) -> Iterator[Copy]:
+    """Yield a copy of one moment of the file, made at ``target``, that can charge nobody, whoever finds it.
+
+    Its home is nowhere, so that tick refuses it, and each payment system that is not manual is a sandbox's. Raise
+    DatabaseUnusable when something stands at ``target`` or there is no room.
+    """
+    source = Path(database.path_of(connection))
+    _check_room(source, target)
+    database.copy(connection, target)
+    with closing(database.connect(target, any_file_system=True)) as copy:
+        copy.execute("PRAGMA synchronous = OFF")  # it can be made again
+        with database.transaction(copy):
+            by_token = copy.execute("SELECT id FROM payment_systems WHERE gateway = 'sandbox'").fetchall()
+            database.set_setting(copy, "home", f"nowhere, since it simulates {source}")
+            copy.execute(
+                "UPDATE payment_systems SET gateway = 'sandbox', environment = '' WHERE gateway <> ?", (MANUAL,)
+            )
+        ledger = source.with_name(f"{source.name}.sandbox")
+        yield Copy(copy, frozenset(row["id"] for row in by_token), ledger)
+
+
+def _check_room(source: Path, target: Path) -> None:
+    needed = source.stat().st_size
+    try:
+        free = shutil.disk_usage(target.parent).free
+    except OSError as error:
+        raise DatabaseUnusable(f"cannot write {target}: {error.strerror}") from None
+    if free < needed + needed // 4:
+        raise DatabaseUnusable(
+            f"a copy of {source} takes {needed >> 20} MB, and {free >> 20} MB are free beside {target}; name another"
+            " place with --keep, or set TMPDIR"
+        )
+
+
+@contextmanager
+def _stand_ins(copy: Copy, declined: Collection[int]) -> Iterator[Callable[[PaymentSystem], Gateway]]:
+    """Yield what stands in for a payment system: for a sandbox one that goes by tokens, for others one that charges."""
+    uids = {recurring.get(copy.connection, id).uid for id in declined}
+    with Rehearsal.opened(copy.ledger) as book:
+        by_token, charging = Rehearsal(book, uids), Rehearsal(book, uids, always="tok_ok")
+        yield lambda system: by_token if system.id in copy.by_token else charging

@@ -1,0 +1,207 @@
+"""``tick``: charge the recurring payments that are due, each once, whatever died before.
+
+recover what is in flight → due → claim a batch COMMIT → a crew of threads asks the gateways → settle what is there
+COMMIT → the next batch. One writer, this thread; the crew never touches the file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import payment_systems
+from salescli.charging import due_payments, fees, limits, recover, tick_log
+from salescli.charging.due_payments import Claimed, Counts, Run
+from salescli.charging.pay import Gateways
+from salescli.gateways import Answer
+from salescli.rules import time
+from salescli.rules.lifecycle import ATTEMPTS_MAX
+from salescli.rules.permissions import Actor
+from salescli.sales import attempts, recurring
+from salescli.sales.recurring import Recurring
+from salescli.storage import database
+
+BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes on, looks at what was resumed first (I8)
+HELD_TOLD_MAX = 5  # plans held by a limit on money that are named in one run
+IN_FLIGHT_MAX = 100  # how many payments may be in doubt after a crash; more gains little speed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far one tick goes: how many payments, how many gateway calls at a time, and when it is told to stop."""
+
+    charges: int | None = None
+    workers: int = 32
+    stopping: Callable[[], bool] = lambda: False
+
+
+@dataclass(slots=True)
+class Crew:
+    """The gateway calls under way."""
+
+    pool: ThreadPoolExecutor
+    limits: Limits
+    only: tuple[str, ...] | None
+    deadline: float
+    claims: int = 0
+    exhausted: bool = False  # a brake ended the run
+    left_out: set[int] = field(default_factory=set)  # plans that a limit on money holds in this run
+    in_flight: dict[Future[Answer], Claimed] = field(default_factory=dict)
+
+    def room(self) -> int:
+        """Return how many payments may be claimed now."""
+        if self.exhausted or self.limits.stopping() or monotonic() > self.deadline:
+            return 0
+        room = min(IN_FLIGHT_MAX, 2 * self.limits.workers) - len(self.in_flight)
+        return room if self.limits.charges is None else min(room, self.limits.charges - self.claims)
+
+
+def run(
+    connection: sqlite3.Connection,
+    *,
+    gateways: Gateways,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+    clock_now: datetime,
+    accept_clock: bool = False,
+    limits: Limits | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Counts:
+    """Recover, then charge what is due at ``now``, and return the counts.
+
+    One order's failure is a result, not an exception. ``clock_now`` is the clock, by which gaps are seen; a ``now``
+    that runs ahead of it charges sandbox merchants only (B4).
+    """
+    this = Run(connection, gateways, actor.as_system(), now, zone, say)
+    gap = None if accept_clock else tick_log.gap(connection, clock_now)
+    tick_id = tick_log.begin(connection, now, clock_now, held=gap is not None)
+    ahead = now > clock_now + timedelta(minutes=5)
+    only = payment_systems.MOVES_NO_MONEY if ahead else None
+    limits = limits or Limits()
+    deadline = monotonic() + BUDGET_SECONDS
+
+    def stopping() -> bool:
+        return limits.stopping() or monotonic() > deadline
+
+    recover.recover(this, only=only, stopping=stopping)
+    if reason := _reason_to_hold(connection, gap):
+        this.counts.broken = True
+        this.counts.for_a_person.append(reason)
+    else:
+        _charge_all(this, only, limits, deadline)
+    recover.close_given_up(this, only=only, stopping=stopping)
+    fees.learn(this, only=only, stopping=stopping)
+    recover.tell_of_doubts(this)
+    if tick_log.clock_went_back(connection, tick_id):
+        this.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")
+    tick_log.end(connection, tick_id, this.counts)
+    return this.counts
+
+
+def forecast(
+    connection: sqlite3.Connection, now: datetime, *, zone: ZoneInfo, limit: int | None = None
+) -> Iterator[str]:
+    """Yield what a tick at ``now`` would do, a line each; nothing is written and no gateway called (B2)."""
+    for attempt in attempts.abandoned(connection, now):
+        yield f"would look up invoice {attempt.invoice_id} at its gateway ({attempt.kind}, {attempt.reference})"
+    if held := [line for line in limits.status(connection) if line.startswith("charging is off")]:
+        yield f"{held[0]}: nothing else would be charged"
+        return
+    for due in recurring.due(connection, now, limit=-1 if limit is None else limit):
+        system = payment_systems.get(connection, due.payment_system_id)
+        what = "ask a person for" if system.manual else "charge"
+        when = time.local_text(due.due_at or time.utc_text(now), zone)
+        number = f"payment {due.payment_number}" + (f" of {due.payments_total}" if due.payments_total else "")
+        yield (
+            f"would {what} recurring order {due.id}: {due.amount()} through {system.name},"
+            f" {number}, attempt {due.declines + 1} of {ATTEMPTS_MAX}, due {when}"
+        )
+
+
+def _charge_all(this: Run, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
+    """Claim, call and settle until nothing is due, in flight or allowed any more."""
+    with ThreadPoolExecutor(limits.workers, thread_name_prefix="gateway") as pool:
+        crew = Crew(pool, limits, only, deadline)
+        while True:
+            claims = _claim_batch(this, crew)
+            for claimed in claims:
+                if due_payments.waits(claimed):
+                    due_payments.tell_waiting(this, claimed)
+                else:
+                    crew.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
+            if not claims and not crew.in_flight:
+                return
+            done, _ = wait(crew.in_flight, return_when=FIRST_COMPLETED)
+            answered = [(crew.in_flight.pop(future), future.result()) for future in done]
+            for claimed in due_payments.prepared(this, answered):
+                crew.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
+            due_payments.settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
+
+
+def _claim_batch(this: Run, crew: Crew) -> list[Claimed]:
+    """Claim as many due payments as there is room for, in one commit."""
+    room = crew.room()
+    if room <= 0:
+        return []
+    with database.transaction(this.connection):
+        claims = list(_claims(this, crew, room))
+    crew.claims += len(claims)
+    return claims
+
+
+def _claims(this: Run, crew: Crew, room: int) -> Iterator[Claimed]:
+    """Claim due payments: of a merchant that has not answered yet in this run one at a time, of others many."""
+    asked = {claimed.system.id for claimed in crew.in_flight.values()} - this.trusted
+    while room > 0:
+        due = recurring.due(
+            this.connection,
+            this.now,
+            gateways=crew.only,
+            excluding=this.stopped | asked,
+            leaving_out=crew.left_out,
+            limit=room,
+        )
+        if not due:
+            return
+        for one in due:
+            if crew.exhausted:
+                return
+            if one.payment_system_id in asked or not _allowed(this, crew, one):
+                continue
+            claimed = due_payments.claim(this, one)
+            if one.payment_system_id not in this.trusted and not claimed.system.manual:
+                asked.add(one.payment_system_id)
+            room -= 1
+            yield claimed
+
+
+def _allowed(this: Run, crew: Crew, one: Recurring) -> bool:
+    """Tell whether no brake stops this charge; a limit on money leaves one plan out, the others end the run."""
+    hold = due_payments.held(this, one)
+    if hold is None:
+        return True
+    if hold.of_money:
+        crew.left_out.add(one.id)
+    else:
+        crew.exhausted = True
+    line = f"recurring order {one.id}: {hold}" if hold.of_money else str(hold)
+    if not hold.of_money or len(crew.left_out) <= HELD_TOLD_MAX:
+        this.counts.for_a_person.append(line)
+    return False
+
+
+def _reason_to_hold(connection: sqlite3.Connection, gap: timedelta | None) -> str | None:
+    """Return why nobody new is to be charged, or None."""
+    if gap is not None:
+        return (
+            f"no tick ran for {gap.days} days, so nothing new was charged; if the clock is right, run"
+            " `salescli tick --accept-clock` once"
+        )
+    return limits.space_is_short(Path(database.path_of(connection)))

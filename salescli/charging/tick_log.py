@@ -1,0 +1,73 @@
+"""Ticks: a row for each run, by which a scheduler that died or a clock that jumped is noticed (B5)."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta
+
+from salescli import __version__
+from salescli.rules import time
+from salescli.storage import database
+
+OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
+GAP_MAX = timedelta(days=3)  # without a tick; then a person says that the clock is right
+
+
+def gap(connection: sqlite3.Connection, clock_now: datetime) -> timedelta | None:
+    """Return how long no tick ran that charged, when that is too long to trust the clock."""
+    row = connection.execute("SELECT started_at FROM ticks WHERE held = 0 ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None or clock_now - time.from_text(row["started_at"]) <= GAP_MAX:
+        return None
+    return clock_now - time.from_text(row["started_at"])
+
+
+def begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
+    """Note that a tick began, by the clock, to work as if it were ``now``; ``held``: it charges nobody new."""
+    row = {"now": time.utc_text(now), "started_at": time.utc_text(clock_now), "held": int(held)}
+    return database.insert(connection, "ticks", {**row, "version": __version__})
+
+
+def clock_went_back(connection: sqlite3.Connection, tick_id: int) -> bool:
+    """Tell whether a tick began, by the clock, long before the one before it: a warning, nothing is clamped."""
+    sql = (
+        "SELECT b.started_at AS before, t.started_at AS now FROM ticks t JOIN ticks b ON b.id = t.id - 1 WHERE t.id = ?"
+    )
+    row = connection.execute(sql, (tick_id,)).fetchone()
+    return row is not None and time.from_text(row["before"]) - time.from_text(row["now"]) > OVERDUE
+
+
+def end(connection: sqlite3.Connection, tick_id: int, counts: object) -> None:
+    """Note that it ended, and its counts."""
+    names = ("charged", "declined", "failed", "unknown", "not_sent", "recovered")
+    ended = {"ended_at": time.utc_text(time.now())}
+    database.update(connection, "ticks", tick_id, {name: getattr(counts, name) for name in names} | ended)
+
+
+def last(connection: sqlite3.Connection) -> str | None:
+    """Return when tick last ran, by the clock, as UTC text."""
+    row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
+    return row["started_at"] if row else None
+
+
+def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
+    """Return a warning when recurring orders are active and no tick looked after them for 15 minutes."""
+    waiting = connection.execute(
+        "SELECT min(next_payment_at) AS due FROM recurring WHERE status = 'active'"
+    ).fetchone()["due"]
+    if waiting is None:
+        return None
+    before = last(connection)
+    if before is None:
+        late = now - time.from_text(waiting)
+        return "payments are due and tick never ran; put it in cron" if late > OVERDUE else None
+    ago = now - time.from_text(before)
+    if ago <= OVERDUE:
+        return None
+    return f"tick last ran {_ago(ago)} ago, and recurring orders are active; is cron running?"
+
+
+def _ago(time: timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"

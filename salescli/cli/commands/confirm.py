@@ -1,0 +1,302 @@
+"""``salescli orders check|confirm|decline|assign``: whose sale it was, and Confirm, Decline (R20–R24, R38–R50)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from salescli.catalogue import customers, users
+from salescli.cli import bulk, options
+from salescli.cli.bulk import Kind, Way
+from salescli.cli.main import Session, pass_session, prompt
+from salescli.cli.output.render import say
+from salescli.errors import BadUsage, NotFound
+from salescli.lists.columns import Column
+from salescli.rules import permissions
+from salescli.sales import attribution, orders, recurring
+from salescli.sales.attribution import Seller
+from salescli.sales.orders import Order
+
+_LISTED_MAX = 30  # managers that the dialogue names; any other is given by login as well
+
+
+@click.command("check")
+@click.argument("order", nargs=-1, required=True)
+@click.option("--manager", metavar="LOGIN", help="It was this manager's sale.")
+@click.option("--system", is_flag=True, help="It was the system's sale.")
+@click.option("--reconfirm", is_flag=True, help="Change a sale that is confirmed already; with --reason.")
+@click.option("--reason", metavar="TEXT", help="Why it is changed.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def check(session: Session, /, order: tuple[str, ...], **said: Any) -> int:
+    """Confirm who made the sale of Completed ORDERs: its manager, another, or the system. `-` reads numbers.
+
+    Payment is never touched. With --yes the sale stays with whom the order shows. All are confirmed, or none.
+
+    \b
+    Examples:
+      salescli orders check 12 --manager olena
+      salescli orders check 12 --system --reconfirm --reason "the customer came by the web site"
+      salescli orders list --unconfirmed -q | salescli orders check --yes -
+    """
+    return _check(session, options.numbers(order), **said)
+
+
+@click.command("confirm")
+@click.argument("order", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Below the offer's success share; with --reason.")
+@click.option("--manager", metavar="LOGIN", help="Confirm the sale, as this manager's.")
+@click.option("--system", is_flag=True, help="Confirm the sale, as the system's.")
+@click.option("--reason", metavar="TEXT", help="Why.")
+@click.option("-y", "--yes", is_flag=True, help="Confirm the sale, with whom the order shows.")
+@options.keep_going
+@options.dry_run
+@pass_session
+def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: str | None, **said: Any) -> int:
+    """Confirm what ORDERs are waiting for: with partial payments the payment, else the sale (as `check`).
+
+    \b
+    Examples:
+      salescli orders confirm 12
+      salescli orders confirm 12 --force --reason "the rest was waived"
+    """
+    words = options.numbers(order)
+    _need_reason(force, reason, "--force")
+    means_sale = said["yes"] or said["system"] or said["manager"] is not None
+    if means_sale or not attribution.means_payment(_found(session, words, skip=said["keep_going"])):
+        if force:
+            raise BadUsage("--force completes an order with partial payments; a sale is confirmed without it")
+        say("confirming the sale")
+        return _check(session, words, reconfirm=False, reason=reason, **said)
+    if reason and not force:
+        raise BadUsage("--reason is kept with --force only; from the success share on none is needed")
+    say("confirming the payment")
+    done = bulk.each(
+        session,
+        replace(ORDERS, told=_told_of_payment),
+        words,
+        lambda one: _confirm_payment(session, one, reason),
+        Way(said["dry_run"], said["keep_going"]),
+        question=f"Mark these {len(words)} orders Completed?",
+    )
+    return done.exit_code
+
+
+@click.command("decline")
+@click.argument("order", nargs=-1, required=True)
+@click.option("--reason", metavar="TEXT", help="Why.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **way: bool) -> int:
+    """Reject Open ORDERs with partial payments; money that came in stays recorded and can be refunded.
+
+    \b
+    Example:
+      salescli orders decline 12 --reason "no answer since May"
+    """
+    words = options.numbers(order)
+    outcome = bulk.each(
+        session,
+        ORDERS,
+        words,
+        lambda one: attribution.decline(
+            session.connection, one.id, reason=reason, actor=session.actor, now=session.now
+        ),
+        Way(**way),
+        question=f"Decline these {len(words)} orders?",
+    )
+    for before, _ in outcome.done:
+        tell_of_plan(session, before)
+    return outcome.exit_code
+
+
+@click.command("assign")
+@click.argument("order", nargs=-1, required=True)
+@click.argument("login")
+@click.option("--check", is_flag=True, help="Confirm the sale as well.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool, **way: bool) -> int:
+    """Make LOGIN the manager of ORDERs (Add user); the sale stays unconfirmed until checked.
+
+    \b
+    Examples:
+      salescli orders assign 12 13 olena --check
+      salescli orders list --manager system --unconfirmed -q | salescli orders assign - olena
+    """
+
+    def act(one: Order) -> Order:
+        after = attribution.assign(session.connection, one.id, login, actor=session.actor, now=session.now)
+        if check:
+            after = attribution.confirm_sale(session.connection, one.id, Seller(), actor=session.actor, now=session.now)
+        return after
+
+    session.actor.require(permissions.MANAGE_SALES)
+    users.manager_id(session.connection, login)  # a wrong name is a mistake in the call, not an order's refusal
+    words = options.numbers(order)
+    question = f"Make {login} the manager of these {len(words)} orders?"
+    return bulk.each(session, ORDERS, words, act, Way(**way), question=question).exit_code
+
+
+def _check(
+    session: Session,
+    words: list[str],
+    *,
+    manager: str | None,
+    system: bool,
+    reconfirm: bool,
+    reason: str | None,
+    yes: bool,
+    keep_going: bool,
+    dry_run: bool,
+) -> int:
+    if manager and system:
+        raise BadUsage("--manager and --system are two different sales; give one")
+    _need_reason(reconfirm, reason, "--reconfirm")
+    if reason and not reconfirm:
+        raise BadUsage("--reason is kept with --reconfirm only; a first confirmation needs none")
+    session.actor.require(permissions.MANAGE_SALES)
+    users.manager_id(session.connection, manager)  # a wrong name is a mistake in the call, not an order's refusal
+    seller, seen = Seller(manager, system), None
+    decided = bool(manager or system or yes)
+    if len(words) == 1 and not (decided or dry_run):
+        one = orders.find(session.connection, words[0])
+        if not one.confirmed or reconfirm:
+            seller, seen, decided = _ask_seller(session, one), {one.id: one}, True
+
+    def act(one: Order) -> Order:
+        return attribution.confirm_sale(
+            session.connection, one.id, seller, reconfirm=reason, actor=session.actor, now=session.now
+        )
+
+    way = Way(dry_run, keep_going, yes=decided)
+    question = f"Confirm these {len(words)} sales, each as it is shown?"
+    must_ask = len(words) > 1  # whose sales they are is open
+    return bulk.each(session, ORDERS, words, act, way, question=question, must_ask=must_ask, seen=seen).exit_code
+
+
+def _ask_seller(session: Session, order: Order) -> Seller:
+    """Ask on a terminal whose sale it was, with the likely answer as the default (R43, R46–R48).
+
+    Raise BadUsage without a terminal, WrongStatus for an order whose sale cannot be checked.
+    """
+    attribution.check_completed(order)
+    default = seller_name(session, order)
+    customer = customers.get_name(session.connection, order.customer_id)
+    say(
+        f"order {order.id}: {customer}, {order.offer_name}, {order.amount(order.price_minor)};"
+        f" sale by {default} ({attribution.why(order)})"
+    )
+    registered = users.active(session.connection)
+    for row in registered[:_LISTED_MAX]:
+        say(f"  {row['login'] or row['name']:<12}  Sale by {row['name']}")
+    if len(registered) > _LISTED_MAX:
+        say(f"  … {len(registered) - _LISTED_MAX} more: salescli users list")
+    say(f"  {'system':<12}  System sale")
+    answer = prompt("Sale by (a login or name, or system; Ctrl-C leaves it)", default=default)
+    if answer == default:
+        return Seller()
+    return Seller(system=True) if answer.strip().lower() == "system" else Seller(manager=answer)
+
+
+def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:
+    """Return the orders that ``words`` name; one that is not there is left to be refused when ``skip``."""
+    found = []
+    for word in words:
+        try:
+            found.append(orders.find(session.connection, word))
+        except NotFound:
+            if not skip:
+                raise
+    return found
+
+
+def _confirm_payment(session: Session, order: Order, force: str | None) -> Order:
+    if order.status == "completed":  # repeating it changes nothing (R22)
+        return order
+    return attribution.confirm_payment(
+        session.connection, order.id, force=force, actor=session.actor, now=session.now, zone=session.zone
+    )
+
+
+def _need_reason(given: bool, reason: str | None, option: str) -> None:
+    if given and not reason:
+        raise BadUsage(f"{option} needs --reason TEXT; the reason is kept")
+
+
+def tell_of_plan(session: Session, order: Order) -> None:
+    """Say that a recurring order goes on, although the order that began it is declined or given back."""
+    if order.recurring_id is None:
+        return
+    plan = recurring.get(session.connection, order.recurring_id)
+    if plan.status in ("active", "paused", "processing"):
+        say(f"recurring order {plan.id} goes on; to end it: salescli recurring complete {plan.id}")
+
+
+def seller_name(session: Session, order: Order) -> str:
+    """Return the name of the manager whose sale an order is, or ``system`` (R18)."""
+    row = session.connection.execute("SELECT name FROM users WHERE id = ?", (order.manager_id,)).fetchone()
+    return str(row["name"]) if row else "system"
+
+
+def _told(session: Session, before: Order, order: Order) -> str:
+    words = f"order {order.id} is {order.status.capitalize()}"
+    if order.completed_at is not None:
+        return f"{words}, sale by {seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
+    words = f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
+    if order.status == "declined" and order.paid_minor:  # R23
+        return f"{words}; that money stays recorded, and goes back with: salescli orders refund {order.id}"
+    return words
+
+
+def _told_of_payment(session: Session, before: Order, order: Order) -> str:
+    if before.status == "completed":
+        return f"order {order.id} is Completed already; for its sale: salescli orders check {order.id}"
+    return _told(session, before, order)
+
+
+def _row(session: Session, before: Order, after: Order) -> dict[str, Any]:
+    sellers = seller_name(session, before), seller_name(session, after)
+    because = attribution.why(before) if before.manager_id == after.manager_id else "as named now"
+    return {
+        "order": before.id,
+        "customer": customers.get_name(session.connection, before.customer_id),
+        "offer": before.offer_name,
+        "price": before.price_minor,
+        "currency": before.currency,
+        "sale_by": sellers[1],
+        "because": because,
+        "change": bulk.changes(
+            (before.status.capitalize(), after.status.capitalize()), sellers, (_green(before), _green(after))
+        ),
+    }
+
+
+def _green(order: Order) -> str:
+    return "confirmed" if order.confirmed else "not confirmed"
+
+
+ORDERS = Kind(
+    "order",
+    orders.find,
+    (
+        Column("order", "number"),
+        Column("customer"),
+        Column("offer"),
+        Column("price", "money"),
+        Column("currency"),
+        Column("sale_by"),
+        Column("because"),
+        Column("change"),
+    ),
+    _row,
+    _told,
+)

@@ -1,0 +1,241 @@
+"""``salescli customers``: the catalogue's five commands, the card, the sales plans, merge and erase (R41, R44)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from salescli.catalogue import customer_erase, customer_merge, customers
+from salescli.cli import options, pages
+from salescli.cli.commands.catalogue import Room, group_of
+from salescli.cli.main import Session, ask_first, pass_session
+from salescli.cli.output.render import Output, say, tell
+from salescli.errors import BadUsage
+from salescli.lists import tabs
+from salescli.overview import customer_card
+from salescli.rules import permissions
+from salescli.sales import attempts, sales_plans
+from salescli.storage import history
+
+SHOWN_MAX = 20  # rows of each list on the card: it is read, not endless
+COMMANDS_MAX = 12
+_EVERYTHING = "customers show {} --limit 0"
+_ORDERS = (
+    "order", "created_at", "status", "offer", "price", "currency", "paid", "manager", "confirmed", "recurring",
+    "actions",
+)  # fmt: skip
+_PAYMENTS = ("invoice", "order", "attempted_at", "status", "amount", "currency", "refunded", "payment_system",
+             "error_code")  # fmt: skip
+_PLANS = ("recurring", "offer", "status", "price", "currency", "payments_remaining", "next_payment_at", "attempt",
+          "last_error", "actions")  # fmt: skip
+
+
+def _totals(session: Session, id: int, limit: int | None) -> pages.Shown:
+    return _cut(customer_card.totals(session.connection, id), limit)
+
+
+def _history(session: Session, id: int, limit: int | None) -> pages.Shown:
+    rows = history.lines(session.connection, "customer", id, limit=limit)
+    return rows, len(rows) if len(rows) != limit else history.count(session.connection, "customer", id)
+
+
+def _commands(session: Session, id: int, limit: int | None) -> pages.Shown:
+    told = customer_card.commands(
+        session.connection, id, actor=session.actor, zone=session.zone, program=session.program
+    )
+    return _cut(told, limit)
+
+
+def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> pages.Shown:
+    return [dict(row) for row in rows[:limit]], len(rows)
+
+
+customers_group = group_of(
+    Room(
+        "customers",
+        customers.NOUN,
+        customers.VIEW,
+        lambda connection, words, whole: int(customers.find(connection, words, whole=whole)["id"]),
+        "name",
+        (
+            ("name", "The name."),
+            ("email", "The email, by which orders from elsewhere are matched."),
+            ("phone", "The phone number."),
+            ("customer_id", "The id the customer has elsewhere; with --source."),
+            ("source", "Where that id is from."),
+            ("active", "Whether new orders are taken; plans that began go on."),
+        ),
+        '"Olena Kovalenko" --email olena@example.com',
+        "olena@example.com",
+        "--phone +380441234567",
+        ("active",),
+        (
+            pages.Told("totals", customer_card.TOTALS, _totals),
+            pages.Part(
+                "orders",
+                tabs.ORDERS,
+                "o.customer_id",
+                ("-created_at",),
+                _ORDERS,
+                SHOWN_MAX,
+                "orders list --customer {} --kind all --limit 0",
+            ),
+            pages.Part(
+                "payments",
+                tabs.PAYMENTS,
+                "o.customer_id",
+                ("-attempted_at",),
+                _PAYMENTS,
+                SHOWN_MAX,
+                "payments list --customer {} --limit 0",
+            ),
+            pages.Part("failed attempts", attempts.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
+            pages.Part(
+                "recurring",
+                tabs.RECURRING,
+                "r.customer_id",
+                (),
+                _PLANS,
+                SHOWN_MAX,
+                "recurring list --customer {} --limit 0",
+            ),
+            pages.Part(
+                "sales plans",
+                sales_plans.VIEW,
+                "s.customer_id",
+                ("-marked_at",),
+                (),
+                SHOWN_MAX,
+                "customers plans {} --limit 0",
+            ),
+            pages.Told("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
+            pages.Told("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
+        ),
+    )
+)
+
+
+@customers_group.command("plan")
+@click.argument("customer")
+@click.argument("offer")
+@click.option("--manager", metavar="LOGIN", required=True, help="Who sold it.")
+@click.option("--note", metavar="TEXT", help="What a colleague should know.")
+@options.at("When it was agreed; now unless told. The latest mark decides.")
+@options.dry_run
+@pass_session
+def plan(
+    session: Session, customer: str, offer: str, manager: str, note: str | None, at: str | None, dry_run: bool
+) -> None:
+    """Mark that LOGIN sold OFFER to CUSTOMER: it says whose sale the order is, the newest one or the next.
+
+    A sale that is confirmed already, or was assigned by hand, is not touched.
+
+    \b
+    Example:
+      salescli customers plan olena@example.com 7 --manager ivan
+    """
+    marked_at = options.moment(at, session)
+    if marked_at > session.now + timedelta(minutes=5):
+        raise BadUsage("--at is in the future, where it would stay the latest mark; say when it was agreed")
+    with options.rehearsed(session, dry_run):
+        order = sales_plans.mark(
+            session.connection,
+            customer,
+            offer,
+            manager,
+            note=note,
+            actor=session.actor,
+            now=session.now,
+            marked_at=marked_at,
+        )
+        if order is None:
+            tell("marked; it decides the next order of this customer for this offer")
+        else:
+            tell(f"marked; order {order.id} is now shown as this manager's sale, to be confirmed")
+
+
+@customers_group.command("plans")
+@click.argument("customer")
+@options.output
+@pass_session
+def plans(session: Session, customer: str, output: Output) -> None:
+    """List the sales plans of CUSTOMER, the latest mark first.
+
+    \b
+    Example:
+      salescli customers plans olena@example.com
+    """
+    found = customers.find(session.connection, customer)
+    pages.belonging(session, sales_plans.VIEW, "s.customer_id", found["id"], output)
+
+
+@customers_group.command("merge")
+@click.argument("keep")
+@click.argument("duplicate")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@options.yes
+@options.dry_run
+@pass_session
+def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
+    """Make two records of one person one: everything of DUPLICATE moves to KEEP.
+
+    DUPLICATE's number, email and id elsewhere mean KEEP from then on, here and in imports; an email and a phone that
+    KEEP lacks are taken over. This is final.
+
+    \b
+    Example:
+      salescli customers merge 12 olena.k@example.com --reason "two accounts of one person"
+    """
+    if not dry_run:
+        session.actor.require(permissions.EDIT_CATALOGUE)
+        pair = [customers.find(session.connection, words, whole=True) for words in (duplicate, keep)]
+        ask_first("Move everything of {} to {}, for good?".format(*map(_named, pair)), yes=yes)
+    with options.rehearsed(session, dry_run):
+        done = customer_merge.merge(
+            session.connection, keep, duplicate, reason=reason, actor=session.actor, now=session.now
+        )
+        moved = ", ".join(_many(number, noun) for noun, number in done.moved.items())
+        filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
+        tell(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
+
+
+@customers_group.command("erase")
+@click.argument("customer")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept, so name nobody in it.")
+@options.yes
+@options.dry_run
+@pass_session
+def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
+    """Remove what is personal of CUSTOMER: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
+
+    Orders, payments and refunds stay, without a name; imports do not bring the customer back. This is final. It is
+    refused while a recurring order is not Completed, or a payment or refund is under way.
+
+    \b
+    Example:
+      salescli customers erase 12 --reason "asked on 3 May"
+    """
+    if not dry_run:
+        session.actor.require(permissions.ERASE)
+        found = customers.find(session.connection, customer, whole=True)
+        ask_first(f"Erase {_named(found)}? Nothing brings it back.", yes=yes)
+    with options.rehearsed(session, dry_run):
+        done = customer_erase.erase(session.connection, customer, reason=reason, actor=session.actor, now=session.now)
+        what = "was erased before" if done.again else "erased"
+        stay = f"{_many(done.orders, 'order')} and {_many(done.recurring, 'recurring order')} stay"
+        tell(f"customer {done.id}: {what}; {stay}, without a name")
+    if not dry_run:
+        customer_erase.sweep(session.connection, done)
+    say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _named(customer: sqlite3.Row) -> str:
+    return f"customer {customer['id']} ({customer['name']})"

@@ -1,0 +1,64 @@
+"""``salescli explain``: why a record is in its state, what happens next and what one can do (B3)."""
+
+from __future__ import annotations
+
+import click
+
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output.render import escaped
+from salescli.overview import explain
+from salescli.rules import permissions
+from salescli.sales import invoices, orders, recurring
+
+
+@click.group("explain")
+def explain_group() -> None:
+    """Why a record is in its state, what happens next and when, and which setting or person decided."""
+
+
+@explain_group.command("order")
+@click.argument("order")
+@pass_session
+def order(session: Session, order: str) -> None:
+    """Explain an ORDER.
+
+    \b
+    Example:
+      salescli explain order 12
+    """
+    session.actor.require(permissions.VIEW)
+    found = orders.find(session.connection, order)
+    for line in explain.order(session.connection, found, zone=session.zone):
+        click.echo(escaped(line))
+
+
+@explain_group.command("recurring")
+@click.argument("id")
+@pass_session
+def plan(session: Session, id: str) -> None:
+    """Explain a recurring order.
+
+    \b
+    Example:
+      salescli explain recurring 3
+    """
+    session.actor.require(permissions.VIEW)
+    found = recurring.find(session.connection, id)
+    for line in explain.plan(session.connection, found, now=session.now, zone=session.zone):
+        click.echo(escaped(line))
+
+
+@explain_group.command("invoice")
+@click.argument("invoice")
+@pass_session
+def invoice(session: Session, invoice: str) -> None:
+    """Explain an INVOICE: each attempt to take its money, and what is waited for.
+
+    \b
+    Example:
+      salescli explain invoice 17
+    """
+    session.actor.require(permissions.VIEW)
+    found = invoices.find(session.connection, invoice)
+    for line in explain.invoice(session.connection, found, zone=session.zone):
+        click.echo(escaped(line))

@@ -1,0 +1,122 @@
+"""``salescli history``: who changed what, when, from what to what, why, and by which command (B6)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import click
+
+from salescli.catalogue import categories, customers, offers, payment_systems, roles, users
+from salescli.cli import options, pages
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import Output
+from salescli.errors import BadUsage
+from salescli.rules import permissions, time
+from salescli.sales import invoices, orders, recurring
+from salescli.storage import history
+from salescli.storage.history import Asked
+
+# Subject -> its record, as other commands are told it; of imports and the file there is no single record.
+_FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
+    "order": lambda connection, words: orders.find(connection, words).id,
+    "invoice": lambda connection, words: invoices.find(connection, words).id,
+    "recurring": lambda connection, words: recurring.find(connection, words).id,
+    "customer": lambda connection, words: int(customers.find(connection, words)["id"]),
+    "offer": lambda connection, words: offers.find(connection, words).id,
+    "category": lambda connection, words: int(categories.find(connection, words)["id"]),
+    "payment system": lambda connection, words: payment_systems.find(connection, words).id,
+    "user": lambda connection, words: int(users.find_manager(connection, words)["id"]),
+    "role": lambda connection, words: int(roles.find(connection, words)["id"]),
+}
+
+
+# Orders in which the lines were written, and what the first ones are then; for any other all are read and sorted.
+_AS_WRITTEN = {(): "newest", ("-line",): "newest", ("line",): "oldest"}
+
+
+def _subjects(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a subject."""
+    return [word for word in map(_spoken, history.SUBJECTS) if word.startswith(incomplete.lower())]
+
+
+@click.command("history", cls=pages.ListCommand, columns=history.COLUMNS)
+@click.argument("subject", required=False, shell_complete=_subjects)
+@click.argument("which", metavar="[ID]", required=False)
+@click.option("--by", metavar="LOGIN", help="What this user did; system for what tick did by itself.")
+@options.from_to
+@options.output
+@pass_session
+def history_command(
+    session: Session,
+    subject: str | None,
+    which: str | None,
+    by: str | None,
+    days: tuple[date | None, date | None],
+    output: Output,
+) -> None:
+    """Show who changed what, when, why and by which command, newest first: of all, of one SUBJECT, or of one record.
+
+    SUBJECT is orders, payments, recurring, customers, offers, categories, payment-systems, users, roles, imports or
+    file; ID is given as other commands take it. The story of an order has that of its payments and refunds in it.
+    --sort line tells it from the beginning.
+
+    \b
+    Examples:
+      salescli history order 12
+      salescli history customers olena@example.com --sort line
+      salescli history --by ivan --from -7d --csv -o history.csv
+    """
+    session.actor.require(permissions.VIEW)
+    about = _subject(subject) if subject is not None else None
+    id = _id_of(session, about, which) if which is not None else None
+    limit = output.row_limit()
+    which_first = _AS_WRITTEN.get(output.sort, "first")
+    found = history.lines(
+        session.connection, about, id, _asked(session, by, *days),
+        oldest_first=which_first == "oldest", limit=limit if output.sort in _AS_WRITTEN else None,
+    )  # fmt: skip
+    rows = renderer.sorted_rows(found, output.sort, history.COLUMNS)[:limit]
+    renderer.render(rows, output.chosen(history.COLUMNS), output, session.zone)
+    if output.format == "table" and output.limit is None and len(rows) == limit:
+        renderer.say(f"the {which_first} {limit} lines; --limit 0 shows all")
+
+
+def _subject(given: str) -> str:
+    """Return the subject that a word means, in the singular or the plural."""
+    words = given.strip().lower().replace("-", " ")
+    singular = {"payment": "invoice", "payments": "invoice"}.get(words, words)
+    for subject in history.SUBJECTS:
+        if singular in (subject, _plural(subject)):
+            return subject
+    raise BadUsage(f"there is no history of {given!r}; there is of {', '.join(map(_spoken, history.SUBJECTS))}")
+
+
+def _plural(subject: str) -> str:
+    if subject in ("recurring", "file"):
+        return subject
+    return f"{subject[:-1]}ies" if subject.endswith("y") else f"{subject}s"
+
+
+def _spoken(subject: str) -> str:
+    """Return a subject as the commands have it."""
+    return "payments" if subject == "invoice" else _plural(subject).replace(" ", "-")
+
+
+def _id_of(session: Session, subject: str | None, words: str) -> int:
+    if subject not in _FINDERS:
+        raise BadUsage(f"the history of {_spoken(subject or '')} is one; leave {words!r} out")
+    return _FINDERS[subject](session.connection, words)
+
+
+def _asked(session: Session, by: str | None, first: date | None, last: date | None) -> Asked:
+    system = by is not None and by.strip().lower() == "system"
+    user = users.find_manager(session.connection, by)["id"] if by is not None and not system else None
+    return Asked(
+        by=user,
+        by_system=system,
+        since=time.utc_text(time.start_of(first, session.zone)) if first else None,
+        before=time.utc_text(time.start_of(last + timedelta(days=1), session.zone)) if last else None,
+    )

@@ -1,0 +1,187 @@
+"""``salescli orders``: regular orders and their payments; who made the sale is in ``sales``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from salescli.charging import pay, refund
+from salescli.charging.pay import Payment
+from salescli.charging.refund import Refund
+from salescli.cli import options, pages
+from salescli.cli.commands import confirm
+from salescli.cli.main import Session, ask_first, pass_session
+from salescli.cli.output.render import Output, tell
+from salescli.errors import SalesError
+from salescli.gateways import Answer
+from salescli.lists import tabs
+from salescli.rules import permissions
+from salescli.sales import invoices, orders
+from salescli.sales.invoices import Invoice
+from salescli.sales.orders import NewOrder, Order
+
+
+@click.command("show")
+@click.argument("order")
+@options.output
+@pass_session
+def show_order(session: Session, /, order: str, output: Output) -> None:
+    """Show an ORDER, by our number or the one it has elsewhere, and its invoices.
+
+    \b
+    Example:
+      salescli orders show 12
+    """
+    found = orders.find(session.connection, order)
+    pages.page(
+        session, tabs.ORDERS, found.id, [pages.Part("invoices", tabs.PAYMENTS, "i.order_id", ("invoice",))], output
+    )
+
+
+@click.command("new")
+@click.argument("customer")
+@click.argument("offer")
+@click.option("--quantity", type=int, default=1, show_default=True, help="How many; the offer must allow several.")
+@click.option("--manager", metavar="LOGIN", help="Who made the sale; nobody means the system.")
+@click.option("--payment-system", metavar="NAME", help="What it will be paid through.")
+@click.option("--token", help="The saved payment method at that payment system.")
+@click.option("--one-click", is_flag=True, help="Paid in one click.")
+@options.at("When it was ordered; now unless told.")
+@options.dry_run
+@pass_session
+def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -> None:
+    """Open an order of CUSTOMER (number, email or name) for OFFER (number or name).
+
+    \b
+    Examples:
+      salescli orders new olena@example.com 7 --manager ivan
+      salescli orders new "Olena Kovalenko" "Drawing, full course" --payment-system Sandbox --token tok_ok
+    """
+    now = options.moment(at, session)
+    with options.rehearsed(session, dry_run):
+        order = pay.open_and_settle_free(
+            session.connection, NewOrder(**said), actor=session.actor, now=now, zone=session.zone
+        )
+        tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
+
+
+@click.command("pay")
+@click.argument("order")
+@click.option(
+    "--amount", metavar="AMOUNT", help="How much; all that is left unless told. Partial payments: the offer's."
+)
+@click.option("--currency", metavar="CODE", help="The currency it is paid in, when not the order's; with --rate.")
+@click.option("--rate", metavar="RATE", help="How much of the order's currency one unit of that is worth.")
+@click.option("--payment-system", metavar="NAME", help="Through which; what the order names unless told.")
+@click.option("--token", help="The saved payment method there.")
+@click.option("--one-click", is_flag=True, help="Paid in one click.")
+@click.option("--comment", metavar="TEXT", help="The buyer's comment.")
+@options.at("When; now unless told.")
+@options.dry_run
+@pass_session
+def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **said: Any) -> None:
+    """Take a payment of ORDER: through its gateway, or as an invoice that waits for `payments confirm`.
+
+    \b
+    Examples:
+      salescli orders pay 12
+      salescli orders pay 12 --amount 100.00 --payment-system "Bank transfer" --comment "first half"
+      salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
+    """
+    found = orders.find(session.connection, order)
+    payment, now = Payment(**said, dated=at is not None), options.moment(at, session)
+    if dry_run:
+        with options.rehearsed(session, dry_run):
+            claim = pay.claim(session.connection, found, payment, actor=session.actor, now=now)
+            invoice = invoices.get(session.connection, claim.attempt.invoice_id)
+            tell(f"would take {invoice.amount()} through {claim.system.name}")
+        return
+    invoice, answer = pay.pay(
+        session.connection,
+        found.id,
+        payment,
+        gateways=session.gateway,
+        actor=session.actor,
+        now=now,
+        zone=session.zone,
+    )
+    _tell_payment(session, invoice, answer)
+
+
+@click.command("refund")
+@click.argument("order")
+@click.option("--amount", metavar="AMOUNT", help="How much, in the currency paid; all unless told.")
+@click.option("--invoice", type=int, metavar="NUMBER", help="Of this invoice; the newest paid one first unless told.")
+@click.option("--reason", metavar="TEXT", help="Why; needed where no gateway gives the money back.")
+@options.dry_run
+@options.yes
+@pass_session
+def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **said: Any) -> None:
+    """Give money of ORDER back, the newest paid invoice first.
+
+    Where the payment went through a gateway, that gives it back; other money you return yourself, and this records it.
+
+    \b
+    Examples:
+      salescli orders refund 12 --amount 20.00 --yes
+      salescli orders refund 12 --reason "paid back in cash" --yes
+    """
+    session.actor.require(permissions.REFUND)
+    found = orders.find(session.connection, order)
+    asked = Refund(**said)
+    portions = refund.plan(session.connection, found, asked, gateways=session.gateway)
+    what = " and ".join(str(portion) for portion in portions)
+    if dry_run:
+        tell(f"would give back {what}")
+        return
+    ask_first(f"Give back {what} of order {found.id}?", yes=yes)
+    done = refund.refund(
+        session.connection,
+        found.id,
+        asked,
+        gateways=session.gateway,
+        actor=session.actor,
+        now=session.now,
+        zone=session.zone,
+    )
+    for portion, answer in done:
+        tell(f"{portion}: {_refund_words(portion, answer)}")
+    tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+    confirm.tell_of_plan(session, found)
+    if any(answer.became != "succeeded" for _, answer in done):
+        raise SalesError("not everything was given back")
+
+
+def _state(order: Order) -> str:
+    words = f"order {order.id} is {order.status.capitalize()}"
+    if order.completed_at is None:
+        return f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
+    return words
+
+
+def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:
+    """Say what became of a payment. Raise SalesError (1) unless the money came in or a person will say."""
+    order = orders.get(session.connection, invoice.order_id)
+    if answer is None:
+        tell(f"invoice {invoice.id} of {invoice.amount()} waits: salescli payments confirm {invoice.id}")
+        return
+    if answer.became == "succeeded":
+        tell(f"invoice {invoice.id}: {invoice.amount()} paid; {_state(order)}")
+        if order.recurring_id:
+            tell(f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}")
+        return
+    advice = {
+        "declined": f"declined: {answer.message} ({answer.code})",
+        "not_sent": f"not charged, {answer.message}; try again later",
+        "misconfigured": f"not charged: {answer.message}",
+    }.get(answer.became, f"its outcome is not known ({answer.message}); tick will look it up, do not charge it by hand")
+    raise SalesError(f"invoice {invoice.id} of {invoice.amount()} {advice}; {_state(order)}")
+
+
+def _refund_words(portion: refund.Portion, answer: Answer) -> str:
+    if answer.became != "succeeded":
+        return f"not given back: {answer.message}"
+    if portion.system is None:
+        return "recorded; no gateway moved this money, so return it yourself"
+    return f"given back through {portion.system.name}"

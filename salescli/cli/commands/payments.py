@@ -1,0 +1,166 @@
+"""``salescli payments``: every invoice of every order, and the word of a person on manual ones (R5, R37)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from salescli.catalogue import customers
+from salescli.charging import pay
+from salescli.cli import bulk, options, pages
+from salescli.cli.bulk import Kind, Way
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output.render import Output, tell
+from salescli.errors import BadUsage
+from salescli.lists import ledger, tabs
+from salescli.lists.columns import Column
+from salescli.lists.query import Filters
+from salescli.sales import attempts, invoices, orders
+from salescli.sales.invoices import Invoice
+
+
+@click.command("show")
+@click.argument("invoice")
+@options.output
+@pass_session
+def show_payment(session: Session, invoice: str, output: Output) -> None:
+    """Show an INVOICE and every attempt to take its money, with what the payment system said.
+
+    \b
+    Example:
+      salescli payments show 17
+    """
+    found = invoices.find(session.connection, invoice)
+    pages.page(
+        session, tabs.PAYMENTS, found.id, [pages.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
+    )
+
+
+@click.command("ledger", cls=pages.ListCommand, view=ledger.VIEW)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_ledger(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List money in and out, each on its own day, the newest first; what went out is below zero.
+
+    `salescli reports by-payment-system` adds up these rows: gross is what came in, refunded what went out. An entry is
+    the number of the payment, or of the refund below zero. Filters look at the order, --min and --max at the amount.
+
+    \b
+    Examples:
+      salescli payments ledger --month last-month --csv -o ledger.csv
+      salescli payments ledger --payment-system LiqPay --on 2026-03-05
+    """
+    pages.show(session, ledger.VIEW, filters, output, after=after)
+
+
+@click.command("confirm")
+@click.argument("invoice", nargs=-1, required=True)
+@options.at("When the money came in; now unless told.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **way: bool) -> int:
+    """Say that the money of waiting manual INVOICEs came in. `-` reads numbers; all or none.
+
+    \b
+    Example:
+      salescli payments confirm 17 --at 2026-03-01
+    """
+    return _answer(session, invoice, at, Way(**way), confirmed=True)
+
+
+@click.command("decline")
+@click.argument("invoice", nargs=-1, required=True)
+@options.at("When it was known; now unless told.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **way: bool) -> int:
+    """Say that the money of waiting manual INVOICEs did not come. `-` reads numbers; all or none.
+
+    \b
+    Example:
+      salescli payments decline 17
+    """
+    return _answer(session, invoice, at, Way(**way), confirmed=False)
+
+
+@click.command("resolve")
+@click.argument("invoice")
+@click.option("--succeeded", "became", flag_value="succeeded", help="The money moved.")
+@click.option("--declined", "became", flag_value="declined", help="The payment system declined; the attempt counts.")
+@click.option("--not-charged", "became", flag_value="not_sent", help="It never got there; it will be sent again.")
+@click.option("--reason", metavar="TEXT", required=True, help="How you know; it is kept.")
+@options.dry_run
+@pass_session
+def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dry_run: bool) -> None:
+    """Say what became of a payment in doubt, when its payment system cannot tell and you found out.
+
+    \b
+    Example:
+      salescli payments resolve 17 --succeeded --reason "seen in the bank statement of 2 March"
+    """
+    if became is None:
+        raise BadUsage("say what became of it: --succeeded, --declined or --not-charged")
+    found = invoices.find(session.connection, invoice)
+    with options.rehearsed(session, dry_run):
+        after = pay.resolve(
+            session.connection, found.id, became, reason, actor=session.actor, now=session.now, zone=session.zone
+        )
+        tell(f"invoice {after.id}: {after.amount()} {after.status}")
+
+
+def _answer(session: Session, given: tuple[str, ...], at: str | None, way: Way, *, confirmed: bool) -> int:
+    now = options.moment(at, session)
+    if now > session.now + timedelta(minutes=5):
+        raise BadUsage("--at is in the future; say that money came when it has come")
+
+    def act(one: Invoice) -> Invoice:
+        return pay.answer_by_hand(
+            session.connection, one.id, confirmed=confirmed, actor=session.actor, now=now, zone=session.zone
+        )
+
+    words = options.numbers(given)
+    question = f"Say that the money of these {len(words)} invoices {'came' if confirmed else 'did not come'}?"
+    return bulk.each(session, INVOICES, words, act, way, question=question).exit_code
+
+
+def _told(session: Session, before: Invoice, after: Invoice) -> str:
+    order = orders.get(session.connection, after.order_id)
+    return f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+
+
+def _row(session: Session, before: Invoice, after: Invoice) -> dict[str, Any]:
+    order = orders.get(session.connection, before.order_id)
+    return {
+        "invoice": before.id,
+        "order": order.id,
+        "customer": customers.get_name(session.connection, order.customer_id),
+        "offer": order.offer_name,
+        "amount": before.amount_minor,
+        "currency": before.currency,
+        "change": bulk.changes((before.status.capitalize(), after.status.capitalize())),
+    }
+
+
+INVOICES = Kind(
+    "invoice",
+    invoices.find,
+    (
+        Column("invoice", "number"),
+        Column("order", "number"),
+        Column("customer"),
+        Column("offer"),
+        Column("amount", "money"),
+        Column("currency"),
+        Column("change"),
+    ),
+    _row,
+    _told,
+)

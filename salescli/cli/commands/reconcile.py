@@ -1,0 +1,260 @@
+"""``salescli reconcile``: a payment system's statement beside the file, and what follows from it (B7).
+
+FILE -> ``statement.read`` -> ``reconciling.compare`` or, with --apply, ``apply`` -> findings, sums under them
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+
+from salescli.catalogue import payment_systems
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.cli import options, pages
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import Output, say
+from salescli.errors import SalesError
+from salescli.imports.csv_file import Problem
+from salescli.lists.columns import Column
+from salescli.reconcile import compare, match, statement
+from salescli.reconcile.compare import Applied, Asked
+from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, Finding, Sums
+from salescli.reconcile.statement import Line, Tell
+from salescli.rules import money, permissions
+
+_INVOICE = Column("invoice", "number")
+_COLUMNS = (
+    Column("finding"),
+    Column("kind"),
+    _INVOICE,
+    Column("order", "number"),
+    Column("gateway_id"),
+    Column("reference", shown=False),
+    Column("at", "time"),
+    Column("amount_here", "money"),  # in the row's currency, as every amount of it; what is in another is in the advice
+    Column("amount_there", "money"),
+    Column("currency"),
+    Column("fee_here", "money"),
+    Column("fee_there", "money"),
+    Column("line", "number"),
+    Column("advice"),
+)
+Days = tuple[date | None, date | None]
+
+_PROBLEMS_MAX = 50  # told on the terminal: a file in the wrong format has one in every row
+
+
+@click.command("reconcile", cls=pages.ListCommand, columns=_COLUMNS)
+@click.argument("path", metavar="FILE", type=options.FilePath(dash=True, dir_okay=True))
+@click.option("--payment-system", required=True, metavar="NAME", help="Whose statement it is.")
+@options.from_to
+@click.option("--all", "everything", is_flag=True, help="List what agrees, too.")
+@click.option("--apply", is_flag=True, help="Write what the statement settles; see above.")
+@options.dry_run
+@options.output
+@pass_session
+def reconcile_command(
+    session: Session, /, path: Path, payment_system: str, days: Days, output: Output, everything: bool, **way: bool
+) -> None:
+    """Compare a payment system's own statement with what the file says went through it.
+
+    FILE is CSV in UTF-8; - is stdin. Columns, in any order; those with a star are needed, and one of the first three:
+
+    \b
+      reference gateway_id invoice kind amount* currency* fee at
+
+    `kind` is payment or refund, payment when blank. The days compared are those that the statement is dated on.
+
+    Each row of the list does not agree, and says what to do. Exit code 1 when there is one, 0 when all agrees; with -q
+    nothing is said then. --apply settles payments in doubt, confirms waiting manual payments and takes over fees that
+    were not known; the rest is for a person, and no money is ever moved.
+
+    \b
+    Examples:
+      salescli reconcile march.csv --payment-system LiqPay
+      salescli reconcile march.csv --payment-system LiqPay --apply --dry-run
+    """
+    session.actor.require(permissions.VIEW)
+    if way["apply"]:
+        session.actor.require(permissions.ENTER_ORDERS)
+    elif way["dry_run"]:
+        say("without --apply nothing is written, with or without --dry-run")
+    system = payment_systems.find(session.connection, payment_system)
+    stream = sys.stdin.buffer if str(path) == "-" else path
+    with _problems() as tell:
+        asked = _asked(session, system, stream, days, tell)
+        comparison = _applied(session, asked, way["dry_run"]) if way["apply"] else _compared(session, asked)
+    known = compare.elsewhere(session.connection, comparison, system)
+    found = comparison.found if everything else comparison.findings
+    advise = partial(_advice, comparison, system, known, session.program)
+    _write(session, [_row(finding, advise(finding)) for finding in found], output)
+    _tell(comparison, system, output)
+    if comparison.findings:
+        number = len(comparison.findings)
+        raise SalesError(f"{number} finding{'s' if number > 1 else ''}")
+
+
+def _asked(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> Asked:
+    """Read the statement, before the file is locked by anything."""
+    lines = statement.read(stream, zone=session.zone, on_bad=tell)
+    return Asked(system, lines, statement.name_of(stream), session.zone, days, tell)
+
+
+@contextmanager
+def _problems() -> Iterator[Tell]:
+    """Tell the first problems as they come, and in the end how many more there are."""
+    told = count(1)
+
+    def tell(problem: Problem) -> None:
+        if next(told) <= _PROBLEMS_MAX:
+            say(str(problem))
+
+    try:
+        yield tell
+    finally:
+        more = next(told) - 1 - _PROBLEMS_MAX
+        if more > 0:
+            say(f"and {more} more problem{'s' if more > 1 else ''}")
+
+
+def _compared(session: Session, asked: Asked) -> Comparison:
+    return compare.compare(session.connection, asked, actor=session.actor)
+
+
+def _applied(session: Session, asked: Asked, dry_run: bool) -> Comparison:
+    """Apply the statement, or rehearse that, and say what was or would be written."""
+    with options.rehearsed(session, dry_run):
+        written, after = compare.apply(session.connection, asked, actor=session.actor, now=session.now)
+        if dry_run:
+            _say_applied(written, would=True)
+    if not dry_run:
+        _say_applied(written, would=False)
+    return after
+
+
+def _row(finding: Finding, advice: str) -> dict[str, Any]:
+    """Return a finding as a row of ``_COLUMNS``; what one side does not tell is empty."""
+    line, movement = finding.line, finding.movement
+    currency = line.currency if line else movement and movement.currency
+    here = movement if movement and movement.currency == currency else None
+    if finding.finding == match.TWICE_THERE:  # what is here stands beside the line that told of it first
+        here = None
+    return {
+        "finding": finding.finding,
+        "kind": _of("kind", line, movement),
+        "invoice": movement.invoice if movement else finding.invoice,
+        "order": movement.order if movement else None,
+        "gateway_id": _of("gateway_id", line, movement),
+        "reference": _of("reference", line, movement),
+        "at": _of("at", line, movement),
+        "amount_here": here and here.amount_minor,
+        "amount_there": line and line.amount_minor,
+        "currency": currency,
+        "fee_here": here and here.fee_minor,
+        "fee_there": line and line.fee_minor,
+        "line": line and line.number,
+        "advice": advice,
+    }
+
+
+def _of(name: str, *told: Any) -> Any:
+    """Return what the first that tells it says."""
+    return next((value for one in told if one is not None and (value := getattr(one, name)) is not None), None)
+
+
+def _advice(
+    comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str, finding: Finding
+) -> str:
+    """Return what to do about a finding, as a command where there is one."""
+    invoice = finding.movement.invoice if finding.movement else finding.invoice
+    show = f"{program} payments show {invoice}"
+    if finding.finding == ONLY_THERE:
+        if invoice is None:
+            return f"ask {system.name} what it was; nothing here names it"
+        return f"{known[invoice]}: {show}" if invoice in known else f"there is no invoice {invoice} here"
+    if finding.finding == ONLY_HERE:
+        day, period = finding.movement and finding.movement.day, comparison.period
+        edge = period is not None and day in (period.first, period.last)
+        where = "look in the statement of the days beside it" if edge else f"ask {system.name} for it"
+        return f"{where}; {show}"
+    return {
+        match.TWICE_THERE: f"line {finding.same_as} tells of it too; if it moved twice, have one given back there",
+        match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {show}",
+        match.IN_DOUBT: "settled by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
+        match.WAITS: "confirmed by --apply",
+        match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
+        match.FEE_TOLD: "taken over by --apply",
+        AGREES: "",
+    }[finding.finding]
+
+
+def _here(finding: Finding) -> str:
+    """Return the amount here, of a finding whose amounts or currencies differ."""
+    movement = finding.movement
+    return f"here {money.text(movement.amount_minor, movement.currency)} {movement.currency}" if movement else ""
+
+
+def _resolve(invoice: int | None, line: Line | None) -> str:
+    """Return the command by which a person settles what a line names by its invoice alone."""
+    return f"payments resolve {invoice} --succeeded --reason 'line {line.number if line else ''} of the statement'"
+
+
+def _write(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
+    if output.format == "ids":  # numbers of invoices, for pipes
+        numbered = [row for row in renderer.sorted_rows(rows, output.sort, _COLUMNS) if row["invoice"] is not None]
+        pages.show_rows(session, numbered, [_INVOICE], output._replace(sort=()))
+    elif rows or output.format != "table":
+        pages.show_rows(session, rows, _COLUMNS, output)
+
+
+def _say_applied(written: Applied, *, would: bool) -> None:
+    for line in written.done:
+        say(f"would be written: {line}" if would else line)
+    for line in written.refused:
+        say(line)
+    if written.fees:
+        say(f"{'would take' if would else 'took'} over {written.fees} fee{'s' if written.fees > 1 else ''}")
+    if not written.done and not written.fees:
+        say("there is nothing to apply")
+
+
+def _tell(comparison: Comparison, system: PaymentSystem, output: Output) -> None:
+    """Write the sums under a table, else on stderr: never among the rows; -q is for those who want none."""
+    if output.format == "ids":
+        return
+    renderer.tell_beside(_lines(comparison, system), output)
+
+
+def _lines(comparison: Comparison, system: PaymentSystem) -> Iterator[str]:
+    period = comparison.period
+    for sums in comparison.sums:
+        yield from _sum_lines(sums, system)
+    if period is None:
+        yield "the statement has no dates, so nothing could be missed that is here only; --from and --to give them"
+    else:
+        yield f"compared {_span(period.first, period.last)}"
+    if comparison.left_out:
+        yield f"left out lines of other days: {comparison.left_out}"
+
+
+def _span(first: str | None, last: str | None) -> str:
+    if first == last:
+        return str(first)
+    return " ".join((f"from {first}" if first else "from the beginning", f"to {last}" if last else "on"))
+
+
+def _sum_lines(sums: Sums, system: PaymentSystem) -> Iterator[str]:
+    """Yield what the statement and the ledger come to, and what of it agrees."""
+    for side, parts in ((f"{system.name}'s statement", sums.there), ("here", sums.here)):
+        whole = sum(minor for _, minor in parts.values())
+        told = [f"{money.text(minor, sums.currency)} {name} ({number})" for name, (number, minor) in parts.items()]
+        yield f"{sums.currency} {side}: {money.text(whole, sums.currency)} = {' + '.join(told) or 'nothing'}"

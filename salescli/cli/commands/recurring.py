@@ -1,0 +1,208 @@
+"""``salescli recurring``: the plans of payments, and what people decide about them (R51–R66)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from salescli.catalogue import customers
+from salescli.charging import due_payments
+from salescli.charging.due_payments import Run
+from salescli.cli import bulk, options, pages
+from salescli.cli.bulk import Kind, Outcome, Way
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output.render import Output, tell
+from salescli.errors import BadUsage, SalesError
+from salescli.lists import tabs
+from salescli.lists.columns import Column
+from salescli.rules import time
+from salescli.sales import recurring, recurring_actions
+from salescli.sales.recurring import Recurring
+
+_ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
+
+
+@click.command("show")
+@click.argument("id")
+@options.output
+@pass_session
+def show_recurring(session: Session, id: str, output: Output) -> None:
+    """Show a recurring order and all orders made within it, the initial one on top.
+
+    \b
+    Example:
+      salescli recurring show 3
+    """
+    found = recurring.find(session.connection, id)
+    part = pages.Part("orders", tabs.ORDERS, "o.recurring_id", ("payment_number",), _ORDERS)
+    pages.page(session, tabs.RECURRING, found.id, [part], output)
+
+
+@click.command("pause")
+@click.argument("id", nargs=-1, required=True)
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def pause(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
+    """Put recurring orders on hold: nothing is charged, retries included, until they are activated. `-` reads numbers.
+
+    \b
+    Example:
+      salescli recurring pause 3
+    """
+    return _each(session, "Pause", id, recurring_actions.pause, Way(**way)).exit_code
+
+
+@click.command("activate")
+@click.argument("id", nargs=-1, required=True)
+@click.option("--now", "at_once", is_flag=True, help="Charge what is due at once, without waiting for tick.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **way: bool) -> int:
+    """Resume paused recurring orders. A payment whose date has passed is charged by the next tick, once.
+
+    \b
+    Examples:
+      salescli recurring activate 3
+      salescli recurring activate 3 --now
+    """
+    outcome = _each(session, "Activate", id, recurring_actions.activate, Way(**way))
+    if at_once and not way["dry_run"]:
+        _charge(session, [after for _, after in outcome.done if _due(after, session)])
+    return outcome.exit_code
+
+
+@click.command("complete")
+@click.argument("id", nargs=-1, required=True)
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def complete(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
+    """Finish recurring orders early. This is final; what was paid stays paid.
+
+    \b
+    Example:
+      salescli recurring complete 3 --yes
+    """
+    return _each(session, "Finish for good", id, recurring_actions.complete, Way(**way), must_ask=True).exit_code
+
+
+@click.command("retry")
+@click.argument("id", nargs=-1, required=True)
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def retry(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
+    """Begin three new attempts at the payment on which recurring orders failed; the first is made by the next tick.
+
+    \b
+    Example:
+      salescli recurring retry 3
+    """
+    return _each(session, "Retry", id, recurring_actions.retry, Way(**way)).exit_code
+
+
+@click.command("edit")
+@click.argument("id")
+@click.option("--token", help="The saved payment method, such as a new card's.")
+@click.option("--payment-system", "system", metavar="NAME", help="Through another payment system; with its --token.")
+@options.dry_run
+@pass_session
+def edit(session: Session, id: str, token: str | None, system: str | None, dry_run: bool) -> None:
+    """Change how the payments to come are made: another card, or another payment system.
+
+    \b
+    Examples:
+      salescli recurring edit 3 --token tok_ok
+      salescli recurring edit 3 --payment-system "Bank transfer"
+    """
+    if token is None and system is None:
+        raise BadUsage("say what changes: --token, --payment-system or both")
+    with options.rehearsed(session, dry_run):
+        found = recurring.find(session.connection, id)
+        after = recurring_actions.pay_otherwise(
+            session.connection, found.id, token, system, actor=session.actor, now=session.now
+        )
+        tell(f"{_state(after, session)}; it is paid otherwise from now on")
+
+
+def _each(
+    session: Session, what: str, given: tuple[str, ...], act: Any, way: Way, *, must_ask: bool = False
+) -> Outcome[Recurring]:
+    words = options.numbers(given)
+    return bulk.each(
+        session,
+        PLANS,
+        words,
+        lambda one: act(session.connection, one.id, actor=session.actor, now=session.now),
+        way,
+        question=f"{what} {'this recurring order' if len(words) == 1 else f'these {len(words)} recurring orders'}?",
+        must_ask=must_ask,
+    )
+
+
+def _state(one: Recurring, session: Session) -> str:
+    words = f"recurring order {one.id} is {one.status.capitalize()}"
+    if one.wish:
+        return f"{words}; it becomes {one.wish.capitalize()} when the payment being made has ended"
+    if one.status == "processing" or one.next_payment_at is None:
+        return words
+    if one.status == "paused":
+        return f"{words}; nothing is charged until `salescli recurring activate {one.id}`"
+    following = time.local_text(time.utc_text(one.planned_after(session.now, session.zone)), session.zone)
+    if _due(one, session):
+        due = f"payment {one.payment_number} of {one.amount()} is due at the next tick"
+        return f"{words}; {due}, the one after it on {following}"
+    return f"{words}; its next payment is on {time.local_text(one.next_payment_at, session.zone)}"
+
+
+def _due(one: Recurring, session: Session) -> bool:
+    return (
+        one.status == "active" and one.next_payment_at is not None and one.next_payment_at <= time.utc_text(session.now)
+    )
+
+
+def _charge(session: Session, due: list[Recurring]) -> None:
+    run = Run(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone, tell)
+    for one in due:
+        due_payments.charge_now(run, one.id)
+    for line in run.counts.for_a_person:
+        tell(line)
+    for one in due:
+        tell(_state(recurring.get(session.connection, one.id), session))
+    if run.counts.broken or run.counts.unknown or run.counts.not_sent:
+        raise SalesError("not every payment went through; tick goes on with them")
+
+
+def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any]:
+    wishes = f"then {before.wish}" if before.wish else "", f"then {after.wish}" if after.wish else ""
+    return {
+        "recurring": before.id,
+        "customer": customers.get_name(session.connection, before.customer_id),
+        "offer": before.offer_name,
+        "price": before.price_minor,
+        "currency": before.currency,
+        "change": bulk.changes((before.status.capitalize(), after.status.capitalize()), wishes),
+    }
+
+
+PLANS = Kind(
+    "recurring order",
+    recurring.find,
+    (
+        Column("recurring", "number"),
+        Column("customer"),
+        Column("offer"),
+        Column("price", "money"),
+        Column("currency"),
+        Column("change"),
+    ),
+    _row,
+    lambda session, before, after: _state(after, session),
+)

@@ -1,0 +1,271 @@
+"""``salescli reports``: totals by currency, payment system, offer, category and manager (R67–R76a)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TextIO
+
+import click
+
+from salescli.cli import options, pages
+from salescli.cli.main import ListingGroup, Session, pass_session
+from salescli.cli.output import chart, report_workbook
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import Output
+from salescli.lists.columns import Column
+from salescli.lists.query import Filters
+from salescli.reports import report
+from salescli.reports.by_rows import SALES, Basis
+from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, DIMENSIONS, Breakdown, By, Statement
+from salescli.rules import money, permissions
+
+_BASIS = click.option(
+    "--date-basis",
+    "basis",
+    type=click.Choice(["completed", "created"]),
+    default="completed",
+    show_default=True,
+    help="The day an order counts on; payments and refunds always count on their own.",
+)
+_SYSTEM = click.option("--include-system", is_flag=True, help="By manager: a row for the system's sales too.")
+_BY = click.option(
+    "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]),
+    help="A row for each of these periods: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026.",
+)  # fmt: skip
+_CHART = click.option("--chart", is_flag=True, help="Bars of net under the table, on a scale for each currency.")
+_MONEY = ("gross", "commission", "credited", "refunded", "net")
+
+
+class _Reports(ListingGroup):
+    """A group whose bare name shows the detailed report."""
+
+    bare = "details"
+
+
+@click.group("reports", cls=_Reports)
+def reports_group() -> None:
+    """Totals by currency, payment system, offer, category and manager; the bare name shows all of them.
+
+    Amounts of different currencies are never added. By offer, category and manager an order counts on the day it
+    became Completed; by currency and payment system each payment counts on its own day; a refund counts on its own.
+    gross is what was paid, commission what the payment system kept, credited = gross − commission, net = gross −
+    refunded. commission and credited are empty where one payment's is not known; --columns known_commission tells the
+    sum of the others and without_commission how many payments have none.
+
+    Filters look at the order: its status now, price, customer. --payment-system counts the money that it took, and each
+    order that it took money of once; --currency the money in that currency. Without a period: all time.
+    """
+
+
+_DETAILS = (
+    Column("breakdown"),
+    Column("number"),
+    Column("name"),
+    Column("currency"),
+    Column("orders", "number"),
+    Column("payments", "number"),
+    Column("quantity", "number"),
+    *(Column(name, "money") for name in _MONEY),
+    *COMMISSIONS,
+)
+
+
+@reports_group.command("details", cls=pages.ListCommand, columns=_DETAILS)
+@options.filters
+@_BASIS
+@_SYSTEM
+@_BY
+@_CHART
+@options.output
+@pass_session
+def details(
+    session: Session, filters: Filters, basis: Basis, include_system: bool, by: By | None, output: Output
+) -> None:
+    """Show all breakdowns, and how payments and completed orders lead to one another.
+
+    As CSV and JSON it is one list, whose column `breakdown` says which one a row is of.
+
+    \b
+    Examples:
+      salescli reports --month last-month
+      salescli reports details --from 2026-01-01 --csv -o details.csv
+      salescli reports details --month last-month --xlsx month.xlsx
+    """
+    session.actor.require(permissions.VIEW)
+    wanted = [report.split(by) for report in BREAKDOWNS]
+    told = _statement(session, wanted, filters, basis, include_system)
+    found = {report: _sorted(rows, report, output) for report, rows in told.rows.items()}
+    if output.format in ("table", "xlsx"):
+        found = {report: rows[: output.limit or None] for report, rows in found.items()}
+    if output.format == "table":
+        _write_tables(session, found, output)
+    elif output.format == "xlsx":
+        report_workbook.write(session, found, told, filters, basis, output)
+    else:
+        flat = [_flat(report, row) for report, rows in found.items() for row in rows]
+        renderer.render(
+            flat[: output.limit or None],
+            output.chosen(((Column("period"),) if by else ()) + _DETAILS),
+            output,
+            session.zone,
+        )
+    _tell(output, told)
+
+
+def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output: Output) -> None:
+    """Write one table after the other, each under its name, to one place; --columns picks from each."""
+    there = {column.key: column for report in found for column in report.columns}
+    output.chosen(list(there.values()))  # one that no table has is a mistake
+    with renderer.stream_of(output) as stream:
+        for report, rows in found.items():
+            columns = output.among(report.columns)
+            stream.write(f"{report.name}\n")
+            if rows and columns:
+                renderer.write_table(rows, columns, output, session.zone, stream)
+            if under := _chart(report, rows, output):
+                under(stream)
+            stream.write("\n")
+
+
+def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[TextIO], None] | None:
+    """Return what draws the bars under a table, if they were asked for."""
+    return partial(chart.draw, rows, report.groups) if output.chart else None
+
+
+def _command(report: Breakdown) -> Callable[..., None]:
+    """Add the command of one breakdown."""
+
+    @reports_group.command(report.name, cls=pages.ListCommand, columns=report.columns, help=_help(report))
+    @options.filters
+    @_BASIS
+    @_system(report)
+    @_BY
+    @_and(report)
+    @_CHART
+    @options.output
+    @pass_session
+    def show(
+        session: Session,
+        filters: Filters,
+        basis: Basis,
+        by: By | None,
+        also: str | None,
+        output: Output,
+        include_system: bool = False,
+    ) -> None:
+        session.actor.require(permissions.VIEW)
+        wanted = report.split(by, _ALSO[also] if also else None)
+        told = _statement(session, [wanted], filters, basis, include_system)
+        rows = _sorted(told.rows[wanted], wanted, output)[: output.limit or None]
+        if output.format == "xlsx":
+            report_workbook.write(session, {wanted: rows}, told, filters, basis, output)
+        else:
+            renderer.render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
+        _tell(output, told)
+
+    return show
+
+
+_ALSO = {dimension.name.replace("_", "-"): dimension for dimension in DIMENSIONS}
+
+
+def _system(report: Breakdown) -> Callable[..., Any]:
+    """Give the report by manager ``--include-system``; elsewhere every sale counts."""
+    return _SYSTEM if report is BY_MANAGER else lambda command: command
+
+
+def _and(report: Breakdown) -> Callable[..., Any]:
+    """Give a report ``--and``: what else it can be split by."""
+    names = [name for name, dimension in _ALSO.items() if dimension not in report.dimensions]
+    text = f"Split further; {report.counts} count as without it, an order where its first payment is."
+    return click.option("--and", "also", type=click.Choice(names), help=text)
+
+
+def _help(report: Breakdown) -> str:
+    named = report.name.removeprefix("by-").replace("-", " ")
+    named += "" if named == "currency" else " and currency"
+    what = {
+        "payments": "each payment counts on its own day, money on open orders included",
+        "orders": "each order counts once, on the day it became Completed",
+    }[report.counts]
+    if report is BY_MANAGER:
+        what += "; only confirmed sales of managers, the rest is named below"
+    example = f"salescli reports {report.name} --month last-month --csv"
+    return f"Totals by {named}: {what}.\n\n\b\nExample:\n  {example}"
+
+
+for _report in BREAKDOWNS:
+    _command(_report)
+
+
+def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of one breakdown as a row of the list of all of them."""
+    labels = [row[column.key] for column in report.labels]
+    number, name = labels if len(labels) == 2 else (None, *labels) if labels else (None, None)
+    shown = {column.key for column in report.columns}
+    counts = {key: row[key] if key in shown else None for key in ("orders", "payments", "quantity")}
+    return {**row, **counts, "breakdown": report.name, "number": number, "name": name}
+
+
+def _statement(
+    session: Session, wanted: list[Breakdown], filters: Filters, basis: Basis, include_system: bool
+) -> Statement:
+    return report.statement(
+        session.connection, wanted, filters, zone=session.zone, basis=basis, include_system=include_system
+    )
+
+
+def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows:
+    keys = {column.key for column in report.columns}
+    wanted = tuple(key for key in output.sort if key.removeprefix("-") in keys) if output.sort else ()
+    if output.sort and not wanted:
+        wanted = output.sort  # names none of its columns: say so
+    return renderer.sorted_rows(rows, wanted, report.columns)
+
+
+def _tell(output: Output, told: Statement) -> None:
+    """Write the total and the tie-out beside the rows (R76, B9)."""
+    renderer.tell_beside((*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)), output)
+
+
+def _total_lines(total: report.Rows) -> list[str]:
+    """Return the total of all Completed orders, refunds excluded, a line per currency (R76)."""
+    return [
+        f"total of completed orders, refunds excluded: {_amount(row, 'net')}"
+        f" ({row['orders']} orders, gross {_amount(row, 'gross')}, refunded {_amount(row, 'refunded')})"
+        for row in total
+    ]
+
+
+def _tie_out(sales: report.Rows) -> list[str]:
+    """Return what the total is made of, a line per currency (B9)."""
+    lines = []
+    for currency in sorted({row["currency"] for row in sales}):
+        parts = {row["sale"]: row for row in sales if row["currency"] == currency}
+        told = [f"{_sum(parts, name, currency)} {name}" for name in SALES]
+        lines.append(f"gross {_all(parts, currency)} = {' + '.join(told)}")
+    return lines
+
+
+def _sum(parts: dict[str, Any], name: str, currency: str) -> str:
+    return _amount(parts[name], "gross") if name in parts else f"{money.text(0, currency)} {currency}"
+
+
+def _all(parts: dict[str, Any], currency: str) -> str:
+    return f"{money.text(sum(row['gross'] for row in parts.values()), currency)} {currency}"
+
+
+def _bridge(bridge: report.Rows) -> list[str]:
+    """Return how the payments of the period lead to its completed orders, a line per currency (R76a)."""
+    return [
+        f"payments {_amount(row, 'payments')} = completed orders {_amount(row, 'completed')}"
+        f" + on open orders {_amount(row, 'open')} + on declined orders {_amount(row, 'declined')}"
+        f" + paid for orders completed in another period {_amount(row, 'shifted_out')}"
+        f" − paid in another period {_amount(row, 'shifted_in')}"
+        for row in bridge
+    ]
+
+
+def _amount(row: dict[str, Any], name: str) -> str:
+    return f"{money.text(row[name], row['currency'])} {row['currency']}"

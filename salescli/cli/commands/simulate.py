@@ -1,0 +1,113 @@
+"""``salescli simulate``: what tick would do up to a day, on a copy of the file (B4)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from salescli.charging import simulate
+from salescli.charging.simulate import Simulation
+from salescli.cli import options, pages
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import Output
+from salescli.errors import BadUsage
+from salescli.rules import money, permissions, time
+from salescli.sales import recurring
+
+_MOST = timedelta(days=3660)  # ten years
+
+
+@click.command("simulate", cls=pages.ListCommand, columns=simulate.COLUMNS)
+@click.option("--until", metavar="DAY", required=True, help="Up to and with this day: 2026-12-31, +90d, next-month.")
+@click.option(
+    "--decline", multiple=True, metavar="NUMBER", help="All charges of this recurring order are declined; repeatable."
+)
+@click.option("--keep", type=options.FilePath(), metavar="FILE", help="Keep the copy, for other commands to look at.")
+@options.output
+@pass_session
+def simulate_command(session: Session, until: str, decline: tuple[str, ...], keep: Path | None, output: Output) -> None:
+    """Show what tick would do up to a day, by really running it on a copy of the file: nobody is charged.
+
+    Each row is a try to charge, and what the recurring order is after it. Charges succeed; through a sandbox they do as
+    its tokens say, and those of --decline never do. Manual payments wait for a person. A kept copy can charge nobody
+    either: it is of no machine, and its payment systems are sandboxes.
+
+    \b
+    Examples:
+      salescli simulate --until +90d --csv -o expected.csv
+      salescli simulate --until 2026-12-31 --decline 3 --keep after.db
+      salescli --db after.db reports by-offer --by month
+    """
+    session.actor.require(permissions.VIEW)
+    last = _last_day(until, session.now.astimezone(session.zone).date())
+    declined = [recurring.find(session.connection, words).id for words in decline]
+    end = time.start_of(last + time.ONE_DAY, session.zone)
+    with (
+        _place(keep) as target,
+        simulate.copied(session.connection, target) as copy,
+        _progress(session.now, end) as progress,
+    ):
+        told = simulate.run(
+            copy, end, declined=declined, actor=session.actor, now=session.now, zone=session.zone, progress=progress
+        )
+    pages.show_rows(session, told.rows, simulate.COLUMNS, output)
+    renderer.tell_beside(_summary(told, last), output)
+    if keep:
+        renderer.say(f"kept {keep}: {session.program.split()[0]} --db {keep} …")
+
+
+def _last_day(until: str, today: date) -> date:
+    """Return the last day that is simulated. Raise BadUsage."""
+    last = time.parse_period(until, today)[1]
+    if last < today:
+        raise BadUsage(f"{last} is past; `salescli history` has what was done")
+    if last - today > _MOST:
+        raise BadUsage(f"until {last} it is more than ten years; give an earlier day")
+    return last
+
+
+@contextmanager
+def _place(keep: Path | None) -> Iterator[Path]:
+    """Yield where the copy is made: where it is kept, unless that fails, or in a folder that goes again."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="salescli-") as folder:
+            yield Path(folder) / "copy.db"
+        return
+    made = not os.path.lexists(keep)  # a link that leads nowhere is somebody's, too
+    try:
+        yield keep
+    except BaseException:
+        for leftover in (keep, *(keep.with_name(f"{keep.name}{end}") for end in ("-journal", "-wal", "-shm"))):
+            if made:
+                with suppress(OSError):
+                    leftover.unlink()
+        raise
+
+
+@contextmanager
+def _progress(now: datetime, end: datetime) -> Iterator[simulate.Progress]:
+    """Yield what shows on a terminal how far it got, in days."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=(end - now).days + 1, label="simulating", file=sys.stderr, hidden=hidden) as bar:
+        yield lambda moment: bar.update((moment - now).days - bar.pos)
+
+
+def _summary(told: Simulation, last: date) -> Iterator[str]:
+    for currency, (number, minor) in told.sums().items():
+        payments = f"{number} payment{'' if number == 1 else 's'}"
+        yield f"charged up to {last}: {money.text(minor, currency)} {currency} ({payments})"
+    tries = Counter(row["became"] for row in told.rows)
+    ends = Counter(f"recurring orders {row['status']}" for row in told.rows if row["status"] in ("failed", "completed"))
+    counts = {**{name: tries[name] for name in sorted(tries) if name != "charged"}, **ends}
+    if counts:
+        yield ", ".join(f"{name}: {number}" for name, number in counts.items())
+    yield from told.held

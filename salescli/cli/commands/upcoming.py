@@ -1,0 +1,82 @@
+"""``salescli recurring upcoming``: what recurring orders are expected to bring (B8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import click
+
+from salescli.cli import options, pages
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import Output
+from salescli.errors import BadUsage
+from salescli.lists.query import Filters
+from salescli.overview import upcoming
+from salescli.reports.report import By
+from salescli.rules import money, permissions
+
+_DAYS = 30  # unless a period is given
+_MOST = timedelta(days=3660)  # ten years: a plan of every day has as many payments
+
+
+@click.command("upcoming", cls=pages.ListCommand, columns=upcoming.COLUMNS)
+@click.option("--days", type=click.IntRange(1, _MOST.days), metavar="N", help="So many days from now; 30 unless told.")
+@click.option(
+    "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Sums of each of these periods."
+)
+@options.filters
+@options.output
+@pass_session
+def upcoming_payments(session: Session, days: int | None, by: By | None, filters: Filters, output: Output) -> None:
+    """List the payments that recurring orders are expected to bring, the next one first, with a total per currency.
+
+    Each is expected to succeed at its next attempt and is listed on its planned day; what is late already, today. A
+    paused order brings nothing until it is activated. Period filters look at the expected day: next-month, +90d.
+
+    \b
+    Examples:
+      salescli recurring upcoming --days 90 --by month
+      salescli recurring upcoming --month next-month --offer "Drawing, monthly" --csv -o expected.csv
+    """
+    session.actor.require(permissions.VIEW)
+    first, last = _period(filters, days, session.now.astimezone(session.zone).date())
+    filters = filters._replace(first_day=None, last_day=None)  # which would look at the day when plans began
+    rows, paused = upcoming.payments(session.connection, filters, first, last, now=session.now, zone=session.zone)
+    totals = upcoming.summed(rows, None, session.zone)
+    if by:
+        pages.show_rows(session, upcoming.summed(rows, by, session.zone), upcoming.SUMS, output)
+    else:
+        pages.show_rows(session, rows, upcoming.COLUMNS, output, advice=", or sums with --by month")
+    renderer.tell_beside((*_totals(totals, first, last), *_paused(paused)), output)
+
+
+def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date]:
+    """Return the first and the last day of what is to come. Raise BadUsage."""
+    first, last = filters.first_day, filters.last_day
+    if days and (first or last):
+        raise BadUsage("--days is a period, and so is what you gave beside it; give one")
+    first = max(first or today, today)
+    last = last or first + timedelta(days=days or _DAYS)
+    if last < today:
+        raise BadUsage(f"{last} is past; `salescli payments list` has what was paid")
+    if last - first > _MOST:
+        raise BadUsage(f"from {first} to {last} is more than ten years; give a shorter period")
+    return first, last
+
+
+def _totals(totals: list[dict[str, Any]], first: date, last: date) -> Iterator[str]:
+    for row in totals:
+        amount = f"{money.text(row['amount'], row['currency'])} {row['currency']}"
+        yield f"expected from {first} to {last}: {amount} ({_counted(row['payments'], 'payment')})"
+
+
+def _paused(paused: dict[str, int]) -> Iterator[str]:
+    for currency, plans in paused.items():
+        yield f"paused, and not expected: {_counted(plans, 'recurring order')} in {currency}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,70 @@
+"""``users`` and ``roles``: who may act, and what they may do (R78)."""
+
+from __future__ import annotations
+
+import click
+
+from salescli.catalogue import records, roles, users
+from salescli.cli import options
+from salescli.cli.commands.catalogue import Room, group_of
+from salescli.cli.main import Session, pass_session
+from salescli.cli.output.render import tell
+from salescli.rules import permissions
+
+users_group = group_of(
+    Room(
+        "users",
+        users.NOUN,
+        users.VIEW,
+        lambda connection, words, whole: int(users.find_manager(connection, words)["id"]),
+        "login",
+        (
+            ("login", "The operating system's login, which says who acts."),
+            ("name", "The name that lists and reports show."),
+            ("role", "What they may do, by a name from `salescli roles list`; '' for nothing."),
+            ("active", "Whether they still act; their sales keep their name."),
+        ),
+        "olena --name 'Olena Kovalenko' --role manager",
+        "olena",
+        "--role sales-head",
+        ("active",),
+        (),
+    )
+)
+
+
+@users_group.command("deactivate")
+@click.argument("user")
+@options.dry_run
+@pass_session
+def deactivate(session: Session, user: str, dry_run: bool) -> None:
+    """Let USER act no more, as when a manager leaves; nobody is ever deleted, and their sales keep their name.
+
+    \b
+    Example:
+      salescli users deactivate ivan
+    """
+    found = users.find_manager(session.connection, user)
+    with options.rehearsed(session, dry_run):
+        changed = records.edit(
+            session.connection, users.NOUN, found["id"], {"active": "no"}, actor=session.actor, now=session.now
+        )
+        tell(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is not active already'}")
+
+
+roles_group = group_of(
+    Room(
+        "roles",
+        roles.NOUN,
+        roles.VIEW,
+        lambda connection, words, whole: int(roles.find(connection, words)["id"]),
+        "name",
+        (
+            ("name", "The name; who has the role keeps it."),
+            ("permissions", f"What it allows, all of it, with commas between: {', '.join(permissions.PERMISSIONS)}."),
+        ),
+        "night --permissions view,run-tick",
+        "sales-head",
+        "--permissions view,enter-orders,refund,manage-sales",
+    )
+)

@@ -1,0 +1,1 @@
+"""One renderer for all lists, records and reports."""

@@ -1,0 +1,83 @@
+"""The workbook of a report: a cover, a sheet for each breakdown, charts (B12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from salescli import __version__
+from salescli.cli.main import Session
+from salescli.cli.output import chart
+from salescli.cli.output.render import Output, bytes_of
+from salescli.lists.columns import Column
+from salescli.lists.query import Filters
+from salescli.reports.by_rows import SALES, Basis
+from salescli.reports.report import Breakdown, Rows, Statement
+
+if TYPE_CHECKING:
+    from salescli.cli.output import workbook  # loaded where a workbook is written, since its package may be missing
+
+_TITLE = "Sales report"
+_MONEY = tuple(Column(name, "money") for name in ("gross", "commission", "credited", "refunded", "net"))
+_TOTALS = (Column("currency"), Column("orders", "number"), *_MONEY)
+_SELLERS = (Column("sale"), *_TOTALS)
+_STEPS = ("payments", "completed", "open", "declined", "shifted_out", "shifted_in")
+_BRIDGE = (Column("currency"), *(Column(step, "money") for step in _STEPS))
+_FILTERS = {"least": "min", "most": "max"}  # where a filter's field is not named as its option
+_COUNTED = {"completed": "the day they became Completed", "created": "the day they were created"}
+
+
+def write(
+    session: Session, found: Mapping[Breakdown, Rows], told: Statement, filters: Filters, basis: Basis, output: Output
+) -> None:
+    """Write what was found of each breakdown, with what ties it together and --columns picks, to ``--xlsx FILE``."""
+    from salescli.cli.output import workbook
+
+    title = f"{_TITLE}: {output.title.removeprefix('reports ')}"
+    with bytes_of(output) as stream, workbook.writing(stream, session.zone, title) as book:
+        book.cover(list(_facts(session, filters, basis)), _tables(told))
+        for report, rows in found.items():
+            columns = output.among(report.columns)
+            book.sheet(report.name, columns, rows)
+        book.charts({report.name: chart.blocks(rows, report.groups) for report, rows in found.items()})
+
+
+def _facts(session: Session, filters: Filters, basis: Basis) -> Iterator[workbook.Fact]:
+    """Yield what the report is of, and when and by whom it was made."""
+    if filters.first_day or filters.last_day:
+        yield "first day", filters.first_day or "the beginning"
+        yield "last day", filters.last_day or "today"
+    else:
+        yield "period", "all time"
+    yield from _filters(filters)
+    yield "orders count on", _COUNTED[basis]
+    yield "payments, refunds count on", "their own day"
+    yield "time zone", session.zone.key
+    yield "made at", session.now.astimezone(session.zone).replace(tzinfo=None)
+    yield "made by", f"{session.actor.name} with salescli {__version__}"
+
+
+def _filters(filters: Filters) -> Iterator[workbook.Fact]:
+    """Yield each filter that narrows the report, under its option's name."""
+    for field, value in filters._asdict().items():
+        if value in ((), None) or field in ("first_day", "last_day"):
+            continue
+        name = _FILTERS.get(field, field).replace("_", "-")
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        yield name, value if isinstance(value, str) else ", ".join(value)
+
+
+def _tables(told: Statement) -> list[workbook.Table]:
+    """Return the totals of each currency, who sold them, and how payments lead to them (R76, B9, R76a)."""
+    from salescli.cli.output.workbook import Table
+
+    sales = sorted(told.sales, key=lambda row: (row["currency"], SALES.index(row["sale"])))
+    tables = [
+        Table("Completed orders", _TOTALS, told.total),
+        Table("By who sold; adds up to the above", _SELLERS, sales),
+    ]
+    if told.bridge:
+        title = "From payments to completed orders: payments = completed + open + declined + shifted_out − shifted_in"
+        tables.append(Table(title, _BRIDGE, told.bridge))
+    return tables

@@ -1,0 +1,249 @@
+"""What every list and every record page does: permission, query, renderer, and a word when a table was cut off."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import click
+
+from salescli.cli.main import Session
+from salescli.cli.output import render as renderer
+from salescli.cli.output.render import Output
+from salescli.errors import BadUsage, NotFound
+from salescli.lists import query
+from salescli.lists.columns import Column, View
+from salescli.lists.query import Filters
+from salescli.rules import permissions
+from salescli.rules.lifecycle import ORDER_STATUSES
+
+Shown = tuple[list[dict[str, Any]], int]
+
+
+class ListCommand(click.Command):
+    """A command that shows rows of ``columns``, those of ``view`` where it lists one: so completion knows them."""
+
+    def __init__(self, *args: Any, view: View | None = None, columns: Sequence[Column] = (), **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.columns = view.columns if view else columns
+        self.statuses = view.statuses if view else ORDER_STATUSES  # reports look at those of orders
+
+
+class Part(NamedTuple):
+    """A list on a record's page: the rows of ``view`` whose ``column`` is the record, by ``sort``.
+
+    Of more than ``limit`` the page says how many there are, and how all are seen: by ``see_all``, with the record's
+    number for `{}`.
+    """
+
+    title: str
+    view: View
+    column: str
+    sort: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    limit: int | None = None
+    see_all: str = ""
+
+    @property
+    def all_columns(self) -> Sequence[Column]:
+        """Those there are."""
+        return self.view.columns
+
+    def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
+        """Return the first rows, and how many there are."""
+        rows = list(_rows(session, self, id, columns, self.sort, limit))
+        if len(rows) != limit:
+            return rows, len(rows)
+        whose = (self.column, id)
+        return rows, query.count(session.connection, self.view, Filters(), zone=session.zone, belonging=whose)
+
+
+class Told(NamedTuple):
+    """A list on a record's page that is not a view's: ``tell`` returns its first rows, and how many there are."""
+
+    title: str
+    all_columns: Sequence[Column]
+    tell: Callable[[Session, int, int | None], Shown]
+    limit: int | None = None
+    see_all: str = ""
+    columns: tuple[str, ...] = ()
+
+    def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
+        """Return the first rows, and how many there are."""
+        return self.tell(session, id, limit)
+
+
+def show(session: Session, view: View, filters: Filters, output: Output, *, after: str | None = None) -> None:
+    """Write a noun's list, or what comes in it ``after`` a record, as asked (R2–R7); tell how a table goes on."""
+    session.actor.require(permissions.VIEW)
+    if output.format == "count":
+        if after is not None:
+            raise BadUsage("--after is for pages, and a count is of all rows; leave one of them out")
+        click.echo(query.count(session.connection, view, filters, zone=session.zone))
+        return
+    limit = output.row_limit()
+    columns = output.chosen(view.columns)
+    if output.format == "xlsx":
+        from salescli.cli.output import workbook
+
+        total = query.count(session.connection, view, filters, zone=session.zone)
+        workbook.check_rows(min(total, limit or total))
+    found = query.select(
+        session.connection,
+        view,
+        filters,
+        columns=columns,
+        sort=output.sort,
+        limit=limit and limit + 1,  # one more tells whether the list goes on; to count the rest takes long
+        zone=session.zone,
+        actor=session.actor,
+        after=after,
+    )
+    if output.format != "table":
+        renderer.render(islice(found, limit), columns, output, session.zone)
+        return
+    rows = list(islice(found, limit))
+    renderer.render(rows, columns, output, session.zone)
+    if next(found, None):
+        import shlex
+
+        last = shlex.quote(str(rows[-1][view.columns[0].key]))
+        renderer.say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
+
+
+def show_rows(
+    session: Session, rows: list[dict[str, Any]], columns: Sequence[Column], output: Output, *, advice: str = ""
+) -> None:
+    """Write rows that are in memory as asked, the first 50 in a table; tell how all are seen, with ``advice``."""
+    rows = renderer.sorted_rows(rows, output.sort, columns)
+    limit = output.row_limit()
+    renderer.render(rows[:limit], output.chosen(columns), output, session.zone)
+    if output.limit is None and limit is not None and len(rows) > limit:
+        renderer.say(f"{limit} of {len(rows)}; show all with --limit 0{advice}")
+
+
+def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
+    """Write one record and the lists that belong to it.
+
+    A table for people: the record as lines, then the lists; json: one object that holds the lists, with every column;
+    any other format: the first list of a view alone. ``--columns`` and ``--sort`` are that list's, where there is one.
+    """
+    session.actor.require(permissions.VIEW)
+    if output.format not in ("table", "json"):
+        _write_rows(session, view, id, parts, output)
+        return
+    record = _record(session, view, id)
+    listed = [_as_asked(part, output) if part is _first(parts) else part for part in parts]
+    with renderer.stream_of(output) as stream:
+        if output.format == "json":
+            import json
+
+            told = _as_object(session, view, record, id, listed, output)
+            stream.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+            return
+        shown = output.chosen(view.columns) if output.columns and not parts else view.columns
+        renderer.write_card(record, shown, session.zone, stream)
+        for part in listed:
+            _write_part(session, part, id, output, stream)
+
+
+def _first(parts: Sequence[Part | Told]) -> Part | None:
+    return next((part for part in parts if isinstance(part, Part)), None)
+
+
+def _as_asked(part: Part, output: Output) -> Part:
+    """Return a list with the columns and the order that were asked for, or its own."""
+    output.chosen(part.all_columns)  # one that it has not is a mistake, in any format
+    return part._replace(columns=output.columns or part.columns, sort=output.sort or part.sort)
+
+
+def to_choose_from(session: Session, view: View, ids: Sequence[int]) -> None:
+    """List records that fit the same words, on stderr: there is no data, and nothing is guessed (R44)."""
+    columns = [column for column in view.columns if column.shown]
+    renderer.write_table([_record(session, view, id) for id in ids], columns, Output(), session.zone, sys.stderr)
+
+
+def _write_rows(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
+    first = _first(parts)
+    if first is None:
+        renderer.render([_record(session, view, id)], output.chosen(view.columns), output, session.zone)
+        return
+    chosen = output.chosen(first.view.columns)
+    rows = _rows(session, first, id, chosen, output.sort, output.row_limit())
+    renderer.render(rows, chosen, output, session.zone)
+
+
+def _as_object(
+    session: Session, view: View, record: dict[str, Any], id: int, parts: Sequence[Part | Told], output: Output
+) -> dict[str, Any]:
+    """Return a record and its lists for programs; ``more`` says of those that are cut how all are seen."""
+    told = renderer.as_object(view.columns, record)
+    more = {}
+    for part in parts:
+        rows, total = part.first(session, id, part.all_columns, _limit(part, output))
+        told[part.title] = [renderer.as_object(part.all_columns, row) for row in rows]
+        if part.see_all and total > len(rows):
+            more[part.title] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}
+    return {**told, "more": more} if more else told
+
+
+def belonging(session: Session, view: View, column: str, id: int, output: Output) -> None:
+    """Write the rows of a view that belong to one record."""
+    session.actor.require(permissions.VIEW)
+    chosen = output.chosen(view.columns)
+    part = Part(view.name, view, column, output.sort)
+    rows = _rows(session, part, id, chosen, output.sort, output.row_limit())
+    renderer.render(rows, chosen, output, session.zone)
+
+
+def _write_part(session: Session, part: Part | Told, id: int, output: Output, stream: Any) -> None:
+    columns = output._replace(columns=part.columns).chosen(part.all_columns)
+    rows, total = part.first(session, id, columns, _limit(part, output))
+    if not rows:
+        return
+    stream.write(f"\n{part.title}\n")
+    renderer.write_table(rows, columns, output, session.zone, stream)
+    if part.see_all and total > len(rows):
+        see_all = renderer.escaped(f"{session.program} {part.see_all.format(id)}")
+        stream.write(f"{len(rows)} of {total}; all: {see_all}\n")
+
+
+def _limit(part: Part | Told, output: Output) -> int | None:
+    """Return the most rows of a list on a page: --limit, where 0 is all, else the list's own."""
+    return part.limit if output.limit is None else output.limit or None
+
+
+def _record(session: Session, view: View, id: int) -> dict[str, Any]:
+    found = query.select(
+        session.connection,
+        view,
+        Filters(),
+        columns=view.columns,
+        sort=(),
+        limit=1,
+        zone=session.zone,
+        actor=session.actor,
+        belonging=(view.id, id),
+    )
+    record = next(found, None)
+    if record is None:
+        raise NotFound(f"{view.name} have no record {id}")
+    return record
+
+
+def _rows(
+    session: Session, part: Part, id: int, columns: Sequence[Column], sort: tuple[str, ...], limit: int | None
+) -> Iterator[dict[str, Any]]:
+    return query.select(
+        session.connection,
+        part.view,
+        Filters(),
+        columns=columns,
+        sort=sort or part.sort,
+        limit=limit,
+        zone=session.zone,
+        actor=session.actor,
+        belonging=(part.column, id),
+    )

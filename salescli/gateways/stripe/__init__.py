@@ -1,0 +1,1 @@
+"""Stripe: the client, its codes, its errors."""

@@ -1,0 +1,1 @@
+"""Files from elsewhere: all rows or none, every bad one named."""

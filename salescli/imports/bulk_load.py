@@ -1,0 +1,76 @@
+"""What an import of many orders sets aside until its last row: the totals' triggers, and the indexes of its tables.
+
+order by order ``wrote_order`` -> worth while? ``begin`` -> ``end``: indexes made of sorted rows, totals counted once
+
+All in the import's transaction, so that one that fails or is broken off leaves them as they were.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from salescli.storage import totals
+
+_ORDERS_BETWEEN = 500  # between two looks at whether it is worth while
+_COST_OF_KEEPING = 6  # triggers and indexes cost an order as much as counting and indexing so many again
+
+# Not the indexes of refunds, by which an update finds those of its invoice, nor those that keep numbers unique.
+_SET_ASIDE = """
+SELECT type, name, sql FROM sqlite_master
+WHERE (type = 'trigger' AND name LIKE 'totals!_%' ESCAPE '!')
+  OR (type = 'index' AND tbl_name IN ('orders', 'invoices') AND sql LIKE 'CREATE INDEX %')
+"""
+
+
+@dataclass(slots=True)
+class Aside:
+    """Triggers and indexes that an import sets aside, in its transaction, once it has written many orders.
+
+    Until then it may be a small file for a large database, of which keeping them up costs less.
+    """
+
+    connection: sqlite3.Connection
+    written: int = 0
+    kept: list[sqlite3.Row] = field(default_factory=list)
+
+    def wrote_order(self) -> None:
+        """Note one more order, and set all aside at the first that makes it worth while."""
+        self.written += 1
+        if not self.kept and self.written % _ORDERS_BETWEEN == 0:
+            there = self.connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]
+            if self.written * _COST_OF_KEEPING >= there:
+                self.begin()
+
+    def begin(self) -> None:
+        """Set the triggers and indexes aside."""
+        assert self.connection.in_transaction
+        self.kept = self.connection.execute(_SET_ASIDE).fetchall()
+        for kept in self.kept:
+            self.connection.execute(f"DROP {kept['type']} {kept['name']}")
+
+    def end(self) -> None:
+        """Put them back, if they were set aside, and count everything: after the indexes, before the triggers."""
+        if self.kept:
+            with _half_the_cache(self.connection):
+                self._put_back("index")
+                totals.recount(self.connection)
+            self._put_back("trigger")
+
+    def _put_back(self, type: str) -> None:
+        for kept in self.kept:
+            if kept["type"] == type:
+                self.connection.execute(kept["sql"])
+
+
+@contextmanager
+def _half_the_cache(connection: sqlite3.Connection) -> Iterator[None]:
+    """Leave half of the cache's memory to sorting, which takes as much again: so that a longer file takes no more."""
+    size = connection.execute("PRAGMA cache_size").fetchone()[0]
+    connection.execute(f"PRAGMA cache_size = {size // 2}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA cache_size = {size}")

@@ -1,0 +1,105 @@
+"""``offers import`` and its like: the catalogue's nouns from CSV, by the same rules as orders (R78).
+
+row -> the noun's ``match`` -> none: ``draft``, ``create`` | the record: unchanged, named, or with --update ``edit``
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import nullcontext
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from salescli.catalogue import categories, records
+from salescli.catalogue.records import Noun
+from salescli.errors import BadData, NotFound
+from salescli.imports.csv_file import BadRow, Problem, Row, attempted
+from salescli.imports.run import Counts, Import, Outcome, Request
+from salescli.imports.run import run as run_import
+from salescli.rules import money
+from salescli.rules.permissions import Actor
+
+# Stored columns that do not begin as the file's column does.
+_FIELDS = {
+    "retry_1_minutes": "retry_after",
+    "retry_2_minutes": "retry_after",
+    "partial": "partial_min",
+    "source_id": "customer_id",
+}
+_FLAGS = ("active", "multiple", "one_click", "partial")
+
+
+def run(connection: sqlite3.Connection, noun: Noun, request: Request, *, actor: Actor, now: datetime) -> Counts:
+    """Import records of ``noun`` from CSV, all or nothing; its columns are the words that ``add`` takes.
+
+    A blank value is one that was not given. Raise BadData when rows were bad and are not to be skipped.
+    """
+    actor.require(noun.permission)
+    plan = Import(connection, plural(noun), noun.fields, (), request, actor, now)
+    take = partial(attempted, partial(_take, plan, noun))
+    return run_import(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
+
+
+def plural(noun: Noun) -> str:
+    """Return the noun as it is counted: offers, categories, payment systems."""
+    return noun.table.replace("_", " ")
+
+
+def _take(plan: Import, noun: Noun, row: Row) -> Outcome:
+    try:
+        record = noun.match(plan.connection, row.values)
+        if record is None:
+            noun.check_import(plan.connection, row.values)
+            values = noun.draft(plan.connection, row.values, None)
+            records.create(plan.connection, noun, values, actor=plan.actor, now=plan.now)
+            return "added"
+        return _compared(plan, noun, record, row)
+    except (BadData, NotFound) as error:
+        raise BadRow([_problem(row, str(error))]) from None
+
+
+def _compared(plan: Import, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
+    """Name what differs from the stored record, or update it."""
+    changes = records.changed_columns(plan.connection, noun, record, row.values)
+    if not changes:
+        return "unchanged"
+    if not plan.request.update:
+        raise BadRow([_difference(plan.connection, noun, record, row, column) for column in changes])
+    records.edit(plan.connection, noun, record["id"], row.values, actor=plan.actor, now=plan.now)
+    return "updated"
+
+
+def _difference(connection: sqlite3.Connection, noun: Noun, record: sqlite3.Row, row: Row, column: str) -> Problem:
+    field = _field(noun, column)
+    here = _shown(connection, record, column)
+    return Problem(row.line, field, row.values.get(field, ""), f"{here} here; --update takes the file's")
+
+
+def _field(noun: Noun, column: str) -> str:
+    """Return the file's column that a stored column comes from: ``price`` of price_minor."""
+    begins = [field for field in noun.fields if column.startswith(field)]
+    return _FIELDS.get(column) or max(begins, key=len, default=column)
+
+
+def _shown(connection: sqlite3.Connection, record: sqlite3.Row, column: str) -> str:
+    """Return a stored value as a file would have it."""
+    value: Any = record[column]
+    if value is None:
+        return "nothing"
+    if column in _FLAGS:
+        return "yes" if value else "no"
+    if column.endswith("_minor"):
+        return money.text(value, record["currency"])
+    if column.endswith("_ppm"):
+        return f"{money.percent_text(value)}%"
+    if column == "category_id":
+        return str(records.get(connection, categories.NOUN, value)["name"])
+    return str(value)
+
+
+def _problem(row: Row, said: str) -> Problem:
+    """Return what a noun said of a row's words, beside the column whose value it names."""
+    named = [column for column, value in row.values.items() if value in said]
+    column = max(named, key=lambda name: len(row.values[name]), default="")
+    return Problem(row.line, column, row.values.get(column, ""), said)

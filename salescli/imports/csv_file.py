@@ -1,0 +1,336 @@
+"""Strict CSV from outside: bytes, hashed as they pass, become rows of named values or rows named as bad.
+
+bytes -> ``_Hashed`` -> ``_Lines`` (UTF-8) -> csv, strict -> ``Table`` -> ``Row``
+
+One row is held at a time, whatever the file's size; what is wrong with a row is no reason to stop reading.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import compress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TypeVar, cast
+
+from salescli.errors import BadData, NotFound
+from salescli.rules import text
+
+ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
+REMARKS = frozenset({"line", "reason"})  # what a rejects file adds: taken in again, and not looked at
+_SHOWN_MAX = 60  # characters of a value in a message
+_BLOCK = 1 << 16
+_NUL = "\udc00"  # stands in for NUL, which csv refuses before Python 3.11; no UTF-8 decodes to it
+# A spreadsheet would compute such a text (B12), in Japanese also one that begins with the wide signs.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_SYNTAX = {
+    "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",
+    "unexpected end": "a quote is opened and never closed",
+    "new-line": "a carriage return stands inside the row; end lines with LF or CRLF",
+}
+
+
+class Problem(NamedTuple):
+    """What is wrong with a row: where, in which column (none: the row as a whole), what was given, and why."""
+
+    line: int
+    column: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.told}" if self.column else f"line {self.line}: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The problem without its line; what passes as a card number is not repeated."""
+        if text.holds_card_number(self.value):
+            return f"{self.column}: holds what looks like a card number, which is never stored; take it out"
+        if not self.column:
+            return self.reason
+        shown = _shown(self.value)
+        told_already = not self.value or self.reason.startswith((shown, self.value))
+        return f"{self.column}: {self.reason}" if told_already else f"{self.column}: {shown}: {self.reason}"
+
+
+class BadRow(Exception):
+    """A row that cannot be taken in, with all that is known to be wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(*map(str, problems))
+        self.problems = problems
+
+
+G = TypeVar("G")
+D = TypeVar("D")
+
+
+def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
+    """Return what a step of an import returns, or the BadRow that it raises: it ends none of the other rows."""
+    try:
+        return step(given)
+    except BadRow as bad:
+        return bad.with_traceback(None)  # whose frames hold what holds this one: a cycle that nobody would clear
+
+
+class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a million of them
+    """A row: its first line, its cells as given, the columns they stand in (remarks: none), and its problems."""
+
+    line: int
+    cells: list[str]
+    names: tuple[str, ...] = ()
+    problems: Sequence[Problem] = ()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Its trimmed values without the blank ones; a bad row has none."""
+        named = zip(self.names, self.cells, strict=False)
+        return {name: text for name, cell in named if name and (text := trimmed(cell))}
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is wrong with it, but nothing is said in it either."""
+        return not self.problems and not any(map(trimmed, compress(self.cells, self.names)))
+
+
+@contextmanager
+def opened(file: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """Yield the bytes of a path, or of a stream that is first read to its end.
+
+    So that no slow pipe is waited for while the database is held. Raise NotFound, or BadData for what cannot be read.
+    """
+    with _open(file) if isinstance(file, Path) else _spooled(file) as stream:
+        yield stream
+
+
+def _open(file: Path) -> BinaryIO:
+    try:
+        stream = file.open("rb")
+        stream.peek(1)  # a directory opens in some places, and only reading it fails
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {file}") from None
+    except OSError as error:
+        raise BadData(f"cannot read {file}: {error.strerror or error}") from None
+    if stream.seekable():
+        return stream
+    with stream:  # a named pipe, or the shell's <(…)
+        return _spooled(stream)
+
+
+def _spooled(stream: BinaryIO) -> BinaryIO:
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 — the caller closes it
+    while block := stream.read(_BLOCK):
+        spool.write(block)
+    spool.seek(0)
+    return cast(BinaryIO, spool)
+
+
+class Table:
+    """A CSV file whose header was found good; iterating yields its rows, good and bad."""
+
+    def __init__(self, stream: BinaryIO, columns: Sequence[str], required: Sequence[str]) -> None:
+        """Read the header. Raise BadData when it has an unknown, doubled or nameless column or lacks a required one."""
+        self._bytes = _Hashed(stream)
+        self._lines = _Lines(io.BufferedReader(self._bytes, _BLOCK))
+        self._reader = csv.reader(self._lines, strict=True)
+        self.header = self._read_header()
+        _check_header(self.header, columns, required)
+        self._names = tuple("" if name in REMARKS else name for name in self.header)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes read, which are the whole file once all rows were."""
+        return self._bytes.hash.hexdigest()
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes of the file were read."""
+        return self._bytes.count
+
+    def __iter__(self) -> Iterator[Row]:
+        lines, reader = self._lines, self._reader
+        while True:
+            first = lines.begin()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield self._unreadable(first, str(error))
+                continue
+            row = self._row(first, cells) if any(cells) else None
+            if row and not row.blank:
+                yield row
+
+    def _row(self, line: int, cells: list[str]) -> Row:
+        if len(cells) != len(self.header):
+            return Row(line, cells, problems=[self._wrong_width(line, cells)])
+        if self._lines.damaged and (problems := self._damages(line, cells)):
+            return Row(line, cells, problems=problems)
+        return Row(line, cells, self._names)
+
+    def _wrong_width(self, line: int, cells: list[str]) -> Problem:
+        most = len(self.header)
+        column, value = (self.header[len(cells)], "") if len(cells) < most else ("", cells[most])
+        extra = f"; the first one too many is {_shown(value)}" if value else ""
+        return Problem(line, column, "", f"the row has {len(cells)} values, the header names {most} columns{extra}")
+
+    def _damages(self, line: int, cells: list[str]) -> list[Problem]:
+        told = zip(self.header, cells, map(_damage, cells), strict=True)
+        return [Problem(line, column, cell, reason) for column, cell, reason in told if reason]
+
+    def _unreadable(self, line: int, said: str) -> Row:
+        first = self._lines.give_back()
+        reason = next((text for words, text in _SYNTAX.items() if words in said), said)
+        return Row(line, [first.rstrip("\r\n")], problems=[Problem(line, "", "", f"the row is not CSV: {reason}")])
+
+    def _read_header(self) -> tuple[str, ...]:
+        self._lines.begin()
+        try:
+            cells = next(self._reader)
+        except StopIteration:
+            raise BadData("the file is empty; its first line must name the columns") from None
+        except csv.Error as error:
+            raise BadData(f"line 1 is not CSV: {error}") from None
+        if self._lines.damaged:
+            raise BadData("line 1 is not UTF-8 text; save the file as CSV in UTF-8")
+        return tuple(cell.strip().lower() for cell in cells)
+
+
+def _check_header(header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:
+    unknown = [name for name in header if name not in columns and name not in REMARKS]
+    if unknown:
+        hint = "; separate the columns by commas" if ";" in unknown[0] or "\t" in unknown[0] else ""
+        named = ", ".join(map(_shown, unknown[:10]))
+        raise BadData(f"line 1: unknown column {named}{hint}; the columns are {', '.join(columns)}")
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise BadData(f"line 1: the column {', '.join(doubled)} stands there twice; leave one of them")
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise BadData(f"line 1: the column {', '.join(missing)} is missing; needed are {', '.join(required)}")
+
+
+def trimmed(cell: str) -> str:
+    """Return the text of a cell: without spaces around it, nor the apostrophe that our exports put before a formula."""
+    return (cell[1:] if cell.startswith("'") and _formula_like(cell[1:]) else cell).strip()
+
+
+def _formula_like(cell: str) -> bool:
+    """Tell whether a text begins as a formula, behind apostrophes of its own or not: our exports guard both."""
+    return cell.lstrip("'").startswith(_FORMULA_STARTS)
+
+
+def _damage(cell: str) -> str:
+    """Return why a cell is not text, or nothing."""
+    if _NUL in cell:
+        return "holds a NUL character; take it out"
+    byte = next((ord(character) - 0xDC00 for character in cell if "\udc80" <= character <= "\udcff"), None)
+    return "" if byte is None else f"is not UTF-8 (byte 0x{byte:02X}); save the file in UTF-8"
+
+
+def _shown(value: str) -> str:
+    short = value if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]}…"
+    if short.isprintable():
+        return repr(short)
+    return repr(short.replace(_NUL, "\0")).replace("\\udc", "\\x")  # the byte that a surrogate stands for
+
+
+def guarded(cell: str) -> str:
+    """Return a cell that was read, for writing: what a spreadsheet would compute is made harmless, numbers never."""
+    return f"'{cell}" if _formula_like(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def as_read(text: str) -> str:
+    """Return text of cells for writing with ``surrogateescape``: byte for byte what was read."""
+    return text.replace(_NUL, "\0")
+
+
+class _Hashed(io.RawIOBase):
+    """Bytes on their way from a stream, hashed and counted."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.hash = hashlib.sha256()
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self._stream.read(len(buffer))
+        buffer[: len(block)] = block
+        self.hash.update(block)
+        self.count += len(block)
+        return len(block)
+
+
+class _Lines:
+    """Lines of text for csv, which asks for as many as a row has; those of the current row can be given back."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._readline = stream.readline
+        self._again: list[bytes] = []  # given back, last first
+        self._row: list[bytes] = []
+        self._size = 0
+        self._line = 0
+        self.damaged = False  # the row has a byte that is not UTF-8, or a NUL
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def begin(self) -> int:
+        """Begin a row and return its line number."""
+        self._row = []
+        self._size = 0
+        self.damaged = False
+        return self._line + 1
+
+    def give_back(self) -> str:
+        """Return the row's first line; the others will be read again, as rows of their own."""
+        first, *others = self._row
+        self._again.extend(reversed(others))
+        self._line -= len(others)
+        return first.decode("utf-8", "surrogateescape").replace("\0", _NUL)
+
+    def __next__(self) -> str:
+        raw = self._again.pop() if self._again else self._readline(ROW_MAX)
+        if not raw:
+            raise StopIteration
+        self._line += 1
+        self._row.append(raw)
+        if len(self._row) > 1 or len(raw) >= ROW_MAX:
+            self._check_size(raw)
+        if raw.isascii() and b"\0" not in raw:
+            return raw.decode("ascii")
+        return self._text(raw)
+
+    def _text(self, raw: bytes) -> str:
+        try:
+            text = raw.removeprefix(b"\xef\xbb\xbf").decode() if self._line == 1 else raw.decode()
+        except UnicodeDecodeError:
+            text = raw.decode("utf-8", "surrogateescape")
+            self.damaged = True
+        if "\0" in text:
+            text = text.replace("\0", _NUL)
+            self.damaged = True
+        return text
+
+    def _check_size(self, raw: bytes) -> None:
+        self._size = sum(map(len, self._row)) if self._size == 0 else self._size + len(raw)
+        if self._size >= ROW_MAX:
+            self._row[-1] = self._ended(raw)
+            raise csv.Error(f"it is longer than {ROW_MAX} bytes; is a quote not closed?")
+
+    def _ended(self, raw: bytes) -> bytes:
+        """Skip the rest of a line that was read in part only, and return that part as a line."""
+        rest = raw
+        while rest and not rest.endswith(b"\n"):
+            rest = self._readline(ROW_MAX)
+        return raw if raw.endswith(b"\n") else raw + b"\n"

@@ -1,0 +1,249 @@
+"""Whom and what a row of an import means: the catalogue's records found by its words, or made.
+
+words of a row -> ``Lookups.find`` (memory, then database) -> ambiguous or not to be made: a problem -> ``take``
+
+Found first, made last, so that a bad row leaves no offer or customer behind.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from salescli.catalogue import categories, customers, offers, payment_systems, records, users
+from salescli.catalogue.customers import Identifiers
+from salescli.catalogue.records import Noun
+from salescli.errors import BadData, NotFound
+from salescli.imports.cells import Fields
+from salescli.imports.run import Import
+from salescli.rules import time
+from salescli.storage import database, history
+
+KNOWN_MAX = 10_000  # records of a kind kept in memory before it is emptied: flat, large enough for what repeats
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A kind of record that rows name: the column that names it, how it is found, with which values it is made."""
+
+    noun: Noun
+    plural: str
+    column: str
+    find: Callable[[Import, Key], sqlite3.Row | None]
+    values: Callable[[Import, Key], dict[str, Any]]
+
+    @property
+    def select(self) -> str:
+        """The statement that selects such records as ``t``."""
+        return _OFFERS if self.noun is offers.NOUN else f"SELECT * FROM {self.noun.table} t"
+
+
+@contextmanager
+def opened(plan: Import) -> Iterator[Lookups]:
+    """Yield lookups for the rows of an import; what they made can be searched for after the last row."""
+    lookups = Lookups(plan)
+    yield lookups
+    lookups.index()
+
+
+class Lookups:
+    """The records that the rows of one import have named so far."""
+
+    def __init__(self, plan: Import) -> None:
+        self._plan = plan
+        self._known: defaultdict[str, dict[Key, sqlite3.Row]] = defaultdict(dict)  # by column
+        self._now = time.utc_text(plan.now)
+        self._anybody_erased = customers.anybody_erased(plan.connection)
+        self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
+        self._ahead = _Ahead(plan, [])
+
+    def index(self) -> None:
+        """Put what was made into the search index: at once, since one by one takes it many times as long."""
+        for noun, first in self._first_made.values():
+            records.index_from(self._plan.connection, noun, first)
+
+    def read_customers(self, keys: Sequence[Key]) -> None:
+        """Read at once the customers of the rows that come next; one by one they take a tenth of an import."""
+        self._ahead = _Ahead(self._plan, keys)
+
+    def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
+        """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
+        row = self._known[sought.column].get(key)
+        if row is None and sought is CUSTOMER:
+            row = self._ahead.by_id.get(key[0])
+        if row is not None:
+            return row
+        try:
+            row = None if sought is CUSTOMER and self._ahead.lacks(key) else sought.find(self._plan, key)
+            if row is None and sought is CUSTOMER and self._anybody_erased:
+                customers.check_nobody_erased(self._plan.connection, _identifiers(self._plan, key))
+        except (NotFound, BadData) as error:
+            fields.refuse(sought.column, str(error))
+            return None
+        if row is None and not self._plan.request.create:
+            fields.refuse(sought.column, f"there is no such {sought.noun.subject}; without --no-create it is made")
+        return self._remember(sought, key, row) if row is not None else None
+
+    def take(self, sought: Sought, key: Key, found: sqlite3.Row | None) -> sqlite3.Row:
+        """Return the record that ``find`` found, or make and count it; the import's own history line covers it."""
+        if found is None:
+            return self._remember(sought, key, self._made(sought, key))
+        if sought is CUSTOMER and key[0] and found["source_id"] is None:
+            self._ahead.add(key)
+            return self._remember(sought, key, _adopted(self._plan, found, key[0]))
+        return found
+
+    def _made(self, sought: Sought, key: Key) -> sqlite3.Row:
+        plan = self._plan
+        values = {**sought.values(plan, key), "created_at": self._now}
+        id = database.insert(plan.connection, sought.noun.table, values)
+        self._first_made.setdefault(sought.noun.table, (sought.noun, id))
+        plan.created[sought.plural] += 1
+        if sought is CUSTOMER:
+            self._ahead.add(key)
+        made: sqlite3.Row = plan.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
+        return made
+
+    def _remember(self, sought: Sought, key: Key, row: sqlite3.Row) -> sqlite3.Row:
+        known = self._known[sought.column]
+        if len(known) >= KNOWN_MAX:
+            known.clear()
+        known[key] = row
+        return row
+
+
+class _Ahead:
+    """The customers there are of those that the rows of a batch name, by the ids of their source and by emails."""
+
+    def __init__(self, plan: Import, keys: Sequence[Key]) -> None:
+        # One statement for lists of any length: of each length SQLite would make, and Python keep, one of its own.
+        ids, emails = (json.dumps([*{key[place] for key in keys if key[place]}]) for place in (0, 1))
+        by_id = "SELECT * FROM customers WHERE source_id IN (SELECT value FROM json_each(?)) AND source = ?"
+        by_email = "SELECT email FROM customers WHERE email IN (SELECT value FROM json_each(?))"
+        rows = plan.connection.execute(by_id, (ids, plan.request.source)).fetchall()
+        self.by_id = {row["source_id"]: row for row in rows if row["merged_into"] is None}
+        self._ids = {row["source_id"] for row in rows}
+        self._emails = {email for (email,) in plan.connection.execute(by_email, (emails,))}
+
+    def add(self, key: Key) -> None:
+        """Note a customer who was made since."""
+        self._ids.add(key[0])
+        self._emails.add(key[1])
+
+    def lacks(self, key: Key) -> bool:
+        """Tell whether nobody is there with the id of a row, nor with its email."""
+        return key[0] is not None and key[0] not in self._ids and (key[1] is None or key[1] not in self._emails)
+
+
+def _find_customer(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the customer of (customer_id, email, name, phone)."""
+    return customers.identify(plan.connection, _identifiers(plan, key))
+
+
+def _identifiers(plan: Import, key: Key) -> Identifiers:
+    customer_id, email, name, _ = key
+    return Identifiers(plan.request.source, customer_id or "", email or "", name)
+
+
+def _adopted(plan: Import, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
+    """Give a customer known by email the id that the source knows them by, and return them."""
+    changes = {"source": plan.request.source, "source_id": customer_id}
+    database.update(plan.connection, "customers", customer["id"], changes)
+    told = {name: (customer[name], value) for name, value in changes.items()}
+    history.record(plan.connection, "customer", customer["id"], "edited", told, actor=plan.actor, now=plan.now)
+    return records.get(plan.connection, customers.NOUN, customer["id"])
+
+
+def _customer_values(plan: Import, key: Key) -> dict[str, Any]:
+    customer_id, email, name, phone = key
+    source = plan.request.source if customer_id else None
+    return {"name": name, "email": email, "phone": phone, "source": source, "source_id": customer_id}
+
+
+def _find_category(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the category of (number, name): by number, else by name."""
+    number, name = key
+    if number:
+        return _row(plan, "SELECT * FROM categories WHERE number = :number", number=number)
+    rows = plan.connection.execute("SELECT * FROM categories WHERE name = :name", {"name": name}).fetchall()
+    return records.the_only(categories.NOUN, name, rows) if rows else None
+
+
+def _category_values(plan: Import, key: Key) -> dict[str, Any]:
+    number, name = key
+    return {"number": number or categories.free_number(plan.connection, "categories"), "name": name or number}
+
+
+def _find_offer(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the offer of (number, category's id, name, currency): by number, else by the other three."""
+    number, category_id, name, currency = key
+    if number:
+        return _row(plan, f"{_OFFERS} WHERE t.number = :number", number=number)
+    rows = plan.connection.execute(
+        f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency AND coalesce(t.category_id, 0) = :category",
+        {"name": name, "currency": currency, "category": category_id or 0},
+    ).fetchall()
+    return records.the_only(offers.NOUN, name, rows) if rows else None
+
+
+def _find_offer_by_name(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the offer of (number, None, name, currency), of whatever category: the file has no column for it."""
+    number, _, name, currency = key
+    if number:
+        return _find_offer(plan, key)
+    rows = plan.connection.execute(
+        f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency", {"name": name, "currency": currency}
+    ).fetchall()
+    return records.the_only(offers.NOUN, name, rows) if rows else None
+
+
+def _offer_values(plan: Import, key: Key) -> dict[str, Any]:
+    number, category_id, name, currency = key
+    number = number or categories.free_number(plan.connection, "offers")
+    return {"number": number, "category_id": category_id, "name": name, "currency": currency}
+
+
+def _find_payment_system(plan: Import, key: Key) -> sqlite3.Row | None:
+    return _row(plan, "SELECT * FROM payment_systems WHERE name = :name", name=key[0])
+
+
+def _payment_system_values(plan: Import, key: Key) -> dict[str, Any]:
+    return {"name": key[0], "gateway": payment_systems.MANUAL}
+
+
+def _find_manager(plan: Import, key: Key) -> sqlite3.Row | None:
+    """Return the user of a login, else of exactly one user's name; a former manager's sales stay theirs."""
+    words = key[0]
+    by_login = _row(plan, "SELECT * FROM users WHERE login = :login", login=words)
+    if by_login is not None:
+        return by_login
+    rows = plan.connection.execute("SELECT * FROM users WHERE name = :name", {"name": words}).fetchall()
+    return records.the_only(users.NOUN, words, rows) if rows else None
+
+
+def _manager_values(plan: Import, key: Key) -> dict[str, Any]:
+    return {"name": key[0]}
+
+
+def _row(plan: Import, sql: str, **values: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = plan.connection.execute(sql, values).fetchone()
+    return row
+
+
+_OFFERS = "SELECT t.*, g.number AS category_number FROM offers t LEFT JOIN categories g ON g.id = t.category_id"
+
+CUSTOMER = Sought(customers.NOUN, "customers", "customer", _find_customer, _customer_values)
+CATEGORY = Sought(categories.NOUN, "categories", "category", _find_category, _category_values)
+OFFER = Sought(offers.NOUN, "offers", "offer", _find_offer, _offer_values)
+OFFER_BY_NAME = Sought(offers.NOUN, "offers", "offer", _find_offer_by_name, _offer_values)
+PAYMENT_SYSTEM = Sought(
+    payment_systems.NOUN, "payment systems", "payment_system", _find_payment_system, _payment_system_values
+)
+MANAGER = Sought(users.NOUN, "users", "manager", _find_manager, _manager_values)

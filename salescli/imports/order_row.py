@@ -1,0 +1,355 @@
+"""An order as a row of a file tells it: the row's values checked against each other and completed; pure.
+
+``Fields`` -> ``read`` -> price -> payment (paid, refunded, credited) -> ``OrderRow``, or BadRow with every problem
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from salescli.errors import BadData
+from salescli.imports import times
+from salescli.imports.cells import Columns, Fields, Reader, Readers
+from salescli.imports.csv_file import Row
+from salescli.imports.times import Instant
+from salescli.rules import lifecycle, money, text
+
+COLUMNS = (
+    "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
+    "offer", "offer_number", "quantity", "unit_price", "discount", "price", "currency", "payment_type",
+    "payment_system", "paid_at", "paid", "paid_currency", "rate", "funds_credited", "refunded", "refunded_at",
+    "one_click", "comment", "manager", "confirmed",
+)  # fmt: skip
+REQUIRED = ("order", "created_at", "status", "customer", "offer", "currency")
+_CURRENCIES = 32  # pairs of currencies whose columns are kept
+_PRICE_COLUMNS = ("unit_price", "discount", "price")
+_PAID_COLUMNS = ("paid", "funds_credited", "refunded")
+_SHORT = 12  # characters: less than a card number has digits
+
+
+class Price(NamedTuple):
+    """What was ordered: price = unit × quantity − discount; no unit where the price does not divide (R15)."""
+
+    quantity: int
+    unit_minor: int | None
+    discount_minor: int
+    price_minor: int
+    currency: str
+
+
+class Payment(NamedTuple):
+    """The one invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35)."""
+
+    status: str
+    amount_minor: int
+    currency: str
+    rate: str | None
+    share_minor: int
+    credited_minor: int | None
+    paid: bool
+    refunded_minor: int
+    one_click: bool
+    comment: str | None
+    payment_system: str | None
+    attempted: Instant
+    refunded: Instant | None
+
+
+class OrderRow(NamedTuple):  # tuples, since an import makes a million of them and hashes each
+    """An order with everything that follows from its row filled in, however the row spelt it."""
+
+    number: str
+    created: Instant
+    status: str
+    customer: tuple[str | None, str | None, str, str | None]  # customer_id, email, name, phone
+    category: tuple[str | None, str | None] | None  # number, name
+    offer: tuple[str | None, str]  # number, name
+    price: Price
+    partial: bool | None  # None: as the offer says
+    payment: Payment | None
+    manager: str | None
+    confirmed: bool
+
+    @property
+    def completed(self) -> Instant | None:
+        """When it became Completed; kept when it was refunded (R76a)."""
+        return self.payment.attempted if self.payment and self.status in _PAID else None
+
+    @property
+    def canonical(self) -> tuple[Any, ...]:
+        """All that the row says, by which it is known again, however it was spelt."""
+        head = (self.number, self.created.at, self.status, self.partial, self.manager, self.confirmed)
+        names = (*self.customer, *(self.category or ()), *self.offer)
+        payment = self.payment
+        if payment is None:
+            return (*head, *names, *self.price)
+        moments = (payment.attempted.at, payment.refunded and payment.refunded.at)
+        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS])
+
+
+_PAID = ("completed", "refund")
+_INSTANTS = Payment._fields.index("attempted")  # what stands before the instants
+
+
+Given = Mapping[str, Any]  # the row's columns that are not blank, each read by itself
+
+
+def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
+    """Return what gives the columns of a row: its amounts in its currencies, times without offset in ``zone``."""
+    plain = Columns(_readers(zone))
+
+    @lru_cache(_CURRENCIES)
+    def of(*currencies: str) -> Columns:
+        paid = _amounts(_PAID_COLUMNS, currencies[-1]) or _amounts(_PAID_COLUMNS, currencies[0])
+        return plain.also({**_amounts(_PRICE_COLUMNS, currencies[0]), **paid})
+
+    return lambda row: of(*[row.cells[place] for place in _places(row.names)])
+
+
+@lru_cache(1)  # a file has one header
+def _places(names: tuple[str, ...]) -> list[int]:
+    """Return where a row has its currency, and the one it was paid in if there is such a column."""
+    return [names.index(name) for name in ("currency", "paid_currency") if name in names]
+
+
+def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
+    """Return what reads amounts of a currency; nothing when it is none."""
+    try:
+        return dict.fromkeys(columns, _amount(money.currency_code(currency or "")))
+    except BadData:
+        return {}
+
+
+@lru_cache(_CURRENCIES)
+def _amount(currency: str) -> Reader:
+    """Return what reads amounts of a currency: one for all their columns."""
+    return partial(money.parse, currency=currency)
+
+
+def _readers(zone: ZoneInfo) -> Readers:
+    """Return what reads each column but the amounts."""
+    instant = times.reader(zone)
+    return {
+        **NAMES,
+        "order": _order_number,
+        "created_at": instant,
+        "status": partial(text.one_of, allowed=lifecycle.ORDER_STATUSES, what="status"),
+        "currency": money.currency_code,
+        "quantity": partial(text.whole_number, what="quantity"),
+        "payment_type": partial(text.one_of, allowed=("full", "partial"), what="payment type"),
+        "paid_at": instant,
+        "paid_currency": money.currency_code,
+        "rate": _rate,
+        "refunded_at": instant,
+        "one_click": partial(text.yes_no, what="one_click"),
+        "comment": partial(text.free_text, what="comment"),
+        "confirmed": partial(text.yes_no, what="confirmed"),
+    }
+
+
+def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
+    """Return the order of a row. Raise BadRow: with every value that cannot be read, else with what contradicts."""
+    given = fields.read(columns(fields.row), REQUIRED)
+    fields.check()
+    given.setdefault("paid_currency", given["currency"])
+    price = _price(fields, given)
+    payment = _payment(fields, given, price)
+    if given.get("confirmed") and given["status"] not in _PAID:
+        fields.stop("confirmed", f"only the sale of a completed order is confirmed; this one is {given['status']}")
+    number, category, manager = given.get("category_number"), given.get("category"), given.get("manager")
+    return OrderRow(
+        given["order"],
+        given["created_at"],
+        given["status"],
+        customer(given),
+        (number, category) if number or category else None,
+        (given.get("offer_number"), given["offer"]),
+        price,
+        _partial(fields, given, price, payment),
+        payment,
+        None if manager is None or manager.lower() == "system" else manager,
+        given.get("confirmed", False),
+    )
+
+
+def customer(given: Given) -> tuple[str | None, str | None, str, str | None]:
+    """Return customer_id, email, name and phone of a row."""
+    return given.get("customer_id"), given.get("email"), given["customer"], given.get("phone")
+
+
+def _price(fields: Fields, given: Given) -> Price:
+    quantity, discount, currency = given.get("quantity", 1), given.get("discount", 0), given["currency"]
+    unit, price = given.get("unit_price"), given.get("price")
+    if unit is None:
+        if price is None:
+            fields.stop("price", "is blank, and so is unit_price; a row needs one of them")
+        return Price(quantity, _unit(price + discount, quantity), discount, price, currency)
+    computed = unit * quantity - discount
+    if price not in (None, computed) or not 0 <= computed <= money.MINOR_MAX:
+        _check_sum(fields, Price(quantity, unit, discount, computed, currency), price)
+    return Price(quantity, unit, discount, computed, currency)
+
+
+def _check_sum(fields: Fields, computed: Price, price: int | None) -> None:
+    """Refuse a price that its parts do not make, or that cannot be."""
+    unit, discount, result = (
+        money.text(minor, computed.currency)
+        for minor in (computed.unit_minor or 0, computed.discount_minor, computed.price_minor)
+    )
+    told = f"{unit} × {computed.quantity} − {discount} is {result}"
+    if not 0 <= computed.price_minor <= money.MINOR_MAX:
+        fields.stop("unit_price", f"{told}, which cannot be a price")
+    if price is not None:
+        fields.stop("price", f"does not agree: {told}")
+
+
+def _unit(minor: int, quantity: int) -> int | None:
+    unit, rest = divmod(minor, quantity)
+    return unit if rest == 0 and unit <= money.MINOR_MAX else None
+
+
+def _payment(fields: Fields, given: Given, price: Price) -> Payment | None:
+    paid = _paid(fields, given, price)
+    if paid is None:
+        return _unpaid(fields, given, price)
+    amount, share = paid
+    status, currency = given["status"], given["paid_currency"]
+    if given.get("funds_credited", 0) > amount:
+        fields.stop("funds_credited", f"is more than what was paid, {money.text(amount, currency)}")
+    refunded = _refunded(fields, given, amount)
+    attempted = given.get("paid_at") or given["created_at"]
+    return Payment(
+        "refund" if status == "refund" or 0 < amount == refunded else "completed",
+        amount,
+        currency,
+        given.get("rate") if currency != price.currency else None,
+        share,
+        given.get("funds_credited"),
+        True,  # paid
+        refunded,
+        given.get("one_click", False),
+        given.get("comment") or None,
+        given.get("payment_system"),
+        attempted,
+        given.get("refunded_at", attempted) if refunded else None,
+    )
+
+
+def _unpaid(fields: Fields, given: Given, price: Price) -> Payment | None:
+    """Return the invoice of an order that nothing was paid for: a declined one, else one that keeps the comment."""
+    status, comment = given["status"], given.get("comment") or None
+    for column in ("funds_credited", "refunded", "paid_at" if status == "open" else "refunded_at"):
+        if given.get(column):
+            fields.stop(column, "is given, but nothing was paid; give what was paid, or leave this blank")
+    if status == "open" and comment is None:
+        return None
+    return Payment(
+        status=status,
+        amount_minor=price.price_minor,
+        currency=price.currency,
+        rate=None,
+        share_minor=price.price_minor,
+        credited_minor=None,
+        paid=False,
+        refunded_minor=0,
+        one_click=given.get("one_click", False),
+        comment=comment,
+        payment_system=given.get("payment_system"),
+        attempted=given.get("paid_at") or given["created_at"],
+        refunded=None,
+    )
+
+
+def _paid(fields: Fields, given: Given, price: Price) -> tuple[int, int] | None:
+    """Return what was paid, in its currency, and the share of the price that it bought; None when nothing was."""
+    status = given["status"]
+    if status not in _PAID and not given.get("paid"):
+        return None
+    at_home = given["paid_currency"] == price.currency
+    amount, share = _paid_at_home(fields, given, price) if at_home else _paid_abroad(fields, given, price)
+    if status == "refund" and amount == 0 < price.price_minor:
+        fields.stop("status", "is refund, but nothing was paid; give what had been paid before")
+    if status not in _PAID and share >= price.price_minor:
+        fields.stop("status", f"is {status}, but the price was paid in full; write completed, or refund")
+    return amount, share
+
+
+def _paid_at_home(fields: Fields, given: Given, price: Price) -> tuple[int, int]:
+    """Return the amount, which is the share too; a completed row without one was paid in full."""
+    amount = given.get("paid", price.price_minor)
+    if amount > price.price_minor:
+        fields.stop("paid", f"is more than the price, {money.text(price.price_minor, price.currency)}")
+    if "rate" in given and Decimal(given["rate"]) != 1:
+        fields.stop("rate", f"is for a payment in another currency; this one was paid in {price.currency}")
+    return amount, amount
+
+
+def _paid_abroad(fields: Fields, given: Given, price: Price) -> tuple[int, int]:
+    """Return the amount and its share at the row's rate; what the price costs there, rounded, is all of it (R34)."""
+    currency, rate = given["paid_currency"], given.get("rate")
+    if rate is None:
+        fields.stop("rate", f"is blank; a payment in {currency} for a price in {price.currency} needs one")
+    try:
+        whole = money.convert_back(price.price_minor, price.currency, rate, currency)
+        amount = given.get("paid", whole)
+        return amount, price.price_minor if amount == whole else money.convert(amount, currency, rate, price.currency)
+    except BadData as error:
+        fields.stop("rate", str(error))
+
+
+def _refunded(fields: Fields, given: Given, amount: int) -> int:
+    """Return what was given back: all of it for a Refund, less than that for any other order that was paid (R11)."""
+    refunded, status = given.get("refunded"), given["status"]
+    if status == "refund" and refunded is None:
+        return amount
+    if refunded is None or (refunded == 0 and status != "refund"):
+        if "refunded_at" in given:
+            fields.stop("refunded_at", "is given, but nothing was refunded")
+        return 0
+    told = money.text(amount, given["paid_currency"])
+    if status == "refund" and refunded != amount:
+        fields.stop("refunded", f"is not the {told} that was paid; a partial refund leaves the status completed")
+    if refunded > amount:
+        fields.stop("refunded", f"is more than what was paid, {told}")
+    if status == "completed" and refunded == amount:
+        fields.stop("refunded", f"is all of the {told} that was paid; then the status is refund")
+    return int(refunded)
+
+
+def _partial(fields: Fields, given: Given, price: Price, payment: Payment | None) -> bool | None:
+    """Return whether it may be paid in parts; None when the row does not tell and the offer decides."""
+    if payment and payment.paid and payment.share_minor < price.price_minor:
+        if given.get("payment_type") == "full":
+            paid, whole = (money.text(minor, price.currency) for minor in (payment.share_minor, price.price_minor))
+            fields.stop("payment_type", f"is full, but only {paid} of {whole} was paid")
+        return True
+    return given["payment_type"] == "partial" if "payment_type" in given else None
+
+
+def _order_number(given: str) -> str:
+    if len(given) <= _SHORT and given.isascii() and given.isalnum():
+        return given
+    return text.text(given, "order")
+
+
+def _rate(given: str) -> str:
+    """Return a rate of exchange without needless zeros, so that one rate has one spelling."""
+    rate = money.parse_rate(given)
+    return rate.rstrip("0").rstrip(".") if "." in rate else rate
+
+
+NAMES: Readers = {
+    **{
+        column: partial(text.text, what=column)
+        for column in (
+            "customer", "customer_id", "category", "category_number", "offer", "offer_number", "payment_system",
+            "manager",
+        )
+    },
+    "email": text.email,
+    "phone": partial(text.free_text, what="phone"),
+}  # fmt: skip

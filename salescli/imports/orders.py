@@ -1,0 +1,142 @@
+"""``import orders``: a seller's orders from elsewhere, each with its payment and refund (R8–R19, R31–R36).
+
+row -> ``order_rows.read`` -> the digest is stored: unchanged -> ``Parties`` -> ``imported_orders``: insert or update
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+
+from salescli.imports import order_row, order_tables
+from salescli.imports.batch import Numbers, Steps, find_known, settle
+from salescli.imports.bulk_load import Aside
+from salescli.imports.cells import Fields
+from salescli.imports.csv_file import Row
+from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups, opened
+from salescli.imports.order_row import OrderRow
+from salescli.imports.order_tables import Additions, Parties
+from salescli.imports.run import Counts, Import, Outcome, Outcomes, Request, Take
+from salescli.imports.run import run as run_import
+from salescli.rules.permissions import Actor
+
+COLUMNS = order_row.COLUMNS
+REQUIRED = order_row.REQUIRED
+
+
+def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: datetime) -> Counts:
+    """Import orders from CSV, all or nothing, and return what was done; the same file again changes nothing.
+
+    Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
+    """
+    plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
+    aside = Aside(connection)
+    return run_import(plan, partial(_orders, plan, aside), aside.end)
+
+
+@contextmanager
+def _orders(plan: Import, aside: Aside) -> Iterator[Take]:
+    with opened(plan) as lookups:
+        yield _Orders(plan, lookups, aside).take
+
+
+class _Orders:
+    """The import of one file's rows."""
+
+    def __init__(self, plan: Import, lookups: Lookups, aside: Aside) -> None:
+        self._plan = plan
+        self._lookups = lookups
+        self._aside = aside
+        self._additions = Additions(plan.connection, plan.request.source)
+        columns = order_row.columns(plan.zone)
+        self._steps = Steps(
+            numbers=Numbers(plan.connection),
+            column="order",
+            read=lambda fields: order_row.read(fields, columns),
+            known=partial(find_known, plan, "orders"),
+            ahead=lambda orders: lookups.read_customers([order.customer for order in orders]),
+            find=self._found,
+            insert=self._insert,
+            compare=self._compare,
+        )
+
+    def take(self, rows: Sequence[Row]) -> Outcomes:
+        """Import rows, and tell of each."""
+        outcomes = self._steps.take(rows)
+        self._additions.write()
+        return outcomes
+
+    def _found(self, fields: Fields, order: OrderRow) -> Parties:
+        """Return the records that the row names, as far as they are there."""
+        find, system = self._lookups.find, _payment_system(order)
+        category = find(fields, CATEGORY, order.category) if order.category else None
+        new_category = order.category is not None and category is None  # which has no offers yet
+        return Parties(
+            find(fields, CUSTOMER, order.customer),
+            category,
+            None if new_category and not order.offer[0] else find(fields, OFFER, _offer(order, category)),
+            find(fields, PAYMENT_SYSTEM, (system,)) if system else None,
+            find(fields, MANAGER, (order.manager,)) if order.manager else None,
+        )
+
+    def _taken(self, order: OrderRow, found: Parties) -> Parties:
+        """Return the records that the row names, with those that were missing made."""
+        take, system = self._lookups.take, _payment_system(order)
+        category = take(CATEGORY, order.category, found.category) if order.category else None
+        return Parties(
+            customer=take(CUSTOMER, order.customer, found.customer),
+            category=category,
+            offer=take(OFFER, _offer(order, category), found.offer),
+            payment_system=take(PAYMENT_SYSTEM, (system,), found.payment_system) if system else None,
+            manager=take(MANAGER, (order.manager,), found.manager) if order.manager else None,
+        )
+
+    def _insert(self, order: OrderRow, found: Parties, digest: bytes) -> None:
+        parties = found if _complete(order, found) else self._taken(order, found)
+        draft = order_tables.draft(order, parties)
+        self._additions.add(draft, number=order.number, digest=digest)
+        self._aside.wrote_order()
+
+    def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
+        connection = self._plan.connection
+        stored = order_tables.find_stored(connection, id)
+        draft = order_tables.inherited(order_tables.draft(order, found), order, stored)
+        return settle(
+            self._plan,
+            fields,
+            order_tables.differences(stored, draft, order),
+            subject=("order", id),
+            why_kept=lambda: order_tables.why_kept(connection, stored, order.status),
+            update=lambda: self._update(order, stored, found, digest),
+        )
+
+    def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
+        parties = self._taken(order._replace(manager=None), found)  # who sold is not updated, nor made
+        draft = order_tables.inherited(order_tables.draft(order, parties), order, stored)
+        self._additions.update(stored, draft, digest)
+        self._aside.wrote_order()
+
+
+def _complete(order: OrderRow, found: Parties) -> bool:
+    """Tell whether all that a row names is there, the customer by the id that it gives: the rule in long files."""
+    customer, category, offer, system, manager = found
+    return (
+        customer is not None
+        and (order.customer[0] is None or customer["source_id"] is not None)
+        and offer is not None
+        and (category is not None or order.category is None)
+        and (system is not None or _payment_system(order) is None)
+        and (manager is not None or order.manager is None)
+    )
+
+
+def _payment_system(order: OrderRow) -> str | None:
+    return order.payment.payment_system if order.payment else None
+
+
+def _offer(order: OrderRow, category: sqlite3.Row | None) -> Key:
+    number, name = order.offer
+    return (number, category["id"] if category else None, name, order.price.currency)

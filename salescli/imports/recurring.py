@@ -1,0 +1,326 @@
+"""``import recurring``: subscribers from elsewhere, charged by tick from their next payment on (R60, R66a, R66b).
+
+row -> ``_read`` -> ``RecurringRow`` -> customer, offer, payment system -> ``_draft`` (dates) -> insert or update
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import payment_systems
+from salescli.imports import order_row
+from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
+from salescli.imports.cells import Columns, Fields, Readers
+from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups, opened
+from salescli.imports.run import Counts, Import, Outcome, Request, Take
+from salescli.imports.run import run as run_import
+from salescli.rules import money, schedule, text, time
+from salescli.rules.permissions import Actor
+from salescli.rules.schedule import Interval
+from salescli.storage import database
+
+COLUMNS = (
+    "recurring", "customer", "customer_id", "email", "offer", "offer_number", "currency", "price", "payment_system",
+    "token", "started_at", "every", "payments", "payments_made", "next_payment_at", "status", "retry_after",
+)  # fmt: skip
+REQUIRED = (
+    "recurring", "customer", "offer", "currency", "price", "payment_system", "token", "started_at", "every",
+)  # fmt: skip
+STATUSES = ("active", "paused", "completed", "failed")
+_PLANNED = ("active", "paused")  # those that have a next payment date (I10)
+
+
+class RecurringRow(NamedTuple):
+    """A recurring order as a row tells it. ``next_payment_at`` None: the first planned date to come."""
+
+    number: str
+    customer: tuple[str | None, str | None, str, str | None]  # customer_id, email, name, phone
+    offer: tuple[str | None, str]  # number, name
+    currency: str
+    price_minor: int
+    payment_system: str
+    token: str | None
+    started_at: datetime
+    interval: Interval
+    payments: int | None
+    payments_made: int
+    next_payment_at: datetime | None
+    status: str
+    retry_minutes: tuple[int, int]
+
+    @property
+    def canonical(self) -> tuple[Any, ...]:
+        """All that the row says, by which it is known again."""
+        planned = self.next_payment_at and time.utc_text(self.next_payment_at)
+        told = (time.utc_text(self.started_at), str(self.interval), planned, self.retry_minutes)
+        return (*self[:7], *told, self.payments, self.payments_made, self.status)
+
+
+class Parties(NamedTuple):
+    """The records that a row names; None: not there yet."""
+
+    customer: sqlite3.Row | None
+    offer: sqlite3.Row | None
+    payment_system: sqlite3.Row | None
+
+
+def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: datetime) -> Counts:
+    """Import recurring orders from CSV, all or nothing; ``due`` of the result is what the next tick will take.
+
+    Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
+    """
+    plan = Import(connection, "recurring orders", COLUMNS, REQUIRED, request, actor, now)
+    return run_import(plan, partial(_subscribers, plan))
+
+
+@contextmanager
+def _subscribers(plan: Import) -> Iterator[Take]:
+    with opened(plan) as lookups:
+        yield _Subscribers(plan, lookups).steps.take
+
+
+class _Subscribers:
+    """The import of one file's rows."""
+
+    def __init__(self, plan: Import, lookups: Lookups) -> None:
+        self._plan = plan
+        self._zone = plan.zone
+        self._lookups = lookups
+        columns = Columns(_readers(self._zone))
+        self.steps = Steps(
+            numbers=Numbers(plan.connection),
+            column="recurring",
+            read=lambda fields: _read(fields, columns),
+            known=partial(find_known, plan, "recurring"),
+            ahead=lambda rows: lookups.read_customers([row.customer for row in rows]),
+            find=self._find,
+            insert=self._insert,
+            compare=self._compare,
+        )
+
+    def _find(self, fields: Fields, row: RecurringRow) -> Parties:
+        """Return the records that the row names. A payment without token is only for a person to confirm."""
+        find = self._lookups.find
+        system = find(fields, PAYMENT_SYSTEM, (row.payment_system,))
+        if row.token is None and system is not None and system["gateway"] != payment_systems.MANUAL:
+            fields.refuse("token", f"is blank; {system['name']} charges cards by token, only a manual one needs none")
+        return Parties(find(fields, CUSTOMER, row.customer), find(fields, OFFER_BY_NAME, _offer(row)), system)
+
+    def _taken(self, row: RecurringRow, found: Parties) -> Parties:
+        """Return the records that the row names, with those that were missing made."""
+        take = self._lookups.take
+        return Parties(
+            take(CUSTOMER, row.customer, found.customer),
+            take(OFFER_BY_NAME, _offer(row), found.offer),
+            take(PAYMENT_SYSTEM, (row.payment_system,), found.payment_system),
+        )
+
+    def _insert(self, row: RecurringRow, found: Parties, digest: bytes) -> None:
+        drafted = _draft(row, self._taken(row, found), now=self._plan.now, zone=self._zone)
+        marks = {"uid": secrets.token_hex(8), "source": self._plan.request.source, "source_number": row.number}
+        database.insert(self._plan.connection, "recurring", {**drafted, **marks, "imported_as": digest})
+        self._count_due(drafted)
+
+    def _compare(self, fields: Fields, row: RecurringRow, found: Parties, id: int, digest: bytes) -> Outcome:
+        connection = self._plan.connection
+        stored: sqlite3.Row = connection.execute(_STORED, {"id": id}).fetchone()
+        drafted = self._inherited(row, found, stored)
+        return settle(
+            self._plan,
+            fields,
+            _differences(stored, {**drafted, **_names(row)}, self._zone),
+            subject=("recurring order", id),
+            why_kept=lambda: _why_kept(connection, id),
+            update=lambda: self._update(row, found, stored, digest),
+        )
+
+    def _inherited(self, row: RecurringRow, parties: Parties, stored: sqlite3.Row) -> dict[str, Any]:
+        """Return the draft with the dates as they are stored, where the row gives none and its plan is the same."""
+        drafted = _draft(row, parties, now=self._plan.now, zone=self._zone)
+        plan = ("created_at", "every_count", "every_unit")
+        planned = drafted["next_payment_at"] and stored["next_payment_at"] and row.next_payment_at is None
+        if planned and all(drafted[name] == stored[name] for name in plan):
+            drafted.update({name: stored[name] for name in ("anchor_at", "due_at", "next_payment_at")})
+        return drafted
+
+    def _update(self, row: RecurringRow, found: Parties, stored: sqlite3.Row, digest: bytes) -> None:
+        drafted = self._inherited(row, self._taken(row, found), stored)
+        database.update(self._plan.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
+        self._count_due(drafted)
+
+    def _count_due(self, drafted: Mapping[str, Any]) -> None:
+        """Count what the next tick takes (R66b)."""
+        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.utc_text(self._plan.now):
+            due, currency = self._plan.due, drafted["currency"]
+            payments, minor = due.get(currency, (0, 0))
+            due[currency] = (payments + 1, minor + drafted["price_minor"])
+
+
+def _offer(row: RecurringRow) -> Key:
+    number, name = row.offer
+    return (number, None, name, row.currency)
+
+
+# Reading a row
+
+
+def _readers(zone: ZoneInfo) -> Readers:
+    instant = partial(time.parse_time, zone=zone)
+    return {
+        **order_row.NAMES,
+        "recurring": partial(text.text, what="recurring"),
+        "currency": money.currency_code,
+        "token": partial(text.text, what="token"),
+        "started_at": instant,
+        "every": schedule.parse_interval,
+        "payments": partial(text.whole_number, what="number of payments"),
+        "payments_made": _made,
+        "next_payment_at": instant,
+        "status": partial(text.one_of, allowed=STATUSES, what="status"),
+    }
+
+
+def _made(given: str) -> int:
+    return 0 if given == "0" else text.whole_number(given, "number of payments")
+
+
+def _read(fields: Fields, columns: Columns) -> RecurringRow:
+    given = fields.read(columns, [column for column in REQUIRED if column != "token"])
+    if "currency" in given:
+        fields.read_also(given, "price", partial(money.parse, currency=given["currency"]))
+    if "every" in given:
+        fields.read_also(given, "retry_after", partial(schedule.parse_retry_after, interval=given["every"]))
+    fields.check()
+    _check_payments(fields, given)
+    return RecurringRow(
+        number=given["recurring"],
+        customer=order_row.customer(given),
+        offer=(given.get("offer_number"), given["offer"]),
+        currency=given["currency"],
+        price_minor=given["price"],
+        payment_system=given["payment_system"],
+        token=given.get("token"),
+        started_at=given["started_at"],
+        interval=given["every"],
+        payments=given.get("payments"),
+        payments_made=given.get("payments_made", 0),
+        next_payment_at=given.get("next_payment_at"),
+        status=given.get("status", "active"),
+        retry_minutes=given.get("retry_after") or schedule.default_retries(given["every"]),
+    )
+
+
+def _check_payments(fields: Fields, given: Mapping[str, Any]) -> None:
+    total, made = given.get("payments"), given.get("payments_made", 0)
+    if total is not None and made > total:
+        fields.stop("payments_made", f"is more than all of the {total} payments")
+    if made == total and given.get("status", "active") != "completed":
+        fields.stop("payments_made", f"is all of the {total} payments; then the status is completed")
+
+
+# What a row comes to
+
+
+def _draft(row: RecurringRow, parties: Parties, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    customer, offer, system = (party["id"] if party else None for party in parties)
+    return {
+        "customer_id": customer,
+        "offer_id": offer,
+        "offer_name": row.offer[1],
+        "payment_system_id": system,
+        "token": row.token,
+        "status": row.status,
+        "unit_price_minor": row.price_minor,
+        "price_minor": row.price_minor,
+        "currency": row.currency,
+        "every_count": row.interval.count,
+        "every_unit": row.interval.unit,
+        "retry_1_minutes": row.retry_minutes[0],
+        "retry_2_minutes": row.retry_minutes[1],
+        "payments_total": row.payments,
+        "payments_imported": row.payments_made,
+        "payments_made": row.payments_made,
+        "created_at": time.utc_text(row.started_at),
+        **_dates(row, now=now, zone=zone),
+    }
+
+
+def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, str | None]:
+    """Return the plan's anchor and its next date: as given, else the first planned date to come (R66a, R66b).
+
+    A given date off the plan's days moves the plan onto it.
+    """
+    anchor, planned = row.started_at, row.next_payment_at
+    if planned is not None and not schedule.falls_on_plan(anchor, row.interval, planned, zone):
+        anchor = planned
+    if planned is None:
+        begins = row.started_at > now and row.payments_made == 0
+        planned = anchor if begins else schedule.next_planned(anchor, row.interval, max(now, anchor), zone)
+    due = time.utc_text(planned) if row.status in _PLANNED else None
+    return {"anchor_at": time.utc_text(anchor), "due_at": due, "next_payment_at": due}
+
+
+# Comparing with what is stored
+
+_STORED = """
+SELECT r.id, r.customer_id, r.offer_id, r.offer_name, r.payment_system_id, r.token, r.status, r.price_minor, r.currency,
+  r.every_count, r.every_unit, r.retry_1_minutes, r.retry_2_minutes, r.payments_total, r.payments_imported, r.anchor_at,
+  r.due_at, r.next_payment_at, r.created_at, c.name AS customer, o.name AS offer, p.name AS payment_system
+FROM recurring r
+JOIN customers c ON c.id = r.customer_id
+JOIN offers o ON o.id = r.offer_id
+JOIN payment_systems p ON p.id = r.payment_system_id
+WHERE r.id = :id
+"""
+
+_TOUCHED = """
+SELECT
+  (SELECT count(*) FROM attempts WHERE recurring_id = :id) AS attempts,
+  (SELECT count(*) FROM orders WHERE recurring_id = :id) AS orders
+"""
+
+
+def _why_kept(connection: sqlite3.Connection, id: int) -> str | None:
+    touched = connection.execute(_TOUCHED, {"id": id}).fetchone()
+    if touched["attempts"] or touched["orders"]:
+        return "it was charged here since; pause, complete or retry it here"
+    return None
+
+
+def _names(row: RecurringRow) -> dict[str, str]:
+    return {"customer": row.customer[2], "offer": row.offer[1], "payment_system": row.payment_system}
+
+
+def _differences(stored: sqlite3.Row, drafted: Mapping[str, Any], zone: ZoneInfo) -> Changed:
+    here, there = _told(stored, zone), _told(drafted, zone)
+    changed = {column: (here[column], there[column]) for column in here if here[column] != there[column]}
+    for column in ("customer", "offer", "payment_system"):
+        if stored[f"{column}_id"] != drafted[f"{column}_id"]:
+            changed[column] = (stored[column], drafted[column])
+    if stored["token"] != drafted["token"]:
+        changed["token"] = ("another token", "this one")  # a token is not shown
+    return changed
+
+
+def _told(record: Mapping[str, Any] | sqlite3.Row, zone: ZoneInfo) -> dict[str, str]:
+    """Return a record in the words of the file's columns."""
+    planned, total = record["next_payment_at"], record["payments_total"]
+    return {
+        "offer": record["offer_name"],
+        "currency": record["currency"],
+        "price": money.text(record["price_minor"], record["currency"]),
+        "started_at": time.local_text(record["created_at"], zone),
+        "every": str(Interval(record["every_count"], record["every_unit"])),
+        "payments": "endless" if total is None else str(total),
+        "payments_made": str(record["payments_imported"]),
+        "next_payment_at": time.local_text(planned, zone) if planned else "none",
+        "status": record["status"],
+        "retry_after": schedule.retry_text((record["retry_1_minutes"], record["retry_2_minutes"])),
+    }

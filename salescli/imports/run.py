@@ -1,0 +1,262 @@
+"""What all imports have in common: all or nothing, bad rows named and counted, one line of history.
+
+file -> ``csv_rows.Table`` -> for some rows ``take`` (each added | updated | unchanged | bad) -> ``Counts`` -> history
+"""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Literal
+from zoneinfo import ZoneInfo
+
+from salescli.errors import BadData, BadUsage
+from salescli.imports import csv_file, rejects
+from salescli.imports.csv_file import BadRow, Problem, Row
+from salescli.imports.rejects import Rejects
+from salescli.rules import permissions, text, time
+from salescli.rules.permissions import Actor
+from salescli.storage import database, history
+
+DEFAULT_SOURCE = "import"
+_BATCH_ROWS = 500  # taken in together: one statement asks or writes for all; and between two words of progress
+
+Outcome = Literal["added", "updated", "unchanged"]
+Outcomes = Sequence[Outcome | BadRow]
+Take = Callable[[Sequence[Row]], Outcomes]  # imports rows, and tells of each; of a bad one it has written nothing
+
+Begin = Callable[[], AbstractContextManager[Take]]  # what comes before the first row and after the last
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """Whom to tell: of each problem as it is found, and of the bytes read since the last time."""
+
+    on_bad: Callable[[Problem], None] = lambda problem: None
+    on_progress: Callable[[int], None] = lambda bytes_read: None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to import and how: make what is missing, update what differs, leave bad rows out, or only say what would be.
+
+    ``source``: where the numbers in the file come from. ``rejects_file``: where the bad rows go that are skipped.
+    """
+
+    file: Path | BinaryIO
+    source: str = DEFAULT_SOURCE
+    create: bool = True
+    update: bool = False
+    skip_bad: bool = False
+    dry_run: bool = False
+    rejects_file: Path | None = None
+    reporting: Reporting = Reporting()
+
+    @property
+    def name(self) -> str:
+        """What the file is called in history."""
+        if not isinstance(self.file, Path):
+            return "standard input"
+        return self.file.name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8, history must
+
+    def check(self) -> None:
+        """Raise BadUsage or BadData when the request contradicts itself."""
+        if text.text(self.source, "source") != self.source:
+            raise BadData(f"the source {self.source!r} has spaces around it; leave them out")
+        if self.skip_bad != (self.rejects_file is not None):
+            raise BadUsage("bad rows are skipped into a rejects file; give both --skip-bad and --rejects FILE, or none")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What an import did. ``created``: noun in the plural -> how many were made; ``due``: currency -> recurring
+    payments that the next tick will make, and their minor units (R66b)."""
+
+    rows: int
+    added: int
+    updated: int
+    unchanged: int
+    bad: int
+    created: Mapping[str, int]
+    sha256: str
+    due: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One run of an import: what it reads, where it writes, and by whom; ``created`` grows as it goes."""
+
+    connection: sqlite3.Connection
+    what: str  # "orders", in messages and history
+    columns: Sequence[str]
+    required: Sequence[str]
+    request: Request
+    actor: Actor
+    now: datetime
+    created: Counter[str] = field(default_factory=Counter)
+    due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The account's time zone, in which times without offset are read."""
+        return time.time_zone(database.setting(self.connection, "time_zone") or "UTC")
+
+
+class _Undone(Exception):
+    """Takes back the transaction of an import that must leave nothing."""
+
+
+def run(plan: Import, begin: Begin, end: Callable[[], None] = lambda: None) -> Counts:
+    """Import a file in one transaction; ``begin``, entered in it, gives what takes in rows and is left after the last.
+
+    ``end`` concludes an import that is kept.
+
+    Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
+    without the file, BadUsage for a rejects file that may not be written over.
+    """
+    plan.actor.require(permissions.IMPORT)
+    request = plan.request
+    request.check()
+    rejects_file = None if request.dry_run else request.rejects_file
+    with csv_file.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
+        table = csv_file.Table(stream, plan.columns, plan.required)
+        counts = _imported(plan, table, begin, end, _Listener(request.reporting, rejected))
+    if counts.bad and not request.skip_bad:
+        raise BadData(
+            f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
+            " imported; repair the file, or import the rest with --skip-bad --rejects FILE"
+        )
+    return counts
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Where bad rows and progress go."""
+
+    reporting: Reporting
+    rejected: Rejects | None
+    told_bytes: int = 0
+
+    def bad(self, row: Row, problems: Sequence[Problem]) -> None:
+        for problem in problems:
+            self.reporting.on_bad(problem)
+        if self.rejected:
+            self.rejected.add(row, problems)
+
+    def progress(self, bytes_read: int) -> None:
+        self.reporting.on_progress(bytes_read - self.told_bytes)
+        self.told_bytes = bytes_read
+
+
+def _imported(
+    plan: Import, table: csv_file.Table, begin: Begin, end: Callable[[], None], listener: _Listener
+) -> Counts:
+    if listener.rejected:
+        listener.rejected.begin(table.header)
+    try:
+        with database.transaction(plan.connection):
+            with begin() as take, _collector_off():
+                outcomes = _taken(table, take, listener)
+            counts = _counted(plan, table, outcomes)
+            if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
+                raise _Undone
+            end()
+            _record(plan, counts)
+            if listener.rejected:
+                listener.rejected.keep()
+    except _Undone:
+        pass
+    return counts
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Spare the rows Python's search for cycles: they make none, and it would look at each of millions of tuples."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _taken(table: csv_file.Table, take: Take, listener: _Listener) -> Counter[str]:
+    """Take in every row and return how many had which outcome."""
+    counted: Counter[str] = Counter()
+    rows = iter(table)
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        for row, outcome in zip(batch, _outcomes(batch, take), strict=True):
+            if isinstance(outcome, BadRow):
+                counted["bad"] += 1
+                listener.bad(row, outcome.problems)
+            else:
+                counted[outcome] += 1
+        listener.progress(table.bytes_read)
+    listener.progress(table.bytes_read)
+    return counted
+
+
+def _outcomes(batch: Sequence[Row], take: Take) -> Outcomes:
+    taken = iter(take([row for row in batch if not row.problems]))
+    return [BadRow(row.problems) if row.problems else next(taken) for row in batch]
+
+
+def _counted(plan: Import, table: csv_file.Table, outcomes: Counter[str]) -> Counts:
+    return Counts(
+        rows=sum(outcomes.values()),
+        added=outcomes["added"],
+        updated=outcomes["updated"],
+        unchanged=outcomes["unchanged"],
+        bad=outcomes["bad"],
+        created=dict(plan.created),
+        sha256=table.sha256,
+        due=dict(plan.due),
+    )
+
+
+def _record(plan: Import, counts: Counts) -> None:
+    """Write the import's one line of history; a file that changed nothing leaves none."""
+    if not (counts.added or counts.updated):
+        return
+    numbers = {key: getattr(counts, key) for key in ("rows", "added", "updated", "unchanged", "bad")}
+    changes = {key: (None, number) for key, number in {**numbers, **counts.created}.items()}
+    changes["source"] = (None, plan.request.source)
+    history.record(
+        plan.connection,
+        "import",
+        None,
+        f"imported {plan.what}",
+        changes,
+        actor=plan.actor,
+        now=plan.now,
+        reason=f"{plan.request.name}, sha256 {counts.sha256}",
+    )
+
+
+def told(what: str, counts: Counts, request: Request) -> str:
+    """Return what is true after an import, as a sentence; after a dry run, what would be."""
+    dry = request.dry_run
+    done = f"{'would import' if dry else 'imported'} {_many(counts.rows - counts.bad, what)}"
+    done += f" ({counts.added} added, {counts.updated} updated, {counts.unchanged} unchanged)"
+    if counts.bad:
+        done += f"; left out {_many(counts.bad, 'bad rows')}"
+        done += "" if dry else f", kept in {request.rejects_file}"
+    made = ", ".join(_many(number, nouns) for nouns, number in counts.created.items())
+    if made:
+        done += f"; {'would create' if dry else 'created'} {made}"
+    return done if counts.added or counts.updated else f"{done}; nothing changed"
+
+
+def _many(number: int, nouns: str) -> str:
+    """Return a number of ``nouns``, a plural."""
+    if number != 1:
+        return f"{number} {nouns}"
+    return f"1 {nouns[:-3]}y" if nouns.endswith("ies") else f"1 {nouns[:-1]}"

@@ -1,0 +1,40 @@
+"""An instant as it is stored, and what reads those of a file: a row has several, and rows may be a million."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timezone
+from functools import lru_cache, partial
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from salescli.rules import time
+
+_USUAL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2})(:[0-5]\d:[0-5]\d)(Z?)", re.ASCII)
+_DAYS = 2_000  # whose hours are kept
+
+
+class Instant(NamedTuple):
+    """A moment as it is stored: UTC text, and the account's day."""
+
+    at: str
+    on: str
+
+
+def reader(zone: ZoneInfo) -> Callable[[str], Instant]:
+    """Return what reads a time as ``clock.parse_time`` does, only that it does the sums of a day once."""
+    in_utc = lru_cache(_DAYS)(partial(time.hours, here=zone, there=timezone.utc))
+    from_utc = lru_cache(_DAYS)(partial(time.hours, here=timezone.utc, there=zone))
+
+    def read(given: str) -> Instant:
+        match = _USUAL.fullmatch(given)
+        if match is not None:
+            day, hour, rest, utc = match.groups()
+            there = (from_utc(day) if utc else in_utc(day)).get(hour)
+            if there is not None:
+                return Instant(f"{day}T{hour}{rest}Z", there[:10]) if utc else Instant(f"{there}{rest}Z", day)
+        moment = time.parse_time(given, zone)
+        return Instant(time.utc_text(moment), time.local_day(moment, zone))
+
+    return read

@@ -1,0 +1,67 @@
+"""The ledger: money in and out by its day, which reports by currency and payment system add up (R67, R68).
+
+invoices paid + refunds → ``VIEW``, a row for each movement, out below zero
+"""
+
+from __future__ import annotations
+
+from salescli.lists.columns import OF_AN_ORDER, Column, View, searched
+from salescli.rules import lifecycle
+from salescli.storage.schema import comparable
+
+# With the same affinities in both parts, SQLite makes a page of each by its index of days, and merges them.
+_MOVED = """(
+  SELECT id AS entry, id AS invoice_id, paid_on AS day, paid_at AS at, amount_minor AS moved, currency,
+    fee_minor AS fee, fee_estimated AS estimated, gateway_id,
+    CAST(NULL AS TEXT) AS reason
+  FROM invoices WHERE paid_on IS NOT NULL
+  UNION ALL
+  SELECT CAST(-x.id AS INTEGER), x.invoice_id, x.refunded_on, x.refunded_at, CAST(-x.amount_minor AS INTEGER),
+    x.currency, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), a.gateway_id, x.reason
+  FROM refunds x LEFT JOIN attempts a ON a.id = x.attempt_id
+)"""
+
+VIEW = View(
+    name="entries",
+    source=(
+        f"{_MOVED} e JOIN invoices i ON i.id = e.invoice_id JOIN orders o ON o.id = i.order_id"
+        " JOIN customers c ON c.id = o.customer_id LEFT JOIN payment_systems p ON p.id = i.payment_system_id"
+        " LEFT JOIN users m ON m.id = o.manager_id"
+    ),
+    columns=(
+        Column("entry", "number", "e.entry"),
+        Column("at", "time", "e.at"),
+        Column("amount", "money", "e.moved"),
+        Column("currency", "text", "e.currency"),
+        Column("commission", "money", "e.fee"),
+        Column("estimated", "yesno", "e.estimated"),
+        Column("payment_system", "text", "p.name"),
+        Column("gateway_id", "text", "e.gateway_id"),
+        Column("invoice", "number", "e.invoice_id"),
+        Column("order", "number", "i.order_id"),
+        Column("status", "status", "o.status"),
+        Column("customer", "text", "c.name"),
+        Column("offer", "text", "o.offer_name", shown=False),
+        Column("completed_on", "day", "o.completed_on", shown=False),  # where it counts by offer, category and manager
+        Column("manager_name", "text", "m.name", shown=False),
+        Column("reason", "text", "e.reason", shown=False),
+    ),
+    newest_first=("-e.day", "-e.at", "-e.entry"),
+    id="e.entry",
+    filters={
+        "status": "o.status",
+        "from": "e.day",
+        "before": "e.day",
+        **OF_AN_ORDER,
+        "confirmed": "o.completed_on IS NOT NULL AND o.confirmed = {v}",  # as in reports: also when it was given back
+        "payment_system": "+i.payment_system_id",  # has no index, and SQLite would look for one in the merchants
+        "currency": "e.currency",
+        "min": comparable("abs(e.moved)", "e.currency"),
+        "max": comparable("abs(e.moved)", "e.currency"),
+        "search": searched("o.customer_id", "o.offer_id", "e.invoice_id = {number}", "e.gateway_id = {words}"),
+    },
+    statuses=lifecycle.ORDER_STATUSES,
+    by_local_day=True,
+    of_orders=("offer", "category", "manager"),
+    merged=True,
+)

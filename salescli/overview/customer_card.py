@@ -1,0 +1,151 @@
+"""The customer card (R44): what a customer paid and owes, currency by currency, and what may be done for them now.
+
+orders, invoices → ``totals``;  the Action columns, and what can be paid, answered or given back → ``commands``
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import chain
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import payment_systems
+from salescli.charging import pay
+from salescli.lists import query, tabs
+from salescli.lists.columns import Column, View
+from salescli.lists.query import Filters
+from salescli.lists.tabs import UNDER_WAY
+from salescli.rules import permissions
+from salescli.rules.permissions import Actor
+from salescli.sales.orders import Order
+
+TOTALS = (
+    Column("currency"),
+    Column("orders", "number"),
+    Column("payments", "number"),
+    Column("paid", "money"),
+    Column("refunded", "money"),
+    Column("net", "money"),
+    Column("open", "money"),
+)
+COMMANDS = (Column("action"), Column("record"), Column("command", "command"))
+
+_TOTALS = """
+SELECT currency, sum(orders) AS orders, sum(payments) AS payments, sum(paid) AS paid, sum(refunded) AS refunded,
+  sum(paid) - sum(refunded) AS net, sum(open) AS open
+FROM (
+  SELECT o.currency, 1 AS orders, 0 AS payments, 0 AS paid, 0 AS refunded,
+    CASE o.status WHEN 'open' THEN o.price_minor - o.paid_minor ELSE 0 END AS open
+  FROM orders o WHERE o.customer_id = :customer
+  UNION ALL
+  SELECT i.currency, 0, 1, i.amount_minor, i.refunded_minor, 0
+  FROM orders o JOIN invoices i ON i.order_id = o.id WHERE o.customer_id = :customer AND i.paid_at IS NOT NULL
+) GROUP BY currency ORDER BY currency
+"""
+_WAITING = """
+SELECT i.id FROM orders o JOIN invoices i ON i.order_id = o.id JOIN attempts a ON a.invoice_id = i.id
+  JOIN payment_systems p ON p.id = a.payment_system_id
+WHERE o.customer_id = :customer AND a.status = 'live' AND p.gateway = :manual ORDER BY i.id DESC
+"""
+_REFUNDABLE = f"""
+SELECT o.id, max(i.gateway_id IS NULL OR p.gateway = :manual) AS by_hand
+FROM orders o JOIN invoices i ON i.order_id = o.id LEFT JOIN payment_systems p ON p.id = i.payment_system_id
+WHERE o.customer_id = :customer AND o.status <> 'open' AND i.paid_at IS NOT NULL
+  AND i.refunded_minor < i.amount_minor AND NOT EXISTS ({UNDER_WAY})
+GROUP BY o.id ORDER BY o.id DESC
+"""
+
+# The words of the Action columns -> the command; the most useful first.
+_OF_AN_ORDER = {
+    "Confirm": "orders confirm {}",
+    "Check": "orders check {}",
+    "Add user": "orders assign {} LOGIN",
+    "Decline": "orders decline {}",
+}
+_OF_A_PLAN = {
+    "Retry": "recurring retry {}",
+    "Activate": "recurring activate {}",
+    "Pause": "recurring pause {}",
+    "Complete": "recurring complete {}",
+}
+_ORDER_OF_USE = ("Payment came", "Confirm", "Check", "Add user", "Retry", "Activate", "Pay", "Payment did not come",
+                 "Decline", "Pause", "Complete", "Refund")  # fmt: skip
+
+Offered = tuple[str, str, str]  # the action, the record, the command without the program
+
+
+def totals(connection: sqlite3.Connection, customer_id: int) -> list[dict[str, object]]:
+    """Return rows in the shape of TOTALS, one for each currency: money paid by its own, what is open by the order's."""
+    return [dict(row) for row in connection.execute(_TOTALS, {"customer": customer_id})]
+
+
+def commands(
+    connection: sqlite3.Connection, customer_id: int, *, actor: Actor, zone: ZoneInfo, program: str = "salescli"
+) -> list[dict[str, str]]:
+    """Return rows in the shape of COMMANDS, of all that the actor may do with the customer's records now.
+
+    The first of each action comes first, the newest record; then the second of each. What is in capitals in a command
+    is to be filled in.
+    """
+    offered = chain(
+        _of_column(connection, tabs.ORDERS, "o.customer_id", customer_id, _OF_AN_ORDER, actor=actor, zone=zone),
+        _of_column(connection, tabs.RECURRING, "r.customer_id", customer_id, _OF_A_PLAN, actor=actor, zone=zone),
+        _of_payments(connection, customer_id) if actor.may(permissions.ENTER_ORDERS) else (),
+        _of_money_back(connection, customer_id) if actor.may(permissions.REFUND) else (),
+    )
+    places: dict[str, int] = {}
+    ranked = []
+    for action, record, command in offered:
+        places[action] = places.get(action, 0) + 1
+        row = {"action": action, "record": record, "command": f"{program} {command}"}
+        ranked.append((places[action], _ORDER_OF_USE.index(action), row))
+    ranked.sort(key=lambda one: one[:2])
+    return [row for _, _, row in ranked]
+
+
+def _of_column(
+    connection: sqlite3.Connection,
+    view: View,
+    column: str,
+    customer_id: int,
+    texts: dict[str, str],
+    *,
+    actor: Actor,
+    zone: ZoneInfo,
+) -> Iterator[Offered]:
+    """Yield what the Action column of a list offers (R20)."""
+    key = view.columns[0].key
+    rows = query.select(
+        connection,
+        view,
+        Filters(),
+        columns=[view.column(key), view.column("actions")],
+        sort=(),
+        limit=None,
+        zone=zone,
+        actor=actor,
+        belonging=(column, customer_id),
+    )
+    for row in rows:
+        for action in filter(None, row["actions"].split(", ")):
+            yield action, f"{key} {row[key]}", texts[action].format(row[key])
+
+
+def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
+    """Yield the manual payments that wait for a person's word, and what can be paid."""
+    for row in connection.execute(_WAITING, {"customer": customer_id, "manual": payment_systems.MANUAL}):
+        yield "Payment came", f"invoice {row['id']}", f"payments confirm {row['id']}"
+        yield "Payment did not come", f"invoice {row['id']}", f"payments decline {row['id']}"
+    unpaid = "SELECT * FROM orders WHERE customer_id = ? AND status IN ('open', 'declined') ORDER BY id DESC"
+    for order in map(Order.from_row, connection.execute(unpaid, (customer_id,))):
+        if pay.payable(connection, order):
+            through = "" if order.payment_system_id else " --payment-system NAME"
+            yield "Pay", f"order {order.id}", f"orders pay {order.id}{through}"
+
+
+def _of_money_back(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
+    """Yield the orders that hold money; what no gateway gives back needs a reason (R11)."""
+    for row in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": payment_systems.MANUAL}):
+        reason = " --reason TEXT" if row["by_hand"] else ""
+        yield "Refund", f"order {row['id']}", f"orders refund {row['id']}{reason}"

@@ -1,0 +1,232 @@
+"""``doctor``: is the file sound, do its sums agree, does tick run, and what waits for a person (B5).
+
+Each check is a query for what must not be; what it finds is a finding with the command that mends it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from salescli.charging import limits, tick_log
+from salescli.rules import time
+from salescli.sales.attempts import Attempt
+from salescli.storage import database, totals
+
+_MOST = 20  # findings of one kind that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be, and what to do."""
+
+    check: str
+    what: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A number that is stored and can be recomputed: rows of the query are those that disagree."""
+
+    check: str
+    sql: str
+    what: str
+
+
+_BROKEN = "do not run tick; restore a backup or ask for help, and keep this file"
+
+_SUMS = (
+    _Sum(
+        "orders' payments",
+        "SELECT o.id, o.paid_minor AS stored, coalesce(sum(i.share_minor), 0) AS counted FROM orders o"
+        " LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL"
+        " GROUP BY o.id, o.paid_minor HAVING o.paid_minor <> coalesce(sum(i.share_minor), 0)",
+        "order {id} says {stored} paid, its invoices {counted}",
+    ),
+    _Sum(
+        "invoices' refunds",
+        "SELECT i.id, i.refunded_minor AS stored, coalesce(sum(x.amount_minor), 0) AS counted FROM invoices i"
+        " LEFT JOIN refunds x ON x.invoice_id = i.id"
+        " GROUP BY i.id, i.refunded_minor HAVING i.refunded_minor <> coalesce(sum(x.amount_minor), 0)",
+        "invoice {id} says {stored} refunded, its refunds {counted}",
+    ),
+    _Sum(
+        "invoices' prices",
+        "SELECT i.id, i.price_e4 AS stored, o.price_e4 AS counted FROM invoices i JOIN orders o ON o.id = i.order_id"
+        " WHERE i.price_e4 <> o.price_e4",
+        "invoice {id} says {stored} ten-thousandths are its order's price, which is {counted}",
+    ),
+    _Sum(
+        "refunds' currencies",
+        "SELECT x.id, x.currency AS stored, i.currency AS counted FROM refunds x JOIN invoices i ON i.id = x.invoice_id"
+        " WHERE x.currency <> i.currency",
+        "refund {id} is in {stored}, its payment in {counted}",
+    ),
+    _Sum(
+        "payments made (I10)",
+        "SELECT r.id, r.payments_made AS stored, r.payments_imported + count(o.id) AS counted FROM recurring r"
+        " LEFT JOIN orders o ON o.recurring_id = r.id AND (o.completed_at IS NOT NULL OR o.payment_number = 1)"
+        " GROUP BY r.id, r.payments_made, r.payments_imported"
+        " HAVING r.payments_made <> r.payments_imported + count(o.id)",
+        "recurring order {id} says {stored} payments were made, its orders {counted}",
+    ),
+    _Sum(
+        "processing (I6)",
+        "SELECT r.id, r.status AS stored, count(a.id) AS counted FROM recurring r"
+        " LEFT JOIN attempts a ON a.recurring_id = r.id AND a.status = 'live'"
+        " GROUP BY r.id, r.status HAVING (r.status = 'processing') <> (count(a.id) = 1)",
+        "recurring order {id} is {stored} with {counted} live attempts",
+    ),
+    _Sum(
+        "completed orders of plans (I5)",
+        "SELECT o.id, o.status AS stored, count(i.id) AS counted FROM orders o"
+        " LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL"
+        " WHERE o.payment_number > 1 GROUP BY o.id, o.status"
+        " HAVING (o.status IN ('completed', 'refund')) <> (count(i.id) = 1)",
+        "order {id} is {stored} with {counted} paid invoices",
+    ),
+    _Sum(
+        "attempts and invoices (I3)",
+        "SELECT i.id, i.status AS stored, count(a.id) AS counted FROM invoices i JOIN attempts a"
+        " ON a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'"
+        " GROUP BY i.id, i.status HAVING count(a.id) <> 1 OR i.status NOT IN ('completed', 'refund')",
+        "invoice {id} is {stored} with {counted} successful charges",
+    ),
+    _Sum(
+        "merged customers",
+        "SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM customers c JOIN"
+        " (SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM recurring"
+        " UNION ALL SELECT customer_id FROM sales_plans"
+        " UNION ALL SELECT merged_into FROM customers WHERE merged_into IS NOT NULL) x ON x.customer_id = c.id"
+        " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
+        "customer {id} was merged into {stored}, and {counted} records still name {id}",
+    ),
+    _Sum(
+        "erased customers",
+        "SELECT c.id, c.erased_at AS stored, count(*) AS counted FROM customers c JOIN"
+        " (SELECT customer_id FROM orders WHERE token IS NOT NULL OR imported_as IS NOT NULL"
+        " UNION ALL SELECT customer_id FROM recurring WHERE token IS NOT NULL OR status <> 'completed'"
+        " UNION ALL SELECT customer_id FROM sales_plans WHERE note IS NOT NULL"
+        " UNION ALL SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id"
+        " WHERE i.comment IS NOT NULL) x ON x.customer_id = c.id"
+        " WHERE c.erased_at IS NOT NULL GROUP BY c.id, c.erased_at",
+        "customer {id} was erased at {stored}, and {counted} records still hold something of theirs",
+    ),
+)
+
+
+def examine(
+    connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, *, program: str = "salescli"
+) -> list[Finding]:
+    """Return all that is wrong, worst first; empty when all is well.
+
+    Times are told in ``zone``, commands as ``program`` is called in this run.
+    """
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        lambda: _file(connection),
+        lambda: _sums(connection),
+        lambda: _totals(connection, program),
+        lambda: _sqlite(connection, program),
+        lambda: _brakes(connection, program),
+        lambda: _ticks(connection, now),
+        lambda: _overdue(connection, now, zone, program),
+        lambda: _in_doubt(connection, now, zone, program),
+        lambda: _merchants(connection, now, zone),
+        lambda: _failed(connection, program),
+    )
+    return [finding for check in checks for finding in check()]
+
+
+def _file(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for row in connection.execute(f"PRAGMA integrity_check({_MOST})"):
+        if row[0] != "ok":
+            yield Finding("file", str(row[0]), _BROKEN)
+    for row in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST):
+        yield Finding("file", f"row {row[1]} of {row[0]} points to a {row[2]} that is not there", _BROKEN)
+
+
+def _sums(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for check in _SUMS:
+        for row in connection.execute(check.sql).fetchmany(_MOST):
+            yield Finding(check.check, check.what.format(**dict(row)), _BROKEN)
+
+
+def _totals(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+    """Compare what reports read with the rows."""
+    for wrong in islice(totals.differences(connection), _MOST):
+        what = (
+            f"{wrong.dimension.replace('_', ' ')} {wrong.key or 'none'}, {wrong.period or 'all time'}, {wrong.currency}"
+        )
+        finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows come to {wrong.counted}"
+        yield Finding("totals", finding, f"{program} rebuild-totals")
+
+
+def _sqlite(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode == "wal" and database.wal_may_corrupt(sqlite3.sqlite_version_info):
+        yield Finding(
+            "sqlite",
+            f"SQLite {sqlite3.sqlite_version} can corrupt a file in WAL mode",
+            f"run any command, such as {program} todo",
+        )
+
+
+def _brakes(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+    for line in limits.status(connection):
+        if "off" in line:
+            yield Finding("charging", line, f"{program} charging on")
+
+
+def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+    if warning := tick_log.is_late(connection, now):
+        yield Finding("tick", warning, "crontab -l; see crontab.example")
+
+
+def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
+    row = connection.execute(
+        "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
+        " WHERE status = 'active' AND next_payment_at <= ?",
+        (time.utc_text(now - tick_log.OVERDUE),),
+    ).fetchone()
+    if row["number"]:
+        since = time.local_text(row["since"], zone)
+        yield Finding("overdue", f"overdue payments: {row['number']}, the oldest since {since}", f"{program} tick -v")
+
+
+def _in_doubt(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
+    rows = connection.execute(
+        "SELECT a.*, p.name FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
+        " WHERE a.status = 'live' AND p.gateway <> 'manual' ORDER BY a.id"
+    )
+    nobodys = [row for row in rows if not Attempt.from_row(row).worked_on(now)]
+    for row in nobodys[:_MOST]:
+        since = time.local_text(row["started_at"], zone)
+        again = time.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] else "the next tick"
+        yield Finding(
+            "in doubt",
+            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {since} ({row['reference']});"
+            f" looked up at {again}",
+            f"ask {row['name']}, then {program} payments resolve {row['invoice_id']} …",
+        )
+
+
+def _merchants(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
+    rows = connection.execute(
+        "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (time.utc_text(now),)
+    )
+    for row in rows:
+        until = time.local_text(row["paused_until"], zone)
+        what = f"{row['name']} did not answer {row['failures']} times in a row and rests until {until}"
+        yield Finding("payment system", what, "it is tried again by itself")
+
+
+def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+    rows = connection.execute("SELECT id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
+    for row in rows.fetchmany(_MOST):
+        advice = f"{program} recurring retry {row['id']}, or complete it"
+        yield Finding("failed", f"recurring order {row['id']} failed: {row['last_error']}", advice)

@@ -1,0 +1,160 @@
+"""Why a record is in its state, what happens next and when, and what one can do about it, in sentences (B3).
+
+record + the rules that decide (``recurring.paid``, ``declined``, ``lifecycle``) + its history → lines of text
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import payment_systems
+from salescli.charging import limits
+from salescli.rules import lifecycle, money, time
+from salescli.rules.lifecycle import ATTEMPTS_MAX
+from salescli.rules.schedule import retry_text
+from salescli.sales import attempts, attribution, invoices, orders, recurring
+from salescli.sales.invoices import Invoice
+from salescli.sales.orders import Order
+from salescli.sales.recurring import Recurring
+from salescli.storage import history
+
+
+def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> Iterator[str]:
+    """Yield why an order is Open, Completed, Declined or Refund, whose sale it is, and what may be done."""
+    yield f"Order {found.id} ({found.offer_name}, {found.amount(found.price_minor)}) is {found.status.capitalize()}."
+    yield from _latest_change(connection, "order", found.id, zone)
+    if found.recurring_id is not None:
+        yield (
+            f"It is payment {found.payment_number} of recurring order {found.recurring_id};"
+            f" see: salescli explain recurring {found.recurring_id}."
+        )
+    if found.status == "open":
+        yield from _what_is_missing(found)
+    if found.completed_at is not None:
+        not_confirmed = f" ({attribution.why(found)}), {'not yet' if found.status == 'completed' else 'never'}"
+        yield f"The sale is {_seller(connection, found)}'s{', and' if found.confirmed else not_confirmed} confirmed."
+    for invoice in invoices.of_order(connection, found.id):
+        if not invoice.paid:
+            yield f"Its invoice {invoice.id} is {invoice.status.capitalize()}: salescli explain invoice {invoice.id}."
+    yield _possible(orders.actions(connection, found), f"salescli orders … {found.id}")
+
+
+def invoice(connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo) -> Iterator[str]:
+    """Yield what became of each attempt to take an invoice's money, and what is waited for."""
+    yield f"Invoice {found.id} of {found.amount()} for order {found.order_id} is {found.status.capitalize()}."
+    for attempt in attempts.of_invoice(connection, found.id):
+        system = payment_systems.get(connection, attempt.payment_system_id)
+        when = time.local_text(attempt.started_at, zone)
+        yield f"{attempt.kind.capitalize()} attempt {attempt.number} through {system.name}, {when}: {_became(attempt)}."
+    live = attempts.live_of(connection, found.id)
+    if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
+        yield f"A person says whether the money came: salescli payments confirm {found.id}, or decline."
+    elif live is not None:
+        yield (
+            "Its outcome is not known, so tick looks it up and sends nothing new meanwhile. If the payment system"
+            f" cannot tell: salescli payments resolve {found.id}."
+        )
+    if found.paid_at:
+        yield f"The money came in on {time.local_text(found.paid_at, zone)}; {_commission(found)}."
+
+
+def plan(connection: sqlite3.Connection, found: Recurring, *, now: datetime, zone: ZoneInfo) -> Iterator[str]:
+    """Yield why a recurring order is in its state, its next date and the one after it, and which setting decides."""
+    of = f" of {found.payments_total}" if found.payments_total else ", without an end"
+    named = f"{found.offer_name}, {found.amount()} every {found.interval}"
+    yield f"Recurring order {found.id} ({named}) is {found.status.capitalize()}."
+    yield from _latest_change(connection, "recurring", found.id, zone)
+    anchor = time.local_text(found.anchor_at, zone)
+    yield f"{found.payments_made} payments were made{of}; the plan counts from {anchor}."
+    if found.status == "active":
+        yield from _next_payment(connection, found, now, zone)
+    elif found.status == "processing":
+        yield "Its payment is being made, or is in doubt; until that is settled nothing else is charged."
+        if found.wish:
+            yield f"Then it becomes {found.wish.capitalize()}, as was asked."
+    elif found.status == "paused":
+        yield "Nothing is charged until it is activated; what fell due is then charged once, and the day is kept."
+    elif found.status == "failed":
+        yield (
+            f"Payment {found.payment_number} was declined {ATTEMPTS_MAX} times, the last time for:"
+            f" {found.last_error} ({found.last_error_code})."
+        )
+    yield _possible(lifecycle.recurring_actions(found.status), f"salescli recurring … {found.id}")
+
+
+def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetime, zone: ZoneInfo) -> Iterator[str]:
+    assert found.next_payment_at
+    system = payment_systems.get(connection, found.payment_system_id)
+    when = time.local_text(found.next_payment_at, zone)
+    due = time.from_text(found.next_payment_at) <= now
+    at = "at the next tick" if due else f"on {when}"
+    attempt = f"attempt {found.declines + 1} of {ATTEMPTS_MAX}"
+    yield f"Payment {found.payment_number} is made {at} through {system.name}, {attempt}."
+    if found.declines:
+        waits = retry_text((found.retry_1_minutes, found.retry_2_minutes))
+        yield f"The last attempt was declined: {found.last_error} ({found.last_error_code}); the waits are {waits}."
+    after = recurring.paid(found, now=max(now, time.from_text(found.next_payment_at)), zone=zone)
+    if after.next_payment_at:
+        yield f"When it succeeds, the one after it is on {time.local_text(after.next_payment_at, zone)}."
+    else:
+        yield "When it succeeds, the plan is Completed."
+    if system.paused_until and system.paused_until > time.utc_text(now):
+        yield f"{system.name} does not answer and rests until {time.local_text(system.paused_until, zone)}."
+    yield from (f"But {line}." for line in limits.status(connection))
+
+
+def _what_is_missing(found: Order) -> Iterator[str]:
+    left = found.amount(found.left_minor)
+    yield f"{found.amount(found.paid_minor)} came in and {left} is left: salescli orders pay {found.id}."
+    if not found.partial:
+        return
+    needed = money.share_of(found.price_minor, found.partial_success_ppm)
+    share = money.percent_text(found.partial_success_ppm)
+    yield f"The offer's success share of {share} % lets it be confirmed from {found.amount(needed)} on."
+
+
+def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:
+    """Yield who or what brought the record into its present status."""
+    rows = connection.execute(
+        f"SELECT h.*, {history.BY} AS who, t.text AS reason FROM {history.SOURCE}"
+        " WHERE h.subject = :subject AND h.subject_id = :id ORDER BY h.id DESC",
+        {"subject": subject, "id": id},
+    )
+    for row in rows:
+        if "status" in json.loads(row["changes"]):
+            who = f"the {row['who']}" if row["by_system"] else row["who"]
+            why = f" ({row['reason']})" if row["reason"] else ""
+            yield f"So since {time.local_text(row['at'], zone)}: {row['what']}{why}, by {who}."
+            return
+
+
+def _became(attempt: attempts.Attempt) -> str:
+    told = {
+        "live": "under way or in doubt",
+        "not_sent": "not sent; it is sent again under the same reference",
+        "succeeded": "succeeded",
+        "declined": "declined",
+    }[attempt.status]
+    return f"{told}: {attempt.message} ({attempt.code})" if attempt.code else told
+
+
+def _commission(found: Invoice) -> str:
+    if found.fee_minor is None:
+        return "its commission is not known"
+    fee = f"{money.text(found.fee_minor, found.currency)} {found.currency}"
+    return f"its commission of {fee} is {'estimated from the payment system' if found.fee_estimated else 'as told'}"
+
+
+def _seller(connection: sqlite3.Connection, found: Order) -> str:
+    row = connection.execute("SELECT name FROM users WHERE id = ?", (found.manager_id,)).fetchone()
+    return str(row["name"]) if row else "the system"
+
+
+def _possible(actions: list[str], command: str) -> str:
+    if not actions:
+        return "Nothing is left to decide."
+    return f"You can: {', '.join(actions)} ({command})."

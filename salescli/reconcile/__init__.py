@@ -1,0 +1,1 @@
+"""A payment system's own statement beside our records."""

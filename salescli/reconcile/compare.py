@@ -1,0 +1,311 @@
+"""``reconcile``: a payment system's statement beside what the file says went through it (B7).
+
+lines → ``_named`` (which invoices each means) → ``_movements`` → ``matching.compare`` → findings;  ``apply``: what is
+sure of them is written, through the operations that a person would use → compared again
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import pay
+from salescli.errors import BadData, WrongStatus
+from salescli.imports.csv_file import BadRow, Problem
+from salescli.reconcile import match, statement
+from salescli.reconcile.match import Comparison, Finding, Movement, Named, Period
+from salescli.reconcile.statement import PAYMENT, Line, Tell
+from salescli.rules import money, permissions, time
+from salescli.rules.permissions import Actor
+from salescli.sales import invoices
+from salescli.storage import database
+
+_CLOCKS_APART = timedelta(minutes=5)  # as `payments confirm --at` allows
+
+
+class Asked(NamedTuple):
+    """What to compare: the lines of a statement, called ``name``, with what went through ``system``.
+
+    ``days``: the first and the last; None where not given: those that the statement is dated on.
+    """
+
+    system: PaymentSystem
+    lines: Sequence[Line]
+    name: str
+    zone: ZoneInfo
+    days: tuple[date | None, date | None] = (None, None)
+    on_bad: Tell = lambda problem: None
+
+
+@dataclass(slots=True)
+class Applied:
+    """What was written, a line each but for fees, which are counted; what was refused, and why."""
+
+    done: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    fees: int = 0
+
+
+def compare(connection: sqlite3.Connection, asked: Asked, *, actor: Actor) -> Comparison:
+    """Compare a statement with the ledger of its payment system. Nothing is written.
+
+    Raise BadData for an empty statement without days, and when keys of a line name different invoices: each such
+    problem was told to ``asked.on_bad``.
+    """
+    actor.require(permissions.VIEW)
+    period = _period(asked)
+    with database.snapshot(connection):
+        lines, of_period = asked.lines, [] if period is None else _of_period(connection, asked.system, period)
+        named = _named(connection, asked, lines, of_period)
+        known = {movement.key: movement for movement in of_period}
+        wanted = sorted({invoice for one in named for invoice in one.invoices})
+        known.update((movement.key, movement) for movement in _of_invoices(connection, asked.system, wanted))
+    return match.compare(named, list(known.values()), period, asked.zone)
+
+
+def apply(connection: sqlite3.Connection, asked: Asked, *, actor: Actor, now: datetime) -> tuple[Applied, Comparison]:
+    """Write what a statement settles, in one transaction, and return it with what remains.
+
+    That is: live attempts that it shows as made, manual payments that it shows as come, fees that were not known. What
+    differs, or is known to one side only, is left to a person. Raise NotPermitted; what is under way or dated in the
+    future is refused alone.
+    """
+    actor.require(permissions.ENTER_ORDERS)
+    applied = Applied()
+    with database.transaction(connection):
+        before = compare(connection, asked, actor=actor)
+        for finding in sorted(before.findings, key=_when):
+            try:
+                with database.savepoint(connection):
+                    _apply(connection, asked, finding, applied, actor=actor, now=now)
+            except WrongStatus as error:
+                applied.refused.append(str(error))
+        return applied, compare(connection, asked, actor=actor)
+
+
+def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
+    """Return what is known here of the invoices that a statement names in vain, by their numbers."""
+    wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
+    rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})
+    return {row["id"]: _known(row, system) for row in rows}
+
+
+def _when(finding: Finding) -> tuple[str, int]:
+    """Return in which order findings are applied: as the money moved."""
+    return (finding.line.at or "", finding.line.number) if finding.line else ("", 0)
+
+
+def _period(asked: Asked) -> Period | None:
+    """Return the days to compare: as given, else as the statement is dated. Raise BadData when there is nothing to."""
+    first, last = (day.isoformat() if day else None for day in asked.days)
+    dated = statement.days(asked.lines, asked.zone)
+    if first is None and last is None and not asked.lines:
+        raise BadData("the statement has no rows, so nothing was compared; is that right, give its --from and --to")
+    if dated is None:
+        return Period(first, last) if first or last else None
+    return Period(first or min(dated[0], last or dated[0]), last or max(dated[1], first or dated[1]))
+
+
+# Which invoices a line means
+
+
+class _Meant(NamedTuple):
+    """Whom a key means: an invoice, by an attempt or movement of this kind and payment system."""
+
+    invoice: int
+    kind: str
+    system: int | None
+
+
+_Found = dict[str, list[_Meant]]
+
+
+def _named(
+    connection: sqlite3.Connection, asked: Asked, lines: Sequence[Line], of_period: Iterable[Movement]
+) -> list[Named]:
+    """Return each line with the invoices that its keys name together. Raise BadData when some name different ones."""
+    references = _found(connection, _BY_REFERENCE, {line.reference for line in lines})
+    ids: _Found = defaultdict(list)
+    for movement in of_period:
+        if movement.gateway_id is not None:
+            ids[movement.gateway_id].append(_Meant(movement.invoice, movement.kind, asked.system.id))
+    rest = {line.gateway_id for line in lines if line.gateway_id not in ids}
+    ids.update(_found(connection, _BY_GATEWAY_ID, rest))
+    read = [_read(line, references, ids, asked.system) for line in lines]
+    statement.refuse_bad([one.line if isinstance(one, Named) else one for one in read], asked.on_bad)
+    return [one for one in read if isinstance(one, Named)]
+
+
+def _read(line: Line, references: _Found, ids: _Found, system: PaymentSystem) -> Named | BadRow:
+    by_reference = references.get(line.reference or "", [])
+    by_id = ids.get(line.gateway_id or "", [])
+    ours = [meant for meant in by_id if meant.system == system.id]  # another system may give the same numbers
+    meant_by = {"reference": by_reference, "gateway_id": ours or ([] if by_reference or line.invoice else by_id)}
+    invoices, first = frozenset[int](), ""
+    for column, meant in meant_by.items():
+        if meant and all(one.kind != line.kind for one in meant) and line.kind == PAYMENT:
+            return _bad(line, column, f"is a refund of invoice {meant[0].invoice} here; its kind is refund")
+    sets = {column: frozenset(one.invoice for one in meant) for column, meant in meant_by.items()}
+    for column, them in (*sets.items(), ("invoice", frozenset({line.invoice} if line.invoice else ()))):
+        if them and invoices and not (invoices & them):
+            return _bad(line, column, f"is of invoice {min(them)}, but the {first} is of invoice {min(invoices)}")
+        if them:
+            invoices, first = (invoices & them or them), first or column
+    return Named(line, invoices, attempt=any(meant.kind == line.kind for meant in by_reference))
+
+
+def _bad(line: Line, column: str, reason: str) -> BadRow:
+    return BadRow([Problem(line.number, column, str(getattr(line, column)), reason)])
+
+
+def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> _Found:
+    """Return the invoices that words mean; one statement for all of them."""
+    found: _Found = defaultdict(list)
+    wanted = sorted({word for word in words if word is not None})
+    if wanted:
+        for row in connection.execute(sql, {"words": json.dumps(wanted)}):
+            found[row["word"]].append(_Meant(row["invoice"], row["kind"], row["system"]))
+    return found
+
+
+# What is known here
+
+
+def _of_period(connection: sqlite3.Connection, system: PaymentSystem, period: Period) -> list[Movement]:
+    values = {"system": system.id, "first": period.first or "", "last": period.last or "9999-12-31"}
+    return [
+        *_read_movements(connection, _PAID_BETWEEN, values),
+        *_read_movements(connection, _REFUNDED_BETWEEN, values),
+    ]
+
+
+def _of_invoices(connection: sqlite3.Connection, system: PaymentSystem, ids: Sequence[int]) -> Iterator[Movement]:
+    values = {"system": system.id, "ids": json.dumps(ids)}
+    for sql in (_PAID_OF, _REFUNDED_OF, _LIVE_OF):
+        yield from _read_movements(connection, sql, values)
+
+
+def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[Movement]:
+    for row in connection.execute(sql, values):
+        state, id, *rest = row
+        kind, invoice, order, amount, currency, fee, estimated, *last = rest
+        yield Movement(
+            (f"{state} {kind}", id), state, kind, invoice, order, amount, currency, fee, bool(estimated), *last
+        )
+
+
+def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
+    through = "" if row["system"] == system.id or row["name"] is None else f" and goes through {row['name']}"
+    return f"invoice {row['id']} is {row['status'].capitalize()} here{through}"
+
+
+# Writing what is sure
+
+
+def _apply(
+    connection: sqlite3.Connection, asked: Asked, finding: Finding, applied: Applied, *, actor: Actor, now: datetime
+) -> None:
+    """Write what one finding settles. Raise WrongStatus when it cannot be now."""
+    line, movement = finding.line, finding.movement
+    if line is None or movement is None:
+        return
+    who: Any = {"actor": actor, "now": now}
+    reason = f"statement {asked.name}, line {line.number}"
+    if finding.finding == match.IN_DOUBT and finding.sure:
+        pay.resolve(connection, movement.invoice, "succeeded", reason, zone=asked.zone, **who)
+    elif finding.finding == match.WAITS:
+        _confirm(connection, line, movement.invoice, reason, zone=asked.zone, **who)
+    elif finding.finding != match.FEE_TOLD:
+        return
+    if finding.finding != match.FEE_TOLD:
+        amount = f"{money.text(line.amount_minor, line.currency)} {line.currency}"
+        applied.done.append(f"invoice {movement.invoice}: {line.kind} of {amount} made ({reason})")
+    if line.kind == PAYMENT:
+        applied.fees += _take_fee(connection, line, movement.invoice, reason, **who)
+
+
+def _confirm(
+    connection: sqlite3.Connection,
+    line: Line,
+    invoice: int,
+    reason: str,
+    *,
+    zone: ZoneInfo,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Say that a manual payment came in when the statement says it did; now where it does not say."""
+    came = time.from_text(line.at) if line.at else now
+    if came > now + _CLOCKS_APART:
+        raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, dates its money in the future")
+    after = pay.answer_by_hand(connection, invoice, confirmed=True, actor=actor, now=came, zone=zone)
+    invoices.change(connection, after, "seen in a statement", {}, actor=actor, now=now, reason=reason)
+
+
+def _take_fee(
+    connection: sqlite3.Connection, line: Line, invoice_id: int, reason: str, *, actor: Actor, now: datetime
+) -> bool:
+    """Take over the fee that a line tells of a payment whose fee is not known; tell whether it was."""
+    invoice = invoices.get(connection, invoice_id)
+    if line.fee_minor is None or line.fee_minor > invoice.amount_minor:
+        return False
+    changes = {"fee_minor": line.fee_minor, "fee_estimated": 0, "fee_due_at": None}
+    invoices.change(connection, invoice, "fee told", changes, actor=actor, now=now, reason=reason)
+    return True
+
+
+# SQL
+
+_BY_REFERENCE = """
+SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
+  CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END AS kind
+FROM attempts WHERE reference IN (SELECT value FROM json_each(:words))
+"""
+
+# Has no index: one pass over both tables for all that is not of the period.
+_BY_GATEWAY_ID = """
+SELECT gateway_id AS word, id AS invoice, payment_system_id AS system, 'payment' AS kind
+FROM invoices WHERE gateway_id IN (SELECT value FROM json_each(:words))
+UNION
+SELECT gateway_id, invoice_id, payment_system_id, CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END
+FROM attempts WHERE gateway_id IN (SELECT value FROM json_each(:words))
+"""
+
+# The columns of Movement, the entry's number behind the first. A payment of nothing went through no payment system;
+# the payment system's index of amounts finds no days, so it is not to be looked for: `+`. A refund whose gateway gave
+# it no number has its charge's, which tells it from no other refund.
+_PAID = """
+SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,
+  i.gateway_id, (SELECT max(a.reference) FROM attempts a
+    WHERE a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'), i.paid_at, i.paid_on
+FROM invoices i WHERE i.amount_minor > 0 AND +i.payment_system_id = :system
+"""
+_REFUNDED = """
+SELECT 'moved', x.id, 'refund', x.invoice_id, i.order_id, x.amount_minor, x.currency, NULL, 0,
+  nullif(a.gateway_id, i.gateway_id), a.reference, x.refunded_at, x.refunded_on
+FROM refunds x JOIN invoices i ON i.id = x.invoice_id LEFT JOIN attempts a ON a.id = x.attempt_id
+WHERE +i.payment_system_id = :system
+"""
+_PAID_BETWEEN = f"{_PAID} AND i.paid_on BETWEEN :first AND :last"
+_REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"
+_PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN (SELECT value FROM json_each(:ids))"
+_REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN (SELECT value FROM json_each(:ids))"
+_LIVE_OF = """
+SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'in doubt' END, a.id,
+  CASE a.kind WHEN 'charge' THEN 'payment' ELSE 'refund' END, a.invoice_id, i.order_id, a.amount_minor, a.currency,
+  NULL, 0, CASE a.kind WHEN 'charge' THEN a.gateway_id END, a.reference, a.started_at, NULL
+FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id
+WHERE a.status = 'live' AND a.payment_system_id = :system AND a.invoice_id IN (SELECT value FROM json_each(:ids))
+"""
+_KNOWN = """
+SELECT i.id, i.status, i.payment_system_id AS system, p.name
+FROM invoices i LEFT JOIN payment_systems p ON p.id = i.payment_system_id
+WHERE i.id IN (SELECT value FROM json_each(:ids))
+"""

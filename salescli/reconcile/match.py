@@ -1,0 +1,306 @@
+"""A statement's lines beside what is known here: which is which, and what does not agree; pure (B7).
+
+lines, movements -> ``_paired``, the surest first -> pairs judged, leftovers on both sides -> ``Comparison``
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
+from typing import Literal, NamedTuple
+
+from salescli.reconcile.statement import PAYMENT, REFUND, Line
+from salescli.rules import time
+
+AGREES = "agrees"
+ONLY_THERE = "only there"  # money moved that this file does not know of
+TWICE_THERE = "twice there"
+AMOUNT_DIFFERS = "amount differs"
+IN_DOUBT = "in doubt"
+WAITS = "waits"
+ONLY_HERE = "only here"
+FEE_DIFFERS = "fee differs"
+FEE_TOLD = "fee told"  # ours is unknown or estimated
+FINDINGS = (ONLY_THERE, TWICE_THERE, AMOUNT_DIFFERS, IN_DOUBT, WAITS, ONLY_HERE, FEE_DIFFERS, FEE_TOLD, AGREES)
+_SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_TOLD: AGREES}  # their amounts agree
+# How a line and a movement know each other, the surest first.
+_BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(4)
+
+State = Literal["moved", "in doubt", "waits"]
+
+
+class Movement(NamedTuple):
+    """Money as this file knows it: ``moved``, or by a live attempt still ``in doubt`` or waiting for a person.
+
+    ``at`` is UTC text, ``day`` the local day that it counts on, None unless it moved. ``key`` tells it from others.
+    """
+
+    key: tuple[str, int]
+    state: State
+    kind: str
+    invoice: int
+    order: int
+    amount_minor: int
+    currency: str
+    fee_minor: int | None
+    estimated: bool
+    gateway_id: str | None
+    reference: str | None
+    at: str
+    day: str | None
+
+
+class Named(NamedTuple):
+    """A line with the invoices that its keys name: one, unless a payment system gave a number to several.
+
+    ``attempt``: its reference is one of an attempt here, of the line's own kind.
+    """
+
+    line: Line
+    invoices: frozenset[int] = frozenset()
+    attempt: bool = False
+
+
+class Period(NamedTuple):
+    """The local days that are compared, up to and with the last one; None: from the beginning, without end."""
+
+    first: str | None
+    last: str | None
+
+    def covers(self, day: str) -> bool:
+        """Tell whether a local day is in it."""
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+
+class Finding(NamedTuple):
+    """What a line and a movement come to. ``sure``: they know each other by more than the invoice's number.
+
+    ``same_as``: the line that told of the movement before; ``invoice``: that a line without movement names.
+    """
+
+    finding: str
+    line: Line | None = None
+    movement: Movement | None = None
+    sure: bool = True
+    same_as: int | None = None
+    invoice: int | None = None
+
+
+class Sums(NamedTuple):
+    """What was counted of one currency, there and here: finding → number, and minor units, refunds below zero."""
+
+    currency: str
+    there: Mapping[str, tuple[int, int]]
+    here: Mapping[str, tuple[int, int]]
+
+
+class Comparison(NamedTuple):
+    """A statement compared: all that was found, the worst first, what agrees last; ``left_out``: lines of other days.
+
+    ``period`` None: without dates, so that nothing could be missed here.
+    """
+
+    found: list[Finding]
+    sums: list[Sums]
+    period: Period | None
+    left_out: int
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What does not agree."""
+        return [finding for finding in self.found if finding.finding != AGREES]
+
+
+def compare(lines: Sequence[Named], movements: Sequence[Movement], period: Period | None, zone: tzinfo) -> Comparison:
+    """Compare a statement with the movements of its payment system.
+
+    ``movements``: those of the period, and those of every invoice that a line names, whenever they were.
+    """
+    paired = _paired(lines, movements)
+    found = [_judged(lines[at].line, movements[paired[at].place], paired[at]) for at in sorted(paired)]
+    found += _unpaired(lines, movements, paired)
+    claimed = {pair.place for pair in paired.values()}
+    left = [movement for place, movement in enumerate(movements) if place not in claimed]
+    found += [Finding(ONLY_HERE, None, movement) for movement in left if movement.state == "moved"]
+    days = _Days(period, zone)
+    kept = [finding for finding in found if days.of(finding)]
+    kept.sort(key=lambda finding: (FINDINGS.index(finding.finding), _moment(finding), _number(finding)))
+    left_out = sum(1 for finding in found if finding.line and not days.has(finding.line))
+    return Comparison(kept, list(_sums(kept, days)), period, left_out)
+
+
+def _moment(finding: Finding) -> str:
+    told = finding.line or finding.movement
+    return (told.at if told else None) or ""
+
+
+def _number(finding: Finding) -> int:
+    return finding.line.number if finding.line else 0
+
+
+class _Days:
+    """What counts on the days that are compared."""
+
+    def __init__(self, period: Period | None, zone: tzinfo) -> None:
+        self._period = period
+        self._zone = zone
+
+    def has(self, line: Line) -> bool:
+        """Tell whether a line counts: one that is not dated always does."""
+        if self._period is None or line.at is None:
+            return True
+        return self._period.covers(time.local_day(time.from_text(line.at), self._zone))
+
+    def counts(self, movement: Movement) -> bool:
+        """Tell whether a movement counts here."""
+        return movement.day is not None and (self._period is None or self._period.covers(movement.day))
+
+    def of(self, finding: Finding) -> bool:
+        """Tell whether either side of a finding counts; what nobody dated is missing nowhere."""
+        if finding.line is None:
+            return self._period is not None and finding.movement is not None and self.counts(finding.movement)
+        both = finding.finding != TWICE_THERE and finding.movement is not None and self.counts(finding.movement)
+        return both or self.has(finding.line)
+
+
+# Which is which
+
+
+class _Pair(NamedTuple):
+    """How a line (by its place) and a movement (by its place) know each other; sorted, the surest and likest first."""
+
+    known_by: int
+    differs: bool  # in amount or currency
+    apart: float  # seconds
+    line: int
+    place: int
+
+
+def _paired(lines: Sequence[Named], movements: Sequence[Movement]) -> dict[int, _Pair]:
+    """Return line → its pair, each line and each movement in one at most."""
+    paired: dict[int, _Pair] = {}
+    claimed: set[int] = set()
+    for pair in sorted(_candidates(lines, movements)):
+        if pair.line not in paired and pair.place not in claimed:
+            paired[pair.line] = pair
+            claimed.add(pair.place)
+    return paired
+
+
+def _candidates(lines: Sequence[Named], movements: Sequence[Movement]) -> Iterator[_Pair]:
+    of_invoice: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    for place, movement in enumerate(movements):
+        of_invoice[movement.kind, movement.invoice].append(place)
+    for at, named in enumerate(lines):
+        for invoice in named.invoices:
+            for place in of_invoice.get((named.line.kind, invoice), ()):
+                known_by = _known_by(named, movements[place])
+                if known_by is not None:
+                    differs = not _same_amount(named.line, movements[place])
+                    yield _Pair(known_by, differs, _apart(named.line, movements[place]), at, place)
+
+
+def _known_by(named: Named, movement: Movement) -> int | None:
+    """Return how a line knows a movement of the invoice that it names, None when it is another one.
+
+    A line that names another attempt here settles no live one, which may charge as well; nor is it another refund.
+    """
+    line = named.line
+    by_id = line.gateway_id is not None and line.gateway_id == movement.gateway_id
+    if line.reference is not None and line.reference == movement.reference:
+        return _BY_BOTH if by_id else _BY_REFERENCE
+    if named.attempt and (movement.state != "moved" or line.kind == REFUND):
+        return None
+    return _BY_GATEWAY_ID if by_id else _BY_INVOICE
+
+
+def _same_amount(line: Line, movement: Movement) -> bool:
+    return (line.amount_minor, line.currency) == (movement.amount_minor, movement.currency)
+
+
+def _apart(line: Line, movement: Movement) -> float:
+    if line.at is None:
+        return 0.0
+    return abs((time.from_text(line.at) - time.from_text(movement.at)).total_seconds())
+
+
+# What it comes to
+
+
+def _judged(line: Line, movement: Movement, pair: _Pair) -> Finding:
+    sure = pair.known_by != _BY_INVOICE
+    if pair.differs:
+        return Finding(AMOUNT_DIFFERS, line, movement, sure)
+    if movement.state != "moved":
+        return Finding({"in doubt": IN_DOUBT, "waits": WAITS}[movement.state], line, movement, sure)
+    return Finding(_fee(line, movement), line, movement, sure)
+
+
+def _fee(line: Line, movement: Movement) -> str:
+    """Return what the fees of a line and a movement that moved come to; of a refund none is known here."""
+    if line.fee_minor is None or line.kind == REFUND:
+        return AGREES
+    if (movement.fee_minor is None or movement.estimated) and line.fee_minor <= movement.amount_minor:
+        return FEE_TOLD
+    return AGREES if line.fee_minor == movement.fee_minor and not movement.estimated else FEE_DIFFERS
+
+
+def _unpaired(lines: Sequence[Named], movements: Sequence[Movement], paired: Mapping[int, _Pair]) -> Iterator[Finding]:
+    """Yield a finding for each line without movement: it tells again of one, or it is unknown here."""
+    told: defaultdict[tuple[str, int], list[_Pair]] = defaultdict(list)
+    for pair in paired.values():
+        movement = movements[pair.place]
+        told[movement.kind, movement.invoice].append(pair)
+    strangers: dict[tuple[str | int | None, ...], int] = {}
+    for at, named in enumerate(lines):
+        if at in paired:
+            continue
+        line, invoice = named.line, min(named.invoices, default=None)
+        before = [pair for of in named.invoices for pair in told[line.kind, of]]
+        again = next((pair for pair in before if _tells_again(named, movements[pair.place])), None)
+        if again is not None:
+            first = lines[again.line].line.number
+            yield Finding(TWICE_THERE, line, movements[again.place], same_as=first, invoice=invoice)
+        else:
+            first = strangers.setdefault(_again_if(line), line.number)
+            again_there = first != line.number
+            finding = TWICE_THERE if again_there else ONLY_THERE
+            yield Finding(finding, line, same_as=first if again_there else None, invoice=invoice)
+
+
+def _again_if(line: Line) -> tuple[str | int | None, ...]:
+    """Return what two lines unknown here have in common when one repeats the other; a payment has many refunds."""
+    return (*line.keys, line.amount_minor if line.kind == REFUND else None)
+
+
+def _tells_again(named: Named, movement: Movement) -> bool:
+    """Tell whether a line tells of a movement that another one told of: of an invoice's one payment any does."""
+    if named.line.kind == PAYMENT:
+        return True
+    return _known_by(named, movement) in (_BY_BOTH, _BY_REFERENCE) or _same_amount(named.line, movement)
+
+
+def _sums(found: Iterable[Finding], days: _Days) -> Iterator[Sums]:
+    """Yield the sums of each currency: those there come to the statement's, those here to the ledger's."""
+    there: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    here: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for finding in found:
+        line, movement = finding.line, finding.movement
+        name = _SUMMED_AS.get(finding.finding, finding.finding)
+        if line is not None and days.has(line):
+            there[line.currency].update(_counted(name, line))
+        if movement is not None and name != TWICE_THERE and days.counts(movement):
+            here[movement.currency].update(_counted(name, movement))
+    for currency in sorted({*there, *here}):
+        yield Sums(currency, _by_finding(there[currency]), _by_finding(here[currency]))
+
+
+def _counted(name: str, moved: Line | Movement) -> dict[tuple[str, str], int]:
+    minor = moved.amount_minor if moved.kind == PAYMENT else -moved.amount_minor
+    return {(name, "number"): 1, (name, "minor"): minor}
+
+
+def _by_finding(counted: Mapping[tuple[str, str], int]) -> dict[str, tuple[int, int]]:
+    names = [name for name in FINDINGS if (name, "number") in counted]
+    return {name: (counted[name, "number"], counted[name, "minor"]) for name in names}

@@ -1,0 +1,1 @@
+"""Money by dimension and period, from rows or totals, tied out."""

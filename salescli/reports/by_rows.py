@@ -1,0 +1,266 @@
+"""Reports by plain SQL over orders, invoices and refunds: the definition, which the totals must equal (R67–R76a).
+
+What counts when: by offer, category and manager an order counts whole on the local day it became Completed, and stays
+there; by currency and payment system each payment counts on its own day; a refund counts on its own day everywhere.
+
+money in + money back → grouped by period, dimensions and the currency of payment
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import payment_systems
+from salescli.lists.columns import OF_AN_ORDER, View, searched
+from salescli.lists.query import Filters, Where, clauses, given
+from salescli.rules import lifecycle
+
+Basis = Literal["completed", "created"]
+Counts = Literal["orders", "payments"]
+Query = tuple[str, dict[str, Any]]
+
+SALES = ("confirmed sales of managers", "unconfirmed sales of managers", "system sales")  # B9: they make the total
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a report asks of the rows or of the totals.
+
+    ``dimensions``: names, each of which becomes a column of ids; ``cut``: how many characters of a day make a period,
+    0 for none; ``sales``: those of B9's three that count.
+    """
+
+    dimensions: tuple[str, ...]
+    counts: Counts
+    filters: Filters
+    zone: ZoneInfo
+    basis: Basis = "completed"
+    cut: int = 0
+    sales: tuple[str, ...] = SALES
+
+
+def sale(manager: str, confirmed: str) -> str:
+    """Return as SQL which of B9's three a sale is."""
+    by_confirmed, by_unconfirmed, by_system = SALES
+    return (
+        f"CASE WHEN {manager} IS NULL THEN '{by_system}'"
+        f" WHEN {confirmed} = 1 THEN '{by_confirmed}' ELSE '{by_unconfirmed}' END"
+    )
+
+
+_SALE = sale("o.manager_id", "o.confirmed")
+_DIMENSIONS = {
+    "payment_system": "i.payment_system_id",
+    "offer": "o.offer_id",
+    "category": "o.category_id",
+    "manager": "o.manager_id",
+    "confirmed": "o.confirmed",
+    "sale": _SALE,
+}
+
+_FILTERS: Mapping[str, str] = {
+    "status": "o.status",
+    **OF_AN_ORDER,
+    "confirmed": "o.completed_at IS NOT NULL AND o.confirmed = {v}",
+    "payment_system": "i.payment_system_id",
+    "currency": "coalesce(i.currency, o.currency)",
+    "min": "o.price_e4",
+    "max": "o.price_e4",
+    "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
+}
+# What can be asked of payments that look at no order: one index has all of it.
+_ALONE = {"payment_system", "currency", "least", "most"}
+_OF_PAYMENTS = {**_FILTERS, "currency": "i.currency", "min": "i.price_e4", "max": "i.price_e4"}
+# The same as ``_period_is_least`` has them: to count by, only what an index can count, which is not "system"; and where
+# the period's index is to be taken, a `+` that keeps SQLite from theirs.
+_INDEXED = ("customer", "offer", "category", "manager")
+_BY_AN_INDEX = {*_INDEXED, "search", "first_day", "last_day"}  # orders are found so
+_COUNTED = {**_FILTERS, "system": "-1 NOT IN ({v})"}
+_WITHOUT_INDEX = {
+    **{name: f"+{_FILTERS[name]}" for name in _INDEXED},
+    "search": searched("+o.customer_id", "+o.offer_id", "+o.id = {number}", "+o.source_number = {words}"),
+}
+
+# No bound at all, but it has SQLite work each row out before it sorts them: it would else look twice for the first
+# payments of an order.
+_WORKED_OUT = f"LIMIT {2**63 - 1}"
+
+_COUNTS = {
+    "orders": "sum(orders) AS orders, 0 AS payments, sum(orders * quantity) AS quantity",
+    "payments": "0 AS orders, sum(payments) AS payments, 0 AS quantity",
+}
+_SUMS = "sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"
+
+
+def query(connection: sqlite3.Connection, asked: Question) -> Query:
+    """Return the query of (period, dimensions, currency, counts, money) and its values.
+
+    Its money columns: gross, fee, unknown (payments whose fee is not known) and refunded, in minor units.
+    """
+    # Of all time and whatever day it was given back on, what stands beside the payment is enough.
+    together = not asked.cut and not given(asked.filters) & {"first_day", "last_day"}
+    source = _orders(connection, asked) if asked.counts == "orders" else _payments(asked, together)
+    columns = {**source.columns, **(_WITHOUT_INDEX if _period_is_least(connection, asked, source.day) else {})}
+    came, back = (_clause(connection, asked.filters, on, asked.zone, columns) for on in (source.day, "x.refunded_on"))
+    counts = source.counts
+    if asked.sales != SALES:
+        named = ", ".join(f"'{name}'" for name in asked.sales)
+        counts += f" AND {_SALE} IN ({named})"
+    keys = "".join(f", {_DIMENSIONS[name]} AS {name}" for name in asked.dimensions)
+    by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
+    given_back = f"""
+          UNION ALL
+          SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
+          FROM refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id
+          WHERE {counts} AND {back}"""
+    sql = f"""
+        SELECT {"" if asked.cut else "'' AS period, "}{by}, {_COUNTS[asked.counts]}, {_SUMS}
+        FROM (
+          SELECT {_period(source.day, asked.cut)} AS period{keys}, {source.counted},
+            coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
+            i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
+            {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
+          FROM {source.tables} WHERE {counts} AND {came}
+          {source.bound if together else given_back}
+        ) GROUP BY {by}"""
+    return sql, {**came.values, **back.values, **source.values}
+
+
+class _Source(NamedTuple):
+    """The rows that bring money in."""
+
+    tables: str
+    counts: str  # the condition of a row that counts
+    day: str  # on which it does
+    counted: str  # as SQL: its currency, orders, payments and quantity
+    columns: Mapping[str, str]  # what filters look at
+    bound: str = ""
+    values: Mapping[str, Any] = MappingProxyType({})
+
+
+_PAYMENTS = "invoices i JOIN orders o ON o.id = i.order_id"
+# In an order that SQLite keeps to: most filters look at orders, and leave few.
+_ORDERS_FIRST, _PAYMENTS_FIRST = "orders o CROSS JOIN invoices i", "invoices i CROSS JOIN orders o"
+
+
+def _orders(connection: sqlite3.Connection, asked: Question) -> _Source:
+    """Return completed orders, each with its payments."""
+    first, values = _first(connection, asked.filters)
+    tables, paid = "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL", ""
+    if asked.filters.payment_system:  # it paid each
+        tables = _ORDERS_FIRST if given(asked.filters) & _BY_AN_INDEX else _PAYMENTS_FIRST
+        paid = "i.order_id = o.id AND i.paid_at IS NOT NULL AND "
+    return _Source(
+        tables=tables,
+        counts=f"{paid}o.completed_at IS NOT NULL",
+        day=f"o.{asked.basis}_on",
+        counted=f"coalesce(i.currency, o.currency) AS currency, {first} AS orders, 0 AS payments, o.quantity",
+        columns=_FILTERS,
+        bound=_WORKED_OUT,
+        values=values,
+    )
+
+
+def _payments(asked: Question, together: bool) -> _Source:
+    """Return payments; naming no column of the order, an index of what the filters look at is enough to find it."""
+    source = _Source(
+        tables=_PAYMENTS,
+        counts="i.paid_at IS NOT NULL",
+        day="i.paid_on",
+        counted="i.currency AS currency, 0 AS orders, 1 AS payments, 0 AS quantity",
+        columns=_FILTERS,
+    )
+    if not together:
+        return source
+    if given(asked.filters) <= _ALONE and set(asked.dimensions) <= {"payment_system"} and asked.sales == SALES:
+        return source._replace(tables="invoices i", counts="i.paid_on IS NOT NULL", columns=_OF_PAYMENTS)
+    return source._replace(tables=_ORDERS_FIRST, counts="i.order_id = o.id AND i.paid_at IS NOT NULL")
+
+
+def _period_is_least(connection: sqlite3.Connection, asked: Question, day: str) -> bool:
+    """Tell whether the period leaves fewer rows than any other filter that has an index.
+
+    SQLite does not know how many rows a value has, and would go through all orders of a manager for those of a month.
+    """
+    filters = asked.filters
+    days = Filters(first_day=filters.first_day, last_day=filters.last_day)
+    others = Filters(**{name: getattr(filters, name) for name in (*_INDEXED, "search")})
+    if Filters() in (days, others) or day == "o.created_on":  # which has no index
+        return False
+    within, found = (_clause(connection, some, day, asked.zone, _COUNTED) for some in (days, others))
+    fewest = _count(connection, f"{'orders o' if day == 'o.completed_on' else 'invoices i'} WHERE {within}", within)
+    return all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
+
+
+def _count(connection: sqlite3.Connection, rows: str, where: Where) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {rows})", where.values).fetchone()[0])
+
+
+def _period(day: str, cut: int) -> str:
+    return f"substr({day}, 1, {cut})" if cut else "''"
+
+
+def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+    """Return the query of a row per currency: payments and completed orders of the period, and what lies between."""
+    paid = "i.paid_on BETWEEN :first AND :last"
+    completed = "coalesce(o.completed_on, '') BETWEEN :first AND :last"
+    others = _clause(connection, filters._replace(first_day=None, last_day=None), "i.paid_on", zone)
+    parts = {
+        "payments": paid,
+        "completed": completed,
+        "open": f"{paid} AND o.status = 'open'",
+        "declined": f"{paid} AND o.status = 'declined'",
+        "shifted_out": f"{paid} AND o.completed_on IS NOT NULL AND NOT {completed}",
+        "shifted_in": f"{completed} AND NOT {paid}",
+    }
+    sums = ", ".join(f"sum(CASE WHEN {when} THEN i.amount_minor ELSE 0 END) AS {name}" for name, when in parts.items())
+    found = " UNION ".join(  # each by its index of days; the one of a payment that is in both is kept once
+        f"SELECT i.id FROM {_PAYMENTS} WHERE {day} BETWEEN :first AND :last AND i.paid_on IS NOT NULL"
+        for day in ("i.paid_on", "o.completed_on")
+    )
+    always = filters.first_day is None and filters.last_day is None
+    within = "i.paid_at IS NOT NULL" if always else f"i.id IN ({found})"
+    sql = (
+        f"SELECT i.currency AS currency, {sums} FROM {_PAYMENTS}"
+        f" WHERE {within} AND {others} GROUP BY i.currency ORDER BY i.currency"
+    )
+    return sql, {**others.values, **_days(filters)}
+
+
+def _days(filters: Filters) -> dict[str, str]:
+    """Return the period's first and last day as texts that compare, also where a side is open."""
+    first, last = filters.first_day, filters.last_day
+    return {"first": first.isoformat() if first else "0", "last": last.isoformat() if last else "9999-12-31"}
+
+
+def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
+    """Return as SQL whether a payment is where its order counts, once: at the first one that the report counts.
+
+    So an order paid in several currencies has a row in each and counts in one; and a report of one payment system
+    counts every order that it took money of.
+    """
+    ids = [payment_systems.find(connection, words).id for words in filters.payment_system]
+    values = {f"through{n}": id for n, id in enumerate(ids)}
+    through = f" AND q.payment_system_id IN ({', '.join(f':{name}' for name in values)})" if values else ""
+    earlier = (
+        f"SELECT 1 FROM invoices q WHERE q.order_id = o.id AND q.ordinal < i.ordinal AND q.paid_at IS NOT NULL{through}"
+    )
+    # CASE: to a plain OR SQLite works out both sides, for every order.
+    return f"CASE WHEN i.id IS NULL OR i.ordinal = 1 OR NOT EXISTS ({earlier}) THEN 1 ELSE 0 END", values
+
+
+def _clause(
+    connection: sqlite3.Connection, filters: Filters, day: str, zone: ZoneInfo, columns: Mapping[str, str] = _FILTERS
+) -> Where:
+    """Return the filters as a clause over the rows, the period looking at the local ``day``."""
+    return clauses(connection, view({**columns, "from": day, "before": day}), filters, zone=zone)
+
+
+def view(filters: Mapping[str, str]) -> View:
+    """Return what the filters of reports look at, as a list has it."""
+    return View("reports", "", (), (), "", filters, statuses=lifecycle.ORDER_STATUSES, by_local_day=True)

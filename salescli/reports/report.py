@@ -1,0 +1,308 @@
+"""Reports: money by currency, payment system, offer, category and manager, never added across currencies (R67–R76a).
+
+report + filters → ``Question`` → the totals, where they carry it, else the rows → named, in periods, sorted
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from salescli.lists.columns import Column
+from salescli.lists.query import Filters
+from salescli.reports import by_rows, by_totals, gathered
+from salescli.reports.by_rows import SALES, Basis, Counts, Query, Question
+from salescli.storage import database
+
+By = Literal["day", "week", "month", "quarter", "year"]
+Rows = list[dict[str, Any]]
+
+
+# What an empty commission hides: the sum of those that are known, and how many payments have none.
+COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "number", shown=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What a report is split by: its name in questions, the columns that name a group, and the join that knows them."""
+
+    name: str
+    labels: tuple[Column, ...]
+    named: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A report: its dimensions beside currency, whether it counts orders or payments, and its periods."""
+
+    name: str
+    dimensions: tuple[Dimension, ...]
+    counts: Counts
+    by: By | None = None
+
+    @property
+    def labels(self) -> tuple[Column, ...]:
+        """Return the columns that name a group beside its period and currency."""
+        return tuple(column for dimension in self.dimensions for column in dimension.labels)
+
+    @property
+    def groups(self) -> tuple[Column, ...]:
+        """Return the columns that name a group, its period first."""
+        period = Column("period", "day" if self.by == "day" else "text")
+        return ((period,) if self.by else ()) + self.labels
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Return the report's columns: what names a group, currency, counts, money."""
+        quantity = (Column("quantity", "number"),) if self.counts == "orders" else ()
+        return (
+            *self.groups,
+            Column("currency"),
+            Column(self.counts, "number"),
+            *quantity,
+            Column("gross", "money"),
+            Column("commission", "money"),
+            Column("credited", "money"),
+            Column("refunded", "money"),
+            Column("net", "money"),
+            *COMMISSIONS,
+        )
+
+    def split(self, by: By | None = None, also: Dimension | None = None) -> Breakdown:
+        """Return the report split further, by periods and by a second dimension, counting as before.
+
+        A second dimension "manager" tells confirmed from unconfirmed sales, so that no sale is left out (R75, B9).
+        """
+        more = () if also is None else (also, CONFIRMED) if also is MANAGER else (also,)
+        return replace(self, by=by, dimensions=(*self.dimensions, *more))
+
+
+PAYMENT_SYSTEM = Dimension(
+    "payment_system",
+    (Column("payment_system", "text", "p.name"),),
+    "LEFT JOIN payment_systems p ON p.id = t.payment_system",
+)
+OFFER = Dimension(
+    "offer",
+    (Column("offer_number", "text", "f.number"), Column("offer", "text", "f.name")),
+    "LEFT JOIN offers f ON f.id = t.offer",
+)
+CATEGORY = Dimension(
+    "category",
+    (Column("category_number", "text", "g.number"), Column("category", "text", "g.name")),
+    "LEFT JOIN categories g ON g.id = t.category",
+)
+MANAGER = Dimension(
+    "manager",
+    (Column("manager", "text", "coalesce(m.name, 'system')"),),
+    "LEFT JOIN users m ON m.id = t.manager",
+)
+CONFIRMED = Dimension("confirmed", (Column("confirmed", "yesno", "t.confirmed"),))
+_SALE = Dimension("sale", (Column("sale", "text", "t.sale"),))
+DIMENSIONS = (PAYMENT_SYSTEM, OFFER, CATEGORY, MANAGER)
+
+BY_CURRENCY = Breakdown("by-currency", (), "payments")
+BY_PAYMENT_SYSTEM = Breakdown("by-payment-system", (PAYMENT_SYSTEM,), "payments")
+BY_OFFER = Breakdown("by-offer", (OFFER,), "orders")
+BY_CATEGORY = Breakdown("by-category", (CATEGORY,), "orders")
+BY_MANAGER = Breakdown("by-manager", (MANAGER,), "orders")
+BREAKDOWNS = (BY_CURRENCY, BY_PAYMENT_SYSTEM, BY_OFFER, BY_CATEGORY, BY_MANAGER)
+_TOTAL = Breakdown("total", (), "orders")
+_BY_SELLER = Breakdown("by-seller", (_SALE,), "orders")
+
+
+def breakdown(
+    connection: sqlite3.Connection,
+    report: Breakdown,
+    filters: Filters,
+    *,
+    zone: ZoneInfo,
+    basis: Basis = "completed",
+    include_system: bool = False,
+) -> Rows:
+    """Return one row per period, group and currency: by period, then largest gross first within a currency.
+
+    Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is not known,
+    known_commission is the sum of the others and without_commission the number of those.
+    By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
+    """
+    asked = _question(report, filters, zone, basis, include_system)
+    query = by_totals.query(connection, asked) or by_rows.query(connection, asked)
+    return _answered(connection, report, query)
+
+
+def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis, include_system: bool) -> Question:
+    dimensions = tuple(dimension.name for dimension in report.dimensions)
+    sales = _counted_sales(report, include_system)
+    return Question(dimensions, report.counts, filters, zone, basis, _CUTS[report.by], sales)
+
+
+def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -> Rows:
+    sql, values = query
+    found = connection.execute(_named(sql, report), values)
+    names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    if report.by in _MERGED:
+        rows = _merged(rows, _MERGED[report.by])
+    return [_told(row) for row in rows]
+
+
+def totals(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo, basis: Basis = "completed") -> Rows:
+    """Return the total of all Completed orders per currency, refunds excluded in ``net`` (R76)."""
+    return breakdown(connection, _TOTAL, filters, zone=zone, basis=basis)
+
+
+def by_seller(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo, basis: Basis = "completed") -> Rows:
+    """Return the totals split into confirmed and unconfirmed sales of managers and the system's (B9).
+
+    Rows of (sale, currency, orders, gross, …); per currency they add up to ``totals``.
+    """
+    return breakdown(connection, _BY_SELLER, filters, zone=zone, basis=basis)
+
+
+def bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
+    """Return per currency how payments and completed orders of the period lead to one another (R76a).
+
+    payments = completed + open + declined + shifted_out − shifted_in, all gross, in minor units of ``currency``:
+    shifted_out was paid in the period on orders completed outside it, shifted_in the other way round.
+    """
+    sql, values = by_totals.bridge(connection, filters, zone) or by_rows.bridge(connection, filters, zone)
+    found = [dict(row) for row in connection.execute(sql, values)]
+    return [row for row in found if any(value for name, value in row.items() if name != "currency")]
+
+
+# Statements: reports that were seen to agree
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Reports of one moment and what they tie to: the total, what it is made of (B9), and the payments behind it.
+
+    ``bridge`` is empty where none of the reports counts payments.
+    """
+
+    rows: Mapping[Breakdown, Rows]
+    total: Rows
+    sales: Rows
+    bridge: Rows
+
+
+def statement(
+    connection: sqlite3.Connection,
+    reports: Sequence[Breakdown],
+    filters: Filters,
+    *,
+    zone: ZoneInfo,
+    basis: Basis = "completed",
+    include_system: bool = False,
+) -> Statement:
+    """Return reports with their total and tie-out, all of one moment; that they agree is asserted (B9)."""
+    wanted = (*reports, _TOTAL, _BY_SELLER)
+    asked = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
+    with database.snapshot(connection):
+        found = {report: by_totals.query(connection, question) for report, question in asked.items()}
+        others = gathered.gather(connection, [asked[report] for report in wanted if found[report] is None])
+        rows = {report: _answered(connection, report, found[report] or others[asked[report]]) for report in wanted}
+        of_payments = any(report.counts == "payments" for report in reports)
+        leading = bridge(connection, filters, zone=zone) if of_payments else []
+    told = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
+    _check(told, basis, include_system)
+    return told
+
+
+def _check(told: Statement, basis: Basis, include_system: bool) -> None:
+    assert _sums(told.sales) == _sums(told.total), f"the sales do not make the total; {_ADVICE}"
+    for report, rows in told.rows.items():
+        if report.counts == "payments":
+            wanted, found = _sums(told.bridge, "payments"), _sums(rows, "gross")
+        else:
+            counted = _counted_sales(report, include_system)
+            wanted, found = _sums([row for row in told.sales if row["sale"] in counted]), _sums(rows)
+        assert found == wanted, f"{report.name} does not tie to the total; {_ADVICE}"
+    for row in told.bridge:
+        parts = row["completed"] + row["open"] + row["declined"] + row["shifted_out"] - row["shifted_in"]
+        assert row["payments"] == parts, f"payments do not lead to completed orders; {_ADVICE}"
+    if told.bridge and basis == "completed":
+        completed, gross = _sums(told.bridge, "completed"), _sums(told.total, "gross")
+        assert completed == gross, f"the bridge does not lead to the total; {_ADVICE}"
+
+
+_ADVICE = "salescli doctor may say why and salescli rebuild-totals mend it; please report it"
+
+
+def _sums(rows: Rows, *names: str) -> list[Counter[str]]:
+    """Return what columns of the rows, by default those of orders, add up to in each currency."""
+    sums = [Counter[str]() for _ in names or _ORDERS]
+    for row in rows:
+        for added, name in zip(sums, names or _ORDERS, strict=True):
+            added[row["currency"]] += row[name]
+    return sums  # counters are equal where one has a 0 that the other does not mention
+
+
+_ORDERS = ("orders", "quantity", "gross", "refunded")
+
+
+def _counted_sales(report: Breakdown, include_system: bool) -> tuple[str, ...]:
+    if report.name != BY_MANAGER.name:  # not by its dimensions: others are split by manager too
+        return SALES
+    confirmed, _, system = SALES
+    return (confirmed, system) if include_system else (confirmed,)
+
+
+# Rows
+
+
+def _named(sql: str, report: Breakdown) -> str:
+    """Return the query that names the groups of a question's answer and puts them in order."""
+    keys = [f"t.{dimension.name}" for dimension in report.dimensions]
+    shown = ["t.period", "t.currency", *(f"t.{name}" for name in _COUNTED)]
+    shown += [f"{key} AS key_{place}" for place, key in enumerate(keys)]
+    shown += [f'{column.sql} AS "{column.key}"' for column in report.labels]
+    joins = " ".join(dimension.named for dimension in report.dimensions)
+    order = ", ".join(("t.period", "t.currency", "t.gross DESC", *keys))
+    return f"SELECT {', '.join(shown)} FROM ({sql}) t {joins} ORDER BY {order}"
+
+
+def _week(day: str) -> str:
+    year, week, _ = date.fromisoformat(day).isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def _quarter(month: str) -> str:
+    return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
+
+
+def period(day: str, by: By) -> str:
+    """Return the period that a day is in: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026."""
+    cut = day[: _CUTS[by]]
+    return _MERGED[by](cut) if by in _MERGED else cut
+
+
+_COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
+_CUTS = {None: 0, "day": 10, "week": 10, "month": 7, "quarter": 7, "year": 4}  # characters of a day
+_MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
+
+
+def _merged(rows: Rows, named: Callable[[str], str]) -> Rows:
+    """Return the rows of days or months as those of the longer periods that they belong to."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        row["period"] = named(row["period"])
+        keys = tuple((row[name] is not None, row[name]) for name in row if name.startswith("key_"))
+        kept = merged.setdefault((row["period"], row["currency"], *keys), row)
+        if kept is not row:
+            kept.update({name: kept[name] + row[name] for name in _COUNTED})
+    return [row for _, row in sorted(merged.items(), key=lambda item: (*item[0][:2], -item[1]["gross"], *item[0][2:]))]
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    row["known_commission"], row["without_commission"] = row.pop("fee"), row.pop("unknown")
+    row["commission"] = None if row["without_commission"] else row["known_commission"]
+    row["credited"] = None if row["commission"] is None else row["gross"] - row["commission"]
+    row["net"] = row["gross"] - row["refunded"]
+    return row

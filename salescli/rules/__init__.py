@@ -1,0 +1,1 @@
+"""Pure rules: money, time, schedule, lifecycle, permissions, text. Opens nothing."""

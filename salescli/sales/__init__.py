@@ -1,0 +1,1 @@
+"""Orders, invoices, attempts, recurring orders, and whose sale they are."""

@@ -1,0 +1,164 @@
+"""Who made a sale, and what people decide about an order: Check, Confirm, Decline, Add user (R18–R24, R38–R50)."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import users
+from salescli.charging import settle
+from salescli.errors import BadUsage, WrongStatus
+from salescli.rules import money, permissions, text
+from salescli.rules.permissions import Actor
+from salescli.sales import invoices, orders
+from salescli.sales.orders import Order
+from salescli.storage import database
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Who is said to have made a sale: ``manager`` by login or name, the system, or the order's default."""
+
+    manager: str | None = None
+    system: bool = False
+
+    def manager_id(self, connection: sqlite3.Connection, order: Order) -> int | None:
+        """Return the manager's id, None for the system. Raise NotFound."""
+        if self.system:
+            return None
+        return users.manager_id(connection, self.manager) if self.manager else order.manager_id
+
+
+def confirm_sale(
+    connection: sqlite3.Connection,
+    order_id: int,
+    seller: Seller,
+    *,
+    reconfirm: str | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Order:
+    """Confirm who made the sale of a Completed order; never changes its payment (R21, R43–R49).
+
+    Repeating it changes nothing; saying somebody else of a confirmed sale needs ``reconfirm``, the reason (R50).
+    Raise WrongStatus otherwise.
+    """
+    actor.require(permissions.MANAGE_SALES)
+    with database.transaction(connection):
+        order = orders.get(connection, order_id)
+        check_completed(order)
+        manager_id = seller.manager_id(connection, order)
+        if order.confirmed and manager_id == order.manager_id:
+            return order
+        if order.confirmed and not reconfirm:
+            raise WrongStatus(f"order {order.id} has a confirmed sale; to change it: --reconfirm --reason TEXT")
+        changes: dict[str, Any] = {"manager_id": manager_id, "confirmed": True}
+        if manager_id != order.manager_id:
+            changes["manager_by"] = "person"
+        reason = text.text(reconfirm, "the reason") if reconfirm else None
+        return orders.change(connection, order, "sale confirmed", changes, actor=actor, now=now, reason=reason)
+
+
+def check_completed(order: Order) -> None:
+    """Raise WrongStatus unless the order was completed, so that its sale can be checked."""
+    if order.completed_at is None:
+        raise WrongStatus(
+            f"order {order.id} is {order.status.capitalize()}; only a Completed order's sale can be checked"
+        )
+
+
+def why(order: Order) -> str:
+    """Return why the order's sale is whose it is, in the order of R41."""
+    if order.confirmed:
+        return "confirmed"
+    if order.manager_id is None:
+        return "nobody marked or assigned it"
+    if order.manager_by is None:
+        inside = order.recurring_id is not None and order.payment_number != 1
+        return f"as the first order of recurring order {order.recurring_id}" if inside else "as it was imported"
+    return "marked in the customer's sales plans" if order.manager_by == "plan" else "assigned by hand"
+
+
+def assign(connection: sqlite3.Connection, order_id: int, manager: str, *, actor: Actor, now: datetime) -> Order:
+    """Set the manager of an order; its sale stays unconfirmed (R24). Raise WrongStatus once it is confirmed."""
+    actor.require(permissions.MANAGE_SALES)
+    with database.transaction(connection):
+        order = orders.get(connection, order_id)
+        manager_id = users.manager_id(connection, manager)
+        if order.manager_id == manager_id and (order.confirmed or order.manager_by == "person"):
+            return order
+        if order.confirmed:
+            raise WrongStatus(
+                f"the sale of order {order.id} is confirmed already; to change it:"
+                f" `salescli orders check {order.id} --manager … --reconfirm --reason TEXT`"
+            )
+        changes = {"manager_id": manager_id, "manager_by": "person"}
+        return orders.change(connection, order, "assigned", changes, actor=actor, now=now)
+
+
+def confirm_payment(
+    connection: sqlite3.Connection,
+    order_id: int,
+    *,
+    force: str | None = None,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Order:
+    """Mark an Open order with partial payments Completed, from the offer's success share on (R22, R36a).
+
+    Below it ``force``, the reason, is needed. Raise WrongStatus, BadUsage.
+    """
+    actor.require(permissions.MANAGE_SALES)
+    with database.transaction(connection):
+        order = _open_and_partial(connection, order_id, "confirmed")
+        if not order.confirmable and not force:
+            needed = money.share_of(order.price_minor, order.partial_success_ppm)
+            raise WrongStatus(
+                f"order {order.id} has {order.amount(order.paid_minor)} of the {order.amount(needed)} from which it may"
+                " be confirmed; to do it all the same: --force --reason TEXT"
+            )
+        reason = text.text(force, "the reason") if force else None
+        return settle.complete_order(connection, order, actor=actor, now=now, zone=zone, reason=reason)
+
+
+def decline(
+    connection: sqlite3.Connection, order_id: int, *, reason: str | None = None, actor: Actor, now: datetime
+) -> Order:
+    """Reject an Open order with partial payments; money that came in stays recorded and can be refunded (R23)."""
+    actor.require(permissions.MANAGE_SALES)
+    with database.transaction(connection):
+        order = _open_and_partial(connection, order_id, "declined")
+        for invoice in invoices.of_order(connection, order.id):
+            if invoice.status == "open":
+                invoices.change(connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now)
+        why = text.text(reason, "the reason") if reason else None
+        return orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=why)
+
+
+def means_payment(orders_: list[Order]) -> bool:
+    """Tell which of its two meanings `orders confirm` has for these orders: the payment, or the sale (R22).
+
+    Raise BadUsage when they mix both.
+    """
+    meanings = {order.partial for order in orders_}
+    if len(meanings) > 1:
+        partial = ", ".join(str(order.id) for order in orders_ if order.partial)
+        raise BadUsage(
+            f"orders {partial} have partial payments, so confirming means the payment, for the others the sale;"
+            " confirm them in two calls"
+        )
+    return meanings == {True}
+
+
+def _open_and_partial(connection: sqlite3.Connection, order_id: int, to_be: str) -> Order:
+    order = orders.get(connection, order_id)
+    if not order.partial:
+        raise WrongStatus(f"order {order.id} has no partial payments, so it cannot be {to_be} by hand")
+    if order.status != "open":
+        raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; only an Open one can be {to_be}")
+    orders.refuse_while_paying(connection, order, f"be {to_be}")
+    return order

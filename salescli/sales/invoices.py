@@ -1,0 +1,170 @@
+"""Invoices: the payments of an order, several with partial payments, otherwise exactly one (R26).
+
+open → processing → completed | declined → processing …;  completed → refund
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.errors import NotFound
+from salescli.gateways import Answer
+from salescli.rules import lifecycle, money, time
+from salescli.rules.permissions import Actor
+from salescli.storage import database, history
+
+FEE_TOLD_AFTER = timedelta(hours=1)  # a payment system that does not tell its fee at once is asked for it then
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """One payment of an order. ``share_minor`` is what it buys, in the order's currency (R35)."""
+
+    id: int
+    order_id: int
+    ordinal: int
+    status: str
+    amount_minor: int
+    currency: str
+    rate: str | None
+    share_minor: int
+    fee_minor: int | None
+    fee_estimated: bool
+    one_click: bool
+    payment_system_id: int | None
+    comment: str | None
+    attempted_at: str
+    paid_at: str | None
+    refunded_minor: int
+    gateway_id: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Invoice:
+        """Return the record of a row of ``invoices``."""
+        flags = {name: bool(row[name]) for name in ("fee_estimated", "one_click")}
+        return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
+
+    @property
+    def paid(self) -> bool:
+        """Tell whether its money came in, whether or not some went back."""
+        return self.paid_at is not None
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still be given back, in the invoice's currency."""
+        return self.amount_minor - self.refunded_minor if self.paid else 0
+
+    def amount(self) -> str:
+        """Return its amount as text with its currency."""
+        return f"{money.text(self.amount_minor, self.currency)} {self.currency}"
+
+
+def find(connection: sqlite3.Connection, words: str) -> Invoice:
+    """Return the invoice of a number. Raise NotFound."""
+    row = None
+    if words.isascii() and words.isdigit() and len(words) < 18:
+        row = connection.execute("SELECT * FROM invoices WHERE id = ?", (int(words),)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no invoice {words}")
+    return Invoice.from_row(row)
+
+
+def get(connection: sqlite3.Connection, id: int) -> Invoice:
+    """Return the invoice of a known id."""
+    return find(connection, str(id))
+
+
+def of_order(connection: sqlite3.Connection, order_id: int) -> list[Invoice]:
+    """Return an order's invoices, first payment first."""
+    rows = connection.execute("SELECT * FROM invoices WHERE order_id = ? ORDER BY ordinal", (order_id,))
+    return [Invoice.from_row(row) for row in rows]
+
+
+def create(
+    connection: sqlite3.Connection, order_id: int, values: dict[str, Any], *, actor: Actor, now: datetime
+) -> Invoice:
+    """Insert the order's next invoice, Open, with its history line; the caller holds the transaction."""
+    counted = connection.execute("SELECT count(*) FROM invoices WHERE order_id = ?", (order_id,)).fetchone()[0]
+    row = {
+        "status": "open",
+        **values,
+        "order_id": order_id,
+        "ordinal": counted + 1,
+        "attempted_at": time.utc_text(now),
+    }
+    id = database.insert(connection, "invoices", row)
+    changes = {"status": (None, row["status"]), "amount_minor": (None, row["amount_minor"])}
+    history.record(connection, "invoice", id, "opened", changes, actor=actor, now=now)
+    return get(connection, id)
+
+
+def change(
+    connection: sqlite3.Connection,
+    invoice: Invoice,
+    what: str,
+    changes: dict[str, Any],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+) -> Invoice:
+    """Store ``changes`` with a history line and return the invoice as it now is. Raise WrongStatus."""
+    status = changes.get("status", invoice.status)
+    if status != invoice.status:
+        lifecycle.check_move("invoice", invoice.id, invoice.status, status)
+    told = {name: (getattr(invoice, name), value) for name, value in changes.items() if name in Invoice.__slots__}
+    database.update(connection, "invoices", invoice.id, changes)
+    history.record(connection, "invoice", invoice.id, what, told, actor=actor, now=now, reason=reason)
+    return get(connection, invoice.id)
+
+
+def payment(
+    invoice: Invoice, system: PaymentSystem | None, answer: Answer, now: datetime, zone: ZoneInfo
+) -> dict[str, Any]:
+    """Return the columns of an invoice whose money came in now, its commission told or estimated (R30)."""
+    result, told = answer.result, told_fee(invoice, answer)
+    estimate = system.commission(invoice.amount_minor, invoice.currency) if system and told is None else None
+    return {
+        "status": "completed",
+        "paid_at": time.utc_text(now),
+        "paid_on": time.local_day(now, zone),
+        "fee_minor": estimate if told is None else told,
+        "fee_estimated": int(estimate is not None),
+        "gateway_id": result.gateway_id if result else None,
+        "fee_due_at": time.utc_text(now + FEE_TOLD_AFTER) if told is None and result and result.gateway_id else None,
+    }
+
+
+def told_fee(invoice: Invoice, answer: Answer) -> int | None:
+    """Return the commission that a gateway's answer tells, None when it tells none in the invoice's currency."""
+    result = answer.result
+    if result is None or result.fee_minor is None or result.fee_currency != invoice.currency:
+        return None
+    return result.fee_minor if result.fee_minor <= invoice.amount_minor else None
+
+
+def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> list[Invoice]:
+    """Return the invoices whose gateways are to be asked for the fee, those due longest first."""
+    rows = connection.execute(
+        "SELECT * FROM invoices WHERE fee_due_at <= :now ORDER BY fee_due_at, id LIMIT :limit",
+        {"now": time.utc_text(now), "limit": limit},
+    ).fetchall()
+    return [Invoice.from_row(row) for row in rows]
+
+
+def expect_fee(connection: sqlite3.Connection, id: int, at: datetime | None) -> None:
+    """Note when the gateway is asked for the fee again; None: not any more."""
+    database.update(connection, "invoices", id, {"fee_due_at": time.utc_text(at) if at else None})
+
+
+def expect_no_fees(connection: sqlite3.Connection, payment_system_id: int) -> None:
+    """Note that a payment system tells no fees later."""
+    connection.execute(
+        "UPDATE invoices SET fee_due_at = NULL WHERE fee_due_at IS NOT NULL AND payment_system_id = ?",
+        (payment_system_id,),
+    )

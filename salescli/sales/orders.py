@@ -1,0 +1,277 @@
+"""Orders: what a customer bought, at the price and under the names of that moment.
+
+open → (payments) → completed → refund;  open → declined → open
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import customers, offers, payment_systems, users
+from salescli.catalogue.offers import Offer
+from salescli.errors import BadData, NotFound, WrongStatus
+from salescli.lists.tabs import UNDER_WAY
+from salescli.rules import lifecycle, money, permissions, time
+from salescli.rules.permissions import Actor
+from salescli.storage import database, history
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order; amounts in minor units of ``currency``, ``unit_price_minor`` None where it is not whole."""
+
+    id: int
+    uid: str
+    source: str | None
+    source_number: str | None
+    customer_id: int
+    offer_id: int
+    offer_name: str
+    offer_number: str
+    category_id: int | None
+    category_number: str | None
+    status: str
+    unit_price_minor: int | None
+    quantity: int
+    discount_minor: int
+    price_minor: int
+    currency: str
+    partial: bool
+    partial_min_ppm: int
+    partial_success_ppm: int
+    every_count: int | None
+    every_unit: str | None
+    payments_total: int | None
+    retry_1_minutes: int | None
+    retry_2_minutes: int | None
+    paid_minor: int
+    manager_id: int | None
+    manager_by: str | None
+    confirmed: bool
+    payment_system_id: int | None
+    token: str | None
+    one_click: bool
+    recurring_id: int | None
+    payment_number: int | None
+    due_at: str | None
+    created_at: str
+    completed_at: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Order:
+        """Return the record of a row of ``orders``."""
+        flags = {name: bool(row[name]) for name in ("partial", "confirmed", "one_click")}
+        return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
+
+    @property
+    def left_minor(self) -> int:
+        """What is still to be paid, in the order's currency."""
+        return self.price_minor - self.paid_minor
+
+    @property
+    def confirmable(self) -> bool:
+        """Tell whether enough came in to mark it Completed by hand: the offer's success share (R36a)."""
+        return self.paid_minor >= money.share_of(self.price_minor, self.partial_success_ppm)
+
+    def amount(self, minor: int) -> str:
+        """Return an amount of this order as text with its currency."""
+        return f"{money.text(minor, self.currency)} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """What a person says of a new order."""
+
+    customer: str
+    offer: str
+    quantity: int = 1
+    manager: str | None = None
+    payment_system: str | None = None
+    token: str | None = None
+    one_click: bool = False
+
+
+def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, now: datetime, zone: ZoneInfo) -> Order:
+    """Open an order at the offer's present price (R8–R17).
+
+    Raise BadData for an offer that cannot be sold so, NotFound for a name that nothing has.
+    """
+    actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(connection):
+        offer = offers.find(connection, new.offer, whole=True)
+        price_minor = _sellable(offer, new.quantity)
+        customer = customers.find(connection, new.customer, whole=True)
+        customers.check_not_erased(customer)
+        if not customer["active"]:
+            raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
+        values = {
+            **_snapshot(offer),
+            **_how_to_pay(connection, new),
+            "customer_id": customer["id"],
+            "unit_price_minor": offer.price_minor,
+            "quantity": new.quantity,
+            "price_minor": price_minor,
+            "manager_id": users.manager_id(connection, new.manager),
+            "manager_by": "person" if new.manager else None,
+        }
+        id = create(connection, values, actor=actor, now=now, zone=zone)
+        return get(connection, id)
+
+
+def create(
+    connection: sqlite3.Connection, values: dict[str, Any], *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> int:
+    """Insert an Open order of checked values with its history line; the caller holds the transaction."""
+    row = {
+        **values,
+        "uid": secrets.token_hex(8),
+        "status": "open",
+        "created_at": time.utc_text(now),
+        "created_on": time.local_day(now, zone),
+    }
+    id = database.insert(connection, "orders", row)
+    shown = ("price_minor", "currency", "manager_id", "recurring_id", "payment_number")
+    changes = {"status": (None, "open"), **{name: (None, row.get(name)) for name in shown}}
+    history.record(connection, "order", id, "opened", changes, actor=actor, now=now)
+    return id
+
+
+def find(connection: sqlite3.Connection, words: str) -> Order:
+    """Return the order of our number, else of the number it has elsewhere, also as ``SOURCE:NUMBER``.
+
+    Raise NotFound when there is none, or when two sources have that number.
+    """
+    if words.isascii() and words.isdigit() and len(words) < 18:
+        row = connection.execute("SELECT * FROM orders WHERE id = ?", (int(words),)).fetchone()
+        if row:
+            return Order.from_row(row)
+    rows = connection.execute("SELECT * FROM orders WHERE source_number = ?", (words,)).fetchall()
+    if not rows and ":" in words:
+        source, _, number = words.partition(":")
+        sql = "SELECT * FROM orders WHERE source = ? AND source_number = ?"
+        rows = connection.execute(sql, (source, number)).fetchall()
+    if not rows:
+        raise NotFound(f"there is no order {words}")
+    if len(rows) > 1:
+        which = ", ".join(f"{row['source']}:{row['source_number']}" for row in rows)
+        raise NotFound(f"{len(rows)} orders have the number {words} elsewhere: {which}; name one of these")
+    return Order.from_row(rows[0])
+
+
+def get(connection: sqlite3.Connection, id: int) -> Order:
+    """Return the order of a known id."""
+    row = connection.execute("SELECT * FROM orders WHERE id = ?", (id,)).fetchone()
+    assert row is not None, f"no order {id}"
+    return Order.from_row(row)
+
+
+def change(
+    connection: sqlite3.Connection,
+    order: Order,
+    what: str,
+    changes: dict[str, Any],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+) -> Order:
+    """Store ``changes`` with a history line and return the order as it now is.
+
+    Raise WrongStatus when a change of status is not among those allowed.
+    """
+    status = changes.get("status", order.status)
+    if status != order.status:
+        lifecycle.check_move("order", order.id, order.status, status)
+    told = {name: (getattr(order, name), value) for name, value in changes.items() if name in Order.__slots__}
+    database.update(connection, "orders", order.id, changes)
+    history.record(connection, "order", order.id, what, told, actor=actor, now=now, reason=reason)
+    return get(connection, order.id)
+
+
+def completion(now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """Return the columns of an order that becomes Completed now (R76a)."""
+    return {"status": "completed", "completed_at": time.utc_text(now), "completed_on": time.local_day(now, zone)}
+
+
+def refuse_while_paying(connection: sqlite3.Connection, order: Order, to_do: str) -> None:
+    """Raise WrongStatus while a charge or refund of the order is under way or waits for a person."""
+    row = connection.execute(
+        "SELECT a.invoice_id, a.kind, p.name, p.gateway FROM attempts a JOIN invoices i ON i.id = a.invoice_id"
+        " JOIN payment_systems p ON p.id = a.payment_system_id WHERE i.order_id = ? AND a.status = 'live'",
+        (order.id,),
+    ).fetchone()
+    if row is None:
+        return
+    if row["gateway"] == payment_systems.MANUAL:
+        advice = f"`salescli payments confirm {row['invoice_id']}` or decline it first"
+    else:
+        advice = "wait until it is settled; tick looks it up"
+    raise WrongStatus(
+        f"order {order.id} cannot {to_do} now: a {row['kind']} of invoice {row['invoice_id']} through {row['name']}"
+        f" is under way; {advice}"
+    )
+
+
+def _sellable(offer: Offer, quantity: int) -> int:
+    """Return price per unit × quantity. Raise BadData when the offer cannot be sold so (R15, R17)."""
+    if not offer.active:
+        raise BadData(f"offer {offer.number}, {offer.name}, is not active; `salescli offers edit` can make it so")
+    if offer.price_minor is None:
+        raise BadData(
+            f"offer {offer.number}, {offer.name}, has no price; set one: offers edit {offer.number} --price …"
+        )
+    if not 1 <= quantity <= 1_000_000:
+        raise BadData(f"a quantity of {quantity} cannot be sold; give 1 to 1000000")
+    if quantity > 1 and not offer.multiple:
+        raise BadData(f"offer {offer.number}, {offer.name}, is sold singly; multiple sales are a setting of the offer")
+    if offer.price_minor * quantity > money.MINOR_MAX:
+        raise BadData(f"{quantity} × {money.text(offer.price_minor, offer.currency)} is more than the largest amount")
+    return offer.price_minor * quantity
+
+
+def _snapshot(offer: Offer) -> dict[str, Any]:
+    """Return what an order keeps of its offer, whatever becomes of that (R12–R14)."""
+    return {
+        "offer_id": offer.id,
+        "offer_name": offer.name,
+        "offer_number": offer.number,
+        "category_id": offer.category_id,
+        "category_number": offer.category_number,
+        "currency": offer.currency,
+        "partial": int(offer.partial),
+        "partial_min_ppm": offer.partial_min_ppm,
+        "partial_success_ppm": offer.partial_success_ppm,
+        "every_count": offer.interval.count if offer.interval else None,
+        "every_unit": offer.interval.unit if offer.interval else None,
+        "payments_total": offer.payments_total,
+        "retry_1_minutes": offer.retry_minutes[0] if offer.retry_minutes else None,
+        "retry_2_minutes": offer.retry_minutes[1] if offer.retry_minutes else None,
+    }
+
+
+def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]:
+    if new.payment_system is None:
+        if new.token or new.one_click:
+            raise BadData("a token or one click belongs to a payment system; give --payment-system too")
+        return {}
+    system = payment_systems.find(connection, new.payment_system)
+    payment_systems.check_usable(system, new.token, one_click=new.one_click)
+    return {"payment_system_id": system.id, "token": new.token, "one_click": int(new.one_click)}
+
+
+def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
+    """Return what a person with the permission may do with the order now (R20)."""
+    sql = f"SELECT 1 FROM orders o WHERE o.id = ? AND EXISTS ({UNDER_WAY})"
+    return lifecycle.order_actions(
+        order.status,
+        partial=order.partial,
+        paying=connection.execute(sql, (order.id,)).fetchone() is not None,
+        confirmed=order.confirmed,
+        managed=order.manager_id is not None,
+        confirmable=order.confirmable,
+    )

@@ -1,0 +1,312 @@
+"""Recurring orders: a plan of payments, charged by tick; what people decide about them is in ``managing``.
+
+started by a first payment → active → processing → active … → completed;  three declines → failed → (retry) → active
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import offers
+from salescli.errors import NotFound
+from salescli.lists.query import Where
+from salescli.rules import lifecycle, money, schedule, time
+from salescli.rules.lifecycle import ATTEMPTS_MAX
+from salescli.rules.permissions import Actor
+from salescli.rules.schedule import Interval
+from salescli.sales import attempts, invoices, orders
+from salescli.sales.invoices import Invoice
+from salescli.sales.orders import Order
+from salescli.storage import database, history
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A recurring order with its own price, interval and retries, copied when it began (R60)."""
+
+    id: int
+    uid: str
+    customer_id: int
+    offer_id: int
+    offer_name: str
+    initial_order_id: int | None
+    payment_system_id: int
+    token: str | None
+    one_click: bool
+    status: str
+    wish: str | None
+    unit_price_minor: int | None
+    quantity: int
+    price_minor: int
+    currency: str
+    every_count: int
+    every_unit: str
+    retry_1_minutes: int
+    retry_2_minutes: int
+    payments_total: int | None
+    payments_imported: int
+    payments_made: int
+    anchor_at: str
+    due_at: str | None
+    next_payment_at: str | None
+    declines: int
+    activated_at: str | None
+    last_error_code: str | None
+    last_error: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Recurring:
+        """Return the record of a row of ``recurring``."""
+        return cls(**{**{name: row[name] for name in cls.__slots__}, "one_click": bool(row["one_click"])})
+
+    @property
+    def interval(self) -> Interval:
+        """Its interval between planned dates."""
+        return Interval(self.every_count, self.every_unit)
+
+    @property
+    def payment_number(self) -> int:
+        """The number of the payment that is next, or being made, or failed."""
+        return self.payments_made + 1
+
+    @property
+    def remaining(self) -> int | None:
+        """Payments remaining (R65); None for an endless plan."""
+        return None if self.payments_total is None else self.payments_total - self.payments_made
+
+    def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
+        """Return the first planned date later than ``moment`` (R58, R66a)."""
+        return schedule.next_planned(time.from_text(self.anchor_at), self.interval, moment, zone)
+
+    def amount(self) -> str:
+        """Return its price as text with its currency."""
+        return f"{money.text(self.price_minor, self.currency)} {self.currency}"
+
+
+# Rules: a recurring order in, the one it becomes out; nothing is read or written.
+
+
+def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
+    """Return what it becomes when its payment succeeds: the next planned date to come, or Completed (R58, R59)."""
+    made = recurring.payments_made + 1
+    calm = replace(
+        recurring, payments_made=made, declines=0, activated_at=None, last_error_code=None, last_error=None, wish=None
+    )
+    if made == recurring.payments_total or recurring.wish == "completed":
+        return replace(calm, status="completed", due_at=None, next_payment_at=None)
+    due = time.from_text(recurring.due_at) if recurring.due_at else now
+    following = time.utc_text(recurring.planned_after(max(due, now), zone))
+    return replace(calm, status=recurring.wish or "active", due_at=following, next_payment_at=following)
+
+
+def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:
+    """Return what it becomes when its payment is declined: two more attempts as set, then Failed (R60, R61)."""
+    declines = recurring.declines + 1
+    told = replace(recurring, declines=declines, last_error_code=code, last_error=message, wish=None, activated_at=None)
+    if recurring.wish == "completed":
+        return replace(told, status="completed", due_at=None, next_payment_at=None)
+    if declines == ATTEMPTS_MAX:
+        return replace(told, status="failed", next_payment_at=None)
+    minutes = (recurring.retry_1_minutes, recurring.retry_2_minutes)[declines - 1]
+    retry = time.utc_text(now + timedelta(minutes=minutes))
+    return replace(told, status=recurring.wish or "active", next_payment_at=retry)
+
+
+def not_charged(recurring: Recurring) -> Recurring:
+    """Return what it becomes when the gateway could not be reached: as before, no attempt counted."""
+    if recurring.wish == "completed":
+        return replace(recurring, status="completed", wish=None, due_at=None, next_payment_at=None)
+    return replace(recurring, status=recurring.wish or "active", wish=None)
+
+
+# Operations
+
+_FROM_THE_ORDER = (
+    "customer_id", "offer_id", "offer_name", "unit_price_minor", "quantity", "price_minor", "currency",
+    "every_count", "every_unit", "retry_1_minutes", "retry_2_minutes", "payments_total",
+)  # fmt: skip
+
+
+def start(
+    connection: sqlite3.Connection,
+    order: Order,
+    invoice: Invoice,
+    token: str | None,
+    *,
+    paid_at: datetime,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Recurring | None:
+    """Start the recurring order that an order's first successful payment begins (R52); None for other orders.
+
+    The offer's settings count as they were when the order was opened; the payment's date anchors the plan. The caller
+    holds the transaction.
+    """
+    if order.every_count is None or order.every_unit is None or order.recurring_id is not None:
+        return None
+    interval = Interval(order.every_count, order.every_unit)
+    over = order.payments_total == 1
+    following = None if over else time.utc_text(schedule.next_planned(paid_at, interval, max(now, paid_at), zone))
+    values = {
+        **{name: getattr(order, name) for name in _FROM_THE_ORDER},
+        "uid": secrets.token_hex(8),
+        "initial_order_id": order.id,
+        "payment_system_id": invoice.payment_system_id,
+        "token": token,
+        "one_click": int(order.one_click),
+        "status": "completed" if over else "active",
+        "payments_made": 1,
+        "anchor_at": time.utc_text(paid_at),
+        "due_at": following,
+        "next_payment_at": following,
+        "created_at": time.utc_text(now),
+    }
+    id = database.insert(connection, "recurring", values)
+    changes = {name: (None, values[name]) for name in ("status", "price_minor", "currency", "next_payment_at")}
+    history.record(connection, "recurring", id, f"started by order {order.id}", changes, actor=actor, now=now)
+    joined = {"recurring_id": id, "payment_number": 1}
+    orders.change(connection, order, "became a recurring order", joined, actor=actor, now=now)
+    return get(connection, id)
+
+
+def save(
+    connection: sqlite3.Connection,
+    before: Recurring,
+    after: Recurring,
+    what: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+) -> Recurring:
+    """Store what changed with a history line. Raise WrongStatus when the status may not change so."""
+    if before.status != after.status:
+        lifecycle.check_move("recurring order", before.id, before.status, after.status)
+    changes = {
+        name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
+    }
+    database.update(connection, "recurring", before.id, changes)
+    told = {name: (getattr(before, name), value) for name, value in changes.items()}
+    history.record(connection, "recurring", before.id, what, told, actor=actor, now=now, reason=reason)
+    return after
+
+
+def find(connection: sqlite3.Connection, words: str) -> Recurring:
+    """Return the recurring order of a number, else of the number it has elsewhere. Raise NotFound."""
+    rows = []
+    if words.isascii() and words.isdigit() and len(words) < 18:
+        rows = connection.execute("SELECT * FROM recurring WHERE id = ?", (int(words),)).fetchall()
+    rows = rows or connection.execute("SELECT * FROM recurring WHERE source_number = ?", (words,)).fetchall()
+    if len(rows) != 1:
+        raise NotFound(f"there is no recurring order {words}" if not rows else f"{words} is the number of {len(rows)}")
+    return Recurring.from_row(rows[0])
+
+
+def get(connection: sqlite3.Connection, id: int) -> Recurring:
+    """Return the recurring order of a known id."""
+    return Recurring.from_row(connection.execute("SELECT * FROM recurring WHERE id = ?", (id,)).fetchone())
+
+
+def due(
+    connection: sqlite3.Connection,
+    now: datetime,
+    *,
+    gateways: tuple[str, ...] | None = None,
+    excluding: Collection[int] = (),
+    leaving_out: Collection[int] = (),
+    limit: int = -1,
+) -> list[Recurring]:
+    """Return those to charge at ``now``: resumed ones first, then by date; those of paused merchants wait (I8).
+
+    ``gateways``: only through these, or all when None; ``excluding``: not through these payment systems;
+    ``leaving_out``: not these recurring orders.
+    """
+    where = Where()
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
+    where.add("(p.paused_until IS NULL OR p.paused_until <= {now})", now=time.utc_text(now))
+    where.add("p.id NOT IN ({ids})", ids=[0, *excluding])
+    where.add("r.id NOT IN ({ids})", ids=[0, *leaving_out])
+    if gateways is not None:
+        where.add("p.gateway IN ({names})", names=list(gateways))
+    rows = connection.execute(
+        "SELECT r.* FROM recurring r JOIN payment_systems p ON p.id = r.payment_system_id"
+        f" WHERE {where} ORDER BY r.activated_at IS NULL, r.next_payment_at, r.id LIMIT {where.bind(limit)}",
+        where.values,
+    ).fetchall()
+    return [Recurring.from_row(row) for row in rows]
+
+
+def payment_order(connection: sqlite3.Connection, recurring: Recurring) -> Order | None:
+    """Return the order of its current payment, if one was made already (R79)."""
+    row = connection.execute(
+        "SELECT * FROM orders WHERE recurring_id = ? AND payment_number = ?", (recurring.id, recurring.payment_number)
+    ).fetchone()
+    return Order.from_row(row) if row else None
+
+
+def open_payment(
+    connection: sqlite3.Connection, recurring: Recurring, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Invoice:
+    """Return the one invoice of its current payment, making the order and the invoice when they are not there yet."""
+    order = payment_order(connection, recurring)
+    if order is None:
+        order = _new_payment_order(connection, recurring, actor=actor, now=now, zone=zone)
+    existing = invoices.of_order(connection, order.id)
+    if existing:
+        return existing[0]
+    values = {
+        "amount_minor": recurring.price_minor,
+        "currency": recurring.currency,
+        "share_minor": recurring.price_minor,
+        "payment_system_id": recurring.payment_system_id,
+    }
+    return invoices.create(connection, order.id, values, actor=actor, now=now)
+
+
+def give_up_payment(
+    connection: sqlite3.Connection, recurring: Recurring, reason: str, *, actor: Actor, now: datetime
+) -> None:
+    """Decline the open order of the current payment, and its invoice (R53, R61)."""
+    order = payment_order(connection, recurring)
+    if order is None or order.status != "open":
+        return
+    orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason)
+    for invoice in invoices.of_order(connection, order.id):
+        attempts.give_up(connection, invoice.id, given_up=True)
+        if invoice.status == "open":
+            invoices.change(
+                connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason
+            )
+
+
+def _new_payment_order(
+    connection: sqlite3.Connection, recurring: Recurring, *, actor: Actor, now: datetime, zone: ZoneInfo
+) -> Order:
+    offer = offers.get(connection, recurring.offer_id)
+    initial = orders.get(connection, recurring.initial_order_id) if recurring.initial_order_id else None
+    values: dict[str, Any] = {
+        "customer_id": recurring.customer_id,
+        "offer_id": offer.id,
+        "offer_name": recurring.offer_name,
+        "offer_number": offer.number,
+        "category_id": offer.category_id,
+        "category_number": offer.category_number,
+        "unit_price_minor": recurring.unit_price_minor,
+        "quantity": recurring.quantity,
+        "discount_minor": 0,
+        "price_minor": recurring.price_minor,
+        "currency": recurring.currency,
+        "manager_id": initial.manager_id if initial else None,
+        "payment_system_id": recurring.payment_system_id,
+        "recurring_id": recurring.id,
+        "payment_number": recurring.payment_number,
+        "due_at": recurring.due_at,
+    }
+    return orders.get(connection, orders.create(connection, values, actor=actor, now=now, zone=zone))

@@ -1,0 +1,140 @@
+"""What people decide about recurring orders: pause, resume, finish early, try again, pay otherwise (R51–R58).
+
+number → ``_manage`` [permission; transaction {the status' rule → ``recurring.save``}]; in flight, a decision is a wish
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from salescli.catalogue import payment_systems
+from salescli.errors import BadData, WrongStatus
+from salescli.rules import lifecycle, permissions, time
+from salescli.rules.permissions import Actor
+from salescli.sales import attempts, invoices, orders, recurring
+from salescli.sales.recurring import Recurring
+from salescli.storage import database, history
+
+Rule = Callable[[Recurring], Recurring]
+
+
+def pause(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Put an Active one on hold, pending retries included (R54); while Processing it is a wish (I11)."""
+    rules = {"active": _paused, "processing": _wishing("paused")}
+    return _manage(connection, id, "paused", rules, actor=actor, now=now)
+
+
+def activate(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Resume a Paused one (R57, R58); while Processing it takes back the wish to pause."""
+    rules = {"paused": _activated(now), "processing": _wishing(None)}
+    return _manage(connection, id, "activated", rules, actor=actor, now=now)
+
+
+def complete(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Finish it early, for good (R53); a payment between attempts is Declined, one in flight ends first (I11)."""
+    rules = {**dict.fromkeys(("active", "paused", "failed"), _over), "processing": _wishing("completed")}
+    with database.transaction(connection):
+        before = recurring.get(connection, id)
+        after = _manage(connection, id, "completed early", rules, actor=actor, now=now)
+        if after.status == "completed":
+            recurring.give_up_payment(connection, before, "completed early", actor=actor, now=now)
+        return after
+
+
+def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+    """Begin a new series of three attempts for a Failed one: its order and invoice reopen, due at once (R57)."""
+    with database.transaction(connection):
+        before = recurring.get(connection, id)
+        after = _manage(connection, id, "retried", {"failed": _tried_again(now)}, actor=actor, now=now)
+        order = recurring.payment_order(connection, before)
+        if order is not None and order.status == "declined":
+            orders.change(connection, order, "reopened for new attempts", {"status": "open"}, actor=actor, now=now)
+            for invoice in invoices.of_order(connection, order.id):
+                attempts.give_up(connection, invoice.id, given_up=False)
+                if invoice.status == "declined":
+                    invoices.change(connection, invoice, "reopened", {"status": "open"}, actor=actor, now=now)
+        return after
+
+
+def pay_otherwise(
+    connection: sqlite3.Connection, id: int, token: str | None, system: str | None, *, actor: Actor, now: datetime
+) -> Recurring:
+    """Let the payments to come go through another saved payment method, and another payment system if one is named.
+
+    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit.
+    """
+    actor.require(permissions.MANAGE_RECURRING)
+    with database.transaction(connection):
+        before = recurring.get(connection, id)
+        if before.status in ("processing", "completed"):
+            raise WrongStatus(f"recurring order {id} is {before.status.capitalize()}; how it is paid cannot change now")
+        merchant = payment_systems.find(connection, system) if system else None
+        merchant = merchant or payment_systems.get(connection, before.payment_system_id)
+        payment_systems.check_usable(merchant, token, one_click=False)
+        if not (token or merchant.manual):
+            raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
+        database.update(connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
+        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": (before.token, token)}
+        history.record(connection, "recurring", id, "paid otherwise", told, actor=actor, now=now)
+        return recurring.get(connection, id)
+
+
+def _manage(
+    connection: sqlite3.Connection, id: int, what: str, rules: Mapping[str, Rule], *, actor: Actor, now: datetime
+) -> Recurring:
+    """Apply the rule for its status, if there is one. Raise WrongStatus otherwise (R51, R56)."""
+    actor.require(permissions.MANAGE_RECURRING)
+    with database.transaction(connection):
+        before = recurring.get(connection, id)
+        if before.status not in rules:
+            allowed = ", ".join(lifecycle.recurring_actions(before.status)) or "nothing"
+            raise WrongStatus(
+                f"recurring order {id} is {before.status.capitalize()} and cannot be {what}; possible: {allowed}"
+            )
+        return recurring.save(connection, before, rules[before.status](before), what, actor=actor, now=now)
+
+
+# Rules: a recurring order in, the one it becomes out.
+
+
+def _paused(plan: Recurring) -> Recurring:
+    return replace(plan, status="paused", activated_at=None)
+
+
+def _activated(now: datetime) -> Rule:
+    """Return the rule that resumes a Paused one: due at once when its moment has passed (R58)."""
+    moment = time.utc_text(now)
+
+    def rule(plan: Recurring) -> Recurring:
+        assert plan.next_payment_at is not None
+        if plan.next_payment_at > moment:
+            return replace(plan, status="active")
+        return replace(plan, status="active", next_payment_at=moment, activated_at=moment)
+
+    return rule
+
+
+def _over(plan: Recurring) -> Recurring:
+    return replace(plan, status="completed", due_at=None, next_payment_at=None, activated_at=None)
+
+
+def _tried_again(now: datetime) -> Rule:
+    """Return the rule that begins a new series of attempts (R57)."""
+    moment = time.utc_text(now)
+    return lambda plan: replace(plan, status="active", declines=0, next_payment_at=moment, activated_at=moment)
+
+
+def _wishing(wish: str | None) -> Rule:
+    """Return the rule by which one in flight ends first (I11)."""
+
+    def rule(plan: Recurring) -> Recurring:
+        if plan.wish == "completed" and wish != "completed":
+            raise WrongStatus(
+                f"recurring order {plan.id} was completed; that is final, and applies when its payment has ended"
+            )
+        return replace(plan, wish=wish)
+
+    return rule

@@ -1,0 +1,120 @@
+"""Sales plans: a manager's mark that a customer paid for an offer, which says whose sale an order was (R41).
+
+mark → the newest order of that customer and offer that nobody claimed or confirmed; else it waits for the next one
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from salescli.catalogue import customers, offers, users
+from salescli.errors import BadData
+from salescli.lists.columns import Column, View
+from salescli.rules import permissions, text, time
+from salescli.rules.permissions import Actor
+from salescli.sales import orders
+from salescli.sales.orders import Order
+from salescli.storage import database, history
+
+
+def mark(
+    connection: sqlite3.Connection,
+    customer: str,
+    offer: str,
+    manager: str,
+    *,
+    note: str | None = None,
+    actor: Actor,
+    now: datetime,
+    marked_at: datetime | None = None,
+) -> Order | None:
+    """Record that a manager sold an offer to a customer; return the order that this decided, if one was there.
+
+    The latest mark decides, by ``marked_at``: one dated before the mark that an order has waits for another order. A
+    sale that is confirmed, or was given to somebody by hand, is not touched.
+    """
+    actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(connection):
+        manager_id = users.manager_id(connection, manager)
+        if manager_id is None:
+            raise BadData("a sales plan names a manager; a sale of the system needs no mark")
+        buyer = customers.find(connection, customer, whole=True)
+        customers.check_not_erased(buyer)
+        row = {
+            "customer_id": buyer["id"],
+            "offer_id": offers.find(connection, offer, whole=True).id,
+            "manager_id": manager_id,
+            "note": text.free_text(note, "the note") if note else None,
+            "marked_at": time.utc_text(marked_at or now),
+        }
+        order = _undecided(connection, row)
+        id = database.insert(connection, "sales_plans", {**row, "order_id": order.id if order else None})
+        told = {name: (None, row[name]) for name in ("offer_id", "manager_id")}
+        history.record(connection, "customer", row["customer_id"], f"sales plan {id}", told, actor=actor, now=now)
+        if order is None:
+            return None
+        return _attribute(connection, order, manager_id, id, actor=actor, now=now)
+
+
+def claim(connection: sqlite3.Connection, order: Order, *, actor: Actor, now: datetime) -> Order:
+    """Give a new order without a manager the latest mark that no earlier order used, if there is one.
+
+    An order that was declined used none: nobody paid for it.
+    """
+    if order.manager_id is not None:
+        return order
+    row = connection.execute(
+        "SELECT s.id, s.manager_id FROM sales_plans s LEFT JOIN orders o ON o.id = s.order_id"
+        " WHERE s.customer_id = :customer AND s.offer_id = :offer AND (s.order_id IS NULL OR o.status = 'declined')"
+        " ORDER BY s.marked_at DESC, s.id DESC LIMIT 1",
+        {"customer": order.customer_id, "offer": order.offer_id},
+    ).fetchone()
+    if row is None:
+        return order
+    database.update(connection, "sales_plans", row["id"], {"order_id": order.id})
+    return _attribute(connection, order, row["manager_id"], row["id"], actor=actor, now=now)
+
+
+def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | None:
+    """Return the newest order whose sale a mark may decide: not confirmed, not given to somebody by hand or by a later
+    mark, and neither declined nor given back."""
+    row = connection.execute(
+        "SELECT * FROM orders o WHERE o.customer_id = :customer_id AND o.offer_id = :offer_id AND o.confirmed = 0"
+        " AND (o.manager_id IS NULL OR o.manager_by = 'plan') AND coalesce(o.payment_number, 1) = 1"
+        " AND o.status IN ('open', 'completed')"
+        " AND NOT EXISTS (SELECT 1 FROM sales_plans s WHERE s.order_id = o.id AND s.marked_at > :marked_at)"
+        " ORDER BY o.created_at DESC, o.id DESC LIMIT 1",
+        mark,
+    ).fetchone()
+    return Order.from_row(row) if row else None
+
+
+def _attribute(
+    connection: sqlite3.Connection, order: Order, manager_id: int, plan: int, *, actor: Actor, now: datetime
+) -> Order:
+    changes = {"manager_id": manager_id, "manager_by": "plan"}
+    return orders.change(connection, order, f"sold by sales plan {plan}", changes, actor=actor, now=now)
+
+
+VIEW = View(
+    name="sales plans",
+    source=(
+        "sales_plans s JOIN offers f ON f.id = s.offer_id JOIN users m ON m.id = s.manager_id"
+        " JOIN customers c ON c.id = s.customer_id"
+    ),
+    columns=(
+        Column("sales_plan", "number", "s.id"),
+        Column("marked_at", "time", "s.marked_at"),
+        Column("customer", "text", "c.name"),
+        Column("offer_number", "text", "f.number"),
+        Column("offer", "text", "f.name"),
+        Column("manager", "text", "m.name"),
+        Column("order", "number", "s.order_id"),
+        Column("note", "text", "s.note"),
+    ),
+    newest_first=("-s.marked_at", "-s.id"),
+    id="s.id",
+    filters={},
+)

@@ -1,0 +1,1 @@
+"""The database: open it, write in transactions, its schema, totals and history."""

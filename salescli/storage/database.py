@@ -1,0 +1,367 @@
+"""The one SQLite file: create it, open it checked and with its pragmas, write in transactions.
+
+path -> ``connect`` (ours? current? local?) -> ``transaction`` (BEGIN IMMEDIATE … COMMIT) -> rows
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from salescli.errors import DatabaseUnusable, SalesError
+from salescli.storage import schema
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    FilePath = str | PathLike[str]  # as os.path has it: every list opens a file, and pathlib takes 3 ms to import
+
+APPLICATION_ID = 0x53414C45  # "SALE"
+BUSY_SECONDS = 30
+_NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+}
+# WAL had a reset bug that corrupts files; fixed in these lines (sqlite.org/wal.html#walresetbug).
+_WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+def create(
+    path: FilePath, settings: Mapping[str, str], furnish: Callable[[sqlite3.Connection], None] = lambda connection: None
+) -> None:
+    """Make a new file with every table, mode 0600, in one step: another process sees all of it or nothing.
+
+    ``furnish`` adds what it is to begin with, in the same transaction.
+
+    Raise DatabaseUnusable when something stands at ``path`` already; it is never overwritten.
+    """
+    directory, name = os.path.split(os.path.abspath(path))
+    draft = os.path.join(directory, f".{name}.{os.urandom(4).hex()}")
+    try:
+        _make_directory(directory)
+        for journal in (f"{path}-journal", f"{path}-wal"):
+            if os.path.exists(journal):  # SQLite would play it into the new file
+                raise DatabaseUnusable(f"{journal} is left of an older {name}; move it away first")
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.chmod(draft, 0o600)
+        connection = _connected(draft)
+        try:
+            with transaction(connection):
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                schema.migrate(connection)
+                connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
+                furnish(connection)
+        finally:
+            connection.close()
+        os.link(draft, path)  # unlike a rename, fails when the path is taken
+    except FileExistsError:
+        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file with --db") from None
+    except (OSError, sqlite3.Error) as error:
+        raise DatabaseUnusable(f"cannot create {path}: {error}") from None
+    finally:
+        for leftover in (draft, f"{draft}-wal", f"{draft}-shm", f"{draft}-journal"):
+            with suppress(OSError):
+                os.unlink(leftover)
+    _sync_directory(directory)
+
+
+def copy(connection: sqlite3.Connection, path: FilePath) -> None:
+    """Write one moment of a file to a new one at ``path``, mode 0600. Raise DatabaseUnusable when one is there."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.chmod(path, 0o600)
+        target = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True)
+        try:
+            connection.backup(target)
+        finally:
+            target.close()
+    except FileExistsError:
+        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file") from None
+    except (OSError, sqlite3.Error) as error:
+        raise DatabaseUnusable(f"cannot write {path}: {error}") from None
+
+
+def _make_directory(directory: str) -> None:
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{directory} is not a directory") from None
+
+
+def connect(path: FilePath, *, any_file_system: bool = False) -> sqlite3.Connection:
+    """Open an existing file of ours, checked, with the pragmas that durability and safety need.
+
+    Raise DatabaseUnusable when it is missing, foreign, of another version, corrupt, or on a file system whose locks
+    cannot be trusted.
+    """
+    _check_place(path, any_file_system)
+    try:
+        return _connected(path, check=_check_ours)
+    except sqlite3.Error as error:
+        raise unusable(error, path) from None
+
+
+def unusable(error: sqlite3.Error, path: FilePath) -> DatabaseUnusable:
+    """Return SQLite's own failure as one line for a person."""
+    said = str(error)
+    advice = {
+        "locked": "another process has been writing for half a minute; try again",
+        "malformed": "the file is damaged; restore the latest backup",
+        "not a database": "it is not a salescli file; check --db and SALESCLI_DB",
+        "readonly": "it cannot be written; check its owner, its mode and its directory's",
+        "unable to open": "check its owner, its mode and its directory's",
+        "disk is full": "free some space; nothing was changed",
+        "disk I/O": "the disk failed or is full; nothing was changed",
+    }
+    hint = next((text for word, text in advice.items() if word in said), "nothing was changed")
+    return DatabaseUnusable(f"{path}: {said}; {hint}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block as one transaction that takes the write lock at once; inside another it is part of that one.
+
+    IMMEDIATE: a deferred transaction that reads first fails at its first write when another one wrote meanwhile.
+    """
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk rolls back by itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+def wait_longer(connection: sqlite3.Connection) -> None:
+    """Wait two minutes for others who write: SQLite serves them in no order, and nobody waits for a tick."""
+    connection.execute("PRAGMA busy_timeout = 120000")
+
+
+@contextmanager
+def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block of a transaction so that, when it fails, nothing of it is left and what came before it is."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO part")
+            connection.execute("RELEASE part")
+        raise
+    connection.execute("RELEASE part")
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block that only reads so that all it reads is of one moment."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
+    """Insert one row, its columns named by our own code, and return its id."""
+    columns = ", ".join(values)
+    places = ", ".join(f":{name}" for name in values)
+    cursor = connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def update(connection: sqlite3.Connection, table: str, id: int, changes: Mapping[str, Any]) -> None:
+    """Change columns, named by our own code, of the one row with ``id``."""
+    if changes:
+        assignments = ", ".join(f"{name} = :{name}" for name in changes)
+        changed = connection.execute(f"UPDATE {table} SET {assignments} WHERE id = :id", {**changes, "id": id})
+        assert changed.rowcount == 1, f"{table} has no row {id}"
+
+
+def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:
+    """Yield the ids that a table will give to its next rows, for a bulk insert to give; the caller holds the lock."""
+    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return count(given["seq"] + 1 if given else 1)
+
+
+def setting(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return the value of a setting of this file, or None."""
+    row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return row["value"] if row else None
+
+
+def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Store a setting of this file."""
+    connection.execute(
+        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def rewrite(connection: sqlite3.Connection) -> None:
+    """Write the whole file anew, so that nothing deleted is left in it, nor in a write-ahead log."""
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def path_of(connection: sqlite3.Connection) -> str:
+    """Return the path of an open file."""
+    return str(connection.execute("PRAGMA database_list").fetchone()["file"])
+
+
+def home_of(path: FilePath) -> str:
+    """Return the machine and the real path of a file; a copy elsewhere has another home and does not charge."""
+    machine = ""
+    with suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
+        machine = file.read().strip()
+    return f"{machine or os.uname().nodename}:{os.path.realpath(path)}"
+
+
+def check_home(connection: sqlite3.Connection) -> None:
+    """Raise SalesError in a copy of the file: it must not charge beside the original."""
+    home, here = setting(connection, "home"), home_of(path_of(connection))
+    if home != here:
+        raise SalesError(
+            f"this file belongs to {home}, and here is {here}: nobody is charged from a copy."
+            " If it was moved or restored for good, run: salescli adopt"
+        )
+
+
+def _connected(
+    path: FilePath, check: Callable[[sqlite3.Connection, FilePath], None] = lambda connection, path: None
+) -> sqlite3.Connection:
+    """Open a file, ``check`` it before the pragmas, of which the journal's would change a stranger's file."""
+    connection = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        check(connection, path)
+        for pragma, value in (
+            ("foreign_keys", 1),
+            ("recursive_triggers", 1),
+            ("trusted_schema", 0),
+            ("secure_delete", 1),
+            ("cache_size", -16_000),  # KiB; an import of many rows is several times faster than with 2 MB
+            *_journal(sqlite3.sqlite_version_info),
+        ):
+            connection.execute(f"PRAGMA {pragma} = {value}").fetchall()
+            held = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+            if held != value:
+                raise DatabaseUnusable(f"{path}: SQLite did not accept {pragma} = {value}; it kept {held}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _uri(path: FilePath) -> str:
+    """Return a path as SQLite reads it in a URI."""
+    quoted = os.path.abspath(path)
+    for character in "%?#":
+        quoted = quoted.replace(character, f"%{ord(character):x}")
+    return f"file://{quoted}"
+
+
+def wal_may_corrupt(version: tuple[int, ...]) -> bool:
+    """Tell whether this SQLite has the WAL reset bug."""
+    newest = version >= _WAL_IS_SAFE_FROM[0]
+    return not (newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_IS_SAFE_FROM))
+
+
+def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
+    """Return the fastest journal settings that lose no acknowledged commit to a power cut with this SQLite."""
+    if wal_may_corrupt(version):
+        return (("journal_mode", "delete"), ("synchronous", 3))
+    return (("journal_mode", "wal"), ("synchronous", 2))
+
+
+def _check_ours(connection: sqlite3.Connection, path: FilePath) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise DatabaseUnusable(f"{path} is not a salescli file; check --db and SALESCLI_DB")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > schema.VERSION:
+        raise DatabaseUnusable(
+            f"{path} was written by a newer salescli (file {version}, here {schema.VERSION}); upgrade"
+        )
+    if version < schema.VERSION:
+        raise DatabaseUnusable(f"{path} is of version {version}, this salescli needs {schema.VERSION}")
+    if setting(connection, "schema") != schema.STAMP:
+        raise DatabaseUnusable(
+            f"{path} was made by another state of salescli, whose tables are not these; work on it with that one,"
+            " or make a new file: salescli init"
+        )
+
+
+def _check_place(path: FilePath, any_file_system: bool) -> None:
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        raise DatabaseUnusable(
+            f"there is no file {path}; `salescli init` makes one, --db or SALESCLI_DB names another"
+        ) from None
+    except OSError as error:
+        raise DatabaseUnusable(f"{path}: {error.strerror}") from None
+    if not os.path.isfile(path):
+        raise DatabaseUnusable(f"{path} is not a file; check --db and SALESCLI_DB")
+    if any_file_system:
+        return
+    if there.st_nlink > 1:
+        raise DatabaseUnusable(
+            f"{path} has a second hard link; two names of one database corrupt it. Remove the other one"
+            f" ({_other_name(path, there.st_ino) or 'find it by: find / -xdev -inum ' + str(there.st_ino)})"
+        )
+    if _file_system(path) in _NETWORK_FILE_SYSTEMS:
+        raise DatabaseUnusable(
+            f"{path} is on a network file system, whose locks cannot be trusted; move it, or pass --any-file-system"
+        )
+
+
+def _other_name(path: FilePath, inode: int) -> str:
+    """Return another name of the file in its directory, as an `init` that was killed leaves one."""
+    with suppress(OSError):
+        directory, name = os.path.split(os.path.realpath(path))
+        for entry in os.scandir(directory):
+            if entry.inode() == inode and entry.name != name:
+                return entry.path
+    return ""
+
+
+def _file_system(path: FilePath) -> str:
+    """Return the type of the file system that holds ``path``, or nothing where the kernel does not tell."""
+    best, kind = "", ""
+    with suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
+        real = os.path.realpath(path)
+        for line in mounts:
+            _, mount, type_, *_ = line.split(" ")
+            mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)  # a space is \\040 there
+            if len(mount) >= len(best) and f"{real}/".startswith(f"{mount.rstrip('/')}/"):
+                best, kind = mount, type_
+    return kind
+
+
+def _sync_directory(directory: str) -> None:
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -22,6 +22,7 @@ from salescli.catalogue import customers, offers, payment_systems, records, user
 from salescli.cli.main import os_login
 from salescli.rules import time
 from salescli.storage import database
+from tests import PROJECT
 
 WORKERS = 32
 CASES = ((0.3, WORKERS, 1500), (0.05, WORKERS, 3000), (0.0, WORKERS, 2000), (0.0, 1, 400))
@@ -69,7 +70,7 @@ def _tick(path: Path, port: int, workers: int) -> float:
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: bench\nVersion: 1\n", encoding="utf-8")
     entry = "[salescli.gateways]\nbench = tests.bench.http_gateway:HttpGateway\n"
     (package / "entry_points.txt").write_text(entry, encoding="utf-8")
-    roots = [str(path.parent), str(Path(__file__).parents[2])]
+    roots = [str(path.parent), str(PROJECT)]
     environment = {**os.environ, "BENCH_PORT": str(port), "PYTHONPATH": os.pathsep.join(roots)}
     began = monotonic()
     line = [sys.executable, "-m", "salescli", "--db", str(path), "tick", "--workers", str(workers)]

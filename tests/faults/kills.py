@@ -37,8 +37,9 @@ from salescli.rules import time
 from salescli.sales import orders
 from salescli.sales.orders import NewOrder
 from salescli.storage import database
+from tests import PROJECT
 from tests.faults.bank import Entry, Ledger
-from tests.faults.mutants import CAUGHT, MUTANTS, PROJECT, Mutant, catch
+from tests.faults.mutants import CAUGHT, MUTANTS, Mutant, catch
 from tests.faults.world import START, ZONE, disagreements, forgotten, furnished
 
 TOKENS = (

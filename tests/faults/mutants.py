@@ -13,7 +13,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests import PROJECT
+
 CAUGHT = 3  # the exit code of a scenario that saw a claim broken; a mutant that cannot even start is not caught
 
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from tests.faults.mutants import PROJECT
+from tests import PROJECT
 
 KILLS = 50
 

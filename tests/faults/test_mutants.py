@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import salescli
-from tests.faults.mutants import CAUGHT, MUTANTS, PROJECT, Mutant, catch, mutated
+from tests import PROJECT
+from tests.faults.mutants import CAUGHT, MUTANTS, Mutant, catch, mutated
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.world import World
 

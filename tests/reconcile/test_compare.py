@@ -24,8 +24,8 @@ from salescli.sales import attempts, invoices
 from tests.conftest import House
 from tests.importing import as_csv, contents
 from tests.shop import Shop, after_every_act
+from tests.storage.test_totals import acts, several_houses
 from tests.story import Story
-from tests.test_totals import acts, several_houses
 
 Rows = list[dict[str, str]]
 ALWAYS = (date(2020, 1, 1), date(2030, 12, 31))

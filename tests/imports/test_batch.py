@@ -20,7 +20,7 @@ from salescli.imports.batch import digest
 from salescli.imports.run import Counts, Reporting, Request
 from tests.conftest import House
 from tests.importing import contents, refused
-from tests.test_order_import import csv_of, load, order
+from tests.imports.test_orders import csv_of, load, order
 
 New = Callable[[str], House]
 Row = dict[str, str]

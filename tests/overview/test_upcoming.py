@@ -16,9 +16,9 @@ from salescli.overview import upcoming
 from salescli.rules import time
 from salescli.sales import recurring_actions
 from tests.conftest import House
+from tests.storage.test_totals import several_houses
 from tests.story import Story
 from tests.terminal import piped
-from tests.test_totals import several_houses
 
 _numbers = itertools.count()
 Expected = list[tuple[str, int, int]]  # local time, recurring order, number of the payment

@@ -16,7 +16,7 @@ from salescli.lists.query import Filters
 from salescli.reports import report
 from tests.conftest import House
 from tests.shop import Shop, after_every_act
-from tests.test_totals import CARRIED, OF_ITS_OWN, PERIODS, acts, several_houses
+from tests.storage.test_totals import CARRIED, OF_ITS_OWN, PERIODS, acts, several_houses
 
 NARROWED = [*CARRIED, *(filters for _, filters in OF_ITS_OWN), {"payment_system": ("Sandbox",)}]
 _numbers = itertools.count()

@@ -24,7 +24,7 @@ from salescli.overview import doctor
 from salescli.rules import time
 from salescli.sales import attempts, orders, recurring_actions
 from salescli.storage import database
-from tests.fake_stripe import KEY, READS_ONLY, Fake
+from tests.gateways.fake_stripe import KEY, READS_ONLY, Fake
 from tests.story import Story
 
 pytest.importorskip("stripe", reason='the extra is not installed: pip install "salescli[stripe]"')

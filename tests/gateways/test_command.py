@@ -16,10 +16,11 @@ from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, U
 from salescli.gateways.command import Command
 from salescli.overview import doctor
 from salescli.rules import time
+from tests import PROJECT
 from tests.conftest import House
 from tests.story import Story
 
-SCRIPTS = Path(__file__).parent.parent / "scripts"
+SCRIPTS = PROJECT / "scripts"
 SINCE = time.from_text("2026-01-01T00:00:00Z")
 
 

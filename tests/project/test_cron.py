@@ -24,11 +24,11 @@ import pytest
 
 from salescli.rules import time
 from salescli.sales import recurring
+from tests import PROJECT
 
 if TYPE_CHECKING:
     from tests.conftest import House
 
-PROJECT = Path(__file__).resolve().parent.parent
 CRON = Path("/usr/sbin/cron")
 BEGIN, END = "# salescli's test of cron: begin", "# salescli's test of cron: end"
 PATIENCE_SECONDS = 75  # cron looks at the clock once a minute

@@ -1,6 +1,6 @@
 """A small Stripe on the loopback, another process with a ledger of its own, behaving as Stripe documents.
 
-``python -m tests.fake_stripe LEDGER LATENCY`` -> its port -> the real library talks to it; ``Fake`` starts one.
+``python -m tests.gateways.fake_stripe LEDGER LATENCY`` -> its port -> the real library talks to it; ``Fake`` starts it.
 
 Idempotency: the answer of a key is kept once an endpoint began its work, its own 500s too, and replayed; a key with
 other parameters is an error; what fails validation is not kept. A PaymentIntent succeeds once. The payment method says
@@ -24,6 +24,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests import PROJECT
 
 KEY = "sk_test_fake"
 READS_ONLY = "rk_test_reads_only"
@@ -60,8 +62,8 @@ class Fake:
     """A running fake; its ledger is the judge of every test."""
 
     def __init__(self, ledger: Path, latency: float = 0) -> None:
-        line = [sys.executable, "-m", "tests.fake_stripe", str(ledger), str(latency)]
-        self._process = subprocess.Popen(line, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent)
+        line = [sys.executable, "-m", "tests.gateways.fake_stripe", str(ledger), str(latency)]
+        self._process = subprocess.Popen(line, stdout=subprocess.PIPE, cwd=PROJECT)
         assert self._process.stdout
         self.address = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         self.ledger = ledger

@@ -9,8 +9,8 @@ import pytest
 from salescli.imports.bulk_load import Aside
 from salescli.storage import database, totals
 from tests.conftest import House
+from tests.imports.test_orders import load
 from tests.shop import Shop
-from tests.test_order_import import load
 
 ASIDE = {"orders_created", "orders_customer", "orders_offer", "invoices_paid_on", "totals_orders_after_update"}
 KEPT = {"orders_source", "orders_payment", "orders_window", "refunds_invoice"}  # needed meanwhile

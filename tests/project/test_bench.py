@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests import PROJECT
 from tests.bench import exporting, page
 from tests.bench.figures import Figure, amount, short
 
-PROJECT = Path(__file__).parents[2]
 METRICS = {
     "start": {"list of 50, against sqlite-utils", "help", "completion", "a deep page, by keyset"},
     "lists": {"orders, all time", "payments, one month", "recurring, search", "orders, one month, as a command"},

@@ -26,11 +26,11 @@ from salescli.gateways import sandbox
 from salescli.imports import order_row, recurring
 from salescli.rules import time
 from salescli.storage import database
+from tests import PROJECT
 
 if TYPE_CHECKING:
     from tests.conftest import House
 
-PROJECT = Path(__file__).resolve().parent.parent
 SCRIPTS = PROJECT / "scripts"
 DOCS = PROJECT / "salescli" / "docs"
 

@@ -15,8 +15,8 @@ import pytest
 
 from salescli.cli import main
 from salescli.imports import orders, recurring
+from tests import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 ORDERS = "order,created_at,status,customer,offer,price,currency\n1,2026-01-05,completed,Ann,Course,49.00,EUR\n"
 BAD = ORDERS + "2,2026-01-05,completed,Ann,Course,18000.40,JPY\n3,soon,completed,Ann,Course,1,EUR\n"
 SUBSCRIBERS = (

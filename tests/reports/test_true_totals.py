@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from salescli.imports.order_row import COLUMNS
+from tests import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SALESCLI_TRUE_DATA") or PROJECT.parent / "shared" / "data")
 
 Row = dict[str, str]

@@ -13,8 +13,8 @@ import pytest
 from salescli.catalogue import roles
 from salescli.cli import main
 from salescli.rules import permissions
+from tests.project.test_architecture import COMMANDS
 from tests.story import Story
-from tests.test_architecture import COMMANDS
 
 if TYPE_CHECKING:
     from tests.conftest import House

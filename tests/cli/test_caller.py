@@ -15,8 +15,8 @@ import click
 import pytest
 
 from salescli.cli.options import FilePath, Outside
-from tests.test_architecture import COMMANDS
-from tests.test_roles import FURTHER
+from tests.project.test_architecture import COMMANDS
+from tests.rules.test_permissions import FURTHER
 
 if TYPE_CHECKING:
     from tests.conftest import House

@@ -19,6 +19,7 @@ from salescli.gateways.command import Command
 from salescli.gateways.contract import Finding
 from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
+from tests import PROJECT
 from tests.conftest import LOGIN, House
 
 SINCE = time.from_text("2026-01-01T00:00:00Z")
@@ -156,7 +157,7 @@ def test_the_sandbox_keeps_it_and_the_example_program_all_but_the_cap_of_refunds
     assert failed(Sandbox(tmp_path / "ledger")) == []
     folder = tmp_path / "bin"
     folder.mkdir()
-    shutil.copy(Path(__file__).parent.parent / "scripts/salescli-gateway-example", folder)
+    shutil.copy(PROJECT / "scripts/salescli-gateway-example", folder)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("EXAMPLE_BOOK", str(tmp_path / "book.db"))
     broken = failed(Command("example", ("EXAMPLE_BOOK",)))
@@ -169,7 +170,7 @@ def test_the_sandbox_keeps_it_and_the_example_program_all_but_the_cap_of_refunds
 def stripe_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A fake Stripe of our own."""
     pytest.importorskip("stripe", reason='the extra is not installed: pip install "salescli[stripe]"')
-    from tests.fake_stripe import KEY, Fake
+    from tests.gateways.fake_stripe import KEY, Fake
 
     server = Fake(tmp_path / "stripe.ledger")
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
@@ -247,7 +248,7 @@ def test_check_refuses(
     house.payment_system("Bank transfer", gateway="manual")
     house.payment_system("Elsewhere", gateway="command:nowhere")
     house.payment_system("Example", gateway="command:example", env="EXAMPLE_BOOK")
-    monkeypatch.setenv("PATH", f"{Path(__file__).parent.parent / 'scripts'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{PROJECT / 'scripts'}:{os.environ['PATH']}")
     monkeypatch.setenv("EXAMPLE_BOOK", str(tmp_path / "book.db"))
     assert check(house, *words) == code
 

@@ -8,7 +8,6 @@ from typing import Any
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
-from salescli.lists.columns import Column, View
 from salescli.rules import permissions, text
 
 FIELDS = ("number", "name", "active")
@@ -50,19 +49,5 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     rows = connection.execute(f"SELECT * FROM categories WHERE {key} = ?", (wanted,)).fetchall()
     return records.the_only(NOUN, wanted, rows) if rows else None
 
-
-VIEW = View(
-    name="categories",
-    source="categories g",
-    columns=(
-        Column("number", "text", "g.number"),
-        Column("name", "text", "g.name"),
-        Column("offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id)"),
-        Column("active", "yesno", "g.active"),
-    ),
-    newest_first=("length(g.number)", "g.number"),
-    id="g.id",
-    filters={},
-)
 
 NOUN = records.Noun("category", "categories", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData, WrongStatus
-from salescli.lists.columns import FOUND_CUSTOMERS, Column, View
 from salescli.rules import permissions, text
 from salescli.storage import database
 
@@ -187,30 +186,6 @@ def _id_elsewhere(connection: sqlite3.Connection, words: Words, before: sqlite3.
         return {}
     raise BadData(f"the customer_id {source_id} of {source} belongs to customer {held['id']}, {held['name']}")
 
-
-VIEW = View(
-    name="customers",
-    source="(SELECT * FROM customers WHERE merged_into IS NULL) c",
-    columns=(
-        Column("customer", "number", "c.id"),
-        Column("name", "text", "c.name"),
-        Column("email", "text", "c.email"),
-        Column("phone", "text", "c.phone"),
-        Column("orders", "number", "(SELECT count(*) FROM orders o WHERE o.customer_id = c.id)"),
-        Column("active", "yesno", "c.active"),
-        Column("source", "text", "c.source", shown=False),
-        Column("customer_id", "text", "c.source_id", shown=False),
-        Column("created_at", "time", "c.created_at", shown=False),
-    ),
-    newest_first=("-c.id",),
-    id="c.id",
-    filters={
-        "search": (
-            f"c.id IN ({FOUND_CUSTOMERS} UNION"
-            " SELECT coalesce(merged_into, id) FROM customers WHERE id = {number} OR source_id = {words})"
-        )
-    },
-)
 
 NOUN = records.Noun(
     "customer",

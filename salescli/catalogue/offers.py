@@ -9,7 +9,6 @@ from typing import Any
 from salescli.catalogue import categories, records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
-from salescli.lists.columns import Column, View
 from salescli.rules import money, permissions, schedule, text
 from salescli.rules.schedule import Interval
 from salescli.storage import database
@@ -195,31 +194,5 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     rows = connection.execute(sql, values).fetchall()
     return records.the_only(NOUN, words.get("name", ""), rows) if rows else None
 
-
-VIEW = View(
-    name="offers",
-    source="offers f LEFT JOIN categories g ON g.id = f.category_id",
-    columns=(
-        Column("number", "text", "f.number"),
-        Column("name", "text", "f.name"),
-        Column("category_number", "text", "g.number"),
-        Column("category", "text", "g.name"),
-        Column("price", "money", "f.price_minor"),
-        Column("currency", "text", "f.currency"),
-        Column("multiple", "yesno", "f.multiple"),
-        Column("partial_min", "percent", "CASE f.partial WHEN 1 THEN f.partial_min_ppm END"),
-        Column("partial_success", "percent", "CASE f.partial WHEN 1 THEN f.partial_success_ppm END"),
-        Column("every", "text", "f.every_count || ' ' || f.every_unit"),
-        Column("payments", "number", "f.payments_total"),
-        Column("active", "yesno", "f.active"),
-        Column("retry_1_minutes", "number", "f.retry_1_minutes", shown=False),
-        Column("retry_2_minutes", "number", "f.retry_2_minutes", shown=False),
-    ),
-    newest_first=("length(f.number)", "f.number"),
-    id="f.id",
-    filters={
-        "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"
-    },
-)
 
 NOUN = records.Noun("offer", "offers", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match, searched=("name",))

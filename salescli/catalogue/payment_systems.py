@@ -10,7 +10,6 @@ from typing import Any
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
-from salescli.lists.columns import Column, View
 from salescli.rules import money, permissions, text
 
 FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "env", "active")
@@ -138,25 +137,5 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute("SELECT * FROM payment_systems WHERE name = ?", (name,)).fetchone()
     return row
 
-
-VIEW = View(
-    name="payment systems",
-    source="payment_systems p",
-    columns=(
-        Column("name", "text", "p.name"),
-        Column("gateway", "text", "p.gateway"),
-        Column("fee", "percent", "p.fee_ppm"),
-        Column("fee_fixed", "money", "p.fee_fixed_minor"),
-        Column("currency", "text", "p.currency"),
-        Column("one_click", "yesno", "p.one_click"),
-        Column("active", "yesno", "p.active"),
-        Column("env", "text", "p.environment", shown=False),
-        Column("failures", "number", "p.failures", shown=False),
-        Column("paused_until", "time", "p.paused_until", shown=False),
-    ),
-    newest_first=("p.id",),
-    id="p.id",
-    filters={},
-)
 
 NOUN = records.Noun("payment system", "payment_systems", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match)

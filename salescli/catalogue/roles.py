@@ -9,9 +9,7 @@ from typing import Any
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
-from salescli.lists.columns import Column, View
 from salescli.rules import permissions, text, time
-from salescli.rules.permissions import Actor
 from salescli.storage import database
 
 FIELDS = ("name", "permissions")
@@ -83,24 +81,5 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute("SELECT * FROM roles WHERE name = ?", (wanted,)).fetchone()
     return row
 
-
-def _in_words(actor: Actor, allowed: str) -> str:
-    return "; ".join(permissions.PERMISSIONS.get(name, name) for name in allowed.split())
-
-
-VIEW = View(
-    name="roles",
-    source="roles r",
-    columns=(
-        Column("role", "text", "r.name"),
-        Column("users", "number", "(SELECT count(*) FROM users u WHERE u.role = r.name AND u.active = 1)"),
-        Column("permissions", "text", "replace(r.permissions, ' ', ',')"),
-        Column("may", "text", shown=False, compute=_in_words),
-    ),
-    newest_first=("r.id",),
-    id="r.id",
-    hidden="r.permissions AS h_permissions",
-    filters={},
-)
 
 NOUN = records.Noun("role", "roles", permissions.MANAGE_USERS, FIELDS, _draft, _match)

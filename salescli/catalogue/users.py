@@ -9,7 +9,6 @@ from typing import Any
 from salescli.catalogue import actors, records, roles
 from salescli.catalogue.records import Words
 from salescli.errors import BadData, NotFound, SeveralFit
-from salescli.lists.columns import Column, View
 from salescli.rules import permissions, text
 from salescli.rules.permissions import Actor
 from salescli.rules.time import utc_text
@@ -98,21 +97,5 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute("SELECT * FROM users WHERE login = ?", (login.strip(),)).fetchone()
     return row
 
-
-VIEW = View(
-    name="users",
-    source="users u",
-    columns=(
-        Column("user", "number", "u.id"),
-        Column("login", "text", "u.login"),
-        Column("name", "text", "u.name"),
-        Column("role", "text", "u.role"),
-        Column("active", "yesno", "u.active"),
-        Column("created_at", "time", "u.created_at", shown=False),
-    ),
-    newest_first=("u.id",),
-    id="u.id",
-    filters={},
-)
 
 NOUN = records.Noun("user", "users", permissions.MANAGE_USERS, FIELDS, _draft, _match)

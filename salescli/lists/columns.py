@@ -52,36 +52,3 @@ def named(columns: Sequence[Column], key: str, whose: str) -> Column:
         if column.key == key:
             return column
     raise BadUsage(f"{whose} have no column {key!r}; there are {', '.join(c.key for c in columns)}")
-
-
-# The customers that a full-text query fits, also by what a duplicate merged into them was called.
-FOUND_CUSTOMERS = (
-    "SELECT coalesce(merged_into, id) FROM customers WHERE id IN"
-    " (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
-)
-
-
-def searched(customer: str, offer: str, *also: str) -> str:
-    """Return the clause of ``--search`` over columns of a customer and an offer, and further clauses.
-
-    Its places: `{query}`, and in the further clauses `{number}` and `{words}`.
-    """
-    found = (
-        f"{customer} IN ({FOUND_CUSTOMERS})",
-        f"{offer} IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {{query}})",
-        *also,
-    )
-    return f"({' OR '.join(found)})"
-
-
-# The filters that look at an order `o`, whatever the list is of.
-OF_AN_ORDER = {
-    "customer": "o.customer_id",
-    "offer": "o.offer_id",
-    "category": "o.category_id",
-    "manager": "o.manager_id",
-    "system": "o.manager_id",
-    "confirmed": "o.status = 'completed' AND o.confirmed = {v}",
-    "payment_type": "o.partial",
-    "kind": "o.recurring_id",
-}

@@ -5,8 +5,9 @@ invoices paid + refunds → ``VIEW``, a row for each movement, out below zero
 
 from __future__ import annotations
 
-from salescli.lists.columns import OF_AN_ORDER, Column, View, searched
+from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle
+from salescli.storage.clauses import OF_AN_ORDER, searched
 from salescli.storage.schema import comparable
 
 # With the same affinities in both parts, SQLite makes a page of each by its index of days, and merges them.

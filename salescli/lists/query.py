@@ -13,8 +13,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salescli.errors import BadUsage, NotFound
-from salescli.lists.columns import FOUND_CUSTOMERS, Column, View
+from salescli.lists.columns import Column, View
 from salescli.rules import money, time
+from salescli.storage.clauses import FOUND_CUSTOMERS, Where
 
 # The nouns that a filter's words may name are imported where one is given: most lists start without, in half the time.
 if TYPE_CHECKING:
@@ -42,28 +43,6 @@ class Filters(NamedTuple):  # not a dataclass, which takes a millisecond of ever
     least: str | None = None
     most: str | None = None
     search: str | None = None
-
-
-class Where:
-    """A WHERE in the making: fixed texts and the values bound to their places."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.values: dict[str, Any] = {}
-
-    def bind(self, *values: Any) -> str:
-        """Bind values and return their places, as they stand between the brackets of an IN."""
-        names = [f"v{len(self.values) + i}" for i in range(len(values))]
-        self.values.update(zip(names, values, strict=True))
-        return ", ".join(f":{name}" for name in names)
-
-    def add(self, template: str, **values: Any) -> None:
-        """Add a clause whose `{name}` stands for the places of that value, or of every value of a list."""
-        places = {n: self.bind(*v) if isinstance(v, list) else self.bind(v) for n, v in values.items()}
-        self.texts.append(template.format(**places))
-
-    def __str__(self) -> str:
-        return " AND ".join(self.texts) or "1 = 1"
 
 
 def select(

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.charging import pay
-from salescli.lists import query, tabs
+from salescli.lists import orders, query, recurring
 from salescli.lists.columns import Column, View
 from salescli.lists.query import Filters
-from salescli.lists.tabs import UNDER_WAY
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales.orders import Order
+from salescli.storage.clauses import UNDER_WAY
 
 TOTALS = (
     Column("currency"),
@@ -89,8 +89,8 @@ def commands(
     is to be filled in.
     """
     offered = chain(
-        _of_column(connection, tabs.ORDERS, "o.customer_id", customer_id, _OF_AN_ORDER, actor=actor, zone=zone),
-        _of_column(connection, tabs.RECURRING, "r.customer_id", customer_id, _OF_A_PLAN, actor=actor, zone=zone),
+        _of_column(connection, orders.VIEW, "o.customer_id", customer_id, _OF_AN_ORDER, actor=actor, zone=zone),
+        _of_column(connection, recurring.VIEW, "r.customer_id", customer_id, _OF_A_PLAN, actor=actor, zone=zone),
         _of_payments(connection, customer_id) if actor.may(permissions.ENTER_ORDERS) else (),
         _of_money_back(connection, customer_id) if actor.may(permissions.REFUND) else (),
     )

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.charging import limits
+from salescli.lists import history
 from salescli.rules import lifecycle, money, time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.schedule import retry_text
@@ -20,7 +21,6 @@ from salescli.sales import attempts, attribution, invoices, orders, recurring
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
-from salescli.storage import history
 
 
 def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> Iterator[str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 
 from salescli.lists.columns import Column
-from salescli.lists.tabs import UNDER_WAY
 from salescli.rules import money, permissions
 from salescli.rules.permissions import Actor
+from salescli.storage.clauses import UNDER_WAY
 
 COLUMNS = (
     Column("what"),

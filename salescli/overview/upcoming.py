@@ -13,7 +13,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli.lists import query, tabs
+from salescli.lists import query
+from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
 from salescli.lists.query import Filters
 from salescli.reports import report
@@ -73,7 +74,7 @@ def payments(
     ``filters``: of recurring orders.
     """
     since, until = time.start_of(first, zone), time.start_of(last + time.ONE_DAY, zone)
-    where = query.clauses(connection, tabs.RECURRING, filters, zone=zone)
+    where = query.clauses(connection, recurring_list.VIEW, filters, zone=zone)
     paused = connection.execute(f"{_PAUSED} AND {where} GROUP BY r.currency ORDER BY r.currency", where.values)
     paused_plans = {row["currency"]: row["plans"] for row in paused}
     where.add("r.next_payment_at < {until}", until=time.utc_text(until))
@@ -89,8 +90,8 @@ def payments(
 
 _PLANS = f"""
 SELECT r.*, c.name AS customer, p.name AS payment_system, coalesce(m.name, 'system') AS manager
-FROM {tabs.RECURRING.source} WHERE r.status IN ('active', 'processing')"""
-_PAUSED = f"SELECT r.currency, count(*) AS plans FROM {tabs.RECURRING.source} WHERE r.status = 'paused'"
+FROM {recurring_list.VIEW.source} WHERE r.status IN ('active', 'processing')"""
+_PAUSED = f"SELECT r.currency, count(*) AS plans FROM {recurring_list.VIEW.source} WHERE r.status = 'paused'"
 
 
 def _row(payment: Payment, row: sqlite3.Row) -> dict[str, Any]:

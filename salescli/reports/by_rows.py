@@ -16,9 +16,10 @@ from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
-from salescli.lists.columns import OF_AN_ORDER, View, searched
-from salescli.lists.query import Filters, Where, clauses, given
+from salescli.lists.columns import View
+from salescli.lists.query import Filters, clauses, given
 from salescli.rules import lifecycle
+from salescli.storage.clauses import OF_AN_ORDER, Where, searched
 
 Basis = Literal["completed", "created"]
 Counts = Literal["orders", "payments"]

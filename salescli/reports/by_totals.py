@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from salescli.lists.query import Filters, Where, clauses, given
+from salescli.lists.query import Filters, clauses, given
 from salescli.reports import by_rows
 from salescli.reports.by_rows import SALES, Query, Question
 from salescli.storage import totals
+from salescli.storage.clauses import Where
 from salescli.storage.totals_schema import SUMS
 
 

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue import customers, offers, payment_systems, users
 from salescli.catalogue.offers import Offer
 from salescli.errors import BadData, NotFound, WrongStatus
-from salescli.lists.tabs import UNDER_WAY
 from salescli.rules import lifecycle, money, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.storage import database, history
+from salescli.storage.clauses import UNDER_WAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import offers
 from salescli.errors import NotFound
-from salescli.lists.query import Where
 from salescli.rules import lifecycle, money, schedule, time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.permissions import Actor
@@ -24,6 +23,7 @@ from salescli.sales import attempts, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, history
+from salescli.storage.clauses import Where
 
 
 @dataclass(frozen=True, slots=True)

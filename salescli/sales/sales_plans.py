@@ -11,7 +11,6 @@ from typing import Any
 
 from salescli.catalogue import customers, offers, users
 from salescli.errors import BadData
-from salescli.lists.columns import Column, View
 from salescli.rules import permissions, text, time
 from salescli.rules.permissions import Actor
 from salescli.sales import orders
@@ -96,25 +95,3 @@ def _attribute(
 ) -> Order:
     changes = {"manager_id": manager_id, "manager_by": "plan"}
     return orders.change(connection, order, f"sold by sales plan {plan}", changes, actor=actor, now=now)
-
-
-VIEW = View(
-    name="sales plans",
-    source=(
-        "sales_plans s JOIN offers f ON f.id = s.offer_id JOIN users m ON m.id = s.manager_id"
-        " JOIN customers c ON c.id = s.customer_id"
-    ),
-    columns=(
-        Column("sales_plan", "number", "s.id"),
-        Column("marked_at", "time", "s.marked_at"),
-        Column("customer", "text", "c.name"),
-        Column("offer_number", "text", "f.number"),
-        Column("offer", "text", "f.name"),
-        Column("manager", "text", "m.name"),
-        Column("order", "number", "s.order_id"),
-        Column("note", "text", "s.note"),
-    ),
-    newest_first=("-s.marked_at", "-s.id"),
-    id="s.id",
-    filters={},
-)

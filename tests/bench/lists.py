@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import actors
 from salescli.cli.main import os_login
-from salescli.lists import query, tabs
+from salescli.lists import orders, payments, query, recurring
 from salescli.lists.columns import View
 from salescli.lists.query import Filters
 from salescli.rules import time
@@ -24,7 +24,7 @@ from tests.bench.measuring import Command, calls, processes
 from tests.bench.questions import MONTH, Question, asked
 
 PAGE = 50
-VIEWS: dict[str, View] = {"orders": tabs.ORDERS, "payments": tabs.PAYMENTS, "recurring": tabs.RECURRING}
+VIEWS: dict[str, View] = {"orders": orders.VIEW, "payments": payments.VIEW, "recurring": recurring.VIEW}
 
 
 @dataclass(frozen=True, slots=True)

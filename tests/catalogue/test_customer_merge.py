@@ -16,7 +16,9 @@ from salescli.cli import main
 from salescli.errors import BadUsage, NotFound, NotPermitted, WrongStatus
 from salescli.imports import catalogue, orders
 from salescli.imports.run import Request
-from salescli.lists import query, tabs
+from salescli.lists import customers as customer_list
+from salescli.lists import orders as order_list
+from salescli.lists import query
 from salescli.lists.query import Filters
 from salescli.overview import doctor
 from salescli.reports import report
@@ -83,7 +85,7 @@ def _totals(house: House) -> dict[str, Any]:
     for table, column in (("orders", "paid_minor"), ("invoices", "amount_minor"), ("recurring", "payments_made")):
         told[table] = tuple(house.connection.execute(f"SELECT count(*), sum({column}) FROM {table}").fetchone())
     told["orders of all customers"] = house.connection.execute(
-        f"SELECT sum({customers.VIEW.column('orders').sql}) FROM {customers.VIEW.source}"
+        f"SELECT sum({customer_list.VIEW.column('orders').sql}) FROM {customer_list.VIEW.source}"
     ).fetchone()[0]
     return told
 
@@ -100,10 +102,10 @@ def test_every_old_name_leads_to_the_one_that_stays(twice: Story, words: str) ->
 @pytest.mark.parametrize("words", ["kovalenko", "+380501234567", "Олена"])
 def test_a_search_for_the_duplicate_finds_the_one_that_stays_and_its_orders(twice: Story, words: str) -> None:
     merge(twice, "1", "2")
-    assert _listed(twice.house, customers.VIEW, Filters(search=words)) == [1]
-    assert _listed(twice.house, tabs.ORDERS, Filters(search=words, kind="all")) == [4, 3, 2, 1]
-    assert _listed(twice.house, tabs.ORDERS, Filters(customer=(words,), kind="all")) == [4, 3, 2, 1]
-    assert _listed(twice.house, tabs.ORDERS, Filters(customer=("2",), kind="all")) == [4, 3, 2, 1]
+    assert _listed(twice.house, customer_list.VIEW, Filters(search=words)) == [1]
+    assert _listed(twice.house, order_list.VIEW, Filters(search=words, kind="all")) == [4, 3, 2, 1]
+    assert _listed(twice.house, order_list.VIEW, Filters(customer=(words,), kind="all")) == [4, 3, 2, 1]
+    assert _listed(twice.house, order_list.VIEW, Filters(customer=("2",), kind="all")) == [4, 3, 2, 1]
     twice.house.connection.execute(
         "INSERT INTO customers_search (customers_search, rank) VALUES ('integrity-check', 1)"
     )
@@ -119,7 +121,7 @@ def _listed(house: House, view: Any, filters: Filters) -> list[int]:
 
 def test_a_merged_record_is_not_listed(twice: Story) -> None:
     merge(twice, "1", "2")
-    assert _listed(twice.house, customers.VIEW, Filters()) == [1]
+    assert _listed(twice.house, customer_list.VIEW, Filters()) == [1]
 
 
 def test_chains_lead_to_the_last_one(twice: Story) -> None:

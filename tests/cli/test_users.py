@@ -10,9 +10,10 @@ import pytest
 from salescli.catalogue import actors, records, roles
 from salescli.cli import main
 from salescli.errors import BadData, NotFound, NotPermitted
+from salescli.lists import history
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
-from salescli.storage import history
+from salescli.storage.history import record
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -207,6 +208,6 @@ def test_tick_needs_the_permission_of_the_one_acted_for_and_names_all_three(hous
     house.user("cron", name="Нічний", role="cron")
     assert _run(house, "--as", "cron", "tick") == 0
     as_cron = actors.acting_as(house.connection, house.actor, "cron").as_system()
-    history.record(house.connection, "file", None, "ticked", actor=as_cron, now=house.now)
+    record(house.connection, "file", None, "ticked", actor=as_cron, now=house.now)
     lines = history.lines(house.connection, "file", None, limit=1)
     assert lines[0]["by"] == "system, started by Оксана Власник, as Нічний"

@@ -12,17 +12,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli.catalogue import categories, customers, offers, payment_systems, roles, users
 from salescli.errors import NotFound
-from salescli.lists import query, tabs
+from salescli.lists import (
+    attempts,
+    categories,
+    customers,
+    offers,
+    orders,
+    payment_systems,
+    payments,
+    query,
+    recurring,
+    roles,
+    sales_plans,
+    users,
+)  # fmt: skip
 from salescli.lists.columns import View
 from salescli.lists.query import Filters
-from salescli.sales import attempts, sales_plans
 from salescli.storage import database
 from tests.conftest import House
 
 VIEWS = (
-    tabs.ORDERS, tabs.PAYMENTS, tabs.RECURRING, attempts.VIEW, customers.VIEW, offers.VIEW, categories.VIEW,
+    orders.VIEW, payments.VIEW, recurring.VIEW, attempts.VIEW, customers.VIEW, offers.VIEW, categories.VIEW,
     payment_systems.VIEW, users.VIEW, roles.VIEW, sales_plans.VIEW,
 )  # fmt: skip
 
@@ -109,7 +120,7 @@ def test_the_pages_of_a_list_are_the_list_whatever_column_it_is_sorted_by(full: 
         assert list(_walked(full, view, sort, size)) == whole, (sort, size)
 
 
-KEYS = [column.key for column in tabs.ORDERS.columns if column.sql]
+KEYS = [column.key for column in orders.VIEW.columns if column.sql]
 
 
 @given(
@@ -124,7 +135,7 @@ KEYS = [column.key for column in tabs.ORDERS.columns if column.sql]
             Filters(offer=("1", "3"), manager=("login1", "system")),
         ]
     ),
-    view=st.sampled_from([tabs.ORDERS, tabs.PAYMENTS]),
+    view=st.sampled_from([orders.VIEW, payments.VIEW]),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_pages_are_the_list_with_several_columns_and_filters(
@@ -136,19 +147,19 @@ def test_the_pages_are_the_list_with_several_columns_and_filters(
 
 def test_a_page_goes_on_after_a_row_that_left_the_filters_meanwhile(full: House) -> None:
     still_open = Filters(status=("open",))
-    first, *rest = _names(full, tabs.ORDERS, (), still_open)
+    first, *rest = _names(full, orders.VIEW, (), still_open)
     full.connection.execute("UPDATE orders SET status = 'declined' WHERE id = ?", (first,))
 
-    assert _names(full, tabs.ORDERS, (), still_open, after=str(first)) == rest
+    assert _names(full, orders.VIEW, (), still_open, after=str(first)) == rest
 
 
 @pytest.mark.parametrize("after", ["99", "nonsense", ""])
 def test_a_page_after_nothing_there_is_refused(full: House, after: str) -> None:
     with pytest.raises(NotFound, match="go on after"):
-        _names(full, tabs.ORDERS, (), after=after)
+        _names(full, orders.VIEW, (), after=after)
 
 
-@pytest.mark.parametrize("view", [pytest.param(view, id=view.name) for view in (tabs.ORDERS, tabs.PAYMENTS)])
+@pytest.mark.parametrize("view", [pytest.param(view, id=view.name) for view in (orders.VIEW, payments.VIEW)])
 @pytest.mark.parametrize("kind", ["regular", "all"])
 def test_a_page_costs_the_same_however_deep_it_is_and_however_long_the_list(
     house: House, view: View, kind: str
@@ -175,7 +186,7 @@ def test_payments_of_an_offer_that_sells_much_are_not_sorted_for_a_page_of_them(
     popular = Filters(offer=("1",))
     ran: list[str] = []
     house.connection.set_trace_callback(ran.append)
-    page = _names(house, tabs.PAYMENTS, (), popular, limit=10)
+    page = _names(house, payments.VIEW, (), popular, limit=10)
     house.connection.set_trace_callback(None)
 
     assert page == list(range(200, 190, -1))
@@ -187,7 +198,7 @@ def test_payments_of_an_offer_that_sells_little_are_found_by_its_orders(house: H
     _fill_orders(house, 200)
     house.offer(number="2")
     house.connection.execute("UPDATE orders SET offer_id = 2 WHERE id IN (7, 8)")
-    assert _names(house, tabs.PAYMENTS, (), Filters(offer=("2",)), limit=1) == [8]
+    assert _names(house, payments.VIEW, (), Filters(offer=("2",)), limit=1) == [8]
 
 
 def _fill_orders(house: House, size: int) -> None:

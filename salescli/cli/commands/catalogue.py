@@ -23,7 +23,10 @@ from salescli.cli.main import ListingGroup, Session, ask_first, pass_session
 from salescli.cli.output.render import Output, tell
 from salescli.errors import BadData, BadUsage, SeveralFit
 from salescli.gateways import Charge, contract
-from salescli.lists import tabs
+from salescli.lists import categories as category_list
+from salescli.lists import offers as offer_list
+from salescli.lists import orders as order_list
+from salescli.lists import payment_systems as payment_system_list
 from salescli.lists.columns import View
 from salescli.lists.query import Filters
 from salescli.rules import money, permissions
@@ -181,7 +184,7 @@ offers_group = group_of(
     Room(
         "offers",
         offers.NOUN,
-        offers.VIEW,
+        offer_list.VIEW,
         lambda connection, words, whole: offers.find(connection, words, whole=whole).id,
         "name",
         (
@@ -206,7 +209,7 @@ offers_group = group_of(
         (
             pages.Part(
                 "latest orders",
-                tabs.ORDERS,
+                order_list.VIEW,
                 "o.offer_id",
                 ("-created_at",),
                 ("order", "created_at", "customer", "status", "price", "currency", "quantity", "manager"),
@@ -221,7 +224,7 @@ categories_group = group_of(
     Room(
         "categories",
         categories.NOUN,
-        categories.VIEW,
+        category_list.VIEW,
         lambda connection, words, whole: int(categories.find(connection, words)["id"]),
         "name",
         (("name", "The name."), ("number", "Its number; the next free one unless told."), ACTIVE),
@@ -229,7 +232,7 @@ categories_group = group_of(
         "3",
         "--name 'Fine art'",
         ("active",),
-        (pages.Part("offers", offers.VIEW, "f.category_id", ("number",)),),
+        (pages.Part("offers", offer_list.VIEW, "f.category_id", ("number",)),),
     )
 )
 
@@ -237,7 +240,7 @@ payment_systems_group = group_of(
     Room(
         "payment-systems",
         payment_systems.NOUN,
-        payment_systems.VIEW,
+        payment_system_list.VIEW,
         lambda connection, words, whole: payment_systems.find(connection, words).id,
         "name",
         (

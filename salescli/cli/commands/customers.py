@@ -15,11 +15,16 @@ from salescli.cli.commands.catalogue import Room, group_of
 from salescli.cli.main import Session, ask_first, pass_session
 from salescli.cli.output.render import Output, say, tell
 from salescli.errors import BadUsage
-from salescli.lists import tabs
+from salescli.lists import attempts as attempt_list
+from salescli.lists import customers as customer_list
+from salescli.lists import history
+from salescli.lists import orders as order_list
+from salescli.lists import payments as payment_list
+from salescli.lists import recurring as recurring_list
+from salescli.lists import sales_plans as sales_plan_list
 from salescli.overview import customer_card
 from salescli.rules import permissions
-from salescli.sales import attempts, sales_plans
-from salescli.storage import history
+from salescli.sales import sales_plans
 
 SHOWN_MAX = 20  # rows of each list on the card: it is read, not endless
 COMMANDS_MAX = 12
@@ -58,7 +63,7 @@ customers_group = group_of(
     Room(
         "customers",
         customers.NOUN,
-        customers.VIEW,
+        customer_list.VIEW,
         lambda connection, words, whole: int(customers.find(connection, words, whole=whole)["id"]),
         "name",
         (
@@ -77,7 +82,7 @@ customers_group = group_of(
             pages.Told("totals", customer_card.TOTALS, _totals),
             pages.Part(
                 "orders",
-                tabs.ORDERS,
+                order_list.VIEW,
                 "o.customer_id",
                 ("-created_at",),
                 _ORDERS,
@@ -86,17 +91,17 @@ customers_group = group_of(
             ),
             pages.Part(
                 "payments",
-                tabs.PAYMENTS,
+                payment_list.VIEW,
                 "o.customer_id",
                 ("-attempted_at",),
                 _PAYMENTS,
                 SHOWN_MAX,
                 "payments list --customer {} --limit 0",
             ),
-            pages.Part("failed attempts", attempts.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
+            pages.Part("failed attempts", attempt_list.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
             pages.Part(
                 "recurring",
-                tabs.RECURRING,
+                recurring_list.VIEW,
                 "r.customer_id",
                 (),
                 _PLANS,
@@ -105,7 +110,7 @@ customers_group = group_of(
             ),
             pages.Part(
                 "sales plans",
-                sales_plans.VIEW,
+                sales_plan_list.VIEW,
                 "s.customer_id",
                 ("-marked_at",),
                 (),
@@ -170,7 +175,7 @@ def plans(session: Session, customer: str, output: Output) -> None:
       salescli customers plans olena@example.com
     """
     found = customers.find(session.connection, customer)
-    pages.belonging(session, sales_plans.VIEW, "s.customer_id", found["id"], output)
+    pages.belonging(session, sales_plan_list.VIEW, "s.customer_id", found["id"], output)
 
 
 @customers_group.command("merge")

@@ -14,10 +14,11 @@ from salescli.cli.main import Session, pass_session
 from salescli.cli.output import render as renderer
 from salescli.cli.output.render import Output
 from salescli.errors import BadUsage
+from salescli.lists import history
+from salescli.lists.history import Asked
 from salescli.rules import permissions, time
 from salescli.sales import invoices, orders, recurring
-from salescli.storage import history
-from salescli.storage.history import Asked
+from salescli.storage.history import SUBJECTS
 
 # Subject -> its record, as other commands are told it; of imports and the file there is no single record.
 _FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
@@ -39,7 +40,7 @@ _AS_WRITTEN = {(): "newest", ("-line",): "newest", ("line",): "oldest"}
 
 def _subjects(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete a subject."""
-    return [word for word in map(_spoken, history.SUBJECTS) if word.startswith(incomplete.lower())]
+    return [word for word in map(_spoken, SUBJECTS) if word.startswith(incomplete.lower())]
 
 
 @click.command("history", cls=pages.ListCommand, columns=history.COLUMNS)
@@ -88,10 +89,10 @@ def _subject(given: str) -> str:
     """Return the subject that a word means, in the singular or the plural."""
     words = given.strip().lower().replace("-", " ")
     singular = {"payment": "invoice", "payments": "invoice"}.get(words, words)
-    for subject in history.SUBJECTS:
+    for subject in SUBJECTS:
         if singular in (subject, _plural(subject)):
             return subject
-    raise BadUsage(f"there is no history of {given!r}; there is of {', '.join(map(_spoken, history.SUBJECTS))}")
+    raise BadUsage(f"there is no history of {given!r}; there is of {', '.join(map(_spoken, SUBJECTS))}")
 
 
 def _plural(subject: str) -> str:

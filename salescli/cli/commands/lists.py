@@ -8,7 +8,7 @@ from salescli.cli import options, pages
 from salescli.cli.index import ORDERS, PAYMENTS, RECURRING
 from salescli.cli.main import ListingGroup, Session, pass_session
 from salescli.cli.output.render import Output
-from salescli.lists import tabs
+from salescli.lists import orders, payments, recurring
 from salescli.lists.query import Filters
 
 
@@ -17,7 +17,7 @@ def orders_group() -> None:
     """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
 
 
-@click.command("list", cls=pages.ListCommand, view=tabs.ORDERS)
+@click.command("list", cls=pages.ListCommand, view=orders.VIEW)
 @options.filters
 @options.output
 @options.after
@@ -34,7 +34,7 @@ def list_orders(session: Session, filters: Filters, output: Output, after: str |
     """
     if filters.kind is None and filters.confirmed is None:
         filters = filters._replace(kind="regular")
-    pages.show(session, tabs.ORDERS, filters, output, after=after)
+    pages.show(session, orders.VIEW, filters, output, after=after)
 
 
 @click.group("recurring", cls=ListingGroup, index=RECURRING)
@@ -42,7 +42,7 @@ def recurring_group() -> None:
     """Recurring orders: list, show, upcoming, pause, activate, complete, retry. The bare name lists."""
 
 
-@click.command("list", cls=pages.ListCommand, view=tabs.RECURRING)
+@click.command("list", cls=pages.ListCommand, view=recurring.VIEW)
 @options.filters
 @options.output
 @options.after
@@ -55,7 +55,7 @@ def list_recurring(session: Session, filters: Filters, output: Output, after: st
       salescli recurring list --status failed
       salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
     """
-    pages.show(session, tabs.RECURRING, filters, output, after=after)
+    pages.show(session, recurring.VIEW, filters, output, after=after)
 
 
 @click.group("payments", cls=ListingGroup, index=PAYMENTS)
@@ -63,7 +63,7 @@ def payments_group() -> None:
     """Invoices: list, show, ledger; confirm or decline manual payments. The bare name lists."""
 
 
-@click.command("list", cls=pages.ListCommand, view=tabs.PAYMENTS)
+@click.command("list", cls=pages.ListCommand, view=payments.VIEW)
 @options.filters
 @options.output
 @options.after
@@ -76,4 +76,4 @@ def list_payments(session: Session, filters: Filters, output: Output, after: str
       salescli payments list --status open --payment-system "Bank transfer"
       salescli payments list --month this-month --csv -o payments.csv
     """
-    pages.show(session, tabs.PAYMENTS, filters, output, after=after)
+    pages.show(session, payments.VIEW, filters, output, after=after)

@@ -15,7 +15,8 @@ from salescli.cli.main import Session, ask_first, pass_session
 from salescli.cli.output.render import Output, tell
 from salescli.errors import SalesError
 from salescli.gateways import Answer
-from salescli.lists import tabs
+from salescli.lists import orders as order_list
+from salescli.lists import payments as payment_list
 from salescli.rules import permissions
 from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
@@ -35,7 +36,11 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
     """
     found = orders.find(session.connection, order)
     pages.page(
-        session, tabs.ORDERS, found.id, [pages.Part("invoices", tabs.PAYMENTS, "i.order_id", ("invoice",))], output
+        session,
+        order_list.VIEW,
+        found.id,
+        [pages.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",))],
+        output,
     )
 
 

@@ -14,10 +14,12 @@ from salescli.cli.bulk import Kind, Way
 from salescli.cli.main import Session, pass_session
 from salescli.cli.output.render import Output, tell
 from salescli.errors import BadUsage
-from salescli.lists import ledger, tabs
+from salescli.lists import attempts as attempt_list
+from salescli.lists import ledger
+from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
 from salescli.lists.query import Filters
-from salescli.sales import attempts, invoices, orders
+from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
 
 
@@ -34,7 +36,11 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
     """
     found = invoices.find(session.connection, invoice)
     pages.page(
-        session, tabs.PAYMENTS, found.id, [pages.Part("attempts", attempts.VIEW, "a.invoice_id", ("attempt",))], output
+        session,
+        payment_list.VIEW,
+        found.id,
+        [pages.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",))],
+        output,
     )
 
 

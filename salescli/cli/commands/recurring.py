@@ -14,7 +14,8 @@ from salescli.cli.bulk import Kind, Outcome, Way
 from salescli.cli.main import Session, pass_session
 from salescli.cli.output.render import Output, tell
 from salescli.errors import BadUsage, SalesError
-from salescli.lists import tabs
+from salescli.lists import orders as order_list
+from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
 from salescli.rules import time
 from salescli.sales import recurring, recurring_actions
@@ -35,8 +36,8 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
       salescli recurring show 3
     """
     found = recurring.find(session.connection, id)
-    part = pages.Part("orders", tabs.ORDERS, "o.recurring_id", ("payment_number",), _ORDERS)
-    pages.page(session, tabs.RECURRING, found.id, [part], output)
+    part = pages.Part("orders", order_list.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
+    pages.page(session, recurring_list.VIEW, found.id, [part], output)
 
 
 @click.command("pause")

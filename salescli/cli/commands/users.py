@@ -9,13 +9,15 @@ from salescli.cli import options
 from salescli.cli.commands.catalogue import Room, group_of
 from salescli.cli.main import Session, pass_session
 from salescli.cli.output.render import tell
+from salescli.lists import roles as role_list
+from salescli.lists import users as user_list
 from salescli.rules import permissions
 
 users_group = group_of(
     Room(
         "users",
         users.NOUN,
-        users.VIEW,
+        user_list.VIEW,
         lambda connection, words, whole: int(users.find_manager(connection, words)["id"]),
         "login",
         (
@@ -56,7 +58,7 @@ roles_group = group_of(
     Room(
         "roles",
         roles.NOUN,
-        roles.VIEW,
+        role_list.VIEW,
         lambda connection, words, whole: int(roles.find(connection, words)["id"]),
         "name",
         (

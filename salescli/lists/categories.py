@@ -1,0 +1,19 @@
+"""The list of categories."""
+
+from __future__ import annotations
+
+from salescli.lists.columns import Column, View
+
+VIEW = View(
+    name="categories",
+    source="categories g",
+    columns=(
+        Column("number", "text", "g.number"),
+        Column("name", "text", "g.name"),
+        Column("offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id)"),
+        Column("active", "yesno", "g.active"),
+    ),
+    newest_first=("length(g.number)", "g.number"),
+    id="g.id",
+    filters={},
+)

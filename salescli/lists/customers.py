@@ -1,0 +1,30 @@
+"""The list of customers; a merged duplicate is not on it."""
+
+from __future__ import annotations
+
+from salescli.lists.columns import Column, View
+from salescli.storage.clauses import FOUND_CUSTOMERS
+
+VIEW = View(
+    name="customers",
+    source="(SELECT * FROM customers WHERE merged_into IS NULL) c",
+    columns=(
+        Column("customer", "number", "c.id"),
+        Column("name", "text", "c.name"),
+        Column("email", "text", "c.email"),
+        Column("phone", "text", "c.phone"),
+        Column("orders", "number", "(SELECT count(*) FROM orders o WHERE o.customer_id = c.id)"),
+        Column("active", "yesno", "c.active"),
+        Column("source", "text", "c.source", shown=False),
+        Column("customer_id", "text", "c.source_id", shown=False),
+        Column("created_at", "time", "c.created_at", shown=False),
+    ),
+    newest_first=("-c.id",),
+    id="c.id",
+    filters={
+        "search": (
+            f"c.id IN ({FOUND_CUSTOMERS} UNION"
+            " SELECT coalesce(merged_into, id) FROM customers WHERE id = {number} OR source_id = {words})"
+        )
+    },
+)

@@ -1,0 +1,31 @@
+"""The list of offers."""
+
+from __future__ import annotations
+
+from salescli.lists.columns import Column, View
+
+VIEW = View(
+    name="offers",
+    source="offers f LEFT JOIN categories g ON g.id = f.category_id",
+    columns=(
+        Column("number", "text", "f.number"),
+        Column("name", "text", "f.name"),
+        Column("category_number", "text", "g.number"),
+        Column("category", "text", "g.name"),
+        Column("price", "money", "f.price_minor"),
+        Column("currency", "text", "f.currency"),
+        Column("multiple", "yesno", "f.multiple"),
+        Column("partial_min", "percent", "CASE f.partial WHEN 1 THEN f.partial_min_ppm END"),
+        Column("partial_success", "percent", "CASE f.partial WHEN 1 THEN f.partial_success_ppm END"),
+        Column("every", "text", "f.every_count || ' ' || f.every_unit"),
+        Column("payments", "number", "f.payments_total"),
+        Column("active", "yesno", "f.active"),
+        Column("retry_1_minutes", "number", "f.retry_1_minutes", shown=False),
+        Column("retry_2_minutes", "number", "f.retry_2_minutes", shown=False),
+    ),
+    newest_first=("length(f.number)", "f.number"),
+    id="f.id",
+    filters={
+        "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"
+    },
+)

@@ -1,0 +1,99 @@
+"""The list of orders (R2, R3): its columns, the actions each allows, and its filters."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from salescli.lists.columns import Column, View
+from salescli.rules import lifecycle, money, permissions
+from salescli.storage.clauses import OF_AN_ORDER, UNDER_WAY, searched
+
+if TYPE_CHECKING:
+    from salescli.rules.permissions import Actor
+
+
+def _order_actions(
+    actor: Actor, status: str, partial: int, confirmed: int, managed: int, paying: int, paid: int, price: int, ppm: int
+) -> str:
+    """Return what the acting user may do with the order now (R20, R40)."""
+    if not actor.may(permissions.MANAGE_SALES):
+        return ""
+    return _told(status, partial, paying, confirmed, managed, paid >= money.share_of(price, ppm))
+
+
+@lru_cache  # there are few, and an export asks for each again and again
+def _told(status: str, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool) -> str:
+    return ", ".join(
+        lifecycle.order_actions(
+            status, partial=partial, paying=paying, confirmed=confirmed, managed=managed, confirmable=confirmable
+        )
+    )
+
+
+VIEW = View(
+    name="orders",
+    source=(
+        "orders o JOIN customers c ON c.id = o.customer_id LEFT JOIN users m ON m.id = o.manager_id"
+        " LEFT JOIN categories g ON g.id = o.category_id"
+    ),
+    columns=(
+        Column("order", "number", "o.id"),
+        Column("created_at", "time", "o.created_at"),
+        Column("customer", "text", "c.name"),
+        Column("status", "status", "o.status"),
+        Column("offer", "text", "o.offer_name"),
+        Column("category_number", "text", "o.category_number"),
+        Column("offer_number", "text", "o.offer_number"),
+        Column("price", "money", "o.price_minor"),
+        Column("currency", "text", "o.currency"),
+        Column("unit_price", "money", "o.unit_price_minor"),
+        Column("quantity", "number", "o.quantity"),
+        Column("manager", "manager", "coalesce(m.name, 'system')"),
+        Column("confirmed", "yesno", "o.confirmed"),
+        Column("actions", "text", compute=_order_actions),
+        Column("login", "text", "m.login", shown=False),
+        Column("customer_number", "number", "o.customer_id", shown=False),
+        Column("email", "text", "c.email", shown=False),
+        Column("phone", "text", "c.phone", shown=False),
+        Column("category", "text", "g.name", shown=False),
+        Column("discount", "money", "o.discount_minor", shown=False),
+        Column("paid", "money", "o.paid_minor", shown=False),
+        Column("payment_type", "text", "CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END", shown=False),
+        Column("completed_at", "time", "o.completed_at", shown=False),
+        Column("recurring", "number", "o.recurring_id", shown=False),
+        Column("payment_number", "number", "o.payment_number", shown=False),
+        Column(
+            "paid_through",
+            "text",
+            "(SELECT max(p.name) FROM invoices i JOIN payment_systems p ON p.id = i.payment_system_id"
+            " WHERE i.order_id = o.id)",
+            shown=False,
+        ),
+        Column("source", "text", "o.source", shown=False),
+        Column("source_number", "text", "o.source_number", shown=False),
+    ),
+    newest_first=("-o.created_at", "-o.id"),
+    id="o.id",
+    filters={
+        "status": "o.status",
+        "from": "o.created_at",
+        "before": "o.created_at",
+        **OF_AN_ORDER,
+        "payment_system": (
+            "EXISTS (SELECT 1 FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL"
+            " AND p.payment_system_id IN ({v}))"
+        ),
+        "currency": "o.currency",
+        "min": "o.price_e4",
+        "max": "o.price_e4",
+        "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
+    },
+    hidden=(  # what _order_actions takes
+        "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed,"
+        " o.manager_id IS NOT NULL AS a_managed,"
+        f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying,"
+        " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_ppm"
+    ),
+    statuses=lifecycle.ORDER_STATUSES,
+)

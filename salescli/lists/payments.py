@@ -1,0 +1,70 @@
+"""The list of payments (R2): an invoice each, with its latest attempt to charge."""
+
+from __future__ import annotations
+
+from salescli.lists.columns import Column, View
+from salescli.rules import lifecycle
+from salescli.storage.clauses import OF_AN_ORDER, searched
+from salescli.storage.schema import comparable
+
+_LATEST_CHARGE = "SELECT max(b.id) FROM attempts b WHERE b.invoice_id = i.id AND b.kind = 'charge'"
+
+VIEW = View(
+    name="payments",
+    source=(
+        "invoices i JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id"
+        " LEFT JOIN payment_systems p ON p.id = i.payment_system_id LEFT JOIN users m ON m.id = o.manager_id"
+        f" LEFT JOIN attempts a ON a.id = ({_LATEST_CHARGE})"
+    ),
+    columns=(
+        Column("invoice", "number", "i.id"),
+        Column("order", "number", "i.order_id"),
+        Column("attempted_at", "time", "i.attempted_at"),
+        Column("status", "status", "i.status"),
+        Column("amount", "money", "i.amount_minor"),
+        Column("currency", "text", "i.currency"),
+        Column("funds_credited", "money", "CASE WHEN i.paid_at IS NOT NULL THEN i.amount_minor - i.fee_minor END"),
+        Column("estimated", "yesno", "CASE WHEN i.paid_at IS NOT NULL THEN i.fee_estimated END"),
+        Column("one_click", "yesno", "i.one_click"),
+        Column("payment_system", "text", "p.name"),
+        Column(
+            "share", "percent",
+            "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
+            " ELSE (i.share_minor * 1000000 + o.price_minor / 2) / o.price_minor END",
+        ),
+        Column(
+            "share_total", "percent",
+            "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
+            " ELSE ((SELECT sum(s.share_minor) FROM invoices s WHERE s.order_id = i.order_id"
+            " AND s.ordinal <= i.ordinal AND s.paid_at IS NOT NULL) * 1000000 + o.price_minor / 2)"
+            " / o.price_minor END",
+        ),
+        Column("comment", "text", "i.comment"),
+        Column("error_code", "text", "CASE WHEN i.status <> 'completed' THEN a.code END"),
+        Column("error", "text", "CASE WHEN i.status <> 'completed' THEN a.message END", shown=False),
+        Column("customer", "text", "c.name", shown=False),
+        Column("offer", "text", "o.offer_name", shown=False),
+        Column("commission", "money", "i.fee_minor", shown=False),
+        Column("rate", "text", "i.rate", shown=False),
+        Column("paid_at", "time", "i.paid_at", shown=False),
+        Column("refunded", "money", "i.refunded_minor", shown=False),
+        Column("gateway_id", "text", "i.gateway_id", shown=False),
+        Column("attempts", "number", "a.number", shown=False),
+        Column("recurring", "number", "o.recurring_id", shown=False),
+    ),
+    newest_first=("-i.attempted_at", "-i.id"),
+    id="i.id",
+    filters={
+        "status": "i.status",
+        "from": "i.attempted_at",
+        "before": "i.attempted_at",
+        **OF_AN_ORDER,
+        "payment_system": "i.payment_system_id",
+        "currency": "i.currency",
+        "min": comparable("i.amount_minor", "i.currency"),
+        "max": comparable("i.amount_minor", "i.currency"),
+        "search": searched("o.customer_id", "o.offer_id", "i.id = {number}", "i.gateway_id = {words}"),
+    },
+    statuses=lifecycle.INVOICE_STATUSES,
+    of_orders=("offer", "category", "manager"),
+)  # fmt: skip

@@ -1,0 +1,81 @@
+"""The list of recurring orders (R2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from salescli.lists.columns import Column, View
+from salescli.rules import lifecycle, permissions
+from salescli.rules.lifecycle import ATTEMPTS_MAX
+from salescli.storage.clauses import searched
+from salescli.storage.schema import comparable
+
+if TYPE_CHECKING:
+    from salescli.rules.permissions import Actor
+
+
+def _plan_actions(actor: Actor, status: str) -> str:
+    return ", ".join(lifecycle.recurring_actions(status)) if actor.may(permissions.MANAGE_RECURRING) else ""
+
+
+VIEW = View(
+    name="recurring orders",
+    source=(
+        "recurring r JOIN customers c ON c.id = r.customer_id JOIN payment_systems p ON p.id = r.payment_system_id"
+        " JOIN offers f ON f.id = r.offer_id LEFT JOIN orders o ON o.id = r.initial_order_id"
+        " LEFT JOIN users m ON m.id = o.manager_id"
+    ),
+    columns=(
+        Column("recurring", "number", "r.id"),
+        Column("customer", "text", "c.name"),
+        Column("offer", "text", "r.offer_name"),
+        Column("status", "status", "r.status"),
+        Column("price", "money", "r.price_minor"),
+        Column("currency", "text", "r.currency"),
+        Column("payments", "number", "r.payments_total"),
+        Column("payments_remaining", "number", "r.payments_total - r.payments_made"),
+        Column("next_payment_at", "time", "r.next_payment_at"),
+        Column("due_at", "time", "r.due_at"),
+        Column(
+            "attempt",
+            "text",
+            "CASE WHEN r.status = 'processing' OR (r.declines BETWEEN 1 AND 2 AND r.next_payment_at IS NOT NULL)"
+            f" THEN 'attempt ' || (r.declines + 1) || ' of {ATTEMPTS_MAX}' END",
+        ),
+        Column("last_error", "text", "r.last_error"),
+        Column("error_code", "text", "r.last_error_code", shown=False),
+        Column("payments_made", "number", "r.payments_made", shown=False),
+        Column("every", "text", "r.every_count || ' ' || r.every_unit", shown=False),
+        Column("payment_system", "text", "p.name", shown=False),
+        Column("started_at", "time", "r.anchor_at", shown=False),
+        Column("quantity", "number", "r.quantity", shown=False),
+        Column("initial_order", "number", "r.initial_order_id", shown=False),
+        Column("manager", "manager", "coalesce(m.name, 'system')", shown=False),
+        Column("confirmed", "yesno", "coalesce(o.confirmed, 0)", shown=False),
+        Column("wish", "text", "r.wish", shown=False),
+        Column("source", "text", "r.source", shown=False),
+        Column("source_number", "text", "r.source_number", shown=False),
+        Column("actions", "text", compute=_plan_actions, shown=False),
+    ),
+    newest_first=("-r.created_at", "-r.id"),
+    id="r.id",
+    filters={
+        "status": "r.status",
+        "from": "r.created_at",
+        "before": "r.created_at",
+        "customer": "r.customer_id",
+        "offer": "r.offer_id",
+        "category": "f.category_id",
+        "manager": "o.manager_id",
+        "system": "o.manager_id",
+        "confirmed": "o.status = 'completed' AND o.confirmed = {v}",
+        "payment_system": "r.payment_system_id",
+        "currency": "r.currency",
+        "payment_type": "coalesce(o.partial, 0)",
+        "min": comparable("r.price_minor", "r.currency"),
+        "max": comparable("r.price_minor", "r.currency"),
+        "search": searched("r.customer_id", "r.offer_id", "r.id = {number}", "r.source_number = {words}"),
+    },
+    hidden="r.status AS a_status",
+    statuses=lifecycle.RECURRING_STATUSES,
+)

@@ -1,0 +1,21 @@
+"""The list of users."""
+
+from __future__ import annotations
+
+from salescli.lists.columns import Column, View
+
+VIEW = View(
+    name="users",
+    source="users u",
+    columns=(
+        Column("user", "number", "u.id"),
+        Column("login", "text", "u.login"),
+        Column("name", "text", "u.name"),
+        Column("role", "text", "u.role"),
+        Column("active", "yesno", "u.active"),
+        Column("created_at", "time", "u.created_at", shown=False),
+    ),
+    newest_first=("u.id",),
+    id="u.id",
+    filters={},
+)

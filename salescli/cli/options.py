@@ -19,7 +19,7 @@ from salescli.cli.main import Session
 from salescli.cli.output.render import FORMATS, Output, say
 from salescli.errors import BadData, BadUsage
 from salescli.lists.columns import Column
-from salescli.lists.query import Filters
+from salescli.lists.filters import FILTERS, Filter, Filters
 from salescli.rules import time
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -89,35 +89,27 @@ def _option(*names: str, **what: Any) -> Callable[[Command], Command]:
     return click.option(*names, cls=_once, **what)
 
 
-_MANY: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
-_FROM_TO = (
-    _option("--from", "since", metavar="DAY", help="From this day on: 2026-03-01, 2026-03, today, -30d …"),
-    _option("--to", "until", metavar="DAY", help="Up to and with this day."),
-)
+def _declared(filter: Filter) -> Callable[[Command], Command]:
+    what: dict[str, Any] = {"help": filter.help, "metavar": filter.metavar, "multiple": filter.multiple}
+    if filter.choices:
+        what["type"] = click.Choice(filter.choices)
+    if filter.field == "status":
+        what["shell_complete"] = _statuses
+    if "/" in filter.option[0]:
+        what["default"] = None  # else a flag that is not given says no
+    return _option(*filter.option, **what)
+
+
+_BY_FIELD = {filter.field: _declared(filter) for filter in FILTERS}
+_FROM_TO = (_BY_FIELD.pop("first_day"), _BY_FIELD.pop("last_day"))
+_STATUS = _BY_FIELD.pop("status")
 _FILTERS = (
-    _option(
-        "--status", multiple=True, metavar="STATUS", shell_complete=_statuses,
-        help="Of this status; may be repeated, as most filters.",
-    ),
+    _STATUS,
     *_FROM_TO,
     _option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
     _option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
-    _option("--customer", help="Customer's number, email or part of the name.", **_MANY),
-    _option("--offer", help="Offer's number or part of its name.", **_MANY),
-    _option("--category", help="Category's number or name.", **_MANY),
-    _option("--manager", help="Manager's login or name; system for sales without one.", **_MANY),
-    _option("--confirmed/--unconfirmed", default=None, help="Completed orders whose sale is (not) confirmed."),
-    _option("--payment-system", help="The payment system that took the money.", **_MANY),
-    _option("--currency", multiple=True, metavar="CODE", help="In this currency."),
-    _option("--payment-type", type=click.Choice(["full", "partial"]), help="Orders paid at once or in parts."),
-    _option(
-        "--kind", type=click.Choice(["regular", "recurring", "all"]),
-        help="Orders outside or inside a recurring order.",
-    ),
-    _option("--min", "least", metavar="AMOUNT", help="Of at least this amount, in the row's currency."),
-    _option("--max", "most", metavar="AMOUNT", help="Of at most this amount."),
-    _option("--search", metavar="WORDS", help="Customer or offer by the beginnings of words, or a number."),
-)  # fmt: skip
+    *_BY_FIELD.values(),
+)
 
 
 def filters(command: Command) -> Command:

@@ -15,7 +15,7 @@ from salescli.cli.output.render import Output
 from salescli.errors import BadUsage, NotFound
 from salescli.lists import query
 from salescli.lists.columns import Column, View
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.rules import permissions
 from salescli.rules.lifecycle import ORDER_STATUSES
 

@@ -14,7 +14,7 @@ from salescli.catalogue import payment_systems
 from salescli.charging import pay
 from salescli.lists import orders, query, recurring
 from salescli.lists.columns import Column, View
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales.orders import Order

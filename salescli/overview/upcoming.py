@@ -13,10 +13,9 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli.lists import query
 from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters, clauses
 from salescli.reports import report
 from salescli.reports.report import By
 from salescli.rules import time
@@ -74,7 +73,7 @@ def payments(
     ``filters``: of recurring orders.
     """
     since, until = time.start_of(first, zone), time.start_of(last + time.ONE_DAY, zone)
-    where = query.clauses(connection, recurring_list.VIEW, filters, zone=zone)
+    where = clauses(connection, recurring_list.VIEW, filters, zone=zone)
     paused = connection.execute(f"{_PAUSED} AND {where} GROUP BY r.currency ORDER BY r.currency", where.values)
     paused_plans = {row["currency"]: row["plans"] for row in paused}
     where.add("r.next_payment_at < {until}", until=time.utc_text(until))

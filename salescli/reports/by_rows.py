@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.lists.columns import View
-from salescli.lists.query import Filters, clauses, given
+from salescli.lists.filters import Filters, clauses, given
 from salescli.rules import lifecycle
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
 

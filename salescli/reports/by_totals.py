@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from salescli.lists.query import Filters, clauses, given
+from salescli.lists.filters import Filters, clauses, given
 from salescli.reports import by_rows
 from salescli.reports.by_rows import SALES, Query, Question
 from salescli.storage import totals

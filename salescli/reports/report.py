@@ -14,7 +14,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.reports import by_rows, by_totals, gathered
 from salescli.reports.by_rows import SALES, Basis, Counts, Query, Question
 from salescli.storage import database

@@ -15,7 +15,7 @@ from salescli.catalogue import actors
 from salescli.cli.main import os_login
 from salescli.lists import orders, payments, query, recurring
 from salescli.lists.columns import View
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.rules import time
 from salescli.storage import database as db
 from tests.bench import database, duck, peers

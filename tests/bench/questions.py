@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 
 MONTH = (date(2024, 3, 1), date(2024, 3, 31))
 WORD = "гончар"  # the beginning of a name that only people have

@@ -19,7 +19,7 @@ from salescli.errors import BadData, NotPermitted, SalesError, WrongStatus
 from salescli.imports import catalogue, recurring
 from salescli.imports import orders as order_import
 from salescli.imports.run import Request
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
 from salescli.sales import attribution, orders, recurring_actions, sales_plans

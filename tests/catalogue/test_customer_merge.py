@@ -19,7 +19,7 @@ from salescli.imports.run import Request
 from salescli.lists import customers as customer_list
 from salescli.lists import orders as order_list
 from salescli.lists import query
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
 from salescli.rules import permissions

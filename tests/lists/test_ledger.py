@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from salescli.lists import ledger, query
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.reports import report
 from tests.conftest import House
 from tests.shop import Shop, after_every_act

@@ -28,7 +28,7 @@ from salescli.lists import (
     users,
 )  # fmt: skip
 from salescli.lists.columns import View
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.storage import database
 from tests.conftest import House
 

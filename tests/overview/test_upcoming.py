@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.overview import upcoming
 from salescli.rules import time
 from salescli.sales import recurring_actions

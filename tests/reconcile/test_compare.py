@@ -16,7 +16,7 @@ from salescli.catalogue import payment_systems
 from salescli.errors import BadData, NotPermitted, SalesError
 from salescli.imports.csv_file import Problem
 from salescli.lists import ledger, query
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.reconcile import compare, match, statement
 from salescli.reconcile.compare import Applied, Asked
 from salescli.reconcile.match import Comparison

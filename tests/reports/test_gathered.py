@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.reports import by_rows
 from salescli.reports import report as reports
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, By, Rows

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.reports import by_rows
 from salescli.reports import report as reports
 from salescli.reports.report import (

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli.errors import NotPermitted
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import by_rows as report_rows
 from salescli.reports import by_totals, report

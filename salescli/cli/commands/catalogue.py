@@ -28,7 +28,7 @@ from salescli.lists import offers as offer_list
 from salescli.lists import orders as order_list
 from salescli.lists import payment_systems as payment_system_list
 from salescli.lists.columns import View
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.rules import money, permissions
 from salescli.storage import database
 

@@ -9,7 +9,7 @@ from salescli.cli.index import ORDERS, PAYMENTS, RECURRING
 from salescli.cli.main import ListingGroup, Session, pass_session
 from salescli.cli.output.render import Output
 from salescli.lists import orders, payments, recurring
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 
 
 @click.group("orders", cls=ListingGroup, index=ORDERS)

@@ -18,7 +18,7 @@ from salescli.lists import attempts as attempt_list
 from salescli.lists import ledger
 from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
 

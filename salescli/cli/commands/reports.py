@@ -14,7 +14,7 @@ from salescli.cli.output import chart, report_workbook
 from salescli.cli.output import render as renderer
 from salescli.cli.output.render import Output
 from salescli.lists.columns import Column
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.reports import report
 from salescli.reports.by_rows import SALES, Basis
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, DIMENSIONS, Breakdown, By, Statement

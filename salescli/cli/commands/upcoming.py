@@ -13,7 +13,7 @@ from salescli.cli.main import Session, pass_session
 from salescli.cli.output import render as renderer
 from salescli.cli.output.render import Output
 from salescli.errors import BadUsage
-from salescli.lists.query import Filters
+from salescli.lists.filters import Filters
 from salescli.overview import upcoming
 from salescli.reports.report import By
 from salescli.rules import money, permissions

@@ -10,7 +10,7 @@ from salescli.cli.main import Session
 from salescli.cli.output import chart
 from salescli.cli.output.render import Output, bytes_of
 from salescli.lists.columns import Column
-from salescli.lists.query import Filters
+from salescli.lists.filters import FILTERS, Filters
 from salescli.reports.by_rows import SALES, Basis
 from salescli.reports.report import Breakdown, Rows, Statement
 
@@ -23,7 +23,6 @@ _TOTALS = (Column("currency"), Column("orders", "number"), *_MONEY)
 _SELLERS = (Column("sale"), *_TOTALS)
 _STEPS = ("payments", "completed", "open", "declined", "shifted_out", "shifted_in")
 _BRIDGE = (Column("currency"), *(Column(step, "money") for step in _STEPS))
-_FILTERS = {"least": "min", "most": "max"}  # where a filter's field is not named as its option
 _COUNTED = {"completed": "the day they became Completed", "created": "the day they were created"}
 
 
@@ -59,10 +58,11 @@ def _facts(session: Session, filters: Filters, basis: Basis) -> Iterator[workboo
 
 def _filters(filters: Filters) -> Iterator[workbook.Fact]:
     """Yield each filter that narrows the report, under its option's name."""
-    for field, value in filters._asdict().items():
-        if value in ((), None) or field in ("first_day", "last_day"):
+    for filter in FILTERS:
+        value = getattr(filters, filter.field)
+        if value in ((), None) or filter.field in ("first_day", "last_day"):
             continue
-        name = _FILTERS.get(field, field).replace("_", "-")
+        name = filter.label.removeprefix("--")
         if isinstance(value, bool):
             value = "yes" if value else "no"
         yield name, value if isinstance(value, str) else ", ".join(value)

@@ -12,6 +12,7 @@ from datetime import datetime
 from salescli.catalogue import customers, records
 from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import permissions, text
+from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.storage import database, history
 
@@ -76,7 +77,7 @@ def merge(
 def _unmerged(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
     """Return the customer that ``words`` mean. Raise WrongStatus for one erased, or merged under that number."""
     found = customers.find(connection, words, whole=True)
-    if words.isdigit() and _was_merged(connection, int(words)):
+    if is_record_number(words) and _was_merged(connection, int(words)):
         raise WrongStatus(f"customer {words} was merged into customer {found['id']} already; name that one")
     customers.check_not_erased(found)
     return found

@@ -14,6 +14,7 @@ from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData, WrongStatus
 from salescli.rules import permissions, text
+from salescli.rules.numbers import is_record_number
 from salescli.storage import database
 
 FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
@@ -27,7 +28,7 @@ def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> 
     Raise NotFound when nobody or more than one person fits (R10, R44).
     """
     wanted = words.strip()
-    if words.isascii() and words.isdigit() and len(words) < 18:
+    if is_record_number(words):
         numbered = records.rows_of(connection, NOUN, "id = ?", (int(words),))
         numbered = numbered or records.rows_of(connection, NOUN, "source_id = ?", (words,))
         return records.the_only(NOUN, words, numbered)

@@ -10,6 +10,7 @@ from salescli.catalogue import actors, records, roles
 from salescli.catalogue.records import Words
 from salescli.errors import BadData, NotFound, SeveralFit
 from salescli.rules import permissions, text
+from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.rules.time import utc_text
 from salescli.storage import database
@@ -35,7 +36,7 @@ def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
     except SeveralFit:
         raise
     except NotFound:
-        if words.isascii() and words.isdigit() and len(words) < 18:
+        if is_record_number(words):
             return records.get(connection, NOUN, int(words))
         raise
 

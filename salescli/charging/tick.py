@@ -22,6 +22,7 @@ from salescli.charging.pay import Gateways
 from salescli.gateways import Answer
 from salescli.rules import time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
+from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, recurring
 from salescli.sales.recurring import Recurring
@@ -82,7 +83,7 @@ def run(
     this = Run(connection, gateways, actor.as_system(), now, zone, say)
     gap = None if accept_clock else tick_log.gap(connection, clock_now)
     tick_id = tick_log.begin(connection, now, clock_now, held=gap is not None)
-    ahead = now > clock_now + timedelta(minutes=5)
+    ahead = now > clock_now + CLOCKS_APART_MAX
     only = payment_systems.MOVES_NO_MONEY if ahead else None
     limits = limits or Limits()
     deadline = monotonic() + BUDGET_SECONDS

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from salescli.errors import BadData, NotFound
-from salescli.rules import text
+from salescli.rules import numbers, text
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
 REMARKS = frozenset({"line", "reason"})  # what a rejects file adds: taken in again, and not looked at
@@ -179,7 +179,8 @@ class Table:
         most = len(self.header)
         column, value = (self.header[len(cells)], "") if len(cells) < most else ("", cells[most])
         extra = f"; the first one too many is {_shown(value)}" if value else ""
-        return Problem(line, column, "", f"the row has {len(cells)} values, the header names {most} columns{extra}")
+        has, names = numbers.count(len(cells), "value"), numbers.count(most, "column")
+        return Problem(line, column, "", f"the row has {has}, the header names {names}{extra}")
 
     def _damages(self, line: int, cells: list[str]) -> list[Problem]:
         told = zip(self.header, cells, map(_damage, cells), strict=True)

@@ -21,7 +21,7 @@ from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups, opened
 from salescli.imports.run import Counts, Import, Outcome, Request, Take
 from salescli.imports.run import run as run_import
-from salescli.rules import money, schedule, text, time
+from salescli.rules import money, numbers, schedule, text, time
 from salescli.rules.permissions import Actor
 from salescli.rules.schedule import Interval
 from salescli.storage import database
@@ -220,9 +220,9 @@ def _read(fields: Fields, columns: Columns) -> RecurringRow:
 def _check_payments(fields: Fields, given: Mapping[str, Any]) -> None:
     total, made = given.get("payments"), given.get("payments_made", 0)
     if total is not None and made > total:
-        fields.stop("payments_made", f"is more than all of the {total} payments")
+        fields.stop("payments_made", f"is more than all of the {numbers.count(total, 'payment')}")
     if made == total and given.get("status", "active") != "completed":
-        fields.stop("payments_made", f"is all of the {total} payments; then the status is completed")
+        fields.stop("payments_made", f"is all of the {numbers.count(total, 'payment')}; then the status is completed")
 
 
 # What a row comes to

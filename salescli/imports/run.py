@@ -21,7 +21,7 @@ from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.imports.rejects import Rejects
-from salescli.rules import permissions, text, time
+from salescli.rules import numbers, permissions, text, time
 from salescli.rules.permissions import Actor
 from salescli.storage import database, history
 
@@ -257,6 +257,4 @@ def told(what: str, counts: Counts, request: Request) -> str:
 
 def _many(number: int, nouns: str) -> str:
     """Return a number of ``nouns``, a plural."""
-    if number != 1:
-        return f"{number} {nouns}"
-    return f"1 {nouns[:-3]}y" if nouns.endswith("ies") else f"1 {nouns[:-1]}"
+    return numbers.count(number, numbers.singular(nouns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from salescli.lists.columns import Column, View
+from salescli.storage.clauses import every
 
 VIEW = View(
     name="offers",
@@ -17,7 +18,7 @@ VIEW = View(
         Column("multiple", "yesno", "f.multiple"),
         Column("partial_min", "percent", "CASE f.partial WHEN 1 THEN f.partial_min_ppm END"),
         Column("partial_success", "percent", "CASE f.partial WHEN 1 THEN f.partial_success_ppm END"),
-        Column("every", "text", "f.every_count || ' ' || f.every_unit"),
+        Column("every", "text", every("f")),
         Column("payments", "number", "f.payments_total"),
         Column("active", "yesno", "f.active"),
         Column("retry_1_minutes", "number", "f.retry_1_minutes", shown=False),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle, permissions
 from salescli.rules.lifecycle import ATTEMPTS_MAX
-from salescli.storage.clauses import searched
+from salescli.storage.clauses import every, searched
 from salescli.storage.schema import comparable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ VIEW = View(
         Column("last_error", "text", "r.last_error"),
         Column("error_code", "text", "r.last_error_code", shown=False),
         Column("payments_made", "number", "r.payments_made", shown=False),
-        Column("every", "text", "r.every_count || ' ' || r.every_unit", shown=False),
+        Column("every", "text", every("r"), shown=False),
         Column("payment_system", "text", "p.name", shown=False),
         Column("started_at", "time", "r.anchor_at", shown=False),
         Column("quantity", "number", "r.quantity", shown=False),

@@ -13,7 +13,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from salescli.charging import limits, tick_log
-from salescli.rules import time
+from salescli.rules import numbers, time
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, totals
 
@@ -73,14 +73,14 @@ _SUMS = (
         " LEFT JOIN orders o ON o.recurring_id = r.id AND (o.completed_at IS NOT NULL OR o.payment_number = 1)"
         " GROUP BY r.id, r.payments_made, r.payments_imported"
         " HAVING r.payments_made <> r.payments_imported + count(o.id)",
-        "recurring order {id} says {stored} payments were made, its orders {counted}",
+        "recurring order {id} says payments made: {stored}; by its orders: {counted}",
     ),
     _Sum(
         "processing (I6)",
         "SELECT r.id, r.status AS stored, count(a.id) AS counted FROM recurring r"
         " LEFT JOIN attempts a ON a.recurring_id = r.id AND a.status = 'live'"
         " GROUP BY r.id, r.status HAVING (r.status = 'processing') <> (count(a.id) = 1)",
-        "recurring order {id} is {stored} with {counted} live attempts",
+        "recurring order {id} is {stored}; live attempts: {counted}",
     ),
     _Sum(
         "completed orders of plans (I5)",
@@ -88,14 +88,14 @@ _SUMS = (
         " LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL"
         " WHERE o.payment_number > 1 GROUP BY o.id, o.status"
         " HAVING (o.status IN ('completed', 'refund')) <> (count(i.id) = 1)",
-        "order {id} is {stored} with {counted} paid invoices",
+        "order {id} is {stored}; paid invoices: {counted}",
     ),
     _Sum(
         "attempts and invoices (I3)",
         "SELECT i.id, i.status AS stored, count(a.id) AS counted FROM invoices i JOIN attempts a"
         " ON a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'"
         " GROUP BY i.id, i.status HAVING count(a.id) <> 1 OR i.status NOT IN ('completed', 'refund')",
-        "invoice {id} is {stored} with {counted} successful charges",
+        "invoice {id} is {stored}; successful charges: {counted}",
     ),
     _Sum(
         "merged customers",
@@ -104,7 +104,7 @@ _SUMS = (
         " UNION ALL SELECT customer_id FROM sales_plans"
         " UNION ALL SELECT merged_into FROM customers WHERE merged_into IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
-        "customer {id} was merged into {stored}, and {counted} records still name {id}",
+        "customer {id} was merged into {stored}; records that still name {id}: {counted}",
     ),
     _Sum(
         "erased customers",
@@ -115,7 +115,7 @@ _SUMS = (
         " UNION ALL SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id"
         " WHERE i.comment IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.erased_at IS NOT NULL GROUP BY c.id, c.erased_at",
-        "customer {id} was erased at {stored}, and {counted} records still hold something of theirs",
+        "customer {id} was erased at {stored}; records that still hold something of theirs: {counted}",
     ),
 )
 
@@ -221,7 +221,7 @@ def _merchants(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) ->
     )
     for row in rows:
         until = time.local_text(row["paused_until"], zone)
-        what = f"{row['name']} did not answer {row['failures']} times in a row and rests until {until}"
+        what = f"{row['name']} did not answer {numbers.count(row['failures'], 'time')} in a row and rests until {until}"
         yield Finding("payment system", what, "it is tried again by itself")
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue import payment_systems
 from salescli.charging import limits
 from salescli.lists import history
-from salescli.rules import lifecycle, money, time
+from salescli.rules import lifecycle, money, numbers, time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.schedule import retry_text
 from salescli.sales import attempts, attribution, invoices, orders, recurring
@@ -69,7 +69,8 @@ def plan(connection: sqlite3.Connection, found: Recurring, *, now: datetime, zon
     yield f"Recurring order {found.id} ({named}) is {found.status.capitalize()}."
     yield from _latest_change(connection, "recurring", found.id, zone)
     anchor = time.local_text(found.anchor_at, zone)
-    yield f"{found.payments_made} payments were made{of}; the plan counts from {anchor}."
+    made = numbers.count(found.payments_made, "payment was", "payments were")
+    yield f"{made} made{of}; the plan counts from {anchor}."
     if found.status == "active":
         yield from _next_payment(connection, found, now, zone)
     elif found.status == "processing":

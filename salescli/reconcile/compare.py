@@ -11,7 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -23,11 +23,10 @@ from salescli.reconcile import match, statement
 from salescli.reconcile.match import Comparison, Finding, Movement, Named, Period
 from salescli.reconcile.statement import PAYMENT, Line, Tell
 from salescli.rules import money, permissions, time
+from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.rules.permissions import Actor
 from salescli.sales import invoices
 from salescli.storage import database
-
-_CLOCKS_APART = timedelta(minutes=5)  # as `payments confirm --at` allows
 
 
 class Asked(NamedTuple):
@@ -243,7 +242,7 @@ def _confirm(
 ) -> None:
     """Say that a manual payment came in when the statement says it did; now where it does not say."""
     came = time.from_text(line.at) if line.at else now
-    if came > now + _CLOCKS_APART:
+    if came > now + CLOCKS_APART_MAX:
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, dates its money in the future")
     after = pay.answer_by_hand(connection, invoice, confirmed=True, actor=actor, now=came, zone=zone)
     invoices.change(connection, after, "seen in a statement", {}, actor=actor, now=now, reason=reason)

@@ -16,7 +16,7 @@ from salescli.errors import BadData
 from salescli.imports import csv_file
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.csv_file import BadRow, Problem, Row
-from salescli.rules import money, text, time
+from salescli.rules import money, numbers, text, time
 
 PAYMENT, REFUND = "payment", "refund"
 KEYS = ("reference", "gateway_id", "invoice")  # by which a movement is known, in this order
@@ -68,10 +68,9 @@ def refuse_bad(rows: Sequence[Line | BadRow], on_bad: Tell) -> list[Line]:
     for problem in _problems(bad):
         on_bad(problem)
     if bad:
-        which = "1 row" if len(bad) == 1 else f"{len(bad)} rows"
-        raise BadData(
-            f"{which} of {len(rows)} {'is' if len(bad) == 1 else 'are'} bad and nothing was compared; repair the file"
-        )
+        of = f"of {len(rows)}"
+        which = numbers.count(len(bad), f"row {of} is", f"rows {of} are")
+        raise BadData(f"{which} bad and nothing was compared; repair the file")
     return [row for row in rows if isinstance(row, Line)]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-# How far ahead of ours the clock of another machine may be: what it dates later is a mistake.
+# How far ahead of ours another machine's clock may be; a time later than that is a mistake.
 CLOCKS_APART_MAX = timedelta(minutes=5)
 
-_DIGITS_MAX = 17  # SQLite's integers hold 18 digits; no record has a number that long
+_DIGITS_MAX = 17  # every such number fits SQLite's 64 bits, and no record has a longer one
 
 
 def is_record_number(words: str) -> bool:
@@ -15,17 +15,21 @@ def is_record_number(words: str) -> bool:
     return words.isascii() and words.isdigit() and len(words) <= _DIGITS_MAX
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 order``, ``2 orders``, ``0 categories``."""
-    return f"{number} {noun if number == 1 else plural(noun)}"
+def count(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: ``1 order``, ``0 categories``; ``many`` where the plural is not made so."""
+    return f"{number} {one if number == 1 else many or plural(one)}"
+
+
+def these(number: int, noun: str) -> str:
+    """Return how a question names records: ``this order``, ``these 2 orders``."""
+    return f"this {noun}" if number == 1 else f"these {number} {plural(noun)}"
 
 
 def plural(noun: str) -> str:
     """Return the plural of a noun, of several words that of the last: ``recurring orders``, ``categories``."""
-    head, _, last = noun.rpartition(" ")
-    if last in _IRREGULAR:
-        return f"{head} {_IRREGULAR[last]}".strip()
-    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
 
 
-_IRREGULAR = {"person": "people", "was": "were", "has": "have", "is": "are"}  # verbs, too, that a count decides
+def singular(nouns: str) -> str:
+    """Return the noun whose ``plural`` is ``nouns``."""
+    return f"{nouns[:-3]}y" if nouns.endswith("ies") else nouns[:-1]

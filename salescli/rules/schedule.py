@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData
-from salescli.rules import time
+from salescli.rules import numbers, time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
 
 RETRY_AFTER_DEFAULT = (8 * 60, 24 * 60)  # minutes after the first and the second failure (R60)
@@ -32,7 +32,7 @@ class Interval:
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"
+        return numbers.count(self.count, self.unit)
 
     @property
     def shortest_minutes(self) -> int:

@@ -146,9 +146,10 @@ def means_payment(orders_: list[Order]) -> bool:
     """
     meanings = {order.partial for order in orders_}
     if len(meanings) > 1:
-        partial = ", ".join(str(order.id) for order in orders_ if order.partial)
+        partial = [str(order.id) for order in orders_ if order.partial]
+        which = f"order {partial[0]} has" if len(partial) == 1 else f"orders {', '.join(partial)} have"
         raise BadUsage(
-            f"orders {partial} have partial payments, so confirming means the payment, for the others the sale;"
+            f"{which} partial payments, so confirming means the payment, for the others the sale;"
             " confirm them in two calls"
         )
     return meanings == {True}

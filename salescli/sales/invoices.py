@@ -15,6 +15,7 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.errors import NotFound
 from salescli.gateways import Answer
 from salescli.rules import lifecycle, money, time
+from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.storage import database, history
 
@@ -67,7 +68,7 @@ class Invoice:
 def find(connection: sqlite3.Connection, words: str) -> Invoice:
     """Return the invoice of a number. Raise NotFound."""
     row = None
-    if words.isascii() and words.isdigit() and len(words) < 18:
+    if is_record_number(words):
         row = connection.execute("SELECT * FROM invoices WHERE id = ?", (int(words),)).fetchone()
     if row is None:
         raise NotFound(f"there is no invoice {words}")

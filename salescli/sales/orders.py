@@ -16,6 +16,7 @@ from salescli.catalogue import customers, offers, payment_systems, users
 from salescli.catalogue.offers import Offer
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.rules import lifecycle, money, permissions, time
+from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.storage import database, history
 from salescli.storage.clauses import UNDER_WAY
@@ -146,7 +147,7 @@ def find(connection: sqlite3.Connection, words: str) -> Order:
 
     Raise NotFound when there is none, or when two sources have that number.
     """
-    if words.isascii() and words.isdigit() and len(words) < 18:
+    if is_record_number(words):
         row = connection.execute("SELECT * FROM orders WHERE id = ?", (int(words),)).fetchone()
         if row:
             return Order.from_row(row)

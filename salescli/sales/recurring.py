@@ -17,6 +17,7 @@ from salescli.catalogue import offers
 from salescli.errors import NotFound
 from salescli.rules import lifecycle, money, schedule, time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
+from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.rules.schedule import Interval
 from salescli.sales import attempts, invoices, orders
@@ -201,7 +202,7 @@ def save(
 def find(connection: sqlite3.Connection, words: str) -> Recurring:
     """Return the recurring order of a number, else of the number it has elsewhere. Raise NotFound."""
     rows = []
-    if words.isascii() and words.isdigit() and len(words) < 18:
+    if is_record_number(words):
         rows = connection.execute("SELECT * FROM recurring WHERE id = ?", (int(words),)).fetchall()
     rows = rows or connection.execute("SELECT * FROM recurring WHERE source_number = ?", (words,)).fetchall()
     if len(rows) != 1:

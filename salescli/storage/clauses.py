@@ -63,3 +63,9 @@ OF_AN_ORDER = {
 UNDER_WAY = (
     "SELECT 1 FROM invoices i JOIN attempts a ON a.invoice_id = i.id WHERE i.order_id = o.id AND a.status = 'live'"
 )
+
+
+def every(row: str) -> str:
+    """Return the interval of a row as text, ``1 month`` or ``2 weeks``; NULL where it has none."""
+    plural = f"CASE WHEN {row}.every_count = 1 THEN '' ELSE 's' END"
+    return f"{row}.every_count || ' ' || {row}.every_unit || {plural}"

@@ -22,6 +22,7 @@ def test_an_active_plan_names_its_next_date_and_the_one_after_it_and_tick_keeps_
     said = told(story, plan)
     assert "Payment 2 is made on 2026-02-28 10:00:00 through Sandbox, attempt 1 of 3." in said
     assert "the one after it is on 2026-03-31 10:00:00" in said
+    assert "1 payment was made" in said
     story.at("2026-02-28 10:00").tick()
     assert story.next_date(plan) == "2026-03-31 10:00"
 

@@ -14,7 +14,7 @@ from salescli.cli.main import Session, pass_session, prompt
 from salescli.cli.output.render import say
 from salescli.errors import BadUsage, NotFound
 from salescli.lists.columns import Column
-from salescli.rules import permissions
+from salescli.rules import numbers, permissions
 from salescli.sales import attribution, orders, recurring
 from salescli.sales.attribution import Seller
 from salescli.sales.orders import Order
@@ -81,7 +81,7 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
         words,
         lambda one: _confirm_payment(session, one, reason),
         Way(said["dry_run"], said["keep_going"]),
-        question=f"Mark these {len(words)} orders Completed?",
+        question=f"Mark {numbers.these(len(words), 'order')} Completed?",
     )
     return done.exit_code
 
@@ -109,7 +109,7 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **w
             session.connection, one.id, reason=reason, actor=session.actor, now=session.now
         ),
         Way(**way),
-        question=f"Decline these {len(words)} orders?",
+        question=f"Decline {numbers.these(len(words), 'order')}?",
     )
     for before, _ in outcome.done:
         tell_of_plan(session, before)
@@ -142,7 +142,7 @@ def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool,
     session.actor.require(permissions.MANAGE_SALES)
     users.manager_id(session.connection, login)  # a wrong name is a mistake in the call, not an order's refusal
     words = options.numbers(order)
-    question = f"Make {login} the manager of these {len(words)} orders?"
+    question = f"Make {login} the manager of {numbers.these(len(words), 'order')}?"
     return bulk.each(session, ORDERS, words, act, Way(**way), question=question).exit_code
 
 
@@ -178,7 +178,7 @@ def _check(
         )
 
     way = Way(dry_run, keep_going, yes=decided)
-    question = f"Confirm these {len(words)} sales, each as it is shown?"
+    question = f"Confirm {numbers.these(len(words), 'sale')}, each as it is shown?"
     must_ask = len(words) > 1  # whose sales they are is open
     return bulk.each(session, ORDERS, words, act, way, question=question, must_ask=must_ask, seen=seen).exit_code
 

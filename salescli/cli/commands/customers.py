@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import click
@@ -23,7 +22,8 @@ from salescli.lists import payments as payment_list
 from salescli.lists import recurring as recurring_list
 from salescli.lists import sales_plans as sales_plan_list
 from salescli.overview import customer_card
-from salescli.rules import permissions
+from salescli.rules import numbers, permissions
+from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.sales import sales_plans
 
 SHOWN_MAX = 20  # rows of each list on the card: it is read, not endless
@@ -144,7 +144,7 @@ def plan(
       salescli customers plan olena@example.com 7 --manager ivan
     """
     marked_at = options.moment(at, session)
-    if marked_at > session.now + timedelta(minutes=5):
+    if marked_at > session.now + CLOCKS_APART_MAX:
         raise BadUsage("--at is in the future, where it would stay the latest mark; say when it was agreed")
     with options.rehearsed(session, dry_run):
         order = sales_plans.mark(
@@ -203,7 +203,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
         done = customer_merge.merge(
             session.connection, keep, duplicate, reason=reason, actor=session.actor, now=session.now
         )
-        moved = ", ".join(_many(number, noun) for noun, number in done.moved.items())
+        moved = ", ".join(numbers.count(number, noun) for noun, number in done.moved.items())
         filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
         tell(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
 
@@ -231,15 +231,11 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
     with options.rehearsed(session, dry_run):
         done = customer_erase.erase(session.connection, customer, reason=reason, actor=session.actor, now=session.now)
         what = "was erased before" if done.again else "erased"
-        stay = f"{_many(done.orders, 'order')} and {_many(done.recurring, 'recurring order')} stay"
+        stay = f"{numbers.count(done.orders, 'order')} and {numbers.count(done.recurring, 'recurring order')} stay"
         tell(f"customer {done.id}: {what}; {stay}, without a name")
     if not dry_run:
         customer_erase.sweep(session.connection, done)
     say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _named(customer: sqlite3.Row) -> str:

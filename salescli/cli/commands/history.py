@@ -16,7 +16,7 @@ from salescli.cli.output.render import Output
 from salescli.errors import BadUsage
 from salescli.lists import history
 from salescli.lists.history import Asked
-from salescli.rules import permissions, time
+from salescli.rules import numbers, permissions, time
 from salescli.sales import invoices, orders, recurring
 from salescli.storage.history import SUBJECTS
 
@@ -82,7 +82,7 @@ def history_command(
     rows = renderer.sorted_rows(found, output.sort, history.COLUMNS)[:limit]
     renderer.render(rows, output.chosen(history.COLUMNS), output, session.zone)
     if output.format == "table" and output.limit is None and len(rows) == limit:
-        renderer.say(f"the {which_first} {limit} lines; --limit 0 shows all")
+        renderer.say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")
 
 
 def _subject(given: str) -> str:
@@ -96,9 +96,7 @@ def _subject(given: str) -> str:
 
 
 def _plural(subject: str) -> str:
-    if subject in ("recurring", "file"):
-        return subject
-    return f"{subject[:-1]}ies" if subject.endswith("y") else f"{subject}s"
+    return subject if subject in ("recurring", "file") else numbers.plural(subject)
 
 
 def _spoken(subject: str) -> str:

@@ -20,7 +20,7 @@ from salescli.cli.output.render import Output
 from salescli.errors import NotFound, SalesError
 from salescli.lists.columns import Column
 from salescli.overview import doctor, todo
-from salescli.rules import money, permissions, time
+from salescli.rules import money, numbers, permissions, time
 from salescli.storage import database, history, totals
 
 
@@ -119,7 +119,7 @@ def doctor_command(session: Session, output: Output) -> None:
     if found:
         rows = renderer.sorted_rows(found, output.sort, _FINDINGS)[: output.limit or None]
         renderer.render(rows, output.chosen(_FINDINGS), output, session.zone)
-        raise SalesError(f"{len(found)} finding{'s' if len(found) > 1 else ''}")
+        raise SalesError(numbers.count(len(found), "finding"))
     if sys.stderr.isatty():  # cron would mail it every day
         renderer.say(f"all is well; tick last ran {_or_never(tick_log.last(session.file), session)}")
 
@@ -143,7 +143,8 @@ def rebuild_totals(session: Session, dry_run: bool) -> None:
     with options.rehearsed(session, dry_run):
         wrong = totals.rebuild(session.connection, actor=session.actor, now=session.now)
     if wrong:
-        renderer.say(f"{wrong} totals were wrong{' and would be right' if dry_run else ' and are right now'}")
+        now_right = "would be right" if dry_run else "is right now" if wrong == 1 else "are right now"
+        renderer.say(f"{numbers.count(wrong, 'total was wrong', 'totals were wrong')} and {now_right}")
     else:
         renderer.say("no total was wrong")
 

@@ -23,7 +23,7 @@ from salescli.cli.output import render
 from salescli.imports import catalogue, orders, recurring
 from salescli.imports.csv_file import Problem
 from salescli.imports.run import DEFAULT_SOURCE, Counts, Reporting, Request, told
-from salescli.rules import money
+from salescli.rules import money, numbers
 
 _SOURCE = click.option(
     "--source",
@@ -187,14 +187,15 @@ def _problems(rejects: Path | None) -> Iterator[Callable[[Problem], None]]:
         more = next(told) - 1 - _PROBLEMS_MAX
         if more > 0:
             where = f"all go into {rejects}" if rejects else "--skip-bad --rejects FILE writes all into a file"
-            render.say(f"and {more} more problem{'s' if more > 1 else ''}; {where}")
+            render.say(f"and {numbers.count(more, 'more problem')}; {where}")
 
 
 def _due(counts: Counts) -> str:
     """Return how many payments the next tick will make, and of how much (R66b)."""
     payments = sum(number for number, _ in counts.due.values())
     amounts = ", ".join(f"{money.text(minor, currency)} {currency}" for currency, (_, minor) in counts.due.items())
-    return f"{payments} payment{'s' if payments > 1 else ''} of {amounts} fall due at the next tick"
+    of = f"of {amounts}"
+    return f"{numbers.count(payments, f'payment {of} falls', f'payments {of} fall')} due at the next tick"
 
 
 @contextmanager

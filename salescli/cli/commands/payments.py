@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import click
@@ -19,6 +18,8 @@ from salescli.lists import ledger
 from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
+from salescli.rules import numbers
+from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
 
@@ -124,7 +125,7 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
 
 def _answer(session: Session, given: tuple[str, ...], at: str | None, way: Way, *, confirmed: bool) -> int:
     now = options.moment(at, session)
-    if now > session.now + timedelta(minutes=5):
+    if now > session.now + CLOCKS_APART_MAX:
         raise BadUsage("--at is in the future; say that money came when it has come")
 
     def act(one: Invoice) -> Invoice:
@@ -133,7 +134,8 @@ def _answer(session: Session, given: tuple[str, ...], at: str | None, way: Way, 
         )
 
     words = options.numbers(given)
-    question = f"Say that the money of these {len(words)} invoices {'came' if confirmed else 'did not come'}?"
+    became = "came" if confirmed else "did not come"
+    question = f"Say that the money of {numbers.these(len(words), 'invoice')} {became}?"
     return bulk.each(session, INVOICES, words, act, way, question=question).exit_code
 
 

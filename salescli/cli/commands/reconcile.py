@@ -29,7 +29,7 @@ from salescli.reconcile import compare, match, statement
 from salescli.reconcile.compare import Applied, Asked
 from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, Finding, Sums
 from salescli.reconcile.statement import Line, Tell
-from salescli.rules import money, permissions
+from salescli.rules import money, numbers, permissions
 
 _INVOICE = Column("invoice", "number")
 _COLUMNS = (
@@ -99,8 +99,7 @@ def reconcile_command(
     _write(session, [_row(finding, advise(finding)) for finding in found], output)
     _tell(comparison, system, output)
     if comparison.findings:
-        number = len(comparison.findings)
-        raise SalesError(f"{number} finding{'s' if number > 1 else ''}")
+        raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
 
 def _asked(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> Asked:
@@ -123,7 +122,7 @@ def _problems() -> Iterator[Tell]:
     finally:
         more = next(told) - 1 - _PROBLEMS_MAX
         if more > 0:
-            say(f"and {more} more problem{'s' if more > 1 else ''}")
+            say(f"and {numbers.count(more, 'more problem')}")
 
 
 def _compared(session: Session, asked: Asked) -> Comparison:
@@ -222,7 +221,7 @@ def _say_applied(written: Applied, *, would: bool) -> None:
     for line in written.refused:
         say(line)
     if written.fees:
-        say(f"{'would take' if would else 'took'} over {written.fees} fee{'s' if written.fees > 1 else ''}")
+        say(f"{'would take' if would else 'took'} over {numbers.count(written.fees, 'fee')}")
     if not written.done and not written.fees:
         say("there is nothing to apply")
 

@@ -17,7 +17,7 @@ from salescli.errors import BadUsage, SalesError
 from salescli.lists import orders as order_list
 from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
-from salescli.rules import time
+from salescli.rules import numbers, time
 from salescli.sales import recurring, recurring_actions
 from salescli.sales.recurring import Recurring
 
@@ -143,7 +143,7 @@ def _each(
         words,
         lambda one: act(session.connection, one.id, actor=session.actor, now=session.now),
         way,
-        question=f"{what} {'this recurring order' if len(words) == 1 else f'these {len(words)} recurring orders'}?",
+        question=f"{what} {numbers.these(len(words), 'recurring order')}?",
         must_ask=must_ask,
     )
 

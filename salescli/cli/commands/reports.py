@@ -18,7 +18,7 @@ from salescli.lists.filters import Filters
 from salescli.reports import report
 from salescli.reports.by_rows import SALES, Basis
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, DIMENSIONS, Breakdown, By, Statement
-from salescli.rules import money, permissions
+from salescli.rules import money, numbers, permissions
 
 _BASIS = click.option(
     "--date-basis",
@@ -233,7 +233,8 @@ def _total_lines(total: report.Rows) -> list[str]:
     """Return the total of all Completed orders, refunds excluded, a line per currency (R76)."""
     return [
         f"total of completed orders, refunds excluded: {_amount(row, 'net')}"
-        f" ({row['orders']} orders, gross {_amount(row, 'gross')}, refunded {_amount(row, 'refunded')})"
+        f" ({numbers.count(row['orders'], 'order')}, gross {_amount(row, 'gross')},"
+        f" refunded {_amount(row, 'refunded')})"
         for row in total
     ]
 

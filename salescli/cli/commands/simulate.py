@@ -20,7 +20,7 @@ from salescli.cli.main import Session, pass_session
 from salescli.cli.output import render as renderer
 from salescli.cli.output.render import Output
 from salescli.errors import BadUsage
-from salescli.rules import money, permissions, time
+from salescli.rules import money, numbers, permissions, time
 from salescli.sales import recurring
 
 _MOST = timedelta(days=3660)  # ten years
@@ -103,7 +103,7 @@ def _progress(now: datetime, end: datetime) -> Iterator[simulate.Progress]:
 
 def _summary(told: Simulation, last: date) -> Iterator[str]:
     for currency, (number, minor) in told.sums().items():
-        payments = f"{number} payment{'' if number == 1 else 's'}"
+        payments = numbers.count(number, "payment")
         yield f"charged up to {last}: {money.text(minor, currency)} {currency} ({payments})"
     tries = Counter(row["became"] for row in told.rows)
     ends = Counter(f"recurring orders {row['status']}" for row in told.rows if row["status"] in ("failed", "completed"))

@@ -16,7 +16,7 @@ from salescli.errors import BadUsage
 from salescli.lists.filters import Filters
 from salescli.overview import upcoming
 from salescli.reports.report import By
-from salescli.rules import money, permissions
+from salescli.rules import money, numbers, permissions
 
 _DAYS = 30  # unless a period is given
 _MOST = timedelta(days=3660)  # ten years: a plan of every day has as many payments
@@ -70,13 +70,9 @@ def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date
 def _totals(totals: list[dict[str, Any]], first: date, last: date) -> Iterator[str]:
     for row in totals:
         amount = f"{money.text(row['amount'], row['currency'])} {row['currency']}"
-        yield f"expected from {first} to {last}: {amount} ({_counted(row['payments'], 'payment')})"
+        yield f"expected from {first} to {last}: {amount} ({numbers.count(row['payments'], 'payment')})"
 
 
 def _paused(paused: dict[str, int]) -> Iterator[str]:
     for currency, plans in paused.items():
-        yield f"paused, and not expected: {_counted(plans, 'recurring order')} in {currency}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        yield f"paused, and not expected: {numbers.count(plans, 'recurring order')} in {currency}"

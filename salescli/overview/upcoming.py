@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters, clauses
-from salescli.reports import report
-from salescli.reports.report import By
+from salescli.reports import periods
+from salescli.reports.periods import By
 from salescli.rules import time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.sales import recurring
@@ -117,7 +117,7 @@ def summed(rows: Rows, by: By | None, zone: ZoneInfo) -> Rows:
     sums: Counter[tuple[str, str]] = Counter()
     for row in rows:
         day = time.local_text(row["expected_at"], zone)[:10]
-        key = (report.period(day, by) if by else "", row["currency"])
+        key = (periods.period(day, by) if by else "", row["currency"])
         numbers[key] += 1
         sums[key] += row["amount"]
     return [

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 from salescli.lists.filters import Filters, clauses, given
 from salescli.reports import by_rows
-from salescli.reports.by_rows import SALES, Query, Question
+from salescli.reports.by_rows import Query, Question
+from salescli.reports.dimensions import ALL, MANAGER, SALE, SALES, Counts
+from salescli.reports.periods import Piece, pieces
 from salescli.storage import totals
 from salescli.storage.clauses import Where
 from salescli.storage.totals_schema import SUMS
@@ -20,35 +22,22 @@ from salescli.storage.totals_schema import SUMS
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Totals of one dimension: the reports' dimensions in them as SQL, and the filters that they carry beside."""
+    """Totals of one dimension, and the filters that they carry beside those of all."""
 
     name: str
-    counts: by_rows.Counts
-    dimensions: Mapping[str, str]
+    counts: Counts
     filters: Mapping[str, str]
 
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """Return the reports' dimensions that they carry, as SQL by name."""
+        return {dimension.name: dimension.totals[self.name] for dimension in ALL if self.name in dimension.totals}
 
-_MANAGER = "nullif(t.key, 0)"
-_SALE = by_rows.sale(_MANAGER, "t.confirmed")
+
 _STORED = (
-    Stored(
-        "manager",
-        "orders",
-        {"manager": _MANAGER, "confirmed": "t.confirmed", "sale": _SALE},
-        {"manager": _MANAGER, "system": _MANAGER},
-    ),
-    Stored(
-        "offer",
-        "orders",
-        {"offer": "t.key", "category": "nullif(t.category_id, 0)", "confirmed": "t.confirmed"},
-        {"offer": "t.key", "category": "t.category_id"},
-    ),
-    Stored(
-        "payment_system",
-        "payments",
-        {"payment_system": "nullif(t.key, 0)", "confirmed": "t.confirmed"},
-        {"payment_system": "t.key"},
-    ),
+    Stored("manager", "orders", {"manager": MANAGER.totals["manager"]}),
+    Stored("offer", "orders", {"offer": "t.key", "category": "t.category_id"}),
+    Stored("payment_system", "payments", {"payment_system": "t.key"}),
 )
 _EVERYWHERE = {
     "status": "t.status",
@@ -66,8 +55,8 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query | None:
         return None
     where = _where(connection, stored, asked.filters, asked.zone)
     if asked.sales != SALES:
-        where.add(f"{_SALE} IN ({{sales}})", sales=list(asked.sales))
-    ranges = totals.pieces(asked.filters.first_day, asked.filters.last_day, asked.cut)
+        where.add(f"{SALE.totals['manager']} IN ({{sales}})", sales=list(asked.sales))
+    ranges = pieces(asked.filters.first_day, asked.filters.last_day, asked.cut)
     source = _ranged(where, stored.name, ranges)
     keys = "".join(f", {stored.dimensions[name]} AS {name}" for name in asked.dimensions)
     period = f"substr(t.period, 1, {asked.cut})" if asked.cut else "''"
@@ -83,7 +72,7 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
 
     They tell what was paid and completed in the same day or month, so a period must be a day, a month or all time.
     """
-    ranges = totals.pieces(filters.first_day, filters.last_day, totals.ALL_TIME)
+    ranges = pieces(filters.first_day, filters.last_day, totals.ALL_TIME)
     one = len(ranges) == 1 and ranges[0][1] == ranges[0][2]
     if not one or not _carried(filters) <= set(_EVERYWHERE):
         return None
@@ -129,7 +118,7 @@ def _where(connection: sqlite3.Connection, stored: Stored, filters: Filters, zon
     return clauses(connection, view, filters._replace(first_day=None, last_day=None), zone=zone)
 
 
-def _ranged(where: Where, dimension: str, ranges: list[totals.Piece]) -> str:
+def _ranged(where: Where, dimension: str, ranges: list[Piece]) -> str:
     """Return the rows of the totals in some ranges of days and months, each by the primary key."""
     return " UNION ALL ".join(_range(where, dimension, *one) for one in ranges)
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from salescli.reports import by_rows
-from salescli.reports.by_rows import SALES, Query, Question
+from salescli.reports.by_rows import Query, Question
+from salescli.reports.dimensions import SALES, sale
 from salescli.storage.totals_schema import SUMS
 
 
@@ -58,4 +59,4 @@ def _summing(table: str, asked: Question) -> str:
     return f"SELECT {period} AS period{keys}, currency, {sums} FROM {table}{which} GROUP BY {by}"
 
 
-_SALE = by_rows.sale("manager", "confirmed")
+_SALE = sale("manager", "confirmed")

@@ -7,33 +7,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows, by_totals, gathered
-from salescli.reports.by_rows import SALES, Basis, Counts, Query, Question
+from salescli.reports import by_rows, by_totals, gathered, periods
+from salescli.reports.by_rows import Basis, Query, Question
+from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, Counts, Dimension
+from salescli.reports.periods import By
 from salescli.storage import database
 
-By = Literal["day", "week", "month", "quarter", "year"]
 Rows = list[dict[str, Any]]
 
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "number", shown=False))
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """What a report is split by: its name in questions, the columns that name a group, and the join that knows them."""
-
-    name: str
-    labels: tuple[Column, ...]
-    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,64 +73,20 @@ class Breakdown:
         return replace(self, by=by, dimensions=(*self.dimensions, *more))
 
 
-PAYMENT_SYSTEM = Dimension(
-    "payment_system",
-    (Column("payment_system", "text", "p.name"),),
-    "LEFT JOIN payment_systems p ON p.id = t.payment_system",
-)
-OFFER = Dimension(
-    "offer",
-    (Column("offer_number", "text", "f.number"), Column("offer", "text", "f.name")),
-    "LEFT JOIN offers f ON f.id = t.offer",
-)
-CATEGORY = Dimension(
-    "category",
-    (Column("category_number", "text", "g.number"), Column("category", "text", "g.name")),
-    "LEFT JOIN categories g ON g.id = t.category",
-)
-MANAGER = Dimension(
-    "manager",
-    (Column("manager", "text", "coalesce(m.name, 'system')"),),
-    "LEFT JOIN users m ON m.id = t.manager",
-)
-CONFIRMED = Dimension("confirmed", (Column("confirmed", "yesno", "t.confirmed"),))
-_SALE = Dimension("sale", (Column("sale", "text", "t.sale"),))
-DIMENSIONS = (PAYMENT_SYSTEM, OFFER, CATEGORY, MANAGER)
+def _by(dimension: Dimension) -> Breakdown:
+    return Breakdown(f"by-{dimension.name.replace('_', '-')}", (dimension,), dimension.counts)
 
-BY_CURRENCY = Breakdown("by-currency", (), "payments")
-BY_PAYMENT_SYSTEM = Breakdown("by-payment-system", (PAYMENT_SYSTEM,), "payments")
-BY_OFFER = Breakdown("by-offer", (OFFER,), "orders")
-BY_CATEGORY = Breakdown("by-category", (CATEGORY,), "orders")
-BY_MANAGER = Breakdown("by-manager", (MANAGER,), "orders")
-BREAKDOWNS = (BY_CURRENCY, BY_PAYMENT_SYSTEM, BY_OFFER, BY_CATEGORY, BY_MANAGER)
+
+BREAKDOWNS = (Breakdown("by-currency", (), "payments"), *map(_by, DIMENSIONS))
+BY_MANAGER = next(report for report in BREAKDOWNS if report.dimensions == (MANAGER,))
 _TOTAL = Breakdown("total", (), "orders")
-_BY_SELLER = Breakdown("by-seller", (_SALE,), "orders")
-
-
-def breakdown(
-    connection: sqlite3.Connection,
-    report: Breakdown,
-    filters: Filters,
-    *,
-    zone: ZoneInfo,
-    basis: Basis = "completed",
-    include_system: bool = False,
-) -> Rows:
-    """Return one row per period, group and currency: by period, then largest gross first within a currency.
-
-    Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is not known,
-    known_commission is the sum of the others and without_commission the number of those.
-    By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
-    """
-    asked = _question(report, filters, zone, basis, include_system)
-    query = by_totals.query(connection, asked) or by_rows.query(connection, asked)
-    return _answered(connection, report, query)
+_BY_SELLER = Breakdown("by-seller", (SALE,), "orders")
 
 
 def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis, include_system: bool) -> Question:
     dimensions = tuple(dimension.name for dimension in report.dimensions)
     sales = _counted_sales(report, include_system)
-    return Question(dimensions, report.counts, filters, zone, basis, _CUTS[report.by], sales)
+    return Question(dimensions, report.counts, filters, zone, basis, periods.CUTS[report.by], sales)
 
 
 def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -> Rows:
@@ -147,25 +94,10 @@ def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    if report.by in _MERGED:
-        rows = _merged(rows, _MERGED[report.by])
-    return [_told(row) for row in rows]
+    return [_told(row) for row in periods.merged(rows, report.by, _COUNTED)]
 
 
-def totals(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo, basis: Basis = "completed") -> Rows:
-    """Return the total of all Completed orders per currency, refunds excluded in ``net`` (R76)."""
-    return breakdown(connection, _TOTAL, filters, zone=zone, basis=basis)
-
-
-def by_seller(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo, basis: Basis = "completed") -> Rows:
-    """Return the totals split into confirmed and unconfirmed sales of managers and the system's (B9).
-
-    Rows of (sale, currency, orders, gross, …); per currency they add up to ``totals``.
-    """
-    return breakdown(connection, _BY_SELLER, filters, zone=zone, basis=basis)
-
-
-def bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
+def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
     """Return per currency how payments and completed orders of the period lead to one another (R76a).
 
     payments = completed + open + declined + shifted_out − shifted_in, all gross, in minor units of ``currency``:
@@ -181,9 +113,13 @@ def bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Reports of one moment and what they tie to: the total, what it is made of (B9), and the payments behind it.
+    """Reports of one moment and what they tie to: the total (R76), what it is made of (B9), the payments behind it.
 
-    ``bridge`` is empty where none of the reports counts payments.
+    ``rows``: of each report one per period, group and currency, by period, then largest gross first within a currency.
+    Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is not known,
+    known_commission is the sum of the others and without_commission the number of those. ``sales``: rows of (sale,
+    currency, orders, gross, …), which per currency add up to ``total``. ``bridge``: how payments lead to completed
+    orders (R76a); empty where none of the reports counts payments.
     """
 
     rows: Mapping[Breakdown, Rows]
@@ -201,7 +137,10 @@ def statement(
     basis: Basis = "completed",
     include_system: bool = False,
 ) -> Statement:
-    """Return reports with their total and tie-out, all of one moment; that they agree is asserted (B9)."""
+    """Return reports with their total and tie-out, all of one moment; that they agree is asserted (B9).
+
+    By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
+    """
     wanted = (*reports, _TOTAL, _BY_SELLER)
     asked = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
     with database.snapshot(connection):
@@ -209,7 +148,7 @@ def statement(
         others = gathered.gather(connection, [asked[report] for report in wanted if found[report] is None])
         rows = {report: _answered(connection, report, found[report] or others[asked[report]]) for report in wanted}
         of_payments = any(report.counts == "payments" for report in reports)
-        leading = bridge(connection, filters, zone=zone) if of_payments else []
+        leading = _bridge(connection, filters, zone=zone) if of_payments else []
     told = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
     _check(told, basis, include_system)
     return told
@@ -268,36 +207,7 @@ def _named(sql: str, report: Breakdown) -> str:
     return f"SELECT {', '.join(shown)} FROM ({sql}) t {joins} ORDER BY {order}"
 
 
-def _week(day: str) -> str:
-    year, week, _ = date.fromisoformat(day).isocalendar()
-    return f"{year}-W{week:02}"
-
-
-def _quarter(month: str) -> str:
-    return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
-
-
-def period(day: str, by: By) -> str:
-    """Return the period that a day is in: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026."""
-    cut = day[: _CUTS[by]]
-    return _MERGED[by](cut) if by in _MERGED else cut
-
-
 _COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
-_CUTS = {None: 0, "day": 10, "week": 10, "month": 7, "quarter": 7, "year": 4}  # characters of a day
-_MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
-
-
-def _merged(rows: Rows, named: Callable[[str], str]) -> Rows:
-    """Return the rows of days or months as those of the longer periods that they belong to."""
-    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        row["period"] = named(row["period"])
-        keys = tuple((row[name] is not None, row[name]) for name in row if name.startswith("key_"))
-        kept = merged.setdefault((row["period"], row["currency"], *keys), row)
-        if kept is not row:
-            kept.update({name: kept[name] + row[name] for name in _COUNTED})
-    return [row for _, row in sorted(merged.items(), key=lambda item: (*item[0][:2], -item[1]["gross"], *item[0][2:]))]
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

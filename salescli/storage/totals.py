@@ -1,4 +1,4 @@
-"""Totals per day, month and all time, which the reports read: rebuilt, compared with the rows, cut to a period.
+"""Totals per day, month and all time, which the reports read: rebuilt, compared with the rows.
 
 Triggers keep them (``totals_schema``). day → its totals are summed to its month's → those to all time's
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.storage import database, history
-from salescli.storage.totals_schema import KEYS, SUMS
+from salescli.storage.totals_schema import DIMENSIONS, KEYS, SUMS
 
 DAY, MONTH, ALL_TIME = 10, 7, 0  # grains: how much of a day's text a period keeps
 
@@ -45,7 +45,7 @@ def rebuild(connection: sqlite3.Connection, *, actor: Actor, now: datetime) -> i
 def recount(connection: sqlite3.Connection) -> None:
     """Make the totals what the rows come to; the caller holds the transaction."""
     connection.execute("DELETE FROM totals")
-    for dimension in ("offer", "manager", "payment_system"):  # one by one: three short sorts take less than a long one
+    for dimension in DIMENSIONS:  # one by one: three short sorts take less than a long one
         connection.execute(
             f"INSERT INTO totals SELECT dimension, {DAY}, day, {_KEYS}, {_SUMMED} FROM counted"
             f" WHERE dimension = :dimension GROUP BY day, {_KEYS}",
@@ -88,38 +88,3 @@ def _differing(connection: sqlite3.Connection, grain: int, counted: str) -> Iter
 _KEYS, _SUMS = ", ".join(KEYS), ", ".join(SUMS)
 _SUMMED = ", ".join(f"sum({name})" for name in SUMS)
 _COARSER = ((MONTH, DAY), (ALL_TIME, MONTH))
-
-
-# Periods
-
-Piece = tuple[int, str, str]  # grain, and the first and last of its periods
-
-
-def pieces(first: date | None, last: date | None, finest: int) -> list[Piece]:
-    """Return the fewest ranges of totals that make up a period, none coarser than ``finest`` characters of a day.
-
-    None: open on that side. Whole months are read as months, the days before and after them as days.
-    """
-    if finest <= ALL_TIME and first is None and last is None:
-        return [(ALL_TIME, "", "")]
-    low, high = first or date.min, last or date.max
-    begun, ended = _first_month(low), _last_month(high)  # of the whole months
-    if finest > MONTH or begun > ended:
-        return [_piece(DAY, low, high)]
-    before = [_piece(DAY, low, begun - timedelta(days=1))] if low < begun else []
-    after = [_piece(DAY, ended + timedelta(days=1), high)] if ended < high else []
-    return [*before, _piece(MONTH, begun, ended), *after]
-
-
-def _piece(grain: int, first: date, last: date) -> Piece:
-    return (grain, first.isoformat()[:grain], last.isoformat()[:grain])
-
-
-def _first_month(day: date) -> date:
-    """Return the first day of the first month that begins on ``day`` or after it."""
-    return day if day.day == 1 else (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-
-
-def _last_month(day: date) -> date:
-    """Return the last day of the last month that ends on ``day`` or before it."""
-    return day if day == date.max or (day + timedelta(days=1)).day == 1 else day.replace(day=1) - timedelta(days=1)

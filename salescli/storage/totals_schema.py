@@ -11,7 +11,7 @@ _TABLE = """
 -- What the reports read (R76a): sums of `counted`, kept by the triggers below. No CHECK on the sums: were one wrong,
 -- it must not stand in the way of a payment; doctor compares them with the rows.
 CREATE TABLE totals (
-  dimension TEXT NOT NULL CHECK (dimension IN ('offer', 'manager', 'payment_system')),
+  dimension TEXT NOT NULL CHECK (dimension IN ({dimensions})),
   grain INTEGER NOT NULL CHECK (grain IN (10, 7, 0)),                      -- how much of the day `period` keeps:
   period TEXT NOT NULL,                    -- 2026-03-01, 2026-03, or nothing for all time
   key INTEGER NOT NULL,                    -- the id in the dimension; 0: none, the system
@@ -76,18 +76,18 @@ _PAYMENTS = f"""
   FROM orders o JOIN invoices i ON i.order_id = o.id JOIN refunds x ON x.invoice_id = i.id
   WHERE i.paid_at IS NOT NULL"""
 
-_VIEW = "CREATE VIEW counted AS" + " UNION ALL ".join(
-    (
-        _sales("offer", "o.offer_id", "coalesce(o.category_id, 0)"),
-        _sales("manager", "coalesce(o.manager_id, 0)", "0"),
-        _PAYMENTS,
-    )
-)
+_COUNTED = {
+    "offer": _sales("offer", "o.offer_id", "coalesce(o.category_id, 0)"),
+    "manager": _sales("manager", "coalesce(o.manager_id, 0)", "0"),
+    "payment_system": _PAYMENTS,
+}
+DIMENSIONS = tuple(_COUNTED)
+_VIEW = "CREATE VIEW counted AS" + " UNION ALL ".join(_COUNTED.values())
 
 
 def statements() -> Iterator[str]:
     """Yield what makes the table, the view and the triggers, whose names begin with ``totals_``."""
-    yield _TABLE
+    yield _TABLE.format(dimensions=", ".join(f"'{name}'" for name in DIMENSIONS))
     yield _VIEW
     yield from _triggers()
 

@@ -82,7 +82,7 @@ def _told(row: Any, of_orders: bool) -> tuple[tuple[Any, str], tuple[Any, ...]]:
 def _left(frames: Frames, events: Any, report: Breakdown, question: Question, day: str) -> Any:
     """Return the events that a report and a question leave."""
     kept = events.completed_on.notna() if report.counts == "orders" else events.paid_on.notna()
-    if report is reports.BY_MANAGER:
+    if report == reports.BY_MANAGER:
         kept &= events.manager_id.notna() & (events.confirmed == 1)
     if question.period:
         first, last = (moment.isoformat() for moment in question.period)

@@ -117,7 +117,7 @@ def test_the_money_s_record_stays(lived: Story) -> None:
 
 
 def _money(house: House) -> list[Any]:
-    found: list[Any] = [report.breakdown(house.connection, b, Filters(), zone=house.zone) for b in report.BREAKDOWNS]
+    found: list[Any] = [report.statement(house.connection, report.BREAKDOWNS, Filters(), zone=house.zone)]
     for sql in (
         "SELECT id, uid, source_number, customer_id, status, price_minor, paid_minor, manager_id FROM orders",
         "SELECT id, status, amount_minor, fee_minor, refunded_minor, gateway_id FROM invoices",

@@ -78,10 +78,9 @@ def test_totals_lists_and_reports_agree_before_and_after(twice: Story) -> None:
 def _totals(house: House) -> dict[str, Any]:
     """Return what the orders, payments and reports come to, customers' names apart."""
     told: dict[str, Any] = {}
-    for breakdown in report.BREAKDOWNS:
-        rows = report.breakdown(house.connection, breakdown, Filters(), zone=house.zone)
-        told[breakdown.name] = [dict(row) for row in rows]
-    told["total"] = report.totals(house.connection, Filters(), zone=house.zone)
+    stated = report.statement(house.connection, report.BREAKDOWNS, Filters(), zone=house.zone)
+    told.update({breakdown.name: rows for breakdown, rows in stated.rows.items()})
+    told["total"] = stated.total
     for table, column in (("orders", "paid_minor"), ("invoices", "amount_minor"), ("recurring", "payments_made")):
         told[table] = tuple(house.connection.execute(f"SELECT count(*), sum({column}) FROM {table}").fetchone())
     told["orders of all customers"] = house.connection.execute(

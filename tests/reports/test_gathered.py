@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import date
 from typing import Any
 
 import pytest
 
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows
+from salescli.reports import by_rows, gathered, periods
 from salescli.reports import report as reports
-from salescli.reports.report import BREAKDOWNS, BY_MANAGER, By, Rows
+from salescli.reports.by_rows import Question
+from salescli.reports.dimensions import SALES
+from salescli.reports.periods import By
+from salescli.reports.report import BREAKDOWNS
 from salescli.storage import database
 from tests.conftest import House
 from tests.shop import Shop, after_every_act
@@ -33,28 +37,41 @@ def shop(house: House) -> Shop:
     return after_every_act(house)
 
 
-def alone(shop: Shop, report: reports.Breakdown, filters: Filters, basis: by_rows.Basis) -> Rows:
-    return reports.breakdown(
-        shop.house.connection, report, filters, zone=shop.house.zone, basis=basis, include_system=True
-    )
+ASKED = [
+    ("orders", (), SALES),
+    ("orders", ("sale",), SALES),
+    ("orders", ("offer",), SALES),
+    ("orders", ("category",), SALES),
+    ("orders", ("manager",), SALES[:1]),
+    ("orders", ("manager",), (SALES[0], SALES[2])),
+    ("orders", ("manager", "offer"), SALES),
+    ("payments", (), SALES),
+    ("payments", ("payment_system",), SALES),
+    ("payments", ("payment_system", "manager", "confirmed"), SALES),
+]
 
 
 @pytest.mark.parametrize("by", [None, "week", "month"])
 @pytest.mark.parametrize("basis", ["completed", "created"])
 @pytest.mark.parametrize("narrowing", NARROWED, ids=str)
-def test_a_statement_has_what_its_reports_have_alone(
-    shop: Shop,
-    narrowing: dict[str, Any],
-    basis: by_rows.Basis,
-    by: By | None,
+def test_questions_that_are_read_together_are_answered_as_each_alone(
+    shop: Shop, narrowing: dict[str, Any], basis: by_rows.Basis, by: By | None
 ) -> None:
     connection, zone, filters = shop.house.connection, shop.house.zone, Filters(**narrowing)
-    wanted = [report.split(by) for report in BREAKDOWNS] + [BY_MANAGER.split(by, reports.OFFER)]
-    told = reports.statement(connection, wanted, filters, zone=zone, basis=basis, include_system=True)
-    assert any(told.rows.values())
-    assert {report: alone(shop, report, filters, basis) for report in wanted} == dict(told.rows)
-    assert told.total == reports.totals(connection, filters, zone=zone, basis=basis)
-    assert told.sales == reports.by_seller(connection, filters, zone=zone, basis=basis)
+    questions = [
+        Question(names, counts, filters, zone, basis, periods.CUTS[by], sales)  # type: ignore[arg-type]
+        for counts, names, sales in ASKED
+    ]
+    with database.snapshot(connection):
+        together = gathered.gather(connection, questions)
+        told = {asked: _answer(connection, asked, together[asked]) for asked in questions}
+        assert any(told.values())
+        assert told == {asked: _answer(connection, asked, by_rows.query(connection, asked)) for asked in questions}
+
+
+def _answer(connection: sqlite3.Connection, asked: Question, query: by_rows.Query) -> list[tuple[Any, ...]]:
+    names = ("period", *asked.dimensions, "currency", "orders", "payments", "quantity", "gross", "fee", "unknown")
+    return sorted((tuple(row[name] for name in (*names, "refunded")) for row in connection.execute(*query)), key=repr)
 
 
 def test_reports_of_the_rows_read_the_orders_once(shop: Shop) -> None:

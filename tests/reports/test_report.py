@@ -12,22 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows
+from salescli.reports import by_rows, dimensions
 from salescli.reports import report as reports
-from salescli.reports.report import (
-    BREAKDOWNS,
-    BY_CATEGORY,
-    BY_CURRENCY,
-    BY_MANAGER,
-    BY_OFFER,
-    BY_PAYMENT_SYSTEM,
-    COMMISSIONS,
-    Breakdown,
-)
+from salescli.reports.report import BREAKDOWNS, COMMISSIONS, Breakdown, Statement
 from salescli.sales import attribution
 from salescli.sales.attribution import Seller
 from tests.story import Story
 
+BY_CURRENCY, BY_PAYMENT_SYSTEM, BY_OFFER, BY_CATEGORY, BY_MANAGER = BREAKDOWNS
 ALL = Filters()
 FEBRUARY = Filters(first_day=date(2026, 2, 1), last_day=date(2026, 2, 28))
 MARCH = Filters(first_day=date(2026, 3, 1), last_day=date(2026, 3, 31))
@@ -45,8 +37,12 @@ def shop(story: Story) -> Story:
     return story
 
 
+def stated(shop: Story, *wanted: Breakdown, filters: Filters = ALL, **more: Any) -> Statement:
+    return reports.statement(shop.house.connection, wanted, filters, zone=shop.house.zone, **more)
+
+
 def rows(shop: Story, report: Breakdown, filters: Filters = ALL, **more: Any) -> list[tuple[Any, ...]]:
-    found = reports.breakdown(shop.house.connection, report, filters, zone=shop.house.zone, **more)
+    found = stated(shop, report, filters=filters, **more).rows[report]
     return [tuple(row[column.key] for column in report.columns if column.shown) for row in found]
 
 
@@ -65,8 +61,7 @@ def test_the_bridge_names_the_shift_between_periods(shop: Story) -> None:
     shop.pay(order, amount="40.00")
     shop.at("2026-03-02 12:00").pay(order)
     shop.pay(shop.order("10"), amount="25.00")
-    bridge = reports.bridge(shop.house.connection, MARCH, zone=shop.house.zone)
-    assert bridge == [
+    assert stated(shop, BY_CURRENCY, filters=MARCH).bridge == [
         {
             "currency": "EUR", "payments": 8500, "completed": 10000, "open": 2500, "declined": 0,
             "shifted_out": 0, "shifted_in": 4000,
@@ -87,7 +82,7 @@ def test_a_refund_counts_on_its_own_day_and_leaves_the_order_where_it_was(shop: 
     shop.at("2026-03-05 12:00").refund(order)
     assert rows(shop, BY_OFFER, FEBRUARY) == [("10", "Drawing", "EUR", 1, 1, 10000, 290, 9710, 0, 10000)]
     assert rows(shop, BY_OFFER, MARCH) == [("10", "Drawing", "EUR", 0, 0, 0, 0, 0, 10000, -10000)]
-    [total] = reports.totals(shop.house.connection, Filters(), zone=shop.house.zone)
+    [total] = stated(shop).total
     assert (total["orders"], total["gross"], total["refunded"], total["net"]) == (1, 10000, 10000, 0)
 
 
@@ -117,7 +112,7 @@ def test_of_an_unknown_commission_is_told_how_much_is_known(shop: Story) -> None
     shop.pay(shop.order("10"))
     for report in BREAKDOWNS:
         if report is not BY_MANAGER:
-            found = reports.breakdown(shop.house.connection, report, ALL, zone=shop.house.zone)
+            found = stated(shop, report).rows[report]
             assert [sum(row[column.key] for row in found) for column in COMMISSIONS] == [290, 1]
 
 
@@ -152,8 +147,9 @@ def test_by_manager_counts_confirmed_sales_of_managers_only(shop: Story) -> None
         ("Іван Петренко", 1),
         ("system", 2),
     }
-    split = reports.by_seller(shop.house.connection, Filters(), zone=shop.house.zone)
-    assert {row["sale"]: row["gross"] for row in split} == dict(zip(by_rows.SALES, (10000, 10000, 20000), strict=True))
+    assert {row["sale"]: row["gross"] for row in stated(shop).sales} == dict(
+        zip(dimensions.SALES, (10000, 10000, 20000), strict=True)
+    )
 
 
 def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: Story) -> None:
@@ -163,7 +159,7 @@ def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: S
     attribution.decline(shop.house.connection, gone.id, **shop.who_and_when)
     assert rows(shop, BY_OFFER) == []
     assert rows(shop, BY_PAYMENT_SYSTEM) == [("Sandbox", "EUR", 2, 3500, 102, 3398, 0, 3500)]
-    [bridge] = reports.bridge(shop.house.connection, Filters(), zone=shop.house.zone)
+    [bridge] = stated(shop, BY_CURRENCY).bridge
     assert (bridge["payments"], bridge["completed"], bridge["open"], bridge["declined"]) == (3500, 0, 2500, 1000)
 
 
@@ -200,8 +196,7 @@ def test_every_filter_narrows_a_report(shop: Story, filters: dict[str, Any], ord
     shop.pay(shop.order("10", manager="ivan"))
     shop.pay(shop.order("10"))
     shop.pay(shop.order("20"))
-    found = reports.totals(shop.house.connection, Filters(**filters), zone=shop.house.zone)
-    assert sum(row["orders"] for row in found) == orders
+    assert sum(row["orders"] for row in stated(shop, filters=Filters(**filters)).total) == orders
 
 
 _ACTS = st.lists(
@@ -260,16 +255,14 @@ def _act(shop: Story, offer: str, manager: str | None, amount: int, then: str, d
 
 def _ties_out(shop: Story, filters: Filters) -> None:
     """Assert that everything that must add up does, per currency (B9, R76a)."""
-    connection, zone = shop.house.connection, shop.house.zone
-    totals = {row["currency"]: row for row in reports.totals(connection, filters, zone=zone)}
+    told = stated(shop, *BREAKDOWNS, filters=filters)
     for name in ("orders", "gross", "refunded", "net"):
-        wanted = Counter({currency: row[name] for currency, row in totals.items()})
-        split = reports.by_seller(connection, filters, zone=zone)
-        for found in (split, *(reports.breakdown(connection, r, filters, zone=zone) for r in (BY_OFFER, BY_CATEGORY))):
+        wanted = _added(told.total, name)
+        for found in (told.sales, told.rows[BY_OFFER], told.rows[BY_CATEGORY]):
             assert _added(found, name) == wanted
-    money_in = _added(reports.breakdown(connection, BY_CURRENCY, filters, zone=zone), "gross")
-    assert _added(reports.breakdown(connection, BY_PAYMENT_SYSTEM, filters, zone=zone), "gross") == money_in
-    for row in reports.bridge(connection, filters, zone=zone):
+    money_in = _added(told.rows[BY_CURRENCY], "gross")
+    assert _added(told.rows[BY_PAYMENT_SYSTEM], "gross") == money_in
+    for row in told.bridge:
         parts = row["completed"] + row["open"] + row["declined"] + row["shifted_out"] - row["shifted_in"]
         assert row["payments"] == parts == money_in[row["currency"]]
 
@@ -284,7 +277,7 @@ def _added(found: list[dict[str, Any]], name: str) -> Counter[str]:
 def test_every_breakdown_has_its_columns_in_every_row(shop: Story) -> None:
     shop.pay(shop.order("10"))
     for report in BREAKDOWNS:
-        for row in reports.breakdown(shop.house.connection, report, Filters(), zone=shop.house.zone):
+        for row in stated(shop, report).rows[report]:
             assert {column.key for column in report.columns} <= set(row)
 
 
@@ -296,7 +289,7 @@ def test_a_report_of_one_payment_system_counts_its_money_and_each_order_that_it_
     for system, gross in (("Sandbox", 4000), ("Second", 6000)):
         filters = Filters(payment_system=(system,))
         assert [(row[2], row[3], row[5]) for row in rows(shop, BY_OFFER, filters)] == [("EUR", 1, gross)]
-        told = reports.statement(shop.house.connection, [BY_OFFER, BY_CURRENCY], filters, zone=shop.house.zone)
+        told = stated(shop, BY_OFFER, BY_CURRENCY, filters=filters)
         assert [(row["orders"], row["gross"]) for row in told.total] == [(1, gross)]
         assert [row["payments"] for row in told.bridge] == [gross]
 
@@ -324,8 +317,6 @@ def test_a_report_by_periods_has_a_row_for_each_and_adds_up_to_the_one_without(
         [whole] = rows(shop, report)
         gross = [column.key for column in report.columns].index("gross")
         assert sum(row[gross + 1] for row in found) == whole[gross]
-        told = reports.statement(shop.house.connection, [report.split(by)], Filters(), zone=shop.house.zone)
-        assert told.rows[report.split(by)]
 
 
 def test_the_hour_that_summer_time_skips_or_repeats_stays_in_its_day(shop: Story) -> None:
@@ -350,9 +341,10 @@ def test_two_dimensions_tell_every_sale_and_whether_a_manager_s_is_confirmed(sho
         shop.pay(order)
         if confirm:
             attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
-    report = BY_OFFER.split(also=reports.MANAGER)
-    told = reports.statement(shop.house.connection, [report], Filters(), zone=shop.house.zone)
-    found = {(row["offer"], row["manager"], row["confirmed"]): row["orders"] for row in told.rows[report]}
+    report = BY_OFFER.split(also=dimensions.MANAGER)
+    found = {
+        (row["offer"], row["manager"], row["confirmed"]): row["orders"] for row in stated(shop, report).rows[report]
+    }
     assert found == {
         ("Drawing", "system", 0): 1,
         ("Drawing", "Іван Петренко", 0): 1,
@@ -361,8 +353,8 @@ def test_two_dimensions_tell_every_sale_and_whether_a_manager_s_is_confirmed(sho
 
 
 @pytest.mark.parametrize("report", [pytest.param(report, id=report.name) for report in BREAKDOWNS])
-@pytest.mark.parametrize("also", [pytest.param(dimension, id=dimension.name) for dimension in reports.DIMENSIONS])
-def test_any_two_dimensions_tie_to_the_total(shop: Story, report: Breakdown, also: reports.Dimension) -> None:
+@pytest.mark.parametrize("also", [pytest.param(dimension, id=dimension.name) for dimension in dimensions.DIMENSIONS])
+def test_any_two_dimensions_tie_to_the_total(shop: Story, report: Breakdown, also: dimensions.Dimension) -> None:
     order = shop.order("10", manager="ivan")
     shop.pay(order, amount="40.00")
     shop.pay(order, currency="USD", rate="0.60")
@@ -371,4 +363,4 @@ def test_any_two_dimensions_tie_to_the_total(shop: Story, report: Breakdown, als
     split = report.split("month", None if also in report.dimensions else also)
     for filters in (Filters(), Filters(payment_system=("Sandbox",)), Filters(least="50"), Filters(offer=("10",))):
         for basis in get_args(by_rows.Basis):
-            reports.statement(shop.house.connection, [split], filters, zone=shop.house.zone, basis=basis)
+            stated(shop, split, filters=filters, basis=basis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import count
 from typing import Any
 
@@ -18,7 +18,8 @@ from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import by_rows as report_rows
 from salescli.reports import by_totals, report
-from salescli.reports.by_rows import SALES, Question
+from salescli.reports.by_rows import Question
+from salescli.reports.dimensions import SALES
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import totals
 from tests.conftest import House
@@ -295,20 +296,3 @@ def test_payments_are_found_in(shop: Shop, filters: Filters, tables: list[str]) 
     sql, values = report_rows.query(connection, asked)
     plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert [line for line in plan if "TEMP B-TREE" not in line] == tables
-
-
-days = st.dates(date(2024, 1, 1), date(2027, 12, 31))
-
-
-@given(first=st.none() | days, last=st.none() | days, finest=st.sampled_from([0, 4, 7, 10]))
-def test_the_pieces_of_a_period_are_all_its_days_once(first: date | None, last: date | None, finest: int) -> None:
-    if first and last and first > last:
-        first, last = last, first
-    found = totals.pieces(first, last, finest)
-    every = [date(2023, 12, 1) + timedelta(days=n) for n in range(1550)]
-    for day in every:
-        wanted = (first is None or day >= first) and (last is None or day <= last)
-        held = sum(low <= day.isoformat()[:grain] <= high for grain, low, high in found)
-        assert held == wanted, day
-    assert len(found) <= 3
-    assert all(grain >= min(finest, totals.MONTH) or grain == totals.DAY for grain, _, _ in found)

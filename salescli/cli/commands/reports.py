@@ -16,8 +16,10 @@ from salescli.cli.output.render import Output
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.reports import report
-from salescli.reports.by_rows import SALES, Basis
-from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, DIMENSIONS, Breakdown, By, Statement
+from salescli.reports.by_rows import Basis
+from salescli.reports.dimensions import DIMENSIONS, SALES
+from salescli.reports.periods import By
+from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, Breakdown, Statement
 from salescli.rules import money, numbers, permissions
 
 _BASIS = click.option(
@@ -172,7 +174,7 @@ _ALSO = {dimension.name.replace("_", "-"): dimension for dimension in DIMENSIONS
 
 def _system(report: Breakdown) -> Callable[..., Any]:
     """Give the report by manager ``--include-system``; elsewhere every sale counts."""
-    return _SYSTEM if report is BY_MANAGER else lambda command: command
+    return _SYSTEM if report == BY_MANAGER else lambda command: command
 
 
 def _and(report: Breakdown) -> Callable[..., Any]:
@@ -189,7 +191,7 @@ def _help(report: Breakdown) -> str:
         "payments": "each payment counts on its own day, money on open orders included",
         "orders": "each order counts once, on the day it became Completed",
     }[report.counts]
-    if report is BY_MANAGER:
+    if report == BY_MANAGER:
         what += "; only confirmed sales of managers, the rest is named below"
     example = f"salescli reports {report.name} --month last-month --csv"
     return f"Totals by {named}: {what}.\n\n\b\nExample:\n  {example}"

@@ -15,7 +15,7 @@ from salescli.cli.output.render import Output
 from salescli.errors import BadUsage
 from salescli.lists.filters import Filters
 from salescli.overview import upcoming
-from salescli.reports.report import By
+from salescli.reports.periods import By
 from salescli.rules import money, numbers, permissions
 
 _DAYS = 30  # unless a period is given

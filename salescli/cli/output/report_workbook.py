@@ -11,7 +11,8 @@ from salescli.cli.output import chart
 from salescli.cli.output.render import Output, bytes_of
 from salescli.lists.columns import Column
 from salescli.lists.filters import FILTERS, Filters
-from salescli.reports.by_rows import SALES, Basis
+from salescli.reports.by_rows import Basis
+from salescli.reports.dimensions import SALES
 from salescli.reports.report import Breakdown, Rows, Statement
 
 if TYPE_CHECKING:

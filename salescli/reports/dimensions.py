@@ -1,0 +1,87 @@
+"""Dimensions: what a report may be split by. A new one is a row here, and in the totals where they shall carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from salescli.lists.columns import Column
+
+Counts = Literal["orders", "payments"]
+
+SALES = ("confirmed sales of managers", "unconfirmed sales of managers", "system sales")  # B9: they make the total
+
+
+def sale(manager: str, confirmed: str) -> str:
+    """Return as SQL which of B9's three a sale is."""
+    by_confirmed, by_unconfirmed, by_system = SALES
+    return (
+        f"CASE WHEN {manager} IS NULL THEN '{by_system}'"
+        f" WHEN {confirmed} = 1 THEN '{by_confirmed}' ELSE '{by_unconfirmed}' END"
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dimension:
+    """What a report is split by.
+
+    ``labels``: the columns that name a group, ``named``: the join that knows them, both over the ids `t` of the groups;
+    ``rows``: its ids over orders `o` and invoices `i`; ``totals``: its ids over the totals `t` of each dimension that
+    carry it; ``counts``: of its own report.
+    """
+
+    name: str
+    labels: tuple[Column, ...]
+    rows: str
+    totals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    named: str = ""
+    counts: Counts = "orders"
+
+
+PAYMENT_SYSTEM = Dimension(
+    "payment_system",
+    labels=(Column("payment_system", "text", "p.name"),),
+    rows="i.payment_system_id",
+    totals={"payment_system": "nullif(t.key, 0)"},
+    named="LEFT JOIN payment_systems p ON p.id = t.payment_system",
+    counts="payments",
+)
+OFFER = Dimension(
+    "offer",
+    labels=(Column("offer_number", "text", "f.number"), Column("offer", "text", "f.name")),
+    rows="o.offer_id",
+    totals={"offer": "t.key"},
+    named="LEFT JOIN offers f ON f.id = t.offer",
+)
+CATEGORY = Dimension(
+    "category",
+    labels=(Column("category_number", "text", "g.number"), Column("category", "text", "g.name")),
+    rows="o.category_id",
+    totals={"offer": "nullif(t.category_id, 0)"},
+    named="LEFT JOIN categories g ON g.id = t.category",
+)
+MANAGER = Dimension(
+    "manager",
+    labels=(Column("manager", "text", "coalesce(m.name, 'system')"),),
+    rows="o.manager_id",
+    totals={"manager": "nullif(t.key, 0)"},
+    named="LEFT JOIN users m ON m.id = t.manager",
+)
+DIMENSIONS = (PAYMENT_SYSTEM, OFFER, CATEGORY, MANAGER)  # each with a report of its own, in this order
+
+# What only splits a report further.
+CONFIRMED = Dimension(
+    "confirmed",
+    labels=(Column("confirmed", "yesno", "t.confirmed"),),
+    rows="o.confirmed",
+    totals=dict.fromkeys(("manager", "offer", "payment_system"), "t.confirmed"),
+)
+SALE = Dimension(
+    "sale",
+    labels=(Column("sale", "text", "t.sale"),),
+    rows=sale("o.manager_id", "o.confirmed"),
+    totals={"manager": sale("nullif(t.key, 0)", "t.confirmed")},
+)
+ALL = (*DIMENSIONS, CONFIRMED, SALE)

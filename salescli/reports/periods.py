@@ -1,0 +1,84 @@
+"""Periods: how a report is cut into them, and of which totals a stretch of days is made.
+
+day, week, month, quarter, year → how much of a day the rows are grouped by → ``merged`` into weeks and quarters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from salescli.storage.totals import ALL_TIME, DAY, MONTH
+
+By = Literal["day", "week", "month", "quarter", "year"]
+
+CUTS: Mapping[By | None, int] = {None: 0, "day": 10, "week": 10, "month": 7, "quarter": 7, "year": 4}  # characters
+
+
+def period(day: str, by: By) -> str:
+    """Return the period that a day is in: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026."""
+    cut = day[: CUTS[by]]
+    return _MERGED[by](cut) if by in _MERGED else cut
+
+
+def merged(rows: list[dict[str, Any]], by: By | None, sums: Sequence[str]) -> list[dict[str, Any]]:
+    """Return rows of days or months as those of the weeks or quarters they belong to, their ``sums`` added up."""
+    if by not in _MERGED:
+        return rows
+    named = _MERGED[by]
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        row["period"] = named(row["period"])
+        keys = tuple((row[name] is not None, row[name]) for name in row if name.startswith("key_"))
+        kept = merged.setdefault((row["period"], row["currency"], *keys), row)
+        if kept is not row:
+            kept.update({name: kept[name] + row[name] for name in sums})
+    return [row for _, row in sorted(merged.items(), key=lambda item: (*item[0][:2], -item[1]["gross"], *item[0][2:]))]
+
+
+def _week(day: str) -> str:
+    year, week, _ = date.fromisoformat(day).isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def _quarter(month: str) -> str:
+    return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
+
+
+_MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
+
+
+# Of which totals a period is made
+
+Piece = tuple[int, str, str]  # grain, and the first and last of its periods
+
+
+def pieces(first: date | None, last: date | None, finest: int) -> list[Piece]:
+    """Return the fewest ranges of totals that make up a period, none coarser than ``finest`` characters of a day.
+
+    None: open on that side. Whole months are read as months, the days before and after them as days.
+    """
+    if finest <= ALL_TIME and first is None and last is None:
+        return [(ALL_TIME, "", "")]
+    low, high = first or date.min, last or date.max
+    begun, ended = _first_month(low), _last_month(high)  # of the whole months
+    if finest > MONTH or begun > ended:
+        return [_piece(DAY, low, high)]
+    before = [_piece(DAY, low, begun - timedelta(days=1))] if low < begun else []
+    after = [_piece(DAY, ended + timedelta(days=1), high)] if ended < high else []
+    return [*before, _piece(MONTH, begun, ended), *after]
+
+
+def _piece(grain: int, first: date, last: date) -> Piece:
+    return (grain, first.isoformat()[:grain], last.isoformat()[:grain])
+
+
+def _first_month(day: date) -> date:
+    """Return the first day of the first month that begins on ``day`` or after it."""
+    return day if day.day == 1 else (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
+def _last_month(day: date) -> date:
+    """Return the last day of the last month that ends on ``day`` or before it."""
+    return day if day == date.max or (day + timedelta(days=1)).day == 1 else day.replace(day=1) - timedelta(days=1)

@@ -6,15 +6,15 @@ The groups with the longest lists or the most behind them have an index of their
 COMMANDS = {
     "init": ("salescli.cli.commands.house:init", "Make the file that everything else works on."),
     "orders": (
-        "salescli.cli.commands.lists:orders_group",
+        "salescli.cli.commands.lists.orders:orders_group",
         "Orders: list, show, new, pay, refund, check, confirm, decline, assign.",
     ),
     "recurring": (
-        "salescli.cli.commands.lists:recurring_group",
+        "salescli.cli.commands.lists.recurring:recurring_group",
         "Recurring orders: list, show, upcoming, pause, activate, complete, retry.",
     ),
     "payments": (
-        "salescli.cli.commands.lists:payments_group",
+        "salescli.cli.commands.lists.payments:payments_group",
         "Invoices: list, show, ledger; confirm or decline manual payments.",
     ),
     "reports": (
@@ -72,7 +72,7 @@ COMMANDS = {
 }
 
 ORDERS = {
-    "list": ("salescli.cli.commands.lists:list_orders", "List orders, newest first."),
+    "list": ("salescli.cli.commands.lists.orders:list_orders", "List orders, newest first."),
     "show": ("salescli.cli.commands.orders:show_order", "Show an order and its invoices."),
     "new": ("salescli.cli.commands.orders:new_order", "Open an order of a customer for an offer."),
     "pay": ("salescli.cli.commands.orders:pay_order", "Take a payment, through a gateway or as an invoice that waits."),
@@ -84,7 +84,7 @@ ORDERS = {
 }
 
 RECURRING = {
-    "list": ("salescli.cli.commands.lists:list_recurring", "List recurring orders, newest first."),
+    "list": ("salescli.cli.commands.lists.recurring:list_recurring", "List recurring orders, newest first."),
     "show": ("salescli.cli.commands.recurring:show_recurring", "Show a recurring order and all orders within it."),
     "upcoming": ("salescli.cli.commands.upcoming:upcoming_payments", "List payments that are expected, with totals."),
     "pause": ("salescli.cli.commands.recurring:pause", "Put recurring orders on hold: nothing is charged."),
@@ -95,7 +95,7 @@ RECURRING = {
 }
 
 PAYMENTS = {
-    "list": ("salescli.cli.commands.lists:list_payments", "List invoices, the latest attempt first."),
+    "list": ("salescli.cli.commands.lists.payments:list_payments", "List invoices, the latest attempt first."),
     "ledger": ("salescli.cli.commands.payments:list_ledger", "List money in and out by its day; reports add it up."),
     "show": ("salescli.cli.commands.payments:show_payment", "Show an invoice and every attempt to take its money."),
     "confirm": ("salescli.cli.commands.payments:confirm_payments", "Say that the money of manual invoices came in."),

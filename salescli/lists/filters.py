@@ -47,21 +47,26 @@ Meant = tuple[str, dict[str, Any]]  # the filter of a view that words come to, a
 Resolve = Callable[[sqlite3.Connection, View, Any, "ZoneInfo"], Meant]
 
 
-class Filter(NamedTuple):
+class Filter:
     """A filter: a field of ``Filters``, the option that gives it, and what it makes of a view's column.
 
     ``clauses``: by the name under which a view has its column, with `{column}` for that and `{v}` for the values; a
     view without the name has the first one's.
     """
 
-    field: str
-    option: tuple[str, ...]  # as Click declares it
-    help: str
-    clauses: Mapping[str, str]
-    resolve: Resolve
-    metavar: str | None = None
-    multiple: bool = False
-    choices: tuple[str, ...] = ()
+    def __init__(
+        self,
+        field: str,
+        option: tuple[str, ...],  # as Click declares it
+        help: str,
+        clauses: Mapping[str, str],
+        resolve: Resolve,
+        metavar: str | None = None,
+        multiple: bool = False,
+        choices: tuple[str, ...] = (),
+    ) -> None:
+        self.field, self.option, self.help, self.clauses, self.resolve = field, option, help, clauses, resolve
+        self.metavar, self.multiple, self.choices = metavar, multiple, choices
 
     @property
     def label(self) -> str:

@@ -1,0 +1,37 @@
+"""``salescli orders list``; what else the group does loads when it is called."""
+
+from __future__ import annotations
+
+import click
+
+from salescli.cli import options, pages
+from salescli.cli.index import ORDERS
+from salescli.cli.main import ListingGroup, Session, pass_session
+from salescli.cli.output.render import Output
+from salescli.lists import orders
+from salescli.lists.filters import Filters
+
+
+@click.group("orders", cls=ListingGroup, index=ORDERS)
+def orders_group() -> None:
+    """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
+
+
+@click.command("list", cls=pages.ListCommand, view=orders.VIEW)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_orders(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List orders, newest first: regular ones, unless --kind says otherwise (--unconfirmed looks at all).
+
+    \b
+    Examples:
+      salescli orders list --status completed --month last-month
+      salescli orders list --manager olena --unconfirmed -q | salescli orders check --yes -
+      salescli orders list --limit 50 --after 950
+      salescli orders list --from 2026-01-01 --csv -o orders.csv
+    """
+    if filters.kind is None and filters.confirmed is None:
+        filters = filters._replace(kind="regular")
+    pages.show(session, orders.VIEW, filters, output, after=after)

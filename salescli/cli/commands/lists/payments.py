@@ -1,0 +1,33 @@
+"""``salescli payments list``; what else the group does loads when it is called."""
+
+from __future__ import annotations
+
+import click
+
+from salescli.cli import options, pages
+from salescli.cli.index import PAYMENTS
+from salescli.cli.main import ListingGroup, Session, pass_session
+from salescli.cli.output.render import Output
+from salescli.lists import payments
+from salescli.lists.filters import Filters
+
+
+@click.group("payments", cls=ListingGroup, index=PAYMENTS)
+def payments_group() -> None:
+    """Invoices: list, show, ledger; confirm or decline manual payments. The bare name lists."""
+
+
+@click.command("list", cls=pages.ListCommand, view=payments.VIEW)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_payments(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List the payments (invoices) of all orders, the latest attempt first.
+
+    \b
+    Examples:
+      salescli payments list --status open --payment-system "Bank transfer"
+      salescli payments list --month this-month --csv -o payments.csv
+    """
+    pages.show(session, payments.VIEW, filters, output, after=after)

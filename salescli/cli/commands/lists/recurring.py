@@ -1,0 +1,33 @@
+"""``salescli recurring list``; what else the group does loads when it is called."""
+
+from __future__ import annotations
+
+import click
+
+from salescli.cli import options, pages
+from salescli.cli.index import RECURRING
+from salescli.cli.main import ListingGroup, Session, pass_session
+from salescli.cli.output.render import Output
+from salescli.lists import recurring
+from salescli.lists.filters import Filters
+
+
+@click.group("recurring", cls=ListingGroup, index=RECURRING)
+def recurring_group() -> None:
+    """Recurring orders: list, show, upcoming, pause, activate, complete, retry. The bare name lists."""
+
+
+@click.command("list", cls=pages.ListCommand, view=recurring.VIEW)
+@options.filters
+@options.output
+@options.after
+@pass_session
+def list_recurring(session: Session, filters: Filters, output: Output, after: str | None) -> None:
+    """List recurring orders, the newest first; the period filters look at the day they began.
+
+    \b
+    Examples:
+      salescli recurring list --status failed
+      salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
+    """
+    pages.show(session, recurring.VIEW, filters, output, after=after)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from salescli.cli import main
 from salescli.cli.output import chart
-from salescli.cli.output.render import width
+from salescli.cli.output.terminal import width
 from salescli.lists.columns import Column
 from tests.story import Story
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from salescli.cli import main
-from salescli.cli.output.render import width
+from salescli.cli import caller, main
+from salescli.cli.output.terminal import width
 from salescli.reports.report import BREAKDOWNS
 from tests.terminal import on_a_terminal
 
@@ -402,7 +402,7 @@ def test_the_period_of_a_list_is_in_the_account_s_days(shop: Run) -> None:
 
 
 def test_a_stranger_learns_nothing(shop: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "os_login", lambda: "mallory")
+    monkeypatch.setattr(caller, "os_login", lambda: "mallory")
     for line in ("orders", "reports", "customers show 1", "orders show 1", "tick", "orders list --customer nobody"):
         done = shop(*line.split())
         assert (done.code, done.out) == (4, ""), line

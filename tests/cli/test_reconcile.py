@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli.cli import main
+from salescli.cli import caller, main
 from tests.importing import contents
 from tests.story import Story
 from tests.terminal import Said, piped, typed
@@ -140,7 +140,7 @@ def test_who_may_not_enter_payments_may_compare_and_not_apply(
     run: Run, shop: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.house.user("halyna", name="Галина", role="accountant")
-    monkeypatch.setattr(main, "os_login", lambda: "halyna")
+    monkeypatch.setattr(caller, "os_login", lambda: "halyna")
     before = contents(shop.house)
     line = ",,3,,49.00,EUR,0.50,2026-02-02\n"
     assert run(line, system="Bank transfer").code == 1

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from salescli.cli.output.render import RIGHT, Output, escaped, width, write_table
+from salescli.cli.output.contract import RIGHT, Output
+from salescli.cli.output.table import write_table
+from salescli.cli.output.terminal import escaped, width
 from salescli.lists.columns import Column
 
 COLUMNS = [Column("name"), Column("count", "number"), Column("note")]

@@ -9,7 +9,7 @@ import pytest
 
 from salescli.catalogue import customers
 from salescli.catalogue.records import index_from
-from salescli.cli import main
+from salescli.cli import caller
 from salescli.overview import customer_card
 from salescli.sales import attempts, invoices, orders
 from salescli.sales.attempts import Try
@@ -151,7 +151,7 @@ def test_only_what_the_acting_user_may_do_is_offered(
     shop: Story, role: str, actions: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.house.user("olha", name="Ольга", role=role)
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
     assert {action for action, _ in offered(shop)} == actions
 
 
@@ -201,7 +201,7 @@ def test_several_people_of_one_name_are_listed_to_choose_from_and_not_guessed(sh
 def test_who_may_not_look_learns_no_names_from_the_choice(shop: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.house.customer("Олена Коваленко", email="second@example.com")
     shop.house.user("olha", name="Ольга", role="cron")
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
     done = piped(shop.house.path, "customers", "show", "олена")
     assert (done.code, "Олена" in done.err, "second@" in done.err) == (4, False, False)
 

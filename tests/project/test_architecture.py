@@ -17,7 +17,8 @@ import pytest
 from click.testing import CliRunner
 
 import salescli
-from salescli.cli.main import IndexedGroup, cli
+from salescli.cli.groups import IndexedGroup
+from salescli.cli.main import cli
 
 if TYPE_CHECKING:
     from tests.conftest import House

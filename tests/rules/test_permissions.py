@@ -11,7 +11,7 @@ import click
 import pytest
 
 from salescli.catalogue import roles
-from salescli.cli import main
+from salescli.cli import caller, main
 from salescli.rules import permissions
 from tests.project.test_architecture import COMMANDS
 from tests.story import Story
@@ -115,7 +115,7 @@ def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
     shop: Story, role: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shop.house.user("olha", name="Ольга", **({"role": role} if role else {}))
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
     before = shop.house.path.read_bytes()
     told = {}
     for command in TABLE:
@@ -202,7 +202,7 @@ def test_who_may_not_look_does_not_learn_what_there_is(
     shop.house.add(roles.NOUN, name="feeder", permissions=allowed)
     if role is not None:
         shop.house.user("olha", name="Ольга", role=role)
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
     there, missing = _codes(shop.house, None), _codes(shop.house, "999999")
     told = capfd.readouterr()
     assert {name: code for name, code in (there | missing).items() if code != 4} == {}
@@ -223,7 +223,7 @@ def test_the_walk_reaches_records(shop: Story) -> None:
 def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
     shop: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
     shop.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
     for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
         assert main.run(["--db", os.fspath(shop.house.path), *call]) == 4

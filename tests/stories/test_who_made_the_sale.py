@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from salescli.cli import main
+from salescli.cli import caller
 from salescli.sales import orders
 from salescli.sales.orders import Order
 from tests.conftest import LOGIN
@@ -68,7 +68,7 @@ def see(shop: Story, order: int) -> Order:
 
 
 def act_as(monkeypatch: pytest.MonkeyPatch, login: str) -> None:
-    monkeypatch.setattr(main, "os_login", lambda: login)
+    monkeypatch.setattr(caller, "os_login", lambda: login)
 
 
 # R18, R19, R38, R42

@@ -11,9 +11,11 @@ import click
 
 from salescli.catalogue import customer_erase, customer_merge, customers
 from salescli.cli import options, pages
-from salescli.cli.commands.catalogue import Room, group_of
-from salescli.cli.main import Session, ask_first, pass_session
-from salescli.cli.output.render import Output, say, tell
+from salescli.cli.catalogue_group import CatalogueGroup, group_of
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import say, tell
+from salescli.cli.prompts import ask_first
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import tabs
 from salescli.overview import customer_card
@@ -55,7 +57,7 @@ def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> pages.Shown:
 
 
 customers_group = group_of(
-    Room(
+    CatalogueGroup(
         "customers",
         customers.NOUN,
         customers.VIEW,
@@ -74,7 +76,7 @@ customers_group = group_of(
         "--phone +380441234567",
         ("active",),
         (
-            pages.Told("totals", customer_card.TOTALS, _totals),
+            pages.ComputedPart("totals", customer_card.TOTALS, _totals),
             pages.Part(
                 "orders",
                 tabs.ORDERS,
@@ -112,8 +114,8 @@ customers_group = group_of(
                 SHOWN_MAX,
                 "customers plans {} --limit 0",
             ),
-            pages.Told("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
-            pages.Told("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
+            pages.ComputedPart("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
+            pages.ComputedPart("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
         ),
     )
 )

@@ -9,10 +9,15 @@ from typing import Any, TextIO
 import click
 
 from salescli.cli import options, pages
-from salescli.cli.main import ListingGroup, Session, pass_session
+from salescli.cli.groups import ListingGroup
 from salescli.cli.output import chart, report_workbook
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output, sorted_rows
+from salescli.cli.output.destination import stream_of
+from salescli.cli.output.render import render
+from salescli.cli.output.report_workbook import Origin
+from salescli.cli.output.table import write_table
+from salescli.cli.output.terminal import tell_beside
+from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.query import Filters
 from salescli.reports import report
@@ -101,10 +106,10 @@ def details(
     if output.format == "table":
         _write_tables(session, found, output)
     elif output.format == "xlsx":
-        report_workbook.write(session, found, told, filters, basis, output)
+        report_workbook.write(found, told, _origin(session, filters, basis), output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
-        renderer.render(
+        render(
             flat[: output.limit or None],
             output.chosen(((Column("period"),) if by else ()) + _DETAILS),
             output,
@@ -117,12 +122,12 @@ def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output:
     """Write one table after the other, each under its name, to one place; --columns picks from each."""
     there = {column.key: column for report in found for column in report.columns}
     output.chosen(list(there.values()))  # one that no table has is a mistake
-    with renderer.stream_of(output) as stream:
+    with stream_of(output) as stream:
         for report, rows in found.items():
             columns = output.among(report.columns)
             stream.write(f"{report.name}\n")
             if rows and columns:
-                renderer.write_table(rows, columns, output, session.zone, stream)
+                write_table(rows, columns, output, session.zone, stream)
             if under := _chart(report, rows, output):
                 under(stream)
             stream.write("\n")
@@ -159,9 +164,9 @@ def _command(report: Breakdown) -> Callable[..., None]:
         told = _statement(session, [wanted], filters, basis, include_system)
         rows = _sorted(told.rows[wanted], wanted, output)[: output.limit or None]
         if output.format == "xlsx":
-            report_workbook.write(session, {wanted: rows}, told, filters, basis, output)
+            report_workbook.write({wanted: rows}, told, _origin(session, filters, basis), output)
         else:
-            renderer.render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
+            render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
         _tell(output, told)
 
     return show
@@ -216,17 +221,21 @@ def _statement(
     )
 
 
+def _origin(session: Session, filters: Filters, basis: Basis) -> Origin:
+    return Origin(filters, basis, session.now, session.zone, session.actor.name)
+
+
 def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows:
     keys = {column.key for column in report.columns}
     wanted = tuple(key for key in output.sort if key.removeprefix("-") in keys) if output.sort else ()
     if output.sort and not wanted:
         wanted = output.sort  # names none of its columns: say so
-    return renderer.sorted_rows(rows, wanted, report.columns)
+    return sorted_rows(rows, wanted, report.columns)
 
 
 def _tell(output: Output, told: Statement) -> None:
     """Write the total and the tie-out beside the rows (R76, B9)."""
-    renderer.tell_beside((*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)), output)
+    tell_beside((*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)), output)
 
 
 def _total_lines(total: report.Rows) -> list[str]:

@@ -16,9 +16,10 @@ import click
 from salescli.charging import simulate
 from salescli.charging.simulate import Simulation
 from salescli.cli import options, pages
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import say, tell_beside
+from salescli.cli.paths import FilePath
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.rules import money, permissions, time
 from salescli.sales import recurring
@@ -31,7 +32,7 @@ _MOST = timedelta(days=3660)  # ten years
 @click.option(
     "--decline", multiple=True, metavar="NUMBER", help="All charges of this recurring order are declined; repeatable."
 )
-@click.option("--keep", type=options.FilePath(), metavar="FILE", help="Keep the copy, for other commands to look at.")
+@click.option("--keep", type=FilePath(), metavar="FILE", help="Keep the copy, for other commands to look at.")
 @options.output
 @pass_session
 def simulate_command(session: Session, until: str, decline: tuple[str, ...], keep: Path | None, output: Output) -> None:
@@ -60,9 +61,9 @@ def simulate_command(session: Session, until: str, decline: tuple[str, ...], kee
             copy, end, declined=declined, actor=session.actor, now=session.now, zone=session.zone, progress=progress
         )
     pages.show_rows(session, told.rows, simulate.COLUMNS, output)
-    renderer.tell_beside(_summary(told, last), output)
+    tell_beside(_summary(told, last), output)
     if keep:
-        renderer.say(f"kept {keep}: {session.program.split()[0]} --db {keep} …")
+        say(f"kept {keep}: {session.program.split()[0]} --db {keep} …")
 
 
 def _last_day(until: str, today: date) -> date:

@@ -11,7 +11,8 @@ from typing import TextIO
 
 import click
 
-from salescli.cli.output.render import Row, escaped, shortened, terminal_width, width
+from salescli.cli.output.contract import Row
+from salescli.cli.output.terminal import escaped, shortened, terminal_width, width
 from salescli.lists.columns import Column
 from salescli.rules import money
 

@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from salescli.cli.output.chart import Bars
-from salescli.cli.output.render import RIGHT, Row, as_text, say, width
+from salescli.cli.output.contract import RIGHT, Row, as_text
+from salescli.cli.output.terminal import say, width
 from salescli.errors import BadData, SalesError
 from salescli.lists.columns import Column
 from salescli.rules import money, time

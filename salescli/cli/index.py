@@ -56,7 +56,7 @@ COMMANDS = {
     ),
     "doctor": (
         "doctor:doctor_command",
-        "Look the file over: sound? ticking? what waits for a person?",
+        "Check the database: integrity, totals, scheduler, and what needs attention.",
     ),
     "rebuild-totals": ("doctor:rebuild_totals", "Count again the totals that reports read."),
     "charging": (
@@ -66,7 +66,7 @@ COMMANDS = {
     "history": ("history:history_command", "Who changed what, when, why and by which command."),
     "adopt": (
         "init:adopt",
-        "Let this copy of the file charge: after a move to here, or a restore.",
+        "Allow charging from this copy (after a move or restore).",
     ),
     "help": (
         "help:help_topic",

@@ -127,10 +127,13 @@ _OUTPUT = (
     ),
     click.option(
         "--columns", metavar="A,B,…", shell_complete=_columns,
-        help="These columns, in this order; a wrong one names them all.",
+        help="Columns to show, in order. `--columns help` lists them.",
     ),
     click.option("--sort", metavar="A,-B", shell_complete=_columns, help="By these columns; - for descending."),
-    click.option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
+    click.option(
+        "--limit", type=click.IntRange(0, 999_999_999), metavar="N",
+        help="Show at most N rows; 0 shows all. Default: 50 in a table.",
+    ),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
 )  # fmt: skip
 
@@ -195,8 +198,8 @@ keep_going = click.option(
 
 
 def at(help: str) -> Callable[[Command], Command]:
-    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise."""
-    return click.option("--at", metavar="TIME", help=help)
+    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise; now by default."""
+    return click.option("--at", metavar="TIME", help=f"{help}  [default: now]")
 
 
 def moment(given: str | None, session: Session) -> datetime:

@@ -46,10 +46,10 @@ def _history(session: Session, id: int, limit: int | None) -> pages.Shown:
 
 
 def _commands(session: Session, id: int, limit: int | None) -> pages.Shown:
-    told = customer_card.commands(
+    rows = customer_card.commands(
         session.connection, id, actor=session.actor, zone=session.zone, program=session.program
     )
-    return _cut(told, limit)
+    return _cut(rows, limit)
 
 
 def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> pages.Shown:
@@ -126,7 +126,7 @@ customers_group = group_of(
 @click.argument("offer")
 @click.option("--manager", metavar="LOGIN", required=True, help="Who sold it.")
 @click.option("--note", metavar="TEXT", help="What a colleague should know.")
-@options.at("When it was agreed; now unless told. The latest mark decides.")
+@options.at("When it was agreed; the latest mark decides.")
 @options.dry_run
 @pass_session
 def plan(
@@ -183,7 +183,7 @@ def plans(session: Session, customer: str, output: Output) -> None:
 @options.dry_run
 @pass_session
 def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
-    """Make two records of one person one: everything of DUPLICATE moves to KEEP.
+    """Merge DUPLICATE into KEEP: two records of one person become one.
 
     DUPLICATE's number, email and id elsewhere mean KEEP from then on, here and in imports; an email and a phone that
     KEEP lacks are taken over. This is final.
@@ -212,7 +212,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
 @options.dry_run
 @pass_session
 def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
-    """Remove what is personal of CUSTOMER: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
+    """Erase CUSTOMER's personal data: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
 
     Orders, payments and refunds stay, without a name; imports do not bring the customer back. This is final. It is
     refused while a recurring order is not Completed, or a payment or refund is under way.

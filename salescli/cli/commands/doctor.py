@@ -26,7 +26,7 @@ _FINDINGS = (Column("check"), Column("what"), Column("advice"))
 @options.output
 @pass_session
 def doctor_command(session: Session, output: Output) -> None:
-    """Look the file over: is it sound, do its sums agree, does tick run, what waits for a person.
+    """Check the database: integrity, totals, scheduler, and what needs attention.
 
     Silent without a terminal when all is well; exit code 1 when there is anything, so that cron mails it.
 

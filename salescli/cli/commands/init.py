@@ -63,7 +63,7 @@ def _founder() -> str:
 @options.dry_run
 @pass_session
 def adopt(session: Session, dry_run: bool) -> None:
-    """Let this copy of the file charge, after it was moved here or restored from a backup.
+    """Allow charging from this copy (after a move or restore).
 
     A file knows its machine and path; elsewhere tick charges nobody, so that two copies never both charge. Adopt one
     copy only.

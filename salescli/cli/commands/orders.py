@@ -49,7 +49,7 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
 @click.option("--payment-system", metavar="NAME", help="What it will be paid through.")
 @click.option("--token", help="The saved payment method at that payment system.")
 @click.option("--one-click", is_flag=True, help="Paid in one click.")
-@options.at("When it was ordered; now unless told.")
+@options.at("When it was ordered.")
 @options.dry_run
 @pass_session
 def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) -> None:
@@ -79,7 +79,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 @click.option("--token", help="The saved payment method there.")
 @click.option("--one-click", is_flag=True, help="Paid in one click.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
-@options.at("When; now unless told.")
+@options.at("When.")
 @options.dry_run
 @pass_session
 def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **given: Any) -> None:
@@ -177,8 +177,8 @@ def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
         "declined": f"declined: {answer.message} ({answer.code})",
         "not_sent": f"not charged, {answer.message}; try again later",
         "misconfigured": f"not charged: {answer.message}",
-    }.get(answer.became, f"its outcome is not known ({answer.message}); tick will look it up, do not charge it by hand")
-    raise SalesError(f"invoice {invoice.id} of {invoice.amount()} {advice}; {_state(order)}")
+    }.get(answer.became, f"outcome unknown ({answer.message}); tick will look it up, do not charge it by hand")
+    raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {_state(order)}")
 
 
 def _refund_words(portion: refund.Portion, answer: Answer) -> str:

@@ -60,7 +60,7 @@ def list_ledger(session: Session, filters: Filters, output: Output, after: str |
 
 @click.command("confirm")
 @click.argument("invoice", nargs=-1, required=True)
-@options.at("When the money came in; now unless told.")
+@options.at("When the money came in.")
 @options.yes
 @options.keep_going
 @options.dry_run
@@ -77,7 +77,7 @@ def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
 
 @click.command("decline")
 @click.argument("invoice", nargs=-1, required=True)
-@options.at("When it was known; now unless told.")
+@options.at("When it was known.")
 @options.yes
 @options.keep_going
 @options.dry_run

@@ -93,7 +93,7 @@ def reconcile_command(
     found = comparison.found if everything else comparison.findings
     advise = partial(_advice, comparison, system, known, session.program)
     _write(session, [_row(finding, advise(finding)) for finding in found], output)
-    _tell(comparison, system, output)
+    _write_sums(comparison, system, output)
     if comparison.findings:
         number = len(comparison.findings)
         raise SalesError(f"{number} finding{'s' if number > 1 else ''}")
@@ -145,9 +145,9 @@ def _row(finding: Finding, advice: str) -> dict[str, Any]:
     }
 
 
-def _of(name: str, *told: Any) -> Any:
-    """Return what the first that tells it says."""
-    return next((value for one in told if one is not None and (value := getattr(one, name)) is not None), None)
+def _of(name: str, *sides: Any) -> Any:
+    """Return the first non-empty value of attribute ``name``."""
+    return next((value for one in sides if one is not None and (value := getattr(one, name)) is not None), None)
 
 
 def _advice(
@@ -206,7 +206,7 @@ def _say_applied(written: Applied, *, would: bool) -> None:
         say("there is nothing to apply")
 
 
-def _tell(comparison: Comparison, system: PaymentSystem, output: Output) -> None:
+def _write_sums(comparison: Comparison, system: PaymentSystem, output: Output) -> None:
     """Write the sums under a table, else on stderr: never among the rows; -q is for those who want none."""
     if output.format == "ids":
         return
@@ -235,5 +235,5 @@ def _sum_lines(sums: Sums, system: PaymentSystem) -> Iterator[str]:
     """Yield what the statement and the ledger come to, and what of it agrees."""
     for side, parts in ((f"{system.name}'s statement", sums.there), ("here", sums.here)):
         whole = sum(minor for _, minor in parts.values())
-        told = [f"{money.text(minor, sums.currency)} {name} ({number})" for name, (number, minor) in parts.items()]
-        yield f"{sums.currency} {side}: {money.text(whole, sums.currency)} = {' + '.join(told) or 'nothing'}"
+        summands = [f"{money.text(minor, sums.currency)} {name} ({number})" for name, (number, minor) in parts.items()]
+        yield f"{sums.currency} {side}: {money.text(whole, sums.currency)} = {' + '.join(summands) or 'nothing'}"

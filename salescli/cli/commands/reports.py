@@ -99,14 +99,14 @@ def details(
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
-    told = _statement(session, wanted, filters, basis, include_system)
-    found = {report: _sorted(rows, report, output) for report, rows in told.rows.items()}
+    statement = _statement(session, wanted, filters, basis, include_system)
+    found = {report: _sorted(rows, report, output) for report, rows in statement.rows.items()}
     if output.format in ("table", "xlsx"):
         found = {report: rows[: output.limit or None] for report, rows in found.items()}
     if output.format == "table":
         _write_tables(session, found, output)
     elif output.format == "xlsx":
-        report_workbook.write(found, told, _origin(session, filters, basis), output)
+        report_workbook.write(found, statement, _origin(session, filters, basis), output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
         render(
@@ -115,7 +115,7 @@ def details(
             output,
             session.zone,
         )
-    _tell(output, told)
+    _write_totals(output, statement)
 
 
 def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output: Output) -> None:
@@ -161,13 +161,13 @@ def _command(report: Breakdown) -> Callable[..., None]:
     ) -> None:
         session.actor.require(permissions.VIEW)
         wanted = report.split(by, _ALSO[also] if also else None)
-        told = _statement(session, [wanted], filters, basis, include_system)
-        rows = _sorted(told.rows[wanted], wanted, output)[: output.limit or None]
+        statement = _statement(session, [wanted], filters, basis, include_system)
+        rows = _sorted(statement.rows[wanted], wanted, output)[: output.limit or None]
         if output.format == "xlsx":
-            report_workbook.write({wanted: rows}, told, _origin(session, filters, basis), output)
+            report_workbook.write({wanted: rows}, statement, _origin(session, filters, basis), output)
         else:
             render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
-        _tell(output, told)
+        _write_totals(output, statement)
 
     return show
 
@@ -183,7 +183,7 @@ def _system(report: Breakdown) -> Callable[..., Any]:
 def _and(report: Breakdown) -> Callable[..., Any]:
     """Give a report ``--and``: what else it can be split by."""
     names = [name for name, dimension in _ALSO.items() if dimension not in report.dimensions]
-    text = f"Split further; {report.counts} count as without it, an order where its first payment is."
+    text = f"Also split by this dimension. Each {report.counts.removesuffix('s')} still counts once."
     return click.option("--and", "also", type=click.Choice(names), help=text)
 
 
@@ -233,9 +233,9 @@ def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows
     return sorted_rows(rows, wanted, report.columns)
 
 
-def _tell(output: Output, told: Statement) -> None:
+def _write_totals(output: Output, statement: Statement) -> None:
     """Write the total and the tie-out beside the rows (R76, B9)."""
-    tell_beside((*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)), output)
+    tell_beside((*_total_lines(statement.total), *_tie_out(statement.sales), *_bridge(statement.bridge)), output)
 
 
 def _total_lines(total: report.Rows) -> list[str]:
@@ -252,8 +252,8 @@ def _tie_out(sales: report.Rows) -> list[str]:
     lines = []
     for currency in sorted({row["currency"] for row in sales}):
         parts = {row["sale"]: row for row in sales if row["currency"] == currency}
-        told = [f"{_sum(parts, name, currency)} {name}" for name in SALES]
-        lines.append(f"gross {_all(parts, currency)} = {' + '.join(told)}")
+        summands = [f"{_sum(parts, name, currency)} {name}" for name in SALES]
+        lines.append(f"gross {_all(parts, currency)} = {' + '.join(summands)}")
     return lines
 
 

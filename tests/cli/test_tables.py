@@ -74,7 +74,7 @@ def test_tabulate_asks_for_nothing_but_its_own_version_which_our_stand_in_answer
 
     assert asked == [
         "from importlib.metadata import version as _version, PackageNotFoundError as _PackageNotFoundError",
-        _OWN_VERSION.strip(),
+        ast.unparse(ast.parse(_OWN_VERSION)),
     ]
 
 

@@ -1,6 +1,7 @@
 """The house a test stands in: a fresh file with an owner, and few-word ways to furnish it.
 
 ``house`` -> ``house.offer("49.00")`` | ``house.customer("Олена")`` | ``house.payment_system()`` -> the record
+``run("orders", "list")`` or, of a certain house, ``house.run("orders", "list")`` -> ``Ran(code, out, err)``
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from salescli.rules import time
 from salescli.rules.permissions import Actor
 from salescli.storage import database
 from tests.story import Story
+from tests.terminal import Run
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
 LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
@@ -48,6 +50,11 @@ class House:
     actor: Actor
     zone: ZoneInfo
     now: datetime = NOW
+
+    @property
+    def run(self) -> Run:
+        """What runs command lines on the file: ``house.run("orders", "list")``."""
+        return Run(self.path)
 
     def add(self, noun: Noun, **words: str) -> int:
         """Add a catalogue record of these words as the owner at NOW and return its id."""
@@ -109,6 +116,12 @@ def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     yield build
     for house in built:
         house.connection.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run command lines: ``run("orders", "list")``, on the file of ``house``, or one that ``init`` is to make."""
+    return Run(tmp_path / "sales.db")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from tests.story import Story
-from tests.terminal import Said, piped, typed
+from tests.terminal import Ran
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def shop(story: Story) -> Story:
     return story
 
 
-def run(shop: Story, line: str, stdin: str = "") -> Said:
-    return piped(shop.house.path, *line.split(), stdin=stdin)
+def run(shop: Story, line: str, stdin: str = "") -> Ran:
+    return shop.house.run(*line.split(), stdin=stdin)
 
 
 def state(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
@@ -159,12 +159,12 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(shop: Story) -> N
 
 def test_on_a_terminal_several_are_shown_and_one_question_is_asked(shop: Story) -> None:
     run(shop, "orders assign 1 ivan")
-    shown = typed(shop.house.path, "orders", "check", "1", "3", answer="n\n")
+    shown = shop.house.run.typed("orders", "check", "1", "3", answer="n\n")
     assert "Іван" in shown.split("Confirm these")[0]
     assert "nobody marked or assigned it" in shown
     assert shown.count("[y/N]") == 1
     assert run(shop, "orders list --confirmed -q").out == ""
-    shown = typed(shop.house.path, "orders", "check", "1", "3", answer="y\n")
+    shown = shop.house.run.typed("orders", "check", "1", "3", answer="y\n")
     assert "order 1 is Completed, sale by Іван, confirmed" in shown
     assert run(shop, "orders list --confirmed -q --sort order").out == "1\n3\n"
 
@@ -181,19 +181,19 @@ def test_every_change_of_several_is_previewed_on_a_terminal_and_yes_leaves_it_ou
     shop: Story, line: str, changes: str
 ) -> None:
     before = state(shop.house.connection)
-    shown = typed(shop.house.path, *line.split(), answer="n\n")
+    shown = shop.house.run.typed(*line.split(), answer="n\n")
     assert (shown.count(changes), shown.count("[y/N]")) == (2, 1)
     assert state(shop.house.connection) == before
     if "confirm" not in line:  # there --yes means the sale (R22)
-        assert "[y/N]" not in typed(shop.house.path, *line.split(), "--yes")
+        assert "[y/N]" not in shop.house.run.typed(*line.split(), "--yes")
         assert state(shop.house.connection) != before
 
 
 def test_what_cannot_be_done_is_refused_before_the_question(shop: Story) -> None:
-    shown = typed(shop.house.path, "orders", "check", "1", "2")
+    shown = shop.house.run.typed("orders", "check", "1", "2")
     assert "order 2 is Open" in shown
     assert "[y/N]" not in shown
-    shown = typed(shop.house.path, "orders", "check", "1", "2", "--keep-going", answer="y\n")
+    shown = shop.house.run.typed("orders", "check", "1", "2", "--keep-going", answer="y\n")
     assert shown.count("order 2: is Open") == 1
     assert run(shop, "orders list --confirmed -q").out == "1\n"
 
@@ -210,7 +210,7 @@ def test_an_order_that_changes_while_the_question_is_open_is_not_done_as_nobody_
     def another_gives_it_to_ivan() -> None:
         assert run(shop, "orders assign 3 ivan").code == 0
 
-    shown = typed(shop.house.path, "orders", "check", "1", "3", answer="y\n", meanwhile=another_gives_it_to_ivan)
+    shown = shop.house.run.typed("orders", "check", "1", "3", answer="y\n", meanwhile=another_gives_it_to_ivan)
     assert "order 3 was changed while you looked; look again" in shown
     assert run(shop, "orders list --confirmed -q").out == ""
 
@@ -219,6 +219,6 @@ def test_the_dialogue_of_one_order_confirms_what_it_showed_or_nothing(shop: Stor
     def another_gives_it_to_ivan() -> None:
         assert run(shop, "orders assign 3 ivan").code == 0
 
-    shown = typed(shop.house.path, "orders", "check", "3", answer="\n", meanwhile=another_gives_it_to_ivan)
+    shown = shop.house.run.typed("orders", "check", "3", answer="\n", meanwhile=another_gives_it_to_ivan)
     assert "order 3 was changed while you looked; look again" in shown
     assert run(shop, "orders list --confirmed -q").out == ""

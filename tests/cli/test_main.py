@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gc
-import io
 import json
 import os
 import re
@@ -12,34 +10,15 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from salescli.cli import caller, main
+from salescli.cli import caller
 from salescli.cli.output.terminal import width
 from salescli.reports.report import BREAKDOWNS
-from tests.terminal import on_a_terminal
-
-Run = Callable[..., "Result"]
-
-
-class Result:
-    """What a command line did: its exit code, its data and its talk."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.out)))
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
+from tests.terminal import Run, on_a_terminal
 
 
 @pytest.fixture
@@ -47,19 +26,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sales.db"
 
 
-@pytest.fixture
-def run(path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in this process, on a file of its own."""
+@pytest.fixture(autouse=True)
+def _environment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the file in the environment, for what runs in a process of its own."""
     monkeypatch.setenv("SALESCLI_DB", str(path))
-
-    def run(*arguments: str, stdin: str | None = None) -> Result:
-        if stdin is not None:
-            monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        code = main.run([str(one) for one in arguments])
-        out, err = capfd.readouterr()
-        return Result(code, out, err)
-
-    return run
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -22,38 +22,24 @@ from hypothesis import strategies as st
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.escape import unescape
 
-from salescli.cli import main
 from salescli.cli.output import workbook
 from salescli.lists.columns import Column
 from salescli.rules import money
 from salescli.sales import attribution
 from salescli.sales.attribution import Seller
+from tests.conftest import House
 from tests.story import Story
+from tests.terminal import Run
 
 FORMULA = '=HYPERLINK("http://evil.example","pay here")'
 PHONE = "+380441234567"
 UTC = ZoneInfo("UTC")
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(story: Story, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line on the story's file, in this process."""
-    monkeypatch.setenv("SALESCLI_DB", str(story.house.path))
-
-    def run(*arguments: object) -> Ran:
-        code = main.run([str(one) for one in arguments])
-        return Ran(code, *capfd.readouterr())
-
-    return run
+@pytest.fixture(autouse=True)
+def _environment(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the file in the environment, for what runs in a process of its own."""
+    monkeypatch.setenv("SALESCLI_DB", str(house.path))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from salescli.sales import attempts, invoices, orders
 from salescli.sales.attempts import Try
 from salescli.storage import database
 from tests.story import Story
-from tests.terminal import piped, typed
+from tests.terminal import Run
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def shop(story: Story) -> Story:
 
 
 def show(shop: Story, who: str = "1", *more: str) -> Any:
-    done = piped(shop.house.path, "customers", "show", who, "--json", *more)
+    done = shop.house.run("customers", "show", who, "--json", *more)
     assert done.code == 0, done.err
     return done.json
 
@@ -80,7 +80,7 @@ def test_every_failed_attempt_of_every_payment_is_there_with_its_code_and_messag
 
 
 def test_the_card_has_every_part_and_nothing_of_somebody_else(shop: Story) -> None:
-    piped(shop.house.path, "customers", "plan", "1", "7", "--manager", "ivan", "--note", "met in Lviv")
+    shop.house.run("customers", "plan", "1", "7", "--manager", "ivan", "--note", "met in Lviv")
     shown = show(shop)
     assert {row["order"] for row in shown["orders"]} == {1, 2, 3, 4, 5, 6, 7}
     assert {row["order"] for row in shown["payments"]} == {1, 2, 3, 4, 5, 7}
@@ -94,7 +94,7 @@ def test_the_card_has_every_part_and_nothing_of_somebody_else(shop: Story) -> No
         *(("order", row["order"]) for row in shown["orders"]),
         *(("invoice", row["invoice"]) for row in shown["payments"]),
     }
-    table = piped(shop.house.path, "customers", "show", "1").out
+    table = shop.house.run("customers", "show", "1").out
     for part in ("totals", "orders", "payments", "failed attempts", "recurring", "sales plans", "history", "commands"):
         assert f"\n{part}\n" in table
     assert {row["order"] for row in show(shop, "maria@example.com")["orders"]} == {8}
@@ -120,7 +120,7 @@ def test_every_command_of_the_card_is_one_that_is_not_refused(shop: Story) -> No
         for word, value in filled.items():
             command = command.replace(word, value)
         yes = " --yes" if command.split()[1] in ("check", "refund", "complete") else ""
-        done = piped(shop.house.path, *command.split(), *yes.split(), "--dry-run")
+        done = shop.house.run(*command.split(), *yes.split(), "--dry-run")
         assert done.code == 0, (command, done.err)
 
 
@@ -133,8 +133,8 @@ def test_money_whose_refund_is_under_way_is_not_offered_again(shop: Story) -> No
 
 
 def test_the_commands_follow_the_action_columns(shop: Story) -> None:
-    piped(shop.house.path, "orders", "check", "1", "--system")
-    piped(shop.house.path, "recurring", "pause", "1")
+    shop.house.run("orders", "check", "1", "--system")
+    shop.house.run("recurring", "pause", "1")
     commands = {command for _, command in offered(shop)}
     assert not {"orders check 1", "orders assign 1 LOGIN", "recurring pause 1"} & commands
     assert "recurring activate 1" in commands
@@ -159,7 +159,7 @@ def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(shop: Story) -> None:
     for _ in range(60):
         shop.order("7")
     path = shop.house.path
-    shown = piped(path, "customers", "show", "1").out
+    shown = Run(path)("customers", "show", "1").out
     program = f"salescli --db {shlex.quote(str(path))}"
     assert f"20 of 67; all: {program} orders list --customer 1 --kind all --limit 0\n" in shown
     assert f"12 of 78; all: {program} customers show 1 --limit 0\n" in shown
@@ -171,7 +171,7 @@ def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(shop: Story) -> None:
     assert (len(whole["orders"]), len(whole["commands"]), "more" in whole) == (67, 78, False)
     for line in (line for line in shown.splitlines() if "; all: " in line):
         words = shlex.split(line.partition("; all: ")[2])
-        assert piped(path, *words[3:]).code == 0
+        assert Run(path)(*words[3:]).code == 0
 
 
 def test_the_first_of_each_action_comes_before_the_second_of_any(shop: Story) -> None:
@@ -182,14 +182,14 @@ def test_the_first_of_each_action_comes_before_the_second_of_any(shop: Story) ->
 
 
 def test_a_command_is_whole_on_a_narrow_terminal(shop: Story) -> None:
-    shown = typed(shop.house.path, "customers", "show", "1", columns=60)
+    shown = shop.house.run.typed("customers", "show", "1", columns=60)
     assert f"salescli --db {shlex.quote(str(shop.house.path))} payments confirm 5" in shown
 
 
 def test_several_people_of_one_name_are_listed_to_choose_from_and_not_guessed(shop: Story) -> None:
     shop.house.customer("Олена Коваленко", email="second@example.com")
     for words in ("Олена Коваленко", "олена", "КОВАЛЕНКО"):
-        done = piped(shop.house.path, "customers", "show", words)
+        done = shop.house.run("customers", "show", words)
         assert (done.code, done.out) == (3, ""), words
         [heads, _, *rows, said] = [line for line in done.err.splitlines() if "warning: payments" not in line]
         assert heads.split()[:3] == ["customer", "name", "email"]
@@ -202,7 +202,7 @@ def test_who_may_not_look_learns_no_names_from_the_choice(shop: Story, monkeypat
     shop.house.customer("Олена Коваленко", email="second@example.com")
     shop.house.user("olha", name="Ольга", role="cron")
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
-    done = piped(shop.house.path, "customers", "show", "олена")
+    done = shop.house.run("customers", "show", "олена")
     assert (done.code, "Олена" in done.err, "second@" in done.err) == (4, False, False)
 
 
@@ -229,7 +229,7 @@ def test_a_name_of_two_is_refused_with_what_tells_them_apart_and_nothing_changes
     shop.house.offer("5.00", name="Course", number="10")
     before = shop.house.count("history")
     line, _, apart = WORDS_FOR_TWO[whose]
-    done = piped(shop.house.path, *line.split())
+    done = shop.house.run(*line.split())
     assert (done.code, apart in done.err) == (3, True), done.err
     assert shop.house.count("history") == before
     chosen = line.replace("Іван", "ivan2").replace("ІВАН", "ivan2").replace("іван", "ivan2").replace("--phone 1", "-n")
@@ -242,16 +242,16 @@ def test_a_name_of_two_is_refused_with_what_tells_them_apart_and_nothing_changes
         ("course", "10"),
     ):
         chosen = chosen.replace(name, number)
-    assert piped(shop.house.path, *chosen.split()).code == 0
+    assert shop.house.run(*chosen.split()).code == 0
 
 
 def test_two_of_one_name_without_a_login_are_told_apart_by_their_number(shop: Story) -> None:
     for _ in range(2):
         row = {"name": "Петро", "created_at": "2026-01-01T00:00:00Z"}
         last = database.insert(shop.house.connection, "users", row)
-    done = piped(shop.house.path, "orders", "check", "1", "--manager", "Петро")
+    done = shop.house.run("orders", "check", "1", "--manager", "Петро")
     assert (done.code, f"Петро ({last - 1}), Петро ({last})" in done.err) == (3, True), done.err
-    assert piped(shop.house.path, "orders", "check", "1", "--manager", str(last)).code == 0
+    assert shop.house.run("orders", "check", "1", "--manager", str(last)).code == 0
     assert orders.get(shop.house.connection, 1).manager_id == last
 
 
@@ -260,5 +260,5 @@ def test_a_name_is_not_guessed_because_another_lies_behind_many_that_begin_so(sh
     for name in ["Ірина", *(f"Ірина {i}" for i in range(30)), "ІРИНА"]:
         id = database.insert(connection, "customers", {"name": name, "created_at": "2026-01-01T00:00:00Z"})
         index_from(connection, customers.NOUN, id)
-    done = piped(shop.house.path, "orders", "new", "ірина", "7")
+    done = shop.house.run("orders", "new", "ірина", "7")
     assert (done.code, "fits 2 records" in done.err) == (3, True), done.err

@@ -18,7 +18,6 @@ from salescli.sales import recurring_actions
 from tests.conftest import House
 from tests.storage.test_totals import several_houses
 from tests.story import Story
-from tests.terminal import piped
 
 _numbers = itertools.count()
 Expected = list[tuple[str, int, int]]  # local time, recurring order, number of the payment
@@ -158,7 +157,7 @@ def shop(story: Story) -> Story:
 
 
 def test_totals_are_said_beside_the_rows_by_currency(shop: Story) -> None:
-    said = piped(shop.house.path, "recurring", "upcoming", "--csv")
+    said = shop.house.run("recurring", "upcoming", "--csv")
     assert said.code == 0
     lines = said.out.splitlines()
     assert lines[0] == "recurring,expected_at,customer,offer,payment,payments,amount,currency,attempt,payment_system"
@@ -174,8 +173,8 @@ def test_totals_are_said_beside_the_rows_by_currency(shop: Story) -> None:
 
 @pytest.mark.parametrize("by", ["day", "week", "month", "quarter", "year"])
 def test_sums_of_periods_add_up_to_the_payments(shop: Story, by: str) -> None:
-    rows = piped(shop.house.path, "recurring", "upcoming", "--days", 400, "--json").json
-    sums = piped(shop.house.path, "recurring", "upcoming", "--days", 400, "--by", by, "--json").json
+    rows = shop.house.run("recurring", "upcoming", "--days", 400, "--json").json
+    sums = shop.house.run("recurring", "upcoming", "--days", 400, "--by", by, "--json").json
     for currency in ("EUR", "JPY"):
         of_it = [row for row in sums if row["currency"] == currency]
         assert sum(row["payments"] for row in of_it) == sum(row["currency"] == currency for row in rows) == 40
@@ -195,10 +194,10 @@ def test_sums_of_periods_add_up_to_the_payments(shop: Story, by: str) -> None:
     ],
 )
 def test_a_mistake_is_told(shop: Story, words: str, code: int, said: str) -> None:
-    told = piped(shop.house.path, "recurring", "upcoming", *words.split())
+    told = shop.house.run("recurring", "upcoming", *words.split())
     assert (told.code, told.out) == (code, "")
     assert said in told.err
 
 
 def test_numbers_alone_are_those_of_the_recurring_orders(shop: Story) -> None:
-    assert piped(shop.house.path, "recurring", "upcoming", "--days", 12, "-q").out.split() == ["1", "2"]
+    assert shop.house.run("recurring", "upcoming", "--days", 12, "-q").out.split() == ["1", "2"]

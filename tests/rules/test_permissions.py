@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import pytest
 
 from salescli.catalogue import roles
-from salescli.cli import caller, main
+from salescli.cli import caller
 from salescli.rules import permissions
 from tests.project.test_architecture import COMMANDS
 from tests.story import Story
+from tests.terminal import Ran
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -112,15 +111,12 @@ def shop(story: Story) -> Story:
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
 def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
-    shop: Story, role: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    shop: Story, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.house.user("olha", name="Ольга", **({"role": role} if role else {}))
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
     before = shop.house.path.read_bytes()
-    told = {}
-    for command in TABLE:
-        told[command] = main.run(["--db", os.fspath(shop.house.path), *command.split()])
-        capfd.readouterr()
+    told = {command: shop.house.run(*command.split()).code for command in TABLE}
     refused = {command for command, code in told.items() if code == 4}
     assert refused == {command for command, allowed in TABLE.items() if role not in allowed}
     assert shop.house.path.read_bytes() == before
@@ -175,18 +171,10 @@ def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:
         yield name, call
 
 
-def _codes(house: House, record: str | None) -> dict[str, int]:
-    return {name: main.run(["--db", os.fspath(house.path), *call]) for name, call in _calls(record)}
+def _results(house: House, record: str | None) -> dict[str, Ran]:
+    return {name: house.run(*call) for name, call in _calls(record)}
 
 
-@pytest.fixture
-def nothing_on_stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with Path(os.devnull).open() as nothing:
-        monkeypatch.setattr("sys.stdin", nothing)
-        yield
-
-
-@pytest.mark.usefixtures("nothing_on_stdin")
 @pytest.mark.parametrize(
     "role",
     [
@@ -196,25 +184,23 @@ def nothing_on_stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_who_may_not_look_does_not_learn_what_there_is(
-    shop: Story, role: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    shop: Story, role: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowed = ",".join(set(permissions.PERMISSIONS) - {permissions.VIEW, permissions.RUN_TICK})
     shop.house.add(roles.NOUN, name="feeder", permissions=allowed)
     if role is not None:
         shop.house.user("olha", name="Ольга", role=role)
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
-    there, missing = _codes(shop.house, None), _codes(shop.house, "999999")
-    told = capfd.readouterr()
-    assert {name: code for name, code in (there | missing).items() if code != 4} == {}
-    assert there == missing
-    assert told.out == ""
-    assert len(told.err.splitlines()) == len(there) + len(missing)  # one clear line each
+    there, missing = _results(shop.house, None), _results(shop.house, "999999")
+    assert {name: ran for name, ran in (there | missing).items() if ran.code != 4} == {}
+    assert there.keys() == missing.keys()
+    for ran in (*there.values(), *missing.values()):
+        assert (ran.out, len(ran.err.splitlines())) == ("", 1)  # one clear line each
 
 
-@pytest.mark.usefixtures("nothing_on_stdin")
 def test_the_walk_reaches_records(shop: Story) -> None:
-    missing = _codes(shop.house, "999999")
-    assert {name for name, code in missing.items() if code == 3} >= {
+    missing = _results(shop.house, "999999")
+    assert {name for name, ran in missing.items() if ran.code == 3} >= {
         "orders show", "orders check", "recurring pause", "payments resolve", "customers show", "explain order",
         "roles edit", "offers edit",
     }  # fmt: skip
@@ -226,5 +212,5 @@ def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
     shop.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
     for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
-        assert main.run(["--db", os.fspath(shop.house.path), *call]) == 4
+        assert shop.house.run(*call).code == 4
     shop.house.connection.execute("ROLLBACK")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,6 +29,9 @@ from salescli.rules.permissions import Actor
 from salescli.storage import database
 from tests.story import Story
 from tests.terminal import Run
+
+if TYPE_CHECKING:
+    from tests.shop import Shop
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
 LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
@@ -155,3 +158,11 @@ def story(house: House) -> Story:
     house.payment_system("Sandbox", fee="2.9%")
     house.payment_system("Bank transfer", gateway="manual")
     return Story(house).at("2026-01-31 10:00")
+
+
+@pytest.fixture
+def shop(house: House) -> Shop:
+    """A shop after every act there is: see ``tests.shop``."""
+    from tests.shop import after_every_act  # which itself needs House
+
+    return after_every_act(house)

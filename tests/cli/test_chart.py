@@ -137,7 +137,7 @@ def _length(line: str) -> int:
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:
+def sold(story: Story) -> Story:
     story.house.offer("100.00", name="Drawing", number="10")
     story.house.offer("9800", name="Violin", number="20", currency="JPY")
     story.pay(story.order("10"))
@@ -145,24 +145,24 @@ def shop(story: Story) -> Story:
     return story
 
 
-def test_the_bars_stand_under_the_table(shop: Story) -> None:
-    out = shop.house.run("reports", "by-offer", "--chart").out
+def test_the_bars_stand_under_the_table(sold: Story) -> None:
+    out = sold.house.run("reports", "by-offer", "--chart").out
     assert out.index("offer_number") < out.index("net in EUR\n10 Drawing") < out.index("net in JPY\n20 Violin")
     assert out.index("net in JPY") < out.index("total of completed orders")
-    out = shop.house.run("reports", "details", "--chart").out
+    out = sold.house.run("reports", "details", "--chart").out
     assert out.count("net in EUR") == 4  # by-manager has no confirmed sale to show
 
 
-def test_the_bars_go_where_the_table_goes(shop: Story, tmp_path: Path) -> None:
-    ran = shop.house.run("reports", "by-offer", "--chart", "-o", tmp_path / "x.txt")
+def test_the_bars_go_where_the_table_goes(sold: Story, tmp_path: Path) -> None:
+    ran = sold.house.run("reports", "by-offer", "--chart", "-o", tmp_path / "x.txt")
     assert (ran.code, "█" in ran.out) == (0, False)
     written = (tmp_path / "x.txt").read_text(encoding="utf-8")
     assert "10 Drawing  100.00  ████" in written
 
 
 @pytest.mark.parametrize("format", ["--csv", "--json", "--excel", "-q", "--format=md"])
-def test_bars_in_a_file_for_programs_are_refused(shop: Story, format: str) -> None:
-    ran = shop.house.run("reports", "by-offer", "--chart", format)
+def test_bars_in_a_file_for_programs_are_refused(sold: Story, format: str) -> None:
+    ran = sold.house.run("reports", "by-offer", "--chart", format)
     assert (ran.code, ran.out, "--chart draws under a table" in ran.err) == (2, "", True)
 
 
@@ -171,15 +171,15 @@ def test_a_report_of_nothing_has_no_bars(story: Story) -> None:
 
 
 @pytest.mark.parametrize("columns", [40, 100])
-def test_on_a_terminal_the_bars_are_as_wide_as_it_is(shop: Story, columns: int) -> None:
-    shown = shop.house.run.typed("reports", "by-offer", "--chart", columns=columns)
+def test_on_a_terminal_the_bars_are_as_wide_as_it_is(sold: Story, columns: int) -> None:
+    shown = sold.house.run.typed("reports", "by-offer", "--chart", columns=columns)
     lines = [line for line in shown.splitlines() if "█" in line]
     assert {width(line) for line in lines} == {columns}
 
 
-def test_in_a_locale_without_blocks_the_bars_are_signs(shop: Story) -> None:
+def test_in_a_locale_without_blocks_the_bars_are_signs(sold: Story) -> None:
     plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
-    line = [sys.executable, "-m", "salescli", "--db", str(shop.house.path), "reports", "by-offer", "--chart"]
+    line = [sys.executable, "-m", "salescli", "--db", str(sold.house.path), "reports", "by-offer", "--chart"]
     ran = subprocess.run(line, capture_output=True, env=plain)
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert b"10 Drawing  100.00  ####" in ran.stdout

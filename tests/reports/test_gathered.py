@@ -12,8 +12,7 @@ from salescli.reports import by_rows
 from salescli.reports import report as reports
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, By, Rows
 from salescli.storage import database
-from tests.conftest import House
-from tests.shop import Shop, after_every_act
+from tests.shop import Shop
 
 ROWS = Filters(least="20")  # which the totals do not carry
 NARROWED = [
@@ -26,11 +25,6 @@ NARROWED = [
     {"category": ("1",), "kind": "regular", "most": "1000"},
     {"customer": ("Олена",), "first_day": date(2026, 3, 9), "last_day": date(2026, 4, 10)},
 ]
-
-
-@pytest.fixture
-def shop(house: House) -> Shop:
-    return after_every_act(house)
 
 
 def alone(shop: Shop, report: reports.Breakdown, filters: Filters, basis: by_rows.Basis) -> Rows:

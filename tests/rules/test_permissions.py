@@ -98,7 +98,7 @@ TABLE = {
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:
+def sold(story: Story) -> Story:
     """A plan, an order that is open, and a manager called Ivan."""
     story.house.offer("49.00", number="7", every="1 month")
     story.house.user("ivan", name="Іван")
@@ -111,15 +111,15 @@ def shop(story: Story) -> Story:
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
 def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
-    shop: Story, role: str, monkeypatch: pytest.MonkeyPatch
+    sold: Story, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.house.user("olha", name="Ольга", **({"role": role} if role else {}))
+    sold.house.user("olha", name="Ольга", **({"role": role} if role else {}))
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
-    before = shop.house.path.read_bytes()
-    told = {command: shop.house.run(*command.split()).code for command in TABLE}
+    before = sold.house.path.read_bytes()
+    told = {command: sold.house.run(*command.split()).code for command in TABLE}
     refused = {command for command, code in told.items() if code == 4}
     assert refused == {command for command, allowed in TABLE.items() if role not in allowed}
-    assert shop.house.path.read_bytes() == before
+    assert sold.house.path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -184,22 +184,22 @@ def _results(house: House, record: str | None) -> dict[str, Ran]:
     ],
 )
 def test_who_may_not_look_does_not_learn_what_there_is(
-    shop: Story, role: str | None, monkeypatch: pytest.MonkeyPatch
+    sold: Story, role: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowed = ",".join(set(permissions.PERMISSIONS) - {permissions.VIEW, permissions.RUN_TICK})
-    shop.house.add(roles.NOUN, name="feeder", permissions=allowed)
+    sold.house.add(roles.NOUN, name="feeder", permissions=allowed)
     if role is not None:
-        shop.house.user("olha", name="Ольга", role=role)
+        sold.house.user("olha", name="Ольга", role=role)
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
-    there, missing = _results(shop.house, None), _results(shop.house, "999999")
+    there, missing = _results(sold.house, None), _results(sold.house, "999999")
     assert {name: ran for name, ran in (there | missing).items() if ran.code != 4} == {}
     assert there.keys() == missing.keys()
     for ran in (*there.values(), *missing.values()):
         assert (ran.out, len(ran.err.splitlines())) == ("", 1)  # one clear line each
 
 
-def test_the_walk_reaches_records(shop: Story) -> None:
-    missing = _results(shop.house, "999999")
+def test_the_walk_reaches_records(sold: Story) -> None:
+    missing = _results(sold.house, "999999")
     assert {name for name, ran in missing.items() if ran.code == 3} >= {
         "orders show", "orders check", "recurring pause", "payments resolve", "customers show", "explain order",
         "roles edit", "offers edit",
@@ -207,10 +207,10 @@ def test_the_walk_reaches_records(shop: Story) -> None:
 
 
 def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
-    shop: Story, monkeypatch: pytest.MonkeyPatch
+    sold: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
-    shop.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
+    sold.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
     for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
-        assert shop.house.run(*call).code == 4
-    shop.house.connection.execute("ROLLBACK")
+        assert sold.house.run(*call).code == 4
+    sold.house.connection.execute("ROLLBACK")

@@ -79,7 +79,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 @click.option("--token", help="The saved payment method there.")
 @click.option("--one-click", is_flag=True, help="Paid in one click.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
-@options.at("When.")
+@options.at("When it was paid.")
 @options.dry_run
 @pass_session
 def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **given: Any) -> None:

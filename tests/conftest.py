@@ -1,6 +1,7 @@
 """The house a test stands in: a fresh file with an owner, and few-word ways to furnish it.
 
 ``house`` -> ``house.offer("49.00")`` | ``house.customer("Олена")`` | ``house.payment_system()`` -> the record
+``run("orders", "list")`` or, of a certain house, ``house.run("orders", "list")`` -> ``Ran(code, out, err)``
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,6 +28,10 @@ from salescli.rules import time
 from salescli.rules.permissions import Actor
 from salescli.storage import database
 from tests.story import Story
+from tests.terminal import Run
+
+if TYPE_CHECKING:
+    from tests.shop import Shop
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
 LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
@@ -48,6 +53,11 @@ class House:
     actor: Actor
     zone: ZoneInfo
     now: datetime = NOW
+
+    @property
+    def run(self) -> Run:
+        """What runs command lines on the file: ``house.run("orders", "list")``."""
+        return Run(self.path)
 
     def add(self, noun: Noun, **words: str) -> int:
         """Add a catalogue record of these words as the owner at NOW and return its id."""
@@ -112,6 +122,12 @@ def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
 
 
 @pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run command lines: ``run("orders", "list")``, on the file of ``house``, or one that ``init`` is to make."""
+    return Run(tmp_path / "sales.db")
+
+
+@pytest.fixture
 def house(new_house: Callable[..., House]) -> House:
     """Return a fresh house: EUR, Europe/Kyiv, one owner."""
     return new_house()
@@ -142,3 +158,11 @@ def story(house: House) -> Story:
     house.payment_system("Sandbox", fee="2.9%")
     house.payment_system("Bank transfer", gateway="manual")
     return Story(house).at("2026-01-31 10:00")
+
+
+@pytest.fixture
+def shop(house: House) -> Shop:
+    """A shop after every act there is: see ``tests.shop``."""
+    from tests.shop import after_every_act  # which itself needs House
+
+    return after_every_act(house)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import io
 import json
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from salescli.cli import main
@@ -27,8 +28,7 @@ CTRL_C = "\x03"
 STUCK_AFTER = 60  # seconds without a word: a question that the test does not answer
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Ran(NamedTuple):
     """What a command line did: its exit code, its data and its talk."""
 
     code: int
@@ -40,27 +40,41 @@ class Said:
         """Return its data, read as JSON."""
         return json.loads(self.out)
 
-
-def piped(path: Path, *words: object, stdin: str = "") -> Said:
-    """Run a command line on a file in this process, without a terminal."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), patch("sys.stdin", io.StringIO(stdin)):
-        code = main.run(["--db", os.fspath(path), *map(str, words)])
-    out.flush()
-    out.seek(0)
-    return Said(code, out.read(), err.getvalue())
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Return its data, read as CSV."""
+        return list(csv.DictReader(io.StringIO(self.out, newline="")))
 
 
-def typed(
-    path: Path, *words: object, answer: str = "", columns: int = 200, meanwhile: Callable[[], object] | None = None
-) -> str:
-    """Run a command line on a file on a terminal and return what it showed, uncoloured.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What runs command lines on a file: ``run("orders", "list")`` in this process, without a terminal."""
 
-    ``answer`` is typed at once, or when a question is shown, after what others do ``meanwhile``.
-    """
-    command = [sys.executable, "-m", "salescli", "--db", os.fspath(path), *map(str, words)]
-    shown = on_a_terminal(command, answer=answer, columns=columns, meanwhile=meanwhile)
-    return re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
+    path: Path
+
+    def __call__(self, *words: object, stdin: str = "") -> Ran:
+        """Run a command line as through a pipe."""
+        read = io.TextIOWrapper(io.BytesIO(stdin.encode(errors="surrogateescape")), "utf-8", "surrogateescape")
+        out, err = io.BytesIO(), io.StringIO()
+        with (
+            patch("sys.stdin", read),
+            redirect_stdout(io.TextIOWrapper(out, "utf-8", write_through=True)),
+            redirect_stderr(err),
+        ):
+            code = main.run(["--db", os.fspath(self.path), *map(str, words)])
+            data = out.getvalue()  # the wrapper closes it
+        return Ran(code, data.decode(), err.getvalue())
+
+    def typed(
+        self, *words: object, answer: str = "", columns: int = 200, meanwhile: Callable[[], object] | None = None
+    ) -> str:
+        """Run a command line on a terminal and return what it showed, uncoloured.
+
+        ``answer`` is typed at once, or when a question is shown, after what others do ``meanwhile``.
+        """
+        command = [sys.executable, "-m", "salescli", "--db", os.fspath(self.path), *map(str, words)]
+        shown = on_a_terminal(command, answer=answer, columns=columns, meanwhile=meanwhile)
+        return re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
 
 
 def on_a_terminal(

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from salescli.cli import options
-from salescli.cli.main import Session, ask_first, check_terminal, on_a_terminal
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import TABLE_LIMIT, Output, say, tell
+from salescli.cli.output.contract import TABLE_LIMIT, Output
+from salescli.cli.output.table import write_table
+from salescli.cli.output.terminal import say, tell
+from salescli.cli.prompts import ask_first, check_terminal, on_a_terminal
+from salescli.cli.session import Session
 from salescli.errors import NotFound, SalesError, WrongStatus
 from salescli.lists.columns import Column
 from salescli.storage import database
@@ -36,18 +38,18 @@ Record = TypeVar("Record", bound=Numbered)
 class Kind(Generic[Record]):
     """A kind of record: what it is called, how it is found, what a preview and what the outcome say of it.
 
-    ``row`` and ``told`` take the record as it was and as it is then.
+    ``row`` and ``describe`` take the record as it was and as it is then.
     """
 
     noun: str
     find: Callable[[sqlite3.Connection, str], Record]
     columns: tuple[Column, ...]
     row: Callable[[Session, Record, Record], Mapping[str, Any]]
-    told: Callable[[Session, Record, Record], str]
+    describe: Callable[[Session, Record, Record], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Mode:
     """How a person wants it done."""
 
     dry_run: bool
@@ -73,7 +75,7 @@ def each(
     kind: Kind[Record],
     words: Sequence[str],
     act: Callable[[Record], Record],
-    way: Way,
+    mode: Mode,
     *,
     question: str,
     must_ask: bool = False,
@@ -87,21 +89,21 @@ def each(
     if not words:
         say("nothing to do: no numbers came in")
         return Outcome()
-    asks = not way.yes and seen is None and (must_ask or (len(words) > 1 and on_a_terminal()))
+    asks = not mode.yes and seen is None and (must_ask or (len(words) > 1 and on_a_terminal()))
     would: Outcome[Record] = Outcome()
-    if way.dry_run or asks:
-        if not way.dry_run:
+    if mode.dry_run or asks:
+        if not mode.dry_run:
             check_terminal(question)
         with options.taken_back(session):
-            would = _tried(session, kind, words, act, way, seen=None)
-        _show(session, kind, would, way)
-        if way.dry_run or not would.done:
+            would = _tried(session, kind, words, act, mode, seen=None)
+        _show(session, kind, would, mode)
+        if mode.dry_run or not would.done:
             return would
         ask_first(question, yes=False)
         seen = {before.id: before for before, _ in would.done}
     with database.transaction(session.connection):
-        outcome = _tried(session, kind, words, act, way, seen=seen)
-        lines = [kind.told(session, before, after) for before, after in outcome.done]
+        outcome = _tried(session, kind, words, act, mode, seen=seen)
+        lines = [kind.describe(session, before, after) for before, after in outcome.done]
     for line in lines:
         tell(line)
     _say_refused([line for line in outcome.refused if line not in would.refused])
@@ -115,7 +117,7 @@ def _tried(
     kind: Kind[Record],
     words: Sequence[str],
     act: Callable[[Record], Record],
-    way: Way,
+    mode: Mode,
     *,
     seen: Mapping[int, Record] | None,
 ) -> Outcome[Record]:
@@ -124,7 +126,7 @@ def _tried(
     met: set[int] = set()
     for word in words:
         try:
-            with database.savepoint(session.connection) if way.keep_going else nullcontext():
+            with database.savepoint(session.connection) if mode.keep_going else nullcontext():
                 before = kind.find(session.connection, word)
                 if before.id in met:
                     continue
@@ -133,7 +135,7 @@ def _tried(
                     raise WrongStatus(f"{kind.noun} {word} was changed while you looked; look again")
                 outcome.done.append((before, act(before)))
         except (NotFound, WrongStatus) as error:
-            if not way.keep_going:
+            if not mode.keep_going:
                 raise _of_all(error, len(words)) from None
             outcome.refused.append(f"{kind.noun} {word}: {str(error).removeprefix(f'{kind.noun} {word} ')}")
     return outcome
@@ -145,17 +147,17 @@ def _of_all(error: SalesError, number: int) -> SalesError:
     return type(error)(f"{error}; none of the {number} was changed, --keep-going does the others")
 
 
-def _show(session: Session, kind: Kind[Record], would: Outcome[Record], way: Way) -> None:
+def _show(session: Session, kind: Kind[Record], would: Outcome[Record], mode: Mode) -> None:
     """Write what would be done: as data for a dry run, else above the question, the first ones of many."""
-    shown = would.done if way.dry_run else would.done[:TABLE_LIMIT]
+    shown = would.done if mode.dry_run else would.done[:TABLE_LIMIT]
     rows = [kind.row(session, before, after) for before, after in shown]
     if rows:
-        stream = sys.stdout if way.dry_run else sys.stderr
-        renderer.write_table(rows, kind.columns, Output(), session.zone, stream)
+        stream = sys.stdout if mode.dry_run else sys.stderr
+        write_table(rows, kind.columns, Output(), session.zone, stream)
     if len(shown) < len(would.done):
         say(f"… {len(would.done) - len(shown)} more of {len(would.done)}; --dry-run shows all")
     _say_refused(would.refused)
-    if way.dry_run:
+    if mode.dry_run:
         say("dry run: nothing was written")
 
 

@@ -26,6 +26,11 @@ def login_of(uid: int) -> str:
         return f"uid-{uid}"
 
 
+def os_login() -> str:
+    """Return the operating system's name for the real uid."""
+    return login_of(os.getuid())
+
+
 def default_path() -> str:
     """Return ``$XDG_DATA_HOME/salescli/sales.db``, by default below ``~/.local/share``; through sudo ``own_path``."""
     if "SUDO_UID" in os.environ:  # HOME and XDG_DATA_HOME may be the caller's

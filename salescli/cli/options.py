@@ -6,7 +6,6 @@ A decorator here gathers its options into one object, so that a command takes ``
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,55 +14,16 @@ from typing import Any, TypeVar
 
 import click
 
-from salescli.cli.main import Session
-from salescli.cli.output.render import FORMATS, Output, say
+from salescli.cli.output.contract import FORMATS, Output
+from salescli.cli.output.terminal import say
+from salescli.cli.paths import FilePath
+from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
 from salescli.lists.columns import Column
 from salescli.lists.filters import FILTERS, Filter, Filters
 from salescli.rules import time
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class FilePath(click.Path):
-    """A file that the caller names; every option and argument that names one is of this type.
-
-    Refused to who came through sudo, before it is looked at: `-o FILE` would overwrite a service account's own files.
-    ``dash``: `-` is no file but stdin or stdout.
-    """
-
-    def __init__(self, *, dash: bool = False, dir_okay: bool = False) -> None:
-        super().__init__(dir_okay=dir_okay, allow_dash=dash)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. Raise NotPermitted."""
-        from pathlib import Path  # not for those who name no file: it takes 3 ms
-
-        if not (self.allow_dash and str(value) == "-"):
-            _refuse_through_sudo(param, ctx, "; give -, and let your shell open it" if self.allow_dash else "")
-        return Path(os.fsdecode(super().convert(value, param, ctx)))
-
-
-class Outside(click.types.StringParamType):
-    """A word that may choose a program, or a secret in the environment, and is refused as a path is.
-
-    ``harmless``: the words that do not.
-    """
-
-    def __init__(self, *harmless: str) -> None:
-        self._harmless = harmless
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the word. Raise NotPermitted."""
-        if value not in self._harmless:
-            _refuse_through_sudo(param, ctx, "")
-        return super().convert(value, param, ctx)
-
-
-def _refuse_through_sudo(param: click.Parameter | None, ctx: click.Context | None, instead: str) -> None:
-    session = ctx.find_object(Session) if ctx else None
-    if session and param:
-        session.check_not_through_sudo(param.opts[-1] if param.param_type_name == "option" else "FILE", instead)
 
 
 def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -81,14 +41,6 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
 
 
-_once: Any = functools.cache(click.Option)
-
-
-def _option(*names: str, **what: Any) -> Callable[[Command], Command]:
-    """Return an option as ``click.option`` does, made once for all commands that take it: a list loads three."""
-    return click.option(*names, cls=_once, **what)
-
-
 def _declared(filter: Filter) -> Callable[[Command], Command]:
     what: dict[str, Any] = {"help": filter.help, "metavar": filter.metavar, "multiple": filter.multiple}
     if filter.choices:
@@ -97,7 +49,7 @@ def _declared(filter: Filter) -> Callable[[Command], Command]:
         what["shell_complete"] = _statuses
     if "/" in filter.option[0]:
         what["default"] = None  # else a flag that is not given says no
-    return _option(*filter.option, **what)
+    return click.option(*filter.option, **what)
 
 
 _BY_FIELD = {filter.field: _declared(filter) for filter in FILTERS}
@@ -106,8 +58,8 @@ _STATUS = _BY_FIELD.pop("status")
 _FILTERS = (
     _STATUS,
     *_FROM_TO,
-    _option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
-    _option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
+    click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
+    click.option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
     *_BY_FIELD.values(),
 )
 
@@ -153,24 +105,27 @@ def _period(since: str | None, until: str | None, on: str | None, session: Sessi
 
 
 _OUTPUT = (
-    _option("--format", "format", type=click.Choice(FORMATS), help="How to write it; a table unless told."),
-    _option("--csv", "short", flag_value="csv", help="For spreadsheets: the same as --format csv."),
-    _option("--json", "short", flag_value="json", help="For programs: the same as --format json."),
-    _option("-q", "--quiet", "short", flag_value="ids", help="Only the numbers, one a line, for pipes."),
-    _option(
+    click.option("--format", "format", type=click.Choice(FORMATS), help="How to write it; a table unless told."),
+    click.option("--csv", "short", flag_value="csv", help="For spreadsheets: the same as --format csv."),
+    click.option("--json", "short", flag_value="json", help="For programs: the same as --format json."),
+    click.option("-q", "--quiet", "short", flag_value="ids", help="Only the numbers, one a line, for pipes."),
+    click.option(
         "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
     ),
-    _option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
-    _option(
+    click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
+    click.option(
         "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
     ),
-    _option(
+    click.option(
         "--columns", metavar="A,B,…", shell_complete=_columns,
-        help="These columns, in this order; a wrong one names them all.",
+        help="Columns to show, in order. `--columns help` lists them.",
     ),
-    _option("--sort", metavar="A,-B", shell_complete=_columns, help="By these columns; - for descending."),
-    _option("--limit", type=click.IntRange(0, 999_999_999), help="At most so many rows; 0: all. A table: 50."),
-    _option("--no-headers", is_flag=True, help="Leave out the line of column names."),
+    click.option("--sort", metavar="A,-B", shell_complete=_columns, help="By these columns; - for descending."),
+    click.option(
+        "--limit", type=click.IntRange(0, 999_999_999), metavar="N",
+        help="Show at most N rows; 0 shows all. Default: 50 in a table.",
+    ),
+    click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
 )  # fmt: skip
 
 
@@ -223,7 +178,7 @@ def _keys(given: str | None) -> tuple[str, ...]:
     return tuple(key.strip() for key in (given or "").split(",") if key.strip())
 
 
-after = _option(
+after = click.option(
     "--after", metavar="NUMBER", help="Go on after this row, the last one of the page before; with the same --sort."
 )
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and write nothing.")
@@ -234,8 +189,8 @@ keep_going = click.option(
 
 
 def at(help: str) -> Callable[[Command], Command]:
-    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise."""
-    return click.option("--at", metavar="TIME", help=help)
+    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise; now by default."""
+    return click.option("--at", metavar="TIME", help=f"{help}  [default: now]")
 
 
 def moment(given: str | None, session: Session) -> datetime:

@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 
 import click
 
-from salescli.cli.main import Session
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output, sorted_rows
+from salescli.cli.output.destination import stream_of
+from salescli.cli.output.render import render
+from salescli.cli.output.table import write_card, write_table
+from salescli.cli.output.terminal import escaped, say
+from salescli.cli.session import Session
 from salescli.errors import BadUsage, NotFound
 from salescli.lists import query
 from salescli.lists.columns import Column, View
@@ -60,19 +63,19 @@ class Part(NamedTuple):
         return rows, query.count(session.connection, self.view, Filters(), zone=session.zone, belonging=whose)
 
 
-class Told(NamedTuple):
-    """A list on a record's page that is not a view's: ``tell`` returns its first rows, and how many there are."""
+class ComputedPart(NamedTuple):
+    """A list on a record's page that is not a view's: ``compute`` returns its first rows, and how many there are."""
 
     title: str
     all_columns: Sequence[Column]
-    tell: Callable[[Session, int, int | None], Shown]
+    compute: Callable[[Session, int, int | None], Shown]
     limit: int | None = None
     see_all: str = ""
     columns: tuple[str, ...] = ()
 
     def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
         """Return the first rows, and how many there are."""
-        return self.tell(session, id, limit)
+        return self.compute(session, id, limit)
 
 
 def show(session: Session, view: View, filters: Filters, output: Output, *, after: str | None = None) -> None:
@@ -102,29 +105,29 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
         after=after,
     )
     if output.format != "table":
-        renderer.render(islice(found, limit), columns, output, session.zone)
+        render(islice(found, limit), columns, output, session.zone)
         return
     rows = list(islice(found, limit))
-    renderer.render(rows, columns, output, session.zone)
+    render(rows, columns, output, session.zone)
     if next(found, None):
         import shlex
 
         last = shlex.quote(str(rows[-1][view.columns[0].key]))
-        renderer.say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
+        say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
 
 
 def show_rows(
     session: Session, rows: list[dict[str, Any]], columns: Sequence[Column], output: Output, *, advice: str = ""
 ) -> None:
     """Write rows that are in memory as asked, the first 50 in a table; tell how all are seen, with ``advice``."""
-    rows = renderer.sorted_rows(rows, output.sort, columns)
+    rows = sorted_rows(rows, output.sort, columns)
     limit = output.row_limit()
-    renderer.render(rows[:limit], output.chosen(columns), output, session.zone)
+    render(rows[:limit], output.chosen(columns), output, session.zone)
     if output.limit is None and limit is not None and len(rows) > limit:
-        renderer.say(f"{limit} of {len(rows)}; show all with --limit 0{advice}")
+        say(f"{limit} of {len(rows)}; show all with --limit 0{advice}")
 
 
-def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
+def page(session: Session, view: View, id: int, parts: Sequence[Part | ComputedPart], output: Output) -> None:
     """Write one record and the lists that belong to it.
 
     A table for people: the record as lines, then the lists; json: one object that holds the lists, with every column;
@@ -135,25 +138,25 @@ def page(session: Session, view: View, id: int, parts: Sequence[Part | Told], ou
         _write_rows(session, view, id, parts, output)
         return
     record = _record(session, view, id)
-    listed = [_as_asked(part, output) if part is _first(parts) else part for part in parts]
-    with renderer.stream_of(output) as stream:
+    listed = [_with_output(part, output) if part is _first(parts) else part for part in parts]
+    with stream_of(output) as stream:
         if output.format == "json":
             import json
 
-            told = _as_object(session, view, record, id, listed, output)
-            stream.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+            found = _as_object(session, view, record, id, listed, output)
+            stream.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
             return
         shown = output.chosen(view.columns) if output.columns and not parts else view.columns
-        renderer.write_card(record, shown, session.zone, stream)
+        write_card(record, shown, session.zone, stream)
         for part in listed:
             _write_part(session, part, id, output, stream)
 
 
-def _first(parts: Sequence[Part | Told]) -> Part | None:
+def _first(parts: Sequence[Part | ComputedPart]) -> Part | None:
     return next((part for part in parts if isinstance(part, Part)), None)
 
 
-def _as_asked(part: Part, output: Output) -> Part:
+def _with_output(part: Part, output: Output) -> Part:
     """Return a list with the columns and the order that were asked for, or its own."""
     output.chosen(part.all_columns)  # one that it has not is a mistake, in any format
     return part._replace(columns=output.columns or part.columns, sort=output.sort or part.sort)
@@ -162,31 +165,33 @@ def _as_asked(part: Part, output: Output) -> Part:
 def to_choose_from(session: Session, view: View, ids: Sequence[int]) -> None:
     """List records that fit the same words, on stderr: there is no data, and nothing is guessed (R44)."""
     columns = [column for column in view.columns if column.shown]
-    renderer.write_table([_record(session, view, id) for id in ids], columns, Output(), session.zone, sys.stderr)
+    write_table([_record(session, view, id) for id in ids], columns, Output(), session.zone, sys.stderr)
 
 
-def _write_rows(session: Session, view: View, id: int, parts: Sequence[Part | Told], output: Output) -> None:
+def _write_rows(session: Session, view: View, id: int, parts: Sequence[Part | ComputedPart], output: Output) -> None:
     first = _first(parts)
     if first is None:
-        renderer.render([_record(session, view, id)], output.chosen(view.columns), output, session.zone)
+        render([_record(session, view, id)], output.chosen(view.columns), output, session.zone)
         return
     chosen = output.chosen(first.view.columns)
     rows = _rows(session, first, id, chosen, output.sort, output.row_limit())
-    renderer.render(rows, chosen, output, session.zone)
+    render(rows, chosen, output, session.zone)
 
 
 def _as_object(
-    session: Session, view: View, record: dict[str, Any], id: int, parts: Sequence[Part | Told], output: Output
+    session: Session, view: View, record: dict[str, Any], id: int, parts: Sequence[Part | ComputedPart], output: Output
 ) -> dict[str, Any]:
     """Return a record and its lists for programs; ``more`` says of those that are cut how all are seen."""
-    told = renderer.as_object(view.columns, record)
+    from salescli.cli.output.json import as_object
+
+    found = as_object(view.columns, record)
     more = {}
     for part in parts:
         rows, total = part.first(session, id, part.all_columns, _limit(part, output))
-        told[part.title] = [renderer.as_object(part.all_columns, row) for row in rows]
+        found[part.title] = [as_object(part.all_columns, row) for row in rows]
         if part.see_all and total > len(rows):
             more[part.title] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}
-    return {**told, "more": more} if more else told
+    return {**found, "more": more} if more else found
 
 
 def belonging(session: Session, view: View, column: str, id: int, output: Output) -> None:
@@ -195,22 +200,22 @@ def belonging(session: Session, view: View, column: str, id: int, output: Output
     chosen = output.chosen(view.columns)
     part = Part(view.name, view, column, output.sort)
     rows = _rows(session, part, id, chosen, output.sort, output.row_limit())
-    renderer.render(rows, chosen, output, session.zone)
+    render(rows, chosen, output, session.zone)
 
 
-def _write_part(session: Session, part: Part | Told, id: int, output: Output, stream: Any) -> None:
+def _write_part(session: Session, part: Part | ComputedPart, id: int, output: Output, stream: Any) -> None:
     columns = output._replace(columns=part.columns).chosen(part.all_columns)
     rows, total = part.first(session, id, columns, _limit(part, output))
     if not rows:
         return
     stream.write(f"\n{part.title}\n")
-    renderer.write_table(rows, columns, output, session.zone, stream)
+    write_table(rows, columns, output, session.zone, stream)
     if part.see_all and total > len(rows):
-        see_all = renderer.escaped(f"{session.program} {part.see_all.format(id)}")
+        see_all = escaped(f"{session.program} {part.see_all.format(id)}")
         stream.write(f"{len(rows)} of {total}; all: {see_all}\n")
 
 
-def _limit(part: Part | Told, output: Output) -> int | None:
+def _limit(part: Part | ComputedPart, output: Output) -> int | None:
     """Return the most rows of a list on a page: --limit, where 0 is all, else the list's own."""
     return part.limit if output.limit is None else output.limit or None
 

@@ -40,11 +40,13 @@ _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
 def create(
-    path: FilePath, settings: Mapping[str, str], furnish: Callable[[sqlite3.Connection], None] = lambda connection: None
+    path: FilePath,
+    settings: Mapping[str, str],
+    populate: Callable[[sqlite3.Connection], None] = lambda connection: None,
 ) -> None:
     """Make a new file with every table, mode 0600, in one step: another process sees all of it or nothing.
 
-    ``furnish`` adds what it is to begin with, in the same transaction.
+    ``populate`` adds what it is to begin with, in the same transaction.
 
     Raise DatabaseUnusable when something stands at ``path`` already; it is never overwritten.
     """
@@ -63,7 +65,7 @@ def create(
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 schema.migrate(connection)
                 connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
-                furnish(connection)
+                populate(connection)
         finally:
             connection.close()
         os.link(draft, path)  # unlike a rename, fails when the path is taken

@@ -14,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import users
-from salescli.cli.main import os_login
+from salescli.cli.caller import os_login
 from salescli.storage import database, schema, totals, totals_schema
 from tests.bench.catalogue import Catalogue, Row
 from tests.bench.sales import Sales
@@ -34,7 +34,7 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
         for leftover in folder.glob(f"{draft.name}*"):
             leftover.unlink()
         settings = {"installation": "bench", "time_zone": ZONE, "currency": "EUR", "home": database.home_of(path)}
-        database.create(draft, settings, _furnish)
+        database.create(draft, settings, _populate)
         _load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
         draft.rename(path)
     return path
@@ -47,7 +47,7 @@ def _recipe() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 
-def _furnish(connection: sqlite3.Connection) -> None:
+def _populate(connection: sqlite3.Connection) -> None:
     users.register_owner(connection, os_login(), "Bench", START)
 
 

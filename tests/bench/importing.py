@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from salescli.catalogue import users
-from salescli.cli.main import os_login
+from salescli.cli.caller import os_login
 from salescli.storage import database as db
 from tests.bench import database, order_file, peers
 from tests.bench.figures import FLAT, FLAT_FROM, OURS, Figure, tell, timed

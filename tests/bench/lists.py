@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import actors
-from salescli.cli.main import os_login
+from salescli.cli.caller import os_login
 from salescli.lists import orders, payments, query, recurring
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters

@@ -19,7 +19,7 @@ from time import monotonic, sleep
 from urllib.parse import parse_qs, urlparse
 
 from salescli.catalogue import customers, offers, payment_systems, records, users
-from salescli.cli.main import os_login
+from salescli.cli.caller import os_login
 from salescli.rules import time
 from salescli.storage import database
 from tests import PROJECT

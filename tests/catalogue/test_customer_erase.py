@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -14,7 +13,6 @@ import pytest
 
 from salescli.catalogue import customer_erase, customer_merge, customers, records
 from salescli.catalogue.customer_erase import Erased
-from salescli.cli import main
 from salescli.errors import BadData, NotPermitted, SalesError, WrongStatus
 from salescli.imports import catalogue, recurring
 from salescli.imports import orders as order_import
@@ -377,12 +375,9 @@ def test_the_digests_are_this_file_s_own(new_house: Callable[..., House]) -> Non
 # At the command line
 
 
-def test_the_command_asks_says_what_stays_and_where_else_to_erase(
-    lived: Story, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_asks_says_what_stays_and_where_else_to_erase(lived: Story) -> None:
     def run(*words: str) -> tuple[int, str]:
-        code = main.run(["--db", os.fspath(lived.house.path), "customers", "erase", *words])
-        out, err = capfd.readouterr()
+        code, out, err = lived.house.run("customers", "erase", *words)
         return code, out + err
 
     before = lived.house.path.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from salescli.catalogue import customer_erase, customer_merge, customers, records
 from salescli.catalogue.customer_merge import Merged
 from salescli.charging import pay
-from salescli.cli import main
 from salescli.errors import BadUsage, NotFound, NotPermitted, WrongStatus
 from salescli.imports import catalogue, orders
 from salescli.imports.run import Request
@@ -293,10 +291,9 @@ def test_a_mark_of_the_duplicate_decides_the_next_order(twice: Story) -> None:
 # At the command line
 
 
-def test_the_command_asks_first_and_a_dry_run_writes_nothing(twice: Story, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command_asks_first_and_a_dry_run_writes_nothing(twice: Story) -> None:
     def run(*words: str) -> tuple[int, str]:
-        code = main.run(["--db", os.fspath(twice.house.path), "customers", "merge", *words])
-        out, err = capfd.readouterr()
+        code, out, err = twice.house.run("customers", "merge", *words)
         return code, out + err
 
     before = twice.house.path.read_bytes()
@@ -345,18 +342,15 @@ def test_merging_is_a_permission_of_those_who_edit_customers() -> None:
     }
 
 
-def test_a_page_of_a_merged_number_is_the_other_s(twice: Story, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_page_of_a_merged_number_is_the_other_s(twice: Story) -> None:
     merge(twice, "1", "2")
-    assert main.run(["--db", os.fspath(twice.house.path), "customers", "show", "2"]) == 0
-    assert "Олена Коваленко" in capfd.readouterr().out
+    assert "Олена Коваленко" in twice.house.run("customers", "show", "2").out
 
 
-def test_an_edit_of_a_merged_number_is_an_edit_of_the_other(
-    twice: Story, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_edit_of_a_merged_number_is_an_edit_of_the_other(twice: Story, tmp_path: Path) -> None:
     merge(twice, "1", "2")
     words = ["customers", "edit", "2", "--phone", "5551234", "--customer-id", "C-7", "--source", "shop"]
-    assert main.run(["--db", os.fspath(twice.house.path), *words]) == 0
+    assert twice.house.run(*words).code == 0
     rows = twice.house.connection.execute("SELECT phone, source_id FROM customers ORDER BY id").fetchall()
     assert [tuple(row) for row in rows] == [("5551234", None), ("+380501234567", "C-7")]
     assert records.get(twice.house.connection, customers.NOUN, 1)["source"] is None

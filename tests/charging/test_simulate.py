@@ -24,7 +24,7 @@ from salescli.sales import recurring_actions
 from salescli.storage import database
 from tests.conftest import House
 from tests.story import Story
-from tests.terminal import piped
+from tests.terminal import Run
 
 _numbers = itertools.count()
 CHANGED = {
@@ -196,7 +196,7 @@ def digest(folder: Path) -> dict[str, str]:
 def test_the_file_its_ledger_and_its_gateways_know_nothing_of_it(guarded: Story, tmp_path: Path) -> None:
     guarded.house.connection.close()
     before = digest(tmp_path)
-    said = piped(guarded.house.path, "simulate", "--until", "+60d", "--json")
+    said = guarded.house.run("simulate", "--until", "+60d", "--json")
     assert said.code == 0
     assert {row["recurring"] for row in said.json if row["became"] == "charged"} == {1, 2}
     assert digest(tmp_path) == before
@@ -205,17 +205,17 @@ def test_the_file_its_ledger_and_its_gateways_know_nothing_of_it(guarded: Story,
 
 def test_a_kept_copy_charges_nobody(guarded: Story, tmp_path: Path) -> None:
     kept = tmp_path / "kept.db"
-    piped(guarded.house.path, "simulate", "--until", "today", "--keep", kept)
+    guarded.house.run("simulate", "--until", "today", "--keep", kept)
     assert kept.stat().st_mode & 0o777 == 0o600
-    refused = piped(kept, "tick", "--accept-clock")
+    refused = Run(kept)("tick", "--accept-clock")
     assert refused.code == 1
     assert "nobody is charged from a copy" in refused.err
     connection = database.connect(kept)
     gateways = {row[0] for row in connection.execute("SELECT gateway FROM payment_systems")}
     connection.close()
     assert gateways == {"sandbox", "manual"}
-    assert piped(kept, "adopt").code == 0
-    piped(kept, "tick", "--accept-clock")
+    assert Run(kept)("adopt").code == 0
+    Run(kept)("tick", "--accept-clock")
     assert not (tmp_path / "called").exists(), "also when somebody adopts it"
 
 
@@ -230,7 +230,7 @@ def test_an_interrupted_one_leaves_nothing(guarded: Story, tmp_path: Path, monke
     monkeypatch.setattr(simulate, "run", interrupted)
     before = digest(tmp_path)
     for keep in ((), ("--keep", tmp_path / "kept.db")):
-        assert piped(guarded.house.path, "simulate", "--until", "+60d", *keep).code == 130
+        assert guarded.house.run("simulate", "--until", "+60d", *keep).code == 130
     assert digest(tmp_path) == before
     assert list(temporary.iterdir()) == []
 
@@ -238,7 +238,7 @@ def test_an_interrupted_one_leaves_nothing(guarded: Story, tmp_path: Path, monke
 def test_a_link_that_leads_nowhere_is_left_as_it_is(story: Story, tmp_path: Path) -> None:
     link = tmp_path / "kept.db"
     link.symlink_to(tmp_path / "nothing")
-    assert piped(story.house.path, "simulate", "--until", "+9d", "--keep", link).code == 7
+    assert story.house.run("simulate", "--until", "+9d", "--keep", link).code == 7
     assert link.is_symlink()
 
 
@@ -257,7 +257,7 @@ def test_a_mistake_is_told_and_costs_nothing(
 ) -> None:
     monkeypatch.chdir(story.house.path.parent)
     before = digest(story.house.path.parent)
-    told = piped(story.house.path, "simulate", *words.split())
+    told = story.house.run("simulate", *words.split())
     assert (told.code, told.out) == (code, "")
     assert said in told.err
     assert digest(story.house.path.parent) == before
@@ -267,7 +267,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
     story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
-    told = piped(story.house.path, "simulate", "--until", "+9d")
+    told = story.house.run("simulate", "--until", "+9d")
     assert told.code == 7
     assert "name another place with --keep" in told.err
 
@@ -277,7 +277,7 @@ def test_the_summary_stands_beside_the_rows(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 day", payments="3")
     story.subscribed("7")
     story.subscribed("7", token="tok_card_declined")
-    said = piped(story.house.path, "simulate", "--until", "+4d", "--csv")
+    said = story.house.run("simulate", "--until", "+4d", "--csv")
     assert len(said.out.splitlines()) == 6
     charged, others = said.err.splitlines()
     assert charged.endswith(": 98.00 EUR (2 payments)")

@@ -7,11 +7,11 @@ import sqlite3
 import pytest
 
 from tests.story import Story
-from tests.terminal import Said, piped, typed
+from tests.terminal import Ran
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:
+def sold(story: Story) -> Story:
     """Orders 1 and 3 are paid, 2 is open; 4 to 6 have partial payments, 5 none yet; Ivan is a manager."""
     house = story.house
     house.offer("49.00", number="7")
@@ -28,8 +28,8 @@ def shop(story: Story) -> Story:
     return story
 
 
-def run(shop: Story, line: str, stdin: str = "") -> Said:
-    return piped(shop.house.path, *line.split(), stdin=stdin)
+def run(sold: Story, line: str, stdin: str = "") -> Ran:
+    return sold.house.run(*line.split(), stdin=stdin)
 
 
 def state(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
@@ -48,26 +48,26 @@ REFUSED_IN_THE_MIDDLE = {
 
 
 @pytest.mark.parametrize("line", REFUSED_IN_THE_MIDDLE)
-def test_one_that_is_refused_in_the_middle_leaves_all_as_they_were_and_is_named(shop: Story, line: str) -> None:
-    before = state(shop.house.connection)
+def test_one_that_is_refused_in_the_middle_leaves_all_as_they_were_and_is_named(sold: Story, line: str) -> None:
+    before = state(sold.house.connection)
     which, why = REFUSED_IN_THE_MIDDLE[line]
-    done = run(shop, line)
+    done = run(sold, line)
     assert done.code == (3 if "99" in line else 5)
     assert which in done.err
     assert why in done.err
     assert "none of the 3 was changed" in done.err
     assert done.out == ""
-    assert state(shop.house.connection) == before
+    assert state(sold.house.connection) == before
 
 
 @pytest.mark.parametrize("line", REFUSED_IN_THE_MIDDLE)
-def test_keep_going_does_the_others_and_leaves_nothing_of_the_refused_one(shop: Story, line: str) -> None:
-    connection = shop.house.connection
+def test_keep_going_does_the_others_and_leaves_nothing_of_the_refused_one(sold: Story, line: str) -> None:
+    connection = sold.house.connection
     which, why = REFUSED_IN_THE_MIDDLE[line]
     words = line.split()
     middle = words[3]
     untouched = [tuple(row) for row in connection.execute("SELECT * FROM orders WHERE id = ?", (middle,))]
-    done = run(shop, f"{line} --keep-going")
+    done = run(sold, f"{line} --keep-going")
     assert done.code == 5
     [refusal, told] = [line for line in done.err.splitlines() if not line.startswith("confirming")]
     assert refusal.startswith(f"{which}: ")
@@ -77,46 +77,46 @@ def test_keep_going_does_the_others_and_leaves_nothing_of_the_refused_one(shop: 
     assert [tuple(row) for row in connection.execute("SELECT * FROM orders WHERE id = ?", (middle,))] == untouched
 
 
-def test_keep_going_with_nothing_refused_is_a_success(shop: Story) -> None:
-    assert run(shop, "orders check 1 3 --yes --keep-going").code == 0
+def test_keep_going_with_nothing_refused_is_a_success(sold: Story) -> None:
+    assert run(sold, "orders check 1 3 --yes --keep-going").code == 0
 
 
-def test_keep_going_with_all_refused_changes_nothing(shop: Story) -> None:
-    before = state(shop.house.connection)
-    done = run(shop, "orders check 2 98 99 --system --keep-going")
+def test_keep_going_with_all_refused_changes_nothing(sold: Story) -> None:
+    before = state(sold.house.connection)
+    done = run(sold, "orders check 2 98 99 --system --keep-going")
     assert (done.code, done.out, len(done.err.splitlines())) == (5, "", 4)
-    assert state(shop.house.connection) == before
+    assert state(sold.house.connection) == before
 
 
-def test_a_mistake_in_the_call_itself_is_no_refusal_of_each(shop: Story) -> None:
-    before = state(shop.house.connection)
+def test_a_mistake_in_the_call_itself_is_no_refusal_of_each(sold: Story) -> None:
+    before = state(sold.house.connection)
     for line in ("orders check 1 3 --manager nobody --keep-going", "orders assign 1 3 nobody --keep-going"):
-        done = run(shop, line)
+        done = run(sold, line)
         assert (done.code, done.err.count("nobody")) == (3, 1), done.err
-    assert run(shop, "orders confirm 1 4 --keep-going").code == 2
-    assert state(shop.house.connection) == before
+    assert run(sold, "orders confirm 1 4 --keep-going").code == 2
+    assert state(sold.house.connection) == before
 
 
-def test_recurring_orders_and_payments_are_done_in_bulk_alike(shop: Story) -> None:
-    shop.house.offer("10.00", number="9", name="Plan", every="1 month")
-    plans = [shop.subscribed("9") for _ in range(3)]
-    assert run(shop, f"recurring pause {plans[1]}").code == 0
-    assert run(shop, "recurring pause 1 2 3").code == 5
-    assert [shop.plan(one).status for one in plans] == ["active", "paused", "active"]
-    done = run(shop, "recurring pause 1 2 3 99 --keep-going")
+def test_recurring_orders_and_payments_are_done_in_bulk_alike(sold: Story) -> None:
+    sold.house.offer("10.00", number="9", name="Plan", every="1 month")
+    plans = [sold.subscribed("9") for _ in range(3)]
+    assert run(sold, f"recurring pause {plans[1]}").code == 0
+    assert run(sold, "recurring pause 1 2 3").code == 5
+    assert [sold.plan(one).status for one in plans] == ["active", "paused", "active"]
+    done = run(sold, "recurring pause 1 2 3 99 --keep-going")
     assert (done.code, done.out.count("is Paused")) == (5, 2)
     assert "recurring order 2: is Paused and cannot be paused; possible: Activate, Complete" in done.err
     assert "recurring order 99: there is no recurring order 99" in done.err
-    assert run(shop, "recurring activate --keep-going -", stdin="1\n2\n3\n").code == 0
-    assert run(shop, "recurring complete 1 2").code == 2  # it is final, and a script must say --yes
-    assert run(shop, "recurring complete 1 2 --yes").code == 0
-    assert run(shop, "recurring retry 3 1 --keep-going").code == 5
+    assert run(sold, "recurring activate --keep-going -", stdin="1\n2\n3\n").code == 0
+    assert run(sold, "recurring complete 1 2").code == 2  # it is final, and a script must say --yes
+    assert run(sold, "recurring complete 1 2 --yes").code == 0
+    assert run(sold, "recurring retry 3 1 --keep-going").code == 5
     for _ in range(2):
-        shop.pay(shop.order("7", through="Bank transfer"))
-    waiting = [row["id"] for row in shop.house.connection.execute("SELECT id FROM invoices WHERE status = 'open'")]
-    assert run(shop, f"payments confirm {waiting[0]} 1 {waiting[1]}").code == 5
-    assert run(shop, f"payments decline {waiting[0]} 1 --keep-going").code == 5
-    assert run(shop, f"payments confirm {waiting[1]}").code == 0
+        sold.pay(sold.order("7", through="Bank transfer"))
+    waiting = [row["id"] for row in sold.house.connection.execute("SELECT id FROM invoices WHERE status = 'open'")]
+    assert run(sold, f"payments confirm {waiting[0]} 1 {waiting[1]}").code == 5
+    assert run(sold, f"payments decline {waiting[0]} 1 --keep-going").code == 5
+    assert run(sold, f"payments confirm {waiting[1]}").code == 0
 
 
 @pytest.mark.parametrize(
@@ -127,25 +127,25 @@ def test_recurring_orders_and_payments_are_done_in_bulk_alike(shop: Story) -> No
         "payments confirm -", "payments decline -",
     ],
 )  # fmt: skip
-def test_no_numbers_on_stdin_are_nothing_to_do(shop: Story, line: str) -> None:
-    done = run(shop, line, stdin="\n")
+def test_no_numbers_on_stdin_are_nothing_to_do(sold: Story, line: str) -> None:
+    done = run(sold, line, stdin="\n")
     assert (done.code, done.out, "nothing to do" in done.err) == (0, "", True)
 
 
-def test_what_is_not_text_on_stdin_is_refused(shop: Story) -> None:
-    done = run(shop, "orders check --yes -", stdin="1\n\udcff\n")
+def test_what_is_not_text_on_stdin_is_refused(sold: Story) -> None:
+    done = run(sold, "orders check --yes -", stdin="1\n\udcff\n")
     assert (done.code, "is not text" in done.err) == (6, True)
 
 
-def test_an_order_given_twice_or_by_two_numbers_is_one(shop: Story) -> None:
-    shop.house.connection.execute("UPDATE orders SET source = 'shop', source_number = 'A-4' WHERE id = 4")
-    done = run(shop, "orders decline 4 4 A-4 shop:A-4")
+def test_an_order_given_twice_or_by_two_numbers_is_one(sold: Story) -> None:
+    sold.house.connection.execute("UPDATE orders SET source = 'shop', source_number = 'A-4' WHERE id = 4")
+    done = run(sold, "orders decline 4 4 A-4 shop:A-4")
     assert (done.code, len(done.out.splitlines())) == (0, 1)
 
 
-def test_a_dry_run_shows_what_would_change_and_changes_nothing(shop: Story) -> None:
-    before = state(shop.house.connection)
-    done = run(shop, "orders check 1 2 3 --manager ivan --keep-going -n")
+def test_a_dry_run_shows_what_would_change_and_changes_nothing(sold: Story) -> None:
+    before = state(sold.house.connection)
+    done = run(sold, "orders check 1 2 3 --manager ivan --keep-going -n")
     assert done.code == 5
     [heads, _, first, second] = done.out.splitlines()
     assert heads.split() == ["order", "customer", "offer", "price", "currency", "sale_by", "because", "change"]
@@ -154,19 +154,19 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(shop: Story) -> N
     assert second.split()[0] == "3"
     assert "order 2: is Open" in done.err
     assert "dry run: nothing was written" in done.err
-    assert state(shop.house.connection) == before
+    assert state(sold.house.connection) == before
 
 
-def test_on_a_terminal_several_are_shown_and_one_question_is_asked(shop: Story) -> None:
-    run(shop, "orders assign 1 ivan")
-    shown = typed(shop.house.path, "orders", "check", "1", "3", answer="n\n")
+def test_on_a_terminal_several_are_shown_and_one_question_is_asked(sold: Story) -> None:
+    run(sold, "orders assign 1 ivan")
+    shown = sold.house.run.typed("orders", "check", "1", "3", answer="n\n")
     assert "Іван" in shown.split("Confirm these")[0]
     assert "nobody marked or assigned it" in shown
     assert shown.count("[y/N]") == 1
-    assert run(shop, "orders list --confirmed -q").out == ""
-    shown = typed(shop.house.path, "orders", "check", "1", "3", answer="y\n")
+    assert run(sold, "orders list --confirmed -q").out == ""
+    shown = sold.house.run.typed("orders", "check", "1", "3", answer="y\n")
     assert "order 1 is Completed, sale by Іван, confirmed" in shown
-    assert run(shop, "orders list --confirmed -q --sort order").out == "1\n3\n"
+    assert run(sold, "orders list --confirmed -q --sort order").out == "1\n3\n"
 
 
 @pytest.mark.parametrize(
@@ -178,47 +178,47 @@ def test_on_a_terminal_several_are_shown_and_one_question_is_asked(shop: Story) 
     ],
 )
 def test_every_change_of_several_is_previewed_on_a_terminal_and_yes_leaves_it_out(
-    shop: Story, line: str, changes: str
+    sold: Story, line: str, changes: str
 ) -> None:
-    before = state(shop.house.connection)
-    shown = typed(shop.house.path, *line.split(), answer="n\n")
+    before = state(sold.house.connection)
+    shown = sold.house.run.typed(*line.split(), answer="n\n")
     assert (shown.count(changes), shown.count("[y/N]")) == (2, 1)
-    assert state(shop.house.connection) == before
+    assert state(sold.house.connection) == before
     if "confirm" not in line:  # there --yes means the sale (R22)
-        assert "[y/N]" not in typed(shop.house.path, *line.split(), "--yes")
-        assert state(shop.house.connection) != before
+        assert "[y/N]" not in sold.house.run.typed(*line.split(), "--yes")
+        assert state(sold.house.connection) != before
 
 
-def test_what_cannot_be_done_is_refused_before_the_question(shop: Story) -> None:
-    shown = typed(shop.house.path, "orders", "check", "1", "2")
+def test_what_cannot_be_done_is_refused_before_the_question(sold: Story) -> None:
+    shown = sold.house.run.typed("orders", "check", "1", "2")
     assert "order 2 is Open" in shown
     assert "[y/N]" not in shown
-    shown = typed(shop.house.path, "orders", "check", "1", "2", "--keep-going", answer="y\n")
+    shown = sold.house.run.typed("orders", "check", "1", "2", "--keep-going", answer="y\n")
     assert shown.count("order 2: is Open") == 1
-    assert run(shop, "orders list --confirmed -q").out == "1\n"
+    assert run(sold, "orders list --confirmed -q").out == "1\n"
 
 
-def test_a_script_that_leaves_open_whose_sales_they_are_is_refused(shop: Story) -> None:
-    before = state(shop.house.connection)
+def test_a_script_that_leaves_open_whose_sales_they_are_is_refused(sold: Story) -> None:
+    before = state(sold.house.connection)
     for stdin in ("1\n3\n", "1\n"):
-        done = run(shop, "orders check -", stdin=stdin)
+        done = run(sold, "orders check -", stdin=stdin)
         assert (done.code, "--yes" in done.err) == (2, True)
-    assert state(shop.house.connection) == before
+    assert state(sold.house.connection) == before
 
 
-def test_an_order_that_changes_while_the_question_is_open_is_not_done_as_nobody_saw_it(shop: Story) -> None:
+def test_an_order_that_changes_while_the_question_is_open_is_not_done_as_nobody_saw_it(sold: Story) -> None:
     def another_gives_it_to_ivan() -> None:
-        assert run(shop, "orders assign 3 ivan").code == 0
+        assert run(sold, "orders assign 3 ivan").code == 0
 
-    shown = typed(shop.house.path, "orders", "check", "1", "3", answer="y\n", meanwhile=another_gives_it_to_ivan)
+    shown = sold.house.run.typed("orders", "check", "1", "3", answer="y\n", meanwhile=another_gives_it_to_ivan)
     assert "order 3 was changed while you looked; look again" in shown
-    assert run(shop, "orders list --confirmed -q").out == ""
+    assert run(sold, "orders list --confirmed -q").out == ""
 
 
-def test_the_dialogue_of_one_order_confirms_what_it_showed_or_nothing(shop: Story) -> None:
+def test_the_dialogue_of_one_order_confirms_what_it_showed_or_nothing(sold: Story) -> None:
     def another_gives_it_to_ivan() -> None:
-        assert run(shop, "orders assign 3 ivan").code == 0
+        assert run(sold, "orders assign 3 ivan").code == 0
 
-    shown = typed(shop.house.path, "orders", "check", "3", answer="\n", meanwhile=another_gives_it_to_ivan)
+    shown = sold.house.run.typed("orders", "check", "3", answer="\n", meanwhile=another_gives_it_to_ivan)
     assert "order 3 was changed while you looked; look again" in shown
-    assert run(shop, "orders list --confirmed -q").out == ""
+    assert run(sold, "orders list --confirmed -q").out == ""

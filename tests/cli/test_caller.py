@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from salescli.cli.options import FilePath, Outside
+from salescli.cli.paths import FilePath, Outside
 from tests.project.test_architecture import COMMANDS
 from tests.rules.test_permissions import FURTHER
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -15,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli.cli import main
 from salescli.cli.output import chart
-from salescli.cli.output.render import width
+from salescli.cli.output.terminal import width
 from salescli.lists.columns import Column
 from tests.story import Story
+from tests.terminal import Ran
 
 OFFER = (Column("offer_number"), Column("offer"))
 _AMOUNTS = st.integers(-(10**14), 10**14)
@@ -138,8 +137,7 @@ def _length(line: str) -> int:
 
 
 @pytest.fixture
-def shop(story: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
-    monkeypatch.setenv("SALESCLI_DB", str(story.house.path))
+def sold(story: Story) -> Story:
     story.house.offer("100.00", name="Drawing", number="10")
     story.house.offer("9800", name="Violin", number="20", currency="JPY")
     story.pay(story.order("10"))
@@ -147,67 +145,41 @@ def shop(story: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
     return story
 
 
-def test_the_bars_stand_under_the_table(shop: Story, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["reports", "by-offer", "--chart"]) == 0
-    out = capfd.readouterr().out
+def test_the_bars_stand_under_the_table(sold: Story) -> None:
+    out = sold.house.run("reports", "by-offer", "--chart").out
     assert out.index("offer_number") < out.index("net in EUR\n10 Drawing") < out.index("net in JPY\n20 Violin")
     assert out.index("net in JPY") < out.index("total of completed orders")
-    assert main.run(["reports", "details", "--chart"]) == 0
-    assert capfd.readouterr().out.count("net in EUR") == 4  # by-manager has no confirmed sale to show
+    out = sold.house.run("reports", "details", "--chart").out
+    assert out.count("net in EUR") == 4  # by-manager has no confirmed sale to show
 
 
-def test_the_bars_go_where_the_table_goes(shop: Story, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["reports", "by-offer", "--chart", "-o", str(tmp_path / "x.txt")]) == 0
+def test_the_bars_go_where_the_table_goes(sold: Story, tmp_path: Path) -> None:
+    ran = sold.house.run("reports", "by-offer", "--chart", "-o", tmp_path / "x.txt")
+    assert (ran.code, "█" in ran.out) == (0, False)
     written = (tmp_path / "x.txt").read_text(encoding="utf-8")
     assert "10 Drawing  100.00  ████" in written
-    assert "█" not in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("format", ["--csv", "--json", "--excel", "-q", "--format=md"])
-def test_bars_in_a_file_for_programs_are_refused(shop: Story, capfd: pytest.CaptureFixture[str], format: str) -> None:
-    assert main.run(["reports", "by-offer", "--chart", format]) == 2
-    told = capfd.readouterr()
-    assert (told.out, "--chart draws under a table" in told.err) == ("", True)
+def test_bars_in_a_file_for_programs_are_refused(sold: Story, format: str) -> None:
+    ran = sold.house.run("reports", "by-offer", "--chart", format)
+    assert (ran.code, ran.out, "--chart draws under a table" in ran.err) == (2, "", True)
 
 
-def test_a_report_of_nothing_has_no_bars(story: Story, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
-    monkeypatch.setenv("SALESCLI_DB", str(story.house.path))
-    assert main.run(["reports", "by-offer", "--chart"]) == 0
-    told = capfd.readouterr()
-    assert (told.out, told.err) == ("", "nothing to show\n")
+def test_a_report_of_nothing_has_no_bars(story: Story) -> None:
+    assert story.house.run("reports", "by-offer", "--chart") == Ran(0, "", "nothing to show\n")
 
 
 @pytest.mark.parametrize("columns", [40, 100])
-def test_on_a_terminal_the_bars_are_as_wide_as_it_is(shop: Story, columns: int) -> None:
-    lines = [line for line in _on_a_terminal(columns).splitlines() if "█" in line]
+def test_on_a_terminal_the_bars_are_as_wide_as_it_is(sold: Story, columns: int) -> None:
+    shown = sold.house.run.typed("reports", "by-offer", "--chart", columns=columns)
+    lines = [line for line in shown.splitlines() if "█" in line]
     assert {width(line) for line in lines} == {columns}
 
 
-def test_in_a_locale_without_blocks_the_bars_are_signs(shop: Story) -> None:
+def test_in_a_locale_without_blocks_the_bars_are_signs(sold: Story) -> None:
     plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
-    line = [sys.executable, "-m", "salescli", "reports", "by-offer", "--chart"]
+    line = [sys.executable, "-m", "salescli", "--db", str(sold.house.path), "reports", "by-offer", "--chart"]
     ran = subprocess.run(line, capture_output=True, env=plain)
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert b"10 Drawing  100.00  ####" in ran.stdout
-
-
-def _on_a_terminal(columns: int) -> str:
-    """Run the report on a pseudo-terminal of so many columns and return what it showed."""
-    import fcntl
-    import struct
-    import termios
-
-    main, other = pty.openpty()
-    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    line = [sys.executable, "-m", "salescli", "reports", "by-offer", "--chart"]
-    with subprocess.Popen(line, stdin=other, stdout=other, stderr=other) as process:
-        os.close(other)
-        shown = b""
-        try:
-            while block := os.read(main, 4096):
-                shown += block
-        except OSError:  # the other side has closed
-            pass
-        process.wait()
-    os.close(main)
-    return shown.decode()

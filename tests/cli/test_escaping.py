@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output import csv as csv_output
+from salescli.cli.output import markdown, table
+from salescli.cli.output.contract import Output, as_text
+from salescli.cli.output.terminal import escaped
 from salescli.errors import BadData
 from salescli.imports import csv_file
 from salescli.lists.columns import Column
@@ -35,7 +37,7 @@ WORST = ['=HYPERLINK("http://x","y")', "+380441234567", "-1+1", "@SUM(1)", "'=1"
 def written(format: str, *texts: str, excel: bool = False) -> str:
     """Return what a format makes of rows whose two texts are each of ``texts``."""
     stream = io.StringIO(newline="")
-    writers = {"csv": renderer._csv, "md": renderer._markdown, "table": renderer._table}
+    writers = {"csv": csv_output.write, "md": markdown.write, "table": table.write}
     rows = [{"name": text, "note": text} for text in texts]
     writers[format](rows, COLUMNS, Output(format=format, excel=excel), UTC, stream)
     return stream.getvalue()
@@ -86,9 +88,9 @@ def test_a_long_csv_has_every_row_in_its_place_and_its_cells_as_people_read_them
         for i in range(400)
     ]
     stream = io.StringIO(newline="")
-    assert renderer._csv(rows, MANY_KINDS, Output(format="csv"), zone, stream) == len(rows)
+    assert csv_output.write(rows, MANY_KINDS, Output(format="csv"), zone, stream) == len(rows)
     told = list(csv.reader(io.StringIO(stream.getvalue(), newline=""), strict=True))
-    assert told[1:] == [[renderer.as_text(column, row, zone) for column in MANY_KINDS] for row in rows]
+    assert told[1:] == [[as_text(column, row, zone) for column in MANY_KINDS] for row in rows]
 
 
 @given(HOSTILE)
@@ -115,7 +117,7 @@ def test_in_markdown_a_text_is_one_cell_and_nothing_else(texts: list[str]) -> No
         cells = re.split(r"(?<!\\)(?:\\\\)*\|", line)
         assert len(cells) == 4
         assert not re.search(r"(?<!\\)[`*_~&<>\[\]]", re.sub(r"\\\\", "", line))
-        assert _unescaped(line) == "| {0} | {0} |".format(renderer.escaped(one))
+        assert _unescaped(line) == "| {0} | {0} |".format(escaped(one))
 
 
 def _unescaped(cell: str) -> str:

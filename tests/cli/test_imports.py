@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from salescli.cli import main
 from salescli.imports import orders, recurring
 from tests import PROJECT
+from tests.terminal import Run
 
 ORDERS = "order,created_at,status,customer,offer,price,currency\n1,2026-01-05,completed,Ann,Course,49.00,EUR\n"
 BAD = ORDERS + "2,2026-01-05,completed,Ann,Course,18000.40,JPY\n3,soon,completed,Ann,Course,1,EUR\n"
@@ -26,28 +23,11 @@ SUBSCRIBERS = (
 )
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command line did."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
-
-
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in this process, on a file of its own in ``tmp_path``."""
-    monkeypatch.setenv("SALESCLI_DB", str(tmp_path / "sales.db"))
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command line on a new file, in a folder of files to import."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, stdin: str = "") -> Done:
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        return Done(main.run(list(arguments)), *capfd.readouterr())
-
+    run = Run(tmp_path / "sales.db")
     run("init", "--time-zone", "Europe/Kyiv", "--currency", "EUR")
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     (tmp_path / "bad.csv").write_text(BAD, encoding="utf-8")
@@ -57,38 +37,38 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 def test_orders_are_imported_from_a_file(run: Run) -> None:
     done = run("import", "orders", "orders.csv")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.code, done.out) == (0, "")
     said = "imported 1 order (1 added, 0 updated, 0 unchanged); created 1 customer, 1 offer\n"
-    assert done.stderr == said
-    assert run("orders", "list", "-q").stdout == "1\n"
+    assert done.err == said
+    assert run("orders", "list", "-q").out == "1\n"
 
 
 def test_orders_are_imported_from_a_pipe(run: Run) -> None:
-    assert run("import", "orders", "-", stdin=ORDERS).returncode == 0
-    assert run("import", "orders", "-", stdin=ORDERS).stderr.endswith("nothing changed\n")
+    assert run("import", "orders", "-", stdin=ORDERS).code == 0
+    assert run("import", "orders", "-", stdin=ORDERS).err.endswith("nothing changed\n")
 
 
 def test_bad_rows_are_named_one_a_line_and_nothing_is_imported(run: Run) -> None:
     done = run("import", "orders", "bad.csv")
-    assert done.returncode == 6
-    first, second, last = done.stderr.splitlines()
+    assert done.code == 6
+    first, second, last = done.err.splitlines()
     assert first == "line 3, price: 18000.40 JPY has 2 decimals; JPY has no decimals"
     assert second.startswith("line 4, created_at: 'soon' is not a time")
     assert last.startswith("salescli: 2 rows of 3 are bad and nothing was imported; ")
-    assert run("orders", "list", "-q").stdout == ""
+    assert run("orders", "list", "-q").out == ""
 
 
 def test_a_file_of_bad_rows_does_not_flood_the_terminal(run: Run, tmp_path: Path) -> None:
     head, good = ORDERS.splitlines(keepends=True)
     bad = head + "".join(f"{n},soon,completed,Ann,Course,1,EUR\n" for n in range(60)) + good.replace("1,", "A1,", 1)
     done = run("import", "orders", "-", stdin=bad)
-    assert done.returncode == 6
-    *told, more, last = done.stderr.splitlines()
+    assert done.code == 6
+    *told, more, last = done.err.splitlines()
     assert [line.split(",")[0] for line in told] == [f"line {n}" for n in range(2, 52)]
     assert more == "and 10 more problems; --skip-bad --rejects FILE writes all into a file"
     assert last.startswith("salescli: 60 rows of 61 are bad and nothing was imported; ")
     done = run("import", "orders", "-", "--skip-bad", "--rejects", "rejects.csv", stdin=bad)
-    assert (done.returncode, done.stderr.splitlines()[50]) == (0, "and 10 more problems; all go into rejects.csv")
+    assert (done.code, done.err.splitlines()[50]) == (0, "and 10 more problems; all go into rejects.csv")
     assert len((tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()) == 61
 
 
@@ -96,14 +76,14 @@ def test_a_file_of_bad_rows_does_not_flood_the_terminal(run: Run, tmp_path: Path
 def test_one_problem_more_than_are_told_is_counted(run: Run, problems: int, more: bool) -> None:
     head = ORDERS.splitlines(keepends=True)[0]
     done = run("import", "orders", "-", stdin=head + "1,soon,completed,Ann,Course,1,EUR\n" * problems)
-    assert ("and 1 more problem; " in done.stderr) == more
+    assert ("and 1 more problem; " in done.err) == more
 
 
 def test_bad_rows_are_left_out_when_told_so(run: Run, tmp_path: Path) -> None:
     done = run("import", "orders", "bad.csv", "--skip-bad", "--rejects", "rejects.csv")
-    assert done.returncode == 0
-    assert "imported 1 order (1 added" in done.stderr
-    assert "left out 2 bad rows, kept in rejects.csv" in done.stderr
+    assert done.code == 0
+    assert "imported 1 order (1 added" in done.err
+    assert "left out 2 bad rows, kept in rejects.csv" in done.err
     assert (tmp_path / "rejects.csv").read_text(encoding="utf-8").startswith("line,reason,order,")
 
 
@@ -122,31 +102,31 @@ def test_bad_rows_are_left_out_when_told_so(run: Run, tmp_path: Path) -> None:
 )
 def test_an_exit_code_for(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
     done = run("import", "orders", *arguments)
-    assert done.returncode == code
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == code
+    assert said in done.err
+    assert "Traceback" not in done.err
 
 
 def test_a_dry_run_writes_nothing(run: Run) -> None:
-    assert "would import 1 order" in run("import", "orders", "orders.csv", "--dry-run").stderr
-    assert run("orders", "list", "-q").stdout == ""
+    assert "would import 1 order" in run("import", "orders", "orders.csv", "--dry-run").err
+    assert run("orders", "list", "-q").out == ""
 
 
 def test_control_characters_of_a_bad_value_are_shown_and_not_obeyed(run: Run) -> None:
     done = run("import", "orders", "-", stdin=ORDERS.replace("Ann", "A\x1b[31mnn"))
-    assert "\x1b" not in done.stderr
-    assert "\\x1b[31m" in done.stderr
+    assert "\x1b" not in done.err
+    assert "\\x1b[31m" in done.err
 
 
 def test_subscribers_are_imported_with_what_falls_due(run: Run) -> None:
     done = run("import", "recurring", "subscribers.csv", "--source", "shop")
-    assert done.returncode == 0, done.stderr
-    assert "2 payments of 9.00 EUR, 400.00 UAH fall due at the next tick" in done.stderr
-    assert run("recurring", "list", "-q").stdout.split() == ["2", "1"]
+    assert done.code == 0, done.err
+    assert "2 payments of 9.00 EUR, 400.00 UAH fall due at the next tick" in done.err
+    assert run("recurring", "list", "-q").out.split() == ["2", "1"]
 
 
 def test_a_progress_bar_is_shown_on_a_terminal_only(run: Run, tmp_path: Path) -> None:
-    assert "100%" not in run("import", "orders", "orders.csv", "--dry-run").stderr
+    assert "100%" not in run("import", "orders", "orders.csv", "--dry-run").err
     ours, theirs = pty.openpty()
     environment = {**os.environ, "SALESCLI_DB": str(tmp_path / "sales.db"), "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "salescli", "import", "orders", str(tmp_path / "orders.csv")]
@@ -159,5 +139,5 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(run: Run, tmp_path: Path) ->
 def test_help_names_every_column(run: Run, noun: str) -> None:
     columns = {"orders": orders.COLUMNS, "recurring": recurring.COLUMNS}[noun]
     needed = {"orders": orders.REQUIRED, "recurring": recurring.REQUIRED}[noun]
-    words = run("import", noun, "--help").stdout.split()
+    words = run("import", noun, "--help").out.split()
     assert all((f"{name}*" if name in needed else name) in words for name in columns)

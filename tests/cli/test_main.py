@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gc
-import io
 import json
 import os
 import re
@@ -12,34 +10,15 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from salescli.cli import main
-from salescli.cli.output.render import width
+from salescli.cli import caller
+from salescli.cli.output.terminal import width
 from salescli.reports.report import BREAKDOWNS
-from tests.terminal import on_a_terminal
-
-Run = Callable[..., "Result"]
-
-
-class Result:
-    """What a command line did: its exit code, its data and its talk."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.out)))
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
+from tests.terminal import Run, on_a_terminal
 
 
 @pytest.fixture
@@ -47,23 +26,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sales.db"
 
 
-@pytest.fixture
-def run(path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in this process, on a file of its own."""
+@pytest.fixture(autouse=True)
+def _environment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the file in the environment, for what runs in a process of its own."""
     monkeypatch.setenv("SALESCLI_DB", str(path))
 
-    def run(*arguments: str, stdin: str | None = None) -> Result:
-        if stdin is not None:
-            monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        code = main.run([str(one) for one in arguments])
-        out, err = capfd.readouterr()
-        return Result(code, out, err)
-
-    return run
-
 
 @pytest.fixture
-def shop(run: Run) -> Run:
+def sales(run: Run) -> Run:
     """A file with an offer, a customer, a manager and two merchants."""
     for line in (
         ["init", "--time-zone", "Europe/Kyiv", "--currency", "EUR"],
@@ -79,11 +49,11 @@ def shop(run: Run) -> Run:
     return run
 
 
-def paid(shop: Run, *more: str) -> None:
+def paid(sales: Run, *more: str) -> None:
     """Open and pay an order of the first customer."""
-    assert shop("orders", "new", "1", "7", "--payment-system", "Sandbox", "--token", "tok_ok", *more).code == 0
-    number = shop("orders", "list", "-q", "--kind", "all", "--limit", "1").out.strip()
-    assert shop("orders", "pay", number).code == 0
+    assert sales("orders", "new", "1", "7", "--payment-system", "Sandbox", "--token", "tok_ok", *more).code == 0
+    number = sales("orders", "list", "-q", "--kind", "all", "--limit", "1").out.strip()
+    assert sales("orders", "pay", number).code == 0
 
 
 @pytest.mark.parametrize(
@@ -116,15 +86,15 @@ def paid(shop: Run, *more: str) -> None:
         pytest.param("help nope", 3, "there is no page", id="an unknown page"),
     ],
 )  # fmt: skip
-def test_a_mistake_gets_one_clear_line_and_its_exit_code(shop: Run, line: str, code: int, says: str) -> None:
-    done = shop(*line.split())
+def test_a_mistake_gets_one_clear_line_and_its_exit_code(sales: Run, line: str, code: int, says: str) -> None:
+    done = sales(*line.split())
     assert (done.code, says in done.err) == (code, True), done.err
     assert "Traceback" not in done.err
 
 
-def test_init_never_overwrites_and_says_so(shop: Run, path: Path) -> None:
+def test_init_never_overwrites_and_says_so(sales: Run, path: Path) -> None:
     before = path.read_bytes()
-    done = shop("init", "--time-zone", "UTC")
+    done = sales("init", "--time-zone", "UTC")
     assert (done.code, "exists already" in done.err, path.read_bytes() == before) == (7, True, True)
 
 
@@ -134,29 +104,29 @@ def test_without_a_file_nothing_is_made(run: Run, path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_dry_run_of_any_change_writes_nothing(shop: Run, path: Path) -> None:
-    paid(shop)
+def test_a_dry_run_of_any_change_writes_nothing(sales: Run, path: Path) -> None:
+    paid(sales)
     before = path.read_bytes()
     for line in (
         "orders new 1 7 -n", "orders refund 1 -n", "orders check 1 -n --system", "orders assign 1 ivan -n",
         "customers add X -n", "offers edit 7 --price 5 -n", "users add x -n", "tick -n",
     ):  # fmt: skip
-        done = shop(*line.split())
+        done = sales(*line.split())
         assert done.code == 0, (line, done.err)
     assert path.read_bytes() == before
 
 
-def test_json_has_amounts_as_text_and_in_minor_units_and_times_in_utc(shop: Run) -> None:
-    shop("orders", "new", "1", "7", "--quantity", "2", "--at", "2026-07-01 10:00")
-    [order] = shop("orders", "list", "--json").json
+def test_json_has_amounts_as_text_and_in_minor_units_and_times_in_utc(sales: Run) -> None:
+    sales("orders", "new", "1", "7", "--quantity", "2", "--at", "2026-07-01 10:00")
+    [order] = sales("orders", "list", "--json").json
     assert (order["price"], order["price_minor"], order["currency"]) == ("98.00", 9800, "EUR")
     assert (order["created_at"], order["confirmed"], order["status"]) == ("2026-07-01T07:00:00Z", False, "open")
 
 
-def test_csv_has_local_times_plain_numbers_and_harmless_text(shop: Run) -> None:
-    shop("customers", "add", "=1+1", "--email", "x@example.com", "--phone", "+380441234567")
-    shop("orders", "new", "x@example.com", "7", "--at", "2026-07-01 10:00")
-    [row] = shop("orders", "list", "--csv", "--columns", "created_at,customer,phone,price,confirmed,status").rows
+def test_csv_has_local_times_plain_numbers_and_harmless_text(sales: Run) -> None:
+    sales("customers", "add", "=1+1", "--email", "x@example.com", "--phone", "+380441234567")
+    sales("orders", "new", "x@example.com", "7", "--at", "2026-07-01 10:00")
+    [row] = sales("orders", "list", "--csv", "--columns", "created_at,customer,phone,price,confirmed,status").rows
     assert row == {
         "created_at": "2026-07-01 10:00:00", "customer": "'=1+1", "phone": "'+380441234567",
         "price": "49.00", "confirmed": "no", "status": "open",
@@ -164,48 +134,48 @@ def test_csv_has_local_times_plain_numbers_and_harmless_text(shop: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["=1+1", "'=1+1", "''=1+1", "+380", "-", "@me", "O'Hara", "'quoted'", "'"])
-def test_a_text_comes_back_from_our_own_csv_as_it_was(shop: Run, tmp_path: Path, name: str) -> None:
-    shop("customers", "add", name, "--email", "x@example.com")
+def test_a_text_comes_back_from_our_own_csv_as_it_was(sales: Run, tmp_path: Path, name: str) -> None:
+    sales("customers", "add", name, "--email", "x@example.com")
     file = tmp_path / "customers.csv"
-    shop("customers", "list", "--csv", "--columns", "name,email", "-o", str(file))
-    shop("customers", "edit", "x@example.com", "--name", "somebody else")
-    assert shop("customers", "import", str(file), "--update").code == 0
-    assert shop("customers", "show", "x@example.com", "--json").json["name"] == name
+    sales("customers", "list", "--csv", "--columns", "name,email", "-o", str(file))
+    sales("customers", "edit", "x@example.com", "--name", "somebody else")
+    assert sales("customers", "import", str(file), "--update").code == 0
+    assert sales("customers", "show", "x@example.com", "--json").json["name"] == name
 
 
-def test_excel_csv_has_a_bom_semicolons_and_decimal_commas(shop: Run, tmp_path: Path) -> None:
-    paid(shop)
-    assert shop("orders", "list", "--excel", "--columns", "order,price", "-o", str(tmp_path / "x.csv")).code == 0
+def test_excel_csv_has_a_bom_semicolons_and_decimal_commas(sales: Run, tmp_path: Path) -> None:
+    paid(sales)
+    assert sales("orders", "list", "--excel", "--columns", "order,price", "-o", str(tmp_path / "x.csv")).code == 0
     assert (tmp_path / "x.csv").read_bytes() == b"\xef\xbb\xbforder;price\r\n1;49,00\r\n"
 
 
-def test_every_format_has_the_same_columns_in_the_same_order(shop: Run) -> None:
-    paid(shop)
+def test_every_format_has_the_same_columns_in_the_same_order(sales: Run) -> None:
+    paid(sales)
     columns = ["order", "customer", "status", "quantity"]
     asked = ["orders", "list", "--columns", ",".join(columns)]
-    assert list(shop(*asked, "--csv").rows[0]) == columns
-    assert list(shop(*asked, "--json").json[0]) == columns
-    assert list(json.loads(shop(*asked, "--format", "ndjson").out)) == columns
-    assert shop(*asked, "--format", "table").out.split("\n")[0].split() == columns
-    assert shop(*asked, "--format", "md").out.split("\n")[0] == f"| {' | '.join(columns)} |"
-    assert shop(*asked, "-q").out == "1\n"
-    assert shop(*asked, "--format", "count").out == "1\n"
+    assert list(sales(*asked, "--csv").rows[0]) == columns
+    assert list(sales(*asked, "--json").json[0]) == columns
+    assert list(json.loads(sales(*asked, "--format", "ndjson").out)) == columns
+    assert sales(*asked, "--format", "table").out.split("\n")[0].split() == columns
+    assert sales(*asked, "--format", "md").out.split("\n")[0] == f"| {' | '.join(columns)} |"
+    assert sales(*asked, "-q").out == "1\n"
+    assert sales(*asked, "--format", "count").out == "1\n"
 
 
-def test_an_empty_list_is_empty_in_every_format(shop: Run) -> None:
-    assert shop("orders", "list", "--json").json == []
-    assert shop("orders", "list", "--csv", "--columns", "order").out == "order\n"
-    assert shop("orders", "list", "-q").out == ""
-    table = shop("orders", "list")
+def test_an_empty_list_is_empty_in_every_format(sales: Run) -> None:
+    assert sales("orders", "list", "--json").json == []
+    assert sales("orders", "list", "--csv", "--columns", "order").out == "order\n"
+    assert sales("orders", "list", "-q").out == ""
+    table = sales("orders", "list")
     assert (table.out, table.err) == ("", "nothing to show\n")
 
 
-def test_an_output_file_is_private_whatever_the_umask(shop: Run, tmp_path: Path) -> None:
-    paid(shop)
+def test_an_output_file_is_private_whatever_the_umask(sales: Run, tmp_path: Path) -> None:
+    paid(sales)
     target = tmp_path / "orders.csv"
     before = os.umask(0)
     try:
-        assert shop("orders", "list", "--csv", "-o", str(target)).code == 0
+        assert sales("orders", "list", "--csv", "-o", str(target)).code == 0
     finally:
         os.umask(before)
     assert target.stat().st_mode & 0o777 == 0o600
@@ -215,20 +185,20 @@ def test_an_output_file_is_private_whatever_the_umask(shop: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "-o")]
 )
-def test_an_output_file_never_replaces_a_database(shop: Run, path: Path, words: tuple[str, ...]) -> None:
-    shop("orders", "new", "1", "7")
+def test_an_output_file_never_replaces_a_database(sales: Run, path: Path, words: tuple[str, ...]) -> None:
+    sales("orders", "new", "1", "7")
     before = path.read_bytes()
-    done = shop(*words, str(path))
+    done = sales(*words, str(path))
     assert (done.code, done.err) == (2, f"salescli: {path} is a database and was left as it is; name another file\n")
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("line", [["orders", "list"], ["customers", "add", "Ivan"], ["orders", "show", "99"]])
-def test_the_file_is_closed_when_a_command_ends_however_it_ends(shop: Run, path: Path, line: list[str]) -> None:
+def test_the_file_is_closed_when_a_command_ends_however_it_ends(sales: Run, path: Path, line: list[str]) -> None:
     gc.collect()
     gc.disable()  # as the program's own end, which collects nothing
     try:
-        shop(*line)
+        sales(*line)
         still_open = [opened for opened in Path("/proc/self/fd").iterdir() if _leads_to(path, opened)]
     finally:
         gc.enable()
@@ -242,47 +212,47 @@ def _leads_to(path: Path, descriptor: Path) -> bool:
         return False
 
 
-def test_a_table_shows_fifty_and_says_how_to_go_on(shop: Run) -> None:
+def test_a_table_shows_fifty_and_says_how_to_go_on(sales: Run) -> None:
     for _ in range(51):
-        shop("orders", "new", "1", "7")
-    done = shop("orders", "list")
+        sales("orders", "new", "1", "7")
+    done = sales("orders", "list")
     assert len(done.out.splitlines()) == 2 + 50
     assert done.err == "there are more orders; go on with --after 2, or show all with --limit 0\n"
-    rest = shop("orders", "list", "--after", "2", "--columns", "order")
+    rest = sales("orders", "list", "--after", "2", "--columns", "order")
     assert (rest.out.split(), rest.err) == (["order", "-----", "1"], "")
-    assert len(shop("orders", "list", "--csv").rows) == 51
-    assert len(shop("orders", "list", "--limit", "0").out.splitlines()) == 2 + 51
+    assert len(sales("orders", "list", "--csv").rows) == 51
+    assert len(sales("orders", "list", "--limit", "0").out.splitlines()) == 2 + 51
 
 
-def test_a_list_goes_on_from_page_to_page_by_any_column(shop: Run) -> None:
+def test_a_list_goes_on_from_page_to_page_by_any_column(sales: Run) -> None:
     for name in ("Борис", "Анна"):
-        shop("customers", "add", name)
+        sales("customers", "add", name)
     one = ("customers", "--sort", "name", "--limit", "1", "--columns", "name", "--no-headers")
-    pages = [shop(*one, "--after", after) if after else shop(*one) for after in ("", "3", "2", "1")]
+    pages = [sales(*one, "--after", after) if after else sales(*one) for after in ("", "3", "2", "1")]
     assert [page.out.strip() for page in pages] == ["Анна", "Борис", "Олена Коваленко", ""]
     assert ["--after 3" in pages[0].err, "--after 2" in pages[1].err, pages[2].err] == [True, True, ""]
 
 
-def test_a_page_is_of_rows_that_are_there_and_a_count_is_of_all(shop: Run) -> None:
-    assert shop("orders", "list", "--after", "12").code == 3
-    assert shop("orders", "list", "--after", "12", "--format", "count").code == 2
+def test_a_page_is_of_rows_that_are_there_and_a_count_is_of_all(sales: Run) -> None:
+    assert sales("orders", "list", "--after", "12").code == 3
+    assert sales("orders", "list", "--after", "12", "--format", "count").code == 2
 
 
-def test_names_of_every_script_line_up(shop: Run) -> None:
+def test_names_of_every_script_line_up(sales: Run) -> None:
     for name in ("山田太郎", "Ὀδυσσεύς", "Zoë", "Олена"):
-        shop("customers", "add", name)
-    lines = shop("customers", "list", "--columns", "name,active").out.splitlines()
+        sales("customers", "add", name)
+    lines = sales("customers", "list", "--columns", "name,active").out.splitlines()
     assert len({width(line[: line.index(" yes")] if " yes" in line else "") for line in lines if "yes" in line}) <= 4
     starts = {width(line[: line.rindex("yes")]) for line in lines if line.endswith("yes")}
     assert len(starts) == 1
 
 
-def test_control_characters_from_data_are_shown_and_not_obeyed(shop: Run, path: Path) -> None:
+def test_control_characters_from_data_are_shown_and_not_obeyed(sales: Run, path: Path) -> None:
     import sqlite3
 
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE customers SET name = 'a\x1b[31mb' || char(8238) || 'c'")
-    shown = shop("customers", "list").out
+    shown = sales("customers", "list").out
     assert "a\\x1b[31mb\\u202ec" in shown
     assert "\x1b" not in shown
 
@@ -298,134 +268,134 @@ def test_control_characters_from_data_are_shown_and_not_obeyed(shop: Run, path: 
     ],
 )
 def test_a_manager_is_coloured(
-    shop: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], option: str, colored: bool
+    sales: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], option: str, colored: bool
 ) -> None:
-    paid(shop)
+    paid(sales)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert ("\x1b[31m" in shop("--color", option, "orders", "list").out) is colored
+    assert ("\x1b[31m" in sales("--color", option, "orders", "list").out) is colored
 
 
-def test_a_sale_is_green_once_it_is_confirmed(shop: Run) -> None:
-    paid(shop, "--manager", "ivan")
-    assert "\x1b[31mІван Петренко\x1b[0m" in shop("--color", "always", "orders", "list").out
-    shop("orders", "check", "1", "--yes")
-    assert "\x1b[32mІван Петренко\x1b[0m" in shop("--color", "always", "orders", "list").out
+def test_a_sale_is_green_once_it_is_confirmed(sales: Run) -> None:
+    paid(sales, "--manager", "ivan")
+    assert "\x1b[31mІван Петренко\x1b[0m" in sales("--color", "always", "orders", "list").out
+    sales("orders", "check", "1", "--yes")
+    assert "\x1b[32mІван Петренко\x1b[0m" in sales("--color", "always", "orders", "list").out
 
 
-def test_numbers_go_through_a_pipe_from_a_list_into_an_action(shop: Run) -> None:
-    paid(shop)
-    paid(shop)
-    numbers = shop("orders", "list", "--unconfirmed", "-q").out
-    done = shop("orders", "check", "--yes", "-", stdin=numbers)
+def test_numbers_go_through_a_pipe_from_a_list_into_an_action(sales: Run) -> None:
+    paid(sales)
+    paid(sales)
+    numbers = sales("orders", "list", "--unconfirmed", "-q").out
+    done = sales("orders", "check", "--yes", "-", stdin=numbers)
     assert (done.code, done.out.count("confirmed")) == (0, 2)
-    assert shop("orders", "list", "--unconfirmed", "-q").out == ""
+    assert sales("orders", "list", "--unconfirmed", "-q").out == ""
 
 
-def test_many_numbers_are_one_transaction(shop: Run) -> None:
-    paid(shop)
-    shop("orders", "new", "1", "7")
-    done = shop("orders", "check", "1", "2", "--system")
+def test_many_numbers_are_one_transaction(sales: Run) -> None:
+    paid(sales)
+    sales("orders", "new", "1", "7")
+    done = sales("orders", "check", "1", "2", "--system")
     assert (done.code, "order 2 is Open" in done.err) == (5, True)
-    assert shop("orders", "list", "--confirmed", "-q").out == ""
+    assert sales("orders", "list", "--confirmed", "-q").out == ""
 
 
-def test_a_question_without_a_terminal_is_a_mistake(shop: Run) -> None:
-    paid(shop)
-    done = shop("orders", "check", "1", stdin="")
+def test_a_question_without_a_terminal_is_a_mistake(sales: Run) -> None:
+    paid(sales)
+    done = sales("orders", "check", "1", stdin="")
     assert (done.code, "--yes" in done.err) == (2, True)
 
 
-def test_an_interval_reads_as_it_is_spoken(shop: Run) -> None:
+def test_an_interval_reads_as_it_is_spoken(sales: Run) -> None:
     for number, every in (("8", "2w"), ("9", "1 month")):
-        shop("offers", "add", "Course", "--number", number, "--price", "100", "--every", every)
-    rows = shop("offers", "list", "--columns", "number,every", "--csv").out.splitlines()[1:]
+        sales("offers", "add", "Course", "--number", number, "--price", "100", "--every", every)
+    rows = sales("offers", "list", "--columns", "number,every", "--csv").out.splitlines()[1:]
     assert rows[-2:] == ["8,2 weeks", "9,1 month"]
 
 
-def test_a_confirmation_of_mixed_meanings_is_refused(shop: Run) -> None:
-    shop("offers", "add", "Course", "--number", "8", "--price", "100", "--partial-min", "10")
-    paid(shop)
-    shop("orders", "new", "1", "8")
-    done = shop("orders", "confirm", "1", "2")
+def test_a_confirmation_of_mixed_meanings_is_refused(sales: Run) -> None:
+    sales("offers", "add", "Course", "--number", "8", "--price", "100", "--partial-min", "10")
+    paid(sales)
+    sales("orders", "new", "1", "8")
+    done = sales("orders", "confirm", "1", "2")
     assert (done.code, "order 2 has partial payments" in done.err) == (2, True)
 
 
-def test_a_group_s_bare_name_lists(shop: Run) -> None:
-    paid(shop)
+def test_a_group_s_bare_name_lists(sales: Run) -> None:
+    paid(sales)
     for group in ("orders", "payments", "recurring", "customers", "offers", "categories", "payment-systems", "users"):
-        assert shop(group, "--csv").out == shop(group, "list", "--csv").out
-    assert shop("reports", "--csv").out == shop("reports", "details", "--csv").out
+        assert sales(group, "--csv").out == sales(group, "list", "--csv").out
+    assert sales("reports", "--csv").out == sales("reports", "details", "--csv").out
 
 
-def test_columns_and_order_are_those_of_the_list_on_a_page(shop: Run) -> None:
-    paid(shop)
-    paid(shop)
+def test_columns_and_order_are_those_of_the_list_on_a_page(sales: Run) -> None:
+    paid(sales)
+    paid(sales)
     for sort, numbers in (("order", ["1", "2"]), ("-order", ["2", "1"])):
-        page = shop("offers", "show", "7", "--columns", "order,status", "--sort", sort).out
+        page = sales("offers", "show", "7", "--columns", "order,status", "--sort", sort).out
         header, _, *rows = page[page.index("\nlatest orders\n") :].split("\n")[2:-1]
         assert header.split() == ["order", "status"]
         assert [row.split()[0] for row in rows] == numbers
-    wrong = shop("offers", "show", "7", "--columns", "nonsense")
+    wrong = sales("offers", "show", "7", "--columns", "nonsense")
     assert (wrong.code, wrong.out) == (2, "")
     assert "no column 'nonsense'" in wrong.err
 
 
-def test_columns_of_a_page_without_lists_are_the_record_s(shop: Run) -> None:
-    assert shop("payment-systems", "show", "Sandbox", "--columns", "gateway").out.split() == ["gateway", "sandbox"]
+def test_columns_of_a_page_without_lists_are_the_record_s(sales: Run) -> None:
+    assert sales("payment-systems", "show", "Sandbox", "--columns", "gateway").out.split() == ["gateway", "sandbox"]
 
 
-def test_show_takes_our_number_or_the_one_it_has_elsewhere(shop: Run, path: Path) -> None:
+def test_show_takes_our_number_or_the_one_it_has_elsewhere(sales: Run, path: Path) -> None:
     import sqlite3
 
-    paid(shop)
+    paid(sales)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE orders SET source = 'shop', source_number = 'A-17'")
     for number in ("1", "A-17", "shop:A-17"):
-        shown = shop("orders", "show", number, "--json").json
+        shown = sales("orders", "show", number, "--json").json
         assert (shown["order"], shown["invoices"][0]["amount"]) == (1, "49.00")
 
 
-def test_ukrainian_names_are_found_whatever_their_case(shop: Run) -> None:
-    paid(shop)
+def test_ukrainian_names_are_found_whatever_their_case(sales: Run) -> None:
+    paid(sales)
     for words in ("олена", "КОВАЛЕНКО", "Олена Кова", "olena@EXAMPLE.com"):
-        assert shop("orders", "list", "--customer", words, "-q").out == "1\n", words
-        assert shop("customers", "show", words, "--json").json["customer"] == 1
-    assert shop("orders", "list", "--search", "дра", "-q").out == ""
-    assert shop("orders", "list", "--search", "олена", "-q").out == "1\n"
+        assert sales("orders", "list", "--customer", words, "-q").out == "1\n", words
+        assert sales("customers", "show", words, "--json").json["customer"] == 1
+    assert sales("orders", "list", "--search", "дра", "-q").out == ""
+    assert sales("orders", "list", "--search", "олена", "-q").out == "1\n"
 
 
-def test_two_people_of_one_name_are_listed_and_not_guessed(shop: Run) -> None:
-    shop("customers", "add", "Олена Коваленко", "--email", "second@example.com")
-    done = shop("orders", "new", "Олена Коваленко", "7")
+def test_two_people_of_one_name_are_listed_and_not_guessed(sales: Run) -> None:
+    sales("customers", "add", "Олена Коваленко", "--email", "second@example.com")
+    done = sales("orders", "new", "Олена Коваленко", "7")
     assert (done.code, "fits 2 records" in done.err) == (3, True)
 
 
-def test_the_period_of_a_list_is_in_the_account_s_days(shop: Run) -> None:
-    shop("orders", "new", "1", "7", "--at", "2026-03-01T22:30:00Z")  # 2 March, half past midnight in Kyiv
-    assert shop("orders", "list", "--on", "2026-03-02", "-q").out == "1\n"
-    assert shop("orders", "list", "--to", "2026-03-01", "-q").out == ""
-    assert shop("orders", "list", "--month", "2026-03", "-q").out == "1\n"
+def test_the_period_of_a_list_is_in_the_account_s_days(sales: Run) -> None:
+    sales("orders", "new", "1", "7", "--at", "2026-03-01T22:30:00Z")  # 2 March, half past midnight in Kyiv
+    assert sales("orders", "list", "--on", "2026-03-02", "-q").out == "1\n"
+    assert sales("orders", "list", "--to", "2026-03-01", "-q").out == ""
+    assert sales("orders", "list", "--month", "2026-03", "-q").out == "1\n"
 
 
-def test_a_stranger_learns_nothing(shop: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "os_login", lambda: "mallory")
+def test_a_stranger_learns_nothing(sales: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller, "os_login", lambda: "mallory")
     for line in ("orders", "reports", "customers show 1", "orders show 1", "tick", "orders list --customer nobody"):
-        done = shop(*line.split())
+        done = sales(*line.split())
         assert (done.code, done.out) == (4, ""), line
         assert "mallory is not a registered user" in done.err
 
 
-def test_the_total_stands_under_a_table_and_never_in_the_csv(shop: Run) -> None:
-    paid(shop)
-    table = shop("reports", "by-offer")
+def test_the_total_stands_under_a_table_and_never_in_the_csv(sales: Run) -> None:
+    paid(sales)
+    table = sales("reports", "by-offer")
     assert "total of completed orders, refunds excluded: 49.00 EUR (1 order, " in table.out
-    report = shop("reports", "by-offer", "--csv")
+    report = sales("reports", "by-offer", "--csv")
     assert [row["gross"] for row in report.rows] == ["49.00"]
     assert "49.00 EUR" in report.err
 
 
-def test_reports_have_the_columns_that_were_agreed(shop: Run) -> None:
+def test_reports_have_the_columns_that_were_agreed(sales: Run) -> None:
     money = ["gross", "commission", "credited", "refunded", "net"]
     for report, columns in {
         "by-currency": ["currency", "payments"],
@@ -434,12 +404,12 @@ def test_reports_have_the_columns_that_were_agreed(shop: Run) -> None:
         "by-category": ["category_number", "category", "currency", "orders", "quantity"],
         "by-manager": ["manager", "currency", "orders", "quantity"],
     }.items():
-        assert shop("reports", report, "--csv").out == ",".join(columns + money) + "\n"
+        assert sales("reports", report, "--csv").out == ",".join(columns + money) + "\n"
 
 
-def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(shop: Run) -> None:
+def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(sales: Run) -> None:
     said = {
-        name: " ".join(shop("reports", name, "--help").out.split())
+        name: " ".join(sales("reports", name, "--help").out.split())
         for name in ("details", *(report.name for report in BREAKDOWNS))
     }
     assert "Totals by currency: each payment" in said["by-currency"]
@@ -447,29 +417,29 @@ def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(
     assert {name for name, help in said.items() if "--include-system" in help} == {"details", "by-manager"}
 
 
-def test_the_detailed_report_takes_limit_and_columns_as_the_others_do(shop: Run) -> None:
-    paid(shop)
-    assert len(shop("reports", "details", "--limit", "1", "--csv").rows) == 1
-    assert len(shop("reports", "details", "--limit", "0", "--csv").rows) > 1
-    wrong = shop("reports", "details", "--columns", "net,nosuch")
+def test_the_detailed_report_takes_limit_and_columns_as_the_others_do(sales: Run) -> None:
+    paid(sales)
+    assert len(sales("reports", "details", "--limit", "1", "--csv").rows) == 1
+    assert len(sales("reports", "details", "--limit", "0", "--csv").rows) > 1
+    wrong = sales("reports", "details", "--columns", "net,nosuch")
     assert (wrong.code, wrong.out) == (2, "")
     assert "no column 'nosuch'; there are" in wrong.err
-    told = shop("reports", "details", "--columns", "offer,net").out
+    told = sales("reports", "details", "--columns", "offer,net").out
     assert "by-currency\n  net\n" in told
 
 
-def test_findings_are_sorted_and_cut_as_a_list_is_and_all_are_counted(shop: Run, path: Path) -> None:
-    paid(shop)
+def test_findings_are_sorted_and_cut_as_a_list_is_and_all_are_counted(sales: Run, path: Path) -> None:
+    paid(sales)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE totals SET gross = gross + 1 WHERE dimension <> 'manager'")
-    found = [row["what"] for row in shop("doctor", "--csv").rows]
+    found = [row["what"] for row in sales("doctor", "--csv").rows]
     assert len(found) > 2
-    done = shop("doctor", "--csv", "--sort", "-what", "--limit", "2")
+    done = sales("doctor", "--csv", "--sort", "-what", "--limit", "2")
     assert [row["what"] for row in done.rows] == sorted(found, reverse=True)[:2]
     assert (done.code, done.err.strip()) == (1, f"salescli: {len(found)} findings")
 
 
-def test_lists_have_the_columns_that_were_agreed(shop: Run) -> None:
+def test_lists_have_the_columns_that_were_agreed(sales: Run) -> None:
     for noun, columns in {
         "orders": "order,created_at,customer,status,offer,category_number,offer_number,price,currency,unit_price,"
         "quantity,manager,confirmed,actions",
@@ -478,60 +448,62 @@ def test_lists_have_the_columns_that_were_agreed(shop: Run) -> None:
         "recurring": "recurring,customer,offer,status,price,currency,payments,payments_remaining,next_payment_at,"
         "due_at,attempt,last_error",
     }.items():
-        assert shop(noun, "list", "--csv").out == columns + "\n"
+        assert sales(noun, "list", "--csv").out == columns + "\n"
 
 
-def test_actions_are_those_that_the_acting_user_may_take_now(shop: Run) -> None:
-    shop("offers", "add", "Course", "--number", "8", "--price", "100", "--partial-min", "10", "--partial-success", "50")
+def test_actions_are_those_that_the_acting_user_may_take_now(sales: Run) -> None:
+    sales(
+        "offers", "add", "Course", "--number", "8", "--price", "100", "--partial-min", "10", "--partial-success", "50"
+    )
     for amount in ("49.99", "50.00"):
-        shop("orders", "new", "1", "8", "--payment-system", "Sandbox", "--token", "tok_ok")
-        number = shop("orders", "-q", "--limit", "1").out.strip()
-        shop("orders", "pay", number, "--amount", amount)
-    paid(shop)
-    paid(shop, "--manager", "ivan")
-    rows = shop("orders", "list", "--csv", "--sort", "order").rows
+        sales("orders", "new", "1", "8", "--payment-system", "Sandbox", "--token", "tok_ok")
+        number = sales("orders", "-q", "--limit", "1").out.strip()
+        sales("orders", "pay", number, "--amount", amount)
+    paid(sales)
+    paid(sales, "--manager", "ivan")
+    rows = sales("orders", "list", "--csv", "--sort", "order").rows
     assert [row["actions"] for row in rows] == ["Decline", "Confirm, Decline", "Check, Add user", "Check"]
 
 
-def test_tick_is_silent_when_all_is_well_and_when_a_card_is_declined(shop: Run) -> None:
-    shop("offers", "add", "Plan", "--number", "9", "--price", "10", "--every", "1 month")
-    shop("orders", "new", "1", "9", "--payment-system", "Sandbox", "--token", "tok_fail_once", "--at", "2026-01-15")
-    assert shop("orders", "pay", "1").code == 1
-    assert shop("orders", "pay", "1", "--at", "2026-01-15").code == 0
+def test_tick_is_silent_when_all_is_well_and_when_a_card_is_declined(sales: Run) -> None:
+    sales("offers", "add", "Plan", "--number", "9", "--price", "10", "--every", "1 month")
+    sales("orders", "new", "1", "9", "--payment-system", "Sandbox", "--token", "tok_fail_once", "--at", "2026-01-15")
+    assert sales("orders", "pay", "1").code == 1
+    assert sales("orders", "pay", "1", "--at", "2026-01-15").code == 0
     for moment in ("2026-02-15", "2026-02-16"):
-        done = shop("tick", "--now", moment)
+        done = sales("tick", "--now", moment)
         assert (done.code, done.out, done.err) == (0, "", "")
-    assert shop("recurring", "--csv").rows[0]["payments_remaining"] == ""
-    assert len(shop("orders", "--kind", "recurring", "--csv").rows) == 2
+    assert sales("recurring", "--csv").rows[0]["payments_remaining"] == ""
+    assert len(sales("orders", "--kind", "recurring", "--csv").rows) == 2
 
 
-def test_tick_says_what_it_would_do_and_does_nothing(shop: Run, path: Path) -> None:
-    shop("offers", "add", "Plan", "--number", "9", "--price", "10", "--every", "1 month", "--payments", "3")
+def test_tick_says_what_it_would_do_and_does_nothing(sales: Run, path: Path) -> None:
+    sales("offers", "add", "Plan", "--number", "9", "--price", "10", "--every", "1 month", "--payments", "3")
     paid_on = "2026-01-15"
-    shop("orders", "new", "1", "9", "--payment-system", "Sandbox", "--token", "tok_ok", "--at", paid_on)
-    shop("orders", "pay", "1", "--at", paid_on)
+    sales("orders", "new", "1", "9", "--payment-system", "Sandbox", "--token", "tok_ok", "--at", paid_on)
+    sales("orders", "pay", "1", "--at", paid_on)
     before = path.read_bytes()
-    done = shop("tick", "--dry-run", "--now", "2026-02-15")
+    done = sales("tick", "--dry-run", "--now", "2026-02-15")
     assert "would charge recurring order 1: 10.00 EUR through Sandbox, payment 2 of 3" in done.out
     assert path.read_bytes() == before
 
 
-def test_a_copy_of_the_file_charges_nobody_until_it_is_adopted(shop: Run, path: Path, tmp_path: Path) -> None:
+def test_a_copy_of_the_file_charges_nobody_until_it_is_adopted(sales: Run, path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes(path.read_bytes())
-    done = shop("--db", str(copy), "tick")
+    done = sales("--db", str(copy), "tick")
     assert (done.code, "salescli adopt" in done.err) == (1, True)
-    assert shop("--db", str(copy), "adopt").code == 0
-    assert shop("--db", str(copy), "tick").code == 0
+    assert sales("--db", str(copy), "adopt").code == 0
+    assert sales("--db", str(copy), "tick").code == 0
 
 
-def test_only_one_tick_runs_at_a_time(shop: Run, path: Path) -> None:
+def test_only_one_tick_runs_at_a_time(sales: Run, path: Path) -> None:
     import fcntl
 
     with Path(f"{path}.tick.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert shop("tick").code == 75
-    assert shop("tick").code == 0
+        assert sales("tick").code == 75
+    assert sales("tick").code == 0
 
 
 def _salescli(*arguments: str) -> list[str]:
@@ -539,9 +511,9 @@ def _salescli(*arguments: str) -> list[str]:
 
 
 @pytest.mark.parametrize("line", ["orders list --csv", "reports", "customers show 1", "help cron", "history"])
-def test_a_closed_pipe_ends_quietly(shop: Run, line: str) -> None:
+def test_a_closed_pipe_ends_quietly(sales: Run, line: str) -> None:
     for _ in range(5):
-        shop("orders", "new", "1", "7")
+        sales("orders", "new", "1", "7")
     line = f"{shlex.quote(sys.executable)} -m salescli {line} | true"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -552,9 +524,9 @@ def test_a_closed_pipe_ends_quietly(shop: Run, line: str) -> None:
     "line", ["customers list", "customers show 1", "history", "reports", "customers add Zoë -n", "--help"]
 )
 def test_what_the_terminal_s_encoding_lacks_is_written_as_an_escape(
-    shop: Run, monkeypatch: pytest.MonkeyPatch, encoding: str, line: str
+    sales: Run, monkeypatch: pytest.MonkeyPatch, encoding: str, line: str
 ) -> None:
-    shop("customers", "add", "漢字 Ж − ë")
+    sales("customers", "add", "漢字 Ж − ë")
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
     done = subprocess.run(_salescli(*line.split()), capture_output=True, check=False)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
@@ -574,7 +546,7 @@ def test_what_the_terminal_s_encoding_lacks_is_written_as_an_escape(
     ],
 )
 def test_a_closed_stream_takes_nothing_away_but_what_goes_through_it(
-    shop: Run, stream: str, line: str, code: int
+    sales: Run, stream: str, line: str, code: int
 ) -> None:
     command = f"{shlex.join(_salescli(*line.split()))} {stream}>&-"
     done = subprocess.run(
@@ -583,8 +555,8 @@ def test_a_closed_stream_takes_nothing_away_but_what_goes_through_it(
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
 
 
-def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:
-    paid(shop)
+def test_on_a_terminal_a_table_fits_and_check_asks(sales: Run) -> None:
+    paid(sales)
     shown = on_a_terminal(_salescli("orders", "list"), columns=100)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "\x1b[31m" in shown  # red: not confirmed yet
@@ -599,21 +571,21 @@ def test_on_a_terminal_a_table_fits_and_check_asks(shop: Run) -> None:
         pytest.param("olha\n", "Ольга", id="another manager by login"),
     ],
 )
-def test_on_a_terminal_check_asks_whose_sale_it_was(shop: Run, answer: str, seller: str) -> None:
-    shop("users", "add", "olha", "--name", "Ольга")
-    shop("customers", "plan", "1", "7", "--manager", "ivan")
-    paid(shop)
+def test_on_a_terminal_check_asks_whose_sale_it_was(sales: Run, answer: str, seller: str) -> None:
+    sales("users", "add", "olha", "--name", "Ольга")
+    sales("customers", "plan", "1", "7", "--manager", "ivan")
+    paid(sales)
     asked = on_a_terminal(_salescli("orders", "check", "1"), answer=answer)
     assert "sale by Іван Петренко (marked in the customer's sales plans)" in asked
-    [row] = shop("orders", "list", "--confirmed", "--csv").rows
+    [row] = sales("orders", "list", "--confirmed", "--csv").rows
     assert row["manager"] == seller
 
 
-def test_an_answer_that_names_nobody_confirms_nothing(shop: Run) -> None:
-    paid(shop)
+def test_an_answer_that_names_nobody_confirms_nothing(sales: Run) -> None:
+    paid(sales)
     asked = on_a_terminal(_salescli("orders", "check", "1"), answer="nobody\n")
     assert "there is no user 'nobody'" in asked
-    assert shop("orders", "list", "--confirmed", "-q").out == ""
+    assert sales("orders", "list", "--confirmed", "-q").out == ""
 
 
 @pytest.mark.parametrize("name", ["", "SALESCLI_DB", "SALESCLI_USER", "XDG_DATA_HOME", "HOME"])

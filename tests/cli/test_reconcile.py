@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from salescli.cli import main
+from salescli.cli import caller
 from tests.importing import contents
 from tests.story import Story
-from tests.terminal import Said, piped, typed
+from tests.terminal import Ran
 
-Run = Callable[..., Said]
+Reconcile = Callable[..., Ran]
 HEADER = "gateway_id,reference,invoice,kind,amount,currency,fee,at\n"
 FIRST = "sb_1,,,payment,49.00,EUR,,2026-01-31 10:00\n"
 SECOND = "sb_2,,,,49.00,EUR,,2026-01-31 10:00\n"
@@ -25,7 +24,7 @@ ALL_AGREE = (
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:
+def sold(story: Story) -> Story:
     """Two payments of 49.00 through the sandbox, and one that waits for a bank transfer."""
     story.house.offer("49.00", number="7")
     for through in ("Sandbox", "Sandbox", "Bank transfer"):
@@ -34,35 +33,35 @@ def shop(story: Story) -> Story:
 
 
 @pytest.fixture
-def run(shop: Story, tmp_path: Path) -> Run:
+def reconcile(sold: Story, tmp_path: Path) -> Reconcile:
     """Reconcile a statement of these lines, from a file."""
 
-    def run(*lines: str, system: str = "Sandbox", more: tuple[str, ...] = ()) -> Said:
+    def reconcile(*lines: str, system: str = "Sandbox", more: tuple[str, ...] = ()) -> Ran:
         file = tmp_path / "march.csv"
         file.write_text(HEADER + "".join(lines), encoding="utf-8")
-        return piped(shop.house.path, "reconcile", file, "--payment-system", system, *more)
+        return sold.house.run("reconcile", file, "--payment-system", system, *more)
 
-    return run
-
-
-def test_when_all_agrees_only_the_sums_are_said(run: Run) -> None:
-    assert run(FIRST, SECOND) == Said(0, ALL_AGREE, "")
+    return reconcile
 
 
-def test_in_cron_nothing_is_said_when_all_agrees(run: Run) -> None:
-    assert run(FIRST, SECOND, more=("-q",)) == Said(0, "", "")
+def test_when_all_agrees_only_the_sums_are_said(reconcile: Reconcile) -> None:
+    assert reconcile(FIRST, SECOND) == Ran(0, ALL_AGREE, "")
 
 
-def test_what_agrees_is_listed_on_request(run: Run) -> None:
-    said = run(FIRST, SECOND, more=("--all", "--csv", "--columns", "finding,invoice,amount_here,amount_there"))
+def test_in_cron_nothing_is_said_when_all_agrees(reconcile: Reconcile) -> None:
+    assert reconcile(FIRST, SECOND, more=("-q",)) == Ran(0, "", "")
+
+
+def test_what_agrees_is_listed_on_request(reconcile: Reconcile) -> None:
+    said = reconcile(FIRST, SECOND, more=("--all", "--csv", "--columns", "finding,invoice,amount_here,amount_there"))
     assert said.out == "finding,invoice,amount_here,amount_there\nagrees,1,49.00,49.00\nagrees,2,49.00,49.00\n"
     assert (said.code, said.err) == (0, ALL_AGREE)
 
 
-def test_findings_are_rows_with_what_to_do_and_exit_code_1(run: Run, shop: Story) -> None:
-    said = run(FIRST, FIRST, "=1+1,,,,5.00,EUR,,\n", more=("--csv",))
+def test_findings_are_rows_with_what_to_do_and_exit_code_1(reconcile: Reconcile, sold: Story) -> None:
+    said = reconcile(FIRST, FIRST, "=1+1,,,,5.00,EUR,,\n", more=("--csv",))
     rows = list(csv.DictReader(io.StringIO(said.out)))
-    program = f"salescli --db {shop.house.path}"
+    program = f"salescli --db {sold.house.path}"
     assert [(row["finding"], row["line"], row["gateway_id"], row["advice"]) for row in rows] == [
         ("only there", "4", "'=1+1", "ask Sandbox what it was; nothing here names it"),
         ("twice there", "3", "sb_1", "line 2 tells of it too; if it moved twice, have one given back there"),
@@ -77,93 +76,91 @@ def test_findings_are_rows_with_what_to_do_and_exit_code_1(run: Run, shop: Story
     ]
 
 
-def test_amounts_of_a_row_are_of_one_currency(run: Run, shop: Story) -> None:
-    [row] = run(FIRST.replace("EUR", "JPY").replace("49.00", "49"), SECOND, more=("--json",)).json
+def test_amounts_of_a_row_are_of_one_currency(reconcile: Reconcile, sold: Story) -> None:
+    [row] = reconcile(FIRST.replace("EUR", "JPY").replace("49.00", "49"), SECOND, more=("--json",)).json
     assert (row["amount_here"], row["amount_there"], row["currency"]) == (None, "49", "JPY")
     assert row["advice"].startswith("here 49.00 EUR; never applied; ")
 
 
-def test_numbers_of_invoices_go_on_through_a_pipe(run: Run) -> None:
-    said = run(FIRST, "x,,,,5.00,EUR,,\n", more=("-q",))
-    assert said == Said(1, "2\n", "salescli: 2 findings\n")
+def test_numbers_of_invoices_go_on_through_a_pipe(reconcile: Reconcile) -> None:
+    said = reconcile(FIRST, "x,,,,5.00,EUR,,\n", more=("-q",))
+    assert said == Ran(1, "2\n", "salescli: 2 findings\n")
 
 
-def test_a_payment_of_another_payment_system_is_told(run: Run, shop: Story) -> None:
-    said = run(",,1,,49.00,EUR,,\n", ",,99,,49.00,EUR,,\n", system="Bank transfer", more=("--columns", "advice"))
-    shown = f"salescli --db {shop.house.path} payments show 1"
+def test_a_payment_of_another_payment_system_is_told(reconcile: Reconcile, sold: Story) -> None:
+    said = reconcile(",,1,,49.00,EUR,,\n", ",,99,,49.00,EUR,,\n", system="Bank transfer", more=("--columns", "advice"))
+    shown = f"salescli --db {sold.house.path} payments show 1"
     assert said.out.splitlines()[2:4] == [
         f"invoice 1 is Completed here and goes through Sandbox: {shown}",
         "there is no invoice 99 here",
     ]
 
 
-def test_it_is_read_from_a_pipe_and_applied(shop: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ["--db", str(shop.house.path), "reconcile", "-", "--payment-system", "Bank transfer", "--apply"]
+def test_it_is_read_from_a_pipe_and_applied(sold: Story) -> None:
     statement = f"{HEADER},,3,,49.00,EUR,0.50,2026-02-02\n"
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(statement.encode())))
-    assert main.run(command) == 0
-    assert sys.stdin.read() == ""
-    assert shop.invoices(3) == [("completed", 4_900)]
+    ran = sold.house.run("reconcile", "-", "--payment-system", "Bank transfer", "--apply", stdin=statement)
+    assert ran.code == 0
+    assert sold.invoices(3) == [("completed", 4_900)]
 
 
-def test_what_is_applied_is_said_and_what_remains_is_listed(run: Run, shop: Story) -> None:
+def test_what_is_applied_is_said_and_what_remains_is_listed(reconcile: Reconcile, sold: Story) -> None:
     line = ",,3,,49.00,EUR,0.50,2026-02-02\n"
-    rehearsed = run(line, line, system="Bank transfer", more=("--apply", "-n", "--columns", "finding", "--csv"))
-    before = contents(shop.house)
+    rehearsed = reconcile(line, line, system="Bank transfer", more=("--apply", "-n", "--columns", "finding", "--csv"))
+    before = contents(sold.house)
     assert rehearsed.err.splitlines()[:3] == [
         "would be written: invoice 3: payment of 49.00 EUR made (statement march.csv, line 2)",
         "would take over 1 fee",
         "dry run: nothing was written",
     ]
-    assert contents(shop.house) == before
-    assert shop.invoices(3) == [("open", 4_900)]
+    assert contents(sold.house) == before
+    assert sold.invoices(3) == [("open", 4_900)]
 
-    done = run(line, line, system="Bank transfer", more=("--apply", "--columns", "finding", "--csv"))
+    done = reconcile(line, line, system="Bank transfer", more=("--apply", "--columns", "finding", "--csv"))
 
     assert (done.code, done.out) == (1, rehearsed.out) == (1, "finding\ntwice there\n")
     said = ["invoice 3: payment of 49.00 EUR made (statement march.csv, line 2)", "took over 1 fee"]
     assert done.err.splitlines()[:2] == said
-    once = contents(shop.house)
-    assert "there is nothing to apply" in run(line, line, system="Bank transfer", more=("--apply",)).err
-    assert contents(shop.house) == once
-    command = shop.house.history("invoice", 3)[-1]["command"]
+    once = contents(sold.house)
+    assert "there is nothing to apply" in reconcile(line, line, system="Bank transfer", more=("--apply",)).err
+    assert contents(sold.house) == once
+    command = sold.house.history("invoice", 3)[-1]["command"]
     assert command == "reconcile"
 
 
-def test_without_apply_nothing_is_written(run: Run, shop: Story) -> None:
-    before = contents(shop.house)
-    assert run(",,3,,49.00,EUR,0.50,2026-02-02\n", system="Bank transfer", more=("-n",)).code == 1
-    assert contents(shop.house) == before
+def test_without_apply_nothing_is_written(reconcile: Reconcile, sold: Story) -> None:
+    before = contents(sold.house)
+    assert reconcile(",,3,,49.00,EUR,0.50,2026-02-02\n", system="Bank transfer", more=("-n",)).code == 1
+    assert contents(sold.house) == before
 
 
 def test_who_may_not_enter_payments_may_compare_and_not_apply(
-    run: Run, shop: Story, monkeypatch: pytest.MonkeyPatch
+    reconcile: Reconcile, sold: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.house.user("halyna", name="Галина", role="accountant")
-    monkeypatch.setattr(main, "os_login", lambda: "halyna")
-    before = contents(shop.house)
+    sold.house.user("halyna", name="Галина", role="accountant")
+    monkeypatch.setattr(caller, "os_login", lambda: "halyna")
+    before = contents(sold.house)
     line = ",,3,,49.00,EUR,0.50,2026-02-02\n"
-    assert run(line, system="Bank transfer").code == 1
-    refused = run(line, system="Bank transfer", more=("--apply",))
+    assert reconcile(line, system="Bank transfer").code == 1
+    refused = reconcile(line, system="Bank transfer", more=("--apply",))
     assert (refused.code, refused.out) == (4, "")
-    assert contents(shop.house) == before
+    assert contents(sold.house) == before
 
 
-def test_bad_rows_are_named_and_nothing_is_written(run: Run, shop: Story) -> None:
-    before = contents(shop.house)
+def test_bad_rows_are_named_and_nothing_is_written(reconcile: Reconcile, sold: Story) -> None:
+    before = contents(sold.house)
     good = ",,3,,49.00,EUR,,2026-02-02\n"
-    said = run(good, ",,3,,1e9,EUR,,\n", ",,,,1.00,EUR,,\n", system="Bank transfer", more=("--apply",))
+    said = reconcile(good, ",,3,,1e9,EUR,,\n", ",,,,1.00,EUR,,\n", system="Bank transfer", more=("--apply",))
     assert (said.code, said.out) == (6, "")
     assert said.err.splitlines() == [
         "line 3, amount: '1e9' is not an amount; write digits and a period, as in 1234.50",
         "line 4, reference: is blank; a row needs one of reference, gateway_id, invoice",
         "salescli: 2 rows of 3 are bad and nothing was compared; repair the file",
     ]
-    assert contents(shop.house) == before
+    assert contents(sold.house) == before
 
 
-def test_a_file_of_bad_rows_does_not_flood_the_terminal(run: Run) -> None:
-    lines = run(*[",,,,1.00,EUR,,\n"] * 60).err.splitlines()
+def test_a_file_of_bad_rows_does_not_flood_the_terminal(reconcile: Reconcile) -> None:
+    lines = reconcile(*[",,,,1.00,EUR,,\n"] * 60).err.splitlines()
     assert (len(lines), lines[50]) == (52, "and 10 more problems")
 
 
@@ -176,21 +173,21 @@ def test_a_file_of_bad_rows_does_not_flood_the_terminal(run: Run) -> None:
         pytest.param(["/dev/null"], 2, "Missing option '--payment-system'", id="no system named"),
     ],
 )
-def test_a_wrong_call_is_one_clear_line(shop: Story, words: list[str], code: int, said: str) -> None:
-    told = piped(shop.house.path, "reconcile", *words)
+def test_a_wrong_call_is_one_clear_line(sold: Story, words: list[str], code: int, said: str) -> None:
+    told = sold.house.run("reconcile", *words)
     assert told.code == code
     assert said in told.err
 
 
-def test_more_rows_than_a_table_shows_are_counted(run: Run) -> None:
-    said = run(*(f"x{n},,,,1.00,EUR,,\n" for n in range(60)))
+def test_more_rows_than_a_table_shows_are_counted(reconcile: Reconcile) -> None:
+    said = reconcile(*(f"x{n},,,,1.00,EUR,,\n" for n in range(60)))
     assert "50 of 60; show all with --limit 0" in said.err
     assert len(said.out.splitlines()) == 2 + 50 + 2 + 1
 
 
-def test_a_terminal_is_shown_a_table_and_is_not_acted_upon(shop: Story, tmp_path: Path) -> None:
+def test_a_terminal_is_shown_a_table_and_is_not_acted_upon(sold: Story, tmp_path: Path) -> None:
     file = tmp_path / "march.csv"
     file.write_text(f"{HEADER}{FIRST}{SECOND}", encoding="utf-8")
-    shown = typed(shop.house.path, "reconcile", file, "--payment-system", "Sandbox", "--all")
+    shown = sold.house.run.typed("reconcile", file, "--payment-system", "Sandbox", "--all")
     assert [line.split()[0] for line in shown.splitlines()[2:4]] == ["agrees", "agrees"]
     assert "EUR here: 98.00 = 98.00 agrees (2)" in shown

@@ -50,7 +50,7 @@ main()
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class Team:
     """A service account with its file, people who may come through sudo to one program, and a way to do that."""
 
     place: Path
@@ -112,7 +112,7 @@ def _as(
         user=user.pw_uid,
         group=user.pw_gid,
         extra_groups=[],
-        env=environment or Shop.environment(login),
+        env=environment or Team.environment(login),
         input=stdin,
         cwd=folder,  # in the caller's home it is one that the account may not read
         capture_output=True,
@@ -122,25 +122,25 @@ def _as(
 
 
 @pytest.fixture(scope="module")
-def users() -> Iterator[Shop]:
+def users() -> Iterator[Team]:
     """A folder that all may read, with the program in it, and the users; gone afterwards, whatever happens."""
     if shutil.which("useradd") is None:
         pytest.skip("there is no useradd to add users with")
     mark = secrets.token_hex(3)
     logins = [f"salescli_{mark}-", f"Olena.K-{mark}", f"_halyna{mark}", f"x{mark}"]
-    shop = Shop(Path(tempfile.mkdtemp(prefix="salescli-people-", dir="/tmp")), *logins)
+    team = Team(Path(tempfile.mkdtemp(prefix="salescli-people-", dir="/tmp")), *logins)
     watcher = subprocess.Popen(
-        ["/bin/sh", "-c", _CLEAN_UP, "sh", str(shop.place), str(shop.rule), " ".join(logins)],
+        ["/bin/sh", "-c", _CLEAN_UP, "sh", str(team.place), str(team.rule), " ".join(logins)],
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        shop.place.chmod(0o755)
+        team.place.chmod(0o755)
         for login in logins:
-            _add_user(login, shop.place / "home" / login)
-        _install(shop)
-        yield shop
+            _add_user(login, team.place / "home" / login)
+        _install(team)
+        yield team
     finally:
         assert watcher.stdin
         watcher.stdin.close()
@@ -154,10 +154,10 @@ def _add_user(login: str, home: Path) -> None:
     home.chmod(0o700)
 
 
-def _install(shop: Shop) -> None:
+def _install(team: Team) -> None:
     """Copy the program and what it needs to where everybody may read it."""
-    python = _python(shop.manager)
-    library = shop.place / "lib"
+    python = _python(team.manager)
+    library = team.place / "lib"
     shutil.copytree(PACKAGE, library / "salescli", ignore=shutil.ignore_patterns("__pycache__"))
     for name in _needed("salescli", set()) - {"salescli"}:
         for file in distribution(name).files or []:
@@ -166,11 +166,11 @@ def _install(shop: Shop) -> None:
                 shutil.copyfile(str(file.locate()), library / file)
     subprocess.run(["chmod", "-R", "go=rX", str(library)], check=True)
     subprocess.run([python, "-m", "compileall", "-q", str(library)], check=True)
-    shop.program.parent.mkdir()
+    team.program.parent.mkdir()
     for name, option in (("salescli", "-I"), ("salescli-not-isolated", "")):
         text = _PROGRAM.format(python=python, option=option, library=str(library))
-        shop.program.with_name(name).write_text(text, encoding="utf-8")
-        shop.program.with_name(name).chmod(0o755)
+        team.program.with_name(name).write_text(text, encoding="utf-8")
+        team.program.with_name(name).chmod(0o755)
 
 
 def _needed(name: str, seen: set[str]) -> set[str]:
@@ -196,7 +196,7 @@ def _python(login: str) -> str:
 
 
 @pytest.fixture(scope="module", params=["sudo", "a sudo that passes on the caller's environment"])
-def shop(users: Shop, request: pytest.FixtureRequest) -> Iterator[Shop]:
+def team(users: Team, request: pytest.FixtureRequest) -> Iterator[Team]:
     """The set-up of the page, step by step, and a manager, an accountant and somebody who is nobody here."""
     made = replace(users, really=request.param == "sudo")
     if made.really:
@@ -215,57 +215,57 @@ def shop(users: Shop, request: pytest.FixtureRequest) -> Iterator[Shop]:
         shutil.rmtree(made.file.parent, ignore_errors=True)
 
 
-def _let_them_through(shop: Shop) -> None:
+def _let_them_through(team: Team) -> None:
     """Write the one line for sudo, or skip where sudo cannot be used."""
     if shutil.which("sudo") is None:
         pytest.skip("sudo is not installed; what it does is emulated")
-    people = ", ".join((shop.manager, shop.accountant, shop.stranger))
-    line = f"{people} ALL=({shop.account}) NOPASSWD: {shop.program}\n"
-    draft = shop.place / "sudoers"
+    people = ", ".join((team.manager, team.accountant, team.stranger))
+    line = f"{people} ALL=({team.account}) NOPASSWD: {team.program}\n"
+    draft = team.place / "sudoers"
     draft.write_text(line, encoding="utf-8")
     checked = subprocess.run(["visudo", "-cf", str(draft)], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    shop.rule.touch(mode=0o440)
-    shop.rule.write_text(line, encoding="utf-8")
-    ran = shop.run(shop.manager, "--version")
+    team.rule.touch(mode=0o440)
+    team.rule.write_text(line, encoding="utf-8")
+    ran = team.run(team.manager, "--version")
     if ran.returncode != 0:
         pytest.skip(f"sudo does not work here ({ran.stderr.strip()}); what it does is emulated")
 
 
-def _history(shop: Shop, *of: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(shop.ok(shop.accountant, "history", *of, "--csv"))))
+def _history(team: Team, *of: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(team.ok(team.accountant, "history", *of, "--csv"))))
 
 
-def _everything(shop: Shop) -> dict[Path, tuple[int, bytes]]:
-    return {file: (file.stat().st_mode, file.read_bytes()) for file in shop.file.parent.iterdir()}
+def _everything(team: Team) -> dict[Path, tuple[int, bytes]]:
+    return {file: (file.stat().st_mode, file.read_bytes()) for file in team.file.parent.iterdir()}
 
 
-def test_the_file_is_the_account_s_alone(shop: Shop) -> None:
-    account = pwd.getpwnam(shop.account)
-    assert (shop.file.stat().st_uid, stat.S_IMODE(shop.file.stat().st_mode)) == (account.pw_uid, 0o600)
-    for command in (["cat", str(shop.file)], ["ls", account.pw_dir], ["cp", "/dev/null", str(shop.file)]):
-        assert _as(shop.manager, command).returncode != 0
-    assert _as(shop.manager, ["sh", "-c", f"echo > {shop.file}"]).returncode != 0
-    before = _everything(shop)
-    assert "--output is refused" in shop.refused(shop.manager, "orders", "list", "--csv", "-o", str(shop.file))
-    assert _everything(shop) == before
+def test_the_file_is_the_account_s_alone(team: Team) -> None:
+    account = pwd.getpwnam(team.account)
+    assert (team.file.stat().st_uid, stat.S_IMODE(team.file.stat().st_mode)) == (account.pw_uid, 0o600)
+    for command in (["cat", str(team.file)], ["ls", account.pw_dir], ["cp", "/dev/null", str(team.file)]):
+        assert _as(team.manager, command).returncode != 0
+    assert _as(team.manager, ["sh", "-c", f"echo > {team.file}"]).returncode != 0
+    before = _everything(team)
+    assert "--output is refused" in team.refused(team.manager, "orders", "list", "--csv", "-o", str(team.file))
+    assert _everything(team) == before
 
 
-def test_a_manager_sells_and_is_recorded_under_their_own_name(shop: Shop) -> None:
-    said = shop.ok(
-        shop.manager, "orders", "new", "ivan@example.com", "7", "--payment-system", "Card", "--token", "tok_ok"
+def test_a_manager_sells_and_is_recorded_under_their_own_name(team: Team) -> None:
+    said = team.ok(
+        team.manager, "orders", "new", "ivan@example.com", "7", "--payment-system", "Card", "--token", "tok_ok"
     )
     number = re.fullmatch(r"order (\d+): Drawing, 49.00 EUR, Open\n", said)[1]  # type: ignore[index]
-    assert "paid" in shop.ok(shop.manager, "orders", "pay", number)
-    assert number in shop.ok(shop.manager, "orders", "list", "-q").split()
-    assert {row["by"] for row in _history(shop, "order", number)} == {"Олена"}
-    assert shop.ok(shop.manager, "orders", "show", number, "-o", "-").startswith("order")
+    assert "paid" in team.ok(team.manager, "orders", "pay", number)
+    assert number in team.ok(team.manager, "orders", "list", "-q").split()
+    assert {row["by"] for row in _history(team, "order", number)} == {"Олена"}
+    assert team.ok(team.manager, "orders", "show", number, "-o", "-").startswith("order")
 
 
-def test_init_made_its_caller_the_owner_and_not_the_account(shop: Shop) -> None:
-    assert _history(shop, "file")[-1]["by"] == pwd.getpwuid(0).pw_name
-    assert f"{pwd.getpwuid(0).pw_name},owner" in shop.ok(
-        shop.accountant, "users", "list", "--csv", "--columns", "login,role"
+def test_init_made_its_caller_the_owner_and_not_the_account(team: Team) -> None:
+    assert _history(team, "file")[-1]["by"] == pwd.getpwuid(0).pw_name
+    assert f"{pwd.getpwuid(0).pw_name},owner" in team.ok(
+        team.accountant, "users", "list", "--csv", "--columns", "login,role"
     )
 
 
@@ -286,46 +286,46 @@ def test_init_made_its_caller_the_owner_and_not_the_account(shop: Shop) -> None:
         pytest.param(["init", "--time-zone", "UTC"], id="a new file"),
     ],
 )
-def test_nobody_chooses_a_file_or_a_program_for_the_account(shop: Shop, words: list[str]) -> None:
-    mine = _database_of(shop.manager, shop)
-    before = _everything(shop)
-    filled = [word.format(file=shop.file, home=pwd.getpwnam(shop.account).pw_dir, mine=mine) for word in words]
+def test_nobody_chooses_a_file_or_a_program_for_the_account(team: Team, words: list[str]) -> None:
+    mine = _database_of(team.manager, team)
+    before = _everything(team)
+    filled = [word.format(file=team.file, home=pwd.getpwnam(team.account).pw_dir, mine=mine) for word in words]
     owner = pwd.getpwuid(0).pw_name  # whom no lack of a permission keeps from it
-    assert "is refused through sudo" in shop.refused(owner, *filled)
-    assert _everything(shop) == before
+    assert "is refused through sudo" in team.refused(owner, *filled)
+    assert _everything(team) == before
 
 
-def test_a_file_that_is_away_for_a_restore_opens_no_way_round(shop: Shop) -> None:
-    mine, away = _database_of(shop.manager, shop), shop.file.with_suffix(".away")
-    shop.file.rename(away)
+def test_a_file_that_is_away_for_a_restore_opens_no_way_round(team: Team) -> None:
+    mine, away = _database_of(team.manager, team), team.file.with_suffix(".away")
+    team.file.rename(away)
     try:
-        shop.refused(shop.manager, "--db", str(mine), "orders", "list", "--csv", "-o", str(shop.file))
-        shop.refused(shop.manager, "init", "--time-zone", "UTC")
-        assert not shop.file.exists()
+        team.refused(team.manager, "--db", str(mine), "orders", "list", "--csv", "-o", str(team.file))
+        team.refused(team.manager, "init", "--time-zone", "UTC")
+        assert not team.file.exists()
     finally:
-        away.rename(shop.file)
+        away.rename(team.file)
 
 
-def test_the_caller_s_environment_chooses_no_database(shop: Shop) -> None:
-    mine = _database_of(shop.manager, shop)
+def test_the_caller_s_environment_chooses_no_database(team: Team) -> None:
+    mine = _database_of(team.manager, team)
     theirs = {"SALESCLI_DB": str(mine), "XDG_DATA_HOME": str(mine.parent), "HOME": str(mine.parent)}
-    assert "Олена" in shop.ok(shop.manager, "users", "list", **theirs)
+    assert "Олена" in team.ok(team.manager, "users", "list", **theirs)
 
 
-def test_a_manager_acts_for_nobody_else(shop: Shop) -> None:
-    assert "act for others" in shop.refused(shop.manager, "--as", shop.accountant, "orders", "list")
-    if not shop.really:  # sudo takes it out of the environment
-        assert "act for others" in shop.refused(shop.manager, "orders", "list", SALESCLI_USER=shop.accountant)
+def test_a_manager_acts_for_nobody_else(team: Team) -> None:
+    assert "act for others" in team.refused(team.manager, "--as", team.accountant, "orders", "list")
+    if not team.really:  # sudo takes it out of the environment
+        assert "act for others" in team.refused(team.manager, "orders", "list", SALESCLI_USER=team.accountant)
 
 
-def test_the_owner_acts_for_a_manager_and_history_names_both(shop: Shop) -> None:
+def test_the_owner_acts_for_a_manager_and_history_names_both(team: Team) -> None:
     root = pwd.getpwuid(0).pw_name
-    said = shop.ok(root, "--as", shop.manager, "orders", "new", "ivan@example.com", "7")
-    assert {row["by"] for row in _history(shop, "order", said.split()[1].rstrip(":"))} == {f"{root}, as Олена"}
+    said = team.ok(root, "--as", team.manager, "orders", "new", "ivan@example.com", "7")
+    assert {row["by"] for row in _history(team, "order", said.split()[1].rstrip(":"))} == {f"{root}, as Олена"}
 
 
-def test_a_caller_s_path_and_home_bring_no_program(shop: Shop) -> None:
-    home, trace = shop.place / "home" / shop.manager / "public", shop.file.parent / "trace"
+def test_a_caller_s_path_and_home_bring_no_program(team: Team) -> None:
+    home, trace = team.place / "home" / team.manager / "public", team.file.parent / "trace"
     home.parent.chmod(0o755)
     home.mkdir(exist_ok=True)
     (home / "salescli-gateway-evil").write_text(f"#!/bin/sh\ntouch {trace}\n", encoding="utf-8")
@@ -333,12 +333,12 @@ def test_a_caller_s_path_and_home_bring_no_program(shop: Shop) -> None:
     _plug_in(home, trace)
     theirs = {"HOME": str(home), "PATH": f"{home}:{os.defpath}", "PYTHONUSERBASE": str(home / ".local")}
     for gateway in ("evil", "command:evil"):
-        _put(shop, f"UPDATE payment_systems SET gateway = '{gateway}' WHERE name = 'Card'")
-        for isolated in (True, shop.really):
-            ran = shop.run(pwd.getpwuid(0).pw_name, "payment-systems", "check", "Card", isolated=isolated, **theirs)
+        _put(team, f"UPDATE payment_systems SET gateway = '{gateway}' WHERE name = 'Card'")
+        for isolated in (True, team.really):
+            ran = team.run(pwd.getpwuid(0).pw_name, "payment-systems", "check", "Card", isolated=isolated, **theirs)
             assert "evil" in ran.stdout + ran.stderr
             assert not trace.exists()
-    _put(shop, "UPDATE payment_systems SET gateway = 'sandbox' WHERE name = 'Card'")
+    _put(team, "UPDATE payment_systems SET gateway = 'sandbox' WHERE name = 'Card'")
 
 
 def _plug_in(home: Path, trace: Path) -> None:
@@ -352,20 +352,20 @@ def _plug_in(home: Path, trace: Path) -> None:
         (info / "entry_points.txt").write_text("[salescli.gateways]\nevil = evil:Evil\n", encoding="utf-8")
 
 
-def _put(shop: Shop, sql: str) -> None:
-    with closing(sqlite3.connect(shop.file)) as connection, connection:
+def _put(team: Team, sql: str) -> None:
+    with closing(sqlite3.connect(team.file)) as connection, connection:
         connection.execute(sql)
 
 
-def test_a_pager_gives_no_shell(shop: Shop) -> None:
+def test_a_pager_gives_no_shell(team: Team) -> None:
     """A page longer than the terminal ends by itself: in `less` one could type !sh."""
-    trace = shop.file.parent / "trace"
-    command = [str(shop.program), "help", "charge-protocol"]
-    environment = {**shop.environment(shop.manager), "PAGER": f"sh -c 'touch {trace}; cat'"}
-    if shop.really:
-        login, command = shop.manager, ["sudo", "-n", "-u", shop.account, *command]
+    trace = team.file.parent / "trace"
+    command = [str(team.program), "help", "charge-protocol"]
+    environment = {**team.environment(team.manager), "PAGER": f"sh -c 'touch {trace}; cat'"}
+    if team.really:
+        login, command = team.manager, ["sudo", "-n", "-u", team.account, *command]
     else:
-        login, environment["SUDO_UID"] = shop.account, f"{pwd.getpwnam(shop.manager).pw_uid}"
+        login, environment["SUDO_UID"] = team.account, f"{pwd.getpwnam(team.manager).pw_uid}"
     terminal, inner = pty.openpty()
     user = pwd.getpwnam(login)
     process = subprocess.Popen(
@@ -394,51 +394,51 @@ def _all_of(terminal: int) -> bytes:
     raise AssertionError(f"it waits for a key after: {written[-200:]!r}")
 
 
-def test_a_stranger_reads_nothing_but_help_and_version(shop: Shop) -> None:
-    assert shop.ok(shop.stranger, "--help").startswith("Usage")
-    assert shop.ok(shop.stranger, "orders", "show", "--help").startswith("Usage")
-    assert shop.ok(shop.stranger, "--version") == f"salescli {salescli.__version__}\n"
+def test_a_stranger_reads_nothing_but_help_and_version(team: Team) -> None:
+    assert team.ok(team.stranger, "--help").startswith("Usage")
+    assert team.ok(team.stranger, "orders", "show", "--help").startswith("Usage")
+    assert team.ok(team.stranger, "--version") == f"salescli {salescli.__version__}\n"
     for words in (["orders", "list"], ["orders", "show", "999"], ["todo"], ["doctor"], ["tick"], ["users", "list"]):
-        assert f"{shop.stranger} is not a registered user" in shop.refused(shop.stranger, *words)
+        assert f"{team.stranger} is not a registered user" in team.refused(team.stranger, *words)
 
 
-def test_who_was_deactivated_is_out(shop: Shop) -> None:
+def test_who_was_deactivated_is_out(team: Team) -> None:
     root = pwd.getpwuid(0).pw_name
-    shop.ok(root, "users", "deactivate", shop.accountant)
-    assert "deactivated" in shop.refused(shop.accountant, "orders", "list")
-    shop.ok(root, "users", "edit", shop.accountant, "--active")
-    shop.ok(shop.accountant, "orders", "list")
+    team.ok(root, "users", "deactivate", team.accountant)
+    assert "deactivated" in team.refused(team.accountant, "orders", "list")
+    team.ok(root, "users", "edit", team.accountant, "--active")
+    team.ok(team.accountant, "orders", "list")
 
 
-def test_the_account_itself_runs_tick_for_cron_and_is_recorded(shop: Shop) -> None:
-    ran = _as(shop.account, [str(shop.program), "charging", "off", "--reason", "a check"])
+def test_the_account_itself_runs_tick_for_cron_and_is_recorded(team: Team) -> None:
+    ran = _as(team.account, [str(team.program), "charging", "off", "--reason", "a check"])
     assert ran.returncode == 0, ran.stderr
-    assert _as(shop.account, [str(shop.program), "tick"]).returncode == 0
-    assert _history(shop, "file")[0]["by"] == shop.account
-    assert _as(shop.account, [str(shop.program), "charging", "on"]).returncode == 0
+    assert _as(team.account, [str(team.program), "tick"]).returncode == 0
+    assert _history(team, "file")[0]["by"] == team.account
+    assert _as(team.account, [str(team.program), "charging", "on"]).returncode == 0
 
 
-def test_sudo_lets_nobody_run_another_program(shop: Shop) -> None:
-    if not shop.really:
+def test_sudo_lets_nobody_run_another_program(team: Team) -> None:
+    if not team.really:
         pytest.skip("that is the real sudo's part")
-    for command in (["cat", str(shop.file)], ["env", "-u", "SUDO_UID", str(shop.program), "users", "list"]):
-        assert _as(shop.manager, ["sudo", "-n", "-u", shop.account, *command]).returncode != 0
-    assigned = ["sudo", "-n", "-u", shop.account, "SUDO_UID=0", str(shop.program), "orders", "list"]
-    assert _as(shop.manager, assigned).returncode != 0
+    for command in (["cat", str(team.file)], ["env", "-u", "SUDO_UID", str(team.program), "users", "list"]):
+        assert _as(team.manager, ["sudo", "-n", "-u", team.account, *command]).returncode != 0
+    assigned = ["sudo", "-n", "-u", team.account, "SUDO_UID=0", str(team.program), "orders", "list"]
+    assert _as(team.manager, assigned).returncode != 0
 
 
-def _database_of(login: str, shop: Shop) -> Path:
+def _database_of(login: str, team: Team) -> Path:
     """Return a database that ``login`` made, where the account is an owner and which all may write."""
-    file = shop.place / "mine" / "salescli" / "sales.db"
+    file = team.place / "mine" / "salescli" / "sales.db"
     if file.exists():
         return file
     file.parent.parent.mkdir()
     shutil.chown(file.parent.parent, login)
-    for words in (["init", "--time-zone", "UTC"], ["users", "add", shop.account, "--role", "owner"]):
-        ran = _as(login, [str(shop.program), "--db", str(file), *words])
+    for words in (["init", "--time-zone", "UTC"], ["users", "add", team.account, "--role", "owner"]):
+        ran = _as(login, [str(team.program), "--db", str(file), *words])
         assert ran.returncode == 0, ran.stderr
     file.parent.chmod(0o777)
     file.chmod(0o666)
     # It would do: the account itself may use it.
-    assert _as(shop.account, [str(shop.program), "--db", str(file), "orders", "list"]).returncode == 0
+    assert _as(team.account, [str(team.program), "--db", str(file), "orders", "list"]).returncode == 0
     return file

@@ -18,7 +18,6 @@ from typing import Any
 import openpyxl
 import pytest
 
-from salescli.cli import main
 from tests.story import Story
 
 FORMULA = '=HYPERLINK("http://evil.example","pay here")'
@@ -41,9 +40,8 @@ UTF8, DETECT = "76", "true"
 
 
 @pytest.fixture
-def shop(story: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
+def sold(story: Story) -> Story:
     """Customers of hostile names, payments in three currencies, one of them with a formula for a comment."""
-    monkeypatch.setenv("SALESCLI_DB", str(story.house.path))
     for name in NAMES:
         story.house.customer(name, phone=PHONE)
     for number, price, currency in (("1", "1234.50", "EUR"), ("2", "12.345", "KWD"), ("3", "9800", "JPY")):
@@ -65,12 +63,12 @@ class Program:
         target = self.folder / "resaved" / f"{file.stem}.xlsx"
         target.parent.mkdir(exist_ok=True)
         if self.name == "ssconvert":
-            words = [str(file), str(target)]
+            words = [file, str(target)]
         else:
             words = [f"-env:UserInstallation=file://{self.folder}/profile", "--headless", "--convert-to", "xlsx"]
             if file.suffix == ".csv":
                 words += [f"--infilter=CSV:{ord(separator)},34,{UTF8},1,,{language},false,{DETECT}"]
-            words += ["--outdir", str(target.parent), str(file)]
+            words += ["--outdir", str(target.parent), file]
         environment = {**os.environ, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         subprocess.run([self.name, *words], check=True, capture_output=True, timeout=120, env=environment)
         return opened(target)
@@ -101,9 +99,9 @@ def rows(book: Any) -> list[dict[str, tuple[Any, str]]]:
 
 
 @pytest.mark.parametrize("words", ["customers list", "payments list", "orders list", "reports details"])
-def test_a_workbook_is_read_as_it_was_written(shop: Story, program: Program, tmp_path: Path, words: str) -> None:
+def test_a_workbook_is_read_as_it_was_written(sold: Story, program: Program, tmp_path: Path, words: str) -> None:
     file = tmp_path / "ours.xlsx"
-    assert main.run([*words.split(), "--xlsx", str(file)]) == 0
+    assert sold.house.run(*words.split(), "--xlsx", file).code == 0
     ours = cells(opened(file))
     theirs = cells(program.resaved(file))
     assert theirs.keys() == ours.keys()
@@ -113,25 +111,25 @@ def test_a_workbook_is_read_as_it_was_written(shop: Story, program: Program, tmp
     assert {type for sheet in ours.values() for row in sheet for _, type in row} <= {"n", "s", "d"}
 
 
-def test_in_a_workbook_formulas_and_phones_are_text(shop: Story, program: Program, tmp_path: Path) -> None:
+def test_in_a_workbook_formulas_and_phones_are_text(sold: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.xlsx"
-    main.run(["customers", "list", "--sort", "customer", "--xlsx", str(file)])
+    sold.house.run("customers", "list", "--sort", "customer", "--xlsx", file)
     found = rows(program.resaved(file))[1:]
     assert [row["name"] for row in found] == [(name, "s") for name in NAMES]
     assert {row["phone"] for row in found} == {(PHONE, "s")}
-    main.run(["payments", "list", "--xlsx", str(file)])
+    sold.house.run("payments", "list", "--xlsx", file)
     assert rows(program.resaved(file))[0]["comment"] == (FORMULA, "s")
 
 
-def test_charts_survive(shop: Story, program: Program, tmp_path: Path) -> None:
+def test_charts_survive(sold: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.xlsx"
-    main.run(["reports", "by-offer", "--xlsx", str(file)])
+    sold.house.run("reports", "by-offer", "--xlsx", file)
     assert len(program.resaved(file)["charts"]._charts) == 3
 
 
-def test_in_a_csv_numbers_are_numbers_and_dates_are_dates(shop: Story, program: Program, tmp_path: Path) -> None:
+def test_in_a_csv_numbers_are_numbers_and_dates_are_dates(sold: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.csv"
-    main.run(["payments", "list", "--sort", "invoice", "--csv", "-o", str(file)])
+    sold.house.run("payments", "list", "--sort", "invoice", "--csv", "-o", file)
     found = rows(program.resaved(file))
     assert [row["amount"] for row in found] == [(1234.5, "n"), (12.345, "n"), (9800, "n"), (1234.5, "n")]
     assert found[0]["attempted_at"] == (datetime(2026, 3, 1, 0, 30), "d")
@@ -139,9 +137,9 @@ def test_in_a_csv_numbers_are_numbers_and_dates_are_dates(shop: Story, program: 
     _is_text(found[3]["comment"], FORMULA)
 
 
-def test_in_a_csv_nothing_is_computed(shop: Story, program: Program, tmp_path: Path) -> None:
+def test_in_a_csv_nothing_is_computed(sold: Story, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "ours.csv"
-    main.run(["customers", "list", "--sort", "customer", "--csv", "-o", str(file)])
+    sold.house.run("customers", "list", "--sort", "customer", "--csv", "-o", file)
     found = rows(program.resaved(file))[1:]
     for row, name in zip(found, NAMES, strict=True):
         _is_text(row["phone"], PHONE)
@@ -150,12 +148,12 @@ def test_in_a_csv_nothing_is_computed(shop: Story, program: Program, tmp_path: P
         assert row["name"][1] != "f"
 
 
-def test_excel_s_csv_is_read_where_commas_are_decimal(shop: Story, program: Program, tmp_path: Path) -> None:
+def test_excel_s_csv_is_read_where_commas_are_decimal(sold: Story, program: Program, tmp_path: Path) -> None:
     if program.name == "ssconvert":
         pytest.skip("ssconvert takes its decimal mark from the locale")
     german = "1031"
     file = tmp_path / "ours.csv"
-    main.run(["payments", "list", "--sort", "invoice", "--excel", "-o", str(file)])
+    sold.house.run("payments", "list", "--sort", "invoice", "--excel", "-o", file)
     found = rows(program.resaved(file, separator=";", language=german))
     assert [row["amount"] for row in found] == [(1234.5, "n"), (12.345, "n"), (9800, "n"), (1234.5, "n")]
     assert found[0]["attempted_at"] == (datetime(2026, 3, 1, 0, 30), "d")

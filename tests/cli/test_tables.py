@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from salescli.cli.output.render import RIGHT, Output, escaped, width, write_table
+from salescli.cli.output.contract import RIGHT, Output
+from salescli.cli.output.table import write_table
+from salescli.cli.output.terminal import escaped, width
 from salescli.lists.columns import Column
 
 COLUMNS = [Column("name"), Column("count", "number"), Column("note")]
@@ -43,3 +51,58 @@ def _padded(line: list[str], widths: list[int]) -> str:
         blank = " " * (size - width(text))
         parts.append(blank + text if column.kind in RIGHT else text + blank)
     return "  ".join(parts).rstrip()
+
+
+_METADATA = "importlib.metadata"
+_OWN_VERSION = """
+try:
+    __version__ = _version("tabulate")
+except _PackageNotFoundError:
+    __version__ = "unknown"
+"""
+
+
+def test_tabulate_asks_for_nothing_but_its_own_version_which_our_stand_in_answers() -> None:
+    spec = find_spec("tabulate")
+    assert spec is not None
+    assert spec.origin is not None
+    asked = [
+        ast.unparse(node)
+        for file in sorted(Path(spec.origin).parent.rglob("*.py"))
+        for node in _statements_about_metadata(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+
+    assert asked == [
+        "from importlib.metadata import version as _version, PackageNotFoundError as _PackageNotFoundError",
+        ast.unparse(ast.parse(_OWN_VERSION)),
+    ]
+
+
+def _statements_about_metadata(module: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements of a module that import importlib.metadata or use what they have of it."""
+    names = {"importlib", "metadata", "_version", "_PackageNotFoundError"}
+    for statement in module.body:
+        for node in ast.walk(statement):
+            imports = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("importlib")
+            imports |= isinstance(node, ast.Import) and any(one.name.startswith("importlib") for one in node.names)
+            if imports or (isinstance(node, ast.Name) and node.id in names):
+                yield statement
+                break
+
+
+def test_a_table_is_written_without_importlib_metadata_and_leaves_the_real_one_to_others() -> None:
+    program = f"""
+import sys
+from zoneinfo import ZoneInfo
+from salescli.cli.output.contract import Output
+from salescli.cli.output.table import write_table
+from salescli.lists.columns import Column
+
+write_table([{{"name": "Олена"}}], [Column("name")], Output(), ZoneInfo("UTC"), sys.stdout)
+assert {_METADATA!r} not in sys.modules
+import importlib.metadata
+assert importlib.metadata.version("tabulate")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "name\n-----\nОлена\n", "")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from salescli.catalogue import actors, records, roles
-from salescli.cli import main
 from salescli.errors import BadData, NotFound, NotPermitted
 from salescli.lists import history
 from salescli.rules import permissions
@@ -23,10 +21,6 @@ if TYPE_CHECKING:
 def _edit_role(house: House, role: str, /, **words: str) -> None:
     id = roles.find(house.connection, role)["id"]
     records.edit(house.connection, roles.NOUN, id, words, actor=house.actor, now=house.now)
-
-
-def _run(house: House, *words: str) -> int:
-    return main.run(["--db", os.fspath(house.path), *words])
 
 
 # Roles
@@ -95,43 +89,37 @@ def test_a_role_cannot_take_the_name_of_another(house: House) -> None:
         _edit_role(house, "manager", name="accountant")
 
 
-def test_the_list_says_what_each_role_may(house: House, capfd: pytest.CaptureFixture[str]) -> None:
-    assert _run(house, "roles", "--csv", "--columns", "role,users,permissions,may") == 0
-    told = capfd.readouterr().out
+def test_the_list_says_what_each_role_may(house: House) -> None:
+    told = house.run("roles", "--csv", "--columns", "role,users,permissions,may").out
     assert 'manager,0,"view,enter-orders","see lists, records and reports; enter orders and payments"' in told
     assert 'cron,0,run-tick,"run tick, and hold charging back"' in told
 
 
-def test_a_role_s_own_history_is_found_by_its_name_or_number(house: House, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_role_s_own_history_is_found_by_its_name_or_number(house: House) -> None:
     id = house.add(roles.NOUN, name="night", permissions="view")
     _edit_role(house, "manager", permissions="view")
     for words in ("night", f"{id}"):
-        assert _run(house, "history", "role", words, "--format", "count") == 0
-        assert capfd.readouterr().out == "1\n"
+        assert house.run("history", "role", words, "--format", "count").out == "1\n"
 
 
 # Users
 
 
-def test_who_leaves_is_deactivated_and_their_sales_keep_their_name(
-    story: Story, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_who_leaves_is_deactivated_and_their_sales_keep_their_name(story: Story) -> None:
     house = story.house
     ivan = house.user("ivan", name="Іван", role="manager")
     house.offer("49.00", number="7")
     order = story.order("7", manager="ivan")
-    assert _run(house, "users", "deactivate", "ivan") == 0
-    assert capfd.readouterr().out == f"user {ivan.user_id} (Іван): deactivated\n"
+    assert house.run("users", "deactivate", "ivan").out == f"user {ivan.user_id} (Іван): deactivated\n"
     with pytest.raises(NotPermitted, match="ivan was deactivated"):
         actors.acting(house.connection, "ivan")
     assert story.see(order).manager_id == ivan.user_id
     assert house.history("user", ivan.user_id)[-1]["changes"] == {"active": [1, 0]}
-    assert _run(house, "users", "deactivate", "ivan") == 0
-    assert "is not active already" in capfd.readouterr().out
+    assert "is not active already" in house.run("users", "deactivate", "ivan").out
 
 
 def test_the_last_owner_cannot_be_deactivated(house: House) -> None:
-    assert _run(house, "users", "deactivate", house.actor.login) == 6
+    assert house.run("users", "deactivate", house.actor.login).code == 6
     assert actors.acting(house.connection, house.actor.login)
 
 
@@ -154,26 +142,24 @@ def test_to_act_for_oneself_needs_no_permission(house: House, olena: Actor) -> N
     assert actors.acting_as(house.connection, olena, "olena") == olena
 
 
-def test_history_keeps_both_names(house: House, olena: Actor, capfd: pytest.CaptureFixture[str]) -> None:
+def test_history_keeps_both_names(house: House, olena: Actor) -> None:
     house.offer("49.00", number="7")
     house.customer("Іван")
-    assert _run(house, "--as", "olena", "orders", "new", "1", "7") == 0
+    assert house.run("--as", "olena", "orders", "new", "1", "7").code == 0
     line = house.history("order", 1)[0]
     assert (line["user_id"], line["for_user_id"]) == (house.actor.user_id, olena.user_id)
-    capfd.readouterr()
-    assert _run(house, "history", "order", "1", "--csv", "--columns", "by") == 0
-    assert '"Оксана Власник, as Олена"' in capfd.readouterr().out
+    assert '"Оксана Власник, as Олена"' in house.run("history", "order", "1", "--csv", "--columns", "by").out
 
 
 def test_salescli_user_is_as_good_as_the_option_which_goes_first(
-    house: House, olena: Actor, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    house: House, olena: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SALESCLI_USER", "olena")
-    assert _run(house, "users", "add", "x") == 4
-    assert "olena may not do this" in capfd.readouterr().err
-    assert _run(house, "--as", house.actor.login, "users", "add", "x") == 0
+    ran = house.run("users", "add", "x")
+    assert (ran.code, "olena may not do this" in ran.err) == (4, True)
+    assert house.run("--as", house.actor.login, "users", "add", "x").code == 0
     monkeypatch.setenv("SALESCLI_USER", "")
-    assert _run(house, "users", "add", "y") == 0
+    assert house.run("users", "add", "y").code == 0
 
 
 @pytest.mark.parametrize(
@@ -184,13 +170,10 @@ def test_salescli_user_is_as_good_as_the_option_which_goes_first(
         pytest.param("olena", 4, "olena was deactivated", id="one who left"),
     ],
 )
-def test_nobody_acts_for_who_cannot_act(
-    house: House, olena: Actor, capfd: pytest.CaptureFixture[str], login: str, code: int, says: str
-) -> None:
-    assert _run(house, "users", "deactivate", "olena") == 0
-    capfd.readouterr()
-    assert _run(house, "--as", login, "orders", "list") == code
-    told = capfd.readouterr()
+def test_nobody_acts_for_who_cannot_act(house: House, olena: Actor, login: str, code: int, says: str) -> None:
+    assert house.run("users", "deactivate", "olena").code == 0
+    told = house.run("--as", login, "orders", "list")
+    assert told.code == code
     assert (told.out, told.err.count("\n")) == ("", 1)
     assert says in told.err
 
@@ -204,9 +187,9 @@ def test_who_may_not_act_for_others_does_not_learn_who_there_is(house: House, ol
 
 
 def test_tick_needs_the_permission_of_the_one_acted_for_and_names_all_three(house: House, olena: Actor) -> None:
-    assert _run(house, "--as", "olena", "tick") == 4
+    assert house.run("--as", "olena", "tick").code == 4
     house.user("cron", name="Нічний", role="cron")
-    assert _run(house, "--as", "cron", "tick") == 0
+    assert house.run("--as", "cron", "tick").code == 0
     as_cron = actors.acting_as(house.connection, house.actor, "cron").as_system()
     record(house.connection, "file", None, "ticked", actor=as_cron, now=house.now)
     lines = history.lines(house.connection, "file", None, limit=1)

@@ -9,10 +9,10 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -22,42 +22,28 @@ from hypothesis import strategies as st
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.escape import unescape
 
-from salescli.cli import main
 from salescli.cli.output import workbook
 from salescli.lists.columns import Column
 from salescli.rules import money
 from salescli.sales import attribution
 from salescli.sales.attribution import Seller
+from tests.conftest import House
 from tests.story import Story
+from tests.terminal import Run
 
 FORMULA = '=HYPERLINK("http://evil.example","pay here")'
 PHONE = "+380441234567"
 UTC = ZoneInfo("UTC")
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
+@pytest.fixture(autouse=True)
+def _environment(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the file in the environment, for what runs in a process of its own."""
+    monkeypatch.setenv("SALESCLI_DB", str(house.path))
 
 
 @pytest.fixture
-def run(story: Story, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line on the story's file, in this process."""
-    monkeypatch.setenv("SALESCLI_DB", str(story.house.path))
-
-    def run(*arguments: object) -> Ran:
-        code = main.run([str(one) for one in arguments])
-        return Ran(code, *capfd.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def shop(story: Story) -> Story:
+def sold(story: Story) -> Story:
     """Sales of February and March in three currencies, a refund, a formula for a comment, a plus before a phone."""
     house = story.house
     house.user("ivan", name="Іван Петренко")
@@ -115,18 +101,18 @@ def as_csv_says(cell: Any, zone: ZoneInfo) -> str:
     ],
 )
 def test_a_list_says_in_a_workbook_what_it_says_in_csv(
-    shop: Story, run: Run, tmp_path: Path, words: tuple[str, ...]
+    sold: Story, run: Run, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     file = tmp_path / "list.xlsx"
     assert run(*words, "--xlsx", file) == (0, "", "")
     [sheet] = opened(file).worksheets
     told = list(csv.reader(io.StringIO(run(*words, "--csv").out)))
-    assert [[as_csv_says(cell, shop.house.zone) for cell in row] for row in sheet.iter_rows()] == told
+    assert [[as_csv_says(cell, sold.house.zone) for cell in row] for row in sheet.iter_rows()] == told
     assert len(told) > 1
 
 
 def test_amounts_are_numbers_with_the_decimals_and_the_code_of_their_currency(
-    shop: Story, run: Run, tmp_path: Path
+    sold: Story, run: Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "orders.xlsx"
     run("orders", "list", "--xlsx", file)
@@ -139,7 +125,7 @@ def test_amounts_are_numbers_with_the_decimals_and_the_code_of_their_currency(
     }  # fmt: skip
 
 
-def test_times_are_dates_of_the_account_s_zone_without_an_offset(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_times_are_dates_of_the_account_s_zone_without_an_offset(sold: Story, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "orders.xlsx"
     run("orders", "list", "--xlsx", file, "--sort", "order", "--columns", "order,created_at,completed_at")
     rows = table(opened(file).active)
@@ -148,7 +134,7 @@ def test_times_are_dates_of_the_account_s_zone_without_an_offset(shop: Story, ru
     assert rows[-1]["completed_at"].value is None  # what is not known is empty
 
 
-def test_a_formula_for_a_comment_stays_text_and_a_phone_keeps_its_plus(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_a_formula_for_a_comment_stays_text_and_a_phone_keeps_its_plus(sold: Story, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "list.xlsx"
     run("payments", "list", "--xlsx", file)
     [comment] = [row["comment"] for row in table(opened(file).active) if row["comment"].value]
@@ -158,7 +144,7 @@ def test_a_formula_for_a_comment_stays_text_and_a_phone_keeps_its_plus(shop: Sto
     assert (customer["phone"].value, customer["phone"].data_type) == (PHONE, "s")
 
 
-def test_a_list_s_sheet_is_ready_to_filter_and_to_print(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_a_list_s_sheet_is_ready_to_filter_and_to_print(sold: Story, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "orders.xlsx"
     run("orders", "list", "--xlsx", file)
     [sheet] = opened(file).worksheets
@@ -176,7 +162,7 @@ def test_wide_scripts_get_wide_columns() -> None:
     assert sheet.column_dimensions["A"].width > 24
 
 
-def test_details_have_a_cover_a_sheet_for_each_breakdown_and_charts(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_details_have_a_cover_a_sheet_for_each_breakdown_and_charts(sold: Story, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "march.xlsx"
     done = run("reports", "details", "--month", "2026-03", "--xlsx", file)
     assert (done.code, done.out) == (0, "")
@@ -187,12 +173,12 @@ def test_details_have_a_cover_a_sheet_for_each_breakdown_and_charts(shop: Story,
     ]  # fmt: skip
     for name in book.sheetnames[1:-1]:
         told = list(csv.reader(io.StringIO(run("reports", name, "--month", "2026-03", "--csv").out)))
-        assert [[as_csv_says(cell, shop.house.zone) for cell in row] for row in book[name].iter_rows()] == told
+        assert [[as_csv_says(cell, sold.house.zone) for cell in row] for row in book[name].iter_rows()] == told
         assert (book[name].freeze_panes, book[name].auto_filter.ref) == ("A2", book[name].dimensions)
 
 
 def test_the_cover_names_period_and_filters_and_its_totals_are_those_of_the_table(
-    shop: Story, run: Run, tmp_path: Path
+    sold: Story, run: Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "march.xlsx"
     asked = ("reports", "by-offer", "--month", "2026-03", "--offer", "1", "--offer", "2", "--kind", "all", "--min", "5")
@@ -222,7 +208,7 @@ def _under(cover: Any, title: str) -> list[dict[str, Any]]:
     return [dict(zip(rows[first], row, strict=True)) for row in body]
 
 
-def test_every_chart_is_of_one_breakdown_and_one_currency(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_every_chart_is_of_one_breakdown_and_one_currency(sold: Story, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "all.xlsx"
     run("reports", "details", "--xlsx", file)
     book = opened(file)
@@ -261,7 +247,7 @@ def test_a_chart_shows_the_first_rows_and_says_how_many_there_are(story: Story, 
     assert (charts.max_row, len(charts._charts)) == (33, 1)
 
 
-def test_days_are_dates_and_a_second_dimension_names_its_bars(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_days_are_dates_and_a_second_dimension_names_its_bars(sold: Story, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "days.xlsx"
     words = ("reports", "by-offer", "--by", "day", "--and", "manager", "--xlsx", file)
     assert run(*words).code == 0
@@ -275,7 +261,7 @@ def test_days_are_dates_and_a_second_dimension_names_its_bars(shop: Story, run: 
     ]
 
 
-def test_nothing_in_a_workbook_is_computed(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_nothing_in_a_workbook_is_computed(sold: Story, run: Run, tmp_path: Path) -> None:
     for words in (("reports", "details"), ("payments", "list"), ("customers", "list")):
         run(*words, "--xlsx", tmp_path / "x.xlsx")
         for sheet in opened(tmp_path / "x.xlsx").worksheets:
@@ -290,7 +276,7 @@ def test_a_report_of_nothing_has_its_columns_and_no_charts(story: Story, run: Ru
     assert [cell.value for cell in book["by-offer"][1]][:3] == ["offer_number", "offer", "currency"]
 
 
-def test_columns_sort_and_limit_count_in_a_workbook_too(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_columns_sort_and_limit_count_in_a_workbook_too(sold: Story, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "x.xlsx"
     run("orders", "list", "--columns", "price,order", "--sort", "order", "--limit", "2", "--xlsx", file)
     assert [[c.value for c in row] for row in opened(file).active.iter_rows()] == [["price", "order"], [49, 1], [49, 2]]
@@ -350,7 +336,7 @@ def test_an_amount_of_more_digits_is_rounded_and_that_is_said(capfd: pytest.Capt
     ],
 )
 def test_a_mistake_gets_one_clear_line_and_leaves_the_file_alone(
-    shop: Story, run: Run, tmp_path: Path, words: str, code: int, says: str
+    sold: Story, run: Run, tmp_path: Path, words: str, code: int, says: str
 ) -> None:
     file = tmp_path / "kept.xlsx"
     file.write_text("mine")
@@ -361,7 +347,7 @@ def test_a_mistake_gets_one_clear_line_and_leaves_the_file_alone(
 
 @pytest.mark.parametrize("words", ["orders list", "history", "reports by-offer"])
 def test_more_rows_than_a_sheet_holds_are_refused_and_the_file_is_left_alone(
-    shop: Story, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+    sold: Story, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     monkeypatch.setattr(workbook, "ROWS_MAX", 2)
     folder, drafts = tmp_path / "out", tmp_path / "drafts"
@@ -377,7 +363,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_and_the_file_is_left_alone(
 
 
 def test_a_workbook_can_be_read_by_its_owner_only_and_leaves_no_drafts(
-    shop: Story, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sold: Story, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drafts, folder = tmp_path / "drafts", tmp_path / "out"
     drafts.mkdir()
@@ -394,7 +380,7 @@ def test_a_workbook_can_be_read_by_its_owner_only_and_leaves_no_drafts(
 
 @pytest.mark.parametrize("reader", ["cat", "true"])
 def test_a_workbook_goes_through_a_pipe_and_ends_quietly_when_nobody_reads(
-    shop: Story, run: Run, tmp_path: Path, reader: str
+    sold: Story, run: Run, tmp_path: Path, reader: str
 ) -> None:
     line = [sys.executable, "-m", "salescli", "orders", "list", "--xlsx", "-"]
     piped = f"{shlex.join(line)} 2>{tmp_path}/said | {reader} >{tmp_path}/x.xlsx"
@@ -404,7 +390,7 @@ def test_a_workbook_goes_through_a_pipe_and_ends_quietly_when_nobody_reads(
         assert len(table(opened(tmp_path / "x.xlsx").active)) == 6
 
 
-def test_a_failing_disk_is_one_line(shop: Story, run: Run, tmp_path: Path) -> None:
+def test_a_failing_disk_is_one_line(sold: Story, run: Run, tmp_path: Path) -> None:
     line = [sys.executable, "-c", _ON_A_SMALL_DISK, "orders", "list", "--xlsx", str(tmp_path / "x.xlsx")]
     done = subprocess.run(line, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "salescli: File too large\n")
@@ -419,7 +405,7 @@ sys.exit(main.run(sys.argv[1:]))
 """
 
 
-def test_a_workbook_is_not_written_to_a_terminal(shop: Story, run: Run) -> None:
+def test_a_workbook_is_not_written_to_a_terminal(sold: Story, run: Run) -> None:
     import pty
 
     main, other = pty.openpty()
@@ -431,7 +417,7 @@ def test_a_workbook_is_not_written_to_a_terminal(shop: Story, run: Run) -> None:
 
 
 def test_without_its_package_a_line_says_what_to_install(
-    shop: Story, run: Run, tmp_path: Path, missing_package: None
+    sold: Story, run: Run, tmp_path: Path, missing_package: None
 ) -> None:
     for words in ("orders list", "reports details"):
         done = run(*words.split(), "--xlsx", tmp_path / "x.xlsx")

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from salescli.catalogue import actors
-from salescli.cli.main import run
 from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable, contract
 from salescli.gateways.command import Command
 from salescli.gateways.contract import Finding
@@ -21,6 +20,7 @@ from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
 from tests import PROJECT
 from tests.conftest import LOGIN, House
+from tests.terminal import Ran
 
 SINCE = time.from_text("2026-01-01T00:00:00Z")
 REQUEST = Charge("i:check-1:1:1", 100, "EUR", "tok_ok", "check", "salescli check", "merchant")
@@ -179,14 +179,11 @@ def stripe_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     server.stop()
 
 
-def test_stripe_keeps_it(stripe_at_home: Any, house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stripe_keeps_it(stripe_at_home: Any, house: House) -> None:
     house.payment_system("Stripe EU", gateway="stripe")
 
-    code = run(
-        ["--db", str(house.path), "payment-systems", "check", "stripe eu", "--token", "cus_1/pm_card_visa", "--yes"]
-    )
+    code, told, _ = check(house, "stripe eu", "--token", "cus_1/pm_card_visa", "--yes")
 
-    told = capsys.readouterr().out
     assert code == 0, told
     assert "it can: charge, fee, idempotent, lookup, refund" in told
     assert "it prepares a payment before it charges it" in told
@@ -195,37 +192,37 @@ def test_stripe_keeps_it(stripe_at_home: Any, house: House, capsys: pytest.Captu
     assert (intent["amount_received"], refund["amount"]) == (100, 100)
 
 
-def check(house: House, *words: str) -> int:
-    return run(["--db", str(house.path), "payment-systems", "check", *words])
+def check(house: House, *words: str) -> Ran:
+    return house.run("payment-systems", "check", *words)
 
 
-def test_check_says_what_a_payment_system_can_do(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_says_what_a_payment_system_can_do(house: House) -> None:
     house.payment_system()
     house.payment_system("Bank transfer", gateway="manual")
-    assert check(house, "Sandbox") == 0
-    assert check(house, "bank transfer") == 0
-    assert capsys.readouterr().out == (
-        "Sandbox, gateway sandbox\n"
-        "it can: charge, idempotent, lookup, refund\n"
-        "it knows a reference again: for ever\n"
+    sandbox = (
+        "Sandbox, gateway sandbox\nit can: charge, idempotent, lookup, refund\nit knows a reference again: for ever\n"
+    )
+    manual = (
         "Bank transfer, gateway manual\n"
         "it can: nothing; a person confirms each payment\n"
         "it knows a reference again: not at all\n"
     )
+    assert check(house, "Sandbox") == Ran(0, sandbox, "")
+    assert check(house, "bank transfer") == Ran(0, manual, "")
 
 
-def test_check_with_a_token_tries_the_contract(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_with_a_token_tries_the_contract(house: House) -> None:
     house.payment_system()
-    assert check(house, "Sandbox", "--token", "tok_ok", "--amount", "2.50", "--currency", "usd") == 0
-    told = capsys.readouterr().out
+    code, told, _ = check(house, "Sandbox", "--token", "tok_ok", "--amount", "2.50", "--currency", "usd")
+    assert code == 0
     assert "charging 2.50 USD through Sandbox as test:check-" in told
     assert "FAILED" not in told
 
 
-def test_check_fails_where_a_gateway_fails(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_fails_where_a_gateway_fails(house: House) -> None:
     house.payment_system()
-    assert check(house, "Sandbox", "--token", "tok_unreachable") == 1
-    told = capsys.readouterr().out
+    code, told, _ = check(house, "Sandbox", "--token", "tok_unreachable")
+    assert code == 1
     assert "FAILED  it charges (not sent: unavailable, the sandbox is unreachable: connection refused)" in told
     assert "it does NOT keep the contract" in told
 
@@ -250,15 +247,15 @@ def test_check_refuses(
     house.payment_system("Example", gateway="command:example", env="EXAMPLE_BOOK")
     monkeypatch.setenv("PATH", f"{PROJECT / 'scripts'}:{os.environ['PATH']}")
     monkeypatch.setenv("EXAMPLE_BOOK", str(tmp_path / "book.db"))
-    assert check(house, *words) == code
+    assert check(house, *words).code == code
 
 
 def test_a_trial_needs_the_right_to_refund_and_charging_on(house: House) -> None:
     house.payment_system()
-    assert run(["--db", str(house.path), "charging", "off", "--reason", "stocktaking"]) == 0
-    assert check(house, "Sandbox", "--token", "tok_ok") == 5
+    assert house.run("charging", "off", "--reason", "stocktaking").code == 0
+    assert check(house, "Sandbox", "--token", "tok_ok").code == 5
     house.user("olga", role="owner")
     house.connection.execute("UPDATE users SET role = 'manager' WHERE login = ?", (LOGIN,))
     assert actors.acting(house.connection, LOGIN).may("refund") is False
-    assert check(house, "Sandbox", "--token", "tok_ok") == 4
-    assert check(house, "Sandbox") == 0
+    assert check(house, "Sandbox", "--token", "tok_ok").code == 4
+    assert check(house, "Sandbox").code == 0

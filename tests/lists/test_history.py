@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from salescli.catalogue import customers, records
-from salescli.cli import main
 from salescli.lists import history
 from salescli.lists.history import Asked
 from salescli.rules import time
 from salescli.storage.history import record
 from tests.conftest import House
 from tests.story import Story
+from tests.terminal import Run
 
 Told = Callable[..., list[dict[str, str]]]
 
 
 @pytest.fixture
-def told(story: Story, capfd: pytest.CaptureFixture[str]) -> Told:
+def told(story: Story) -> Told:
     """Return the rows of ``salescli history`` with further words, oldest first."""
 
     def told(*words: str) -> list[dict[str, str]]:
-        code = main.run(
-            ["--db", os.fspath(story.house.path), "history", *words, "--csv", "--sort", "line",
-             "--columns", "line,at,by,subject,number,what,changes,reason,command"]
-        )  # fmt: skip
-        out, err = capfd.readouterr()
-        assert code == 0, err
-        return list(csv.DictReader(io.StringIO(out)))
+        columns = "line,at,by,subject,number,what,changes,reason,command"
+        ran = story.house.run("history", *words, "--csv", "--sort", "line", "--columns", columns)
+        assert ran.code == 0, ran.err
+        return ran.rows
 
     return told
 
@@ -99,11 +92,9 @@ def test_an_order_is_found_by_the_number_it_has_elsewhere(sold: Story, told: Tol
         (["--from", "2026-03-02", "--to", "2026-03-01"], 2, "the period ends"),
     ],
 )
-def test_what_there_is_not_is_said(
-    sold: Story, words: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main.run(["--db", os.fspath(sold.house.path), "history", *words]) == code
-    assert said in capfd.readouterr().err
+def test_what_there_is_not_is_said(sold: Story, words: list[str], code: int, said: str) -> None:
+    ran = sold.house.run("history", *words)
+    assert (ran.code, said in ran.err) == (code, True)
 
 
 def test_by_tells_what_a_person_did_and_system_what_tick_did_by_itself(story: Story, told: Told) -> None:
@@ -146,12 +137,12 @@ def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:
     assert [row["line"] for row in history.lines(sold.house.connection, None, None, limit=3)] == everything[:3]
 
 
-def test_a_table_says_when_it_is_cut_off(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_table_says_when_it_is_cut_off(story: Story) -> None:
     for line in range(60):
         record(story.house.connection, "file", None, str(line), **story.who_and_when)
     for words, said in ((["file"], True), (["file", "--limit", "0"], False), (["file", "--csv"], False)):
-        assert main.run(["--db", os.fspath(story.house.path), "history", *words]) == 0
-        assert ("the newest 50 lines; --limit 0 shows all" in capfd.readouterr().err) == said
+        ran = story.house.run("history", *words)
+        assert (ran.code, "the newest 50 lines; --limit 0 shows all" in ran.err) == (0, said)
 
 
 @pytest.mark.parametrize(
@@ -163,24 +154,12 @@ def test_a_table_says_when_it_is_cut_off(story: Story, capfd: pytest.CaptureFixt
     ],
 )
 def test_a_table_that_is_cut_off_has_the_first_of_its_order(
-    story: Story, capfd: pytest.CaptureFixture[str], sort: str, lines: Sequence[int], said: str
+    story: Story, sort: str, lines: Sequence[int], said: str
 ) -> None:
     for line in range(60):
         reason = "later" if line >= 40 else "earlier"
         record(story.house.connection, "file", None, str(line), **{**story.who_and_when, "reason": reason})
-    words = [
-        "--db",
-        os.fspath(story.house.path),
-        "history",
-        "file",
-        "--columns",
-        "what",
-        "--no-headers",
-        "--sort",
-        sort,
-    ]
-    assert main.run(words) == 0
-    told = capfd.readouterr()
+    told = story.house.run("history", "file", "--columns", "what", "--no-headers", "--sort", sort)
     assert told.out.split() == [str(line) for line in lines]
     assert f"{said}; --limit 0 shows all" in told.err
 
@@ -210,14 +189,13 @@ def test_a_record_s_history_needs_no_walk_through_all_of_it(house: House) -> Non
     ],
 )
 def test_a_line_keeps_the_words_of_its_command_and_none_of_its_arguments(
-    story: Story, told: Told, line: str, command: str, capfd: pytest.CaptureFixture[str]
+    story: Story, told: Told, line: str, command: str
 ) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.house.user("ivan", name="Іван")
     story.subscribed("7")
     before = len(told())
-    assert main.run(["--db", os.fspath(story.house.path), *line.split()]) == 0
-    capfd.readouterr()
+    assert story.house.run(*line.split()).code == 0
 
     added = told()[before:]
 
@@ -225,17 +203,12 @@ def test_a_line_keeps_the_words_of_its_command_and_none_of_its_arguments(
     assert {row["command"] for row in added} == {command}
 
 
-def test_init_is_the_first_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "new.db"
-    assert main.run(["--db", os.fspath(path), "init", "--time-zone", "UTC"]) == 0
-    with closing(sqlite3.connect(path)) as connection:
+def test_init_is_the_first_command(run: Run) -> None:
+    assert run("init", "--time-zone", "UTC").code == 0
+    with closing(sqlite3.connect(run.path)) as connection:
         assert connection.execute("SELECT what, command FROM history").fetchall() == [("made", "init")]
 
 
-def test_the_help_names_the_subjects_that_a_wrong_one_is_answered_with(
-    story: Story, capfd: pytest.CaptureFixture[str]
-) -> None:
-    main.run(["--db", os.fspath(story.house.path), "history", "fees"])
-    named = capfd.readouterr().err.strip().partition("there is of ")[2].split(", ")
-    main.run(["history", "--help"])
-    assert f"SUBJECT is {', '.join(named[:-1])} or {named[-1]};" in " ".join(capfd.readouterr().out.split())
+def test_the_help_names_the_subjects_that_a_wrong_one_is_answered_with(house: House) -> None:
+    named = house.run("history", "fees").err.strip().partition("there is of ")[2].split(", ")
+    assert f"SUBJECT is {', '.join(named[:-1])} or {named[-1]};" in " ".join(house.run("history", "--help").out.split())

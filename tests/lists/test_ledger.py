@@ -15,17 +15,12 @@ from salescli.lists import ledger, query
 from salescli.lists.filters import Filters
 from salescli.reports import report
 from tests.conftest import House
-from tests.shop import Shop, after_every_act
+from tests.shop import Shop
 from tests.storage.test_totals import CARRIED, OF_ITS_OWN, PERIODS, acts, several_houses
 
 NARROWED = [*CARRIED, *(filters for _, filters in OF_ITS_OWN), {"payment_system": ("Sandbox",)}]
 _numbers = itertools.count()
 Sums = dict[tuple[Any, str], tuple[int, ...]]
-
-
-@pytest.fixture
-def shop(house: House) -> Shop:
-    return after_every_act(house)
 
 
 def entries(shop: Shop, filters: Filters, sort: tuple[str, ...] = (), **page: Any) -> list[dict[str, Any]]:

@@ -9,17 +9,17 @@ import pytest
 
 from salescli.catalogue import customers
 from salescli.catalogue.records import index_from
-from salescli.cli import main
+from salescli.cli import caller
 from salescli.overview import customer_card
 from salescli.sales import attempts, invoices, orders
 from salescli.sales.attempts import Try
 from salescli.storage import database
 from tests.story import Story
-from tests.terminal import piped, typed
+from tests.terminal import Run
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:
+def sold(story: Story) -> Story:
     """One customer with an order of every kind, in two currencies, and somebody else's order beside them."""
     house = story.house
     house.user("ivan", name="Іван")
@@ -42,20 +42,20 @@ def shop(story: Story) -> Story:
     return story
 
 
-def show(shop: Story, who: str = "1", *more: str) -> Any:
-    done = piped(shop.house.path, "customers", "show", who, "--json", *more)
+def show(sold: Story, who: str = "1", *more: str) -> Any:
+    done = sold.house.run("customers", "show", who, "--json", *more)
     assert done.code == 0, done.err
     return done.json
 
 
-def offered(shop: Story, who: str = "1") -> set[tuple[str, str]]:
-    prefix = f"salescli --db {shlex.quote(str(shop.house.path))} "
-    return {(row["action"], row["command"].removeprefix(prefix)) for row in show(shop, who, "--limit", "0")["commands"]}
+def offered(sold: Story, who: str = "1") -> set[tuple[str, str]]:
+    prefix = f"salescli --db {shlex.quote(str(sold.house.path))} "
+    return {(row["action"], row["command"].removeprefix(prefix)) for row in show(sold, who, "--limit", "0")["commands"]}
 
 
-def test_totals_stand_apart_for_each_currency(shop: Story) -> None:
+def test_totals_stand_apart_for_each_currency(sold: Story) -> None:
     keys = ("currency", "orders", "payments", "paid", "refunded", "net", "open")
-    assert [tuple(row[key] for key in keys) for row in show(shop)["totals"]] == [
+    assert [tuple(row[key] for key in keys) for row in show(sold)["totals"]] == [
         ("EUR", 6, 3, "108.00", "9.00", "99.00", "98.00"),
         ("UAH", 1, 1, "600.00", "0.00", "600.00", "400.00"),
     ]
@@ -68,20 +68,20 @@ def test_a_payment_in_another_currency_counts_in_its_own(story: Story) -> None:
     assert [(row["currency"], row["paid"], row["open"]) for row in rows] == [("EUR", 0, 0), ("USD", 20000, 0)]
 
 
-def test_every_failed_attempt_of_every_payment_is_there_with_its_code_and_message(shop: Story) -> None:
-    failed = show(shop)["failed attempts"]
+def test_every_failed_attempt_of_every_payment_is_there_with_its_code_and_message(sold: Story) -> None:
+    failed = show(sold)["failed attempts"]
     assert [(row["order"], row["number"], row["code"]) for row in failed] == [
         (3, 2, "insufficient_funds"),
         (3, 1, "insufficient_funds"),
     ]
     assert all("insufficient funds" in row["message"] for row in failed)
-    shop.pay(orders.get(shop.house.connection, 3))  # the third time it succeeds: what failed is still told
-    assert len(show(shop)["failed attempts"]) == 2
+    sold.pay(orders.get(sold.house.connection, 3))  # the third time it succeeds: what failed is still told
+    assert len(show(sold)["failed attempts"]) == 2
 
 
-def test_the_card_has_every_part_and_nothing_of_somebody_else(shop: Story) -> None:
-    piped(shop.house.path, "customers", "plan", "1", "7", "--manager", "ivan", "--note", "met in Lviv")
-    shown = show(shop)
+def test_the_card_has_every_part_and_nothing_of_somebody_else(sold: Story) -> None:
+    sold.house.run("customers", "plan", "1", "7", "--manager", "ivan", "--note", "met in Lviv")
+    shown = show(sold)
     assert {row["order"] for row in shown["orders"]} == {1, 2, 3, 4, 5, 6, 7}
     assert {row["order"] for row in shown["payments"]} == {1, 2, 3, 4, 5, 7}
     assert [row["recurring"] for row in shown["recurring"]] == [1]
@@ -94,14 +94,14 @@ def test_the_card_has_every_part_and_nothing_of_somebody_else(shop: Story) -> No
         *(("order", row["order"]) for row in shown["orders"]),
         *(("invoice", row["invoice"]) for row in shown["payments"]),
     }
-    table = piped(shop.house.path, "customers", "show", "1").out
+    table = sold.house.run("customers", "show", "1").out
     for part in ("totals", "orders", "payments", "failed attempts", "recurring", "sales plans", "history", "commands"):
         assert f"\n{part}\n" in table
-    assert {row["order"] for row in show(shop, "maria@example.com")["orders"]} == {8}
+    assert {row["order"] for row in show(sold, "maria@example.com")["orders"]} == {8}
 
 
-def test_the_commands_are_those_that_apply_now(shop: Story) -> None:
-    assert offered(shop) == {
+def test_the_commands_are_those_that_apply_now(sold: Story) -> None:
+    assert offered(sold) == {
         ("Check", "orders check 1"), ("Add user", "orders assign 1 LOGIN"), ("Refund", "orders refund 1"),
         ("Confirm", "orders confirm 2"), ("Decline", "orders decline 2"), ("Pay", "orders pay 2"),
         ("Pay", "orders pay 3"),
@@ -111,31 +111,31 @@ def test_the_commands_are_those_that_apply_now(shop: Story) -> None:
         ("Pay", "orders pay 6"),
         ("Check", "orders check 7"), ("Add user", "orders assign 7 LOGIN"), ("Refund", "orders refund 7"),
     }  # fmt: skip
-    assert offered(shop, "maria@example.com") == {("Pay", "orders pay 8 --payment-system NAME")}
+    assert offered(sold, "maria@example.com") == {("Pay", "orders pay 8 --payment-system NAME")}
 
 
-def test_every_command_of_the_card_is_one_that_is_not_refused(shop: Story) -> None:
+def test_every_command_of_the_card_is_one_that_is_not_refused(sold: Story) -> None:
     filled = {"LOGIN": "ivan", "NAME": "Sandbox --token tok_ok", "TEXT": "x"}
-    for _, command in offered(shop):
+    for _, command in offered(sold):
         for word, value in filled.items():
             command = command.replace(word, value)
         yes = " --yes" if command.split()[1] in ("check", "refund", "complete") else ""
-        done = piped(shop.house.path, *command.split(), *yes.split(), "--dry-run")
+        done = sold.house.run(*command.split(), *yes.split(), "--dry-run")
         assert done.code == 0, (command, done.err)
 
 
-def test_money_whose_refund_is_under_way_is_not_offered_again(shop: Story) -> None:
-    connection = shop.house.connection
+def test_money_whose_refund_is_under_way_is_not_offered_again(sold: Story) -> None:
+    connection = sold.house.connection
     with database.transaction(connection):
         again = Try("refund", base="x", payment_system_id=1, amount_minor=100, currency="EUR")
-        attempts.open_attempt(connection, invoices.get(connection, 1), again, shop.now)
-    assert ("Refund", "orders refund 1") not in offered(shop)
+        attempts.open_attempt(connection, invoices.get(connection, 1), again, sold.now)
+    assert ("Refund", "orders refund 1") not in offered(sold)
 
 
-def test_the_commands_follow_the_action_columns(shop: Story) -> None:
-    piped(shop.house.path, "orders", "check", "1", "--system")
-    piped(shop.house.path, "recurring", "pause", "1")
-    commands = {command for _, command in offered(shop)}
+def test_the_commands_follow_the_action_columns(sold: Story) -> None:
+    sold.house.run("orders", "check", "1", "--system")
+    sold.house.run("recurring", "pause", "1")
+    commands = {command for _, command in offered(sold)}
     assert not {"orders check 1", "orders assign 1 LOGIN", "recurring pause 1"} & commands
     assert "recurring activate 1" in commands
 
@@ -148,61 +148,61 @@ def test_the_commands_follow_the_action_columns(shop: Story) -> None:
     ],
 )
 def test_only_what_the_acting_user_may_do_is_offered(
-    shop: Story, role: str, actions: set[str], monkeypatch: pytest.MonkeyPatch
+    sold: Story, role: str, actions: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.house.user("olha", name="Ольга", role=role)
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
-    assert {action for action, _ in offered(shop)} == actions
+    sold.house.user("olha", name="Ольга", role=role)
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
+    assert {action for action, _ in offered(sold)} == actions
 
 
-def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(shop: Story) -> None:
+def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(sold: Story) -> None:
     for _ in range(60):
-        shop.order("7")
-    path = shop.house.path
-    shown = piped(path, "customers", "show", "1").out
+        sold.order("7")
+    path = sold.house.path
+    shown = Run(path)("customers", "show", "1").out
     program = f"salescli --db {shlex.quote(str(path))}"
     assert f"20 of 67; all: {program} orders list --customer 1 --kind all --limit 0\n" in shown
     assert f"12 of 78; all: {program} customers show 1 --limit 0\n" in shown
     assert len(shown.splitlines()) < 110
-    cut = show(shop)
+    cut = show(sold)
     assert (len(cut["orders"]), len(cut["commands"])) == (20, 12)
     assert cut["more"]["orders"]["total"] == 67
-    whole = show(shop, "1", "--limit", "0")
+    whole = show(sold, "1", "--limit", "0")
     assert (len(whole["orders"]), len(whole["commands"]), "more" in whole) == (67, 78, False)
     for line in (line for line in shown.splitlines() if "; all: " in line):
         words = shlex.split(line.partition("; all: ")[2])
-        assert piped(path, *words[3:]).code == 0
+        assert Run(path)(*words[3:]).code == 0
 
 
-def test_the_first_of_each_action_comes_before_the_second_of_any(shop: Story) -> None:
-    shown = [row["action"] for row in show(shop)["commands"]]
+def test_the_first_of_each_action_comes_before_the_second_of_any(sold: Story) -> None:
+    shown = [row["action"] for row in show(sold)["commands"]]
     assert shown[:9] == [
         "Payment came", "Confirm", "Check", "Add user", "Pay", "Payment did not come", "Decline", "Pause", "Complete",
     ]  # fmt: skip
 
 
-def test_a_command_is_whole_on_a_narrow_terminal(shop: Story) -> None:
-    shown = typed(shop.house.path, "customers", "show", "1", columns=60)
-    assert f"salescli --db {shlex.quote(str(shop.house.path))} payments confirm 5" in shown
+def test_a_command_is_whole_on_a_narrow_terminal(sold: Story) -> None:
+    shown = sold.house.run.typed("customers", "show", "1", columns=60)
+    assert f"salescli --db {shlex.quote(str(sold.house.path))} payments confirm 5" in shown
 
 
-def test_several_people_of_one_name_are_listed_to_choose_from_and_not_guessed(shop: Story) -> None:
-    shop.house.customer("Олена Коваленко", email="second@example.com")
+def test_several_people_of_one_name_are_listed_to_choose_from_and_not_guessed(sold: Story) -> None:
+    sold.house.customer("Олена Коваленко", email="second@example.com")
     for words in ("Олена Коваленко", "олена", "КОВАЛЕНКО"):
-        done = piped(shop.house.path, "customers", "show", words)
+        done = sold.house.run("customers", "show", words)
         assert (done.code, done.out) == (3, ""), words
         [heads, _, *rows, said] = [line for line in done.err.splitlines() if "warning: payments" not in line]
         assert heads.split()[:3] == ["customer", "name", "email"]
         assert {row.split()[0] for row in rows} == {"1", "3"}
         assert "fits 2 records" in said
-    assert show(shop, "second@example.com")["customer"] == 3
+    assert show(sold, "second@example.com")["customer"] == 3
 
 
-def test_who_may_not_look_learns_no_names_from_the_choice(shop: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.house.customer("Олена Коваленко", email="second@example.com")
-    shop.house.user("olha", name="Ольга", role="cron")
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
-    done = piped(shop.house.path, "customers", "show", "олена")
+def test_who_may_not_look_learns_no_names_from_the_choice(sold: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    sold.house.customer("Олена Коваленко", email="second@example.com")
+    sold.house.user("olha", name="Ольга", role="cron")
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
+    done = sold.house.run("customers", "show", "олена")
     assert (done.code, "Олена" in done.err, "second@" in done.err) == (4, False, False)
 
 
@@ -223,15 +223,15 @@ WORDS_FOR_TWO = {
 
 
 @pytest.mark.parametrize("whose", WORDS_FOR_TWO)
-def test_a_name_of_two_is_refused_with_what_tells_them_apart_and_nothing_changes(shop: Story, whose: str) -> None:
-    shop.house.user("ivan2", name="Іван")
-    shop.house.customer("Марія", email="another@example.com")
-    shop.house.offer("5.00", name="Course", number="10")
-    before = shop.house.count("history")
+def test_a_name_of_two_is_refused_with_what_tells_them_apart_and_nothing_changes(sold: Story, whose: str) -> None:
+    sold.house.user("ivan2", name="Іван")
+    sold.house.customer("Марія", email="another@example.com")
+    sold.house.offer("5.00", name="Course", number="10")
+    before = sold.house.count("history")
     line, _, apart = WORDS_FOR_TWO[whose]
-    done = piped(shop.house.path, *line.split())
+    done = sold.house.run(*line.split())
     assert (done.code, apart in done.err) == (3, True), done.err
-    assert shop.house.count("history") == before
+    assert sold.house.count("history") == before
     chosen = line.replace("Іван", "ivan2").replace("ІВАН", "ivan2").replace("іван", "ivan2").replace("--phone 1", "-n")
     for name, number in (
         ("Марія", "3"),
@@ -242,23 +242,23 @@ def test_a_name_of_two_is_refused_with_what_tells_them_apart_and_nothing_changes
         ("course", "10"),
     ):
         chosen = chosen.replace(name, number)
-    assert piped(shop.house.path, *chosen.split()).code == 0
+    assert sold.house.run(*chosen.split()).code == 0
 
 
-def test_two_of_one_name_without_a_login_are_told_apart_by_their_number(shop: Story) -> None:
+def test_two_of_one_name_without_a_login_are_told_apart_by_their_number(sold: Story) -> None:
     for _ in range(2):
         row = {"name": "Петро", "created_at": "2026-01-01T00:00:00Z"}
-        last = database.insert(shop.house.connection, "users", row)
-    done = piped(shop.house.path, "orders", "check", "1", "--manager", "Петро")
+        last = database.insert(sold.house.connection, "users", row)
+    done = sold.house.run("orders", "check", "1", "--manager", "Петро")
     assert (done.code, f"Петро ({last - 1}), Петро ({last})" in done.err) == (3, True), done.err
-    assert piped(shop.house.path, "orders", "check", "1", "--manager", str(last)).code == 0
-    assert orders.get(shop.house.connection, 1).manager_id == last
+    assert sold.house.run("orders", "check", "1", "--manager", str(last)).code == 0
+    assert orders.get(sold.house.connection, 1).manager_id == last
 
 
-def test_a_name_is_not_guessed_because_another_lies_behind_many_that_begin_so(shop: Story) -> None:
-    connection = shop.house.connection
+def test_a_name_is_not_guessed_because_another_lies_behind_many_that_begin_so(sold: Story) -> None:
+    connection = sold.house.connection
     for name in ["Ірина", *(f"Ірина {i}" for i in range(30)), "ІРИНА"]:
         id = database.insert(connection, "customers", {"name": name, "created_at": "2026-01-01T00:00:00Z"})
         index_from(connection, customers.NOUN, id)
-    done = piped(shop.house.path, "orders", "new", "ірина", "7")
+    done = sold.house.run("orders", "new", "ірина", "7")
     assert (done.code, "fits 2 records" in done.err) == (3, True), done.err

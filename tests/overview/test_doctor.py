@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 
 import pytest
 
 from salescli.charging import pay, tick_log
-from salescli.cli import main
 from salescli.errors import WrongStatus
 from salescli.overview import doctor
 from tests.story import Story
@@ -111,11 +109,10 @@ def test_a_payment_resolved_as_not_charged_is_sent_again_under_its_reference(pla
     assert plan.plan(1).declines == 0
 
 
-def test_advice_is_told_as_the_program_was_called(plan: Story, capfd: pytest.CaptureFixture[str]) -> None:
-    path = os.fspath(plan.house.path)
-    assert main.run(["--db", path, "charging", "off", "--reason", "a look"]) == 0
-    capfd.readouterr()
+def test_advice_is_told_as_the_program_was_called(plan: Story) -> None:
+    assert plan.house.run("charging", "off", "--reason", "a look").code == 0
 
-    assert main.run(["--db", path, "doctor", "--columns", "advice", "--csv"]) == 1
+    ran = plan.house.run("doctor", "--columns", "advice", "--csv")
 
-    assert f"salescli --db {shlex.quote(path)} charging on" in capfd.readouterr().out.splitlines()
+    assert ran.code == 1
+    assert f"salescli --db {shlex.quote(str(plan.house.path))} charging on" in ran.out.splitlines()

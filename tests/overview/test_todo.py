@@ -14,7 +14,7 @@ from salescli.cli import main
 from salescli.overview import todo
 from salescli.storage import database
 from tests.story import Story
-from tests.terminal import on_a_terminal, piped, typed
+from tests.terminal import Run, on_a_terminal
 
 
 def _list(shop: Story) -> list[tuple[object, ...]]:
@@ -55,7 +55,7 @@ def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(sto
     shutil.copy(story.house.path, path)
     with_home = database.connect(path)
     database.set_setting(with_home, "home", database.home_of(path))
-    shown = piped(path, "todo", "--json").json
+    shown = Run(path)("todo", "--json").json
     assert len(shown) == 4
     for row in shown:
         told = on_a_terminal(
@@ -72,7 +72,7 @@ def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(sto
         assert with_home.execute(done).fetchone()[0] == 1, told
     with_home.close()
     # What was done is off the list; confirming the payments made two sales that are not confirmed yet.
-    assert {row["what"] for row in piped(path, "todo", "--json").json} == {"unconfirmed sale"}
+    assert {row["what"] for row in Run(path)("todo", "--json").json} == {"unconfirmed sale"}
 
 
 def test_without_an_option_for_the_file_the_commands_have_none(
@@ -90,7 +90,7 @@ def test_without_an_option_for_the_file_the_commands_have_none(
 def test_a_terminal_never_cuts_a_command_short(story: Story) -> None:
     _something_of_everything(story)
     command = f"salescli --db {shlex.quote(os.fspath(story.house.path))} orders check 3"
-    assert command in typed(story.house.path, "todo", columns=40)
+    assert command in story.house.run.typed("todo", columns=40)
 
 
 def test_the_largest_of_every_currency_come_first_and_currencies_are_never_compared(story: Story) -> None:
@@ -134,8 +134,8 @@ def test_a_list_that_is_cut_says_so_and_can_be_sorted_as_a_whole(story: Story) -
     for amount in range(1, 53):
         story.house.offer(f"{amount}.00", name=f"Offer {amount}")
         story.pay(story.order(f"Offer {amount}"))
-    done = piped(story.house.path, "todo")
+    done = story.house.run("todo")
     assert (len(done.out.splitlines()), done.err) == (52, "50 of 52 things to do; --limit 0 shows all\n")
-    smallest = piped(story.house.path, "todo", "--sort", "amount").out.splitlines()[2]
+    smallest = story.house.run("todo", "--sort", "amount").out.splitlines()[2]
     assert "1.00" in smallest.split()
-    assert piped(story.house.path, "todo", "--format", "count").out == "52\n"
+    assert story.house.run("todo", "--format", "count").out == "52\n"

@@ -18,7 +18,6 @@ from salescli.sales import recurring_actions
 from tests.conftest import House
 from tests.storage.test_totals import several_houses
 from tests.story import Story
-from tests.terminal import piped
 
 _numbers = itertools.count()
 Expected = list[tuple[str, int, int]]  # local time, recurring order, number of the payment
@@ -147,7 +146,7 @@ def really_taken(story: Story, until: datetime) -> Expected:
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:
+def begun(story: Story) -> Story:
     """A plan in each of two currencies and one that is paused, begun now by the clock."""
     story.now = time.now()
     for number, currency in (("7", "EUR"), ("8", "JPY")):
@@ -157,13 +156,13 @@ def shop(story: Story) -> Story:
     return story
 
 
-def test_totals_are_said_beside_the_rows_by_currency(shop: Story) -> None:
-    said = piped(shop.house.path, "recurring", "upcoming", "--csv")
+def test_totals_are_said_beside_the_rows_by_currency(begun: Story) -> None:
+    said = begun.house.run("recurring", "upcoming", "--csv")
     assert said.code == 0
     lines = said.out.splitlines()
     assert lines[0] == "recurring,expected_at,customer,offer,payment,payments,amount,currency,attempt,payment_system"
     assert [line.split(",")[6] for line in lines[1:]] == ["49.00", "49"] * 3
-    today = shop.now.astimezone(shop.house.zone).date()
+    today = begun.now.astimezone(begun.house.zone).date()
     period = f"expected from {today} to {today + timedelta(days=30)}"
     assert said.err.splitlines() == [
         f"{period}: 147.00 EUR (3 payments)",
@@ -173,9 +172,9 @@ def test_totals_are_said_beside_the_rows_by_currency(shop: Story) -> None:
 
 
 @pytest.mark.parametrize("by", ["day", "week", "month", "quarter", "year"])
-def test_sums_of_periods_add_up_to_the_payments(shop: Story, by: str) -> None:
-    rows = piped(shop.house.path, "recurring", "upcoming", "--days", 400, "--json").json
-    sums = piped(shop.house.path, "recurring", "upcoming", "--days", 400, "--by", by, "--json").json
+def test_sums_of_periods_add_up_to_the_payments(begun: Story, by: str) -> None:
+    rows = begun.house.run("recurring", "upcoming", "--days", 400, "--json").json
+    sums = begun.house.run("recurring", "upcoming", "--days", 400, "--by", by, "--json").json
     for currency in ("EUR", "JPY"):
         of_it = [row for row in sums if row["currency"] == currency]
         assert sum(row["payments"] for row in of_it) == sum(row["currency"] == currency for row in rows) == 40
@@ -194,11 +193,11 @@ def test_sums_of_periods_add_up_to_the_payments(shop: Story, by: str) -> None:
         pytest.param("--offer nothing", 3, "there is no offer 'nothing'", id="an offer that is none"),
     ],
 )
-def test_a_mistake_is_told(shop: Story, words: str, code: int, said: str) -> None:
-    told = piped(shop.house.path, "recurring", "upcoming", *words.split())
+def test_a_mistake_is_told(begun: Story, words: str, code: int, said: str) -> None:
+    told = begun.house.run("recurring", "upcoming", *words.split())
     assert (told.code, told.out) == (code, "")
     assert said in told.err
 
 
-def test_numbers_alone_are_those_of_the_recurring_orders(shop: Story) -> None:
-    assert piped(shop.house.path, "recurring", "upcoming", "--days", 12, "-q").out.split() == ["1", "2"]
+def test_numbers_alone_are_those_of_the_recurring_orders(begun: Story) -> None:
+    assert begun.house.run("recurring", "upcoming", "--days", 12, "-q").out.split() == ["1", "2"]

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from click.testing import CliRunner
 
 import salescli
-from salescli.cli.main import IndexedGroup, cli
+from salescli.cli.groups import IndexedGroup
+from salescli.cli.main import cli
+from tests.terminal import Run
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -95,8 +96,8 @@ def _sell(house: House) -> None:
     """Make one order, so that every list has a row."""
     house.offer()
     house.customer(email="olena@example.com")
-    told = CliRunner().invoke(cli, ["--db", str(house.path), "orders", "new", "olena@example.com", "1"])
-    assert told.exit_code == 0, told.output
+    ran = house.run("orders", "new", "olena@example.com", "1")
+    assert ran.code == 0, ran.err
 
 
 def test_tick_with_nothing_due_loads_nothing_slow(house: House) -> None:
@@ -133,19 +134,17 @@ def test_an_index_names_each_command_of_its_group_once(path: tuple[str, ...], gr
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=" ".join(("salescli", *path))) for path, _ in COMMANDS])
-def test_help_opens_no_database(path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_opens_no_database(path: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kw: object) -> None:
         raise AssertionError("help opened a database")
 
     monkeypatch.setattr("sqlite3.connect", refuse)
 
-    told = CliRunner().invoke(
-        cli, ["--db", str(tmp_path / "none.db"), *path, "--help"], catch_exceptions=False, prog_name="salescli"
-    )
+    ran = run(*path, "--help")
 
-    assert told.exit_code == 0
-    assert told.output.startswith("Usage: salescli")
-    assert list(tmp_path.iterdir()) == []
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Usage: salescli")
+    assert list(run.path.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize(

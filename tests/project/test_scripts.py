@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
 from salescli import __version__
-from salescli.cli.main import cli
 from salescli.gateways import sandbox
 from salescli.imports import order_row, recurring
 from salescli.rules import time
 from salescli.storage import database
 from tests import PROJECT
+from tests.terminal import Run
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -293,8 +292,8 @@ def _subscribe(house: House) -> None:
     at = ["--at", time.utc_text(time.now() - timedelta(days=31))]
     new = ["new", "olena@example.com", "1", "--payment-system", "Card", "--token", "tok_ok", *at]
     for words in (new, ["pay", "1", *at]):
-        told = CliRunner().invoke(cli, ["--db", str(house.path), "orders", *words])
-        assert told.exit_code == 0, told.output
+        ran = house.run("orders", *words)
+        assert ran.code == 0, ran.err
 
 
 # crontab.example
@@ -341,16 +340,16 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert [target for target in _links(page) if not (page.parent / target).exists()] == []
 
 
-def test_every_page_is_linked_from_the_readme_and_shown_by_help() -> None:
+def test_every_page_is_linked_from_the_readme_and_shown_by_help(run: Run) -> None:
     linked = set(_links(PROJECT / "README.md"))
-    index = CliRunner().invoke(cli, ["help"]).output
+    index = run("help").out
 
     for page in DOCS.glob("*.md"):
         assert f"salescli/docs/{page.name}" in linked
         assert page.stem in index
         text = page.read_text(encoding="utf-8")
         assert text.startswith("# ")
-        assert CliRunner().invoke(cli, ["help", page.stem]).output.rstrip() == text.rstrip()
+        assert run("help", page.stem).out.rstrip() == text.rstrip()
 
 
 def test_the_page_on_gateways_has_every_token_of_the_sandbox() -> None:

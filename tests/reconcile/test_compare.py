@@ -23,7 +23,7 @@ from salescli.reconcile.match import Comparison
 from salescli.sales import attempts, invoices
 from tests.conftest import House
 from tests.importing import as_csv, contents
-from tests.shop import Shop, after_every_act
+from tests.shop import Shop
 from tests.storage.test_totals import acts, several_houses
 from tests.story import Story
 
@@ -565,12 +565,11 @@ PERTURBATIONS: dict[str, Callable[[Rows, int], Rows]] = {
 
 
 @pytest.fixture
-def shop(house: House) -> Shop:
-    """A shop in which everything happened, and three bank transfers came, one of which went back in part."""
-    shop = after_every_act(house)
+def transferred(shop: Shop) -> Shop:
+    """Let three bank transfers come in the shop in which everything happened, and one of them go back in part."""
     for _ in range(3):
         shop.pay(order := shop.order("30", through="Bank transfer"))
-        shop.answer(invoices.of_order(house.connection, order.id)[0].id)
+        shop.answer(invoices.of_order(shop.house.connection, order.id)[0].id)
     assert shop.refund(order, amount="9.00", reason="too late") == ["succeeded"]
     return shop
 
@@ -583,38 +582,38 @@ def shop(house: House) -> Shop:
     key=st.sampled_from(("all", *statement.KEYS)),
 )
 def test_any_one_change_of_a_statement_that_agrees_is_found_as_what_it_is(
-    data: st.DataObject, finding: str, system: str, key: str, shop: Shop
+    data: st.DataObject, finding: str, system: str, key: str, transferred: Shop
 ) -> None:
-    rows = of_ledger(shop, system, key)
+    rows = of_ledger(transferred, system, key)
     at = data.draw(st.integers(0, len(rows) - 1))
     changed = PERTURBATIONS[finding](rows, at)
     shuffled = data.draw(st.permutations(changed))
-    comparison = compared(shop, shuffled, system=system, days=ALWAYS)
+    comparison = compared(transferred, shuffled, system=system, days=ALWAYS)
     assert [one.finding for one in comparison.findings] == [finding]
-    check_sums(shop, changed, system, comparison)
+    check_sums(transferred, changed, system, comparison)
 
 
-def test_applying_twice_is_applying_once(shop: Shop) -> None:
-    shop.pay(shop.order("30", through="Bank transfer"))
-    shop.pay(shop.order("30", token="tok_timeout_after_charge"))
-    shop.house.connection.execute("UPDATE attempts SET owner = NULL")
+def test_applying_twice_is_applying_once(transferred: Shop) -> None:
+    transferred.pay(transferred.order("30", through="Bank transfer"))
+    transferred.pay(transferred.order("30", token="tok_timeout_after_charge"))
+    transferred.house.connection.execute("UPDATE attempts SET owner = NULL")
     done = fees = 0
     for system in SYSTEMS:
-        live = shop.house.connection.execute(
+        live = transferred.house.connection.execute(
             "SELECT a.reference, a.amount_minor, a.currency FROM attempts a JOIN payment_systems p"
             " ON p.id = a.payment_system_id WHERE a.status = 'live' AND a.kind = 'charge' AND p.name = ?",
             (system,),
         )
-        rows = [{**row, "fee": "0.01"} for row in of_ledger(shop, system)]
+        rows = [{**row, "fee": "0.01"} for row in of_ledger(transferred, system)]
         rows += [
             {"reference": row[0], "amount": f"{row[1] / 100:.2f}", "currency": row[2], "fee": "0.01"} for row in live
         ]
-        written, remain = applied(shop, rows, system=system, days=ALWAYS)
+        written, remain = applied(transferred, rows, system=system, days=ALWAYS)
         done, fees = done + len(written.done), fees + written.fees
         assert set(remain) <= {"fee differs"}
-        once = contents(shop.house)
-        again, after = applied(shop, rows, system=system, days=ALWAYS)
+        once = contents(transferred.house)
+        again, after = applied(transferred, rows, system=system, days=ALWAYS)
         assert (again, after) == (Applied(), remain)
-        assert contents(shop.house) == once
+        assert contents(transferred.house) == once
     assert done >= 2
     assert fees > 2

@@ -16,8 +16,7 @@ from salescli.reports.dimensions import SALES
 from salescli.reports.periods import By
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import database
-from tests.conftest import House
-from tests.shop import Shop, after_every_act
+from tests.shop import Shop
 
 ROWS = Filters(least="20")  # which the totals do not carry
 NARROWED = [
@@ -30,11 +29,6 @@ NARROWED = [
     {"category": ("1",), "kind": "regular", "most": "1000"},
     {"customer": ("Олена",), "first_day": date(2026, 3, 9), "last_day": date(2026, 4, 10)},
 ]
-
-
-@pytest.fixture
-def shop(house: House) -> Shop:
-    return after_every_act(house)
 
 
 ASKED = [

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import pytest
 
 from salescli.catalogue import roles
-from salescli.cli import main
+from salescli.cli import caller
 from salescli.rules import permissions
 from tests.project.test_architecture import COMMANDS
 from tests.story import Story
+from tests.terminal import Ran
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -99,7 +98,7 @@ TABLE = {
 
 
 @pytest.fixture
-def shop(story: Story) -> Story:
+def sold(story: Story) -> Story:
     """A plan, an order that is open, and a manager called Ivan."""
     story.house.offer("49.00", number="7", every="1 month")
     story.house.user("ivan", name="Іван")
@@ -112,18 +111,15 @@ def shop(story: Story) -> Story:
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
 def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
-    shop: Story, role: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    sold: Story, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.house.user("olha", name="Ольга", **({"role": role} if role else {}))
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
-    before = shop.house.path.read_bytes()
-    told = {}
-    for command in TABLE:
-        told[command] = main.run(["--db", os.fspath(shop.house.path), *command.split()])
-        capfd.readouterr()
+    sold.house.user("olha", name="Ольга", **({"role": role} if role else {}))
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
+    before = sold.house.path.read_bytes()
+    told = {command: sold.house.run(*command.split()).code for command in TABLE}
     refused = {command for command, code in told.items() if code == 4}
     assert refused == {command for command, allowed in TABLE.items() if role not in allowed}
-    assert shop.house.path.read_bytes() == before
+    assert sold.house.path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -175,18 +171,10 @@ def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:
         yield name, call
 
 
-def _codes(house: House, record: str | None) -> dict[str, int]:
-    return {name: main.run(["--db", os.fspath(house.path), *call]) for name, call in _calls(record)}
+def _results(house: House, record: str | None) -> dict[str, Ran]:
+    return {name: house.run(*call) for name, call in _calls(record)}
 
 
-@pytest.fixture
-def nothing_on_stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with Path(os.devnull).open() as nothing:
-        monkeypatch.setattr("sys.stdin", nothing)
-        yield
-
-
-@pytest.mark.usefixtures("nothing_on_stdin")
 @pytest.mark.parametrize(
     "role",
     [
@@ -196,35 +184,33 @@ def nothing_on_stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_who_may_not_look_does_not_learn_what_there_is(
-    shop: Story, role: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    sold: Story, role: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowed = ",".join(set(permissions.PERMISSIONS) - {permissions.VIEW, permissions.RUN_TICK})
-    shop.house.add(roles.NOUN, name="feeder", permissions=allowed)
+    sold.house.add(roles.NOUN, name="feeder", permissions=allowed)
     if role is not None:
-        shop.house.user("olha", name="Ольга", role=role)
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
-    there, missing = _codes(shop.house, None), _codes(shop.house, "999999")
-    told = capfd.readouterr()
-    assert {name: code for name, code in (there | missing).items() if code != 4} == {}
-    assert there == missing
-    assert told.out == ""
-    assert len(told.err.splitlines()) == len(there) + len(missing)  # one clear line each
+        sold.house.user("olha", name="Ольга", role=role)
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
+    there, missing = _results(sold.house, None), _results(sold.house, "999999")
+    assert {name: ran for name, ran in (there | missing).items() if ran.code != 4} == {}
+    assert there.keys() == missing.keys()
+    for ran in (*there.values(), *missing.values()):
+        assert (ran.out, len(ran.err.splitlines())) == ("", 1)  # one clear line each
 
 
-@pytest.mark.usefixtures("nothing_on_stdin")
-def test_the_walk_reaches_records(shop: Story) -> None:
-    missing = _codes(shop.house, "999999")
-    assert {name for name, code in missing.items() if code == 3} >= {
+def test_the_walk_reaches_records(sold: Story) -> None:
+    missing = _results(sold.house, "999999")
+    assert {name for name, ran in missing.items() if ran.code == 3} >= {
         "orders show", "orders check", "recurring pause", "payments resolve", "customers show", "explain order",
         "roles edit", "offers edit",
     }  # fmt: skip
 
 
 def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
-    shop: Story, monkeypatch: pytest.MonkeyPatch
+    sold: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main, "os_login", lambda: "olha")
-    shop.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
+    monkeypatch.setattr(caller, "os_login", lambda: "olha")
+    sold.house.connection.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait
     for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
-        assert main.run(["--db", os.fspath(shop.house.path), *call]) == 4
-    shop.house.connection.execute("ROLLBACK")
+        assert sold.house.run(*call).code == 4
+    sold.house.connection.execute("ROLLBACK")

@@ -23,7 +23,7 @@ from salescli.reports.dimensions import SALES
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import totals
 from tests.conftest import House
-from tests.shop import ACTS, Shop, after_every_act
+from tests.shop import ACTS, Shop
 
 PERIODS = (
     Filters(),
@@ -56,11 +56,6 @@ _numbers = count()
 
 acts = st.lists(st.tuples(st.sampled_from(sorted(ACTS)), st.integers(0, 23)), min_size=1, max_size=25)
 several_houses = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def shop(house: House) -> Shop:
-    return after_every_act(house)
 
 
 def questions(shop: Shop) -> Iterator[Question]:

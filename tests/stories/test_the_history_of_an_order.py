@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Callable
 
 import pytest
 
-from salescli.cli import main
 from tests.story import Story
 
-Run = Callable[[str], str]
+Line = Callable[[str], str]
 
 
 @pytest.fixture
-def run(story: Story, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(story: Story) -> Line:
     """Run a command line on the story's file as its owner and return what it printed, or its exit code's message."""
 
     def run(line: str) -> str:
-        code = main.run(["--db", os.fspath(story.house.path), *shlex.split(line)])
-        out, err = capfd.readouterr()
+        code, out, err = story.house.run(*shlex.split(line))
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:]+Z", "TIME", out) if code == 0 else f"exit {code}: {err}"
 
     return run
 
 
-def test_an_order_s_history_tells_all_of_it_in_order(story: Story, run: Run) -> None:
+def test_an_order_s_history_tells_all_of_it_in_order(story: Story, run: Line) -> None:
     story.house.offer("100.00", number="7", partial_min="10", partial_success="90")
     story.house.user("ivan", name="Іван", role="manager")
     run("orders new 1 7 --payment-system Sandbox --token tok_fail_once --at '2026-01-31 10:00'")

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from salescli.cli import main
+from salescli.cli import caller
 from salescli.sales import orders
 from salescli.sales.orders import Order
 from tests.conftest import LOGIN
 from tests.story import Story
-from tests.terminal import CTRL_C, Said, piped, typed
+from tests.terminal import CTRL_C, Ran
 
 GREEN, RED = "\x1b[32m", "\x1b[31m"
 
@@ -33,12 +33,12 @@ def shop(story: Story) -> Story:
     return story
 
 
-def run(shop: Story, line: str, stdin: str = "") -> Said:
-    return piped(shop.house.path, *shlex.split(line), stdin=stdin)
+def run(shop: Story, line: str, stdin: str = "") -> Ran:
+    return shop.house.run(*shlex.split(line), stdin=stdin)
 
 
 def ask(shop: Story, line: str, answer: str) -> str:
-    return typed(shop.house.path, *shlex.split(line), answer=answer)
+    return shop.house.run.typed(*shlex.split(line), answer=answer)
 
 
 def paid(shop: Story, offer: str = "7", **more: Any) -> int:
@@ -68,7 +68,7 @@ def see(shop: Story, order: int) -> Order:
 
 
 def act_as(monkeypatch: pytest.MonkeyPatch, login: str) -> None:
-    monkeypatch.setattr(main, "os_login", lambda: login)
+    monkeypatch.setattr(caller, "os_login", lambda: login)
 
 
 # R18, R19, R38, R42
@@ -335,7 +335,7 @@ def test_r47_r48_the_dialogue_s_default_and_what_may_be_given_instead(
 def test_the_dialogue_is_left_with_nothing_changed(shop: Story) -> None:
     order = paid(shop)
     for answer in (CTRL_C, "stranger\n"):
-        typed(shop.house.path, "orders", "check", order, answer=answer, meanwhile=lambda: None)
+        shop.house.run.typed("orders", "check", order, answer=answer, meanwhile=lambda: None)
         assert sale(shop, order) == ("system", False)
     shown = ask(shop, f"orders check {shop.order('7').id}", "\n")
     assert "only a Completed order's sale can be checked" in shown

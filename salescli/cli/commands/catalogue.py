@@ -1,187 +1,32 @@
-"""The catalogue's groups, alike: list, show, add, edit, import; and ``offers``, ``categories``, ``payment-systems``.
-
-Each noun gives its options once; a field that is not given stays as it is, one given as '' is emptied.
-"""
+"""``salescli offers``, ``categories`` and ``payment-systems``."""
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import click
 
-from salescli.catalogue import categories, offers, payment_systems, records
+from salescli.catalogue import categories, offers, payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.catalogue.records import Noun
 from salescli.charging import limits
 from salescli.cli import options, pages
-from salescli.cli.commands import imports
-from salescli.cli.main import ListingGroup, Session, ask_first, pass_session
-from salescli.cli.output.render import Output, tell
-from salescli.errors import BadData, BadUsage, SeveralFit
+from salescli.cli.catalogue_group import CatalogueGroup, group_of
+from salescli.cli.output.terminal import tell
+from salescli.cli.prompts import ask_first
+from salescli.cli.session import Session, pass_session
+from salescli.errors import BadData, BadUsage
 from salescli.gateways import Charge, contract
 from salescli.lists import categories as category_list
 from salescli.lists import offers as offer_list
 from salescli.lists import orders as order_list
 from salescli.lists import payment_systems as payment_system_list
-from salescli.lists.columns import View
-from salescli.lists.filters import Filters
 from salescli.rules import money, permissions
 from salescli.storage import database
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A catalogue noun at the command line."""
-
-    plural: str
-    noun: Noun
-    view: View
-    find: Callable[[sqlite3.Connection, str, bool], int]  # the last: by a whole name only
-    first: str  # the field that `add` takes as its argument
-    fields: tuple[tuple[str, str], ...]  # option -> its help, in the order of --help
-    add_example: str
-    shown: str  # one of them, in examples
-    edit_example: str
-    flags: tuple[str, ...] = ()  # options that say yes by themselves, as in --multiple/--no-multiple
-    parts: tuple[pages.Part | pages.Told, ...] = ()
-
-
-def group_of(room: Room) -> click.Group:
-    """Return the group of a noun with its five commands."""
-
-    @click.group(room.plural, cls=ListingGroup, help=f"{_spoken(room).capitalize()}: the bare name lists.")
-    def group() -> None:
-        pass
-
-    for command in (_list(room), _show(room), _add(room), _edit(room), imports.catalogue_command(room.noun)):
-        group.add_command(command)
-    return group
-
-
-def _list(room: Room) -> click.Command:
-    help = _help(room, f"List {_spoken(room)}", "list --csv")
-
-    @click.command("list", cls=pages.ListCommand, view=room.view, help=help)
-    @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
-    @options.output
-    @options.after
-    @pass_session
-    def list_(session: Session, search: str | None, output: Output, after: str | None) -> None:
-        pages.show(session, room.view, Filters(search=search), output, after=after)
-
-    return list_
-
-
-def _show(room: Room) -> click.Command:
-    singular = room.noun.subject
-
-    @click.command("show", help=_help(room, f"Show one {singular}", f"show {room.shown}"))
-    @click.argument(singular.replace(" ", "_"), metavar=_place(room))
-    @options.output
-    @pass_session
-    def show(session: Session, /, output: Output, **which: str) -> None:
-        session.actor.require(permissions.VIEW)
-        try:
-            id = room.find(session.connection, next(iter(which.values())), False)
-        except SeveralFit as several:
-            pages.to_choose_from(session, room.view, several.ids)
-            raise
-        pages.page(session, room.view, id, room.parts, output)
-
-    return show
-
-
-def _add(room: Room) -> click.Command:
-    @click.command("add", help=_help(room, f"Add {_one(room)}", f"add {room.add_example}"))
-    @click.argument(room.first)
-    @_fields(room, leave_out=room.first)
-    @options.dry_run
-    @pass_session
-    def add(session: Session, /, dry_run: bool, **words: Any) -> None:
-        with options.rehearsed(session, dry_run):
-            given = _given(words, room)
-            id = records.add(session.connection, room.noun, given, actor=session.actor, now=session.now)
-            tell(f"{room.noun.subject} {_name(session, room, id)}: added")
-
-    return add
-
-
-def _edit(room: Room) -> click.Command:
-    help = _help(room, f"Change {_one(room)}; '' empties a field", f"edit {room.shown} {room.edit_example}")
-
-    @click.command("edit", help=help)
-    @click.argument("which", metavar=_place(room))
-    @_fields(room)
-    @options.dry_run
-    @pass_session
-    def edit(session: Session, /, which: str, dry_run: bool, **words: Any) -> None:
-        id = room.find(session.connection, which, True)
-        with options.rehearsed(session, dry_run):
-            changed = records.edit(
-                session.connection, room.noun, id, _given(words, room), actor=session.actor, now=session.now
-            )
-            what = f"changed {', '.join(changed)}" if changed else "nothing changed"
-            tell(f"{room.noun.subject} {_name(session, room, id)}: {what}")
-
-    return edit
-
-
-def _spoken(room: Room) -> str:
-    return room.plural.replace("-", " ")
-
-
-def _one(room: Room) -> str:
-    return f"{'an' if room.noun.subject[0] in 'aeo' else 'a'} {room.noun.subject}"
-
-
-def _place(room: Room) -> str:
-    """Return what stands for a record in a usage line."""
-    return room.noun.subject.replace(" ", "-").upper()
-
-
-def _help(room: Room, what: str, example: str) -> str:
-    return f"{what}.\n\n\b\nExample:\n  salescli {room.plural} {example}"
-
-
-# What may choose a program or a secret: a gateway command:NAME, the variables that it gets.
-_OUTSIDE = {"gateway": options.Outside("sandbox", "manual", "stripe"), "env": options.Outside("")}
-
-
-def _fields(room: Room, leave_out: str = "") -> Callable[[Any], Any]:
-    def decorate(command: Any) -> Any:
-        for name, help in reversed(room.fields):
-            if name == leave_out:
-                continue
-            option = f"--{name.replace('_', '-')}"
-            if name in room.flags:
-                command = click.option(f"{option}/--no-{option[2:]}", default=None, help=help)(command)
-            else:
-                command = click.option(option, metavar=name.upper(), type=_OUTSIDE.get(name), help=help)(command)
-        return command
-
-    return decorate
-
-
-def _given(words: dict[str, Any], room: Room) -> dict[str, str]:
-    """Return the fields that were given, as the words a file would have."""
-    told = {name: value for name, value in words.items() if value is not None}
-    return {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in told.items()}
-
-
-def _name(session: Session, room: Room, id: int) -> str:
-    row = records.get(session.connection, room.noun, id)
-    number = row["number"] if "number" in room.noun.fields else row["id"]
-    return f"{number} ({row['name']})"
-
 
 ACTIVE = ("active", "Whether it takes new orders and payments; plans that began go on.")
 
 offers_group = group_of(
-    Room(
+    CatalogueGroup(
         "offers",
         offers.NOUN,
         offer_list.VIEW,
@@ -221,7 +66,7 @@ offers_group = group_of(
 )
 
 categories_group = group_of(
-    Room(
+    CatalogueGroup(
         "categories",
         categories.NOUN,
         category_list.VIEW,
@@ -237,7 +82,7 @@ categories_group = group_of(
 )
 
 payment_systems_group = group_of(
-    Room(
+    CatalogueGroup(
         "payment-systems",
         payment_systems.NOUN,
         payment_system_list.VIEW,

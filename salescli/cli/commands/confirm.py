@@ -9,13 +9,15 @@ import click
 
 from salescli.catalogue import customers, users
 from salescli.cli import bulk, options
-from salescli.cli.bulk import Kind, Way
-from salescli.cli.main import Session, pass_session, prompt
-from salescli.cli.output.render import say
+from salescli.cli.bulk import Kind, Mode
+from salescli.cli.hints import say_recurring_goes_on
+from salescli.cli.output.terminal import say
+from salescli.cli.prompts import prompt
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, NotFound
 from salescli.lists.columns import Column
 from salescli.rules import numbers, permissions
-from salescli.sales import attribution, orders, recurring
+from salescli.sales import attribution, orders
 from salescli.sales.attribution import Seller
 from salescli.sales.orders import Order
 
@@ -32,7 +34,7 @@ _LISTED_MAX = 30  # managers that the dialogue names; any other is given by logi
 @options.keep_going
 @options.dry_run
 @pass_session
-def check(session: Session, /, order: tuple[str, ...], **said: Any) -> int:
+def check(session: Session, /, order: tuple[str, ...], **given: Any) -> int:
     """Confirm who made the sale of Completed ORDERs: its manager, another, or the system. `-` reads numbers.
 
     Payment is never touched. With --yes the sale stays with whom the order shows. All are confirmed, or none.
@@ -43,7 +45,7 @@ def check(session: Session, /, order: tuple[str, ...], **said: Any) -> int:
       salescli orders check 12 --system --reconfirm --reason "the customer came by the web site"
       salescli orders list --unconfirmed -q | salescli orders check --yes -
     """
-    return _check(session, options.numbers(order), **said)
+    return _check(session, options.numbers(order), **given)
 
 
 @click.command("confirm")
@@ -56,7 +58,7 @@ def check(session: Session, /, order: tuple[str, ...], **said: Any) -> int:
 @options.keep_going
 @options.dry_run
 @pass_session
-def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: str | None, **said: Any) -> int:
+def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: str | None, **given: Any) -> int:
     """Confirm what ORDERs are waiting for: with partial payments the payment, else the sale (as `check`).
 
     \b
@@ -66,21 +68,21 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
     """
     words = options.numbers(order)
     _need_reason(force, reason, "--force")
-    means_sale = said["yes"] or said["system"] or said["manager"] is not None
-    if means_sale or not attribution.means_payment(_found(session, words, skip=said["keep_going"])):
+    means_sale = given["yes"] or given["system"] or given["manager"] is not None
+    if means_sale or not attribution.means_payment(_found(session, words, skip=given["keep_going"])):
         if force:
             raise BadUsage("--force completes an order with partial payments; a sale is confirmed without it")
         say("confirming the sale")
-        return _check(session, words, reconfirm=False, reason=reason, **said)
+        return _check(session, words, reconfirm=False, reason=reason, **given)
     if reason and not force:
         raise BadUsage("--reason is kept with --force only; from the success share on none is needed")
     say("confirming the payment")
     done = bulk.each(
         session,
-        replace(ORDERS, told=_told_of_payment),
+        replace(ORDERS, describe=_describe_payment),
         words,
         lambda one: _confirm_payment(session, one, reason),
-        Way(said["dry_run"], said["keep_going"]),
+        Mode(given["dry_run"], given["keep_going"]),
         question=f"Mark {numbers.these(len(words), 'order')} Completed?",
     )
     return done.exit_code
@@ -93,7 +95,7 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
 @options.keep_going
 @options.dry_run
 @pass_session
-def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **way: bool) -> int:
+def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **mode: bool) -> int:
     """Reject Open ORDERs with partial payments; money that came in stays recorded and can be refunded.
 
     \b
@@ -108,11 +110,11 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **w
         lambda one: attribution.decline(
             session.connection, one.id, reason=reason, actor=session.actor, now=session.now
         ),
-        Way(**way),
+        Mode(**mode),
         question=f"Decline {numbers.these(len(words), 'order')}?",
     )
     for before, _ in outcome.done:
-        tell_of_plan(session, before)
+        say_recurring_goes_on(session, before)
     return outcome.exit_code
 
 
@@ -124,7 +126,7 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **w
 @options.keep_going
 @options.dry_run
 @pass_session
-def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool, **way: bool) -> int:
+def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool, **mode: bool) -> int:
     """Make LOGIN the manager of ORDERs (Add user); the sale stays unconfirmed until checked.
 
     \b
@@ -143,7 +145,7 @@ def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool,
     users.manager_id(session.connection, login)  # a wrong name is a mistake in the call, not an order's refusal
     words = options.numbers(order)
     question = f"Make {login} the manager of {numbers.these(len(words), 'order')}?"
-    return bulk.each(session, ORDERS, words, act, Way(**way), question=question).exit_code
+    return bulk.each(session, ORDERS, words, act, Mode(**mode), question=question).exit_code
 
 
 def _check(
@@ -177,10 +179,10 @@ def _check(
             session.connection, one.id, seller, reconfirm=reason, actor=session.actor, now=session.now
         )
 
-    way = Way(dry_run, keep_going, yes=decided)
+    mode = Mode(dry_run, keep_going, yes=decided)
     question = f"Confirm {numbers.these(len(words), 'sale')}, each as it is shown?"
     must_ask = len(words) > 1  # whose sales they are is open
-    return bulk.each(session, ORDERS, words, act, way, question=question, must_ask=must_ask, seen=seen).exit_code
+    return bulk.each(session, ORDERS, words, act, mode, question=question, must_ask=must_ask, seen=seen).exit_code
 
 
 def _ask_seller(session: Session, order: Order) -> Seller:
@@ -232,22 +234,13 @@ def _need_reason(given: bool, reason: str | None, option: str) -> None:
         raise BadUsage(f"{option} needs --reason TEXT; the reason is kept")
 
 
-def tell_of_plan(session: Session, order: Order) -> None:
-    """Say that a recurring order goes on, although the order that began it is declined or given back."""
-    if order.recurring_id is None:
-        return
-    plan = recurring.get(session.connection, order.recurring_id)
-    if plan.status in ("active", "paused", "processing"):
-        say(f"recurring order {plan.id} goes on; to end it: salescli recurring complete {plan.id}")
-
-
 def seller_name(session: Session, order: Order) -> str:
     """Return the name of the manager whose sale an order is, or ``system`` (R18)."""
     row = session.connection.execute("SELECT name FROM users WHERE id = ?", (order.manager_id,)).fetchone()
     return str(row["name"]) if row else "system"
 
 
-def _told(session: Session, before: Order, order: Order) -> str:
+def _describe(session: Session, before: Order, order: Order) -> str:
     words = f"order {order.id} is {order.status.capitalize()}"
     if order.completed_at is not None:
         return f"{words}, sale by {seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
@@ -257,10 +250,10 @@ def _told(session: Session, before: Order, order: Order) -> str:
     return words
 
 
-def _told_of_payment(session: Session, before: Order, order: Order) -> str:
+def _describe_payment(session: Session, before: Order, order: Order) -> str:
     if before.status == "completed":
         return f"order {order.id} is Completed already; for its sale: salescli orders check {order.id}"
-    return _told(session, before, order)
+    return _describe(session, before, order)
 
 
 def _row(session: Session, before: Order, after: Order) -> dict[str, Any]:
@@ -298,5 +291,5 @@ ORDERS = Kind(
         Column("change"),
     ),
     _row,
-    _told,
+    _describe,
 )

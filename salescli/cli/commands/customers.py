@@ -10,9 +10,11 @@ import click
 
 from salescli.catalogue import customer_erase, customer_merge, customers
 from salescli.cli import options, pages
-from salescli.cli.commands.catalogue import Room, group_of
-from salescli.cli.main import Session, ask_first, pass_session
-from salescli.cli.output.render import Output, say, tell
+from salescli.cli.catalogue_group import CatalogueGroup, group_of
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import say, tell
+from salescli.cli.prompts import ask_first
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
 from salescli.lists import customers as customer_list
@@ -49,10 +51,10 @@ def _history(session: Session, id: int, limit: int | None) -> pages.Shown:
 
 
 def _commands(session: Session, id: int, limit: int | None) -> pages.Shown:
-    told = customer_card.commands(
+    rows = customer_card.commands(
         session.connection, id, actor=session.actor, zone=session.zone, program=session.program
     )
-    return _cut(told, limit)
+    return _cut(rows, limit)
 
 
 def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> pages.Shown:
@@ -60,7 +62,7 @@ def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> pages.Shown:
 
 
 customers_group = group_of(
-    Room(
+    CatalogueGroup(
         "customers",
         customers.NOUN,
         customer_list.VIEW,
@@ -79,7 +81,7 @@ customers_group = group_of(
         "--phone +380441234567",
         ("active",),
         (
-            pages.Told("totals", customer_card.TOTALS, _totals),
+            pages.ComputedPart("totals", customer_card.TOTALS, _totals),
             pages.Part(
                 "orders",
                 order_list.VIEW,
@@ -117,8 +119,8 @@ customers_group = group_of(
                 SHOWN_MAX,
                 "customers plans {} --limit 0",
             ),
-            pages.Told("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
-            pages.Told("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
+            pages.ComputedPart("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
+            pages.ComputedPart("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
         ),
     )
 )
@@ -129,7 +131,7 @@ customers_group = group_of(
 @click.argument("offer")
 @click.option("--manager", metavar="LOGIN", required=True, help="Who sold it.")
 @click.option("--note", metavar="TEXT", help="What a colleague should know.")
-@options.at("When it was agreed; now unless told. The latest mark decides.")
+@options.at("When it was agreed; the latest mark decides.")
 @options.dry_run
 @pass_session
 def plan(
@@ -186,7 +188,7 @@ def plans(session: Session, customer: str, output: Output) -> None:
 @options.dry_run
 @pass_session
 def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
-    """Make two records of one person one: everything of DUPLICATE moves to KEEP.
+    """Merge DUPLICATE into KEEP: two records of one person become one.
 
     DUPLICATE's number, email and id elsewhere mean KEEP from then on, here and in imports; an email and a phone that
     KEEP lacks are taken over. This is final.
@@ -215,7 +217,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
 @options.dry_run
 @pass_session
 def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
-    """Remove what is personal of CUSTOMER: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
+    """Erase CUSTOMER's personal data: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
 
     Orders, payments and refunds stay, without a name; imports do not bring the customer back. This is final. It is
     refused while a recurring order is not Completed, or a payment or refund is under way.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output.render import escaped
+from salescli.cli.output.terminal import escaped
+from salescli.cli.session import Session, pass_session
 from salescli.overview import explain
 from salescli.rules import permissions
 from salescli.sales import invoices, orders, recurring

@@ -10,9 +10,10 @@ import click
 
 from salescli.catalogue import categories, customers, offers, payment_systems, roles, users
 from salescli.cli import options, pages
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output, sorted_rows
+from salescli.cli.output.render import render
+from salescli.cli.output.terminal import say
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import history
 from salescli.lists.history import Asked
@@ -76,13 +77,13 @@ def history_command(
     limit = output.row_limit()
     which_first = _AS_WRITTEN.get(output.sort, "first")
     found = history.lines(
-        session.connection, about, id, _asked(session, by, *days),
+        session.connection, about, id, _criteria(session, by, *days),
         oldest_first=which_first == "oldest", limit=limit if output.sort in _AS_WRITTEN else None,
     )  # fmt: skip
-    rows = renderer.sorted_rows(found, output.sort, history.COLUMNS)[:limit]
-    renderer.render(rows, output.chosen(history.COLUMNS), output, session.zone)
+    rows = sorted_rows(found, output.sort, history.COLUMNS)[:limit]
+    render(rows, output.chosen(history.COLUMNS), output, session.zone)
     if output.format == "table" and output.limit is None and len(rows) == limit:
-        renderer.say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")
+        say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")
 
 
 def _subject(given: str) -> str:
@@ -110,7 +111,7 @@ def _id_of(session: Session, subject: str | None, words: str) -> int:
     return _FINDERS[subject](session.connection, words)
 
 
-def _asked(session: Session, by: str | None, first: date | None, last: date | None) -> Asked:
+def _criteria(session: Session, by: str | None, first: date | None, last: date | None) -> Asked:
     system = by is not None and by.strip().lower() == "system"
     user = users.find_manager(session.connection, by)["id"] if by is not None and not system else None
     return Asked(

@@ -10,9 +10,11 @@ from salescli.charging import pay, refund
 from salescli.charging.pay import Payment
 from salescli.charging.refund import Refund
 from salescli.cli import options, pages
-from salescli.cli.commands import confirm
-from salescli.cli.main import Session, ask_first, pass_session
-from salescli.cli.output.render import Output, tell
+from salescli.cli.hints import say_recurring_goes_on
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import tell
+from salescli.cli.prompts import ask_first
+from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
 from salescli.gateways import Answer
 from salescli.lists import orders as order_list
@@ -52,10 +54,10 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
 @click.option("--payment-system", metavar="NAME", help="What it will be paid through.")
 @click.option("--token", help="The saved payment method at that payment system.")
 @click.option("--one-click", is_flag=True, help="Paid in one click.")
-@options.at("When it was ordered; now unless told.")
+@options.at("When it was ordered.")
 @options.dry_run
 @pass_session
-def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -> None:
+def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) -> None:
     """Open an order of CUSTOMER (number, email or name) for OFFER (number or name).
 
     \b
@@ -66,7 +68,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -
     now = options.moment(at, session)
     with options.rehearsed(session, dry_run):
         order = pay.open_and_settle_free(
-            session.connection, NewOrder(**said), actor=session.actor, now=now, zone=session.zone
+            session.connection, NewOrder(**given), actor=session.actor, now=now, zone=session.zone
         )
         tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
 
@@ -82,10 +84,10 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **said: Any) -
 @click.option("--token", help="The saved payment method there.")
 @click.option("--one-click", is_flag=True, help="Paid in one click.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
-@options.at("When; now unless told.")
+@options.at("When it was paid.")
 @options.dry_run
 @pass_session
-def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **said: Any) -> None:
+def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **given: Any) -> None:
     """Take a payment of ORDER: through its gateway, or as an invoice that waits for `payments confirm`.
 
     \b
@@ -95,7 +97,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
       salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
     """
     found = orders.find(session.connection, order)
-    payment, now = Payment(**said, dated=at is not None), options.moment(at, session)
+    payment, now = Payment(**given, dated=at is not None), options.moment(at, session)
     if dry_run:
         with options.rehearsed(session, dry_run):
             claim = pay.claim(session.connection, found, payment, actor=session.actor, now=now)
@@ -122,7 +124,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
 @options.dry_run
 @options.yes
 @pass_session
-def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **said: Any) -> None:
+def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **given: Any) -> None:
     """Give money of ORDER back, the newest paid invoice first.
 
     Where the payment went through a gateway, that gives it back; other money you return yourself, and this records it.
@@ -134,8 +136,8 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     """
     session.actor.require(permissions.REFUND)
     found = orders.find(session.connection, order)
-    asked = Refund(**said)
-    portions = refund.plan(session.connection, found, asked, gateways=session.gateway)
+    request = Refund(**given)
+    portions = refund.plan(session.connection, found, request, gateways=session.gateway)
     what = " and ".join(str(portion) for portion in portions)
     if dry_run:
         tell(f"would give back {what}")
@@ -144,7 +146,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     done = refund.refund(
         session.connection,
         found.id,
-        asked,
+        request,
         gateways=session.gateway,
         actor=session.actor,
         now=session.now,
@@ -153,7 +155,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **sa
     for portion, answer in done:
         tell(f"{portion}: {_refund_words(portion, answer)}")
     tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
-    confirm.tell_of_plan(session, found)
+    say_recurring_goes_on(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was given back")
 
@@ -180,8 +182,8 @@ def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
         "declined": f"declined: {answer.message} ({answer.code})",
         "not_sent": f"not charged, {answer.message}; try again later",
         "misconfigured": f"not charged: {answer.message}",
-    }.get(answer.became, f"its outcome is not known ({answer.message}); tick will look it up, do not charge it by hand")
-    raise SalesError(f"invoice {invoice.id} of {invoice.amount()} {advice}; {_state(order)}")
+    }.get(answer.became, f"outcome unknown ({answer.message}); tick will look it up, do not charge it by hand")
+    raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {_state(order)}")
 
 
 def _refund_words(portion: refund.Portion, answer: Answer) -> str:

@@ -9,9 +9,10 @@ import click
 from salescli.catalogue import customers
 from salescli.charging import pay
 from salescli.cli import bulk, options, pages
-from salescli.cli.bulk import Kind, Way
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output.render import Output, tell
+from salescli.cli.bulk import Kind, Mode
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import tell
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
 from salescli.lists import ledger
@@ -66,36 +67,36 @@ def list_ledger(session: Session, filters: Filters, output: Output, after: str |
 
 @click.command("confirm")
 @click.argument("invoice", nargs=-1, required=True)
-@options.at("When the money came in; now unless told.")
+@options.at("When the money came in.")
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
-def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **way: bool) -> int:
+def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **mode: bool) -> int:
     """Say that the money of waiting manual INVOICEs came in. `-` reads numbers; all or none.
 
     \b
     Example:
       salescli payments confirm 17 --at 2026-03-01
     """
-    return _answer(session, invoice, at, Way(**way), confirmed=True)
+    return _answer(session, invoice, at, Mode(**mode), confirmed=True)
 
 
 @click.command("decline")
 @click.argument("invoice", nargs=-1, required=True)
-@options.at("When it was known; now unless told.")
+@options.at("When it was known.")
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
-def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **way: bool) -> int:
+def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **mode: bool) -> int:
     """Say that the money of waiting manual INVOICEs did not come. `-` reads numbers; all or none.
 
     \b
     Example:
       salescli payments decline 17
     """
-    return _answer(session, invoice, at, Way(**way), confirmed=False)
+    return _answer(session, invoice, at, Mode(**mode), confirmed=False)
 
 
 @click.command("resolve")
@@ -123,7 +124,7 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
         tell(f"invoice {after.id}: {after.amount()} {after.status}")
 
 
-def _answer(session: Session, given: tuple[str, ...], at: str | None, way: Way, *, confirmed: bool) -> int:
+def _answer(session: Session, given: tuple[str, ...], at: str | None, mode: Mode, *, confirmed: bool) -> int:
     now = options.moment(at, session)
     if now > session.now + CLOCKS_APART_MAX:
         raise BadUsage("--at is in the future; say that money came when it has come")
@@ -136,10 +137,10 @@ def _answer(session: Session, given: tuple[str, ...], at: str | None, way: Way, 
     words = options.numbers(given)
     became = "came" if confirmed else "did not come"
     question = f"Say that the money of {numbers.these(len(words), 'invoice')} {became}?"
-    return bulk.each(session, INVOICES, words, act, way, question=question).exit_code
+    return bulk.each(session, INVOICES, words, act, mode, question=question).exit_code
 
 
-def _told(session: Session, before: Invoice, after: Invoice) -> str:
+def _describe(session: Session, before: Invoice, after: Invoice) -> str:
     order = orders.get(session.connection, after.order_id)
     return f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
 
@@ -170,5 +171,5 @@ INVOICES = Kind(
         Column("change"),
     ),
     _row,
-    _told,
+    _describe,
 )

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import date
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,12 @@ import click
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.cli import options, pages
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output, say
+from salescli.cli import options, pages, problems
+from salescli.cli.output.contract import Output, sorted_rows
+from salescli.cli.output.terminal import say, tell_beside
+from salescli.cli.paths import FilePath
+from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
-from salescli.imports.csv_file import Problem
 from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, statement
 from salescli.reconcile.compare import Applied, Asked
@@ -50,11 +48,9 @@ _COLUMNS = (
 )
 Days = tuple[date | None, date | None]
 
-_PROBLEMS_MAX = 50  # told on the terminal: a file in the wrong format has one in every row
-
 
 @click.command("reconcile", cls=pages.ListCommand, columns=_COLUMNS)
-@click.argument("path", metavar="FILE", type=options.FilePath(dash=True, dir_okay=True))
+@click.argument("path", metavar="FILE", type=FilePath(dash=True, dir_okay=True))
 @click.option("--payment-system", required=True, metavar="NAME", help="Whose statement it is.")
 @options.from_to
 @click.option("--all", "everything", is_flag=True, help="List what agrees, too.")
@@ -63,7 +59,7 @@ _PROBLEMS_MAX = 50  # told on the terminal: a file in the wrong format has one i
 @options.output
 @pass_session
 def reconcile_command(
-    session: Session, /, path: Path, payment_system: str, days: Days, output: Output, everything: bool, **way: bool
+    session: Session, /, path: Path, payment_system: str, days: Days, output: Output, everything: bool, **mode: bool
 ) -> None:
     """Compare a payment system's own statement with what the file says went through it.
 
@@ -84,55 +80,38 @@ def reconcile_command(
       salescli reconcile march.csv --payment-system LiqPay --apply --dry-run
     """
     session.actor.require(permissions.VIEW)
-    if way["apply"]:
+    if mode["apply"]:
         session.actor.require(permissions.ENTER_ORDERS)
-    elif way["dry_run"]:
+    elif mode["dry_run"]:
         say("without --apply nothing is written, with or without --dry-run")
     system = payment_systems.find(session.connection, payment_system)
     stream = sys.stdin.buffer if str(path) == "-" else path
-    with _problems() as tell:
-        asked = _asked(session, system, stream, days, tell)
-        comparison = _applied(session, asked, way["dry_run"]) if way["apply"] else _compared(session, asked)
+    with problems.shown() as tell:
+        request = _request(session, system, stream, days, tell)
+        comparison = _applied(session, request, mode["dry_run"]) if mode["apply"] else _compared(session, request)
     known = compare.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
     advise = partial(_advice, comparison, system, known, session.program)
     _write(session, [_row(finding, advise(finding)) for finding in found], output)
-    _tell(comparison, system, output)
+    _write_sums(comparison, system, output)
     if comparison.findings:
         raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
 
-def _asked(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> Asked:
+def _request(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> Asked:
     """Read the statement, before the file is locked by anything."""
     lines = statement.read(stream, zone=session.zone, on_bad=tell)
     return Asked(system, lines, statement.name_of(stream), session.zone, days, tell)
 
 
-@contextmanager
-def _problems() -> Iterator[Tell]:
-    """Tell the first problems as they come, and in the end how many more there are."""
-    told = count(1)
-
-    def tell(problem: Problem) -> None:
-        if next(told) <= _PROBLEMS_MAX:
-            say(str(problem))
-
-    try:
-        yield tell
-    finally:
-        more = next(told) - 1 - _PROBLEMS_MAX
-        if more > 0:
-            say(f"and {numbers.count(more, 'more problem')}")
+def _compared(session: Session, request: Asked) -> Comparison:
+    return compare.compare(session.connection, request, actor=session.actor)
 
 
-def _compared(session: Session, asked: Asked) -> Comparison:
-    return compare.compare(session.connection, asked, actor=session.actor)
-
-
-def _applied(session: Session, asked: Asked, dry_run: bool) -> Comparison:
+def _applied(session: Session, request: Asked, dry_run: bool) -> Comparison:
     """Apply the statement, or rehearse that, and say what was or would be written."""
     with options.rehearsed(session, dry_run):
-        written, after = compare.apply(session.connection, asked, actor=session.actor, now=session.now)
+        written, after = compare.apply(session.connection, request, actor=session.actor, now=session.now)
         if dry_run:
             _say_applied(written, would=True)
     if not dry_run:
@@ -165,9 +144,9 @@ def _row(finding: Finding, advice: str) -> dict[str, Any]:
     }
 
 
-def _of(name: str, *told: Any) -> Any:
-    """Return what the first that tells it says."""
-    return next((value for one in told if one is not None and (value := getattr(one, name)) is not None), None)
+def _of(name: str, *sides: Any) -> Any:
+    """Return the first non-empty value of attribute ``name``."""
+    return next((value for one in sides if one is not None and (value := getattr(one, name)) is not None), None)
 
 
 def _advice(
@@ -209,7 +188,7 @@ def _resolve(invoice: int | None, line: Line | None) -> str:
 
 def _write(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
     if output.format == "ids":  # numbers of invoices, for pipes
-        numbered = [row for row in renderer.sorted_rows(rows, output.sort, _COLUMNS) if row["invoice"] is not None]
+        numbered = [row for row in sorted_rows(rows, output.sort, _COLUMNS) if row["invoice"] is not None]
         pages.show_rows(session, numbered, [_INVOICE], output._replace(sort=()))
     elif rows or output.format != "table":
         pages.show_rows(session, rows, _COLUMNS, output)
@@ -226,11 +205,11 @@ def _say_applied(written: Applied, *, would: bool) -> None:
         say("there is nothing to apply")
 
 
-def _tell(comparison: Comparison, system: PaymentSystem, output: Output) -> None:
+def _write_sums(comparison: Comparison, system: PaymentSystem, output: Output) -> None:
     """Write the sums under a table, else on stderr: never among the rows; -q is for those who want none."""
     if output.format == "ids":
         return
-    renderer.tell_beside(_lines(comparison, system), output)
+    tell_beside(_lines(comparison, system), output)
 
 
 def _lines(comparison: Comparison, system: PaymentSystem) -> Iterator[str]:
@@ -255,5 +234,5 @@ def _sum_lines(sums: Sums, system: PaymentSystem) -> Iterator[str]:
     """Yield what the statement and the ledger come to, and what of it agrees."""
     for side, parts in ((f"{system.name}'s statement", sums.there), ("here", sums.here)):
         whole = sum(minor for _, minor in parts.values())
-        told = [f"{money.text(minor, sums.currency)} {name} ({number})" for name, (number, minor) in parts.items()]
-        yield f"{sums.currency} {side}: {money.text(whole, sums.currency)} = {' + '.join(told) or 'nothing'}"
+        summands = [f"{money.text(minor, sums.currency)} {name} ({number})" for name, (number, minor) in parts.items()]
+        yield f"{sums.currency} {side}: {money.text(whole, sums.currency)} = {' + '.join(summands) or 'nothing'}"

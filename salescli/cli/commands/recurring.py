@@ -10,9 +10,10 @@ from salescli.catalogue import customers
 from salescli.charging import due_payments
 from salescli.charging.due_payments import Run
 from salescli.cli import bulk, options, pages
-from salescli.cli.bulk import Kind, Outcome, Way
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output.render import Output, tell
+from salescli.cli.bulk import Kind, Mode, Outcome
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import tell
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.lists import orders as order_list
 from salescli.lists import recurring as recurring_list
@@ -46,14 +47,14 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
 @options.keep_going
 @options.dry_run
 @pass_session
-def pause(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
+def pause(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     """Put recurring orders on hold: nothing is charged, retries included, until they are activated. `-` reads numbers.
 
     \b
     Example:
       salescli recurring pause 3
     """
-    return _each(session, "Pause", id, recurring_actions.pause, Way(**way)).exit_code
+    return _each(session, "Pause", id, recurring_actions.pause, Mode(**mode)).exit_code
 
 
 @click.command("activate")
@@ -63,7 +64,7 @@ def pause(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
 @options.keep_going
 @options.dry_run
 @pass_session
-def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **way: bool) -> int:
+def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **mode: bool) -> int:
     """Resume paused recurring orders. A payment whose date has passed is charged by the next tick, once.
 
     \b
@@ -71,8 +72,8 @@ def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **way: boo
       salescli recurring activate 3
       salescli recurring activate 3 --now
     """
-    outcome = _each(session, "Activate", id, recurring_actions.activate, Way(**way))
-    if at_once and not way["dry_run"]:
+    outcome = _each(session, "Activate", id, recurring_actions.activate, Mode(**mode))
+    if at_once and not mode["dry_run"]:
         _charge(session, [after for _, after in outcome.done if _due(after, session)])
     return outcome.exit_code
 
@@ -83,14 +84,14 @@ def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **way: boo
 @options.keep_going
 @options.dry_run
 @pass_session
-def complete(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
+def complete(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     """Finish recurring orders early. This is final; what was paid stays paid.
 
     \b
     Example:
       salescli recurring complete 3 --yes
     """
-    return _each(session, "Finish for good", id, recurring_actions.complete, Way(**way), must_ask=True).exit_code
+    return _each(session, "Finish for good", id, recurring_actions.complete, Mode(**mode), must_ask=True).exit_code
 
 
 @click.command("retry")
@@ -99,14 +100,14 @@ def complete(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
 @options.keep_going
 @options.dry_run
 @pass_session
-def retry(session: Session, /, id: tuple[str, ...], **way: bool) -> int:
+def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     """Begin three new attempts at the payment on which recurring orders failed; the first is made by the next tick.
 
     \b
     Example:
       salescli recurring retry 3
     """
-    return _each(session, "Retry", id, recurring_actions.retry, Way(**way)).exit_code
+    return _each(session, "Retry", id, recurring_actions.retry, Mode(**mode)).exit_code
 
 
 @click.command("edit")
@@ -134,15 +135,15 @@ def edit(session: Session, id: str, token: str | None, system: str | None, dry_r
 
 
 def _each(
-    session: Session, what: str, given: tuple[str, ...], act: Any, way: Way, *, must_ask: bool = False
+    session: Session, what: str, given: tuple[str, ...], act: Any, mode: Mode, *, must_ask: bool = False
 ) -> Outcome[Recurring]:
     words = options.numbers(given)
     return bulk.each(
         session,
-        PLANS,
+        RECURRING,
         words,
         lambda one: act(session.connection, one.id, actor=session.actor, now=session.now),
-        way,
+        mode,
         question=f"{what} {numbers.these(len(words), 'recurring order')}?",
         must_ask=must_ask,
     )
@@ -193,7 +194,7 @@ def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any
     }
 
 
-PLANS = Kind(
+RECURRING = Kind(
     "recurring order",
     recurring.find,
     (

@@ -9,10 +9,15 @@ from typing import Any, TextIO
 import click
 
 from salescli.cli import options, pages
-from salescli.cli.main import ListingGroup, Session, pass_session
+from salescli.cli.groups import ListingGroup
 from salescli.cli.output import chart, report_workbook
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output, sorted_rows
+from salescli.cli.output.destination import stream_of
+from salescli.cli.output.render import render
+from salescli.cli.output.report_workbook import Origin
+from salescli.cli.output.table import write_table
+from salescli.cli.output.terminal import tell_beside
+from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.reports import report
@@ -96,35 +101,35 @@ def details(
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
-    told = _statement(session, wanted, filters, basis, include_system)
-    found = {report: _sorted(rows, report, output) for report, rows in told.rows.items()}
+    statement = _statement(session, wanted, filters, basis, include_system)
+    found = {report: _sorted(rows, report, output) for report, rows in statement.rows.items()}
     if output.format in ("table", "xlsx"):
         found = {report: rows[: output.limit or None] for report, rows in found.items()}
     if output.format == "table":
         _write_tables(session, found, output)
     elif output.format == "xlsx":
-        report_workbook.write(session, found, told, filters, basis, output)
+        report_workbook.write(found, statement, _origin(session, filters, basis), output)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows]
-        renderer.render(
+        render(
             flat[: output.limit or None],
             output.chosen(((Column("period"),) if by else ()) + _DETAILS),
             output,
             session.zone,
         )
-    _tell(output, told)
+    _write_totals(output, statement)
 
 
 def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output: Output) -> None:
     """Write one table after the other, each under its name, to one place; --columns picks from each."""
     there = {column.key: column for report in found for column in report.columns}
     output.chosen(list(there.values()))  # one that no table has is a mistake
-    with renderer.stream_of(output) as stream:
+    with stream_of(output) as stream:
         for report, rows in found.items():
             columns = output.among(report.columns)
             stream.write(f"{report.name}\n")
             if rows and columns:
-                renderer.write_table(rows, columns, output, session.zone, stream)
+                write_table(rows, columns, output, session.zone, stream)
             if under := _chart(report, rows, output):
                 under(stream)
             stream.write("\n")
@@ -158,13 +163,13 @@ def _command(report: Breakdown) -> Callable[..., None]:
     ) -> None:
         session.actor.require(permissions.VIEW)
         wanted = report.split(by, _ALSO[also] if also else None)
-        told = _statement(session, [wanted], filters, basis, include_system)
-        rows = _sorted(told.rows[wanted], wanted, output)[: output.limit or None]
+        statement = _statement(session, [wanted], filters, basis, include_system)
+        rows = _sorted(statement.rows[wanted], wanted, output)[: output.limit or None]
         if output.format == "xlsx":
-            report_workbook.write(session, {wanted: rows}, told, filters, basis, output)
+            report_workbook.write({wanted: rows}, statement, _origin(session, filters, basis), output)
         else:
-            renderer.render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
-        _tell(output, told)
+            render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
+        _write_totals(output, statement)
 
     return show
 
@@ -180,7 +185,7 @@ def _system(report: Breakdown) -> Callable[..., Any]:
 def _and(report: Breakdown) -> Callable[..., Any]:
     """Give a report ``--and``: what else it can be split by."""
     names = [name for name, dimension in _ALSO.items() if dimension not in report.dimensions]
-    text = f"Split further; {report.counts} count as without it, an order where its first payment is."
+    text = f"Also split by this dimension. Each {report.counts.removesuffix('s')} still counts once."
     return click.option("--and", "also", type=click.Choice(names), help=text)
 
 
@@ -218,17 +223,21 @@ def _statement(
     )
 
 
+def _origin(session: Session, filters: Filters, basis: Basis) -> Origin:
+    return Origin(filters, basis, session.now, session.zone, session.actor.name)
+
+
 def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows:
     keys = {column.key for column in report.columns}
     wanted = tuple(key for key in output.sort if key.removeprefix("-") in keys) if output.sort else ()
     if output.sort and not wanted:
         wanted = output.sort  # names none of its columns: say so
-    return renderer.sorted_rows(rows, wanted, report.columns)
+    return sorted_rows(rows, wanted, report.columns)
 
 
-def _tell(output: Output, told: Statement) -> None:
+def _write_totals(output: Output, statement: Statement) -> None:
     """Write the total and the tie-out beside the rows (R76, B9)."""
-    renderer.tell_beside((*_total_lines(told.total), *_tie_out(told.sales), *_bridge(told.bridge)), output)
+    tell_beside((*_total_lines(statement.total), *_tie_out(statement.sales), *_bridge(statement.bridge)), output)
 
 
 def _total_lines(total: report.Rows) -> list[str]:
@@ -246,8 +255,8 @@ def _tie_out(sales: report.Rows) -> list[str]:
     lines = []
     for currency in sorted({row["currency"] for row in sales}):
         parts = {row["sale"]: row for row in sales if row["currency"] == currency}
-        told = [f"{_sum(parts, name, currency)} {name}" for name in SALES]
-        lines.append(f"gross {_all(parts, currency)} = {' + '.join(told)}")
+        summands = [f"{_sum(parts, name, currency)} {name}" for name in SALES]
+        lines.append(f"gross {_all(parts, currency)} = {' + '.join(summands)}")
     return lines
 
 

@@ -16,9 +16,10 @@ import click
 from salescli.charging import simulate
 from salescli.charging.simulate import Simulation
 from salescli.cli import options, pages
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import say, tell_beside
+from salescli.cli.paths import FilePath
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.rules import money, numbers, permissions, time
 from salescli.sales import recurring
@@ -31,7 +32,7 @@ _MOST = timedelta(days=3660)  # ten years
 @click.option(
     "--decline", multiple=True, metavar="NUMBER", help="All charges of this recurring order are declined; repeatable."
 )
-@click.option("--keep", type=options.FilePath(), metavar="FILE", help="Keep the copy, for other commands to look at.")
+@click.option("--keep", type=FilePath(), metavar="FILE", help="Keep the copy, for other commands to look at.")
 @options.output
 @pass_session
 def simulate_command(session: Session, until: str, decline: tuple[str, ...], keep: Path | None, output: Output) -> None:
@@ -56,13 +57,13 @@ def simulate_command(session: Session, until: str, decline: tuple[str, ...], kee
         simulate.copied(session.connection, target) as copy,
         _progress(session.now, end) as progress,
     ):
-        told = simulate.run(
+        simulation = simulate.run(
             copy, end, declined=declined, actor=session.actor, now=session.now, zone=session.zone, progress=progress
         )
-    pages.show_rows(session, told.rows, simulate.COLUMNS, output)
-    renderer.tell_beside(_summary(told, last), output)
+    pages.show_rows(session, simulation.rows, simulate.COLUMNS, output)
+    tell_beside(_summary(simulation, last), output)
     if keep:
-        renderer.say(f"kept {keep}: {session.program.split()[0]} --db {keep} …")
+        say(f"kept {keep}: {session.program.split()[0]} --db {keep} …")
 
 
 def _last_day(until: str, today: date) -> date:
@@ -71,7 +72,7 @@ def _last_day(until: str, today: date) -> date:
     if last < today:
         raise BadUsage(f"{last} is past; `salescli history` has what was done")
     if last - today > _MOST:
-        raise BadUsage(f"until {last} it is more than ten years; give an earlier day")
+        raise BadUsage(f"{last} is more than ten years away; give an earlier day")
     return last
 
 
@@ -101,13 +102,15 @@ def _progress(now: datetime, end: datetime) -> Iterator[simulate.Progress]:
         yield lambda moment: bar.update((moment - now).days - bar.pos)
 
 
-def _summary(told: Simulation, last: date) -> Iterator[str]:
-    for currency, (number, minor) in told.sums().items():
+def _summary(simulation: Simulation, last: date) -> Iterator[str]:
+    for currency, (number, minor) in simulation.sums().items():
         payments = numbers.count(number, "payment")
         yield f"charged up to {last}: {money.text(minor, currency)} {currency} ({payments})"
-    tries = Counter(row["became"] for row in told.rows)
-    ends = Counter(f"recurring orders {row['status']}" for row in told.rows if row["status"] in ("failed", "completed"))
+    tries = Counter(row["became"] for row in simulation.rows)
+    ends = Counter(
+        f"recurring orders {row['status']}" for row in simulation.rows if row["status"] in ("failed", "completed")
+    )
     counts = {**{name: tries[name] for name in sorted(tries) if name != "charged"}, **ends}
     if counts:
         yield ", ".join(f"{name}: {number}" for name, number in counts.items())
-    yield from told.held
+    yield from simulation.held

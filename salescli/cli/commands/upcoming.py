@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from salescli.cli import options, pages
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output import render as renderer
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import tell_beside
+from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists.filters import Filters
 from salescli.overview import upcoming
@@ -50,7 +50,7 @@ def upcoming_payments(session: Session, days: int | None, by: By | None, filters
         pages.show_rows(session, upcoming.summed(rows, by, session.zone), upcoming.SUMS, output)
     else:
         pages.show_rows(session, rows, upcoming.COLUMNS, output, advice=", or sums with --by month")
-    renderer.tell_beside((*_totals(totals, first, last), *_paused(paused)), output)
+    tell_beside((*_totals(totals, first, last), *_paused(paused)), output)
 
 
 def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date]:

@@ -6,15 +6,15 @@ import click
 
 from salescli.catalogue import records, roles, users
 from salescli.cli import options
-from salescli.cli.commands.catalogue import Room, group_of
-from salescli.cli.main import Session, pass_session
-from salescli.cli.output.render import tell
+from salescli.cli.catalogue_group import CatalogueGroup, group_of
+from salescli.cli.output.terminal import tell
+from salescli.cli.session import Session, pass_session
 from salescli.lists import roles as role_list
 from salescli.lists import users as user_list
 from salescli.rules import permissions
 
 users_group = group_of(
-    Room(
+    CatalogueGroup(
         "users",
         users.NOUN,
         user_list.VIEW,
@@ -55,7 +55,7 @@ def deactivate(session: Session, user: str, dry_run: bool) -> None:
 
 
 roles_group = group_of(
-    Room(
+    CatalogueGroup(
         "roles",
         roles.NOUN,
         role_list.VIEW,

@@ -1,1 +1,14 @@
-"""One renderer for all lists, records and reports."""
+"""How rows are written, the same for all lists, records and reports.
+
+contract — how a person wants to see rows, and what a raw value reads as
+render — writes rows in the wanted format
+table — tables for people, and one record as lines
+markdown — Markdown tables
+csv — CSV without formulas
+json — a list of objects, or one on each line
+workbook — workbooks for spreadsheet programs
+report_workbook — the workbook of a report
+chart — bars of a report
+destination — stdout, or a file that is replaced when all is written
+terminal — lines for a person, text widths, control characters
+"""

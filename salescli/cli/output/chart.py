@@ -11,7 +11,8 @@ from typing import TextIO
 
 import click
 
-from salescli.cli.output.render import Row, escaped, shortened, terminal_width, width
+from salescli.cli.output.contract import Row
+from salescli.cli.output.terminal import escaped, shortened, terminal_width, width
 from salescli.lists.columns import Column
 from salescli.rules import money
 
@@ -33,7 +34,7 @@ class Bars:
     columns = (_LABEL, *_MONEY)
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The currency, and whether these are only the first rows."""
         return (
             self.currency if len(self.rows) == self.of else f"{self.currency}: the first {len(self.rows)} of {self.of}"
@@ -85,7 +86,7 @@ def _lines(bars: Bars, room: int, finely: bool) -> Iterator[str]:
 
 
 def _fitted(parts: list[str], room: int) -> str:
-    """Return the parts of a name in so many cells, the widest shortened first, so that each can be told."""
+    """Return the parts of a name in so many cells, the widest shortened first, so that each can be told apart."""
     while width(" ".join(parts)) > room and (widest := max(parts, key=width)) != "…":
         parts[parts.index(widest)] = shortened(widest, width(widest) - 1)
     return shortened(" ".join(parts), room)

@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from salescli.cli.output.chart import Bars
-from salescli.cli.output.render import RIGHT, Row, as_text, say, width
+from salescli.cli.output.contract import RIGHT, Row, as_text
+from salescli.cli.output.terminal import say, width
 from salescli.errors import BadData, SalesError
 from salescli.lists.columns import Column
 from salescli.rules import money, time
@@ -187,7 +188,7 @@ class Book:
 
     def _drawn(self, sheet: Any, name: str, bars: Bars, at: int, widths: Widths) -> None:
         """Write what a chart shows and put the chart beside it."""
-        sheet.write_string(at, 0, f"{name}, {bars.told}", self._format("subtitle", _SUBTITLE))
+        sheet.write_string(at, 0, f"{name}, {bars.label}", self._format("subtitle", _SUBTITLE))
         self._table(sheet, at + 1, bars.columns, bars.rows, widths=widths)
         sheet.insert_chart(at, len(bars.columns) + 1, self._chart(name, bars, at + 2))
 
@@ -207,7 +208,7 @@ class Book:
                     "values_data": values,
                 }
             )
-        chart.set_title({"name": f"{name}, {bars.told}", "name_font": {"size": 12}})
+        chart.set_title({"name": f"{name}, {bars.label}", "name_font": {"size": 12}})
         chart.set_y_axis({"reverse": True, "label_position": "low"})  # the first row on top
         lowest = {} if any(row["net"] < 0 for row in bars.rows) else {"min": 0}
         chart.set_x_axis({"num_format": "#,##0", "label_position": "high", **lowest})  # the top is its high end now

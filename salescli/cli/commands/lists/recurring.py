@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from salescli.cli import options, pages
+from salescli.cli.groups import ListingGroup
 from salescli.cli.index import RECURRING
-from salescli.cli.main import ListingGroup, Session, pass_session
-from salescli.cli.output.render import Output
+from salescli.cli.output.contract import Output
+from salescli.cli.session import Session, pass_session
 from salescli.lists import recurring
 from salescli.lists.filters import Filters
 

@@ -1,0 +1,171 @@
+"""The groups of the catalogue's nouns, alike: list, show, add, edit, import.
+
+Each noun gives its options once; a field that is not given stays as it is, one given as '' is emptied.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from salescli.catalogue import records
+from salescli.catalogue.records import Noun
+from salescli.cli import importing, options, pages
+from salescli.cli.groups import ListingGroup
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import tell
+from salescli.cli.paths import Outside
+from salescli.cli.session import Session, pass_session
+from salescli.errors import SeveralFit
+from salescli.lists.columns import View
+from salescli.lists.filters import Filters
+from salescli.rules import permissions
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueGroup:
+    """A catalogue noun's group of commands: its words, options and examples."""
+
+    plural: str
+    noun: Noun
+    view: View
+    find: Callable[[sqlite3.Connection, str, bool], int]  # the last: by a whole name only
+    first: str  # the field that `add` takes as its argument
+    fields: tuple[tuple[str, str], ...]  # option -> its help, in the order of --help
+    add_example: str
+    shown: str  # one of them, in examples
+    edit_example: str
+    flags: tuple[str, ...] = ()  # options that say yes by themselves, as in --multiple/--no-multiple
+    parts: tuple[pages.Part | pages.ComputedPart, ...] = ()
+
+
+def group_of(group: CatalogueGroup) -> click.Group:
+    """Return the group of a noun with its five commands."""
+
+    @click.group(group.plural, cls=ListingGroup, help=f"{_spoken(group).capitalize()}: the bare name lists.")
+    def commands() -> None:
+        pass
+
+    for command in (_list(group), _show(group), _add(group), _edit(group), importing.command(group.noun)):
+        commands.add_command(command)
+    return commands
+
+
+def _list(group: CatalogueGroup) -> click.Command:
+    help = _help(group, f"List {_spoken(group)}", "list --csv")
+
+    @click.command("list", cls=pages.ListCommand, view=group.view, help=help)
+    @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
+    @options.output
+    @options.after
+    @pass_session
+    def list_(session: Session, search: str | None, output: Output, after: str | None) -> None:
+        pages.show(session, group.view, Filters(search=search), output, after=after)
+
+    return list_
+
+
+def _show(group: CatalogueGroup) -> click.Command:
+    singular = group.noun.subject
+
+    @click.command("show", help=_help(group, f"Show one {singular}", f"show {group.shown}"))
+    @click.argument(singular.replace(" ", "_"), metavar=_place(group))
+    @options.output
+    @pass_session
+    def show(session: Session, /, output: Output, **which: str) -> None:
+        session.actor.require(permissions.VIEW)
+        try:
+            id = group.find(session.connection, next(iter(which.values())), False)
+        except SeveralFit as several:
+            pages.to_choose_from(session, group.view, several.ids)
+            raise
+        pages.page(session, group.view, id, group.parts, output)
+
+    return show
+
+
+def _add(group: CatalogueGroup) -> click.Command:
+    @click.command("add", help=_help(group, f"Add {_one(group)}", f"add {group.add_example}"))
+    @click.argument(group.first)
+    @_fields(group, leave_out=group.first)
+    @options.dry_run
+    @pass_session
+    def add(session: Session, /, dry_run: bool, **words: Any) -> None:
+        with options.rehearsed(session, dry_run):
+            given = _given(words, group)
+            id = records.add(session.connection, group.noun, given, actor=session.actor, now=session.now)
+            tell(f"{group.noun.subject} {_name(session, group, id)}: added")
+
+    return add
+
+
+def _edit(group: CatalogueGroup) -> click.Command:
+    help = _help(group, f"Change {_one(group)}; '' empties a field", f"edit {group.shown} {group.edit_example}")
+
+    @click.command("edit", help=help)
+    @click.argument("which", metavar=_place(group))
+    @_fields(group)
+    @options.dry_run
+    @pass_session
+    def edit(session: Session, /, which: str, dry_run: bool, **words: Any) -> None:
+        id = group.find(session.connection, which, True)
+        with options.rehearsed(session, dry_run):
+            changed = records.edit(
+                session.connection, group.noun, id, _given(words, group), actor=session.actor, now=session.now
+            )
+            what = f"changed {', '.join(changed)}" if changed else "nothing changed"
+            tell(f"{group.noun.subject} {_name(session, group, id)}: {what}")
+
+    return edit
+
+
+def _spoken(group: CatalogueGroup) -> str:
+    return group.plural.replace("-", " ")
+
+
+def _one(group: CatalogueGroup) -> str:
+    return f"{'an' if group.noun.subject[0] in 'aeo' else 'a'} {group.noun.subject}"
+
+
+def _place(group: CatalogueGroup) -> str:
+    """Return what stands for a record in a usage line."""
+    return group.noun.subject.replace(" ", "-").upper()
+
+
+def _help(group: CatalogueGroup, what: str, example: str) -> str:
+    return f"{what}.\n\n\b\nExample:\n  salescli {group.plural} {example}"
+
+
+# What may choose a program or a secret: a gateway command:NAME, the variables that it gets.
+_OUTSIDE = {"gateway": Outside("sandbox", "manual", "stripe"), "env": Outside("")}
+
+
+def _fields(group: CatalogueGroup, leave_out: str = "") -> Callable[[Any], Any]:
+    def decorate(command: Any) -> Any:
+        for name, help in reversed(group.fields):
+            if name == leave_out:
+                continue
+            option = f"--{name.replace('_', '-')}"
+            if name in group.flags:
+                command = click.option(f"{option}/--no-{option[2:]}", default=None, help=help)(command)
+            else:
+                command = click.option(option, metavar=name.upper(), type=_OUTSIDE.get(name), help=help)(command)
+        return command
+
+    return decorate
+
+
+def _given(words: dict[str, Any], group: CatalogueGroup) -> dict[str, str]:
+    """Return the fields that were given, as the words a file would have."""
+    given = {name: value for name, value in words.items() if value is not None}
+    return {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in given.items()}
+
+
+def _name(session: Session, group: CatalogueGroup, id: int) -> str:
+    row = records.get(session.connection, group.noun, id)
+    number = row["number"] if "number" in group.noun.fields else row["id"]
+    return f"{number} ({row['name']})"

@@ -1,0 +1,71 @@
+"""``salescli doctor`` and ``rebuild-totals``: is the database sound, and are its totals right."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+
+from salescli.charging import tick_log
+from salescli.cli import options, pages
+from salescli.cli.output.contract import Output, sorted_rows
+from salescli.cli.output.render import render
+from salescli.cli.output.terminal import say
+from salescli.cli.session import Session, pass_session
+from salescli.errors import SalesError
+from salescli.lists.columns import Column
+from salescli.overview import doctor
+from salescli.rules import numbers, permissions, time
+from salescli.storage import totals
+
+_FINDINGS = (Column("check"), Column("what"), Column("advice"))
+
+
+@click.command("doctor", cls=pages.ListCommand, columns=_FINDINGS)
+@options.output
+@pass_session
+def doctor_command(session: Session, output: Output) -> None:
+    """Check the database: integrity, totals, scheduler, and what needs attention.
+
+    Silent without a terminal when all is well; exit code 1 when there is anything, so that cron mails it.
+
+    \b
+    Example:
+      salescli doctor
+    """
+    session.actor.require(permissions.VIEW)
+    found = [
+        asdict(finding) for finding in doctor.examine(session.file, session.now, session.zone, program=session.program)
+    ]
+    if found:
+        rows = sorted_rows(found, output.sort, _FINDINGS)[: output.limit or None]
+        render(rows, output.chosen(_FINDINGS), output, session.zone)
+        raise SalesError(numbers.count(len(found), "finding"))
+    if sys.stderr.isatty():  # cron would mail it every day
+        say(f"all is well; tick last ran {_or_never(tick_log.last(session.file), session)}")
+
+
+def _or_never(stored: str | None, session: Session) -> str:
+    return time.local_text(stored, session.zone) if stored else "never"
+
+
+@click.command("rebuild-totals")
+@options.dry_run
+@pass_session
+def rebuild_totals(session: Session, dry_run: bool) -> None:
+    """Count again the totals per day and month that reports read, and say how many were wrong.
+
+    They are kept with every change, so there is nothing to do unless `doctor` says so.
+
+    \b
+    Example:
+      salescli rebuild-totals
+    """
+    with options.rehearsed(session, dry_run):
+        wrong = totals.rebuild(session.connection, actor=session.actor, now=session.now)
+    if wrong:
+        now_right = "would be right" if dry_run else "is right now" if wrong == 1 else "are right now"
+        say(f"{numbers.count(wrong, 'total was wrong', 'totals were wrong')} and {now_right}")
+    else:
+        say("no total was wrong")

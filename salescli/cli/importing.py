@@ -1,0 +1,110 @@
+"""What every import does, of orders, recurring orders and catalogue nouns: CSV from a file or stdin.
+
+``file_options`` -> ``run``: the operation, bad rows and progress on stderr as they come -> what is now true
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from salescli.catalogue.records import Noun
+from salescli.cli import options, problems
+from salescli.cli.output.terminal import say
+from salescli.cli.paths import FilePath
+from salescli.cli.session import Session, pass_session
+from salescli.imports import catalogue
+from salescli.imports.run import Counts, Reporting, Request, told
+from salescli.rules import money, numbers
+
+_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
+    options.dry_run,
+    click.option(
+        "--rejects",
+        type=FilePath(),
+        metavar="FILE",
+        help="Where the bad rows go with their reasons, to be repaired and imported.",
+    ),
+    click.option("--skip-bad", is_flag=True, help="Import the good rows; needs --rejects for the bad ones."),
+    click.option("--update", is_flag=True, help="Change what is stored where a row differs from it."),
+    click.argument("file", type=FilePath(dash=True, dir_okay=True)),
+)
+
+
+def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the file and the options that all imports have."""
+    for decorate in _OPTIONS:
+        command = decorate(command)
+    return command
+
+
+def command(noun: Noun) -> click.Command:
+    """Return the ``import`` command of a catalogue noun's group."""
+    nouns = catalogue.plural(noun)
+
+    @click.command(
+        "import",
+        short_help=f"Import {nouns} from CSV.",
+        help=f"Import {nouns} as CSV from FILE, or from stdin for -, with the columns {', '.join(noun.fields)}.\n\n"
+        f"\b\nExample:\n  salescli {nouns.replace(' ', '-')} import {noun.table}.csv --dry-run",
+    )
+    @file_options
+    @pass_session
+    def import_(session: Session, /, **given: Any) -> None:
+        if "gateway" in noun.fields:  # its file may name programs
+            session.check_not_through_sudo(f"import of {nouns}")
+        operation = partial(_run_catalogue, noun)
+        run(session, operation, nouns, **given)
+
+    return import_
+
+
+def _run_catalogue(noun: Noun, connection: sqlite3.Connection, request: Request, **who: Any) -> Counts:
+    return catalogue.run(connection, noun, request, **who)
+
+
+def run(
+    session: Session,
+    operation: Callable[..., Counts],
+    what: str,
+    *,
+    file: Path,
+    rejects: Path | None,
+    no_create: bool = False,
+    **given: Any,
+) -> None:
+    """Import a file by ``operation``, with bad rows and progress shown on stderr as they come; say what is now true."""
+    stream = sys.stdin.buffer if str(file) == "-" else file
+    written = rejects is not None and not given["dry_run"]
+    where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
+    with _progress(file) as advance, problems.shown(where) as show:
+        reporting = Reporting(on_bad=show, on_progress=advance)
+        request = Request(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
+        counts = operation(session.connection, request, actor=session.actor, now=session.now)
+    say(told(what, counts, request))
+    if counts.due:
+        say(_due(counts))
+
+
+def _due(counts: Counts) -> str:
+    """Return how many payments the next tick will make, and of how much (R66b)."""
+    payments = sum(number for number, _ in counts.due.values())
+    amounts = ", ".join(f"{money.text(minor, currency)} {currency}" for currency, (_, minor) in counts.due.items())
+    of = f"of {amounts}"
+    return f"{numbers.count(payments, f'payment {of} falls', f'payments {of} fall')} due at the next tick"
+
+
+@contextmanager
+def _progress(file: Path) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how much of a file was read."""
+    length = file.stat().st_size if str(file) != "-" and file.is_file() else 0
+    hidden = not sys.stderr.isatty() or not length
+    with click.progressbar(length=length, label=file.name, file=sys.stderr, hidden=hidden) as bar:
+        yield bar.update

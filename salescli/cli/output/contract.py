@@ -1,0 +1,76 @@
+"""The output contract: how a person wants to see rows, and what a raw value reads as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from salescli.lists.columns import Column, named
+from salescli.rules import money, time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
+TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
+RIGHT = ("number", "money", "percent")
+
+Row = Mapping[str, Any]
+
+
+class Output(NamedTuple):
+    """How a person wants to see rows."""
+
+    format: str = "table"
+    excel: bool = False
+    file: Path | None = None
+    columns: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    limit: int | None = None
+    headers: bool = True
+    chart: bool = False  # bars under the table
+    title: str = ""  # what this is, in the words of the command
+
+    def row_limit(self) -> int | None:
+        """Return the most rows to fetch: 50 in a table unless --limit says otherwise, 0 for all."""
+        if self.limit is None:
+            return TABLE_LIMIT if self.format == "table" else None
+        return self.limit or None
+
+    def chosen(self, columns: Sequence[Column]) -> list[Column]:
+        """Return the columns to show: those named by --columns in that order, else the usual ones."""
+        if self.format == "ids":
+            return [columns[0]]
+        return [named(columns, key, "these rows") for key in self.columns] or [c for c in columns if c.shown]
+
+    def among(self, columns: Sequence[Column]) -> list[Column]:
+        """Return the columns to show of one table of several: those named by --columns that it has, else its usual."""
+        return [c for c in columns if (c.key in self.columns if self.columns else c.shown)]
+
+
+def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
+    """Return a raw value as people read it; what is not known is empty, never 0."""
+    value = row[column.key]
+    if value is None:
+        return ""
+    if column.kind == "money":
+        return money.text(value, row[column.currency])
+    if column.kind == "time":
+        return time.local_text(value, zone)
+    if column.kind == "yesno":
+        return "yes" if value else "no"
+    if column.kind == "percent":
+        return money.percent_text(value)
+    return str(value)
+
+
+def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Return rows that are in memory in the order of ``sort``, empty values last. Raise BadUsage for no such column."""
+    for key in reversed(sort):
+        name = named(columns, key.removeprefix("-"), "these rows").key
+        filled = [row for row in rows if row[name] is not None]
+        empty = [row for row in rows if row[name] is None]
+        filled.sort(key=lambda row: row[name], reverse=key.startswith("-"))
+        rows = filled + empty
+    return rows

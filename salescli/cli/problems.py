@@ -1,0 +1,30 @@
+"""The problems of a file from elsewhere, shown as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from salescli.cli.output.terminal import say
+from salescli.imports.csv_file import Problem
+from salescli.rules import numbers
+
+_SHOWN_MAX = 50  # a file in the wrong format has one in every row
+
+
+@contextmanager
+def shown(where: str = "") -> Iterator[Callable[[Problem], None]]:
+    """Write the first problems on stderr as they come, and in the end how many more there are, and ``where``."""
+    shown = count(1)
+
+    def show(problem: Problem) -> None:
+        if next(shown) <= _SHOWN_MAX:
+            say(str(problem))
+
+    try:
+        yield show
+    finally:
+        more = next(shown) - 1 - _SHOWN_MAX
+        if more > 0:
+            say(f"and {numbers.count(more, 'more problem')}{f'; {where}' if where else ''}")

@@ -1,0 +1,34 @@
+"""Questions to a person, on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from salescli.errors import BadUsage
+
+
+def ask_first(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be taken back. Raise BadUsage without a terminal and without --yes."""
+    if not yes:
+        check_terminal(question)
+        click.confirm(question, abort=True, err=True)
+
+
+def prompt(question: str, *, default: str) -> str:
+    """Ask for a word, on a terminal. Raise BadUsage without one."""
+    check_terminal(f"{question}?")
+    answer: str = click.prompt(question, default=default, err=True)
+    return answer
+
+
+def on_a_terminal() -> bool:
+    """Tell whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def check_terminal(question: str) -> None:
+    """Raise BadUsage when there is nobody to ask."""
+    if not on_a_terminal():
+        raise BadUsage(f"{question} Without a terminal to ask on, say --yes")

@@ -1,0 +1,122 @@
+"""What every command works with: the lazily opened database, who acts, when."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from salescli.cli import caller
+from salescli.errors import NotPermitted
+from salescli.rules import time
+
+# The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from salescli.catalogue.payment_systems import PaymentSystem
+    from salescli.gateways import Gateway
+    from salescli.rules.permissions import Actor
+
+
+class Session:
+    """What every command works with; the file is opened when first asked for, so that --help never opens one.
+
+    ``as_login``: for whom they act, None for themselves.
+    """
+
+    def __init__(self, path: str, *, any_file_system: bool = False, as_login: str | None = None) -> None:
+        self.path = path
+        self.any_file_system = any_file_system
+        self.as_login = as_login
+        self.sudo_uid: int | None = None  # who came through sudo to a service account's file: names no path, no program
+        self.now = time.now()
+        self._gateways: dict[int, Gateway] = {}
+
+    @cached_property
+    def file(self) -> sqlite3.Connection:
+        """The open database, whoever asks. Raise DatabaseUnusable."""
+        from salescli.storage import database
+
+        return database.connect(self.path, any_file_system=self.any_file_system)
+
+    @cached_property
+    def actor(self) -> Actor:
+        """The registered user of the operating system's real uid. Raise NotPermitted for a stranger.
+
+        With --as, that user acting for another: whoever may, has what the other one may do.
+        """
+        from salescli.catalogue import actors
+
+        real = actors.acting(self.file, caller.os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
+        actor = real if self.as_login is None else actors.acting_as(self.file, real, self.as_login)
+        return actor._replace(command=self.command)
+
+    @property
+    def program(self) -> str:
+        """How this run calls the program, so that a command which is shown does the same to the same file."""
+        import shlex
+
+        ctx = click.get_current_context().find_root()
+        given = ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE
+        words = ["salescli", *(["--db", self.path] if given else [])]
+        words += ["--as", self.as_login] if self.as_login else []
+        return shlex.join(words + (["--any-file-system"] if self.any_file_system else []))
+
+    @property
+    def command(self) -> str:
+        """The words of the command that runs, as typed, without its arguments: ``orders check``."""
+        return click.get_current_context().command_path.partition(" ")[2]
+
+    @cached_property
+    def connection(self) -> sqlite3.Connection:
+        """The open database, for whoever may look at it: nobody else may learn even what is not there.
+
+        What needs no look at a record, such as tick, takes ``file`` and asks for its own permission first.
+        """
+        from salescli.charging import tick_log
+        from salescli.rules import permissions
+
+        self.actor.require(permissions.VIEW)
+        if warning := tick_log.is_late(self.file, self.now):
+            click.echo(f"salescli: warning: {warning}", err=True)
+        return self.file
+
+    def gateway(self, system: PaymentSystem) -> Gateway:
+        """Return the gateway of a merchant, one for each in a run."""
+        from pathlib import Path
+
+        from salescli import gateways
+
+        if system.id not in self._gateways:
+            environment = tuple(system.environment.split())
+            self._gateways[system.id] = gateways.open_gateway(system.gateway, Path(self.path), environment)
+        return self._gateways[system.id]
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The account's time zone."""
+        from salescli.storage import database
+
+        assert self.actor  # a stranger does not learn even this
+        return time.time_zone(database.setting(self.file, "time_zone") or "UTC")
+
+    def close(self) -> None:
+        """Close the file, where it was opened."""
+        if "file" in vars(self):
+            self.file.close()
+
+    def check_not_through_sudo(self, what: str, instead: str = "") -> None:
+        """Raise NotPermitted where ``what`` would be done with a service account's rights in place of the caller's."""
+        if self.sudo_uid is not None:
+            account = caller.login_of(os.geteuid())
+            raise NotPermitted(
+                f"{what} is refused through sudo: it would be done with the rights of {account}{instead}"
+            )
+
+
+pass_session = click.make_pass_decorator(Session)

@@ -11,7 +11,7 @@ import pytest
 
 from salescli.errors import BadData
 from salescli.imports.csv_file import Problem
-from salescli.imports.run import Counts, Reporting, Request
+from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from tests.conftest import House
 
 TABLES = ("orders", "invoices", "refunds", "recurring", "customers", "offers", "categories", "payment_systems", "users")
@@ -35,11 +35,11 @@ def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
     return {table: [tuple(row) for row in house.connection.execute(f"SELECT * FROM {table}")] for table in tables}
 
 
-def refused(house: House, run: Callable[..., Counts], content: bytes, **options: Any) -> list[str]:
+def refused(house: House, run: Callable[..., ImportCounts], content: bytes, **options: Any) -> list[str]:
     """Return what is said of each problem of an import that must fail and leave nothing."""
     before = contents(house)
     problems: list[Problem] = []
-    request = Request(io.BytesIO(content), reporting=Reporting(on_bad=problems.append), **options)
+    request = ImportRequest(io.BytesIO(content), reporting=Reporting(on_bad=problems.append), **options)
     with pytest.raises(BadData, match="nothing was imported"):
         run(house.connection, request, actor=house.actor, now=house.now)
     assert contents(house) == before

@@ -11,10 +11,11 @@ from contextlib import suppress
 from datetime import timedelta
 
 from salescli.catalogue import categories, offers, records
+from salescli.charging import by_hand
 from salescli.errors import SalesError
 from salescli.imports import orders as order_import
 from salescli.imports.order_row import COLUMNS
-from salescli.imports.run import Request
+from salescli.imports.run import ImportRequest
 from salescli.sales import attribution, orders, recurring_actions
 from salescli.sales.attribution import Seller
 from tests.conftest import House
@@ -77,7 +78,9 @@ class Shop(Story):
             )
             rows.append({"order": f"A{number % 5}", "status": status, "currency": "EUR", **paid, **back})
         content = as_csv(COLUMNS, {**_IMPORTED, "manager": "Іван Петренко"}, rows)
-        order_import.run(self.house.connection, Request(io.BytesIO(content), update=True), **self.who_and_when)
+        order_import.import_orders(
+            self.house.connection, ImportRequest(io.BytesIO(content), update=True), **self.who_and_when
+        )
 
 
 def _sale(shop: Shop, which: int) -> None:
@@ -154,10 +157,10 @@ ACTS: dict[str, Callable[[Shop, int], object]] = {
     "pay a part": _pay_a_part,
     "pay a part in dollars": _pay_in_dollars,
     "answer for manual payments": _answer,
-    "decline": lambda shop, n: attribution.decline(
+    "decline": lambda shop, n: by_hand.decline(
         shop.house.connection, shop.some_order(n, _IN_PARTS).id, **shop.who_and_when
     ),
-    "confirm the payment": lambda shop, n: attribution.confirm_payment(
+    "confirm the payment": lambda shop, n: by_hand.confirm_payment(
         shop.house.connection,
         shop.some_order(n, _IN_PARTS).id,
         force="enough",

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from salescli import gateways
-from salescli.charging import pay, refund, tick
-from salescli.charging.due_payments import Counts
-from salescli.charging.pay import Payment
-from salescli.charging.refund import Refund
-from salescli.gateways import Gateway
+from salescli.charging import by_hand, pay, refund, tick
+from salescli.charging.due_payments import TickCounts
+from salescli.charging.pay import NewPayment
+from salescli.charging.refund import NewRefund
+from salescli.gateways import registry
+from salescli.gateways.protocol import Gateway
 from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
 from salescli.sales import invoices, orders, recurring
@@ -40,7 +40,7 @@ class Story:
 
     def gateway(self, system: Any) -> Gateway:
         """Return the real gateway of a merchant, its ledger beside the file."""
-        return gateways.open_gateway(system.gateway, self.house.path, tuple(system.environment.split()))
+        return registry.open_gateway(system.gateway, self.house.path, tuple(system.environment.split()))
 
     @property
     def ledger(self) -> Sandbox:
@@ -67,7 +67,7 @@ class Story:
         _, answer = pay.pay(
             self.house.connection,
             order.id,
-            Payment(**payment),
+            NewPayment(**payment),
             gateways=self.gateway,
             zone=self.house.zone,
             **self.who_and_when,
@@ -76,7 +76,7 @@ class Story:
 
     def answer(self, invoice: int, *, confirmed: bool = True) -> str:
         """Confirm or decline a manual payment and return the invoice's status."""
-        return pay.answer_by_hand(
+        return by_hand.answer_by_hand(
             self.house.connection, invoice, confirmed=confirmed, zone=self.house.zone, **self.who_and_when
         ).status
 
@@ -89,7 +89,7 @@ class Story:
         self.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (token, started))
         return started
 
-    def tick(self, **more: Any) -> Counts:
+    def tick(self, **more: Any) -> TickCounts:
         """Run a tick at the story's time, with the clock showing it."""
         return tick.run(
             self.house.connection,
@@ -101,7 +101,7 @@ class Story:
             **more,
         )
 
-    def tick_by_the_clock(self) -> Counts:
+    def tick_by_the_clock(self) -> TickCounts:
         """Run a tick as cron does, with nobody to accept a gap."""
         return tick.run(
             self.house.connection,
@@ -116,7 +116,7 @@ class Story:
         done = refund.refund(
             self.house.connection,
             order.id,
-            Refund(**wanted),
+            NewRefund(**wanted),
             gateways=self.gateway,
             zone=self.house.zone,
             **self.who_and_when,

@@ -10,11 +10,10 @@ from typing import Any
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
+from salescli.gateways import registry
 from salescli.rules import money, permissions, text
 
 FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "env", "active")
-MANUAL = "manual"
-MOVES_NO_MONEY = ("sandbox", MANUAL)  # nobody is charged early, or at a made-up time, through these (B4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class PaymentSystem:
     @property
     def manual(self) -> bool:
         """Tell whether a person confirms its payments (R37)."""
-        return self.gateway == MANUAL
+        return self.gateway == registry.MANUAL
 
     def commission(self, amount_minor: int, currency: str) -> int | None:
         """Return the estimated commission in minor units of ``currency``, or None when it is not known (R30)."""
@@ -83,9 +82,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         if taken and (before is None or taken["id"] != before["id"]):
             raise BadData(f"there is a payment system called {values['name']} already")
     if "gateway" in words or before is None:
-        from salescli import gateways
-
-        values["gateway"] = gateways.checked_name(words.get("gateway") or MANUAL)
+        values["gateway"] = registry.checked_name(words.get("gateway") or registry.MANUAL)
         _check_gateway_may_change(connection, before, values["gateway"])
     if "env" in words:
         values["environment"] = _names(words["env"])

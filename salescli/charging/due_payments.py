@@ -11,25 +11,26 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli import gateways
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import limits, pay, settle
+from salescli.charging import calls, limits, pay, settle
 from salescli.charging.limits import Hold, Made
 from salescli.charging.pay import LOOKED_UP_WHEN_LATE_BY, Gateways
 from salescli.errors import WrongStatus
-from salescli.gateways import Answer, Charge, Gateway
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Charge, Gateway
 from salescli.rules import money, time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, recurring
-from salescli.sales.attempts import Attempt, Try
+from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.recurring import Recurring
-from salescli.storage import database
+from salescli.storage import database, process
 
 
 @dataclass(slots=True)
-class Counts:
+class TickCounts:
     """What a run did, and what it has to say to a person."""
 
     charged: int = 0
@@ -48,7 +49,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Run:
+class ChargingRun:
     """A run at work: the file, the gateways and the time it goes by. ``say`` is told of every payment."""
 
     connection: sqlite3.Connection
@@ -57,14 +58,14 @@ class Run:
     now: datetime
     zone: ZoneInfo
     say: Callable[[str], None] = lambda line: None
-    counts: Counts = field(default_factory=Counts)
+    counts: TickCounts = field(default_factory=TickCounts)
     stopped: set[int] = field(default_factory=set)  # merchants that were not there or refused us in this run
     trusted: set[int] = field(default_factory=set)  # merchants that answered, and know a repetition from a new charge
     made: Made = field(default_factory=Made)
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedPayment:
     """A live attempt, durable once its transaction commits, with all that its call needs; ``due`` is what it pays."""
 
     attempt: Attempt
@@ -75,11 +76,11 @@ class Claimed:
     due: Recurring | None = None
 
 
-def claim(this: Run, due: Recurring) -> Claimed:
+def claim(this: ChargingRun, due: Recurring) -> ClaimedPayment:
     """Make a due payment's order, invoice and attempt, and the recurring order Processing; the caller commits."""
     invoice = recurring.open_payment(this.connection, due, actor=this.actor, now=this.now, zone=this.zone)
     system = payment_systems.get(this.connection, due.payment_system_id)
-    new = Try(
+    new = NewAttempt(
         "charge",
         base=f"{database.setting(this.connection, 'installation')}:{due.uid}:{due.payment_number}",
         payment_system_id=system.id,
@@ -87,7 +88,7 @@ def claim(this: Run, due: Recurring) -> Claimed:
         currency=due.currency,
         token=due.token,
         recurring_id=due.id,
-        owner=None if system.manual else attempts.this_process(),
+        owner=None if system.manual else process.this_process(),
     )
     attempt = pay.begin(this.connection, invoice, new, system, actor=this.actor, now=this.now)
     what = f"payment {due.payment_number}, attempt {attempt.number}"
@@ -95,29 +96,29 @@ def claim(this: Run, due: Recurring) -> Claimed:
     this.made.add(due.price_minor, due.currency)
     planned = time.from_text(due.due_at) if due.due_at else this.now
     late = this.now - planned > LOOKED_UP_WHEN_LATE_BY
-    request = attempts.request_of(this.connection, attempt)
-    return Claimed(attempt, system, this.gateways(system), request, late, due)
+    request = calls.request_of(this.connection, attempt)
+    return ClaimedPayment(attempt, system, this.gateways(system), request, late, due)
 
 
-def held(this: Run, due: Recurring) -> Hold | None:
+def held(this: ChargingRun, due: Recurring) -> Hold | None:
     """Return which brake stops this charge, or None."""
     return limits.holding(this.connection, this.made, due.price_minor, due.currency, now=this.now, zone=this.zone)
 
 
-def answer_to(claimed: Claimed) -> Answer:
+def answer_to(claimed: ClaimedPayment) -> Answer:
     """Call the gateway, outside any transaction and in any thread; a late payment is looked up before it is sent."""
-    able = gateways.able(claimed.gateway)
+    able = answers.able(claimed.gateway)
     if isinstance(able, Answer):
         return able
     if claimed.late and "lookup" in able:
-        known = attempts.look_up(claimed.attempt, claimed.gateway)
+        known = calls.look_up(claimed.attempt, claimed.gateway)
         if known.became != "not_found":
             return known
-        return attempts.call(claimed.attempt, attempts.request_after(known, claimed.request), claimed.gateway)
-    return attempts.call(claimed.attempt, claimed.request, claimed.gateway)
+        return calls.call(claimed.attempt, calls.request_after(known, claimed.request), claimed.gateway)
+    return calls.call(claimed.attempt, claimed.request, claimed.gateway)
 
 
-def prepared(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[Claimed]:
+def prepared(this: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:
     """Store in one commit the ids that gateways prepared, and return what is to be called again; usually none is."""
     ready = [(claimed, answer) for claimed, answer in answered if answer.became == "prepared"]
     if not ready:
@@ -133,7 +134,7 @@ def prepared(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[Clai
     ]
 
 
-def settle_all(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[bool]:
+def settle_all(this: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[bool]:
     """Record answers in one commit; where one of them cannot be, each in its own, so that it holds up no other.
 
     Return which were recorded: not those that another holder was quicker to settle.
@@ -150,7 +151,7 @@ def settle_all(this: Run, answered: Sequence[tuple[Claimed, Answer]]) -> list[bo
     return settled
 
 
-def tell(this: Run, claimed: Claimed, answer: Answer) -> None:
+def tell(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
     """Count an answer, and say what needs a person."""
     attempt, counts = claimed.attempt, this.counts
     amount = f"{money.text(attempt.amount_minor, attempt.currency)} {attempt.currency}"
@@ -167,7 +168,7 @@ def tell(this: Run, claimed: Claimed, answer: Answer) -> None:
         counts.unknown += 1
 
 
-def tell_waiting(this: Run, claimed: Claimed) -> None:
+def tell_waiting(this: ChargingRun, claimed: ClaimedPayment) -> None:
     """Say that a manual payment waits for a person."""
     due = claimed.due
     assert due is not None
@@ -178,7 +179,7 @@ def tell_waiting(this: Run, claimed: Claimed) -> None:
     )
 
 
-def charge_now(this: Run, id: int) -> None:
+def charge_now(this: ChargingRun, id: int) -> None:
     """Charge one Active recurring order at once, as tick would (`recurring activate --now`).
 
     Raise WrongStatus when it is not due or a brake holds it.
@@ -200,16 +201,16 @@ def charge_now(this: Run, id: int) -> None:
     settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
 
 
-def waits(claimed: Claimed) -> bool:
+def waits(claimed: ClaimedPayment) -> bool:
     """Tell whether a person answers and not a machine."""
     return claimed.system.manual and claimed.attempt.amount_minor > 0
 
 
-def _settle(this: Run, claimed: Claimed, answer: Answer) -> bool:
+def _settle(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
     return settle.settle(this.connection, claimed.attempt, answer, actor=this.actor, now=this.now, zone=this.zone)
 
 
-def _settle_alone(this: Run, claimed: Claimed, answer: Answer) -> bool:
+def _settle_alone(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
     try:
         return _settle(this, claimed, answer)
     except Exception as error:
@@ -221,7 +222,7 @@ def _settle_alone(this: Run, claimed: Claimed, answer: Answer) -> bool:
         return False
 
 
-def _note_merchant(this: Run, claimed: Claimed, answer: Answer) -> None:
+def _note_merchant(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
     """Stop a merchant that is not there for the rest of the run; trust one that answered with many at once."""
     system = claimed.system
     if answer.became == "misconfigured" and system.id not in this.stopped:
@@ -230,15 +231,15 @@ def _note_merchant(this: Run, claimed: Claimed, answer: Answer) -> None:
     if answer.became in ("not_sent", "misconfigured") and answer.code != settle.NOT_FOUND:
         this.stopped.add(system.id)
         this.trusted.discard(system.id)
-    elif answer.code == gateways.OUTCOME_UNKNOWN:
+    elif answer.code == answers.OUTCOME_UNKNOWN:
         this.trusted.discard(system.id)  # one at a time from here, so that few are in doubt before its breaker opens
     elif answer.became in ("succeeded", "declined") and system.id not in this.stopped:
-        able = gateways.able(claimed.gateway)
+        able = answers.able(claimed.gateway)
         if not isinstance(able, Answer) and able & {"lookup", "idempotent"}:
             this.trusted.add(system.id)
 
 
-def _tell_if_failed(this: Run, attempt: Attempt, answer: Answer) -> None:
+def _tell_if_failed(this: ChargingRun, attempt: Attempt, answer: Answer) -> None:
     if attempt.recurring_id is None:
         return
     after = recurring.get(this.connection, attempt.recurring_id)

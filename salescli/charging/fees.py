@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from salescli import gateways
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging.due_payments import Run
-from salescli.gateways import Answer, TellsFees
+from salescli.charging.due_payments import ChargingRun
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import TellsFees
 from salescli.rules import time
 from salescli.sales import invoices
 from salescli.sales.invoices import Invoice
@@ -22,7 +23,9 @@ ASKED_MAX = 100  # a run, so that a slow gateway does not hold up the next
 _ASKED_AGAIN_AFTER = tuple(timedelta(hours=hours) for hours in (6, 24, 72, 168))  # the payment; then it stays as it is
 
 
-def learn(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
+def learn(
+    this: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+) -> None:
     """Ask for the fees that are due to be known; a merchant that does not answer is asked no more in this run."""
     silent: set[int] = set()
     for invoice in invoices.with_fee_due(this.connection, this.now, ASKED_MAX):
@@ -40,16 +43,16 @@ def learn(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[
             _record(this, invoice, answer)
 
 
-def _asked(this: Run, system: PaymentSystem, gateway_id: str) -> Answer | None:
+def _asked(this: ChargingRun, system: PaymentSystem, gateway_id: str) -> Answer | None:
     """Return what the gateway says of a payment's fee, None when it never tells one."""
     gateway = this.gateways(system)
-    able = gateways.able(gateway)
+    able = answers.able(gateway)
     if isinstance(able, Answer):
         return able
-    return gateways.ask_fee(gateway, gateway_id) if "fee" in able and isinstance(gateway, TellsFees) else None
+    return answers.ask_fee(gateway, gateway_id) if "fee" in able and isinstance(gateway, TellsFees) else None
 
 
-def _record(this: Run, asked: Invoice, answer: Answer) -> None:
+def _record(this: ChargingRun, asked: Invoice, answer: Answer) -> None:
     with database.transaction(this.connection):
         invoice = invoices.get(this.connection, asked.id)
         told = invoices.told_fee(invoice, answer)

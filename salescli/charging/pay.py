@@ -9,21 +9,22 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import customers, payment_systems, records
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import limits, settle
+from salescli.charging import calls, limits, settle
 from salescli.errors import BadData, BadUsage, WrongStatus
-from salescli.gateways import Answer, Gateway
+from salescli.gateways import registry
+from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Gateway
 from salescli.rules import money, permissions, text, time
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, invoices, orders, sales_plans
-from salescli.sales.attempts import Attempt, Try
+from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import NewOrder, Order
-from salescli.storage import database, history
+from salescli.storage import database, process
 
 Gateways = Callable[[PaymentSystem], Gateway]
 
@@ -33,7 +34,7 @@ LOOKED_UP_WHEN_LATE_BY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class NewPayment:
     """What a person says of a payment. ``amount`` is in ``currency``, by default all that is left of the price.
 
     ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34); ``dated``: it is to be recorded
@@ -51,7 +52,7 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class OrderClaim:
     """A live attempt, durable, and the merchant it goes through."""
 
     attempt: Attempt
@@ -62,7 +63,7 @@ class Claim:
 def pay(
     connection: sqlite3.Connection,
     order_id: int,
-    payment: Payment,
+    payment: NewPayment,
     *,
     gateways: Gateways,
     actor: Actor,
@@ -75,13 +76,13 @@ def pay(
     """
     with database.transaction(connection):
         made = claim(connection, orders.get(connection, order_id), payment, actor=actor, now=now)
-        request = attempts.request_of(connection, made.attempt)
+        request = calls.request_of(connection, made.attempt)
     if made.system.manual:
         return invoices.get(connection, made.attempt.invoice_id), None
-    with attempts.in_doubt_when_cut(made.attempt):
+    with calls.in_doubt_when_cut(made.attempt):
         gateway = gateways(made.system)
-        answer = attempts.known_already(made.attempt, gateway) if made.late else None
-        answer = answer or attempts.carry_out(connection, made.attempt, request, gateway)
+        answer = calls.known_already(made.attempt, gateway) if made.late else None
+        answer = answer or calls.carry_out(connection, made.attempt, request, gateway)
         settle.settle(connection, made.attempt, answer, actor=actor, now=now, zone=zone)
     return invoices.get(connection, made.attempt.invoice_id), answer
 
@@ -103,57 +104,9 @@ def open_and_settle_free(
         return settle.complete_order(connection, order, actor=actor, now=now, zone=zone)
 
 
-def answer_by_hand(
-    connection: sqlite3.Connection, invoice_id: int, *, confirmed: bool, actor: Actor, now: datetime, zone: ZoneInfo
-) -> Invoice:
-    """Record that a person confirmed or declined a waiting manual payment (R37).
-
-    Raise WrongStatus for an invoice that waits for nobody.
-    """
-    actor.require(permissions.ENTER_ORDERS)
-    with database.transaction(connection):
-        invoice = invoices.get(connection, invoice_id)
-        attempt = attempts.live_of(connection, invoice_id)
-        if attempt is None or not payment_systems.get(connection, attempt.payment_system_id).manual:
-            raise WrongStatus(
-                f"invoice {invoice_id} is {invoice.status.capitalize()} and waits for nobody;"
-                " only an Open one of a manual payment system can be confirmed or declined"
-            )
-        no = Answer("declined", code="card_declined", message=f"declined by {actor.name}")
-        answer = Answer("succeeded") if confirmed else no
-        settle.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
-        return invoices.get(connection, invoice_id)
-
-
-def resolve(
-    connection: sqlite3.Connection,
-    invoice_id: int,
-    became: Literal["succeeded", "declined", "not_sent"],
-    reason: str,
-    *,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
-) -> Invoice:
-    """Record what a person found out about a payment or refund in doubt (B1: what only a person can know).
-
-    Raise WrongStatus unless one is in doubt, and while the process that makes it still runs.
-    """
-    actor.require(permissions.ENTER_ORDERS)
-    why = text.text(reason, "the reason")
-    with database.transaction(connection):
-        attempt = attempts.live_of(connection, invoice_id)
-        if attempt is None or payment_systems.get(connection, attempt.payment_system_id).manual:
-            raise WrongStatus(f"invoice {invoice_id} has no payment in doubt; `salescli doctor` names those that have")
-        if attempt.worked_on(now):
-            raise WrongStatus(f"invoice {invoice_id} is being worked on right now; wait for that to end")
-        history.record(connection, "invoice", invoice_id, f"resolved: {became}", actor=actor, now=now, reason=why)
-        answer = Answer(became, code=settle.RESOLVED, message=why)
-        settle.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
-        return invoices.get(connection, invoice_id)
-
-
-def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, actor: Actor, now: datetime) -> Claim:
+def claim(
+    connection: sqlite3.Connection, order: Order, payment: NewPayment, *, actor: Actor, now: datetime
+) -> OrderClaim:
     """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
     actor.require(permissions.ENTER_ORDERS)
     _check_payable(connection, order)
@@ -162,22 +115,22 @@ def claim(connection: sqlite3.Connection, order: Order, payment: Payment, *, act
     if not system.manual:
         database.check_home(connection)
         limits.check_on(connection)
-    if payment.dated and system.gateway not in payment_systems.MOVES_NO_MONEY:
+    if payment.dated and system.gateway not in registry.MOVES_NO_MONEY:
         raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
     invoice = _invoice(connection, order, payment, system, actor=actor, now=now)
-    new = Try(
+    new = NewAttempt(
         "charge",
         base=f"{database.setting(connection, 'installation')}:{order.uid}:{invoice.ordinal}",
         payment_system_id=system.id,
         amount_minor=invoice.amount_minor,
         currency=invoice.currency,
         token=_token(order, payment, system),
-        owner=None if system.manual else attempts.this_process(),
+        owner=None if system.manual else process.this_process(),
     )
     if order.status == "declined":
         orders.change(connection, order, "reopened by a new payment", {"status": "open"}, actor=actor, now=now)
     late = abs(now - time.from_text(order.created_at)) > LOOKED_UP_WHEN_LATE_BY
-    return Claim(begin(connection, invoice, new, system, actor=actor, now=now), system, late)
+    return OrderClaim(begin(connection, invoice, new, system, actor=actor, now=now), system, late)
 
 
 def payable(connection: sqlite3.Connection, order: Order) -> bool:
@@ -190,7 +143,13 @@ def payable(connection: sqlite3.Connection, order: Order) -> bool:
 
 
 def begin(
-    connection: sqlite3.Connection, invoice: Invoice, new: Try, system: PaymentSystem, *, actor: Actor, now: datetime
+    connection: sqlite3.Connection,
+    invoice: Invoice,
+    new: NewAttempt,
+    system: PaymentSystem,
+    *,
+    actor: Actor,
+    now: datetime,
 ) -> Attempt:
     """Open an attempt of an invoice, which becomes Processing, or stays Open where a person will answer (R29, R37)."""
     attempt = attempts.open_attempt(connection, invoice, new, now)
@@ -216,7 +175,7 @@ def _check_payable(connection: sqlite3.Connection, order: Order) -> None:
         raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new one")
 
 
-def _system(connection: sqlite3.Connection, order: Order, payment: Payment) -> PaymentSystem:
+def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> PaymentSystem:
     """Return the merchant named now, else the one named when the order was opened."""
     if payment.payment_system is not None:
         system = payment_systems.find(connection, payment.payment_system)
@@ -231,7 +190,7 @@ def _system(connection: sqlite3.Connection, order: Order, payment: Payment) -> P
     return system
 
 
-def _token(order: Order, payment: Payment, system: PaymentSystem) -> str | None:
+def _token(order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
     """Return the payment method given now, else the order's, which means something to its own merchant only."""
     if payment.token or system.manual:
         return payment.token
@@ -241,7 +200,7 @@ def _token(order: Order, payment: Payment, system: PaymentSystem) -> str | None:
 def _invoice(
     connection: sqlite3.Connection,
     order: Order,
-    payment: Payment,
+    payment: NewPayment,
     system: PaymentSystem,
     *,
     actor: Actor,
@@ -263,7 +222,7 @@ def _invoice(
     return invoices.create(connection, order.id, values, actor=actor, now=now)
 
 
-def _amounts(connection: sqlite3.Connection, order: Order, payment: Payment) -> dict[str, int | str | None]:
+def _amounts(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> dict[str, int | str | None]:
     """Return amount, currency, rate and share of a payment. Raise BadData for too much or too little (R34–R36a)."""
     currency = money.currency_code(payment.currency) if payment.currency else order.currency
     rate = _rate(order, payment, currency)
@@ -279,7 +238,7 @@ def _amounts(connection: sqlite3.Connection, order: Order, payment: Payment) -> 
     return {"amount_minor": amount, "currency": currency, "rate": rate, "share_minor": share}
 
 
-def _rate(order: Order, payment: Payment, currency: str) -> str | None:
+def _rate(order: Order, payment: NewPayment, currency: str) -> str | None:
     if currency == order.currency:
         if payment.rate:
             raise BadData(f"a rate is for another currency than the order's {order.currency}; give --currency too")

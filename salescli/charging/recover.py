@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from salescli import gateways
 from salescli.catalogue import payment_systems
-from salescli.charging import due_payments, limits, settle
-from salescli.charging.due_payments import Claimed, Run
-from salescli.gateways import Answer, Cancelling
+from salescli.charging import calls, due_payments, limits, settle
+from salescli.charging.due_payments import ChargingRun, ClaimedPayment
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Cancelling
 from salescli.rules import time
 from salescli.sales import attempts
 from salescli.sales.attempts import Attempt
@@ -23,7 +24,9 @@ IN_TRANSIT_MAX = timedelta(minutes=3)  # a request is sure to have arrived, or f
 IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
 
 
-def recover(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
+def recover(
+    this: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+) -> None:
     """Settle what is in flight and nobody works on; the first act of every tick.
 
     ``only``: of these gateways. A merchant whose look-up does not get through is asked no more in this run.
@@ -44,7 +47,7 @@ def recover(this: Run, *, only: tuple[str, ...] | None = None, stopping: Callabl
 
 
 def close_given_up(
-    this: Run, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+    this: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> None:
     """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
     silent: set[int] = set()
@@ -55,14 +58,14 @@ def close_given_up(
         if system.id in silent or (only is not None and system.gateway not in only):
             continue
         gateway = this.gateways(system)
-        if isinstance(gateway, Cancelling) and not gateways.ask_to_cancel(gateway, attempt.gateway_id or ""):
+        if isinstance(gateway, Cancelling) and not answers.ask_to_cancel(gateway, attempt.gateway_id or ""):
             silent.add(system.id)
             continue
         with database.transaction(this.connection):
             attempts.give_up(this.connection, attempt.invoice_id, given_up=False)
 
 
-def tell_of_doubts(this: Run) -> None:
+def tell_of_doubts(this: ChargingRun) -> None:
     """Name the payments that have been in doubt for days: only a person can find out."""
     rows = this.connection.execute(
         "SELECT a.invoice_id, a.reference, a.started_at, p.name FROM attempts a"
@@ -78,7 +81,7 @@ def tell_of_doubts(this: Run) -> None:
         )
 
 
-def _taken_over(this: Run, abandoned: Attempt, only: tuple[str, ...] | None) -> Claimed | None:
+def _taken_over(this: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | None) -> ClaimedPayment | None:
     system = payment_systems.get(this.connection, abandoned.payment_system_id)
     if only is not None and system.gateway not in only:
         return None
@@ -86,22 +89,22 @@ def _taken_over(this: Run, abandoned: Attempt, only: tuple[str, ...] | None) -> 
         attempt = attempts.take_over(this.connection, abandoned, this.now)
         if attempt is None:
             return None
-        request = attempts.request_of(this.connection, attempt)
-    return Claimed(attempt, system, this.gateways(system), request)
+        request = calls.request_of(this.connection, attempt)
+    return ClaimedPayment(attempt, system, this.gateways(system), request)
 
 
-def _found_out(this: Run, claimed: Claimed) -> Answer:
+def _found_out(this: ChargingRun, claimed: ClaimedPayment) -> Answer:
     """Return what became of an attempt. Nothing new is charged here: what the gateway never heard of was not sent.
 
     A plan's payment is then claimed again as any other, under the same reference, past the same brakes and wishes.
     Only a gateway that cannot look up, but knows a repetition, is asked the same again, while charging is on; one that
     can do neither is never asked twice: a person must find out.
     """
-    able = gateways.able(claimed.gateway)
+    able = answers.able(claimed.gateway)
     if isinstance(able, Answer):
         return replace(able, became="unknown")
     if "lookup" in able:
-        answer = attempts.look_up(claimed.attempt, claimed.gateway)
+        answer = calls.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
             # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
             age = claimed.attempt.age(this.now)
@@ -115,10 +118,10 @@ def _found_out(this: Run, claimed: Claimed) -> Answer:
         return Answer("unknown", message=f"{claimed.system.name} cannot tell; only a person can find out")
     if limits.is_off(this.connection):
         return Answer("unknown", message="charging is off, and only a repetition would tell")
-    return attempts.carry_out(this.connection, claimed.attempt, claimed.request, claimed.gateway)
+    return calls.carry_out(this.connection, claimed.attempt, claimed.request, claimed.gateway)
 
 
-def _still_idempotent(this: Run, claimed: Claimed, able: frozenset[str]) -> bool:
+def _still_idempotent(this: ChargingRun, claimed: ClaimedPayment, able: frozenset[str]) -> bool:
     """Tell whether the gateway would still know a repetition of the attempt's reference from a new charge."""
     seconds = claimed.gateway.key_ttl_seconds
     known = seconds is None or claimed.attempt.age(this.now) < timedelta(seconds=seconds)

@@ -12,22 +12,22 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import settle
+from salescli.charging import calls, settle
 from salescli.charging.pay import LOOKED_UP_WHEN_LATE_BY, Gateways
 from salescli.errors import BadData, BadUsage, WrongStatus
-from salescli.gateways import Answer
-from salescli.gateways import able as what_it_can
+from salescli.gateways.answers import Answer
+from salescli.gateways.answers import able as what_it_can
 from salescli.rules import money, permissions, text, time
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, invoices, orders
-from salescli.sales.attempts import Try
+from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
-from salescli.storage import database
+from salescli.storage import database, process
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class RefundPart:
     """What is to be given back of one invoice, in its currency; ``system`` None: no gateway can do it."""
 
     invoice: Invoice
@@ -40,7 +40,7 @@ class Portion:
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
+class NewRefund:
     """What a person says of a refund; ``amount`` in the invoices' currency, by default all that came in."""
 
     amount: str | None = None
@@ -48,7 +48,7 @@ class Refund:
     reason: str | None = None
 
 
-def plan(connection: sqlite3.Connection, order: Order, refund: Refund, *, gateways: Gateways) -> list[Portion]:
+def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
     """Return what would be given back, newest paid invoice first.
 
     Raise WrongStatus when no money is there or it is under way, BadData for more than came in, BadUsage when a
@@ -65,7 +65,7 @@ def plan(connection: sqlite3.Connection, order: Order, refund: Refund, *, gatewa
     if not paid:
         which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
         raise WrongStatus(f"{which} holds no money that could be given back; it is {order.status.capitalize()}")
-    portions = [Portion(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
+    portions = [RefundPart(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
     if any(portion.system is None for portion in portions) and not refund.reason:
         raise BadUsage(
             f"{next(p for p in portions if p.system is None)} came in without a gateway that can give it back:"
@@ -77,17 +77,17 @@ def plan(connection: sqlite3.Connection, order: Order, refund: Refund, *, gatewa
 def refund(
     connection: sqlite3.Connection,
     order_id: int,
-    wanted: Refund,
+    wanted: NewRefund,
     *,
     gateways: Gateways,
     actor: Actor,
     now: datetime,
     zone: ZoneInfo,
-) -> list[tuple[Portion, Answer]]:
+) -> list[tuple[RefundPart, Answer]]:
     """Give money back portion by portion, stopping at the first that does not succeed; return what became of each."""
     actor.require(permissions.REFUND)
     reason = text.free_text(wanted.reason, "the reason") if wanted.reason else None
-    done: list[tuple[Portion, Answer]] = []
+    done: list[tuple[RefundPart, Answer]] = []
     for portion in plan(connection, orders.get(connection, order_id), wanted, gateways=gateways):
         if portion.system is None:
             answer = _record_only(connection, portion, reason, actor=actor, now=now, zone=zone)
@@ -134,7 +134,13 @@ def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways
 
 
 def _record_only(
-    connection: sqlite3.Connection, portion: Portion, reason: str | None, *, actor: Actor, now: datetime, zone: ZoneInfo
+    connection: sqlite3.Connection,
+    portion: RefundPart,
+    reason: str | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    zone: ZoneInfo,
 ) -> Answer:
     with database.transaction(connection):
         invoice = _unchanged(connection, portion)
@@ -146,7 +152,7 @@ def _record_only(
 
 def _give_back(
     connection: sqlite3.Connection,
-    portion: Portion,
+    portion: RefundPart,
     reason: str | None,
     gateways: Gateways,
     *,
@@ -159,7 +165,7 @@ def _give_back(
     with database.transaction(connection):
         invoice = _unchanged(connection, portion)
         order = orders.get(connection, invoice.order_id)
-        new = Try(
+        new = NewAttempt(
             "refund",
             base=f"{database.setting(connection, 'installation')}:{order.uid}:{invoice.ordinal}:refund",
             payment_system_id=portion.system.id,
@@ -167,20 +173,20 @@ def _give_back(
             currency=invoice.currency,
             gateway_id=invoice.gateway_id,
             reason=reason,
-            owner=attempts.this_process(),
+            owner=process.this_process(),
         )
         attempt = attempts.open_attempt(connection, invoice, new, now)
-        request = attempts.request_of(connection, attempt)
-    with attempts.in_doubt_when_cut(attempt):
+        request = calls.request_of(connection, attempt)
+    with calls.in_doubt_when_cut(attempt):
         gateway = gateways(portion.system)
         late = abs(now - time.from_text(portion.invoice.paid_at or attempt.started_at)) > LOOKED_UP_WHEN_LATE_BY
-        answer = attempts.known_already(attempt, gateway) if late else None
-        answer = answer or attempts.call(attempt, request, gateway)
+        answer = calls.known_already(attempt, gateway) if late else None
+        answer = answer or calls.call(attempt, request, gateway)
         settle.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
     return answer
 
 
-def _unchanged(connection: sqlite3.Connection, portion: Portion) -> Invoice:
+def _unchanged(connection: sqlite3.Connection, portion: RefundPart) -> Invoice:
     """Return the portion's invoice. Raise WrongStatus when another refund came between plan and transaction."""
     invoice = invoices.get(connection, portion.invoice.id)
     orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli import gateways
 from salescli.catalogue import payment_systems
-from salescli.gateways import Answer
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer
 from salescli.rules import time
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, invoices, orders, recurring
@@ -62,7 +62,7 @@ def _left_unknown(
     """Leave an attempt to later look-ups; only the first time is part of its invoice's story."""
     if not attempts.leave_unknown(connection, attempt, answer, now):
         return False
-    if answer.code == gateways.OUTCOME_UNKNOWN:  # not one that is pending, or of which nobody can tell
+    if answer.code == answers.OUTCOME_UNKNOWN:  # not one that is pending, or of which nobody can tell
         _note_health(connection, attempt, failed=True, now=now)
     if attempt.lookups == 0:
         what = f"outcome of the {attempt.kind} not known"

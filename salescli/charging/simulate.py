@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue.payment_systems import MANUAL, PaymentSystem
+from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import tick
 from salescli.charging.tick import Limits
 from salescli.errors import DatabaseUnusable
-from salescli.gateways import Gateway
+from salescli.gateways.protocol import Gateway
+from salescli.gateways.registry import MANUAL
 from salescli.gateways.sandbox import Rehearsal
 from salescli.lists.columns import Column
 from salescli.rules import time

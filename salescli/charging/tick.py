@@ -1,7 +1,7 @@
 """``tick``: charge the recurring payments that are due, each once, whatever died before.
 
-recover what is in flight → due → claim a batch COMMIT → a crew of threads asks the gateways → settle what is there
-COMMIT → the next batch. One writer, this thread; the crew never touches the file.
+recover what is in flight → due → claim a batch COMMIT → a pool of threads asks the gateways → settle what is there
+COMMIT → the next batch. One writer, this thread; the calls never touches the file.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.charging import due_payments, fees, limits, recover, tick_log
-from salescli.charging.due_payments import Claimed, Counts, Run
+from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
 from salescli.charging.pay import Gateways
-from salescli.gateways import Answer
+from salescli.gateways import registry
+from salescli.gateways.answers import Answer
 from salescli.rules import time
 from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.numbers import CLOCKS_APART_MAX
@@ -43,7 +44,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Crew:
+class GatewayCalls:
     """The gateway calls under way."""
 
     pool: ThreadPoolExecutor
@@ -53,7 +54,7 @@ class Crew:
     claims: int = 0
     exhausted: bool = False  # a brake ended the run
     left_out: set[int] = field(default_factory=set)  # plans that a limit on money holds in this run
-    in_flight: dict[Future[Answer], Claimed] = field(default_factory=dict)
+    in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
 
     def room(self) -> int:
         """Return how many payments may be claimed now."""
@@ -74,17 +75,17 @@ def run(
     accept_clock: bool = False,
     limits: Limits | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> Counts:
+) -> TickCounts:
     """Recover, then charge what is due at ``now``, and return the counts.
 
     One order's failure is a result, not an exception. ``clock_now`` is the clock, by which gaps are seen; a ``now``
     that runs ahead of it charges sandbox merchants only (B4).
     """
-    this = Run(connection, gateways, actor.as_system(), now, zone, say)
+    this = ChargingRun(connection, gateways, actor.as_system(), now, zone, say)
     gap = None if accept_clock else tick_log.gap(connection, clock_now)
     tick_id = tick_log.begin(connection, now, clock_now, held=gap is not None)
     ahead = now > clock_now + CLOCKS_APART_MAX
-    only = payment_systems.MOVES_NO_MONEY if ahead else None
+    only = registry.MOVES_NO_MONEY if ahead else None
     limits = limits or Limits()
     deadline = monotonic() + BUDGET_SECONDS
 
@@ -126,55 +127,55 @@ def forecast(
         )
 
 
-def _charge_all(this: Run, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
+def _charge_all(this: ChargingRun, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
     """Claim, call and settle until nothing is due, in flight or allowed any more."""
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="gateway") as pool:
-        crew = Crew(pool, limits, only, deadline)
+        calls = GatewayCalls(pool, limits, only, deadline)
         while True:
-            claims = _claim_batch(this, crew)
+            claims = _claim_batch(this, calls)
             for claimed in claims:
                 if due_payments.waits(claimed):
                     due_payments.tell_waiting(this, claimed)
                 else:
-                    crew.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
-            if not claims and not crew.in_flight:
+                    calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
+            if not claims and not calls.in_flight:
                 return
-            done, _ = wait(crew.in_flight, return_when=FIRST_COMPLETED)
-            answered = [(crew.in_flight.pop(future), future.result()) for future in done]
+            done, _ = wait(calls.in_flight, return_when=FIRST_COMPLETED)
+            answered = [(calls.in_flight.pop(future), future.result()) for future in done]
             for claimed in due_payments.prepared(this, answered):
-                crew.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
+                calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
             due_payments.settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
 
 
-def _claim_batch(this: Run, crew: Crew) -> list[Claimed]:
+def _claim_batch(this: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
     """Claim as many due payments as there is room for, in one commit."""
-    room = crew.room()
+    room = calls.room()
     if room <= 0:
         return []
     with database.transaction(this.connection):
-        claims = list(_claims(this, crew, room))
-    crew.claims += len(claims)
+        claims = list(_claims(this, calls, room))
+    calls.claims += len(claims)
     return claims
 
 
-def _claims(this: Run, crew: Crew, room: int) -> Iterator[Claimed]:
+def _claims(this: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[ClaimedPayment]:
     """Claim due payments: of a merchant that has not answered yet in this run one at a time, of others many."""
-    asked = {claimed.system.id for claimed in crew.in_flight.values()} - this.trusted
+    asked = {claimed.system.id for claimed in calls.in_flight.values()} - this.trusted
     while room > 0:
         due = recurring.due(
             this.connection,
             this.now,
-            gateways=crew.only,
+            gateways=calls.only,
             excluding=this.stopped | asked,
-            leaving_out=crew.left_out,
+            leaving_out=calls.left_out,
             limit=room,
         )
         if not due:
             return
         for one in due:
-            if crew.exhausted:
+            if calls.exhausted:
                 return
-            if one.payment_system_id in asked or not _allowed(this, crew, one):
+            if one.payment_system_id in asked or not _allowed(this, calls, one):
                 continue
             claimed = due_payments.claim(this, one)
             if one.payment_system_id not in this.trusted and not claimed.system.manual:
@@ -183,17 +184,17 @@ def _claims(this: Run, crew: Crew, room: int) -> Iterator[Claimed]:
             yield claimed
 
 
-def _allowed(this: Run, crew: Crew, one: Recurring) -> bool:
+def _allowed(this: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
     """Tell whether no brake stops this charge; a limit on money leaves one plan out, the others end the run."""
     hold = due_payments.held(this, one)
     if hold is None:
         return True
     if hold.of_money:
-        crew.left_out.add(one.id)
+        calls.left_out.add(one.id)
     else:
-        crew.exhausted = True
+        calls.exhausted = True
     line = f"recurring order {one.id}: {hold}" if hold.of_money else str(hold)
-    if not hold.of_money or len(crew.left_out) <= HELD_TOLD_MAX:
+    if not hold.of_money or len(calls.left_out) <= HELD_TOLD_MAX:
         this.counts.for_a_person.append(line)
     return False
 

@@ -21,6 +21,7 @@ from salescli.cli.output.terminal import tell
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SeveralFit
+from salescli.gateways import registry
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
 from salescli.rules import permissions
@@ -141,7 +142,7 @@ def _help(group: CatalogueGroup, what: str, example: str) -> str:
 
 
 # What may choose a program or a secret: a gateway command:NAME, the variables that it gets.
-_OUTSIDE = {"gateway": Outside("sandbox", "manual", "stripe"), "env": Outside("")}
+_OUTSIDE = {"gateway": Outside(*registry.BUILT_IN), "env": Outside("")}
 
 
 def _fields(group: CatalogueGroup, leave_out: str = "") -> Callable[[Any], Any]:

@@ -21,7 +21,7 @@ from salescli.cli.output.terminal import say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
-from salescli.imports.run import Counts, Reporting, Request, told
+from salescli.imports.run import ImportCounts, ImportRequest, Reporting, told
 from salescli.rules import money, numbers
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
@@ -66,13 +66,13 @@ def command(noun: Noun) -> click.Command:
     return import_
 
 
-def _run_catalogue(noun: Noun, connection: sqlite3.Connection, request: Request, **who: Any) -> Counts:
-    return catalogue.run(connection, noun, request, **who)
+def _run_catalogue(noun: Noun, connection: sqlite3.Connection, request: ImportRequest, **who: Any) -> ImportCounts:
+    return catalogue.import_catalogue(connection, noun, request, **who)
 
 
 def run(
     session: Session,
-    operation: Callable[..., Counts],
+    operation: Callable[..., ImportCounts],
     what: str,
     *,
     file: Path,
@@ -86,14 +86,14 @@ def run(
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
     with _progress(file) as advance, problems.shown(where) as show:
         reporting = Reporting(on_bad=show, on_progress=advance)
-        request = Request(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
+        request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.connection, request, actor=session.actor, now=session.now)
     say(told(what, counts, request))
     if counts.due:
         say(_due(counts))
 
 
-def _due(counts: Counts) -> str:
+def _due(counts: ImportCounts) -> str:
     """Return how many payments the next tick will make, and of how much (R66b)."""
     payments = sum(number for number, _ in counts.due.values())
     amounts = ", ".join(f"{money.text(minor, currency)} {currency}" for currency, (_, minor) in counts.due.items())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from salescli.catalogue.payment_systems import PaymentSystem
-    from salescli.gateways import Gateway
+    from salescli.gateways.protocol import Gateway
     from salescli.rules.permissions import Actor
 
 
@@ -90,11 +90,11 @@ class Session:
         """Return the gateway of a merchant, one for each in a run."""
         from pathlib import Path
 
-        from salescli import gateways
+        from salescli.gateways import registry
 
         if system.id not in self._gateways:
             environment = tuple(system.environment.split())
-            self._gateways[system.id] = gateways.open_gateway(system.gateway, Path(self.path), environment)
+            self._gateways[system.id] = registry.open_gateway(system.gateway, Path(self.path), environment)
         return self._gateways[system.id]
 
     @cached_property

@@ -21,7 +21,7 @@ from functools import cached_property
 from time import monotonic
 from typing import Any
 
-from salescli.gateways import (
+from salescli.gateways.protocol import (
     CHARGE_SECONDS,
     Charge,
     Declined,

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from salescli import gateways
-from salescli.gateways import CHARGE_SECONDS, Answer, Charge, Gateway, Preparing, ask
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer, ask
+from salescli.gateways.protocol import CHARGE_SECONDS, Charge, Gateway, Preparing
 from salescli.rules import money
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ContractResult:
     """One thing that was tried. ``kept``: whether the gateway did as the protocol needs; None: it does not matter."""
 
     what: str
@@ -45,7 +46,7 @@ def describe(gateway: Gateway) -> list[str]:
     return [f"it can: {can}", f"it knows a reference again: {known}{prepares}"]
 
 
-def contract(gateway: Gateway, request: Charge, since: datetime) -> Iterator[Finding]:
+def contract(gateway: Gateway, request: Charge, since: datetime) -> Iterator[ContractResult]:
     """Try a gateway out and yield what was found; ``request`` is charged, and given back if the gateway can.
 
     What a gateway does not claim to do is not tried, least of all a second charge.
@@ -65,80 +66,82 @@ def contract(gateway: Gateway, request: Charge, since: datetime) -> Iterator[Fin
         if "lookup" in able:
             yield _looked_up(this, first)
     if not able & {"lookup", "idempotent"}:
-        yield Finding("it neither looks up nor knows a repetition: a charge in doubt is left to a person", None)
+        yield ContractResult("it neither looks up nor knows a repetition: a charge in doubt is left to a person", None)
     yield from _given_back(this)
 
 
-def _unknown_reference(this: Trial) -> Finding:
+def _unknown_reference(this: Trial) -> ContractResult:
     nobody = f"{_base(this.request)}:nobody:1"
     answer = ask(lambda: this.gateway.lookup(nobody, None, this.since))
-    return Finding(f"a reference that it never met is not found ({_told(answer)})", answer.became == "not_found")
+    return ContractResult(f"a reference that it never met is not found ({_told(answer)})", answer.became == "not_found")
 
 
-def _first_charge(answer: Answer) -> Finding:
+def _first_charge(answer: Answer) -> ContractResult:
     if answer.became == "declined":
-        return Finding(f"the charge was declined, so nothing more can be tried with this token ({_told(answer)})", None)
-    return Finding(f"it charges ({_told(answer)})", answer.became == "succeeded")
+        return ContractResult(
+            f"the charge was declined, so nothing more can be tried with this token ({_told(answer)})", None
+        )
+    return ContractResult(f"it charges ({_told(answer)})", answer.became == "succeeded")
 
 
-def _in_doubt(this: Trial) -> Finding:
+def _in_doubt(this: Trial) -> ContractResult:
     answer = ask(lambda: this.gateway.lookup(this.request.reference, None, this.since))
     _note(this, answer)
     what = f"what became of it is found out ({_told(answer)}); ask the gateway for {this.request.reference} otherwise"
-    return Finding(what, answer.became in ("succeeded", "declined", "not_found"))
+    return ContractResult(what, answer.became in ("succeeded", "declined", "not_found"))
 
 
-def _again(this: Trial, first: Answer) -> Finding:
+def _again(this: Trial, first: Answer) -> ContractResult:
     """Send the same again: the answer must be the first one's, with no more money moved."""
     answer = _charged(this, this.request)
     same = answer.became == "succeeded" and _id(answer) == _id(first)
-    return Finding(f"the same reference again is the same charge ({_told(answer)})", same)
+    return ContractResult(f"the same reference again is the same charge ({_told(answer)})", same)
 
 
-def _another_amount(this: Trial, first: Answer) -> Finding:
+def _another_amount(this: Trial, first: Answer) -> ContractResult:
     """Send the same with more: a refusal is right, and so is the first charge as it was."""
     asked = replace(this.request, amount_minor=this.request.amount_minor + 100, gateway_id=_id(first))
     answer = _charged(this, asked)
     amount = answer.result.amount_minor if answer.result else None
     as_it_was = answer.became == "succeeded" and (_id(answer), amount) == (_id(first), this.request.amount_minor)
     refused = answer.became in ("misconfigured", "declined")
-    return Finding(f"the same reference with another amount is refused ({_told(answer)})", refused or as_it_was)
+    return ContractResult(f"the same reference with another amount is refused ({_told(answer)})", refused or as_it_was)
 
 
-def _looked_up(this: Trial, first: Answer) -> Finding:
+def _looked_up(this: Trial, first: Answer) -> ContractResult:
     answer = ask(lambda: this.gateway.lookup(this.request.reference, _id(first), this.since))
     found = answer.result
     asked = (this.request.amount_minor, this.request.currency)
     same = answer.became == "succeeded" and found is not None and (found.amount_minor, found.currency) == asked
-    return Finding(f"it is found by its reference, with amount and currency ({_told(answer)})", same)
+    return ContractResult(f"it is found by its reference, with amount and currency ({_told(answer)})", same)
 
 
-def _given_back(this: Trial) -> Iterator[Finding]:
+def _given_back(this: Trial) -> Iterator[ContractResult]:
     """Give back all that was taken; the same refund twice is one, and more than was taken is refused."""
     for number, (id, amount) in enumerate(this.taken.items(), 1):
         what = f"{money.text(amount, this.request.currency)} {this.request.currency} of {id}"
         if "refund" not in this.gateway.capabilities or not id:
-            yield Finding(f"it gives nothing back: return {what} yourself", None)
+            yield ContractResult(f"it gives nothing back: return {what} yourself", None)
             continue
         reference = f"{_base(this.request)}:refund:{number}"
         answer = _refunded(this, id, reference, amount)
-        yield Finding(f"it gives back {what} ({_told(answer)})", answer.became == "succeeded")
+        yield ContractResult(f"it gives back {what} ({_told(answer)})", answer.became == "succeeded")
         if answer.became != "succeeded":
-            yield Finding(f"ask the gateway for {reference}, or return {what} yourself", None)
+            yield ContractResult(f"ask the gateway for {reference}, or return {what} yourself", None)
             continue
         if "idempotent" in this.gateway.capabilities:
             again = _refunded(this, id, reference, amount)
             same = again.became == "succeeded" and _id(again) == _id(answer)
-            yield Finding(f"the same refund again is the same refund ({_told(again)})", same)
+            yield ContractResult(f"the same refund again is the same refund ({_told(again)})", same)
         more = _refunded(this, id, f"{_base(this.request)}:refund:{number}0", 1)
         refused = more.became in ("declined", "misconfigured")
-        yield Finding(f"it gives back no more than it took ({_told(more)})", refused)
+        yield ContractResult(f"it gives back no more than it took ({_told(more)})", refused)
 
 
 def _charged(this: Trial, request: Charge) -> Answer:
     """Charge as the protocol does: prepared first where the gateway does that."""
     if request.gateway_id is None and isinstance(this.gateway, Preparing):
-        ready = gateways.ask_to_prepare(this.gateway, request)
+        ready = answers.ask_to_prepare(this.gateway, request)
         if ready.became != "prepared":
             return ready
         request = replace(request, gateway_id=_id(ready))

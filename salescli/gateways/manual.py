@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from salescli.gateways import Charge, Misconfigured, Result
+from salescli.gateways.protocol import Charge, Misconfigured, Result
 
 
 class Manual:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
 from salescli.rules import money, time
 from salescli.storage import database
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from salescli.imports.cells import Fields
 from salescli.imports.csv_file import BadRow, Row, attempted
-from salescli.imports.run import Import, Outcome, Outcomes
+from salescli.imports.run import ImportRun, Outcome, Outcomes
 from salescli.storage import history
 
 _NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
@@ -74,7 +74,7 @@ class Known:
     erased: int
 
 
-def find_known(plan: Import, table: str, numbers: Sequence[str]) -> dict[str, Known]:
+def find_known(plan: ImportRun, table: str, numbers: Sequence[str]) -> dict[str, Known]:
     """Return those of ``numbers`` that the source's records in a table of our own code's have."""
     sql = (
         f"SELECT r.source_number, r.id, r.imported_as, c.erased_at IS NOT NULL FROM {table} r"
@@ -143,7 +143,7 @@ Changed = dict[str, tuple[str, str]]  # column of the file -> (as it is here, as
 
 
 def settle(
-    plan: Import,
+    plan: ImportRun,
     fields: Fields,
     changed: Changed,
     *,
@@ -168,7 +168,7 @@ def settle(
     return "updated"
 
 
-def _record_update(plan: Import, subject: tuple[str, int], changed: Changed) -> None:
+def _record_update(plan: ImportRun, subject: tuple[str, int], changed: Changed) -> None:
     told = {column: ("", "(changed)") if column in _PERSONAL else pair for column, pair in changed.items()}
     history.record(
         plan.connection,

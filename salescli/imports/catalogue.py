@@ -15,8 +15,7 @@ from salescli.catalogue import categories, records
 from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound
 from salescli.imports.csv_file import BadRow, Problem, Row, attempted
-from salescli.imports.run import Counts, Import, Outcome, Request
-from salescli.imports.run import run as run_import
+from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, import_rows
 from salescli.rules import money
 from salescli.rules.permissions import Actor
 
@@ -30,15 +29,17 @@ _FIELDS = {
 _FLAGS = ("active", "multiple", "one_click", "partial")
 
 
-def run(connection: sqlite3.Connection, noun: Noun, request: Request, *, actor: Actor, now: datetime) -> Counts:
+def import_catalogue(
+    connection: sqlite3.Connection, noun: Noun, request: ImportRequest, *, actor: Actor, now: datetime
+) -> ImportCounts:
     """Import records of ``noun`` from CSV, all or nothing; its columns are the words that ``add`` takes.
 
     A blank value is one that was not given. Raise BadData when rows were bad and are not to be skipped.
     """
     actor.require(noun.permission)
-    plan = Import(connection, plural(noun), noun.fields, (), request, actor, now)
+    plan = ImportRun(connection, plural(noun), noun.fields, (), request, actor, now)
     take = partial(attempted, partial(_take, plan, noun))
-    return run_import(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
+    return import_rows(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
 
 
 def plural(noun: Noun) -> str:
@@ -46,7 +47,7 @@ def plural(noun: Noun) -> str:
     return noun.table.replace("_", " ")
 
 
-def _take(plan: Import, noun: Noun, row: Row) -> Outcome:
+def _take(plan: ImportRun, noun: Noun, row: Row) -> Outcome:
     try:
         record = noun.match(plan.connection, row.values)
         if record is None:
@@ -59,7 +60,7 @@ def _take(plan: Import, noun: Noun, row: Row) -> Outcome:
         raise BadRow([_problem(row, str(error))]) from None
 
 
-def _compared(plan: Import, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
+def _compared(plan: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
     """Name what differs from the stored record, or update it."""
     changes = records.changed_columns(plan.connection, noun, record, row.values)
     if not changes:

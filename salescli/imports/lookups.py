@@ -19,8 +19,9 @@ from salescli.catalogue import categories, customers, offers, payment_systems, r
 from salescli.catalogue.customers import Identifiers
 from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound
+from salescli.gateways import registry
 from salescli.imports.cells import Fields
-from salescli.imports.run import Import
+from salescli.imports.run import ImportRun
 from salescli.rules import time
 from salescli.storage import database, history
 
@@ -36,8 +37,8 @@ class Sought:
     noun: Noun
     plural: str
     column: str
-    find: Callable[[Import, Key], sqlite3.Row | None]
-    values: Callable[[Import, Key], dict[str, Any]]
+    find: Callable[[ImportRun, Key], sqlite3.Row | None]
+    values: Callable[[ImportRun, Key], dict[str, Any]]
 
     @property
     def select(self) -> str:
@@ -46,7 +47,7 @@ class Sought:
 
 
 @contextmanager
-def opened(plan: Import) -> Iterator[Lookups]:
+def opened(plan: ImportRun) -> Iterator[Lookups]:
     """Yield lookups for the rows of an import; what they made can be searched for after the last row."""
     lookups = Lookups(plan)
     yield lookups
@@ -56,7 +57,7 @@ def opened(plan: Import) -> Iterator[Lookups]:
 class Lookups:
     """The records that the rows of one import have named so far."""
 
-    def __init__(self, plan: Import) -> None:
+    def __init__(self, plan: ImportRun) -> None:
         self._plan = plan
         self._known: defaultdict[str, dict[Key, sqlite3.Row]] = defaultdict(dict)  # by column
         self._now = time.utc_text(plan.now)
@@ -122,7 +123,7 @@ class Lookups:
 class _Ahead:
     """The customers there are of those that the rows of a batch name, by the ids of their source and by emails."""
 
-    def __init__(self, plan: Import, keys: Sequence[Key]) -> None:
+    def __init__(self, plan: ImportRun, keys: Sequence[Key]) -> None:
         # One statement for lists of any length: of each length SQLite would make, and Python keep, one of its own.
         ids, emails = (json.dumps([*{key[place] for key in keys if key[place]}]) for place in (0, 1))
         by_id = "SELECT * FROM customers WHERE source_id IN (SELECT value FROM json_each(?)) AND source = ?"
@@ -142,17 +143,17 @@ class _Ahead:
         return key[0] is not None and key[0] not in self._ids and (key[1] is None or key[1] not in self._emails)
 
 
-def _find_customer(plan: Import, key: Key) -> sqlite3.Row | None:
+def _find_customer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the customer of (customer_id, email, name, phone)."""
     return customers.identify(plan.connection, _identifiers(plan, key))
 
 
-def _identifiers(plan: Import, key: Key) -> Identifiers:
+def _identifiers(plan: ImportRun, key: Key) -> Identifiers:
     customer_id, email, name, _ = key
     return Identifiers(plan.request.source, customer_id or "", email or "", name)
 
 
-def _adopted(plan: Import, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
+def _adopted(plan: ImportRun, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
     """Give a customer known by email the id that the source knows them by, and return them."""
     changes = {"source": plan.request.source, "source_id": customer_id}
     database.update(plan.connection, "customers", customer["id"], changes)
@@ -161,13 +162,13 @@ def _adopted(plan: Import, customer: sqlite3.Row, customer_id: str) -> sqlite3.R
     return records.get(plan.connection, customers.NOUN, customer["id"])
 
 
-def _customer_values(plan: Import, key: Key) -> dict[str, Any]:
+def _customer_values(plan: ImportRun, key: Key) -> dict[str, Any]:
     customer_id, email, name, phone = key
     source = plan.request.source if customer_id else None
     return {"name": name, "email": email, "phone": phone, "source": source, "source_id": customer_id}
 
 
-def _find_category(plan: Import, key: Key) -> sqlite3.Row | None:
+def _find_category(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the category of (number, name): by number, else by name."""
     number, name = key
     if number:
@@ -176,12 +177,12 @@ def _find_category(plan: Import, key: Key) -> sqlite3.Row | None:
     return records.the_only(categories.NOUN, name, rows) if rows else None
 
 
-def _category_values(plan: Import, key: Key) -> dict[str, Any]:
+def _category_values(plan: ImportRun, key: Key) -> dict[str, Any]:
     number, name = key
     return {"number": number or categories.free_number(plan.connection, "categories"), "name": name or number}
 
 
-def _find_offer(plan: Import, key: Key) -> sqlite3.Row | None:
+def _find_offer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the offer of (number, category's id, name, currency): by number, else by the other three."""
     number, category_id, name, currency = key
     if number:
@@ -193,7 +194,7 @@ def _find_offer(plan: Import, key: Key) -> sqlite3.Row | None:
     return records.the_only(offers.NOUN, name, rows) if rows else None
 
 
-def _find_offer_by_name(plan: Import, key: Key) -> sqlite3.Row | None:
+def _find_offer_by_name(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the offer of (number, None, name, currency), of whatever category: the file has no column for it."""
     number, _, name, currency = key
     if number:
@@ -204,21 +205,21 @@ def _find_offer_by_name(plan: Import, key: Key) -> sqlite3.Row | None:
     return records.the_only(offers.NOUN, name, rows) if rows else None
 
 
-def _offer_values(plan: Import, key: Key) -> dict[str, Any]:
+def _offer_values(plan: ImportRun, key: Key) -> dict[str, Any]:
     number, category_id, name, currency = key
     number = number or categories.free_number(plan.connection, "offers")
     return {"number": number, "category_id": category_id, "name": name, "currency": currency}
 
 
-def _find_payment_system(plan: Import, key: Key) -> sqlite3.Row | None:
+def _find_payment_system(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     return _row(plan, "SELECT * FROM payment_systems WHERE name = :name", name=key[0])
 
 
-def _payment_system_values(plan: Import, key: Key) -> dict[str, Any]:
-    return {"name": key[0], "gateway": payment_systems.MANUAL}
+def _payment_system_values(plan: ImportRun, key: Key) -> dict[str, Any]:
+    return {"name": key[0], "gateway": registry.MANUAL}
 
 
-def _find_manager(plan: Import, key: Key) -> sqlite3.Row | None:
+def _find_manager(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the user of a login, else of exactly one user's name; a former manager's sales stay theirs."""
     words = key[0]
     by_login = _row(plan, "SELECT * FROM users WHERE login = :login", login=words)
@@ -228,11 +229,11 @@ def _find_manager(plan: Import, key: Key) -> sqlite3.Row | None:
     return records.the_only(users.NOUN, words, rows) if rows else None
 
 
-def _manager_values(plan: Import, key: Key) -> dict[str, Any]:
+def _manager_values(plan: ImportRun, key: Key) -> dict[str, Any]:
     return {"name": key[0]}
 
 
-def _row(plan: Import, sql: str, **values: str) -> sqlite3.Row | None:
+def _row(plan: ImportRun, sql: str, **values: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = plan.connection.execute(sql, values).fetchone()
     return row
 

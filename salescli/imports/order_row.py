@@ -41,7 +41,7 @@ class Price(NamedTuple):
     currency: str
 
 
-class Payment(NamedTuple):
+class ImportedPayment(NamedTuple):
     """The one invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35)."""
 
     status: str
@@ -70,7 +70,7 @@ class OrderRow(NamedTuple):  # tuples, since an import makes a million of them a
     offer: tuple[str | None, str]  # number, name
     price: Price
     partial: bool | None  # None: as the offer says
-    payment: Payment | None
+    payment: ImportedPayment | None
     manager: str | None
     confirmed: bool
 
@@ -92,7 +92,7 @@ class OrderRow(NamedTuple):  # tuples, since an import makes a million of them a
 
 
 _PAID = ("completed", "refund")
-_INSTANTS = Payment._fields.index("attempted")  # what stands before the instants
+_INSTANTS = ImportedPayment._fields.index("attempted")  # what stands before the instants
 
 
 Given = Mapping[str, Any]  # the row's columns that are not blank, each read by itself
@@ -212,7 +212,7 @@ def _unit(minor: int, quantity: int) -> int | None:
     return unit if rest == 0 and unit <= money.MINOR_MAX else None
 
 
-def _payment(fields: Fields, given: Given, price: Price) -> Payment | None:
+def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | None:
     paid = _paid(fields, given, price)
     if paid is None:
         return _unpaid(fields, given, price)
@@ -222,7 +222,7 @@ def _payment(fields: Fields, given: Given, price: Price) -> Payment | None:
         fields.stop("funds_credited", f"is more than what was paid, {money.text(amount, currency)}")
     refunded = _refunded(fields, given, amount)
     attempted = given.get("paid_at") or given["created_at"]
-    return Payment(
+    return ImportedPayment(
         "refund" if status == "refund" or 0 < amount == refunded else "completed",
         amount,
         currency,
@@ -239,7 +239,7 @@ def _payment(fields: Fields, given: Given, price: Price) -> Payment | None:
     )
 
 
-def _unpaid(fields: Fields, given: Given, price: Price) -> Payment | None:
+def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | None:
     """Return the invoice of an order that nothing was paid for: a declined one, else one that keeps the comment."""
     status, comment = given["status"], given.get("comment") or None
     for column in ("funds_credited", "refunded", "paid_at" if status == "open" else "refunded_at"):
@@ -247,7 +247,7 @@ def _unpaid(fields: Fields, given: Given, price: Price) -> Payment | None:
             fields.stop(column, "is given, but nothing was paid; give what was paid, or leave this blank")
     if status == "open" and comment is None:
         return None
-    return Payment(
+    return ImportedPayment(
         status=status,
         amount_minor=price.price_minor,
         currency=price.currency,
@@ -320,7 +320,7 @@ def _refunded(fields: Fields, given: Given, amount: int) -> int:
     return int(refunded)
 
 
-def _partial(fields: Fields, given: Given, price: Price, payment: Payment | None) -> bool | None:
+def _partial(fields: Fields, given: Given, price: Price, payment: ImportedPayment | None) -> bool | None:
     """Return whether it may be paid in parts; None when the row does not tell and the offer decides."""
     if payment and payment.paid and payment.share_minor < price.price_minor:
         if given.get("payment_type") == "full":

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.imports.order_row import OrderRow, Payment
+from salescli.imports.order_row import ImportedPayment, OrderRow
 from salescli.imports.times import Instant
 from salescli.rules import money
 from salescli.storage import database
@@ -147,7 +147,7 @@ def _terms(row: OrderRow, offer: sqlite3.Row | None) -> tuple[int, int, int]:
     return int(row.partial or False), 0, money.PPM
 
 
-def _invoice(payment: Payment, payment_system: sqlite3.Row | None) -> InvoiceColumns:
+def _invoice(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> InvoiceColumns:
     fee, estimated = _fee(payment, payment_system)
     paid_at, paid_on = payment.attempted if payment.paid else _NEVER
     return InvoiceColumns(
@@ -171,11 +171,11 @@ def _invoice(payment: Payment, payment_system: sqlite3.Row | None) -> InvoiceCol
 _payment_system = lru_cache(100)(PaymentSystem.from_row)
 
 
-def _refund(payment: Payment, refunded: Instant) -> RefundColumns:
+def _refund(payment: ImportedPayment, refunded: Instant) -> RefundColumns:
     return RefundColumns(payment.refunded_minor, payment.currency, *refunded, IMPORTED)
 
 
-def _fee(payment: Payment, payment_system: sqlite3.Row | None) -> tuple[int | None, int]:
+def _fee(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> tuple[int | None, int]:
     """Return the commission and whether it is estimated: from what was credited, else from the merchant's fee (R30)."""
     if payment.credited_minor is not None:
         return payment.amount_minor - payment.credited_minor, 0

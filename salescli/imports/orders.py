@@ -19,26 +19,27 @@ from salescli.imports.csv_file import Row
 from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups, opened
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Parties
-from salescli.imports.run import Counts, Import, Outcome, Outcomes, Request, Take
-from salescli.imports.run import run as run_import
+from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
 from salescli.rules.permissions import Actor
 
 COLUMNS = order_row.COLUMNS
 REQUIRED = order_row.REQUIRED
 
 
-def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: datetime) -> Counts:
+def import_orders(
+    connection: sqlite3.Connection, request: ImportRequest, *, actor: Actor, now: datetime
+) -> ImportCounts:
     """Import orders from CSV, all or nothing, and return what was done; the same file again changes nothing.
 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
-    plan = Import(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
+    plan = ImportRun(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
     aside = Aside(connection)
-    return run_import(plan, partial(_orders, plan, aside), aside.end)
+    return import_rows(plan, partial(_orders, plan, aside), aside.end)
 
 
 @contextmanager
-def _orders(plan: Import, aside: Aside) -> Iterator[Take]:
+def _orders(plan: ImportRun, aside: Aside) -> Iterator[Take]:
     with opened(plan) as lookups:
         yield _Orders(plan, lookups, aside).take
 
@@ -46,7 +47,7 @@ def _orders(plan: Import, aside: Aside) -> Iterator[Take]:
 class _Orders:
     """The import of one file's rows."""
 
-    def __init__(self, plan: Import, lookups: Lookups, aside: Aside) -> None:
+    def __init__(self, plan: ImportRun, lookups: Lookups, aside: Aside) -> None:
         self._plan = plan
         self._lookups = lookups
         self._aside = aside

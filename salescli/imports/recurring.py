@@ -14,13 +14,12 @@ from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import payment_systems
+from salescli.gateways import registry
 from salescli.imports import order_row
 from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups, opened
-from salescli.imports.run import Counts, Import, Outcome, Request, Take
-from salescli.imports.run import run as run_import
+from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
 from salescli.rules import money, numbers, schedule, text, time
 from salescli.rules.permissions import Actor
 from salescli.rules.schedule import Interval
@@ -63,7 +62,7 @@ class RecurringRow(NamedTuple):
         return (*self[:7], *told, self.payments, self.payments_made, self.status)
 
 
-class Parties(NamedTuple):
+class SubscriberParties(NamedTuple):
     """The records that a row names; None: not there yet."""
 
     customer: sqlite3.Row | None
@@ -71,17 +70,19 @@ class Parties(NamedTuple):
     payment_system: sqlite3.Row | None
 
 
-def run(connection: sqlite3.Connection, request: Request, *, actor: Actor, now: datetime) -> Counts:
+def import_recurring(
+    connection: sqlite3.Connection, request: ImportRequest, *, actor: Actor, now: datetime
+) -> ImportCounts:
     """Import recurring orders from CSV, all or nothing; ``due`` of the result is what the next tick will take.
 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
-    plan = Import(connection, "recurring orders", COLUMNS, REQUIRED, request, actor, now)
-    return run_import(plan, partial(_subscribers, plan))
+    plan = ImportRun(connection, "recurring orders", COLUMNS, REQUIRED, request, actor, now)
+    return import_rows(plan, partial(_subscribers, plan))
 
 
 @contextmanager
-def _subscribers(plan: Import) -> Iterator[Take]:
+def _subscribers(plan: ImportRun) -> Iterator[Take]:
     with opened(plan) as lookups:
         yield _Subscribers(plan, lookups).steps.take
 
@@ -89,7 +90,7 @@ def _subscribers(plan: Import) -> Iterator[Take]:
 class _Subscribers:
     """The import of one file's rows."""
 
-    def __init__(self, plan: Import, lookups: Lookups) -> None:
+    def __init__(self, plan: ImportRun, lookups: Lookups) -> None:
         self._plan = plan
         self._zone = plan.zone
         self._lookups = lookups
@@ -105,30 +106,30 @@ class _Subscribers:
             compare=self._compare,
         )
 
-    def _find(self, fields: Fields, row: RecurringRow) -> Parties:
+    def _find(self, fields: Fields, row: RecurringRow) -> SubscriberParties:
         """Return the records that the row names. A payment without token is only for a person to confirm."""
         find = self._lookups.find
         system = find(fields, PAYMENT_SYSTEM, (row.payment_system,))
-        if row.token is None and system is not None and system["gateway"] != payment_systems.MANUAL:
+        if row.token is None and system is not None and system["gateway"] != registry.MANUAL:
             fields.refuse("token", f"is blank; {system['name']} charges cards by token, only a manual one needs none")
-        return Parties(find(fields, CUSTOMER, row.customer), find(fields, OFFER_BY_NAME, _offer(row)), system)
+        return SubscriberParties(find(fields, CUSTOMER, row.customer), find(fields, OFFER_BY_NAME, _offer(row)), system)
 
-    def _taken(self, row: RecurringRow, found: Parties) -> Parties:
+    def _taken(self, row: RecurringRow, found: SubscriberParties) -> SubscriberParties:
         """Return the records that the row names, with those that were missing made."""
         take = self._lookups.take
-        return Parties(
+        return SubscriberParties(
             take(CUSTOMER, row.customer, found.customer),
             take(OFFER_BY_NAME, _offer(row), found.offer),
             take(PAYMENT_SYSTEM, (row.payment_system,), found.payment_system),
         )
 
-    def _insert(self, row: RecurringRow, found: Parties, digest: bytes) -> None:
+    def _insert(self, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
         drafted = _draft(row, self._taken(row, found), now=self._plan.now, zone=self._zone)
         marks = {"uid": secrets.token_hex(8), "source": self._plan.request.source, "source_number": row.number}
         database.insert(self._plan.connection, "recurring", {**drafted, **marks, "imported_as": digest})
         self._count_due(drafted)
 
-    def _compare(self, fields: Fields, row: RecurringRow, found: Parties, id: int, digest: bytes) -> Outcome:
+    def _compare(self, fields: Fields, row: RecurringRow, found: SubscriberParties, id: int, digest: bytes) -> Outcome:
         connection = self._plan.connection
         stored: sqlite3.Row = connection.execute(_STORED, {"id": id}).fetchone()
         drafted = self._inherited(row, found, stored)
@@ -141,7 +142,7 @@ class _Subscribers:
             update=lambda: self._update(row, found, stored, digest),
         )
 
-    def _inherited(self, row: RecurringRow, parties: Parties, stored: sqlite3.Row) -> dict[str, Any]:
+    def _inherited(self, row: RecurringRow, parties: SubscriberParties, stored: sqlite3.Row) -> dict[str, Any]:
         """Return the draft with the dates as they are stored, where the row gives none and its plan is the same."""
         drafted = _draft(row, parties, now=self._plan.now, zone=self._zone)
         plan = ("created_at", "every_count", "every_unit")
@@ -150,7 +151,7 @@ class _Subscribers:
             drafted.update({name: stored[name] for name in ("anchor_at", "due_at", "next_payment_at")})
         return drafted
 
-    def _update(self, row: RecurringRow, found: Parties, stored: sqlite3.Row, digest: bytes) -> None:
+    def _update(self, row: RecurringRow, found: SubscriberParties, stored: sqlite3.Row, digest: bytes) -> None:
         drafted = self._inherited(row, self._taken(row, found), stored)
         database.update(self._plan.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
         self._count_due(drafted)
@@ -228,7 +229,7 @@ def _check_payments(fields: Fields, given: Mapping[str, Any]) -> None:
 # What a row comes to
 
 
-def _draft(row: RecurringRow, parties: Parties, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+def _draft(row: RecurringRow, parties: SubscriberParties, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     customer, offer, system = (party["id"] if party else None for party in parties)
     return {
         "customer_id": customer,

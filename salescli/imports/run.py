@@ -44,7 +44,7 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ImportRequest:
     """What to import and how: make what is missing, update what differs, leave bad rows out, or only say what would be.
 
     ``source``: where the numbers in the file come from. ``rejects_file``: where the bad rows go that are skipped.
@@ -75,7 +75,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ImportCounts:
     """What an import did. ``created``: noun in the plural -> how many were made; ``due``: currency -> recurring
     payments that the next tick will make, and their minor units (R66b)."""
 
@@ -90,14 +90,14 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportRun:
     """One run of an import: what it reads, where it writes, and by whom; ``created`` grows as it goes."""
 
     connection: sqlite3.Connection
     what: str  # "orders", in messages and history
     columns: Sequence[str]
     required: Sequence[str]
-    request: Request
+    request: ImportRequest
     actor: Actor
     now: datetime
     created: Counter[str] = field(default_factory=Counter)
@@ -113,7 +113,7 @@ class _Undone(Exception):
     """Takes back the transaction of an import that must leave nothing."""
 
 
-def run(plan: Import, begin: Begin, end: Callable[[], None] = lambda: None) -> Counts:
+def import_rows(plan: ImportRun, begin: Begin, end: Callable[[], None] = lambda: None) -> ImportCounts:
     """Import a file in one transaction; ``begin``, entered in it, gives what takes in rows and is left after the last.
 
     ``end`` concludes an import that is kept.
@@ -156,8 +156,8 @@ class _Listener:
 
 
 def _imported(
-    plan: Import, table: csv_file.Table, begin: Begin, end: Callable[[], None], listener: _Listener
-) -> Counts:
+    plan: ImportRun, table: csv_file.Table, begin: Begin, end: Callable[[], None], listener: _Listener
+) -> ImportCounts:
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
@@ -209,8 +209,8 @@ def _outcomes(batch: Sequence[Row], take: Take) -> Outcomes:
     return [BadRow(row.problems) if row.problems else next(taken) for row in batch]
 
 
-def _counted(plan: Import, table: csv_file.Table, outcomes: Counter[str]) -> Counts:
-    return Counts(
+def _counted(plan: ImportRun, table: csv_file.Table, outcomes: Counter[str]) -> ImportCounts:
+    return ImportCounts(
         rows=sum(outcomes.values()),
         added=outcomes["added"],
         updated=outcomes["updated"],
@@ -222,7 +222,7 @@ def _counted(plan: Import, table: csv_file.Table, outcomes: Counter[str]) -> Cou
     )
 
 
-def _record(plan: Import, counts: Counts) -> None:
+def _record(plan: ImportRun, counts: ImportCounts) -> None:
     """Write the import's one line of history; a file that changed nothing leaves none."""
     if not (counts.added or counts.updated):
         return
@@ -241,7 +241,7 @@ def _record(plan: Import, counts: Counts) -> None:
     )
 
 
-def told(what: str, counts: Counts, request: Request) -> str:
+def told(what: str, counts: ImportCounts, request: ImportRequest) -> str:
     """Return what is true after an import, as a sentence; after a dry run, what would be."""
     dry = request.dry_run
     done = f"{'would import' if dry else 'imported'} {_many(counts.rows - counts.bad, what)}"

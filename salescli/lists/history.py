@@ -26,7 +26,7 @@ _STORIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistoryFilter:
     """Which lines are asked for: by a user's id, or the system's alone; from an instant on, before another."""
 
     by: int | None = None
@@ -62,7 +62,7 @@ def lines(
     connection: sqlite3.Connection,
     subject: str | None,
     subject_id: int | None,
-    asked: Asked = Asked(),
+    asked: HistoryFilter = HistoryFilter(),
     *,
     oldest_first: bool = False,
     limit: int | None,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import chain
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import payment_systems
 from salescli.charging import pay
+from salescli.gateways import registry
 from salescli.lists import orders, query, recurring
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters
@@ -134,7 +134,7 @@ def _of_column(
 
 def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
     """Yield the manual payments that wait for a person's word, and what can be paid."""
-    for row in connection.execute(_WAITING, {"customer": customer_id, "manual": payment_systems.MANUAL}):
+    for row in connection.execute(_WAITING, {"customer": customer_id, "manual": registry.MANUAL}):
         yield "Payment came", f"invoice {row['id']}", f"payments confirm {row['id']}"
         yield "Payment did not come", f"invoice {row['id']}", f"payments decline {row['id']}"
     unpaid = "SELECT * FROM orders WHERE customer_id = ? AND status IN ('open', 'declined') ORDER BY id DESC"
@@ -146,6 +146,6 @@ def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[O
 
 def _of_money_back(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
     """Yield the orders that hold money; what no gateway gives back needs a reason (R11)."""
-    for row in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": payment_systems.MANUAL}):
+    for row in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": registry.MANUAL}):
         reason = " --reason TEXT" if row["by_hand"] else ""
         yield "Refund", f"order {row['id']}", f"orders refund {row['id']}{reason}"

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import pay
+from salescli.charging import by_hand
 from salescli.errors import BadData, WrongStatus
 from salescli.imports.csv_file import BadRow, Problem
 from salescli.reconcile import match, statement
-from salescli.reconcile.match import Comparison, Finding, Movement, Named, Period
+from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
 from salescli.reconcile.statement import PAYMENT, Line, Tell
 from salescli.rules import money, permissions, time
 from salescli.rules.numbers import CLOCKS_APART_MAX
@@ -29,7 +29,7 @@ from salescli.sales import invoices
 from salescli.storage import database
 
 
-class Asked(NamedTuple):
+class ReconcileRequest(NamedTuple):
     """What to compare: the lines of a statement, called ``name``, with what went through ``system``.
 
     ``days``: the first and the last; None where not given: those that the statement is dated on.
@@ -52,7 +52,7 @@ class Applied:
     fees: int = 0
 
 
-def compare(connection: sqlite3.Connection, asked: Asked, *, actor: Actor) -> Comparison:
+def compare(connection: sqlite3.Connection, asked: ReconcileRequest, *, actor: Actor) -> Comparison:
     """Compare a statement with the ledger of its payment system. Nothing is written.
 
     Raise BadData for an empty statement without days, and when keys of a line name different invoices: each such
@@ -69,7 +69,9 @@ def compare(connection: sqlite3.Connection, asked: Asked, *, actor: Actor) -> Co
     return match.compare(named, list(known.values()), period, asked.zone)
 
 
-def apply(connection: sqlite3.Connection, asked: Asked, *, actor: Actor, now: datetime) -> tuple[Applied, Comparison]:
+def apply(
+    connection: sqlite3.Connection, asked: ReconcileRequest, *, actor: Actor, now: datetime
+) -> tuple[Applied, Comparison]:
     """Write what a statement settles, in one transaction, and return it with what remains.
 
     That is: live attempts that it shows as made, manual payments that it shows as come, fees that were not known. What
@@ -96,12 +98,12 @@ def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: Pa
     return {row["id"]: _known(row, system) for row in rows}
 
 
-def _when(finding: Finding) -> tuple[str, int]:
+def _when(finding: MatchFinding) -> tuple[str, int]:
     """Return in which order findings are applied: as the money moved."""
     return (finding.line.at or "", finding.line.number) if finding.line else ("", 0)
 
 
-def _period(asked: Asked) -> Period | None:
+def _period(asked: ReconcileRequest) -> Period | None:
     """Return the days to compare: as given, else as the statement is dated. Raise BadData when there is nothing to."""
     first, last = (day.isoformat() if day else None for day in asked.days)
     dated = statement.days(asked.lines, asked.zone)
@@ -127,8 +129,8 @@ _Found = dict[str, list[_Meant]]
 
 
 def _named(
-    connection: sqlite3.Connection, asked: Asked, lines: Sequence[Line], of_period: Iterable[Movement]
-) -> list[Named]:
+    connection: sqlite3.Connection, asked: ReconcileRequest, lines: Sequence[Line], of_period: Iterable[Movement]
+) -> list[NamedLine]:
     """Return each line with the invoices that its keys name together. Raise BadData when some name different ones."""
     references = _found(connection, _BY_REFERENCE, {line.reference for line in lines})
     ids: _Found = defaultdict(list)
@@ -138,11 +140,11 @@ def _named(
     rest = {line.gateway_id for line in lines if line.gateway_id not in ids}
     ids.update(_found(connection, _BY_GATEWAY_ID, rest))
     read = [_read(line, references, ids, asked.system) for line in lines]
-    statement.refuse_bad([one.line if isinstance(one, Named) else one for one in read], asked.on_bad)
-    return [one for one in read if isinstance(one, Named)]
+    statement.refuse_bad([one.line if isinstance(one, NamedLine) else one for one in read], asked.on_bad)
+    return [one for one in read if isinstance(one, NamedLine)]
 
 
-def _read(line: Line, references: _Found, ids: _Found, system: PaymentSystem) -> Named | BadRow:
+def _read(line: Line, references: _Found, ids: _Found, system: PaymentSystem) -> NamedLine | BadRow:
     by_reference = references.get(line.reference or "", [])
     by_id = ids.get(line.gateway_id or "", [])
     ours = [meant for meant in by_id if meant.system == system.id]  # another system may give the same numbers
@@ -157,7 +159,7 @@ def _read(line: Line, references: _Found, ids: _Found, system: PaymentSystem) ->
             return _bad(line, column, f"is of invoice {min(them)}, but the {first} is of invoice {min(invoices)}")
         if them:
             invoices, first = (invoices & them or them), first or column
-    return Named(line, invoices, attempt=any(meant.kind == line.kind for meant in by_reference))
+    return NamedLine(line, invoices, attempt=any(meant.kind == line.kind for meant in by_reference))
 
 
 def _bad(line: Line, column: str, reason: str) -> BadRow:
@@ -209,7 +211,13 @@ def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
 
 
 def _apply(
-    connection: sqlite3.Connection, asked: Asked, finding: Finding, applied: Applied, *, actor: Actor, now: datetime
+    connection: sqlite3.Connection,
+    asked: ReconcileRequest,
+    finding: MatchFinding,
+    applied: Applied,
+    *,
+    actor: Actor,
+    now: datetime,
 ) -> None:
     """Write what one finding settles. Raise WrongStatus when it cannot be now."""
     line, movement = finding.line, finding.movement
@@ -218,7 +226,7 @@ def _apply(
     who: Any = {"actor": actor, "now": now}
     reason = f"statement {asked.name}, line {line.number}"
     if finding.finding == match.IN_DOUBT and finding.sure:
-        pay.resolve(connection, movement.invoice, "succeeded", reason, zone=asked.zone, **who)
+        by_hand.resolve(connection, movement.invoice, "succeeded", reason, zone=asked.zone, **who)
     elif finding.finding == match.WAITS:
         _confirm(connection, line, movement.invoice, reason, zone=asked.zone, **who)
     elif finding.finding != match.FEE_TOLD:
@@ -244,7 +252,7 @@ def _confirm(
     came = time.from_text(line.at) if line.at else now
     if came > now + CLOCKS_APART_MAX:
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, dates its money in the future")
-    after = pay.answer_by_hand(connection, invoice, confirmed=True, actor=actor, now=came, zone=zone)
+    after = by_hand.answer_by_hand(connection, invoice, confirmed=True, actor=actor, now=came, zone=zone)
     invoices.change(connection, after, "seen in a statement", {}, actor=actor, now=now, reason=reason)
 
 

@@ -51,7 +51,7 @@ class Movement(NamedTuple):
     day: str | None
 
 
-class Named(NamedTuple):
+class NamedLine(NamedTuple):
     """A line with the invoices that its keys name: one, unless a payment system gave a number to several.
 
     ``attempt``: its reference is one of an attempt here, of the line's own kind.
@@ -73,7 +73,7 @@ class Period(NamedTuple):
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
-class Finding(NamedTuple):
+class MatchFinding(NamedTuple):
     """What a line and a movement come to. ``sure``: they know each other by more than the invoice's number.
 
     ``same_as``: the line that told of the movement before; ``invoice``: that a line without movement names.
@@ -101,18 +101,20 @@ class Comparison(NamedTuple):
     ``period`` None: without dates, so that nothing could be missed here.
     """
 
-    found: list[Finding]
+    found: list[MatchFinding]
     sums: list[Sums]
     period: Period | None
     left_out: int
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[MatchFinding]:
         """What does not agree."""
         return [finding for finding in self.found if finding.finding != AGREES]
 
 
-def compare(lines: Sequence[Named], movements: Sequence[Movement], period: Period | None, zone: tzinfo) -> Comparison:
+def compare(
+    lines: Sequence[NamedLine], movements: Sequence[Movement], period: Period | None, zone: tzinfo
+) -> Comparison:
     """Compare a statement with the movements of its payment system.
 
     ``movements``: those of the period, and those of every invoice that a line names, whenever they were.
@@ -122,7 +124,7 @@ def compare(lines: Sequence[Named], movements: Sequence[Movement], period: Perio
     found += _unpaired(lines, movements, paired)
     claimed = {pair.place for pair in paired.values()}
     left = [movement for place, movement in enumerate(movements) if place not in claimed]
-    found += [Finding(ONLY_HERE, None, movement) for movement in left if movement.state == "moved"]
+    found += [MatchFinding(ONLY_HERE, None, movement) for movement in left if movement.state == "moved"]
     days = _Days(period, zone)
     kept = [finding for finding in found if days.of(finding)]
     kept.sort(key=lambda finding: (FINDINGS.index(finding.finding), _moment(finding), _number(finding)))
@@ -130,12 +132,12 @@ def compare(lines: Sequence[Named], movements: Sequence[Movement], period: Perio
     return Comparison(kept, list(_sums(kept, days)), period, left_out)
 
 
-def _moment(finding: Finding) -> str:
+def _moment(finding: MatchFinding) -> str:
     told = finding.line or finding.movement
     return (told.at if told else None) or ""
 
 
-def _number(finding: Finding) -> int:
+def _number(finding: MatchFinding) -> int:
     return finding.line.number if finding.line else 0
 
 
@@ -156,7 +158,7 @@ class _Days:
         """Tell whether a movement counts here."""
         return movement.day is not None and (self._period is None or self._period.covers(movement.day))
 
-    def of(self, finding: Finding) -> bool:
+    def of(self, finding: MatchFinding) -> bool:
         """Tell whether either side of a finding counts; what nobody dated is missing nowhere."""
         if finding.line is None:
             return self._period is not None and finding.movement is not None and self.counts(finding.movement)
@@ -177,7 +179,7 @@ class _Pair(NamedTuple):
     place: int
 
 
-def _paired(lines: Sequence[Named], movements: Sequence[Movement]) -> dict[int, _Pair]:
+def _paired(lines: Sequence[NamedLine], movements: Sequence[Movement]) -> dict[int, _Pair]:
     """Return line → its pair, each line and each movement in one at most."""
     paired: dict[int, _Pair] = {}
     claimed: set[int] = set()
@@ -188,7 +190,7 @@ def _paired(lines: Sequence[Named], movements: Sequence[Movement]) -> dict[int, 
     return paired
 
 
-def _candidates(lines: Sequence[Named], movements: Sequence[Movement]) -> Iterator[_Pair]:
+def _candidates(lines: Sequence[NamedLine], movements: Sequence[Movement]) -> Iterator[_Pair]:
     of_invoice: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for place, movement in enumerate(movements):
         of_invoice[movement.kind, movement.invoice].append(place)
@@ -201,7 +203,7 @@ def _candidates(lines: Sequence[Named], movements: Sequence[Movement]) -> Iterat
                     yield _Pair(known_by, differs, _apart(named.line, movements[place]), at, place)
 
 
-def _known_by(named: Named, movement: Movement) -> int | None:
+def _known_by(named: NamedLine, movement: Movement) -> int | None:
     """Return how a line knows a movement of the invoice that it names, None when it is another one.
 
     A line that names another attempt here settles no live one, which may charge as well; nor is it another refund.
@@ -228,13 +230,13 @@ def _apart(line: Line, movement: Movement) -> float:
 # What it comes to
 
 
-def _judged(line: Line, movement: Movement, pair: _Pair) -> Finding:
+def _judged(line: Line, movement: Movement, pair: _Pair) -> MatchFinding:
     sure = pair.known_by != _BY_INVOICE
     if pair.differs:
-        return Finding(AMOUNT_DIFFERS, line, movement, sure)
+        return MatchFinding(AMOUNT_DIFFERS, line, movement, sure)
     if movement.state != "moved":
-        return Finding({"in doubt": IN_DOUBT, "waits": WAITS}[movement.state], line, movement, sure)
-    return Finding(_fee(line, movement), line, movement, sure)
+        return MatchFinding({"in doubt": IN_DOUBT, "waits": WAITS}[movement.state], line, movement, sure)
+    return MatchFinding(_fee(line, movement), line, movement, sure)
 
 
 def _fee(line: Line, movement: Movement) -> str:
@@ -246,7 +248,9 @@ def _fee(line: Line, movement: Movement) -> str:
     return AGREES if line.fee_minor == movement.fee_minor and not movement.estimated else FEE_DIFFERS
 
 
-def _unpaired(lines: Sequence[Named], movements: Sequence[Movement], paired: Mapping[int, _Pair]) -> Iterator[Finding]:
+def _unpaired(
+    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, _Pair]
+) -> Iterator[MatchFinding]:
     """Yield a finding for each line without movement: it tells again of one, or it is unknown here."""
     told: defaultdict[tuple[str, int], list[_Pair]] = defaultdict(list)
     for pair in paired.values():
@@ -261,12 +265,12 @@ def _unpaired(lines: Sequence[Named], movements: Sequence[Movement], paired: Map
         again = next((pair for pair in before if _tells_again(named, movements[pair.place])), None)
         if again is not None:
             first = lines[again.line].line.number
-            yield Finding(TWICE_THERE, line, movements[again.place], same_as=first, invoice=invoice)
+            yield MatchFinding(TWICE_THERE, line, movements[again.place], same_as=first, invoice=invoice)
         else:
             first = strangers.setdefault(_again_if(line), line.number)
             again_there = first != line.number
             finding = TWICE_THERE if again_there else ONLY_THERE
-            yield Finding(finding, line, same_as=first if again_there else None, invoice=invoice)
+            yield MatchFinding(finding, line, same_as=first if again_there else None, invoice=invoice)
 
 
 def _again_if(line: Line) -> tuple[str | int | None, ...]:
@@ -274,14 +278,14 @@ def _again_if(line: Line) -> tuple[str | int | None, ...]:
     return (*line.keys, line.amount_minor if line.kind == REFUND else None)
 
 
-def _tells_again(named: Named, movement: Movement) -> bool:
+def _tells_again(named: NamedLine, movement: Movement) -> bool:
     """Tell whether a line tells of a movement that another one told of: of an invoice's one payment any does."""
     if named.line.kind == PAYMENT:
         return True
     return _known_by(named, movement) in (_BY_BOTH, _BY_REFERENCE) or _same_amount(named.line, movement)
 
 
-def _sums(found: Iterable[Finding], days: _Days) -> Iterator[Sums]:
+def _sums(found: Iterable[MatchFinding], days: _Days) -> Iterator[Sums]:
     """Yield the sums of each currency: those there come to the statement's, those here to the ledger's."""
     there: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     here: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)

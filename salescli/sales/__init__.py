@@ -1,1 +1,10 @@
-"""Orders, invoices, attempts, recurring orders, and whose sale they are."""
+"""Orders, invoices, attempts, recurring orders, and whose sale they are.
+
+orders — an order and its states
+invoices — one payment of an order, its commission
+attempts — one try each to move an invoice's money
+recurring — a recurring order: its payments, dates, retries
+recurring_actions — what people decide about recurring orders
+attribution — who made a sale, and whether that is confirmed
+sales_plans — a manager's mark that a customer paid for an offer
+"""

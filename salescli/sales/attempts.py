@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from salescli import gateways
-from salescli.errors import SalesError
-from salescli.gateways import CHARGE_SECONDS, Answer, Charge, Gateway, Preparing, ask, ask_to_prepare
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer
 from salescli.rules import time
 from salescli.sales.invoices import Invoice
-from salescli.storage import database
+from salescli.storage import database, process
 
 # A look-up that did not tell is repeated after these, then daily (ARCHITECTURE: recovery).
 _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
@@ -66,17 +62,17 @@ class Attempt:
         node, boot, pid, started = self.owner.split("/")
         if node != os.uname().nodename:
             return now - time.from_text(self.owned_at) < LEASE
-        return boot == _boot_id() and started != "" and started == _started(int(pid))
+        return boot == process.boot_id() and started != "" and started == process.start_of(int(pid))
 
     def age(self, now: datetime) -> timedelta:
         """Return how long ago it was started: by the clock, or by this machine's uptime where that says more."""
         by_clock = now - time.from_text(self.started_at)
         boot, _, up = (self.started_up or "").partition("/")
-        return max(by_clock, timedelta(seconds=time.uptime() - int(up))) if boot == _boot_id() else by_clock
+        return max(by_clock, timedelta(seconds=time.uptime() - int(up))) if boot == process.boot_id() else by_clock
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class NewAttempt:
     """What a new attempt is to do. ``base`` is its reference without the attempt's number: installation, uid, payment.
 
     ``owner`` is None where a person answers (manual).
@@ -94,7 +90,7 @@ class Try:
     owner: str | None = None
 
 
-def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now: datetime) -> Attempt:
+def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: NewAttempt, now: datetime) -> Attempt:
     """Make an attempt of ``invoice`` live; the caller commits before calling the gateway (I2).
 
     One that was never sent is taken up again under the same reference, unless it was for something else; else the
@@ -110,7 +106,7 @@ def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: Try, now
         "owned_at": time.utc_text(now),
         "status": "live",
         "started_at": time.utc_text(now),
-        "started_up": f"{_boot_id()}/{time.uptime()}",
+        "started_up": f"{process.boot_id()}/{time.uptime()}",
         "reason": new.reason,
         "gateway_id": new.gateway_id,
     }
@@ -181,7 +177,7 @@ def leave_unknown(connection: sqlite3.Connection, attempt: Attempt, answer: Answ
         " WHERE id = :id AND status = 'live' AND fence = :fence",
         {
             "next": time.utc_text(now + wait),
-            "code": answer.code or gateways.OUTCOME_UNKNOWN,
+            "code": answer.code or answers.OUTCOME_UNKNOWN,
             "message": answer.message,
             "gateway_id": answer.result.gateway_id if answer.result else None,
             "id": attempt.id,
@@ -207,7 +203,7 @@ def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -
     changed = connection.execute(
         "UPDATE attempts SET owner = :owner, owned_at = :now, fence = fence + 1"
         " WHERE id = :id AND status = 'live' AND fence = :fence",
-        {"owner": this_process(), "now": time.utc_text(now), "id": attempt.id, "fence": attempt.fence},
+        {"owner": process.this_process(), "now": time.utc_text(now), "id": attempt.id, "fence": attempt.fence},
     )
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 
@@ -227,20 +223,6 @@ def given_up(connection: sqlite3.Connection) -> list[Attempt]:
     return [Attempt.from_row(row) for row in rows]
 
 
-def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
-    """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway.
-
-    ``prepared`` is answered by a gateway that has to be called again once its id is durable (``keep_prepared``).
-    """
-    if attempt.amount_minor == 0:
-        return Answer("succeeded")
-    if attempt.kind == "refund":
-        return ask(lambda: gateway.refund(attempt.gateway_id or "", attempt.reference, attempt.amount_minor))
-    if attempt.gateway_id is None and isinstance(gateway, Preparing):
-        return ask_to_prepare(gateway, request)
-    return ask(lambda: gateway.charge(request, CHARGE_SECONDS))
-
-
 def keep_prepared(connection: sqlite3.Connection, attempt: Attempt, answer: Answer) -> Attempt | None:
     """Store the id that a gateway prepared, to be committed before it is called again; None when another holder took
     the attempt meanwhile."""
@@ -250,84 +232,6 @@ def keep_prepared(connection: sqlite3.Connection, attempt: Attempt, answer: Answ
         {"gateway_id": answer.result.gateway_id, "id": attempt.id, "held": attempt.fence},
     )
     return get(connection, attempt.id) if changed.rowcount == 1 else None
-
-
-def carry_out(connection: sqlite3.Connection, attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
-    """Make the attempt's call, and where the gateway prepares it first, commit its id in between."""
-    answer = call(attempt, request, gateway)
-    if answer.became != "prepared":
-        return answer
-    with database.transaction(connection):
-        kept = keep_prepared(connection, attempt, answer)
-    if kept is None:
-        return Answer("unknown", message="another process took this attempt over")
-    return call(kept, replace(request, gateway_id=kept.gateway_id), gateway)
-
-
-@contextmanager
-def in_doubt_when_cut(attempt: Attempt) -> Iterator[None]:
-    """Say of a call that a person interrupted, or whose answer could not be written, that the money may have moved."""
-    try:
-        yield
-    except (KeyboardInterrupt, sqlite3.OperationalError) as cut:
-        raise SalesError(
-            f"invoice {attempt.invoice_id}: the {attempt.kind} was cut short ({str(cut) or 'interrupted'}), the money"
-            " may have moved; tick finds out, do not repeat it by hand"
-        ) from None
-
-
-def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
-    """Ask what became of the attempt's reference, outside any transaction."""
-    since = time.from_text(attempt.started_at)
-    return replace(ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since)), looked_up=True)
-
-
-def known_already(attempt: Attempt, gateway: Gateway) -> Answer | None:
-    """Return what the gateway knows of a reference that this file may have forgotten; None when it may be sent.
-
-    A file that was put back from a backup does not know what was done after it.
-    """
-    able = gateways.able(gateway)
-    if isinstance(able, Answer):
-        return able
-    if "lookup" not in able:
-        return None
-    answer = look_up(attempt, gateway)
-    return None if answer.became == "not_found" else answer
-
-
-def request_after(known: Answer, request: Charge) -> Charge:
-    """Return the request with the id that a look-up met, even where it says that nothing was charged."""
-    found = known.result.gateway_id if known.result else None
-    return replace(request, gateway_id=found) if found else request
-
-
-def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
-    """Return what is asked of the gateway, wholly from durable rows, so that a repetition asks the same."""
-    row = connection.execute(
-        "SELECT o.id, o.offer_name,"
-        " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"
-        " AND a.payment_system_id = :system AND a.gateway_id IS NOT NULL AND a.number <= :number"
-        " ORDER BY a.number DESC LIMIT 1) AS gateway_id"
-        " FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = :invoice",
-        {"invoice": attempt.invoice_id, "system": attempt.payment_system_id, "number": attempt.number},
-    ).fetchone()
-    return Charge(
-        reference=attempt.reference,
-        amount_minor=attempt.amount_minor,
-        currency=attempt.currency,
-        token=attempt.token,
-        customer_ref=f"customer-{attempt.customer_id}",
-        description=row["offer_name"],
-        initiator="customer" if attempt.recurring_id is None else "merchant",
-        metadata={"order": str(row["id"]), "invoice": str(attempt.invoice_id)},
-        gateway_id=row["gateway_id"],
-    )
-
-
-def this_process() -> str:
-    """Return what tells this process from every other, also after its number was given to a new one."""
-    return f"{os.uname().nodename}/{_boot_id()}/{os.getpid()}/{_started(os.getpid())}"
 
 
 def _customer_id(connection: sqlite3.Connection, invoice: Invoice) -> int:
@@ -341,24 +245,7 @@ def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt
     return Attempt.from_row(row) if row else None
 
 
-def _same(last: Attempt, new: Try) -> bool:
+def _same(last: Attempt, new: NewAttempt) -> bool:
     """Tell whether a new try asks what the unsent one asked: a reference must never change its meaning."""
     asked = (last.payment_system_id, last.amount_minor, last.currency, last.token)
     return asked == (new.payment_system_id, new.amount_minor, new.currency, new.token)
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    """Return the start time of a running process in the kernel's ticks, empty when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in "ZX" else fields[19]  # a zombie works on nothing

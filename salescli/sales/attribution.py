@@ -6,14 +6,12 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from salescli.catalogue import users
-from salescli.charging import settle
 from salescli.errors import BadUsage, WrongStatus
-from salescli.rules import money, permissions, text
+from salescli.rules import permissions, text
 from salescli.rules.permissions import Actor
-from salescli.sales import invoices, orders
+from salescli.sales import orders
 from salescli.sales.orders import Order
 from salescli.storage import database
 
@@ -99,46 +97,6 @@ def assign(connection: sqlite3.Connection, order_id: int, manager: str, *, actor
         return orders.change(connection, order, "assigned", changes, actor=actor, now=now)
 
 
-def confirm_payment(
-    connection: sqlite3.Connection,
-    order_id: int,
-    *,
-    force: str | None = None,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
-) -> Order:
-    """Mark an Open order with partial payments Completed, from the offer's success share on (R22, R36a).
-
-    Below it ``force``, the reason, is needed. Raise WrongStatus, BadUsage.
-    """
-    actor.require(permissions.MANAGE_SALES)
-    with database.transaction(connection):
-        order = _open_and_partial(connection, order_id, "confirmed")
-        if not order.confirmable and not force:
-            needed = money.share_of(order.price_minor, order.partial_success_ppm)
-            raise WrongStatus(
-                f"order {order.id} has {order.amount(order.paid_minor)} of the {order.amount(needed)} from which it may"
-                " be confirmed; to do it all the same: --force --reason TEXT"
-            )
-        reason = text.text(force, "the reason") if force else None
-        return settle.complete_order(connection, order, actor=actor, now=now, zone=zone, reason=reason)
-
-
-def decline(
-    connection: sqlite3.Connection, order_id: int, *, reason: str | None = None, actor: Actor, now: datetime
-) -> Order:
-    """Reject an Open order with partial payments; money that came in stays recorded and can be refunded (R23)."""
-    actor.require(permissions.MANAGE_SALES)
-    with database.transaction(connection):
-        order = _open_and_partial(connection, order_id, "declined")
-        for invoice in invoices.of_order(connection, order.id):
-            if invoice.status == "open":
-                invoices.change(connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now)
-        why = text.text(reason, "the reason") if reason else None
-        return orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=why)
-
-
 def means_payment(orders_: list[Order]) -> bool:
     """Tell which of its two meanings `orders confirm` has for these orders: the payment, or the sale (R22).
 
@@ -153,13 +111,3 @@ def means_payment(orders_: list[Order]) -> bool:
             " confirm them in two calls"
         )
     return meanings == {True}
-
-
-def _open_and_partial(connection: sqlite3.Connection, order_id: int, to_be: str) -> Order:
-    order = orders.get(connection, order_id)
-    if not order.partial:
-        raise WrongStatus(f"order {order.id} has no partial payments, so it cannot be {to_be} by hand")
-    if order.status != "open":
-        raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; only an Open one can be {to_be}")
-    orders.refuse_while_paying(connection, order, f"be {to_be}")
-    return order

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.errors import NotFound
-from salescli.gateways import Answer
+from salescli.gateways.answers import Answer
 from salescli.rules import lifecycle, money, time
 from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor

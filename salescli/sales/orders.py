@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue import customers, offers, payment_systems, users
 from salescli.catalogue.offers import Offer
 from salescli.errors import BadData, NotFound, WrongStatus
+from salescli.gateways import registry
 from salescli.rules import lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
@@ -208,7 +209,7 @@ def refuse_while_paying(connection: sqlite3.Connection, order: Order, to_do: str
     ).fetchone()
     if row is None:
         return
-    if row["gateway"] == payment_systems.MANUAL:
+    if row["gateway"] == registry.MANUAL:
         advice = f"`salescli payments confirm {row['invoice_id']}` or decline it first"
     else:
         advice = "wait until it is settled; tick looks it up"

@@ -9,7 +9,7 @@ import threading
 from datetime import datetime
 from urllib.parse import urlencode
 
-from salescli.gateways import Charge, OutcomeUnknown, Result
+from salescli.gateways.protocol import Charge, OutcomeUnknown, Result
 
 
 class HttpGateway:

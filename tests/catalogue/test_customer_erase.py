@@ -13,14 +13,15 @@ import pytest
 
 from salescli.catalogue import customer_erase, customer_merge, customers, records
 from salescli.catalogue.customer_erase import Erased
+from salescli.charging import by_hand
 from salescli.errors import BadData, NotPermitted, SalesError, WrongStatus
 from salescli.imports import catalogue, recurring
 from salescli.imports import orders as order_import
-from salescli.imports.run import Request
+from salescli.imports.run import ImportRequest
 from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
-from salescli.sales import attribution, orders, recurring_actions, sales_plans
+from salescli.sales import orders, recurring_actions, sales_plans
 from tests.conftest import House
 from tests.story import Story
 
@@ -62,7 +63,7 @@ def lived(story: Story) -> Story:
         for token in ("tok_insufficient_funds", "tok_ok"):
             story.pay(order, payment_system="Sandbox", token=token, amount="50.00", comment="commentqqwwee")
     customer_merge.merge(connection, "2", "3", reason="mergereasonqw", **who)
-    attribution.decline(connection, 2, reason="declinereasonqw", **who)
+    by_hand.decline(connection, 2, reason="declinereasonqw", **who)
     story.refund(orders.get(connection, 2), amount="5.00", reason="refundreasonqw")
     story.pay(story.order_of("2", "8"), payment_system="Sandbox", token="tok_ok")
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
@@ -132,7 +133,7 @@ def test_other_customers_keep_everything(lived: Story) -> None:
     lived.house.customer("Petro", email="petro@example.com", phone="5551234")
     order = lived.order_of("Petro", "7")
     lived.pay(order, payment_system="Sandbox", token="tok_ok", amount="50.00", comment="his own")
-    attribution.decline(lived.house.connection, order.id, reason="he moved", **lived.who_and_when)
+    by_hand.decline(lived.house.connection, order.id, reason="he moved", **lived.who_and_when)
     sales_plans.mark(lived.house.connection, "Petro", "7", "ivan", note="his note", **lived.who_and_when)
     his = ("Petro", "his own", "his note", "he moved")
     dump = {line for line in lived.house.connection.iterdump() if any(f"'{word}'" in line for word in his)}
@@ -275,7 +276,7 @@ ORDERS = (
 
 def _import_orders(house: House, *rows: str, **more: Any) -> tuple[Any, list[str]]:
     """Import orders and return the counts, None when rows were bad, with what was said of these."""
-    return _imported(house, order_import.run, HEADER, rows, **more)
+    return _imported(house, order_import.import_orders, HEADER, rows, **more)
 
 
 def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more: Any) -> tuple[Any, list[str]]:
@@ -284,7 +285,7 @@ def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more
     file = house.path.with_name("rows.csv")
     file.write_text(header + "".join(f"{row}\n" for row in rows), encoding="utf-8")
     told: list[str] = []
-    request = Request(file, reporting=Reporting(on_bad=lambda problem: told.append(problem.told)), **more)
+    request = ImportRequest(file, reporting=Reporting(on_bad=lambda problem: told.append(problem.told)), **more)
     try:
         return run(house.connection, request, actor=house.actor, now=house.now), told
     except BadData:
@@ -336,7 +337,7 @@ def test_the_same_customers_again_do_not_bring_her_back(house: House) -> None:
     header, rows = "name,email,customer_id,source\n", ("Olena,o@example.com,C-1,shop", "Petro,p@example.com,C-2,shop")
 
     def load() -> tuple[Any, list[str]]:
-        run = lambda connection, request, **who: catalogue.run(connection, customers.NOUN, request, **who)  # noqa: E731
+        run = lambda connection, request, **who: catalogue.import_catalogue(connection, customers.NOUN, request, **who)  # noqa: E731
         return _imported(house, run, header, rows)
 
     load()
@@ -351,9 +352,9 @@ def test_her_recurring_orders_are_left_as_they_are(house: House) -> None:
     house.payment_system("Card")
     header = "recurring,customer,email,offer,currency,price,payment_system,token,started_at,every,status\n"
     row = "R1,Olena,o@example.com,Plan,EUR,10.00,Card,tok_ok,2026-01-05,1 month,completed"
-    assert _imported(house, recurring.run, header, (row,))[0].added == 1
+    assert _imported(house, recurring.import_recurring, header, (row,))[0].added == 1
     customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
-    assert _imported(house, recurring.run, header, (row,), update=True)[0].unchanged == 1
+    assert _imported(house, recurring.import_recurring, header, (row,), update=True)[0].unchanged == 1
     assert house.count("recurring", "token IS NULL AND imported_as IS NULL") == 1
 
 

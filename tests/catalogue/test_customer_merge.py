@@ -10,10 +10,10 @@ import pytest
 
 from salescli.catalogue import customer_erase, customer_merge, customers, records
 from salescli.catalogue.customer_merge import Merged
-from salescli.charging import pay
+from salescli.charging import calls, pay
 from salescli.errors import BadUsage, NotFound, NotPermitted, WrongStatus
 from salescli.imports import catalogue, orders
-from salescli.imports.run import Request
+from salescli.imports.run import ImportRequest
 from salescli.lists import customers as customer_list
 from salescli.lists import orders as order_list
 from salescli.lists import query
@@ -21,7 +21,7 @@ from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
 from salescli.rules import permissions
-from salescli.sales import attempts, sales_plans
+from salescli.sales import sales_plans
 from tests.conftest import House
 from tests.story import Story
 
@@ -171,14 +171,14 @@ HEADER = "order,created_at,status,customer,customer_id,email,offer,price,currenc
 def _orders(house: House, *rows: str, **more: Any) -> Any:
     file = house.path.with_suffix(".csv")
     file.write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
-    return orders.run(house.connection, Request(file, **more), actor=house.actor, now=house.now)
+    return orders.import_orders(house.connection, ImportRequest(file, **more), actor=house.actor, now=house.now)
 
 
 def _customers(house: House, text: str, **more: Any) -> Any:
     file = house.path.with_suffix(".customers.csv")
     file.write_text(text, encoding="utf-8")
-    request = Request(file, **more)
-    return catalogue.run(house.connection, customers.NOUN, request, actor=house.actor, now=house.now)
+    request = ImportRequest(file, **more)
+    return catalogue.import_catalogue(house.connection, customers.NOUN, request, actor=house.actor, now=house.now)
 
 
 ROWS = (
@@ -252,14 +252,14 @@ def test_an_email_that_both_have_names_one_person(house: House) -> None:
 def test_a_request_names_whom_it_named_before_the_merge(twice: Story) -> None:
     order = twice.order_of("2", "7")
     who: Any = {"actor": twice.house.actor, "now": twice.now}
-    with_token = pay.Payment(payment_system="Sandbox", token="tok_ok", amount="10.00")
+    with_token = pay.NewPayment(payment_system="Sandbox", token="tok_ok", amount="10.00")
     made = pay.claim(twice.house.connection, order, with_token, **who).attempt
-    before = attempts.request_of(twice.house.connection, made)
+    before = calls.request_of(twice.house.connection, made)
     assert before.customer_ref == "customer-2"
 
     merge(twice, "1", "2")
 
-    assert attempts.request_of(twice.house.connection, made) == before
+    assert calls.request_of(twice.house.connection, made) == before
 
 
 def test_what_was_not_sent_is_sent_again_as_it_was_asked(twice: Story) -> None:

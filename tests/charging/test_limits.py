@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from salescli.charging import due_payments, limits
-from salescli.charging.due_payments import Run
+from salescli.charging.due_payments import ChargingRun
 from salescli.errors import BadData, WrongStatus
 from salescli.overview import doctor
 from tests.story import Story
@@ -72,7 +72,7 @@ def test_a_limit_can_be_seen_and_taken_off(plans: Story) -> None:
 
 def test_activating_at_once_obeys_the_brakes(plans: Story) -> None:
     limits.turn_off(plans.house.connection, "wrong price", **plans.who_and_when)
-    run = Run(plans.house.connection, plans.gateway, plans.house.actor.as_system(), plans.now, plans.house.zone)
+    run = ChargingRun(plans.house.connection, plans.gateway, plans.house.actor.as_system(), plans.now, plans.house.zone)
     with pytest.raises(WrongStatus, match="is not charged: charging is off"):
         due_payments.charge_now(run, 1)
 

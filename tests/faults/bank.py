@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
 from salescli.rules import time
 
 CHARGE_MOODS = (

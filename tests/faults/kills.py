@@ -30,7 +30,7 @@ from typing import Any
 
 from salescli.catalogue import actors
 from salescli.charging import pay
-from salescli.charging.pay import Payment
+from salescli.charging.pay import NewPayment
 from salescli.cli import main as program
 from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
@@ -283,7 +283,7 @@ def furnish(path: Path, plans: int = PLANS) -> Path:
         pay.pay(
             connection,
             order.id,
-            Payment(),
+            NewPayment(),
             gateways=lambda system: Sandbox(path.with_name(f"{path.name}.sandbox")),
             actor=actor,
             now=START,

@@ -51,8 +51,8 @@ MUTANTS = (
         (
             (
                 "charging/tick.py",
-                "        claims = list(_claims(this, crew, room))\n",
-                "        claims = list(_claims(this, crew, room))\n"
+                "        claims = list(_claims(this, calls, room))\n",
+                "        claims = list(_claims(this, calls, room))\n"
                 "        [due_payments.answer_to(claimed) for claimed in claims]\n",
             ),
         ),
@@ -78,17 +78,17 @@ MUTANTS = (
     Mutant(
         "time-out taken as decline",
         "the_line_is_cut_after_the_money_moved",
-        (("gateways/__init__.py", CUT, _answered(CUT, "declined") + CUT),),
+        (("gateways/answers.py", CUT, _answered(CUT, "declined") + CUT),),
     ),
     Mutant(
         "time-out taken as not sent",
         "the_line_is_cut_after_the_money_moved",
-        (("gateways/__init__.py", CUT, _answered(CUT, "not_sent") + CUT),),
+        (("gateways/answers.py", CUT, _answered(CUT, "not_sent") + CUT),),
     ),
     Mutant(
         "outage counts as attempt",
         "a_gateway_is_away_for_half_an_hour",
-        (("gateways/__init__.py", AWAY, _answered(AWAY, "declined") + AWAY),),
+        (("gateways/answers.py", AWAY, _answered(AWAY, "declined") + AWAY),),
     ),
     Mutant(
         "settle twice",
@@ -132,7 +132,7 @@ MUTANTS = (
     Mutant(
         "the age of a reference by the clock alone",
         "a_clock_set_back_makes_no_old_reference_young",
-        (("sales/attempts.py", "if boot == _boot_id() else by_clock", "if False else by_clock"),),
+        (("sales/attempts.py", "if boot == process.boot_id() else by_clock", "if False else by_clock"),),
     ),
     Mutant(
         "late payment without look-up",

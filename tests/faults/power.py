@@ -19,7 +19,7 @@ from pathlib import Path
 
 from salescli.catalogue import actors
 from salescli.charging import due_payments
-from salescli.charging.due_payments import Run
+from salescli.charging.due_payments import ChargingRun
 from salescli.gateways.manual import Manual
 from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
@@ -200,7 +200,7 @@ def _claim_and_settle(path: Path, pragmas: list[str]) -> None:
     now = time.from_text(connection.execute("SELECT next_payment_at FROM recurring").fetchone()[0])
     sandbox = Sandbox(path.with_name("sales.db.sandbox"))
     actor = actors.acting(connection, "owner").as_system()
-    this = Run(connection, lambda system: Manual() if system.manual else sandbox, actor, now, ZONE)
+    this = ChargingRun(connection, lambda system: Manual() if system.manual else sandbox, actor, now, ZONE)
     with path.with_name(ACKNOWLEDGED).open("wb", buffering=0) as acknowledged:
         with database.transaction(connection):
             [claimed] = [due_payments.claim(this, due) for due in recurring.due(connection, now)]

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from salescli.charging import settle
-from salescli.gateways import Answer
+from salescli.gateways.answers import Answer
 from salescli.rules import time
 from salescli.sales import attempts, recurring_actions
 from salescli.sales.attempts import Attempt

@@ -17,19 +17,19 @@ from typing import Any, TypeVar
 
 from salescli.catalogue import actors, customers, offers, payment_systems, records, users
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import due_payments, pay, refund, tick
-from salescli.charging.due_payments import Counts
-from salescli.charging.pay import Payment
-from salescli.charging.refund import Refund
+from salescli.charging import by_hand, due_payments, pay, refund, tick
+from salescli.charging.due_payments import TickCounts
+from salescli.charging.pay import NewPayment
+from salescli.charging.refund import NewRefund
 from salescli.charging.tick import Limits
-from salescli.gateways import Gateway
 from salescli.gateways.manual import Manual
+from salescli.gateways.protocol import Gateway
 from salescli.overview import doctor
 from salescli.rules import time
-from salescli.sales import attempts, recurring
+from salescli.sales import recurring
 from salescli.sales.orders import NewOrder
 from salescli.sales.recurring import Recurring
-from salescli.storage import database
+from salescli.storage import database, process
 from tests.faults.bank import Bank, Crash, Ledger
 
 START = datetime(2026, 3, 27, 1, 30, tzinfo=timezone.utc)  # 03:30 in Kyiv, an hour that 29 March does not have
@@ -108,8 +108,8 @@ class World:
         self.bank = Bank(START, capabilities, key_ttl_seconds)
         self.bank.witness, self.bank.meanwhile = self._witness, self._overtake
         self.seen: list[str] = []  # what was wrong at the moment of a gateway call
-        self._replaced = tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, time.uptime
-        tick.ThreadPoolExecutor, attempts._boot_id = AtOnce, lambda: f"boot-{self.boot}"
+        self._replaced = tick.ThreadPoolExecutor, tick.monotonic, process.boot_id, time.uptime
+        tick.ThreadPoolExecutor, process.boot_id = AtOnce, lambda: f"boot-{self.boot}"
         tick.monotonic = lambda: self.time.timestamp()
         time.uptime = lambda: int((self.time - START).total_seconds())
         connection = self.connect()
@@ -119,7 +119,7 @@ class World:
 
     def close(self) -> None:
         """Give back what was replaced."""
-        tick.ThreadPoolExecutor, tick.monotonic, attempts._boot_id, time.uptime = self._replaced
+        tick.ThreadPoolExecutor, tick.monotonic, process.boot_id, time.uptime = self._replaced
 
     @property
     def now(self) -> datetime:
@@ -153,7 +153,7 @@ class World:
         finally:
             connection.close()
 
-    def tick(self, *, workers: int = 4, dies_at: int | None = None, accept_clock: bool = True) -> Counts | None:
+    def tick(self, *, workers: int = 4, dies_at: int | None = None, accept_clock: bool = True) -> TickCounts | None:
         """Run a tick by the clock; None when it died."""
         return self.process(
             lambda connection: tick.run(
@@ -183,13 +183,13 @@ class World:
     def pay(self, order: int, dies_at: int | None = None) -> None:
         """Take an order's payment as a person does."""
         self.process(
-            lambda c: pay.pay(c, order, Payment(), gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
+            lambda c: pay.pay(c, order, NewPayment(), gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
             dies_at,
         )
 
     def refund(self, order: int, amount: str | None = None, dies_at: int | None = None) -> None:
         """Give an order's money back as a person does."""
-        wanted = Refund(amount=amount, reason="asked for")
+        wanted = NewRefund(amount=amount, reason="asked for")
         self.process(
             lambda c: refund.refund(c, order, wanted, gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
             dies_at,
@@ -199,7 +199,7 @@ class World:
         """Charge a plan at once, as `recurring activate --now` does."""
         self.process(
             lambda c: due_payments.charge_now(
-                due_payments.Run(c, self.gateway, self.actor.as_system(), self.now, ZONE), id
+                due_payments.ChargingRun(c, self.gateway, self.actor.as_system(), self.now, ZONE), id
             ),
             dies_at,
         )
@@ -207,7 +207,7 @@ class World:
     def answer(self, invoice: int, *, confirmed: bool) -> None:
         """Answer a manual payment."""
         self.process(
-            lambda c: pay.answer_by_hand(c, invoice, confirmed=confirmed, actor=self.actor, now=self.now, zone=ZONE)
+            lambda c: by_hand.answer_by_hand(c, invoice, confirmed=confirmed, actor=self.actor, now=self.now, zone=ZONE)
         )
 
     def manage(self, operation: Callable[..., Recurring], id: int) -> Recurring:

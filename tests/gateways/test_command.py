@@ -12,8 +12,9 @@ from time import monotonic
 import pytest
 
 from salescli.errors import BadData
-from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable, ask
+from salescli.gateways.answers import ask
 from salescli.gateways.command import Command
+from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable
 from salescli.overview import doctor
 from salescli.rules import time
 from tests import PROJECT

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from salescli.catalogue import actors
-from salescli.gateways import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable, contract
+from salescli.gateways import contract
 from salescli.gateways.command import Command
-from salescli.gateways.contract import Finding
+from salescli.gateways.contract import ContractResult
+from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
 from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
 from tests import PROJECT
@@ -148,7 +149,7 @@ def test_what_a_gateway_does_not_claim_is_not_tried() -> None:
 
 
 def test_a_finding_reads_as_a_line() -> None:
-    assert [str(Finding("x", kept)) for kept in (True, False, None)] == ["ok      x", "FAILED  x", "note    x"]
+    assert [str(ContractResult("x", kept)) for kept in (True, False, None)] == ["ok      x", "FAILED  x", "note    x"]
 
 
 def test_the_sandbox_keeps_it_and_the_example_program_all_but_the_cap_of_refunds(

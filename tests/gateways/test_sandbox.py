@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from salescli import gateways
 from salescli.errors import BadData
-from salescli.gateways import Answer, Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.gateways import answers, registry
+from salescli.gateways.answers import Answer
 from salescli.gateways.manual import Manual
+from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
 from salescli.gateways.sandbox import Sandbox
 from tests.conftest import NOW
 
@@ -33,7 +34,7 @@ def sandbox(path: Path) -> Sandbox:
 
 
 def ask(sandbox: Sandbox, charge: Charge) -> Answer:
-    return gateways.ask(lambda: sandbox.charge(charge, 30.0))
+    return answers.ask(lambda: sandbox.charge(charge, 30.0))
 
 
 def look(sandbox: Sandbox, charge: Charge) -> Result:
@@ -217,7 +218,7 @@ def test_looking_up_a_charge_gives_its_answer_again(sandbox: Sandbox, path: Path
 def test_looking_up_a_decline_gives_its_codes_again(sandbox: Sandbox) -> None:
     charge = with_token("tok_expired_card")
     asked = ask(sandbox, charge)
-    found = gateways.classify(look(sandbox, charge))
+    found = answers.classify(look(sandbox, charge))
     assert (found.became, found.code, found.raw_code, found.message) == (
         asked.became, asked.code, asked.raw_code, asked.message,
     )  # fmt: skip
@@ -227,7 +228,7 @@ def test_looking_up_a_decline_gives_its_codes_again(sandbox: Sandbox) -> None:
 
 
 def refund(sandbox: Sandbox, gateway_id: str | None, amount_minor: int, reference: str = "test:uid1:r1:1") -> Answer:
-    return gateways.ask(lambda: sandbox.refund(gateway_id or "", reference, amount_minor))
+    return answers.ask(lambda: sandbox.refund(gateway_id or "", reference, amount_minor))
 
 
 def test_a_refund_is_booked_once_per_reference(sandbox: Sandbox, path: Path) -> None:
@@ -277,7 +278,7 @@ def test_a_refund_cannot_be_given_back(sandbox: Sandbox) -> None:
 
 def test_the_ledger_is_a_file_of_its_own_beside_the_database(tmp_path: Path) -> None:
     database = tmp_path / "sales.db"
-    sandbox = gateways.open_gateway("sandbox", database)
+    sandbox = registry.open_gateway("sandbox", database)
     assert list(tmp_path.iterdir()) == []
     sandbox.charge(PAYMENT, 30.0)
     assert [entry.name for entry in tmp_path.iterdir()] == ["sales.db.sandbox"]
@@ -308,7 +309,7 @@ def test_what_a_call_that_raises_means(raised: Exception, became: str) -> None:
     def call() -> Result:
         raise raised
 
-    answer = gateways.ask(call)
+    answer = answers.ask(call)
     assert answer.became == became
     assert answer.message
     if isinstance(raised, Declined):
@@ -327,7 +328,7 @@ def test_what_a_call_that_raises_means(raised: Exception, became: str) -> None:
 )
 def test_what_a_result_means(status: Any, became: str) -> None:
     result = Result(status, code="c", raw_code="r", message="m")
-    answer = gateways.classify(result)
+    answer = answers.classify(result)
     assert (answer.became, answer.result, answer.code, answer.raw_code, answer.message) == (
         became,
         result,
@@ -338,7 +339,7 @@ def test_what_a_result_means(status: Any, became: str) -> None:
 
 
 def test_the_manual_gateway_moves_no_money() -> None:
-    manual = gateways.open_gateway("manual", Path("sales.db"))
+    manual = registry.open_gateway("manual", Path("sales.db"))
     assert isinstance(manual, Manual)
     assert manual.capabilities == frozenset()
     manual.check()
@@ -347,12 +348,12 @@ def test_the_manual_gateway_moves_no_money() -> None:
         lambda: manual.lookup("test:uid1:1:1", None, datetime.now(NOW.tzinfo)),
         lambda: manual.refund("sb_1", "test:uid1:r1:1", 100),
     ):
-        assert gateways.ask(call).became == "misconfigured"
+        assert answers.ask(call).became == "misconfigured"
 
 
 def test_an_unknown_gateway_is_refused() -> None:
     with pytest.raises(BadData, match="there is no gateway 'paypal'"):
-        gateways.checked_name("paypal")
-    gone = gateways.open_gateway("paypal", Path("sales.db"))
-    assert isinstance(able := gateways.able(gone), Answer)
+        registry.checked_name("paypal")
+    gone = registry.open_gateway("paypal", Path("sales.db"))
+    assert isinstance(able := answers.able(gone), Answer)
     assert (able.became, "paypal" in (able.message or "")) == ("misconfigured", True)

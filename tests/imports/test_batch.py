@@ -17,7 +17,7 @@ from salescli.catalogue import customers, records
 from salescli.errors import BadData
 from salescli.imports import orders, run
 from salescli.imports.batch import digest
-from salescli.imports.run import Counts, Reporting, Request
+from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from tests.conftest import House
 from tests.importing import contents, refused
 from tests.imports.test_orders import csv_of, load, order
@@ -33,14 +33,14 @@ def batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
     return int(request.param)
 
 
-def skip(house: House, folder: Path, *rows: Row, **options: Any) -> tuple[Counts, list[str]]:
+def skip(house: House, folder: Path, *rows: Row, **options: Any) -> tuple[ImportCounts, list[str]]:
     """Import the good ones of rows, and return what is said of the others."""
     told: list[str] = []
     reporting = Reporting(on_bad=lambda problem: told.append(str(problem)))
-    request = Request(
+    request = ImportRequest(
         io.BytesIO(csv_of(*rows)), skip_bad=True, rejects_file=folder / "bad.csv", reporting=reporting, **options
     )
-    return orders.run(house.connection, request, actor=house.actor, now=house.now), told
+    return orders.import_orders(house.connection, request, actor=house.actor, now=house.now), told
 
 
 def written(house: House) -> dict[str, list[tuple[Any, ...]]]:
@@ -106,7 +106,7 @@ def test_a_bad_row_among_good_ones_leaves_nothing_behind(house: House, tmp_path:
 @pytest.mark.parametrize("between", [0, 1, 2, 3])
 def test_a_number_that_stands_twice_is_refused_however_far_apart(house: House, batch: int, between: int) -> None:
     others = [{"order": f"B{n}"} for n in range(between)]
-    (said,) = refused(house, orders.run, csv_of({}, *others, {"customer": "Other"}))
+    (said,) = refused(house, orders.import_orders, csv_of({}, *others, {"customer": "Other"}))
     assert said == f"line {between + 3}, order: 'A1': stands in line 2 already; no two rows have one number"
 
 
@@ -140,9 +140,9 @@ def test_what_is_broken_off_leaves_nothing(house: House) -> None:
             raise KeyboardInterrupt
 
     content = csv_of(*({"order": f"B{n}"} for n in range(1200)))
-    request = Request(io.BytesIO(content), reporting=Reporting(on_progress=press_ctrl_c))
+    request = ImportRequest(io.BytesIO(content), reporting=Reporting(on_progress=press_ctrl_c))
     with pytest.raises(KeyboardInterrupt):
-        orders.run(house.connection, request, actor=house.actor, now=house.now)
+        orders.import_orders(house.connection, request, actor=house.actor, now=house.now)
     assert seen == [501, 1001]
     assert contents(house) == before
     assert records.search(house.connection, customers.NOUN, "коваль") == []

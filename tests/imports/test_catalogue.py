@@ -15,7 +15,7 @@ from salescli.catalogue import categories, customers, offers, payment_systems, r
 from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotPermitted
 from salescli.imports import catalogue
-from salescli.imports.run import Counts, Request
+from salescli.imports.run import ImportCounts, ImportRequest
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -35,14 +35,14 @@ def csv_of(noun: Noun, *rows: dict[str, str]) -> bytes:
     return as_csv(noun.fields, ROWS[noun.subject], rows)
 
 
-def load(house: House, noun: Noun, *rows: dict[str, str], **options: Any) -> Counts:
-    request = Request(io.BytesIO(csv_of(noun, *rows)), **options)
-    return catalogue.run(house.connection, noun, request, actor=house.actor, now=house.now)
+def load(house: House, noun: Noun, *rows: dict[str, str], **options: Any) -> ImportCounts:
+    request = ImportRequest(io.BytesIO(csv_of(noun, *rows)), **options)
+    return catalogue.import_catalogue(house.connection, noun, request, actor=house.actor, now=house.now)
 
 
 def refused(house: House, noun: Noun, content: bytes) -> list[str]:
-    def run(connection: sqlite3.Connection, request: Request, **who: Any) -> Counts:
-        return catalogue.run(connection, noun, request, **who)
+    def run(connection: sqlite3.Connection, request: ImportRequest, **who: Any) -> ImportCounts:
+        return catalogue.import_catalogue(connection, noun, request, **who)
 
     return importing.refused(house, run, content)
 
@@ -128,16 +128,16 @@ def test_a_row_is_refused_for(house: House, noun: Noun, row: dict[str, str], sai
 
 @each_noun
 def test_an_unknown_column_is_refused(house: House, noun: Noun) -> None:
-    request = Request(io.BytesIO(b"colour\n"))
+    request = ImportRequest(io.BytesIO(b"colour\n"))
     with pytest.raises(BadData, match="unknown column 'colour'"):
-        catalogue.run(house.connection, noun, request, actor=house.actor, now=house.now)
+        catalogue.import_catalogue(house.connection, noun, request, actor=house.actor, now=house.now)
 
 
 @each_noun
 def test_an_import_needs_the_permission(house: House, noun: Noun) -> None:
-    eve, request = house.user("eve"), Request(io.BytesIO(csv_of(noun, {})))
+    eve, request = house.user("eve"), ImportRequest(io.BytesIO(csv_of(noun, {})))
     with pytest.raises(NotPermitted):
-        catalogue.run(house.connection, noun, request, actor=eve, now=house.now)
+        catalogue.import_catalogue(house.connection, noun, request, actor=eve, now=house.now)
 
 
 def test_an_imported_customer_is_found(house: House) -> None:

@@ -20,11 +20,11 @@ from salescli.catalogue import customers, records
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import pay
 from salescli.errors import BadData, BadUsage, NotFound, NotPermitted
-from salescli.gateways import Gateway
+from salescli.gateways.protocol import Gateway
 from salescli.imports import orders as order_import
 from salescli.imports import run
 from salescli.imports.order_row import COLUMNS
-from salescli.imports.run import Counts, Reporting, Request
+from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.rules import money
 from salescli.sales import orders
 from tests import importing
@@ -46,16 +46,18 @@ def csv_of(*rows: dict[str, str]) -> bytes:
     return as_csv(COLUMNS, PLAIN, rows)
 
 
-def load(house: House, *rows: dict[str, str], **options: Any) -> Counts:
+def load(house: House, *rows: dict[str, str], **options: Any) -> ImportCounts:
     return load_bytes(house, csv_of(*rows), **options)
 
 
-def load_bytes(house: House, content: bytes, **options: Any) -> Counts:
-    return order_import.run(house.connection, Request(io.BytesIO(content), **options), actor=house.actor, now=house.now)
+def load_bytes(house: House, content: bytes, **options: Any) -> ImportCounts:
+    return order_import.import_orders(
+        house.connection, ImportRequest(io.BytesIO(content), **options), actor=house.actor, now=house.now
+    )
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
-    return importing.refused(house, order_import.run, content, **options)
+    return importing.refused(house, order_import.import_orders, content, **options)
 
 
 def order(house: House, number: str = "A1") -> dict[str, Any]:
@@ -460,13 +462,17 @@ def test_the_summary_counts_the_bad_rows(house: House) -> None:
 
 def test_a_file_that_is_not_there(house: House, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        order_import.run(house.connection, Request(tmp_path / "gone.csv"), actor=house.actor, now=house.now)
+        order_import.import_orders(
+            house.connection, ImportRequest(tmp_path / "gone.csv"), actor=house.actor, now=house.now
+        )
 
 
 def test_an_import_needs_the_permission(house: House) -> None:
     stranger = house.user("ivan")
     with pytest.raises(NotPermitted):
-        order_import.run(house.connection, Request(io.BytesIO(csv_of({}))), actor=stranger, now=house.now)
+        order_import.import_orders(
+            house.connection, ImportRequest(io.BytesIO(csv_of({}))), actor=stranger, now=house.now
+        )
     assert house.count("orders") == 0
 
 
@@ -474,18 +480,18 @@ def test_an_import_needs_the_permission(house: House) -> None:
 
 
 @pytest.fixture
-def skip(house: House, tmp_path: Path) -> Callable[[bytes], Counts]:
-    def run(content: bytes, *, dry_run: bool = False) -> Counts:
+def skip(house: House, tmp_path: Path) -> Callable[[bytes], ImportCounts]:
+    def run(content: bytes, *, dry_run: bool = False) -> ImportCounts:
         (tmp_path / "in.csv").write_bytes(content)
         bad = tmp_path / "bad.csv"
-        request = Request(tmp_path / "in.csv", skip_bad=True, rejects_file=bad, dry_run=dry_run)
-        return order_import.run(house.connection, request, actor=house.actor, now=house.now)
+        request = ImportRequest(tmp_path / "in.csv", skip_bad=True, rejects_file=bad, dry_run=dry_run)
+        return order_import.import_orders(house.connection, request, actor=house.actor, now=house.now)
 
     return run
 
 
 def test_the_rest_is_imported_and_the_bad_rows_are_written_with_reasons(
-    house: House, tmp_path: Path, skip: Callable[[bytes], Counts]
+    house: House, tmp_path: Path, skip: Callable[[bytes], ImportCounts]
 ) -> None:
     counts = skip(csv_of({}, {"order": "A2", "price": "x"}))
     assert (counts.rows, counts.added, counts.bad) == (2, 1, 1)
@@ -497,32 +503,36 @@ def test_the_rest_is_imported_and_the_bad_rows_are_written_with_reasons(
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["bad.csv", "in.csv"]
 
 
-def test_a_repaired_rejects_file_is_imported(house: House, tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+def test_a_repaired_rejects_file_is_imported(
+    house: House, tmp_path: Path, skip: Callable[[bytes], ImportCounts]
+) -> None:
     skip(csv_of({}, {"order": "A2", "price": "x", "comment": "=sum", "phone": "+380441234567"}))
     repaired = (tmp_path / "bad.csv").read_bytes().replace(b",x,", b",49.00,")
     assert load_bytes(house, repaired).added == 1
     check(order(house, "A2"), i_comment="=sum")
 
 
-def test_a_nul_goes_into_the_rejects_file_as_it_came(tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+def test_a_nul_goes_into_the_rejects_file_as_it_came(tmp_path: Path, skip: Callable[[bytes], ImportCounts]) -> None:
     skip(csv_of({"comment": "a\0b"}))
     assert b"a\0b" in (tmp_path / "bad.csv").read_bytes()
 
 
 def test_a_formula_in_a_rejects_file_is_harmless_and_a_number_itself(
-    tmp_path: Path, skip: Callable[[bytes], Counts]
+    tmp_path: Path, skip: Callable[[bytes], ImportCounts]
 ) -> None:
     skip(csv_of({"comment": "=1+1", "phone": "+380441234567", "price": "-5.00"}))
     (bad,) = csv.DictReader((tmp_path / "bad.csv").read_text(encoding="utf-8").splitlines())
     assert (bad["comment"], bad["phone"], bad["price"]) == ("'=1+1", "+380441234567", "-5.00")
 
 
-def test_a_bad_byte_goes_into_the_rejects_file_as_it_came(tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+def test_a_bad_byte_goes_into_the_rejects_file_as_it_came(
+    tmp_path: Path, skip: Callable[[bytes], ImportCounts]
+) -> None:
     skip(csv_of({"comment": "caf@"}).replace(b"caf@", b"caf\xe9"))
     assert b"caf\xe9" in (tmp_path / "bad.csv").read_bytes()
 
 
-def test_a_rejects_file_of_before_is_written_over(tmp_path: Path, skip: Callable[[bytes], Counts]) -> None:
+def test_a_rejects_file_of_before_is_written_over(tmp_path: Path, skip: Callable[[bytes], ImportCounts]) -> None:
     skip(csv_of({"price": "x"}))
     skip(csv_of({}))
     assert (tmp_path / "bad.csv").read_bytes().count(b"\n") == 1
@@ -530,7 +540,7 @@ def test_a_rejects_file_of_before_is_written_over(tmp_path: Path, skip: Callable
 
 @pytest.mark.parametrize("there", [b"name,price\nmine,1\n", b"\x00\x01", b"line\n"])
 def test_another_file_is_not_written_over(
-    house: House, tmp_path: Path, skip: Callable[[bytes], Counts], there: bytes
+    house: House, tmp_path: Path, skip: Callable[[bytes], ImportCounts], there: bytes
 ) -> None:
     (tmp_path / "bad.csv").write_bytes(there)
     with pytest.raises(BadUsage, match="not a rejects file"):
@@ -541,13 +551,13 @@ def test_another_file_is_not_written_over(
 
 def test_the_input_is_not_written_over(house: House, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(b"line,reason,order\n")
-    request = Request(tmp_path / "bad.csv", skip_bad=True, rejects_file=tmp_path / "bad.csv")
+    request = ImportRequest(tmp_path / "bad.csv", skip_bad=True, rejects_file=tmp_path / "bad.csv")
     with pytest.raises(BadUsage, match="is the file that is imported"):
-        order_import.run(house.connection, request, actor=house.actor, now=house.now)
+        order_import.import_orders(house.connection, request, actor=house.actor, now=house.now)
 
 
 def test_a_bad_row_that_is_left_out_leaves_no_customer_behind(
-    house: House, tmp_path: Path, skip: Callable[[bytes], Counts]
+    house: House, tmp_path: Path, skip: Callable[[bytes], ImportCounts]
 ) -> None:
     house.user("one", name="Two")
     house.user("two", name="Two")
@@ -557,7 +567,7 @@ def test_a_bad_row_that_is_left_out_leaves_no_customer_behind(
 
 
 def test_a_dry_run_writes_nothing_and_says_the_same(
-    house: House, tmp_path: Path, skip: Callable[[bytes], Counts]
+    house: House, tmp_path: Path, skip: Callable[[bytes], ImportCounts]
 ) -> None:
     before = contents(house)
     content = csv_of({}, {"order": "A2", "price": "x"})
@@ -705,7 +715,7 @@ def test_money_that_a_gateway_took_is_never_updated(house: House) -> None:
     pay.pay(
         house.connection,
         orders.find(house.connection, "A1").id,
-        pay.Payment(payment_system="Stripe EU"),
+        pay.NewPayment(payment_system="Stripe EU"),
         gateways=no_gateway,
         actor=house.actor,
         now=house.now,
@@ -734,7 +744,7 @@ def test_an_import_writes_one_line_of_history(house: House) -> None:
 def test_a_file_whose_name_is_not_utf_8_is_named_in_history(house: House, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.csv")
     path.write_bytes(csv_of({}))
-    order_import.run(house.connection, Request(path), actor=house.actor, now=house.now)
+    order_import.import_orders(house.connection, ImportRequest(path), actor=house.actor, now=house.now)
     assert house.history("import", None)[0]["reason"].startswith("caf\\udce9.csv, sha256 ")
 
 
@@ -747,8 +757,8 @@ def test_our_own_number_is_the_sequence(house: House) -> None:
 def test_progress_adds_up_to_the_file(house: House) -> None:
     content = csv_of(*({"order": str(n)} for n in range(1200)))
     told: list[int] = []
-    request = Request(io.BytesIO(content), reporting=Reporting(on_progress=told.append))
-    order_import.run(house.connection, request, actor=house.actor, now=house.now)
+    request = ImportRequest(io.BytesIO(content), reporting=Reporting(on_progress=told.append))
+    order_import.import_orders(house.connection, request, actor=house.actor, now=house.now)
     assert (sum(told), len(told)) == (len(content), 4)  # of each batch, and at the end
 
 
@@ -759,7 +769,7 @@ def test_memory_of_names_is_bounded(house: House, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_is_true_now_is_said(house: House, tmp_path: Path) -> None:
-    asked = Request(tmp_path)
+    asked = ImportRequest(tmp_path)
     counts = load(house, {}, {"order": "A2"})
     said = "imported 2 orders (2 added, 0 updated, 0 unchanged); created 1 customer, 1 offer"
     assert run.told("orders", counts, asked) == said

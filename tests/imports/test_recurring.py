@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from salescli.errors import BadData, NotPermitted
 from salescli.imports import recurring
 from salescli.imports.recurring import COLUMNS
-from salescli.imports.run import Counts, Request
+from salescli.imports.run import ImportCounts, ImportRequest
 from salescli.rules import time
 from tests import importing
 from tests.conftest import House
@@ -44,13 +44,13 @@ def csv_of(*rows: dict[str, str]) -> bytes:
     return as_csv(COLUMNS, PLAIN, rows)
 
 
-def load(house: House, *rows: dict[str, str], **options: Any) -> Counts:
-    request = Request(io.BytesIO(csv_of(*rows)), **options)
-    return recurring.run(house.connection, request, actor=house.actor, now=house.now)
+def load(house: House, *rows: dict[str, str], **options: Any) -> ImportCounts:
+    request = ImportRequest(io.BytesIO(csv_of(*rows)), **options)
+    return recurring.import_recurring(house.connection, request, actor=house.actor, now=house.now)
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
-    return importing.refused(house, recurring.run, content, **options)
+    return importing.refused(house, recurring.import_recurring, content, **options)
 
 
 def stored(house: House, number: str = "S1") -> dict[str, Any]:
@@ -188,9 +188,9 @@ def test_a_number_twice_is_refused(house: House) -> None:
 
 
 def test_an_import_needs_the_permission(house: House) -> None:
-    stranger, request = house.user("ivan"), Request(io.BytesIO(csv_of({})))
+    stranger, request = house.user("ivan"), ImportRequest(io.BytesIO(csv_of({})))
     with pytest.raises(NotPermitted):
-        recurring.run(house.connection, request, actor=stranger, now=house.now)
+        recurring.import_recurring(house.connection, request, actor=stranger, now=house.now)
 
 
 def test_what_falls_due_at_the_next_tick_is_counted_by_currency(house: House) -> None:

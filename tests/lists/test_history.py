@@ -11,7 +11,7 @@ import pytest
 
 from salescli.catalogue import customers, records
 from salescli.lists import history
-from salescli.lists.history import Asked
+from salescli.lists.history import HistoryFilter
 from salescli.rules import time
 from salescli.storage.history import record
 from tests.conftest import House
@@ -127,8 +127,8 @@ def test_from_and_to_are_whole_days_of_the_account(story: Story, told: Told) -> 
 def test_the_filters_narrow_one_another(sold: Story) -> None:
     later = time.utc_text(sold.now + timedelta(seconds=1))
     assert history.lines(sold.house.connection, "order", 1, limit=None)
-    assert not history.lines(sold.house.connection, "order", 1, Asked(since=later), limit=None)
-    assert not history.lines(sold.house.connection, "order", 1, Asked(by=2), limit=None)
+    assert not history.lines(sold.house.connection, "order", 1, HistoryFilter(since=later), limit=None)
+    assert not history.lines(sold.house.connection, "order", 1, HistoryFilter(by=2), limit=None)
 
 
 def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:

@@ -12,7 +12,7 @@ from salescli.catalogue.records import index_from
 from salescli.cli import caller
 from salescli.overview import customer_card
 from salescli.sales import attempts, invoices, orders
-from salescli.sales.attempts import Try
+from salescli.sales.attempts import NewAttempt
 from salescli.storage import database
 from tests.story import Story
 from tests.terminal import Run
@@ -127,7 +127,7 @@ def test_every_command_of_the_card_is_one_that_is_not_refused(sold: Story) -> No
 def test_money_whose_refund_is_under_way_is_not_offered_again(sold: Story) -> None:
     connection = sold.house.connection
     with database.transaction(connection):
-        again = Try("refund", base="x", payment_system_id=1, amount_minor=100, currency="EUR")
+        again = NewAttempt("refund", base="x", payment_system_id=1, amount_minor=100, currency="EUR")
         attempts.open_attempt(connection, invoices.get(connection, 1), again, sold.now)
     assert ("Refund", "orders refund 1") not in offered(sold)
 

@@ -18,9 +18,10 @@ from salescli.imports.csv_file import Problem
 from salescli.lists import ledger, query
 from salescli.lists.filters import Filters
 from salescli.reconcile import compare, match, statement
-from salescli.reconcile.compare import Applied, Asked
+from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import Comparison
 from salescli.sales import attempts, invoices
+from salescli.storage import process
 from tests.conftest import House
 from tests.importing import as_csv, contents
 from tests.shop import Shop
@@ -35,13 +36,15 @@ _numbers = itertools.count()
 
 def asked(
     story: Story, rows: Rows, *, system: str = "Sandbox", days: Any = (None, None), told: list[Problem] | None = None
-) -> Asked:
+) -> ReconcileRequest:
     """Return what to compare: rows as CSV, read as a file of a person's is."""
     house = story.house
     content = io.BytesIO(as_csv(statement.COLUMNS, {"currency": "EUR"}, rows))
     lines = statement.read(content, zone=house.zone, on_bad=(told or []).append)
     on_bad = (lambda problem: None) if told is None else told.append
-    return Asked(payment_systems.find(house.connection, system), lines, "march.csv", house.zone, days, on_bad)
+    return ReconcileRequest(
+        payment_systems.find(house.connection, system), lines, "march.csv", house.zone, days, on_bad
+    )
 
 
 def compared(story: Story, rows: Rows, **how: Any) -> Comparison:
@@ -337,7 +340,7 @@ def test_a_refund_told_as_a_payment_makes_a_bad_row(paid: Story) -> None:
 
 def test_a_payment_is_known_by_its_number_though_a_refund_without_one_has_it_too(paid: Story) -> None:
     charge = attempts.of_invoice(paid.house.connection, 1)[0]
-    new = attempts.Try("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
+    new = attempts.NewAttempt("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
     paid.at("2026-02-10 10:00")
     attempts.open_attempt(paid.house.connection, invoices.get(paid.house.connection, 1), new, paid.now)
     assert applied(paid, [{"reference": "r:1", "kind": "refund", "amount": "9.00"}])[1] == []  # which tells no number
@@ -393,7 +396,7 @@ def test_a_payment_in_doubt_is_settled_by_resolve_and_never_charged_again(doubtf
 
 
 def test_a_payment_that_is_being_made_right_now_is_left_alone(doubtful: Story) -> None:
-    owner = attempts.this_process()
+    owner = process.this_process()
     doubtful.house.connection.execute("UPDATE attempts SET owner = ?", (owner,))
     written, remain = applied(doubtful, of_gateway(doubtful))
     assert written.refused == ["invoice 1 is being worked on right now; wait for that to end"]
@@ -430,7 +433,7 @@ def test_an_earlier_attempt_that_took_money_does_not_settle_the_one_in_doubt(sto
 
 def test_a_refund_in_doubt_is_not_settled_by_the_payment_s_line(paid: Story) -> None:
     charge = attempts.of_invoice(paid.house.connection, 1)[0]
-    new = attempts.Try("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
+    new = attempts.NewAttempt("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
     attempts.open_attempt(paid.house.connection, invoices.get(paid.house.connection, 1), new, paid.now)
     back = {"reference": "r:1", "kind": "refund", "amount": "9.00"}
     assert applied(paid, of_gateway(paid), days=ALWAYS)[1] == []
@@ -496,14 +499,14 @@ def test_without_the_permission_not_even_a_fee_is_written(paid: Story) -> None:
 def test_what_fails_in_the_middle_leaves_nothing(waiting: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting.pay(waiting.order("7", through="Bank transfer"))
     before = contents(waiting.house)
-    confirm = compare.pay.answer_by_hand
+    confirm = compare.by_hand.answer_by_hand
 
     def fail_on_the_second(connection: Any, invoice: int, **how: Any) -> Any:
         if invoice == 2:
             raise SalesError("the disk is full")
         return confirm(connection, invoice, **how)
 
-    monkeypatch.setattr(compare.pay, "answer_by_hand", fail_on_the_second)
+    monkeypatch.setattr(compare.by_hand, "answer_by_hand", fail_on_the_second)
     with pytest.raises(SalesError, match="disk"):
         applied(waiting, [{"invoice": n, "amount": "49.00"} for n in ("1", "2")], system="Bank transfer")
     assert contents(waiting.house) == before

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from salescli.charging import by_hand
 from salescli.lists.filters import Filters
 from salescli.reports import by_rows, dimensions
 from salescli.reports import report as reports
@@ -156,7 +157,7 @@ def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: S
     shop.pay(shop.order("10"), amount="25.00")
     gone = shop.order("10")
     shop.pay(gone, amount="10.00")
-    attribution.decline(shop.house.connection, gone.id, **shop.who_and_when)
+    by_hand.decline(shop.house.connection, gone.id, **shop.who_and_when)
     assert rows(shop, BY_OFFER) == []
     assert rows(shop, BY_PAYMENT_SYSTEM) == [("Sandbox", "EUR", 2, 3500, 102, 3398, 0, 3500)]
     [bridge] = stated(shop, BY_CURRENCY).bridge
@@ -242,7 +243,7 @@ def _act(shop: Story, offer: str, manager: str | None, amount: int, then: str, d
     if then == "pay the rest" and status == "open":
         shop.at("2026-03-10 12:00").pay(order)
     elif then == "decline" and status == "open":
-        attribution.decline(shop.house.connection, order.id, **shop.who_and_when)
+        by_hand.decline(shop.house.connection, order.id, **shop.who_and_when)
     elif then == "confirm the sale" and status == "completed":
         attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
     elif status == "open":

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from salescli.catalogue import customers, records
+from salescli.charging import by_hand
 from salescli.errors import SalesError
 from salescli.sales import attribution, sales_plans
 from salescli.sales.attribution import Seller
@@ -53,7 +54,7 @@ def _live_richly(story: Story) -> None:
         for token in ("tok_fail_once", "tok_insufficient_funds", "tok_ok"):
             more = {"amount": "95.00"} if offer == "7" else {}
             story.pay(order, payment_system="Sandbox", token=token, comment=f"half for Zoriana {token}", **more)
-    attribution.confirm_payment(connection, 1, zone=story.house.zone, **who)
+    by_hand.confirm_payment(connection, 1, zone=story.house.zone, **who)
     attribution.confirm_sale(connection, 1, Seller(None), **who)
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
     for day in ("28 10:05", "28 19:00"):
@@ -126,5 +127,5 @@ def test_a_failed_operation_leaves_neither_line_nor_reason(story: Story) -> None
     story.pay(story.order("7"))
     before = [list(_texts(story.house.connection, table)) for table in ("history", "texts")]
     with pytest.raises(SalesError):
-        attribution.decline(story.house.connection, 1, reason="no", **story.who_and_when)
+        by_hand.decline(story.house.connection, 1, reason="no", **story.who_and_when)
     assert [list(_texts(story.house.connection, table)) for table in ("history", "texts")] == before

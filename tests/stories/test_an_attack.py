@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from salescli import gateways
 from salescli.catalogue import offers, payment_systems, records
 from salescli.charging import limits
 from salescli.errors import BadData, NotFound, SalesError, WrongStatus
-from salescli.gateways import Charge, Declined, Result
+from salescli.gateways import answers, registry
+from salescli.gateways.protocol import Charge, Declined, Result
 from salescli.gateways.sandbox import Sandbox
 from salescli.sales import invoices, recurring_actions
 from tests.story import Story
@@ -43,7 +43,7 @@ def test_what_a_gateway_says_beside_the_point_keeps_no_charge_from_being_recorde
 ) -> None:
     story.house.offer("49.00", number="7")
     order = story.order("7")
-    monkeypatch.setattr(gateways, "open_gateway", lambda name, path, environment: _odd(story, changes))
+    monkeypatch.setattr(registry, "open_gateway", lambda name, path, environment: _odd(story, changes))
     assert story.pay(order) == "succeeded"
     assert story.see(order).status == "completed"
 
@@ -58,7 +58,7 @@ def test_a_refusal_in_broken_text_is_a_refusal() -> None:
     def no() -> Result:
         raise Declined("no \udcff\x1b[31m", "card_declined")
 
-    answer = gateways.ask(no)
+    answer = answers.ask(no)
     assert (answer.became, answer.message) == ("declined", "no   [31m")
 
 

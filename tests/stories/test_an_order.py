@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from salescli.charging import by_hand
 from salescli.errors import BadData, BadUsage, NotPermitted, WrongStatus
 from salescli.sales import attribution
 from salescli.sales.attribution import Seller
@@ -52,16 +53,16 @@ def test_confirm_is_allowed_from_the_success_share_on(story: Story) -> None:
     story.pay(order, amount="4499.99")
     confirm = {"zone": story.house.zone, **story.who_and_when}
     with pytest.raises(WrongStatus, match=r"4499\.99 EUR of the 4500\.00 EUR"):
-        attribution.confirm_payment(story.house.connection, order.id, **confirm)
+        by_hand.confirm_payment(story.house.connection, order.id, **confirm)
     story.pay(order, amount="0.01")
-    assert attribution.confirm_payment(story.house.connection, order.id, **confirm).status == "completed"
+    assert by_hand.confirm_payment(story.house.connection, order.id, **confirm).status == "completed"
 
 
 def test_below_the_success_share_force_needs_a_reason_that_is_kept(story: Story) -> None:
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="100.00")
-    attribution.confirm_payment(
+    by_hand.confirm_payment(
         story.house.connection, order.id, force="the rest was waived", zone=story.house.zone, **story.who_and_when
     )
     assert story.house.history("order", order.id)[-1]["reason"] == "the rest was waived"
@@ -71,7 +72,7 @@ def test_declining_a_partial_order_keeps_its_money_on_record_and_refundable(stor
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="100.00")
-    declined = attribution.decline(story.house.connection, order.id, **story.who_and_when)
+    declined = by_hand.decline(story.house.connection, order.id, **story.who_and_when)
     assert (declined.status, declined.paid_minor) == ("declined", 10000)
     with pytest.raises(WrongStatus, match="takes no more payments"):
         story.pay(order, amount="100.00")

@@ -15,7 +15,8 @@ from salescli.cli.output.terminal import tell
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadData, BadUsage
-from salescli.gateways import Charge, contract
+from salescli.gateways import contract, registry
+from salescli.gateways.protocol import Charge
 from salescli.lists import categories as category_list
 from salescli.lists import offers as offer_list
 from salescli.lists import orders as order_list
@@ -92,7 +93,7 @@ payment_systems_group = group_of(
             ("name", "The merchant's name."),
             (
                 "gateway",
-                "What charges: sandbox, stripe, command:NAME, or manual, where a person confirms it.",
+                f"What charges: {registry.CHOICES}. With manual a person confirms each payment.",
             ),
             ("fee", "Its commission in percent: 2.9%; unknown unless told."),
             ("fee_fixed", "Its fixed commission per payment: 0.30; with --currency."),
@@ -139,7 +140,7 @@ def check_payment_system(
         return 0
     request = _trial(session, system, token, amount, currency)
     what = f"{money.text(request.amount_minor, request.currency)} {request.currency} through {system.name}"
-    ask_first(f"Charge {what} and give it back?", yes=yes or system.gateway in payment_systems.MOVES_NO_MONEY)
+    ask_first(f"Charge {what} and give it back?", yes=yes or system.gateway in registry.MOVES_NO_MONEY)
     tell(f"charging {what} as {request.reference}")
     kept = True
     for finding in contract.contract(gateway, request, session.now):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from salescli.catalogue import customers, users
+from salescli.charging import by_hand
 from salescli.cli import bulk, options
 from salescli.cli.bulk import Kind, Mode
 from salescli.cli.hints import say_recurring_goes_on
@@ -107,9 +108,7 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **m
         session,
         ORDERS,
         words,
-        lambda one: attribution.decline(
-            session.connection, one.id, reason=reason, actor=session.actor, now=session.now
-        ),
+        lambda one: by_hand.decline(session.connection, one.id, reason=reason, actor=session.actor, now=session.now),
         Mode(**mode),
         question=f"Decline {numbers.these(len(words), 'order')}?",
     )
@@ -224,7 +223,7 @@ def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:
 def _confirm_payment(session: Session, order: Order, force: str | None) -> Order:
     if order.status == "completed":  # repeating it changes nothing (R22)
         return order
-    return attribution.confirm_payment(
+    return by_hand.confirm_payment(
         session.connection, order.id, force=force, actor=session.actor, now=session.now, zone=session.zone
     )
 

@@ -16,7 +16,7 @@ from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import history
-from salescli.lists.history import Asked
+from salescli.lists.history import HistoryFilter
 from salescli.rules import numbers, permissions, time
 from salescli.sales import invoices, orders, recurring
 from salescli.storage.history import SUBJECTS
@@ -111,10 +111,10 @@ def _id_of(session: Session, subject: str | None, words: str) -> int:
     return _FINDERS[subject](session.connection, words)
 
 
-def _criteria(session: Session, by: str | None, first: date | None, last: date | None) -> Asked:
+def _criteria(session: Session, by: str | None, first: date | None, last: date | None) -> HistoryFilter:
     system = by is not None and by.strip().lower() == "system"
     user = users.find_manager(session.connection, by)["id"] if by is not None and not system else None
-    return Asked(
+    return HistoryFilter(
         by=user,
         by_system=system,
         since=time.utc_text(time.start_of(first, session.zone)) if first else None,

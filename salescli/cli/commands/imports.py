@@ -62,7 +62,7 @@ def orders_command(session: Session, /, source: str, **given: Any) -> None:
       salescli import orders shop.csv --source shop
       salescli import orders shop.csv --skip-bad --rejects bad.csv
     """
-    importing.run(session, orders.run, "orders", source=source, **given)
+    importing.run(session, orders.import_orders, "orders", source=source, **given)
 
 
 @import_group.command("recurring")
@@ -88,4 +88,4 @@ def recurring_command(session: Session, /, source: str, **given: Any) -> None:
     Example:
       salescli import recurring subscribers.csv --source old-shop --dry-run
     """
-    importing.run(session, recurring.run, "recurring orders", source=source, **given)
+    importing.run(session, recurring.import_recurring, "recurring orders", source=source, **given)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from salescli.charging import pay, refund
-from salescli.charging.pay import Payment
-from salescli.charging.refund import Refund
+from salescli.charging.pay import NewPayment
+from salescli.charging.refund import NewRefund
 from salescli.cli import options, pages
 from salescli.cli.hints import say_recurring_goes_on
 from salescli.cli.output.contract import Output
@@ -16,7 +16,7 @@ from salescli.cli.output.terminal import tell
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
-from salescli.gateways import Answer
+from salescli.gateways.answers import Answer
 from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
 from salescli.rules import permissions
@@ -97,7 +97,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
       salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
     """
     found = orders.find(session.connection, order)
-    payment, now = Payment(**given, dated=at is not None), options.moment(at, session)
+    payment, now = NewPayment(**given, dated=at is not None), options.moment(at, session)
     if dry_run:
         with options.rehearsed(session, dry_run):
             claim = pay.claim(session.connection, found, payment, actor=session.actor, now=now)
@@ -136,7 +136,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
     """
     session.actor.require(permissions.REFUND)
     found = orders.find(session.connection, order)
-    request = Refund(**given)
+    request = NewRefund(**given)
     portions = refund.plan(session.connection, found, request, gateways=session.gateway)
     what = " and ".join(str(portion) for portion in portions)
     if dry_run:
@@ -186,7 +186,7 @@ def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
     raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {_state(order)}")
 
 
-def _refund_words(portion: refund.Portion, answer: Answer) -> str:
+def _refund_words(portion: refund.RefundPart, answer: Answer) -> str:
     if answer.became != "succeeded":
         return f"not given back: {answer.message}"
     if portion.system is None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from salescli.catalogue import customers
-from salescli.charging import pay
+from salescli.charging import by_hand
 from salescli.cli import bulk, options, pages
 from salescli.cli.bulk import Kind, Mode
 from salescli.cli.output.contract import Output
@@ -118,7 +118,7 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
         raise BadUsage("say what became of it: --succeeded, --declined or --not-charged")
     found = invoices.find(session.connection, invoice)
     with options.rehearsed(session, dry_run):
-        after = pay.resolve(
+        after = by_hand.resolve(
             session.connection, found.id, became, reason, actor=session.actor, now=session.now, zone=session.zone
         )
         tell(f"invoice {after.id}: {after.amount()} {after.status}")
@@ -130,7 +130,7 @@ def _answer(session: Session, given: tuple[str, ...], at: str | None, mode: Mode
         raise BadUsage("--at is in the future; say that money came when it has come")
 
     def act(one: Invoice) -> Invoice:
-        return pay.answer_by_hand(
+        return by_hand.answer_by_hand(
             session.connection, one.id, confirmed=confirmed, actor=session.actor, now=now, zone=session.zone
         )
 

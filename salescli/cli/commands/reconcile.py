@@ -24,8 +24,8 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
 from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, statement
-from salescli.reconcile.compare import Applied, Asked
-from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, Finding, Sums
+from salescli.reconcile.compare import Applied, ReconcileRequest
+from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Sums
 from salescli.reconcile.statement import Line, Tell
 from salescli.rules import money, numbers, permissions
 
@@ -98,17 +98,17 @@ def reconcile_command(
         raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
 
-def _request(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> Asked:
+def _request(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> ReconcileRequest:
     """Read the statement, before the file is locked by anything."""
     lines = statement.read(stream, zone=session.zone, on_bad=tell)
-    return Asked(system, lines, statement.name_of(stream), session.zone, days, tell)
+    return ReconcileRequest(system, lines, statement.name_of(stream), session.zone, days, tell)
 
 
-def _compared(session: Session, request: Asked) -> Comparison:
+def _compared(session: Session, request: ReconcileRequest) -> Comparison:
     return compare.compare(session.connection, request, actor=session.actor)
 
 
-def _applied(session: Session, request: Asked, dry_run: bool) -> Comparison:
+def _applied(session: Session, request: ReconcileRequest, dry_run: bool) -> Comparison:
     """Apply the statement, or rehearse that, and say what was or would be written."""
     with options.rehearsed(session, dry_run):
         written, after = compare.apply(session.connection, request, actor=session.actor, now=session.now)
@@ -119,7 +119,7 @@ def _applied(session: Session, request: Asked, dry_run: bool) -> Comparison:
     return after
 
 
-def _row(finding: Finding, advice: str) -> dict[str, Any]:
+def _row(finding: MatchFinding, advice: str) -> dict[str, Any]:
     """Return a finding as a row of ``_COLUMNS``; what one side does not tell is empty."""
     line, movement = finding.line, finding.movement
     currency = line.currency if line else movement and movement.currency
@@ -150,7 +150,7 @@ def _of(name: str, *sides: Any) -> Any:
 
 
 def _advice(
-    comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str, finding: Finding
+    comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str, finding: MatchFinding
 ) -> str:
     """Return what to do about a finding, as a command where there is one."""
     invoice = finding.movement.invoice if finding.movement else finding.invoice
@@ -175,7 +175,7 @@ def _advice(
     }[finding.finding]
 
 
-def _here(finding: Finding) -> str:
+def _here(finding: MatchFinding) -> str:
     """Return the amount here, of a finding whose amounts or currencies differ."""
     movement = finding.movement
     return f"here {money.text(movement.amount_minor, movement.currency)} {movement.currency}" if movement else ""

@@ -8,7 +8,7 @@ import click
 
 from salescli.catalogue import customers
 from salescli.charging import due_payments
-from salescli.charging.due_payments import Run
+from salescli.charging.due_payments import ChargingRun
 from salescli.cli import bulk, options, pages
 from salescli.cli.bulk import Kind, Mode, Outcome
 from salescli.cli.output.contract import Output
@@ -171,7 +171,7 @@ def _due(one: Recurring, session: Session) -> bool:
 
 
 def _charge(session: Session, due: list[Recurring]) -> None:
-    run = Run(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone, tell)
+    run = ChargingRun(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone, tell)
     for one in due:
         due_payments.charge_now(run, one.id)
     for line in run.counts.for_a_person:

@@ -16,7 +16,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from salescli.gateways import Charge, Declined, GatewayError, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.gateways.protocol import (
+    Charge,
+    Declined,
+    GatewayError,
+    Misconfigured,
+    OutcomeUnknown,
+    Result,
+    Unavailable,
+)
 from salescli.gateways.stripe.codes import booked, decline, sent
 from salescli.gateways.stripe.errors import replayed, understood
 from salescli.rules import time
@@ -243,7 +251,7 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
     currency = str(intent["currency"]).upper()
     if status == "succeeded":
         amount = booked(intent["amount_received"], currency)
-        fee, net = _fee(charge.get("balance_transaction"), currency)
+        fee = _fee(charge.get("balance_transaction"), currency)
         return Result(
             "succeeded",
             reference,
@@ -252,7 +260,6 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
             currency,
             fee_minor=fee,
             fee_currency=None if fee is None else currency,
-            net_minor=net,
             created_at=_moment(charge.get("created") or intent.get("created")),
         )
     if status in ("processing", "requires_capture", "requires_action"):
@@ -284,11 +291,11 @@ def _is_for(intent: dict[str, Any], charge: Charge) -> bool:
     return bool(intent["metadata"].get("reference") == charge.reference)
 
 
-def _fee(entry: Any, currency: str) -> tuple[int | None, int | None]:
-    """Return the fee and the net amount of a balance transaction; None while unknown, or in another currency."""
+def _fee(entry: Any, currency: str) -> int | None:
+    """Return the fee of a balance transaction; None while unknown, or in another currency."""
     if not isinstance(entry, dict) or str(entry["currency"]).upper() != currency:
-        return None, None
-    return booked(entry["fee"], currency), booked(entry["net"], currency)
+        return None
+    return booked(entry["fee"], currency)
 
 
 def _refunded(refund: dict[str, Any], reference: str) -> Result:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from salescli.gateways import Declined
+from salescli.gateways.protocol import Declined
 from salescli.rules import money
 
 # Stripe's units are not ISO 4217's (its page on currencies): these have no decimals there, while MGA has two here;

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from salescli.gateways import Declined, GatewayError, Misconfigured, OutcomeUnknown, Unavailable
+from salescli.gateways.protocol import Declined, GatewayError, Misconfigured, OutcomeUnknown, Unavailable
 from salescli.gateways.stripe.codes import CODES, decline, without_key
 
 if TYPE_CHECKING:

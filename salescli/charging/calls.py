@@ -1,0 +1,107 @@
+"""The calls of an attempt: what is asked of the gateway, and what it knows already.
+
+attempt → ``request_of`` → ``carry_out`` (``call``, its prepared id committed in between) | ``look_up`` → Answer
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from salescli.errors import SalesError
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer, ask, ask_to_prepare
+from salescli.gateways.protocol import CHARGE_SECONDS, Charge, Gateway, Preparing
+from salescli.rules import time
+from salescli.sales import attempts
+from salescli.sales.attempts import Attempt
+from salescli.storage import database
+
+
+def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
+    """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway.
+
+    ``prepared`` is answered by a gateway that has to be called again once its id is durable (``keep_prepared``).
+    """
+    if attempt.amount_minor == 0:
+        return Answer("succeeded")
+    if attempt.kind == "refund":
+        return ask(lambda: gateway.refund(attempt.gateway_id or "", attempt.reference, attempt.amount_minor))
+    if attempt.gateway_id is None and isinstance(gateway, Preparing):
+        return ask_to_prepare(gateway, request)
+    return ask(lambda: gateway.charge(request, CHARGE_SECONDS))
+
+
+def carry_out(connection: sqlite3.Connection, attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
+    """Make the attempt's call, and where the gateway prepares it first, commit its id in between."""
+    answer = call(attempt, request, gateway)
+    if answer.became != "prepared":
+        return answer
+    with database.transaction(connection):
+        kept = attempts.keep_prepared(connection, attempt, answer)
+    if kept is None:
+        return Answer("unknown", message="another process took this attempt over")
+    return call(kept, replace(request, gateway_id=kept.gateway_id), gateway)
+
+
+@contextmanager
+def in_doubt_when_cut(attempt: Attempt) -> Iterator[None]:
+    """Say of a call that a person interrupted, or whose answer could not be written, that the money may have moved."""
+    try:
+        yield
+    except (KeyboardInterrupt, sqlite3.OperationalError) as cut:
+        raise SalesError(
+            f"invoice {attempt.invoice_id}: the {attempt.kind} was cut short ({str(cut) or 'interrupted'}), the money"
+            " may have moved; tick finds out, do not repeat it by hand"
+        ) from None
+
+
+def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
+    """Ask what became of the attempt's reference, outside any transaction."""
+    since = time.from_text(attempt.started_at)
+    return replace(ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since)), looked_up=True)
+
+
+def known_already(attempt: Attempt, gateway: Gateway) -> Answer | None:
+    """Return what the gateway knows of a reference that this file may have forgotten; None when it may be sent.
+
+    A file that was put back from a backup does not know what was done after it.
+    """
+    able = answers.able(gateway)
+    if isinstance(able, Answer):
+        return able
+    if "lookup" not in able:
+        return None
+    answer = look_up(attempt, gateway)
+    return None if answer.became == "not_found" else answer
+
+
+def request_after(known: Answer, request: Charge) -> Charge:
+    """Return the request with the id that a look-up met, even where it says that nothing was charged."""
+    found = known.result.gateway_id if known.result else None
+    return replace(request, gateway_id=found) if found else request
+
+
+def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
+    """Return what is asked of the gateway, wholly from durable rows, so that a repetition asks the same."""
+    row = connection.execute(
+        "SELECT o.id, o.offer_name,"
+        " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"
+        " AND a.payment_system_id = :system AND a.gateway_id IS NOT NULL AND a.number <= :number"
+        " ORDER BY a.number DESC LIMIT 1) AS gateway_id"
+        " FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = :invoice",
+        {"invoice": attempt.invoice_id, "system": attempt.payment_system_id, "number": attempt.number},
+    ).fetchone()
+    return Charge(
+        reference=attempt.reference,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        token=attempt.token,
+        customer_ref=f"customer-{attempt.customer_id}",
+        description=row["offer_name"],
+        initiator="customer" if attempt.recurring_id is None else "merchant",
+        metadata={"order": str(row["id"]), "invoice": str(attempt.invoice_id)},
+        gateway_id=row["gateway_id"],
+    )

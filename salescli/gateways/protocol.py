@@ -1,0 +1,134 @@
+"""The one protocol of all payment gateways: what is asked, what is answered, what can go wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from salescli.errors import SalesError
+
+if TYPE_CHECKING:
+    pass
+
+
+CHARGE_SECONDS = 30.0  # a gateway that has not answered by then has an unknown outcome
+
+
+Initiator = Literal["merchant", "customer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is asked of a gateway. ``reference`` names this try for ever; ``token`` is the saved payment method.
+
+    ``gateway_id``: the gateway's own name of this payment, from ``prepare`` or an earlier try of it.
+    """
+
+    reference: str
+    amount_minor: int
+    currency: str
+    token: str | None
+    customer_ref: str
+    description: str
+    initiator: Initiator
+    metadata: dict[str, str] = field(default_factory=dict)
+    gateway_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A gateway's answer. Only ``status`` is required, and the amount and currency when money moved."""
+
+    status: Literal["succeeded", "pending", "declined", "refunded", "not_found"]
+    reference: str | None = None
+    gateway_id: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    fee_minor: int | None = None  # None: not known yet, never 0 instead
+    fee_currency: str | None = None
+    code: str | None = None
+    raw_code: str | None = None
+    message: str | None = None
+    refunded_minor: int | None = None
+    created_at: str | None = None
+
+
+class GatewayError(SalesError):
+    """A gateway's answer that is not a Result."""
+
+
+class Declined(GatewayError):
+    """A final no: the attempt counts."""
+
+    def __init__(self, message: str, code: str, raw_code: str | None = None, retryable: bool | None = None) -> None:
+        super().__init__(message)
+        self.code, self.raw_code, self.retryable = code, raw_code, retryable
+
+
+class Unavailable(GatewayError):
+    """The request did not reach it: no attempt is counted, the same reference is sent later."""
+
+
+class OutcomeUnknown(GatewayError):
+    """Money may have moved: look up before anything else."""
+
+
+class Misconfigured(GatewayError):
+    """Our fault: wrong keys, a missing program, a reference reused with other parameters. A person must act."""
+
+
+class Gateway(Protocol):
+    """What every payment gateway does. ``capabilities``: of charge, lookup, refund, fee, idempotent.
+
+    One that names a payment before its money moves is also ``Preparing``.
+    """
+
+    name: str
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it can do. Raise a GatewayError when it does not say."""
+
+    @property
+    def key_ttl_seconds(self) -> int | None:
+        """How long a reference stays idempotent; None: for ever, 0: not at all."""
+
+    def charge(self, charge: Charge, timeout: float) -> Result:
+        """Take the money once per reference. Raise a GatewayError."""
+
+    def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
+        """Return what became of a reference; status not_found when it is not known."""
+
+    def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
+        """Give back part of a charge, once per reference. Raise a GatewayError."""
+
+    def check(self) -> None:
+        """Raise Misconfigured unless it could be used now."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A gateway that makes a payment known to itself first, so that its id is durable here before money can move."""
+
+    def prepare(self, charge: Charge) -> str:
+        """Return the gateway's id of the payment, made or brought up to date; no money moves. Raise a GatewayError.
+
+        ``charge`` follows with this id in it, in another call, once the id is durable.
+        """
+
+
+@runtime_checkable
+class Cancelling(Protocol):
+    """A gateway at which a payment that was made known stays open until it is told that nobody will pay it."""
+
+    def cancel(self, gateway_id: str) -> None:
+        """Close an unpaid payment; one that is paid or closed already stays as it is. Raise a GatewayError."""
+
+
+@runtime_checkable
+class TellsFees(Protocol):
+    """A gateway that can be asked for a payment's fee after the payment; its capabilities say ``fee``."""
+
+    def fee(self, gateway_id: str) -> Result:
+        """Return the payment with its fee; ``fee_minor`` None while it is not known. Raise a GatewayError."""

@@ -65,6 +65,12 @@ COMMANDS = {
         "salescli.cli.commands.house:adopt",
         "Let this copy of the file charge: after a move to here, or a restore.",
     ),
+    "backup": ("salescli.cli.commands.backup:backup_command", "Make a checked copy of the database."),
+    "restore": (
+        "salescli.cli.commands.backup:restore_command",
+        "Put a backup in the place of the database, which is kept.",
+    ),
+    "cron": ("salescli.cli.commands.cron:cron_command", "Print or install the crontab lines of this database."),
     "help": (
         "salescli.cli.commands.house:help_topic",
         "Show a longer page: charge-protocol, gateways, several-people …",

@@ -550,7 +550,7 @@ def test_a_full_disk_changes_nothing(place: Place, copy: Path, words: tuple[str,
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    ran = subprocess.run(call, capture_output=True, text=True, preexec_fn=small)  # noqa: PLW1509 - no threads here
+    ran = subprocess.run(call, capture_output=True, text=True, preexec_fn=small)
 
     assert ran.returncode == 7, ran.stderr
     assert len(ran.stderr.splitlines()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,6 +55,13 @@ def test_crontab_example_is_what_cron_prints_for_its_paths() -> None:
     (tick,) = [line for line in text.splitlines() if " tick" in line and not line.startswith("#")]
     assert tick.startswith("*/5 * * * *")  # twice within the ten minutes that a resumed payment is promised in (R58)
     assert len([line for line in text.splitlines() if program in line]) == 4
+
+
+@pytest.mark.skipif(shutil.which("crontab") is None, reason="needs crontab")
+def test_crontab_example_is_one() -> None:
+    ran = subprocess.run(["crontab", "-n", str(PROJECT / "crontab.example")], capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_what_is_printed_is_what_is_installed(run: Run, crontab: Path, tmp_path: Path) -> None:

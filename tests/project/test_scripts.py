@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
-import sqlite3
-import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -24,12 +16,7 @@ from salescli import __version__
 from salescli.cli.main import cli
 from salescli.gateways import sandbox
 from salescli.imports import order_row, recurring
-from salescli.rules import time
-from salescli.storage import database
 from tests import PROJECT
-
-if TYPE_CHECKING:
-    from tests.conftest import House
 
 SCRIPTS = PROJECT / "scripts"
 DOCS = PROJECT / "salescli" / "docs"

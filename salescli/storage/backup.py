@@ -119,7 +119,7 @@ def _write(connection: sqlite3.Connection, draft: Path) -> None:
 def _name(draft: Path, final: Path) -> None:
     """Give a copy its name, durably; unlike a rename, a link fails when the name is taken."""
     os.link(draft, final)
-    os.unlink(draft)
+    draft.unlink()
     sync_directory(final.parent)
 
 

@@ -53,10 +53,10 @@ def restore(
         with _held(path):
             aside = _put_aside(path, now)
             if path.exists():
-                os.rename(draft, path)
+                draft.rename(path)
             else:
                 os.link(draft, path)  # unlike a rename, fails when somebody made a file meanwhile
-                os.unlink(draft)
+                draft.unlink()
             backup.sync_directory(path.parent)
         _check_opens(path)
     except sqlite3.Error as error:
@@ -121,7 +121,7 @@ def _states(source: Path) -> list[tuple[int, int] | None]:
     states: list[tuple[int, int] | None] = []
     for end in ("", *_PLAYED):
         try:
-            state = os.stat(f"{source}{end}")
+            state = Path(f"{source}{end}").stat()
         except FileNotFoundError:
             states.append(None)
         else:
@@ -199,7 +199,7 @@ def _put_aside(path: Path, now: datetime) -> Path | None:
     backup.sync_directory(path.parent)
     for end in SIDE_FILES:
         if Path(f"{path}{end}").exists():
-            os.unlink(f"{path}{end}")
+            Path(f"{path}{end}").unlink()
     backup.sync_directory(path.parent)
     return aside
 

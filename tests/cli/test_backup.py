@@ -1,4 +1,4 @@
-"""Backups, restores and ticks as cron calls them: few variables, another folder, no terminal; and kills in the midst."""
+"""Backups, restores and ticks as cron calls them: few variables, no terminal; and kills in the midst."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def test_a_backup_to_a_file_leaves_what_is_there(place: Place, tmp_path: Path) -
 
     assert again.returncode == 7
     assert "exists already" in again.stderr
-    assert stat.S_IMODE(os.stat(target).st_mode) == 0o600
+    assert stat.S_IMODE(Path(target).stat().st_mode) == 0o600
     assert place.run("backup", target, "--keep", "3").returncode == 2
 
 
@@ -420,7 +420,8 @@ def _hot_journal(place: Place) -> Path:
         "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "c.execute('PRAGMA journal_mode = delete').fetchall(); c.execute('PRAGMA cache_size = 1');"
         "c.execute('BEGIN IMMEDIATE');"
-        "[c.execute('INSERT INTO settings VALUES (?, ?)', (f'n{i}', 'x' * 3000)) for i in range(200)]; os.kill(os.getpid(), 9)"
+        "[c.execute('INSERT INTO settings VALUES (?, ?)', (f'n{i}', 'x' * 3000)) for i in range(200)];"
+        "os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(place.database)])
     journal = Path(f"{place.database}-journal")

@@ -1,4 +1,4 @@
-"""A real cron daemon runs what `salescli cron` prints, every minute instead of by its own rhythm: charge, report, backup.
+"""A real cron daemon runs what `salescli cron` prints, each minute instead of by its rhythm: charge, report, backup.
 
 Needs root and Debian's cron. The user's own crontab is put back, and a daemon that was started is stopped.
 """

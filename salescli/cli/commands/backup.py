@@ -24,7 +24,7 @@ from salescli.storage import backup, database, history, lock, restore, schema
 @click.argument("place", required=False, metavar="[FILE|DIR]", type=options.FilePath(dir_okay=True))
 @click.option(
     "--keep", type=click.IntRange(1, 36_500), metavar="DAYS", envvar="SALESCLI_BACKUP_DAYS",
-    help="Then remove older backups in the folder, except the newest three; by default $SALESCLI_BACKUP_DAYS, else none.",
+    help="Then remove older backups in the folder, except the newest three. [default: $SALESCLI_BACKUP_DAYS]",
 )  # fmt: skip
 @pass_session
 def backup_command(session: Session, place: Path | None, keep: int | None) -> None:
@@ -93,7 +93,7 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
     except PermissionError as error:
         raise NotPermitted(f"you may not write beside {session.path}: {error.strerror}") from None
     except FileNotFoundError:
-        raise DatabaseUnusable(f"there is no folder {os.path.dirname(session.path)} to restore into") from None
+        raise DatabaseUnusable(f"there is no folder {Path(session.path).parent} to restore into") from None
     if done.aside:
         say(f"what was there {'would be' if dry_run else 'is'} {done.aside}")
     if dry_run:

@@ -57,7 +57,7 @@ def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -
     """
     if install and remove:
         raise BadUsage("--install and --remove exclude each other; give one")
-    database = os.path.abspath(session.path)
+    database = str(Path(session.path).absolute())
     if not (install or remove):
         click.echo(lines(_program(), database, any_file_system=session.any_file_system), nl=False)
         return

@@ -31,7 +31,7 @@ from salescli.rules.permissions import Actor
 from salescli.sales import recurring
 from salescli.storage import database
 
-EVERY = timedelta(minutes=5)  # cron's rhythm, in crontab.example
+EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
 _HELD_MAX = 5  # of what tick said when it charged nobody
 COLUMNS = (
     Column("recurring", "number"),

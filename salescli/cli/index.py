@@ -68,6 +68,12 @@ COMMANDS = {
         "init:adopt",
         "Allow charging from this copy (after a move or restore).",
     ),
+    "backup": ("backup:backup_command", "Make a checked copy of the database."),
+    "restore": (
+        "backup:restore_command",
+        "Put a backup in the place of the database, which is kept.",
+    ),
+    "cron": ("cron:cron_command", "Print or install the crontab lines of this database."),
     "help": (
         "help:help_topic",
         "Show a longer page: charge-protocol, gateways, several-people …",

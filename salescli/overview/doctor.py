@@ -184,7 +184,7 @@ def _brakes(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
 
 def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
     if warning := tick_log.is_late(connection, now):
-        yield Finding("tick", warning, "crontab -l; see crontab.example")
+        yield Finding("tick", warning, "crontab -l; see salescli cron")
 
 
 def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import click
 
@@ -18,7 +15,9 @@ from salescli.cli.output.terminal import say, tell
 from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.rules import permissions, time
-from salescli.storage import database
+from salescli.storage import database, lock
+
+_HANGS_MINUTES = 60
 
 
 @click.command("tick")
@@ -35,10 +34,20 @@ from salescli.storage import database
 )
 @click.option("--accept-clock", is_flag=True, help="Go on after days without a tick: the clock is right.")
 @click.option("-v", "--verbose", is_flag=True, help="Say every payment, and a summary.")
+@click.option(
+    "--quiet-if-busy", is_flag=True, help="Exit 0 while another tick is at work; warn after an hour. For cron."
+)
 @options.dry_run
 @pass_session
 def tick_command(
-    session: Session, at: str | None, limit: int | None, workers: int, accept_clock: bool, verbose: bool, dry_run: bool
+    session: Session,
+    at: str | None,
+    limit: int | None,
+    workers: int,
+    accept_clock: bool,
+    verbose: bool,
+    quiet_if_busy: bool,
+    dry_run: bool,
 ) -> None:
     """Charge the recurring payments that are due, after finding out about those in flight; run it from cron.
 
@@ -58,7 +67,16 @@ def tick_command(
         return
     database.check_home(session.file)
     database.wait_longer(session.file)
-    with _alone(Path(session.path)), _stoppable() as stopping:
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock.alone(session.path))
+        except AlreadyRunning:
+            if not quiet_if_busy:
+                raise
+            if lock.held_minutes(session.path) > _HANGS_MINUTES:
+                say(f"a tick has been at work for more than an hour, and none began since: {session.path}")
+            return
+        stopping = held.enter_context(_stoppable())
         counts = tick.run(
             session.file,
             gateways=session.gateway,
@@ -89,17 +107,3 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock that keeps two ticks apart. Raise AlreadyRunning (75)."""
-    lock = os.open(f"{path.resolve()}.tick.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise AlreadyRunning("another tick is at work") from None
-    else:
-        yield
-    finally:
-        os.close(lock)

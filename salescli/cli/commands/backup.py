@@ -1,0 +1,122 @@
+"""``salescli backup`` and ``salescli restore``: copies of the database, and one of them in its place."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from salescli.catalogue import actors
+from salescli.cli import caller, options
+from salescli.cli.output.terminal import say, tell
+from salescli.cli.paths import FilePath
+from salescli.cli.prompts import ask_first
+from salescli.cli.session import Session, pass_session
+from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
+from salescli.rules import permissions, time
+from salescli.rules.permissions import Actor
+from salescli.storage import backup, database, history, lock, restore, schema
+
+
+@click.command("backup")
+@click.argument("place", required=False, metavar="[FILE|DIR]", type=FilePath(dir_okay=True))
+@click.option(
+    "--keep", type=click.IntRange(1, 36_500), metavar="DAYS", envvar="SALESCLI_BACKUP_DAYS",
+    help="Then remove older backups in the folder, except the newest three. [default: $SALESCLI_BACKUP_DAYS]",
+)  # fmt: skip
+@pass_session
+def backup_command(session: Session, place: Path | None, keep: int | None) -> None:
+    """Make a checked copy of the database, also while others write.
+
+    A folder gets a file named after the time in UTC: sales-2026-03-01T023000Z.db. The default folder is
+    $SALESCLI_BACKUPS, else backups/ beside the database. Nothing is written over. Silent when not on a terminal.
+
+    \b
+    Examples:
+      salescli backup
+      salescli backup /mnt/usb --keep 90
+      salescli backup before-the-import.db
+    """
+    own = Path(os.path.realpath(session.path))
+    chosen = place or Path(os.environ.get("SALESCLI_BACKUPS") or own.parent / "backups")
+    is_file = place is not None and not place.is_dir()
+    if is_file and click.get_current_context().get_parameter_source("keep") is ParameterSource.COMMANDLINE:
+        raise BadUsage("--keep removes old backups in a folder; name a folder, or leave it out")
+    pruned = backup.Pruned()
+    try:
+        session.actor.require(permissions.RUN_TICK)
+        if is_file:
+            made = chosen
+            backup.into_file(session.file, made)
+        else:
+            made = backup.into_folder(session.file, chosen, own.stem, time.now())
+            if keep:
+                pruned = backup.prune(chosen, own.stem, keep, time.now())
+    except (DatabaseUnusable, sqlite3.Error, OSError) as error:
+        raise DatabaseUnusable(f"no backup was made: {error}") from None
+    if pruned.warning:
+        say(pruned.warning)
+    if sys.stdout.isatty():
+        tell(f"made {made}" + (f"; removed old backups: {len(pruned.removed)}" if pruned.removed else ""))
+
+
+@click.command("restore")
+@click.argument("file", metavar="FILE", type=FilePath())
+@options.yes
+@options.dry_run
+@pass_session
+def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> None:
+    """Put the backup FILE in the place of the database, which stays beside it under another name.
+
+    FILE is checked and only read. The restored database charges nobody until `salescli adopt`. It works when the
+    present database is missing or damaged, so it asks for no role: whoever may write the file may replace it.
+
+    \b
+    Examples:
+      salescli restore backups/sales-2026-03-01T023000Z.db
+      salescli restore --dry-run backups/sales-2026-03-01T023000Z.db
+    """
+    session.check_not_through_sudo("restore")
+    if not dry_run:
+        ask_first(f"Put {file} in the place of {session.path}? What is there is kept under another name.", yes=yes)
+
+    def note(connection: sqlite3.Connection) -> None:
+        before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {file.name}"
+        database.set_setting(connection, "home", home)
+        _record(connection, session, {"home": (before, home), "from": (None, file.name)})
+
+    try:
+        with lock.alone(session.path, "a tick is at work; nothing was restored, try again when it has ended"):
+            done = restore.restore(file, Path(session.path), session.now, note, dry_run=dry_run)
+    except PermissionError as error:
+        raise NotPermitted(f"you may not write beside {session.path}: {error.strerror}") from None
+    except FileNotFoundError:
+        raise DatabaseUnusable(f"there is no folder {Path(session.path).parent} to restore into") from None
+    if done.aside:
+        say(f"what was there {'would be' if dry_run else 'is'} {done.aside}")
+    if dry_run:
+        say(f"dry run: {file} is sound and would become {session.path}; nothing was written")
+        return
+    say(f"restored {session.path} from {file}")
+    if done.version < schema.VERSION:
+        say("it is of an older version: salescli upgrade")
+    say("charging from this copy starts after: salescli adopt")
+
+
+def _record(connection: sqlite3.Connection, session: Session, changes: dict[str, tuple[str | None, str]]) -> None:
+    """Add the restore to the history, by its user, or by the system for one whom the restored file does not know."""
+    login, reason = caller.os_login(), None
+    try:
+        actor = actors.acting(connection, login)
+    except NotPermitted:
+        first = connection.execute("SELECT id, login FROM users ORDER BY id LIMIT 1").fetchone()
+        if first is None:
+            return
+        actor = Actor(first["id"], first["login"], caller.login_of(os.getuid()), frozenset()).as_system()
+        reason = f"by {login}, who cannot act in this file"
+    who = actor._replace(command=session.command)
+    history.record(connection, "file", None, "restored", changes, actor=who, now=session.now, reason=reason)

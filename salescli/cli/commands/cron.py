@@ -1,0 +1,140 @@
+"""``salescli cron``: the lines of a crontab that run this installation on this database."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from salescli.cli import options
+from salescli.cli.output.terminal import say
+from salescli.cli.session import Session, pass_session
+from salescli.errors import BadUsage, SalesError
+
+_LONGEST = 990  # cron takes 1,000 characters
+_LINES = """\
+# {begin}
+# `salescli cron --install` puts these lines into your crontab, `salescli cron --remove` takes them out.
+#
+# Whom cron mails what a job says; all but the report say something only when a person is needed.
+#MAILTO=you@example.com
+
+# Every 5 minutes: a resumed payment is promised within 10, and one run may be missed.
+*/5 * * * *  {call} tick --quiet-if-busy
+
+# At 6:10: yesterday's report, a file for each night; what it says beside it are the totals, which cron mails.
+10 6 * * *  {call} reports details --on yesterday --csv -o "$HOME/sales-report-$(date +\\%F).csv"
+
+# At 2:30, when few people write: a checked copy of the database; 30 days of them are kept.
+30 2 * * *  {call} backup --keep 30
+
+# At 7:00, to be read with the first coffee: what waits for a person, if anything does.
+0 7 * * *  {call} doctor
+# {end}
+"""
+
+
+@click.command("cron")
+@click.option("--install", is_flag=True, help="Put the lines into your crontab, in place of those of this database.")
+@click.option("--remove", is_flag=True, help="Take the lines of this database out of your crontab.")
+@options.dry_run
+@pass_session
+def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -> None:
+    """Print crontab lines for this installation and this database: tick, report, backup, doctor.
+
+    The lines stand between two marker lines that name the database. Other lines of a crontab are never changed.
+
+    \b
+    Examples:
+      salescli cron
+      salescli cron --install
+      salescli cron --remove
+    """
+    if install and remove:
+        raise BadUsage("--install and --remove exclude each other; give one")
+    database = str(Path(session.path).absolute())
+    if not (install or remove):
+        click.echo(lines(_program(), database, any_file_system=session.any_file_system), nl=False)
+        return
+    session.check_not_through_sudo("cron --install" if install else "cron --remove")
+    block = b"" if remove else lines(_program(), database, any_file_system=session.any_file_system).encode()
+    before = _read()
+    after = replaced(before, block, database)
+    if after == before:
+        say(f"nothing to change: the lines of {database} are {'there already' if install else 'not in the crontab'}")
+        return
+    if not dry_run:
+        _write(after)
+    would = "would be " if dry_run else ""
+    say(f"the lines of {database} {would}{'put into' if install else 'taken out of'} your crontab")
+
+
+def lines(program: list[str], database: str, *, any_file_system: bool = False) -> str:
+    """Return the block of crontab lines, with its markers. Raise BadUsage for paths that cron cannot express."""
+    words = [*program, "--db", database, *(["--any-file-system"] if any_file_system else [])]
+    for word in words:
+        if not word.isprintable() or "\\" in word:
+            raise BadUsage(f"cron cannot express the path {word!r}: it has a control character or a backslash")
+    begin, end = _markers(database)
+    text = _LINES.format(call=shlex.join(words).replace("%", "\\%"), begin=begin, end=end)
+    if max(len(line.encode()) for line in text.splitlines()) > _LONGEST:
+        raise BadUsage(f"cron cannot express so long a path: {database}")
+    return text
+
+
+def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
+    """Return a crontab with the block of ``database`` replaced, appended, or, by an empty one, taken out.
+
+    Raise SalesError when only one of the two markers is there.
+    """
+    begin, end = (f"# {marker}\n".encode() for marker in _markers(database))
+    own = re.compile(rb"^" + re.escape(begin) + rb".*?^" + re.escape(end), re.MULTILINE | re.DOTALL)
+    rest = own.sub(b"", crontab)
+    if any(re.search(rb"^" + re.escape(marker), rest, re.MULTILINE) for marker in (begin, end)):
+        raise SalesError(f"the crontab has only one of the two marker lines of {database}; mend it with: crontab -e")
+    if not block:
+        return rest
+    if own.search(crontab):
+        return own.sub(lambda _: block, crontab, count=1)
+    return crontab + (b"" if crontab.endswith(b"\n") or not crontab else b"\n") + block
+
+
+def _markers(database: str) -> tuple[str, str]:
+    return f"salescli begin: {database}", f"salescli end: {database}"
+
+
+def _program() -> list[str]:
+    """Return the words that call this installation: its script, else its Python with the package."""
+    script = Path(sys.executable).with_name("salescli")
+    if script.exists():
+        return [str(script)]
+    return [sys.executable, "-m", "salescli"]
+
+
+def _read() -> bytes:
+    ran = _crontab("-l")
+    if ran.returncode == 0:
+        return ran.stdout
+    if b"no crontab" in ran.stderr:
+        return b""
+    raise SalesError(f"crontab -l failed: {ran.stderr.decode(errors='replace').strip() or ran.returncode}")
+
+
+def _write(crontab: bytes) -> None:
+    ran = _crontab("-", crontab)
+    if ran.returncode:
+        raise SalesError(f"crontab was not changed: {ran.stderr.decode(errors='replace').strip() or ran.returncode}")
+
+
+def _crontab(argument: str, content: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["crontab", argument], input=content, capture_output=True, env={**os.environ, "LC_ALL": "C"}
+        )
+    except FileNotFoundError:
+        raise SalesError("there is no program crontab; install cron, or use the lines of: salescli cron") from None

@@ -1,0 +1,136 @@
+"""Checked copies of a database in a folder, and which of the old ones go.
+
+connection -> VACUUM INTO a private draft -> integrity and foreign keys -> fsync -> its own name -> ``prune``
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from pathlib import Path
+
+from salescli.errors import DatabaseUnusable
+
+STAMP = "%Y-%m-%dT%H%M%SZ"  # in UTC, so that no two nights share a name
+ALWAYS_KEPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The old copies that were removed, or why none was."""
+
+    removed: tuple[Path, ...] = ()
+    warning: str | None = None
+
+
+def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: datetime) -> Path:
+    """Write a checked copy to ``folder``, mode 0700 when new, and return its path: ``stem-2026-03-01T023000Z.db``.
+
+    A name that is taken is never written over: the second copy of one second ends in ``-2``.
+
+    Raise DatabaseUnusable when the copy is damaged, OSError and sqlite3.Error when it cannot be written.
+    """
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_directory(folder.parent)
+    stamped = f"{stem}-{now.astimezone(timezone.utc).strftime(STAMP)}"
+    names = (folder / f"{stamped}{'' if number == 1 else f'-{number}'}.db" for number in count(1))
+    draft = folder / f".{stamped}.{os.urandom(4).hex()}.draft"
+    try:
+        _write(connection, draft)
+        for final in names:
+            try:
+                _name(draft, final)
+            except FileExistsError:
+                continue
+            return final
+    finally:
+        draft.unlink(missing_ok=True)
+    raise AssertionError("there is always a next name")
+
+
+def into_file(connection: sqlite3.Connection, path: Path) -> None:
+    """Write a checked copy to ``path``. Raise DatabaseUnusable when something is there or the copy is damaged."""
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.draft")
+    try:
+        _write(connection, draft)
+        _name(draft, path)
+    except FileExistsError:
+        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def prune(folder: Path, stem: str, days: int, now: datetime) -> Pruned:
+    """Remove copies, and drafts that a power cut left, that are more than ``days`` days old by their name.
+
+    The newest three copies stay at any age. A clock that is behind the newest copy removes nothing.
+    """
+    copies = _dated(folder, re.compile(rf"{re.escape(stem)}-(.{{18}})(?:-(\d{{1,9}}))?\.db"))
+    if copies and copies[-1][0] > now:
+        return Pruned(
+            warning=f"no old backup was removed: the clock is behind the newest one, {copies[-1][2]}; check the clock"
+        )
+    oldest = now - timedelta(days=days)
+    drafts = _dated(folder, re.compile(rf"\.{re.escape(stem)}-(.{{18}})()\..*draft"))
+    old = tuple(path for made, _, path in [*copies[:-ALWAYS_KEPT], *drafts] if made < oldest)
+    for path in old:
+        path.unlink(missing_ok=True)
+    return Pruned(old)
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raise DatabaseUnusable unless the file is sound and each of its rows has what it refers to."""
+    said = connection.execute("PRAGMA integrity_check").fetchone()[0]
+    orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
+    if said != "ok" or orphans:
+        raise DatabaseUnusable(f"the copy is damaged and was not kept: {said}, rows without what they name: {orphans}")
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until the names in a directory are on the disk."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(connection: sqlite3.Connection, draft: Path) -> None:
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    draft.chmod(0o600)
+    connection.execute("VACUUM INTO ?", (str(draft),))
+    with closing(sqlite3.connect(f"{draft.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+        check(copy)
+    sync_file(draft)
+
+
+def _name(draft: Path, final: Path) -> None:
+    """Give a copy its name, durably; unlike a rename, a link fails when the name is taken."""
+    os.link(draft, final)
+    draft.unlink()
+    sync_directory(final.parent)
+
+
+def _dated(folder: Path, pattern: re.Pattern[str]) -> list[tuple[datetime, int, Path]]:
+    """Return the files of a folder whose names fit, by the time in the name and its number, oldest first."""
+    found = []
+    for path in folder.iterdir():
+        if fits := pattern.fullmatch(path.name):
+            try:
+                made = datetime.strptime(fits[1], STAMP).replace(tzinfo=timezone.utc)
+            except ValueError:
+                continue  # not one of ours
+            found.append((made, int(fits[2] or 1), path))
+    return sorted(found)

@@ -1,0 +1,49 @@
+"""The lock beside a database that keeps two ticks apart, and a restore apart from both."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+
+from salescli.errors import AlreadyRunning
+
+if TYPE_CHECKING:
+    from salescli.storage.database import FilePath
+
+
+@contextmanager
+def alone(path: FilePath, busy: str = "another tick is at work") -> Iterator[None]:
+    """Hold the lock of the database at ``path``. Raise AlreadyRunning (75) with the message ``busy``."""
+    lock = os.open(lock_of(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.utime(lock)  # since when it is held
+        if os.geteuid() == 0:  # else the user whose file it is could not take it again
+            owner = _there(path)
+            os.fchown(lock, owner.st_uid, owner.st_gid)
+    except BlockingIOError:
+        raise AlreadyRunning(busy) from None
+    else:
+        yield
+    finally:
+        os.close(lock)
+
+
+def lock_of(path: FilePath) -> str:
+    """Return the path of the lock file of a database."""
+    return f"{os.path.realpath(path)}.tick.lock"
+
+
+def held_minutes(path: FilePath) -> float:
+    """Return how many minutes ago the lock was last taken."""
+    return (time() - Path(lock_of(path)).stat().st_mtime) / 60
+
+
+def _there(path: FilePath) -> os.stat_result:
+    real = Path(path).resolve()
+    return (real if real.exists() else real.parent).stat()

@@ -1,0 +1,217 @@
+"""Put a backup in the place of a database; what was there stays, under another name with its side files.
+
+FILE -> draft beside the database (checked, at home nowhere) -> the old one gets a second name -> rename -> fsync
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import count
+from pathlib import Path
+
+from salescli.errors import DatabaseUnusable, NotFound, NotPermitted
+from salescli.storage import backup, database, schema
+
+SIDE_FILES = ("-journal", "-wal", "-shm")
+_PLAYED = ("-journal", "-wal")  # SQLite plays these into the file of that name
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did: the name of what was in the place before, None when nothing was; the file's version."""
+
+    aside: Path | None
+    version: int
+
+
+def restore(
+    source: Path, path: Path, now: datetime, note: Callable[[sqlite3.Connection], None], *, dry_run: bool = False
+) -> Restored:
+    """Put a copy of ``source`` in the place of the database ``path``; the caller holds its lock.
+
+    ``source`` is only read. Killed at any moment, the old file or the new one is in the place, and the old one is
+    whole. The new one has no home, so that tick charges nobody until it is adopted. ``note`` adds to its history.
+
+    Raise NotFound, NotPermitted, or DatabaseUnusable when ``source`` is not sound or the place cannot be written.
+    """
+    path = Path(os.path.realpath(path))
+    _check_places(source, path)
+    draft = path.with_name(f".{path.name}.restore-{os.urandom(4).hex()}")
+    try:
+        _remove_leftovers(path)
+        version = _prepare(source, draft, note)
+        _give_owner(draft, path)
+        backup.sync_file(draft)
+        if dry_run:
+            return Restored(_aside_name(path, now) if _something_at(path) else None, version)
+        with _held(path):
+            aside = _put_aside(path, now)
+            if path.exists():
+                draft.rename(path)
+            else:
+                os.link(draft, path)  # unlike a rename, fails when somebody made a file meanwhile
+                draft.unlink()
+            backup.sync_directory(path.parent)
+        _check_opens(path)
+    except sqlite3.Error as error:
+        raise DatabaseUnusable(f"nothing was restored: {source}: {error}") from None
+    except OSError as error:
+        raise DatabaseUnusable(f"nothing was restored: {error}") from None
+    finally:
+        with suppress(OSError):
+            _remove(draft)
+    return Restored(aside, version)
+
+
+def _check_places(source: Path, path: Path) -> None:
+    if not source.is_file():
+        raise NotFound(f"there is no file {source}")
+    if path.exists():
+        if not path.is_file():
+            raise DatabaseUnusable(f"{path} is not a file; check --db and SALESCLI_DB")
+        if source.samefile(path):
+            raise DatabaseUnusable(f"{source} is the database itself; name a backup of it")
+        if not os.access(path, os.W_OK):
+            raise NotPermitted(f"you may not write {path}, so you may not replace it")
+    if not path.parent.is_dir():
+        raise NotFound(f"there is no folder {path.parent} to restore into; make it first")
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the drafts of restores that were killed; nobody else is at work, as the caller holds the lock."""
+    for draft in list(path.parent.iterdir()):
+        if draft.name.startswith(f".{path.name}.restore-"):
+            draft.unlink(missing_ok=True)
+
+
+def _remove(draft: Path) -> None:
+    for end in ("", *SIDE_FILES):
+        Path(f"{draft}{end}").unlink(missing_ok=True)
+
+
+def _prepare(source: Path, draft: Path, note: Callable[[sqlite3.Connection], None]) -> int:
+    """Copy ``source`` with what SQLite would play into it, check the copy, take its home; return its version."""
+    before = _states(source)
+    for end in ("", *_PLAYED):
+        if (Path(f"{source}{end}")).exists():
+            _copy(Path(f"{source}{end}"), Path(f"{draft}{end}"))
+    if _states(source) != before:
+        raise DatabaseUnusable(f"{source} is being written; restore a finished backup")
+    uri = f"{draft.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA trusted_schema = 0")
+        version = _check_ours(connection, source)
+        connection.execute("PRAGMA journal_mode = delete").fetchall()  # what a log holds goes into the file
+        backup.check(connection)
+        connection.execute("PRAGMA recursive_triggers = 1")
+        connection.execute("PRAGMA secure_delete = 1").fetchall()
+        with database.transaction(connection):
+            note(connection)
+    return version
+
+
+def _states(source: Path) -> list[tuple[int, int] | None]:
+    states: list[tuple[int, int] | None] = []
+    for end in ("", *_PLAYED):
+        try:
+            state = Path(f"{source}{end}").stat()
+        except FileNotFoundError:
+            states.append(None)
+        else:
+            states.append((state.st_size, state.st_mtime_ns))
+    return states
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read:
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "wb") as write:
+            shutil.copyfileobj(read, write, 1 << 20)
+    target.chmod(0o600)
+
+
+def _check_ours(connection: sqlite3.Connection, source: Path) -> int:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != database.APPLICATION_ID:
+        raise DatabaseUnusable(f"{source} is not a salescli file")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > schema.VERSION:
+        raise DatabaseUnusable(
+            f"{source} was written by a newer salescli (file {version}, here {schema.VERSION}); upgrade"
+        )
+    return version
+
+
+def _give_owner(draft: Path, path: Path) -> None:
+    """Let root restore for the user whose file it is."""
+    if os.geteuid() == 0:
+        there = path.stat() if path.exists() else path.parent.stat()
+        os.chown(draft, there.st_uid, there.st_gid)
+
+
+def _something_at(path: Path) -> bool:
+    return any(Path(f"{path}{end}").exists() for end in ("", *SIDE_FILES))
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Keep everybody out of the present file, where SQLite can open it; its journal is played into it first.
+
+    A second hard link is of a restore that was killed; its side files may be under the other name, so it is not opened.
+    """
+    if not path.exists() or path.stat().st_nlink > 1:
+        yield
+        return
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {database.BUSY_SECONDS * 1000}")
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if "locked" in str(error):
+                raise DatabaseUnusable(f"{path} is being written; nothing was restored, try again") from None
+        yield
+
+
+def _aside_name(path: Path, now: datetime) -> Path:
+    stamped = f"{path.name}.before-restore-{now.astimezone(timezone.utc).strftime(backup.STAMP)}"
+    names = (path.with_name(f"{stamped}{'' if number == 1 else f'-{number}'}") for number in count(1))
+    return next(name for name in names if not _something_at(name))
+
+
+def _put_aside(path: Path, now: datetime) -> Path | None:
+    """Give what is at ``path`` a second name, side files first, then take the side files' first name.
+
+    The file itself keeps its name until the new one replaces it. While it has two, every command refuses it, so
+    nobody opens it without its journal.
+    """
+    if not _something_at(path):
+        return None
+    aside = _named_before(path) or _aside_name(path, now)
+    for end in (*SIDE_FILES, ""):
+        if Path(f"{path}{end}").exists() and not Path(f"{aside}{end}").exists():
+            os.link(f"{path}{end}", f"{aside}{end}")
+    backup.sync_directory(path.parent)
+    for end in SIDE_FILES:
+        if Path(f"{path}{end}").exists():
+            Path(f"{path}{end}").unlink()
+    backup.sync_directory(path.parent)
+    return aside
+
+
+def _named_before(path: Path) -> Path | None:
+    """Return the second name that a restore which was killed has given the file already."""
+    if not path.exists() or path.stat().st_nlink == 1:
+        return None
+    names = (name for name in path.parent.iterdir() if name.name.startswith(f"{path.name}.before-restore-"))
+    return next((name for name in names if name.samefile(path)), None)
+
+
+def _check_opens(path: Path) -> None:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        connection.execute("SELECT count(*) FROM settings").fetchone()

@@ -20,7 +20,6 @@ from salescli.charging.pay import LOOKED_UP_WHEN_LATE_BY, Gateways
 from salescli.errors import WrongStatus
 from salescli.gateways import Answer, Charge, Gateway
 from salescli.rules import money, time
-from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, recurring
 from salescli.sales.attempts import Attempt, Try
@@ -246,6 +245,6 @@ def _tell_if_failed(this: Run, attempt: Attempt, answer: Answer) -> None:
         this.counts.failed += 1
         this.counts.for_a_person.append(
             f"recurring order {after.id} failed: payment {after.payment_number} of {after.amount()} was declined"
-            f" {ATTEMPTS_MAX} times ({answer.code}: {answer.message});"
+            f" {after.declines} times ({answer.code}: {answer.message});"
             f" `salescli recurring retry {after.id}` tries again"
         )

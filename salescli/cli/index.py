@@ -54,6 +54,10 @@ COMMANDS = {
         "salescli.cli.commands.simulate:simulate_command",
         "What tick would do up to a day, on a copy of the file.",
     ),
+    "upgrade": (
+        "salescli.cli.commands.upgrade:upgrade_command",
+        "Bring a file of an older version to this one, after a copy.",
+    ),
     "doctor": (
         "salescli.cli.commands.house:doctor_command",
         "Look the file over: sound? ticking? what waits for a person?",

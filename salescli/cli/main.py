@@ -20,7 +20,7 @@ from click.core import ParameterSource
 from salescli import __version__
 from salescli.cli import caller
 from salescli.cli.index import COMMANDS
-from salescli.errors import BadUsage, NotPermitted, SalesError
+from salescli.errors import BadUsage, NotPermitted, OlderVersion, SalesError
 from salescli.rules import time
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
@@ -53,7 +53,10 @@ class Session:
         """The open database, whoever asks. Raise DatabaseUnusable."""
         from salescli.storage import database
 
-        return database.connect(self.path, any_file_system=self.any_file_system)
+        try:
+            return database.connect(self.path, any_file_system=self.any_file_system)
+        except OlderVersion as error:
+            raise error.naming(self.program) from None
 
     @cached_property
     def actor(self) -> Actor:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from salescli.lists.columns import OF_AN_ORDER, Column, View, searched
 from salescli.rules import lifecycle, money, permissions
-from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.storage.schema import comparable
 
 if TYPE_CHECKING:
@@ -175,6 +174,9 @@ def _plan_actions(actor: Actor, status: str) -> str:
     return ", ".join(lifecycle.recurring_actions(status)) if actor.may(permissions.MANAGE_RECURRING) else ""
 
 
+# As schedule.Retries.attempts counts them; a list does not load that module.
+_ATTEMPTS = "(length(r.retry_after) - length(replace(r.retry_after, ',', '')) + 2)"
+
 RECURRING = View(
     name="recurring orders",
     source=(
@@ -196,8 +198,8 @@ RECURRING = View(
         Column(
             "attempt",
             "text",
-            "CASE WHEN r.status = 'processing' OR (r.declines BETWEEN 1 AND 2 AND r.next_payment_at IS NOT NULL)"
-            f" THEN 'attempt ' || (r.declines + 1) || ' of {ATTEMPTS_MAX}' END",
+            "CASE WHEN r.status = 'processing' OR (r.declines > 0 AND r.next_payment_at IS NOT NULL)"
+            f" THEN 'attempt ' || (r.declines + 1) || ' of ' || {_ATTEMPTS} END",
         ),
         Column("last_error", "text", "r.last_error"),
         Column("error_code", "text", "r.last_error_code", shown=False),

@@ -14,7 +14,7 @@ from salescli.lists.query import Filters, Where, clauses, given
 from salescli.reports import by_rows
 from salescli.reports.by_rows import SALES, Query, Question
 from salescli.storage import totals
-from salescli.storage.totals_schema import SUMS
+from salescli.storage.totals import SUMS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from salescli.reports import by_rows
 from salescli.reports.by_rows import SALES, Query, Question
-from salescli.storage.totals_schema import SUMS
+from salescli.storage.totals import SUMS
 
 
 def gather(connection: sqlite3.Connection, questions: Sequence[Question]) -> Mapping[Question, Query]:

@@ -105,7 +105,7 @@ def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
     # Past the lock, which is for comfort only: correctness is the database's.
     program = (
         "import sys; from salescli.cli.commands import tick; from contextlib import nullcontext;"
-        " tick._alone = lambda path: nullcontext(); from salescli.cli.main import run; sys.exit(run(sys.argv[1:]))"
+        " tick.lock.alone = lambda path: nullcontext(); from salescli.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     line = [
         sys.executable,

@@ -94,6 +94,7 @@ TABLE = {
     "charging off --reason x -n": {"owner", "cron"},
     "charging on -n": {"owner", "cron"},
     "charging limit 5 -n": {"owner", "cron"},
+    "upgrade -n": {"owner", "cron"},
     "help": EVERYBODY,
 }
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
@@ -16,9 +13,9 @@ from salescli.charging.tick import Limits
 from salescli.cli import options
 from salescli.cli.main import Session, pass_session
 from salescli.cli.output.render import say, tell
-from salescli.errors import AlreadyRunning, SalesError
+from salescli.errors import SalesError
 from salescli.rules import money, permissions, time
-from salescli.storage import database
+from salescli.storage import database, lock
 
 
 @click.command("tick")
@@ -58,7 +55,7 @@ def tick_command(
         return
     database.check_home(session.file)
     database.wait_longer(session.file)
-    with _alone(Path(session.path)), _stoppable() as stopping:
+    with lock.alone(session.path), _stoppable() as stopping:
         counts = tick.run(
             session.file,
             gateways=session.gateway,
@@ -159,17 +156,3 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock that keeps two ticks apart. Raise AlreadyRunning (75)."""
-    lock = os.open(f"{path.resolve()}.tick.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise AlreadyRunning("another tick is at work") from None
-    else:
-        yield
-    finally:
-        os.close(lock)

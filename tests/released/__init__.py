@@ -1,4 +1,4 @@
-"""Files that released versions made, each kept as it was: ``put("0.1.0-full", path)`` puts a copy into a test's place."""
+"""Files that released versions made, kept as they were: ``put("0.1.0-full", path)`` gives a test a copy of one."""
 
 from __future__ import annotations
 

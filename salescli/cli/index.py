@@ -94,7 +94,7 @@ RECURRING = {
     "pause": ("salescli.cli.commands.recurring:pause", "Put recurring orders on hold: nothing is charged."),
     "activate": ("salescli.cli.commands.recurring:activate", "Resume paused recurring orders."),
     "complete": ("salescli.cli.commands.recurring:complete", "Finish recurring orders early; this is final."),
-    "retry": ("salescli.cli.commands.recurring:retry", "Begin three new attempts at a payment that failed."),
+    "retry": ("salescli.cli.commands.recurring:retry", "Begin new attempts at a payment that failed."),
     "edit": ("salescli.cli.commands.recurring:edit", "Change how the payments to come are made."),
 }
 

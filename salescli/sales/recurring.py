@@ -1,6 +1,6 @@
 """Recurring orders: a plan of payments, charged by tick; what people decide about them is in ``managing``.
 
-started by a first payment → active → processing → active … → completed;  three declines → failed → (retry) → active
+started by a first payment → active → processing → active … → completed;  too many declines → failed → (retry) → active
 """
 
 from __future__ import annotations

@@ -106,6 +106,22 @@ def test_an_upgrade_keeps_a_copy_that_its_owner_alone_may_read(run: Run, path: P
     assert told[1] == "Оксана Власник,upgraded,upgrade"
 
 
+@pytest.mark.parametrize("journal", [("delete", 3), ("wal", 2)], ids=["delete", "wal"])
+def test_a_file_is_upgraded_with_either_journal(
+    journal: tuple[str, int], run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pragmas = (("journal_mode", journal[0]), ("synchronous", journal[1]))
+    monkeypatch.setattr(database, "_journal", lambda version: pragmas)
+    before = dump(path)
+    for line in ("upgrade -n", "upgrade", "orders list"):
+        assert run(line).code == 0
+    [copy] = copies(path)
+    assert dump(copy) == before
+    assert {each.name for each in path.parent.iterdir()} == {
+        "sales.db", "sales.db.sandbox", "sales.db.tick.lock", copy.name,
+    }  # fmt: skip
+
+
 def test_a_rehearsal_changes_nothing_and_leaves_nothing(run: Run, path: Path) -> None:
     before, there = path.read_bytes(), sorted(path.parent.iterdir())
     said = run("upgrade --dry-run")

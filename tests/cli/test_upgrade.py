@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 
 from salescli.cli import main
+from salescli.imports.recurring import COLUMNS
 from salescli.overview import doctor
 from salescli.storage import database, migrate, schema, upgrade
 from tests import released
 from tests.conftest import KYIV, LOGIN
+from tests.importing import as_csv
 
 LATER = "2027-01-26 12:00"  # than the last tick of the released file
 
@@ -208,6 +210,23 @@ def test_drafts_of_an_upgrade_that_was_killed_are_removed_by_the_next(run: Run, 
         path.with_name(f".sales.db.upgrade-0badcafe{end}").write_bytes(b"half")
     assert run("upgrade").code == 0
     assert not list(path.parent.glob(".*"))
+
+
+def test_rows_that_were_imported_before_the_upgrade_are_known_after_it(run: Run, path: Path) -> None:
+    row = {
+        "recurring": "S-1", "customer": "Ганна Лис", "email": "hanna@example.com", "offer": "Course",
+        "offer_number": "30", "currency": "EUR", "price": "49.00", "payment_system": "Sandbox", "token": "tok_fee",
+        "started_at": "2026-12-31 09:00", "every": "1 month", "payments": "6", "payments_made": "1",
+    }  # fmt: skip
+    file = path.with_name("again.csv")
+    file.write_bytes(as_csv(COLUMNS, row, [{}, {"recurring": "S-2", "status": "paused"}]))
+    assert run("upgrade").code == 0
+    with closing(sqlite3.connect(path)) as connection:  # had they to be compared, this would be told
+        connection.execute("UPDATE recurring SET price_minor = 1 WHERE source = 'oldshop'")
+        connection.commit()
+    said = run(f"import recurring {file} --source oldshop")
+    assert said.code == 0
+    assert "2 unchanged" in said.out + said.err
 
 
 def test_an_upgraded_file_ticks_and_the_doctor_finds_only_what_waits_for_a_person(run: Run, path: Path) -> None:

@@ -56,7 +56,7 @@ def run(connection: sqlite3.Connection, *, actor: Actor, now: datetime) -> Upgra
                 copy = _keep(_checked_copy(path, before), path.with_name(_name_of_copy(path.name, before, now)))
                 done = _migrated(connection, before, actor=actor, now=now)
         except BaseException:
-            if copy is not None:
+            if copy is not None and database.version_of(connection) == before:
                 copy.unlink()  # nothing was changed, so there is nothing to go back to
             raise
     return Upgraded(before, *done, copy)
@@ -101,11 +101,12 @@ def check(connection: sqlite3.Connection, what: str, version: int) -> None:
         raise DatabaseUnusable(f"{what} is damaged and was not upgraded ({said}); restore the latest backup")
     orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
     if orphans:
-        raise DatabaseUnusable(f"{what} has {orphans} rows that name a missing record, and was not upgraded")
+        rows = "1 row that names" if orphans == 1 else f"{orphans} rows that name"
+        raise DatabaseUnusable(f"{what} has {rows} a missing record, and was not upgraded; restore a backup")
     missing = migrate.missing(connection, version)
     if missing:
         raise DatabaseUnusable(
-            f"{what} has not the tables of version {version}, and was not upgraded; it differs in {', '.join(missing)}"
+            f"{what} does not have the tables of version {version}, and was not upgraded; it differs in {', '.join(missing)}"
         )
 
 

@@ -106,7 +106,8 @@ def check(connection: sqlite3.Connection, what: str, version: int) -> None:
     missing = migrate.missing(connection, version)
     if missing:
         raise DatabaseUnusable(
-            f"{what} does not have the tables of version {version}, and was not upgraded; it differs in {', '.join(missing)}"
+            f"{what} does not have the tables of version {version}, and was not upgraded;"
+            f" it differs in {', '.join(missing)}"
         )
 
 

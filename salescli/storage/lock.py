@@ -1,4 +1,4 @@
-"""The lock beside the file that keeps ticks and upgrades apart; for comfort, no payment depends on it."""
+"""The lock beside a database that keeps two ticks apart, and a restore apart from both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
+from time import time
 from typing import TYPE_CHECKING
 
 from salescli.errors import AlreadyRunning
@@ -14,27 +14,30 @@ from salescli.errors import AlreadyRunning
 if TYPE_CHECKING:
     from salescli.storage.database import FilePath
 
-_POLL_SECONDS = 0.05
-
 
 @contextmanager
-def alone(path: FilePath, *, wait_seconds: float = 0) -> Iterator[None]:
-    """Run a block while no tick and no upgrade of the file runs. Raise AlreadyRunning (75) when one still does."""
-    held = os.open(f"{os.path.realpath(path)}.tick.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+def alone(path: FilePath, busy: str = "another tick is at work") -> Iterator[None]:
+    """Hold the lock of the database at ``path``. Raise AlreadyRunning (75) with the message ``busy``."""
+    lock = os.open(lock_of(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        deadline = monotonic() + wait_seconds
-        while not _taken(held):
-            if monotonic() >= deadline:
-                raise AlreadyRunning("another tick is at work")
-            sleep(_POLL_SECONDS)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.utime(lock)  # since when it is held
+        if os.geteuid() == 0:  # else the user whose file it is could not take it again
+            owner = os.stat(path if os.path.exists(path) else os.path.dirname(lock_of(path)))
+            os.fchown(lock, owner.st_uid, owner.st_gid)
+    except BlockingIOError:
+        raise AlreadyRunning(busy) from None
+    else:
         yield
     finally:
-        os.close(held)
+        os.close(lock)
 
 
-def _taken(held: int) -> bool:
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def lock_of(path: FilePath) -> str:
+    """Return the path of the lock file of a database."""
+    return f"{os.path.realpath(path)}.tick.lock"
+
+
+def held_minutes(path: FilePath) -> float:
+    """Return how many minutes ago the lock was last taken."""
+    return (time() - os.stat(lock_of(path)).st_mtime) / 60

@@ -11,10 +11,11 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from time import monotonic, sleep
 
 from salescli.errors import AlreadyRunning, DatabaseUnusable
 from salescli.rules import permissions
@@ -23,6 +24,7 @@ from salescli.storage import database, history, lock, migrate, totals
 from salescli.storage.schema import VERSION
 
 WAIT_SECONDS = 300  # for a tick or another upgrade that is at work; a tick takes on nothing new after four minutes
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,18 @@ def check(connection: sqlite3.Connection, what: str, version: int) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    try:
-        with lock.alone(path, wait_seconds=WAIT_SECONDS):
-            yield
-    except AlreadyRunning:
-        raise AlreadyRunning("a tick or another upgrade is at work; upgrade when it has ended") from None
+    """Hold the lock that keeps ticks away, once whoever has it has ended. Raise AlreadyRunning when that takes long."""
+    deadline = monotonic() + WAIT_SECONDS
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(lock.alone(path, "a tick or another upgrade is at work; upgrade when it has ended"))
+                break
+            except AlreadyRunning:
+                if monotonic() >= deadline:
+                    raise
+                sleep(_POLL_SECONDS)
+        yield
 
 
 @contextmanager
@@ -145,6 +154,8 @@ def _checked_copy(path: Path, version: int) -> Path:
             database.copy(reading, draft)  # not from the connection that writes: SQLite would wait for it forever
         with closing(database.connect(draft, any_file_system=True, older=True)) as copied:
             check(copied, path.name, version)
+        if os.geteuid() == 0:  # root's copy is for whoever has the file, as SQLite's journals are
+            os.chown(draft, path.stat().st_uid, path.stat().st_gid)
     except BaseException:
         _remove(draft)
         raise

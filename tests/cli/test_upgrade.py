@@ -108,6 +108,14 @@ def test_an_upgrade_keeps_a_copy_that_its_owner_alone_may_read(run: Run, path: P
     assert told[1] == "Оксана Власник,upgraded,upgrade"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_copy_that_root_makes_belongs_to_whom_the_file_belongs(run: Run, path: Path) -> None:
+    os.chown(path, 1234, 1234)
+    assert run("upgrade").code == 0
+    [copy] = copies(path)
+    assert (copy.stat().st_uid, copy.stat().st_gid) == (1234, 1234)
+
+
 @pytest.mark.parametrize("journal", [("delete", 3), ("wal", 2)], ids=["delete", "wal"])
 def test_a_file_is_upgraded_with_either_journal(
     journal: tuple[str, int], run: Run, path: Path, monkeypatch: pytest.MonkeyPatch

@@ -53,6 +53,18 @@ class DatabaseUnusable(SalesError):
     exit_code = 7
 
 
+class OlderVersion(DatabaseUnusable):
+    """The file is of an older version; ``salescli upgrade`` brings it to this one."""
+
+    def __init__(self, path: object, version: int, needed: int, program: str = "salescli") -> None:
+        super().__init__(f"{path} is of version {version}, this salescli needs {needed}: run `{program} upgrade`")
+        self._about = (path, version, needed)
+
+    def naming(self, program: str) -> OlderVersion:
+        """Return the error with ``program`` as the words by which the file is named: ``salescli --db FILE``."""
+        return OlderVersion(*self._about, program)
+
+
 class AlreadyRunning(SalesError):
     """Another run holds the lock; nothing else exits with 75."""
 

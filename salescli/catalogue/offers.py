@@ -10,7 +10,7 @@ from salescli.catalogue import categories, records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
 from salescli.rules import money, permissions, schedule, text
-from salescli.rules.schedule import Interval
+from salescli.rules.schedule import Interval, Retries
 from salescli.storage import database
 
 FIELDS = (
@@ -36,7 +36,7 @@ class Offer:
     partial_success_ppm: int
     interval: Interval | None
     payments_total: int | None
-    retry_minutes: tuple[int, int] | None
+    retries: Retries | None
     active: bool
 
     @classmethod
@@ -57,7 +57,7 @@ class Offer:
             partial_success_ppm=row["partial_success_ppm"],
             interval=Interval(row["every_count"], row["every_unit"]) if recurring else None,
             payments_total=row["payments_total"],
-            retry_minutes=(row["retry_1_minutes"], row["retry_2_minutes"]) if recurring else None,
+            retries=Retries.parse(row["retry_after"]) if recurring else None,
             active=bool(row["active"]),
         )
 
@@ -145,7 +145,7 @@ def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     if "every" in words and not words["every"]:  # emptied: sold once again
         if words.get("payments") or words.get("retry_after"):
             raise BadData("an offer without an interval is sold once; leave out payments and retry_after")
-        names = ("every_count", "every_unit", "payments_total", "retry_1_minutes", "retry_2_minutes")
+        names = ("every_count", "every_unit", "payments_total", "retry_after")
         return dict.fromkeys(names)
     interval = _interval(words, before)
     if interval is None:
@@ -154,8 +154,11 @@ def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
                 raise BadData(f"{field} is for a recurring offer; give --every too")
         return {}
     retries = _retries(words, before, interval)
-    values: dict[str, Any] = {"every_count": interval.count, "every_unit": interval.unit}
-    values.update(retry_1_minutes=retries[0], retry_2_minutes=retries[1])
+    values: dict[str, Any] = {
+        "every_count": interval.count,
+        "every_unit": interval.unit,
+        "retry_after": str(retries),
+    }
     if "payments" in words:
         total = words["payments"]
         values["payments_total"] = text.whole_number(total, "number of payments") if total else None
@@ -170,12 +173,12 @@ def _interval(words: Words, before: sqlite3.Row | None) -> Interval | None:
     return None
 
 
-def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> tuple[int, int]:
+def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> Retries:
     if words.get("retry_after"):
-        return schedule.parse_retry_after(words["retry_after"], interval)
-    if before is not None and before["retry_1_minutes"] is not None:
-        return schedule.fitting_retries((before["retry_1_minutes"], before["retry_2_minutes"]), interval)
-    return schedule.default_retries(interval)
+        return Retries.for_interval(words["retry_after"], interval)
+    if before is not None and before["retry_after"] is not None:
+        return Retries.parse(before["retry_after"]).fitting(interval)
+    return Retries.usual(interval)
 
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:

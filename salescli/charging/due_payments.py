@@ -21,7 +21,6 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Charge, Gateway
 from salescli.rules import money, time
-from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, recurring
 from salescli.sales.attempts import Attempt, NewAttempt
@@ -247,6 +246,6 @@ def _tell_if_failed(this: ChargingRun, attempt: Attempt, answer: Answer) -> None
         this.counts.failed += 1
         this.counts.for_a_person.append(
             f"recurring order {after.id} failed: payment {after.payment_number} of {after.amount()} was declined"
-            f" {ATTEMPTS_MAX} times ({answer.code}: {answer.message});"
+            f" {after.declines} times ({answer.code}: {answer.message});"
             f" `salescli recurring retry {after.id}` tries again"
         )

@@ -22,7 +22,6 @@ from salescli.charging.pay import Gateways
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import time
-from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.rules.permissions import Actor
 from salescli.sales import attempts, recurring
@@ -123,7 +122,7 @@ def forecast(
         number = f"payment {due.payment_number}" + (f" of {due.payments_total}" if due.payments_total else "")
         yield (
             f"would {what} recurring order {due.id}: {due.amount()} through {system.name},"
-            f" {number}, attempt {due.declines + 1} of {ATTEMPTS_MAX}, due {when}"
+            f" {number}, {due.retries.attempt(due.declines)}, due {when}"
         )
 
 

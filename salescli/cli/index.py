@@ -54,6 +54,10 @@ COMMANDS = {
         "simulate:simulate_command",
         "What tick would do up to a day, on a copy of the file.",
     ),
+    "upgrade": (
+        "upgrade:upgrade_command",
+        "Bring a file of an older version to this one, after a copy.",
+    ),
     "doctor": (
         "doctor:doctor_command",
         "Check the database: integrity, totals, scheduler, and what needs attention.",
@@ -99,7 +103,7 @@ RECURRING = {
     "pause": ("recurring:pause", "Put recurring orders on hold: nothing is charged."),
     "activate": ("recurring:activate", "Resume paused recurring orders."),
     "complete": ("recurring:complete", "Finish recurring orders early; this is final."),
-    "retry": ("recurring:retry", "Begin three new attempts at a payment that failed."),
+    "retry": ("recurring:retry", "Begin new attempts at a payment that failed."),
     "edit": ("recurring:edit", "Change how the payments to come are made."),
 }
 

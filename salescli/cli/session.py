@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from salescli.cli import caller
-from salescli.errors import NotPermitted
+from salescli.errors import NotPermitted, OlderVersion
 from salescli.rules import time
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
@@ -42,7 +42,10 @@ class Session:
         """The open database, whoever asks. Raise DatabaseUnusable."""
         from salescli.storage import database
 
-        return database.connect(self.path, any_file_system=self.any_file_system)
+        try:
+            return database.connect(self.path, any_file_system=self.any_file_system)
+        except OlderVersion as error:
+            raise error.naming(self.program) from None
 
     @cached_property
     def actor(self) -> Actor:

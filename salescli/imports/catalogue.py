@@ -21,8 +21,6 @@ from salescli.rules.permissions import Actor
 
 # Stored columns that do not begin as the file's column does.
 _FIELDS = {
-    "retry_1_minutes": "retry_after",
-    "retry_2_minutes": "retry_after",
     "partial": "partial_min",
     "source_id": "customer_id",
 }

@@ -22,7 +22,7 @@ from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Ke
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
 from salescli.rules import money, numbers, schedule, text, time
 from salescli.rules.permissions import Actor
-from salescli.rules.schedule import Interval
+from salescli.rules.schedule import Interval, Retries
 from salescli.storage import database
 
 COLUMNS = (
@@ -52,13 +52,13 @@ class RecurringRow(NamedTuple):
     payments_made: int
     next_payment_at: datetime | None
     status: str
-    retry_minutes: tuple[int, int]
+    retries: Retries
 
     @property
     def canonical(self) -> tuple[Any, ...]:
         """All that the row says, by which it is known again."""
         planned = self.next_payment_at and time.utc_text(self.next_payment_at)
-        told = (time.utc_text(self.started_at), str(self.interval), planned, self.retry_minutes)
+        told = (time.utc_text(self.started_at), str(self.interval), planned, self.retries.minutes)
         return (*self[:7], *told, self.payments, self.payments_made, self.status)
 
 
@@ -197,7 +197,7 @@ def _read(fields: Fields, columns: Columns) -> RecurringRow:
     if "currency" in given:
         fields.read_also(given, "price", partial(money.parse, currency=given["currency"]))
     if "every" in given:
-        fields.read_also(given, "retry_after", partial(schedule.parse_retry_after, interval=given["every"]))
+        fields.read_also(given, "retry_after", partial(Retries.for_interval, interval=given["every"]))
     fields.check()
     _check_payments(fields, given)
     return RecurringRow(
@@ -214,7 +214,7 @@ def _read(fields: Fields, columns: Columns) -> RecurringRow:
         payments_made=given.get("payments_made", 0),
         next_payment_at=given.get("next_payment_at"),
         status=given.get("status", "active"),
-        retry_minutes=given.get("retry_after") or schedule.default_retries(given["every"]),
+        retries=given.get("retry_after") or Retries.usual(given["every"]),
     )
 
 
@@ -243,8 +243,7 @@ def _draft(row: RecurringRow, parties: SubscriberParties, *, now: datetime, zone
         "currency": row.currency,
         "every_count": row.interval.count,
         "every_unit": row.interval.unit,
-        "retry_1_minutes": row.retry_minutes[0],
-        "retry_2_minutes": row.retry_minutes[1],
+        "retry_after": str(row.retries),
         "payments_total": row.payments,
         "payments_imported": row.payments_made,
         "payments_made": row.payments_made,
@@ -272,8 +271,8 @@ def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, str
 
 _STORED = """
 SELECT r.id, r.customer_id, r.offer_id, r.offer_name, r.payment_system_id, r.token, r.status, r.price_minor, r.currency,
-  r.every_count, r.every_unit, r.retry_1_minutes, r.retry_2_minutes, r.payments_total, r.payments_imported, r.anchor_at,
-  r.due_at, r.next_payment_at, r.created_at, c.name AS customer, o.name AS offer, p.name AS payment_system
+  r.every_count, r.every_unit, r.retry_after, r.payments_total, r.payments_imported, r.anchor_at, r.due_at,
+  r.next_payment_at, r.created_at, c.name AS customer, o.name AS offer, p.name AS payment_system
 FROM recurring r
 JOIN customers c ON c.id = r.customer_id
 JOIN offers o ON o.id = r.offer_id
@@ -323,5 +322,5 @@ def _told(record: Mapping[str, Any] | sqlite3.Row, zone: ZoneInfo) -> dict[str, 
         "payments_made": str(record["payments_imported"]),
         "next_payment_at": time.local_text(planned, zone) if planned else "none",
         "status": record["status"],
-        "retry_after": schedule.retry_text((record["retry_1_minutes"], record["retry_2_minutes"])),
+        "retry_after": record["retry_after"],
     }

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle, permissions
-from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.storage.clauses import every, searched
 from salescli.storage.schema import comparable
 
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 def _plan_actions(actor: Actor, status: str) -> str:
     return ", ".join(lifecycle.recurring_actions(status)) if actor.may(permissions.MANAGE_RECURRING) else ""
 
+
+# As schedule.Retries.attempts counts them; a list does not load that module.
+_ATTEMPTS = "(length(r.retry_after) - length(replace(r.retry_after, ',', '')) + 2)"
 
 VIEW = View(
     name="recurring orders",
@@ -39,8 +41,8 @@ VIEW = View(
         Column(
             "attempt",
             "text",
-            "CASE WHEN r.status = 'processing' OR (r.declines BETWEEN 1 AND 2 AND r.next_payment_at IS NOT NULL)"
-            f" THEN 'attempt ' || (r.declines + 1) || ' of {ATTEMPTS_MAX}' END",
+            "CASE WHEN r.status = 'processing' OR (r.declines > 0 AND r.next_payment_at IS NOT NULL)"
+            f" THEN 'attempt ' || (r.declines + 1) || ' of ' || {_ATTEMPTS} END",
         ),
         Column("last_error", "text", "r.last_error"),
         Column("error_code", "text", "r.last_error_code", shown=False),

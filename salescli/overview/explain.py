@@ -15,8 +15,6 @@ from salescli.catalogue import payment_systems
 from salescli.charging import limits
 from salescli.lists import history
 from salescli.rules import lifecycle, money, numbers, time
-from salescli.rules.lifecycle import ATTEMPTS_MAX
-from salescli.rules.schedule import retry_text
 from salescli.sales import attempts, attribution, invoices, orders, recurring
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -81,7 +79,7 @@ def plan(connection: sqlite3.Connection, found: Recurring, *, now: datetime, zon
         yield "Nothing is charged until it is activated; what fell due is then charged once, and the day is kept."
     elif found.status == "failed":
         yield (
-            f"Payment {found.payment_number} was declined {ATTEMPTS_MAX} times, the last time for:"
+            f"Payment {found.payment_number} was declined {found.declines} times, the last time for:"
             f" {found.last_error} ({found.last_error_code})."
         )
     yield _possible(lifecycle.recurring_actions(found.status), f"salescli recurring … {found.id}")
@@ -93,11 +91,11 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     when = time.local_text(found.next_payment_at, zone)
     due = time.from_text(found.next_payment_at) <= now
     at = "at the next tick" if due else f"on {when}"
-    attempt = f"attempt {found.declines + 1} of {ATTEMPTS_MAX}"
+    attempt = found.retries.attempt(found.declines)
     yield f"Payment {found.payment_number} is made {at} through {system.name}, {attempt}."
     if found.declines:
-        waits = retry_text((found.retry_1_minutes, found.retry_2_minutes))
-        yield f"The last attempt was declined: {found.last_error} ({found.last_error_code}); the waits are {waits}."
+        last = f"{found.last_error} ({found.last_error_code})"
+        yield f"The last attempt was declined: {last}; the waits are {found.retries}."
     after = recurring.paid(found, now=max(now, time.from_text(found.next_payment_at)), zone=zone)
     if after.next_payment_at:
         yield f"When it succeeds, the one after it is on {time.local_text(after.next_payment_at, zone)}."

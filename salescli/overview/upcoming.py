@@ -19,7 +19,6 @@ from salescli.lists.filters import Filters, clauses
 from salescli.reports import periods
 from salescli.reports.periods import By
 from salescli.rules import time
-from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.sales import recurring
 from salescli.sales.recurring import Recurring
 
@@ -104,7 +103,7 @@ def _row(payment: Payment, row: sqlite3.Row) -> dict[str, Any]:
         "payments": plan.payments_total,
         "amount": plan.price_minor,
         "currency": plan.currency,
-        "attempt": f"attempt {plan.declines + 1} of {ATTEMPTS_MAX}" if plan.declines else None,
+        "attempt": plan.retries.attempt(plan.declines) if plan.declines else None,
         "payment_system": row["payment_system"],
         "due_at": plan.due_at,
         "manager": row["manager"],

@@ -17,7 +17,7 @@ from salescli.reports.dimensions import ALL, MANAGER, SALE, SALES, Counts
 from salescli.reports.periods import Piece, pieces
 from salescli.storage import totals
 from salescli.storage.clauses import Where
-from salescli.storage.totals_schema import SUMS
+from salescli.storage.totals import SUMS
 
 
 @dataclass(frozen=True, slots=True)

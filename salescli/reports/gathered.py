@@ -12,7 +12,7 @@ from dataclasses import replace
 from salescli.reports import by_rows
 from salescli.reports.by_rows import Query, Question
 from salescli.reports.dimensions import SALES, sale
-from salescli.storage.totals_schema import SUMS
+from salescli.storage.totals import SUMS
 
 
 def gather(connection: sqlite3.Connection, questions: Sequence[Question]) -> Mapping[Question, Query]:

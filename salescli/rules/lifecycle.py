@@ -13,7 +13,6 @@ from salescli.errors import WrongStatus
 ORDER_STATUSES = ("open", "completed", "declined", "refund")
 INVOICE_STATUSES = ("open", "processing", "completed", "declined", "refund")
 RECURRING_STATUSES = ("active", "processing", "paused", "completed", "failed")
-ATTEMPTS_MAX = 3  # at a recurring payment: the payment and "two more attempts" (R60)
 
 _MOVES = {
     "order": {

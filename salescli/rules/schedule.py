@@ -1,4 +1,4 @@
-"""When recurring payments fall due: anchor + n intervals in the account's zone, and the two retries.
+"""When recurring payments fall due: anchor + n intervals in the account's zone, and how often a payment is tried again.
 
 Pure: values in, instants out. A planned date never comes from the one before it (R66a).
 """
@@ -12,9 +12,6 @@ from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData
 from salescli.rules import numbers, time
-from salescli.rules.lifecycle import ATTEMPTS_MAX
-
-RETRY_AFTER_DEFAULT = (8 * 60, 24 * 60)  # minutes after the first and the second failure (R60)
 
 _EVERY = re.compile(r"(?:(\d{1,4}) ?)?(day|week|month|year|d|w|m|y)s?", re.ASCII)
 _UNITS = {"d": "day", "w": "week", "m": "month", "y": "year"}
@@ -52,37 +49,77 @@ def parse_interval(given: str) -> Interval:
     return Interval(count, "month" if unit == "year" else unit)
 
 
-def parse_retry_after(given: str, interval: Interval) -> tuple[int, int]:
-    """Return the two retry intervals of ``8h,24h`` in minutes (R60).
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """The waits after declined attempts at one payment, in minutes: so many more attempts, then it has failed (R60).
 
-    Raise BadData unless they are two, positive, and together shorter than ``interval``.
+    As text, which is how people write them and how the column ``retry_after`` keeps them: ``8h,24h``.
     """
-    matches = [_DURATION.fullmatch(part.strip().lower()) for part in given.split(",")]
-    minutes = [int(m[1]) * _MINUTES[m[2][0]] for m in matches if m]
-    if len(matches) != ATTEMPTS_MAX - 1 or len(minutes) != len(matches) or not all(minutes):
-        raise BadData(f"{given!r} is not a pair of retry intervals; write two durations, as in 8h,24h")
-    return fitting_retries((minutes[0], minutes[1]), interval)
+
+    minutes: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, given: str) -> Retries:
+        """Return the waits of ``8h,24h``. Raise BadData unless all are positive durations."""
+        matches = [_DURATION.fullmatch(part.strip().lower()) for part in given.split(",")]
+        minutes = tuple(int(m[1]) * _MINUTES[m[2][0]] for m in matches if m)
+        if len(minutes) != len(matches) or not all(minutes):
+            raise BadData(_not_waits(given))
+        return cls(minutes)
+
+    @classmethod
+    def for_interval(cls, given: str, interval: Interval) -> Retries:
+        """Return the waits that a person wants between the payments of ``interval``.
+
+        Raise BadData unless they are as many as the usual ones, positive, and together shorter than ``interval``.
+        """
+        retries = cls.parse(given)
+        if len(retries.minutes) != len(USUAL_RETRIES.minutes):
+            raise BadData(_not_waits(given))
+        return retries.fitting(interval)
+
+    @classmethod
+    def usual(cls, interval: Interval) -> Retries:
+        """Return 8h,24h, or for a period that is too short for those, equal parts of it (R60)."""
+        if USUAL_RETRIES.fit(interval):
+            return USUAL_RETRIES
+        number = len(USUAL_RETRIES.minutes)
+        return cls((interval.shortest_minutes // (number + 1),) * number)
+
+    @property
+    def attempts(self) -> int:
+        """How often a payment is tried: once, and once after each wait."""
+        return len(self.minutes) + 1
+
+    def after(self, declines: int, now: datetime) -> datetime | None:
+        """Return when to try again after so many declines, the last of them ``now``; None: it has failed."""
+        return now + timedelta(minutes=self.minutes[declines - 1]) if declines < self.attempts else None
+
+    def attempt(self, declines: int) -> str:
+        """Return which attempt comes after so many declines: ``attempt 2 of 3``."""
+        return f"attempt {declines + 1} of {self.attempts}"
+
+    def fit(self, interval: Interval) -> bool:
+        """Return whether all attempts are made before the next planned date can come."""
+        return sum(self.minutes) < interval.shortest_minutes
+
+    def fitting(self, interval: Interval) -> Retries:
+        """Return these waits. Raise BadData unless they fit ``interval``."""
+        if not self.fit(interval):
+            raise BadData(f"retries after {self} end later than the next payment, {interval} on; make them shorter")
+        return self
+
+    def __str__(self) -> str:
+        return ",".join(f"{m // 60}h" if m % 60 == 0 else f"{m}m" for m in self.minutes)
 
 
-def fitting_retries(minutes: tuple[int, int], interval: Interval) -> tuple[int, int]:
-    """Return ``minutes``. Raise BadData unless both retries end before the next planned date can come."""
-    if sum(minutes) >= interval.shortest_minutes:
-        raise BadData(
-            f"retries after {retry_text(minutes)} end later than the next payment, {interval} on; make them shorter"
-        )
-    return minutes
+USUAL_RETRIES = Retries((8 * 60, 24 * 60))  # "two more attempts" (R60)
 
 
-def default_retries(interval: Interval) -> tuple[int, int]:
-    """Return 8h,24h, or a third of a period too short for those, each (R60)."""
-    if sum(RETRY_AFTER_DEFAULT) < interval.shortest_minutes:
-        return RETRY_AFTER_DEFAULT
-    return (interval.shortest_minutes // 3, interval.shortest_minutes // 3)
-
-
-def retry_text(minutes: tuple[int, int]) -> str:
-    """Return retry intervals as they are written: ``8h,24h``."""
-    return ",".join(f"{m // 60}h" if m % 60 == 0 else f"{m}m" for m in minutes)
+def _not_waits(given: str) -> str:
+    number = len(USUAL_RETRIES.minutes)
+    words = {2: "two", 3: "three", 4: "four"}.get(number, str(number))
+    return f"{given!r} is not a list of {words} waits; write {words} durations, as in {USUAL_RETRIES}"
 
 
 def planned(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:

@@ -49,8 +49,7 @@ class Order:
     every_count: int | None
     every_unit: str | None
     payments_total: int | None
-    retry_1_minutes: int | None
-    retry_2_minutes: int | None
+    retry_after: str | None
     paid_minor: int
     manager_id: int | None
     manager_by: str | None
@@ -251,8 +250,7 @@ def _snapshot(offer: Offer) -> dict[str, Any]:
         "every_count": offer.interval.count if offer.interval else None,
         "every_unit": offer.interval.unit if offer.interval else None,
         "payments_total": offer.payments_total,
-        "retry_1_minutes": offer.retry_minutes[0] if offer.retry_minutes else None,
-        "retry_2_minutes": offer.retry_minutes[1] if offer.retry_minutes else None,
+        "retry_after": str(offer.retries) if offer.retries else None,
     }
 
 

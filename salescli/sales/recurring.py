@@ -1,6 +1,6 @@
 """Recurring orders: a plan of payments, charged by tick; what people decide about them is in ``managing``.
 
-started by a first payment → active → processing → active … → completed;  three declines → failed → (retry) → active
+started by a first payment → active → processing → active … → completed;  too many declines → failed → (retry) → active
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ import secrets
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import offers
 from salescli.errors import NotFound
 from salescli.rules import lifecycle, money, schedule, time
-from salescli.rules.lifecycle import ATTEMPTS_MAX
 from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
-from salescli.rules.schedule import Interval
+from salescli.rules.schedule import Interval, Retries
 from salescli.sales import attempts, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -48,8 +47,7 @@ class Recurring:
     currency: str
     every_count: int
     every_unit: str
-    retry_1_minutes: int
-    retry_2_minutes: int
+    retry_after: str
     payments_total: int | None
     payments_imported: int
     payments_made: int
@@ -70,6 +68,11 @@ class Recurring:
     def interval(self) -> Interval:
         """Its interval between planned dates."""
         return Interval(self.every_count, self.every_unit)
+
+    @property
+    def retries(self) -> Retries:
+        """When a declined payment is tried again, and how often (R60)."""
+        return Retries.parse(self.retry_after)
 
     @property
     def payment_number(self) -> int:
@@ -107,16 +110,15 @@ def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
 
 
 def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:
-    """Return what it becomes when its payment is declined: two more attempts as set, then Failed (R60, R61)."""
+    """Return what it becomes when its payment is declined: more attempts as set, then Failed (R60, R61)."""
     declines = recurring.declines + 1
     told = replace(recurring, declines=declines, last_error_code=code, last_error=message, wish=None, activated_at=None)
     if recurring.wish == "completed":
         return replace(told, status="completed", due_at=None, next_payment_at=None)
-    if declines == ATTEMPTS_MAX:
+    retry = recurring.retries.after(declines, now)
+    if retry is None:
         return replace(told, status="failed", next_payment_at=None)
-    minutes = (recurring.retry_1_minutes, recurring.retry_2_minutes)[declines - 1]
-    retry = time.utc_text(now + timedelta(minutes=minutes))
-    return replace(told, status=recurring.wish or "active", next_payment_at=retry)
+    return replace(told, status=recurring.wish or "active", next_payment_at=time.utc_text(retry))
 
 
 def not_charged(recurring: Recurring) -> Recurring:
@@ -130,7 +132,7 @@ def not_charged(recurring: Recurring) -> Recurring:
 
 _FROM_THE_ORDER = (
     "customer_id", "offer_id", "offer_name", "unit_price_minor", "quantity", "price_minor", "currency",
-    "every_count", "every_unit", "retry_1_minutes", "retry_2_minutes", "payments_total",
+    "every_count", "every_unit", "retry_after", "payments_total",
 )  # fmt: skip
 
 

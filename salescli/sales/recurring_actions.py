@@ -45,7 +45,7 @@ def complete(connection: sqlite3.Connection, id: int, *, actor: Actor, now: date
 
 
 def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
-    """Begin a new series of three attempts for a Failed one: its order and invoice reopen, due at once (R57)."""
+    """Begin a new series of attempts for a Failed one: its order and invoice reopen, due at once (R57)."""
     with database.transaction(connection):
         before = recurring.get(connection, id)
         after = _manage(connection, id, "retried", {"failed": _tried_again(now)}, actor=actor, now=now)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from salescli.errors import DatabaseUnusable, SalesError
+from salescli.errors import DatabaseUnusable, OlderVersion, SalesError
 from salescli.storage import schema
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def create(
 
     Raise DatabaseUnusable when something stands at ``path`` already; it is never overwritten.
     """
+    from salescli.storage import migrate
+
     directory, name = os.path.split(os.path.abspath(path))
     draft = os.path.join(directory, f".{name}.{os.urandom(4).hex()}")
     try:
@@ -63,7 +65,7 @@ def create(
         try:
             with transaction(connection):
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                schema.migrate(connection)
+                migrate.run(connection)
                 connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
                 populate(connection)
         finally:
@@ -77,7 +79,7 @@ def create(
         for leftover in (draft, f"{draft}-wal", f"{draft}-shm", f"{draft}-journal"):
             with suppress(OSError):
                 os.unlink(leftover)
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def copy(connection: sqlite3.Connection, path: FilePath) -> None:
@@ -103,15 +105,15 @@ def _make_directory(directory: str) -> None:
         raise NotADirectoryError(f"{directory} is not a directory") from None
 
 
-def connect(path: FilePath, *, any_file_system: bool = False) -> sqlite3.Connection:
+def connect(path: FilePath, *, any_file_system: bool = False, older: bool = False) -> sqlite3.Connection:
     """Open an existing file of ours, checked, with the pragmas that durability and safety need.
 
-    Raise DatabaseUnusable when it is missing, foreign, of another version, corrupt, or on a file system whose locks
-    cannot be trusted.
+    Raise DatabaseUnusable when it is missing, foreign, of a newer version, corrupt, or on a file system whose locks
+    cannot be trusted; OlderVersion when it is of an older one, unless ``older`` ones are wanted too.
     """
     _check_place(path, any_file_system)
     try:
-        return _connected(path, check=_check_ours)
+        return _connected(path, check=_check_ours_or_older if older else _check_ours)
     except sqlite3.Error as error:
         raise unusable(error, path) from None
 
@@ -296,20 +298,25 @@ def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
     return (("journal_mode", "wal"), ("synchronous", 2))
 
 
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of a file's tables: the number of the last migration that it has."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _check_ours(connection: sqlite3.Connection, path: FilePath) -> None:
+    _check_ours_or_older(connection, path)
+    version = version_of(connection)
+    if version < schema.VERSION:
+        raise OlderVersion(path, version, schema.VERSION)
+
+
+def _check_ours_or_older(connection: sqlite3.Connection, path: FilePath) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise DatabaseUnusable(f"{path} is not a salescli file; check --db and SALESCLI_DB")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     if version > schema.VERSION:
         raise DatabaseUnusable(
-            f"{path} was written by a newer salescli (file {version}, here {schema.VERSION}); upgrade"
-        )
-    if version < schema.VERSION:
-        raise DatabaseUnusable(f"{path} is of version {version}, this salescli needs {schema.VERSION}")
-    if setting(connection, "schema") != schema.STAMP:
-        raise DatabaseUnusable(
-            f"{path} was made by another state of salescli, whose tables are not these; work on it with that one,"
-            " or make a new file: salescli init"
+            f"{path} was written by a newer salescli (file {version}, here {schema.VERSION}); install that one"
         )
 
 
@@ -360,7 +367,8 @@ def _file_system(path: FilePath) -> str:
     return kind
 
 
-def _sync_directory(directory: str) -> None:
+def sync_directory(directory: str) -> None:
+    """Make the names in a directory durable."""
     with suppress(OSError):
         handle = os.open(directory, os.O_RDONLY)
         try:

@@ -6,7 +6,6 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ def alone(path: FilePath, busy: str = "another tick is at work") -> Iterator[Non
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.utime(lock)  # since when it is held
         if os.geteuid() == 0:  # else the user whose file it is could not take it again
-            owner = _there(path)
+            owner = os.stat(path if os.path.exists(path) else os.path.dirname(lock_of(path)))
             os.fchown(lock, owner.st_uid, owner.st_gid)
     except BlockingIOError:
         raise AlreadyRunning(busy) from None
@@ -41,9 +40,4 @@ def lock_of(path: FilePath) -> str:
 
 def held_minutes(path: FilePath) -> float:
     """Return how many minutes ago the lock was last taken."""
-    return (time() - Path(lock_of(path)).stat().st_mtime) / 60
-
-
-def _there(path: FilePath) -> os.stat_result:
-    real = Path(path).resolve()
-    return (real if real.exists() else real.parent).stat()
+    return (time() - os.stat(lock_of(path)).st_mtime) / 60

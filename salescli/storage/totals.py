@@ -1,6 +1,6 @@
 """Totals per day, month and all time, which the reports read: rebuilt, compared with the rows.
 
-Triggers keep them (``totals_schema``). day → its totals are summed to its month's → those to all time's
+Triggers keep them (``migrations``). day → its totals are summed to its month's → those to all time's
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from datetime import datetime
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.storage import database, history
-from salescli.storage.totals_schema import DIMENSIONS, KEYS, SUMS
 
+DIMENSIONS = ("offer", "manager", "payment_system")
+SUMS = ("events", "orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
+KEYS = ("key", "currency", "category_id", "status", "confirmed", "partial", "recurring", "together")
 DAY, MONTH, ALL_TIME = 10, 7, 0  # grains: how much of a day's text a period keeps
 
 

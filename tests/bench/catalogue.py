@@ -19,8 +19,8 @@ CURRENCIES = ("EUR",) * 9 + ("UAH",) * 6 + ("USD",) * 3 + ("PLN", "JPY")
 _USUAL_MINOR = {"EUR": 4_900, "UAH": 200_000, "USD": 5_500, "PLN": 21_000, "JPY": 8_000}
 PARTIAL = {"partial": 1, "partial_min_ppm": 10_000, "partial_success_ppm": 900_000}
 _WHOLE = {"partial": 0, "partial_min_ppm": 0, "partial_success_ppm": 1_000_000}
-RETRIES = {"retry_1_minutes": 480, "retry_2_minutes": 1440}
-_ONCE = dict.fromkeys(("every_count", "every_unit", "payments_total", "retry_1_minutes", "retry_2_minutes"))
+RETRIES = {"retry_after": "8h,24h"}
+_ONCE = dict.fromkeys(("every_count", "every_unit", "payments_total", "retry_after"))
 
 
 class Zipf(Generic[T]):

@@ -26,7 +26,7 @@ _TRIES = Zipf((*[("succeeded",)] * 12, ("declined", "succeeded"), ("declined", "
 _MACHINES = (1, 3)  # payment systems whose gateway charges
 _OF_THE_OFFER = (
     "category_id", "category_number", "partial", "partial_min_ppm", "partial_success_ppm", "every_count", "every_unit",
-    "payments_total", "retry_1_minutes", "retry_2_minutes",
+    "payments_total", "retry_after",
 )  # fmt: skip
 
 _FRESH = {  # what a plan begins with
@@ -34,7 +34,7 @@ _FRESH = {  # what a plan begins with
     "next_payment_at": None, "declines": 0, "last_error_code": None, "last_error": None, "source": None,
     "source_number": None, "imported_as": None,
 }  # fmt: skip
-_NO_PLAN = dict.fromkeys(("every_count", "every_unit", "payments_total", "retry_1_minutes", "retry_2_minutes"))
+_NO_PLAN = dict.fromkeys(("every_count", "every_unit", "payments_total", "retry_after"))
 
 Rows = dict[str, list[Row]]
 

@@ -109,8 +109,8 @@ def furnish(path: Path, payments: int) -> None:
     database.insert(connection, payment_systems.NOUN.table, system)
     row = {
         "customer_id": 1, "offer_id": 1, "offer_name": "Plan", "payment_system_id": 1, "token": "t", "status": "active",
-        "price_minor": 1000, "currency": "EUR", "every_count": 1, "every_unit": "month", "retry_1_minutes": 480,
-        "retry_2_minutes": 1440, "payments_imported": 1, "payments_made": 1, "anchor_at": due, "due_at": due,
+        "price_minor": 1000, "currency": "EUR", "every_count": 1, "every_unit": "month", "retry_after": "8h,24h",
+        "payments_imported": 1, "payments_made": 1, "anchor_at": due, "due_at": due,
         "next_payment_at": due, "created_at": due,
     }  # fmt: skip
     with database.transaction(connection):

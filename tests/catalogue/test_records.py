@@ -16,7 +16,7 @@ from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound, NotPermitted, SalesError
 from salescli.rules.money import PPM
 from salescli.rules.permissions import PERMISSIONS, Actor
-from salescli.rules.schedule import Interval
+from salescli.rules.schedule import Interval, Retries
 from salescli.storage import database
 from tests.conftest import House
 
@@ -212,7 +212,7 @@ def test_an_offer_has_what_it_was_given(house: House) -> None:
         "partial_success_ppm": 900_000,
         "interval": asdict(Interval(1, "month")),
         "payments_total": 12,
-        "retry_minutes": (120, 720),
+        "retries": asdict(Retries((120, 720))),
         "active": True,
     }
     (line,) = house.history("offer", offer.id)
@@ -223,12 +223,12 @@ def test_a_plain_offer_is_sold_once_paid_at_once_in_the_accounts_currency(house:
     offer = house.offer("49")
     assert (offer.number, offer.currency, offer.price_minor) == ("1", "EUR", 4900)
     assert (offer.multiple, offer.partial, offer.partial_success_ppm) == (False, False, PPM)
-    assert (offer.interval, offer.payments_total, offer.retry_minutes) == (None, None, None)
+    assert (offer.interval, offer.payments_total, offer.retries) == (None, None, None)
 
 
 def test_a_recurring_offer_is_endless_and_retries_after_8_and_24_hours_by_default(house: House) -> None:
     offer = house.offer(every="1 month")
-    assert (offer.payments_total, offer.retry_minutes) == (None, (480, 1440))
+    assert (offer.payments_total, offer.retries) == (None, Retries((480, 1440)))
 
 
 def test_offers_of_one_name_may_differ_in_category_or_currency(house: House) -> None:
@@ -299,8 +299,8 @@ def test_an_offer_number_belongs_to_one_offer(house: House) -> None:
                      {"partial": [0, 1], "partial_min_ppm": [0, 10_000], "partial_success_ppm": [PPM, 900_000]},
                      id="that it is paid in parts"),
         pytest.param({"every": "2 weeks"},
-                     {"every_count": [None, 2], "every_unit": [None, "week"], "retry_1_minutes": [None, 480],
-                      "retry_2_minutes": [None, 1440]}, id="that it recurs"),
+                     {"every_count": [None, 2], "every_unit": [None, "week"], "retry_after": [None, "8h,24h"]},
+                     id="that it recurs"),
     ],
 )  # fmt: skip
 def test_what_an_edit_changes_on_an_offer(house: House, words: dict[str, str], changes: dict[str, list[Any]]) -> None:
@@ -337,7 +337,11 @@ def test_a_plan_of_twelve_can_become_endless(house: House) -> None:
     offer = house.offer(every="1 month", payments="12", retry_after="1h,2h")
     edit(house, offers.NOUN, offer.id, payments="")
     endless = offers.get(house.connection, offer.id)
-    assert (endless.payments_total, endless.interval, endless.retry_minutes) == (None, Interval(1, "month"), (60, 120))
+    assert (endless.payments_total, endless.interval, endless.retries) == (
+        None,
+        Interval(1, "month"),
+        Retries((60, 120)),
+    )
 
 
 def test_a_shorter_interval_needs_retries_that_fit_it(house: House) -> None:
@@ -345,7 +349,7 @@ def test_a_shorter_interval_needs_retries_that_fit_it(house: House) -> None:
     with pytest.raises(BadData, match="retries after 48h,72h end later than the next payment, 1 day on"):
         edit(house, offers.NOUN, offer.id, every="1 day")
     edit(house, offers.NOUN, offer.id, every="1 day", retry_after="1h,2h")
-    assert offers.get(house.connection, offer.id).retry_minutes == (60, 120)
+    assert offers.get(house.connection, offer.id).retries == Retries((60, 120))
 
 
 @pytest.mark.parametrize("words", ["M-1", "Марафон краси", "марафон краси", "МАРАФОН", "краси", "мараф"])

@@ -32,6 +32,7 @@ def _answered(clause: str, became: str) -> str:
     return f'{clause}        return Answer("{became}", None, "card_declined", None, str(error))\n'
 
 
+FIRST_TABLES = "storage/migrations/m0001_house.py"
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
@@ -72,7 +73,11 @@ MUTANTS = (
         "a_decline_is_followed_by_a_success",
         (
             ("sales/attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),
-            ("storage/schema.py", "reference TEXT NOT NULL UNIQUE,          --", "reference TEXT NOT NULL,  --"),
+            (
+                FIRST_TABLES,
+                "reference TEXT NOT NULL UNIQUE,          --",
+                "reference TEXT NOT NULL,  --",
+            ),
         ),
     ),
     Mutant(
@@ -167,7 +172,11 @@ MUTANTS = (
         (
             ("sales/attempts.py", CLOSE, CLOSE.replace(" AND status = 'live'", "")),
             ("rules/lifecycle.py", INVOICE_MOVES, INVOICE_MOVES.replace('("refund",)', '("refund", "declined")')),
-            ("storage/schema.py", PAID_CHECK, PAID_CHECK.replace("IN ('completed'", "IN ('declined', 'completed'")),
+            (
+                FIRST_TABLES,
+                PAID_CHECK,
+                PAID_CHECK.replace("IN ('completed'", "IN ('declined', 'completed'"),
+            ),
         ),
     ),
     Mutant(

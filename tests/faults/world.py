@@ -367,9 +367,9 @@ def _plans(connection: sqlite3.Connection) -> list[str]:
             " WHERE o.recurring_id = ? AND o.payment_number = ? AND a.status = 'declined' AND a.kind = 'charge'",
             (plan.id, plan.payment_number),
         ).fetchone()[0]
-        if plan.status != "completed" and declined % 3 != plan.declines % 3:
+        if plan.status != "completed" and declined % plan.retries.attempts != plan.declines % plan.retries.attempts:
             found.append(f"I4: plan {plan.id} counts {plan.declines} declines of {declined}")
-        if (plan.status == "failed") != (plan.declines == 3 and plan.status != "completed"):
+        if (plan.status == "failed") != (plan.declines == plan.retries.attempts and plan.status != "completed"):
             found.append(f"I4: plan {plan.id} is {plan.status} with {plan.declines} declines")
         if plan.due_at is None or plan.status == "failed":
             continue

@@ -106,11 +106,9 @@ def stored(house: House, number: str = "S1") -> dict[str, Any]:
             id="a completed one has no date",
         ),
         pytest.param({}, {"payments_total": None, "payments_made": 0}, id="without a total it is endless"),
-        pytest.param({}, {"retry_1_minutes": 480, "retry_2_minutes": 1440}, id="the usual retries"),
-        pytest.param({"every": "1 day"}, {"retry_1_minutes": 460}, id="shorter retries for a short interval"),
-        pytest.param(
-            {"retry_after": "1h,2h"}, {"retry_1_minutes": 60, "retry_2_minutes": 120}, id="the retries that are given"
-        ),
+        pytest.param({}, {"retry_after": "8h,24h"}, id="the usual retries"),
+        pytest.param({"every": "1 day"}, {"retry_after": "460m,460m"}, id="shorter retries for a short interval"),
+        pytest.param({"retry_after": "1h,2h"}, {"retry_after": "1h,2h"}, id="the retries that are given"),
         pytest.param(
             {"price": "1200", "currency": "JPY", "every": "2 weeks"},
             {"price_minor": 1200, "currency": "JPY", "every_count": 2, "every_unit": "week", "unit_price_minor": 1200},

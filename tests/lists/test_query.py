@@ -71,7 +71,7 @@ def _fill(connection: sqlite3.Connection, size: int) -> None:
             "customers": {"email": pick([None, "a@example.com"]), "phone": pick([None, "+380"]), **shared},
             "payment_systems": {"gateway": "manual", "fee_ppm": pick([None, 29_000]), **shared, "name": f"System {n}"},
             "recurring": {"uid": f"r{n}", "payment_system_id": pick([1, n]), "status": "failed", "every_count": 1,
-                          "every_unit": "month", "retry_1_minutes": 480, "retry_2_minutes": 1440, "payments_made": 1,
+                          "every_unit": "month", "retry_after": "8h,24h", "payments_made": 1,
                           "payments_total": pick([None, 3, 12]), "last_error": pick([None, "no"]),
                           "anchor_at": moment(), **sold},
             "orders": {"uid": f"o{n}", "offer_number": "1", "status": status, "category_number": pick([None, "1"]),

@@ -93,6 +93,9 @@ TABLE = {
     "charging off --reason x -n": {"owner", "cron"},
     "charging on -n": {"owner", "cron"},
     "charging limit 5 -n": {"owner", "cron"},
+    "upgrade -n": {"owner", "cron"},
+    "cron -n": EVERYBODY,  # it opens no database
+    "restore /dev/null -n": EVERYBODY,  # the database may be lost or damaged: who may write there may restore
     "help": EVERYBODY,
 }
 
@@ -152,7 +155,7 @@ FURTHER = {
     "history": ["order"],
 }
 KNOWN = {"offers": "7", "users": "ivan", "roles": "manager", "payment-systems": "Sandbox"}  # elsewhere it is 1
-FOR_EVERYBODY = {"init", "help"}  # init makes a file of one's own
+FOR_EVERYBODY = {"init", "help", "cron", "restore"}  # they open no database that is there
 
 
 def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from calendar import monthrange
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -11,8 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from salescli.errors import BadData
+from salescli.lists import recurring as recurring_list
 from salescli.rules import schedule, time
-from salescli.rules.schedule import Interval
+from salescli.rules.schedule import Interval, Retries
 from tests.conftest import KYIV
 
 MONTHLY = Interval(1, "month")
@@ -206,26 +209,28 @@ def test_no_two_planned_dates_are_closer_than_the_interval_says(
 
 
 @pytest.mark.parametrize(
-    ("given_text", "minutes"),
+    ("given_text", "minutes", "canonical"),
     [
-        ("8h,24h", (480, 1440)),
-        ("90m, 2 days", (90, 2880)),
-        ("1 hour,1 min", (60, 1)),
-        ("30 minutes,2 hours", (30, 120)),
-        ("1d,1D", (1440, 1440)),
+        ("8h,24h", (480, 1440), "8h,24h"),
+        ("90m, 2 days", (90, 2880), "90m,48h"),
+        ("1 hour,1 min", (60, 1), "1h,1m"),
+        ("30 minutes,2 hours", (30, 120), "30m,2h"),
+        ("1d,1D", (1440, 1440), "24h,24h"),
     ],
 )
-def test_reading_the_retry_intervals(given_text: str, minutes: tuple[int, int]) -> None:
-    assert schedule.parse_retry_after(given_text, MONTHLY) == minutes
+def test_reading_the_waits(given_text: str, minutes: tuple[int, ...], canonical: str) -> None:
+    retries = Retries.for_interval(given_text, MONTHLY)
+    assert retries == Retries(minutes) == Retries.parse(canonical)
+    assert str(retries) == canonical
 
 
 @pytest.mark.parametrize(
     "given_text",
     ["", "8h", "8h,24h,48h", "8h,", "0h,24h", "8h,0m", "8,24", "8h 24h", "-8h,24h", "1.5h,24h", "8h,1 week"],
 )
-def test_what_is_no_pair_of_retry_intervals_is_refused(given_text: str) -> None:
-    with pytest.raises(BadData, match="not a pair of retry intervals"):
-        schedule.parse_retry_after(given_text, MONTHLY)
+def test_what_is_no_list_of_two_waits_is_refused(given_text: str) -> None:
+    with pytest.raises(BadData, match="not a list of two waits; write two durations, as in 8h,24h"):
+        Retries.for_interval(given_text, MONTHLY)
 
 
 @pytest.mark.parametrize(
@@ -240,10 +245,10 @@ def test_what_is_no_pair_of_retry_intervals_is_refused(given_text: str) -> None:
 )
 def test_retries_end_before_the_next_payment(given_text: str, interval: Interval, fit: bool) -> None:
     if fit:
-        assert schedule.parse_retry_after(given_text, interval)
+        assert Retries.for_interval(given_text, interval)
     else:
         with pytest.raises(BadData, match="make them shorter"):
-            schedule.parse_retry_after(given_text, interval)
+            Retries.for_interval(given_text, interval)
 
 
 @pytest.mark.parametrize(
@@ -254,11 +259,33 @@ def test_retries_end_before_the_next_payment(given_text: str, interval: Interval
         pytest.param(Interval(1, "day"), (460, 460), id="a third of a single day, each"),
     ],
 )
-def test_the_default_retries(interval: Interval, minutes: tuple[int, int]) -> None:
-    assert schedule.default_retries(interval) == minutes
+def test_the_usual_retries(interval: Interval, minutes: tuple[int, ...]) -> None:
+    assert Retries.usual(interval) == Retries(minutes)
 
 
 @given(intervals)
-def test_the_default_retries_fit_every_interval(interval: Interval) -> None:
-    retries = schedule.default_retries(interval)
-    assert schedule.parse_retry_after(schedule.retry_text(retries), interval) == retries
+def test_the_usual_retries_fit_every_interval(interval: Interval) -> None:
+    retries = Retries.usual(interval)
+    assert Retries.for_interval(str(retries), interval) == retries
+
+
+@pytest.mark.parametrize(
+    ("waits", "hours"),
+    [
+        pytest.param("8h,24h", [8, 24, None], id="the usual: two more attempts, then it has failed"),
+        pytest.param("1h,2h,3h", [1, 2, 3, None], id="a third retry"),
+        pytest.param("5h", [5, None], id="one retry"),
+    ],
+)
+def test_a_declined_payment_is_tried_again_after_its_waits(waits: str, hours: list[int | None]) -> None:
+    now, retries = datetime(2026, 3, 1, tzinfo=timezone.utc), Retries.parse(waits)
+    after = [retries.after(declines, now) for declines in range(1, len(hours) + 1)]
+    assert after == [None if wait is None else now + timedelta(hours=wait) for wait in hours]
+    assert retries.attempt(1) == f"attempt 2 of {len(hours)}"
+
+
+@pytest.mark.parametrize("waits", ["8h", "8h,24h", "90m,24h,48h"])
+def test_a_list_counts_the_attempts_as_the_waits_do(waits: str) -> None:
+    sql = f"SELECT {recurring_list._ATTEMPTS} FROM (SELECT ? AS retry_after) r"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        assert connection.execute(sql, (waits,)).fetchone()[0] == Retries.parse(waits).attempts

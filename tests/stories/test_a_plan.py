@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from salescli.errors import BadData, WrongStatus
+from salescli.lists import recurring as recurring_list
+from salescli.overview import explain
 from salescli.rules import lifecycle
 from salescli.sales import recurring, recurring_actions
 from tests.story import Story
@@ -93,6 +95,27 @@ def test_three_failures_end_in_failed_and_retry_opens_a_new_series(story: Story)
     assert numbers == [1, 2, 3, 4]  # the attempt's number goes on (R57)
     assert story.see(order).status == "completed"
     assert story.next_date(plan) == "2026-06-30 10:00"
+
+
+def test_a_plan_is_tried_as_often_as_its_own_waits_say(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7", token="tok_card_declined")
+    story.house.connection.execute("UPDATE recurring SET retry_after = '1h,2h,3h'")
+    for attempt, hour in enumerate(("10", "11", "13"), start=2):
+        assert story.at(f"2026-02-28 {hour}:00").tick().failed == 0
+        assert next_attempt(story) == f"attempt {attempt} of 4"
+    [line] = story.at("2026-02-28 16:00").tick().for_a_person
+    assert "was declined 4 times" in line
+    assert story.plan(plan).status == "failed"
+    assert "was declined 4 times" in " ".join(
+        explain.plan(story.house.connection, story.plan(plan), now=story.now, zone=story.house.zone)
+    )
+
+
+def next_attempt(story: Story) -> object:
+    """Return what the list shows as the attempt that comes next."""
+    sql = f"SELECT {recurring_list.VIEW.column('attempt').sql} FROM recurring r"
+    return story.house.connection.execute(sql).fetchone()[0]
 
 
 def test_a_pause_over_three_due_dates_means_one_payment_and_the_next_planned_date(story: Story) -> None:

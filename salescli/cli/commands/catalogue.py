@@ -44,7 +44,7 @@ offers_group = group_of(
             ("partial_success", "Partial payments: the percentage from which an order may be confirmed."),
             ("every", "Recurring: the interval, as in 1 month, 2 weeks, 30 days."),
             ("payments", "Recurring: how many payments, the first included; endless unless told."),
-            ("retry_after", "Recurring: the two waits after a failed payment; 8h,24h unless told."),
+            ("retry_after", "Recurring: the waits after a declined payment; 8h,24h unless told."),
             ACTIVE,
         ),
         '"Drawing, full course" --number 7 --price 49.00 --currency EUR --multiple --partial-min 10'

@@ -101,7 +101,7 @@ def complete(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
 @options.dry_run
 @pass_session
 def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
-    """Begin three new attempts at the payment on which recurring orders failed; the first is made by the next tick.
+    """Begin new attempts at the payment on which recurring orders failed; the first is made by the next tick.
 
     \b
     Example:

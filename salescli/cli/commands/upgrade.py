@@ -1,0 +1,44 @@
+"""``salescli upgrade``: bring a file of an older version to this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from salescli.cli import options
+from salescli.cli.output.terminal import say
+from salescli.cli.session import Session, pass_session
+from salescli.storage import database, upgrade
+from salescli.storage.schema import VERSION
+
+
+@click.command("upgrade")
+@options.dry_run
+@pass_session
+def upgrade_command(session: Session, dry_run: bool) -> None:
+    """Bring a file of an older version to this one, after a checked copy of it beside it.
+
+    Everything is upgraded, or nothing: whatever goes wrong, the file is as it was. With --dry-run it is done to the
+    copy only, which is then removed. Remove the copy of a real upgrade when all is well: it holds what the file holds.
+
+    \b
+    Examples:
+      salescli upgrade --dry-run
+      salescli upgrade
+    """
+    session.file = database.connect(session.path, any_file_system=session.any_file_system, older=True)
+    work = upgrade.rehearse if dry_run else upgrade.run
+    done = work(session.file, actor=session.actor, now=session.now)
+    name = Path(session.path).name
+    if done is None:
+        say(f"{name} is of version {VERSION} already; there is nothing to upgrade")
+        return
+    if done.copy is None:
+        say(f"would upgrade {name} from version {done.before} to {VERSION}; a copy was upgraded, checked and removed:")
+    else:
+        say(f"upgraded {name} from version {done.before} to {VERSION}; {done.copy} holds it as it was:")
+    for line in done.changes:
+        say(f"- {line}")
+    if done.wrong_totals:
+        say(f"- wrong totals: {done.wrong_totals}; all were counted again")

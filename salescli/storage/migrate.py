@@ -1,0 +1,79 @@
+"""Bring a file's tables to a version by the migrations that it lacks, and compare them with those of a version.
+
+file of version 1 -> ``run`` -> m0002 … -> user_version; a new file -> m0001, m0002 …
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Protocol
+
+from salescli.storage.migrations import m0001_house, m0002_retry_after
+from salescli.storage.schema import VERSION
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+class Migration(Protocol):
+    """A module of ``migrations``. ``CHANGES``: what it changes, for a person; ``NAME``: by which the file knows it."""
+
+    NAME: str
+    CHANGES: tuple[str, ...]
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Change the tables, inside the caller's transaction."""
+
+
+MIGRATIONS: tuple[Migration, ...] = (m0001_house, m0002_retry_after)  # the first makes version 1, and so on
+
+
+def run(connection: sqlite3.Connection, version: int = VERSION) -> None:
+    """Apply the pending migrations up to ``version`` inside the caller's transaction, and set the file's version."""
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations("salescli")
+    for migration in MIGRATIONS[:version]:
+        migrations(name=migration.NAME)(_Step(migration))
+    migrations.apply(Database(connection, execute_plugins=False, strict=True))
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+class _Step:
+    """A migration as sqlite-utils calls it."""
+
+    def __init__(self, migration: Migration) -> None:
+        self.__name__ = migration.NAME
+        self._migration = migration
+
+    def __call__(self, db: Database) -> None:
+        self._migration.run(db.conn)
+
+
+def changes(before: int, after: int = VERSION) -> list[str]:
+    """Return for a person what the migrations between two versions change."""
+    return [line for migration in MIGRATIONS[before:after] for line in migration.CHANGES]
+
+
+def missing(connection: sqlite3.Connection, version: int) -> list[str]:
+    """Return the tables, indexes, triggers and views of ``version`` that a file lacks or has otherwise."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        run(model, version)
+        wanted = definitions(model)
+    held = definitions(connection)
+    return sorted(name for name, sql in wanted.items() if held.get(name) != sql)
+
+
+def definitions(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the SQL of each table, index, trigger and view by its name, without comments, quotes and line breaks.
+
+    Not of the tables that SQLite and sqlite-utils make for themselves.
+    """
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+        " AND tbl_name <> '_sqlite_migrations' AND name NOT LIKE '%!_search!_%' ESCAPE '!'"
+    ).fetchall()
+    return {name: " ".join(re.sub("--.*", "", sql).replace('"', "").split()) for name, sql in rows}

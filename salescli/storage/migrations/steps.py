@@ -1,0 +1,67 @@
+"""What migrations are written with: run a script, rebuild a table. All inside the caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+
+def run(connection: sqlite3.Connection, script: str) -> None:
+    """Execute each statement of a script; ``executescript`` would commit the caller's transaction."""
+    for statement in statements(script):
+        connection.execute(statement)
+
+
+def statements(script: str) -> list[str]:
+    """Split a script where its statements end, which is not inside a trigger."""
+    found, pending = [], ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if pending.strip() and sqlite3.complete_statement(pending):
+            found.append(pending)
+            pending = ""
+    return found
+
+
+@contextmanager
+def without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block without views and triggers, and create them again as they were.
+
+    They name the tables that are rebuilt, so SQLite would neither drop nor rename one under them.
+    """
+    kept = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY type = 'trigger', rowid"
+    ).fetchall()
+    for type, name, _ in reversed(kept):
+        connection.execute(f'DROP {type} "{name}"')
+    yield
+    for _, _, sql in kept:
+        connection.execute(sql)
+
+
+def rebuild(connection: sqlite3.Connection, table: str, create: str, computed: Mapping[str, str]) -> None:
+    """Give a table the columns of ``create``, with its rows, indexes and the last number it gave.
+
+    ``computed``: new column -> its value as SQL over the old columns. The other columns keep their names. Call it
+    ``without_triggers``, and with foreign keys off where the table has rows.
+    """
+    indexes = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL ORDER BY rowid",
+        (table,),
+    ).fetchall()
+    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    draft = f"{table}_draft"
+    beginning = f"CREATE TABLE {table} ("
+    assert create.lstrip().startswith(beginning)
+    connection.execute(create.replace(beginning, f"CREATE TABLE {draft} (", 1))
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info ({draft})")]  # not the generated ones
+    values = ", ".join(computed.get(name, name) for name in columns)
+    connection.execute(f"INSERT INTO {draft} ({', '.join(columns)}) SELECT {values} FROM {table} ORDER BY id")
+    connection.execute(f"DROP TABLE {table}")
+    connection.execute(f"ALTER TABLE {draft} RENAME TO {table}")
+    for (sql,) in indexes:
+        connection.execute(sql)
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+    if last is not None:
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last[0]))

@@ -1,0 +1,178 @@
+"""Files of released versions become files of this one: the same tables as a new file's, and every row kept."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salescli.errors import DatabaseUnusable
+from salescli.rules.schedule import Retries
+from salescli.storage import database, migrate, migrations, schema, totals, upgrade
+from tests import released
+from tests.conftest import LOGIN, NOW, House
+
+# A released migration is never edited: the files that it made would not be those that it makes.
+DIGESTS = {
+    "m0001_house": "06f05406e6d0cbe827949d840bba3d09b0b01539ea9e16748114fde158f19be2",
+    "m0002_retry_after": "eddd419a4bebb03db3c4c667b96f1acb06cdb3c0f2ff0e0e53f6ad5767888f71",
+}
+REBUILT = ("offers", "orders", "recurring")
+
+
+@pytest.fixture(params=released.FILES)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A file of a released version."""
+    return released.put(request.param, tmp_path / "old.db", LOGIN)
+
+
+@pytest.fixture
+def old(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(database.connect(path, older=True)) as connection:
+        yield connection
+
+
+def upgraded(connection: sqlite3.Connection, house: House) -> sqlite3.Connection:
+    assert upgrade.run(connection, actor=house.actor, now=NOW)
+    return connection
+
+
+def tables(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of every table but SQLite's and the settings, by its name."""
+    names = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+        " AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT IN ('settings', '_sqlite_migrations')"
+    )
+    return {row[0]: [dict(each) for each in connection.execute(f'SELECT * FROM "{row[0]}"')] for row in names}
+
+
+def everything(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """Return type, name and table of all that a file is made of, SQLite's own indexes too."""
+    return {tuple(row) for row in connection.execute("SELECT type, name, tbl_name FROM sqlite_master")}
+
+
+def test_a_released_migration_is_never_edited() -> None:
+    folder = Path(migrations.__file__).parent
+    digests = {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.glob("m0*.py"))}
+    assert digests == DIGESTS, "write a further migration, and add its digest here"
+
+
+def test_the_version_is_the_number_of_the_last_migration() -> None:
+    assert len(migrate.MIGRATIONS) == schema.VERSION
+    for number, migration in enumerate(migrate.MIGRATIONS, start=1):
+        assert migration.NAME.startswith(f"{number:03}_")
+        assert migration.CHANGES
+
+
+def test_there_is_a_file_of_every_version_but_this_one() -> None:
+    versions = set()
+    for name in released.FILES:
+        with closing(sqlite3.connect(released.HERE / f"{name}.db")) as connection:
+            versions.add(database.version_of(connection))
+    assert versions >= set(range(1, schema.VERSION))
+
+
+def test_the_first_migration_makes_what_the_release_made(old: sqlite3.Connection) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        migrate.run(model, 1)
+        assert migrate.definitions(model) == migrate.definitions(old)
+        assert everything(model) == everything(old)
+
+
+def test_an_upgraded_file_is_made_as_a_new_one(old: sqlite3.Connection, house: House) -> None:
+    upgraded(old, house)
+    assert migrate.definitions(old) == migrate.definitions(house.connection)
+    assert everything(old) == everything(house.connection)
+    for (name,) in house.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        columns = [tuple(row) for row in house.connection.execute(f"PRAGMA table_xinfo ({name})")]
+        assert [tuple(row) for row in old.execute(f"PRAGMA table_xinfo ({name})")] == columns, name
+    listed = "SELECT name, strict, wr FROM pragma_table_list WHERE schema = 'main'"
+    assert set(map(tuple, old.execute(listed))) == set(map(tuple, house.connection.execute(listed)))
+    assert database.version_of(old) == schema.VERSION
+    assert old.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
+    before = tables(old)
+    after = tables(upgraded(old, house))
+    assert after["history"].pop()["what"] == "upgraded"
+    assert set(after) == set(before)
+    for name, rows in before.items():
+        for row, kept in zip(rows, after[name], strict=True):
+            waits = [row.pop(f"retry_{number}_minutes", None) for number in (1, 2)]
+            if name in REBUILT:
+                assert kept.pop("retry_after") == (str(Retries((waits[0], waits[1]))) if waits[0] else None)
+            assert kept == row, name
+    assert list(totals.differences(old)) == []
+
+
+def test_settings_are_kept_and_the_stamp_goes(old: sqlite3.Connection, house: House) -> None:
+    before = dict(map(tuple, old.execute("SELECT name, value FROM settings")))
+    assert before.pop("schema") == "69f1d087"
+    assert dict(map(tuple, upgraded(old, house).execute("SELECT name, value FROM settings"))) == before
+
+
+def test_a_number_that_was_given_is_not_given_again(old: sqlite3.Connection, house: House) -> None:
+    for table in REBUILT:  # as if their last records were gone
+        old.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        old.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, 900)", (table,))
+    before = dict(map(tuple, old.execute("SELECT name, seq FROM sqlite_sequence WHERE name <> 'history'")))
+    upgraded(old, house)
+    assert dict(map(tuple, old.execute("SELECT name, seq FROM sqlite_sequence WHERE name <> 'history'"))) == before
+
+
+def test_search_finds_what_it_found(tmp_path: Path, house: House) -> None:
+    with closing(database.connect(released.put("0.1.0-full", tmp_path / "old.db", LOGIN), older=True)) as old:
+        upgraded(old, house)
+        for table, word in (("customers", "олена"), ("offers", "letter")):
+            found = old.execute(f"SELECT rowid FROM {table}_search WHERE {table}_search MATCH ?", (word,)).fetchall()
+            assert found, table
+            old.execute(f"INSERT INTO {table}_search ({table}_search, rank) VALUES ('integrity-check', 1)")
+
+
+def test_a_trigger_and_an_index_of_somebody_s_own_are_kept(old: sqlite3.Connection, house: House) -> None:
+    old.execute("CREATE INDEX mine ON orders (source)")
+    old.execute("CREATE TRIGGER my_own AFTER UPDATE ON offers BEGIN SELECT 1; END")
+    before = migrate.definitions(old)
+    after = migrate.definitions(upgraded(old, house))
+    assert {name: after[name] for name in ("mine", "my_own")} == {name: before[name] for name in ("mine", "my_own")}
+
+
+@pytest.mark.parametrize(
+    ("done", "says"),
+    [
+        pytest.param("DROP INDEX orders_payment", "not have the tables of .*orders_payment", id="an index is gone"),
+        pytest.param("DROP TRIGGER totals_refunds_after_insert", "totals_refunds_after_insert", id="a trigger is gone"),
+        pytest.param("ALTER TABLE users ADD COLUMN mine TEXT", "differs in users", id="a column was added"),
+        pytest.param("UPDATE customers SET merged_into = 999 WHERE id = 2", "1 row that names a missing record",
+                     id="a row names what is not there"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_as_its_version_made_it_is_left_alone(
+    tmp_path: Path, house: House, done: str, says: str
+) -> None:
+    path = released.put("0.1.0-full", tmp_path / "old.db", LOGIN)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(done)
+    before = path.read_bytes()
+    with closing(database.connect(path, older=True)) as old:
+        for work in (upgrade.rehearse, upgrade.run):
+            with pytest.raises(DatabaseUnusable, match=says):
+                work(old, actor=house.actor, now=NOW)
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.glob("*old.db*")) == [path, Path(f"{path}.sandbox"), Path(f"{path}.tick.lock")]
+
+
+def test_totals_that_were_wrong_are_counted_again(tmp_path: Path, house: House) -> None:
+    path = released.put("0.1.0-full", tmp_path / "old.db", LOGIN)
+    with closing(database.connect(path, older=True)) as old:
+        old.execute("UPDATE totals SET gross = gross + 1 WHERE grain = 0")
+        done = upgrade.run(old, actor=house.actor, now=NOW)
+        assert done is not None
+        assert done.wrong_totals > 0
+        assert list(totals.differences(old)) == []

@@ -66,8 +66,8 @@ COMMANDS = {
         "Let this copy of the file charge: after a move to here, or a restore.",
     ),
     "help": (
-        "salescli.cli.commands.house:help_topic",
-        "Show a longer page: charge-protocol, gateways, several-people …",
+        "salescli.cli.commands.help:help_command",
+        "Show a page: of a topic, a group of commands or a command.",
     ),
 }
 

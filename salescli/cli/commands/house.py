@@ -1,4 +1,4 @@
-"""``init``, ``adopt``, ``doctor``, ``todo`` and ``help``: the file as a whole."""
+"""``init``, ``adopt``, ``doctor`` and ``todo``: the file as a whole."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import secrets
 import sqlite3
 import sys
 from dataclasses import asdict
-from importlib import resources
-from typing import Any
 
 import click
 
@@ -17,7 +15,7 @@ from salescli.cli import caller, options, pages
 from salescli.cli.main import Session, os_login, pass_session
 from salescli.cli.output import render as renderer
 from salescli.cli.output.render import Output
-from salescli.errors import NotFound, SalesError
+from salescli.errors import SalesError
 from salescli.lists.columns import Column
 from salescli.overview import doctor, todo
 from salescli.rules import money, permissions, time
@@ -172,33 +170,3 @@ def todo_command(session: Session, output: Output) -> None:
         total = todo.count(session.connection)
         if total > limit:
             renderer.say(f"{limit} of {total} things to do; --limit 0 shows all")
-
-
-def _topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a page."""
-    return [name for name in sorted(_pages()) if name.startswith(incomplete.lower())]
-
-
-@click.command("help")
-@click.argument("topic", required=False, shell_complete=_topics)
-def help_topic(topic: str | None) -> None:
-    """Show a longer page on a TOPIC; without one, list the pages.
-
-    \b
-    Example:
-      salescli help charge-protocol
-    """
-    pages = _pages()
-    if topic is None:
-        for name, page in sorted(pages.items()):
-            click.echo(f"{name:<20} {page.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
-        return
-    if topic not in pages:
-        raise NotFound(f"there is no page {topic!r}; there are {', '.join(sorted(pages))}")
-    click.echo_via_pager(pages[topic].read_text(encoding="utf-8").rstrip("\n"))
-
-
-def _pages() -> dict[str, Any]:
-    """Return the pages by name."""
-    docs = resources.files("salescli").joinpath("docs").iterdir()
-    return {page.name.removesuffix(".md"): page for page in docs if page.name.endswith(".md")}

@@ -47,6 +47,7 @@ def _sections(page: str) -> Iterator[tuple[str, str]]:
 def _command(name: str, text: str) -> str:
     """Return a command's help as a man page."""
     block = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    ") or not line)
+    block = re.sub(r"(?<=\w)-\n +(?=\w)", "-", block)  # Click breaks words at their hyphens
     usage, _, rest = block.strip("\n").partition("\n\n")
     description, *lists = re.split(r"^(\w+):\n(?= )", rest, flags=re.MULTILINE)
     paragraphs = textwrap.dedent(description).strip("\n").split("\n\n")
@@ -71,7 +72,7 @@ def _shared(name: str, page: str) -> str:
     """Return the page of shared options as a man page."""
     prose, _, listed = page.partition("\n    --")
     paragraphs = [part for part in prose.split("\n\n")[1:] if not part.startswith("<!--")]
-    entries = textwrap.dedent(f"    --{listed}")
+    entries = textwrap.dedent(re.sub(r"(?<=\w)-\n +(?=\w)", "-", f"    --{listed}"))
     lines = [".SH NAME", f"salescli\\-{name} \\- the options that commands of salescli share", ".SH DESCRIPTION"]
     lines += [*_paragraphs(paragraphs), ".SH OPTIONS", *_entries(textwrap.indent(entries, "  "))]
     return "\n".join([*lines, ".SH SEE ALSO", "salescli(1)"]) + "\n"

@@ -1,6 +1,7 @@
 """``help``: pages on topics, and the help of commands as pages.
 
-docs/commands/<group>.md -> `help orders`, its section -> `help orders check`; docs/*.md, docs/guide/*.md -> `help TOPIC`
+docs/commands/<group>.md -> `help orders`, its section -> `help orders check`
+docs/*.md, docs/guide/*.md -> `help TOPIC`
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def _contents() -> str:
     return "\n\n".join([*lines, f"Commands, a page for each group; {example}\n{commands}"])
 
 
-_GUIDE = (
+GUIDE = (
     "selling",
     "partial-payments",
     "who-made-the-sale",
@@ -89,7 +90,7 @@ _GUIDE = (
 
 def _in_order(names: dict[str, Any]) -> list[str]:
     """Return the guide's pages in the order in which they are read."""
-    return sorted(names, key=lambda name: (_GUIDE.index(name) if name in _GUIDE else len(_GUIDE), name))
+    return sorted(names, key=lambda name: (GUIDE.index(name) if name in GUIDE else len(GUIDE), name))
 
 
 def _title(page: str) -> str:
@@ -102,7 +103,7 @@ def _topics() -> dict[str, Any]:
 
 def _folder(name: str) -> dict[str, Any]:
     """Return the pages of a folder of docs/ by name."""
-    folder = resources.files("salescli").joinpath("docs", name)
+    folder = resources.files("salescli").joinpath("docs").joinpath(name)
     return {page.name.removesuffix(".md"): page for page in folder.iterdir() if page.name.endswith(".md")}
 
 
@@ -112,12 +113,13 @@ def _read(page: Any) -> str:
 
 
 def readable(page: str) -> str:
-    """Return a Markdown page as plain text of at most 80 columns: without fences, comments, link targets, wide tables."""
+    """Return a Markdown page as plain text of 80 columns: without fences, comments and link targets; tables fitted."""
     page = re.sub(r"^(```.*|<!-- .* -->)\n", "", page, flags=re.MULTILINE)
     page = re.sub(r"\[([^]]+)]\([^)]+\)", r"\1", page)
     lines: list[str] = []
-    for in_table, part in groupby(page.splitlines(), key=lambda line: line.startswith("|")):
-        lines.extend(_table(list(part)) if in_table else part)
+    for in_table, grouped in groupby(page.splitlines(), key=lambda line: line.startswith("|")):
+        part = list(grouped)
+        lines += _table(part) if in_table else part
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli.cli.commands import help
+from salescli.cli.commands import help as help_pages
 from tests import PROJECT
 
 GUIDE = sorted((PROJECT / "salescli" / "docs" / "guide").glob("*.md"))
@@ -36,4 +36,4 @@ def test_a_page_begins_with_a_database_of_its_own(page: Path) -> None:
 
 
 def test_help_lists_the_guide_in_the_order_in_which_it_is_read() -> None:
-    assert sorted(help.GUIDE) == [page.stem for page in GUIDE]
+    assert sorted(help_pages.GUIDE) == [page.stem for page in GUIDE]

@@ -1,4 +1,4 @@
-"""The pages: README, docs, guide: generated parts fresh, 80 columns, links that lead somewhere, shown by help, packaged."""
+"""The pages: generated ones are fresh, all fit 80 columns, link to files, are shown by help and packaged."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from click.testing import CliRunner
 
 import salescli
 from salescli import __version__
-from salescli.cli.commands import help
+from salescli.cli.commands import help as help_pages
 from salescli.cli.main import cli
+from salescli.errors import NotFound
 from tests import PROJECT
 
 DOCS = PROJECT / "salescli" / "docs"
@@ -63,16 +64,16 @@ def _checked(*pages: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_a_page_fits_80_columns(page: Path) -> None:
-    assert [line for line in _written(page.read_text(encoding="utf-8")) if _width(line) > help.WIDTH] == []
+    assert [line for line in _written(page.read_text(encoding="utf-8")) if _width(line) > help_pages.WIDTH] == []
 
 
 @pytest.mark.parametrize("page", PACKAGED, ids=_named)
 def test_a_page_as_help_shows_it_fits_80_columns(page: Path) -> None:
     """Tables, too: they are fitted. What a program printed is still shown as it printed it."""
     printed = {line for block in _console(page.read_text(encoding="utf-8")) for line in block.splitlines()}
-    shown = help.readable(page.read_text(encoding="utf-8"))
+    shown = help_pages.readable(page.read_text(encoding="utf-8"))
 
-    assert [line for line in shown.splitlines() if _width(line) > help.WIDTH and line not in printed] == []
+    assert [line for line in shown.splitlines() if _width(line) > help_pages.WIDTH and line not in printed] == []
 
 
 def _written(text: str) -> Iterator[str]:
@@ -136,7 +137,7 @@ def test_help_shows_every_page(page: Path) -> None:
     shown = CliRunner().invoke(cli, ["help", page.stem]).output
 
     assert text.startswith("# ")
-    assert shown.rstrip() == help.readable(text)
+    assert shown.rstrip() == help_pages.readable(text)
 
 
 def test_help_lists_every_topic_with_its_title() -> None:
@@ -145,7 +146,7 @@ def test_help_lists_every_topic_with_its_title() -> None:
     for page in [*DOCS.glob("*.md"), *(DOCS / "guide").glob("*.md")]:
         title = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
         assert re.search(rf"^  {page.stem} +{re.escape(title)}$", shown, re.MULTILINE)
-    assert all(len(line) <= help.WIDTH for line in shown.splitlines())
+    assert all(len(line) <= help_pages.WIDTH for line in shown.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -171,8 +172,6 @@ def test_help_of_a_command_ends_with_its_section() -> None:
 
 @pytest.mark.parametrize("words", ["nothing", "orders nothing", "../errors"])
 def test_help_on_what_there_is_not_is_refused(words: str) -> None:
-    from salescli.errors import NotFound
-
     with pytest.raises(NotFound, match="no page"):
         CliRunner().invoke(cli, ["help", words], catch_exceptions=False, standalone_mode=False)
 
@@ -212,7 +211,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy, since building leaves files, and return it."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    kept = "setup.py setup.cfg pyproject.toml README.md LICENSE salescli".split()
+    kept = ["setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "salescli"]
     source.mkdir()
     subprocess.run(["cp", "-R", *(str(PROJECT / name) for name in kept), source], check=True)
     _pip(sys.executable, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source)
@@ -233,9 +232,8 @@ def test_the_wheel_has_every_page_and_man_finds_every_command(wheel: Path, tmp_p
     manual = tmp_path / "share" / "man" / "man1"
 
     assert [_named(page) for page in PACKAGED if not (package / page.relative_to(DOCS.parent)).exists()] == []
-    headings = re.findall(
-        r"^#{1,2} (salescli.*)$", "".join(page.read_text("utf-8") for page in PACKAGED if page.parent.name == "commands"), re.M
-    )
+    commands = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "commands").iterdir())
+    headings = re.findall(r"^#{1,2} (salescli.*)$", commands, re.MULTILINE)
     assert {page.stem for page in manual.iterdir()} == {
         *(heading.replace(" ", "-") for heading in headings),
         "salescli-filters",

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from salescli import __version__
 from salescli.cli.main import cli
 from salescli.gateways import sandbox
 from salescli.imports import order_row, recurring

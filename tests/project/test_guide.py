@@ -20,7 +20,7 @@ GUIDE = sorted((PROJECT / "salescli" / "docs" / "guide").glob("*.md"))
 
 @pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.stem)
 def test_the_commands_of_a_page_print_what_it_says(page: Path) -> None:
-    command = [sys.executable, PROJECT / "scripts" / "readme", "--check", page]
+    command = [sys.executable, str(PROJECT / "scripts" / "readme"), "--check", str(page)]
 
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 

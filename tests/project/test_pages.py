@@ -137,7 +137,7 @@ def test_help_shows_every_page(page: Path) -> None:
     shown = CliRunner().invoke(cli, ["help", page.stem]).output
 
     assert text.startswith("# ")
-    assert shown.rstrip() == help_pages.readable(text)
+    assert shown.startswith(help_pages.readable(text))  # the help of a command of that name may follow
 
 
 def test_help_lists_every_topic_with_its_title() -> None:

@@ -48,13 +48,13 @@ def help_command(topic: tuple[str, ...]) -> None:
 
 
 def _page(name: str) -> str | None:
-    """Return the text of a page or of a command's section; None if there is neither."""
-    groups = _folder("commands")
-    for pages in (groups, _topics()):
-        if name in pages:
-            return _read(pages[name])
-    group = name.partition(" ")[0]
-    return _section(_read(groups.get(group, groups[_SINGLES])), f"## salescli {name}")
+    """Return the text of a page, a command's section, or both if they share the name; None if there is neither."""
+    groups, topics = _folder("commands"), _topics()
+    if name in groups:
+        return _read(groups[name])
+    commands = _read(groups.get(name.partition(" ")[0], groups[_SINGLES]))
+    texts = (_read(topics[name]) if name in topics else None, _section(commands, f"## salescli {name}"))
+    return "\n".join(filter(None, texts)) or None
 
 
 def _section(page: str, heading: str) -> str | None:

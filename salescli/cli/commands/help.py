@@ -127,7 +127,7 @@ def _table(lines: Sequence[str]) -> Iterator[str]:
     """Yield a Markdown table's rows as aligned columns; the cells of a wide one are wrapped."""
     rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))] for line in lines]
     del rows[1]  # the line of dashes
-    widths = _widths([max(map(len, column)) for column in zip(*rows, strict=True)])
+    widths = _widths(list(zip(*rows, strict=True)))
     for number, row in enumerate(rows):
         wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
         for line in range(max(map(len, wrapped))):
@@ -137,9 +137,12 @@ def _table(lines: Sequence[str]) -> Iterator[str]:
             yield "  ".join("-" * width for width in widths)
 
 
-def _widths(wanted: Sequence[int]) -> list[int]:
-    """Return the widths of columns that fit a page: what is too much is taken from the widest, one by one."""
-    widths = list(wanted)
+def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
+    """Return widths that fit a page: the widest columns shrink, down to their longest words as long as that helps."""
+    widths = [max(map(len, column)) for column in columns]
+    words = [max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns]
     while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
-        widths[widths.index(max(widths))] -= 1
+        spare = [width if width > word else 0 for width, word in zip(widths, words, strict=True)]
+        widest = spare if any(spare) else widths
+        widths[widest.index(max(widest))] -= 1
     return widths

@@ -9,6 +9,7 @@ import unicodedata
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,9 @@ from salescli.cli.commands import help as help_pages
 from salescli.cli.main import cli
 from salescli.errors import NotFound
 from tests import PROJECT
+
+if TYPE_CHECKING:
+    from tests.conftest import House
 
 DOCS = PROJECT / "salescli" / "docs"
 PACKAGED = sorted(DOCS.rglob("*.md"))
@@ -186,6 +190,15 @@ def test_the_picture_of_the_rooms_has_the_folders() -> None:
     folders = {folder.name for folder in package.iterdir() if (folder / "__init__.py").exists()}
 
     assert set(re.findall(r"[a-z]+", picture)) == folders
+
+
+def test_the_page_on_the_design_names_every_table(house: House) -> None:
+    page = (DOCS / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    names = house.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    tables = {name for (name,) in names if not re.search(r"^_|sqlite_|_search", name)}
+
+    assert set(re.findall(r"\w+", " ".join(rows))) == tables
 
 
 def test_the_readme_names_the_rooms() -> None:

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 import venv
 from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,13 +184,17 @@ def test_help_on_what_there_is_not_is_refused(words: str) -> None:
 # The picture of the rooms
 
 
-def test_the_picture_of_the_rooms_has_the_folders() -> None:
+def test_the_picture_of_the_rooms_has_the_folders_in_the_order_of_the_layers() -> None:
     page = (DOCS / "design.md").read_text(encoding="utf-8")
     picture = page.partition("```text\n")[2].partition("```")[0]
+    drawn = [set(rooms) for line in picture.splitlines() if (rooms := re.findall(r"[a-z]+", line))]
     package = Path(salescli.__file__).parent
-    folders = {folder.name for folder in package.iterdir() if (folder / "__init__.py").exists()}
+    config = ConfigParser()
+    config.read(PROJECT / "setup.cfg", encoding="utf-8")
+    layers = config["importlinter:contract:rooms"]["layers"].split("\n")
 
-    assert set(re.findall(r"[a-z]+", picture)) == folders
+    assert set().union(*drawn) == {folder.name for folder in package.iterdir() if (folder / "__init__.py").exists()}
+    assert [*drawn, {"errors"}] == [set(re.findall(r"\w+", layer)) for layer in layers if layer]
 
 
 def test_the_page_on_the_design_names_every_table(house: House) -> None:

@@ -74,27 +74,23 @@ def test_a_page_fits_80_columns(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PACKAGED, ids=_named)
 def test_a_page_as_help_shows_it_fits_80_columns(page: Path) -> None:
-    """Tables, too: they are fitted. What a program printed is still shown as it printed it."""
-    printed = {line for block in _console(page.read_text(encoding="utf-8")) for line in block.splitlines()}
-    shown = help_pages.readable(page.read_text(encoding="utf-8"))
+    """Tables, too: they are fitted."""
+    text = page.read_text(encoding="utf-8")
+    shown = help_pages.readable(text)
 
-    assert [line for line in shown.splitlines() if _width(line) > help_pages.WIDTH and line not in printed] == []
+    assert [
+        line for line in shown.splitlines() if _width(line) > help_pages.WIDTH and line not in _documents(text)
+    ] == []
 
 
 def _written(text: str) -> Iterator[str]:
-    """Yield the lines that somebody wrapped.
-
-    Not a table's: a row of Markdown is one line. Not what a program printed, or read as CSV: that is shown as it is.
-    """
-    for part in re.split(r"(^```console\n.*?^```$)", text, flags=re.DOTALL | re.MULTILINE):
-        console = part.startswith("```console")
-        for line in part.splitlines():
-            if line.startswith("$ ") if console else not line.startswith("|"):
-                yield line
+    """Yield the lines that can be wrapped: a row of a table in Markdown is one line, and so is one of CSV."""
+    yield from (line for line in text.splitlines() if not line.startswith("|") and line not in _documents(text))
 
 
-def _console(text: str) -> list[str]:
-    return re.findall(r"^```console\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+def _documents(text: str) -> set[str]:
+    """Return the lines of the files that the commands of a page write."""
+    return set("".join(re.findall(r"<<'END'\n(.*?)^END$", text, re.DOTALL | re.MULTILINE)).splitlines())
 
 
 def _width(line: str) -> int:

@@ -79,8 +79,8 @@ COMMANDS = {
     ),
     "cron": ("cron:cron_command", "Print or install the crontab lines of this database."),
     "help": (
-        "help:help_topic",
-        "Show a longer page: charge-protocol, gateways, several-people …",
+        "help:help_command",
+        "Show a page: of a topic, a group of commands or a command.",
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ import salescli
 from tests.bench.figures import amount, short
 
 PAGE = Path(salescli.__file__).with_name("docs") / "performance.md"
+WIDTH = 80  # of every page
 _PACKAGES = ("duckdb", "pandas", "sqlite-utils", "beanquery")
 _GROWING = (
     ("start", "list of 50, against sqlite-utils"),
@@ -84,18 +86,23 @@ def text(run: Told) -> str:
     return "\n".join((
         "# How fast it is",
         "",
-        f"Measured on {run['date']}: {run['machine']}; {versions}.",
-        *([run["note"]] if run.get("note") else []),
-        f"A seller of {short(run['orders'])} orders, made from a seed: offers by Zipf's law, several currencies,",
-        "partial payments, declines, refunds, recurring orders. Ours and the peers in turns, medians; every answer was",
-        "compared with the peers' before it counted. A limit is a multiple of what the named peer takes.",
+        _paragraph(
+            f"Measured on {run['date']}: {run['machine']}; {versions}.",
+            *([run["note"]] if run.get("note") else []),
+            f"A seller of {short(run['orders'])} orders, made from a seed: offers by Zipf's law, several currencies,",
+            "partial payments, declines, refunds, recurring orders. Ours and the peers in turns, medians; every answer",
+            "was compared with the peers' before it counted. A limit is a multiple of what the named peer takes.",
+        ),
         "",
         "| metric | ours | peer | ratio | limit | | rerun |",
         "|---|---:|---:|---:|---:|---|---|",
         *(_row(figure, worst, run["orders"]) for figure, worst in _condensed(list(measured.values()))),
         "",
-        "Of reports and lists a row is the one that came off worst against the peer, among all breakdowns or filters;",
-        "`scripts/bench reports` prints each of them. Details are all breakdowns, with their total and tie-out.",
+        _paragraph(
+            "Of reports and lists a row is the one that came off worst against the peer, among all breakdowns or",
+            "filters; `scripts/bench reports` prints each of them. Details are all breakdowns, with their total and",
+            "tie-out.",
+        ),
         "",
         "## How it grows",
         "",
@@ -105,6 +112,11 @@ def text(run: Told) -> str:
         "`scripts/bench page --json bench.json` writes this page.",
         "",
     ))  # fmt: skip
+
+
+def _paragraph(*parts: str) -> str:
+    """Return text wrapped to the width of a page."""
+    return textwrap.fill(" ".join(parts), WIDTH, break_on_hyphens=False)
 
 
 def _is_shown(run: Told) -> Callable[[Told], bool]:

@@ -6,51 +6,19 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from salescli import __version__
 from salescli.gateways import sandbox
 from salescli.imports import order_row, recurring
 from tests import PROJECT
-from tests.terminal import Run
 
 SCRIPTS = PROJECT / "scripts"
 DOCS = PROJECT / "salescli" / "docs"
 
 
-# README and pages
-
-
-def test_the_readme_is_fresh() -> None:
-    ran = subprocess.run([sys.executable, SCRIPTS / "readme", "--check"], capture_output=True, text=True)
-
-    assert ran.returncode == 0, ran.stderr
-
-
-def _links(page: Path) -> Iterator[str]:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            yield target
-
-
-@pytest.mark.parametrize("page", [PROJECT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
-def test_every_link_leads_to_a_file(page: Path) -> None:
-    assert [target for target in _links(page) if not (page.parent / target).exists()] == []
-
-
-def test_every_page_is_linked_from_the_readme_and_shown_by_help(run: Run) -> None:
-    linked = set(_links(PROJECT / "README.md"))
-    index = run("help").out
-
-    for page in DOCS.glob("*.md"):
-        assert f"salescli/docs/{page.name}" in linked
-        assert page.stem in index
-        text = page.read_text(encoding="utf-8")
-        assert text.startswith("# ")
-        assert run("help", page.stem).out.rstrip() == text.rstrip()
+# Pages that follow the code
 
 
 def test_the_page_on_gateways_has_every_token_of_the_sandbox() -> None:
@@ -77,10 +45,6 @@ def test_the_page_on_spreadsheets_has_every_column(
 
     assert {name for name, _ in told} == set(columns)
     assert {name for name, star in told if star} == set(required)
-
-
-def test_the_readme_tells_the_changes_of_this_version() -> None:
-    assert f"{__version__}:" in (PROJECT / "README.md").read_text(encoding="utf-8").partition("## Changes")[2]
 
 
 # The set-up

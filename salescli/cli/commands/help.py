@@ -1,40 +1,148 @@
-"""``salescli help``: longer pages."""
+"""``help``: pages on topics, and the help of commands as pages.
+
+docs/commands/<group>.md -> `help orders`, its section -> `help orders check`
+docs/*.md, docs/guide/*.md -> `help TOPIC`
+"""
 
 from __future__ import annotations
 
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
 from importlib import resources
+from itertools import groupby
 from typing import Any
 
 import click
 
 from salescli.errors import NotFound
 
+WIDTH = 80  # of every page, whatever the terminal
+_SINGLES = "salescli"  # the page of the commands that are in no group
 
-def _topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a page."""
-    return [name for name in sorted(_pages()) if name.startswith(incomplete.lower())]
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a topic or a group."""
+    return [name for name in (*sorted(_topics()), *sorted(_folder("commands"))) if name.startswith(incomplete.lower())]
 
 
 @click.command("help")
-@click.argument("topic", required=False, shell_complete=_topics)
-def help_topic(topic: str | None) -> None:
-    """Show a longer page on a TOPIC; without one, list the pages.
+@click.argument("topic", nargs=-1, shell_complete=_complete)
+def help_command(topic: tuple[str, ...]) -> None:
+    """Show a page: of a TOPIC, a group of commands or a command. Without TOPIC, list the pages.
 
     \b
-    Example:
-      salescli help charge-protocol
+    Examples:
+      salescli help recurring-orders
+      salescli help orders
+      salescli help orders check
     """
-    pages = _pages()
-    if topic is None:
-        for name, page in sorted(pages.items()):
-            click.echo(f"{name:<20} {page.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
+    name = " ".join(" ".join(topic).split()).removeprefix("salescli ")
+    if not name:
+        click.echo(_contents())
         return
-    if topic not in pages:
-        raise NotFound(f"there is no page {topic!r}; there are {', '.join(sorted(pages))}")
-    click.echo_via_pager(pages[topic].read_text(encoding="utf-8").rstrip("\n"))
+    page = _page(name)
+    if page is None:
+        raise NotFound(f"there is no page {name!r}; `salescli help` lists the pages")
+    click.echo_via_pager(readable(page))
 
 
-def _pages() -> dict[str, Any]:
-    """Return the pages by name."""
-    docs = resources.files("salescli").joinpath("docs").iterdir()
-    return {page.name.removesuffix(".md"): page for page in docs if page.name.endswith(".md")}
+def _page(name: str) -> str | None:
+    """Return the text of a page, a command's section, or both if they share the name; None if there is neither."""
+    groups, topics = _folder("commands"), _topics()
+    if name in groups:
+        return _read(groups[name])
+    commands = _read(groups.get(name.partition(" ")[0], groups[_SINGLES]))
+    texts = (_read(topics[name]) if name in topics else None, _section(commands, f"## salescli {name}"))
+    return "\n".join(filter(None, texts)) or None
+
+
+def _section(page: str, heading: str) -> str | None:
+    """Return what a page has under a heading, up to the next one."""
+    found = re.search(rf"^{re.escape(heading)}\n.*?(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    return found[0] if found else None
+
+
+def _contents() -> str:
+    """Return the list of pages, one line each."""
+    guide, topics = _folder("guide"), _folder("")
+    parts = [("The guide, to be read in this order:", _in_order(guide)), ("Topics:", sorted(topics))]
+    lines = [
+        f"{heading}\n" + "\n".join(f"  {name:<20} {_title(_read((guide | topics)[name]))}" for name in names)
+        for heading, names in parts
+    ]
+    groups = " ".join(sorted(_folder("commands")))
+    commands = textwrap.fill(groups, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    example = "`salescli help orders check` shows one command."
+    return "\n\n".join([*lines, f"Commands, a page for each group; {example}\n{commands}"])
+
+
+GUIDE = (
+    "selling",
+    "partial-payments",
+    "who-made-the-sale",
+    "recurring-orders",
+    "closing-a-month",
+    "several-people",
+    "moving-in",
+)
+
+
+def _in_order(names: dict[str, Any]) -> list[str]:
+    """Return the guide's pages in the order in which they are read."""
+    return sorted(names, key=lambda name: (GUIDE.index(name) if name in GUIDE else len(GUIDE), name))
+
+
+def _title(page: str) -> str:
+    return page.partition("\n")[0].lstrip("# ")
+
+
+def _topics() -> dict[str, Any]:
+    return _folder("") | _folder("guide")
+
+
+def _folder(name: str) -> dict[str, Any]:
+    """Return the pages of a folder of docs/ by name."""
+    folder = resources.files("salescli").joinpath("docs").joinpath(name)
+    return {page.name.removesuffix(".md"): page for page in folder.iterdir() if page.name.endswith(".md")}
+
+
+def _read(page: Any) -> str:
+    text: str = page.read_text(encoding="utf-8")
+    return text
+
+
+def readable(page: str) -> str:
+    """Return a Markdown page as plain text of 80 columns: without fences, comments and link targets; tables fitted."""
+    page = re.sub(r"^(```.*|<!-- .* -->)\n", "", page, flags=re.MULTILINE)
+    page = re.sub(r"\[([^]]+)]\([^)]+\)", r"\1", page)
+    lines: list[str] = []
+    for in_table, grouped in groupby(page.splitlines(), key=lambda line: line.startswith("|")):
+        part = list(grouped)
+        lines += _table(part) if in_table else part
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
+def _table(lines: Sequence[str]) -> Iterator[str]:
+    """Yield a Markdown table's rows as aligned columns; the cells of a wide one are wrapped."""
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))] for line in lines]
+    del rows[1]  # the line of dashes
+    widths = _widths(list(zip(*rows, strict=True)))
+    for number, row in enumerate(rows):
+        wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+        for line in range(max(map(len, wrapped))):
+            cells = (cell[line] if line < len(cell) else "" for cell in wrapped)
+            yield "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+        if number == 0:
+            yield "  ".join("-" * width for width in widths)
+
+
+def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
+    """Return widths that fit a page: the widest columns shrink, down to their longest words as long as that helps."""
+    widths = [max(map(len, column)) for column in columns]
+    words = [max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns]
+    while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
+        spare = [width if width > word else 0 for width, word in zip(widths, words, strict=True)]
+        widest = spare if any(spare) else widths
+        widths[widest.index(max(widest))] -= 1
+    return widths

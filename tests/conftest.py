@@ -27,6 +27,7 @@ from salescli.catalogue.records import Noun
 from salescli.rules import time
 from salescli.rules.permissions import Actor
 from salescli.storage import database
+from salescli.storage.work import Work
 from tests.story import Story
 from tests.terminal import Run
 
@@ -59,9 +60,14 @@ class House:
         """What runs command lines on the file: ``house.run("orders", "list")``."""
         return Run(self.path)
 
+    @property
+    def work(self) -> Work:
+        """The owner at work, at NOW."""
+        return Work(self.connection, self.actor, self.now, self.zone)
+
     def add(self, noun: Noun, **words: str) -> int:
         """Add a catalogue record of these words as the owner at NOW and return its id."""
-        return records.add(self.connection, noun, words, actor=self.actor, now=self.now)
+        return records.add(self.work, noun, words)
 
     def category(self, name: str = "Courses", **words: str) -> sqlite3.Row:
         """Add a category."""

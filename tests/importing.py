@@ -41,7 +41,7 @@ def refused(house: House, run: Callable[..., ImportCounts], content: bytes, **op
     problems: list[Problem] = []
     request = ImportRequest(io.BytesIO(content), reporting=Reporting(on_bad=problems.append), **options)
     with pytest.raises(BadData, match="nothing was imported"):
-        run(house.connection, request, actor=house.actor, now=house.now)
+        run(house.work, request)
     assert contents(house) == before
     assert problems
     return [str(problem) for problem in problems]

@@ -78,9 +78,7 @@ class Shop(Story):
             )
             rows.append({"order": f"A{number % 5}", "status": status, "currency": "EUR", **paid, **back})
         content = as_csv(COLUMNS, {**_IMPORTED, "manager": "Іван Петренко"}, rows)
-        order_import.import_orders(
-            self.house.connection, ImportRequest(io.BytesIO(content), update=True), **self.who_and_when
-        )
+        order_import.import_orders(self.work, ImportRequest(io.BytesIO(content), update=True))
 
 
 def _sale(shop: Shop, which: int) -> None:
@@ -127,17 +125,16 @@ def _tick_a_month_later(shop: Shop) -> None:
 
 def _retry(shop: Shop, which: int) -> None:
     for row in shop.house.connection.execute("SELECT id FROM recurring WHERE status = 'failed'").fetchall():
-        recurring_actions.retry(shop.house.connection, row["id"], **shop.who_and_when)
+        recurring_actions.retry(shop.work, row["id"])
 
 
 def _check(seller: Seller, reconfirm: str | None = None) -> Callable[[Shop, int], None]:
     def act(shop: Shop, which: int) -> None:
         attribution.confirm_sale(
-            shop.house.connection,
+            shop.work,
             shop.some_order(which, _COMPLETED).id,
             seller,
             reconfirm=reconfirm,
-            **shop.who_and_when,
         )
 
     return act
@@ -146,7 +143,7 @@ def _check(seller: Seller, reconfirm: str | None = None) -> Callable[[Shop, int]
 def _change_offer(shop: Shop, which: int) -> None:
     words = {"category": str(1 + which % 2), "name": f"Renamed {which}"}
     offer = offers.find(shop.house.connection, ("10", "20", "30", "40")[which % 4], whole=True)
-    records.edit(shop.house.connection, offers.NOUN, offer.id, words, **shop.who_and_when)
+    records.edit(shop.work, offers.NOUN, offer.id, words)
 
 
 ACTS: dict[str, Callable[[Shop, int], object]] = {
@@ -157,19 +154,13 @@ ACTS: dict[str, Callable[[Shop, int], object]] = {
     "pay a part": _pay_a_part,
     "pay a part in dollars": _pay_in_dollars,
     "answer for manual payments": _answer,
-    "decline": lambda shop, n: by_hand.decline(
-        shop.house.connection, shop.some_order(n, _IN_PARTS).id, **shop.who_and_when
-    ),
+    "decline": lambda shop, n: by_hand.decline(shop.work, shop.some_order(n, _IN_PARTS).id),
     "confirm the payment": lambda shop, n: by_hand.confirm_payment(
-        shop.house.connection,
+        shop.work,
         shop.some_order(n, _IN_PARTS).id,
         force="enough",
-        zone=shop.house.zone,
-        **shop.who_and_when,
     ),
-    "assign": lambda shop, n: attribution.assign(
-        shop.house.connection, shop.some_order(n).id, ("ivan", "maria")[n % 2], **shop.who_and_when
-    ),
+    "assign": lambda shop, n: attribution.assign(shop.work, shop.some_order(n).id, ("ivan", "maria")[n % 2]),
     "check": _check(Seller()),
     "check as another's": _check(Seller("maria"), "she says so"),
     "check as the system's": _check(Seller(system=True), "nobody sold it"),
@@ -182,7 +173,7 @@ ACTS: dict[str, Callable[[Shop, int], object]] = {
     "import": Shop.bring,
     "move and rename the offer": _change_offer,
     "rename the category": lambda shop, n: records.edit(
-        shop.house.connection, categories.NOUN, 1 + n % 2, {"name": f"Category {n}"}, **shop.who_and_when
+        shop.work, categories.NOUN, 1 + n % 2, {"name": f"Category {n}"}
     ),
     "learn a fee": lambda shop, n: shop.house.connection.execute(
         "UPDATE invoices SET fee_minor = 1 WHERE fee_minor IS NULL AND paid_at IS NOT NULL AND amount_minor > 0"

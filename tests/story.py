@@ -17,6 +17,7 @@ from salescli.rules import time
 from salescli.sales import invoices, orders, recurring
 from salescli.sales.orders import NewOrder, Order
 from salescli.sales.recurring import Recurring
+from salescli.storage.work import Work
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -35,8 +36,9 @@ class Story:
         return self
 
     @property
-    def who_and_when(self) -> dict[str, Any]:
-        return {"actor": self.house.actor, "now": self.now}
+    def work(self) -> Work:
+        """The owner at work, at this moment of the story."""
+        return self.house.work.at(self.now)
 
     def gateway(self, system: Any) -> Gateway:
         """Return the real gateway of a merchant, its ledger beside the file."""
@@ -55,30 +57,26 @@ class Story:
             == "manual"
         )
         new = NewOrder("1", offer, payment_system=through, token=None if manual else token, **more)
-        return pay.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
+        return pay.open_and_settle_free(self.work, new)
 
     def order_of(self, customer: str, offer: str) -> Order:
         """Open an order by the words that a person says."""
         new = NewOrder(customer, offer)
-        return pay.open_and_settle_free(self.house.connection, new, zone=self.house.zone, **self.who_and_when)
+        return pay.open_and_settle_free(self.work, new)
 
     def pay(self, order: Order, **payment: Any) -> str:
         """Take a payment and return what became of it, ``waits`` where a person must say."""
         _, answer = pay.pay(
-            self.house.connection,
+            self.work,
             order.id,
             NewPayment(**payment),
             gateways=self.gateway,
-            zone=self.house.zone,
-            **self.who_and_when,
         )
         return answer.became if answer else "waits"
 
     def answer(self, invoice: int, *, confirmed: bool = True) -> str:
         """Confirm or decline a manual payment and return the invoice's status."""
-        return by_hand.answer_by_hand(
-            self.house.connection, invoice, confirmed=confirmed, zone=self.house.zone, **self.who_and_when
-        ).status
+        return by_hand.answer_by_hand(self.work, invoice, confirmed=confirmed).status
 
     def subscribed(self, offer: str, token: str = "tok_ok", through: str = "Sandbox") -> int:
         """Pay a first order and return the recurring order that it started."""
@@ -92,34 +90,28 @@ class Story:
     def tick(self, **more: Any) -> TickCounts:
         """Run a tick at the story's time, with the clock showing it."""
         return tick.run(
-            self.house.connection,
+            self.work,
             gateways=self.gateway,
-            zone=self.house.zone,
             clock_now=self.now,
             accept_clock=True,
-            **self.who_and_when,
             **more,
         )
 
     def tick_by_the_clock(self) -> TickCounts:
         """Run a tick as cron does, with nobody to accept a gap."""
         return tick.run(
-            self.house.connection,
+            self.work,
             gateways=self.gateway,
-            zone=self.house.zone,
             clock_now=self.now,
-            **self.who_and_when,
         )
 
     def refund(self, order: Order, **wanted: Any) -> list[str]:
         """Give money back and return what became of each portion."""
         done = refund.refund(
-            self.house.connection,
+            self.work,
             order.id,
             NewRefund(**wanted),
             gateways=self.gateway,
-            zone=self.house.zone,
-            **self.who_and_when,
         )
         return [answer.became for _, answer in done]
 

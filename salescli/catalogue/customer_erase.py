@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
 
 from salescli.catalogue import customers, records
 from salescli.errors import SalesError, WrongStatus
 from salescli.rules import permissions, text, time
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 NAME = "(erased)"
 
@@ -50,30 +49,29 @@ class Erased:
     again: bool
 
 
-def erase(
-    connection: sqlite3.Connection, words: str, *, reason: str | None = None, actor: Actor, now: datetime
-) -> Erased:
+def erase(work: Work, words: str, *, reason: str | None = None) -> Erased:
     """Remove the personal data of a customer and of the duplicates merged into them; repeating it changes nothing.
 
     Raise WrongStatus while a recurring order of theirs is not Completed, or a charge or refund is under way. What is
     erased may still stand in free parts of the file until ``sweep``.
     """
-    actor.require(permissions.ERASE)
+    work.actor.require(permissions.ERASE)
     why = text.text(reason, "the reason") if reason else None
-    with database.transaction(connection):
-        found = customers.find(connection, words, whole=True)
-        values = {"id": found["id"], "now": time.utc_text(now)}
+    with database.transaction(work.connection):
+        found = customers.find(work.connection, words, whole=True)
+        values = {"id": found["id"], "now": time.utc_text(work.now)}
         if not found["erased_at"]:
-            _check_nothing_goes_on(connection, values)
-            _remember(connection, found["id"])
+            _check_nothing_goes_on(work.connection, values)
+            _remember(work.connection, found["id"])
             for subject, ids in _TOLD_BY_HISTORY.items():
-                history.erase_reasons(connection, subject, ids, values)
+                history.erase_reasons(work.connection, subject, ids, values)
             for table, (emptied, which) in _EMPTIED.items():
-                connection.execute(f"UPDATE {table} SET {emptied} WHERE {which}", values)
-            records.rebuild_search(connection, customers.NOUN)
-            history.record(connection, "customer", found["id"], "erased", actor=actor, now=now, reason=why)
+                work.connection.execute(f"UPDATE {table} SET {emptied} WHERE {which}", values)
+            records.rebuild_search(work.connection, customers.NOUN)
+            history.record(work, "customer", found["id"], "erased", reason=why)
         orders, recurring = (
-            connection.execute(f"SELECT count(*) FROM ({ids})", values).fetchone()[0] for ids in (_ORDERS, _RECURRING)
+            work.connection.execute(f"SELECT count(*) FROM ({ids})", values).fetchone()[0]
+            for ids in (_ORDERS, _RECURRING)
         )
         return Erased(found["id"], orders, recurring, bool(found["erased_at"]))
 

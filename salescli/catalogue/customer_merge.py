@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
 
 from salescli.catalogue import customers, records
 from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import permissions, text
 from salescli.rules.numbers import is_record_number
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 _FILLED = ("email", "phone")
 _MOVED = {  # table → as one is called; an attempt keeps whom its request named (B1)
@@ -36,42 +35,37 @@ class Merged:
 
 
 def merge(
-    connection: sqlite3.Connection,
+    work: Work,
     keep: str,
     duplicate: str,
     *,
     reason: str | None = None,
-    actor: Actor,
-    now: datetime,
 ) -> Merged:
     """Move everything of ``duplicate`` to ``keep`` and let its number, email and id elsewhere mean that one.
 
     What ``keep`` lacks of email and phone it takes from the duplicate. Raise WrongStatus for one that was merged or
     erased, BadUsage for one and the same.
     """
-    actor.require(permissions.EDIT_CATALOGUE)
+    work.actor.require(permissions.EDIT_CATALOGUE)
     why = text.text(reason, "the reason") if reason else None
-    with database.transaction(connection):
-        kept, other = _unmerged(connection, keep), _unmerged(connection, duplicate)
+    with database.transaction(work.connection):
+        kept, other = _unmerged(work.connection, keep), _unmerged(work.connection, duplicate)
         if kept["id"] == other["id"]:
             raise BadUsage(
                 f"{keep!r} and {duplicate!r} are one record, customer {kept['id']}; there is nothing to merge"
             )
         pair = {"keep": kept["id"], "duplicate": other["id"]}
-        moved = {spoken: _move(connection, table, pair, actor=actor, now=now) for table, spoken in _MOVED.items()}
-        connection.execute("UPDATE customers SET merged_into = :keep WHERE merged_into = :duplicate", pair)
-        database.update(connection, "customers", other["id"], {"merged_into": kept["id"]})
+        moved = {spoken: _move(work, table, pair) for table, spoken in _MOVED.items()}
+        work.connection.execute("UPDATE customers SET merged_into = :keep WHERE merged_into = :duplicate", pair)
+        database.update(work.connection, "customers", other["id"], {"merged_into": kept["id"]})
         missing = {field: other[field] for field in _FILLED if other[field] and not kept[field]}
-        filled = records.edit(connection, customers.NOUN, kept["id"], missing, actor=actor, now=now)
+        filled = records.edit(work, customers.NOUN, kept["id"], missing)
         told = {"merged_into": (None, kept["id"])}
         history.record(
-            connection, "customer", other["id"], f"merged into customer {kept['id']}", told,
-            actor=actor, now=now, reason=why,
+            work, "customer", other["id"], f"merged into customer {kept['id']}", told, reason=why,
         )  # fmt: skip
-        history.record(
-            connection, "customer", kept["id"], f"took in customer {other['id']}", actor=actor, now=now, reason=why
-        )
-        return Merged(records.get(connection, customers.NOUN, kept["id"]), other, moved, tuple(filled))
+        history.record(work, "customer", kept["id"], f"took in customer {other['id']}", reason=why)
+        return Merged(records.get(work.connection, customers.NOUN, kept["id"]), other, moved, tuple(filled))
 
 
 def _unmerged(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
@@ -88,12 +82,12 @@ def _was_merged(connection: sqlite3.Connection, id: int) -> bool:
     return connection.execute(sql, (id,)).fetchone() is not None
 
 
-def _move(connection: sqlite3.Connection, table: str, pair: dict[str, int], *, actor: Actor, now: datetime) -> int:
+def _move(work: Work, table: str, pair: dict[str, int]) -> int:
     """Give the duplicate's rows of ``table`` to the other, each with a line of its own where it has a history."""
-    ids = [row["id"] for row in connection.execute(f"SELECT id FROM {table} WHERE customer_id = :duplicate", pair)]
-    connection.execute(f"UPDATE {table} SET customer_id = :keep WHERE customer_id = :duplicate", pair)
+    ids = [row["id"] for row in work.connection.execute(f"SELECT id FROM {table} WHERE customer_id = :duplicate", pair)]
+    work.connection.execute(f"UPDATE {table} SET customer_id = :keep WHERE customer_id = :duplicate", pair)
     subject = _WITH_HISTORY.get(table)
     changes = {"customer_id": (pair["duplicate"], pair["keep"])}
     for id in ids if subject else []:
-        history.record(connection, subject or "", id, "customer merged", changes, actor=actor, now=now)
+        history.record(work, subject or "", id, "customer merged", changes)
     return len(ids)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from salescli.errors import BadData, NotFound, SeveralFit
 from salescli.rules import text, time
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 NAMED_MAX = 10  # records of one name that a message lists
 SEARCHED_MAX = 20  # records that a search by a part of a name returns
@@ -37,42 +36,38 @@ class Noun:
     stands_for: str = "id"  # SQL for the id of the record that a row names: its own, unless rows can be merged
 
 
-def add(connection: sqlite3.Connection, noun: Noun, words: Words, *, actor: Actor, now: datetime) -> int:
+def add(work: Work, noun: Noun, words: Words) -> int:
     """Add a record and return its id. Raise BadData when it exists or a word is wrong (R77, R78)."""
-    actor.require(noun.permission)
-    with database.transaction(connection):
-        if noun.match(connection, words) is not None:
+    work.actor.require(noun.permission)
+    with database.transaction(work.connection):
+        if noun.match(work.connection, words) is not None:
             raise BadData(f"this {noun.subject} exists already; edit it, or give another number or name")
-        values = noun.draft(connection, words, None)
-        return create(connection, noun, values, actor=actor, now=now)
+        values = noun.draft(work.connection, words, None)
+        return create(work, noun, values)
 
 
-def create(
-    connection: sqlite3.Connection, noun: Noun, values: Mapping[str, Any], *, actor: Actor, now: datetime
-) -> int:
+def create(work: Work, noun: Noun, values: Mapping[str, Any]) -> int:
     """Insert checked column values with their history line; the caller holds the transaction and the permission."""
-    row = {**values, "created_at": time.utc_text(now)}
-    id = database.insert(connection, noun.table, row)
-    _index(connection, noun, "id = ?", id)
+    row = {**values, "created_at": time.utc_text(work.now)}
+    id = database.insert(work.connection, noun.table, row)
+    _index(work.connection, noun, "id = ?", id)
     changes = {name: (None, value) for name, value in values.items()}
-    history.record(connection, noun.subject, id, "added", changes, actor=actor, now=now)
+    history.record(work, noun.subject, id, "added", changes)
     return id
 
 
-def edit(
-    connection: sqlite3.Connection, noun: Noun, id: int, words: Words, *, actor: Actor, now: datetime
-) -> dict[str, Any]:
+def edit(work: Work, noun: Noun, id: int, words: Words) -> dict[str, Any]:
     """Change the fields that ``words`` names; return the columns that changed, empty when none did."""
-    actor.require(noun.permission)
-    with database.transaction(connection):
-        before = get(connection, noun, id)
-        changes = changed_columns(connection, noun, before, words)
+    work.actor.require(noun.permission)
+    with database.transaction(work.connection):
+        before = get(work.connection, noun, id)
+        changes = changed_columns(work.connection, noun, before, words)
         if changes:
-            _unindex(connection, noun, before)
-            database.update(connection, noun.table, id, changes)
-            _index(connection, noun, "id = ?", id)
+            _unindex(work.connection, noun, before)
+            database.update(work.connection, noun.table, id, changes)
+            _index(work.connection, noun, "id = ?", id)
             told = {name: (before[name], value) for name, value in changes.items()}
-            history.record(connection, noun.subject, id, "edited", told, actor=actor, now=now)
+            history.record(work, noun.subject, id, "edited", told)
         return changes
 
 

@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
@@ -21,11 +18,11 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Charge, Gateway
 from salescli.rules import money, time
-from salescli.rules.permissions import Actor
 from salescli.sales import attempts, recurring
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, process
+from salescli.storage.work import Work
 
 
 @dataclass(slots=True)
@@ -51,11 +48,8 @@ class TickCounts:
 class ChargingRun:
     """A run at work: the file, the gateways and the time it goes by. ``say`` is told of every payment."""
 
-    connection: sqlite3.Connection
+    work: Work  # as the system
     gateways: Gateways
-    actor: Actor
-    now: datetime
-    zone: ZoneInfo
     say: Callable[[str], None] = lambda line: None
     counts: TickCounts = field(default_factory=TickCounts)
     stopped: set[int] = field(default_factory=set)  # merchants that were not there or refused us in this run
@@ -77,11 +71,11 @@ class ClaimedPayment:
 
 def claim(this: ChargingRun, due: Recurring) -> ClaimedPayment:
     """Make a due payment's order, invoice and attempt, and the recurring order Processing; the caller commits."""
-    invoice = recurring.open_payment(this.connection, due, actor=this.actor, now=this.now, zone=this.zone)
-    system = payment_systems.get(this.connection, due.payment_system_id)
+    invoice = recurring.open_payment(this.work, due)
+    system = payment_systems.get(this.work.connection, due.payment_system_id)
     new = NewAttempt(
         "charge",
-        base=f"{database.setting(this.connection, 'installation')}:{due.uid}:{due.payment_number}",
+        base=f"{database.setting(this.work.connection, 'installation')}:{due.uid}:{due.payment_number}",
         payment_system_id=system.id,
         amount_minor=due.price_minor,
         currency=due.currency,
@@ -89,19 +83,21 @@ def claim(this: ChargingRun, due: Recurring) -> ClaimedPayment:
         recurring_id=due.id,
         owner=None if system.manual else process.this_process(),
     )
-    attempt = pay.begin(this.connection, invoice, new, system, actor=this.actor, now=this.now)
+    attempt = pay.begin(this.work, invoice, new, system)
     what = f"payment {due.payment_number}, attempt {attempt.number}"
-    recurring.save(this.connection, due, replace(due, status="processing"), what, actor=this.actor, now=this.now)
+    recurring.save(this.work, due, replace(due, status="processing"), what)
     this.made.add(due.price_minor, due.currency)
-    planned = time.from_text(due.due_at) if due.due_at else this.now
-    late = this.now - planned > LOOKED_UP_WHEN_LATE_BY
-    request = calls.request_of(this.connection, attempt)
+    planned = time.from_text(due.due_at) if due.due_at else this.work.now
+    late = this.work.now - planned > LOOKED_UP_WHEN_LATE_BY
+    request = calls.request_of(this.work.connection, attempt)
     return ClaimedPayment(attempt, system, this.gateways(system), request, late, due)
 
 
 def held(this: ChargingRun, due: Recurring) -> Hold | None:
     """Return which brake stops this charge, or None."""
-    return limits.holding(this.connection, this.made, due.price_minor, due.currency, now=this.now, zone=this.zone)
+    return limits.holding(
+        this.work.connection, this.made, due.price_minor, due.currency, now=this.work.now, zone=this.work.zone
+    )
 
 
 def answer_to(claimed: ClaimedPayment) -> Answer:
@@ -122,9 +118,10 @@ def prepared(this: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]
     ready = [(claimed, answer) for claimed, answer in answered if answer.became == "prepared"]
     if not ready:
         return []
-    with database.transaction(this.connection):
+    with database.transaction(this.work.connection):
         kept = [
-            (claimed, attempts.keep_prepared(this.connection, claimed.attempt, answer)) for claimed, answer in ready
+            (claimed, attempts.keep_prepared(this.work.connection, claimed.attempt, answer))
+            for claimed, answer in ready
         ]
     return [
         replace(claimed, attempt=attempt, request=replace(claimed.request, gateway_id=attempt.gateway_id), late=False)
@@ -139,7 +136,7 @@ def settle_all(this: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answe
     Return which were recorded: not those that another holder was quicker to settle.
     """
     try:
-        with database.transaction(this.connection):
+        with database.transaction(this.work.connection):
             settled = [_settle(this, claimed, answer) for claimed, answer in answered]
     except Exception:
         settled = [_settle_alone(this, claimed, answer) for claimed, answer in answered]
@@ -183,11 +180,11 @@ def charge_now(this: ChargingRun, id: int) -> None:
 
     Raise WrongStatus when it is not due or a brake holds it.
     """
-    database.check_home(this.connection)
-    with database.transaction(this.connection):
-        due = recurring.get(this.connection, id)
-        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(this.now):
-            following = due.next_payment_at and time.local_text(due.next_payment_at, this.zone)
+    database.check_home(this.work.connection)
+    with database.transaction(this.work.connection):
+        due = recurring.get(this.work.connection, id)
+        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(this.work.now):
+            following = due.next_payment_at and time.local_text(due.next_payment_at, this.work.zone)
             raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
         if hold := held(this, due):
             raise WrongStatus(f"recurring order {id} is not charged: {hold}")
@@ -206,7 +203,7 @@ def waits(claimed: ClaimedPayment) -> bool:
 
 
 def _settle(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
-    return settle.settle(this.connection, claimed.attempt, answer, actor=this.actor, now=this.now, zone=this.zone)
+    return settle.settle(this.work, claimed.attempt, answer)
 
 
 def _settle_alone(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
@@ -241,7 +238,7 @@ def _note_merchant(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -
 def _tell_if_failed(this: ChargingRun, attempt: Attempt, answer: Answer) -> None:
     if attempt.recurring_id is None:
         return
-    after = recurring.get(this.connection, attempt.recurring_id)
+    after = recurring.get(this.work.connection, attempt.recurring_id)
     if after.status == "failed":
         this.counts.failed += 1
         this.counts.for_a_person.append(

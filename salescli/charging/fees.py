@@ -28,15 +28,15 @@ def learn(
 ) -> None:
     """Ask for the fees that are due to be known; a merchant that does not answer is asked no more in this run."""
     silent: set[int] = set()
-    for invoice in invoices.with_fee_due(this.connection, this.now, ASKED_MAX):
+    for invoice in invoices.with_fee_due(this.work.connection, this.work.now, ASKED_MAX):
         if stopping():
             return
-        system = payment_systems.get(this.connection, invoice.payment_system_id or 0)
+        system = payment_systems.get(this.work.connection, invoice.payment_system_id or 0)
         if system.id in silent or (only is not None and system.gateway not in only):
             continue
         answer = _asked(this, system, invoice.gateway_id or "")
         if answer is None:
-            invoices.expect_no_fees(this.connection, system.id)
+            invoices.expect_no_fees(this.work.connection, system.id)
         if answer is None or answer.result is None:
             silent.add(system.id)
         else:
@@ -53,14 +53,14 @@ def _asked(this: ChargingRun, system: PaymentSystem, gateway_id: str) -> Answer 
 
 
 def _record(this: ChargingRun, asked: Invoice, answer: Answer) -> None:
-    with database.transaction(this.connection):
-        invoice = invoices.get(this.connection, asked.id)
+    with database.transaction(this.work.connection):
+        invoice = invoices.get(this.work.connection, asked.id)
         told = invoices.told_fee(invoice, answer)
         if told is None:
-            invoices.expect_fee(this.connection, invoice.id, _next_time(invoice, this.now))
+            invoices.expect_fee(this.work.connection, invoice.id, _next_time(invoice, this.work.now))
             return
         changes = {"fee_minor": told, "fee_estimated": 0, "fee_due_at": None}
-        invoices.change(this.connection, invoice, "fee told", changes, actor=this.actor, now=this.now)
+        invoices.change(this.work, invoice, "fee told", changes)
 
 
 def _next_time(invoice: Invoice, now: datetime) -> datetime | None:

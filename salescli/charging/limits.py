@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from salescli.errors import WrongStatus
 from salescli.rules import money, permissions, text, time
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 FREE_BYTES = 50 * 1024 * 1024  # before the first claim: a full disk must not meet a charge half way
 _OFF = "charging_off"
@@ -35,35 +35,33 @@ class Made:
         self.minor[currency] = self.minor.get(currency, 0) + amount_minor
 
 
-def turn_off(connection: sqlite3.Connection, reason: str, *, actor: Actor, now: datetime) -> None:
+def turn_off(work: Work, reason: str) -> None:
     """Stop all charging until it is turned on again; what is in flight is still found out."""
-    actor.require(permissions.RUN_TICK)
+    work.actor.require(permissions.RUN_TICK)
     why = text.text(reason, "the reason")
-    with database.transaction(connection):
-        database.set_setting(connection, _OFF, why)
-        history.record(connection, "file", None, "charging off", actor=actor, now=now, reason=why)
+    with database.transaction(work.connection):
+        database.set_setting(work.connection, _OFF, why)
+        history.record(work, "file", None, "charging off", reason=why)
 
 
-def turn_on(connection: sqlite3.Connection, *, actor: Actor, now: datetime) -> None:
+def turn_on(work: Work) -> None:
     """Let charging go on."""
-    actor.require(permissions.RUN_TICK)
-    with database.transaction(connection):
-        database.set_setting(connection, _OFF, "")
-        history.record(connection, "file", None, "charging on", actor=actor, now=now)
+    work.actor.require(permissions.RUN_TICK)
+    with database.transaction(work.connection):
+        database.set_setting(work.connection, _OFF, "")
+        history.record(work, "file", None, "charging on")
 
 
-def limit(
-    connection: sqlite3.Connection, per: str, most: str, currency: str | None, *, actor: Actor, now: datetime
-) -> None:
+def limit(work: Work, per: str, most: str, currency: str | None) -> None:
     """Set the most charges, or with ``currency`` the most money, per ``tick`` or per ``day``; '' takes a limit off."""
-    actor.require(permissions.RUN_TICK)
+    work.actor.require(permissions.RUN_TICK)
     name = f"money_per_{per}_{currency}" if currency else _CHARGES[per]
     if most:
         most = str(money.parse(most, currency) if currency else text.whole_number(most, "number of charges"))
-    with database.transaction(connection):
-        before = database.setting(connection, name) or None
-        database.set_setting(connection, name, most)
-        history.record(connection, "file", None, "limit", {name: (before, most or None)}, actor=actor, now=now)
+    with database.transaction(work.connection):
+        before = database.setting(work.connection, name) or None
+        database.set_setting(work.connection, name, most)
+        history.record(work, "file", None, "limit", {name: (before, most or None)})
 
 
 def status(connection: sqlite3.Connection) -> list[str]:

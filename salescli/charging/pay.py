@@ -8,8 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from salescli.catalogue import customers, payment_systems, records
 from salescli.catalogue.payment_systems import PaymentSystem
@@ -19,12 +18,12 @@ from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Gateway
 from salescli.rules import money, permissions, text, time
-from salescli.rules.permissions import Actor
 from salescli.sales import attempts, invoices, orders, sales_plans
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import NewOrder, Order
 from salescli.storage import database, process
+from salescli.storage.work import Work
 
 Gateways = Callable[[PaymentSystem], Gateway]
 
@@ -61,66 +60,59 @@ class OrderClaim:
 
 
 def pay(
-    connection: sqlite3.Connection,
+    work: Work,
     order_id: int,
     payment: NewPayment,
     *,
     gateways: Gateways,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
 ) -> tuple[Invoice, Answer | None]:
     """Take a payment and return its invoice with the gateway's answer, None while a person must confirm it (R37).
 
     Raise WrongStatus, BadData when the order cannot be paid so; nothing is written then.
     """
-    with database.transaction(connection):
-        made = claim(connection, orders.get(connection, order_id), payment, actor=actor, now=now)
-        request = calls.request_of(connection, made.attempt)
+    with database.transaction(work.connection):
+        made = claim(work, orders.get(work.connection, order_id), payment)
+        request = calls.request_of(work.connection, made.attempt)
     if made.system.manual:
-        return invoices.get(connection, made.attempt.invoice_id), None
+        return invoices.get(work.connection, made.attempt.invoice_id), None
     with calls.in_doubt_when_cut(made.attempt):
         gateway = gateways(made.system)
         answer = calls.known_already(made.attempt, gateway) if made.late else None
-        answer = answer or calls.carry_out(connection, made.attempt, request, gateway)
-        settle.settle(connection, made.attempt, answer, actor=actor, now=now, zone=zone)
-    return invoices.get(connection, made.attempt.invoice_id), answer
+        answer = answer or calls.carry_out(work.connection, made.attempt, request, gateway)
+        settle.settle(work, made.attempt, answer)
+    return invoices.get(work.connection, made.attempt.invoice_id), answer
 
 
-def open_and_settle_free(
-    connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, now: datetime, zone: ZoneInfo
-) -> Order:
+def open_and_settle_free(work: Work, new: NewOrder) -> Order:
     """Open an order; one that costs nothing is Completed at once, with one invoice of 0 and no gateway (R11)."""
-    with database.transaction(connection):
-        order = orders.open_order(connection, new, actor=actor, now=now, zone=zone)
+    with database.transaction(work.connection):
+        order = orders.open_order(work, new)
         if new.manager is None:
-            order = sales_plans.claim(connection, order, actor=actor, now=now)
+            order = sales_plans.claim(work, order)
         if order.price_minor:
             return order
         values = {"amount_minor": 0, "currency": order.currency, "share_minor": 0}
-        invoice = invoices.create(connection, order.id, values, actor=actor, now=now)
-        columns = {**invoices.payment(invoice, None, Answer("succeeded"), now, zone), "fee_minor": 0}
-        invoices.change(connection, invoice, "nothing to pay", columns, actor=actor, now=now)
-        return settle.complete_order(connection, order, actor=actor, now=now, zone=zone)
+        invoice = invoices.create(work, order.id, values)
+        columns = {**invoices.payment(invoice, None, Answer("succeeded"), work.now, work.zone), "fee_minor": 0}
+        invoices.change(work, invoice, "nothing to pay", columns)
+        return settle.complete_order(work, order)
 
 
-def claim(
-    connection: sqlite3.Connection, order: Order, payment: NewPayment, *, actor: Actor, now: datetime
-) -> OrderClaim:
+def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
     """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
-    actor.require(permissions.ENTER_ORDERS)
-    _check_payable(connection, order)
-    customers.check_not_erased(records.get(connection, customers.NOUN, order.customer_id))
-    system = _system(connection, order, payment)
+    work.actor.require(permissions.ENTER_ORDERS)
+    _check_payable(work.connection, order)
+    customers.check_not_erased(records.get(work.connection, customers.NOUN, order.customer_id))
+    system = _system(work.connection, order, payment)
     if not system.manual:
-        database.check_home(connection)
-        limits.check_on(connection)
+        database.check_home(work.connection)
+        limits.check_on(work.connection)
     if payment.dated and system.gateway not in registry.MOVES_NO_MONEY:
         raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
-    invoice = _invoice(connection, order, payment, system, actor=actor, now=now)
+    invoice = _invoice(work, order, payment, system)
     new = NewAttempt(
         "charge",
-        base=f"{database.setting(connection, 'installation')}:{order.uid}:{invoice.ordinal}",
+        base=f"{database.setting(work.connection, 'installation')}:{order.uid}:{invoice.ordinal}",
         payment_system_id=system.id,
         amount_minor=invoice.amount_minor,
         currency=invoice.currency,
@@ -128,9 +120,9 @@ def claim(
         owner=None if system.manual else process.this_process(),
     )
     if order.status == "declined":
-        orders.change(connection, order, "reopened by a new payment", {"status": "open"}, actor=actor, now=now)
-    late = abs(now - time.from_text(order.created_at)) > LOOKED_UP_WHEN_LATE_BY
-    return OrderClaim(begin(connection, invoice, new, system, actor=actor, now=now), system, late)
+        orders.change(work, order, "reopened by a new payment", {"status": "open"})
+    late = abs(work.now - time.from_text(order.created_at)) > LOOKED_UP_WHEN_LATE_BY
+    return OrderClaim(begin(work, invoice, new, system), system, late)
 
 
 def payable(connection: sqlite3.Connection, order: Order) -> bool:
@@ -143,22 +135,19 @@ def payable(connection: sqlite3.Connection, order: Order) -> bool:
 
 
 def begin(
-    connection: sqlite3.Connection,
+    work: Work,
     invoice: Invoice,
     new: NewAttempt,
     system: PaymentSystem,
-    *,
-    actor: Actor,
-    now: datetime,
 ) -> Attempt:
     """Open an attempt of an invoice, which becomes Processing, or stays Open where a person will answer (R29, R37)."""
-    attempt = attempts.open_attempt(connection, invoice, new, now)
+    attempt = attempts.open_attempt(work.connection, invoice, new, work.now)
     columns = {
         "status": "open" if system.manual else "processing",
-        "attempted_at": time.utc_text(now),
+        "attempted_at": time.utc_text(work.now),
         "payment_system_id": system.id,
     }
-    invoices.change(connection, invoice, f"attempt {attempt.number}", columns, actor=actor, now=now)
+    invoices.change(work, invoice, f"attempt {attempt.number}", columns)
     return attempt
 
 
@@ -198,28 +187,25 @@ def _token(order: Order, payment: NewPayment, system: PaymentSystem) -> str | No
 
 
 def _invoice(
-    connection: sqlite3.Connection,
+    work: Work,
     order: Order,
     payment: NewPayment,
     system: PaymentSystem,
-    *,
-    actor: Actor,
-    now: datetime,
 ) -> Invoice:
     """Return the invoice to pay: the unpaid one when this is another try of it, else a new one (R26)."""
-    values = _amounts(connection, order, payment)
+    values = _amounts(work.connection, order, payment)
     values["payment_system_id"] = system.id
     values["one_click"] = int(payment.one_click or (order.one_click and order.payment_system_id == system.id))
     if payment.comment:
         values["comment"] = text.free_text(payment.comment, "the comment")
-    unpaid = [invoice for invoice in invoices.of_order(connection, order.id) if not invoice.paid]
+    unpaid = [invoice for invoice in invoices.of_order(work.connection, order.id) if not invoice.paid]
     for invoice in reversed(unpaid):
         if not order.partial or (invoice.amount_minor, invoice.currency) == (
             values["amount_minor"],
             values["currency"],
         ):
-            return invoices.change(connection, invoice, "tried again", values, actor=actor, now=now)
-    return invoices.create(connection, order.id, values, actor=actor, now=now)
+            return invoices.change(work, invoice, "tried again", values)
+    return invoices.create(work, order.id, values)
 
 
 def _amounts(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> dict[str, int | str | None]:

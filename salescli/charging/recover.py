@@ -32,7 +32,7 @@ def recover(
     ``only``: of these gateways. A merchant whose look-up does not get through is asked no more in this run.
     """
     silent: set[int] = set()
-    for abandoned in attempts.abandoned(this.connection, this.now):
+    for abandoned in attempts.abandoned(this.work.connection, this.work.now):
         if stopping():
             return
         if abandoned.payment_system_id in silent:
@@ -51,30 +51,30 @@ def close_given_up(
 ) -> None:
     """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
     silent: set[int] = set()
-    for attempt in attempts.given_up(this.connection):
+    for attempt in attempts.given_up(this.work.connection):
         if stopping():
             return
-        system = payment_systems.get(this.connection, attempt.payment_system_id)
+        system = payment_systems.get(this.work.connection, attempt.payment_system_id)
         if system.id in silent or (only is not None and system.gateway not in only):
             continue
         gateway = this.gateways(system)
         if isinstance(gateway, Cancelling) and not answers.ask_to_cancel(gateway, attempt.gateway_id or ""):
             silent.add(system.id)
             continue
-        with database.transaction(this.connection):
-            attempts.give_up(this.connection, attempt.invoice_id, given_up=False)
+        with database.transaction(this.work.connection):
+            attempts.give_up(this.work.connection, attempt.invoice_id, given_up=False)
 
 
 def tell_of_doubts(this: ChargingRun) -> None:
     """Name the payments that have been in doubt for days: only a person can find out."""
-    rows = this.connection.execute(
+    rows = this.work.connection.execute(
         "SELECT a.invoice_id, a.reference, a.started_at, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND a.started_at < ?",
-        (time.utc_text(this.now - IN_DOUBT_MAX),),
+        (time.utc_text(this.work.now - IN_DOUBT_MAX),),
     )
     for row in rows:
-        since = time.local_text(row["started_at"], this.zone)
+        since = time.local_text(row["started_at"], this.work.zone)
         this.counts.for_a_person.append(
             f"invoice {row['invoice_id']} has been in doubt since {since}: ask {row['name']} what became of"
             f" {row['reference']}, then salescli payments resolve {row['invoice_id']}"
@@ -82,14 +82,14 @@ def tell_of_doubts(this: ChargingRun) -> None:
 
 
 def _taken_over(this: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | None) -> ClaimedPayment | None:
-    system = payment_systems.get(this.connection, abandoned.payment_system_id)
+    system = payment_systems.get(this.work.connection, abandoned.payment_system_id)
     if only is not None and system.gateway not in only:
         return None
-    with database.transaction(this.connection):
-        attempt = attempts.take_over(this.connection, abandoned, this.now)
+    with database.transaction(this.work.connection):
+        attempt = attempts.take_over(this.work.connection, abandoned, this.work.now)
         if attempt is None:
             return None
-        request = calls.request_of(this.connection, attempt)
+        request = calls.request_of(this.work.connection, attempt)
     return ClaimedPayment(attempt, system, this.gateways(system), request)
 
 
@@ -107,7 +107,7 @@ def _found_out(this: ChargingRun, claimed: ClaimedPayment) -> Answer:
         answer = calls.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
             # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
-            age = claimed.attempt.age(this.now)
+            age = claimed.attempt.age(this.work.now)
             if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
                 return replace(answer, became="unknown", message="not there yet; it may be on its way")
             never = "the gateway never heard of it"
@@ -116,13 +116,13 @@ def _found_out(this: ChargingRun, claimed: ClaimedPayment) -> Answer:
         return replace(answer, became="unknown") if answer.became in ("not_sent", "misconfigured") else answer
     if not _still_idempotent(this, claimed, able):
         return Answer("unknown", message=f"{claimed.system.name} cannot tell; only a person can find out")
-    if limits.is_off(this.connection):
+    if limits.is_off(this.work.connection):
         return Answer("unknown", message="charging is off, and only a repetition would tell")
-    return calls.carry_out(this.connection, claimed.attempt, claimed.request, claimed.gateway)
+    return calls.carry_out(this.work.connection, claimed.attempt, claimed.request, claimed.gateway)
 
 
 def _still_idempotent(this: ChargingRun, claimed: ClaimedPayment, able: frozenset[str]) -> bool:
     """Tell whether the gateway would still know a repetition of the attempt's reference from a new charge."""
     seconds = claimed.gateway.key_ttl_seconds
-    known = seconds is None or claimed.attempt.age(this.now) < timedelta(seconds=seconds)
+    known = seconds is None or claimed.attempt.age(this.work.now) < timedelta(seconds=seconds)
     return known and "idempotent" in able

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
@@ -18,12 +16,12 @@ from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as what_it_can
 from salescli.rules import money, permissions, text, time
-from salescli.rules.permissions import Actor
 from salescli.sales import attempts, invoices, orders
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, process
+from salescli.storage.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +73,21 @@ def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gat
 
 
 def refund(
-    connection: sqlite3.Connection,
+    work: Work,
     order_id: int,
     wanted: NewRefund,
     *,
     gateways: Gateways,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
 ) -> list[tuple[RefundPart, Answer]]:
     """Give money back portion by portion, stopping at the first that does not succeed; return what became of each."""
-    actor.require(permissions.REFUND)
+    work.actor.require(permissions.REFUND)
     reason = text.free_text(wanted.reason, "the reason") if wanted.reason else None
     done: list[tuple[RefundPart, Answer]] = []
-    for portion in plan(connection, orders.get(connection, order_id), wanted, gateways=gateways):
+    for portion in plan(work.connection, orders.get(work.connection, order_id), wanted, gateways=gateways):
         if portion.system is None:
-            answer = _record_only(connection, portion, reason, actor=actor, now=now, zone=zone)
+            answer = _record_only(work, portion, reason)
         else:
-            answer = _give_back(connection, portion, reason, gateways, actor=actor, now=now, zone=zone)
+            answer = _give_back(work, portion, reason, gateways)
         done.append((portion, answer))
         if answer.became != "succeeded":
             break
@@ -134,40 +129,30 @@ def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways
 
 
 def _record_only(
-    connection: sqlite3.Connection,
+    work: Work,
     portion: RefundPart,
     reason: str | None,
-    *,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
 ) -> Answer:
-    with database.transaction(connection):
-        invoice = _unchanged(connection, portion)
-        settle.record_refund(
-            connection, invoice, portion.amount_minor, attempt_id=None, reason=reason, actor=actor, now=now, zone=zone
-        )
+    with database.transaction(work.connection):
+        invoice = _unchanged(work.connection, portion)
+        settle.record_refund(work, invoice, portion.amount_minor, attempt_id=None, reason=reason)
     return Answer("succeeded")
 
 
 def _give_back(
-    connection: sqlite3.Connection,
+    work: Work,
     portion: RefundPart,
     reason: str | None,
     gateways: Gateways,
-    *,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
 ) -> Answer:
     assert portion.system is not None
-    database.check_home(connection)
-    with database.transaction(connection):
-        invoice = _unchanged(connection, portion)
-        order = orders.get(connection, invoice.order_id)
+    database.check_home(work.connection)
+    with database.transaction(work.connection):
+        invoice = _unchanged(work.connection, portion)
+        order = orders.get(work.connection, invoice.order_id)
         new = NewAttempt(
             "refund",
-            base=f"{database.setting(connection, 'installation')}:{order.uid}:{invoice.ordinal}:refund",
+            base=f"{database.setting(work.connection, 'installation')}:{order.uid}:{invoice.ordinal}:refund",
             payment_system_id=portion.system.id,
             amount_minor=portion.amount_minor,
             currency=invoice.currency,
@@ -175,14 +160,14 @@ def _give_back(
             reason=reason,
             owner=process.this_process(),
         )
-        attempt = attempts.open_attempt(connection, invoice, new, now)
-        request = calls.request_of(connection, attempt)
+        attempt = attempts.open_attempt(work.connection, invoice, new, work.now)
+        request = calls.request_of(work.connection, attempt)
     with calls.in_doubt_when_cut(attempt):
         gateway = gateways(portion.system)
-        late = abs(now - time.from_text(portion.invoice.paid_at or attempt.started_at)) > LOOKED_UP_WHEN_LATE_BY
+        late = abs(work.now - time.from_text(portion.invoice.paid_at or attempt.started_at)) > LOOKED_UP_WHEN_LATE_BY
         answer = calls.known_already(attempt, gateway) if late else None
         answer = answer or calls.call(attempt, request, gateway)
-        settle.settle(connection, attempt, answer, actor=actor, now=now, zone=zone)
+        settle.settle(work, attempt, answer)
     return answer
 
 

@@ -30,6 +30,7 @@ from salescli.rules import time
 from salescli.rules.permissions import Actor
 from salescli.sales import recurring
 from salescli.storage import database
+from salescli.storage.work import Work
 
 EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
 _HELD_MAX = 5  # of what tick said when it charged nobody
@@ -100,7 +101,7 @@ def run(
             progress(moment)
             before = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]
             counts = tick.run(
-                connection, gateways=gateways, actor=actor, now=moment, zone=zone, clock_now=moment, accept_clock=True,
+                Work(connection, actor, moment, zone), gateways=gateways, clock_now=moment, accept_clock=True,
                 limits=Limits(workers=1),
             )  # fmt: skip
             rows = _tried(connection, before, moment)

@@ -23,10 +23,10 @@ from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import time
 from salescli.rules.numbers import CLOCKS_APART_MAX
-from salescli.rules.permissions import Actor
 from salescli.sales import attempts, recurring
 from salescli.sales.recurring import Recurring
 from salescli.storage import database
+from salescli.storage.work import Work
 
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes on, looks at what was resumed first (I8)
 HELD_TOLD_MAX = 5  # plans held by a limit on money that are named in one run
@@ -64,12 +64,9 @@ class GatewayCalls:
 
 
 def run(
-    connection: sqlite3.Connection,
+    work: Work,
     *,
     gateways: Gateways,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
     clock_now: datetime,
     accept_clock: bool = False,
     limits: Limits | None = None,
@@ -80,10 +77,10 @@ def run(
     One order's failure is a result, not an exception. ``clock_now`` is the clock, by which gaps are seen; a ``now``
     that runs ahead of it charges sandbox merchants only (B4).
     """
-    this = ChargingRun(connection, gateways, actor.as_system(), now, zone, say)
-    gap = None if accept_clock else tick_log.gap(connection, clock_now)
-    tick_id = tick_log.begin(connection, now, clock_now, held=gap is not None)
-    ahead = now > clock_now + CLOCKS_APART_MAX
+    this = ChargingRun(work.as_system(), gateways, say)
+    gap = None if accept_clock else tick_log.gap(work.connection, clock_now)
+    tick_id = tick_log.begin(work.connection, work.now, clock_now, held=gap is not None)
+    ahead = work.now > clock_now + CLOCKS_APART_MAX
     only = registry.MOVES_NO_MONEY if ahead else None
     limits = limits or Limits()
     deadline = monotonic() + BUDGET_SECONDS
@@ -92,7 +89,7 @@ def run(
         return limits.stopping() or monotonic() > deadline
 
     recover.recover(this, only=only, stopping=stopping)
-    if reason := _reason_to_hold(connection, gap):
+    if reason := _reason_to_hold(work.connection, gap):
         this.counts.broken = True
         this.counts.for_a_person.append(reason)
     else:
@@ -100,9 +97,9 @@ def run(
     recover.close_given_up(this, only=only, stopping=stopping)
     fees.learn(this, only=only, stopping=stopping)
     recover.tell_of_doubts(this)
-    if tick_log.clock_went_back(connection, tick_id):
+    if tick_log.clock_went_back(work.connection, tick_id):
         this.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")
-    tick_log.end(connection, tick_id, this.counts)
+    tick_log.end(work.connection, tick_id, this.counts)
     return this.counts
 
 
@@ -151,7 +148,7 @@ def _claim_batch(this: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]
     room = calls.room()
     if room <= 0:
         return []
-    with database.transaction(this.connection):
+    with database.transaction(this.work.connection):
         claims = list(_claims(this, calls, room))
     calls.claims += len(claims)
     return claims
@@ -162,8 +159,8 @@ def _claims(this: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[Claim
     asked = {claimed.system.id for claimed in calls.in_flight.values()} - this.trusted
     while room > 0:
         due = recurring.due(
-            this.connection,
-            this.now,
+            this.work.connection,
+            this.work.now,
             gateways=calls.only,
             excluding=this.stopped | asked,
             leaving_out=calls.left_out,

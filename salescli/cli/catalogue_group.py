@@ -98,7 +98,7 @@ def _add(group: CatalogueGroup) -> click.Command:
     def add(session: Session, /, dry_run: bool, **words: Any) -> None:
         with options.rehearsed(session, dry_run):
             given = _given(words, group)
-            id = records.add(session.connection, group.noun, given, actor=session.actor, now=session.now)
+            id = records.add(session.work, group.noun, given)
             tell(f"{group.noun.subject} {_name(session, group, id)}: added")
 
     return add
@@ -115,9 +115,7 @@ def _edit(group: CatalogueGroup) -> click.Command:
     def edit(session: Session, /, which: str, dry_run: bool, **words: Any) -> None:
         id = group.find(session.connection, which, True)
         with options.rehearsed(session, dry_run):
-            changed = records.edit(
-                session.connection, group.noun, id, _given(words, group), actor=session.actor, now=session.now
-            )
+            changed = records.edit(session.work, group.noun, id, _given(words, group))
             what = f"changed {', '.join(changed)}" if changed else "nothing changed"
             tell(f"{group.noun.subject} {_name(session, group, id)}: {what}")
 

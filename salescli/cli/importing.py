@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting, told
 from salescli.rules import money, numbers
+from salescli.storage.work import Work
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
     options.dry_run,
@@ -66,8 +66,8 @@ def command(noun: Noun) -> click.Command:
     return import_
 
 
-def _run_catalogue(noun: Noun, connection: sqlite3.Connection, request: ImportRequest, **who: Any) -> ImportCounts:
-    return catalogue.import_catalogue(connection, noun, request, **who)
+def _run_catalogue(noun: Noun, work: Work, request: ImportRequest) -> ImportCounts:
+    return catalogue.import_catalogue(work, noun, request)
 
 
 def run(
@@ -87,7 +87,7 @@ def run(
     with _progress(file) as advance, problems.shown(where) as show:
         reporting = Reporting(on_bad=show, on_progress=advance)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
-        counts = operation(session.connection, request, actor=session.actor, now=session.now)
+        counts = operation(session.work, request)
     say(told(what, counts, request))
     if counts.due:
         say(_due(counts))

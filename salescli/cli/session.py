@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from salescli.catalogue.payment_systems import PaymentSystem
     from salescli.gateways.protocol import Gateway
     from salescli.rules.permissions import Actor
+    from salescli.storage.work import Work
 
 
 class Session:
@@ -107,6 +108,13 @@ class Session:
 
         assert self.actor  # a stranger does not learn even this
         return time.time_zone(database.setting(self.file, "time_zone") or "UTC")
+
+    @cached_property
+    def work(self) -> Work:
+        """What an operation takes first: this file, for whoever may look at it, this user, this moment."""
+        from salescli.storage.work import Work
+
+        return Work(self.connection, self.actor, self.now, self.zone)
 
     def close(self) -> None:
         """Close the file, where it was opened."""

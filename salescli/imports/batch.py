@@ -80,7 +80,7 @@ def find_known(plan: ImportRun, table: str, numbers: Sequence[str]) -> dict[str,
         f"SELECT r.source_number, r.id, r.imported_as, c.erased_at IS NOT NULL FROM {table} r"
         " JOIN customers c ON c.id = r.customer_id WHERE r.source = ? AND r.source_number IN"
     )
-    found = plan.connection.execute(f"{sql} ({places(numbers)})", (plan.request.source, *numbers))
+    found = plan.work.connection.execute(f"{sql} ({places(numbers)})", (plan.request.source, *numbers))
     return {number: Known(*rest) for number, *rest in found}
 
 
@@ -171,11 +171,9 @@ def settle(
 def _record_update(plan: ImportRun, subject: tuple[str, int], changed: Changed) -> None:
     told = {column: ("", "(changed)") if column in _PERSONAL else pair for column, pair in changed.items()}
     history.record(
-        plan.connection,
+        plan.work,
         *subject,
         "updated by an import",
         told,
-        actor=plan.actor,
-        now=plan.now,
         reason=f"source {plan.request.source}",
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import nullcontext
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,7 @@ from salescli.errors import BadData, NotFound
 from salescli.imports.csv_file import BadRow, Problem, Row, attempted
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, import_rows
 from salescli.rules import money
-from salescli.rules.permissions import Actor
+from salescli.storage.work import Work
 
 # Stored columns that do not begin as the file's column does.
 _FIELDS = {
@@ -27,15 +26,13 @@ _FIELDS = {
 _FLAGS = ("active", "multiple", "one_click", "partial")
 
 
-def import_catalogue(
-    connection: sqlite3.Connection, noun: Noun, request: ImportRequest, *, actor: Actor, now: datetime
-) -> ImportCounts:
+def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCounts:
     """Import records of ``noun`` from CSV, all or nothing; its columns are the words that ``add`` takes.
 
     A blank value is one that was not given. Raise BadData when rows were bad and are not to be skipped.
     """
-    actor.require(noun.permission)
-    plan = ImportRun(connection, plural(noun), noun.fields, (), request, actor, now)
+    work.actor.require(noun.permission)
+    plan = ImportRun(work, plural(noun), noun.fields, (), request)
     take = partial(attempted, partial(_take, plan, noun))
     return import_rows(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
 
@@ -47,11 +44,11 @@ def plural(noun: Noun) -> str:
 
 def _take(plan: ImportRun, noun: Noun, row: Row) -> Outcome:
     try:
-        record = noun.match(plan.connection, row.values)
+        record = noun.match(plan.work.connection, row.values)
         if record is None:
-            noun.check_import(plan.connection, row.values)
-            values = noun.draft(plan.connection, row.values, None)
-            records.create(plan.connection, noun, values, actor=plan.actor, now=plan.now)
+            noun.check_import(plan.work.connection, row.values)
+            values = noun.draft(plan.work.connection, row.values, None)
+            records.create(plan.work, noun, values)
             return "added"
         return _compared(plan, noun, record, row)
     except (BadData, NotFound) as error:
@@ -60,12 +57,12 @@ def _take(plan: ImportRun, noun: Noun, row: Row) -> Outcome:
 
 def _compared(plan: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
     """Name what differs from the stored record, or update it."""
-    changes = records.changed_columns(plan.connection, noun, record, row.values)
+    changes = records.changed_columns(plan.work.connection, noun, record, row.values)
     if not changes:
         return "unchanged"
     if not plan.request.update:
-        raise BadRow([_difference(plan.connection, noun, record, row, column) for column in changes])
-    records.edit(plan.connection, noun, record["id"], row.values, actor=plan.actor, now=plan.now)
+        raise BadRow([_difference(plan.work.connection, noun, record, row, column) for column in changes])
+    records.edit(plan.work, noun, record["id"], row.values)
     return "updated"
 
 

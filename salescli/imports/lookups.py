@@ -60,15 +60,15 @@ class Lookups:
     def __init__(self, plan: ImportRun) -> None:
         self._plan = plan
         self._known: defaultdict[str, dict[Key, sqlite3.Row]] = defaultdict(dict)  # by column
-        self._now = time.utc_text(plan.now)
-        self._anybody_erased = customers.anybody_erased(plan.connection)
+        self._now = time.utc_text(plan.work.now)
+        self._anybody_erased = customers.anybody_erased(plan.work.connection)
         self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
         self._ahead = _Ahead(plan, [])
 
     def index(self) -> None:
         """Put what was made into the search index: at once, since one by one takes it many times as long."""
         for noun, first in self._first_made.values():
-            records.index_from(self._plan.connection, noun, first)
+            records.index_from(self._plan.work.connection, noun, first)
 
     def read_customers(self, keys: Sequence[Key]) -> None:
         """Read at once the customers of the rows that come next; one by one they take a tenth of an import."""
@@ -84,7 +84,7 @@ class Lookups:
         try:
             row = None if sought is CUSTOMER and self._ahead.lacks(key) else sought.find(self._plan, key)
             if row is None and sought is CUSTOMER and self._anybody_erased:
-                customers.check_nobody_erased(self._plan.connection, _identifiers(self._plan, key))
+                customers.check_nobody_erased(self._plan.work.connection, _identifiers(self._plan, key))
         except (NotFound, BadData) as error:
             fields.refuse(sought.column, str(error))
             return None
@@ -104,12 +104,12 @@ class Lookups:
     def _made(self, sought: Sought, key: Key) -> sqlite3.Row:
         plan = self._plan
         values = {**sought.values(plan, key), "created_at": self._now}
-        id = database.insert(plan.connection, sought.noun.table, values)
+        id = database.insert(plan.work.connection, sought.noun.table, values)
         self._first_made.setdefault(sought.noun.table, (sought.noun, id))
         plan.created[sought.plural] += 1
         if sought is CUSTOMER:
             self._ahead.add(key)
-        made: sqlite3.Row = plan.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
+        made: sqlite3.Row = plan.work.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
         return made
 
     def _remember(self, sought: Sought, key: Key, row: sqlite3.Row) -> sqlite3.Row:
@@ -128,10 +128,10 @@ class _Ahead:
         ids, emails = (json.dumps([*{key[place] for key in keys if key[place]}]) for place in (0, 1))
         by_id = "SELECT * FROM customers WHERE source_id IN (SELECT value FROM json_each(?)) AND source = ?"
         by_email = "SELECT email FROM customers WHERE email IN (SELECT value FROM json_each(?))"
-        rows = plan.connection.execute(by_id, (ids, plan.request.source)).fetchall()
+        rows = plan.work.connection.execute(by_id, (ids, plan.request.source)).fetchall()
         self.by_id = {row["source_id"]: row for row in rows if row["merged_into"] is None}
         self._ids = {row["source_id"] for row in rows}
-        self._emails = {email for (email,) in plan.connection.execute(by_email, (emails,))}
+        self._emails = {email for (email,) in plan.work.connection.execute(by_email, (emails,))}
 
     def add(self, key: Key) -> None:
         """Note a customer who was made since."""
@@ -145,7 +145,7 @@ class _Ahead:
 
 def _find_customer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the customer of (customer_id, email, name, phone)."""
-    return customers.identify(plan.connection, _identifiers(plan, key))
+    return customers.identify(plan.work.connection, _identifiers(plan, key))
 
 
 def _identifiers(plan: ImportRun, key: Key) -> Identifiers:
@@ -156,10 +156,10 @@ def _identifiers(plan: ImportRun, key: Key) -> Identifiers:
 def _adopted(plan: ImportRun, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
     """Give a customer known by email the id that the source knows them by, and return them."""
     changes = {"source": plan.request.source, "source_id": customer_id}
-    database.update(plan.connection, "customers", customer["id"], changes)
+    database.update(plan.work.connection, "customers", customer["id"], changes)
     told = {name: (customer[name], value) for name, value in changes.items()}
-    history.record(plan.connection, "customer", customer["id"], "edited", told, actor=plan.actor, now=plan.now)
-    return records.get(plan.connection, customers.NOUN, customer["id"])
+    history.record(plan.work, "customer", customer["id"], "edited", told)
+    return records.get(plan.work.connection, customers.NOUN, customer["id"])
 
 
 def _customer_values(plan: ImportRun, key: Key) -> dict[str, Any]:
@@ -173,13 +173,13 @@ def _find_category(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     number, name = key
     if number:
         return _row(plan, "SELECT * FROM categories WHERE number = :number", number=number)
-    rows = plan.connection.execute("SELECT * FROM categories WHERE name = :name", {"name": name}).fetchall()
+    rows = plan.work.connection.execute("SELECT * FROM categories WHERE name = :name", {"name": name}).fetchall()
     return records.the_only(categories.NOUN, name, rows) if rows else None
 
 
 def _category_values(plan: ImportRun, key: Key) -> dict[str, Any]:
     number, name = key
-    return {"number": number or categories.free_number(plan.connection, "categories"), "name": name or number}
+    return {"number": number or categories.free_number(plan.work.connection, "categories"), "name": name or number}
 
 
 def _find_offer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
@@ -187,7 +187,7 @@ def _find_offer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     number, category_id, name, currency = key
     if number:
         return _row(plan, f"{_OFFERS} WHERE t.number = :number", number=number)
-    rows = plan.connection.execute(
+    rows = plan.work.connection.execute(
         f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency AND coalesce(t.category_id, 0) = :category",
         {"name": name, "currency": currency, "category": category_id or 0},
     ).fetchall()
@@ -199,7 +199,7 @@ def _find_offer_by_name(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     number, _, name, currency = key
     if number:
         return _find_offer(plan, key)
-    rows = plan.connection.execute(
+    rows = plan.work.connection.execute(
         f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency", {"name": name, "currency": currency}
     ).fetchall()
     return records.the_only(offers.NOUN, name, rows) if rows else None
@@ -207,7 +207,7 @@ def _find_offer_by_name(plan: ImportRun, key: Key) -> sqlite3.Row | None:
 
 def _offer_values(plan: ImportRun, key: Key) -> dict[str, Any]:
     number, category_id, name, currency = key
-    number = number or categories.free_number(plan.connection, "offers")
+    number = number or categories.free_number(plan.work.connection, "offers")
     return {"number": number, "category_id": category_id, "name": name, "currency": currency}
 
 
@@ -225,7 +225,7 @@ def _find_manager(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     by_login = _row(plan, "SELECT * FROM users WHERE login = :login", login=words)
     if by_login is not None:
         return by_login
-    rows = plan.connection.execute("SELECT * FROM users WHERE name = :name", {"name": words}).fetchall()
+    rows = plan.work.connection.execute("SELECT * FROM users WHERE name = :name", {"name": words}).fetchall()
     return records.the_only(users.NOUN, words, rows) if rows else None
 
 
@@ -234,7 +234,7 @@ def _manager_values(plan: ImportRun, key: Key) -> dict[str, Any]:
 
 
 def _row(plan: ImportRun, sql: str, **values: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = plan.connection.execute(sql, values).fetchone()
+    row: sqlite3.Row | None = plan.work.connection.execute(sql, values).fetchone()
     return row
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from functools import partial
 
 from salescli.imports import order_row, order_tables
@@ -20,21 +19,19 @@ from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Parties
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
-from salescli.rules.permissions import Actor
+from salescli.storage.work import Work
 
 COLUMNS = order_row.COLUMNS
 REQUIRED = order_row.REQUIRED
 
 
-def import_orders(
-    connection: sqlite3.Connection, request: ImportRequest, *, actor: Actor, now: datetime
-) -> ImportCounts:
+def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
     """Import orders from CSV, all or nothing, and return what was done; the same file again changes nothing.
 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
-    plan = ImportRun(connection, "orders", COLUMNS, REQUIRED, request, actor, now)
-    aside = Aside(connection)
+    plan = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
+    aside = Aside(work.connection)
     return import_rows(plan, partial(_orders, plan, aside), aside.end)
 
 
@@ -51,10 +48,10 @@ class _Orders:
         self._plan = plan
         self._lookups = lookups
         self._aside = aside
-        self._additions = Additions(plan.connection, plan.request.source)
-        columns = order_row.columns(plan.zone)
+        self._additions = Additions(plan.work.connection, plan.request.source)
+        columns = order_row.columns(plan.work.zone)
         self._steps = Steps(
-            numbers=Numbers(plan.connection),
+            numbers=Numbers(plan.work.connection),
             column="order",
             read=lambda fields: order_row.read(fields, columns),
             known=partial(find_known, plan, "orders"),
@@ -102,7 +99,7 @@ class _Orders:
         self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
-        connection = self._plan.connection
+        connection = self._plan.work.connection
         stored = order_tables.find_stored(connection, id)
         draft = order_tables.inherited(order_tables.draft(order, found), order, stored)
         return settle(

@@ -21,9 +21,9 @@ from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups, opened
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
 from salescli.rules import money, numbers, schedule, text, time
-from salescli.rules.permissions import Actor
 from salescli.rules.schedule import Interval, Retries
 from salescli.storage import database
+from salescli.storage.work import Work
 
 COLUMNS = (
     "recurring", "customer", "customer_id", "email", "offer", "offer_number", "currency", "price", "payment_system",
@@ -70,14 +70,12 @@ class SubscriberParties(NamedTuple):
     payment_system: sqlite3.Row | None
 
 
-def import_recurring(
-    connection: sqlite3.Connection, request: ImportRequest, *, actor: Actor, now: datetime
-) -> ImportCounts:
+def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
     """Import recurring orders from CSV, all or nothing; ``due`` of the result is what the next tick will take.
 
     Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
     """
-    plan = ImportRun(connection, "recurring orders", COLUMNS, REQUIRED, request, actor, now)
+    plan = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request)
     return import_rows(plan, partial(_subscribers, plan))
 
 
@@ -92,11 +90,11 @@ class _Subscribers:
 
     def __init__(self, plan: ImportRun, lookups: Lookups) -> None:
         self._plan = plan
-        self._zone = plan.zone
+        self._zone = plan.work.zone
         self._lookups = lookups
         columns = Columns(_readers(self._zone))
         self.steps = Steps(
-            numbers=Numbers(plan.connection),
+            numbers=Numbers(plan.work.connection),
             column="recurring",
             read=lambda fields: _read(fields, columns),
             known=partial(find_known, plan, "recurring"),
@@ -124,13 +122,13 @@ class _Subscribers:
         )
 
     def _insert(self, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
-        drafted = _draft(row, self._taken(row, found), now=self._plan.now, zone=self._zone)
+        drafted = _draft(row, self._taken(row, found), now=self._plan.work.now, zone=self._zone)
         marks = {"uid": secrets.token_hex(8), "source": self._plan.request.source, "source_number": row.number}
-        database.insert(self._plan.connection, "recurring", {**drafted, **marks, "imported_as": digest})
+        database.insert(self._plan.work.connection, "recurring", {**drafted, **marks, "imported_as": digest})
         self._count_due(drafted)
 
     def _compare(self, fields: Fields, row: RecurringRow, found: SubscriberParties, id: int, digest: bytes) -> Outcome:
-        connection = self._plan.connection
+        connection = self._plan.work.connection
         stored: sqlite3.Row = connection.execute(_STORED, {"id": id}).fetchone()
         drafted = self._inherited(row, found, stored)
         return settle(
@@ -144,7 +142,7 @@ class _Subscribers:
 
     def _inherited(self, row: RecurringRow, parties: SubscriberParties, stored: sqlite3.Row) -> dict[str, Any]:
         """Return the draft with the dates as they are stored, where the row gives none and its plan is the same."""
-        drafted = _draft(row, parties, now=self._plan.now, zone=self._zone)
+        drafted = _draft(row, parties, now=self._plan.work.now, zone=self._zone)
         plan = ("created_at", "every_count", "every_unit")
         planned = drafted["next_payment_at"] and stored["next_payment_at"] and row.next_payment_at is None
         if planned and all(drafted[name] == stored[name] for name in plan):
@@ -153,12 +151,12 @@ class _Subscribers:
 
     def _update(self, row: RecurringRow, found: SubscriberParties, stored: sqlite3.Row, digest: bytes) -> None:
         drafted = self._inherited(row, self._taken(row, found), stored)
-        database.update(self._plan.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
+        database.update(self._plan.work.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
         self._count_due(drafted)
 
     def _count_due(self, drafted: Mapping[str, Any]) -> None:
         """Count what the next tick takes (R66b)."""
-        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.utc_text(self._plan.now):
+        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.utc_text(self._plan.work.now):
             due, currency = self._plan.due, drafted["currency"]
             payments, minor = due.get(currency, (0, 0))
             due[currency] = (payments + 1, minor + drafted["price_minor"])

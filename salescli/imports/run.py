@@ -6,24 +6,21 @@ file -> ``csv_rows.Table`` -> for some rows ``take`` (each added | updated | unc
 from __future__ import annotations
 
 import gc
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
-from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.imports.rejects import Rejects
-from salescli.rules import numbers, permissions, text, time
-from salescli.rules.permissions import Actor
+from salescli.rules import numbers, permissions, text
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 DEFAULT_SOURCE = "import"
 _BATCH_ROWS = 500  # taken in together: one statement asks or writes for all; and between two words of progress
@@ -93,20 +90,13 @@ class ImportCounts:
 class ImportRun:
     """One run of an import: what it reads, where it writes, and by whom; ``created`` grows as it goes."""
 
-    connection: sqlite3.Connection
+    work: Work
     what: str  # "orders", in messages and history
     columns: Sequence[str]
     required: Sequence[str]
     request: ImportRequest
-    actor: Actor
-    now: datetime
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The account's time zone, in which times without offset are read."""
-        return time.time_zone(database.setting(self.connection, "time_zone") or "UTC")
 
 
 class _Undone(Exception):
@@ -121,7 +111,7 @@ def import_rows(plan: ImportRun, begin: Begin, end: Callable[[], None] = lambda:
     Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
     without the file, BadUsage for a rejects file that may not be written over.
     """
-    plan.actor.require(permissions.IMPORT)
+    plan.work.actor.require(permissions.IMPORT)
     request = plan.request
     request.check()
     rejects_file = None if request.dry_run else request.rejects_file
@@ -161,7 +151,7 @@ def _imported(
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
-        with database.transaction(plan.connection):
+        with database.transaction(plan.work.connection):
             with begin() as take, _collector_off():
                 outcomes = _taken(table, take, listener)
             counts = _counted(plan, table, outcomes)
@@ -230,13 +220,11 @@ def _record(plan: ImportRun, counts: ImportCounts) -> None:
     changes = {key: (None, number) for key, number in {**numbers, **counts.created}.items()}
     changes["source"] = (None, plan.request.source)
     history.record(
-        plan.connection,
+        plan.work,
         "import",
         None,
         f"imported {plan.what}",
         changes,
-        actor=plan.actor,
-        now=plan.now,
         reason=f"{plan.request.name}, sha256 {counts.sha256}",
     )
 

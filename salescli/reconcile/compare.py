@@ -11,7 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.rules.permissions import Actor
 from salescli.sales import invoices
 from salescli.storage import database
+from salescli.storage.work import Work
 
 
 class ReconcileRequest(NamedTuple):
@@ -69,26 +70,24 @@ def compare(connection: sqlite3.Connection, asked: ReconcileRequest, *, actor: A
     return match.compare(named, list(known.values()), period, asked.zone)
 
 
-def apply(
-    connection: sqlite3.Connection, asked: ReconcileRequest, *, actor: Actor, now: datetime
-) -> tuple[Applied, Comparison]:
+def apply(work: Work, asked: ReconcileRequest) -> tuple[Applied, Comparison]:
     """Write what a statement settles, in one transaction, and return it with what remains.
 
     That is: live attempts that it shows as made, manual payments that it shows as come, fees that were not known. What
     differs, or is known to one side only, is left to a person. Raise NotPermitted; what is under way or dated in the
     future is refused alone.
     """
-    actor.require(permissions.ENTER_ORDERS)
+    work.actor.require(permissions.ENTER_ORDERS)
     applied = Applied()
-    with database.transaction(connection):
-        before = compare(connection, asked, actor=actor)
+    with database.transaction(work.connection):
+        before = compare(work.connection, asked, actor=work.actor)
         for finding in sorted(before.findings, key=_when):
             try:
-                with database.savepoint(connection):
-                    _apply(connection, asked, finding, applied, actor=actor, now=now)
+                with database.savepoint(work.connection):
+                    _apply(work, asked, finding, applied)
             except WrongStatus as error:
                 applied.refused.append(str(error))
-        return applied, compare(connection, asked, actor=actor)
+        return applied, compare(work.connection, asked, actor=work.actor)
 
 
 def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
@@ -211,60 +210,50 @@ def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
 
 
 def _apply(
-    connection: sqlite3.Connection,
+    work: Work,
     asked: ReconcileRequest,
     finding: MatchFinding,
     applied: Applied,
-    *,
-    actor: Actor,
-    now: datetime,
 ) -> None:
     """Write what one finding settles. Raise WrongStatus when it cannot be now."""
     line, movement = finding.line, finding.movement
     if line is None or movement is None:
         return
-    who: Any = {"actor": actor, "now": now}
     reason = f"statement {asked.name}, line {line.number}"
     if finding.finding == match.IN_DOUBT and finding.sure:
-        by_hand.resolve(connection, movement.invoice, "succeeded", reason, zone=asked.zone, **who)
+        by_hand.resolve(work, movement.invoice, "succeeded", reason)
     elif finding.finding == match.WAITS:
-        _confirm(connection, line, movement.invoice, reason, zone=asked.zone, **who)
+        _confirm(work, line, movement.invoice, reason)
     elif finding.finding != match.FEE_TOLD:
         return
     if finding.finding != match.FEE_TOLD:
         amount = f"{money.text(line.amount_minor, line.currency)} {line.currency}"
         applied.done.append(f"invoice {movement.invoice}: {line.kind} of {amount} made ({reason})")
     if line.kind == PAYMENT:
-        applied.fees += _take_fee(connection, line, movement.invoice, reason, **who)
+        applied.fees += _take_fee(work, line, movement.invoice, reason)
 
 
 def _confirm(
-    connection: sqlite3.Connection,
+    work: Work,
     line: Line,
     invoice: int,
     reason: str,
-    *,
-    zone: ZoneInfo,
-    actor: Actor,
-    now: datetime,
 ) -> None:
     """Say that a manual payment came in when the statement says it did; now where it does not say."""
-    came = time.from_text(line.at) if line.at else now
-    if came > now + CLOCKS_APART_MAX:
+    came = time.from_text(line.at) if line.at else work.now
+    if came > work.now + CLOCKS_APART_MAX:
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, dates its money in the future")
-    after = by_hand.answer_by_hand(connection, invoice, confirmed=True, actor=actor, now=came, zone=zone)
-    invoices.change(connection, after, "seen in a statement", {}, actor=actor, now=now, reason=reason)
+    after = by_hand.answer_by_hand(work.at(came), invoice, confirmed=True)
+    invoices.change(work, after, "seen in a statement", {}, reason=reason)
 
 
-def _take_fee(
-    connection: sqlite3.Connection, line: Line, invoice_id: int, reason: str, *, actor: Actor, now: datetime
-) -> bool:
+def _take_fee(work: Work, line: Line, invoice_id: int, reason: str) -> bool:
     """Take over the fee that a line tells of a payment whose fee is not known; tell whether it was."""
-    invoice = invoices.get(connection, invoice_id)
+    invoice = invoices.get(work.connection, invoice_id)
     if line.fee_minor is None or line.fee_minor > invoice.amount_minor:
         return False
     changes = {"fee_minor": line.fee_minor, "fee_estimated": 0, "fee_due_at": None}
-    invoices.change(connection, invoice, "fee told", changes, actor=actor, now=now, reason=reason)
+    invoices.change(work, invoice, "fee told", changes, reason=reason)
     return True
 
 

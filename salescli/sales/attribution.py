@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from salescli.catalogue import users
 from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import permissions, text
-from salescli.rules.permissions import Actor
 from salescli.sales import orders
 from salescli.sales.orders import Order
 from salescli.storage import database
+from salescli.storage.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +30,22 @@ class Seller:
 
 
 def confirm_sale(
-    connection: sqlite3.Connection,
+    work: Work,
     order_id: int,
     seller: Seller,
     *,
     reconfirm: str | None = None,
-    actor: Actor,
-    now: datetime,
 ) -> Order:
     """Confirm who made the sale of a Completed order; never changes its payment (R21, R43–R49).
 
     Repeating it changes nothing; saying somebody else of a confirmed sale needs ``reconfirm``, the reason (R50).
     Raise WrongStatus otherwise.
     """
-    actor.require(permissions.MANAGE_SALES)
-    with database.transaction(connection):
-        order = orders.get(connection, order_id)
+    work.actor.require(permissions.MANAGE_SALES)
+    with database.transaction(work.connection):
+        order = orders.get(work.connection, order_id)
         check_completed(order)
-        manager_id = seller.manager_id(connection, order)
+        manager_id = seller.manager_id(work.connection, order)
         if order.confirmed and manager_id == order.manager_id:
             return order
         if order.confirmed and not reconfirm:
@@ -57,7 +54,7 @@ def confirm_sale(
         if manager_id != order.manager_id:
             changes["manager_by"] = "person"
         reason = text.text(reconfirm, "the reason") if reconfirm else None
-        return orders.change(connection, order, "sale confirmed", changes, actor=actor, now=now, reason=reason)
+        return orders.change(work, order, "sale confirmed", changes, reason=reason)
 
 
 def check_completed(order: Order) -> None:
@@ -80,12 +77,12 @@ def why(order: Order) -> str:
     return "marked in the customer's sales plans" if order.manager_by == "plan" else "assigned by hand"
 
 
-def assign(connection: sqlite3.Connection, order_id: int, manager: str, *, actor: Actor, now: datetime) -> Order:
+def assign(work: Work, order_id: int, manager: str) -> Order:
     """Set the manager of an order; its sale stays unconfirmed (R24). Raise WrongStatus once it is confirmed."""
-    actor.require(permissions.MANAGE_SALES)
-    with database.transaction(connection):
-        order = orders.get(connection, order_id)
-        manager_id = users.manager_id(connection, manager)
+    work.actor.require(permissions.MANAGE_SALES)
+    with database.transaction(work.connection):
+        order = orders.get(work.connection, order_id)
+        manager_id = users.manager_id(work.connection, manager)
         if order.manager_id == manager_id and (order.confirmed or order.manager_by == "person"):
             return order
         if order.confirmed:
@@ -94,7 +91,7 @@ def assign(connection: sqlite3.Connection, order_id: int, manager: str, *, actor
                 f" `salescli orders check {order.id} --manager … --reconfirm --reason TEXT`"
             )
         changes = {"manager_id": manager_id, "manager_by": "person"}
-        return orders.change(connection, order, "assigned", changes, actor=actor, now=now)
+        return orders.change(work, order, "assigned", changes)
 
 
 def means_payment(orders_: list[Order]) -> bool:

@@ -16,8 +16,8 @@ from salescli.errors import NotFound
 from salescli.gateways.answers import Answer
 from salescli.rules import lifecycle, money, time
 from salescli.rules.numbers import is_record_number
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 FEE_TOLD_AFTER = timedelta(hours=1)  # a payment system that does not tell its fee at once is asked for it then
 
@@ -86,32 +86,28 @@ def of_order(connection: sqlite3.Connection, order_id: int) -> list[Invoice]:
     return [Invoice.from_row(row) for row in rows]
 
 
-def create(
-    connection: sqlite3.Connection, order_id: int, values: dict[str, Any], *, actor: Actor, now: datetime
-) -> Invoice:
+def create(work: Work, order_id: int, values: dict[str, Any]) -> Invoice:
     """Insert the order's next invoice, Open, with its history line; the caller holds the transaction."""
-    counted = connection.execute("SELECT count(*) FROM invoices WHERE order_id = ?", (order_id,)).fetchone()[0]
+    counted = work.connection.execute("SELECT count(*) FROM invoices WHERE order_id = ?", (order_id,)).fetchone()[0]
     row = {
         "status": "open",
         **values,
         "order_id": order_id,
         "ordinal": counted + 1,
-        "attempted_at": time.utc_text(now),
+        "attempted_at": time.utc_text(work.now),
     }
-    id = database.insert(connection, "invoices", row)
+    id = database.insert(work.connection, "invoices", row)
     changes = {"status": (None, row["status"]), "amount_minor": (None, row["amount_minor"])}
-    history.record(connection, "invoice", id, "opened", changes, actor=actor, now=now)
-    return get(connection, id)
+    history.record(work, "invoice", id, "opened", changes)
+    return get(work.connection, id)
 
 
 def change(
-    connection: sqlite3.Connection,
+    work: Work,
     invoice: Invoice,
     what: str,
     changes: dict[str, Any],
     *,
-    actor: Actor,
-    now: datetime,
     reason: str | None = None,
 ) -> Invoice:
     """Store ``changes`` with a history line and return the invoice as it now is. Raise WrongStatus."""
@@ -119,9 +115,9 @@ def change(
     if status != invoice.status:
         lifecycle.check_move("invoice", invoice.id, invoice.status, status)
     told = {name: (getattr(invoice, name), value) for name, value in changes.items() if name in Invoice.__slots__}
-    database.update(connection, "invoices", invoice.id, changes)
-    history.record(connection, "invoice", invoice.id, what, told, actor=actor, now=now, reason=reason)
-    return get(connection, invoice.id)
+    database.update(work.connection, "invoices", invoice.id, changes)
+    history.record(work, "invoice", invoice.id, what, told, reason=reason)
+    return get(work.connection, invoice.id)
 
 
 def payment(

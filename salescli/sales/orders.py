@@ -18,9 +18,9 @@ from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.gateways import registry
 from salescli.rules import lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history
 from salescli.storage.clauses import UNDER_WAY
+from salescli.storage.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,48 +97,46 @@ class NewOrder:
     one_click: bool = False
 
 
-def open_order(connection: sqlite3.Connection, new: NewOrder, *, actor: Actor, now: datetime, zone: ZoneInfo) -> Order:
+def open_order(work: Work, new: NewOrder) -> Order:
     """Open an order at the offer's present price (R8–R17).
 
     Raise BadData for an offer that cannot be sold so, NotFound for a name that nothing has.
     """
-    actor.require(permissions.ENTER_ORDERS)
-    with database.transaction(connection):
-        offer = offers.find(connection, new.offer, whole=True)
+    work.actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(work.connection):
+        offer = offers.find(work.connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
-        customer = customers.find(connection, new.customer, whole=True)
+        customer = customers.find(work.connection, new.customer, whole=True)
         customers.check_not_erased(customer)
         if not customer["active"]:
             raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
         values = {
             **_snapshot(offer),
-            **_how_to_pay(connection, new),
+            **_how_to_pay(work.connection, new),
             "customer_id": customer["id"],
             "unit_price_minor": offer.price_minor,
             "quantity": new.quantity,
             "price_minor": price_minor,
-            "manager_id": users.manager_id(connection, new.manager),
+            "manager_id": users.manager_id(work.connection, new.manager),
             "manager_by": "person" if new.manager else None,
         }
-        id = create(connection, values, actor=actor, now=now, zone=zone)
-        return get(connection, id)
+        id = create(work, values)
+        return get(work.connection, id)
 
 
-def create(
-    connection: sqlite3.Connection, values: dict[str, Any], *, actor: Actor, now: datetime, zone: ZoneInfo
-) -> int:
+def create(work: Work, values: dict[str, Any]) -> int:
     """Insert an Open order of checked values with its history line; the caller holds the transaction."""
     row = {
         **values,
         "uid": secrets.token_hex(8),
         "status": "open",
-        "created_at": time.utc_text(now),
-        "created_on": time.local_day(now, zone),
+        "created_at": time.utc_text(work.now),
+        "created_on": time.local_day(work.now, work.zone),
     }
-    id = database.insert(connection, "orders", row)
+    id = database.insert(work.connection, "orders", row)
     shown = ("price_minor", "currency", "manager_id", "recurring_id", "payment_number")
     changes = {"status": (None, "open"), **{name: (None, row.get(name)) for name in shown}}
-    history.record(connection, "order", id, "opened", changes, actor=actor, now=now)
+    history.record(work, "order", id, "opened", changes)
     return id
 
 
@@ -172,13 +170,11 @@ def get(connection: sqlite3.Connection, id: int) -> Order:
 
 
 def change(
-    connection: sqlite3.Connection,
+    work: Work,
     order: Order,
     what: str,
     changes: dict[str, Any],
     *,
-    actor: Actor,
-    now: datetime,
     reason: str | None = None,
 ) -> Order:
     """Store ``changes`` with a history line and return the order as it now is.
@@ -189,9 +185,9 @@ def change(
     if status != order.status:
         lifecycle.check_move("order", order.id, order.status, status)
     told = {name: (getattr(order, name), value) for name, value in changes.items() if name in Order.__slots__}
-    database.update(connection, "orders", order.id, changes)
-    history.record(connection, "order", order.id, what, told, actor=actor, now=now, reason=reason)
-    return get(connection, order.id)
+    database.update(work.connection, "orders", order.id, changes)
+    history.record(work, "order", order.id, what, told, reason=reason)
+    return get(work.connection, order.id)
 
 
 def completion(now: datetime, zone: ZoneInfo) -> dict[str, Any]:

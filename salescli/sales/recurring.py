@@ -17,13 +17,13 @@ from salescli.catalogue import offers
 from salescli.errors import NotFound
 from salescli.rules import lifecycle, money, schedule, time
 from salescli.rules.numbers import is_record_number
-from salescli.rules.permissions import Actor
 from salescli.rules.schedule import Interval, Retries
 from salescli.sales import attempts, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, history
 from salescli.storage.clauses import Where
+from salescli.storage.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +137,12 @@ _FROM_THE_ORDER = (
 
 
 def start(
-    connection: sqlite3.Connection,
+    work: Work,
     order: Order,
     invoice: Invoice,
     token: str | None,
     *,
     paid_at: datetime,
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
 ) -> Recurring | None:
     """Start the recurring order that an order's first successful payment begins (R52); None for other orders.
 
@@ -156,7 +153,9 @@ def start(
         return None
     interval = Interval(order.every_count, order.every_unit)
     over = order.payments_total == 1
-    following = None if over else time.utc_text(schedule.next_planned(paid_at, interval, max(now, paid_at), zone))
+    following = (
+        None if over else time.utc_text(schedule.next_planned(paid_at, interval, max(work.now, paid_at), work.zone))
+    )
     values = {
         **{name: getattr(order, name) for name in _FROM_THE_ORDER},
         "uid": secrets.token_hex(8),
@@ -169,24 +168,22 @@ def start(
         "anchor_at": time.utc_text(paid_at),
         "due_at": following,
         "next_payment_at": following,
-        "created_at": time.utc_text(now),
+        "created_at": time.utc_text(work.now),
     }
-    id = database.insert(connection, "recurring", values)
+    id = database.insert(work.connection, "recurring", values)
     changes = {name: (None, values[name]) for name in ("status", "price_minor", "currency", "next_payment_at")}
-    history.record(connection, "recurring", id, f"started by order {order.id}", changes, actor=actor, now=now)
+    history.record(work, "recurring", id, f"started by order {order.id}", changes)
     joined = {"recurring_id": id, "payment_number": 1}
-    orders.change(connection, order, "became a recurring order", joined, actor=actor, now=now)
-    return get(connection, id)
+    orders.change(work, order, "became a recurring order", joined)
+    return get(work.connection, id)
 
 
 def save(
-    connection: sqlite3.Connection,
+    work: Work,
     before: Recurring,
     after: Recurring,
     what: str,
     *,
-    actor: Actor,
-    now: datetime,
     reason: str | None = None,
 ) -> Recurring:
     """Store what changed with a history line. Raise WrongStatus when the status may not change so."""
@@ -195,9 +192,9 @@ def save(
     changes = {
         name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
     }
-    database.update(connection, "recurring", before.id, changes)
+    database.update(work.connection, "recurring", before.id, changes)
     told = {name: (getattr(before, name), value) for name, value in changes.items()}
-    history.record(connection, "recurring", before.id, what, told, actor=actor, now=now, reason=reason)
+    history.record(work, "recurring", before.id, what, told, reason=reason)
     return after
 
 
@@ -254,14 +251,12 @@ def payment_order(connection: sqlite3.Connection, recurring: Recurring) -> Order
     return Order.from_row(row) if row else None
 
 
-def open_payment(
-    connection: sqlite3.Connection, recurring: Recurring, *, actor: Actor, now: datetime, zone: ZoneInfo
-) -> Invoice:
+def open_payment(work: Work, recurring: Recurring) -> Invoice:
     """Return the one invoice of its current payment, making the order and the invoice when they are not there yet."""
-    order = payment_order(connection, recurring)
+    order = payment_order(work.connection, recurring)
     if order is None:
-        order = _new_payment_order(connection, recurring, actor=actor, now=now, zone=zone)
-    existing = invoices.of_order(connection, order.id)
+        order = _new_payment_order(work, recurring)
+    existing = invoices.of_order(work.connection, order.id)
     if existing:
         return existing[0]
     values = {
@@ -270,30 +265,24 @@ def open_payment(
         "share_minor": recurring.price_minor,
         "payment_system_id": recurring.payment_system_id,
     }
-    return invoices.create(connection, order.id, values, actor=actor, now=now)
+    return invoices.create(work, order.id, values)
 
 
-def give_up_payment(
-    connection: sqlite3.Connection, recurring: Recurring, reason: str, *, actor: Actor, now: datetime
-) -> None:
+def give_up_payment(work: Work, recurring: Recurring, reason: str) -> None:
     """Decline the open order of the current payment, and its invoice (R53, R61)."""
-    order = payment_order(connection, recurring)
+    order = payment_order(work.connection, recurring)
     if order is None or order.status != "open":
         return
-    orders.change(connection, order, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason)
-    for invoice in invoices.of_order(connection, order.id):
-        attempts.give_up(connection, invoice.id, given_up=True)
+    orders.change(work, order, "declined", {"status": "declined"}, reason=reason)
+    for invoice in invoices.of_order(work.connection, order.id):
+        attempts.give_up(work.connection, invoice.id, given_up=True)
         if invoice.status == "open":
-            invoices.change(
-                connection, invoice, "declined", {"status": "declined"}, actor=actor, now=now, reason=reason
-            )
+            invoices.change(work, invoice, "declined", {"status": "declined"}, reason=reason)
 
 
-def _new_payment_order(
-    connection: sqlite3.Connection, recurring: Recurring, *, actor: Actor, now: datetime, zone: ZoneInfo
-) -> Order:
-    offer = offers.get(connection, recurring.offer_id)
-    initial = orders.get(connection, recurring.initial_order_id) if recurring.initial_order_id else None
+def _new_payment_order(work: Work, recurring: Recurring) -> Order:
+    offer = offers.get(work.connection, recurring.offer_id)
+    initial = orders.get(work.connection, recurring.initial_order_id) if recurring.initial_order_id else None
     values: dict[str, Any] = {
         "customer_id": recurring.customer_id,
         "offer_id": offer.id,
@@ -312,4 +301,4 @@ def _new_payment_order(
         "payment_number": recurring.payment_number,
         "due_at": recurring.due_at,
     }
-    return orders.get(connection, orders.create(connection, values, actor=actor, now=now, zone=zone))
+    return orders.get(work.connection, orders.create(work, values))

@@ -5,7 +5,6 @@ number → ``_manage`` [permission; transaction {the status' rule → ``recurrin
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -13,88 +12,84 @@ from datetime import datetime
 from salescli.catalogue import payment_systems
 from salescli.errors import BadData, WrongStatus
 from salescli.rules import lifecycle, permissions, time
-from salescli.rules.permissions import Actor
 from salescli.sales import attempts, invoices, orders, recurring
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 Rule = Callable[[Recurring], Recurring]
 
 
-def pause(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+def pause(work: Work, id: int) -> Recurring:
     """Put an Active one on hold, pending retries included (R54); while Processing it is a wish (I11)."""
     rules = {"active": _paused, "processing": _wishing("paused")}
-    return _manage(connection, id, "paused", rules, actor=actor, now=now)
+    return _manage(work, id, "paused", rules)
 
 
-def activate(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+def activate(work: Work, id: int) -> Recurring:
     """Resume a Paused one (R57, R58); while Processing it takes back the wish to pause."""
-    rules = {"paused": _activated(now), "processing": _wishing(None)}
-    return _manage(connection, id, "activated", rules, actor=actor, now=now)
+    rules = {"paused": _activated(work.now), "processing": _wishing(None)}
+    return _manage(work, id, "activated", rules)
 
 
-def complete(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+def complete(work: Work, id: int) -> Recurring:
     """Finish it early, for good (R53); a payment between attempts is Declined, one in flight ends first (I11)."""
     rules = {**dict.fromkeys(("active", "paused", "failed"), _over), "processing": _wishing("completed")}
-    with database.transaction(connection):
-        before = recurring.get(connection, id)
-        after = _manage(connection, id, "completed early", rules, actor=actor, now=now)
+    with database.transaction(work.connection):
+        before = recurring.get(work.connection, id)
+        after = _manage(work, id, "completed early", rules)
         if after.status == "completed":
-            recurring.give_up_payment(connection, before, "completed early", actor=actor, now=now)
+            recurring.give_up_payment(work, before, "completed early")
         return after
 
 
-def retry(connection: sqlite3.Connection, id: int, *, actor: Actor, now: datetime) -> Recurring:
+def retry(work: Work, id: int) -> Recurring:
     """Begin a new series of attempts for a Failed one: its order and invoice reopen, due at once (R57)."""
-    with database.transaction(connection):
-        before = recurring.get(connection, id)
-        after = _manage(connection, id, "retried", {"failed": _tried_again(now)}, actor=actor, now=now)
-        order = recurring.payment_order(connection, before)
+    with database.transaction(work.connection):
+        before = recurring.get(work.connection, id)
+        after = _manage(work, id, "retried", {"failed": _tried_again(work.now)})
+        order = recurring.payment_order(work.connection, before)
         if order is not None and order.status == "declined":
-            orders.change(connection, order, "reopened for new attempts", {"status": "open"}, actor=actor, now=now)
-            for invoice in invoices.of_order(connection, order.id):
-                attempts.give_up(connection, invoice.id, given_up=False)
+            orders.change(work, order, "reopened for new attempts", {"status": "open"})
+            for invoice in invoices.of_order(work.connection, order.id):
+                attempts.give_up(work.connection, invoice.id, given_up=False)
                 if invoice.status == "declined":
-                    invoices.change(connection, invoice, "reopened", {"status": "open"}, actor=actor, now=now)
+                    invoices.change(work, invoice, "reopened", {"status": "open"})
         return after
 
 
-def pay_otherwise(
-    connection: sqlite3.Connection, id: int, token: str | None, system: str | None, *, actor: Actor, now: datetime
-) -> Recurring:
+def pay_otherwise(work: Work, id: int, token: str | None, system: str | None) -> Recurring:
     """Let the payments to come go through another saved payment method, and another payment system if one is named.
 
     Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit.
     """
-    actor.require(permissions.MANAGE_RECURRING)
-    with database.transaction(connection):
-        before = recurring.get(connection, id)
+    work.actor.require(permissions.MANAGE_RECURRING)
+    with database.transaction(work.connection):
+        before = recurring.get(work.connection, id)
         if before.status in ("processing", "completed"):
             raise WrongStatus(f"recurring order {id} is {before.status.capitalize()}; how it is paid cannot change now")
-        merchant = payment_systems.find(connection, system) if system else None
-        merchant = merchant or payment_systems.get(connection, before.payment_system_id)
+        merchant = payment_systems.find(work.connection, system) if system else None
+        merchant = merchant or payment_systems.get(work.connection, before.payment_system_id)
         payment_systems.check_usable(merchant, token, one_click=False)
         if not (token or merchant.manual):
             raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
-        database.update(connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
+        database.update(work.connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
         told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": (before.token, token)}
-        history.record(connection, "recurring", id, "paid otherwise", told, actor=actor, now=now)
-        return recurring.get(connection, id)
+        history.record(work, "recurring", id, "paid otherwise", told)
+        return recurring.get(work.connection, id)
 
 
-def _manage(
-    connection: sqlite3.Connection, id: int, what: str, rules: Mapping[str, Rule], *, actor: Actor, now: datetime
-) -> Recurring:
+def _manage(work: Work, id: int, what: str, rules: Mapping[str, Rule]) -> Recurring:
     """Apply the rule for its status, if there is one. Raise WrongStatus otherwise (R51, R56)."""
-    actor.require(permissions.MANAGE_RECURRING)
-    with database.transaction(connection):
-        before = recurring.get(connection, id)
+    work.actor.require(permissions.MANAGE_RECURRING)
+    with database.transaction(work.connection):
+        before = recurring.get(work.connection, id)
         if before.status not in rules:
             allowed = ", ".join(lifecycle.recurring_actions(before.status)) or "nothing"
             raise WrongStatus(
                 f"recurring order {id} is {before.status.capitalize()} and cannot be {what}; possible: {allowed}"
             )
-        return recurring.save(connection, before, rules[before.status](before), what, actor=actor, now=now)
+        return recurring.save(work, before, rules[before.status](before), what)
 
 
 # Rules: a recurring order in, the one it becomes out.

@@ -12,21 +12,19 @@ from typing import Any
 from salescli.catalogue import customers, offers, users
 from salescli.errors import BadData
 from salescli.rules import permissions, text, time
-from salescli.rules.permissions import Actor
 from salescli.sales import orders
 from salescli.sales.orders import Order
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 
 def mark(
-    connection: sqlite3.Connection,
+    work: Work,
     customer: str,
     offer: str,
     manager: str,
     *,
     note: str | None = None,
-    actor: Actor,
-    now: datetime,
     marked_at: datetime | None = None,
 ) -> Order | None:
     """Record that a manager sold an offer to a customer; return the order that this decided, if one was there.
@@ -34,37 +32,37 @@ def mark(
     The latest mark decides, by ``marked_at``: one dated before the mark that an order has waits for another order. A
     sale that is confirmed, or was given to somebody by hand, is not touched.
     """
-    actor.require(permissions.ENTER_ORDERS)
-    with database.transaction(connection):
-        manager_id = users.manager_id(connection, manager)
+    work.actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(work.connection):
+        manager_id = users.manager_id(work.connection, manager)
         if manager_id is None:
             raise BadData("a sales plan names a manager; a sale of the system needs no mark")
-        buyer = customers.find(connection, customer, whole=True)
+        buyer = customers.find(work.connection, customer, whole=True)
         customers.check_not_erased(buyer)
         row = {
             "customer_id": buyer["id"],
-            "offer_id": offers.find(connection, offer, whole=True).id,
+            "offer_id": offers.find(work.connection, offer, whole=True).id,
             "manager_id": manager_id,
             "note": text.free_text(note, "the note") if note else None,
-            "marked_at": time.utc_text(marked_at or now),
+            "marked_at": time.utc_text(marked_at or work.now),
         }
-        order = _undecided(connection, row)
-        id = database.insert(connection, "sales_plans", {**row, "order_id": order.id if order else None})
+        order = _undecided(work.connection, row)
+        id = database.insert(work.connection, "sales_plans", {**row, "order_id": order.id if order else None})
         told = {name: (None, row[name]) for name in ("offer_id", "manager_id")}
-        history.record(connection, "customer", row["customer_id"], f"sales plan {id}", told, actor=actor, now=now)
+        history.record(work, "customer", row["customer_id"], f"sales plan {id}", told)
         if order is None:
             return None
-        return _attribute(connection, order, manager_id, id, actor=actor, now=now)
+        return _attribute(work, order, manager_id, id)
 
 
-def claim(connection: sqlite3.Connection, order: Order, *, actor: Actor, now: datetime) -> Order:
+def claim(work: Work, order: Order) -> Order:
     """Give a new order without a manager the latest mark that no earlier order used, if there is one.
 
     An order that was declined used none: nobody paid for it.
     """
     if order.manager_id is not None:
         return order
-    row = connection.execute(
+    row = work.connection.execute(
         "SELECT s.id, s.manager_id FROM sales_plans s LEFT JOIN orders o ON o.id = s.order_id"
         " WHERE s.customer_id = :customer AND s.offer_id = :offer AND (s.order_id IS NULL OR o.status = 'declined')"
         " ORDER BY s.marked_at DESC, s.id DESC LIMIT 1",
@@ -72,8 +70,8 @@ def claim(connection: sqlite3.Connection, order: Order, *, actor: Actor, now: da
     ).fetchone()
     if row is None:
         return order
-    database.update(connection, "sales_plans", row["id"], {"order_id": order.id})
-    return _attribute(connection, order, row["manager_id"], row["id"], actor=actor, now=now)
+    database.update(work.connection, "sales_plans", row["id"], {"order_id": order.id})
+    return _attribute(work, order, row["manager_id"], row["id"])
 
 
 def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | None:
@@ -90,8 +88,6 @@ def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | 
     return Order.from_row(row) if row else None
 
 
-def _attribute(
-    connection: sqlite3.Connection, order: Order, manager_id: int, plan: int, *, actor: Actor, now: datetime
-) -> Order:
+def _attribute(work: Work, order: Order, manager_id: int, plan: int) -> Order:
     changes = {"manager_id": manager_id, "manager_by": "plan"}
-    return orders.change(connection, order, f"sold by sales plan {plan}", changes, actor=actor, now=now)
+    return orders.change(work, order, f"sold by sales plan {plan}", changes)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from salescli.rules import time
-from salescli.rules.permissions import Actor
 from salescli.storage import database
+from salescli.storage.work import Work
 
 SUBJECTS = (
     "order", "invoice", "recurring", "customer", "offer", "category", "payment system", "user", "role", "import",
@@ -24,14 +23,12 @@ _ANYBODYS = frozenset({"token", "comment", "last_error"})  # of every subject: s
 
 
 def record(
-    connection: sqlite3.Connection,
+    work: Work,
     subject: str,
     subject_id: int | None,
     what: str,
     changes: Mapping[str, tuple[Any, Any]] | None = None,
     *,
-    actor: Actor,
-    now: datetime,
     reason: str | None = None,
 ) -> None:
     """Add a line to the history of ``subject``.
@@ -47,18 +44,18 @@ def record(
         if pair[0] != pair[1]
     }
     row = {
-        "at": time.utc_text(now),
-        "user_id": actor.user_id,
-        "by_system": int(actor.system),
-        "command": actor.command,
-        "for_user_id": actor.for_user_id,
+        "at": time.utc_text(work.now),
+        "user_id": work.actor.user_id,
+        "by_system": int(work.actor.system),
+        "command": work.actor.command,
+        "for_user_id": work.actor.for_user_id,
         "subject": subject,
         "subject_id": subject_id,
         "what": what,
         "changes": json.dumps(told, ensure_ascii=False),
-        "reason_id": database.insert(connection, "texts", {"text": reason}) if reason else None,
+        "reason_id": database.insert(work.connection, "texts", {"text": reason}) if reason else None,
     }
-    database.insert(connection, "history", row)
+    database.insert(work.connection, "history", row)
 
 
 def _named_only(pair: tuple[Any, Any]) -> list[str | None]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from salescli.rules import permissions
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 DIMENSIONS = ("offer", "manager", "payment_system")
 SUMS = ("events", "orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
@@ -33,14 +32,14 @@ class Difference:
     counted: int
 
 
-def rebuild(connection: sqlite3.Connection, *, actor: Actor, now: datetime) -> int:
+def rebuild(work: Work) -> int:
     """Count all rows again and return how many totals were wrong."""
-    actor.require(permissions.EDIT_CATALOGUE)
-    with database.transaction(connection):
-        wrong = sum(1 for _ in differences(connection))
-        recount(connection)
+    work.actor.require(permissions.EDIT_CATALOGUE)
+    with database.transaction(work.connection):
+        wrong = sum(1 for _ in differences(work.connection))
+        recount(work.connection)
         changes = {"wrong totals": (wrong, 0)}
-        history.record(connection, "file", None, "totals rebuilt", changes, actor=actor, now=now)
+        history.record(work, "file", None, "totals rebuilt", changes)
     return wrong
 
 

@@ -12,16 +12,16 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic, sleep
 
 from salescli.errors import AlreadyRunning, DatabaseUnusable
 from salescli.rules import permissions
-from salescli.rules.permissions import Actor
 from salescli.storage import database, history, lock, migrate, totals
 from salescli.storage.schema import VERSION
+from salescli.storage.work import Work
 
 WAIT_SECONDS = 300  # for a tick or another upgrade that is at work; a tick takes on nothing new after four minutes
 _POLL_SECONDS = 0.05
@@ -40,59 +40,57 @@ class Upgraded:
     copy: Path | None = None
 
 
-def run(connection: sqlite3.Connection, *, actor: Actor, now: datetime) -> Upgraded | None:
+def run(work: Work) -> Upgraded | None:
     """Upgrade an open file in one transaction, after a checked copy of it; None: it is of this version already.
 
     Raise DatabaseUnusable for a file that is damaged, or has other tables than its version; AlreadyRunning when a tick
     does not end. Then, and whatever else goes wrong, the file is as it was.
     """
-    actor.require(permissions.RUN_TICK)
-    path, copy = Path(database.path_of(connection)), None
-    with _alone(path), _unchecked_references(connection):
+    work.actor.require(permissions.RUN_TICK)
+    path, copy = Path(database.path_of(work.connection)), None
+    with _alone(path), _unchecked_references(work.connection):
         try:
-            with database.transaction(connection):
-                before = database.version_of(connection)
+            with database.transaction(work.connection):
+                before = database.version_of(work.connection)
                 if before == VERSION:
                     return None
                 _remove_drafts(path)
-                copy = _keep(_checked_copy(path, before), path.with_name(_name_of_copy(path.name, before, now)))
-                done = _migrated(connection, before, actor=actor, now=now)
+                copy = _keep(_checked_copy(path, before), path.with_name(_name_of_copy(path.name, before, work.now)))
+                done = _migrated(work, before)
         except BaseException:
-            if copy is not None and database.version_of(connection) == before:
+            if copy is not None and database.version_of(work.connection) == before:
                 copy.unlink()  # nothing was changed, so there is nothing to go back to
             raise
     return Upgraded(before, *done, copy)
 
 
-def rehearse(connection: sqlite3.Connection, *, actor: Actor, now: datetime) -> Upgraded | None:
+def rehearse(work: Work) -> Upgraded | None:
     """Upgrade a copy of an open file, as ``run`` would the file, and remove it; None: it is of this version already."""
-    actor.require(permissions.RUN_TICK)
-    before = database.version_of(connection)
+    work.actor.require(permissions.RUN_TICK)
+    before = database.version_of(work.connection)
     if before == VERSION:
         return None
-    copy = _checked_copy(Path(database.path_of(connection)), before)
+    copy = _checked_copy(Path(database.path_of(work.connection)), before)
     try:
         with (
             closing(database.connect(copy, any_file_system=True, older=True)) as copied,
             _unchecked_references(copied),
             database.transaction(copied),
         ):
-            done = _migrated(copied, before, actor=actor, now=now)
+            done = _migrated(replace(work, connection=copied), before)
     finally:
         _remove(copy)
     return Upgraded(before, *done)
 
 
-def _migrated(
-    connection: sqlite3.Connection, before: int, *, actor: Actor, now: datetime
-) -> tuple[tuple[str, ...], int]:
+def _migrated(work: Work, before: int) -> tuple[tuple[str, ...], int]:
     """Migrate, verify and record; return what was changed, and how many totals were wrong."""
-    migrate.run(connection)
-    check(connection, "the upgraded file", VERSION)
-    wrong = sum(1 for _ in totals.differences(connection))
+    migrate.run(work.connection)
+    check(work.connection, "the upgraded file", VERSION)
+    wrong = sum(1 for _ in totals.differences(work.connection))
     if wrong:
-        totals.recount(connection)
-    history.record(connection, "file", None, "upgraded", {"version": (before, VERSION)}, actor=actor, now=now)
+        totals.recount(work.connection)
+    history.record(work, "file", None, "upgraded", {"version": (before, VERSION)})
     return tuple(migrate.changes(before)), wrong
 
 

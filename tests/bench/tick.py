@@ -22,6 +22,7 @@ from salescli.catalogue import customers, offers, payment_systems, records, user
 from salescli.cli.caller import os_login
 from salescli.rules import time
 from salescli.storage import database
+from salescli.storage.work import Work
 from tests import PROJECT
 
 WORKERS = 32
@@ -104,7 +105,7 @@ def furnish(path: Path, payments: int) -> None:
         (customers.NOUN, {"name": "Olena"}),
         (offers.NOUN, {"name": "Plan", "price": "10.00", "every": "1 month"}),
     ):
-        records.add(connection, noun, words, actor=actor, now=now)
+        records.add(Work(connection, actor, now, time.time_zone("Europe/Kyiv")), noun, words)
     system = {"name": "Bench", "gateway": "bench", "created_at": due}
     database.insert(connection, payment_systems.NOUN.table, system)
     row = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from salescli.imports.run import ImportRequest
 from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
+from salescli.rules.permissions import Actor
 from salescli.sales import orders, recurring_actions, sales_plans
+from salescli.storage.work import Work
 from tests.conftest import House
 from tests.story import Story
 
@@ -34,8 +37,10 @@ HERS = (
 )  # fmt: skip
 
 
-def erase(story: Story, words: str, **more: Any) -> Erased:
-    return customer_erase.erase(story.house.connection, words, **{**story.who_and_when, **more})
+def erase(story: Story, words: str, actor: Actor | None = None, days_on: int = 0, **more: Any) -> Erased:
+    work = story.work.at(story.now + timedelta(days=days_on))
+    work = replace(work, actor=actor) if actor else work
+    return customer_erase.erase(work, words, **more)
 
 
 def hers_in(path: Path) -> set[str]:
@@ -48,7 +53,7 @@ def hers_in(path: Path) -> set[str]:
 @pytest.fixture
 def lived(story: Story) -> Story:
     """Customer 2 with a merged duplicate 3, and something of hers wherever anything of a customer can stand."""
-    house, connection, who = story.house, story.house.connection, story.who_and_when
+    house, connection = story.house, story.house.connection
     house.offer("100.00", number="7", partial_min="10", partial_success="90")
     house.offer("49.00", number="8", name="Plan", every="1 month")
     house.user("ivan", name="Іван")
@@ -57,19 +62,19 @@ def lived(story: Story) -> Story:
         customer_id="KJHGF-98127", source="shop",
     )  # fmt: skip
     house.customer("Nmbvcxzlk", email="dupmail@zzyyxx.org", customer_id="DUPID-55512", source="shop")
-    sales_plans.mark(connection, "2", "7", "ivan", note="noteqqwweerr", **who)
+    sales_plans.mark(story.work, "2", "7", "ivan", note="noteqqwweerr")
     for customer in ("2", "3"):
         order = story.order_of(customer, "7")
         for token in ("tok_insufficient_funds", "tok_ok"):
             story.pay(order, payment_system="Sandbox", token=token, amount="50.00", comment="commentqqwwee")
-    customer_merge.merge(connection, "2", "3", reason="mergereasonqw", **who)
-    by_hand.decline(connection, 2, reason="declinereasonqw", **who)
+    customer_merge.merge(story.work, "2", "3", reason="mergereasonqw")
+    by_hand.decline(story.work, 2, reason="declinereasonqw")
     story.refund(orders.get(connection, 2), amount="5.00", reason="refundreasonqw")
     story.pay(story.order_of("2", "8"), payment_system="Sandbox", token="tok_ok")
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
     story.at("2026-02-28 10:05").tick()
-    recurring_actions.pay_otherwise(connection, 1, "tok_secondcard", None, actor=house.actor, now=story.now)
-    recurring_actions.complete(connection, 1, actor=house.actor, now=story.now)
+    recurring_actions.pay_otherwise(Work(connection, house.actor, story.now, house.zone), 1, "tok_secondcard", None)
+    recurring_actions.complete(Work(connection, house.actor, story.now, house.zone), 1)
     connection.execute("UPDATE orders SET token = 'tok_ofanorder' WHERE id = 1")
     connection.execute("UPDATE attempts SET message = 'messageqqww' WHERE id = 1")
     connection.execute("UPDATE recurring SET last_error = 'lasterrorqqww'")
@@ -100,7 +105,7 @@ def test_what_another_program_left_in_free_pages_goes_too(lived: Story) -> None:
 
 def test_no_write_ahead_log_keeps_it(lived: Story) -> None:
     lived.house.connection.execute("PRAGMA journal_mode = wal").fetchall()
-    records.edit(lived.house.connection, customers.NOUN, 2, {"phone": "555017283946 1"}, **lived.who_and_when)
+    records.edit(lived.work, customers.NOUN, 2, {"phone": "555017283946 1"})
     assert lived.house.path.with_name(f"{lived.house.path.name}-wal").stat().st_size
     customer_erase.sweep(lived.house.connection, erase(lived, "2"))
     assert hers_in(lived.house.path) == set()
@@ -133,8 +138,8 @@ def test_other_customers_keep_everything(lived: Story) -> None:
     lived.house.customer("Petro", email="petro@example.com", phone="5551234")
     order = lived.order_of("Petro", "7")
     lived.pay(order, payment_system="Sandbox", token="tok_ok", amount="50.00", comment="his own")
-    by_hand.decline(lived.house.connection, order.id, reason="he moved", **lived.who_and_when)
-    sales_plans.mark(lived.house.connection, "Petro", "7", "ivan", note="his note", **lived.who_and_when)
+    by_hand.decline(lived.work, order.id, reason="he moved")
+    sales_plans.mark(lived.work, "Petro", "7", "ivan", note="his note")
     his = ("Petro", "his own", "his note", "he moved")
     dump = {line for line in lived.house.connection.iterdump() if any(f"'{word}'" in line for word in his)}
     erase(lived, "2")
@@ -157,7 +162,7 @@ def test_repeating_it_changes_nothing(lived: Story) -> None:
     assert not erase(lived, "2").again
     before = list(lived.house.connection.iterdump())
     for number in ("2", "3"):  # the duplicate's number as well
-        assert erase(lived, number, now=lived.now + timedelta(days=1)) == Erased(2, 4, 1, again=True)
+        assert erase(lived, number, days_on=1) == Erased(2, 4, 1, again=True)
     assert list(lived.house.connection.iterdump()) == before
 
 
@@ -220,10 +225,10 @@ def test_who_lacks_the_permission_may_not(lived: Story) -> None:
     [
         pytest.param(lambda s: s.order_of("2", "7"), id="an order"),
         pytest.param(
-            lambda s: sales_plans.mark(s.house.connection, "2", "7", "ivan", **s.who_and_when), id="a sales plan"
+            lambda s: sales_plans.mark(s.work, "2", "7", "ivan"), id="a sales plan"
         ),
         pytest.param(
-            lambda s: records.edit(s.house.connection, customers.NOUN, 2, {"name": "X"}, **s.who_and_when),
+            lambda s: records.edit(s.work, customers.NOUN, 2, {"name": "X"}),
             id="an edit",
         ),
         pytest.param(
@@ -231,7 +236,7 @@ def test_who_lacks_the_permission_may_not(lived: Story) -> None:
             id="a payment",
         ),
         pytest.param(
-            lambda s: customer_merge.merge(s.house.connection, "1", "2", **s.who_and_when), id="a merge"
+            lambda s: customer_merge.merge(s.work, "1", "2"), id="a merge"
         ),
     ],
 )  # fmt: skip
@@ -287,7 +292,7 @@ def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more
     told: list[str] = []
     request = ImportRequest(file, reporting=Reporting(on_bad=lambda problem: told.append(problem.told)), **more)
     try:
-        return run(house.connection, request, actor=house.actor, now=house.now), told
+        return run(house.work, request), told
     except BadData:
         return None, told
     finally:
@@ -297,7 +302,7 @@ def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more
 @pytest.mark.parametrize("update", [False, True])
 def test_the_same_orders_again_leave_her_orders_as_they_are(house: House, update: bool) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.work, "1")
     before = list(house.connection.iterdump())
 
     counts, _ = _import_orders(house, ORDERS[0].replace("10.00", "11.00"), ORDERS[1], update=update)
@@ -320,7 +325,7 @@ def test_the_same_orders_again_leave_her_orders_as_they_are(house: House, update
 )
 def test_another_order_of_hers_is_a_bad_row(house: House, row: str) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.work, "1")
     counts, told = _import_orders(house, row)
     assert counts is None
     assert "customer 1, who was erased; leave the row out" in told[0]
@@ -329,7 +334,7 @@ def test_another_order_of_hers_is_a_bad_row(house: House, row: str) -> None:
 
 def test_a_namesake_with_an_email_of_their_own_is_somebody_else(house: House) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.work, "1")
     assert _import_orders(house, "A3,2026-01-07,completed,Olena,,other@example.com,,Course,10.00,EUR")[0].added == 1
 
 
@@ -337,11 +342,11 @@ def test_the_same_customers_again_do_not_bring_her_back(house: House) -> None:
     header, rows = "name,email,customer_id,source\n", ("Olena,o@example.com,C-1,shop", "Petro,p@example.com,C-2,shop")
 
     def load() -> tuple[Any, list[str]]:
-        run = lambda connection, request, **who: catalogue.import_catalogue(connection, customers.NOUN, request, **who)  # noqa: E731
+        run = lambda work, request: catalogue.import_catalogue(work, customers.NOUN, request)  # noqa: E731
         return _imported(house, run, header, rows)
 
     load()
-    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.work, "1")
     counts, told = load()
     assert counts is None
     assert "who was erased" in told[0]
@@ -353,14 +358,14 @@ def test_her_recurring_orders_are_left_as_they_are(house: House) -> None:
     header = "recurring,customer,email,offer,currency,price,payment_system,token,started_at,every,status\n"
     row = "R1,Olena,o@example.com,Plan,EUR,10.00,Card,tok_ok,2026-01-05,1 month,completed"
     assert _imported(house, recurring.import_recurring, header, (row,))[0].added == 1
-    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.work, "1")
     assert _imported(house, recurring.import_recurring, header, (row,), update=True)[0].unchanged == 1
     assert house.count("recurring", "token IS NULL AND imported_as IS NULL") == 1
 
 
 def test_who_comes_back_is_added_anew_and_then_known_to_imports(house: House) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.connection, "1", actor=house.actor, now=house.now)
+    customer_erase.erase(house.work, "1")
     back = house.customer("Olena", email="o@example.com")
     assert _import_orders(house, "A3,2026-01-07,completed,Olena,,o@example.com,,Course,10.00,EUR")[0].added == 1
     assert house.count("orders", f"customer_id = {back['id']}") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
 from salescli.rules import permissions
+from salescli.rules.permissions import Actor
 from salescli.sales import sales_plans
 from tests.conftest import House
 from tests.story import Story
 
 
-def merge(story: Story, keep: str, duplicate: str, **more: Any) -> Merged:
-    return customer_merge.merge(story.house.connection, keep, duplicate, **{**story.who_and_when, **more})
+def merge(story: Story, keep: str, duplicate: str, actor: Actor | None = None, **more: Any) -> Merged:
+    work = replace(story.work, actor=actor) if actor else story.work
+    return customer_merge.merge(work, keep, duplicate, **more)
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def twice(story: Story) -> Story:
     for who in ("1", "ok@example.com"):
         for offer, amount in (("7", "60.00"), ("8", None)):
             story.pay(story.order_of(who, offer), payment_system="Sandbox", token="tok_ok", amount=amount)
-        sales_plans.mark(story.house.connection, who, "7", "ivan", **story.who_and_when)
+        sales_plans.mark(story.work, who, "7", "ivan")
     return story
 
 
@@ -150,7 +153,7 @@ def test_what_cannot_be_merged_is_said_and_changes_nothing(
     twice.house.customer("Third")
     twice.house.customer("Fourth")
     merge(twice, "1", "2")
-    customer_erase.erase(twice.house.connection, "4", **twice.who_and_when)
+    customer_erase.erase(twice.work, "4")
     before = list(twice.house.connection.iterdump())
     with pytest.raises(error, match=said):
         merge(twice, keep, duplicate)
@@ -171,14 +174,14 @@ HEADER = "order,created_at,status,customer,customer_id,email,offer,price,currenc
 def _orders(house: House, *rows: str, **more: Any) -> Any:
     file = house.path.with_suffix(".csv")
     file.write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
-    return orders.import_orders(house.connection, ImportRequest(file, **more), actor=house.actor, now=house.now)
+    return orders.import_orders(house.work, ImportRequest(file, **more))
 
 
 def _customers(house: House, text: str, **more: Any) -> Any:
     file = house.path.with_suffix(".customers.csv")
     file.write_text(text, encoding="utf-8")
     request = ImportRequest(file, **more)
-    return catalogue.import_catalogue(house.connection, customers.NOUN, request, actor=house.actor, now=house.now)
+    return catalogue.import_catalogue(house.work, customers.NOUN, request)
 
 
 ROWS = (
@@ -189,7 +192,7 @@ ROWS = (
 
 def test_the_same_file_again_and_a_longer_one_bring_no_duplicate_back(house: House) -> None:
     _orders(house, *ROWS)
-    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.work, "1", "2")
 
     assert _orders(house, *ROWS).unchanged == 2
     assert _orders(house, *ROWS, "A3,2026-01-07,completed,O. Koval,C-2,,Course,10.00,EUR").added == 1
@@ -201,7 +204,7 @@ def test_the_same_file_again_and_a_longer_one_bring_no_duplicate_back(house: Hou
 
 def test_an_update_of_a_moved_order_keeps_the_customer(house: House) -> None:
     _orders(house, *ROWS)
-    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.work, "1", "2")
     dearer = ROWS[1].replace("10.00", "12.00")
     assert _orders(house, dearer, update=True).updated == 1
     assert house.connection.execute("SELECT customer_id, price_minor FROM orders WHERE id = 2").fetchone()[:] == (
@@ -215,7 +218,7 @@ CUSTOMERS = "name,email,customer_id,source\nOlena,o1@example.com,C-1,shop\nO. Ko
 
 def test_the_same_customers_again_are_unchanged(house: House) -> None:
     _customers(house, CUSTOMERS)
-    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.work, "1", "2")
     assert _customers(house, CUSTOMERS).unchanged == 2
     assert house.count("customers") == 2
 
@@ -223,14 +226,14 @@ def test_the_same_customers_again_are_unchanged(house: House) -> None:
 def test_the_same_customers_again_are_unchanged_where_the_email_was_taken_over(house: House) -> None:
     text = "name,email\nOlena,\nO. Koval,o@example.com\n"
     _customers(house, text)
-    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.work, "1", "2")
     assert customers.find(house.connection, "1")["email"] == "o@example.com"
     assert _customers(house, text).unchanged == 2
 
 
 def test_a_new_email_of_the_duplicate_is_another_name_of_the_one_that_stays(house: House) -> None:
     _customers(house, CUSTOMERS)
-    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.work, "1", "2")
     assert _customers(house, CUSTOMERS.replace("o2@", "new@"), update=True).updated == 1
     assert customers.find(house.connection, "new@example.com")["id"] == 1
     assert customers.find(house.connection, "1")["email"] == "o1@example.com"
@@ -239,7 +242,7 @@ def test_a_new_email_of_the_duplicate_is_another_name_of_the_one_that_stays(hous
 def test_an_email_that_both_have_names_one_person(house: House) -> None:
     house.customer("Olena")
     house.customer("O. Koval", email="o@example.com")
-    customer_merge.merge(house.connection, "1", "2", actor=house.actor, now=house.now)
+    customer_merge.merge(house.work, "1", "2")
     assert house.count("customers", "email = 'o@example.com'") == 2
     assert customers.find(house.connection, "o@example.com")["id"] == 1
     assert _orders(house, "A1,2026-01-05,completed,Olena,,o@example.com,Course,10.00,EUR").added == 1
@@ -251,9 +254,8 @@ def test_an_email_that_both_have_names_one_person(house: House) -> None:
 
 def test_a_request_names_whom_it_named_before_the_merge(twice: Story) -> None:
     order = twice.order_of("2", "7")
-    who: Any = {"actor": twice.house.actor, "now": twice.now}
     with_token = pay.NewPayment(payment_system="Sandbox", token="tok_ok", amount="10.00")
-    made = pay.claim(twice.house.connection, order, with_token, **who).attempt
+    made = pay.claim(twice.work, order, with_token).attempt
     before = calls.request_of(twice.house.connection, made)
     assert before.customer_ref == "customer-2"
 
@@ -283,7 +285,7 @@ def test_a_plan_goes_on_for_the_one_that_stays(twice: Story) -> None:
 
 def test_a_mark_of_the_duplicate_decides_the_next_order(twice: Story) -> None:
     twice.house.offer("5.00", number="9")
-    sales_plans.mark(twice.house.connection, "2", "9", "ivan", **twice.who_and_when)
+    sales_plans.mark(twice.work, "2", "9", "ivan")
     merge(twice, "1", "2")
     assert twice.order_of("1", "9").manager_id == 2
 

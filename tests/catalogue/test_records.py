@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ each_noun = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.subject
 
 
 def edit(house: House, noun: Noun, id: int, **words: str) -> dict[str, Any]:
-    return records.edit(house.connection, noun, id, words, actor=house.actor, now=house.now)
+    return records.edit(house.work, noun, id, words)
 
 
 def without(actor: Actor, permission: str) -> Actor:
@@ -118,9 +118,9 @@ def test_who_lacks_the_permission_adds_and_edits_nothing(house: House, noun: Nou
     id = house.add(noun, **WORDS[noun.subject])
     stranger = without(house.actor, noun.permission)
     with pytest.raises(NotPermitted, match=noun.permission):
-        records.add(house.connection, noun, {"name": "Other"}, actor=stranger, now=house.now)
+        records.add(replace(house.work, actor=stranger), noun, {"name": "Other"})
     with pytest.raises(NotPermitted, match=noun.permission):
-        records.edit(house.connection, noun, id, {"active": "no"}, actor=stranger, now=house.now)
+        records.edit(replace(house.work, actor=stranger), noun, id, {"active": "no"})
     assert records.get(house.connection, noun, id)["active"] == 1
 
 

@@ -21,7 +21,7 @@ def plans(story: Story) -> Story:
 
 
 def test_charging_off_charges_nobody_until_it_is_on_again(plans: Story) -> None:
-    limits.turn_off(plans.house.connection, "wrong price", **plans.who_and_when)
+    limits.turn_off(plans.work, "wrong price")
     counts = plans.tick()
     assert (counts.charged, counts.for_a_person) == (0, ["charging is off (wrong price); salescli charging on"])
     with pytest.raises(WrongStatus, match="charging is off"):
@@ -29,14 +29,14 @@ def test_charging_off_charges_nobody_until_it_is_on_again(plans: Story) -> None:
     assert "charging" in [
         finding.check for finding in doctor.examine(plans.house.connection, plans.now, plans.house.zone)
     ]
-    limits.turn_on(plans.house.connection, **plans.who_and_when)
+    limits.turn_on(plans.work)
     assert plans.tick().charged == 5
 
 
 def test_what_is_in_flight_is_found_out_while_charging_is_off(plans: Story) -> None:
     plans.house.connection.execute("UPDATE recurring SET token = 'tok_timeout_after_charge' WHERE id = 1")
     assert plans.tick().unknown == 1
-    limits.turn_off(plans.house.connection, "a look first", **plans.who_and_when)
+    limits.turn_off(plans.work, "a look first")
     assert plans.at("2026-02-28 10:40").tick().recovered == 1
 
 
@@ -53,26 +53,26 @@ def test_what_is_in_flight_is_found_out_while_charging_is_off(plans: Story) -> N
 def test_a_limit_is_never_passed(
     plans: Story, most: str, per: str, currency: str | None, first: int, second: int, next_day: int
 ) -> None:
-    limits.limit(plans.house.connection, per, most, currency, **plans.who_and_when)
+    limits.limit(plans.work, per, most, currency)
     assert plans.tick().charged == first
     assert plans.tick().charged == second
     assert plans.at("2026-03-01 10:30").tick().charged == next_day
 
 
 def test_a_limit_can_be_seen_and_taken_off(plans: Story) -> None:
-    limits.limit(plans.house.connection, "day", "2", None, **plans.who_and_when)
-    limits.limit(plans.house.connection, "tick", "20.00", "EUR", **plans.who_and_when)
+    limits.limit(plans.work, "day", "2", None)
+    limits.limit(plans.work, "tick", "20.00", "EUR")
     assert limits.status(plans.house.connection) == ["at most 2 charges per day", "at most 20.00 EUR per tick"]
-    limits.limit(plans.house.connection, "day", "", None, **plans.who_and_when)
-    limits.limit(plans.house.connection, "tick", "", "EUR", **plans.who_and_when)
+    limits.limit(plans.work, "day", "", None)
+    limits.limit(plans.work, "tick", "", "EUR")
     assert plans.tick().charged == 5
     with pytest.raises(BadData):
-        limits.limit(plans.house.connection, "day", "-1", None, **plans.who_and_when)
+        limits.limit(plans.work, "day", "-1", None)
 
 
 def test_activating_at_once_obeys_the_brakes(plans: Story) -> None:
-    limits.turn_off(plans.house.connection, "wrong price", **plans.who_and_when)
-    run = ChargingRun(plans.house.connection, plans.gateway, plans.house.actor.as_system(), plans.now, plans.house.zone)
+    limits.turn_off(plans.work, "wrong price")
+    run = ChargingRun(plans.work.as_system(), plans.gateway)
     with pytest.raises(WrongStatus, match="is not charged: charging is off"):
         due_payments.charge_now(run, 1)
 

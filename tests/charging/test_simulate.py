@@ -124,7 +124,7 @@ def test_it_is_what_tick_does_every_five_minutes(
         story.house.offer(number=str(number), every=every, payments=payments, retry_after=retry_after)
         plan = story.subscribed(str(number), token=token)
         if how == "paused" and story.plan(plan).status == "active":
-            recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
+            recurring_actions.pause(story.work, plan)
         if how == "late":
             story.house.connection.execute(
                 "UPDATE recurring SET due_at = :at, next_payment_at = :at WHERE id = :id AND status = 'active'",
@@ -155,7 +155,7 @@ def test_charges_of_those_who_are_to_be_declined_are(story: Story) -> None:
 def test_what_holds_charging_back_is_told_once_and_ends_it(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.subscribed("7")
-    limits.turn_off(story.house.connection, "a wrong price", **story.who_and_when)
+    limits.turn_off(story.work, "a wrong price")
     with simulated(story, time.parse_time("2026-12-31", story.house.zone)) as (told, _):
         assert told.rows == []
         assert len(told.held) == 1
@@ -166,7 +166,7 @@ def test_a_limit_of_each_day_lets_the_others_through_on_the_days_after(story: St
     story.house.offer("49.00", number="7", every="1 month")
     for _ in range(3):
         story.subscribed("7")
-    limits.limit(story.house.connection, "day", "1", None, **story.who_and_when)
+    limits.limit(story.work, "day", "1", None)
     with simulated(story, time.parse_time("2026-03-04", story.house.zone)) as (told, _):
         assert [when[:5] for when, *_ in brief(told, story.house.zone)] == ["02-28", "03-01", "03-02"]
 

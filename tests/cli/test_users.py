@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def _edit_role(house: House, role: str, /, **words: str) -> None:
     id = roles.find(house.connection, role)["id"]
-    records.edit(house.connection, roles.NOUN, id, words, actor=house.actor, now=house.now)
+    records.edit(house.work, roles.NOUN, id, words)
 
 
 # Roles
@@ -191,6 +192,6 @@ def test_tick_needs_the_permission_of_the_one_acted_for_and_names_all_three(hous
     house.user("cron", name="Нічний", role="cron")
     assert house.run("--as", "cron", "tick").code == 0
     as_cron = actors.acting_as(house.connection, house.actor, "cron").as_system()
-    record(house.connection, "file", None, "ticked", actor=as_cron, now=house.now)
+    record(replace(house.work, actor=as_cron), "file", None, "ticked")
     lines = history.lines(house.connection, "file", None, limit=1)
     assert lines[0]["by"] == "system, started by Оксана Власник, as Нічний"

@@ -54,7 +54,7 @@ def sold(story: Story) -> Story:
         order = story.at(f"2026-{moment} 12:30").order(offer, manager="ivan" if offer == "1" else None)
         story.pay(order)
         if moment == "03-05":
-            attribution.confirm_sale(house.connection, order.id, Seller(), **story.who_and_when)
+            attribution.confirm_sale(story.work, order.id, Seller())
     story.at("2026-03-08 09:00").refund(order, amount="2.345")
     waits = story.order("1", through="Bank transfer")
     story.pay(waits, comment=FORMULA)

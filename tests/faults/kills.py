@@ -37,6 +37,7 @@ from salescli.rules import time
 from salescli.sales import orders
 from salescli.sales.orders import NewOrder
 from salescli.storage import database
+from salescli.storage.work import Work
 from tests import PROJECT
 from tests.faults.bank import Entry, Ledger
 from tests.faults.mutants import CAUGHT, MUTANTS, Mutant, catch
@@ -148,7 +149,7 @@ class Trial:
         else:
             new = NewOrder("1", "once", payment_system="One", token=self.chance.choice(TOKENS))
             actor = actors.acting(connection, login())
-            order = orders.open_order(connection, new, actor=actor, now=self.now, zone=ZONE)
+            order = orders.open_order(Work(connection, actor, self.now, ZONE), new)
             line = ["orders", "pay", str(order.id), "--at", time.utc_text(self.now)]
         connection.close()
         # 1: declined or in doubt; 5: what an earlier death left under way is not found out yet
@@ -279,15 +280,12 @@ def furnish(path: Path, plans: int = PLANS) -> Path:
     actor = actors.acting(connection, login())
     for number in range(plans):
         new = NewOrder("1", "day", payment_system="One", token="tok_ok")
-        order = pay.open_and_settle_free(connection, new, actor=actor, now=START, zone=ZONE)
+        order = pay.open_and_settle_free(Work(connection, actor, START, ZONE), new)
         pay.pay(
-            connection,
+            Work(connection, actor, START, ZONE),
             order.id,
             NewPayment(),
             gateways=lambda system: Sandbox(path.with_name(f"{path.name}.sandbox")),
-            actor=actor,
-            now=START,
-            zone=ZONE,
         )
         token = TOKENS[number % len(TOKENS)]
         connection.execute("UPDATE recurring SET token = ? WHERE id = (SELECT max(id) FROM recurring)", (token,))

@@ -36,7 +36,7 @@ FIRST_TABLES = "storage/migrations/m0001_house.py"
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
-PAID = "recurring.paid(before, now=_learnt_of(answer, now), zone=zone)"
+PAID = "recurring.paid(before, now=_learnt_of(answer, work.now), zone=work.zone)"
 INVOICE_MOVES = """        "completed": ("refund",),
         "refund": (),
     },
@@ -107,7 +107,7 @@ MUTANTS = (
             (
                 "charging/settle.py",
                 PAID,
-                f'(connection.execute("COMMIT"), connection.execute("BEGIN IMMEDIATE"), {PAID})[2]',
+                f'(work.connection.execute("COMMIT"), work.connection.execute("BEGIN IMMEDIATE"), {PAID})[2]',
             ),
         ),
     ),
@@ -162,7 +162,7 @@ MUTANTS = (
                 "charging/due_payments.py",
                 'replace(due, status="processing")',
                 'replace(due, status="processing",'
-                " next_payment_at=time.utc_text(due.planned_after(this.now, this.zone)))",
+                " next_payment_at=time.utc_text(due.planned_after(this.work.now, this.work.zone)))",
             ),
         ),
     ),

@@ -25,6 +25,7 @@ from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
 from salescli.sales import recurring
 from salescli.storage import database
+from salescli.storage.work import Work
 from tests.faults.world import ZONE, World
 
 LOSE_NOTHING = (("delete", 3), ("wal", 2))  # journal_mode and synchronous; test_power shows it
@@ -200,7 +201,7 @@ def _claim_and_settle(path: Path, pragmas: list[str]) -> None:
     now = time.from_text(connection.execute("SELECT next_payment_at FROM recurring").fetchone()[0])
     sandbox = Sandbox(path.with_name("sales.db.sandbox"))
     actor = actors.acting(connection, "owner").as_system()
-    this = ChargingRun(connection, lambda system: Manual() if system.manual else sandbox, actor, now, ZONE)
+    this = ChargingRun(Work(connection, actor, now, ZONE), lambda system: Manual() if system.manual else sandbox)
     with path.with_name(ACKNOWLEDGED).open("wb", buffering=0) as acknowledged:
         with database.transaction(connection):
             [claimed] = [due_payments.claim(this, due) for due in recurring.due(connection, now)]

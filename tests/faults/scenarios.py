@@ -19,6 +19,7 @@ from salescli.rules import time
 from salescli.sales import attempts, recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.storage import database
+from salescli.storage.work import Work
 from tests.faults import power
 from tests.faults.world import ZONE, World, charged_twice, left_over, violations
 
@@ -113,7 +114,7 @@ def a_success_is_followed_by_a_decline_of_the_same_attempt(world: World) -> None
 
     def tell(connection: Any) -> bool:
         attempt = Attempt.from_row(row)
-        return settle.settle(connection, attempt, told, actor=world.actor, now=world.now, zone=ZONE)
+        return settle.settle(Work(connection, world.actor, world.now, ZONE), attempt, told)
 
     assert world.process(tell) is False
     settled(world, charges=1)

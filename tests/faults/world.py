@@ -30,6 +30,7 @@ from salescli.sales import recurring
 from salescli.sales.orders import NewOrder
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, process
+from salescli.storage.work import Work
 from tests.faults.bank import Bank, Crash, Ledger
 
 START = datetime(2026, 3, 27, 1, 30, tzinfo=timezone.utc)  # 03:30 in Kyiv, an hour that 29 March does not have
@@ -153,15 +154,16 @@ class World:
         finally:
             connection.close()
 
+    def work(self, connection: sqlite3.Connection) -> Work:
+        """Return the owner at work on a connection, at the world's time."""
+        return Work(connection, self.actor, self.now, ZONE)
+
     def tick(self, *, workers: int = 4, dies_at: int | None = None, accept_clock: bool = True) -> TickCounts | None:
         """Run a tick by the clock; None when it died."""
         return self.process(
             lambda connection: tick.run(
-                connection,
+                self.work(connection),
                 gateways=self.gateway,
-                actor=self.actor,
-                now=self.now,
-                zone=ZONE,
                 clock_now=self.now,
                 accept_clock=accept_clock,
                 limits=Limits(workers=workers),
@@ -176,14 +178,14 @@ class World:
     def order(self, offer: str, token: str | None, through: str = "One") -> int:
         """Open an order and return its number."""
         new = NewOrder("1", offer, payment_system=through, token=token)
-        order = self.process(lambda c: pay.open_and_settle_free(c, new, actor=self.actor, now=self.now, zone=ZONE))
+        order = self.process(lambda c: pay.open_and_settle_free(self.work(c), new))
         assert order is not None
         return order.id
 
     def pay(self, order: int, dies_at: int | None = None) -> None:
         """Take an order's payment as a person does."""
         self.process(
-            lambda c: pay.pay(c, order, NewPayment(), gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
+            lambda c: pay.pay(self.work(c), order, NewPayment(), gateways=self.gateway),
             dies_at,
         )
 
@@ -191,28 +193,24 @@ class World:
         """Give an order's money back as a person does."""
         wanted = NewRefund(amount=amount, reason="asked for")
         self.process(
-            lambda c: refund.refund(c, order, wanted, gateways=self.gateway, actor=self.actor, now=self.now, zone=ZONE),
+            lambda c: refund.refund(self.work(c), order, wanted, gateways=self.gateway),
             dies_at,
         )
 
     def charge_now(self, id: int, dies_at: int | None = None) -> None:
         """Charge a plan at once, as `recurring activate --now` does."""
         self.process(
-            lambda c: due_payments.charge_now(
-                due_payments.ChargingRun(c, self.gateway, self.actor.as_system(), self.now, ZONE), id
-            ),
+            lambda c: due_payments.charge_now(due_payments.ChargingRun(self.work(c).as_system(), self.gateway), id),
             dies_at,
         )
 
     def answer(self, invoice: int, *, confirmed: bool) -> None:
         """Answer a manual payment."""
-        self.process(
-            lambda c: by_hand.answer_by_hand(c, invoice, confirmed=confirmed, actor=self.actor, now=self.now, zone=ZONE)
-        )
+        self.process(lambda c: by_hand.answer_by_hand(self.work(c), invoice, confirmed=confirmed))
 
     def manage(self, operation: Callable[..., Recurring], id: int) -> Recurring:
         """Pause, activate, complete or retry a plan."""
-        after = self.process(lambda c: operation(c, id, actor=self.actor, now=self.now))
+        after = self.process(lambda c: operation(self.work(c), id))
         assert after is not None
         return after
 
@@ -286,7 +284,7 @@ def furnished() -> bytes:
             (payment_systems.NOUN, {"name": "Two", "gateway": "sandbox"}),
             (payment_systems.NOUN, {"name": "By hand", "gateway": "manual"}),
         ):
-            records.add(connection, noun, words, actor=who, now=START)
+            records.add(Work(connection, who, START, ZONE), noun, words)
         connection.close()
         return path.read_bytes()
 

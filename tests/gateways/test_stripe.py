@@ -465,7 +465,7 @@ def test_the_paymentintent_of_a_failed_payment_is_closed(shop: Story, fake: Fake
 def test_a_payment_completed_early_between_its_attempts_is_closed_by_the_next_tick(shop: Story, fake: Fake) -> None:
     plan = subscribed(shop, POOR)
     shop.at("2026-02-28 10:00").tick()
-    recurring_actions.complete(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    recurring_actions.complete(shop.house.work.at(shop.now), plan)
     assert intents(fake) == ["succeeded", "requires_payment_method"]
     shop.at("2026-02-28 10:05").tick()
     assert intents(fake) == ["succeeded", "canceled"]
@@ -497,7 +497,7 @@ def test_a_gateway_that_breaks_while_closing_ends_no_tick(
 def test_a_payment_taken_up_again_gets_a_paymentintent_that_can_be_paid(shop: Story, fake: Fake) -> None:
     plan = failed(shop)
     shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
-    recurring_actions.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    recurring_actions.retry(shop.house.work.at(shop.now), plan)
     assert shop.at("2026-03-02 10:00").tick().charged == 1
     assert intents(fake) == ["succeeded", "canceled", "succeeded"]
     judged(fake, 2)
@@ -507,7 +507,7 @@ def test_a_payment_taken_up_again_before_it_was_closed_stays_open(shop: Story, f
     fake.mood("cancel", "500 before")
     plan = failed(shop)
     shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
-    recurring_actions.retry(shop.house.connection, plan, actor=shop.house.actor, now=shop.now)
+    recurring_actions.retry(shop.house.work.at(shop.now), plan)
     assert shop.at("2026-03-02 10:00").tick().charged == 1
     assert intents(fake) == ["succeeded", "succeeded"]
     judged(fake, 2)

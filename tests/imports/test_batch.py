@@ -40,7 +40,7 @@ def skip(house: House, folder: Path, *rows: Row, **options: Any) -> tuple[Import
     request = ImportRequest(
         io.BytesIO(csv_of(*rows)), skip_bad=True, rejects_file=folder / "bad.csv", reporting=reporting, **options
     )
-    return orders.import_orders(house.connection, request, actor=house.actor, now=house.now), told
+    return orders.import_orders(house.work, request), told
 
 
 def written(house: House) -> dict[str, list[tuple[Any, ...]]]:
@@ -142,7 +142,7 @@ def test_what_is_broken_off_leaves_nothing(house: House) -> None:
     content = csv_of(*({"order": f"B{n}"} for n in range(1200)))
     request = ImportRequest(io.BytesIO(content), reporting=Reporting(on_progress=press_ctrl_c))
     with pytest.raises(KeyboardInterrupt):
-        orders.import_orders(house.connection, request, actor=house.actor, now=house.now)
+        orders.import_orders(house.work, request)
     assert seen == [501, 1001]
     assert contents(house) == before
     assert records.search(house.connection, customers.NOUN, "коваль") == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotPermitted
 from salescli.imports import catalogue
 from salescli.imports.run import ImportCounts, ImportRequest
+from salescli.storage.work import Work
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -37,12 +38,12 @@ def csv_of(noun: Noun, *rows: dict[str, str]) -> bytes:
 
 def load(house: House, noun: Noun, *rows: dict[str, str], **options: Any) -> ImportCounts:
     request = ImportRequest(io.BytesIO(csv_of(noun, *rows)), **options)
-    return catalogue.import_catalogue(house.connection, noun, request, actor=house.actor, now=house.now)
+    return catalogue.import_catalogue(house.work, noun, request)
 
 
 def refused(house: House, noun: Noun, content: bytes) -> list[str]:
-    def run(connection: sqlite3.Connection, request: ImportRequest, **who: Any) -> ImportCounts:
-        return catalogue.import_catalogue(connection, noun, request, **who)
+    def run(work: Work, request: ImportRequest) -> ImportCounts:
+        return catalogue.import_catalogue(work, noun, request)
 
     return importing.refused(house, run, content)
 
@@ -130,14 +131,14 @@ def test_a_row_is_refused_for(house: House, noun: Noun, row: dict[str, str], sai
 def test_an_unknown_column_is_refused(house: House, noun: Noun) -> None:
     request = ImportRequest(io.BytesIO(b"colour\n"))
     with pytest.raises(BadData, match="unknown column 'colour'"):
-        catalogue.import_catalogue(house.connection, noun, request, actor=house.actor, now=house.now)
+        catalogue.import_catalogue(house.work, noun, request)
 
 
 @each_noun
 def test_an_import_needs_the_permission(house: House, noun: Noun) -> None:
     eve, request = house.user("eve"), ImportRequest(io.BytesIO(csv_of(noun, {})))
     with pytest.raises(NotPermitted):
-        catalogue.import_catalogue(house.connection, noun, request, actor=eve, now=house.now)
+        catalogue.import_catalogue(replace(house.work, actor=eve), noun, request)
 
 
 def test_an_imported_customer_is_found(house: House) -> None:

@@ -51,9 +51,7 @@ def load(house: House, *rows: dict[str, str], **options: Any) -> ImportCounts:
 
 
 def load_bytes(house: House, content: bytes, **options: Any) -> ImportCounts:
-    return order_import.import_orders(
-        house.connection, ImportRequest(io.BytesIO(content), **options), actor=house.actor, now=house.now
-    )
+    return order_import.import_orders(house.work, ImportRequest(io.BytesIO(content), **options))
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
@@ -462,17 +460,13 @@ def test_the_summary_counts_the_bad_rows(house: House) -> None:
 
 def test_a_file_that_is_not_there(house: House, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        order_import.import_orders(
-            house.connection, ImportRequest(tmp_path / "gone.csv"), actor=house.actor, now=house.now
-        )
+        order_import.import_orders(house.work, ImportRequest(tmp_path / "gone.csv"))
 
 
 def test_an_import_needs_the_permission(house: House) -> None:
     stranger = house.user("ivan")
     with pytest.raises(NotPermitted):
-        order_import.import_orders(
-            house.connection, ImportRequest(io.BytesIO(csv_of({}))), actor=stranger, now=house.now
-        )
+        order_import.import_orders(replace(house.work, actor=stranger), ImportRequest(io.BytesIO(csv_of({}))))
     assert house.count("orders") == 0
 
 
@@ -485,7 +479,7 @@ def skip(house: House, tmp_path: Path) -> Callable[[bytes], ImportCounts]:
         (tmp_path / "in.csv").write_bytes(content)
         bad = tmp_path / "bad.csv"
         request = ImportRequest(tmp_path / "in.csv", skip_bad=True, rejects_file=bad, dry_run=dry_run)
-        return order_import.import_orders(house.connection, request, actor=house.actor, now=house.now)
+        return order_import.import_orders(house.work, request)
 
     return run
 
@@ -553,7 +547,7 @@ def test_the_input_is_not_written_over(house: House, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(b"line,reason,order\n")
     request = ImportRequest(tmp_path / "bad.csv", skip_bad=True, rejects_file=tmp_path / "bad.csv")
     with pytest.raises(BadUsage, match="is the file that is imported"):
-        order_import.import_orders(house.connection, request, actor=house.actor, now=house.now)
+        order_import.import_orders(house.work, request)
 
 
 def test_a_bad_row_that_is_left_out_leaves_no_customer_behind(
@@ -713,13 +707,10 @@ def test_money_that_a_gateway_took_is_never_updated(house: House) -> None:
     house.payment_system("Stripe EU", gateway="manual")
     load(house, {"status": "open"})
     pay.pay(
-        house.connection,
+        house.work,
         orders.find(house.connection, "A1").id,
         pay.NewPayment(payment_system="Stripe EU"),
         gateways=no_gateway,
-        actor=house.actor,
-        now=house.now,
-        zone=house.zone,
     )
     said = refused(house, csv_of({"price": "59.00"}), update=True)
     assert said == ["line 2, order: 'A1': its money was taken through Stripe EU; refund or edit it there"]
@@ -744,7 +735,7 @@ def test_an_import_writes_one_line_of_history(house: House) -> None:
 def test_a_file_whose_name_is_not_utf_8_is_named_in_history(house: House, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.csv")
     path.write_bytes(csv_of({}))
-    order_import.import_orders(house.connection, ImportRequest(path), actor=house.actor, now=house.now)
+    order_import.import_orders(house.work, ImportRequest(path))
     assert house.history("import", None)[0]["reason"].startswith("caf\\udce9.csv, sha256 ")
 
 
@@ -758,7 +749,7 @@ def test_progress_adds_up_to_the_file(house: House) -> None:
     content = csv_of(*({"order": str(n)} for n in range(1200)))
     told: list[int] = []
     request = ImportRequest(io.BytesIO(content), reporting=Reporting(on_progress=told.append))
-    order_import.import_orders(house.connection, request, actor=house.actor, now=house.now)
+    order_import.import_orders(house.work, request)
     assert (sum(told), len(told)) == (len(content), 4)  # of each batch, and at the end
 
 

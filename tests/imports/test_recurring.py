@@ -46,7 +46,7 @@ def csv_of(*rows: dict[str, str]) -> bytes:
 
 def load(house: House, *rows: dict[str, str], **options: Any) -> ImportCounts:
     request = ImportRequest(io.BytesIO(csv_of(*rows)), **options)
-    return recurring.import_recurring(house.connection, request, actor=house.actor, now=house.now)
+    return recurring.import_recurring(house.work, request)
 
 
 def refused(house: House, content: bytes, **options: Any) -> list[str]:
@@ -188,7 +188,7 @@ def test_a_number_twice_is_refused(house: House) -> None:
 def test_an_import_needs_the_permission(house: House) -> None:
     stranger, request = house.user("ivan"), ImportRequest(io.BytesIO(csv_of({})))
     with pytest.raises(NotPermitted):
-        recurring.import_recurring(house.connection, request, actor=stranger, now=house.now)
+        recurring.import_recurring(replace(house.work, actor=stranger), request)
 
 
 def test_what_falls_due_at_the_next_tick_is_counted_by_currency(house: House) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -101,7 +102,7 @@ def test_by_tells_what_a_person_did_and_system_what_tick_did_by_itself(story: St
     story.house.offer("49.00", number="7", every="1 month")
     ivan = story.house.user("ivan", name="Іван", role="owner")
     story.subscribed("7")
-    records.edit(story.house.connection, customers.NOUN, 1, {"phone": "1"}, actor=ivan, now=story.now)
+    records.edit(replace(story.work, actor=ivan), customers.NOUN, 1, {"phone": "1"})
     story.at("2026-02-28 10:05").tick()
 
     assert [row["what"] for row in told("--by", "ivan")] == ["edited"]
@@ -114,7 +115,7 @@ def test_from_and_to_are_whole_days_of_the_account(story: Story, told: Told) -> 
     before = len(told())
     for moment in ("2026-03-01 23:59", "2026-03-02 00:00", "2026-03-02 23:59", "2026-03-03 00:00"):
         story.at(moment)
-        record(story.house.connection, "file", None, moment, **story.who_and_when)
+        record(story.work, "file", None, moment)
 
     assert [row["what"] for row in told("--from", "2026-03-02", "--to", "2026-03-02")] == [
         "2026-03-02 00:00",
@@ -139,7 +140,7 @@ def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:
 
 def test_a_table_says_when_it_is_cut_off(story: Story) -> None:
     for line in range(60):
-        record(story.house.connection, "file", None, str(line), **story.who_and_when)
+        record(story.work, "file", None, str(line))
     for words, said in ((["file"], True), (["file", "--limit", "0"], False), (["file", "--csv"], False)):
         ran = story.house.run("history", *words)
         assert (ran.code, "the newest 50 lines; --limit 0 shows all" in ran.err) == (0, said)
@@ -158,7 +159,7 @@ def test_a_table_that_is_cut_off_has_the_first_of_its_order(
 ) -> None:
     for line in range(60):
         reason = "later" if line >= 40 else "earlier"
-        record(story.house.connection, "file", None, str(line), **{**story.who_and_when, "reason": reason})
+        record(story.work, "file", None, str(line), reason=reason)
     told = story.house.run("history", "file", "--columns", "what", "--no-headers", "--sort", sort)
     assert told.out.split() == [str(line) for line in lines]
     assert f"{said}; --limit 0 shows all" in told.err

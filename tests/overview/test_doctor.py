@@ -86,22 +86,19 @@ def test_a_payment_in_doubt_is_named_and_a_person_can_resolve_it(plan: Story) ->
     plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
     plan.at("2026-03-31 10:00").tick()
     assert found(plan) == ["in doubt"]
-    resolve = {"zone": plan.house.zone, **plan.who_and_when}
-    paid = by_hand.resolve(plan.house.connection, 3, "succeeded", "seen in the statement", **resolve)
+    paid = by_hand.resolve(plan.work, 3, "succeeded", "seen in the statement")
     assert paid.status == "completed"
     assert plan.plan(1).payments_made == 3
     assert found(plan) == []
     with pytest.raises(WrongStatus, match="no payment in doubt"):
-        by_hand.resolve(plan.house.connection, 3, "succeeded", "again", **resolve)
+        by_hand.resolve(plan.work, 3, "succeeded", "again")
 
 
 def test_a_payment_resolved_as_not_charged_is_sent_again_under_its_reference(plan: Story) -> None:
     plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
     plan.at("2026-03-31 10:00").tick()
     [before] = plan.house.connection.execute("SELECT reference FROM attempts WHERE status = 'live'").fetchall()
-    by_hand.resolve(
-        plan.house.connection, 3, "not_sent", "their support says so", zone=plan.house.zone, **plan.who_and_when
-    )
+    by_hand.resolve(plan.work, 3, "not_sent", "their support says so")
     assert plan.plan(1).status == "active"
     plan.tick()
     [after] = plan.house.connection.execute("SELECT reference FROM attempts WHERE status = 'live'").fetchall()

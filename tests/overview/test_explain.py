@@ -41,13 +41,13 @@ def test_every_state_of_a_plan_says_what_one_can_do(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_pending")
     assert "You can: Pause, Complete" in told(story, plan)
-    recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.pause(story.work, plan)
     assert "Nothing is charged until it is activated" in told(story, plan)
     assert "You can: Activate, Complete" in told(story, plan)
-    recurring_actions.activate(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.activate(story.work, plan)
     story.at("2026-02-28 10:00").tick()
     assert "in doubt" in told(story, plan)
-    recurring_actions.complete(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.complete(story.work, plan)
     assert "Then it becomes Completed, as was asked." in told(story, plan)
 
 
@@ -68,7 +68,7 @@ def test_a_sale_says_whose_it_is_and_why(story: Story) -> None:
     story.pay(order)
     said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
     assert "The sale is Іван's (assigned by hand), not yet confirmed." in said
-    attribution.confirm_sale(story.house.connection, order.id, Seller(), **story.who_and_when)
+    attribution.confirm_sale(story.work, order.id, Seller())
     said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
     assert "The sale is Іван's, and confirmed." in said
     assert said.endswith("Nothing is left to decide.")

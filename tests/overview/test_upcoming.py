@@ -72,7 +72,7 @@ def test_what_is_late_is_expected_now_once_however_much_was_missed(story: Story)
 def test_what_people_stopped(story: Story, act: Callable[..., object], brings: int) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     plan = story.subscribed("7")
-    act(story.house.connection, plan, **story.who_and_when)
+    act(story.work, plan)
     assert len(expected(story, "2026-01-31", "2026-06-30")) == brings
 
 
@@ -80,7 +80,7 @@ def test_paused_plans_are_counted_by_currency_and_filters_narrow_both(story: Sto
     for number, currency in (("7", "EUR"), ("8", "USD")):
         story.house.offer("49.00", number=number, currency=currency, every="1 month")
         story.subscribed(number)
-        recurring_actions.pause(story.house.connection, story.subscribed(number), **story.who_and_when)
+        recurring_actions.pause(story.work, story.subscribed(number))
 
     def paused(**narrowing: Any) -> dict[str, int]:
         period = (date(2026, 1, 31), date(2026, 3, 1))
@@ -115,7 +115,7 @@ def test_tick_takes_what_was_expected(
         story.house.offer(number=str(number), every=every, payments=payments)
         plan = story.subscribed(str(number), token="tok_fail_once" if how == "fails once" else "tok_ok")
         if how == "pause" and story.plan(plan).status == "active":
-            recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
+            recurring_actions.pause(story.work, plan)
     story.tick()
     story.now += timedelta(hours=later)
     story.tick()  # declines what fails once
@@ -152,7 +152,7 @@ def begun(story: Story) -> Story:
     for number, currency in (("7", "EUR"), ("8", "JPY")):
         story.house.offer("49", number=number, name=f"Course {number}", currency=currency, every="10 days")
         story.subscribed(number)
-    recurring_actions.pause(story.house.connection, story.subscribed("7"), **story.who_and_when)
+    recurring_actions.pause(story.work, story.subscribed("7"))
     return story
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -57,7 +58,7 @@ def found(story: Story, rows: Rows, **how: Any) -> list[str]:
 
 def applied(story: Story, rows: Rows, **how: Any) -> tuple[Applied, list[str]]:
     """Apply a statement; return what was written and the findings that remain."""
-    written, after = compare.apply(story.house.connection, asked(story, rows, **how), **story.who_and_when)
+    written, after = compare.apply(story.work, asked(story, rows, **how))
     return written, [finding.finding for finding in after.findings]
 
 
@@ -483,7 +484,7 @@ def test_without_the_permission_nothing_is_written(doubtful: Story) -> None:
     what = asked(doubtful, of_gateway(doubtful))
     assert compare.compare(doubtful.house.connection, what, actor=reader).findings
     with pytest.raises(NotPermitted, match="enter-orders"):
-        compare.apply(doubtful.house.connection, what, actor=reader, now=doubtful.now)
+        compare.apply(replace(doubtful.work, actor=reader), what)
     assert contents(doubtful.house) == before
 
 
@@ -492,7 +493,7 @@ def test_without_the_permission_not_even_a_fee_is_written(paid: Story) -> None:
     before = contents(paid.house)
     what = asked(paid, [{**of_gateway(paid)[0], "fee": "1.42"}])
     with pytest.raises(NotPermitted, match="enter-orders"):
-        compare.apply(paid.house.connection, what, actor=reader, now=paid.now)
+        compare.apply(replace(paid.work, actor=reader), what)
     assert contents(paid.house) == before
 
 

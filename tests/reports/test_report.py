@@ -130,9 +130,7 @@ def test_by_offer_prints_the_present_name_while_the_order_keeps_its_own(shop: St
 
     order = shop.order("10")
     shop.pay(order)
-    records.edit(
-        shop.house.connection, offers.NOUN, order.offer_id, {"name": "Drawing II"}, actor=shop.house.actor, now=shop.now
-    )
+    records.edit(shop.house.work.at(shop.now), offers.NOUN, order.offer_id, {"name": "Drawing II"})
     assert rows(shop, BY_OFFER)[0][1] == "Drawing II"
     assert shop.see(order).offer_name == "Drawing"
 
@@ -142,7 +140,7 @@ def test_by_manager_counts_confirmed_sales_of_managers_only(shop: Story) -> None
         order = shop.order("10", manager=manager)
         shop.pay(order)
         if confirm:
-            attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+            attribution.confirm_sale(shop.work, order.id, Seller())
     assert [(row[0], row[2], row[4]) for row in rows(shop, BY_MANAGER)] == [("Іван Петренко", 1, 10000)]
     assert {(row[0], row[2]) for row in rows(shop, BY_MANAGER, include_system=True)} == {
         ("Іван Петренко", 1),
@@ -157,7 +155,7 @@ def test_money_on_open_and_declined_orders_counts_by_payment_system_only(shop: S
     shop.pay(shop.order("10"), amount="25.00")
     gone = shop.order("10")
     shop.pay(gone, amount="10.00")
-    by_hand.decline(shop.house.connection, gone.id, **shop.who_and_when)
+    by_hand.decline(shop.work, gone.id)
     assert rows(shop, BY_OFFER) == []
     assert rows(shop, BY_PAYMENT_SYSTEM) == [("Sandbox", "EUR", 2, 3500, 102, 3398, 0, 3500)]
     [bridge] = stated(shop, BY_CURRENCY).bridge
@@ -243,9 +241,9 @@ def _act(shop: Story, offer: str, manager: str | None, amount: int, then: str, d
     if then == "pay the rest" and status == "open":
         shop.at("2026-03-10 12:00").pay(order)
     elif then == "decline" and status == "open":
-        by_hand.decline(shop.house.connection, order.id, **shop.who_and_when)
+        by_hand.decline(shop.work, order.id)
     elif then == "confirm the sale" and status == "completed":
-        attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+        attribution.confirm_sale(shop.work, order.id, Seller())
     elif status == "open":
         return  # it takes payments still, and is declined before it is given back
     elif then == "refund a part":
@@ -341,7 +339,7 @@ def test_two_dimensions_tell_every_sale_and_whether_a_manager_s_is_confirmed(sho
         order = shop.order("10", manager=manager)
         shop.pay(order)
         if confirm:
-            attribution.confirm_sale(shop.house.connection, order.id, Seller(), **shop.who_and_when)
+            attribution.confirm_sale(shop.work, order.id, Seller())
     report = BY_OFFER.split(also=dimensions.MANAGER)
     found = {
         (row["offer"], row["manager"], row["confirmed"]): row["orders"] for row in stated(shop, report).rows[report]

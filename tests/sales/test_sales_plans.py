@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ def shop(story: Story) -> Story:
 
 
 def mark(shop: Story, manager: str, **more: Any) -> Order | None:
-    return sales_plans.mark(shop.house.connection, "1", "7", manager, **shop.who_and_when, **more)
+    return sales_plans.mark(shop.work, "1", "7", manager, **more)
 
 
 def seller(shop: Story, order: Order) -> str:
@@ -69,7 +70,7 @@ def test_of_two_marks_that_wait_the_latest_is_used_first(shop: Story) -> None:
 
 def test_a_manager_named_with_the_order_or_by_hand_is_stronger_than_a_mark(shop: Story) -> None:
     named, assigned = shop.order("7", manager="ivan"), shop.order("7")
-    attribution.assign(shop.house.connection, assigned.id, "ivan", **shop.who_and_when)
+    attribution.assign(shop.work, assigned.id, "ivan")
     assert mark(shop, "olha") is None
     assert (seller(shop, named), seller(shop, assigned)) == ("Іван", "Іван")
 
@@ -77,7 +78,7 @@ def test_a_manager_named_with_the_order_or_by_hand_is_stronger_than_a_mark(shop:
 def test_a_confirmed_sale_is_not_touched(shop: Story) -> None:
     order = shop.order("7")
     shop.pay(order)
-    attribution.confirm_sale(shop.house.connection, order.id, Seller(system=True), **shop.who_and_when)
+    attribution.confirm_sale(shop.work, order.id, Seller(system=True))
     assert mark(shop, "ivan") is None
     assert seller(shop, order) == "system"
 
@@ -115,7 +116,7 @@ def test_marks_that_wait_are_used_by_their_date_and_not_by_when_they_were_entere
 def test_marks_of_several_offers_each_decide_their_own(shop: Story) -> None:
     shop.house.offer("5.00", number="8", name="Pen")
     mark(shop, "ivan")
-    sales_plans.mark(shop.house.connection, "1", "8", "olha", **shop.who_and_when)
+    sales_plans.mark(shop.work, "1", "8", "olha")
     assert [seller(shop, shop.order(number)) for number in ("8", "7", "8", "7")] == [
         "Ольга",
         "Іван",
@@ -137,7 +138,7 @@ def test_a_declined_order_uses_no_mark(shop: Story) -> None:
 def test_an_order_assigned_to_whom_a_mark_named_stays_theirs_whatever_is_marked_later(shop: Story) -> None:
     mark(shop, "ivan")
     order = shop.order("7")
-    attribution.assign(shop.house.connection, order.id, "ivan", **shop.who_and_when)
+    attribution.assign(shop.work, order.id, "ivan")
     assert mark(shop, "olha") is None
     assert (seller(shop, order), attribution.why(shop.see(order))) == ("Іван", "assigned by hand")
 
@@ -160,7 +161,7 @@ def test_a_mark_needs_a_manager_and_the_permission(shop: Story) -> None:
         mark(shop, "system")
     nobody = shop.house.user("maria", name="Марія")
     with pytest.raises(NotPermitted):
-        sales_plans.mark(shop.house.connection, "1", "7", "ivan", actor=nobody, now=shop.now)
+        sales_plans.mark(replace(shop.work, actor=nobody), "1", "7", "ivan")
     assert shop.house.count("sales_plans") == 0
 
 
@@ -170,7 +171,7 @@ def test_a_mark_needs_a_manager_and_the_permission(shop: Story) -> None:
         pytest.param(lambda shop, order: None, "nobody marked or assigned it", id="the system's"),
         pytest.param(lambda shop, order: mark(shop, "ivan"), "marked in the customer's sales plans", id="marked"),
         pytest.param(
-            lambda shop, order: attribution.assign(shop.house.connection, order.id, "ivan", **shop.who_and_when),
+            lambda shop, order: attribution.assign(shop.work, order.id, "ivan"),
             "assigned by hand",
             id="assigned",
         ),

@@ -40,22 +40,21 @@ PERSONAL = ("Зоряна", "Zorianska", "zoriana@", "0507770707", "tok_", "Z-47
 def _live_richly(story: Story) -> None:
     """Live through whatever copies something of a customer, an invoice or a payment method."""
     connection = story.house.connection
-    who = story.who_and_when
     story.house.offer("100.00", number="7", partial_min="10", partial_success="90")
     story.house.offer("49.00", number="8", name="Plan", every="1 month")
     story.house.user("ivan", name="Іван")
     id = story.house.customer(
         "Зоряна Zorianska", email="zoriana@example.com", phone="0507770707", customer_id="Z-4711", source="shop"
     )["id"]
-    records.edit(connection, customers.NOUN, id, {"name": "Зоряна Z", "phone": "+380507770707"}, **who)
-    sales_plans.mark(connection, str(id), "7", "ivan", note="call her", **who)
+    records.edit(story.work, customers.NOUN, id, {"name": "Зоряна Z", "phone": "+380507770707"})
+    sales_plans.mark(story.work, str(id), "7", "ivan", note="call her")
     for offer in ("7", "8"):
         order = story.order_of(str(id), offer)
         for token in ("tok_fail_once", "tok_insufficient_funds", "tok_ok"):
             more = {"amount": "95.00"} if offer == "7" else {}
             story.pay(order, payment_system="Sandbox", token=token, comment=f"half for Zoriana {token}", **more)
-    by_hand.confirm_payment(connection, 1, zone=story.house.zone, **who)
-    attribution.confirm_sale(connection, 1, Seller(None), **who)
+    by_hand.confirm_payment(story.work, 1)
+    attribution.confirm_sale(story.work, 1, Seller(None))
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
     for day in ("28 10:05", "28 19:00"):
         story.at(f"2026-02-{day}").tick()
@@ -103,7 +102,7 @@ FORGERIES = [
 @pytest.mark.parametrize("statement", FORGERIES)
 def test_no_statement_of_any_program_changes_a_line(story: Story, statement: str, recursive: int) -> None:
     for reason in ("one", "two"):
-        history.record(story.house.connection, "file", None, "made", reason=reason, **story.who_and_when)
+        history.record(story.work, "file", None, "made", reason=reason)
     with closing(sqlite3.connect(story.house.path, isolation_level=None)) as plain:
         plain.execute(f"PRAGMA recursive_triggers = {recursive}")
         plain.execute("PRAGMA foreign_keys = 0")
@@ -116,8 +115,8 @@ def test_no_statement_of_any_program_changes_a_line(story: Story, statement: str
 
 
 def test_a_reason_can_be_emptied(story: Story) -> None:
-    history.record(story.house.connection, "order", 1, "declined", reason="she moved", **story.who_and_when)
-    history.record(story.house.connection, "order", 2, "declined", reason="he moved", **story.who_and_when)
+    history.record(story.work, "order", 1, "declined", reason="she moved")
+    history.record(story.work, "order", 2, "declined", reason="he moved")
     history.erase_reasons(story.house.connection, "order", "SELECT 1", {})
     assert [story.house.history("order", id)[0]["reason"] for id in (1, 2)] == [None, "he moved"]
 
@@ -127,5 +126,5 @@ def test_a_failed_operation_leaves_neither_line_nor_reason(story: Story) -> None
     story.pay(story.order("7"))
     before = [list(_texts(story.house.connection, table)) for table in ("history", "texts")]
     with pytest.raises(SalesError):
-        by_hand.decline(story.house.connection, 1, reason="no", **story.who_and_when)
+        by_hand.decline(story.work, 1, reason="no")
     assert [list(_texts(story.house.connection, table)) for table in ("history", "texts")] == before

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from salescli.errors import DatabaseUnusable
 from salescli.rules.schedule import Retries
 from salescli.storage import database, migrate, migrations, schema, totals, upgrade
+from salescli.storage.work import Work
 from tests import released
 from tests.conftest import LOGIN, NOW, House
 
@@ -38,7 +40,7 @@ def old(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def upgraded(connection: sqlite3.Connection, house: House) -> sqlite3.Connection:
-    assert upgrade.run(connection, actor=house.actor, now=NOW)
+    assert upgrade.run(Work(connection, house.actor, NOW, house.zone))
     return connection
 
 
@@ -161,9 +163,9 @@ def test_a_file_that_is_not_as_its_version_made_it_is_left_alone(
         other.execute(done)
     before = path.read_bytes()
     with closing(database.connect(path, older=True)) as old:
-        for work in (upgrade.rehearse, upgrade.run):
+        for operation in (upgrade.rehearse, upgrade.run):
             with pytest.raises(DatabaseUnusable, match=says):
-                work(old, actor=house.actor, now=NOW)
+                operation(replace(house.work, connection=old))
     assert path.read_bytes() == before
     assert sorted(tmp_path.glob("*old.db*")) == [path, Path(f"{path}.sandbox"), Path(f"{path}.tick.lock")]
 
@@ -172,7 +174,7 @@ def test_totals_that_were_wrong_are_counted_again(tmp_path: Path, house: House) 
     path = released.put("0.1.0-full", tmp_path / "old.db", LOGIN)
     with closing(database.connect(path, older=True)) as old:
         old.execute("UPDATE totals SET gross = gross + 1 WHERE grain = 0")
-        done = upgrade.run(old, actor=house.actor, now=NOW)
+        done = upgrade.run(Work(old, house.actor, NOW, house.zone))
         assert done is not None
         assert done.wrong_totals > 0
         assert list(totals.differences(old)) == []

@@ -370,7 +370,7 @@ def test_an_invoice_knows_what_its_order_costs_now(rows: Rows) -> None:
     ],
 )
 def test_history_cannot_be(house: House, statement: str) -> None:
-    history.record(house.connection, "file", None, "made", actor=house.actor, now=house.now)
+    history.record(house.work, "file", None, "made")
     before = house.history("file", None)
     with pytest.raises(sqlite3.IntegrityError, match="history is append-only"):
         house.connection.execute(statement)
@@ -379,10 +379,7 @@ def test_history_cannot_be(house: House, statement: str) -> None:
 
 def test_a_line_of_history_says_who_what_when_and_why(house: House) -> None:
     changes = {"status": ("open", "completed"), "price_minor": (4900, 4900), "manager_id": (None, 2)}
-    history.record(
-        house.connection, "order", 7, "confirmed", changes,
-        actor=house.actor.as_system(), now=house.now, reason="оплачено",
-    )  # fmt: skip
+    history.record(house.work.as_system(), "order", 7, "confirmed", changes, reason="оплачено")
     (line,) = house.history("order", 7)
     assert line == {
         "id": line["id"],

@@ -22,6 +22,7 @@ from salescli.reports.by_rows import Question
 from salescli.reports.dimensions import SALES
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import totals
+from salescli.storage.work import Work
 from tests.conftest import House
 from tests.shop import ACTS, Shop
 
@@ -199,8 +200,8 @@ def test_rebuilding_rights_what_is_wrong_and_says_how_much_was(shop: Shop) -> No
     connection.execute("UPDATE totals SET gross = gross + 1 WHERE grain = 10 AND dimension = 'offer' AND orders > 0")
     found = [finding for finding in doctor.examine(connection, shop.now, shop.house.zone) if finding.check == "totals"]
     assert found[0].what.startswith("totals of offer 1, 2026-02-")
-    assert totals.rebuild(connection, **shop.who_and_when) > 0
-    assert totals.rebuild(connection, **shop.who_and_when) == 0
+    assert totals.rebuild(shop.work) > 0
+    assert totals.rebuild(shop.work) == 0
     assert shop.house.history("file", None)[-2]["what"] == "totals rebuilt"
     all_agrees(shop)
 
@@ -208,13 +209,13 @@ def test_rebuilding_rights_what_is_wrong_and_says_how_much_was(shop: Shop) -> No
 def test_totals_rebuilt_are_those_that_the_triggers_kept(shop: Shop) -> None:
     kept = "SELECT * FROM totals WHERE events <> 0"
     before = [tuple(row) for row in shop.house.connection.execute(kept)]
-    totals.rebuild(shop.house.connection, **shop.who_and_when)
+    totals.rebuild(shop.work)
     assert [tuple(row) for row in shop.house.connection.execute("SELECT * FROM totals")] == before
 
 
 def test_rebuilding_needs_a_permission(shop: Shop) -> None:
     with pytest.raises(NotPermitted):
-        totals.rebuild(shop.house.connection, actor=shop.house.user("olha"), now=shop.now)
+        totals.rebuild(Work(shop.house.connection, shop.house.user("olha"), shop.now, shop.house.zone))
 
 
 @pytest.mark.parametrize(

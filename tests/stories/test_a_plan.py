@@ -88,7 +88,7 @@ def test_three_failures_end_in_failed_and_retry_opens_a_new_series(story: Story)
 
     story.house.connection.execute("UPDATE recurring SET token = 'tok_ok'")
     story.at("2026-06-02 12:00")
-    recurring_actions.retry(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.retry(story.work, plan)
     assert (story.see(order).status, story.invoices(order.id)) == ("open", [("open", 4900)])
     assert story.tick().charged == 1
     numbers = [r[0] for r in story.house.connection.execute("SELECT number FROM attempts WHERE recurring_id = 1")]
@@ -121,11 +121,11 @@ def next_attempt(story: Story) -> object:
 def test_a_pause_over_three_due_dates_means_one_payment_and_the_next_planned_date(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7")
-    recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.pause(story.work, plan)
     for moment in ("2026-02-28 10:00", "2026-03-31 10:00", "2026-04-30 10:00"):
         assert story.at(moment).tick().charged == 0
     story.at("2026-05-20 15:00")
-    resumed = recurring_actions.activate(story.house.connection, plan, **story.who_and_when)
+    resumed = recurring_actions.activate(story.work, plan)
     assert resumed.next_payment_at == "2026-05-20T12:00:00Z"  # at once
     assert story.tick().charged == 1
     assert story.next_date(plan) == "2026-05-31 10:00"
@@ -137,9 +137,9 @@ def test_a_pause_stops_a_pending_retry_and_activation_goes_on_with_it(story: Sto
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_fail_once")
     story.at("2026-02-28 10:00").tick()
-    recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.pause(story.work, plan)
     assert story.at("2026-03-02 10:00").tick().charged == 0
-    recurring_actions.activate(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.activate(story.work, plan)
     assert story.plan(plan).declines == 1
     assert story.tick().charged == 1
 
@@ -147,9 +147,9 @@ def test_a_pause_stops_a_pending_retry_and_activation_goes_on_with_it(story: Sto
 def test_a_plan_activated_before_its_date_waits_for_it(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7")
-    recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.pause(story.work, plan)
     story.at("2026-02-10 10:00")
-    recurring_actions.activate(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.activate(story.work, plan)
     assert story.tick().charged == 0
     assert story.next_date(plan) == "2026-02-28 10:00"
 
@@ -167,13 +167,13 @@ def test_completed_early_is_final_and_declines_the_payment_between_attempts(stor
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_card_declined")
     story.at("2026-02-28 10:00").tick()
-    recurring_actions.complete(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.complete(story.work, plan)
     assert story.plan(plan).status == "completed"
     assert story.house.history("order", 2)[-1]["reason"] == "completed early"
     assert story.house.count("orders", "id = 2 AND status = 'declined'") == 1
     assert story.at("2026-03-01 18:00").tick().declined == 0
     with pytest.raises(WrongStatus, match="is Completed and cannot be activated"):
-        recurring_actions.activate(story.house.connection, plan, **story.who_and_when)
+        recurring_actions.activate(story.work, plan)
 
 
 def test_an_endless_plan_goes_on_for_ten_years_without_drifting(story: Story) -> None:
@@ -224,7 +224,7 @@ def test_pausing_while_a_payment_is_being_made_is_a_wish(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_timeout_after_charge")
     story.at("2026-02-28 10:00").tick()
-    wished = recurring_actions.pause(story.house.connection, plan, **story.who_and_when)
+    wished = recurring_actions.pause(story.work, plan)
     assert (wished.status, wished.wish) == ("processing", "paused")
     story.at("2026-02-28 10:05").tick()
     assert (story.plan(plan).status, story.plan(plan).wish, story.plan(plan).payments_made) == ("paused", None, 2)
@@ -293,7 +293,7 @@ def test_orders_inside_a_plan_are_born_confirmed_once_the_initial_sale_is(story:
     story.house.offer("49.00", number="7", **YEAR)
     story.house.user("ivan", name="Іван Петренко")
     plan = story.subscribed("7")
-    attribution.confirm_sale(story.house.connection, 1, Seller(manager="ivan"), **story.who_and_when)
+    attribution.confirm_sale(story.work, 1, Seller(manager="ivan"))
     story.at("2026-02-28 10:00").tick()
     made = orders.get(story.house.connection, 2)
     assert (made.recurring_id, made.confirmed, made.manager_id) == (
@@ -334,7 +334,7 @@ def test_a_failed_plan_that_was_imported_can_be_retried(story: Story) -> None:
         " source = 'x', source_number = '1'"
     )
     story.at("2026-06-02 12:00")
-    recurring_actions.retry(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.retry(story.work, plan)
     assert story.tick().charged == 1
     assert story.next_date(plan) == "2026-06-30 10:00"
 
@@ -344,9 +344,9 @@ def test_a_failed_plan_goes_on_with_a_new_card(story: Story) -> None:
     plan = story.subscribed("7", token="tok_expired_card")
     for moment in ("2026-02-28 10:00", "2026-02-28 18:00", "2026-03-01 18:00"):
         story.at(moment).tick()
-    recurring_actions.pay_otherwise(story.house.connection, plan, "tok_ok", None, **story.who_and_when)
-    recurring_actions.retry(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.pay_otherwise(story.work, plan, "tok_ok", None)
+    recurring_actions.retry(story.work, plan)
     assert story.tick().charged == 1
     assert "tok_ok" not in str(story.house.history("recurring", plan))
     with pytest.raises(BadData, match="give its --token"):
-        recurring_actions.pay_otherwise(story.house.connection, plan, None, "Sandbox", **story.who_and_when)
+        recurring_actions.pay_otherwise(story.work, plan, None, "Sandbox")

@@ -67,12 +67,10 @@ def test_a_merchant_s_gateway_stays_while_payments_went_through_it(story: Story)
     story.pay(story.order("7", token="tok_timeout_after_charge"))
     with pytest.raises(BadData, match="add a new payment system instead"):
         records.edit(
-            story.house.connection,
+            story.house.work.at(story.now),
             payment_systems.NOUN,
             1,
             {"gateway": "manual"},
-            actor=story.house.actor,
-            now=story.now,
         )
 
 
@@ -80,10 +78,10 @@ def test_recovery_charges_nobody_while_charging_is_off(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_timeout_before_charge")
     assert story.at("2026-02-28 10:00").tick().unknown == 1
-    limits.turn_off(story.house.connection, "a look first", **story.who_and_when)
+    limits.turn_off(story.work, "a look first")
     story.at("2026-02-28 10:10").tick()
     assert (story.charges(), story.plan(plan).status) == (1, "active")
-    limits.turn_on(story.house.connection, **story.who_and_when)
+    limits.turn_on(story.work)
     story.tick()
     assert story.charges() == 2
 
@@ -92,7 +90,7 @@ def test_a_plan_completed_while_its_payment_is_in_doubt_is_not_charged_anew(stor
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_timeout_before_charge")
     story.at("2026-02-28 10:00").tick()
-    recurring_actions.complete(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.complete(story.work, plan)
     story.at("2026-02-28 10:10").tick()
     assert (story.charges(), story.plan(plan).status) == (1, "completed")
 
@@ -101,10 +99,10 @@ def test_completing_is_final_also_while_a_payment_is_being_made(story: Story) ->
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_pending")
     story.at("2026-02-28 10:00").tick()
-    recurring_actions.complete(story.house.connection, plan, **story.who_and_when)
+    recurring_actions.complete(story.work, plan)
     for change in (recurring_actions.pause, recurring_actions.activate):
         with pytest.raises(WrongStatus, match="was completed; that is final"):
-            change(story.house.connection, plan, **story.who_and_when)
+            change(story.work, plan)
 
 
 def test_a_limit_on_money_leaves_out_the_plan_it_holds_and_no_other(story: Story) -> None:
@@ -113,7 +111,7 @@ def test_a_limit_on_money_leaves_out_the_plan_it_holds_and_no_other(story: Story
     story.subscribed("9")
     for _ in range(3):
         story.subscribed("3")
-    limits.limit(story.house.connection, "day", "100.00", "EUR", **story.who_and_when)
+    limits.limit(story.work, "day", "100.00", "EUR")
     counts = story.at("2026-02-28 10:00").tick()
     assert counts.charged == 3
     assert counts.for_a_person == [
@@ -132,9 +130,8 @@ def test_an_order_that_still_takes_payments_is_declined_before_it_is_given_back(
 def test_a_plan_begins_as_the_offer_was_when_it_was_ordered(story: Story) -> None:
     once, monthly = story.house.offer("49.00", number="1", name="Once"), story.house.offer("10.00", number="2", **YEAR)
     first, second = story.order("1"), story.order("2")
-    edit = {"actor": story.house.actor, "now": story.now}
-    records.edit(story.house.connection, offers.NOUN, once.id, {"every": "1 week"}, **edit)
-    records.edit(story.house.connection, offers.NOUN, monthly.id, {"every": ""}, **edit)
+    records.edit(story.work, offers.NOUN, once.id, {"every": "1 week"})
+    records.edit(story.work, offers.NOUN, monthly.id, {"every": ""})
     story.pay(first)
     story.pay(second)
     assert story.see(first).recurring_id is None

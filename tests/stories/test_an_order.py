@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from salescli.charging import by_hand
@@ -51,20 +53,17 @@ def test_confirm_is_allowed_from_the_success_share_on(story: Story) -> None:
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="4499.99")
-    confirm = {"zone": story.house.zone, **story.who_and_when}
     with pytest.raises(WrongStatus, match=r"4499\.99 EUR of the 4500\.00 EUR"):
-        by_hand.confirm_payment(story.house.connection, order.id, **confirm)
+        by_hand.confirm_payment(story.work, order.id)
     story.pay(order, amount="0.01")
-    assert by_hand.confirm_payment(story.house.connection, order.id, **confirm).status == "completed"
+    assert by_hand.confirm_payment(story.work, order.id).status == "completed"
 
 
 def test_below_the_success_share_force_needs_a_reason_that_is_kept(story: Story) -> None:
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="100.00")
-    by_hand.confirm_payment(
-        story.house.connection, order.id, force="the rest was waived", zone=story.house.zone, **story.who_and_when
-    )
+    by_hand.confirm_payment(story.work, order.id, force="the rest was waived")
     assert story.house.history("order", order.id)[-1]["reason"] == "the rest was waived"
 
 
@@ -72,7 +71,7 @@ def test_declining_a_partial_order_keeps_its_money_on_record_and_refundable(stor
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="100.00")
-    declined = by_hand.decline(story.house.connection, order.id, **story.who_and_when)
+    declined = by_hand.decline(story.work, order.id)
     assert (declined.status, declined.paid_minor) == ("declined", 10000)
     with pytest.raises(WrongStatus, match="takes no more payments"):
         story.pay(order, amount="100.00")
@@ -171,14 +170,14 @@ def test_the_sale_of_an_open_order_cannot_be_checked_and_checking_twice_changes_
     story.house.user("ivan", name="Іван Петренко")
     order = story.order("7")
     with pytest.raises(WrongStatus, match="only a Completed order's sale can be checked"):
-        attribution.confirm_sale(story.house.connection, order.id, Seller(), **story.who_and_when)
+        attribution.confirm_sale(story.work, order.id, Seller())
     story.pay(order)
-    assert attribution.confirm_sale(story.house.connection, order.id, Seller("ivan"), **story.who_and_when).confirmed
+    assert attribution.confirm_sale(story.work, order.id, Seller("ivan")).confirmed
     lines = len(story.house.history("order", order.id))
-    attribution.confirm_sale(story.house.connection, order.id, Seller("ivan"), **story.who_and_when)
+    attribution.confirm_sale(story.work, order.id, Seller("ivan"))
     assert len(story.house.history("order", order.id)) == lines
     with pytest.raises(WrongStatus, match="--reconfirm --reason"):
-        attribution.confirm_sale(story.house.connection, order.id, Seller(system=True), **story.who_and_when)
+        attribution.confirm_sale(story.work, order.id, Seller(system=True))
 
 
 def test_a_user_without_a_role_may_not_confirm_a_sale(story: Story) -> None:
@@ -187,7 +186,7 @@ def test_a_user_without_a_role_may_not_confirm_a_sale(story: Story) -> None:
     order = story.order("7")
     story.pay(order)
     with pytest.raises(NotPermitted, match="Can manage auto sales and generated sales"):
-        attribution.confirm_sale(story.house.connection, order.id, Seller(), actor=nobody, now=story.now)
+        attribution.confirm_sale(replace(story.work, actor=nobody), order.id, Seller())
     assert not story.see(order).confirmed
 
 

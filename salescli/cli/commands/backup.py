@@ -20,6 +20,7 @@ from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
 from salescli.rules import permissions, time
 from salescli.rules.permissions import Actor
 from salescli.storage import backup, database, history, lock, restore, schema
+from salescli.storage.work import Work
 
 
 @click.command("backup")
@@ -119,4 +120,11 @@ def _record(connection: sqlite3.Connection, session: Session, changes: dict[str,
         actor = Actor(first["id"], first["login"], caller.login_of(os.getuid()), frozenset()).as_system()
         reason = f"by {login}, who cannot act in this file"
     who = actor._replace(command=session.command)
-    history.record(connection, "file", None, "restored", changes, actor=who, now=session.now, reason=reason)
+    history.record(
+        Work(connection, who, session.now, time.time_zone(database.setting(connection, "time_zone") or "UTC")),
+        "file",
+        None,
+        "restored",
+        changes,
+        reason=reason,
+    )

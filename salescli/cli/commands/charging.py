@@ -9,6 +9,7 @@ from salescli.cli import options
 from salescli.cli.output.terminal import tell
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions
+from salescli.storage.work import Work
 
 
 @click.group("charging")
@@ -41,7 +42,7 @@ def off(session: Session, reason: str, dry_run: bool) -> None:
       salescli charging off --reason "wrong price in offer 7"
     """
     with options.rehearsed(session, dry_run):
-        limits.turn_off(session.file, reason, actor=session.actor, now=session.now)
+        limits.turn_off(Work(session.file, session.actor, session.now, session.zone), reason)
         tell("charging is off; salescli charging on")
 
 
@@ -56,7 +57,7 @@ def on(session: Session, dry_run: bool) -> None:
       salescli charging on
     """
     with options.rehearsed(session, dry_run):
-        limits.turn_on(session.file, actor=session.actor, now=session.now)
+        limits.turn_on(Work(session.file, session.actor, session.now, session.zone))
         tell("charging is on")
 
 
@@ -77,5 +78,5 @@ def limit(session: Session, most: str, per: str, currency: str | None, dry_run: 
     """
     code = money.currency_code(currency) if currency else None
     with options.rehearsed(session, dry_run):
-        limits.limit(session.file, per, most, code, actor=session.actor, now=session.now)
+        limits.limit(Work(session.file, session.actor, session.now, session.zone), per, most, code)
         click.echo("\n".join(limits.status(session.file)) or "charging is on, without limits")

@@ -108,7 +108,7 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **m
         session,
         ORDERS,
         words,
-        lambda one: by_hand.decline(session.connection, one.id, reason=reason, actor=session.actor, now=session.now),
+        lambda one: by_hand.decline(session.work, one.id, reason=reason),
         Mode(**mode),
         question=f"Decline {numbers.these(len(words), 'order')}?",
     )
@@ -135,9 +135,9 @@ def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool,
     """
 
     def act(one: Order) -> Order:
-        after = attribution.assign(session.connection, one.id, login, actor=session.actor, now=session.now)
+        after = attribution.assign(session.work, one.id, login)
         if check:
-            after = attribution.confirm_sale(session.connection, one.id, Seller(), actor=session.actor, now=session.now)
+            after = attribution.confirm_sale(session.work, one.id, Seller())
         return after
 
     session.actor.require(permissions.MANAGE_SALES)
@@ -174,9 +174,7 @@ def _check(
             seller, seen, decided = _ask_seller(session, one), {one.id: one}, True
 
     def act(one: Order) -> Order:
-        return attribution.confirm_sale(
-            session.connection, one.id, seller, reconfirm=reason, actor=session.actor, now=session.now
-        )
+        return attribution.confirm_sale(session.work, one.id, seller, reconfirm=reason)
 
     mode = Mode(dry_run, keep_going, yes=decided)
     question = f"Confirm {numbers.these(len(words), 'sale')}, each as it is shown?"
@@ -223,9 +221,7 @@ def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:
 def _confirm_payment(session: Session, order: Order, force: str | None) -> Order:
     if order.status == "completed":  # repeating it changes nothing (R22)
         return order
-    return by_hand.confirm_payment(
-        session.connection, order.id, force=force, actor=session.actor, now=session.now, zone=session.zone
-    )
+    return by_hand.confirm_payment(session.work, order.id, force=force)
 
 
 def _need_reason(given: bool, reason: str | None, option: str) -> None:

@@ -150,13 +150,11 @@ def plan(
         raise BadUsage("--at is in the future, where it would stay the latest mark; say when it was agreed")
     with options.rehearsed(session, dry_run):
         order = sales_plans.mark(
-            session.connection,
+            session.work,
             customer,
             offer,
             manager,
             note=note,
-            actor=session.actor,
-            now=session.now,
             marked_at=marked_at,
         )
         if order is None:
@@ -202,9 +200,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
         pair = [customers.find(session.connection, words, whole=True) for words in (duplicate, keep)]
         ask_first("Move everything of {} to {}, for good?".format(*map(_named, pair)), yes=yes)
     with options.rehearsed(session, dry_run):
-        done = customer_merge.merge(
-            session.connection, keep, duplicate, reason=reason, actor=session.actor, now=session.now
-        )
+        done = customer_merge.merge(session.work, keep, duplicate, reason=reason)
         moved = ", ".join(numbers.count(number, noun) for noun, number in done.moved.items())
         filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
         tell(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
@@ -231,7 +227,7 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
         found = customers.find(session.connection, customer, whole=True)
         ask_first(f"Erase {_named(found)}? Nothing brings it back.", yes=yes)
     with options.rehearsed(session, dry_run):
-        done = customer_erase.erase(session.connection, customer, reason=reason, actor=session.actor, now=session.now)
+        done = customer_erase.erase(session.work, customer, reason=reason)
         what = "was erased before" if done.again else "erased"
         stay = f"{numbers.count(done.orders, 'order')} and {numbers.count(done.recurring, 'recurring order')} stay"
         tell(f"customer {done.id}: {what}; {stay}, without a name")

@@ -63,7 +63,7 @@ def rebuild_totals(session: Session, dry_run: bool) -> None:
       salescli rebuild-totals
     """
     with options.rehearsed(session, dry_run):
-        wrong = totals.rebuild(session.connection, actor=session.actor, now=session.now)
+        wrong = totals.rebuild(session.work)
     if wrong:
         now_right = "would be right" if dry_run else "is right now" if wrong == 1 else "are right now"
         say(f"{numbers.count(wrong, 'total was wrong', 'totals were wrong')} and {now_right}")

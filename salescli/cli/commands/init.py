@@ -13,6 +13,7 @@ from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions, time
 from salescli.storage import database, history
+from salescli.storage.work import Work
 
 
 @click.command()
@@ -47,7 +48,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         owner = users.register_owner(connection, login, name or login, session.now)
         actor = owner._replace(command=session.command)
         changes = {key: (None, value) for key, value in settings.items()}
-        history.record(connection, "file", None, "made", changes, actor=actor, now=session.now)
+        history.record(Work(connection, actor, session.now, time.time_zone(time_zone)), "file", None, "made", changes)
 
     database.create(session.path, settings, populate)
     say(f"made {session.path}; {login} is its owner. Next: salescli offers add --help")
@@ -82,5 +83,7 @@ def adopt(session: Session, dry_run: bool) -> None:
         with database.transaction(session.file):
             database.set_setting(session.file, "home", home)
             change = {"home": (before, home)}
-            history.record(session.file, "file", None, "adopted", change, actor=session.actor, now=session.now)
+            history.record(
+                Work(session.file, session.actor, session.now, session.zone), "file", None, "adopted", change
+            )
     say(f"{'would adopt' if dry_run else 'adopted'} {session.path}: it charges here, and no copy elsewhere may")

@@ -67,9 +67,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
     """
     now = options.moment(at, session)
     with options.rehearsed(session, dry_run):
-        order = pay.open_and_settle_free(
-            session.connection, NewOrder(**given), actor=session.actor, now=now, zone=session.zone
-        )
+        order = pay.open_and_settle_free(session.work.at(now), NewOrder(**given))
         tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
 
 
@@ -100,18 +98,15 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
     payment, now = NewPayment(**given, dated=at is not None), options.moment(at, session)
     if dry_run:
         with options.rehearsed(session, dry_run):
-            claim = pay.claim(session.connection, found, payment, actor=session.actor, now=now)
+            claim = pay.claim(session.work.at(now), found, payment)
             invoice = invoices.get(session.connection, claim.attempt.invoice_id)
             tell(f"would take {invoice.amount()} through {claim.system.name}")
         return
     invoice, answer = pay.pay(
-        session.connection,
+        session.work.at(now),
         found.id,
         payment,
         gateways=session.gateway,
-        actor=session.actor,
-        now=now,
-        zone=session.zone,
     )
     _tell_payment(session, invoice, answer)
 
@@ -144,13 +139,10 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
         return
     ask_first(f"Give back {what} of order {found.id}?", yes=yes)
     done = refund.refund(
-        session.connection,
+        session.work,
         found.id,
         request,
         gateways=session.gateway,
-        actor=session.actor,
-        now=session.now,
-        zone=session.zone,
     )
     for portion, answer in done:
         tell(f"{portion}: {_refund_words(portion, answer)}")

@@ -118,9 +118,7 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
         raise BadUsage("say what became of it: --succeeded, --declined or --not-charged")
     found = invoices.find(session.connection, invoice)
     with options.rehearsed(session, dry_run):
-        after = by_hand.resolve(
-            session.connection, found.id, became, reason, actor=session.actor, now=session.now, zone=session.zone
-        )
+        after = by_hand.resolve(session.work, found.id, became, reason)
         tell(f"invoice {after.id}: {after.amount()} {after.status}")
 
 
@@ -130,9 +128,7 @@ def _answer(session: Session, given: tuple[str, ...], at: str | None, mode: Mode
         raise BadUsage("--at is in the future; say that money came when it has come")
 
     def act(one: Invoice) -> Invoice:
-        return by_hand.answer_by_hand(
-            session.connection, one.id, confirmed=confirmed, actor=session.actor, now=now, zone=session.zone
-        )
+        return by_hand.answer_by_hand(session.work.at(now), one.id, confirmed=confirmed)
 
     words = options.numbers(given)
     became = "came" if confirmed else "did not come"

@@ -111,7 +111,7 @@ def _compared(session: Session, request: ReconcileRequest) -> Comparison:
 def _applied(session: Session, request: ReconcileRequest, dry_run: bool) -> Comparison:
     """Apply the statement, or rehearse that, and say what was or would be written."""
     with options.rehearsed(session, dry_run):
-        written, after = compare.apply(session.connection, request, actor=session.actor, now=session.now)
+        written, after = compare.apply(session.work, request)
         if dry_run:
             _say_applied(written, would=True)
     if not dry_run:

@@ -128,9 +128,7 @@ def edit(session: Session, id: str, token: str | None, system: str | None, dry_r
         raise BadUsage("say what changes: --token, --payment-system or both")
     with options.rehearsed(session, dry_run):
         found = recurring.find(session.connection, id)
-        after = recurring_actions.pay_otherwise(
-            session.connection, found.id, token, system, actor=session.actor, now=session.now
-        )
+        after = recurring_actions.pay_otherwise(session.work, found.id, token, system)
         tell(f"{_state(after, session)}; it is paid otherwise from now on")
 
 
@@ -142,7 +140,7 @@ def _each(
         session,
         RECURRING,
         words,
-        lambda one: act(session.connection, one.id, actor=session.actor, now=session.now),
+        lambda one: act(session.work, one.id),
         mode,
         question=f"{what} {numbers.these(len(words), 'recurring order')}?",
         must_ask=must_ask,
@@ -171,7 +169,7 @@ def _due(one: Recurring, session: Session) -> bool:
 
 
 def _charge(session: Session, due: list[Recurring]) -> None:
-    run = ChargingRun(session.connection, session.gateway, session.actor.as_system(), session.now, session.zone, tell)
+    run = ChargingRun(session.work.as_system(), session.gateway, tell)
     for one in due:
         due_payments.charge_now(run, one.id)
     for line in run.counts.for_a_person:

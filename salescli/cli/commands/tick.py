@@ -16,6 +16,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.rules import permissions, time
 from salescli.storage import database, lock
+from salescli.storage.work import Work
 
 _HANGS_MINUTES = 60
 
@@ -78,11 +79,8 @@ def tick_command(
             return
         stopping = held.enter_context(_stoppable())
         counts = tick.run(
-            session.file,
+            Work(session.file, session.actor, now, session.zone),
             gateways=session.gateway,
-            actor=session.actor,
-            now=now,
-            zone=session.zone,
             clock_now=time.now(),
             accept_clock=accept_clock or at is not None,
             limits=Limits(limit, workers, stopping),

@@ -11,6 +11,7 @@ from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.storage import database, upgrade
 from salescli.storage.schema import VERSION
+from salescli.storage.work import Work
 
 
 @click.command("upgrade")
@@ -28,8 +29,8 @@ def upgrade_command(session: Session, dry_run: bool) -> None:
       salescli upgrade
     """
     session.file = database.connect(session.path, any_file_system=session.any_file_system, older=True)
-    work = upgrade.rehearse if dry_run else upgrade.run
-    done = work(session.file, actor=session.actor, now=session.now)
+    operation = upgrade.rehearse if dry_run else upgrade.run
+    done = operation(Work(session.file, session.actor, session.now, session.zone))
     name = Path(session.path).name
     if done is None:
         say(f"{name} is of version {VERSION} already; there is nothing to upgrade")

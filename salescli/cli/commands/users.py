@@ -48,9 +48,7 @@ def deactivate(session: Session, user: str, dry_run: bool) -> None:
     """
     found = users.find_manager(session.connection, user)
     with options.rehearsed(session, dry_run):
-        changed = records.edit(
-            session.connection, users.NOUN, found["id"], {"active": "no"}, actor=session.actor, now=session.now
-        )
+        changed = records.edit(session.work, users.NOUN, found["id"], {"active": "no"})
         tell(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is not active already'}")
 
 

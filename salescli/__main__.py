@@ -1,5 +1,6 @@
 """The program: the ``salescli`` script, and ``python -m salescli``."""
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -8,6 +9,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the program on the process's arguments and exit."""
+    gc.set_threshold(50_000)  # a list makes no garbage while it starts; see docs/start.md
     _ready_streams()
     from salescli.cli.main import run
 

@@ -26,9 +26,9 @@ _BY_EXPONENT = {
 }
 EXPONENTS = {code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()}
 
-_AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))?")
-_PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%?")
-_RATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?")
+_AMOUNT = r"([0-9]{1,15})(?:\.([0-9]{1,15}))?"
+_PERCENT = r"([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%?"
+_RATE = r"[0-9]{1,9}(?:\.[0-9]{1,12})?"
 
 
 def currency_code(given: str) -> str:
@@ -46,7 +46,7 @@ def parse(given: str, currency: str) -> int:
     Raise BadData otherwise.
     """
     exponent = EXPONENTS[currency]
-    match = _AMOUNT.fullmatch(given)
+    match = re.fullmatch(_AMOUNT, given)
     if match is None:
         raise BadData(f"{given!r} is not an amount; write digits and a period, as in 1234.50")
     whole, decimals = match[1], match[2] or ""
@@ -70,7 +70,7 @@ def text(minor: int, currency: str) -> str:
 
 def parse_percent(given: str) -> int:
     """Return ``2.9%`` or ``2.9`` as parts per million, 0 to 100 %. Raise BadData otherwise."""
-    match = _PERCENT.fullmatch(given.strip())
+    match = re.fullmatch(_PERCENT, given.strip())
     ppm = int(match[1]) * 10_000 + int((match[2] or "").ljust(4, "0")) if match else -1
     if not 0 <= ppm <= PPM:
         raise BadData(f"{given!r} is not a percentage; write 0 to 100 with at most 4 decimals, as in 2.9%")
@@ -100,7 +100,7 @@ def fee(minor: int, ppm: int, fixed_minor: int) -> int:
 
 def parse_rate(given: str) -> str:
     """Return a rate of exchange as plain decimal text. Raise BadData unless it is a positive number."""
-    if not _RATE.fullmatch(given) or _ratio(given)[0] == 0:
+    if not re.fullmatch(_RATE, given) or _ratio(given)[0] == 0:
         raise BadData(f"{given!r} is not a rate; write the offer's currency per unit paid, as in 0.9215")
     return given
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 ONE_DAY = timedelta(days=1)
 _YEARS = range(1900, 9000)  # four digits, with room for a schedule to add to
-_ISO = re.compile(
+# Texts, compiled by re at first use: most lists are given no time.
+_ISO = (
     r"(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?",
-    re.ASCII,
+    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _HOURS = [f"{hour:02}" for hour in range(24)]
 _DAY = timedelta(hours=24, seconds=-1)  # from its first second to its last
-_DAYS_AWAY = re.compile(r"([+-])(\d{1,5})d", re.ASCII)
+_DAYS_AWAY = r"([+-])(\d{1,5})d"
 
 
 def now() -> datetime:
@@ -118,7 +118,7 @@ def parse_time(given: str, zone: tzinfo) -> datetime:
 
     A date alone is its first moment; fractions of a second are dropped. Raise BadData otherwise.
     """
-    match = _ISO.fullmatch(given.strip())
+    match = re.fullmatch(_ISO, given.strip(), re.ASCII)
     if match is None:
         raise BadData(f"{given!r} is not a time; write 2026-03-01, 2026-03-01 10:30 or 2026-03-01T10:30:00Z")
     try:
@@ -155,7 +155,7 @@ def parse_period(given: str, today: date) -> tuple[date, date]:
         if word in ("this-month", "last-month", "next-month"):
             first, last = _month(today)
             return _month({"last": first - ONE_DAY, "this": first, "next": last + ONE_DAY}[word[:4]])
-        if match := _DAYS_AWAY.fullmatch(word):
+        if match := re.fullmatch(_DAYS_AWAY, word, re.ASCII):
             day = today + int(f"{match[1]}{match[2]}") * ONE_DAY
             return day, day
         return _dated(word)

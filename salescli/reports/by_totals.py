@@ -6,39 +6,17 @@ Question â†’ ``stored``: which totals carry its dimensions and filters, if any â
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from salescli.lists.filters import Filters, clauses, given
 from salescli.reports import by_rows
 from salescli.reports.by_rows import Query, Question
-from salescli.reports.dimensions import ALL, MANAGER, SALE, SALES, Counts
+from salescli.reports.dimensions import SALE, SALES, STORED, Stored
 from salescli.reports.periods import Piece, pieces
 from salescli.storage import totals
 from salescli.storage.clauses import Where
 from salescli.storage.totals import SUMS
 
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Totals of one dimension, and the filters that they carry beside those of all."""
-
-    name: str
-    counts: Counts
-    filters: Mapping[str, str]
-
-    @property
-    def dimensions(self) -> dict[str, str]:
-        """Return the reports' dimensions that they carry, as SQL by name."""
-        return {dimension.name: dimension.totals[self.name] for dimension in ALL if self.name in dimension.totals}
-
-
-_STORED = (
-    Stored("manager", "orders", {"manager": MANAGER.totals["manager"]}),
-    Stored("offer", "orders", {"offer": "t.key", "category": "t.category_id"}),
-    Stored("payment_system", "payments", {"payment_system": "t.key"}),
-)
 _EVERYWHERE = {
     "status": "t.status",
     "confirmed": "t.status IN ('completed', 'refund') AND t.confirmed = {v}",
@@ -77,7 +55,7 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
     if not one or not _carried(filters) <= set(_EVERYWHERE):
         return None
     [(grain, period, _)] = ranges
-    where = _where(connection, _STORED[0], filters, zone)
+    where = _where(connection, STORED[0], filters, zone)
     parts = {
         "payments": "t.dimension = 'payment_system'",
         "completed": "t.dimension = 'manager'",
@@ -101,7 +79,7 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
 
 def _find(asked: Question) -> Stored | None:
     wanted = _carried(asked.filters)
-    for stored in _STORED:
+    for stored in STORED:
         carries = wanted <= {*_EVERYWHERE, *stored.filters} and set(asked.dimensions) <= set(stored.dimensions)
         if carries and stored.counts == asked.counts and (asked.sales == SALES or stored.name == "manager"):
             return stored

@@ -85,3 +85,24 @@ SALE = Dimension(
     totals={"manager": sale("nullif(t.key, 0)", "t.confirmed")},
 )
 ALL = (*DIMENSIONS, CONFIRMED, SALE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Totals of one dimension, and the filters that they carry beside those of all."""
+
+    name: str
+    counts: Counts
+    filters: Mapping[str, str]
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """Return the reports' dimensions that they carry, as SQL by name."""
+        return {dimension.name: dimension.totals[self.name] for dimension in ALL if self.name in dimension.totals}
+
+
+STORED = (
+    Stored("manager", "orders", {"manager": MANAGER.totals["manager"]}),
+    Stored("offer", "orders", {"offer": "t.key", "category": "t.category_id"}),
+    Stored("payment_system", "payments", {"payment_system": "t.key"}),
+)

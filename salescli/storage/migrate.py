@@ -5,12 +5,14 @@ file of version 1 -> ``run`` -> m0002 … -> user_version; a new file -> m0001, 
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
-from salescli.storage.migrations import m0001_house, m0002_retry_after
+from salescli.storage import migrations as folder
 from salescli.storage.schema import VERSION
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ class Migration(Protocol):
         """Change the tables, inside the caller's transaction."""
 
 
-MIGRATIONS: tuple[Migration, ...] = (m0001_house, m0002_retry_after)  # the first makes version 1, and so on
+# Every file m0001_… of the folder, in order: the first makes version 1, and so on.
+MIGRATIONS: tuple[Migration, ...] = tuple(
+    cast("Migration", import_module(f"{folder.__name__}.{found.name}"))
+    for found in sorted(pkgutil.iter_modules(folder.__path__), key=lambda found: found.name)
+    if re.fullmatch(r"m\d{4}_\w+", found.name)
+)
 
 
 def run(connection: sqlite3.Connection, version: int = VERSION) -> None:

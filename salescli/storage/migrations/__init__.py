@@ -4,5 +4,5 @@ steps             — what migrations are written with: run a script, rebuild a 
 m0001_house       — version 1, released as 0.1.0
 m0002_retry_after — version 2: the waits after declined payments in one column
 
-To change a table, add a file with the next number and a row in `storage/migrate`; a released file is never edited.
+To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

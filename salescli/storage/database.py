@@ -348,9 +348,10 @@ def _other_name(path: FilePath, inode: int) -> str:
     """Return another name of the file in its directory, as an `init` that was killed leaves one."""
     with suppress(OSError):
         directory, name = os.path.split(os.path.realpath(path))
-        for entry in os.scandir(directory):
-            if entry.inode() == inode and entry.name != name:
-                return entry.path
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.inode() == inode and entry.name != name:
+                    return entry.path
     return ""
 
 

@@ -42,8 +42,9 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
 
 def _recipe() -> str:
     """Return a mark of the code that makes a file, so that one of older code is not taken for it."""
-    sources = (*(Path(__file__).with_name(f"{name}.py") for name in ("names", "years", "catalogue", "sales")),
-               *map(Path, (__file__, totals.__file__, *(m.__file__ for m in migrate.MIGRATIONS))))  # fmt: skip
+    here = [Path(__file__).with_name(f"{name}.py") for name in ("names", "years", "catalogue", "sales")]
+    migrations = sorted(Path(migrate.__file__).with_name("migrations").glob("m*.py"))
+    sources = [*here, Path(__file__), Path(totals.__file__), *migrations]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 

@@ -49,6 +49,7 @@ def _accountants(path: Path, output: Path) -> dict[str, tuple[Command, Callable[
     """Return how each is asked, and how its answer is read."""
     ours = peers.salescli(path, "reports", "by-offer", "--columns", "offer_number,currency,gross", "--csv")
     found: dict[str, tuple[Command, Callable[[str], Gross]]] = {OURS: (Command(ours, output), _read_ours)}
+    words: list[str | Path]
     plain, bean = path.with_suffix(".journal"), path.with_suffix(".beancount")
     if program := peers.program("hledger"):
         words = [program, "-f", _written(path, plain, _plain), "balance", "--flat", "--no-total", "^sales"]

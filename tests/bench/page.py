@@ -126,7 +126,7 @@ def _is_shown(run: Told) -> Callable[[Told], bool]:
     def is_shown(figure: Told) -> bool:
         bench, metric, orders = figure["bench"], figure["metric"], figure["orders"]
         of_its_size = bench == "tick" or (bench == "reports" and (orders == largest or metric.endswith("as a command")))
-        return of_its_size or orders == run["orders"]
+        return of_its_size or bool(orders == run["orders"])
 
     return is_shown
 

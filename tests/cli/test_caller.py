@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import pytest
@@ -60,7 +60,8 @@ def test_what_names_a_path_or_a_program_is_of_the_type_that_sudo_refuses(
 
 def _calls() -> Iterator[list[str]]:
     """Yield a call with each such parameter, and with what the command needs beside it."""
-    for path, command, param in (case.values for case in OUTSIDE):
+    for case in OUTSIDE:
+        path, command, param = cast("tuple[tuple[str, ...], click.Command, click.Parameter]", case.values)
         call: list[Any] = [*path, *FURTHER.get(" ".join(path), [])]
         for needed in command.params:
             if needed is not param and needed.required:

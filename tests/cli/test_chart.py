@@ -129,8 +129,11 @@ def _length(line: str) -> int:
     """Return a bar's length in eighths, below zero for one on the left of the axis."""
     bar = re.sub(r"^[^.]*\.\d\d", "", line)
     left, axis, right = bar.partition("│")
-    eighths = lambda text: sum("▏▎▍▌▋▊▉█".index(c) + 1 for c in text.replace("▐", "▌").strip())  # noqa: E731
-    return eighths(right) - eighths(left) if axis else eighths(left)
+    return _eighths(right) - _eighths(left) if axis else _eighths(left)
+
+
+def _eighths(blocks: str) -> int:
+    return sum("▏▎▍▌▋▊▉█".index(c) + 1 for c in blocks.replace("▐", "▌").strip())
 
 
 # In the program

@@ -591,8 +591,8 @@ def test_an_answer_that_names_nobody_confirms_nothing(sales: Run) -> None:
 @pytest.mark.parametrize("name", ["", "SALESCLI_DB", "SALESCLI_USER", "XDG_DATA_HOME", "HOME"])
 def test_bytes_that_are_no_text_are_refused_wherever_they_come_from(tmp_path: Path, name: str) -> None:
     words = [b"init", b"--time-zone", b"UTC", *([] if name else [b"--name", b"Zo\xeb"])]
-    place = {"HOME": os.fspath(tmp_path), **({name: b"Zo\xeb"} if name else {})}
-    done = subprocess.run([*_salescli(), *words], env={**os.environ, **place}, capture_output=True, check=False)
+    place = {b"HOME": os.fsencode(tmp_path), **({name.encode(): b"Zo\xeb"} if name else {})}
+    done = subprocess.run([*_salescli(), *words], env={**os.environb, **place}, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
     assert (name or "a word of this command line").encode() in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -25,6 +25,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,13 +85,13 @@ class Team:
         said_by_sudo = {"SUDO_UID": f"{person.pw_uid}", "SUDO_GID": f"{person.pw_gid}", "SUDO_USER": login}
         return _as(self.account, [program, *words], {**mine, **said_by_sudo}, stdin, home)
 
-    def ok(self, login: str, *words: str, **more: str) -> str:
+    def ok(self, login: str, *words: str, **more: Any) -> str:
         """Run what must go well, and return what it wrote."""
         ran = self.run(login, *words, **more)
         assert ran.returncode == 0, (words, ran.stderr)
         return ran.stdout
 
-    def refused(self, login: str, *words: str, **more: str) -> str:
+    def refused(self, login: str, *words: str, **more: Any) -> str:
         """Run what must be refused with one clear line and nothing else, and return the line."""
         ran = self.run(login, *words, **more)
         assert (ran.returncode, ran.stdout) == (4, ""), (words, ran)
@@ -127,7 +128,7 @@ def users() -> Iterator[Team]:
     if shutil.which("useradd") is None:
         pytest.skip("there is no useradd to add users with")
     mark = secrets.token_hex(3)
-    logins = [f"salescli_{mark}-", f"Olena.K-{mark}", f"_halyna{mark}", f"x{mark}"]
+    logins = (f"salescli_{mark}-", f"Olena.K-{mark}", f"_halyna{mark}", f"x{mark}")
     team = Team(Path(tempfile.mkdtemp(prefix="salescli-people-", dir="/tmp")), *logins)
     watcher = subprocess.Popen(
         ["/bin/sh", "-c", _CLEAN_UP, "sh", str(team.place), str(team.rule), " ".join(logins)],

@@ -63,12 +63,12 @@ class Program:
         target = self.folder / "resaved" / f"{file.stem}.xlsx"
         target.parent.mkdir(exist_ok=True)
         if self.name == "ssconvert":
-            words = [file, str(target)]
+            words = [str(file), str(target)]
         else:
             words = [f"-env:UserInstallation=file://{self.folder}/profile", "--headless", "--convert-to", "xlsx"]
             if file.suffix == ".csv":
                 words += [f"--infilter=CSV:{ord(separator)},34,{UTF8},1,,{language},false,{DETECT}"]
-            words += ["--outdir", str(target.parent), file]
+            words += ["--outdir", str(target.parent), str(file)]
         environment = {**os.environ, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         subprocess.run([self.name, *words], check=True, capture_output=True, timeout=120, env=environment)
         return opened(target)

@@ -79,7 +79,7 @@ class Deadly(sqlite3.Connection):
     left = 0
     lock = threading.Lock()
 
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """Run a statement and count the moments around a COMMIT."""
         if sql != "COMMIT":
             return super().execute(sql, *values)
@@ -118,7 +118,8 @@ class Trial:
         for row in connection.execute("SELECT * FROM entries ORDER BY id"):
             booked_at = time.from_text(row["created_at"])
             names = ("reference", "kind", "status", "amount_minor", "currency")
-            entry = Entry(*(row[name] for name in names), booked_at, row["charge_id"])
+            booked = {name: row[name] for name in names}
+            entry = Entry(**booked, booked_at=booked_at, of=row["charge_id"])
             ledger.booked[entry.reference] = entry
             if entry.status == "succeeded":
                 ledger.moved.append(entry)
@@ -254,7 +255,7 @@ def _forked(line: list[str], dies_at: int | None) -> int:
             os.dup2(silence, stream)
         if dies_at is not None:
             Deadly.left = dies_at
-            sqlite3.connect = functools.partial(sqlite3.connect, factory=Deadly)
+            setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Deadly))  # noqa: B010
         code = program.run(line)
     finally:
         os._exit(code)

@@ -139,7 +139,7 @@ def _holds(files: dict[str, bytes], acknowledged: list[str]) -> bool:
         try:
             if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
                 return False
-            status = connection.execute("SELECT status FROM attempts ORDER BY id DESC LIMIT 1").fetchone()[0]
+            status: str = connection.execute("SELECT status FROM attempts ORDER BY id DESC LIMIT 1").fetchone()[0]
             return {"": True, "claimed": status in ("live", "succeeded"), "settled": status == "succeeded"}[
                 acknowledged[-1] if acknowledged else ""
             ]

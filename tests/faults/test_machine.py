@@ -209,7 +209,7 @@ class Selling(RuleBasedStateMachine):
         return bool(self.world.value("SELECT count(*) FROM payment_systems WHERE paused_until > ?", now))
 
 
-class TestSelling(Selling.TestCase):  # type: ignore[name-defined, misc]
+class TestSelling(Selling.TestCase):  # type: ignore[valid-type, misc]
     """Run the machine; SALESCLI_FAULTS_EXAMPLES says how often (`scripts/faults` far oftener)."""
 
     settings = settings(

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from salescli.catalogue import actors, customers, offers, payment_systems, records, users
@@ -109,18 +110,24 @@ class World:
         self.bank = Bank(START, capabilities, key_ttl_seconds)
         self.bank.witness, self.bank.meanwhile = self._witness, self._overtake
         self.seen: list[str] = []  # what was wrong at the moment of a gateway call
-        self._replaced = tick.ThreadPoolExecutor, tick.monotonic, process.boot_id, time.uptime
-        tick.ThreadPoolExecutor, process.boot_id = AtOnce, lambda: f"boot-{self.boot}"
-        tick.monotonic = lambda: self.time.timestamp()
-        time.uptime = lambda: int((self.time - START).total_seconds())
+        self._replaced: list[tuple[ModuleType, str, Any]] = []
+        self._replace(tick, "ThreadPoolExecutor", AtOnce)
+        self._replace(tick, "monotonic", lambda: self.time.timestamp())
+        self._replace(process, "boot_id", lambda: f"boot-{self.boot}")
+        self._replace(time, "uptime", lambda: int((self.time - START).total_seconds()))
         connection = self.connect()
         database.set_setting(connection, "home", database.home_of(self.path))
         self.actor = actors.acting(connection, "owner")
         connection.close()
 
+    def _replace(self, module: ModuleType, name: str, value: Any) -> None:
+        self._replaced.append((module, name, getattr(module, name)))
+        setattr(module, name, value)
+
     def close(self) -> None:
-        """Give back what was replaced."""
-        tick.ThreadPoolExecutor, tick.monotonic, process.boot_id, time.uptime = self._replaced
+        """Put back what was replaced."""
+        for module, name, value in self._replaced:
+            setattr(module, name, value)
 
     @property
     def now(self) -> datetime:

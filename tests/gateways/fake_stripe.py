@@ -217,8 +217,8 @@ def _check_terms(asked: dict[str, str]) -> None:
 def _check_open(intent: dict[str, Any]) -> None:
     if intent["status"] not in _OPEN:
         said = f"This PaymentIntent has a status of {intent['status']}."
-        told = {"code": "payment_intent_unexpected_state", "payment_intent": intent}
-        raise Refusal(400, "invalid_request_error", said, **told)
+        code = "payment_intent_unexpected_state"
+        raise Refusal(400, "invalid_request_error", said, code=code, payment_intent=intent)
 
 
 def _confirm(ledger: sqlite3.Connection, id: str, asked: dict[str, str]) -> dict[str, Any]:

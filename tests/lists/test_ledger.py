@@ -49,7 +49,7 @@ def reported(shop: Shop, filters: Filters) -> Sums:
 def test_its_rows_add_up_to_the_report_under_every_filter(shop: Shop, period: Filters) -> None:
     assert reported(shop, period)
     for narrowing in NARROWED:
-        filters = period._replace(**narrowing)  # type: ignore[arg-type]
+        filters = period._replace(**narrowing)
         assert added_up(shop, filters) == reported(shop, filters), narrowing
 
 

@@ -62,7 +62,7 @@ def _fill(connection: sqlite3.Connection, size: int) -> None:
                 "created_at": moment()}
         status, at = pick([("open", None), ("declined", None), ("completed", moment())])
         day = at and at[:10]
-        for table, values in {
+        rows: dict[str, dict[str, Any]] = {
             "users": {"login": pick([None, f"login{n}"]), **shared},
             "roles": {"name": f"role {n}", "permissions": pick(["view", "view reports"]), "created_at": moment()},
             "categories": {"number": str(n), **shared},
@@ -86,7 +86,8 @@ def _fill(connection: sqlite3.Connection, size: int) -> None:
                          "settled_at": moment(), "code": pick([None, "card_declined"])},
             "sales_plans": {"customer_id": 1, "offer_id": pick([1, n]), "manager_id": 1, "order_id": pick([None, n]),
                             "marked_at": moment()},
-        }.items():
+        }
+        for table, values in rows.items():
             database.insert(connection, table, values)
     # fmt: on
 

@@ -49,7 +49,7 @@ def test_each_bench_runs_and_all_answers_agree(bench: str, kept: Path, tmp_path:
 
 def _run(bench: str, kept: Path, tmp_path: Path) -> Any:
     target = tmp_path / "figures.json"
-    words = [bench, "--orders", "2k", "--rounds", "1", "--keep", kept, "--json", target]
+    words = [bench, "--orders", "2k", "--rounds", "1", "--keep", str(kept), "--json", str(target)]
     done = subprocess.run([sys.executable, "-m", "tests.bench", *words], cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert all(line.startswith(f"{bench}: ") for line in done.stdout.splitlines())

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli.catalogue import payment_systems
+from salescli.charging import by_hand
 from salescli.errors import BadData, NotPermitted, SalesError
 from salescli.imports.csv_file import Problem
 from salescli.lists import ledger, query
@@ -500,14 +501,14 @@ def test_without_the_permission_not_even_a_fee_is_written(paid: Story) -> None:
 def test_what_fails_in_the_middle_leaves_nothing(waiting: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting.pay(waiting.order("7", through="Bank transfer"))
     before = contents(waiting.house)
-    confirm = compare.by_hand.answer_by_hand
+    confirm = by_hand.answer_by_hand
 
     def fail_on_the_second(connection: Any, invoice: int, **how: Any) -> Any:
         if invoice == 2:
             raise SalesError("the disk is full")
         return confirm(connection, invoice, **how)
 
-    monkeypatch.setattr(compare.by_hand, "answer_by_hand", fail_on_the_second)
+    monkeypatch.setattr(by_hand, "answer_by_hand", fail_on_the_second)
     with pytest.raises(SalesError, match="disk"):
         applied(waiting, [{"invoice": n, "amount": "49.00"} for n in ("1", "2")], system="Bank transfer")
     assert contents(waiting.house) == before

@@ -367,7 +367,7 @@ def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: py
     for name in ("HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
-    refused(caller.default_path(), "there is no file /nonexistent/.*; .* --db or SALESCLI_DB names another")
+    refused(Path(caller.default_path()), "there is no file /nonexistent/.*; .* --db or SALESCLI_DB names another")
 
 
 # Writing it

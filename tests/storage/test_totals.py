@@ -19,7 +19,7 @@ from salescli.overview import doctor
 from salescli.reports import by_rows as report_rows
 from salescli.reports import by_totals, report
 from salescli.reports.by_rows import Question
-from salescli.reports.dimensions import SALES
+from salescli.reports.dimensions import SALES, Counts
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import totals
 from salescli.storage.work import Work
@@ -32,7 +32,7 @@ PERIODS = (
     Filters(first_day=date(2026, 2, 20), last_day=date(2026, 4, 10)),
     Filters(last_day=date(2026, 3, 5)),
 )
-CARRIED = (
+CARRIED: tuple[dict[str, Any], ...] = (
     {},
     {"status": ("completed",)},
     {"status": ("open", "refund")},
@@ -238,7 +238,8 @@ def test_rebuilding_needs_a_permission(shop: Shop) -> None:
     ids=str,
 )
 def test_a_period_by_the_rows_is_what_its_days_come_to(shop: Shop, narrowing: dict[str, Any]) -> None:
-    for names, counts in ((("manager",), "orders"), (("payment_system",), "payments")):
+    asked: tuple[tuple[tuple[str, ...], Counts], ...] = ((("manager",), "orders"), (("payment_system",), "payments"))
+    for names, counts in asked:
         by_day = Question(names, counts, Filters(**narrowing), shop.house.zone, cut=10)
         for period in (*PERIODS, Filters(first_day=date(2026, 3, 9), last_day=date(2026, 3, 10))):
             dated = by_day.filters._replace(first_day=period.first_day, last_day=period.last_day)

@@ -90,13 +90,16 @@ def writing(stream: BinaryIO, zone: ZoneInfo, title: str) -> Iterator[Book]:
     with TemporaryDirectory(prefix="salescli-") as drafts:
         workbook = Workbook(sink, {"constant_memory": True, "tmpdir": drafts})
         book = Book(workbook, zone, title)
-        yield book
         try:
+            yield book
             workbook.close()
         except FileCreateError as error:
             raise error.args[0] from None  # the OSError: a full disk, a closed pipe
         finally:
             sink.ended = True
+            for sheet in workbook.worksheets():
+                if sheet.row_data_fh and not sheet.row_data_fh.closed:  # a draft of rows, when something failed
+                    sheet.row_data_fh.close()
     if book.rounded:
         say(f"{book.rounded} amounts have more than 15 digits, which a spreadsheet rounds; --csv has them whole")
 

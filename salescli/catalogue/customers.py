@@ -22,10 +22,10 @@ DEFAULT_SOURCE = "import"
 
 
 def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> sqlite3.Row:
-    """Return the customer of a number, an email, a whole name, the id they have elsewhere or, unless ``whole``, the
-    beginnings of words of a name. What named a merged duplicate names the customer it went into.
+    """Return the customer that ``words`` name: a number, an email, a whole name, or the id they have elsewhere.
 
-    Raise NotFound when nobody or more than one person fits (R10, R44).
+    Unless ``whole``, the beginnings of words of a name will do. What named a merged duplicate names the customer it
+    went into. Raise NotFound when nobody or more than one person fits (R10, R44).
     """
     wanted = words.strip()
     if is_record_number(words):

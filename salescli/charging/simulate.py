@@ -12,7 +12,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,6 @@ from salescli.gateways.registry import MANUAL
 from salescli.gateways.sandbox import Rehearsal
 from salescli.lists.columns import Column
 from salescli.rules import time
-from salescli.rules.permissions import Actor
 from salescli.sales import recurring
 from salescli.storage import database
 from salescli.storage.work import Work
@@ -81,12 +80,10 @@ class Copy(NamedTuple):
 
 def run(
     copy: Copy,
+    work: Work,
     until: datetime,
     *,
     declined: Collection[int] = (),
-    actor: Actor,
-    now: datetime,
-    zone: ZoneInfo,
     progress: Progress = lambda moment: None,
 ) -> Simulation:
     """Run tick on a copy at every moment before ``until`` at which something is due, as cron would.
@@ -95,19 +92,20 @@ def run(
     payment in doubt counts as one that was not made, and is made.
     """
     told, connection = Simulation(), copy.connection
+    on_copy = replace(work, connection=connection)
     with _stand_ins(copy, declined) as gateways:
-        moment = _rounded_up(now)
+        moment = _rounded_up(work.now)
         while moment < until:
             progress(moment)
             before = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]
             counts = tick.run(
-                Work(connection, actor, moment, zone), gateways=gateways, clock_now=moment, accept_clock=True,
+                on_copy.at(moment), gateways=gateways, clock_now=moment, accept_clock=True,
                 limits=Limits(workers=1),
             )  # fmt: skip
             rows = _tried(connection, before, moment)
             told.rows += rows
             told.held += [line for line in counts.for_a_person if not rows and line not in told.held][:_HELD_MAX]
-            moment = _following(connection, moment, zone, worked=bool(rows)) or until
+            moment = _following(connection, moment, work.zone, worked=bool(rows)) or until
     return told
 
 

@@ -50,11 +50,16 @@ class Kind(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How a person wants it done."""
+    """How a person wants it done, and what they are asked first.
 
+    ``must_ask``: a script is asked, too, unless it says ``yes``, since the call leaves something open.
+    """
+
+    question: str
     dry_run: bool
     keep_going: bool
     yes: bool = False
+    must_ask: bool = False
 
 
 @dataclass(slots=True)
@@ -77,29 +82,27 @@ def each(
     act: Callable[[Record], Record],
     mode: Mode,
     *,
-    question: str,
-    must_ask: bool = False,
     seen: Mapping[int, Record] | None = None,
 ) -> Outcome[Record]:
     """Do ``act`` to the records that ``words`` name and say what is now true.
 
-    Several are previewed on a terminal, where one question is asked; a script is asked nothing, unless the call leaves
-    something open (``must_ask``). ``seen``: the records as a person saw them; one that differs by now is refused.
+    Several are previewed on a terminal, where one question is asked; a script is asked nothing, unless the mode
+    says so. ``seen``: the records as a person saw them; one that differs by now is refused.
     """
     if not words:
         say("nothing to do: no numbers came in")
         return Outcome()
-    asks = not mode.yes and seen is None and (must_ask or (len(words) > 1 and on_a_terminal()))
+    asks = not mode.yes and seen is None and (mode.must_ask or (len(words) > 1 and on_a_terminal()))
     would: Outcome[Record] = Outcome()
     if mode.dry_run or asks:
         if not mode.dry_run:
-            check_terminal(question)
+            check_terminal(mode.question)
         with options.taken_back(session):
             would = _tried(session, kind, words, act, mode, seen=None)
         _show(session, kind, would, mode)
         if mode.dry_run or not would.done:
             return would
-        ask_first(question, yes=False)
+        ask_first(mode.question, yes=False)
         seen = {before.id: before for before, _ in would.done}
     with database.transaction(session.connection):
         outcome = _tried(session, kind, words, act, mode, seen=seen)

@@ -19,6 +19,7 @@ from salescli.errors import BadUsage, NotFound
 from salescli.lists import query
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.rules import permissions
 from salescli.rules.lifecycle import ORDER_STATUSES
 
@@ -97,12 +98,10 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
         session.connection,
         view,
         filters,
-        columns=columns,
-        sort=output.sort,
-        limit=limit and limit + 1,  # one more tells whether the list goes on; to count the rest takes long
+        # One more row tells whether the list goes on; to count the rest takes long.
+        Page(columns, output.sort, limit and limit + 1, after),
         zone=session.zone,
         actor=session.actor,
-        after=after,
     )
     if output.format != "table":
         render(islice(found, limit), columns, output, session.zone)
@@ -225,12 +224,9 @@ def _record(session: Session, view: View, id: int) -> dict[str, Any]:
         session.connection,
         view,
         Filters(),
-        columns=view.columns,
-        sort=(),
-        limit=1,
+        Page(view.columns, limit=1, belonging=(view.id, id)),
         zone=session.zone,
         actor=session.actor,
-        belonging=(view.id, id),
     )
     record = next(found, None)
     if record is None:
@@ -245,10 +241,7 @@ def _rows(
         session.connection,
         part.view,
         Filters(),
-        columns=columns,
-        sort=sort or part.sort,
-        limit=limit,
+        Page(columns, sort or part.sort, limit, belonging=(part.column, id)),
         zone=session.zone,
         actor=session.actor,
-        belonging=(part.column, id),
     )

@@ -1,4 +1,4 @@
-"""What a gateway's answer means for the charge protocol: succeeded, declined, not_sent, unknown …"""
+"""What a gateway's answer means for the charge protocol: succeeded, declined, not sent, unknown."""
 
 from __future__ import annotations
 

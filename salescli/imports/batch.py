@@ -66,8 +66,10 @@ F = TypeVar("F")  # the records of the catalogue that a row names
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An earlier import of a row: the id it has here, the digest of what it said, and whether its customer was erased:
-    then it stays as it is, since the row would bring back who it was."""
+    """An earlier import of a row: the id it has here, and the digest of what it said.
+
+    ``erased``: its customer was erased, so it stays as it is, since the row would bring back who it was.
+    """
 
     id: int
     imported_as: bytes | None

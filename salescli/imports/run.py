@@ -73,8 +73,11 @@ class ImportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """What an import did. ``created``: noun in the plural -> how many were made; ``due``: currency -> recurring
-    payments that the next tick will make, and their minor units (R66b)."""
+    """What an import did.
+
+    ``created``: noun in the plural -> how many were made; ``due``: currency -> recurring payments that the next tick
+    will make, and their minor units (R66b).
+    """
 
     rows: int
     added: int

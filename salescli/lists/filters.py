@@ -54,7 +54,7 @@ class Filter:
     view without the name has the first one's.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a row of the table
         self,
         field: str,
         option: tuple[str, ...],  # as Click declares it

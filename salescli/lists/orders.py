@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
 
 
-def _order_actions(
+def _order_actions(  # noqa: PLR0913 - what stands in the hidden columns, in their order
     actor: Actor, status: str, partial: int, confirmed: int, managed: int, paying: int, paid: int, price: int, ppm: int
 ) -> str:
     """Return what the acting user may do with the order now (R20, R40)."""

@@ -20,39 +20,48 @@ if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
 
 
+class Page(NamedTuple):
+    """Which rows of a list to fetch, and what of them.
+
+    ``sort``: keys, descending when they begin with ``-``; without any, newest first (R7). ``limit``: None for all.
+    ``after``: start after the row whose first column is that. ``belonging``: only rows whose column, named by our own
+    code, is that id.
+    """
+
+    columns: Sequence[Column]
+    sort: Sequence[str] = ()
+    limit: int | None = None
+    after: str | None = None
+    belonging: tuple[str, int] | None = None
+
+
 def select(
     connection: sqlite3.Connection,
     view: View,
     filters: Filters,
+    page: Page,
     *,
-    columns: Sequence[Column],
-    sort: Sequence[str],
-    limit: int | None,
     zone: ZoneInfo,
     actor: Actor,
-    after: str | None = None,
-    belonging: tuple[str, int] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield rows of raw values by column key, money beside its currency.
+    """Yield the rows of a page as raw values by column key, money beside its currency.
 
-    ``sort``: keys, descending when they begin with ``-``; without any, newest first (R7). ``limit``: None for all.
-    ``after``: only the rows that come, in this order, after the one whose first column is that; NotFound if none is.
-    ``belonging``: only rows whose column, named by our own code, is that id.
+    Raise NotFound when no row is the one to start after.
     """
-    where = clauses(connection, view, filters, zone=zone, newest_first=limit is not None and not sort)
-    if belonging is not None:
-        where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
-    order = _order(view, sort)
-    if after is not None:
-        where.texts.append(_beyond(where, order, _place_of(connection, view, order, after)))
-    needed = _needed(view, columns)
+    where = clauses(connection, view, filters, zone=zone, newest_first=page.limit is not None and not page.sort)
+    if page.belonging is not None:
+        where.add(f"{page.belonging[0]} = {{id}}", id=page.belonging[1])
+    order = _order(view, page.sort)
+    if page.after is not None:
+        where.texts.append(_beyond(where, order, _place_of(connection, view, order, page.after)))
+    needed = _needed(view, page.columns)
     computed = [(column.key, column.compute) for column in needed if column.compute]
     texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql] + [view.hidden] * bool(computed)
     texts += [term.sql for term in order] * view.merged  # SQLite merges the parts by nothing that it does not return
     sql = f"SELECT {', '.join(texts)} FROM {view.source} WHERE {where}"
     sql += f" ORDER BY {', '.join(str(term) for term in order)}"
-    if limit is not None:
-        sql += f" LIMIT {where.bind(limit)}"
+    if page.limit is not None:
+        sql += f" LIMIT {where.bind(page.limit)}"
     cursor = connection.cursor()
     cursor.row_factory = None  # a plain tuple and one dict a row: looking names up in a Row would double the time
     cursor.execute(sql, where.values)

@@ -15,6 +15,7 @@ from salescli.gateways import registry
 from salescli.lists import orders, query, recurring
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales.orders import Order
@@ -89,8 +90,8 @@ def commands(
     is to be filled in.
     """
     offered = chain(
-        _of_column(connection, orders.VIEW, "o.customer_id", customer_id, _OF_AN_ORDER, actor=actor, zone=zone),
-        _of_column(connection, recurring.VIEW, "r.customer_id", customer_id, _OF_A_PLAN, actor=actor, zone=zone),
+        _of_column(connection, orders.VIEW, ("o.customer_id", customer_id), _OF_AN_ORDER, actor=actor, zone=zone),
+        _of_column(connection, recurring.VIEW, ("r.customer_id", customer_id), _OF_A_PLAN, actor=actor, zone=zone),
         _of_payments(connection, customer_id) if actor.may(permissions.ENTER_ORDERS) else (),
         _of_money_back(connection, customer_id) if actor.may(permissions.REFUND) else (),
     )
@@ -107,8 +108,7 @@ def commands(
 def _of_column(
     connection: sqlite3.Connection,
     view: View,
-    column: str,
-    customer_id: int,
+    belonging: tuple[str, int],
     texts: dict[str, str],
     *,
     actor: Actor,
@@ -120,12 +120,9 @@ def _of_column(
         connection,
         view,
         Filters(),
-        columns=[view.column(key), view.column("actions")],
-        sort=(),
-        limit=None,
+        Page([view.column(key), view.column("actions")], belonging=belonging),
         zone=zone,
         actor=actor,
-        belonging=(column, customer_id),
     )
     for row in rows:
         for action in filter(None, row["actions"].split(", ")):

@@ -224,8 +224,10 @@ def given_up(connection: sqlite3.Connection) -> list[Attempt]:
 
 
 def keep_prepared(connection: sqlite3.Connection, attempt: Attempt, answer: Answer) -> Attempt | None:
-    """Store the id that a gateway prepared, to be committed before it is called again; None when another holder took
-    the attempt meanwhile."""
+    """Store the id that a gateway prepared; the caller commits it before it calls again.
+
+    Return None when another holder took the attempt meanwhile.
+    """
     assert answer.result is not None
     changed = connection.execute(
         "UPDATE attempts SET gateway_id = :gateway_id WHERE id = :id AND status = 'live' AND fence = :held",

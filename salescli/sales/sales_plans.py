@@ -75,8 +75,10 @@ def claim(work: Work, order: Order) -> Order:
 
 
 def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | None:
-    """Return the newest order whose sale a mark may decide: not confirmed, not given to somebody by hand or by a later
-    mark, and neither declined nor given back."""
+    """Return the newest order whose sale a mark may decide.
+
+    That is one not confirmed, not assigned by hand or by a later mark, and neither declined nor refunded.
+    """
     row = connection.execute(
         "SELECT * FROM orders o WHERE o.customer_id = :customer_id AND o.offer_id = :offer_id AND o.confirmed = 0"
         " AND (o.manager_id IS NULL OR o.manager_by = 'plan') AND coalesce(o.payment_number, 1) = 1"

@@ -102,7 +102,7 @@ def amount(value: float, unit: str = "s") -> str:
 
 
 def short(number: int) -> str:
-    """Return 10 k, 1 M …"""
+    """Return a number as 10 k or 1 M."""
     for size, name in ((1_000_000, "M"), (1_000, "k")):
         if number >= size:
             return f"{number / size:g} {name}"

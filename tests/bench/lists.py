@@ -16,6 +16,7 @@ from salescli.cli.caller import os_login
 from salescli.lists import orders, payments, query, recurring
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.rules import time
 from salescli.storage import database as db
 from tests.bench import database, duck, peers
@@ -112,9 +113,7 @@ def page(connection: sqlite3.Connection, view: View, filters: Filters, limit: in
     zone = ZoneInfo(db.setting(connection, "time_zone") or "UTC")
     actor = actors.acting(connection, os_login())
     columns = [column for column in view.columns if column.shown]
-    found = query.select(
-        connection, view, filters, columns=columns, sort=(), limit=limit, zone=zone, actor=actor
-    )  # fmt: skip
+    found = query.select(connection, view, filters, Page(columns, limit=limit), zone=zone, actor=actor)
     return list(islice(found, limit or 1))
 
 

@@ -19,6 +19,7 @@ from salescli.lists import customers as customer_list
 from salescli.lists import orders as order_list
 from salescli.lists import query
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.overview import doctor
 from salescli.reports import report
 from salescli.rules import permissions
@@ -112,10 +113,7 @@ def test_a_search_for_the_duplicate_finds_the_one_that_stays_and_its_orders(twic
 
 
 def _listed(house: House, view: Any, filters: Filters) -> list[int]:
-    rows = query.select(
-        house.connection, view, filters,
-        columns=view.columns[:1], sort=(), limit=None, zone=house.zone, actor=house.actor,
-    )  # fmt: skip
+    rows = query.select(house.connection, view, filters, Page(view.columns[:1]), zone=house.zone, actor=house.actor)
     return [row[view.columns[0].key] for row in rows]
 
 

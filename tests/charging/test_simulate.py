@@ -48,7 +48,7 @@ def simulated(story: Story, until: datetime, **how: Any) -> Iterator[tuple[Simul
     target = story.house.path.with_name(f"copy-{next(_numbers)}.db")
     with simulate.copied(story.house.connection, target) as copy:
         yield (
-            simulate.run(copy, until, actor=story.house.actor, now=story.now, zone=story.house.zone, **how),
+            simulate.run(copy, story.work, until, **how),
             copy.connection,
         )
 

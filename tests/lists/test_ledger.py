@@ -13,6 +13,7 @@ from hypothesis import given
 
 from salescli.lists import ledger, query
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.reports import report
 from tests.conftest import House
 from tests.shop import Shop
@@ -24,8 +25,8 @@ Sums = dict[tuple[Any, str], tuple[int, ...]]
 
 
 def entries(shop: Shop, filters: Filters, sort: tuple[str, ...] = (), **page: Any) -> list[dict[str, Any]]:
-    asked = {"columns": ledger.VIEW.columns, "limit": None, "zone": shop.house.zone, "actor": shop.house.actor, **page}
-    return list(query.select(shop.house.connection, ledger.VIEW, filters, sort=sort, **asked))
+    house, asked = shop.house, Page(**{"columns": ledger.VIEW.columns, "sort": sort, **page})
+    return list(query.select(house.connection, ledger.VIEW, filters, asked, zone=house.zone, actor=house.actor))
 
 
 def added_up(shop: Shop, filters: Filters) -> Sums:

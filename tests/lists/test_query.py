@@ -29,6 +29,7 @@ from salescli.lists import (
 )  # fmt: skip
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.storage import database
 from tests.conftest import House
 
@@ -94,8 +95,9 @@ def _fill(connection: sqlite3.Connection, size: int) -> None:
 
 def _names(house: House, view: View, sort: tuple[str, ...], filters: Filters = EVERYTHING, **page: Any) -> list[Any]:
     """Return what the rows of a list are called, in its order."""
-    asked = {"columns": [], "sort": sort, "zone": house.zone, "actor": house.actor, "limit": None, **page}
-    return [row[view.columns[0].key] for row in query.select(house.connection, view, filters, **asked)]
+    asked = Page([], sort, **page)
+    rows = query.select(house.connection, view, filters, asked, zone=house.zone, actor=house.actor)
+    return [row[view.columns[0].key] for row in rows]
 
 
 def _walked(house: House, view: View, sort: tuple[str, ...], size: int, filters: Filters = EVERYTHING) -> Iterator[Any]:

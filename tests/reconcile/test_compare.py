@@ -19,6 +19,7 @@ from salescli.errors import BadData, NotPermitted, SalesError
 from salescli.imports.csv_file import Problem
 from salescli.lists import ledger, query
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.reconcile import compare, match, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import Comparison
@@ -83,8 +84,8 @@ def of_gateway(story: Story) -> Rows:
 def of_ledger(shop: Story, system: str, key: str = "all") -> Rows:
     """Return the statement that the payment system would write of what the ledger here has, dated."""
     told = query.select(
-        shop.house.connection, ledger.VIEW, Filters(payment_system=(system,)), columns=ledger.VIEW.columns, sort=(),
-        limit=None, zone=shop.house.zone, actor=shop.house.actor,
+        shop.house.connection, ledger.VIEW, Filters(payment_system=(system,)), Page(ledger.VIEW.columns),
+        zone=shop.house.zone, actor=shop.house.actor,
     )  # fmt: skip
     rows = []
     for entry in (dict(one) for one in told if one["amount"]):

@@ -83,8 +83,7 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
         replace(ORDERS, describe=_describe_payment),
         words,
         lambda one: _confirm_payment(session, one, reason),
-        Mode(given["dry_run"], given["keep_going"]),
-        question=f"Mark {numbers.these(len(words), 'order')} Completed?",
+        Mode(f"Mark {numbers.these(len(words), 'order')} Completed?", given["dry_run"], given["keep_going"]),
     )
     return done.exit_code
 
@@ -109,8 +108,7 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **m
         ORDERS,
         words,
         lambda one: by_hand.decline(session.work, one.id, reason=reason),
-        Mode(**mode),
-        question=f"Decline {numbers.these(len(words), 'order')}?",
+        Mode(f"Decline {numbers.these(len(words), 'order')}?", **mode),
     )
     for before, _ in outcome.done:
         say_recurring_goes_on(session, before)
@@ -144,10 +142,10 @@ def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool,
     users.manager_id(session.connection, login)  # a wrong name is a mistake in the call, not an order's refusal
     words = options.numbers(order)
     question = f"Make {login} the manager of {numbers.these(len(words), 'order')}?"
-    return bulk.each(session, ORDERS, words, act, Mode(**mode), question=question).exit_code
+    return bulk.each(session, ORDERS, words, act, Mode(question, **mode)).exit_code
 
 
-def _check(
+def _check(  # noqa: PLR0913 - one parameter per option
     session: Session,
     words: list[str],
     *,
@@ -176,10 +174,10 @@ def _check(
     def act(one: Order) -> Order:
         return attribution.confirm_sale(session.work, one.id, seller, reconfirm=reason)
 
-    mode = Mode(dry_run, keep_going, yes=decided)
     question = f"Confirm {numbers.these(len(words), 'sale')}, each as it is shown?"
     must_ask = len(words) > 1  # whose sales they are is open
-    return bulk.each(session, ORDERS, words, act, mode, question=question, must_ask=must_ask, seen=seen).exit_code
+    mode = Mode(question, dry_run, keep_going, yes=decided, must_ask=must_ask)
+    return bulk.each(session, ORDERS, words, act, mode, seen=seen).exit_code
 
 
 def _ask_seller(session: Session, order: Order) -> Seller:

@@ -134,7 +134,7 @@ customers_group = group_of(
 @options.at("When it was agreed; the latest mark decides.")
 @options.dry_run
 @pass_session
-def plan(
+def plan(  # noqa: PLR0913 - one parameter per option
     session: Session, customer: str, offer: str, manager: str, note: str | None, at: str | None, dry_run: bool
 ) -> None:
     """Mark that LOGIN sold OFFER to CUSTOMER: it says whose sale the order is, the newest one or the next.

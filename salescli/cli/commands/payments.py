@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -79,7 +80,7 @@ def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
     Example:
       salescli payments confirm 17 --at 2026-03-01
     """
-    return _answer(session, invoice, at, Mode(**mode), confirmed=True)
+    return _answer(session, invoice, at, mode, confirmed=True)
 
 
 @click.command("decline")
@@ -96,7 +97,7 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
     Example:
       salescli payments decline 17
     """
-    return _answer(session, invoice, at, Mode(**mode), confirmed=False)
+    return _answer(session, invoice, at, mode, confirmed=False)
 
 
 @click.command("resolve")
@@ -122,7 +123,9 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
         tell(f"invoice {after.id}: {after.amount()} {after.status}")
 
 
-def _answer(session: Session, given: tuple[str, ...], at: str | None, mode: Mode, *, confirmed: bool) -> int:
+def _answer(
+    session: Session, given: tuple[str, ...], at: str | None, mode: Mapping[str, bool], *, confirmed: bool
+) -> int:
     now = options.moment(at, session)
     if now > session.now + CLOCKS_APART_MAX:
         raise BadUsage("--at is in the future; say that money came when it has come")
@@ -133,7 +136,7 @@ def _answer(session: Session, given: tuple[str, ...], at: str | None, mode: Mode
     words = options.numbers(given)
     became = "came" if confirmed else "did not come"
     question = f"Say that the money of {numbers.these(len(words), 'invoice')} {became}?"
-    return bulk.each(session, INVOICES, words, act, mode, question=question).exit_code
+    return bulk.each(session, INVOICES, words, act, Mode(question, **mode)).exit_code
 
 
 def _describe(session: Session, before: Invoice, after: Invoice) -> str:

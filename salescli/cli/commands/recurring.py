@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -54,7 +55,7 @@ def pause(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     Example:
       salescli recurring pause 3
     """
-    return _each(session, "Pause", id, recurring_actions.pause, Mode(**mode)).exit_code
+    return _each(session, "Pause", id, recurring_actions.pause, mode).exit_code
 
 
 @click.command("activate")
@@ -72,7 +73,7 @@ def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **mode: bo
       salescli recurring activate 3
       salescli recurring activate 3 --now
     """
-    outcome = _each(session, "Activate", id, recurring_actions.activate, Mode(**mode))
+    outcome = _each(session, "Activate", id, recurring_actions.activate, mode)
     if at_once and not mode["dry_run"]:
         _charge(session, [after for _, after in outcome.done if _due(after, session)])
     return outcome.exit_code
@@ -91,7 +92,7 @@ def complete(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     Example:
       salescli recurring complete 3 --yes
     """
-    return _each(session, "Finish for good", id, recurring_actions.complete, Mode(**mode), must_ask=True).exit_code
+    return _each(session, "Finish for good", id, recurring_actions.complete, mode, must_ask=True).exit_code
 
 
 @click.command("retry")
@@ -107,7 +108,7 @@ def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     Example:
       salescli recurring retry 3
     """
-    return _each(session, "Retry", id, recurring_actions.retry, Mode(**mode)).exit_code
+    return _each(session, "Retry", id, recurring_actions.retry, mode).exit_code
 
 
 @click.command("edit")
@@ -133,7 +134,7 @@ def edit(session: Session, id: str, token: str | None, system: str | None, dry_r
 
 
 def _each(
-    session: Session, what: str, given: tuple[str, ...], act: Any, mode: Mode, *, must_ask: bool = False
+    session: Session, what: str, given: tuple[str, ...], act: Any, mode: Mapping[str, bool], *, must_ask: bool = False
 ) -> Outcome[Recurring]:
     words = options.numbers(given)
     return bulk.each(
@@ -141,9 +142,7 @@ def _each(
         RECURRING,
         words,
         lambda one: act(session.work, one.id),
-        mode,
-        question=f"{what} {numbers.these(len(words), 'recurring order')}?",
-        must_ask=must_ask,
+        Mode(f"{what} {numbers.these(len(words), 'recurring order')}?", **mode, must_ask=must_ask),
     )
 
 

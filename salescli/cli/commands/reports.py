@@ -152,7 +152,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
     @_CHART
     @options.output
     @pass_session
-    def show(
+    def show(  # noqa: PLR0913 - one parameter per option
         session: Session,
         filters: Filters,
         basis: Basis,

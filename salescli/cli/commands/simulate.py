@@ -57,9 +57,7 @@ def simulate_command(session: Session, until: str, decline: tuple[str, ...], kee
         simulate.copied(session.connection, target) as copy,
         _progress(session.now, end) as progress,
     ):
-        simulation = simulate.run(
-            copy, end, declined=declined, actor=session.actor, now=session.now, zone=session.zone, progress=progress
-        )
+        simulation = simulate.run(copy, session.work, end, declined=declined, progress=progress)
     pages.show_rows(session, simulation.rows, simulate.COLUMNS, output)
     tell_beside(_summary(simulation, last), output)
     if keep:

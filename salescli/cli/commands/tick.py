@@ -40,7 +40,7 @@ _HANGS_MINUTES = 60
 )
 @options.dry_run
 @pass_session
-def tick_command(
+def tick_command(  # noqa: PLR0913 - one parameter per option
     session: Session,
     at: str | None,
     limit: int | None,

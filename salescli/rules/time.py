@@ -24,6 +24,7 @@ _ISO = re.compile(
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?",
     re.ASCII,
 )
+_UTC = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _HOURS = [f"{hour:02}" for hour in range(24)]
 _DAY = timedelta(hours=24, seconds=-1)  # from its first second to its last
 _DAYS_AWAY = re.compile(r"([+-])(\d{1,5})d", re.ASCII)
@@ -57,6 +58,11 @@ def utc_text(moment: datetime) -> str:
 def from_text(stored: str) -> datetime:
     """Return the aware UTC datetime of ``utc_text``'s form."""
     return datetime.fromisoformat(f"{stored[:-1]}+00:00")  # Python 3.10 does not read the Z
+
+
+def is_utc_text(text: str) -> bool:
+    """Return whether a text has the form of ``utc_text``."""
+    return _UTC.fullmatch(text) is not None
 
 
 def local_day(moment: datetime, zone: tzinfo) -> str:

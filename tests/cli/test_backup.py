@@ -209,9 +209,9 @@ def test_backups_are_kept_for_days(place: Place) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        pytest.param(lambda path: path.unlink(), "there is no file", id="no database"),
+        pytest.param(lambda path: path.unlink(), "there is no database", id="no database"),
         pytest.param(lambda path: path.write_text("hello" * 1000), "not a", id="not a database"),
-        pytest.param(lambda path: path.write_bytes(b""), "not a salescli file", id="an empty file"),
+        pytest.param(lambda path: path.write_bytes(b""), "not a salescli database", id="an empty file"),
     ],
 )
 def test_no_backup_is_made_of_what_is_none(place: Place, spoil: Callable[[Path], object], told: str) -> None:

@@ -97,7 +97,7 @@ def test_tick_from_cron_says_that_there_is_no_database(place: Place, tmp_path: P
     ran = place.run("tick", "--quiet-if-busy", SALESCLI_DB=str(tmp_path / "no" / "sales.db"))
 
     assert ran.returncode == 7
-    assert "there is no file" in ran.stderr
+    assert "there is no database" in ran.stderr
     assert not (tmp_path / "no").exists()
 
 

@@ -1,4 +1,4 @@
-"""Stored changes as people read them: ``status: open → completed; paid: 0.00 → 50.00 EUR; manager: system → Іван``."""
+"""The changes of history lines as text: ``paid: 0.00 → 50.00 EUR; manager: system → Іван``."""
 
 from __future__ import annotations
 

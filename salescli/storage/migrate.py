@@ -54,7 +54,7 @@ class _Step:
 
 
 def changes(before: int, after: int = VERSION) -> list[str]:
-    """Return what the migrations between two versions change, one line each."""
+    """Return the changes of the migrations between two versions, one line each."""
     return [line for migration in MIGRATIONS[before:after] for line in migration.CHANGES]
 
 

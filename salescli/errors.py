@@ -1,28 +1,28 @@
-"""What can go wrong, one class per thing the user would do differently; the exit code stands on the class."""
+"""Errors: one class for each thing that the user would do differently, with its exit code."""
 
 from __future__ import annotations
 
 
 class SalesError(Exception):
-    """A failure with a message for a person: what, why, what now. Exit code 1."""
+    """A failure, with a message that says what went wrong, why, and what to do. Exit code 1."""
 
     exit_code = 1
 
 
 class BadUsage(SalesError):
-    """The call itself is wrong: options that exclude each other, a question without a terminal."""
+    """The command was called wrongly: options exclude each other, or a question needs a terminal."""
 
     exit_code = 2
 
 
 class NotFound(SalesError):
-    """No such record, or the words given fit more than one."""
+    """No record matches, or several do."""
 
     exit_code = 3
 
 
 class SeveralFit(NotFound):
-    """The words fit more than one record, of these ids: it is never guessed which is meant."""
+    """Several records match, with these ids; the program never guesses between them."""
 
     def __init__(self, message: str, ids: tuple[int, ...] = ()) -> None:
         super().__init__(message)
@@ -36,36 +36,36 @@ class NotPermitted(SalesError):
 
 
 class WrongStatus(SalesError):
-    """The record is in a status that does not allow the operation."""
+    """The record's status does not allow the operation."""
 
     exit_code = 5
 
 
 class BadData(SalesError):
-    """A value that cannot be taken in: an amount, a date, a currency, a row of a file."""
+    """A value is invalid: an amount, a date, a currency, or a row of an imported file."""
 
     exit_code = 6
 
 
 class DatabaseUnusable(SalesError):
-    """The file is missing, foreign, newer, corrupt, read-only, busy or the disk is full."""
+    """The database is missing, foreign, newer, corrupt, read-only or busy, or the disk is full."""
 
     exit_code = 7
 
 
 class OlderVersion(DatabaseUnusable):
-    """The file is of an older version; ``salescli upgrade`` brings it to this one."""
+    """The database is of an older version; ``salescli upgrade`` upgrades it."""
 
     def __init__(self, path: object, version: int, needed: int, program: str = "salescli") -> None:
         super().__init__(f"{path} is of version {version}, this salescli needs {needed}: run `{program} upgrade`")
         self._about = (path, version, needed)
 
     def naming(self, program: str) -> OlderVersion:
-        """Return the error with ``program`` as the words by which the file is named: ``salescli --db FILE``."""
+        """Return this error with ``program``, such as ``salescli --db FILE``, in the suggested command."""
         return OlderVersion(*self._about, program)
 
 
 class AlreadyRunning(SalesError):
-    """Another run holds the lock; nothing else exits with 75."""
+    """Another run holds the lock. The only error with exit code 75."""
 
     exit_code = 75

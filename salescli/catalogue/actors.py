@@ -1,4 +1,4 @@
-"""Who acts: the registered user of a login, with what their role allows; apart, since every command asks for it."""
+"""The acting user: a registered login with the permissions of its role."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from salescli.rules.permissions import Actor
 
 
 def acting(connection: sqlite3.Connection, login: str) -> Actor:
-    """Return the actor of a registered, active login. Raise NotPermitted for everybody else."""
+    """Return the actor of a login. Raise NotPermitted unless it is registered and active."""
     row = _by_login(connection, login)
     if row is None:
         raise NotPermitted(
-            f"{login} is not a registered user of this file; its owner can add you: salescli users add {login}"
+            f"{login} is not a registered user of this database; an owner can add you: salescli users add {login}"
         )
     if not row["active"]:
         raise NotPermitted(f"{login} was deactivated; an owner can undo that: salescli users edit {login} --active")
@@ -22,9 +22,9 @@ def acting(connection: sqlite3.Connection, login: str) -> Actor:
 
 
 def acting_as(connection: sqlite3.Connection, real: Actor, login: str) -> Actor:
-    """Return the actor who is ``real`` and acts for another login, with what that one may do.
+    """Return the actor for ``real`` acting as another login, with that user's permissions.
 
-    Raise NotPermitted unless ``real`` may act for others; NotFound when there is no such login.
+    Raise NotPermitted unless ``real`` may act for others, NotFound for an unknown login.
     """
     if login == real.login:
         return real

@@ -1,4 +1,4 @@
-"""Categories: what offers are grouped by in reports (R13, R72)."""
+"""Categories, by which reports group offers (R13, R72)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FIELDS = ("number", "name", "active")
 
 
 def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the category of a number, else of a name. Raise NotFound, also when several have that name."""
+    """Return the category with this number, else with this name. Raise NotFound if none or several match."""
     return records.find(connection, NOUN, words, "number", "name")
 
 
 def free_number(connection: sqlite3.Connection, table: str) -> str:
-    """Return a number that no record of ``table`` has: the next of its sequence."""
+    """Return the next free number of ``table``."""
     row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 AS next FROM {table}").fetchone()
     number = int(row["next"])
     while connection.execute(f"SELECT 1 FROM {table} WHERE number = ?", (str(number),)).fetchone():

@@ -1,6 +1,6 @@
-"""``customers erase``: what is personal goes, what is money's record stays (R44).
+"""``customers erase``: erase personal data, keep the records of money (R44).
 
-customer → nothing of theirs under way? → names, tokens, comments, reasons emptied, search rebuilt → ``sweep`` the file
+customer → nothing under way? → names, tokens, comments, reasons erased, search rebuilt → ``sweep`` the database
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from salescli.storage.work import Work
 
 NAME = "(erased)"
 
-# Their rows: queries of ids, of the customer `:id` and of the duplicates that were merged into them.
+# Queries of ids: the rows of the customer `:id` and of merged duplicates.
 _PEOPLE = "SELECT id FROM customers WHERE id = :id OR merged_into = :id"
 _ORDERS = f"SELECT id FROM orders WHERE customer_id IN ({_PEOPLE})"
 _RECURRING = f"SELECT id FROM recurring WHERE customer_id IN ({_PEOPLE})"
 _INVOICES = f"SELECT id FROM invoices WHERE order_id IN ({_ORDERS})"
 
-# What is emptied where: tokens, digests of imported rows (which hold the name), and all text that a person or a
-# payment system wrote freely. Codes, numbers, amounts and dates stay.
-_EMPTIED = {
+# What is erased in each table: tokens, digests of imported rows (which include the name), and free text of people and
+# payment systems. Codes, numbers, amounts and dates stay.
+_ERASED = {
     "orders": ("token = NULL, imported_as = NULL", f"id IN ({_ORDERS})"),
     "recurring": ("token = NULL, imported_as = NULL, last_error = NULL", f"id IN ({_RECURRING})"),
     "sales_plans": ("note = NULL", f"customer_id IN ({_PEOPLE})"),
@@ -36,12 +36,12 @@ _EMPTIED = {
         f"id IN ({_PEOPLE})",
     ),
 }
-_TOLD_BY_HISTORY = {"customer": _PEOPLE, "order": _ORDERS, "recurring": _RECURRING, "invoice": _INVOICES}
+_WITH_REASONS = {"customer": _PEOPLE, "order": _ORDERS, "recurring": _RECURRING, "invoice": _INVOICES}
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Who was erased, and how many orders and recurring orders of theirs stay; ``again``: it had been done before."""
+    """The erased customer, and how many orders and recurring orders stay. ``again``: was erased before."""
 
     id: int
     orders: int
@@ -50,10 +50,10 @@ class Erased:
 
 
 def erase(work: Work, words: str, *, reason: str | None = None) -> Erased:
-    """Remove the personal data of a customer and of the duplicates merged into them; repeating it changes nothing.
+    """Erase the personal data of a customer and of merged duplicates; repeating it changes nothing.
 
-    Raise WrongStatus while a recurring order of theirs is not Completed, or a charge or refund is under way. What is
-    erased may still stand in free parts of the file until ``sweep``.
+    Raise WrongStatus while one of the customer's recurring orders is not Completed, or a charge or refund is under way.
+    Erased data may remain in free pages of the database until ``sweep``.
     """
     work.actor.require(permissions.ERASE)
     why = text.text(reason, "the reason") if reason else None
@@ -61,12 +61,12 @@ def erase(work: Work, words: str, *, reason: str | None = None) -> Erased:
         found = customers.find(work.connection, words, whole=True)
         values = {"id": found["id"], "now": time.utc_text(work.now)}
         if not found["erased_at"]:
-            _check_nothing_goes_on(work.connection, values)
+            _check_nothing_under_way(work.connection, values)
             _remember(work.connection, found["id"])
-            for subject, ids in _TOLD_BY_HISTORY.items():
+            for subject, ids in _WITH_REASONS.items():
                 history.erase_reasons(work.connection, subject, ids, values)
-            for table, (emptied, which) in _EMPTIED.items():
-                work.connection.execute(f"UPDATE {table} SET {emptied} WHERE {which}", values)
+            for table, (assignments, which) in _ERASED.items():
+                work.connection.execute(f"UPDATE {table} SET {assignments} WHERE {which}", values)
             records.rebuild_search(work.connection, customers.NOUN)
             history.record(work, "customer", found["id"], "erased", reason=why)
         orders, recurring = (
@@ -77,26 +77,26 @@ def erase(work: Work, words: str, *, reason: str | None = None) -> Erased:
 
 
 def sweep(connection: sqlite3.Connection, erased: Erased) -> None:
-    """Write the file anew, without the traces that balancing leaves in its pages even with ``secure_delete``.
+    """Rewrite the database, to remove traces that SQLite leaves in its pages even with ``secure_delete``.
 
-    Raise SalesError when another process or a full disk prevents it; erasing again does it then.
+    Raise SalesError if another process or a full disk prevents it; erasing again repeats it.
     """
     try:
         database.rewrite(connection)
     except sqlite3.OperationalError as error:
         raise SalesError(
-            f"customer {erased.id} is erased, but the file could not be written anew ({error}), and free parts of it"
+            f"customer {erased.id} is erased, but the database could not be rewritten ({error}), and its free pages"
             f" may still hold traces; repeat: salescli customers erase {erased.id}"
         ) from None
 
 
-def _check_nothing_goes_on(connection: sqlite3.Connection, values: dict[str, int | str]) -> None:
-    going = connection.execute(
+def _check_nothing_under_way(connection: sqlite3.Connection, values: dict[str, int | str]) -> None:
+    unfinished = connection.execute(
         f"SELECT id, status FROM recurring WHERE id IN ({_RECURRING}) AND status <> 'completed' ORDER BY id", values
     ).fetchall()
-    if going:
-        which = ", ".join(f"recurring order {row['id']} is {row['status'].capitalize()}" for row in going)
-        numbers = " ".join(str(row["id"]) for row in going)
+    if unfinished:
+        which = ", ".join(f"recurring order {row['id']} is {row['status'].capitalize()}" for row in unfinished)
+        numbers = " ".join(str(row["id"]) for row in unfinished)
         raise WrongStatus(
             f"customer {values['id']} cannot be erased: {which};"
             f" finish that first: salescli recurring complete {numbers}"
@@ -112,7 +112,7 @@ def _check_nothing_goes_on(connection: sqlite3.Connection, values: dict[str, int
 
 
 def _remember(connection: sqlite3.Connection, id: int) -> None:
-    """Keep the digests by which an import would know them, so that it does not bring them back."""
+    """Store digests of the identifiers, so that an import cannot bring the customer back."""
     for row in connection.execute(f"SELECT * FROM customers WHERE id IN ({_PEOPLE})", {"id": id}).fetchall():
         known_by = {
             "source": row["source"],

@@ -1,6 +1,6 @@
-"""``customers merge``: two records of one person become one; the duplicate's names stay names of the other (R44).
+"""``customers merge``: merge two records of one person; the duplicate's identifiers then find the other (R44).
 
-keep + duplicate → orders, recurring orders and sales plans moved, empty fields filled, the duplicate points to keep
+keep + duplicate → orders, recurring orders and sales plans moved, empty fields filled, duplicate points to keep
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from salescli.storage import database, history
 from salescli.storage.work import Work
 
 _FILLED = ("email", "phone")
-_MOVED = {  # table → as one is called; an attempt keeps whom its request named (B1)
+_MOVED = {  # table → its noun; an attempt keeps the customer that its request named (B1)
     "orders": "order",
     "recurring": "recurring order",
     "sales_plans": "sales plan",
 }
-_WITH_HISTORY = {"orders": "order", "recurring": "recurring"}  # table → its subject
+_WITH_HISTORY = {"orders": "order", "recurring": "recurring"}  # table → subject of history
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge did: the row that stays, the one that went into it, what was moved, the fields filled."""
+    """The result of a merge: the kept row, the duplicate, how many records of each noun moved, the fields filled."""
 
     keep: sqlite3.Row
     duplicate: sqlite3.Row
@@ -41,10 +41,10 @@ def merge(
     *,
     reason: str | None = None,
 ) -> Merged:
-    """Move everything of ``duplicate`` to ``keep`` and let its number, email and id elsewhere mean that one.
+    """Move everything of ``duplicate`` to ``keep``; the duplicate's number, email and other id then find ``keep``.
 
-    What ``keep`` lacks of email and phone it takes from the duplicate. Raise WrongStatus for one that was merged or
-    erased, BadUsage for one and the same.
+    A missing email or phone is filled from the duplicate. Raise WrongStatus if either was merged or erased, BadUsage if
+    both are the same record.
     """
     work.actor.require(permissions.EDIT_CATALOGUE)
     why = text.text(reason, "the reason") if reason else None
@@ -52,27 +52,27 @@ def merge(
         kept, other = _unmerged(work.connection, keep), _unmerged(work.connection, duplicate)
         if kept["id"] == other["id"]:
             raise BadUsage(
-                f"{keep!r} and {duplicate!r} are one record, customer {kept['id']}; there is nothing to merge"
+                f"{keep!r} and {duplicate!r} are the same record, customer {kept['id']}; there is nothing to merge"
             )
         pair = {"keep": kept["id"], "duplicate": other["id"]}
-        moved = {spoken: _move(work, table, pair) for table, spoken in _MOVED.items()}
+        moved = {noun: _move(work, table, pair) for table, noun in _MOVED.items()}
         work.connection.execute("UPDATE customers SET merged_into = :keep WHERE merged_into = :duplicate", pair)
         database.update(work.connection, "customers", other["id"], {"merged_into": kept["id"]})
         missing = {field: other[field] for field in _FILLED if other[field] and not kept[field]}
         filled = records.edit(work, customers.NOUN, kept["id"], missing)
-        told = {"merged_into": (None, kept["id"])}
+        changes = {"merged_into": (None, kept["id"])}
         history.record(
-            work, "customer", other["id"], f"merged into customer {kept['id']}", told, reason=why,
+            work, "customer", other["id"], f"merged into customer {kept['id']}", changes, reason=why,
         )  # fmt: skip
         history.record(work, "customer", kept["id"], f"took in customer {other['id']}", reason=why)
         return Merged(records.get(work.connection, customers.NOUN, kept["id"]), other, moved, tuple(filled))
 
 
 def _unmerged(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the customer that ``words`` mean. Raise WrongStatus for one erased, or merged under that number."""
+    """Return the customer that ``words`` names. Raise WrongStatus if it was erased, or merged under that number."""
     found = customers.find(connection, words, whole=True)
     if is_record_number(words) and _was_merged(connection, int(words)):
-        raise WrongStatus(f"customer {words} was merged into customer {found['id']} already; name that one")
+        raise WrongStatus(f"customer {words} was merged into customer {found['id']} already; use that one")
     customers.check_not_erased(found)
     return found
 
@@ -83,7 +83,7 @@ def _was_merged(connection: sqlite3.Connection, id: int) -> bool:
 
 
 def _move(work: Work, table: str, pair: dict[str, int]) -> int:
-    """Give the duplicate's rows of ``table`` to the other, each with a line of its own where it has a history."""
+    """Move the duplicate's rows of ``table`` to the other, with a history line for each where rows have a history."""
     ids = [row["id"] for row in work.connection.execute(f"SELECT id FROM {table} WHERE customer_id = :duplicate", pair)]
     work.connection.execute(f"UPDATE {table} SET customer_id = :keep WHERE customer_id = :duplicate", pair)
     subject = _WITH_HISTORY.get(table)

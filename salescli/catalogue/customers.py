@@ -1,7 +1,7 @@
-"""Customers, and how one is found by number, email, name or a part of them.
+"""Customers, and how to find one by number, email, name or the beginning of a name.
 
-A duplicate that was merged keeps its row, which points to the customer it went into: whatever named it, here or in a
-file, now names that one.
+A merged duplicate keeps its row, which points to the customer it was merged into. Whatever identified the duplicate, in
+a command or in an imported file, now finds that customer.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ DEFAULT_SOURCE = "import"
 
 
 def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> sqlite3.Row:
-    """Return the customer that ``words`` name: a number, an email, a whole name, or the id they have elsewhere.
+    """Return the customer with this number, email, name or id elsewhere; for a merged duplicate, the kept customer.
 
-    Unless ``whole``, the beginnings of words of a name will do. What named a merged duplicate names the customer it
-    went into. Raise NotFound when nobody or more than one person fits (R10, R44).
+    Unless ``whole``, the beginnings of words of a name are enough. Raise NotFound if none or several match (R10, R44).
     """
     wanted = words.strip()
     if is_record_number(words):
@@ -39,21 +38,21 @@ def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> 
 
 
 def get_name(connection: sqlite3.Connection, id: int) -> str:
-    """Return the name of a customer of a known id."""
+    """Return the name of the customer with this id."""
     return str(records.get(connection, NOUN, id)["name"])
 
 
 def check_not_erased(customer: sqlite3.Row) -> None:
-    """Raise WrongStatus for a customer whose personal data was erased: nothing more is kept of them."""
+    """Raise WrongStatus if the customer's personal data was erased; nothing new is recorded for them."""
     if customer["erased_at"]:
         raise WrongStatus(
-            f"customer {customer['id']} was erased on {customer['erased_at'][:10]}, and nothing more is kept of them;"
-            " if they came back, add them anew: salescli customers add"
+            f"customer {customer['id']} was erased on {customer['erased_at'][:10]}, and no new data is kept of them;"
+            " if they came back, add them again: salescli customers add"
         )
 
 
 class Identifiers(NamedTuple):
-    """By what a row of a file names a customer, in the form it is stored in; what is not given is empty."""
+    """How a row of a file identifies a customer, in stored form; empty where the row has nothing."""
 
     source: str
     source_id: str
@@ -62,10 +61,10 @@ class Identifiers(NamedTuple):
 
 
 def identify(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
-    """Return the customer that a row of a file means: by customer_id, else by email, else by name.
+    """Return the customer of a row of a file: by customer_id, else by email, else by name.
 
-    A customer known by email who has no id from ``source`` yet is the one that a new id brings. Raise NotFound when
-    the words fit several people.
+    A new customer_id also matches a customer with the row's email who has no customer_id yet. Raise NotFound if several
+    people match.
     """
     row = _meant(connection, known_by)
     return records.get(connection, NOUN, row["merged_into"]) if row and row["merged_into"] else row
@@ -76,7 +75,7 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
 
 
 def _meant(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
-    """Return the row of a customer who is known so, or of a duplicate merged into one."""
+    """Return the row that has these identifiers: a customer or a merged duplicate."""
     source, source_id, address, name = known_by
     if source_id:
         sql = "SELECT * FROM customers WHERE source = ? AND source_id = ?"
@@ -87,7 +86,7 @@ def _meant(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row
     return _one_person(connection, "email = ?", address) if address else _one_person(connection, "name = ?", name)
 
 
-# No row of the same person, merged ones included, has an id elsewhere.
+# No row of the same person, merged duplicates included, has an id elsewhere.
 _WITHOUT_ID = " AND NOT EXISTS ".join(
     (
         "source_id IS NULL",
@@ -98,7 +97,7 @@ _WITHOUT_ID = " AND NOT EXISTS ".join(
 
 
 def _one_person(connection: sqlite3.Connection, clause: str, value: str) -> sqlite3.Row | None:
-    """Return the row of ``clause``, a merged one before the one it went into. Raise NotFound for several people."""
+    """Return the row of ``clause``, preferring a merged duplicate. Raise NotFound if several people match."""
     found = connection.execute(f"SELECT * FROM customers c WHERE {clause}", (value,)).fetchall()
     if len(found) > 1:
         found.sort(key=lambda row: row["merged_into"] is None)
@@ -108,7 +107,7 @@ def _one_person(connection: sqlite3.Connection, clause: str, value: str) -> sqli
 
 
 def identifiers(words: Words) -> Identifiers:
-    """Return by what a row names a customer. Raise BadData for an email or a name that cannot be one."""
+    """Return the identifiers of a customer in a row. Raise BadData for an invalid email or name."""
     source_id, address, name = (words.get(key, "").strip() for key in ("customer_id", "email", "name"))
     address = text.email(address) if address else ""
     name = text.text(name, "name") if not (source_id or address) else name
@@ -116,39 +115,39 @@ def identifiers(words: Words) -> Identifiers:
 
 
 def digests(connection: sqlite3.Connection, known_by: Identifiers) -> dict[str, bytes]:
-    """Return by which digests an import knows somebody again who was erased: of customer_id, email and name, as given.
+    """Return digests of customer_id, email and name, by which an import recognises an erased customer.
 
-    They are keyed, so that no list of addresses made elsewhere tells whose they are.
+    They are keyed, so that nobody can look them up in a list of addresses.
     """
     source, source_id, address, name = known_by
     key = (database.setting(connection, "installation") or "").encode()[:64]
-    told = {"customer_id": source_id and f"{source}\0{source_id}", "email": address, "name": name}
+    identifying = {"customer_id": source_id and f"{source}\0{source_id}", "email": address, "name": name}
     return {
-        kind: blake2b(f"{kind}\0{text}".encode(), digest_size=16, key=key).digest()
-        for kind, text in told.items()
-        if text
+        field: blake2b(f"{field}\0{value}".encode(), digest_size=16, key=key).digest()
+        for field, value in identifying.items()
+        if value
     }
 
 
 def anybody_erased(connection: sqlite3.Connection) -> bool:
-    """Tell whether somebody was, as mostly nobody: then an import of many customers is spared the digests."""
+    """Return whether anyone has been erased; if not, imports need no digests."""
     return connection.execute("SELECT 1 FROM erased LIMIT 1").fetchone() is not None
 
 
 def check_nobody_erased(connection: sqlite3.Connection, known_by: Identifiers) -> None:
-    """Raise BadData for a row of a file that would bring back somebody who was erased.
+    """Raise BadData if a row of a file would bring back an erased customer.
 
-    A name counts only where it is all that the row has, as in ``identify``.
+    A name counts only if the row has nothing else, as in ``identify``.
     """
-    told = digests(connection, known_by)
-    if len(told) > 1:
-        told.pop("name", None)
-    places = ", ".join("?" * len(told))
-    found = connection.execute(f"SELECT customer_id FROM erased WHERE digest IN ({places})", [*told.values()])
+    found_by = digests(connection, known_by)
+    if len(found_by) > 1:
+        found_by.pop("name", None)
+    places = ", ".join("?" * len(found_by))
+    found = connection.execute(f"SELECT customer_id FROM erased WHERE digest IN ({places})", [*found_by.values()])
     row = found.fetchone()
     if row is not None:
         raise BadData(
-            f"this is customer {row['customer_id']}, who was erased; leave the row out, or if they came back or this is"
+            f"this is customer {row['customer_id']}, who was erased; remove the row, or if they came back or this is"
             " somebody else, add them first: salescli customers add"
         )
 
@@ -176,7 +175,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _id_elsewhere(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
-    """Return the columns of an id elsewhere; none when it is one of a duplicate merged into ``before``."""
+    """Return the columns of an id elsewhere; none if a duplicate merged into ``before`` has it."""
     source = text.text(words.get("source") or DEFAULT_SOURCE, "source")
     source_id = text.text(words["customer_id"], "customer_id")
     sql = "SELECT id, name, merged_into FROM customers WHERE source = ? AND source_id = ?"

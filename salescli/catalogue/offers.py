@@ -1,4 +1,4 @@
-"""Offers: what is sold, its price, and how it may be paid: at once, in parts, again and again (R77)."""
+"""Offers: what is sold, its price, and how it is paid: in full, in parts, or recurring (R77)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer as it is today. Shares are parts per million of the price; no ``interval`` means not recurring."""
+    """An offer. Shares are parts per million of the price; without an ``interval`` it is not recurring."""
 
     id: int
     number: str
@@ -41,7 +41,7 @@ class Offer:
 
     @classmethod
     def from_row(cls, row: sqlite3.Row, category_number: str | None) -> Offer:
-        """Return the record of a row of ``offers`` and its category's number."""
+        """Return the offer of a row of ``offers``, with its category's number."""
         recurring = row["every_count"] is not None
         return cls(
             id=row["id"],
@@ -63,15 +63,15 @@ class Offer:
 
 
 def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> Offer:
-    """Return the offer of a number, else of a name or, unless ``whole``, its beginning.
+    """Return the offer with this number, else with this name or, unless ``whole``, its beginning.
 
-    Raise NotFound, also when several fit.
+    Raise NotFound if none or several match.
     """
     return _with_category(connection, records.find(connection, NOUN, words, "number", "name", whole=whole))
 
 
 def get(connection: sqlite3.Connection, id: int) -> Offer:
-    """Return the offer of a known id."""
+    """Return the offer with this id."""
     return _with_category(connection, records.get(connection, NOUN, id))
 
 
@@ -113,7 +113,7 @@ def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     current = before["currency"] if before else account
     currency = money.currency_code(words["currency"]) if words.get("currency", "").strip() else current
     if currency is None:
-        raise BadData("the price needs its currency; give --currency, or `init --currency` sets the usual one")
+        raise BadData("the price needs its currency; give --currency, or set a default with `init --currency`")
     values: dict[str, Any] = {"currency": currency}
     if words.get("price"):
         values["price_minor"] = money.parse(words["price"], currency)
@@ -125,9 +125,9 @@ def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
-    if "partial_min" in words and not words["partial_min"]:  # emptied: paid at once again
+    if "partial_min" in words and not words["partial_min"]:  # emptied: paid in full again
         if words.get("partial_success"):
-            raise BadData("an offer without a least first payment is paid at once; leave out partial_success")
+            raise BadData("an offer without partial_min is paid in full; leave out partial_success")
         return {"partial": 0, "partial_min_ppm": 0, "partial_success_ppm": money.PPM}
     values: dict[str, Any] = {}
     for field in ("partial_min", "partial_success"):
@@ -142,9 +142,9 @@ def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
 
 
 def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
-    if "every" in words and not words["every"]:  # emptied: sold once again
+    if "every" in words and not words["every"]:  # emptied: not recurring again
         if words.get("payments") or words.get("retry_after"):
-            raise BadData("an offer without an interval is sold once; leave out payments and retry_after")
+            raise BadData("an offer without an interval is not recurring; leave out payments and retry_after")
         names = ("every_count", "every_unit", "payments_total", "retry_after")
         return dict.fromkeys(names)
     interval = _interval(words, before)
@@ -182,7 +182,7 @@ def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> Re
 
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
-    """Return the offer of the number, else the one of that category, name and currency."""
+    """Return the offer with the number, else with the category, name and currency."""
     if words.get("number"):
         sql = "SELECT * FROM offers WHERE number = :number"
         values: dict[str, Any] = {"number": words["number"].strip()}

@@ -1,4 +1,4 @@
-"""Payment systems: the merchant accounts that payments go through, with their gateway and fee (R32, R78)."""
+"""Payment systems: the accounts that payments go through, with their gateway and fee (R32, R78)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "env",
 
 @dataclass(frozen=True, slots=True)
 class PaymentSystem:
-    """A merchant account. ``fee_ppm`` is None while the fee is not known, which is not the same as no fee."""
+    """A payment system. ``fee_ppm`` is None while the fee is unknown, which is not the same as no fee."""
 
     id: int
     name: str
@@ -34,17 +34,17 @@ class PaymentSystem:
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> PaymentSystem:
-        """Return the record of a row of ``payment_systems``."""
+        """Return the payment system of a row of ``payment_systems``."""
         flags = {"one_click": bool(row["one_click"]), "active": bool(row["active"])}
         return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
 
     @property
     def manual(self) -> bool:
-        """Tell whether a person confirms its payments (R37)."""
+        """Return whether a person confirms its payments (R37)."""
         return self.gateway == registry.MANUAL
 
     def commission(self, amount_minor: int, currency: str) -> int | None:
-        """Return the estimated commission in minor units of ``currency``, or None when it is not known (R30)."""
+        """Return the estimated commission in minor units of ``currency``, or None if it is unknown (R30)."""
         if self.fee_ppm is None and self.fee_fixed_minor is None:
             return None
         if self.fee_fixed_minor and currency != self.currency:
@@ -53,23 +53,23 @@ class PaymentSystem:
 
 
 def find(connection: sqlite3.Connection, words: str) -> PaymentSystem:
-    """Return the payment system of that name, in any case. Raise NotFound."""
+    """Return the payment system with this name, in any case. Raise NotFound."""
     return PaymentSystem.from_row(records.find(connection, NOUN, words, "name"))
 
 
 def get(connection: sqlite3.Connection, id: int) -> PaymentSystem:
-    """Return the payment system of a known id."""
+    """Return the payment system with this id."""
     return PaymentSystem.from_row(records.get(connection, NOUN, id))
 
 
 def check_usable(system: PaymentSystem, token: str | None, *, one_click: bool) -> None:
-    """Raise BadData unless a payment can go through ``system`` so: active, a token where a machine charges."""
+    """Raise BadData unless a payment with this token and mode can go through ``system``."""
     if not system.active:
         raise BadData(f"{system.name} is not active; choose another payment system")
     if one_click and not system.one_click:
         raise BadData(f"{system.name} has no one-click payments; it is a setting of the payment system (R31)")
     if system.manual and token:
-        raise BadData(f"{system.name} is manual: a person takes the money, so it has no use for a token")
+        raise BadData(f"{system.name} is manual: a person takes the money, so it takes no token")
     if token and text.holds_card_number(token):
         raise BadData("the token looks like a card number, which is never stored; give the payment system's token")
 
@@ -85,7 +85,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         values["gateway"] = registry.checked_name(words.get("gateway") or registry.MANUAL)
         _check_gateway_may_change(connection, before, values["gateway"])
     if "env" in words:
-        values["environment"] = _names(words["env"])
+        values["environment"] = _variable_names(words["env"])
     for flag in ("one_click", "active"):
         if flag in words:
             values[flag] = int(text.yes_no(words[flag], flag))
@@ -93,20 +93,20 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _check_gateway_may_change(connection: sqlite3.Connection, before: sqlite3.Row | None, gateway: str) -> None:
-    """Raise BadData when money went, or is on its way, through the present gateway: only that one knows of it."""
+    """Raise BadData if money went, or is going, through the current gateway: no other gateway knows of it."""
     if before is None or gateway == before["gateway"]:
         return
     sql = "SELECT 1 FROM attempts WHERE payment_system_id = ? AND status IN ('live', 'succeeded')"
     if connection.execute(sql, (before["id"],)).fetchone():
         raise BadData(
-            f"payments of {before['name']} went through {before['gateway']}, which alone knows of them;"
+            f"payments of {before['name']} went through {before['gateway']}, and no other gateway knows them;"
             " add a new payment system instead"
         )
 
 
-def _names(given: str) -> str:
-    """Return names of environment variables, one space between them; values are never stored."""
-    names = given.replace(",", " ").split()
+def _variable_names(value: str) -> str:
+    """Return names of environment variables, separated by spaces. Raise BadData for anything else, such as values."""
+    names = value.replace(",", " ").split()
     for name in names:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise BadData(f"{name!r} is not the name of an environment variable; give names only, never values")
@@ -121,7 +121,7 @@ def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
         values["currency"] = money.currency_code(words["currency"])
     currency = values.get("currency") or (before["currency"] if before else None)
     if before and before["fee_fixed_minor"] is not None and currency != before["currency"] and "fee_fixed" not in words:
-        raise BadData(f"the fixed fee is in {before['currency']}; give it in {currency} too, or '' to take it off")
+        raise BadData(f"the fixed fee is in {before['currency']}; give it in {currency} too, or '' to remove it")
     if not words.get("fee_fixed"):
         return {**values, "fee_fixed_minor": None} if "fee_fixed" in words else values
     if not currency:

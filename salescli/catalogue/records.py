@@ -1,6 +1,6 @@
-"""What the catalogue's nouns have in common: add, edit and find a record, with its history.
+"""Add, edit and find the records of every noun of the catalogue, with their history.
 
-words of a person or a row of a file -> the noun's ``draft`` (checked column values) -> ``add`` | ``edit`` -> history
+words of a command or a row of a file -> the noun's ``draft`` (checked column values) -> ``add`` | ``edit`` -> history
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from salescli.rules import text, time
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-NAMED_MAX = 10  # records of one name that a message lists
-SEARCHED_MAX = 20  # records that a search by a part of a name returns
+NAMED_MAX = 10  # records that a message lists
+SEARCHED_MAX = 20  # records that a search returns
 
-Words = Mapping[str, str]  # field name -> text as given; a field that was not given is absent
+Words = Mapping[str, str]  # field name -> its text; fields that are not set are absent
 
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """One kind of catalogue record: where it is stored, who may edit it, how its words become columns."""
+    """A noun of the catalogue: where it is stored, who may edit it, how words become columns."""
 
     subject: str  # "offer", in messages and history
     table: str
     permission: str
-    fields: tuple[str, ...]  # the words `add`, `edit` and import take
+    fields: tuple[str, ...]  # the fields that `add`, `edit` and `import` take
     draft: Callable[[sqlite3.Connection, Words, sqlite3.Row | None], dict[str, Any]]
-    match: Callable[[sqlite3.Connection, Words], sqlite3.Row | None]  # the record that a row of a file means
+    match: Callable[[sqlite3.Connection, Words], sqlite3.Row | None]  # finds the record of a row
     searched: tuple[str, ...] = ()  # columns of its search index
-    check_import: Callable[[sqlite3.Connection, Words], None] = lambda connection, words: None  # of a new record
-    stands_for: str = "id"  # SQL for the id of the record that a row names: its own, unless rows can be merged
+    check_import: Callable[[sqlite3.Connection, Words], None] = lambda connection, words: None  # for a new record
+    stands_for: str = "id"  # SQL for the id of the record that a row stands for: its own unless merged
 
 
 def add(work: Work, noun: Noun, words: Words) -> int:
-    """Add a record and return its id. Raise BadData when it exists or a word is wrong (R77, R78)."""
+    """Add a record and return its id. Raise BadData if it exists or a field is invalid (R77, R78)."""
     work.actor.require(noun.permission)
     with database.transaction(work.connection):
         if noun.match(work.connection, words) is not None:
@@ -47,7 +47,7 @@ def add(work: Work, noun: Noun, words: Words) -> int:
 
 
 def create(work: Work, noun: Noun, values: Mapping[str, Any]) -> int:
-    """Insert checked column values with their history line; the caller holds the transaction and the permission."""
+    """Insert checked values with a history line; the caller holds the transaction and checked the permission."""
     row = {**values, "created_at": time.utc_text(work.now)}
     id = database.insert(work.connection, noun.table, row)
     _index(work.connection, noun, "id = ?", id)
@@ -57,7 +57,7 @@ def create(work: Work, noun: Noun, values: Mapping[str, Any]) -> int:
 
 
 def edit(work: Work, noun: Noun, id: int, words: Words) -> dict[str, Any]:
-    """Change the fields that ``words`` names; return the columns that changed, empty when none did."""
+    """Change the fields in ``words`` and return the columns that changed, with their new values."""
     work.actor.require(noun.permission)
     with database.transaction(work.connection):
         before = get(work.connection, noun, id)
@@ -66,8 +66,8 @@ def edit(work: Work, noun: Noun, id: int, words: Words) -> dict[str, Any]:
             _unindex(work.connection, noun, before)
             database.update(work.connection, noun.table, id, changes)
             _index(work.connection, noun, "id = ?", id)
-            told = {name: (before[name], value) for name, value in changes.items()}
-            history.record(work, noun.subject, id, "edited", told)
+            pairs = {name: (before[name], value) for name, value in changes.items()}
+            history.record(work, noun.subject, id, "edited", pairs)
         return changes
 
 
@@ -78,7 +78,7 @@ def changed_columns(connection: sqlite3.Connection, noun: Noun, before: sqlite3.
 
 
 def get(connection: sqlite3.Connection, noun: Noun, id: int) -> sqlite3.Row:
-    """Return the row of a known id. Raise NotFound."""
+    """Return the row with this id. Raise NotFound."""
     row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {noun.table} WHERE id = ?", (id,)).fetchone()
     if row is None:
         raise NotFound(f"there is no {noun.subject} {id}")
@@ -86,10 +86,10 @@ def get(connection: sqlite3.Connection, noun: Noun, id: int) -> sqlite3.Row:
 
 
 def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, whole: bool = False) -> sqlite3.Row:
-    """Return the one record that ``words`` names, trying each of the columns ``keys`` in turn, then any case.
+    """Return the one record that ``words`` names: by each of the columns ``keys`` in turn, then in any case.
 
-    ``whole``: the beginning of a name will not do, as where something is then written. Raise NotFound when there is
-    none, or more than one: names are never guessed between two records.
+    ``whole``: the beginning of a name is not enough, as for commands that write. Raise NotFound if none or several
+    match; the program never guesses.
     """
     wanted = text.free_text(words, f"the {noun.subject}")
     for key in keys:
@@ -99,22 +99,22 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
     found = _in_any_case(connection, noun, wanted, most=-1 if whole else SEARCHED_MAX)
     if whole:
         folded = wanted.casefold()
-        meant = [row for row in found if folded in (row[key].casefold() for key in (*keys, "name") if row[key])]
-        if found and not meant:
+        matching = [row for row in found if folded in (row[key].casefold() for key in (*keys, "name") if row[key])]
+        if found and not matching:
             near = ", ".join(_named(noun, row) for row in found[:5])
-            raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. There is {near}")
-        found = meant
+            raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. Similar: {near}")
+        found = matching
     return the_only(noun, words, found)
 
 
 def rows_of(connection: sqlite3.Connection, noun: Noun, clause: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
-    """Return the records that the rows of ``clause``, our own code's, name: of merged rows the one they went into."""
+    """Return the records of the rows that match ``clause``; for a merged row, the record it was merged into."""
     named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE {clause}"
     return connection.execute(f"SELECT * FROM {noun.table} WHERE id IN ({named}) ORDER BY id", values).fetchall()
 
 
 def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
-    """Return the single row. Raise NotFound when there is none or the words fit several."""
+    """Return the only row. Raise NotFound if there is none, SeveralFit if there are several."""
     if not rows:
         raise NotFound(f"there is no {noun.subject} {words!r}")
     if len(rows) > 1:
@@ -129,7 +129,7 @@ def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
 
 
 def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = SEARCHED_MAX) -> list[sqlite3.Row]:
-    """Return the records whose searched columns have words that begin as ``words`` do, in any case and script."""
+    """Return the records whose searched columns contain words that begin with ``words``, in any case and script."""
     matching = f"SELECT rowid FROM {noun.table}_search WHERE {noun.table}_search MATCH :query"
     named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE id IN ({matching})"
     found = connection.execute(
@@ -140,21 +140,21 @@ def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int 
 
 
 def match_query(words: str) -> str:
-    """Return the full-text query for every word of ``words`` as a beginning; nothing in it is an operator.
+    """Return the full-text query for every word of ``words`` as a prefix; nothing in it is an operator.
 
-    No words make the query of the empty phrase, which fits nothing.
+    Without words it is the empty phrase, which matches nothing.
     """
     wanted = text.searchable(words).split() or [""]
     return " ".join('"{}"*'.format(word.replace('"', '""')) for word in wanted)
 
 
 def index_from(connection: sqlite3.Connection, noun: Noun, first: int) -> None:
-    """Put the records from the id ``first`` on, which a bulk insert added, into the search index."""
+    """Add the records from the id ``first`` on to the search index, after a bulk insert."""
     _index(connection, noun, "id >= ?", first)
 
 
 def rebuild_search(connection: sqlite3.Connection, noun: Noun) -> None:
-    """Make the search index anew from its table: what was deleted stays in an index until its parts are merged."""
+    """Rebuild the search index from its table, because deleted text stays in an index until its parts are merged."""
     connection.execute(f"INSERT INTO {noun.table}_search ({noun.table}_search) VALUES ('rebuild')")
 
 
@@ -167,7 +167,7 @@ def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str, *, most
 
 
 def _named(noun: Noun, row: sqlite3.Row) -> str:
-    """Return a record's name with what tells it from another of that name; a user without a login has a number."""
+    """Return a record's name with its number or login, to tell records of one name apart."""
     return f"{row['name']} ({row[_key_of(noun)] or row['id']})"
 
 

@@ -1,4 +1,4 @@
-"""Roles as the file keeps them: the ready ones of ``init``, and those that an owner makes (R78)."""
+"""Roles: the predefined ones of ``init``, and those that an owner adds (R78)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ FIELDS = ("name", "permissions")
 
 
 def add_ready(connection: sqlite3.Connection, now: datetime) -> None:
-    """Put the ready roles into a new file; the caller holds the transaction."""
+    """Add the predefined roles to a new database; the caller holds the transaction."""
     for name, allowed in permissions.READY.items():
         row = {"name": name, "permissions": _stored(allowed), "created_at": time.utc_text(now)}
         database.insert(connection, "roles", row)
 
 
 def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the role of a name, else of our number for it. Raise NotFound."""
+    """Return the role with this name, else with this number. Raise NotFound."""
     return records.find(connection, NOUN, words, "name", "id")
 
 
 def checked_name(connection: sqlite3.Connection, given: str) -> str:
-    """Return the name of a role that there is. Raise BadData naming them all."""
+    """Return the name of an existing role. Raise BadData, with all names, for another."""
     names = tuple(row["name"] for row in connection.execute("SELECT name FROM roles ORDER BY id"))
     return text.one_of(text.text(given, "role"), names, "role")
 
@@ -41,7 +41,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         if taken and before is not None and taken["id"] != before["id"]:
             raise BadData(f"there is a role {values['name']} already")
     if before is None and "permissions" not in words:
-        raise BadData(f"a role needs permissions, as in view,enter-orders; {_there_are()}")
+        raise BadData(f"a role needs permissions, as in view,enter-orders; {_all_permissions()}")
     if "permissions" in words:
         values["permissions"] = _stored(_checked(words["permissions"]))
     _check_owner_stays(values, before)
@@ -49,17 +49,17 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _name(given: str) -> str:
-    return text.text(given, "name").lower()  # roles are written small, so that no two differ by that alone
+    return text.text(given, "name").lower()  # in lower case, so that no two roles differ only by case
 
 
 def _checked(given: str) -> frozenset[str]:
     wanted = frozenset(given.lower().replace(",", " ").split())
     if unknown := sorted(wanted - set(permissions.PERMISSIONS)):
-        raise BadData(f"there is no permission {', '.join(unknown)}; {_there_are()}")
+        raise BadData(f"there is no permission {', '.join(unknown)}; {_all_permissions()}")
     return wanted
 
 
-def _there_are() -> str:
+def _all_permissions() -> str:
     return f"there are {', '.join(permissions.PERMISSIONS)}"
 
 
@@ -68,7 +68,7 @@ def _stored(allowed: frozenset[str]) -> str:
 
 
 def _check_owner_stays(values: dict[str, Any], before: sqlite3.Row | None) -> None:
-    """Raise BadData when the owner's role would be another, or allow less: somebody must always manage users."""
+    """Raise BadData if the role owner would be renamed or lose a permission: somebody must always manage users."""
     if before is None or before["name"] != permissions.OWNER:
         return
     allowed = permissions.permissions(values.get("permissions", before["permissions"]))

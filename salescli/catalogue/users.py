@@ -1,4 +1,4 @@
-"""Users: those who act, and the managers whose sales are counted."""
+"""Users: those who run commands, and the managers whose sales are counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIELDS = ("login", "name", "role", "active")
 
 
 def register_owner(connection: sqlite3.Connection, login: str, name: str, now: datetime) -> Actor:
-    """Give a new file its ready roles, and register the person who runs ``init`` as its owner."""
+    """Add the predefined roles to a new database, register the person who runs ``init`` as owner, and return them."""
     roles.add_ready(connection, now)
     drafted = _draft(connection, {"login": login, "name": name, "role": permissions.OWNER}, None)
     database.insert(connection, "users", {**drafted, "created_at": utc_text(now)})
@@ -27,9 +27,9 @@ def register_owner(connection: sqlite3.Connection, login: str, name: str, now: d
 
 
 def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
-    """Return the user meant by a login, else by exactly one user's name, else by a number. Raise NotFound.
+    """Return the user with this login, else with this name, else with this number. Raise NotFound.
 
-    A number is the only way to name one of two without a login, as an import makes them.
+    Imported users have no login; if two have the same name, only the number tells them apart.
     """
     try:
         return records.find(connection, NOUN, words, "login", "name")
@@ -42,17 +42,17 @@ def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
 
 
 def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
-    """Return the id of the manager that ``words`` names; None for nobody or ``system`` (R18)."""
+    """Return the id of the manager that ``words`` names; None for None or ``system`` (R18)."""
     if words is None or words.strip().lower() == "system":
         return None
     row = find_manager(connection, words)
     if not row["active"]:
-        raise NotFound(f"{row['name']} is not active any more; give another manager")
+        raise NotFound(f"{row['name']} is no longer active; give another manager")
     return int(row["id"])
 
 
 def active(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Return the registered users of whom a sale's manager is chosen, by name (R46)."""
+    """Return the active users, by name, from whom a sale's manager is chosen (R46)."""
     return connection.execute("SELECT login, name FROM users WHERE active = 1 ORDER BY name, id").fetchall()
 
 
@@ -74,7 +74,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any], before: sqlite3.Row | None) -> None:
-    """Raise BadData when a change would leave nobody who may do everything."""
+    """Raise BadData if a change would leave no owner."""
     if before is None or before["role"] != permissions.OWNER or not before["active"]:
         return
     same_login = values.get("login", before["login"]) == before["login"]
@@ -82,13 +82,13 @@ def _check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any]
         return
     others = "SELECT 1 FROM users WHERE role = ? AND active = 1 AND login IS NOT NULL AND id <> ?"
     if connection.execute(others, (permissions.OWNER, before["id"])).fetchone() is None:
-        raise BadData(f"{before['name']} is the only owner, known by that login; make somebody else an owner first")
+        raise BadData(f"{before['name']} is the only owner; make somebody else an owner before you change that")
 
 
 def _check_free(connection: sqlite3.Connection, login: str, before: sqlite3.Row | None) -> None:
     held = connection.execute("SELECT id, name FROM users WHERE login = ?", (login,)).fetchone()
     if held and (before is None or held["id"] != before["id"]):
-        raise BadData(f"the login {login} belongs to {held['name']}; every login is one person's")
+        raise BadData(f"the login {login} belongs to {held['name']}; a login belongs to one person")
 
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:

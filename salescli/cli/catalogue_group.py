@@ -22,6 +22,7 @@ from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SeveralFit
 from salescli.gateways import registry
+from salescli.lists import changes
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
 from salescli.rules import permissions
@@ -116,7 +117,7 @@ def _edit(group: CatalogueGroup) -> click.Command:
         id = group.find(session.connection, which, True)
         with options.rehearsed(session, dry_run):
             changed = records.edit(session.work, group.noun, id, _given(words, group))
-            what = f"changed {', '.join(changed)}" if changed else "nothing changed"
+            what = f"changed: {changes.labels(changed)}" if changed else "nothing changed"
             tell(f"{group.noun.subject} {_name(session, group, id)}: {what}")
 
     return edit

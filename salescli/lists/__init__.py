@@ -1,11 +1,20 @@
 """What each list shows and filters by, and the SQL of a page. Changes nothing.
 
-columns — a column and a view, which every list, report and page shows
-query — the SQL of a view: select, count, and how a list goes on after a row
-filters — the table of filters: option, clause, what its words mean, label
-orders, payments, recurring — the three tabs
-ledger — money in and out by its day
-offers, categories, customers, payment_systems, users, roles — the catalogue's lists
-attempts, sales_plans — lists on a record's page
-history — the history as people read it
+attempts — attempts of an invoice, failed attempts of a customer
+categories — the list of categories
+changes — the changes of a history line as text
+columns — columns and views, which every list, report and page uses
+customers — the list of customers
+filters — the table of filters: option, help, clauses, resolver
+history — the history of a record, a subject or everything
+ledger — money in and out by day
+offers — the list of offers
+orders — the list of orders, with the actions each allows
+payment_systems — the list of payment systems
+payments — the list of payments
+query — the SQL of a view: select, count, continue after a row
+recurring — the list of recurring orders
+roles — the list of roles
+sales_plans — the list of sales plans
+users — the list of users
 """

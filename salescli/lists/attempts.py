@@ -1,4 +1,4 @@
-"""The lists of attempts: those of an invoice, and those of a customer that failed."""
+"""The lists of attempts: those of an invoice, and the failed ones of a customer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VIEW = View(
     filters={},
 )
 
-# Every try that failed, of whatever payment of a customer's orders: a card shows them all, a list the latest one (R44).
+# Every failed attempt, of all payments of a customer's orders; the list of payments shows only the latest (R44).
 FAILED = View(
     name="failed attempts",
     source=(

@@ -1,4 +1,4 @@
-"""Columns and views: what a list or report shows, under keys that are the same in every format; pure."""
+"""Columns and views: what a list or report shows, with the same keys in every format."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Literal, NamedTuple
 
 from salescli.errors import BadUsage
 
-# `command` is text that a terminal never cuts short, so that it can be copied.
+# `command` is text that is never truncated, so that it can be copied.
 Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
 
 
-class Column(NamedTuple):  # not a dataclass: every start makes these two, and would take a millisecond for each
-    """A column: its stable key, how its raw value reads, and the SQL that yields it.
+class Column(NamedTuple):
+    """A column: its stable key, how its raw value is formatted, and its SQL.
 
-    ``currency``: of money, the column that holds its currency; ``compute``: in place of SQL, of the actor and of the
-    values of its view's hidden columns; ``shown``: without ``--columns``.
+    ``currency``: for money, the key of the column with its currency. ``compute``: instead of SQL, a function of the
+    actor and the view's hidden columns. ``shown``: whether it is shown by default.
     """
 
     key: str
@@ -27,28 +27,28 @@ class Column(NamedTuple):  # not a dataclass: every start makes these two, and w
 
 
 class View(NamedTuple):
-    """A noun as a list: where its rows come from, what they show, which columns its filters look at."""
+    """A list: where its rows come from, its columns, and the columns that its filters use."""
 
     name: str
     source: str
     columns: tuple[Column, ...]
-    newest_first: tuple[str, ...]  # its own order: columns that are never NULL, - for descending, the last one unique
-    id: str  # the column that a record's page asks for
-    filters: Mapping[str, str]  # filter -> the column it looks at, or a clause of its own where that has a `{v}`
+    newest_first: tuple[str, ...]  # default order: columns that are never NULL, the last one unique; - for descending
+    id: str  # the column that identifies a record
+    filters: Mapping[str, str]  # filter -> its column, or a whole clause if it contains `{v}`
     hidden: str = ""  # more SQL columns, for `compute`
     statuses: tuple[str, ...] = ()
-    of_orders: tuple[str, ...] = ()  # filters by what the rows' orders, `o` in the source, have an index of
-    merged: bool = False  # its source has two parts, each in the list's order; it computes nothing
-    by_local_day: bool = False  # `from` and `before` look at a local day and not at an instant
+    of_orders: tuple[str, ...] = ()  # filters on indexed columns of the rows' orders, `o` in the source
+    merged: bool = False  # its source is a union of two parts, each in the list's order; nothing is computed
+    by_local_day: bool = False  # `from` and `before` compare local days, not instants
 
     def column(self, key: str) -> Column:
-        """Return the column of a key. Raise BadUsage naming those there are."""
+        """Return the column with this key. Raise BadUsage, with all keys, for another."""
         return named(self.columns, key, self.name)
 
 
 def named(columns: Sequence[Column], key: str, whose: str) -> Column:
-    """Return the column of a key. Raise BadUsage naming those there are."""
+    """Return the column with this key. Raise BadUsage, with all keys, for another."""
     for column in columns:
         if column.key == key:
             return column
-    raise BadUsage(f"{whose} have no column {key!r}; there are {', '.join(c.key for c in columns)}")
+    raise BadUsage(f"{whose} have no column {key!r}; the columns are {', '.join(c.key for c in columns)}")

@@ -1,4 +1,4 @@
-"""The list of customers; a merged duplicate is not on it."""
+"""The list of customers, without merged duplicates."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The filters of lists and reports (R6): one table has each one's option, its clauses, and what its words mean.
+"""The filters of lists and reports (R6): one table with the option, clauses and resolver of each.
 
-``Filters`` + a view's columns → ``clauses`` → the WHERE, which joins fixed texts; what a user wrote is only ever bound
+``Filters`` + a view's columns → ``clauses`` → WHERE, which joins fixed texts; what a user wrote is only ever bound
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from salescli.rules import money, time
 from salescli.rules.numbers import is_record_number
 from salescli.storage.clauses import FOUND_CUSTOMERS, Where
 
-# The nouns that a filter's words may name are imported where one is given: most lists start without, in half the time.
+# Resolvers import the catalogue only when they run: docs/start.md.
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Filters(NamedTuple):
-    """What a person asked to see (R6): different filters narrow, several values of one widen."""
+    """The filters of a list or report (R6): several filters narrow it, several values of one widen it."""
 
     status: tuple[str, ...] = ()
     first_day: date | None = None
@@ -43,15 +43,15 @@ class Filters(NamedTuple):
     search: str | None = None
 
 
-Meant = tuple[str, dict[str, Any]]  # the filter of a view that words come to, and the values of its clause
-Resolve = Callable[[sqlite3.Connection, View, Any, "ZoneInfo"], Meant]
+Condition = tuple[str, dict[str, Any]]  # the name of a view's filter, and the values of its clause
+Resolve = Callable[[sqlite3.Connection, View, Any, "ZoneInfo"], Condition]
 
 
 class Filter:
-    """A filter: a field of ``Filters``, the option that gives it, and what it makes of a view's column.
+    """A filter: a field of ``Filters``, its option, and its clauses.
 
-    ``clauses``: by the name under which a view has its column, with `{column}` for that and `{v}` for the values; a
-    view without the name has the first one's.
+    ``clauses``: name of a view's filter → clause, with `{column}` for the view's column and `{v}` for the values. A
+    view without a column of that name uses that of the first name.
     """
 
     def __init__(  # noqa: PLR0913 - a row of the table
@@ -77,9 +77,9 @@ class Filter:
 def clauses(
     connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo, newest_first: bool = False
 ) -> Where:
-    """Return the WHERE of ``filters`` for ``view``; ``newest_first``: for a page in the list's own order.
+    """Return the WHERE of ``filters`` for ``view``. ``newest_first``: for a page in the list's default order.
 
-    Raise NotFound for a name that nothing has, BadUsage for a filter that the view does not know.
+    Raise NotFound for an unknown name, BadUsage for a filter that the view does not have.
     """
     where = Where()
     for filter in FILTERS:
@@ -89,22 +89,22 @@ def clauses(
         name, values = filter.resolve(connection, view, words, zone)
         template = _template(view, name, filter)
         if newest_first and name in view.of_orders and _have_many(connection, template, values):
-            template = f"+{template}"  # so SQLite walks the list until the page is full, and sorts none of them
+            template = f"+{template}"  # so that SQLite walks the list until the page is full, and does not sort
         where.add(template, **values)
     return where
 
 
 def _have_many(connection: sqlite3.Connection, template: str, values: dict[str, Any]) -> bool:
-    """Tell whether a condition on orders holds for so many that a page of them is soon found among all."""
-    asked = Where()
-    asked.add(template, **values)
+    """Return whether a condition matches so many orders that walking the list soon finds a page of them."""
+    where = Where()
+    where.add(template, **values)
     most = int(connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]) // _MANY_OF
-    sql = f"SELECT count(*) FROM (SELECT 1 FROM orders o WHERE {asked} LIMIT {most + 1})"
-    return int(connection.execute(sql, asked.values).fetchone()[0]) > most
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM orders o WHERE {where} LIMIT {most + 1})"
+    return int(connection.execute(sql, where.values).fetchone()[0]) > most
 
 
 def given(filters: Filters) -> set[str]:
-    """Return the fields of the filters that narrow."""
+    """Return the fields of the filters that are set."""
     return {filter.field for filter in FILTERS if getattr(filters, filter.field) not in _EVERYTHING}
 
 
@@ -115,60 +115,60 @@ def _template(view: View, name: str, filter: Filter) -> str:
     return column if "{" in column else filter.clauses[name].replace("{column}", column)
 
 
-_MANY_OF = 20  # orders one is many: a page of 50 is then found among a thousand, and to sort them all takes long
-_EVERYTHING = ((), None, "all")  # what a filter is that does not narrow
+_MANY_OF = 20  # one order in 20 is many: a page of 50 is then found within a thousand, faster than sorting them all
+_EVERYTHING = ((), None, "all")  # values of filters that are not set
 
 
-# What words mean
+# Resolvers
 
 _CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
 _OFFERS = (
     "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
 )
 
-_FEW = 100  # an index gives the rows of one in their order, and of a few quickly; more stay a query of their own
+_FEW = 100  # up to so many ids are listed, for which SQLite uses an index; more stay a subquery
 
 
-def _status(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Meant:
-    words = [word.lower() for word in given]
+def _status(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+    words = [word.lower() for word in value]
     if unknown := [word for word in words if word not in view.statuses]:
         raise BadUsage(f"{view.name} have no status {unknown[0]!r}; write one of {', '.join(view.statuses)}")
     return "status", {"v": words}
 
 
-def _first_day(connection: sqlite3.Connection, view: View, given: date, zone: ZoneInfo) -> Meant:
-    return "from", {"v": _bound(view, given, zone)}
+def _first_day(connection: sqlite3.Connection, view: View, value: date, zone: ZoneInfo) -> Condition:
+    return "from", {"v": _bound(view, value, zone)}
 
 
-def _last_day(connection: sqlite3.Connection, view: View, given: date, zone: ZoneInfo) -> Meant:
-    return "before", {"v": _bound(view, given + timedelta(days=1), zone)}
+def _last_day(connection: sqlite3.Connection, view: View, value: date, zone: ZoneInfo) -> Condition:
+    return "before", {"v": _bound(view, value + timedelta(days=1), zone)}
 
 
 def _bound(view: View, day: date, zone: ZoneInfo) -> str:
     return day.isoformat() if view.by_local_day else time.utc_text(time.start_of(day, zone))
 
 
-def _customer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Meant:
+def _customer(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import customers
 
-    ids = [int(words) for words in given if is_record_number(words)]
-    return _searched(connection, customers.NOUN, _CUSTOMERS, [w for w in given if not is_record_number(w)], ids)
+    ids = [int(words) for words in value if is_record_number(words)]
+    return _searched(connection, customers.NOUN, _CUSTOMERS, [w for w in value if not is_record_number(w)], ids)
 
 
-def _offer(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Meant:
+def _offer(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import offers
 
-    places = ", ".join("?" * len(given))
-    rows = connection.execute(f"SELECT id, number FROM offers WHERE number IN ({places})", given).fetchall()
+    places = ", ".join("?" * len(value))
+    rows = connection.execute(f"SELECT id, number FROM offers WHERE number IN ({places})", value).fetchall()
     numbered = {row["number"]: row["id"] for row in rows}
-    others = [words for words in given if words not in numbered]
+    others = [words for words in value if words not in numbered]
     return _searched(connection, offers.NOUN, _OFFERS, others, list(numbered.values()))
 
 
 def _searched(
     connection: sqlite3.Connection, noun: records.Noun, found: str, words: Sequence[str], ids: list[int]
-) -> Meant:
-    """Return what means ``ids`` and any of ``words``, each of which must fit somebody: the ids, while they are few."""
+) -> Condition:
+    """Return the condition for ``ids`` or any of ``words``. Raise NotFound if an id or a word matches nothing."""
     from salescli.catalogue import records
 
     for one in words:
@@ -177,62 +177,62 @@ def _searched(
     for id in ids:
         records.get(connection, noun, id)
     query = " OR ".join(f"({records.match_query(one)})" for one in words or [""])
-    meant = {"ids": ids or [0], "query": query}
-    asked = Where()
-    asked.add(found, **meant)
-    rows = connection.execute(f"{asked} LIMIT {_FEW + 1}", asked.values).fetchall()
-    return (noun.subject, {"v": [row[0] for row in rows]}) if len(rows) <= _FEW else (noun.table, meant)
+    values = {"ids": ids or [0], "query": query}
+    where = Where()
+    where.add(found, **values)
+    rows = connection.execute(f"{where} LIMIT {_FEW + 1}", where.values).fetchall()
+    return (noun.subject, {"v": [row[0] for row in rows]}) if len(rows) <= _FEW else (noun.table, values)
 
 
-def _category(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Meant:
+def _category(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import categories
 
-    return "category", {"v": [categories.find(connection, words)["id"] for words in given]}
+    return "category", {"v": [categories.find(connection, words)["id"] for words in value]}
 
 
-def _manager(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Meant:
+def _manager(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import users
 
-    people = [words for words in given if words.strip().lower() != "system"]
+    people = [words for words in value if words.strip().lower() != "system"]
     ids = [int(users.find_manager(connection, words)["id"]) for words in people]
-    return ("manager" if len(people) == len(given) else "system"), {"v": ids or [0]}
+    return ("manager" if len(people) == len(value) else "system"), {"v": ids or [0]}
 
 
-def _confirmed(connection: sqlite3.Connection, view: View, given: bool, zone: ZoneInfo) -> Meant:
-    return "confirmed", {"v": int(given)}
+def _confirmed(connection: sqlite3.Connection, view: View, value: bool, zone: ZoneInfo) -> Condition:
+    return "confirmed", {"v": int(value)}
 
 
-def _payment_system(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Meant:
+def _payment_system(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import payment_systems
 
-    return "payment_system", {"v": [payment_systems.find(connection, words).id for words in given]}
+    return "payment_system", {"v": [payment_systems.find(connection, words).id for words in value]}
 
 
-def _currency(connection: sqlite3.Connection, view: View, given: tuple[str, ...], zone: ZoneInfo) -> Meant:
-    return "currency", {"v": [money.currency_code(words) for words in given]}
+def _currency(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+    return "currency", {"v": [money.currency_code(words) for words in value]}
 
 
-def _payment_type(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Meant:
-    return "payment_type", {"v": int(given == "partial")}
+def _payment_type(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
+    return "payment_type", {"v": int(value == "partial")}
 
 
-def _kind(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Meant:
-    return "kind", {"v": int(given == "recurring")}
+def _kind(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
+    return "kind", {"v": int(value == "recurring")}
 
 
-def _least(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Meant:
-    return "min", {"v": money.parse(given, "CLF")}  # CLF has four decimals, the most of any currency
+def _least(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
+    return "min", {"v": money.parse(value, "CLF")}  # CLF has four decimals, the most of any currency
 
 
-def _most(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Meant:
-    return "max", {"v": money.parse(given, "CLF")}
+def _most(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
+    return "max", {"v": money.parse(value, "CLF")}
 
 
-def _search(connection: sqlite3.Connection, view: View, given: str, zone: ZoneInfo) -> Meant:
+def _search(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
     from salescli.catalogue import records
 
-    number = int(given) if is_record_number(given) else 0
-    return "search", {"query": records.match_query(given), "number": number, "words": given.strip()}
+    number = int(value) if is_record_number(value) else 0
+    return "search", {"query": records.match_query(value), "number": number, "words": value.strip()}
 
 
 # The table
@@ -241,63 +241,63 @@ _IN = "{column} IN ({v})"
 _NAMES: dict[str, Any] = {"metavar": "NAME", "multiple": True}
 FILTERS = (
     Filter(
-        "status", ("--status",), "Of this status; may be repeated, as most filters.",
+        "status", ("--status",), "Status; repeat an option to allow several values.",
         {"status": _IN}, _status, metavar="STATUS", multiple=True,
     ),
     Filter(
-        "first_day", ("--from", "since"), "From this day on: 2026-03-01, 2026-03, today, -30d …",
+        "first_day", ("--from", "since"), "First day: 2026-03-01, 2026-03, today, -30d …",
         {"from": "{column} >= {v}"}, _first_day, metavar="DAY",
     ),
     Filter(
-        "last_day", ("--to", "until"), "Up to and with this day.",
+        "last_day", ("--to", "until"), "Last day, inclusive.",
         {"before": "{column} < {v}"}, _last_day, metavar="DAY",
     ),
     Filter(
-        "customer", ("--customer",), "Customer's number, email or part of the name.",
+        "customer", ("--customer",), "Customer: number, email or part of the name.",
         {"customer": _IN, "customers": f"{{column}} IN ({_CUSTOMERS})"}, _customer, **_NAMES,
     ),
     Filter(
-        "offer", ("--offer",), "Offer's number or part of its name.",
+        "offer", ("--offer",), "Offer: number or part of the name.",
         {"offer": _IN, "offers": f"{{column}} IN ({_OFFERS})"}, _offer, **_NAMES,
     ),
     Filter(
-        "category", ("--category",), "Category's number or name.",
+        "category", ("--category",), "Category: number or name.",
         {"category": _IN}, _category, **_NAMES,
     ),
     Filter(
-        "manager", ("--manager",), "Manager's login or name; system for sales without one.",
+        "manager", ("--manager",), "Manager: login or name; 'system' for sales without one.",
         {"manager": _IN, "system": f"({{column}} IS NULL OR {_IN})"}, _manager, **_NAMES,
     ),
     Filter(
-        "confirmed", ("--confirmed/--unconfirmed",), "Completed orders whose sale is (not) confirmed.",
+        "confirmed", ("--confirmed/--unconfirmed",), "Completed orders whose sale is or is not confirmed.",
         {"confirmed": "{column} = {v}"}, _confirmed,
     ),
     Filter(
-        "payment_system", ("--payment-system",), "The payment system that took the money.",
+        "payment_system", ("--payment-system",), "Payment system that took the money.",
         {"payment_system": _IN}, _payment_system, **_NAMES,
     ),
     Filter(
-        "currency", ("--currency",), "In this currency.",
+        "currency", ("--currency",), "Currency.",
         {"currency": _IN}, _currency, metavar="CODE", multiple=True,
     ),
     Filter(
-        "payment_type", ("--payment-type",), "Orders paid at once or in parts.",
+        "payment_type", ("--payment-type",), "Orders paid in full or in parts.",
         {"payment_type": "{column} = {v}"}, _payment_type, choices=("full", "partial"),
     ),
     Filter(
-        "kind", ("--kind",), "Orders outside or inside a recurring order.",
+        "kind", ("--kind",), "One-time orders, or those of recurring orders.",
         {"kind": "({column} IS NOT NULL) = {v}"}, _kind, choices=("regular", "recurring", "all"),
     ),
     Filter(
-        "least", ("--min", "least"), "Of at least this amount, in the row's currency.",
+        "least", ("--min", "least"), "Smallest amount, in the row's currency.",
         {"min": "{column} >= {v}"}, _least, metavar="AMOUNT",
     ),
     Filter(
-        "most", ("--max", "most"), "Of at most this amount.",
+        "most", ("--max", "most"), "Largest amount, in the row's currency.",
         {"max": "{column} <= {v}"}, _most, metavar="AMOUNT",
     ),
     Filter(
-        "search", ("--search",), "Customer or offer by the beginnings of words, or a number.",
+        "search", ("--search",), "Beginnings of words of a customer or offer, or a number.",
         {"search": "{column}"}, _search, metavar="WORDS",
     ),
 )  # fmt: skip

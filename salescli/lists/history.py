@@ -1,16 +1,19 @@
-"""The history as people read it: of one record with what belongs to its story, of a subject, or of all."""
+"""The history as people read it: of one record and what belongs to it, of a subject, or of everything."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from salescli.lists.changes import ChangeText
 from salescli.lists.columns import Column
 
-# What belongs to the story of a record beside its own lines: subject → clause over a line `h`.
-_STORIES = {
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+# The lines that a record's history shows besides its own: subject → clause over a line `h`.
+_RELATED = {
     "order": (
         "(h.subject = 'order' AND h.subject_id = :id"
         " OR h.subject = 'invoice' AND h.subject_id IN (SELECT id FROM invoices WHERE order_id = :id))"
@@ -27,7 +30,7 @@ _STORIES = {
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """Which lines are asked for: by a user's id, or the system's alone; from an instant on, before another."""
+    """Which lines to show: those of a user (by id) or of the system; from the instant ``since``, before ``before``."""
 
     by: int | None = None
     by_system: bool = False
@@ -36,7 +39,7 @@ class HistoryFilter:
 
 
 COLUMNS = (
-    Column("line", "number", shown=False),  # --sort line tells it from the beginning
+    Column("line", "number", shown=False),  # for --sort line, oldest first
     Column("at", "time"),
     Column("by"),
     Column("subject"),
@@ -62,82 +65,45 @@ def lines(
     connection: sqlite3.Connection,
     subject: str | None,
     subject_id: int | None,
-    asked: HistoryFilter = HistoryFilter(),
+    wanted: HistoryFilter = HistoryFilter(),
     *,
+    zone: ZoneInfo,
     oldest_first: bool = False,
     limit: int | None,
 ) -> list[dict[str, Any]]:
-    """Return the lines of one record, of all of a subject, or of all, newest first, in the shape of COLUMNS.
+    """Return the lines of one record, of a subject, or of everything, newest first, in the shape of COLUMNS.
 
-    The story of an order holds its invoices' lines too, that of a customer those of the duplicates merged into them and
-    of their orders, payments and recurring orders.
+    An order's history includes its invoices; a customer's includes merged duplicates and the customer's orders,
+    invoices and recurring orders. Times in ``changes`` are in ``zone``.
     """
     clauses = {
-        "(h.user_id = :by OR h.for_user_id = :by) AND h.by_system = 0": asked.by is not None,
-        "h.by_system = 1": asked.by_system,
-        "h.at >= :since": asked.since is not None,
-        "h.at < :before": asked.before is not None,
+        "(h.user_id = :by OR h.for_user_id = :by) AND h.by_system = 0": wanted.by is not None,
+        "h.by_system = 1": wanted.by_system,
+        "h.at >= :since": wanted.since is not None,
+        "h.at < :before": wanted.before is not None,
         "h.subject = :subject": subject is not None and subject_id is None,
-        _STORIES.get(subject or "", "h.subject = :subject AND h.subject_id = :id"): subject_id is not None,
+        _RELATED.get(subject or "", "h.subject = :subject AND h.subject_id = :id"): subject_id is not None,
     }
-    where = " AND ".join(clause for clause, wanted in clauses.items() if wanted) or "1 = 1"
+    where = " AND ".join(clause for clause, applies in clauses.items() if applies) or "1 = 1"
     rows = connection.execute(
         f"SELECT h.id AS line, h.at, {BY} AS by, h.subject, h.subject_id AS number, h.what, h.changes,"
         f" t.text AS reason, h.command FROM {SOURCE} WHERE {where}"
         f" ORDER BY h.id {'ASC' if oldest_first else 'DESC'} LIMIT :limit",
         {
-            "by": asked.by,
-            "since": asked.since,
-            "before": asked.before,
+            "by": wanted.by,
+            "since": wanted.since,
+            "before": wanted.before,
             "subject": subject,
             "id": subject_id,
             "limit": -1 if limit is None else limit,
         },
     )
-    names = _Names(connection)
-    return [{**dict(row), "changes": _readable(row["subject"], row["changes"], names)} for row in rows]
+    changes = ChangeText(connection, zone)
+    return [{**dict(row), "changes": changes.of(row)} for row in rows]
 
 
 def count(connection: sqlite3.Connection, subject: str, subject_id: int) -> int:
-    """Return how many lines the story of a record has."""
-    story = _STORIES.get(subject, "h.subject = :subject AND h.subject_id = :id")
-    sql = f"SELECT count(*) FROM history h WHERE {story}"
+    """Return the number of lines in a record's history."""
+    related = _RELATED.get(subject, "h.subject = :subject AND h.subject_id = :id")
+    sql = f"SELECT count(*) FROM history h WHERE {related}"
     return int(connection.execute(sql, {"subject": subject, "id": subject_id}).fetchone()[0])
-
-
-class _Names:
-    """The names of the records that changes point to, as they are now; each is asked for once."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._known: dict[tuple[str, int], str] = {}
-
-    def of(self, table: str, id: int) -> str:
-        """Return the name of a record."""
-        if (table, id) not in self._known:
-            row = self._connection.execute(f"SELECT name FROM {table} WHERE id = ?", (id,)).fetchone()
-            self._known[table, id] = row["name"] if row else str(id)
-        return self._known[table, id]
-
-
-_NAMED = {  # column → the table of what it points to, as a person calls it; never a customer
-    "manager_id": ("users", "manager"),
-    "payment_system_id": ("payment_systems", "payment system"),
-    "offer_id": ("offers", "offer"),
-    "category_id": ("categories", "category"),
-}
-
-
-def _readable(subject: str, changes: str, names: _Names) -> str:
-    """Return changes as a person reads them: ``status: open → completed; manager: system → Іван``."""
-    told = []
-    for column, pair in json.loads(changes).items():
-        table, called = _NAMED.get(column, (None, column))
-        nobody = "system" if (subject, called) == ("order", "manager") else "—"  # R18
-        if table:
-            pair = [names.of(table, value) if value else None for value in pair]
-        elif any(isinstance(value, bool) for value in pair):
-            pair = ["yes" if value else "no" for value in pair]
-        before, after = (nobody if value is None else value for value in pair)
-        told.append(f"{called}: {before} → {after}")
-    return "; ".join(told)

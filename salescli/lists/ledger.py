@@ -1,6 +1,6 @@
-"""The ledger: money in and out by its day, which reports by currency and payment system add up (R67, R68).
+"""The ledger: money in and out by day, which reports by currency and payment system add up (R67, R68).
 
-invoices paid + refunds → ``VIEW``, a row for each movement, out below zero
+paid invoices + refunds → ``VIEW``, a row for each movement; money out is negative
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from salescli.rules import lifecycle
 from salescli.storage.clauses import OF_AN_ORDER, searched
 from salescli.storage.schema import comparable
 
-# With the same affinities in both parts, SQLite makes a page of each by its index of days, and merges them.
+# Equal affinities in both parts let SQLite read each by its index of days and merge them.
 _MOVED = """(
   SELECT id AS entry, id AS invoice_id, paid_on AS day, paid_at AS at, amount_minor AS moved, currency,
     fee_minor AS fee, fee_estimated AS estimated, gateway_id,
@@ -43,7 +43,9 @@ VIEW = View(
         Column("status", "status", "o.status"),
         Column("customer", "text", "c.name"),
         Column("offer", "text", "o.offer_name", shown=False),
-        Column("completed_on", "day", "o.completed_on", shown=False),  # where it counts by offer, category and manager
+        Column(
+            "completed_on", "day", "o.completed_on", shown=False
+        ),  # the day of reports by offer, category and manager
         Column("manager_name", "text", "m.name", shown=False),
         Column("reason", "text", "e.reason", shown=False),
     ),
@@ -54,8 +56,8 @@ VIEW = View(
         "from": "e.day",
         "before": "e.day",
         **OF_AN_ORDER,
-        "confirmed": "o.completed_on IS NOT NULL AND o.confirmed = {v}",  # as in reports: also when it was given back
-        "payment_system": "+i.payment_system_id",  # has no index, and SQLite would look for one in the merchants
+        "confirmed": "o.completed_on IS NOT NULL AND o.confirmed = {v}",  # as in reports: also if it was refunded
+        "payment_system": "+i.payment_system_id",  # +: SQLite would start from payment_systems, without an index
         "currency": "e.currency",
         "min": comparable("abs(e.moved)", "e.currency"),
         "max": comparable("abs(e.moved)", "e.currency"),

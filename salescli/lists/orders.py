@@ -1,4 +1,4 @@
-"""The list of orders (R2, R3): its columns, the actions each allows, and its filters."""
+"""The list of orders (R2, R3): its columns, possible actions and filters."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def _order_actions(  # noqa: PLR0913 - what stands in the hidden columns, in their order
     actor: Actor, status: str, partial: int, confirmed: int, managed: int, paying: int, paid: int, price: int, ppm: int
 ) -> str:
-    """Return what the acting user may do with the order now (R20, R40)."""
+    """Return the actions that the acting user may take on the order now (R20, R40)."""
     if not actor.may(permissions.MANAGE_SALES):
         return ""
-    return _told(status, partial, paying, confirmed, managed, paid >= money.share_of(price, ppm))
+    return _action_names(status, partial, paying, confirmed, managed, paid >= money.share_of(price, ppm))
 
 
-@lru_cache  # there are few, and an export asks for each again and again
-def _told(status: str, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool) -> str:
+@lru_cache  # an export has few combinations and many rows
+def _action_names(status: str, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool) -> str:
     return ", ".join(
         lifecycle.order_actions(
             status, partial=partial, paying=paying, confirmed=confirmed, managed=managed, confirmable=confirmable
@@ -89,7 +89,7 @@ VIEW = View(
         "max": "o.price_e4",
         "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
     },
-    hidden=(  # what _order_actions takes
+    hidden=(  # the arguments of _order_actions
         "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed,"
         " o.manager_id IS NOT NULL AS a_managed,"
         f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying,"

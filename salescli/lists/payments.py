@@ -1,4 +1,4 @@
-"""The list of payments (R2): an invoice each, with its latest attempt to charge."""
+"""The list of payments (R2): invoices, each with its latest charge attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query of a list: its rows, how many there are, and the next page, which begins after a row's place.
+"""The query of a list: its rows, their number, and the page after a row.
 
 View (source, columns, clauses) + Filters + sort + limit → ``select`` → raw values, which ``cli/output`` formats
 """
@@ -44,9 +44,9 @@ def select(
     zone: ZoneInfo,
     actor: Actor,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a page as raw values by column key, money beside its currency.
+    """Yield the rows of a page as raw values by column key, money with its currency.
 
-    Raise NotFound when no row is the one to start after.
+    Raise NotFound if there is no row to start after.
     """
     where = clauses(connection, view, filters, zone=zone, newest_first=page.limit is not None and not page.sort)
     if page.belonging is not None:
@@ -57,17 +57,17 @@ def select(
     needed = _needed(view, page.columns)
     computed = [(column.key, column.compute) for column in needed if column.compute]
     texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql] + [view.hidden] * bool(computed)
-    texts += [term.sql for term in order] * view.merged  # SQLite merges the parts by nothing that it does not return
+    texts += [term.sql for term in order] * view.merged  # SQLite can merge the parts only by columns that it returns
     sql = f"SELECT {', '.join(texts)} FROM {view.source} WHERE {where}"
     sql += f" ORDER BY {', '.join(str(term) for term in order)}"
     if page.limit is not None:
         sql += f" LIMIT {where.bind(page.limit)}"
     cursor = connection.cursor()
-    cursor.row_factory = None  # a plain tuple and one dict a row: looking names up in a Row would double the time
+    cursor.row_factory = None  # tuples and one dict per row take half the time of looking names up in a Row
     cursor.execute(sql, where.values)
     keys = [column.key for column in needed if column.sql]
     for values in cursor:
-        row = dict(zip(keys, values, strict=False))  # the hidden ones stand behind
+        row = dict(zip(keys, values, strict=False))  # the hidden ones follow
         for key, compute in computed:
             row[key] = compute(actor, *values[len(keys) :])
         yield row
@@ -81,7 +81,7 @@ def count(
     zone: ZoneInfo,
     belonging: tuple[str, int] | None = None,
 ) -> int:
-    """Return how many rows the filters leave, of those that belong to a record."""
+    """Return the number of rows that pass the filters, of those that belong to a record if ``belonging`` is set."""
     where = clauses(connection, view, filters, zone=zone)
     if belonging is not None:
         where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
@@ -89,22 +89,22 @@ def count(
 
 
 def _needed(view: View, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns to fetch: those asked for, those that they lean on, and the first, by which a list goes on."""
+    """Return the columns to fetch: the wanted ones, those they need, and the first, which ``after`` refers to."""
     needed = list(columns)
     keys = {column.key for column in columns}
     if view.columns[0].key not in keys:
         needed.append(view.columns[0])
         keys.add(view.columns[0].key)
     for column in columns:
-        leans_on = {"money": column.currency, "manager": "confirmed"}.get(column.kind)
-        if leans_on and leans_on not in keys:
-            keys.add(leans_on)
-            needed.append(view.column(leans_on))
+        needs = {"money": column.currency, "manager": "confirmed"}.get(column.kind)
+        if needs and needs not in keys:
+            keys.add(needs)
+            needed.append(view.column(needs))
     return needed
 
 
 class Term(NamedTuple):
-    """One term of an ORDER BY; where it may be NULL, that comes last in either direction."""
+    """One term of an ORDER BY; NULL comes last in either direction."""
 
     sql: str
     descending: bool
@@ -114,7 +114,7 @@ class Term(NamedTuple):
         return f"{self.sql} {'DESC' if self.descending else 'ASC'}{' NULLS LAST' if self.nullable else ''}"
 
     def beyond(self, place: str, *, or_at: str = "") -> str:
-        """Return the condition of what comes after the value at ``place``, or right there, too."""
+        """Return the condition for values after ``place``; with ``or_at="="`` also for those equal to it."""
         condition = f"{self.sql} {'<' if self.descending else '>'}{or_at} {place}"
         return f"({condition} OR {self.sql} IS NULL)" if self.nullable else condition
 
@@ -126,23 +126,23 @@ def _order(view: View, sort: Sequence[str]) -> list[Term]:
         column = view.column(key.removeprefix("-"))
         if not column.sql:
             raise BadUsage(f"{view.name} cannot be sorted by {column.key}")
-        nullable = column.sql not in [term.sql for term in own]  # of the others an index can give the range
+        nullable = column.sql not in [term.sql for term in own]  # so that SQLite can use an index for the others
         terms.append(Term(column.sql, descending=key.startswith("-"), nullable=nullable))
     return terms + own
 
 
 def _place_of(connection: sqlite3.Connection, view: View, order: Sequence[Term], after: str) -> tuple[Any, ...]:
-    """Return what the row that ``after`` names has in the terms of an order. Raise NotFound."""
+    """Return the values of the order's terms in the row that ``after`` names. Raise NotFound."""
     name, terms = view.columns[0], ", ".join(term.sql for term in order)
     sql = f"SELECT {terms} FROM {view.source} WHERE {name.sql} = ?"
     row: sqlite3.Row | None = connection.execute(sql, (after,)).fetchone()
     if row is None:
-        raise NotFound(f"{view.name} have no {name.key} {after!r} to go on after")
+        raise NotFound(f"{view.name} have no {name.key} {after!r} to continue after")
     return tuple(row)
 
 
 def _beyond(where: Where, order: Sequence[Term], place: Sequence[Any]) -> str:
-    """Return the clause of the rows that come after a place: a range of the first term's index, never an OFFSET."""
+    """Return the clause of the rows after a place: a range of the first term's index, not an OFFSET."""
     (term, *others), (value, *values) = order, place
     further = _beyond(where, others, values) if others else ""
     if value is None:

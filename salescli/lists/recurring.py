@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
 
 
-def _plan_actions(actor: Actor, status: str) -> str:
+def _recurring_actions(actor: Actor, status: str) -> str:
     return ", ".join(lifecycle.recurring_actions(status)) if actor.may(permissions.MANAGE_RECURRING) else ""
 
 
-# As schedule.Retries.attempts counts them; a list does not load that module.
+# The same number as schedule.Retries.attempts, which lists do not load.
 _ATTEMPTS = "(length(r.retry_after) - length(replace(r.retry_after, ',', '')) + 2)"
 
 VIEW = View(
@@ -57,7 +57,7 @@ VIEW = View(
         Column("wish", "text", "r.wish", shown=False),
         Column("source", "text", "r.source", shown=False),
         Column("source_number", "text", "r.source_number", shown=False),
-        Column("actions", "text", compute=_plan_actions, shown=False),
+        Column("actions", "text", compute=_recurring_actions, shown=False),
     ),
     newest_first=("-r.created_at", "-r.id"),
     id="r.id",

@@ -1,4 +1,4 @@
-"""The list of roles, and what each allows in words."""
+"""The list of roles, with their permissions in words."""
 
 from __future__ import annotations
 

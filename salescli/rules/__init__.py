@@ -1,1 +1,10 @@
-"""Pure rules: money, time, schedule, lifecycle, permissions, text. Opens nothing."""
+"""Pure rules, which open nothing.
+
+lifecycle — statuses, which may follow which, and the actions each allows
+money — amounts in minor units, percentages, fees, exchange rates
+numbers — record numbers, counts with plurals, the allowed difference between clocks
+permissions — permissions, predefined roles, the acting user
+schedule — when recurring payments are due and retried
+text — cleans and checks text from outside
+time — instants in UTC, the account's zone, days and periods
+"""

@@ -1,4 +1,4 @@
-"""Which status may follow which, and what may be done in each; pure.
+"""Which status may follow which, and which actions each allows.
 
 order:      open → completed | declined;  declined → open;  completed → refund
 invoice:    open → processing → completed | declined | open (not sent);  declined → processing;  completed → refund
@@ -39,7 +39,7 @@ _MOVES = {
 
 
 def check_move(noun: str, id: int, status: str, to: str) -> None:
-    """Raise WrongStatus unless a ``noun`` in ``status`` may become ``to``."""
+    """Raise WrongStatus unless a ``noun`` in ``status`` may change to ``to``."""
     if to not in _MOVES[noun][status]:
         allowed = ", ".join(_MOVES[noun][status]) or "nothing else"
         raise WrongStatus(f"{noun} {id} is {status.capitalize()}; from there it can become {allowed}, not {to}")
@@ -48,10 +48,10 @@ def check_move(noun: str, id: int, status: str, to: str) -> None:
 def order_actions(
     status: str, *, partial: bool, paying: bool, confirmed: bool, managed: bool, confirmable: bool
 ) -> list[str]:
-    """Return the actions a person with the permission may take on an order now (R20–R24, R45).
+    """Return the actions that are possible on an order now, for a user with the permission (R20–R24, R45).
 
-    ``paying``: a payment of it is under way or waits for a person; ``managed``: the sale has a manager;
-    ``confirmable``: the success share of a partial order is reached.
+    ``paying``: a payment is under way or waits for a person. ``managed``: the sale has a manager.
+    ``confirmable``: a partial order has reached its success share.
     """
     if status == "open" and partial:
         if paying:
@@ -63,7 +63,7 @@ def order_actions(
 
 
 def recurring_actions(status: str) -> list[str]:
-    """Return what a person with the permission may do with a recurring order in ``status`` (R51–R57)."""
+    """Return the actions possible on a recurring order in ``status``, for a user with the permission (R51–R57)."""
     return {
         "active": ["Pause", "Complete"],
         "processing": ["Pause", "Complete"],

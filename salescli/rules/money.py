@@ -1,4 +1,4 @@
-"""Money: whole minor units and a currency; read by one pattern, rounded once and half up.
+"""Money: whole minor units and a currency, parsed strictly, rounded once and half up.
 
 text -> ``parse`` -> minor units -> arithmetic -> ``text``
 """
@@ -9,10 +9,10 @@ import re
 
 from salescli.errors import BadData
 
-MINOR_MAX = 10**14  # so that 90,000 amounts of the largest size still sum within SQLite's 64 bits
-PPM = 1_000_000  # shares and fees are kept in parts per million: 2.9 % is 29,000
+MINOR_MAX = 10**14  # 90,000 amounts of this size still sum within SQLite's 64 bits
+PPM = 1_000_000  # shares and fees are stored in parts per million: 2.9 % is 29,000
 
-# ISO 4217: the currencies in use by their number of decimals.
+# ISO 4217: the currencies in use, by number of decimals.
 _BY_EXPONENT = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     2: """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF
@@ -31,31 +31,31 @@ _PERCENT = r"([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%?"
 _RATE = r"[0-9]{1,9}(?:\.[0-9]{1,12})?"
 
 
-def currency_code(given: str) -> str:
-    """Return the ISO 4217 code in capitals. Raise BadData for an unknown one."""
-    code = given.strip().upper()
+def currency_code(value: str) -> str:
+    """Return an ISO 4217 code in capitals. Raise BadData for an unknown code."""
+    code = value.strip().upper()
     if code not in EXPONENTS:
-        raise BadData(f"{given!r} is not a currency in use; give an ISO 4217 code such as EUR, UAH or JPY")
+        raise BadData(f"{value!r} is not a currency in use; give an ISO 4217 code such as EUR, UAH or JPY")
     return code
 
 
-def parse(given: str, currency: str) -> int:
+def parse(value: str, currency: str) -> int:
     """Return the minor units of an amount such as ``49.00``.
 
     ASCII digits with at most the currency's decimals, no sign, no separators, up to 10^14 minor units.
     Raise BadData otherwise.
     """
     exponent = EXPONENTS[currency]
-    match = re.fullmatch(_AMOUNT, given)
+    match = re.fullmatch(_AMOUNT, value)
     if match is None:
-        raise BadData(f"{given!r} is not an amount; write digits and a period, as in 1234.50")
+        raise BadData(f"{value!r} is not an amount; write digits and a period, as in 1234.50")
     whole, decimals = match[1], match[2] or ""
     if len(decimals) > exponent:
         most = "no decimals" if exponent == 0 else f"at most {exponent} decimals"
-        raise BadData(f"{given} {currency} has {len(decimals)} decimals; {currency} has {most}")
+        raise BadData(f"{value} {currency} has {len(decimals)} decimals; {currency} has {most}")
     minor = int(whole + decimals.ljust(exponent, "0"))
     if minor > MINOR_MAX:
-        raise BadData(f"{given} {currency} is more than the largest amount, {text(MINOR_MAX, currency)}")
+        raise BadData(f"{value} {currency} is more than the largest amount, {text(MINOR_MAX, currency)}")
     return minor
 
 
@@ -68,17 +68,17 @@ def text(minor: int, currency: str) -> str:
     return f"{'-' if minor < 0 else ''}{digits[:-exponent]}.{digits[-exponent:]}"
 
 
-def parse_percent(given: str) -> int:
-    """Return ``2.9%`` or ``2.9`` as parts per million, 0 to 100 %. Raise BadData otherwise."""
-    match = re.fullmatch(_PERCENT, given.strip())
+def parse_percent(value: str) -> int:
+    """Return ``2.9%`` or ``2.9`` in parts per million. Raise BadData unless it is 0 to 100 %."""
+    match = re.fullmatch(_PERCENT, value.strip())
     ppm = int(match[1]) * 10_000 + int((match[2] or "").ljust(4, "0")) if match else -1
     if not 0 <= ppm <= PPM:
-        raise BadData(f"{given!r} is not a percentage; write 0 to 100 with at most 4 decimals, as in 2.9%")
+        raise BadData(f"{value!r} is not a percentage; write 0 to 100 with at most 4 decimals, as in 2.9%")
     return ppm
 
 
 def percent_text(ppm: int) -> str:
-    """Return parts per million as a percentage without needless zeros: 29,000 is ``2.9``."""
+    """Return parts per million as a percentage without trailing zeros: 29,000 is ``2.9``."""
     whole, rest = divmod(ppm, 10_000)
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
 
@@ -89,48 +89,48 @@ def share_of(minor: int, ppm: int) -> int:
 
 
 def share(part: int, whole: int) -> int:
-    """Return ``part`` of ``whole`` in parts per million, rounded half up; all of nothing is 100 % (R35)."""
+    """Return ``part`` of ``whole`` in parts per million, rounded half up; 100 % when ``whole`` is 0 (R35)."""
     return PPM if whole == 0 else (part * PPM + whole // 2) // whole
 
 
 def fee(minor: int, ppm: int, fixed_minor: int) -> int:
-    """Return the commission on ``minor``: percent and fixed, rounded half up, never above the amount (R30)."""
+    """Return the commission on ``minor``: percentage plus fixed fee, rounded half up, at most the amount (R30)."""
     return min(minor, share_of(minor, ppm) + fixed_minor)
 
 
-def parse_rate(given: str) -> str:
-    """Return a rate of exchange as plain decimal text. Raise BadData unless it is a positive number."""
-    if not re.fullmatch(_RATE, given) or _ratio(given)[0] == 0:
-        raise BadData(f"{given!r} is not a rate; write the offer's currency per unit paid, as in 0.9215")
-    return given
+def parse_rate(value: str) -> str:
+    """Return an exchange rate as decimal text. Raise BadData unless it is a positive number."""
+    if not re.fullmatch(_RATE, value) or _ratio(value)[0] == 0:
+        raise BadData(f"{value!r} is not a rate; write the offer's currency per unit paid, as in 0.9215")
+    return value
 
 
 def convert(minor: int, currency: str, rate: str, into: str) -> int:
     """Return ``minor`` of ``currency`` × ``rate`` in minor units of ``into``, rounded half up (R34).
 
-    Raise BadData for more than the largest amount.
+    Raise BadData if the result exceeds the largest amount.
     """
     numerator, denominator = _ratio(rate)
     return _rounded(into, minor * numerator * 10 ** EXPONENTS[into], denominator * 10 ** EXPONENTS[currency])
 
 
 def convert_back(minor: int, currency: str, rate: str, into: str) -> int:
-    """Return what ``minor`` of ``currency`` costs in ``into``, when 1 ``into`` is ``rate`` of ``currency`` (R34).
+    """Return ``minor`` of ``currency`` in minor units of ``into``, where 1 ``into`` is ``rate`` ``currency`` (R34).
 
-    Raise BadData for more than the largest amount.
+    Round half up. Raise BadData if the result exceeds the largest amount.
     """
     numerator, denominator = _ratio(rate)
     return _rounded(into, minor * denominator * 10 ** EXPONENTS[into], numerator * 10 ** EXPONENTS[currency])
 
 
 def _ratio(rate: str) -> tuple[int, int]:
-    """Return a rate as numerator and denominator: 0.92 is 92 to 100."""
+    """Return a rate as numerator and denominator: 0.92 is 92 over 100."""
     whole, _, decimals = rate.partition(".")
     return int(whole + decimals), 10 ** len(decimals)
 
 
 def _rounded(currency: str, numerator: int, denominator: int) -> int:
-    """Return an exact number of minor units rounded half up. Raise BadData past the largest amount."""
+    """Return a fraction of minor units rounded half up. Raise BadData if it exceeds the largest amount."""
     minor = (2 * numerator + denominator) // (2 * denominator)
     if minor > MINOR_MAX:
         raise BadData(f"at this rate it is more than the largest amount, {text(MINOR_MAX, currency)} {currency}")

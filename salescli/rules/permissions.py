@@ -1,4 +1,4 @@
-"""Who may do what: permissions, the ready roles as sets of them, and the actor who asks; pure."""
+"""Permissions, the predefined roles, and the acting user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REFUND = "refund"
 MANAGE_SALES = "manage-sales"  # "Can manage auto sales and generated sales" (R39)
 MANAGE_RECURRING = "manage-recurring"  # "Can manage recurring order statuses" (R56)
 EDIT_CATALOGUE = "edit-catalogue"
-ERASE = "erase"  # apart from editing: nothing brings it back
+ERASE = "erase"  # separate from editing: it cannot be undone
 IMPORT = "import"
 MANAGE_USERS = "manage-users"
 RUN_TICK = "run-tick"
@@ -34,25 +34,25 @@ PERMISSIONS = {
 
 OWNER = "owner"
 _SELL = frozenset({VIEW, ENTER_ORDERS})
-READY = {  # what `init` puts into the file, where an owner changes them
+READY = {  # the roles that `init` creates; an owner may change them
     OWNER: frozenset(PERMISSIONS),
     "sales-head": _SELL | {REFUND, MANAGE_SALES, MANAGE_RECURRING, EDIT_CATALOGUE, IMPORT},
     "manager": _SELL,
-    "accountant": frozenset({VIEW}),  # reads, and exports what they read
+    "accountant": frozenset({VIEW}),  # reads and exports
     "cron": frozenset({RUN_TICK}),
 }
 
 
 def permissions(stored: str | None) -> frozenset[str]:
-    """Return the permissions in a role's column; None, no role, allows nothing."""
+    """Return the permissions stored with a role; none for None, a user without a role."""
     return frozenset((stored or "").split())
 
 
-class Actor(NamedTuple):  # not a dataclass, which would take a millisecond of every start
-    """The registered user who acts; ``system`` while tick charges on its own, started by that user.
+class Actor(NamedTuple):
+    """The registered user who acts; ``system`` while tick, started by that user, charges by itself.
 
-    ``command``: the words of the command they act by, never its arguments, which may be secret or personal.
-    Who acts for somebody else has that person's login, name and permissions; the history names both.
+    ``command``: the name of the command, without its arguments, which may be secret or personal. With ``--as`` the
+    login, name and permissions are those of the other user; the history names both.
     """
 
     user_id: int
@@ -60,11 +60,11 @@ class Actor(NamedTuple):  # not a dataclass, which would take a millisecond of e
     name: str
     permissions: frozenset[str]
     system: bool = False
-    for_user_id: int | None = None  # as whom; None: as themselves
+    for_user_id: int | None = None  # the user they act as; None: themselves
     command: str | None = None
 
     def may(self, permission: str) -> bool:
-        """Tell whether the actor has ``permission``."""
+        """Return whether the actor has ``permission``."""
         return permission in self.permissions
 
     def require(self, permission: str) -> None:
@@ -76,9 +76,9 @@ class Actor(NamedTuple):  # not a dataclass, which would take a millisecond of e
             )
 
     def as_system(self) -> Actor:
-        """Return the system, started by this actor, with what tick may do (R56)."""
+        """Return the system, started by this actor, with every permission (R56)."""
         return self._replace(name="system", permissions=frozenset(PERMISSIONS), system=True)
 
     def acting_as(self, other: Actor) -> Actor:
-        """Return this actor with what ``other`` may do, and both names for the history."""
+        """Return this actor with the login, name and permissions of ``other``; the history keeps both users."""
         return other._replace(user_id=self.user_id, for_user_id=other.user_id)

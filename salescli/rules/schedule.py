@@ -1,6 +1,6 @@
-"""When recurring payments fall due: anchor + n intervals in the account's zone, and how often a payment is tried again.
+"""When recurring payments are due (anchor + n intervals in the account's zone), and when a payment is retried.
 
-Pure: values in, instants out. A planned date never comes from the one before it (R66a).
+A planned date is computed from the anchor, never from the date before it (R66a).
 """
 
 from __future__ import annotations
@@ -33,54 +33,54 @@ class Interval:
 
     @property
     def shortest_minutes(self) -> int:
-        """The least time between two planned dates, in minutes; DST may take an hour off a day."""
+        """The shortest time between two planned dates in minutes; DST may shorten a day by an hour."""
         return self.count * _SHORTEST_DAYS[self.unit] * 24 * 60 - 60
 
 
-def parse_interval(given: str) -> Interval:
-    """Return ``1 month``, ``2 weeks``, ``30d`` or ``1 year`` (kept as months). Raise BadData otherwise."""
-    match = _EVERY.fullmatch(given.strip().lower())
+def parse_interval(value: str) -> Interval:
+    """Return the interval of ``1 month``, ``2 weeks``, ``30d`` or ``1 year`` (12 months). Raise BadData otherwise."""
+    match = _EVERY.fullmatch(value.strip().lower())
     count = int(match[1] or 1) if match else 0
     if match and match[2][0] == "y":
         count *= 12
     if match is None or not 1 <= count <= 1200:
-        raise BadData(f"{given!r} is not an interval; write 1 month, 2 weeks or 30 days")
+        raise BadData(f"{value!r} is not an interval; write 1 month, 2 weeks or 30 days")
     unit = _UNITS[match[2][0]]
     return Interval(count, "month" if unit == "year" else unit)
 
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """The waits after declined attempts at one payment, in minutes: so many more attempts, then it has failed (R60).
+    """The waits after declined attempts at one payment, in minutes; after the last retry the payment has failed (R60).
 
-    As text, which is how people write them and how the column ``retry_after`` keeps them: ``8h,24h``.
+    As text, in options and in the column ``retry_after``: ``8h,24h``.
     """
 
     minutes: tuple[int, ...]
 
     @classmethod
-    def parse(cls, given: str) -> Retries:
+    def parse(cls, value: str) -> Retries:
         """Return the waits of ``8h,24h``. Raise BadData unless all are positive durations."""
-        matches = [_DURATION.fullmatch(part.strip().lower()) for part in given.split(",")]
+        matches = [_DURATION.fullmatch(part.strip().lower()) for part in value.split(",")]
         minutes = tuple(int(m[1]) * _MINUTES[m[2][0]] for m in matches if m)
         if len(minutes) != len(matches) or not all(minutes):
-            raise BadData(_not_waits(given))
+            raise BadData(_not_waits(value))
         return cls(minutes)
 
     @classmethod
-    def for_interval(cls, given: str, interval: Interval) -> Retries:
-        """Return the waits that a person wants between the payments of ``interval``.
+    def for_interval(cls, value: str, interval: Interval) -> Retries:
+        """Return the waits of ``8h,24h`` for payments every ``interval``.
 
-        Raise BadData unless they are as many as the usual ones, positive, and together shorter than ``interval``.
+        Raise BadData unless there are two positive waits, together shorter than ``interval``.
         """
-        retries = cls.parse(given)
+        retries = cls.parse(value)
         if len(retries.minutes) != len(USUAL_RETRIES.minutes):
-            raise BadData(_not_waits(given))
+            raise BadData(_not_waits(value))
         return retries.fitting(interval)
 
     @classmethod
     def usual(cls, interval: Interval) -> Retries:
-        """Return 8h,24h, or for a period that is too short for those, equal parts of it (R60)."""
+        """Return 8h,24h, or equal parts of an interval that is too short for those (R60)."""
         if USUAL_RETRIES.fit(interval):
             return USUAL_RETRIES
         number = len(USUAL_RETRIES.minutes)
@@ -92,15 +92,15 @@ class Retries:
         return len(self.minutes) + 1
 
     def after(self, declines: int, now: datetime) -> datetime | None:
-        """Return when to try again after so many declines, the last of them ``now``; None: it has failed."""
+        """Return when to retry after this many declines, the last of them ``now``; None when the payment has failed."""
         return now + timedelta(minutes=self.minutes[declines - 1]) if declines < self.attempts else None
 
     def attempt(self, declines: int) -> str:
-        """Return which attempt comes after so many declines: ``attempt 2 of 3``."""
+        """Return the attempt that follows this many declines: ``attempt 2 of 3``."""
         return f"attempt {declines + 1} of {self.attempts}"
 
     def fit(self, interval: Interval) -> bool:
-        """Return whether all attempts are made before the next planned date can come."""
+        """Return whether all attempts end before the next planned date."""
         return sum(self.minutes) < interval.shortest_minutes
 
     def fitting(self, interval: Interval) -> Retries:
@@ -116,16 +116,16 @@ class Retries:
 USUAL_RETRIES = Retries((8 * 60, 24 * 60))  # "two more attempts" (R60)
 
 
-def _not_waits(given: str) -> str:
+def _not_waits(value: str) -> str:
     number = len(USUAL_RETRIES.minutes)
     words = {2: "two", 3: "three", 4: "four"}.get(number, str(number))
-    return f"{given!r} is not a list of {words} waits; write {words} durations, as in {USUAL_RETRIES}"
+    return f"{value!r} is not a list of {words} waits; write {words} durations, as in {USUAL_RETRIES}"
 
 
 def planned(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
-    """Return the n-th planned date: ``anchor`` + n intervals, same local hour (31 Jan → 28 Feb → 31 Mar)."""
+    """Return the n-th planned date: ``anchor`` + n intervals at the same local hour (31 Jan → 28 Feb → 31 Mar)."""
     if n == 0:
-        return anchor  # an hour that occurs twice keeps the one that was meant
+        return anchor  # of an hour that occurs twice, keep the one of the anchor
     wall = anchor.astimezone(zone).replace(tzinfo=None)
     if interval.unit == "month":
         from dateutil.relativedelta import relativedelta
@@ -145,7 +145,7 @@ def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: Zo
 
 
 def falls_on_plan(anchor: datetime, interval: Interval, moment: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether ``moment`` is on a planned day of the plan, whatever the hour (R66b)."""
+    """Return whether ``moment`` is on a planned day, at any hour (R66b)."""
     midnight = time.start_of(moment.astimezone(zone).date(), zone)
     on_or_after = next_planned(anchor, interval, midnight - timedelta(seconds=1), zone)
     return time.local_day(on_or_after, zone) == time.local_day(moment, zone)

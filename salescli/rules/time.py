@@ -1,7 +1,7 @@
-"""Time: the one clock read, UTC as text inside, the account's zone at the edges.
+"""Time: one clock, UTC inside, the account's zone at the edges.
 
-Inside, an instant is an aware UTC ``datetime`` of whole seconds, stored as ``2026-03-01T10:00:00Z``; texts of
-this one width compare as the instants do.
+An instant is an aware UTC ``datetime`` of whole seconds, stored as ``2026-03-01T10:00:00Z``. Stored texts compare as
+their instants do.
 """
 
 from __future__ import annotations
@@ -18,68 +18,75 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
-_YEARS = range(1900, 9000)  # four digits, with room for a schedule to add to
+_YEARS = range(1900, 9000)  # four digits, with room for schedules
 # Texts, compiled by re at first use: most lists are given no time.
 _ISO = (
     r"(\d{4})-(\d{2})-(\d{2})"
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
+_UTC = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _HOURS = [f"{hour:02}" for hour in range(24)]
 _DAY = timedelta(hours=24, seconds=-1)  # from its first second to its last
 _DAYS_AWAY = r"([+-])(\d{1,5})d"
 
 
 def now() -> datetime:
-    """Read the clock: aware UTC, whole seconds. Called at the edge only; below it ``now`` is passed."""
+    """Return the current time, aware UTC in whole seconds. Call it at the edge and pass ``now`` down."""
     return datetime.now(timezone.utc).replace(microsecond=0)
 
 
 def uptime() -> int:
-    """Read how many seconds this machine has been up, asleep or not: a clock that nobody sets."""
+    """Return the seconds since this machine booted, including sleep: a clock that cannot be set."""
     return int(time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)))
 
 
 def time_zone(name: str) -> ZoneInfo:
-    """Return the IANA zone. Raise BadData for an unknown name."""
-    from zoneinfo import ZoneInfo  # here, since --help and completion need no zones
+    """Return the IANA time zone of a name. Raise BadData for an unknown name."""
+    from zoneinfo import ZoneInfo  # here: --help and completion need no zones
 
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # a directory's name, a bad path, an unknown zone
+    except (OSError, ValueError, KeyError):  # a directory, a bad path, an unknown zone
         raise BadData(f"{name!r} is not a time zone known here; give a name such as Europe/Kyiv or UTC") from None
 
 
 def utc_text(moment: datetime) -> str:
-    """Return ``2026-03-01T10:00:00Z`` of an aware datetime."""
-    return f"{moment.astimezone(timezone.utc).isoformat()[:19]}Z"  # a fifth of strftime's time; an import feels it
+    """Return an aware datetime as ``2026-03-01T10:00:00Z``."""
+    return f"{moment.astimezone(timezone.utc).isoformat()[:19]}Z"  # five times as fast as strftime, for imports
 
 
 def from_text(stored: str) -> datetime:
-    """Return the aware UTC datetime of ``utc_text``'s form."""
+    """Return the aware UTC datetime of a text in the form of ``utc_text``."""
     return datetime.fromisoformat(f"{stored[:-1]}+00:00")  # Python 3.10 does not read the Z
 
 
+def is_utc_text(text: str) -> bool:
+    """Return whether a text has the form of ``utc_text``."""
+    return _UTC.fullmatch(text) is not None
+
+
 def local_day(moment: datetime, zone: tzinfo) -> str:
-    """Return the account's calendar day of ``moment`` as ``YYYY-MM-DD``; reports group by it (R76a)."""
+    """Return the calendar day of ``moment`` in ``zone`` as ``YYYY-MM-DD``; reports group by it (R76a)."""
     return moment.astimezone(zone).date().isoformat()
 
 
 def local_text(stored: str, zone: ZoneInfo) -> str:
-    """Return a stored instant as ``YYYY-MM-DD HH:MM:SS`` in ``zone``, the form spreadsheets read as a date."""
+    """Return a stored instant as ``YYYY-MM-DD HH:MM:SS`` in ``zone``, which spreadsheets read as a date."""
     hour = _local_hours(stored[:10], zone).get(stored[11:13])
     return f"{hour}{stored[13:19]}" if hour else _plain_text(from_text(stored).astimezone(zone))
 
 
-@functools.lru_cache(maxsize=366)  # an export has many rows of each, one after the other
+@functools.lru_cache(maxsize=366)  # adjacent rows of an export often share a day
 def _local_hours(day: str, zone: ZoneInfo) -> dict[str, str]:
-    """Return the hours of a day in UTC as ``YYYY-MM-DD HH`` in ``zone``, where ``hours`` tells them."""
+    """Return the hours of a UTC day as ``YYYY-MM-DD HH`` in ``zone``; empty where ``hours`` is."""
     return {hour: there.replace("T", " ") for hour, there in hours(day, timezone.utc, zone).items()}
 
 
 def hours(day: str, here: tzinfo, there: tzinfo) -> dict[str, str]:
-    """Return the hours of a day in one zone as they begin in another, as text, where all 24 are whole hours there too.
+    """Return the hours of a day in zone ``here`` as ``YYYY-MM-DDTHH`` in zone ``there``.
 
-    Otherwise nothing: on a day when clocks change, between zones that are half an hour apart, on a 30th of February.
+    Return nothing when they are not 24 whole hours in both: on a day when clocks change, between zones that differ by
+    half an hour, or on a day that does not exist.
     """
     try:
         first, last = (parse_time(f"{day} {time}", here).astimezone(there) for time in ("00:00:00", "23:59:59"))
@@ -98,29 +105,29 @@ def _plain_text(local: datetime) -> str:
 
 
 def start_of(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first instant of the account's ``day``, in UTC."""
+    """Return the first instant of ``day`` in ``zone``, in UTC."""
     return localize(datetime(day.year, day.month, day.day), zone)
 
 
 def localize(wall: datetime, zone: tzinfo) -> datetime:
     """Return the UTC instant of a naive wall-clock time in ``zone``.
 
-    A time that occurs twice means its first occurrence; one that a DST change skips means as long after the
-    change as it was meant after midnight.
+    A time that occurs twice means the first occurrence. A time that a DST change skips moves forward by the length
+    of the change.
     """
     offset = zone.utcoffset(wall.replace(fold=0))
     assert offset is not None
     return (wall - offset).replace(tzinfo=timezone.utc)
 
 
-def parse_time(given: str, zone: tzinfo) -> datetime:
-    """Return the UTC instant of an ISO 8601 date or time; without offset it is in ``zone``.
+def parse_time(value: str, zone: tzinfo) -> datetime:
+    """Return the UTC instant of an ISO 8601 date or time, in ``zone`` unless it has an offset.
 
-    A date alone is its first moment; fractions of a second are dropped. Raise BadData otherwise.
+    A date alone means its first moment; fractions of a second are dropped. Raise BadData otherwise.
     """
-    match = re.fullmatch(_ISO, given.strip(), re.ASCII)
+    match = re.fullmatch(_ISO, value.strip(), re.ASCII)
     if match is None:
-        raise BadData(f"{given!r} is not a time; write 2026-03-01, 2026-03-01 10:30 or 2026-03-01T10:30:00Z")
+        raise BadData(f"{value!r} is not a time; write 2026-03-01, 2026-03-01 10:30 or 2026-03-01T10:30:00Z")
     try:
         wall = datetime(*map(int, match.groups("0")[:6]))  # type: ignore[arg-type]
         moment = wall.replace(tzinfo=_offset(match[7])) if match[7] else localize(wall, zone)
@@ -128,26 +135,26 @@ def parse_time(given: str, zone: tzinfo) -> datetime:
             raise ValueError(f"the year is outside {_YEARS[0]} to {_YEARS[-1]}")
         return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise BadData(f"{given!r} is not a time: {error}") from None
+        raise BadData(f"{value!r} is not a time: {error}") from None
 
 
-def _offset(given: str) -> timezone:
-    if given == "Z":
+def _offset(value: str) -> timezone:
+    if value == "Z":
         return timezone.utc
-    digits = given[1:].replace(":", "").ljust(4, "0")
+    digits = value[1:].replace(":", "").ljust(4, "0")
     if int(digits[2:]) > 59:
         raise ValueError("the offset's minutes are past 59")
     size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-size if given[0] == "-" else size)
+    return timezone(-size if value[0] == "-" else size)
 
 
-def parse_period(given: str, today: date) -> tuple[date, date]:
-    """Return the first and last day that a filter's word means, seen from ``today`` in the account's zone (R6).
+def parse_period(value: str, today: date) -> tuple[date, date]:
+    """Return the first and last day of a period, relative to ``today`` in the account's zone (R6).
 
-    ``2026-03-01``, ``2026-03``, ``2026``, ``today``, ``yesterday``, ``-30d``, ``this-month``, ``last-month``; to
-    come: ``tomorrow``, ``+30d``, ``next-month``. Raise BadData otherwise.
+    ``2026-03-01``, ``2026-03``, ``2026``, ``today``, ``yesterday``, ``-30d``, ``this-month``, ``last-month``; in the
+    future: ``tomorrow``, ``+30d``, ``next-month``. Raise BadData otherwise.
     """
-    word = given.strip().lower()
+    word = value.strip().lower()
     try:
         if word in _DAYS:
             day = today + _DAYS[word] * ONE_DAY
@@ -161,8 +168,8 @@ def parse_period(given: str, today: date) -> tuple[date, date]:
         return _dated(word)
     except (ValueError, OverflowError):
         raise BadData(
-            f"{given!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month, last-month,"
-            " or of what is to come tomorrow, +30d, next-month"
+            f"{value!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month, last-month,"
+            " or in the future tomorrow, +30d, next-month"
         ) from None
 
 

@@ -1,11 +1,16 @@
-"""The database: open it, write in transactions, its schema, totals and history.
+"""The database: open it, write in transactions, its tables, totals and history.
 
-backup — checked copies, and which old ones go
-database — open, check and write one file
-history — who changed what, when and why
+backup — checked copies, and which old ones are deleted
+clauses — SQL clauses that several packages share
+database — create, open and check the SQLite database; transactions and settings
+history — writes who changed what, when and why
 lock — keeps two ticks apart, and a restore apart from both
-restore — put a backup in the place of the database
-schema — every table, index and trigger
-totals — the counted totals that reports read
-totals_schema — the tables and triggers that count them
+migrate — runs pending migrations, compares tables with those of a version
+migrations — the tables, version by version
+process — which process this is, and whether another one still runs
+restore — replaces the database by a backup
+schema — the version of the tables, and SQL that queries share with them
+totals — rebuilds the totals that reports read, and compares them with the rows
+upgrade — brings an older database to this version, on a checked copy first
+work — the context of an operation: connection, actor, time, zone
 """

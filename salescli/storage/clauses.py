@@ -1,4 +1,4 @@
-"""Clauses that queries of several rooms share, and a WHERE that joins them; what a user wrote is only ever bound."""
+"""SQL clauses that several packages share, and a WHERE that joins them. What a user wrote is only ever bound."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Any
 
 
 class Where:
-    """A WHERE in the making: fixed texts and the values bound to their places."""
+    """A WHERE clause under construction: fixed texts, and the values bound to their placeholders."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.values: dict[str, Any] = {}
 
     def bind(self, *values: Any) -> str:
-        """Bind values and return their places, as they stand between the brackets of an IN."""
+        """Bind values and return their placeholders, separated by commas as in an IN."""
         names = [f"v{len(self.values) + i}" for i in range(len(values))]
         self.values.update(zip(names, values, strict=True))
         return ", ".join(f":{name}" for name in names)
 
     def add(self, template: str, **values: Any) -> None:
-        """Add a clause whose `{name}` stands for the places of that value, or of every value of a list."""
+        """Add a clause in which `{name}` stands for the placeholder of that value, or those of a list."""
         places = {n: self.bind(*v) if isinstance(v, list) else self.bind(v) for n, v in values.items()}
         self.texts.append(template.format(**places))
 
@@ -27,7 +27,7 @@ class Where:
         return " AND ".join(self.texts) or "1 = 1"
 
 
-# The customers that a full-text query fits, also by what a duplicate merged into them was called.
+# The customers that a full-text query finds, also by the name of a duplicate that was merged into them.
 FOUND_CUSTOMERS = (
     "SELECT coalesce(merged_into, id) FROM customers WHERE id IN"
     " (SELECT rowid FROM customers_search WHERE customers_search MATCH {query})"
@@ -35,9 +35,9 @@ FOUND_CUSTOMERS = (
 
 
 def searched(customer: str, offer: str, *also: str) -> str:
-    """Return the clause of ``--search`` over columns of a customer and an offer, and further clauses.
+    """Return the clause of ``--search`` over a customer column, an offer column and further clauses.
 
-    Its places: `{query}`, and in the further clauses `{number}` and `{words}`.
+    Placeholders: `{query}`, and in the further clauses `{number}` and `{words}`.
     """
     found = (
         f"{customer} IN ({FOUND_CUSTOMERS})",
@@ -47,7 +47,7 @@ def searched(customer: str, offer: str, *also: str) -> str:
     return f"({' OR '.join(found)})"
 
 
-# The filters that look at an order `o`, whatever the list is of.
+# The filters on an order `o`, which the lists of orders, payments and the ledger share.
 OF_AN_ORDER = {
     "customer": "o.customer_id",
     "offer": "o.offer_id",
@@ -66,6 +66,6 @@ UNDER_WAY = (
 
 
 def every(row: str) -> str:
-    """Return the interval of a row as text, ``1 month`` or ``2 weeks``; NULL where it has none."""
+    """Return SQL for the interval of a row as text, ``1 month`` or ``2 weeks``; NULL when it has none."""
     plural = f"CASE WHEN {row}.every_count = 1 THEN '' ELSE 's' END"
     return f"{row}.every_count || ' ' || {row}.every_unit || {plural}"

@@ -1,4 +1,4 @@
-"""The one SQLite file: create it, open it checked and with its pragmas, write in transactions.
+"""The SQLite database: create it, open it with checks and pragmas, write in transactions.
 
 path -> ``connect`` (ours? current? local?) -> ``transaction`` (BEGIN IMMEDIATE … COMMIT) -> rows
 """
@@ -19,7 +19,7 @@ from salescli.storage import schema
 if TYPE_CHECKING:
     from os import PathLike
 
-    FilePath = str | PathLike[str]  # as os.path has it: every list opens a file, and pathlib takes 3 ms to import
+    FilePath = str | PathLike[str]  # not pathlib: docs/start.md
 
 APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
@@ -35,7 +35,7 @@ _NETWORK_FILE_SYSTEMS = {
     "fuse.sshfs",
     "fuse.glusterfs",
 }
-# WAL had a reset bug that corrupts files; fixed in these lines (sqlite.org/wal.html#walresetbug).
+# WAL had a reset bug that corrupts databases; fixed since these (sqlite.org/wal.html#walresetbug).
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
@@ -44,11 +44,10 @@ def create(
     settings: Mapping[str, str],
     populate: Callable[[sqlite3.Connection], None] = lambda connection: None,
 ) -> None:
-    """Make a new file with every table, mode 0600, in one step: another process sees all of it or nothing.
+    """Create a database with every table, mode 0600, in one step: another process sees all of it or nothing.
 
-    ``populate`` adds what it is to begin with, in the same transaction.
-
-    Raise DatabaseUnusable when something stands at ``path`` already; it is never overwritten.
+    ``populate`` adds the first rows in the same transaction. Raise DatabaseUnusable if ``path`` exists; it is never
+    overwritten.
     """
     from salescli.storage import migrate
 
@@ -57,8 +56,8 @@ def create(
     try:
         _make_directory(directory)
         for journal in (f"{path}-journal", f"{path}-wal"):
-            if os.path.exists(journal):  # SQLite would play it into the new file
-                raise DatabaseUnusable(f"{journal} is left of an older {name}; move it away first")
+            if os.path.exists(journal):  # SQLite would apply it to the new database
+                raise DatabaseUnusable(f"{journal} is left over from an older {name}; move it away first")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         os.chmod(draft, 0o600)
         connection = _connected(draft)
@@ -83,7 +82,7 @@ def create(
 
 
 def copy(connection: sqlite3.Connection, path: FilePath) -> None:
-    """Write one moment of a file to a new one at ``path``, mode 0600. Raise DatabaseUnusable when one is there."""
+    """Copy a consistent state of a database to ``path``, mode 0600. Raise DatabaseUnusable if ``path`` exists."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         os.chmod(path, 0o600)
@@ -106,10 +105,10 @@ def _make_directory(directory: str) -> None:
 
 
 def connect(path: FilePath, *, any_file_system: bool = False, older: bool = False) -> sqlite3.Connection:
-    """Open an existing file of ours, checked, with the pragmas that durability and safety need.
+    """Open an existing database of this program, checked, with the pragmas that durability and safety need.
 
-    Raise DatabaseUnusable when it is missing, foreign, of a newer version, corrupt, or on a file system whose locks
-    cannot be trusted; OlderVersion when it is of an older one, unless ``older`` ones are wanted too.
+    Raise DatabaseUnusable if it is missing, foreign, of a newer version, corrupt, or on a file system with unreliable
+    locks. Raise OlderVersion if it is of an older version, unless ``older`` is true.
     """
     _check_place(path, any_file_system)
     try:
@@ -119,26 +118,26 @@ def connect(path: FilePath, *, any_file_system: bool = False, older: bool = Fals
 
 
 def unusable(error: sqlite3.Error, path: FilePath) -> DatabaseUnusable:
-    """Return SQLite's own failure as one line for a person."""
-    said = str(error)
+    """Return an SQLite error as one line with advice."""
+    message = str(error)
     advice = {
         "locked": "another process has been writing for half a minute; try again",
-        "malformed": "the file is damaged; restore the latest backup",
-        "not a database": "it is not a salescli file; check --db and SALESCLI_DB",
+        "malformed": "the database is damaged; restore the latest backup",
+        "not a database": "it is not a salescli database; check --db and SALESCLI_DB",
         "readonly": "it cannot be written; check its owner, its mode and its directory's",
         "unable to open": "check its owner, its mode and its directory's",
         "disk is full": "free some space; nothing was changed",
         "disk I/O": "the disk failed or is full; nothing was changed",
     }
-    hint = next((text for word, text in advice.items() if word in said), "nothing was changed")
-    return DatabaseUnusable(f"{path}: {said}; {hint}")
+    hint = next((text for word, text in advice.items() if word in message), "nothing was changed")
+    return DatabaseUnusable(f"{path}: {message}; {hint}")
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block as one transaction that takes the write lock at once; inside another it is part of that one.
+    """Run a block as one transaction that takes the write lock at once; inside another transaction, as part of it.
 
-    IMMEDIATE: a deferred transaction that reads first fails at its first write when another one wrote meanwhile.
+    IMMEDIATE, because a deferred transaction that reads first fails at its first write if another wrote meanwhile.
     """
     if connection.in_transaction:
         yield
@@ -154,13 +153,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def wait_longer(connection: sqlite3.Connection) -> None:
-    """Wait two minutes for others who write: SQLite serves them in no order, and nobody waits for a tick."""
+    """Wait up to two minutes for other writers. SQLite serves them in no order, and nobody waits for a tick."""
     connection.execute("PRAGMA busy_timeout = 120000")
 
 
 @contextmanager
 def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block of a transaction so that, when it fails, nothing of it is left and what came before it is."""
+    """Run a block inside a transaction; if it fails, undo the block and keep what came before it."""
     connection.execute("SAVEPOINT part")
     try:
         yield
@@ -174,7 +173,7 @@ def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block that only reads so that all it reads is of one moment."""
+    """Run a block whose reads all see one state of the database."""
     if connection.in_transaction:
         yield
         return
@@ -186,7 +185,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
-    """Insert one row, its columns named by our own code, and return its id."""
+    """Insert a row and return its id. Column names come from code, never from a user."""
     columns = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
     cursor = connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
@@ -195,7 +194,7 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]
 
 
 def update(connection: sqlite3.Connection, table: str, id: int, changes: Mapping[str, Any]) -> None:
-    """Change columns, named by our own code, of the one row with ``id``."""
+    """Change columns of the row with ``id``. Column names come from code, never from a user."""
     if changes:
         assignments = ", ".join(f"{name} = :{name}" for name in changes)
         changed = connection.execute(f"UPDATE {table} SET {assignments} WHERE id = :id", {**changes, "id": id})
@@ -203,19 +202,19 @@ def update(connection: sqlite3.Connection, table: str, id: int, changes: Mapping
 
 
 def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:
-    """Yield the ids that a table will give to its next rows, for a bulk insert to give; the caller holds the lock."""
-    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-    return count(given["seq"] + 1 if given else 1)
+    """Yield the ids of the next rows of a table, for a bulk insert; the caller holds the write lock."""
+    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return count(last["seq"] + 1 if last else 1)
 
 
 def setting(connection: sqlite3.Connection, name: str) -> str | None:
-    """Return the value of a setting of this file, or None."""
+    """Return the value of a setting, or None."""
     row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
     return row["value"] if row else None
 
 
 def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
-    """Store a setting of this file."""
+    """Store the value of a setting."""
     connection.execute(
         "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, value),
@@ -223,18 +222,18 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def rewrite(connection: sqlite3.Connection) -> None:
-    """Write the whole file anew, so that nothing deleted is left in it, nor in a write-ahead log."""
+    """Rewrite the whole database, so that no deleted data remains in it or in the write-ahead log."""
     connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def path_of(connection: sqlite3.Connection) -> str:
-    """Return the path of an open file."""
+    """Return the path of an open database."""
     return str(connection.execute("PRAGMA database_list").fetchone()["file"])
 
 
 def home_of(path: FilePath) -> str:
-    """Return the machine and the real path of a file; a copy elsewhere has another home and does not charge."""
+    """Return the home of a database: its machine and real path. A copy has another home and does not charge."""
     machine = ""
     with suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
         machine = file.read().strip()
@@ -242,11 +241,11 @@ def home_of(path: FilePath) -> str:
 
 
 def check_home(connection: sqlite3.Connection) -> None:
-    """Raise SalesError in a copy of the file: it must not charge beside the original."""
+    """Raise SalesError in a copy of the database, which must not charge beside the original."""
     home, here = setting(connection, "home"), home_of(path_of(connection))
     if home != here:
         raise SalesError(
-            f"this file belongs to {home}, and here is {here}: nobody is charged from a copy."
+            f"this database belongs to {home}, but is at {here}: nobody is charged from a copy."
             " If it was moved or restored for good, run: salescli adopt"
         )
 
@@ -254,7 +253,7 @@ def check_home(connection: sqlite3.Connection) -> None:
 def _connected(
     path: FilePath, check: Callable[[sqlite3.Connection, FilePath], None] = lambda connection, path: None
 ) -> sqlite3.Connection:
-    """Open a file, ``check`` it before the pragmas, of which the journal's would change a stranger's file."""
+    """Open a database and ``check`` it before the pragmas: the journal's would change another program's file."""
     connection = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     connection.row_factory = sqlite3.Row
     try:
@@ -264,7 +263,7 @@ def _connected(
             ("recursive_triggers", 1),
             ("trusted_schema", 0),
             ("secure_delete", 1),
-            ("cache_size", -16_000),  # KiB; an import of many rows is several times faster than with 2 MB
+            ("cache_size", -16_000),  # KiB; a large import is several times faster than with the default 2 MB
             *_journal(sqlite3.sqlite_version_info),
         ):
             connection.execute(f"PRAGMA {pragma} = {value}").fetchall()
@@ -278,7 +277,7 @@ def _connected(
 
 
 def _uri(path: FilePath) -> str:
-    """Return a path as SQLite reads it in a URI."""
+    """Return a path as a URI for SQLite."""
     quoted = os.path.abspath(path)
     for character in "%?#":
         quoted = quoted.replace(character, f"%{ord(character):x}")
@@ -286,20 +285,20 @@ def _uri(path: FilePath) -> str:
 
 
 def wal_may_corrupt(version: tuple[int, ...]) -> bool:
-    """Tell whether this SQLite has the WAL reset bug."""
+    """Return whether this version of SQLite has the WAL reset bug."""
     newest = version >= _WAL_IS_SAFE_FROM[0]
     return not (newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_IS_SAFE_FROM))
 
 
 def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
-    """Return the fastest journal settings that lose no acknowledged commit to a power cut with this SQLite."""
+    """Return the fastest journal settings with which this SQLite loses no commit in a power cut."""
     if wal_may_corrupt(version):
         return (("journal_mode", "delete"), ("synchronous", 3))
     return (("journal_mode", "wal"), ("synchronous", 2))
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """Return the version of a file's tables: the number of the last migration that it has."""
+    """Return the version of a database: the number of its last migration."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -312,11 +311,11 @@ def _check_ours(connection: sqlite3.Connection, path: FilePath) -> None:
 
 def _check_ours_or_older(connection: sqlite3.Connection, path: FilePath) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise DatabaseUnusable(f"{path} is not a salescli file; check --db and SALESCLI_DB")
+        raise DatabaseUnusable(f"{path} is not a salescli database; check --db and SALESCLI_DB")
     version = version_of(connection)
     if version > schema.VERSION:
         raise DatabaseUnusable(
-            f"{path} was written by a newer salescli (file {version}, here {schema.VERSION}); install that one"
+            f"{path} was written by a newer salescli (version {version}, here {schema.VERSION}); install that one"
         )
 
 
@@ -325,7 +324,7 @@ def _check_place(path: FilePath, any_file_system: bool) -> None:
         there = os.stat(path)
     except FileNotFoundError:
         raise DatabaseUnusable(
-            f"there is no file {path}; `salescli init` makes one, --db or SALESCLI_DB names another"
+            f"there is no database {path}; create it with `salescli init`, or name another with --db or SALESCLI_DB"
         ) from None
     except OSError as error:
         raise DatabaseUnusable(f"{path}: {error.strerror}") from None
@@ -340,12 +339,12 @@ def _check_place(path: FilePath, any_file_system: bool) -> None:
         )
     if _file_system(path) in _NETWORK_FILE_SYSTEMS:
         raise DatabaseUnusable(
-            f"{path} is on a network file system, whose locks cannot be trusted; move it, or pass --any-file-system"
+            f"{path} is on a network file system, whose locks are unreliable; move it, or pass --any-file-system"
         )
 
 
 def _other_name(path: FilePath, inode: int) -> str:
-    """Return another name of the file in its directory, as an `init` that was killed leaves one."""
+    """Return another name of the file in its directory; a killed `init` leaves one."""
     with suppress(OSError):
         directory, name = os.path.split(os.path.realpath(path))
         with os.scandir(directory) as entries:
@@ -356,20 +355,20 @@ def _other_name(path: FilePath, inode: int) -> str:
 
 
 def _file_system(path: FilePath) -> str:
-    """Return the type of the file system that holds ``path``, or nothing where the kernel does not tell."""
-    best, kind = "", ""
+    """Return the type of the file system that holds ``path``; empty if unknown."""
+    best, type_of_best = "", ""
     with suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
         real = os.path.realpath(path)
         for line in mounts:
             _, mount, type_, *_ = line.split(" ")
             mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)  # a space is \\040 there
             if len(mount) >= len(best) and f"{real}/".startswith(f"{mount.rstrip('/')}/"):
-                best, kind = mount, type_
-    return kind
+                best, type_of_best = mount, type_
+    return type_of_best
 
 
 def sync_directory(directory: str) -> None:
-    """Make the names in a directory durable."""
+    """Flush a directory to disk, so that its file names survive a power cut."""
     with suppress(OSError):
         handle = os.open(directory, os.O_RDONLY)
         try:

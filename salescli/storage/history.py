@@ -1,7 +1,7 @@
-"""Who changed what, when, from what to what and why; written in the transaction of the change (B6).
+"""The history: who changed what, when and why, written in the transaction of the change (B6).
 
-Lines stay for ever. What may name a person is not in them: personal fields are told by their names, and reasons stand
-in ``texts``, where they can be emptied.
+Lines are never changed. They hold no personal data: of a personal column only its name is written, and reasons are in
+``texts``, where they can be erased.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SUBJECTS = (
     "order", "invoice", "recurring", "customer", "offer", "category", "payment system", "user", "role", "import",
     "file",
 )  # fmt: skip
-_CUSTOMERS = frozenset({"name", "email", "phone", "source_id"})  # the personal columns of that subject
-_ANYBODYS = frozenset({"token", "comment", "last_error"})  # of every subject: secret, or free text
+_PERSONAL = frozenset({"name", "email", "phone", "source_id"})  # the personal columns of a customer
+_HIDDEN = frozenset({"token", "comment", "last_error"})  # of every subject: secret or free text
 
 
 def record(
@@ -33,12 +33,12 @@ def record(
 ) -> None:
     """Add a line to the history of ``subject``.
 
-    ``changes`` maps columns to (from, to); those that did not change are left out, personal ones are only named.
+    ``changes`` maps columns to (before, after). Unchanged columns are left out; of hidden ones only the name is stored.
     """
-    import json  # here, since every start loads this module and few write a line
+    import json  # here: every start loads this module, and few write a line
 
-    hidden = _ANYBODYS | _CUSTOMERS if subject == "customer" else _ANYBODYS
-    told = {
+    hidden = _HIDDEN | _PERSONAL if subject == "customer" else _HIDDEN
+    stored = {
         name: _named_only(pair) if name in hidden else list(pair)
         for name, pair in (changes or {}).items()
         if pair[0] != pair[1]
@@ -52,7 +52,7 @@ def record(
         "subject": subject,
         "subject_id": subject_id,
         "what": what,
-        "changes": json.dumps(told, ensure_ascii=False),
+        "changes": json.dumps(stored, ensure_ascii=False),
         "reason_id": database.insert(work.connection, "texts", {"text": reason}) if reason else None,
     }
     database.insert(work.connection, "history", row)
@@ -64,7 +64,7 @@ def _named_only(pair: tuple[Any, Any]) -> list[str | None]:
 
 
 def erase_reasons(connection: sqlite3.Connection, subject: str, ids: str, values: Mapping[str, Any]) -> None:
-    """Empty the reasons of the lines of ``subject`` whose ids the query ``ids``, our own code's, yields."""
+    """Erase the reasons in the history of the records of ``subject`` that the query ``ids`` yields."""
     connection.execute(
         "UPDATE texts SET text = NULL WHERE text IS NOT NULL AND id IN"
         f" (SELECT reason_id FROM history WHERE subject = :subject AND subject_id IN ({ids}))",

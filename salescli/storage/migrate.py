@@ -1,6 +1,6 @@
-"""Bring a file's tables to a version by the migrations that it lacks, and compare them with those of a version.
+"""Run pending migrations, and compare a database's tables with those of a version.
 
-file of version 1 -> ``run`` -> m0002 … -> user_version; a new file -> m0001, m0002 …
+database of version 1 -> ``run`` -> m0002 … -> user_version; a new database -> m0001, m0002 …
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Migration(Protocol):
-    """A module of ``migrations``. ``CHANGES``: what it changes, for a person; ``NAME``: by which the file knows it."""
+    """A module of ``migrations``. ``NAME``: its key in the database; ``CHANGES``: what it changes, for people."""
 
     NAME: str
     CHANGES: tuple[str, ...]
@@ -38,7 +38,7 @@ MIGRATIONS: tuple[Migration, ...] = tuple(
 
 
 def run(connection: sqlite3.Connection, version: int = VERSION) -> None:
-    """Apply the pending migrations up to ``version`` inside the caller's transaction, and set the file's version."""
+    """Apply the pending migrations up to ``version`` in the caller's transaction, and set the database's version."""
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
 
@@ -61,12 +61,12 @@ class _Step:
 
 
 def changes(before: int, after: int = VERSION) -> list[str]:
-    """Return for a person what the migrations between two versions change."""
+    """Return the changes of the migrations between two versions, one line each."""
     return [line for migration in MIGRATIONS[before:after] for line in migration.CHANGES]
 
 
 def missing(connection: sqlite3.Connection, version: int) -> list[str]:
-    """Return the tables, indexes, triggers and views of ``version`` that a file lacks or has otherwise."""
+    """Return the tables, indexes, triggers and views of ``version`` that are missing or differ in a database."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, version)
         wanted = definitions(model)
@@ -75,9 +75,9 @@ def missing(connection: sqlite3.Connection, version: int) -> list[str]:
 
 
 def definitions(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return the SQL of each table, index, trigger and view by its name, without comments, quotes and line breaks.
+    """Return the SQL of each table, index, trigger and view by name, without comments, quotes and line breaks.
 
-    Not of the tables that SQLite and sqlite-utils make for themselves.
+    Tables that SQLite and sqlite-utils create for themselves are left out.
     """
     rows = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"

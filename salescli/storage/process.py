@@ -1,4 +1,4 @@
-"""Which process this is, and whether another one still runs."""
+"""Identify this process, and find out whether another one still runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def this_process() -> str:
-    """Return a name for this process that no other has, even once its number is reused: node/boot/pid/start."""
+    """Return a unique name of this process, node/boot/pid/start, that stays unique when its pid is reused."""
     return f"{os.uname().nodename}/{boot_id()}/{os.getpid()}/{start_of(os.getpid())}"
 
 
 def boot_id() -> str:
-    """Return the id of this machine's present boot, empty where the kernel gives none."""
+    """Return the id of this machine's current boot; empty if unknown."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -20,10 +20,10 @@ def boot_id() -> str:
 
 
 def start_of(pid: int) -> str:
-    """Return the start time of a running process in the kernel's ticks, empty when there is none."""
+    """Return the start time of a running process in kernel ticks; empty if it does not run."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in "ZX" else fields[19]  # a zombie works on nothing
+    return "" if fields[0] in "ZX" else fields[19]  # a zombie does nothing

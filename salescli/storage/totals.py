@@ -1,6 +1,6 @@
-"""Totals per day, month and all time, which the reports read: rebuilt, compared with the rows.
+"""Totals per day, month and all time, which reports read: rebuild them, compare them with the rows.
 
-Triggers keep them (``migrations``). day → its totals are summed to its month's → those to all time's
+Triggers keep them up to date (``migrations``). rows → totals per day → per month → all time
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from salescli.storage.work import Work
 DIMENSIONS = ("offer", "manager", "payment_system")
 SUMS = ("events", "orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
 KEYS = ("key", "currency", "category_id", "status", "confirmed", "partial", "recurring", "together")
-DAY, MONTH, ALL_TIME = 10, 7, 0  # grains: how much of a day's text a period keeps
+DAY, MONTH, ALL_TIME = 10, 7, 0  # grains: the length of the prefix of a day that names the period
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A total that is not what the rows come to: which, and the sum in which it differs."""
+    """A total that differs from the rows: its key, and the first sum that differs."""
 
     dimension: str
     period: str  # empty for all time
@@ -33,7 +33,7 @@ class Difference:
 
 
 def rebuild(work: Work) -> int:
-    """Count all rows again and return how many totals were wrong."""
+    """Recount all totals from the rows and return how many were wrong."""
     work.actor.require(permissions.EDIT_CATALOGUE)
     with database.transaction(work.connection):
         wrong = sum(1 for _ in differences(work.connection))
@@ -44,9 +44,9 @@ def rebuild(work: Work) -> int:
 
 
 def recount(connection: sqlite3.Connection) -> None:
-    """Make the totals what the rows come to; the caller holds the transaction."""
+    """Recount all totals from the rows; the caller holds the transaction."""
     connection.execute("DELETE FROM totals")
-    for dimension in DIMENSIONS:  # one by one: three short sorts take less than a long one
+    for dimension in DIMENSIONS:  # one by one: three short sorts are faster than a long one
         connection.execute(
             f"INSERT INTO totals SELECT dimension, {DAY}, day, {_KEYS}, {_SUMMED} FROM counted"
             f" WHERE dimension = :dimension GROUP BY day, {_KEYS}",
@@ -61,7 +61,7 @@ def recount(connection: sqlite3.Connection) -> None:
 
 
 def differences(connection: sqlite3.Connection) -> Iterator[Difference]:
-    """Yield the totals that are not what the rows, or the finer totals, come to."""
+    """Yield the totals that differ from the rows or from the finer totals."""
     yield from _differing(connection, DAY, f"SELECT dimension, day AS period, {_KEYS}, {_SUMS} FROM counted")
     for grain, finer in _COARSER:
         period = f"substr(period, 1, {grain}) AS period"

@@ -1,4 +1,4 @@
-"""The context of one operation: on which database, who acts, when, and in which time zone days begin."""
+"""The context of an operation: the database, the acting user, the time, and the account's time zone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from salescli.rules.permissions import Actor
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What every operation takes first. ``now`` is aware UTC; ``zone`` is the account's."""
+    """The context that every operation takes first. ``now`` is aware UTC; ``zone`` is the account's."""
 
     connection: sqlite3.Connection
     actor: Actor
@@ -20,9 +20,9 @@ class Work:
     zone: ZoneInfo
 
     def at(self, moment: datetime) -> Work:
-        """Return the same context at another moment, such as the one of ``--at``."""
+        """Return the same context at another time, such as that of ``--at``."""
         return replace(self, now=moment)
 
     def as_system(self) -> Work:
-        """Return the same context with the system acting, as tick does for the user who runs it."""
+        """Return the same context with the system acting, started by the same user, as in tick."""
         return replace(self, actor=self.actor.as_system())

@@ -328,7 +328,7 @@ def test_another_order_of_hers_is_a_bad_row(house: House, row: str) -> None:
     customer_erase.erase(house.work, "1")
     counts, told = _import_orders(house, row)
     assert counts is None
-    assert "customer 1, who was erased; leave the row out" in told[0]
+    assert "customer 1, who was erased; remove the row" in told[0]
     assert house.count("customers") == 2
 
 

@@ -672,7 +672,7 @@ def test_a_managers_name_that_two_users_have_is_not_guessed(house: House) -> Non
 def test_a_manager_who_left_is_not_given_new_sales(house: House) -> None:
     ivan = house.user("ivan")
     edit(house, users.NOUN, ivan.user_id, active="no")
-    with pytest.raises(NotFound, match="is not active any more"):
+    with pytest.raises(NotFound, match="is no longer active"):
         users.manager_id(house.connection, "ivan")
 
 

@@ -97,7 +97,7 @@ def test_tick_from_cron_says_that_there_is_no_database(place: Place, tmp_path: P
     ran = place.run("tick", "--quiet-if-busy", SALESCLI_DB=str(tmp_path / "no" / "sales.db"))
 
     assert ran.returncode == 7
-    assert "there is no file" in ran.stderr
+    assert "there is no database" in ran.stderr
     assert not (tmp_path / "no").exists()
 
 
@@ -209,9 +209,9 @@ def test_backups_are_kept_for_days(place: Place) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        pytest.param(lambda path: path.unlink(), "there is no file", id="no database"),
+        pytest.param(lambda path: path.unlink(), "there is no database", id="no database"),
         pytest.param(lambda path: path.write_text("hello" * 1000), "not a", id="not a database"),
-        pytest.param(lambda path: path.write_bytes(b""), "not a salescli file", id="an empty file"),
+        pytest.param(lambda path: path.write_bytes(b""), "not a salescli database", id="an empty file"),
     ],
 )
 def test_no_backup_is_made_of_what_is_none(place: Place, spoil: Callable[[Path], object], told: str) -> None:

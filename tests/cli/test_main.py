@@ -64,7 +64,7 @@ def paid(sales: Run, *more: str) -> None:
         pytest.param("orders list --status paid", 2, "write one of open, completed", id="an unknown status"),
         pytest.param("orders list --from 2026-02-30", 6, "is not a date", id="a day that does not exist"),
         pytest.param("orders list --from 2026-03-02 --to 2026-03-01", 2, "before it begins", id="a period backwards"),
-        pytest.param("orders list --columns a", 2, "there are order, created_at", id="an unknown column"),
+        pytest.param("orders list --columns a", 2, "the columns are order, created_at", id="an unknown column"),
         pytest.param("orders list --sort actions", 2, "cannot be sorted by actions", id="a column without an order"),
         pytest.param("orders list --csv --json", 0, "", id="two short formats, of which the last one counts"),
         pytest.param("orders list --format md --csv", 2, "two formats", id="two formats"),
@@ -423,7 +423,7 @@ def test_the_detailed_report_takes_limit_and_columns_as_the_others_do(sales: Run
     assert len(sales("reports", "details", "--limit", "0", "--csv").rows) > 1
     wrong = sales("reports", "details", "--columns", "net,nosuch")
     assert (wrong.code, wrong.out) == (2, "")
-    assert "no column 'nosuch'; there are" in wrong.err
+    assert "no column 'nosuch'; the columns are" in wrong.err
     told = sales("reports", "details", "--columns", "offer,net").out
     assert "by-currency\n  net\n" in told
 

@@ -127,15 +127,20 @@ def test_from_and_to_are_whole_days_of_the_account(story: Story, told: Told) -> 
 
 def test_the_filters_narrow_one_another(sold: Story) -> None:
     later = time.utc_text(sold.now + timedelta(seconds=1))
-    assert history.lines(sold.house.connection, "order", 1, limit=None)
-    assert not history.lines(sold.house.connection, "order", 1, HistoryFilter(since=later), limit=None)
-    assert not history.lines(sold.house.connection, "order", 1, HistoryFilter(by=2), limit=None)
+    assert history.lines(sold.house.connection, "order", 1, zone=sold.house.zone, limit=None)
+    assert not history.lines(
+        sold.house.connection, "order", 1, HistoryFilter(since=later), zone=sold.house.zone, limit=None
+    )
+    assert not history.lines(sold.house.connection, "order", 1, HistoryFilter(by=2), zone=sold.house.zone, limit=None)
 
 
 def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:
-    everything = [row["line"] for row in history.lines(sold.house.connection, None, None, limit=None)]
-    assert everything == sorted(everything, reverse=True)
-    assert [row["line"] for row in history.lines(sold.house.connection, None, None, limit=3)] == everything[:3]
+    def lines(limit: int | None) -> list[int]:
+        rows = history.lines(sold.house.connection, None, None, zone=sold.house.zone, limit=limit)
+        return [row["line"] for row in rows]
+
+    assert lines(None) == sorted(lines(None), reverse=True)
+    assert lines(3) == lines(None)[:3]
 
 
 def test_a_table_says_when_it_is_cut_off(story: Story) -> None:
@@ -169,7 +174,7 @@ def test_a_record_s_history_needs_no_walk_through_all_of_it(house: House) -> Non
     for subject in ("order", "customer", "offer"):
         plan = house.connection.execute(
             f"EXPLAIN QUERY PLAN SELECT 1 FROM {history.SOURCE} WHERE"
-            f" {history._STORIES.get(subject, 'h.subject = :subject AND h.subject_id = :id')}",
+            f" {history._RELATED.get(subject, 'h.subject = :subject AND h.subject_id = :id')}",
             {"id": 1, "subject": subject},
         )
         assert not any(row["detail"].startswith("SCAN h") for row in plan)

@@ -158,7 +158,7 @@ def test_a_page_goes_on_after_a_row_that_left_the_filters_meanwhile(full: House)
 
 @pytest.mark.parametrize("after", ["99", "nonsense", ""])
 def test_a_page_after_nothing_there_is_refused(full: House, after: str) -> None:
-    with pytest.raises(NotFound, match="go on after"):
+    with pytest.raises(NotFound, match="continue after"):
         _names(full, orders.VIEW, (), after=after)
 
 

@@ -243,7 +243,7 @@ def test_wal_is_used_only_where_its_reset_bug_is_fixed(version: tuple[int, ...],
 
 
 def test_a_missing_file_is_refused_and_not_made(tmp_path: Path) -> None:
-    refused(tmp_path / "sales.db", "there is no file .*`salescli init` makes one")
+    refused(tmp_path / "sales.db", "there is no database .*create it with `salescli init`")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -263,10 +263,10 @@ def test_a_named_pipe_is_refused_without_waiting_for_its_other_end(tmp_path: Pat
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        pytest.param(lambda raw: b"", "is not a salescli file", id="an empty file"),
-        pytest.param(lambda raw: b"to do: buy milk\n" * 99, "is not a salescli file", id="a text file"),
-        pytest.param(lambda raw: bytes(4096), "is not a salescli file", id="a file of zeros"),
-        pytest.param(lambda raw: raw[:16], "is not a salescli file", id="the first sixteen bytes"),
+        pytest.param(lambda raw: b"", "is not a salescli database", id="an empty file"),
+        pytest.param(lambda raw: b"to do: buy milk\n" * 99, "is not a salescli database", id="a text file"),
+        pytest.param(lambda raw: bytes(4096), "is not a salescli database", id="a file of zeros"),
+        pytest.param(lambda raw: raw[:16], "is not a salescli database", id="the first sixteen bytes"),
         pytest.param(lambda raw: raw[: len(raw) // 2], "damaged; restore the latest backup", id="half of it"),
         pytest.param(
             lambda raw: raw[:100] + b"\xff" * 60 + raw[160:],
@@ -292,7 +292,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path, 
     foreign.execute("CREATE TABLE contacts (name TEXT)")
     foreign.close()
     before = path.read_bytes()
-    refused(path, "is not a salescli file; check --db and SALESCLI_DB")
+    refused(path, "is not a salescli database; check --db and SALESCLI_DB")
     assert path.read_bytes() == before
 
 
@@ -367,7 +367,9 @@ def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: py
     for name in ("HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
-    refused(Path(caller.default_path()), "there is no file /nonexistent/.*; .* --db or SALESCLI_DB names another")
+    refused(
+        Path(caller.default_path()), "there is no database /nonexistent/.*; .* name another with --db or SALESCLI_DB"
+    )
 
 
 # Writing it

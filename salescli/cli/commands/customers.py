@@ -46,7 +46,7 @@ def _totals(session: Session, id: int, limit: int | None) -> pages.Shown:
 
 
 def _history(session: Session, id: int, limit: int | None) -> pages.Shown:
-    rows = history.lines(session.connection, "customer", id, limit=limit)
+    rows = history.lines(session.connection, "customer", id, zone=session.zone, limit=limit)
     return rows, len(rows) if len(rows) != limit else history.count(session.connection, "customer", id)
 
 

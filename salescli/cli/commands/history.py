@@ -77,7 +77,7 @@ def history_command(
     limit = output.row_limit()
     which_first = _AS_WRITTEN.get(output.sort, "first")
     found = history.lines(
-        session.connection, about, id, _criteria(session, by, *days),
+        session.connection, about, id, _criteria(session, by, *days), zone=session.zone,
         oldest_first=which_first == "oldest", limit=limit if output.sort in _AS_WRITTEN else None,
     )  # fmt: skip
     rows = sorted_rows(found, output.sort, history.COLUMNS)[:limit]

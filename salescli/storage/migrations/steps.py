@@ -1,4 +1,4 @@
-"""What migrations are written with: run a script, rebuild a table. All inside the caller's transaction."""
+"""Helpers of migrations: run a script, rebuild a table. All run inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run(connection: sqlite3.Connection, script: str) -> None:
 
 
 def statements(script: str) -> list[str]:
-    """Split a script where its statements end, which is not inside a trigger."""
+    """Split a script into statements; a trigger is one statement."""
     found, pending = [], ""
     for line in script.splitlines(keepends=True):
         pending += line
@@ -26,9 +26,9 @@ def statements(script: str) -> list[str]:
 
 @contextmanager
 def without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block without views and triggers, and create them again as they were.
+    """Run a block without views and triggers, then create them again unchanged.
 
-    They name the tables that are rebuilt, so SQLite would neither drop nor rename one under them.
+    They refer to the tables that are rebuilt, and SQLite would refuse to drop or rename those.
     """
     kept = connection.execute(
         "SELECT type, name, sql FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY type = 'trigger', rowid"
@@ -41,10 +41,10 @@ def without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def rebuild(connection: sqlite3.Connection, table: str, create: str, computed: Mapping[str, str]) -> None:
-    """Give a table the columns of ``create``, with its rows, indexes and the last number it gave.
+    """Give a table the columns of ``create``, and keep its rows, its indexes and its sequence of ids.
 
     ``computed``: new column -> its value as SQL over the old columns. The other columns keep their names. Call it
-    ``without_triggers``, and with foreign keys off where the table has rows.
+    inside ``without_triggers``, with foreign keys off if the table has rows.
     """
     indexes = connection.execute(
         "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL ORDER BY rowid",

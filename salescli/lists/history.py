@@ -61,7 +61,7 @@ BY = (
 )
 
 
-def lines(
+def lines(  # noqa: PLR0913 - a record, what narrows, and the page
     connection: sqlite3.Connection,
     subject: str | None,
     subject_id: int | None,

@@ -24,7 +24,7 @@ _ISO = (
     r"(\d{4})-(\d{2})-(\d{2})"
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
-_UTC = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+_UTC = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
 _HOURS = [f"{hour:02}" for hour in range(24)]
 _DAY = timedelta(hours=24, seconds=-1)  # from its first second to its last
 _DAYS_AWAY = r"([+-])(\d{1,5})d"
@@ -62,7 +62,7 @@ def from_text(stored: str) -> datetime:
 
 def is_utc_text(text: str) -> bool:
     """Return whether a text has the form of ``utc_text``."""
-    return _UTC.fullmatch(text) is not None
+    return re.fullmatch(_UTC, text, re.ASCII) is not None
 
 
 def local_day(moment: datetime, zone: tzinfo) -> str:

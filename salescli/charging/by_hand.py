@@ -23,7 +23,7 @@ from salescli.storage.work import Work
 def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool) -> Invoice:
     """Record that a person confirmed or declined a waiting manual payment (R37).
 
-    Raise WrongStatus for an invoice that waits for nobody.
+    Raise WrongStatus if there is nothing to confirm.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
@@ -31,8 +31,8 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool) -> Invoice:
         attempt = attempts.live_of(work.connection, invoice_id)
         if attempt is None or not payment_systems.get(work.connection, attempt.payment_system_id).manual:
             raise WrongStatus(
-                f"invoice {invoice_id} is {invoice.status.capitalize()} and waits for nobody;"
-                " only an Open one of a manual payment system can be confirmed or declined"
+                f"invoice {invoice_id} is {invoice.status.capitalize()}; there is nothing to"
+                " confirm or decline. Only Open invoices of manual payment systems wait for that"
             )
         no = Answer("declined", code="card_declined", message=f"declined by {work.actor.name}")
         answer = Answer("succeeded") if confirmed else no
@@ -46,16 +46,16 @@ def resolve(
     became: Literal["succeeded", "declined", "not_sent"],
     reason: str,
 ) -> Invoice:
-    """Record what a person found out about a payment or refund in doubt (B1: what only a person can know).
+    """Resolve a payment or refund whose outcome is unknown, as a person says (B1).
 
-    Raise WrongStatus unless one is in doubt, and while the process that makes it still runs.
+    Raise WrongStatus unless the outcome is unknown, and while the process that makes it still runs.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     why = text.text(reason, "the reason")
     with database.transaction(work.connection):
         attempt = attempts.live_of(work.connection, invoice_id)
         if attempt is None or payment_systems.get(work.connection, attempt.payment_system_id).manual:
-            raise WrongStatus(f"invoice {invoice_id} has no payment in doubt; `salescli doctor` names those that have")
+            raise WrongStatus(f"invoice {invoice_id} has no unknown outcome; `salescli doctor` lists those that have")
         if attempt.worked_on(work.now):
             raise WrongStatus(f"invoice {invoice_id} is being worked on right now; wait for that to end")
         history.record(work, "invoice", invoice_id, f"resolved: {became}", reason=why)

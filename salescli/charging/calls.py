@@ -54,7 +54,7 @@ def in_doubt_when_cut(attempt: Attempt) -> Iterator[None]:
     except (KeyboardInterrupt, sqlite3.OperationalError) as cut:
         raise SalesError(
             f"invoice {attempt.invoice_id}: the {attempt.kind} was cut short ({str(cut) or 'interrupted'}), the money"
-            " may have moved; tick finds out, do not repeat it by hand"
+            " may have moved; tick resolves it, do not repeat it by hand"
         ) from None
 
 
@@ -65,7 +65,7 @@ def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
 
 
 def known_already(attempt: Attempt, gateway: Gateway) -> Answer | None:
-    """Return what the gateway knows of a reference that this file may have forgotten; None when it may be sent.
+    """Return what the gateway knows of a reference that this database may lack; None if it may be sent.
 
     A file that was put back from a backup does not know what was done after it.
     """
@@ -85,7 +85,7 @@ def request_after(known: Answer, request: Charge) -> Charge:
 
 
 def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
-    """Return what is asked of the gateway, wholly from durable rows, so that a repetition asks the same."""
+    """Return the request to the gateway, built from committed rows only, so that a repetition asks the same."""
     row = connection.execute(
         "SELECT o.id, o.offer_name,"
         " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"

@@ -46,14 +46,14 @@ class TickCounts:
 
 @dataclass(slots=True)
 class ChargingRun:
-    """A run at work: the file, the gateways and the time it goes by. ``say`` is told of every payment."""
+    """A run that charges: its context, the gateways, its counts. ``say`` is called with a line for every payment."""
 
     work: Work  # as the system
     gateways: Gateways
     say: Callable[[str], None] = lambda line: None
     counts: TickCounts = field(default_factory=TickCounts)
-    stopped: set[int] = field(default_factory=set)  # merchants that were not there or refused us in this run
-    trusted: set[int] = field(default_factory=set)  # merchants that answered, and know a repetition from a new charge
+    stopped: set[int] = field(default_factory=set)  # payment systems that were unreachable or refused us in this run
+    trusted: set[int] = field(default_factory=set)  # payment systems that answered and recognise a repetition
     made: Made = field(default_factory=Made)
 
 
@@ -69,13 +69,13 @@ class ClaimedPayment:
     due: Recurring | None = None
 
 
-def claim(this: ChargingRun, due: Recurring) -> ClaimedPayment:
+def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
     """Make a due payment's order, invoice and attempt, and the recurring order Processing; the caller commits."""
-    invoice = recurring.open_payment(this.work, due)
-    system = payment_systems.get(this.work.connection, due.payment_system_id)
+    invoice = recurring.open_payment(run.work, due)
+    system = payment_systems.get(run.work.connection, due.payment_system_id)
     new = NewAttempt(
         "charge",
-        base=f"{database.setting(this.work.connection, 'installation')}:{due.uid}:{due.payment_number}",
+        base=f"{database.setting(run.work.connection, 'installation')}:{due.uid}:{due.payment_number}",
         payment_system_id=system.id,
         amount_minor=due.price_minor,
         currency=due.currency,
@@ -83,20 +83,20 @@ def claim(this: ChargingRun, due: Recurring) -> ClaimedPayment:
         recurring_id=due.id,
         owner=None if system.manual else process.this_process(),
     )
-    attempt = pay.begin(this.work, invoice, new, system)
+    attempt = pay.begin(run.work, invoice, new, system)
     what = f"payment {due.payment_number}, attempt {attempt.number}"
-    recurring.save(this.work, due, replace(due, status="processing"), what)
-    this.made.add(due.price_minor, due.currency)
-    planned = time.from_text(due.due_at) if due.due_at else this.work.now
-    late = this.work.now - planned > LOOKED_UP_WHEN_LATE_BY
-    request = calls.request_of(this.work.connection, attempt)
-    return ClaimedPayment(attempt, system, this.gateways(system), request, late, due)
+    recurring.save(run.work, due, replace(due, status="processing"), what)
+    run.made.add(due.price_minor, due.currency)
+    planned = time.from_text(due.due_at) if due.due_at else run.work.now
+    late = run.work.now - planned > LOOKED_UP_WHEN_LATE_BY
+    request = calls.request_of(run.work.connection, attempt)
+    return ClaimedPayment(attempt, system, run.gateways(system), request, late, due)
 
 
-def held(this: ChargingRun, due: Recurring) -> Hold | None:
+def held(run: ChargingRun, due: Recurring) -> Hold | None:
     """Return which brake stops this charge, or None."""
     return limits.holding(
-        this.work.connection, this.made, due.price_minor, due.currency, now=this.work.now, zone=this.work.zone
+        run.work.connection, run.made, due.price_minor, due.currency, now=run.work.now, zone=run.work.zone
     )
 
 
@@ -113,15 +113,14 @@ def answer_to(claimed: ClaimedPayment) -> Answer:
     return calls.call(claimed.attempt, claimed.request, claimed.gateway)
 
 
-def prepared(this: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:
+def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:
     """Store in one commit the ids that gateways prepared, and return what is to be called again; usually none is."""
     ready = [(claimed, answer) for claimed, answer in answered if answer.became == "prepared"]
     if not ready:
         return []
-    with database.transaction(this.work.connection):
+    with database.transaction(run.work.connection):
         kept = [
-            (claimed, attempts.keep_prepared(this.work.connection, claimed.attempt, answer))
-            for claimed, answer in ready
+            (claimed, attempts.keep_prepared(run.work.connection, claimed.attempt, answer)) for claimed, answer in ready
         ]
     return [
         replace(claimed, attempt=attempt, request=replace(claimed.request, gateway_id=attempt.gateway_id), late=False)
@@ -130,118 +129,118 @@ def prepared(this: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]
     ]
 
 
-def settle_all(this: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[bool]:
+def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[bool]:
     """Record answers in one commit; where one of them cannot be, each in its own, so that it holds up no other.
 
     Return which were recorded: not those that another holder was quicker to settle.
     """
     try:
-        with database.transaction(this.work.connection):
-            settled = [_settle(this, claimed, answer) for claimed, answer in answered]
+        with database.transaction(run.work.connection):
+            settled = [_settle(run, claimed, answer) for claimed, answer in answered]
     except Exception:
-        settled = [_settle_alone(this, claimed, answer) for claimed, answer in answered]
+        settled = [_settle_alone(run, claimed, answer) for claimed, answer in answered]
     for (claimed, answer), recorded in zip(answered, settled, strict=True):
         if recorded:
-            tell(this, claimed, answer)
-        _note_merchant(this, claimed, answer)
+            tell(run, claimed, answer)
+        _note_payment_system(run, claimed, answer)
     return settled
 
 
-def tell(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
+def tell(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
     """Count an answer, and say what needs a person."""
-    attempt, counts = claimed.attempt, this.counts
+    attempt, counts = claimed.attempt, run.counts
     amount = f"{money.text(attempt.amount_minor, attempt.currency)} {attempt.currency}"
     became = answer.became.replace("_", " ")
-    this.say(f"invoice {attempt.invoice_id}: {attempt.kind} of {amount} through {claimed.system.name} {became}")
+    run.say(f"invoice {attempt.invoice_id}: {attempt.kind} of {amount} through {claimed.system.name} {became}")
     if answer.became == "succeeded":
         counts.charged += attempt.kind == "charge"
     elif answer.became == "declined":
         counts.declined += 1
-        _tell_if_failed(this, attempt, answer)
+        _tell_if_failed(run, attempt, answer)
     elif answer.became in ("not_sent", "misconfigured"):
         counts.not_sent += 1
     else:
         counts.unknown += 1
 
 
-def tell_waiting(this: ChargingRun, claimed: ClaimedPayment) -> None:
+def tell_waiting(run: ChargingRun, claimed: ClaimedPayment) -> None:
     """Say that a manual payment waits for a person."""
     due = claimed.due
     assert due is not None
-    this.counts.waiting += 1
-    this.counts.for_a_person.append(
+    run.counts.waiting += 1
+    run.counts.for_a_person.append(
         f"recurring order {due.id}: payment {due.payment_number} of {due.amount()} waits for a person:"
         f" salescli payments confirm {claimed.attempt.invoice_id}"
     )
 
 
-def charge_now(this: ChargingRun, id: int) -> None:
+def charge_now(run: ChargingRun, id: int) -> None:
     """Charge one Active recurring order at once, as tick would (`recurring activate --now`).
 
     Raise WrongStatus when it is not due or a brake holds it.
     """
-    database.check_home(this.work.connection)
-    with database.transaction(this.work.connection):
-        due = recurring.get(this.work.connection, id)
-        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(this.work.now):
-            following = due.next_payment_at and time.local_text(due.next_payment_at, this.work.zone)
+    database.check_home(run.work.connection)
+    with database.transaction(run.work.connection):
+        due = recurring.get(run.work.connection, id)
+        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(run.work.now):
+            following = due.next_payment_at and time.local_text(due.next_payment_at, run.work.zone)
             raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
-        if hold := held(this, due):
+        if hold := held(run, due):
             raise WrongStatus(f"recurring order {id} is not charged: {hold}")
-        claimed = claim(this, due)
+        claimed = claim(run, due)
     if waits(claimed):
-        tell_waiting(this, claimed)
+        tell_waiting(run, claimed)
         return
     answered = [(claimed, answer_to(claimed))]
-    answered += [(again, answer_to(again)) for again in prepared(this, answered)]
-    settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
+    answered += [(again, answer_to(again)) for again in prepared(run, answered)]
+    settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
 
 
 def waits(claimed: ClaimedPayment) -> bool:
-    """Tell whether a person answers and not a machine."""
+    """Return whether a person answers."""
     return claimed.system.manual and claimed.attempt.amount_minor > 0
 
 
-def _settle(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
-    return settle.settle(this.work, claimed.attempt, answer)
+def _settle(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
+    return settle.settle(run.work, claimed.attempt, answer)
 
 
-def _settle_alone(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
+def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
     try:
-        return _settle(this, claimed, answer)
+        return _settle(run, claimed, answer)
     except Exception as error:
-        this.counts.broken = True
-        this.counts.for_a_person.append(
+        run.counts.broken = True
+        run.counts.for_a_person.append(
             f"invoice {claimed.attempt.invoice_id}: its answer ({answer.became}) could not be recorded:"
             f" {type(error).__name__}: {error}; run salescli doctor"
         )
         return False
 
 
-def _note_merchant(this: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
-    """Stop a merchant that is not there for the rest of the run; trust one that answered with many at once."""
+def _note_payment_system(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
+    """Skip an unreachable payment system for the rest of the run; send many at once to one that answered."""
     system = claimed.system
-    if answer.became == "misconfigured" and system.id not in this.stopped:
-        this.counts.broken = True
-        this.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.message}")
+    if answer.became == "misconfigured" and system.id not in run.stopped:
+        run.counts.broken = True
+        run.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.message}")
     if answer.became in ("not_sent", "misconfigured") and answer.code != settle.NOT_FOUND:
-        this.stopped.add(system.id)
-        this.trusted.discard(system.id)
+        run.stopped.add(system.id)
+        run.trusted.discard(system.id)
     elif answer.code == answers.OUTCOME_UNKNOWN:
-        this.trusted.discard(system.id)  # one at a time from here, so that few are in doubt before its breaker opens
-    elif answer.became in ("succeeded", "declined") and system.id not in this.stopped:
+        run.trusted.discard(system.id)  # one at a time from here, so that few outcomes are unknown before it is paused
+    elif answer.became in ("succeeded", "declined") and system.id not in run.stopped:
         able = answers.able(claimed.gateway)
         if not isinstance(able, Answer) and able & {"lookup", "idempotent"}:
-            this.trusted.add(system.id)
+            run.trusted.add(system.id)
 
 
-def _tell_if_failed(this: ChargingRun, attempt: Attempt, answer: Answer) -> None:
+def _tell_if_failed(run: ChargingRun, attempt: Attempt, answer: Answer) -> None:
     if attempt.recurring_id is None:
         return
-    after = recurring.get(this.work.connection, attempt.recurring_id)
+    after = recurring.get(run.work.connection, attempt.recurring_id)
     if after.status == "failed":
-        this.counts.failed += 1
-        this.counts.for_a_person.append(
+        run.counts.failed += 1
+        run.counts.for_a_person.append(
             f"recurring order {after.id} failed: payment {after.payment_number} of {after.amount()} was declined"
             f" {after.declines} times ({answer.code}: {answer.message});"
             f" `salescli recurring retry {after.id}` tries again"

@@ -24,43 +24,43 @@ _ASKED_AGAIN_AFTER = tuple(timedelta(hours=hours) for hours in (6, 24, 72, 168))
 
 
 def learn(
-    this: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+    run: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> None:
-    """Ask for the fees that are due to be known; a merchant that does not answer is asked no more in this run."""
+    """Ask for the fees that are due; skip a payment system once it has not answered."""
     silent: set[int] = set()
-    for invoice in invoices.with_fee_due(this.work.connection, this.work.now, ASKED_MAX):
+    for invoice in invoices.with_fee_due(run.work.connection, run.work.now, ASKED_MAX):
         if stopping():
             return
-        system = payment_systems.get(this.work.connection, invoice.payment_system_id or 0)
+        system = payment_systems.get(run.work.connection, invoice.payment_system_id or 0)
         if system.id in silent or (only is not None and system.gateway not in only):
             continue
-        answer = _asked(this, system, invoice.gateway_id or "")
+        answer = _asked(run, system, invoice.gateway_id or "")
         if answer is None:
-            invoices.expect_no_fees(this.work.connection, system.id)
+            invoices.expect_no_fees(run.work.connection, system.id)
         if answer is None or answer.result is None:
             silent.add(system.id)
         else:
-            _record(this, invoice, answer)
+            _record(run, invoice, answer)
 
 
-def _asked(this: ChargingRun, system: PaymentSystem, gateway_id: str) -> Answer | None:
-    """Return what the gateway says of a payment's fee, None when it never tells one."""
-    gateway = this.gateways(system)
+def _asked(run: ChargingRun, system: PaymentSystem, gateway_id: str) -> Answer | None:
+    """Return the gateway's answer about a payment's fee; None if it never reports fees."""
+    gateway = run.gateways(system)
     able = answers.able(gateway)
     if isinstance(able, Answer):
         return able
     return answers.ask_fee(gateway, gateway_id) if "fee" in able and isinstance(gateway, TellsFees) else None
 
 
-def _record(this: ChargingRun, asked: Invoice, answer: Answer) -> None:
-    with database.transaction(this.work.connection):
-        invoice = invoices.get(this.work.connection, asked.id)
+def _record(run: ChargingRun, asked: Invoice, answer: Answer) -> None:
+    with database.transaction(run.work.connection):
+        invoice = invoices.get(run.work.connection, asked.id)
         told = invoices.told_fee(invoice, answer)
         if told is None:
-            invoices.expect_fee(this.work.connection, invoice.id, _next_time(invoice, this.work.now))
+            invoices.expect_fee(run.work.connection, invoice.id, _next_time(invoice, run.work.now))
             return
         changes = {"fee_minor": told, "fee_estimated": 0, "fee_due_at": None}
-        invoices.change(this.work, invoice, "fee told", changes)
+        invoices.change(run.work, invoice, "fee told", changes)
 
 
 def _next_time(invoice: Invoice, now: datetime) -> datetime | None:

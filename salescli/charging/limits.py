@@ -36,7 +36,7 @@ class Made:
 
 
 def turn_off(work: Work, reason: str) -> None:
-    """Stop all charging until it is turned on again; what is in flight is still found out."""
+    """Stop all charging until it is turned on again; payments under way are still resolved."""
     work.actor.require(permissions.RUN_TICK)
     why = text.text(reason, "the reason")
     with database.transaction(work.connection):
@@ -65,7 +65,7 @@ def limit(work: Work, per: str, most: str, currency: str | None) -> None:
 
 
 def status(connection: sqlite3.Connection) -> list[str]:
-    """Return what holds charging back, a line each; empty when nothing does."""
+    """Return the brakes on charging, one per line; empty without any."""
     off = database.setting(connection, _OFF)
     lines = [f"charging is off: {off}"] if off else []
     rows = connection.execute("SELECT name, value FROM settings WHERE value <> '' ORDER BY name").fetchall()
@@ -79,7 +79,7 @@ def status(connection: sqlite3.Connection) -> list[str]:
 
 
 def is_off(connection: sqlite3.Connection) -> bool:
-    """Tell whether charging is off."""
+    """Return whether charging is off."""
     return bool(database.setting(connection, _OFF))
 
 
@@ -128,7 +128,7 @@ def _minor(connection: sqlite3.Connection, made: Made, per: str, currency: str, 
 
 
 def space_is_short(path: Path) -> str | None:
-    """Return what is wrong when the disk has not the room that charging must have, else None."""
+    """Return a message if the disk is too full for charging, else None."""
     disk = os.statvfs(path.parent)
     free = disk.f_bavail * disk.f_frsize
     if free >= FREE_BYTES:

@@ -27,7 +27,7 @@ from salescli.storage.work import Work
 
 Gateways = Callable[[PaymentSystem], Gateway]
 
-# A payment that might be older than this was perhaps made by a run that this file does not know of (a restored
+# A payment that might be older than this may have been made by a run that this database does not know (a restored
 # backup), so the gateway is asked first.
 LOOKED_UP_WHEN_LATE_BY = timedelta(hours=1)
 
@@ -52,11 +52,11 @@ class NewPayment:
 
 @dataclass(frozen=True, slots=True)
 class OrderClaim:
-    """A live attempt, durable, and the merchant it goes through."""
+    """A live attempt, committed, and its payment system."""
 
     attempt: Attempt
     system: PaymentSystem
-    late: bool  # the order is old enough for its payment to be older than this file, which may be a backup
+    late: bool  # the order is old enough for its payment to be older than this database, which may be a backup
 
 
 def pay(
@@ -126,7 +126,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
 
 
 def payable(connection: sqlite3.Connection, order: Order) -> bool:
-    """Tell whether a payment of the order can be taken now."""
+    """Return whether a payment of the order can be taken now."""
     try:
         _check_payable(connection, order)
     except WrongStatus:
@@ -165,7 +165,7 @@ def _check_payable(connection: sqlite3.Connection, order: Order) -> None:
 
 
 def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> PaymentSystem:
-    """Return the merchant named now, else the one named when the order was opened."""
+    """Return the payment system named now, else the one named when the order was opened."""
     if payment.payment_system is not None:
         system = payment_systems.find(connection, payment.payment_system)
     elif order.payment_system_id is not None:
@@ -180,7 +180,7 @@ def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -
 
 
 def _token(order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
-    """Return the payment method given now, else the order's, which means something to its own merchant only."""
+    """Return the payment method given now, else the order's, which only its own payment system knows."""
     if payment.token or system.manual:
         return payment.token
     return order.token if order.payment_system_id == system.id else None

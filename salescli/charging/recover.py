@@ -25,76 +25,76 @@ IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
 
 
 def recover(
-    this: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+    run: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> None:
     """Settle what is in flight and nobody works on; the first act of every tick.
 
-    ``only``: of these gateways. A merchant whose look-up does not get through is asked no more in this run.
+    ``only``: of these gateways. A payment system whose look-up fails is not asked again in this run.
     """
     silent: set[int] = set()
-    for abandoned in attempts.abandoned(this.work.connection, this.work.now):
+    for abandoned in attempts.abandoned(run.work.connection, run.work.now):
         if stopping():
             return
         if abandoned.payment_system_id in silent:
             continue
-        claimed = _taken_over(this, abandoned, only)
+        claimed = _taken_over(run, abandoned, only)
         if claimed is None:
             continue
-        answer = _found_out(this, claimed)
-        this.counts.recovered += sum(due_payments.settle_all(this, [(claimed, answer)]))
+        answer = _found_out(run, claimed)
+        run.counts.recovered += sum(due_payments.settle_all(run, [(claimed, answer)]))
         if answer.became == "unknown" and answer.result is None:
             silent.add(claimed.system.id)
 
 
 def close_given_up(
-    this: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+    run: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> None:
     """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
     silent: set[int] = set()
-    for attempt in attempts.given_up(this.work.connection):
+    for attempt in attempts.given_up(run.work.connection):
         if stopping():
             return
-        system = payment_systems.get(this.work.connection, attempt.payment_system_id)
+        system = payment_systems.get(run.work.connection, attempt.payment_system_id)
         if system.id in silent or (only is not None and system.gateway not in only):
             continue
-        gateway = this.gateways(system)
+        gateway = run.gateways(system)
         if isinstance(gateway, Cancelling) and not answers.ask_to_cancel(gateway, attempt.gateway_id or ""):
             silent.add(system.id)
             continue
-        with database.transaction(this.work.connection):
-            attempts.give_up(this.work.connection, attempt.invoice_id, given_up=False)
+        with database.transaction(run.work.connection):
+            attempts.give_up(run.work.connection, attempt.invoice_id, given_up=False)
 
 
-def tell_of_doubts(this: ChargingRun) -> None:
-    """Name the payments that have been in doubt for days: only a person can find out."""
-    rows = this.work.connection.execute(
+def tell_of_doubts(run: ChargingRun) -> None:
+    """Name the payments whose outcome has been unknown for days; only a person can resolve them."""
+    rows = run.work.connection.execute(
         "SELECT a.invoice_id, a.reference, a.started_at, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND a.started_at < ?",
-        (time.utc_text(this.work.now - IN_DOUBT_MAX),),
+        (time.utc_text(run.work.now - IN_DOUBT_MAX),),
     )
     for row in rows:
-        since = time.local_text(row["started_at"], this.work.zone)
-        this.counts.for_a_person.append(
-            f"invoice {row['invoice_id']} has been in doubt since {since}: ask {row['name']} what became of"
+        since = time.local_text(row["started_at"], run.work.zone)
+        run.counts.for_a_person.append(
+            f"invoice {row['invoice_id']} has had an unknown outcome since {since}: ask {row['name']} what became of"
             f" {row['reference']}, then salescli payments resolve {row['invoice_id']}"
         )
 
 
-def _taken_over(this: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | None) -> ClaimedPayment | None:
-    system = payment_systems.get(this.work.connection, abandoned.payment_system_id)
+def _taken_over(run: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | None) -> ClaimedPayment | None:
+    system = payment_systems.get(run.work.connection, abandoned.payment_system_id)
     if only is not None and system.gateway not in only:
         return None
-    with database.transaction(this.work.connection):
-        attempt = attempts.take_over(this.work.connection, abandoned, this.work.now)
+    with database.transaction(run.work.connection):
+        attempt = attempts.take_over(run.work.connection, abandoned, run.work.now)
         if attempt is None:
             return None
-        request = calls.request_of(this.work.connection, attempt)
-    return ClaimedPayment(attempt, system, this.gateways(system), request)
+        request = calls.request_of(run.work.connection, attempt)
+    return ClaimedPayment(attempt, system, run.gateways(system), request)
 
 
-def _found_out(this: ChargingRun, claimed: ClaimedPayment) -> Answer:
-    """Return what became of an attempt. Nothing new is charged here: what the gateway never heard of was not sent.
+def _found_out(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
+    """Return the outcome of an attempt. Nothing new is charged: an attempt unknown to the gateway was not sent.
 
     A plan's payment is then claimed again as any other, under the same reference, past the same brakes and wishes.
     Only a gateway that cannot look up, but knows a repetition, is asked the same again, while charging is on; one that
@@ -107,22 +107,22 @@ def _found_out(this: ChargingRun, claimed: ClaimedPayment) -> Answer:
         answer = calls.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
             # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
-            age = claimed.attempt.age(this.work.now)
+            age = claimed.attempt.age(run.work.now)
             if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
                 return replace(answer, became="unknown", message="not there yet; it may be on its way")
             never = "the gateway never heard of it"
             return replace(answer, became="not_sent", code=settle.NOT_FOUND, message=never)
         # A look-up that did not get through says nothing about the charge.
         return replace(answer, became="unknown") if answer.became in ("not_sent", "misconfigured") else answer
-    if not _still_idempotent(this, claimed, able):
+    if not _still_idempotent(run, claimed, able):
         return Answer("unknown", message=f"{claimed.system.name} cannot tell; only a person can find out")
-    if limits.is_off(this.work.connection):
+    if limits.is_off(run.work.connection):
         return Answer("unknown", message="charging is off, and only a repetition would tell")
-    return calls.carry_out(this.work.connection, claimed.attempt, claimed.request, claimed.gateway)
+    return calls.carry_out(run.work.connection, claimed.attempt, claimed.request, claimed.gateway)
 
 
-def _still_idempotent(this: ChargingRun, claimed: ClaimedPayment, able: frozenset[str]) -> bool:
-    """Tell whether the gateway would still know a repetition of the attempt's reference from a new charge."""
+def _still_idempotent(run: ChargingRun, claimed: ClaimedPayment, able: frozenset[str]) -> bool:
+    """Return whether the gateway would still know a repetition of the attempt's reference from a new charge."""
     seconds = claimed.gateway.key_ttl_seconds
-    known = seconds is None or claimed.attempt.age(this.work.now) < timedelta(seconds=seconds)
+    known = seconds is None or claimed.attempt.age(run.work.now) < timedelta(seconds=seconds)
     return known and "idempotent" in able

@@ -26,7 +26,7 @@ from salescli.storage.work import Work
 
 @dataclass(frozen=True, slots=True)
 class RefundPart:
-    """What is to be given back of one invoice, in its currency; ``system`` None: no gateway can do it."""
+    """The part of a refund that one invoice bears, in its currency. ``system`` None: no gateway can pay it back."""
 
     invoice: Invoice
     amount_minor: int
@@ -47,7 +47,7 @@ class NewRefund:
 
 
 def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
-    """Return what would be given back, newest paid invoice first.
+    """Return the parts of a refund, newest paid invoice first.
 
     Raise WrongStatus when no money is there or it is under way, BadData for more than came in, BadUsage when a
     refund that no gateway makes has no reason.
@@ -62,7 +62,7 @@ def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gat
         paid = [invoice for invoice in paid if invoice.id == refund.invoice]
     if not paid:
         which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
-        raise WrongStatus(f"{which} holds no money that could be given back; it is {order.status.capitalize()}")
+        raise WrongStatus(f"{which} has no money that could be refunded; it is {order.status.capitalize()}")
     portions = [RefundPart(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
     if any(portion.system is None for portion in portions) and not refund.reason:
         raise BadUsage(
@@ -108,7 +108,7 @@ def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]
     held = sum(invoice.refundable_minor for invoice in paid)
     if left > held:
         raise BadData(
-            f"{amount} {currency} is more than the {money.text(held, currency)} {currency} that can be given back"
+            f"{amount} {currency} is more than the {money.text(held, currency)} {currency} that can be refunded"
         )
     portions = []
     for invoice in paid:
@@ -120,7 +120,7 @@ def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]
 
 
 def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways) -> PaymentSystem | None:
-    """Return the merchant whose gateway can give an invoice's money back: one that took it, and refunds."""
+    """Return the payment system that can refund an invoice: it took the money, and its gateway refunds."""
     if invoice.payment_system_id is None or invoice.gateway_id is None:
         return None
     system = payment_systems.get(connection, invoice.payment_system_id)
@@ -176,5 +176,5 @@ def _unchanged(connection: sqlite3.Connection, portion: RefundPart) -> Invoice:
     invoice = invoices.get(connection, portion.invoice.id)
     orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")
     if invoice.refundable_minor < portion.amount_minor:
-        raise WrongStatus(f"invoice {invoice.id} was refunded meanwhile; nothing more was given back")
+        raise WrongStatus(f"invoice {invoice.id} was refunded meanwhile; nothing more was refunded")
     return invoice

@@ -21,9 +21,9 @@ from salescli.sales.orders import Order
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-FAILURES_UNTIL_PAUSE = 3  # technical failures in a row open the merchant's breaker
+FAILURES_UNTIL_PAUSE = 3  # technical failures in a row pause the payment system
 PAUSE_MAX_MINUTES = 30
-RESOLVED = "resolved"  # the code of an answer that a person found out
+RESOLVED = "resolved"  # the code of an answer that a person gave
 NOT_FOUND = "not_found"  # the code where a look-up says that the gateway never heard of it
 
 
@@ -73,7 +73,7 @@ def record_refund(
     attempt_id: int | None,
     reason: str | None,
 ) -> None:
-    """Record money given back: the refund, the invoice, and the order once all came back (R11)."""
+    """Record a refund: its row, the invoice, and the order once all was refunded (R11)."""
     row = {
         "invoice_id": invoice.id,
         "attempt_id": attempt_id,
@@ -136,7 +136,7 @@ def _checked(attempt: Attempt, answer: Answer) -> Answer:
 def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
     system = payment_systems.get(work.connection, attempt.payment_system_id)
-    # A payment found out about later was made when it was sent; a person says when a manual one came in (R52).
+    # A payment resolved later was made when it was sent; a person says when a manual one came in (R52).
     paid_at = work.now if system.manual else min(work.now, time.from_text(attempt.started_at))
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
@@ -165,7 +165,7 @@ def _learnt_of(answer: Answer, now: datetime) -> datetime:
 
 
 def _is_unpaid(connection: sqlite3.Connection, order_id: int) -> bool:
-    """Tell whether no payment of the order came in yet."""
+    """Return whether no payment of the order came in yet."""
     return not any(invoice.paid for invoice in invoices.of_order(connection, order_id))
 
 
@@ -234,7 +234,7 @@ def _left_as_it_was(work: Work, attempt: Attempt, answer: Answer) -> None:
 
 
 def _note_health(connection: sqlite3.Connection, attempt: Attempt, *, failed: bool, now: datetime) -> None:
-    """Count a merchant's technical failures in a row and pause it after three: 2, 4 … 30 minutes."""
+    """Count a payment system's technical failures in a row and pause it after three: 2, 4 … 30 minutes."""
     system = payment_systems.get(connection, attempt.payment_system_id)
     failures = system.failures + 1 if failed else 0
     if (failures, system.paused_until) == (0, None) and system.failures == 0:

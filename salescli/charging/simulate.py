@@ -1,4 +1,4 @@
-"""``simulate``: what tick would do up to a day, by really running it on a copy of the file that moves no money (B4).
+"""``simulate``: what tick would do up to a day, by running it on a copy of the database that moves no money (B4).
 
 file → ``copied`` (no home, every payment system a sandbox's) → tick at each moment at which something is due → rows
 
@@ -71,7 +71,7 @@ class Simulation:
 
 
 class Copy(NamedTuple):
-    """A copy of a file that can charge nobody. ``by_token``: the payment systems that are sandboxes in the file too."""
+    """A copy of a database that can charge nobody. ``by_token``: the sandboxes of the original."""
 
     connection: sqlite3.Connection
     by_token: frozenset[int]
@@ -89,7 +89,7 @@ def run(
     """Run tick on a copy at every moment before ``until`` at which something is due, as cron would.
 
     Charges succeed, through a sandbox as its tokens say, and those of the recurring orders ``declined`` never do. A
-    payment in doubt counts as one that was not made, and is made.
+    payment whose outcome is unknown counts as not made, and is made.
     """
     told, connection = Simulation(), copy.connection
     on_copy = replace(work, connection=connection)
@@ -116,7 +116,7 @@ def _rounded_up(moment: datetime) -> datetime:
 
 
 def _tried(connection: sqlite3.Connection, before: int, moment: datetime) -> Rows:
-    """Return the tries to charge of a tick: those made, and those of earlier ones that it found out about."""
+    """Return the tries to charge of a tick: those made, and those of earlier ticks that it resolved."""
     rows = connection.execute(_TRIED, {"before": before, "moment": time.utc_text(moment)})
     return [{**dict(row), "at": time.utc_text(moment)} for row in rows]
 
@@ -124,7 +124,7 @@ def _tried(connection: sqlite3.Connection, before: int, moment: datetime) -> Row
 _TRIED = f"""
 SELECT r.id AS recurring, c.name AS customer, r.offer_name AS offer, o.payment_number AS payment, a.number AS attempt,
   CASE a.status WHEN 'succeeded' THEN 'charged' WHEN 'declined' THEN 'declined' WHEN 'not_sent' THEN 'not sent'
-    ELSE CASE p.gateway WHEN '{MANUAL}' THEN 'waits for a person' ELSE 'in doubt' END END AS became,
+    ELSE CASE p.gateway WHEN '{MANUAL}' THEN 'waits for a person' ELSE 'outcome unknown' END END AS became,
   a.amount_minor AS amount, a.currency, a.code AS error_code, r.status, r.next_payment_at, p.name AS payment_system,
   a.invoice_id AS invoice
 FROM attempts a JOIN recurring r ON r.id = a.recurring_id JOIN invoices i ON i.id = a.invoice_id
@@ -162,7 +162,7 @@ UNION ALL SELECT min(paused_until) FROM payment_systems WHERE paused_until > :no
 
 @contextmanager
 def copied(connection: sqlite3.Connection, target: Path) -> Iterator[Copy]:
-    """Yield a copy of one moment of the file, made at ``target``, that can charge nobody, whoever finds it.
+    """Yield a copy of one moment of the database, made at ``target``, that can charge nobody, whoever finds it.
 
     Its home is nowhere, so that tick refuses it, and each payment system that is not manual is a sandbox's. Raise
     DatabaseUnusable when something stands at ``target`` or there is no room.

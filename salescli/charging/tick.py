@@ -1,7 +1,7 @@
 """``tick``: charge the recurring payments that are due, each once, whatever died before.
 
 recover what is in flight → due → claim a batch COMMIT → a pool of threads asks the gateways → settle what is there
-COMMIT → the next batch. One writer, this thread; the calls never touches the file.
+COMMIT → the next batch. One writer, this thread; the threads never touch the database.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from salescli.storage.work import Work
 
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes on, looks at what was resumed first (I8)
 HELD_TOLD_MAX = 5  # plans held by a limit on money that are named in one run
-IN_FLIGHT_MAX = 100  # how many payments may be in doubt after a crash; more gains little speed
+IN_FLIGHT_MAX = 100  # how many outcomes may be unknown after a crash; more gains little speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ def run(
     """Recover, then charge what is due at ``now``, and return the counts.
 
     One order's failure is a result, not an exception. ``clock_now`` is the clock, by which gaps are seen; a ``now``
-    that runs ahead of it charges sandbox merchants only (B4).
+    that runs ahead of it charges sandboxes only (B4).
     """
-    this = ChargingRun(work.as_system(), gateways, say)
+    run = ChargingRun(work.as_system(), gateways, say)
     gap = None if accept_clock else tick_log.gap(work.connection, clock_now)
     tick_id = tick_log.begin(work.connection, work.now, clock_now, held=gap is not None)
     ahead = work.now > clock_now + CLOCKS_APART_MAX
@@ -88,19 +88,19 @@ def run(
     def stopping() -> bool:
         return limits.stopping() or monotonic() > deadline
 
-    recover.recover(this, only=only, stopping=stopping)
+    recover.recover(run, only=only, stopping=stopping)
     if reason := _reason_to_hold(work.connection, gap):
-        this.counts.broken = True
-        this.counts.for_a_person.append(reason)
+        run.counts.broken = True
+        run.counts.for_a_person.append(reason)
     else:
-        _charge_all(this, only, limits, deadline)
-    recover.close_given_up(this, only=only, stopping=stopping)
-    fees.learn(this, only=only, stopping=stopping)
-    recover.tell_of_doubts(this)
+        _charge_all(run, only, limits, deadline)
+    recover.close_given_up(run, only=only, stopping=stopping)
+    fees.learn(run, only=only, stopping=stopping)
+    recover.tell_of_doubts(run)
     if tick_log.clock_went_back(work.connection, tick_id):
-        this.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")
-    tick_log.end(work.connection, tick_id, this.counts)
-    return this.counts
+        run.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")
+    tick_log.end(work.connection, tick_id, run.counts)
+    return run.counts
 
 
 def forecast(
@@ -123,46 +123,46 @@ def forecast(
         )
 
 
-def _charge_all(this: ChargingRun, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
+def _charge_all(run: ChargingRun, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
     """Claim, call and settle until nothing is due, in flight or allowed any more."""
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="gateway") as pool:
         calls = GatewayCalls(pool, limits, only, deadline)
         while True:
-            claims = _claim_batch(this, calls)
+            claims = _claim_batch(run, calls)
             for claimed in claims:
                 if due_payments.waits(claimed):
-                    due_payments.tell_waiting(this, claimed)
+                    due_payments.tell_waiting(run, claimed)
                 else:
                     calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
             if not claims and not calls.in_flight:
                 return
             done, _ = wait(calls.in_flight, return_when=FIRST_COMPLETED)
             answered = [(calls.in_flight.pop(future), future.result()) for future in done]
-            for claimed in due_payments.prepared(this, answered):
+            for claimed in due_payments.prepared(run, answered):
                 calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
-            due_payments.settle_all(this, [pair for pair in answered if pair[1].became != "prepared"])
+            due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
 
 
-def _claim_batch(this: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
+def _claim_batch(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
     """Claim as many due payments as there is room for, in one commit."""
     room = calls.room()
     if room <= 0:
         return []
-    with database.transaction(this.work.connection):
-        claims = list(_claims(this, calls, room))
+    with database.transaction(run.work.connection):
+        claims = list(_claims(run, calls, room))
     calls.claims += len(claims)
     return claims
 
 
-def _claims(this: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[ClaimedPayment]:
-    """Claim due payments: of a merchant that has not answered yet in this run one at a time, of others many."""
-    asked = {claimed.system.id for claimed in calls.in_flight.values()} - this.trusted
+def _claims(run: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[ClaimedPayment]:
+    """Claim due payments: one at a time of a payment system that has not answered yet in this run, else many."""
+    asked = {claimed.system.id for claimed in calls.in_flight.values()} - run.trusted
     while room > 0:
         due = recurring.due(
-            this.work.connection,
-            this.work.now,
+            run.work.connection,
+            run.work.now,
             gateways=calls.only,
-            excluding=this.stopped | asked,
+            excluding=run.stopped | asked,
             leaving_out=calls.left_out,
             limit=room,
         )
@@ -171,18 +171,18 @@ def _claims(this: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[Claim
         for one in due:
             if calls.exhausted:
                 return
-            if one.payment_system_id in asked or not _allowed(this, calls, one):
+            if one.payment_system_id in asked or not _allowed(run, calls, one):
                 continue
-            claimed = due_payments.claim(this, one)
-            if one.payment_system_id not in this.trusted and not claimed.system.manual:
+            claimed = due_payments.claim(run, one)
+            if one.payment_system_id not in run.trusted and not claimed.system.manual:
                 asked.add(one.payment_system_id)
             room -= 1
             yield claimed
 
 
-def _allowed(this: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
-    """Tell whether no brake stops this charge; a limit on money leaves one plan out, the others end the run."""
-    hold = due_payments.held(this, one)
+def _allowed(run: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
+    """Return whether no brake stops this charge; a limit on money leaves one plan out, the others end the run."""
+    hold = due_payments.held(run, one)
     if hold is None:
         return True
     if hold.of_money:
@@ -191,7 +191,7 @@ def _allowed(this: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
         calls.exhausted = True
     line = f"recurring order {one.id}: {hold}" if hold.of_money else str(hold)
     if not hold.of_money or len(calls.left_out) <= HELD_TOLD_MAX:
-        this.counts.for_a_person.append(line)
+        run.counts.for_a_person.append(line)
     return False
 
 

@@ -28,7 +28,7 @@ def begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *,
 
 
 def clock_went_back(connection: sqlite3.Connection, tick_id: int) -> bool:
-    """Tell whether a tick began, by the clock, long before the one before it: a warning, nothing is clamped."""
+    """Return whether a tick began, by the clock, long before the one before it: a warning, nothing is clamped."""
     sql = (
         "SELECT b.started_at AS before, t.started_at AS now FROM ticks t JOIN ticks b ON b.id = t.id - 1 WHERE t.id = ?"
     )

@@ -111,7 +111,7 @@ def ask_fee(gateway: TellsFees, gateway_id: str) -> Answer:
 
 
 def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:
-    """Let a gateway close a payment that was given up; never raises. Tell whether it is done with."""
+    """Close a payment that was given up at its gateway; never raises. Return whether it is closed."""
     try:
         gateway.cancel(gateway_id)
     except Exception:  # a gateway's own code raises what it likes, as in ``ask``; the next tick tries again
@@ -120,7 +120,7 @@ def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:
 
 
 def classify(result: Result) -> Answer:
-    """Return what a Result means: a pending one is as unknown as a cut line."""
+    """Return the meaning of a Result; a pending one is an unknown outcome."""
     became: dict[str, Class] = {
         "succeeded": "succeeded",
         "refunded": "succeeded",
@@ -132,7 +132,7 @@ def classify(result: Result) -> Answer:
 
 
 def able(gateway: Gateway) -> Answer | frozenset[str]:
-    """Return what a gateway can do, or, when it cannot say, the answer that stands for a charge not sent."""
+    """Return a gateway's capabilities, or, if it cannot report them, the answer for a charge not sent."""
     try:
         return gateway.capabilities
     except Misconfigured as error:

@@ -121,7 +121,7 @@ class _NoAnswer(Exception):
 
 
 def _silence(op: str) -> type[GatewayError]:
-    """Return what no usable answer means: where money may have moved, that nothing is known."""
+    """Return the meaning of an unusable answer: an unknown outcome if money may have moved."""
     return OutcomeUnknown if op in _MOVES_MONEY else Unavailable
 
 

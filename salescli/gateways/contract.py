@@ -1,4 +1,4 @@
-"""The contract test of a gateway: what the charge protocol needs, tried out with a small charge that is given back.
+"""The contract test of a gateway: what the charge protocol needs, tried out with a small charge that is refunded.
 
 unknown reference → charge → again → with another amount → look-up → refund, twice → a ``Finding`` each
 """
@@ -28,7 +28,7 @@ class ContractResult:
 
 @dataclass(slots=True)
 class Trial:
-    """A gateway on trial. ``taken``: what it says it took, by its own id, so that all of it can be given back."""
+    """A gateway on trial. ``taken``: what it says it took, by its own id, so that all of it can be refunded."""
 
     gateway: Gateway
     request: Charge
@@ -37,7 +37,7 @@ class Trial:
 
 
 def describe(gateway: Gateway) -> list[str]:
-    """Return what a gateway says it can do. Raise a GatewayError when it cannot be used."""
+    """Return the capabilities that a gateway reports. Raise a GatewayError when it cannot be used."""
     gateway.check()
     seconds = gateway.key_ttl_seconds
     known = {None: "for ever", 0: "not at all"}.get(seconds, f"for {(seconds or 0) / 3600:g} hours")
@@ -47,7 +47,7 @@ def describe(gateway: Gateway) -> list[str]:
 
 
 def contract(gateway: Gateway, request: Charge, since: datetime) -> Iterator[ContractResult]:
-    """Try a gateway out and yield what was found; ``request`` is charged, and given back if the gateway can.
+    """Try a gateway out and yield what was found; ``request`` is charged, and refunded if the gateway can.
 
     What a gateway does not claim to do is not tried, least of all a second charge.
     """
@@ -66,7 +66,9 @@ def contract(gateway: Gateway, request: Charge, since: datetime) -> Iterator[Con
         if "lookup" in able:
             yield _looked_up(this, first)
     if not able & {"lookup", "idempotent"}:
-        yield ContractResult("it neither looks up nor knows a repetition: a charge in doubt is left to a person", None)
+        yield ContractResult(
+            "it can neither look up nor recognise a repetition: an unknown outcome is left to a person", None
+        )
     yield from _given_back(this)
 
 

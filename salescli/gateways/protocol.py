@@ -98,7 +98,7 @@ class Gateway(Protocol):
         """Take the money once per reference. Raise a GatewayError."""
 
     def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
-        """Return what became of a reference; status not_found when it is not known."""
+        """Return the outcome of a reference; status ``not_found`` if it is unknown."""
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
         """Give back part of a charge, once per reference. Raise a GatewayError."""

@@ -96,7 +96,7 @@ def open_gateway(name: str, database: Path, environment: Environment = ()) -> Ga
 
 
 class _Missing:
-    """A gateway that cannot be opened: a merchant's own trouble, that must not stop the others."""
+    """A gateway that cannot be opened: trouble of one payment system, which must not stop the others."""
 
     key_ttl_seconds: int | None = 0
 

@@ -56,7 +56,7 @@ class Attempt:
         return cls(**{name: row[name] for name in cls.__slots__})
 
     def worked_on(self, now: datetime) -> bool:
-        """Tell whether a process works on it: one of this machine that runs, one of another until its lease is over."""
+        """Return whether a process works on it: one of this machine runs, one of another has its lease."""
         if self.owner is None:
             return False
         node, boot, pid, started = self.owner.split("/")
@@ -248,6 +248,6 @@ def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt
 
 
 def _same(last: Attempt, new: NewAttempt) -> bool:
-    """Tell whether a new try asks what the unsent one asked: a reference must never change its meaning."""
+    """Return whether a new try asks what the unsent one asked: a reference must never change its meaning."""
     asked = (last.payment_system_id, last.amount_minor, last.currency, last.token)
     return asked == (new.payment_system_id, new.amount_minor, new.currency, new.token)

@@ -52,12 +52,12 @@ class Invoice:
 
     @property
     def paid(self) -> bool:
-        """Tell whether its money came in, whether or not some went back."""
+        """Return whether its money came in, whether or not some went back."""
         return self.paid_at is not None
 
     @property
     def refundable_minor(self) -> int:
-        """What can still be given back, in the invoice's currency."""
+        """The amount that can still be refunded, in the invoice's currency."""
         return self.amount_minor - self.refunded_minor if self.paid else 0
 
     def amount(self) -> str:

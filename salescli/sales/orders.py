@@ -76,7 +76,7 @@ class Order:
 
     @property
     def confirmable(self) -> bool:
-        """Tell whether enough came in to mark it Completed by hand: the offer's success share (R36a)."""
+        """Return whether enough came in to mark it Completed by hand: the offer's success share (R36a)."""
         return self.paid_minor >= money.share_of(self.price_minor, self.partial_success_ppm)
 
     def amount(self, minor: int) -> str:
@@ -232,7 +232,7 @@ def _sellable(offer: Offer, quantity: int) -> int:
 
 
 def _snapshot(offer: Offer) -> dict[str, Any]:
-    """Return what an order keeps of its offer, whatever becomes of that (R12–R14)."""
+    """Return the columns that an order copies from its offer (R12–R14)."""
     return {
         "offer_id": offer.id,
         "offer_name": offer.name,
@@ -261,7 +261,7 @@ def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]
 
 
 def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
-    """Return what a person with the permission may do with the order now (R20)."""
+    """Return the actions on the order for a person with the permission (R20)."""
     sql = f"SELECT 1 FROM orders o WHERE o.id = ? AND EXISTS ({UNDER_WAY})"
     return lifecycle.order_actions(
         order.status,

@@ -97,7 +97,7 @@ class Recurring:
 
 
 def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
-    """Return what it becomes when its payment succeeds: the next planned date to come, or Completed (R58, R59)."""
+    """Return the recurring order after a successful payment: its next planned date, or Completed (R58, R59)."""
     made = recurring.payments_made + 1
     calm = replace(
         recurring, payments_made=made, declines=0, activated_at=None, last_error_code=None, last_error=None, wish=None
@@ -110,7 +110,7 @@ def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
 
 
 def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:
-    """Return what it becomes when its payment is declined: more attempts as set, then Failed (R60, R61)."""
+    """Return the recurring order after a declined payment: another attempt, or Failed (R60, R61)."""
     declines = recurring.declines + 1
     told = replace(recurring, declines=declines, last_error_code=code, last_error=message, wish=None, activated_at=None)
     if recurring.wish == "completed":
@@ -122,7 +122,7 @@ def declined(recurring: Recurring, code: str | None, message: str | None, *, now
 
 
 def not_charged(recurring: Recurring) -> Recurring:
-    """Return what it becomes when the gateway could not be reached: as before, no attempt counted."""
+    """Return the recurring order after a call that did not reach the gateway: no attempt counted."""
     if recurring.wish == "completed":
         return replace(recurring, status="completed", wish=None, due_at=None, next_payment_at=None)
     return replace(recurring, status=recurring.wish or "active", wish=None)
@@ -223,7 +223,9 @@ def due(
     leaving_out: Collection[int] = (),
     limit: int = -1,
 ) -> list[Recurring]:
-    """Return those to charge at ``now``: resumed ones first, then by date; those of paused merchants wait (I8).
+    """Return the recurring orders to charge at ``now``, resumed ones first, then by date (I8).
+
+    Those of paused payment systems wait.
 
     ``gateways``: only through these, or all when None; ``excluding``: not through these payment systems;
     ``leaving_out``: not these recurring orders.

@@ -68,13 +68,13 @@ def pay_otherwise(work: Work, id: int, token: str | None, system: str | None) ->
         before = recurring.get(work.connection, id)
         if before.status in ("processing", "completed"):
             raise WrongStatus(f"recurring order {id} is {before.status.capitalize()}; how it is paid cannot change now")
-        merchant = payment_systems.find(work.connection, system) if system else None
-        merchant = merchant or payment_systems.get(work.connection, before.payment_system_id)
-        payment_systems.check_usable(merchant, token, one_click=False)
-        if not (token or merchant.manual):
-            raise BadData(f"{merchant.name} charges a saved payment method; give its --token")
-        database.update(work.connection, "recurring", id, {"token": token, "payment_system_id": merchant.id})
-        told = {"payment_system_id": (before.payment_system_id, merchant.id), "token": (before.token, token)}
+        payment_system = payment_systems.find(work.connection, system) if system else None
+        payment_system = payment_system or payment_systems.get(work.connection, before.payment_system_id)
+        payment_systems.check_usable(payment_system, token, one_click=False)
+        if not (token or payment_system.manual):
+            raise BadData(f"{payment_system.name} charges a saved payment method; give its --token")
+        database.update(work.connection, "recurring", id, {"token": token, "payment_system_id": payment_system.id})
+        told = {"payment_system_id": (before.payment_system_id, payment_system.id), "token": (before.token, token)}
         history.record(work, "recurring", id, "paid otherwise", told)
         return recurring.get(work.connection, id)
 

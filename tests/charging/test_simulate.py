@@ -86,7 +86,7 @@ def test_a_cut_charge_is_looked_up_five_minutes_later(story: Story) -> None:
     story.subscribed("7", token="tok_timeout_after_charge")
     with simulated(story, time.parse_time("2026-03-02", story.house.zone)) as (told, _):
         assert brief(told, story.house.zone) == [
-            ("02-28 10:00", 1, "in doubt", "processing"), ("02-28 10:05", 1, "charged", "active"),
+            ("02-28 10:00", 1, "outcome unknown", "processing"), ("02-28 10:05", 1, "charged", "active"),
         ]  # fmt: skip
 
 

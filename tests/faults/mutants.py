@@ -52,8 +52,8 @@ MUTANTS = (
         (
             (
                 "charging/tick.py",
-                "        claims = list(_claims(this, calls, room))\n",
-                "        claims = list(_claims(this, calls, room))\n"
+                "        claims = list(_claims(run, calls, room))\n",
+                "        claims = list(_claims(run, calls, room))\n"
                 "        [due_payments.answer_to(claimed) for claimed in claims]\n",
             ),
         ),
@@ -162,7 +162,7 @@ MUTANTS = (
                 "charging/due_payments.py",
                 'replace(due, status="processing")',
                 'replace(due, status="processing",'
-                " next_payment_at=time.utc_text(due.planned_after(this.work.now, this.work.zone)))",
+                " next_payment_at=time.utc_text(due.planned_after(run.work.now, run.work.zone)))",
             ),
         ),
     ),

@@ -90,7 +90,7 @@ def test_a_payment_in_doubt_is_named_and_a_person_can_resolve_it(plan: Story) ->
     assert paid.status == "completed"
     assert plan.plan(1).payments_made == 3
     assert found(plan) == []
-    with pytest.raises(WrongStatus, match="no payment in doubt"):
+    with pytest.raises(WrongStatus, match="no unknown outcome"):
         by_hand.resolve(plan.work, 3, "succeeded", "again")
 
 

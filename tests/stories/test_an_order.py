@@ -88,7 +88,7 @@ def test_a_manual_payment_waits_for_a_person_and_blocks_every_other_meanwhile(st
         story.pay(order)
     assert story.answer(1) == "completed"
     assert story.see(order).status == "completed"
-    with pytest.raises(WrongStatus, match="waits for nobody"):
+    with pytest.raises(WrongStatus, match="there is nothing to confirm"):
         story.answer(1)
 
 
@@ -125,11 +125,11 @@ def test_a_partial_refund_leaves_the_order_completed_and_the_rest_makes_it_refun
     story.pay(order)
     assert story.refund(order, amount="9.00") == ["succeeded"]
     assert story.see(order).status == "completed"
-    with pytest.raises(BadData, match=r"40\.01 EUR is more than the 40\.00 EUR that can be given back"):
+    with pytest.raises(BadData, match=r"40\.01 EUR is more than the 40\.00 EUR that can be refunded"):
         story.refund(order, amount="40.01")
     assert story.refund(order) == ["succeeded"]
     assert (story.see(order).status, story.invoices(order.id)) == ("refund", [("refund", 4900)])
-    with pytest.raises(WrongStatus, match="holds no money"):
+    with pytest.raises(WrongStatus, match="has no money"):
         story.refund(order)
 
 

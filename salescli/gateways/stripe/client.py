@@ -32,7 +32,7 @@ from salescli.rules import time
 if TYPE_CHECKING:
     import stripe
 
-KEY_VARIABLE = "STRIPE_API_KEY"  # unless the merchant names another one
+KEY_VARIABLE = "STRIPE_API_KEY"  # unless the payment system names another one
 BASE_VARIABLE = "STRIPE_API_BASE"  # another server than Stripe's own, for tests
 TIMEOUT = (3.05, 20.0)  # seconds to connect and to answer; below CHARGE_SECONDS together
 KEY_TTL_SECONDS = 24 * 60 * 60
@@ -45,7 +45,7 @@ _FIRST = ("succeeded", "processing", "requires_capture", "requires_action")  # o
 
 
 class Stripe:
-    """The gateway of one Stripe account. ``environment``: the variable of its key first, STRIPE_API_KEY unless told."""
+    """The gateway of one Stripe account. ``environment``: the variable that holds its key; default: STRIPE_API_KEY."""
 
     name = "stripe"
     capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
@@ -206,7 +206,7 @@ class Stripe:
 
 
 def _terms(charge: Charge) -> dict[str, Any]:
-    """Return what a PaymentIntent says of an attempt; the charges made from it carry its metadata."""
+    """Return the result of an attempt, from its PaymentIntent; the charges made from it carry its metadata."""
     customer = _customer(charge.token)
     metadata = {**charge.metadata, "payment": _payment(charge.reference), "reference": charge.reference}
     return {
@@ -218,7 +218,7 @@ def _terms(charge: Charge) -> dict[str, Any]:
 
 
 def _made(terms: dict[str, Any], charge: Charge) -> dict[str, Any]:
-    """Return what a new PaymentIntent is made of."""
+    """Return the parameters of a new PaymentIntent."""
     methods = {"enabled": True, "allow_redirects": "never"}
     description = charge.description[:500]
     return {**terms, "capture_method": "automatic", "description": description, "automatic_payment_methods": methods}
@@ -245,7 +245,7 @@ def _method(token: str | None) -> str:
 
 
 def _result(intent: dict[str, Any], reference: str) -> Result:
-    """Return what a PaymentIntent says of one of its attempts; ``not_found``: that one was not made."""
+    """Return the result of one attempt of a PaymentIntent; ``not_found``: that one was not made."""
     status, charge = intent["status"], intent.get("latest_charge")
     charge = charge if isinstance(charge, dict) else {}
     currency = str(intent["currency"]).upper()
@@ -274,7 +274,7 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
 
 
 def _given_up(intent: dict[str, Any]) -> bool:
-    """Tell whether we canceled a PaymentIntent, which says nothing of an attempt that it was not asked for."""
+    """Return whether we canceled a PaymentIntent, which says nothing of an attempt that it was not asked for."""
     return (intent["status"], intent.get("cancellation_reason")) == ("canceled", ABANDONED)
 
 

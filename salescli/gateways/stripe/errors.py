@@ -36,7 +36,7 @@ def understood(step: Step, variable: str) -> Iterator[None]:
 
 
 def _meaning(error: stripe.StripeError, step: Step) -> GatewayError:
-    """Return what an error means by the table of answers; only charge and refund can have moved money."""
+    """Return the meaning of an error by the table of answers; only charge and refund can have moved money."""
     import stripe
 
     unanswered = OutcomeUnknown if step in ("charge", "refund") else Unavailable
@@ -56,7 +56,7 @@ def _meaning(error: stripe.StripeError, step: Step) -> GatewayError:
 
 
 def _refused(error: stripe.InvalidRequestError, said: str, told: dict[str, Any]) -> GatewayError:
-    """Return what a bad request means: the payment's own fault is a decline of it, ours stops the merchant."""
+    """Return the meaning of a bad request: the payment's fault declines it, ours stops the payment system."""
     code = str(told.get("code") or "")
     if "similar object exists in" in said:  # a test key among live customers, or the other way round
         return Misconfigured(said)
@@ -76,13 +76,13 @@ def _declined(error: stripe.CardError) -> Declined:
 
 
 def replayed(error: stripe.APIError) -> bool:
-    """Tell whether an error of Stripe's own is the kept answer to an earlier call under the same key."""
+    """Return whether an error of Stripe's own is the kept answer to an earlier call under the same key."""
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     return (error.http_status or 0) >= 500 and headers.get("idempotent-replayed") == "true"
 
 
 def _was_never_sent(error: BaseException | None) -> bool:
-    """Tell whether no connection came about: refused, not found, not in time, or to a server that is not Stripe's."""
+    """Return whether no connection came about: refused, not found, not in time, or to a server that is not Stripe's."""
     import ssl
 
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError

@@ -189,7 +189,7 @@ def test_an_output_file_never_replaces_a_database(sales: Run, path: Path, words:
     sales("orders", "new", "1", "7")
     before = path.read_bytes()
     done = sales(*words, str(path))
-    assert (done.code, done.err) == (2, f"salescli: {path} is a database and was left as it is; name another file\n")
+    assert (done.code, done.err) == (2, f"salescli: {path} is a database and was not overwritten; name another file\n")
     assert path.read_bytes() == before
 
 

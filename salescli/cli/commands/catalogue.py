@@ -47,7 +47,8 @@ offers_group = group_of(
             ("retry_after", "Recurring: the waits after a declined payment.  [default: 8h,24h]"),
             ACTIVE,
         ),
-        '"Drawing, full course" --number 7 --price 49.00 \\\n    --currency EUR --multiple --partial-min 10 --partial-success 90 \\\n'
+        '"Drawing, full course" --number 7 --price 49.00 \\\n'
+        "    --currency EUR --multiple --partial-min 10 --partial-success 90 \\\n"
         "    --every '1 month' --payments 12 --retry-after 8h,24h",
         "7",
         "--price 59.00",

@@ -412,8 +412,8 @@ def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(
         name: " ".join(sales("reports", name, "--help").out.split())
         for name in ("details", *(report.name for report in BREAKDOWNS))
     }
-    assert "Totals by currency: each payment" in said["by-currency"]
-    assert "Totals by payment system and currency: each payment" in said["by-payment-system"]
+    assert "Show totals by currency: each payment" in said["by-currency"]
+    assert "Show totals by payment system and currency: each payment" in said["by-payment-system"]
     assert {name for name, help in said.items() if "--include-system" in help} == {"details", "by-manager"}
 
 

@@ -3,12 +3,12 @@
 main — one run, and errors as exit codes
 commands — a file for each group of commands
 catalogue_group — the commands that all catalogue nouns have
-importing — the options and the run that all imports have
-index — every command's file and short help
-bulk — the same done to several records
+importing — the options and the run of every import
+index — the file and the short help of every command
+bulk — one action on several records
 pages — lists and record pages
-hints — what several commands say about a record beside theirs
-problems — the problems of a file, shown as they come
+hints — hints that several commands print
+problems — problems in a file, shown as they are found
 options — options that commands share
 prompts — questions on a terminal
 paths — files and programs that the caller names

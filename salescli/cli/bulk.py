@@ -1,6 +1,6 @@
-"""The same done to several records (B11): in one transaction all or none, or with --keep-going those that can be.
+"""One action on several records (B11): all or none in one transaction, or each on its own with --keep-going.
 
-numbers → on a terminal a preview and one question → find, act → what is now true of each; what was refused on stderr
+numbers → on a terminal a preview and one question → find, act → the new state of each; refusals on stderr
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ Record = TypeVar("Record", bound=Numbered)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[Record]):
-    """A kind of record: what it is called, how it is found, what a preview and what the outcome say of it.
+    """How records of one noun are named, found, previewed and described.
 
-    ``row`` and ``describe`` take the record as it was and as it is then.
+    ``row`` and ``describe`` take the record before and after.
     """
 
     noun: str
@@ -50,7 +50,7 @@ class Kind(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How a person wants it done, and what they are asked first.
+    """The options of a bulk action, and the question that is asked first.
 
     ``must_ask``: a script is asked, too, unless it says ``yes``, since the call leaves something open.
     """
@@ -64,7 +64,7 @@ class Mode:
 
 @dataclass(slots=True)
 class Outcome(Generic[Record]):
-    """The records as they were and are, and a line for each refused one."""
+    """The records before and after, and a line for each refused one."""
 
     done: list[tuple[Record, Record]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -84,13 +84,13 @@ def each(
     *,
     seen: Mapping[int, Record] | None = None,
 ) -> Outcome[Record]:
-    """Do ``act`` to the records that ``words`` name and say what is now true.
+    """Apply ``act`` to the records that ``words`` name, and print the new state of each.
 
-    Several are previewed on a terminal, where one question is asked; a script is asked nothing, unless the mode
-    says so. ``seen``: the records as a person saw them; one that differs by now is refused.
+    On a terminal, several records are previewed and confirmed by one question. A script is asked nothing, unless the
+    mode says so. ``seen``: the records that a person saw; one that has changed since is refused.
     """
     if not words:
-        say("nothing to do: no numbers came in")
+        say("nothing to do: no numbers on stdin")
         return Outcome()
     asks = not mode.yes and seen is None and (mode.must_ask or (len(words) > 1 and on_a_terminal()))
     would: Outcome[Record] = Outcome()
@@ -124,7 +124,7 @@ def _tried(
     *,
     seen: Mapping[int, Record] | None,
 ) -> Outcome[Record]:
-    """Act on each, once; a refused one leaves nothing behind. The caller holds the transaction."""
+    """Act once on each record; a refused one changes nothing. The caller holds the transaction."""
     outcome: Outcome[Record] = Outcome()
     met: set[int] = set()
     for word in words:
@@ -135,7 +135,7 @@ def _tried(
                     continue
                 met.add(before.id)
                 if seen is not None and seen.get(before.id) != before:
-                    raise WrongStatus(f"{kind.noun} {word} was changed while you looked; look again")
+                    raise WrongStatus(f"{kind.noun} {word} changed in the meantime; look again")
                 outcome.done.append((before, act(before)))
         except (NotFound, WrongStatus) as error:
             if not mode.keep_going:
@@ -147,11 +147,11 @@ def _tried(
 def _of_all(error: SalesError, number: int) -> SalesError:
     if number == 1:
         return error
-    return type(error)(f"{error}; none of the {number} was changed, --keep-going does the others")
+    return type(error)(f"{error}; none of the {number} was changed; --keep-going changes the others")
 
 
 def _show(session: Session, kind: Kind[Record], would: Outcome[Record], mode: Mode) -> None:
-    """Write what would be done: as data for a dry run, else above the question, the first ones of many."""
+    """Write what would be done: all rows on stdout for a dry run, else the first ones above the question."""
     shown = would.done if mode.dry_run else would.done[:TABLE_LIMIT]
     rows = [kind.row(session, before, after) for before, after in shown]
     if rows:
@@ -170,5 +170,5 @@ def _say_refused(lines: Sequence[str]) -> None:
 
 
 def changes(*pairs: tuple[str, str]) -> str:
-    """Return what changes in words, as in ``Open → Completed``."""
+    """Return the changes in words, such as ``Open → Completed``."""
     return ", ".join(f"{before} → {after}" for before, after in pairs if before != after) or "nothing"

@@ -1,4 +1,4 @@
-"""Who called, by the operating system alone, and the file that is meant when none is named: peer authentication.
+"""Peer authentication: who called, according to the operating system, and the default database.
 
 real uid | SUDO_UID, where the effective user owns the file -> login
 """
@@ -44,28 +44,28 @@ def own_path() -> str:
 
 
 def sudo_uid() -> int | None:
-    """Return whom sudo says it works for; None without sudo. Anybody can say so: see ``comes_through_sudo``."""
+    """Return the uid in SUDO_UID, or None. Anybody can set it: see ``comes_through_sudo``."""
     given = os.environ.get("SUDO_UID")
     if given is None:
         return None
     if not (given.isascii() and given.isdecimal() and int(given) < 2**32):
-        raise NotPermitted(f"SUDO_UID is {given!r}, which is no user's number, so nobody knows who acts")
+        raise NotPermitted(f"SUDO_UID is {given!r}, which is not a user id, so it is unknown who acts")
     return int(given)
 
 
 def comes_through_sudo(path: str) -> bool:
-    """Tell whether sudo let somebody act through the user who owns the file, such as a service account.
+    """Return whether somebody acts through sudo as the owner of the database, such as a service account.
 
-    That user's own file counts as well, so that nobody gets round it by naming another one, and so does its folder,
-    while the file is away for a restore. Elsewhere SUDO_UID means nothing.
+    The owner's own database counts too, so that naming another one does not help, and so does its folder, while the
+    database is missing during a restore. Otherwise SUDO_UID is ignored.
     """
     places = (path, own_path(), os.path.dirname(own_path()))
     return "SUDO_UID" in os.environ and any(_is_effective_user_s(place) for place in places)
 
 
 def forget_the_environment() -> None:
-    """Take out of the environment, and of Python's path, what would let a caller choose a file or a program."""
-    from pathlib import Path  # here alone: every list looks at this module, and pathlib would take 3 ms
+    """Remove from the environment and from sys.path whatever lets a caller choose a file or a program."""
+    from pathlib import Path  # not at the top, so that a list starts without it
 
     home = _own_home()
     if site.ENABLE_USER_SITE and not Path(site.getuserbase()).is_relative_to(home):

@@ -1,6 +1,6 @@
-"""The groups of the catalogue's nouns, alike: list, show, add, edit, import.
+"""The commands that all catalogue nouns have: list, show, add, edit, import.
 
-Each noun gives its options once; a field that is not given stays as it is, one given as '' is emptied.
+Each noun defines its options once. A field that is not given does not change; '' empties it.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ class CatalogueGroup:
     plural: str
     noun: Noun
     view: View
-    find: Callable[[sqlite3.Connection, str, bool], int]  # the last: by a whole name only
+    find: Callable[[sqlite3.Connection, str, bool], int]  # the last: match whole names only
     first: str  # the field that `add` takes as its argument
     fields: tuple[tuple[str, str], ...]  # option -> its help, in the order of --help
     add_example: str
-    shown: str  # one of them, in examples
+    shown: str  # a record, in examples
     edit_example: str
-    flags: tuple[str, ...] = ()  # options that say yes by themselves, as in --multiple/--no-multiple
+    flags: tuple[str, ...] = ()  # yes-or-no options, such as --multiple/--no-multiple
     parts: tuple[pages.Part | pages.ComputedPart, ...] = ()
 
 
 def group_of(group: CatalogueGroup) -> click.Group:
     """Return the group of a noun with its five commands."""
 
-    @click.group(group.plural, cls=ListingGroup, help=f"{_spoken(group).capitalize()}: the bare name lists.")
+    @click.group(group.plural, cls=ListingGroup, help=f"Manage {_spoken(group)}. Without a command, list them.")
     def commands() -> None:
         pass
 
@@ -61,7 +61,7 @@ def _list(group: CatalogueGroup) -> click.Command:
     help = _help(group, f"List {_spoken(group)}", "list --csv")
 
     @click.command("list", cls=pages.ListCommand, view=group.view, help=help)
-    @click.option("--search", metavar="WORDS", help="Those with words that begin so.")
+    @click.option("--search", metavar="WORDS", help="Show only those that match all WORDS, or word beginnings.")
     @options.output
     @options.after
     @pass_session
@@ -74,7 +74,12 @@ def _list(group: CatalogueGroup) -> click.Command:
 def _show(group: CatalogueGroup) -> click.Command:
     singular = group.noun.subject
 
-    @click.command("show", help=_help(group, f"Show one {singular}", f"show {group.shown}"))
+    @click.command(
+        "show",
+        cls=pages.ListCommand,
+        view=next((part.view for part in group.parts if isinstance(part, pages.Part)), group.view),
+        help=_help(group, f"Show {_one(group)}", f"show {group.shown}"),
+    )
     @click.argument(singular.replace(" ", "_"), metavar=_place(group))
     @options.output
     @pass_session
@@ -132,7 +137,7 @@ def _one(group: CatalogueGroup) -> str:
 
 
 def _place(group: CatalogueGroup) -> str:
-    """Return what stands for a record in a usage line."""
+    """Return the metavar of a record in a usage line."""
     return group.noun.subject.replace(" ", "-").upper()
 
 
@@ -140,7 +145,7 @@ def _help(group: CatalogueGroup, what: str, example: str) -> str:
     return f"{what}.\n\n\b\nExample:\n  salescli {group.plural} {example}"
 
 
-# What may choose a program or a secret: a gateway command:NAME, the variables that it gets.
+# Fields that may choose a program or a secret: a gateway command:NAME, and the variables that it gets.
 _OUTSIDE = {"gateway": Outside(*registry.BUILT_IN), "env": Outside("")}
 
 
@@ -160,7 +165,7 @@ def _fields(group: CatalogueGroup, leave_out: str = "") -> Callable[[Any], Any]:
 
 
 def _given(words: dict[str, Any], group: CatalogueGroup) -> dict[str, str]:
-    """Return the fields that were given, as the words a file would have."""
+    """Return the given fields as text, as an imported file would have them."""
     given = {name: value for name, value in words.items() if value is not None}
     return {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in given.items()}
 

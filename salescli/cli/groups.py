@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class IndexedGroup(click.Group):
-    """A group whose commands come from an index and load when called; without one, a usual group."""
+    """A group whose commands come from an index and load when called; without an index, a plain group."""
 
     def __init__(self, *args: Any, index: Mapping[str, tuple[str, str]] | None = None, **kw: Any) -> None:
         super().__init__(*args, **kw)
@@ -32,7 +32,7 @@ class IndexedGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the index without importing what it names."""
+        """Write the index without importing its commands."""
         if not self.index:
             super().format_commands(ctx, formatter)
             return

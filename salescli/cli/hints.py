@@ -1,4 +1,4 @@
-"""What several commands say about a record beside the one that they changed."""
+"""Hints that several commands print about a related record."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from salescli.sales.orders import Order
 
 
 def say_recurring_goes_on(session: Session, order: Order) -> None:
-    """Say that a recurring order goes on, although the order that began it is declined or given back."""
+    """Print that a recurring order continues, although its first order was declined or refunded."""
     if order.recurring_id is None:
         return
     found = recurring.get(session.connection, order.recurring_id)
     if found.status in ("active", "paused", "processing"):
-        say(f"recurring order {found.id} goes on; to end it: salescli recurring complete {found.id}")
+        say(f"recurring order {found.id} continues; to end it: salescli recurring complete {found.id}")

@@ -1,6 +1,6 @@
-"""What every import does, of orders, recurring orders and catalogue nouns: CSV from a file or stdin.
+"""The options and the run of every import: CSV from a file or stdin.
 
-``file_options`` -> ``run``: the operation, bad rows and progress on stderr as they come -> what is now true
+``file_options`` -> ``run``: the operation, bad rows and progress on stderr -> a summary
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # 
         "--rejects",
         type=FilePath(),
         metavar="FILE",
-        help="Where the bad rows go with their reasons, to be repaired and imported.",
+        help="Write the bad rows to FILE with their reasons, to be corrected and imported.",
     ),
     click.option("--skip-bad", is_flag=True, help="Import the good rows; needs --rejects for the bad ones."),
-    click.option("--update", is_flag=True, help="Change what is stored where a row differs from it."),
+    click.option("--update", is_flag=True, help="Update stored records that differ from their row."),
     click.argument("file", type=FilePath(dash=True, dir_okay=True)),
 )
 
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the file and the options that all imports have."""
+    """Give a command the FILE argument and the options of all imports."""
     for decorate in _OPTIONS:
         command = decorate(command)
     return command
@@ -80,7 +80,7 @@ def run(
     no_create: bool = False,
     **given: Any,
 ) -> None:
-    """Import a file by ``operation``, with bad rows and progress shown on stderr as they come; say what is now true."""
+    """Import a file by ``operation``, with bad rows and progress on stderr; print a summary."""
     stream = sys.stdin.buffer if str(file) == "-" else file
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
@@ -94,7 +94,7 @@ def run(
 
 
 def _due(counts: ImportCounts) -> str:
-    """Return how many payments the next tick will make, and of how much (R66b)."""
+    """Return the number and amount of payments that the next tick will make (R66b)."""
     payments = sum(number for number, _ in counts.due.values())
     amounts = ", ".join(f"{money.text(minor, currency)} {currency}" for currency, (_, minor) in counts.due.items())
     of = f"of {amounts}"
@@ -103,7 +103,7 @@ def _due(counts: ImportCounts) -> str:
 
 @contextmanager
 def _progress(file: Path) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how much of a file was read."""
+    """Show on a terminal how much of a file has been read."""
     length = file.stat().st_size if str(file) != "-" and file.is_file() else 0
     hidden = not sys.stderr.isatty() or not length
     with click.progressbar(length=length, label=file.name, file=sys.stderr, hidden=hidden) as bar:

@@ -25,26 +25,26 @@ from salescli.errors import SalesError
 @click.command(
     cls=IndexedGroup,
     index=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Start with `salescli init`. Every command shows an example with --help; longer pages: `salescli help`.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `salescli init`. Every command has an example in its --help. Longer pages: `salescli help`.",
 )
 @click.option(
     "--db", "named", metavar="FILE", type=click.Path(readable=False), envvar="SALESCLI_DB",
-    help="The SQLite file; by default $SALESCLI_DB, else sales.db in the user's data directory.",
+    help="The SQLite database.  [default: $SALESCLI_DB, else sales.db in your data directory]",
 )  # fmt: skip
 @click.option(
     "--as", "as_login", metavar="LOGIN", envvar="SALESCLI_USER",
-    help="Act for this user, who is named beside you in the history; by default $SALESCLI_USER, else for yourself.",
+    help="Act for this user; the history names both of you.  [default: $SALESCLI_USER, else yourself]",
 )  # fmt: skip
-@click.option("--any-file-system", is_flag=True, help="Accept a file on a network file system or with hard links.")
+@click.option("--any-file-system", is_flag=True, help="Accept a database on a network file system or with hard links.")
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-    help="Colour; NO_COLOR and FORCE_COLOR are obeyed.",
+    help="When to use colour. NO_COLOR and FORCE_COLOR are respected.",
 )  # fmt: skip
 @click.version_option(__version__, "-V", "--version", prog_name="salescli", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, named: str | None, as_login: str | None, any_file_system: bool, color: str) -> None:
-    """Orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
+    """Manage the orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
     ctx.obj = Session(named or caller.default_path(), any_file_system=any_file_system, as_login=as_login)
     ctx.call_on_close(ctx.obj.close)
     if caller.comes_through_sudo(ctx.obj.path):
@@ -57,7 +57,7 @@ def cli(ctx: click.Context, named: str | None, as_login: str | None, any_file_sy
 
 
 def _colored(choice: str) -> bool | None:
-    """Return whether output is coloured; None leaves it to whether it goes to a terminal."""
+    """Return whether to colour output; None means only on a terminal."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):
@@ -66,7 +66,7 @@ def _colored(choice: str) -> bool | None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line and return its exit code, having said on stderr what went wrong.
+    """Run one command line and return its exit code. Errors are written to stderr.
 
     0 done, 1 failed, 2 usage, 3 not found, 4 not permitted, 5 wrong status, 6 bad data, 7 database, 75 locked, 130.
     """
@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted; what was not finished was not written", 130)
+        return _fail("interrupted; unfinished work was not written", 130)
     except SalesError as error:
         return _fail(str(error), error.exit_code)
     except sqlite3.Error as error:
@@ -96,12 +96,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _is_text(word: str) -> bool:
-    """Tell whether a word is text throughout: Python keeps bytes that are none as lone surrogates."""
+    """Return whether a word is text. Python keeps bytes that are not UTF-8 as lone surrogates."""
     return word.isascii() or not any("\udc80" <= character <= "\udcff" for character in word)
 
 
 def _fail(message: str, code: int) -> int:
-    """Write what went wrong on stderr and return the exit code."""
+    """Write an error on stderr and return its exit code."""
     from salescli.cli.output.terminal import say
 
     say(f"salescli: {message}")

@@ -27,18 +27,28 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete a status of what the command lists."""
+    """Complete a status of the records that the command lists."""
     statuses: Sequence[str] = getattr(ctx.command, "statuses", ())
     return [word for word in statuses if word.startswith(incomplete.lower())]
 
 
 def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the last one of several columns, which may have its - of a descending order."""
+    """Complete the last of several columns, with or without the - of descending order."""
     columns: Sequence[Column] = getattr(ctx.command, "columns", ())
     before, comma, last = incomplete.rpartition(",")
     sign = last[: last.startswith("-")]
     words = [f"{sign}{column.key}" for column in columns]
     return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
+
+
+def _list_columns(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Print the columns of the command and end it, for ``--columns help``; opens no database."""
+    if value is None or value.strip() != "help" or ctx.resilient_parsing:
+        return value
+    columns: Sequence[Column] = getattr(ctx.command, "columns", ())
+    for column in columns:
+        click.echo(column.key if column.shown else f"{column.key:<24}  (not shown by default)")
+    ctx.exit()
 
 
 def _declared(filter: Filter) -> Callable[[Command], Command]:
@@ -48,7 +58,7 @@ def _declared(filter: Filter) -> Callable[[Command], Command]:
     if filter.field == "status":
         what["shell_complete"] = _statuses
     if "/" in filter.option[0]:
-        what["default"] = None  # else a flag that is not given says no
+        what["default"] = None  # so that a flag that is not given is None, not False
     return click.option(*filter.option, **what)
 
 
@@ -58,7 +68,7 @@ _STATUS = _BY_FIELD.pop("status")
 _FILTERS = (
     _STATUS,
     *_FROM_TO,
-    click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year."),
+    click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year: 2026-03-05."),
     click.option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
     *_BY_FIELD.values(),
 )
@@ -82,7 +92,7 @@ def filters(command: Command) -> Command:
 
 
 def from_to(command: Command) -> Command:
-    """Give a command ``--from`` and ``--to`` as ``days``, the first and the last one; None where not given."""
+    """Give a command ``--from`` and ``--to`` as ``days``: the first and the last day, or None."""
 
     @functools.wraps(command)
     def with_days(*args: Any, since: str | None, until: str | None, **kw: Any) -> Any:
@@ -95,7 +105,7 @@ def _period(since: str | None, until: str | None, on: str | None, session: Sessi
     today = session.now.astimezone(session.zone).date()
     if on is not None:
         if since or until:
-            raise BadUsage("--on and --month say the whole period; leave out --from and --to")
+            raise BadUsage("--on and --month are whole periods; leave out --from and --to")
         return time.parse_period(on, today)
     first = time.parse_period(since, today)[0] if since else None
     last = time.parse_period(until, today)[1] if until else None
@@ -105,25 +115,25 @@ def _period(since: str | None, until: str | None, on: str | None, session: Sessi
 
 
 _OUTPUT = (
-    click.option("--format", "format", type=click.Choice(FORMATS), help="How to write it; a table unless told."),
-    click.option("--csv", "short", flag_value="csv", help="For spreadsheets: the same as --format csv."),
-    click.option("--json", "short", flag_value="json", help="For programs: the same as --format json."),
-    click.option("-q", "--quiet", "short", flag_value="ids", help="Only the numbers, one a line, for pipes."),
+    click.option("--format", "format", type=click.Choice(FORMATS), help="The output format.  [default: table]"),
+    click.option("--csv", "short", flag_value="csv", help="Same as --format csv, for spreadsheets."),
+    click.option("--json", "short", flag_value="json", help="Same as --format json, for programs."),
+    click.option("-q", "--quiet", "short", flag_value="ids", help="Show only the numbers, one per line, for pipes."),
     click.option(
-        "--excel", is_flag=True, help="CSV for an Excel that wants semicolons and decimal commas, with a BOM."
+        "--excel", is_flag=True, help="Write CSV with semicolons, decimal commas and a BOM, for Excel in many locales."
     ),
-    click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to a file."),
+    click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to FILE."),
     click.option(
         "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
     ),
     click.option(
-        "--columns", metavar="A,B,…", shell_complete=_columns,
+        "--columns", metavar="A,B,…", shell_complete=_columns, is_eager=True, callback=_list_columns,
         help="Columns to show, in order. `--columns help` lists them.",
     ),
-    click.option("--sort", metavar="A,-B", shell_complete=_columns, help="By these columns; - for descending."),
+    click.option("--sort", metavar="A,-B", shell_complete=_columns, help="Sort by these columns; - means descending."),
     click.option(
         "--limit", type=click.IntRange(0, 999_999_999), metavar="N",
-        help="Show at most N rows; 0 shows all. Default: 50 in a table.",
+        help="Show at most N rows; 0 shows all.  [default: 50 in a table]",
     ),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
 )  # fmt: skip
@@ -140,13 +150,13 @@ def output(command: Command) -> Command:
 
 
 def _gathered(options: dict[str, Any]) -> Output:
-    """Take the output's options out of a command's and return them as one."""
+    """Remove the output options from a command's options and return them as one object."""
     format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
     if format and short and format != short:
         raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")
     chosen = format or short or ("csv" if excel else "table")
     if excel and chosen != "csv":
-        raise BadUsage("--excel is a kind of CSV; leave out the other format")
+        raise BadUsage("--excel writes CSV; leave out the other format")
     chart = options.pop("chart", False)  # of reports
     if chart and (xlsx or chosen != "table"):
         raise BadUsage("--chart draws under a table; leave out the other format (--xlsx FILE has charts of its own)")
@@ -171,7 +181,7 @@ def _check_workbook(options: dict[str, Any], another: object) -> None:
     if options.pop("file"):
         raise BadUsage("--xlsx names its file; leave out --output")
     if options["no_headers"]:
-        raise BadUsage("a workbook's filters stand on the column names; leave out --no-headers")
+        raise BadUsage("a workbook needs column names for its filters; leave out --no-headers")
 
 
 def _keys(given: str | None) -> tuple[str, ...]:
@@ -179,17 +189,17 @@ def _keys(given: str | None) -> tuple[str, ...]:
 
 
 after = click.option(
-    "--after", metavar="NUMBER", help="Go on after this row, the last one of the page before; with the same --sort."
+    "--after", metavar="NUMBER", help="Continue after this row, the last one of the previous page. Use the same --sort."
 )
-dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and write nothing.")
+dry_run = click.option("-n", "--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 keep_going = click.option(
-    "--keep-going", is_flag=True, help="Do those that can be done and name the refused ones; 5 when there are any."
+    "--keep-going", is_flag=True, help="Continue after a refused record, and name it. Exit code 5 if there was one."
 )
 
 
 def at(help: str) -> Callable[[Command], Command]:
-    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise; now by default."""
+    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise; the default is now."""
     return click.option("--at", metavar="TIME", help=f"{help}  [default: now]")
 
 
@@ -200,7 +210,7 @@ def moment(given: str | None, session: Session) -> datetime:
 
 @contextmanager
 def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
-    """Run a block as usual, or, for a dry run, in a transaction that is taken back in the end."""
+    """Run a block as usual, or, for a dry run, in a transaction that is rolled back at the end."""
     if not dry_run:
         yield
         return
@@ -211,8 +221,8 @@ def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
 
 @contextmanager
 def taken_back(session: Session) -> Iterator[None]:
-    """Run a block in a transaction that is taken back in the end."""
-    assert session.actor  # a stranger may not even take the lock
+    """Run a block in a transaction that is rolled back at the end."""
+    assert session.actor  # raises for an unregistered user, who may not even take the lock
     session.file.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -221,12 +231,12 @@ def taken_back(session: Session) -> Iterator[None]:
 
 
 def numbers(given: tuple[str, ...]) -> list[str]:
-    """Return the numbers a command was given, those of stdin in the place of ``-``, each once and in order."""
+    """Return a command's record numbers, with those from stdin in place of ``-``: each once, in order."""
     try:
         words = [word for one in given for word in (sys.stdin.read().split() if one == "-" else [one])]
         "".join(words).encode()  # Python hides a byte that is not text in a lone surrogate where the locale is C
     except UnicodeError:
-        raise BadData("what came on stdin is not text; give numbers, one a line") from None
+        raise BadData("stdin is not text; give numbers, one per line") from None
     return list(dict.fromkeys(words))
 
 

@@ -1,4 +1,4 @@
-"""What every list and every record page does: permission, query, renderer, and a word when a table was cut off."""
+"""Lists and record pages: permission, query, renderer, and a hint when a table was cut off."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Shown = tuple[list[dict[str, Any]], int]
 
 
 class ListCommand(click.Command):
-    """A command that shows rows of ``columns``, those of ``view`` where it lists one: so completion knows them."""
+    """A command that shows rows of ``columns``, or of a ``view``, for completion and ``--columns help``."""
 
     def __init__(self, *args: Any, view: View | None = None, columns: Sequence[Column] = (), **kw: Any) -> None:
         super().__init__(*args, **kw)
@@ -38,8 +38,8 @@ class ListCommand(click.Command):
 class Part(NamedTuple):
     """A list on a record's page: the rows of ``view`` whose ``column`` is the record, by ``sort``.
 
-    Of more than ``limit`` the page says how many there are, and how all are seen: by ``see_all``, with the record's
-    number for `{}`.
+    If there are more than ``limit``, the page shows the total and the command ``see_all``, with the record's number in
+    place of `{}`.
     """
 
     title: str
@@ -52,11 +52,11 @@ class Part(NamedTuple):
 
     @property
     def all_columns(self) -> Sequence[Column]:
-        """Those there are."""
+        """All columns of the view."""
         return self.view.columns
 
     def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
-        """Return the first rows, and how many there are."""
+        """Return the first rows, and the total."""
         rows = list(_rows(session, self, id, columns, self.sort, limit))
         if len(rows) != limit:
             return rows, len(rows)
@@ -65,7 +65,7 @@ class Part(NamedTuple):
 
 
 class ComputedPart(NamedTuple):
-    """A list on a record's page that is not a view's: ``compute`` returns its first rows, and how many there are."""
+    """A list on a record's page without a view: ``compute`` returns its first rows and the total."""
 
     title: str
     all_columns: Sequence[Column]
@@ -75,16 +75,16 @@ class ComputedPart(NamedTuple):
     columns: tuple[str, ...] = ()
 
     def first(self, session: Session, id: int, columns: Sequence[Column], limit: int | None) -> Shown:
-        """Return the first rows, and how many there are."""
+        """Return the first rows, and the total."""
         return self.compute(session, id, limit)
 
 
 def show(session: Session, view: View, filters: Filters, output: Output, *, after: str | None = None) -> None:
-    """Write a noun's list, or what comes in it ``after`` a record, as asked (R2–R7); tell how a table goes on."""
+    """Write a list, or the part ``after`` a record, in the wanted format (R2–R7); say how a cut table continues."""
     session.actor.require(permissions.VIEW)
     if output.format == "count":
         if after is not None:
-            raise BadUsage("--after is for pages, and a count is of all rows; leave one of them out")
+            raise BadUsage("--after is for pages, but a count is of all rows; leave one out")
         click.echo(query.count(session.connection, view, filters, zone=session.zone))
         return
     limit = output.row_limit()
@@ -98,7 +98,7 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
         session.connection,
         view,
         filters,
-        # One more row tells whether the list goes on; to count the rest takes long.
+        # One more row shows whether the list continues; counting the rest is slow.
         Page(columns, output.sort, limit and limit + 1, after),
         zone=session.zone,
         actor=session.actor,
@@ -112,13 +112,13 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
         import shlex
 
         last = shlex.quote(str(rows[-1][view.columns[0].key]))
-        say(f"there are more {view.name}; go on with --after {last}, or show all with --limit 0")
+        say(f"there are more {view.name}; continue with --after {last}, or show all with --limit 0")
 
 
 def show_rows(
     session: Session, rows: list[dict[str, Any]], columns: Sequence[Column], output: Output, *, advice: str = ""
 ) -> None:
-    """Write rows that are in memory as asked, the first 50 in a table; tell how all are seen, with ``advice``."""
+    """Write rows that are in memory, the first 50 in a table; say how to see all, with further ``advice``."""
     rows = sorted_rows(rows, output.sort, columns)
     limit = output.row_limit()
     render(rows[:limit], output.chosen(columns), output, session.zone)
@@ -129,8 +129,8 @@ def show_rows(
 def page(session: Session, view: View, id: int, parts: Sequence[Part | ComputedPart], output: Output) -> None:
     """Write one record and the lists that belong to it.
 
-    A table for people: the record as lines, then the lists; json: one object that holds the lists, with every column;
-    any other format: the first list of a view alone. ``--columns`` and ``--sort`` are that list's, where there is one.
+    As a table: the record as lines, then its lists. As json: one object that holds the lists, with all columns. In any
+    other format: only the first list of a view, which ``--columns`` and ``--sort`` apply to as well.
     """
     session.actor.require(permissions.VIEW)
     if output.format not in ("table", "json"):
@@ -156,13 +156,13 @@ def _first(parts: Sequence[Part | ComputedPart]) -> Part | None:
 
 
 def _with_output(part: Part, output: Output) -> Part:
-    """Return a list with the columns and the order that were asked for, or its own."""
-    output.chosen(part.all_columns)  # one that it has not is a mistake, in any format
+    """Return a list with the columns and the order of the options, or its own. Raise BadUsage for an unknown one."""
+    output.chosen(part.all_columns)
     return part._replace(columns=output.columns or part.columns, sort=output.sort or part.sort)
 
 
 def to_choose_from(session: Session, view: View, ids: Sequence[int]) -> None:
-    """List records that fit the same words, on stderr: there is no data, and nothing is guessed (R44)."""
+    """List on stderr the records that match the same words: stdout gets no data, and nothing is guessed (R44)."""
     columns = [column for column in view.columns if column.shown]
     write_table([_record(session, view, id) for id in ids], columns, Output(), session.zone, sys.stderr)
 
@@ -180,7 +180,7 @@ def _write_rows(session: Session, view: View, id: int, parts: Sequence[Part | Co
 def _as_object(
     session: Session, view: View, record: dict[str, Any], id: int, parts: Sequence[Part | ComputedPart], output: Output
 ) -> dict[str, Any]:
-    """Return a record and its lists for programs; ``more`` says of those that are cut how all are seen."""
+    """Return a record and its lists for programs; ``more`` holds the total and command of each list that is cut."""
     from salescli.cli.output.json import as_object
 
     found = as_object(view.columns, record)
@@ -215,7 +215,7 @@ def _write_part(session: Session, part: Part | ComputedPart, id: int, output: Ou
 
 
 def _limit(part: Part | ComputedPart, output: Output) -> int | None:
-    """Return the most rows of a list on a page: --limit, where 0 is all, else the list's own."""
+    """Return the row limit of a list on a page: --limit, where 0 means all, else the list's own."""
     return part.limit if output.limit is None else output.limit or None
 
 

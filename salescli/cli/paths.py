@@ -1,4 +1,4 @@
-"""Files and programs that the caller names: refused to who came through sudo to a service account's file."""
+"""Files and programs that the caller names; refused through sudo to a service account."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from salescli.cli.session import Session
 class FilePath(click.Path):
     """A file that the caller names; every option and argument that names one is of this type.
 
-    Refused to who came through sudo, before it is looked at: `-o FILE` would overwrite a service account's own files.
-    ``dash``: `-` is no file but stdin or stdout.
+    Refused through sudo, before it is opened: `-o FILE` would overwrite a service account's own files. ``dash``: `-`
+    means stdin or stdout.
     """
 
     def __init__(self, *, dash: bool = False, dir_okay: bool = False) -> None:
@@ -22,7 +22,7 @@ class FilePath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path. Raise NotPermitted."""
-        from pathlib import Path  # not for those who name no file: it takes 3 ms
+        from pathlib import Path  # see docs/start.md
 
         if not (self.allow_dash and str(value) == "-"):
             _refuse_through_sudo(param, ctx, "; give -, and let your shell open it" if self.allow_dash else "")
@@ -30,9 +30,9 @@ class FilePath(click.Path):
 
 
 class Outside(click.types.StringParamType):
-    """A word that may choose a program, or a secret in the environment, and is refused as a path is.
+    """A word that may choose a program, or a secret in the environment; refused through sudo as a path is.
 
-    ``harmless``: the words that do not.
+    ``harmless``: words that are always accepted.
     """
 
     def __init__(self, *harmless: str) -> None:

@@ -10,7 +10,7 @@ from salescli.errors import BadUsage
 
 
 def ask_first(question: str, *, yes: bool) -> None:
-    """Ask before something that cannot be taken back. Raise BadUsage without a terminal and without --yes."""
+    """Ask for confirmation. Raise BadUsage without a terminal and without --yes."""
     if not yes:
         check_terminal(question)
         click.confirm(question, abort=True, err=True)
@@ -24,11 +24,11 @@ def prompt(question: str, *, default: str) -> str:
 
 
 def on_a_terminal() -> bool:
-    """Tell whether there is somebody to ask."""
+    """Return whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def check_terminal(question: str) -> None:
-    """Raise BadUsage when there is nobody to ask."""
+    """Raise BadUsage if nobody can be asked."""
     if not on_a_terminal():
         raise BadUsage(f"{question} Without a terminal to ask on, say --yes")

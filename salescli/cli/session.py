@@ -1,4 +1,4 @@
-"""What every command works with: the lazily opened database, who acts, when."""
+"""The context of a command: the database, opened when first used, who acts, when."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What every command works with; the file is opened when first asked for, so that --help never opens one.
+    """The context of a command; the database is opened when first used, so --help never opens one.
 
-    ``as_login``: for whom they act, None for themselves.
+    ``as_login``: the user they act for, None for themselves.
     """
 
     def __init__(self, path: str, *, any_file_system: bool = False, as_login: str | None = None) -> None:
@@ -40,7 +40,7 @@ class Session:
 
     @cached_property
     def file(self) -> sqlite3.Connection:
-        """The open database, whoever asks. Raise DatabaseUnusable."""
+        """The open database, without a check of permissions. Raise DatabaseUnusable."""
         from salescli.storage import database
 
         try:
@@ -52,7 +52,7 @@ class Session:
     def actor(self) -> Actor:
         """The registered user of the operating system's real uid. Raise NotPermitted for a stranger.
 
-        With --as, that user acting for another: whoever may, has what the other one may do.
+        With --as, that user acting for another, with the other's permissions. Raise NotPermitted if they may not.
         """
         from salescli.catalogue import actors
 
@@ -62,7 +62,7 @@ class Session:
 
     @property
     def program(self) -> str:
-        """How this run calls the program, so that a command which is shown does the same to the same file."""
+        """The program with its global options, so that a suggested command works on the same database."""
         import shlex
 
         ctx = click.get_current_context().find_root()
@@ -91,7 +91,7 @@ class Session:
         return self.file
 
     def gateway(self, system: PaymentSystem) -> Gateway:
-        """Return the gateway of a merchant, one for each in a run."""
+        """Return the gateway of a payment system, opened once per run."""
         from pathlib import Path
 
         from salescli.gateways import registry
@@ -106,7 +106,7 @@ class Session:
         """The account's time zone."""
         from salescli.storage import database
 
-        assert self.actor  # a stranger does not learn even this
+        assert self.actor  # raises for an unregistered user
         return time.time_zone(database.setting(self.file, "time_zone") or "UTC")
 
     @cached_property
@@ -117,7 +117,7 @@ class Session:
         return Work(self.connection, self.actor, self.now, self.zone)
 
     def close(self) -> None:
-        """Close the file, where it was opened."""
+        """Close the database if it was opened."""
         if "file" in vars(self):
             self.file.close()
 

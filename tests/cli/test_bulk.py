@@ -211,7 +211,7 @@ def test_an_order_that_changes_while_the_question_is_open_is_not_done_as_nobody_
         assert run(sold, "orders assign 3 ivan").code == 0
 
     shown = sold.house.run.typed("orders", "check", "1", "3", answer="y\n", meanwhile=another_gives_it_to_ivan)
-    assert "order 3 was changed while you looked; look again" in shown
+    assert "order 3 changed in the meantime; look again" in shown
     assert run(sold, "orders list --confirmed -q").out == ""
 
 
@@ -220,5 +220,5 @@ def test_the_dialogue_of_one_order_confirms_what_it_showed_or_nothing(sold: Stor
         assert run(sold, "orders assign 3 ivan").code == 0
 
     shown = sold.house.run.typed("orders", "check", "3", answer="\n", meanwhile=another_gives_it_to_ivan)
-    assert "order 3 was changed while you looked; look again" in shown
+    assert "order 3 changed in the meantime; look again" in shown
     assert run(sold, "orders list --confirmed -q").out == ""

@@ -68,7 +68,7 @@ def paid(sales: Run, *more: str) -> None:
         pytest.param("orders list --sort actions", 2, "cannot be sorted by actions", id="a column without an order"),
         pytest.param("orders list --csv --json", 0, "", id="two short formats, of which the last one counts"),
         pytest.param("orders list --format md --csv", 2, "two formats", id="two formats"),
-        pytest.param("orders list --excel --json", 2, "--excel is a kind of CSV", id="Excel's JSON"),
+        pytest.param("orders list --excel --json", 2, "--excel writes CSV", id="Excel's JSON"),
         pytest.param("offers add Pen --price 1.005", 6, "EUR has at most 2 decimals", id="too many decimals"),
         pytest.param("offers add Pen --price 1 --currency JPY -n", 0, "nothing was written", id="a dry run"),
         pytest.param("offers add Pen --price 1.0 --currency JPY", 6, "JPY has no decimals", id="a yen with decimals"),
@@ -189,7 +189,7 @@ def test_an_output_file_never_replaces_a_database(sales: Run, path: Path, words:
     sales("orders", "new", "1", "7")
     before = path.read_bytes()
     done = sales(*words, str(path))
-    assert (done.code, done.err) == (2, f"salescli: {path} is a database and was left as it is; name another file\n")
+    assert (done.code, done.err) == (2, f"salescli: {path} is a database and was not overwritten; name another file\n")
     assert path.read_bytes() == before
 
 
@@ -217,7 +217,7 @@ def test_a_table_shows_fifty_and_says_how_to_go_on(sales: Run) -> None:
         sales("orders", "new", "1", "7")
     done = sales("orders", "list")
     assert len(done.out.splitlines()) == 2 + 50
-    assert done.err == "there are more orders; go on with --after 2, or show all with --limit 0\n"
+    assert done.err == "there are more orders; continue with --after 2, or show all with --limit 0\n"
     rest = sales("orders", "list", "--after", "2", "--columns", "order")
     assert (rest.out.split(), rest.err) == (["order", "-----", "1"], "")
     assert len(sales("orders", "list", "--csv").rows) == 51
@@ -412,8 +412,8 @@ def test_a_report_s_help_says_what_it_is_by_and_has_no_option_that_does_nothing(
         name: " ".join(sales("reports", name, "--help").out.split())
         for name in ("details", *(report.name for report in BREAKDOWNS))
     }
-    assert "Totals by currency: each payment" in said["by-currency"]
-    assert "Totals by payment system and currency: each payment" in said["by-payment-system"]
+    assert "Show totals by currency: each payment" in said["by-currency"]
+    assert "Show totals by payment system and currency: each payment" in said["by-payment-system"]
     assert {name for name, help in said.items() if "--include-system" in help} == {"details", "by-manager"}
 
 

@@ -63,8 +63,8 @@ def test_findings_are_rows_with_what_to_do_and_exit_code_1(reconcile: Reconcile,
     rows = list(csv.DictReader(io.StringIO(said.out)))
     program = f"salescli --db {sold.house.path}"
     assert [(row["finding"], row["line"], row["gateway_id"], row["advice"]) for row in rows] == [
-        ("only there", "4", "'=1+1", "ask Sandbox what it was; nothing here names it"),
-        ("twice there", "3", "sb_1", "line 2 tells of it too; if it moved twice, have one given back there"),
+        ("only there", "4", "'=1+1", "ask Sandbox what it was; no invoice here matches"),
+        ("twice there", "3", "sb_1", "line 2 lists it too; if it moved twice, have one refunded there"),
         ("only here", "", "sb_2", f"look in the statement of the days beside it; {program} payments show 2"),
     ]
     assert said.code == 1
@@ -109,7 +109,7 @@ def test_what_is_applied_is_said_and_what_remains_is_listed(reconcile: Reconcile
     before = contents(sold.house)
     assert rehearsed.err.splitlines()[:3] == [
         "would be written: invoice 3: payment of 49.00 EUR made (statement march.csv, line 2)",
-        "would take over 1 fee",
+        "would fill in 1 fee",
         "dry run: nothing was written",
     ]
     assert contents(sold.house) == before
@@ -118,7 +118,7 @@ def test_what_is_applied_is_said_and_what_remains_is_listed(reconcile: Reconcile
     done = reconcile(line, line, system="Bank transfer", more=("--apply", "--columns", "finding", "--csv"))
 
     assert (done.code, done.out) == (1, rehearsed.out) == (1, "finding\ntwice there\n")
-    said = ["invoice 3: payment of 49.00 EUR made (statement march.csv, line 2)", "took over 1 fee"]
+    said = ["invoice 3: payment of 49.00 EUR made (statement march.csv, line 2)", "filled in 1 fee"]
     assert done.err.splitlines()[:2] == said
     once = contents(sold.house)
     assert "there is nothing to apply" in reconcile(line, line, system="Bank transfer", more=("--apply",)).err

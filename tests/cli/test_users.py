@@ -116,7 +116,7 @@ def test_who_leaves_is_deactivated_and_their_sales_keep_their_name(story: Story)
         actors.acting(house.connection, "ivan")
     assert story.see(order).manager_id == ivan.user_id
     assert house.history("user", ivan.user_id)[-1]["changes"] == {"active": [1, 0]}
-    assert "is not active already" in house.run("users", "deactivate", "ivan").out
+    assert "is already inactive" in house.run("users", "deactivate", "ivan").out
 
 
 def test_the_last_owner_cannot_be_deactivated(house: House) -> None:

@@ -201,7 +201,7 @@ def test_r23_decline_names_the_money_that_came_in_and_it_can_be_given_back(shop:
     order = partly_paid(shop, "100.00")
     done = run(shop, f"orders decline {order}")
     assert "is Declined, 100.00 EUR of 5000.00 EUR paid" in done.out
-    assert f"that money stays recorded, and goes back with: salescli orders refund {order}" in done.out
+    assert f"the money stays recorded; to refund it: salescli orders refund {order}" in done.out
     assert run(shop, f"orders refund {order} --yes").code == 0
     assert run(shop, f"orders decline {paid(shop)}").code == 5  # only partial ones are rejected by hand
 

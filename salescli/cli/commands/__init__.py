@@ -1,1 +1,27 @@
-"""The commands, a file for each group, independent of each other; ``cli.index`` says which command is in which file."""
+"""The commands, a file for each group, independent of each other; ``cli.index`` says which command is in which file.
+
+backup — backup, restore
+catalogue — offers, categories, payment-systems
+charging — charging off and on, limits
+confirm — orders check, confirm, decline, assign
+cron — the crontab lines
+customers — customers: the catalogue's commands, sales plans, merge, erase
+doctor — doctor, rebuild-totals
+explain — why a record is in its state
+help — the pages
+history — who changed what
+imports — import of orders and recurring orders
+init — init, adopt
+lists — the lists of orders, payments and recurring orders
+orders — orders show, new, pay, refund
+payments — payments show, ledger, confirm, decline, resolve
+reconcile — a statement compared with the database
+recurring — recurring show, pause, activate, complete, retry, edit
+reports — totals by dimension and period
+simulate — tick on a copy
+tick — charge what is due
+todo — what waits for a person
+upcoming — recurring upcoming
+upgrade — a database of an older version
+users — users, roles
+"""

@@ -24,7 +24,7 @@ from salescli.lists import payment_systems as payment_system_list
 from salescli.rules import money, permissions
 from salescli.storage import database
 
-ACTIVE = ("active", "Whether it takes new orders and payments; plans that began go on.")
+ACTIVE = ("active", "Whether it takes new orders and payments; recurring orders that began continue.")
 
 offers_group = group_of(
     CatalogueGroup(
@@ -34,21 +34,22 @@ offers_group = group_of(
         lambda connection, words, whole: offers.find(connection, words, whole=whole).id,
         "name",
         (
-            ("name", "The name; orders keep the name of their time."),
-            ("number", "Its number; the next free one unless told."),
+            ("name", "The name. Existing orders keep the old name."),
+            ("number", "The number.  [default: the next free one]"),
             ("category", "The category's number or name."),
-            ("price", "Price per unit: 49.00."),
-            ("currency", "Its currency; the account's unless told."),
+            ("price", "The price of one unit, such as 49.00."),
+            ("currency", "The currency.  [default: the account's]"),
             ("multiple", "Whether several can be bought in one order."),
-            ("partial_min", "Partial payments: the least first payment, in percent of the price."),
-            ("partial_success", "Partial payments: the percentage from which an order may be confirmed."),
-            ("every", "Recurring: the interval, as in 1 month, 2 weeks, 30 days."),
-            ("payments", "Recurring: how many payments, the first included; endless unless told."),
-            ("retry_after", "Recurring: the waits after a declined payment; 8h,24h unless told."),
+            ("partial_min", "Partial payments: the smallest first payment, in percent of the price."),
+            ("partial_success", "Partial payments: the percentage paid at which an order can be confirmed."),
+            ("every", "Recurring: the interval, such as 1 month, 2 weeks or 30 days."),
+            ("payments", "Recurring: the number of payments, including the first.  [default: no end]"),
+            ("retry_after", "Recurring: the waits after a declined payment.  [default: 8h,24h]"),
             ACTIVE,
         ),
-        '"Drawing, full course" --number 7 --price 49.00 --currency EUR --multiple --partial-min 10'
-        "\n    --partial-success 90 --every '1 month' --payments 12 --retry-after 8h,24h",
+        '"Drawing, full course" --number 7 --price 49.00 \\\n'
+        "    --currency EUR --multiple --partial-min 10 --partial-success 90 \\\n"
+        "    --every '1 month' --payments 12 --retry-after 8h,24h",
         "7",
         "--price 59.00",
         ("multiple", "active"),
@@ -73,7 +74,7 @@ categories_group = group_of(
         category_list.VIEW,
         lambda connection, words, whole: int(categories.find(connection, words)["id"]),
         "name",
-        (("name", "The name."), ("number", "Its number; the next free one unless told."), ACTIVE),
+        (("name", "The name."), ("number", "The number.  [default: the next free one]"), ACTIVE),
         "Art --number 3",
         "3",
         "--name 'Fine art'",
@@ -90,19 +91,19 @@ payment_systems_group = group_of(
         lambda connection, words, whole: payment_systems.find(connection, words).id,
         "name",
         (
-            ("name", "The merchant's name."),
+            ("name", "The name."),
             (
                 "gateway",
-                f"What charges: {registry.CHOICES}. With manual a person confirms each payment.",
+                f"The gateway that charges: {registry.CHOICES}. With manual, a person confirms each payment.",
             ),
-            ("fee", "Its commission in percent: 2.9%; unknown unless told."),
-            ("fee_fixed", "Its fixed commission per payment: 0.30; with --currency."),
+            ("fee", "Its commission in percent, such as 2.9%.  [default: unknown]"),
+            ("fee_fixed", "Its fixed commission per payment, such as 0.30; needs --currency."),
             ("currency", "The currency of the fixed commission."),
-            ("one_click", "Whether it has one-click payments."),
-            ("env", "Names of environment variables: its key's, and others that its program gets."),
+            ("one_click", "Whether it supports one-click payments."),
+            ("env", "Names of environment variables: the one that holds its key, then others that its program gets."),
             ACTIVE,
         ),
-        '"Sandbox EU" --gateway sandbox --fee 2.9% --fee-fixed 0.30 --currency EUR --one-click',
+        '"Sandbox EU" --gateway sandbox \\\n    --fee 2.9% --fee-fixed 0.30 --currency EUR --one-click',
         '"Sandbox EU"',
         "--fee 2.5%",
         ("one_click", "active"),
@@ -113,19 +114,21 @@ payment_systems_group = group_of(
 
 @payment_systems_group.command("check")
 @click.argument("which", metavar="PAYMENT-SYSTEM")
-@click.option("--token", metavar="TOKEN", help="Try the contract: charge this saved payment method and give it back.")
-@click.option("--amount", metavar="AMOUNT", default="1.00", show_default=True, help="What is charged then.")
-@click.option("--currency", metavar="CODE", help="Its currency; the account's unless told.")
+@click.option(
+    "--token", metavar="TOKEN", help="Test the charge protocol: charge this saved payment method and refund it."
+)
+@click.option("--amount", metavar="AMOUNT", default="1.00", show_default=True, help="The amount to charge.")
+@click.option("--currency", metavar="CODE", help="The currency of the amount.  [default: the account's]")
 @options.yes
 @pass_session
 def check_payment_system(
     session: Session, which: str, token: str | None, amount: str, currency: str | None, yes: bool
 ) -> int:
-    """Ask a payment system whether it could be used now, and what it can do.
+    """Check that a payment system can be used now, and show what it supports.
 
-    With --token it is tried out as the charge protocol needs it, with real money where it moves real money: the same
-    reference twice must be one charge, another amount refused, an unknown reference not found. What was charged is
-    given back.
+    With --token, test the charge protocol, with real money if the payment system moves real money: the same reference
+    twice must be one charge, another amount must be refused, and an unknown reference must not be found. The charge is
+    refunded.
 
     \b
     Example:
@@ -140,7 +143,7 @@ def check_payment_system(
         return 0
     request = _trial(session, system, token, amount, currency)
     what = f"{money.text(request.amount_minor, request.currency)} {request.currency} through {system.name}"
-    ask_first(f"Charge {what} and give it back?", yes=yes or system.gateway in registry.MOVES_NO_MONEY)
+    ask_first(f"Charge {what} and refund it?", yes=yes or system.gateway in registry.MOVES_NO_MONEY)
     tell(f"charging {what} as {request.reference}")
     kept = True
     for finding in contract.contract(gateway, request, session.now):
@@ -151,15 +154,15 @@ def check_payment_system(
 
 
 def _trial(session: Session, system: PaymentSystem, token: str, amount: str, currency: str | None) -> Charge:
-    """Return the charge that tries a payment system out, under a reference that no payment can have."""
+    """Return a charge to test a payment system with, under a reference that no payment can have."""
     session.actor.require(permissions.REFUND)
     limits.check_on(session.connection)
     if system.manual:
-        raise BadUsage(f"{system.name} is manual: a person takes its money, so there is nothing to try")
+        raise BadUsage(f"{system.name} is manual: a person takes its money, so there is nothing to test")
     payment_systems.check_usable(system, token, one_click=False)
     code = money.currency_code(currency or database.setting(session.connection, "currency") or "EUR")
     minor = money.parse(amount, code)
     if minor <= 0:
-        raise BadData("a payment is more than nothing")
+        raise BadData("the amount must be more than 0")
     base = f"{database.setting(session.connection, 'installation')}:check-{secrets.token_hex(8)}:1"
     return Charge(f"{base}:1", minor, code, token, "check", f"salescli check of {system.name}", "merchant")

@@ -1,4 +1,4 @@
-"""``salescli charging``: off, on, and the most charges or money per tick and per day."""
+"""``salescli charging``: turn charging off and on, and limit charges or money per tick and per day."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from salescli.storage.work import Work
 
 @click.group("charging")
 def charging_group() -> None:
-    """Brakes: charging off and on, and the most charges or money per tick and per day."""
+    """Turn charging off and on, and limit charges or money per tick and per day."""
 
 
 @charging_group.command("status")
 @pass_session
 def status(session: Session) -> None:
-    """Say what holds charging back.
+    """Show whether charging is on, and its limits.
 
     \b
     Example:
@@ -32,10 +32,10 @@ def status(session: Session) -> None:
 
 @charging_group.command("off")
 @options.dry_run
-@click.option("--reason", metavar="TEXT", required=True, help="Why; everybody who looks is told.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why. Shown to everybody until charging is on again.")
 @pass_session
 def off(session: Session, reason: str, dry_run: bool) -> None:
-    """Stop all charging at once, until `charging on`; payments in flight are still found out.
+    """Stop all charging at once, until `charging on`. Payments in flight are still resolved.
 
     \b
     Example:
@@ -43,14 +43,14 @@ def off(session: Session, reason: str, dry_run: bool) -> None:
     """
     with options.rehearsed(session, dry_run):
         limits.turn_off(Work(session.file, session.actor, session.now, session.zone), reason)
-        tell("charging is off; salescli charging on")
+        tell("charging is off; to turn it on: salescli charging on")
 
 
 @charging_group.command("on")
 @options.dry_run
 @pass_session
 def on(session: Session, dry_run: bool) -> None:
-    """Let charging go on; what fell due meanwhile is charged by the next tick.
+    """Turn charging on again. The next tick charges what fell due meanwhile.
 
     \b
     Example:
@@ -64,11 +64,19 @@ def on(session: Session, dry_run: bool) -> None:
 @charging_group.command("limit")
 @options.dry_run
 @click.argument("most")
-@click.option("--per", type=click.Choice(["tick", "day"]), default="day", show_default=True, help="In what time.")
-@click.option("--currency", metavar="CODE", help="MOST is money of this currency; without it, a number of charges.")
+@click.option(
+    "--per",
+    type=click.Choice(["tick", "day"]),
+    default="day",
+    show_default=True,
+    help="The period that the limit is for.",
+)
+@click.option(
+    "--currency", metavar="CODE", help="Limit the money in this currency. Without it, MOST is a number of charges."
+)
 @pass_session
 def limit(session: Session, most: str, per: str, currency: str | None, dry_run: bool) -> None:
-    """Let tick make at most MOST charges, or charge at most that much; '' takes the limit off.
+    """Limit tick to MOST charges, or to that much money; '' removes the limit.
 
     \b
     Examples:

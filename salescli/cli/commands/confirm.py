@@ -27,23 +27,24 @@ _LISTED_MAX = 30  # managers that the dialogue names; any other is given by logi
 
 @click.command("check")
 @click.argument("order", nargs=-1, required=True)
-@click.option("--manager", metavar="LOGIN", help="It was this manager's sale.")
-@click.option("--system", is_flag=True, help="It was the system's sale.")
-@click.option("--reconfirm", is_flag=True, help="Change a sale that is confirmed already; with --reason.")
-@click.option("--reason", metavar="TEXT", help="Why it is changed.")
+@click.option("--manager", metavar="LOGIN", help="Record the sale as this manager's.")
+@click.option("--system", is_flag=True, help="Record the sale as the system's.")
+@click.option("--reconfirm", is_flag=True, help="Change a sale that is already confirmed; needs --reason.")
+@click.option("--reason", metavar="TEXT", help="Why the sale is changed.")
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
 def check(session: Session, /, order: tuple[str, ...], **given: Any) -> int:
-    """Confirm who made the sale of Completed ORDERs: its manager, another, or the system. `-` reads numbers.
+    """Confirm who made the sale of Completed ORDERs: a manager or the system.
 
-    Payment is never touched. With --yes the sale stays with whom the order shows. All are confirmed, or none.
+    Payments do not change. --yes confirms the manager that the order shows. All orders are confirmed, or none. `-`
+    reads order numbers from stdin.
 
     \b
     Examples:
       salescli orders check 12 --manager olena
-      salescli orders check 12 --system --reconfirm --reason "the customer came by the web site"
+      salescli orders check 12 --system --reconfirm --reason "web sale"
       salescli orders list --unconfirmed -q | salescli orders check --yes -
     """
     return _check(session, options.numbers(order), **given)
@@ -51,16 +52,16 @@ def check(session: Session, /, order: tuple[str, ...], **given: Any) -> int:
 
 @click.command("confirm")
 @click.argument("order", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Below the offer's success share; with --reason.")
-@click.option("--manager", metavar="LOGIN", help="Confirm the sale, as this manager's.")
-@click.option("--system", is_flag=True, help="Confirm the sale, as the system's.")
+@click.option("--force", is_flag=True, help="Confirm below the offer's success percentage; needs --reason.")
+@click.option("--manager", metavar="LOGIN", help="Confirm the sale as this manager's.")
+@click.option("--system", is_flag=True, help="Confirm the sale as the system's.")
 @click.option("--reason", metavar="TEXT", help="Why.")
-@click.option("-y", "--yes", is_flag=True, help="Confirm the sale, with whom the order shows.")
+@click.option("-y", "--yes", is_flag=True, help="Confirm the sale as the order shows it.")
 @options.keep_going
 @options.dry_run
 @pass_session
 def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: str | None, **given: Any) -> int:
-    """Confirm what ORDERs are waiting for: with partial payments the payment, else the sale (as `check`).
+    """Confirm what ORDERs wait for: the payment if it was made in parts, else the sale (as `check` does).
 
     \b
     Examples:
@@ -72,11 +73,11 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
     means_sale = given["yes"] or given["system"] or given["manager"] is not None
     if means_sale or not attribution.means_payment(_found(session, words, skip=given["keep_going"])):
         if force:
-            raise BadUsage("--force completes an order with partial payments; a sale is confirmed without it")
+            raise BadUsage("--force is for orders with partial payments; confirm a sale without it")
         say("confirming the sale")
         return _check(session, words, reconfirm=False, reason=reason, **given)
     if reason and not force:
-        raise BadUsage("--reason is kept with --force only; from the success share on none is needed")
+        raise BadUsage("--reason is kept with --force only; at or above the success percentage none is needed")
     say("confirming the payment")
     done = bulk.each(
         session,
@@ -96,7 +97,7 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
 @options.dry_run
 @pass_session
 def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **mode: bool) -> int:
-    """Reject Open ORDERs with partial payments; money that came in stays recorded and can be refunded.
+    """Decline Open ORDERs with partial payments. Money received stays recorded and can be refunded.
 
     \b
     Example:
@@ -124,12 +125,13 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **m
 @options.dry_run
 @pass_session
 def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool, **mode: bool) -> int:
-    """Make LOGIN the manager of ORDERs (Add user); the sale stays unconfirmed until checked.
+    """Make LOGIN the manager of ORDERs (Add user). The sale stays unconfirmed until it is checked.
 
     \b
     Examples:
       salescli orders assign 12 13 olena --check
-      salescli orders list --manager system --unconfirmed -q | salescli orders assign - olena
+      salescli orders list --manager system --unconfirmed -q |
+        salescli orders assign - olena
     """
 
     def act(one: Order) -> Order:
@@ -158,7 +160,7 @@ def _check(  # noqa: PLR0913 - one parameter per option
     dry_run: bool,
 ) -> int:
     if manager and system:
-        raise BadUsage("--manager and --system are two different sales; give one")
+        raise BadUsage("--manager and --system exclude each other; give one")
     _need_reason(reconfirm, reason, "--reconfirm")
     if reason and not reconfirm:
         raise BadUsage("--reason is kept with --reconfirm only; a first confirmation needs none")
@@ -174,8 +176,8 @@ def _check(  # noqa: PLR0913 - one parameter per option
     def act(one: Order) -> Order:
         return attribution.confirm_sale(session.work, one.id, seller, reconfirm=reason)
 
-    question = f"Confirm {numbers.these(len(words), 'sale')}, each as it is shown?"
-    must_ask = len(words) > 1  # whose sales they are is open
+    question = f"Confirm {numbers.these(len(words), 'sale')} as shown?"
+    must_ask = len(words) > 1  # the call does not say whose sales they are
     mode = Mode(question, dry_run, keep_going, yes=decided, must_ask=must_ask)
     return bulk.each(session, ORDERS, words, act, mode, seen=seen).exit_code
 
@@ -205,7 +207,7 @@ def _ask_seller(session: Session, order: Order) -> Seller:
 
 
 def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:
-    """Return the orders that ``words`` name; one that is not there is left to be refused when ``skip``."""
+    """Return the orders that ``words`` name. Raise NotFound for a missing one, unless ``skip`` leaves it out."""
     found = []
     for word in words:
         try:
@@ -239,13 +241,13 @@ def _describe(session: Session, before: Order, order: Order) -> str:
         return f"{words}, sale by {seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
     words = f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
     if order.status == "declined" and order.paid_minor:  # R23
-        return f"{words}; that money stays recorded, and goes back with: salescli orders refund {order.id}"
+        return f"{words}; the money stays recorded; to refund it: salescli orders refund {order.id}"
     return words
 
 
 def _describe_payment(session: Session, before: Order, order: Order) -> str:
     if before.status == "completed":
-        return f"order {order.id} is Completed already; for its sale: salescli orders check {order.id}"
+        return f"order {order.id} is already Completed; to confirm its sale: salescli orders check {order.id}"
     return _describe(session, before, order)
 
 
@@ -261,12 +263,14 @@ def _row(session: Session, before: Order, after: Order) -> dict[str, Any]:
         "sale_by": sellers[1],
         "because": because,
         "change": bulk.changes(
-            (before.status.capitalize(), after.status.capitalize()), sellers, (_green(before), _green(after))
+            (before.status.capitalize(), after.status.capitalize()),
+            sellers,
+            (_confirmation(before), _confirmation(after)),
         ),
     }
 
 
-def _green(order: Order) -> str:
+def _confirmation(order: Order) -> str:
     return "confirmed" if order.confirmed else "not confirmed"
 
 

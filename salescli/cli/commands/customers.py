@@ -70,11 +70,11 @@ customers_group = group_of(
         "name",
         (
             ("name", "The name."),
-            ("email", "The email, by which orders from elsewhere are matched."),
+            ("email", "The email. Imported orders are matched by it."),
             ("phone", "The phone number."),
-            ("customer_id", "The id the customer has elsewhere; with --source."),
-            ("source", "Where that id is from."),
-            ("active", "Whether new orders are taken; plans that began go on."),
+            ("customer_id", "The customer's id in another system; needs --source."),
+            ("source", "The system that the id is from."),
+            ("active", "Whether new orders are taken; recurring orders that began continue."),
         ),
         '"Olena Kovalenko" --email olena@example.com',
         "olena@example.com",
@@ -129,17 +129,18 @@ customers_group = group_of(
 @customers_group.command("plan")
 @click.argument("customer")
 @click.argument("offer")
-@click.option("--manager", metavar="LOGIN", required=True, help="Who sold it.")
-@click.option("--note", metavar="TEXT", help="What a colleague should know.")
-@options.at("When it was agreed; the latest mark decides.")
+@click.option("--manager", metavar="LOGIN", required=True, help="The manager who made the sale.")
+@click.option("--note", metavar="TEXT", help="A note for colleagues.")
+@options.at("When it was agreed. The latest mark counts.")
 @options.dry_run
 @pass_session
 def plan(  # noqa: PLR0913 - one parameter per option
     session: Session, customer: str, offer: str, manager: str, note: str | None, at: str | None, dry_run: bool
 ) -> None:
-    """Mark that LOGIN sold OFFER to CUSTOMER: it says whose sale the order is, the newest one or the next.
+    """Mark that a manager sold OFFER to CUSTOMER.
 
-    A sale that is confirmed already, or was assigned by hand, is not touched.
+    The customer's newest order for the offer, or else the next one, is shown as this manager's sale. A sale that is
+    already confirmed, or was assigned by hand, does not change.
 
     \b
     Example:
@@ -147,7 +148,7 @@ def plan(  # noqa: PLR0913 - one parameter per option
     """
     marked_at = options.moment(at, session)
     if marked_at > session.now + CLOCKS_APART_MAX:
-        raise BadUsage("--at is in the future, where it would stay the latest mark; say when it was agreed")
+        raise BadUsage("--at is in the future; give the time when it was agreed")
     with options.rehearsed(session, dry_run):
         order = sales_plans.mark(
             session.work,
@@ -158,17 +159,17 @@ def plan(  # noqa: PLR0913 - one parameter per option
             marked_at=marked_at,
         )
         if order is None:
-            tell("marked; it decides the next order of this customer for this offer")
+            tell("marked; this customer's next order for this offer counts as this manager's sale")
         else:
             tell(f"marked; order {order.id} is now shown as this manager's sale, to be confirmed")
 
 
-@customers_group.command("plans")
+@customers_group.command("plans", cls=pages.ListCommand, view=sales_plan_list.VIEW)
 @click.argument("customer")
 @options.output
 @pass_session
 def plans(session: Session, customer: str, output: Output) -> None:
-    """List the sales plans of CUSTOMER, the latest mark first.
+    """List the sales plans of CUSTOMER, latest first.
 
     \b
     Example:
@@ -181,24 +182,24 @@ def plans(session: Session, customer: str, output: Output) -> None:
 @customers_group.command("merge")
 @click.argument("keep")
 @click.argument("duplicate")
-@click.option("--reason", metavar="TEXT", help="Why; it is kept.")
+@click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
 @options.yes
 @options.dry_run
 @pass_session
 def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Merge DUPLICATE into KEEP: two records of one person become one.
 
-    DUPLICATE's number, email and id elsewhere mean KEEP from then on, here and in imports; an email and a phone that
-    KEEP lacks are taken over. This is final.
+    DUPLICATE's number, email and ids from other systems then mean KEEP, here and in imports. KEEP takes over an email
+    and a phone that it lacks. This cannot be undone.
 
     \b
     Example:
-      salescli customers merge 12 olena.k@example.com --reason "two accounts of one person"
+      salescli customers merge 12 olena.k@example.com --reason "two accounts"
     """
     if not dry_run:
         session.actor.require(permissions.EDIT_CATALOGUE)
         pair = [customers.find(session.connection, words, whole=True) for words in (duplicate, keep)]
-        ask_first("Move everything of {} to {}, for good?".format(*map(_named, pair)), yes=yes)
+        ask_first("Move everything from {} to {}? This cannot be undone.".format(*map(_named, pair)), yes=yes)
     with options.rehearsed(session, dry_run):
         done = customer_merge.merge(session.work, keep, duplicate, reason=reason)
         moved = ", ".join(numbers.count(number, noun) for noun, number in done.moved.items())
@@ -208,15 +209,16 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
 
 @customers_group.command("erase")
 @click.argument("customer")
-@click.option("--reason", metavar="TEXT", help="Why; it is kept, so name nobody in it.")
+@click.option("--reason", metavar="TEXT", help="Why. It is kept in the history, so name nobody in it.")
 @options.yes
 @options.dry_run
 @pass_session
 def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
-    """Erase CUSTOMER's personal data: name, email, phone, ids elsewhere, comments, notes, reasons, tokens.
+    """Erase CUSTOMER's personal data.
 
-    Orders, payments and refunds stay, without a name; imports do not bring the customer back. This is final. It is
-    refused while a recurring order is not Completed, or a payment or refund is under way.
+    Name, email, phone, ids in other systems, comments, notes, reasons and tokens are erased. Orders, payments and
+    refunds stay, without a name. Imports do not bring the customer back. This cannot be undone. It is refused while a
+    recurring order is not Completed, or a payment or refund is under way.
 
     \b
     Example:
@@ -225,7 +227,7 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
     if not dry_run:
         session.actor.require(permissions.ERASE)
         found = customers.find(session.connection, customer, whole=True)
-        ask_first(f"Erase {_named(found)}? Nothing brings it back.", yes=yes)
+        ask_first(f"Erase {_named(found)}? This cannot be undone.", yes=yes)
     with options.rehearsed(session, dry_run):
         done = customer_erase.erase(session.work, customer, reason=reason)
         what = "was erased before" if done.again else "erased"

@@ -1,4 +1,4 @@
-"""``salescli doctor`` and ``rebuild-totals``: is the database sound, and are its totals right."""
+"""``salescli doctor`` and ``rebuild-totals``: check the database, and rebuild its totals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _FINDINGS = (Column("check"), Column("what"), Column("advice"))
 def doctor_command(session: Session, output: Output) -> None:
     """Check the database: integrity, totals, scheduler, and what needs attention.
 
-    Silent without a terminal when all is well; exit code 1 when there is anything, so that cron mails it.
+    Exit code 1 if there is a finding. Prints nothing without a terminal when all is well, so that cron mails only
+    findings.
 
     \b
     Example:
@@ -54,9 +55,9 @@ def _or_never(stored: str | None, session: Session) -> str:
 @options.dry_run
 @pass_session
 def rebuild_totals(session: Session, dry_run: bool) -> None:
-    """Count again the totals per day and month that reports read, and say how many were wrong.
+    """Rebuild the totals per day and month that reports read, and say how many were wrong.
 
-    They are kept with every change, so there is nothing to do unless `doctor` says so.
+    Every change updates the totals; run this only when `doctor` says so.
 
     \b
     Example:

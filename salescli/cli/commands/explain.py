@@ -1,4 +1,4 @@
-"""``salescli explain``: why a record is in its state, what happens next and what one can do (B3)."""
+"""``salescli explain``: why a record is in its state, what happens next and what can be done (B3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from salescli.sales import invoices, orders, recurring
 
 @click.group("explain")
 def explain_group() -> None:
-    """Why a record is in its state, what happens next and when, and which setting or person decided."""
+    """Explain why a record is in its state, what happens next and when, and which setting or person decided."""
 
 
 @explain_group.command("order")
@@ -52,7 +52,7 @@ def plan(session: Session, id: str) -> None:
 @click.argument("invoice")
 @pass_session
 def invoice(session: Session, invoice: str) -> None:
-    """Explain an INVOICE: each attempt to take its money, and what is waited for.
+    """Explain an INVOICE: each attempt to charge it, and what it waits for.
 
     \b
     Example:

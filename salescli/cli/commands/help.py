@@ -29,7 +29,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.command("help")
 @click.argument("topic", nargs=-1, shell_complete=_complete)
 def help_command(topic: tuple[str, ...]) -> None:
-    """Show a page: of a TOPIC, a group of commands or a command. Without TOPIC, list the pages.
+    """Show the page of a TOPIC, a group of commands or a command. Without TOPIC, list the pages.
 
     \b
     Examples:
@@ -58,7 +58,7 @@ def _page(name: str) -> str | None:
 
 
 def _section(page: str, heading: str) -> str | None:
-    """Return what a page has under a heading, up to the next one."""
+    """Return the part of a page under a heading, up to the next heading."""
     found = re.search(rf"^{re.escape(heading)}\n.*?(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
     return found[0] if found else None
 

@@ -21,7 +21,7 @@ from salescli.rules import numbers, permissions, time
 from salescli.sales import invoices, orders, recurring
 from salescli.storage.history import SUBJECTS
 
-# Subject -> its record, as other commands are told it; of imports and the file there is no single record.
+# Subject -> how its record is found, as in other commands. Imports and the file have no single record.
 _FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
     "order": lambda connection, words: orders.find(connection, words).id,
     "invoice": lambda connection, words: invoices.find(connection, words).id,
@@ -35,7 +35,7 @@ _FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
 }
 
 
-# Orders in which the lines were written, and what the first ones are then; for any other all are read and sorted.
+# --sort in the order of writing -> which lines come first. For any other order all lines are read and sorted.
 _AS_WRITTEN = {(): "newest", ("-line",): "newest", ("line",): "oldest"}
 
 
@@ -47,7 +47,7 @@ def _subjects(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.command("history", cls=pages.ListCommand, columns=history.COLUMNS)
 @click.argument("subject", required=False, shell_complete=_subjects)
 @click.argument("which", metavar="[ID]", required=False)
-@click.option("--by", metavar="LOGIN", help="What this user did; system for what tick did by itself.")
+@click.option("--by", metavar="LOGIN", help="Show what this user did; system shows what tick did.")
 @options.from_to
 @options.output
 @pass_session
@@ -59,11 +59,11 @@ def history_command(
     days: tuple[date | None, date | None],
     output: Output,
 ) -> None:
-    """Show who changed what, when, why and by which command, newest first: of all, of one SUBJECT, or of one record.
+    """Show who changed what, when, why and by which command, newest first.
 
-    SUBJECT is orders, payments, recurring, customers, offers, categories, payment-systems, users, roles, imports or
-    file; ID is given as other commands take it. The story of an order has that of its payments and refunds in it.
-    --sort line tells it from the beginning.
+    Shows all changes, those of one SUBJECT, or those of one record. SUBJECT is orders, payments, recurring, customers,
+    offers, categories, payment-systems, users, roles, imports or file; ID is the same as in other commands. The
+    history of an order includes its payments and refunds. --sort line starts with the oldest change.
 
     \b
     Examples:
@@ -101,13 +101,13 @@ def _plural(subject: str) -> str:
 
 
 def _spoken(subject: str) -> str:
-    """Return a subject as the commands have it."""
+    """Return a subject as it is named on the command line."""
     return "payments" if subject == "invoice" else _plural(subject).replace(" ", "-")
 
 
 def _id_of(session: Session, subject: str | None, words: str) -> int:
     if subject not in _FINDERS:
-        raise BadUsage(f"the history of {_spoken(subject or '')} is one; leave {words!r} out")
+        raise BadUsage(f"the history of {_spoken(subject or '')} covers all of them; leave out {words!r}")
     return _FINDERS[subject](session.connection, words)
 
 

@@ -16,19 +16,21 @@ _SOURCE = click.option(
     default=DEFAULT_SOURCE,
     show_default=True,
     metavar="NAME",
-    help="Where the numbers come from; the same number from another source is another record.",
+    help="The system that the numbers come from. The same number from another source is another record.",
 )
 _NO_CREATE = click.option(
-    "--no-create", is_flag=True, help="Refuse names of customers, offers and others that are not there yet."
+    "--no-create",
+    is_flag=True,
+    help="Refuse rows that name an unknown customer, offer or other record, instead of adding it.",
 )
 
 
 @click.group("import")
 def import_group() -> None:
-    """Bring orders or recurring orders over from elsewhere, as CSV.
+    """Import orders or recurring orders from another system, as CSV.
 
-    All or nothing: when a row is bad, the bad rows are named and nothing is written. The same file again changes
-    nothing. Other records have an import of their own: salescli customers import --help.
+    All rows are imported, or none: if a row is bad, the bad rows are named and nothing is written. Importing the same
+    file again changes nothing. Other records have their own import: see salescli customers import --help.
 
     \b
     Example:
@@ -47,15 +49,16 @@ def orders_command(session: Session, /, source: str, **given: Any) -> None:
     FILE is CSV in UTF-8; - is stdin.
 
     \b
-    Columns, in any order; those with a star are needed:
+    Columns, in any order; * means required:
       order* created_at* status* customer* customer_id email phone category
       category_number offer* offer_number quantity unit_price discount price
       currency* payment_type payment_system paid_at paid paid_currency rate
       funds_credited refunded refunded_at one_click comment manager confirmed
 
-    Give unit_price or price. A completed order without `paid` was paid in full.
+    Give unit_price or price. A completed order without `paid` counts as paid in full.
 
-    --update changes orders of the same source, but never who sold, nor an order whose money a gateway took.
+    --update changes orders from the same source, but never who made the sale, and never an order that a gateway
+    charged.
 
     \b
     Examples:
@@ -76,13 +79,13 @@ def recurring_command(session: Session, /, source: str, **given: Any) -> None:
     FILE is CSV in UTF-8; - is stdin.
 
     \b
-    Columns, in any order; those with a star are needed:
+    Columns, in any order; * means required:
       recurring* customer* customer_id email offer* offer_number currency* price*
       payment_system* token* started_at* every* payments payments_made
       next_payment_at status retry_after
 
-    Without next_payment_at the next date is the first planned one to come; a given one is kept, and is due at the next
-    tick when it is past.
+    Without next_payment_at, the next payment is on the first planned date in the future. A date in the past is due at
+    the next tick.
 
     \b
     Example:

@@ -17,15 +17,15 @@ from salescli.storage.work import Work
 
 
 @click.command()
-@click.option("--time-zone", required=True, metavar="ZONE", help="Where the account's days begin: Europe/Kyiv, UTC …")
-@click.option("--currency", metavar="CODE", help="The usual currency of offers: EUR, UAH, JPY …")
-@click.option("--name", metavar="NAME", help="Your name as people know it; by default your login.")
+@click.option("--time-zone", required=True, metavar="ZONE", help="The account's time zone, such as Europe/Kyiv or UTC.")
+@click.option("--currency", metavar="CODE", help="The default currency of offers, such as EUR, UAH or JPY.")
+@click.option("--name", metavar="NAME", help="Your name in lists and reports.  [default: your login]")
 @options.dry_run
 @pass_session
 def init(session: Session, time_zone: str, currency: str | None, name: str | None, dry_run: bool) -> None:
-    """Make the file that everything else works on, and register you as its owner.
+    """Create the database, and register you as its owner.
 
-    Nothing that exists is overwritten. Through sudo, for a service account, you are the owner and not that account.
+    An existing file is never overwritten. Through sudo, for a service account, the owner is you, not that account.
 
     \b
     Example:
@@ -41,7 +41,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         settings["currency"] = money.currency_code(currency)
     login = _founder()
     if dry_run:
-        say(f"would make {session.path}, owned by {login}, unless something stands there")
+        say(f"would create {session.path}, owned by {login}, unless it exists")
         return
 
     def populate(connection: sqlite3.Connection) -> None:
@@ -51,11 +51,11 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         history.record(Work(connection, actor, session.now, time.time_zone(time_zone)), "file", None, "made", changes)
 
     database.create(session.path, settings, populate)
-    say(f"made {session.path}; {login} is its owner. Next: salescli offers add --help")
+    say(f"created {session.path}; {login} is its owner. Next: salescli offers add --help")
 
 
 def _founder() -> str:
-    """Return who makes the file; it will be the effective user's, so that SUDO_UID is believed."""
+    """Return the login of whoever creates the database. It will belong to the effective user, so SUDO_UID counts."""
     uid = caller.sudo_uid()
     return caller.os_login() if uid is None else caller.login_of(uid)
 
@@ -66,8 +66,8 @@ def _founder() -> str:
 def adopt(session: Session, dry_run: bool) -> None:
     """Allow charging from this copy (after a move or restore).
 
-    A file knows its machine and path; elsewhere tick charges nobody, so that two copies never both charge. Adopt one
-    copy only.
+    A database records its machine and path. Anywhere else, tick charges nobody, so that two copies never both charge.
+    Adopt only one copy.
 
     \b
     Example:
@@ -77,7 +77,7 @@ def adopt(session: Session, dry_run: bool) -> None:
     home = database.home_of(session.path)
     before = database.setting(session.file, "home")
     if before == home:
-        say("this file is at home already; tick charges here")
+        say("this database is already at home; tick charges here")
         return
     if not dry_run:
         with database.transaction(session.file):
@@ -86,4 +86,4 @@ def adopt(session: Session, dry_run: bool) -> None:
             history.record(
                 Work(session.file, session.actor, session.now, session.zone), "file", None, "adopted", change
             )
-    say(f"{'would adopt' if dry_run else 'adopted'} {session.path}: it charges here, and no copy elsewhere may")
+    say(f"{'would adopt' if dry_run else 'adopted'} {session.path}: only this copy may charge")

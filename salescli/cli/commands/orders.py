@@ -1,4 +1,4 @@
-"""``salescli orders``: regular orders and their payments; who made the sale is in ``sales``."""
+"""``salescli orders``: show, open, pay and refund an order; who made the sale is in ``confirm``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from salescli.sales.invoices import Invoice
 from salescli.sales.orders import NewOrder, Order
 
 
-@click.command("show")
+@click.command("show", cls=pages.ListCommand, view=payment_list.VIEW)
 @click.argument("order")
 @options.output
 @pass_session
 def show_order(session: Session, /, order: str, output: Output) -> None:
-    """Show an ORDER, by our number or the one it has elsewhere, and its invoices.
+    """Show an ORDER and its invoices. ORDER is its number here or in another system.
 
     \b
     Example:
@@ -49,11 +49,17 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
 @click.command("new")
 @click.argument("customer")
 @click.argument("offer")
-@click.option("--quantity", type=int, default=1, show_default=True, help="How many; the offer must allow several.")
-@click.option("--manager", metavar="LOGIN", help="Who made the sale; nobody means the system.")
-@click.option("--payment-system", metavar="NAME", help="What it will be paid through.")
+@click.option(
+    "--quantity",
+    type=int,
+    default=1,
+    show_default=True,
+    help="The number of units; more than one only if the offer allows it.",
+)
+@click.option("--manager", metavar="LOGIN", help="The manager who made the sale.  [default: the system]")
+@click.option("--payment-system", metavar="NAME", help="The payment system for its payments.")
 @click.option("--token", help="The saved payment method at that payment system.")
-@click.option("--one-click", is_flag=True, help="Paid in one click.")
+@click.option("--one-click", is_flag=True, help="Record a one-click payment.")
 @options.at("When it was ordered.")
 @options.dry_run
 @pass_session
@@ -63,7 +69,8 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
     \b
     Examples:
       salescli orders new olena@example.com 7 --manager ivan
-      salescli orders new "Olena Kovalenko" "Drawing, full course" --payment-system Sandbox --token tok_ok
+      salescli orders new "Olena Kovalenko" "Drawing, full course" \\
+        --payment-system Sandbox --token tok_ok
     """
     now = options.moment(at, session)
     with options.rehearsed(session, dry_run):
@@ -74,24 +81,26 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 @click.command("pay")
 @click.argument("order")
 @click.option(
-    "--amount", metavar="AMOUNT", help="How much; all that is left unless told. Partial payments: the offer's."
+    "--amount",
+    metavar="AMOUNT",
+    help="How much. With partial payments, at least the offer's minimum.  [default: all that is left]",
 )
-@click.option("--currency", metavar="CODE", help="The currency it is paid in, when not the order's; with --rate.")
-@click.option("--rate", metavar="RATE", help="How much of the order's currency one unit of that is worth.")
-@click.option("--payment-system", metavar="NAME", help="Through which; what the order names unless told.")
-@click.option("--token", help="The saved payment method there.")
-@click.option("--one-click", is_flag=True, help="Paid in one click.")
+@click.option("--currency", metavar="CODE", help="The currency it is paid in, if not the order's; needs --rate.")
+@click.option("--rate", metavar="RATE", help="The value of one unit of that currency in the order's currency.")
+@click.option("--payment-system", metavar="NAME", help="The payment system.  [default: the order's]")
+@click.option("--token", help="The saved payment method at that payment system.")
+@click.option("--one-click", is_flag=True, help="Record a one-click payment.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
 @options.at("When it was paid.")
 @options.dry_run
 @pass_session
 def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **given: Any) -> None:
-    """Take a payment of ORDER: through its gateway, or as an invoice that waits for `payments confirm`.
+    """Take a payment for ORDER: through a gateway, or as an invoice that waits for `payments confirm`.
 
     \b
     Examples:
       salescli orders pay 12
-      salescli orders pay 12 --amount 100.00 --payment-system "Bank transfer" --comment "first half"
+      salescli orders pay 12 --amount 100.00 --payment-system "Bank transfer"
       salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
     """
     found = orders.find(session.connection, order)
@@ -113,16 +122,19 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
 
 @click.command("refund")
 @click.argument("order")
-@click.option("--amount", metavar="AMOUNT", help="How much, in the currency paid; all unless told.")
-@click.option("--invoice", type=int, metavar="NUMBER", help="Of this invoice; the newest paid one first unless told.")
-@click.option("--reason", metavar="TEXT", help="Why; needed where no gateway gives the money back.")
+@click.option("--amount", metavar="AMOUNT", help="How much, in the currency paid.  [default: all]")
+@click.option(
+    "--invoice", type=int, metavar="NUMBER", help="Refund this invoice.  [default: the newest paid ones first]"
+)
+@click.option("--reason", metavar="TEXT", help="Why. Required if no gateway returns the money.")
 @options.dry_run
 @options.yes
 @pass_session
 def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **given: Any) -> None:
-    """Give money of ORDER back, the newest paid invoice first.
+    """Refund ORDER, the newest paid invoice first.
 
-    Where the payment went through a gateway, that gives it back; other money you return yourself, and this records it.
+    If the payment went through a gateway, the gateway returns the money. Otherwise you return it yourself, and this
+    command records it.
 
     \b
     Examples:
@@ -135,9 +147,9 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
     portions = refund.plan(session.connection, found, request, gateways=session.gateway)
     what = " and ".join(str(portion) for portion in portions)
     if dry_run:
-        tell(f"would give back {what}")
+        tell(f"would refund {what}")
         return
-    ask_first(f"Give back {what} of order {found.id}?", yes=yes)
+    ask_first(f"Refund {what} of order {found.id}?", yes=yes)
     done = refund.refund(
         session.work,
         found.id,
@@ -149,7 +161,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
     tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
     say_recurring_goes_on(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
-        raise SalesError("not everything was given back")
+        raise SalesError("not everything was refunded")
 
 
 def _state(order: Order) -> str:
@@ -160,10 +172,10 @@ def _state(order: Order) -> str:
 
 
 def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:
-    """Say what became of a payment. Raise SalesError (1) unless the money came in or a person will say."""
+    """Print the outcome of a payment. Raise SalesError (1) unless it succeeded or waits for a person."""
     order = orders.get(session.connection, invoice.order_id)
     if answer is None:
-        tell(f"invoice {invoice.id} of {invoice.amount()} waits: salescli payments confirm {invoice.id}")
+        tell(f"invoice {invoice.id} ({invoice.amount()}) is open; when paid: salescli payments confirm {invoice.id}")
         return
     if answer.became == "succeeded":
         tell(f"invoice {invoice.id}: {invoice.amount()} paid; {_state(order)}")
@@ -180,7 +192,7 @@ def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
 
 def _refund_words(portion: refund.RefundPart, answer: Answer) -> str:
     if answer.became != "succeeded":
-        return f"not given back: {answer.message}"
+        return f"not refunded: {answer.message}"
     if portion.system is None:
-        return "recorded; no gateway moved this money, so return it yourself"
-    return f"given back through {portion.system.name}"
+        return "recorded; this money did not go through a gateway, so return it yourself"
+    return f"refunded through {portion.system.name}"

@@ -1,4 +1,4 @@
-"""``salescli payments``: every invoice of every order, and the word of a person on manual ones (R5, R37)."""
+"""``salescli payments``: the invoices of all orders; confirm, decline and resolve payments by hand (R5, R37)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
 
 
-@click.command("show")
+@click.command("show", cls=pages.ListCommand, view=attempt_list.VIEW)
 @click.argument("invoice")
 @options.output
 @pass_session
 def show_payment(session: Session, invoice: str, output: Output) -> None:
-    """Show an INVOICE and every attempt to take its money, with what the payment system said.
+    """Show an INVOICE and every attempt to charge it, with the payment system's answers.
 
     \b
     Example:
@@ -53,10 +53,11 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
 @options.after
 @pass_session
 def list_ledger(session: Session, filters: Filters, output: Output, after: str | None) -> None:
-    """List money in and out, each on its own day, the newest first; what went out is below zero.
+    """List payments and refunds, each on its own day, newest first. Refunds are negative.
 
-    `salescli reports by-payment-system` adds up these rows: gross is what came in, refunded what went out. An entry is
-    the number of the payment, or of the refund below zero. Filters look at the order, --min and --max at the amount.
+    `salescli reports by-payment-system` adds up these rows: gross is the payments, refunded the refunds. An entry is
+    the number of a payment, or the negative number of a refund. Filters apply to the order, --min and --max to the
+    amount.
 
     \b
     Examples:
@@ -68,13 +69,13 @@ def list_ledger(session: Session, filters: Filters, output: Output, after: str |
 
 @click.command("confirm")
 @click.argument("invoice", nargs=-1, required=True)
-@options.at("When the money came in.")
+@options.at("When the money arrived.")
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
 def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **mode: bool) -> int:
-    """Say that the money of waiting manual INVOICEs came in. `-` reads numbers; all or none.
+    """Record that manual INVOICEs were paid: all of them, or none. `-` reads invoice numbers from stdin.
 
     \b
     Example:
@@ -85,13 +86,13 @@ def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
 
 @click.command("decline")
 @click.argument("invoice", nargs=-1, required=True)
-@options.at("When it was known.")
+@options.at("When it became known.")
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
 def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **mode: bool) -> int:
-    """Say that the money of waiting manual INVOICEs did not come. `-` reads numbers; all or none.
+    """Record that manual INVOICEs were not paid: all of them, or none. `-` reads invoice numbers from stdin.
 
     \b
     Example:
@@ -103,20 +104,22 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
 @click.command("resolve")
 @click.argument("invoice")
 @click.option("--succeeded", "became", flag_value="succeeded", help="The money moved.")
-@click.option("--declined", "became", flag_value="declined", help="The payment system declined; the attempt counts.")
-@click.option("--not-charged", "became", flag_value="not_sent", help="It never got there; it will be sent again.")
-@click.option("--reason", metavar="TEXT", required=True, help="How you know; it is kept.")
+@click.option("--declined", "became", flag_value="declined", help="The payment system declined it; the attempt counts.")
+@click.option(
+    "--not-charged", "became", flag_value="not_sent", help="It never reached the payment system; it will be sent again."
+)
+@click.option("--reason", metavar="TEXT", required=True, help="How you know. It is kept in the history.")
 @options.dry_run
 @pass_session
 def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dry_run: bool) -> None:
-    """Say what became of a payment in doubt, when its payment system cannot tell and you found out.
+    """Record the outcome of a payment whose outcome is unknown, if its payment system cannot tell.
 
     \b
     Example:
-      salescli payments resolve 17 --succeeded --reason "seen in the bank statement of 2 March"
+      salescli payments resolve 17 --succeeded --reason "in the bank statement"
     """
     if became is None:
-        raise BadUsage("say what became of it: --succeeded, --declined or --not-charged")
+        raise BadUsage("give the outcome: --succeeded, --declined or --not-charged")
     found = invoices.find(session.connection, invoice)
     with options.rehearsed(session, dry_run):
         after = by_hand.resolve(session.work, found.id, became, reason)
@@ -128,14 +131,14 @@ def _answer(
 ) -> int:
     now = options.moment(at, session)
     if now > session.now + CLOCKS_APART_MAX:
-        raise BadUsage("--at is in the future; say that money came when it has come")
+        raise BadUsage("--at is in the future; confirm a payment when it has arrived")
 
     def act(one: Invoice) -> Invoice:
         return by_hand.answer_by_hand(session.work.at(now), one.id, confirmed=confirmed)
 
     words = options.numbers(given)
-    became = "came" if confirmed else "did not come"
-    question = f"Say that the money of {numbers.these(len(words), 'invoice')} {became}?"
+    became = "paid" if confirmed else "not paid"
+    question = f"Mark {numbers.these(len(words), 'invoice')} as {became}?"
     return bulk.each(session, INVOICES, words, act, Mode(question, **mode)).exit_code
 
 

@@ -1,4 +1,4 @@
-"""``salescli reconcile``: a payment system's statement beside the file, and what follows from it (B7).
+"""``salescli reconcile``: compare a payment system's statement with the database, and apply it (B7).
 
 FILE -> ``statement.read`` -> ``reconciling.compare`` or, with --apply, ``apply`` -> findings, sums under them
 """
@@ -38,7 +38,7 @@ _COLUMNS = (
     Column("gateway_id"),
     Column("reference", shown=False),
     Column("at", "time"),
-    Column("amount_here", "money"),  # in the row's currency, as every amount of it; what is in another is in the advice
+    Column("amount_here", "money"),  # in the row's currency; an amount in another one is in the advice
     Column("amount_there", "money"),
     Column("currency"),
     Column("fee_here", "money"),
@@ -51,28 +51,28 @@ Days = tuple[date | None, date | None]
 
 @click.command("reconcile", cls=pages.ListCommand, columns=_COLUMNS)
 @click.argument("path", metavar="FILE", type=FilePath(dash=True, dir_okay=True))
-@click.option("--payment-system", required=True, metavar="NAME", help="Whose statement it is.")
+@click.option("--payment-system", required=True, metavar="NAME", help="The payment system that the statement is from.")
 @options.from_to
-@click.option("--all", "everything", is_flag=True, help="List what agrees, too.")
-@click.option("--apply", is_flag=True, help="Write what the statement settles; see above.")
+@click.option("--all", "everything", is_flag=True, help="Also list what agrees.")
+@click.option("--apply", is_flag=True, help="Write what the statement settles: see above.")
 @options.dry_run
 @options.output
 @pass_session
 def reconcile_command(
     session: Session, /, path: Path, payment_system: str, days: Days, output: Output, everything: bool, **mode: bool
 ) -> None:
-    """Compare a payment system's own statement with what the file says went through it.
+    """Compare a payment system's own statement with the payments recorded here.
 
-    FILE is CSV in UTF-8; - is stdin. Columns, in any order; those with a star are needed, and one of the first three:
+    FILE is CSV in UTF-8; - is stdin. Columns, in any order; * means required, and so is one of the first three:
 
     \b
       reference gateway_id invoice kind amount* currency* fee at
 
-    `kind` is payment or refund, payment when blank. The days compared are those that the statement is dated on.
+    `kind` is payment or refund; blank means payment. The days of the statement are compared.
 
-    Each row of the list does not agree, and says what to do. Exit code 1 when there is one, 0 when all agrees; with -q
-    nothing is said then. --apply settles payments in doubt, confirms waiting manual payments and takes over fees that
-    were not known; the rest is for a person, and no money is ever moved.
+    Lists the differences, with what to do about each. Exit code 1 if there is one, 0 if all agrees; -q then prints
+    nothing. --apply resolves payments with an unknown outcome, confirms open manual payments and fills in unknown fees.
+    The rest is for a person. No money is ever moved.
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def reconcile_command(
     if mode["apply"]:
         session.actor.require(permissions.ENTER_ORDERS)
     elif mode["dry_run"]:
-        say("without --apply nothing is written, with or without --dry-run")
+        say("--dry-run changes nothing without --apply: nothing is written anyway")
     system = payment_systems.find(session.connection, payment_system)
     stream = sys.stdin.buffer if str(path) == "-" else path
     with problems.shown() as tell:
@@ -99,7 +99,7 @@ def reconcile_command(
 
 
 def _request(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> ReconcileRequest:
-    """Read the statement, before the file is locked by anything."""
+    """Read the statement, before the database is locked."""
     lines = statement.read(stream, zone=session.zone, on_bad=tell)
     return ReconcileRequest(system, lines, statement.name_of(stream), session.zone, days, tell)
 
@@ -109,7 +109,7 @@ def _compared(session: Session, request: ReconcileRequest) -> Comparison:
 
 
 def _applied(session: Session, request: ReconcileRequest, dry_run: bool) -> Comparison:
-    """Apply the statement, or rehearse that, and say what was or would be written."""
+    """Apply the statement, or rehearse it, and print what was or would be written."""
     with options.rehearsed(session, dry_run):
         written, after = compare.apply(session.work, request)
         if dry_run:
@@ -120,11 +120,11 @@ def _applied(session: Session, request: ReconcileRequest, dry_run: bool) -> Comp
 
 
 def _row(finding: MatchFinding, advice: str) -> dict[str, Any]:
-    """Return a finding as a row of ``_COLUMNS``; what one side does not tell is empty."""
+    """Return a finding as a row of ``_COLUMNS``; what one side does not state is empty."""
     line, movement = finding.line, finding.movement
     currency = line.currency if line else movement and movement.currency
     here = movement if movement and movement.currency == currency else None
-    if finding.finding == match.TWICE_THERE:  # what is here stands beside the line that told of it first
+    if finding.finding == match.TWICE_THERE:  # our amount is shown beside the first line about it
         here = None
     return {
         "finding": finding.finding,
@@ -152,12 +152,12 @@ def _of(name: str, *sides: Any) -> Any:
 def _advice(
     comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str, finding: MatchFinding
 ) -> str:
-    """Return what to do about a finding, as a command where there is one."""
+    """Return what to do about a finding, as a command if there is one."""
     invoice = finding.movement.invoice if finding.movement else finding.invoice
     show = f"{program} payments show {invoice}"
     if finding.finding == ONLY_THERE:
         if invoice is None:
-            return f"ask {system.name} what it was; nothing here names it"
+            return f"ask {system.name} what it was; no invoice here matches"
         return f"{known[invoice]}: {show}" if invoice in known else f"there is no invoice {invoice} here"
     if finding.finding == ONLY_HERE:
         day, period = finding.movement and finding.movement.day, comparison.period
@@ -165,24 +165,24 @@ def _advice(
         where = "look in the statement of the days beside it" if edge else f"ask {system.name} for it"
         return f"{where}; {show}"
     return {
-        match.TWICE_THERE: f"line {finding.same_as} tells of it too; if it moved twice, have one given back there",
+        match.TWICE_THERE: f"line {finding.same_as} lists it too; if it moved twice, have one refunded there",
         match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {show}",
-        match.IN_DOUBT: "settled by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
+        match.IN_DOUBT: "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
         match.WAITS: "confirmed by --apply",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
-        match.FEE_TOLD: "taken over by --apply",
+        match.FEE_TOLD: "filled in by --apply",
         AGREES: "",
     }[finding.finding]
 
 
 def _here(finding: MatchFinding) -> str:
-    """Return the amount here, of a finding whose amounts or currencies differ."""
+    """Return our amount of a finding whose amounts or currencies differ."""
     movement = finding.movement
     return f"here {money.text(movement.amount_minor, movement.currency)} {movement.currency}" if movement else ""
 
 
 def _resolve(invoice: int | None, line: Line | None) -> str:
-    """Return the command by which a person settles what a line names by its invoice alone."""
+    """Return the command that settles a line which names only its invoice."""
     return f"payments resolve {invoice} --succeeded --reason 'line {line.number if line else ''} of the statement'"
 
 
@@ -200,13 +200,13 @@ def _say_applied(written: Applied, *, would: bool) -> None:
     for line in written.refused:
         say(line)
     if written.fees:
-        say(f"{'would take' if would else 'took'} over {numbers.count(written.fees, 'fee')}")
+        say(f"{'would fill' if would else 'filled'} in {numbers.count(written.fees, 'fee')}")
     if not written.done and not written.fees:
         say("there is nothing to apply")
 
 
 def _write_sums(comparison: Comparison, system: PaymentSystem, output: Output) -> None:
-    """Write the sums under a table, else on stderr: never among the rows; -q is for those who want none."""
+    """Write the sums under a table, else on stderr, never among the rows; nothing with -q."""
     if output.format == "ids":
         return
     tell_beside(_lines(comparison, system), output)
@@ -217,11 +217,11 @@ def _lines(comparison: Comparison, system: PaymentSystem) -> Iterator[str]:
     for sums in comparison.sums:
         yield from _sum_lines(sums, system)
     if period is None:
-        yield "the statement has no dates, so nothing could be missed that is here only; --from and --to give them"
+        yield "the statement has no dates, so payments only here are not listed; give --from and --to"
     else:
         yield f"compared {_span(period.first, period.last)}"
     if comparison.left_out:
-        yield f"left out lines of other days: {comparison.left_out}"
+        yield f"lines of other days, left out: {comparison.left_out}"
 
 
 def _span(first: str | None, last: str | None) -> str:
@@ -231,7 +231,7 @@ def _span(first: str | None, last: str | None) -> str:
 
 
 def _sum_lines(sums: Sums, system: PaymentSystem) -> Iterator[str]:
-    """Yield what the statement and the ledger come to, and what of it agrees."""
+    """Yield the totals of the statement and of the ledger, and how much of each agrees."""
     for side, parts in ((f"{system.name}'s statement", sums.there), ("here", sums.here)):
         whole = sum(minor for _, minor in parts.values())
         summands = [f"{money.text(minor, sums.currency)} {name} ({number})" for name, (number, minor) in parts.items()]

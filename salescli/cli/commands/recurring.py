@@ -1,4 +1,4 @@
-"""``salescli recurring``: the plans of payments, and what people decide about them (R51–R66)."""
+"""``salescli recurring``: show, pause, activate, complete, retry and edit recurring orders (R51–R66)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from salescli.sales.recurring import Recurring
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
 
 
-@click.command("show")
+@click.command("show", cls=pages.ListCommand, view=order_list.VIEW)
 @click.argument("id")
 @options.output
 @pass_session
 def show_recurring(session: Session, id: str, output: Output) -> None:
-    """Show a recurring order and all orders made within it, the initial one on top.
+    """Show a recurring order and all its orders, the initial one first.
 
     \b
     Example:
@@ -49,7 +49,9 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
 @options.dry_run
 @pass_session
 def pause(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
-    """Put recurring orders on hold: nothing is charged, retries included, until they are activated. `-` reads numbers.
+    """Pause recurring orders: nothing is charged, retries included, until they are activated.
+
+    `-` reads their numbers from stdin.
 
     \b
     Example:
@@ -60,13 +62,13 @@ def pause(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
 
 @click.command("activate")
 @click.argument("id", nargs=-1, required=True)
-@click.option("--now", "at_once", is_flag=True, help="Charge what is due at once, without waiting for tick.")
+@click.option("--now", "at_once", is_flag=True, help="Charge what is due now, without waiting for tick.")
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
 def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **mode: bool) -> int:
-    """Resume paused recurring orders. A payment whose date has passed is charged by the next tick, once.
+    """Resume paused recurring orders. The next tick charges an overdue payment, once.
 
     \b
     Examples:
@@ -86,13 +88,13 @@ def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **mode: bo
 @options.dry_run
 @pass_session
 def complete(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
-    """Finish recurring orders early. This is final; what was paid stays paid.
+    """Complete recurring orders early. This cannot be undone. Payments already made stay.
 
     \b
     Example:
       salescli recurring complete 3 --yes
     """
-    return _each(session, "Finish for good", id, recurring_actions.complete, mode, must_ask=True).exit_code
+    return _each(session, "Complete", id, recurring_actions.complete, mode, must_ask=True).exit_code
 
 
 @click.command("retry")
@@ -102,7 +104,7 @@ def complete(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
 @options.dry_run
 @pass_session
 def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
-    """Begin new attempts at the payment on which recurring orders failed; the first is made by the next tick.
+    """Start new attempts at the payment on which recurring orders failed. The next tick makes the first one.
 
     \b
     Example:
@@ -113,12 +115,12 @@ def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
 
 @click.command("edit")
 @click.argument("id")
-@click.option("--token", help="The saved payment method, such as a new card's.")
-@click.option("--payment-system", "system", metavar="NAME", help="Through another payment system; with its --token.")
+@click.option("--token", help="The saved payment method, such as a new card.")
+@click.option("--payment-system", "system", metavar="NAME", help="Another payment system; needs its --token.")
 @options.dry_run
 @pass_session
 def edit(session: Session, id: str, token: str | None, system: str | None, dry_run: bool) -> None:
-    """Change how the payments to come are made: another card, or another payment system.
+    """Change how future payments are made: another card, or another payment system.
 
     \b
     Examples:
@@ -126,11 +128,11 @@ def edit(session: Session, id: str, token: str | None, system: str | None, dry_r
       salescli recurring edit 3 --payment-system "Bank transfer"
     """
     if token is None and system is None:
-        raise BadUsage("say what changes: --token, --payment-system or both")
+        raise BadUsage("give what changes: --token, --payment-system or both")
     with options.rehearsed(session, dry_run):
         found = recurring.find(session.connection, id)
         after = recurring_actions.pay_otherwise(session.work, found.id, token, system)
-        tell(f"{_state(after, session)}; it is paid otherwise from now on")
+        tell(f"{_state(after, session)}; future payments use the new details")
 
 
 def _each(
@@ -149,7 +151,7 @@ def _each(
 def _state(one: Recurring, session: Session) -> str:
     words = f"recurring order {one.id} is {one.status.capitalize()}"
     if one.wish:
-        return f"{words}; it becomes {one.wish.capitalize()} when the payment being made has ended"
+        return f"{words}; it becomes {one.wish.capitalize()} when the current payment has ended"
     if one.status == "processing" or one.next_payment_at is None:
         return words
     if one.status == "paused":
@@ -176,18 +178,18 @@ def _charge(session: Session, due: list[Recurring]) -> None:
     for one in due:
         tell(_state(recurring.get(session.connection, one.id), session))
     if run.counts.broken or run.counts.unknown or run.counts.not_sent:
-        raise SalesError("not every payment went through; tick goes on with them")
+        raise SalesError("not every payment went through; tick will continue with them")
 
 
 def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any]:
-    wishes = f"then {before.wish}" if before.wish else "", f"then {after.wish}" if after.wish else ""
+    pending = f"then {before.wish}" if before.wish else "", f"then {after.wish}" if after.wish else ""
     return {
         "recurring": before.id,
         "customer": customers.get_name(session.connection, before.customer_id),
         "offer": before.offer_name,
         "price": before.price_minor,
         "currency": before.currency,
-        "change": bulk.changes((before.status.capitalize(), after.status.capitalize()), wishes),
+        "change": bulk.changes((before.status.capitalize(), after.status.capitalize()), pending),
     }
 
 

@@ -33,14 +33,14 @@ _BASIS = click.option(
     type=click.Choice(["completed", "created"]),
     default="completed",
     show_default=True,
-    help="The day an order counts on; payments and refunds always count on their own.",
+    help="The day on which an order counts. Payments and refunds always count on their own day.",
 )
-_SYSTEM = click.option("--include-system", is_flag=True, help="By manager: a row for the system's sales too.")
+_SYSTEM = click.option("--include-system", is_flag=True, help="By manager: also show a row for the system's sales.")
 _BY = click.option(
     "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]),
-    help="A row for each of these periods: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026.",
+    help="Show a row for each period: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026.",
 )  # fmt: skip
-_CHART = click.option("--chart", is_flag=True, help="Bars of net under the table, on a scale for each currency.")
+_CHART = click.option("--chart", is_flag=True, help="Draw net as bars under the table, with a scale for each currency.")
 _MONEY = ("gross", "commission", "credited", "refunded", "net")
 
 
@@ -52,16 +52,18 @@ class _Reports(ListingGroup):
 
 @click.group("reports", cls=_Reports)
 def reports_group() -> None:
-    """Totals by currency, payment system, offer, category and manager; the bare name shows all of them.
+    """Show totals by currency, payment system, offer, category and manager.
 
-    Amounts of different currencies are never added. By offer, category and manager an order counts on the day it
-    became Completed; by currency and payment system each payment counts on its own day; a refund counts on its own.
+    Without a command, all of them are shown. Amounts in different currencies are never added. By offer, category and
+    manager, an order counts on the day it became Completed; by currency and payment system, each payment counts on its
+    own day. A refund always counts on its own day.
+
     gross is what was paid, commission what the payment system kept, credited = gross − commission, net = gross −
-    refunded. commission and credited are empty where one payment's is not known; --columns known_commission tells the
-    sum of the others and without_commission how many payments have none.
+    refunded. commission and credited are empty if the commission of any payment is unknown; --columns known_commission
+    shows the sum of the known ones, without_commission the number of payments without one.
 
-    Filters look at the order: its status now, price, customer. --payment-system counts the money that it took, and each
-    order that it took money of once; --currency the money in that currency. Without a period: all time.
+    Filters apply to the order: its current status, price, customer. --payment-system counts only the money that it
+    took, and each of its orders once; --currency only the money in that currency. Without a period, all time counts.
     """
 
 
@@ -89,9 +91,9 @@ _DETAILS = (
 def details(
     session: Session, filters: Filters, basis: Basis, include_system: bool, by: By | None, output: Output
 ) -> None:
-    """Show all breakdowns, and how payments and completed orders lead to one another.
+    """Show all breakdowns, and how payments and completed orders relate.
 
-    As CSV and JSON it is one list, whose column `breakdown` says which one a row is of.
+    CSV and JSON hold one list; its column `breakdown` names the breakdown of each row.
 
     \b
     Examples:
@@ -121,9 +123,9 @@ def details(
 
 
 def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output: Output) -> None:
-    """Write one table after the other, each under its name, to one place; --columns picks from each."""
+    """Write the tables one below the other, each under its name; --columns picks from each."""
     there = {column.key: column for report in found for column in report.columns}
-    output.chosen(list(there.values()))  # one that no table has is a mistake
+    output.chosen(list(there.values()))  # raises BadUsage for a column that no table has
     with stream_of(output) as stream:
         for report, rows in found.items():
             columns = output.among(report.columns)
@@ -136,7 +138,7 @@ def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output:
 
 
 def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[TextIO], None] | None:
-    """Return what draws the bars under a table, if they were asked for."""
+    """Return a function that draws the bars under a table, or None without --chart."""
     return partial(chart.draw, rows, report.groups) if output.chart else None
 
 
@@ -183,7 +185,7 @@ def _system(report: Breakdown) -> Callable[..., Any]:
 
 
 def _and(report: Breakdown) -> Callable[..., Any]:
-    """Give a report ``--and``: what else it can be split by."""
+    """Give a report ``--and``: a further dimension to split by."""
     names = [name for name, dimension in _ALSO.items() if dimension not in report.dimensions]
     text = f"Also split by this dimension. Each {report.counts.removesuffix('s')} still counts once."
     return click.option("--and", "also", type=click.Choice(names), help=text)
@@ -193,13 +195,13 @@ def _help(report: Breakdown) -> str:
     named = report.name.removeprefix("by-").replace("-", " ")
     named += "" if named == "currency" else " and currency"
     what = {
-        "payments": "each payment counts on its own day, money on open orders included",
+        "payments": "each payment counts on its own day, including those of open orders",
         "orders": "each order counts once, on the day it became Completed",
     }[report.counts]
     if report == BY_MANAGER:
-        what += "; only confirmed sales of managers, the rest is named below"
+        what += "; only confirmed sales of managers; the rest is listed below"
     example = f"salescli reports {report.name} --month last-month --csv"
-    return f"Totals by {named}: {what}.\n\n\b\nExample:\n  {example}"
+    return f"Show totals by {named}: {what}.\n\n\b\nExample:\n  {example}"
 
 
 for _report in BREAKDOWNS:
@@ -231,7 +233,7 @@ def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows
     keys = {column.key for column in report.columns}
     wanted = tuple(key for key in output.sort if key.removeprefix("-") in keys) if output.sort else ()
     if output.sort and not wanted:
-        wanted = output.sort  # names none of its columns: say so
+        wanted = output.sort  # names none of its columns, so sorted_rows raises BadUsage
     return sorted_rows(rows, wanted, report.columns)
 
 
@@ -251,7 +253,7 @@ def _total_lines(total: report.Rows) -> list[str]:
 
 
 def _tie_out(sales: report.Rows) -> list[str]:
-    """Return what the total is made of, a line per currency (B9)."""
+    """Return the parts of the total, a line per currency (B9)."""
     lines = []
     for currency in sorted({row["currency"] for row in sales}):
         parts = {row["sale"]: row for row in sales if row["currency"] == currency}

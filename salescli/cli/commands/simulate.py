@@ -28,19 +28,19 @@ _MOST = timedelta(days=3660)  # ten years
 
 
 @click.command("simulate", cls=pages.ListCommand, columns=simulate.COLUMNS)
-@click.option("--until", metavar="DAY", required=True, help="Up to and with this day: 2026-12-31, +90d, next-month.")
+@click.option("--until", metavar="DAY", required=True, help="The last day: 2026-12-31, +90d, next-month.")
 @click.option(
-    "--decline", multiple=True, metavar="NUMBER", help="All charges of this recurring order are declined; repeatable."
+    "--decline", multiple=True, metavar="NUMBER", help="Decline all charges of this recurring order. Repeatable."
 )
-@click.option("--keep", type=FilePath(), metavar="FILE", help="Keep the copy, for other commands to look at.")
+@click.option("--keep", type=FilePath(), metavar="FILE", help="Keep the copy in FILE, to look at with other commands.")
 @options.output
 @pass_session
 def simulate_command(session: Session, until: str, decline: tuple[str, ...], keep: Path | None, output: Output) -> None:
-    """Show what tick would do up to a day, by really running it on a copy of the file: nobody is charged.
+    """Show what tick would do up to a day, by running it on a copy of the database. Nobody is charged.
 
-    Each row is a try to charge, and what the recurring order is after it. Charges succeed; through a sandbox they do as
-    its tokens say, and those of --decline never do. Manual payments wait for a person. A kept copy can charge nobody
-    either: it is of no machine, and its payment systems are sandboxes.
+    Each row is an attempt to charge, and the state of the recurring order after it. Charges succeed, except that those
+    of --decline are declined, and a sandbox follows its tokens. Manual payments wait for a person. A kept copy can
+    charge nobody either: it belongs to no machine, and its payment systems are sandboxes.
 
     \b
     Examples:
@@ -61,14 +61,14 @@ def simulate_command(session: Session, until: str, decline: tuple[str, ...], kee
     pages.show_rows(session, simulation.rows, simulate.COLUMNS, output)
     tell_beside(_summary(simulation, last), output)
     if keep:
-        say(f"kept {keep}: {session.program.split()[0]} --db {keep} …")
+        say(f"kept the copy; to look at it: {session.program.split()[0]} --db {keep} …")
 
 
 def _last_day(until: str, today: date) -> date:
     """Return the last day that is simulated. Raise BadUsage."""
     last = time.parse_period(until, today)[1]
     if last < today:
-        raise BadUsage(f"{last} is past; `salescli history` has what was done")
+        raise BadUsage(f"{last} is past; `salescli history` shows what was done")
     if last - today > _MOST:
         raise BadUsage(f"{last} is more than ten years away; give an earlier day")
     return last
@@ -76,12 +76,12 @@ def _last_day(until: str, today: date) -> date:
 
 @contextmanager
 def _place(keep: Path | None) -> Iterator[Path]:
-    """Yield where the copy is made: where it is kept, unless that fails, or in a folder that goes again."""
+    """Yield the path of the copy: ``keep``, deleted again after a failure, or a file in a temporary folder."""
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="salescli-") as folder:
             yield Path(folder) / "copy.db"
         return
-    made = not os.path.lexists(keep)  # a link that leads nowhere is somebody's, too
+    made = not os.path.lexists(keep)  # a dangling link belongs to somebody, too
     try:
         yield keep
     except BaseException:
@@ -94,7 +94,7 @@ def _place(keep: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _progress(now: datetime, end: datetime) -> Iterator[simulate.Progress]:
-    """Yield what shows on a terminal how far it got, in days."""
+    """Yield a function that shows the progress on a terminal, in days."""
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=(end - now).days + 1, label="simulating", file=sys.stderr, hidden=hidden) as bar:
         yield lambda moment: bar.update((moment - now).days - bar.pos)

@@ -23,21 +23,23 @@ _HANGS_MINUTES = 60
 
 @click.command("tick")
 @click.option(
-    "--now", "at", metavar="TIME", help="Work as if it were this time; ahead of the clock for sandbox merchants only."
+    "--now",
+    "at",
+    metavar="TIME",
+    help="Run as if it were this time. A future time works with sandbox payment systems only.  [default: now]",
 )
-@click.option("--limit", type=click.IntRange(1, 999_999_999), help="Charge at most so many payments.")
+@click.option("--limit", type=click.IntRange(1, 999_999_999), metavar="N", help="Charge at most N payments.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 128),
     default=32,
     show_default=True,
-    help="How many gateway calls at a time.",
+    metavar="N",
+    help="Make up to N gateway calls at a time.",
 )
-@click.option("--accept-clock", is_flag=True, help="Go on after days without a tick: the clock is right.")
-@click.option("-v", "--verbose", is_flag=True, help="Say every payment, and a summary.")
-@click.option(
-    "--quiet-if-busy", is_flag=True, help="Exit 0 while another tick is at work; warn after an hour. For cron."
-)
+@click.option("--accept-clock", is_flag=True, help="Continue after days without a tick: the clock is right.")
+@click.option("-v", "--verbose", is_flag=True, help="Print every payment, and a summary.")
+@click.option("--quiet-if-busy", is_flag=True, help="Exit 0 if another tick is running; warn after an hour. For cron.")
 @options.dry_run
 @pass_session
 def tick_command(  # noqa: PLR0913 - one parameter per option
@@ -50,10 +52,10 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
     quiet_if_busy: bool,
     dry_run: bool,
 ) -> None:
-    """Charge the recurring payments that are due, after finding out about those in flight; run it from cron.
+    """Resolve payments in flight, then charge the recurring payments that are due. Run it from cron.
 
-    Silent when all is well: a line stands for something that a person should do. Declined cards are no error. Exit
-    code 75 only means that another tick is at work.
+    Prints nothing when all is well; each line is something that a person should do. Declined cards are not an error.
+    Exit code 75 means that another tick is running.
 
     \b
     Examples:
@@ -75,7 +77,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
             if not quiet_if_busy:
                 raise
             if lock.held_minutes(session.path) > _HANGS_MINUTES:
-                say(f"a tick has been at work for more than an hour, and none began since: {session.path}")
+                say(f"a tick has been running for more than an hour, and none has started since: {session.path}")
             return
         stopping = held.enter_context(_stoppable())
         counts = tick.run(
@@ -96,7 +98,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
 
 @contextmanager
 def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C and SIGTERM end the run after what is in flight; yield what tells that one came."""
+    """Let Ctrl-C and SIGTERM end the run after the payments in flight; yield a check for whether one came."""
     came: list[int] = []
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in signals}

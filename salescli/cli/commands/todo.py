@@ -1,4 +1,4 @@
-"""``salescli todo``: what waits for a person."""
+"""``salescli todo``: what waits for a person, with the command that does it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from salescli.rules import permissions
 @options.output
 @pass_session
 def todo_command(session: Session, output: Output) -> None:
-    """List what waits for a person: sales, partial orders and manual payments to confirm, failed recurring orders.
+    """List what waits for a person, with the command that does it.
 
-    The most money comes first: the largest amount of each currency, then the second of each. Each line ends in the
-    command that does it, where you may.
+    These are sales, partial orders and manual payments to confirm, and failed recurring orders. The most money comes
+    first: the largest amount of each currency, then the second of each. The command is shown if you may run it.
 
     \b
     Examples:

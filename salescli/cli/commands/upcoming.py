@@ -1,4 +1,4 @@
-"""``salescli recurring upcoming``: what recurring orders are expected to bring (B8)."""
+"""``salescli recurring upcoming``: the payments that recurring orders are expected to bring (B8)."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from salescli.overview import upcoming
 from salescli.reports.periods import By
 from salescli.rules import money, numbers, permissions
 
-_DAYS = 30  # unless a period is given
-_MOST = timedelta(days=3660)  # ten years: a plan of every day has as many payments
+_DAYS = 30  # the default period
+_MOST = timedelta(days=3660)  # ten years: a daily recurring order has as many payments
 
 
 @click.command("upcoming", cls=pages.ListCommand, columns=upcoming.COLUMNS)
-@click.option("--days", type=click.IntRange(1, _MOST.days), metavar="N", help="So many days from now; 30 unless told.")
+@click.option("--days", type=click.IntRange(1, _MOST.days), metavar="N", help=f"The next N days.  [default: {_DAYS}]")
 @click.option(
-    "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Sums of each of these periods."
+    "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Show totals for each period."
 )
 @options.filters
 @options.output
 @pass_session
 def upcoming_payments(session: Session, days: int | None, by: By | None, filters: Filters, output: Output) -> None:
-    """List the payments that recurring orders are expected to bring, the next one first, with a total per currency.
+    """List the payments that recurring orders are expected to bring, next first, with a total per currency.
 
-    Each is expected to succeed at its next attempt and is listed on its planned day; what is late already, today. A
-    paused order brings nothing until it is activated. Period filters look at the expected day: next-month, +90d.
+    Each payment is expected to succeed at its next attempt and is listed on its planned day; late ones are listed
+    today. Paused orders are left out. Period filters apply to the expected day: next-month, +90d.
 
     \b
     Examples:
       salescli recurring upcoming --days 90 --by month
-      salescli recurring upcoming --month next-month --offer "Drawing, monthly" --csv -o expected.csv
+      salescli recurring upcoming --month next-month --csv -o expected.csv
     """
     session.actor.require(permissions.VIEW)
     first, last = _period(filters, days, session.now.astimezone(session.zone).date())
-    filters = filters._replace(first_day=None, last_day=None)  # which would look at the day when plans began
+    filters = filters._replace(first_day=None, last_day=None)  # they would apply to the day when recurring orders began
     rows, paused = upcoming.payments(session.connection, filters, first, last, now=session.now, zone=session.zone)
     totals = upcoming.summed(rows, None, session.zone)
     if by:
@@ -54,14 +54,14 @@ def upcoming_payments(session: Session, days: int | None, by: By | None, filters
 
 
 def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date]:
-    """Return the first and the last day of what is to come. Raise BadUsage."""
+    """Return the first and the last day to list. Raise BadUsage for a past, doubled or too long period."""
     first, last = filters.first_day, filters.last_day
     if days and (first or last):
-        raise BadUsage("--days is a period, and so is what you gave beside it; give one")
+        raise BadUsage("--days is a period; give no other period beside it")
     first = max(first or today, today)
     last = last or first + timedelta(days=days or _DAYS)
     if last < today:
-        raise BadUsage(f"{last} is past; `salescli payments list` has what was paid")
+        raise BadUsage(f"{last} is past; `salescli payments list` shows what was paid")
     if last - first > _MOST:
         raise BadUsage(f"from {first} to {last} is more than ten years; give a shorter period")
     return first, last
@@ -74,5 +74,5 @@ def _totals(totals: list[dict[str, Any]], first: date, last: date) -> Iterator[s
 
 
 def _paused(paused: dict[str, int]) -> Iterator[str]:
-    for currency, plans in paused.items():
-        yield f"paused, and not expected: {numbers.count(plans, 'recurring order')} in {currency}"
+    for currency, number in paused.items():
+        yield f"paused, and not expected: {numbers.count(number, 'recurring order')} in {currency}"

@@ -21,10 +21,10 @@ users_group = group_of(
         lambda connection, words, whole: int(users.find_manager(connection, words)["id"]),
         "login",
         (
-            ("login", "The operating system's login, which says who acts."),
+            ("login", "The login in the operating system."),
             ("name", "The name that lists and reports show."),
-            ("role", "What they may do, by a name from `salescli roles list`; '' for nothing."),
-            ("active", "Whether they still act; their sales keep their name."),
+            ("role", "The role, which says what they may do: see `salescli roles list`; '' for none."),
+            ("active", "Whether they may act; their sales keep their name."),
         ),
         "olena --name 'Olena Kovalenko' --role manager",
         "olena",
@@ -40,7 +40,7 @@ users_group = group_of(
 @options.dry_run
 @pass_session
 def deactivate(session: Session, user: str, dry_run: bool) -> None:
-    """Let USER act no more, as when a manager leaves; nobody is ever deleted, and their sales keep their name.
+    """Deactivate USER, such as a manager who leaves. Users are never deleted; their sales keep their name.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def deactivate(session: Session, user: str, dry_run: bool) -> None:
     found = users.find_manager(session.connection, user)
     with options.rehearsed(session, dry_run):
         changed = records.edit(session.work, users.NOUN, found["id"], {"active": "no"})
-        tell(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is not active already'}")
+        tell(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is already inactive'}")
 
 
 roles_group = group_of(
@@ -60,11 +60,11 @@ roles_group = group_of(
         lambda connection, words, whole: int(roles.find(connection, words)["id"]),
         "name",
         (
-            ("name", "The name; who has the role keeps it."),
-            ("permissions", f"What it allows, all of it, with commas between: {', '.join(permissions.PERMISSIONS)}."),
+            ("name", "The name. Users who have the role keep it."),
+            ("permissions", f"All that the role allows, separated by commas: {', '.join(permissions.PERMISSIONS)}."),
         ),
         "night --permissions view,run-tick",
         "sales-head",
-        "--permissions view,enter-orders,refund,manage-sales",
+        "\\\n    --permissions view,enter-orders,refund,manage-sales",
     )
 )

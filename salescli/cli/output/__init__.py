@@ -1,6 +1,6 @@
-"""How rows are written, the same for all lists, records and reports.
+"""Write rows: the same formats for all lists, records and reports.
 
-contract — how a person wants to see rows, and what a raw value reads as
+contract — the output options, and raw values as text
 render — writes rows in the wanted format
 table — tables for people, and one record as lines
 markdown — Markdown tables

@@ -1,4 +1,4 @@
-"""The output contract: how a person wants to see rows, and what a raw value reads as."""
+"""The output contract: the output options, and raw values as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 class Output(NamedTuple):
-    """How a person wants to see rows."""
+    """The output options of a command."""
 
     format: str = "table"
     excel: bool = False
@@ -30,7 +30,7 @@ class Output(NamedTuple):
     limit: int | None = None
     headers: bool = True
     chart: bool = False  # bars under the table
-    title: str = ""  # what this is, in the words of the command
+    title: str = ""  # the command, as the title of a workbook
 
     def row_limit(self) -> int | None:
         """Return the most rows to fetch: 50 in a table unless --limit says otherwise, 0 for all."""
@@ -39,18 +39,18 @@ class Output(NamedTuple):
         return self.limit or None
 
     def chosen(self, columns: Sequence[Column]) -> list[Column]:
-        """Return the columns to show: those named by --columns in that order, else the usual ones."""
+        """Return the columns to show: those of --columns in that order, else the default ones."""
         if self.format == "ids":
             return [columns[0]]
         return [named(columns, key, "these rows") for key in self.columns] or [c for c in columns if c.shown]
 
     def among(self, columns: Sequence[Column]) -> list[Column]:
-        """Return the columns to show of one table of several: those named by --columns that it has, else its usual."""
+        """Return the columns to show of one table of several: those of --columns that it has, else its default ones."""
         return [c for c in columns if (c.key in self.columns if self.columns else c.shown)]
 
 
 def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
-    """Return a raw value as people read it; what is not known is empty, never 0."""
+    """Return a raw value as people read it; an unknown value is empty, never 0."""
     value = row[column.key]
     if value is None:
         return ""
@@ -66,7 +66,7 @@ def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
 
 
 def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return rows that are in memory in the order of ``sort``, empty values last. Raise BadUsage for no such column."""
+    """Return rows in the order of ``sort``, empty values last. Raise BadUsage for an unknown column."""
     for key in reversed(sort):
         name = named(columns, key.removeprefix("-"), "these rows").key
         filled = [row for row in rows if row[name] is not None]

@@ -1,4 +1,4 @@
-"""Rows as CSV, in which no spreadsheet finds a formula (B12)."""
+"""Rows as CSV, without formulas for spreadsheets (B12)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AMOUNTS = 2_000  # whose texts a column remembers, since prices repeat
 
 
 def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
-    """Write rows as CSV and return how many there were."""
+    """Write rows as CSV and return their number."""
     writer = csv.writer(
         stream,
         delimiter=";" if output.excel else ",",

@@ -30,10 +30,10 @@ def stream_of(output: Output) -> Iterator[TextIO]:
 
 @contextmanager
 def bytes_of(output: Output) -> Iterator[BinaryIO]:
-    """Yield stdout or a draft as ``stream_of`` does, for bytes. Raise BadUsage where they would go to a terminal."""
+    """Yield stdout or a draft as ``stream_of`` does, for bytes. Raise BadUsage if stdout is a terminal."""
     if output.file is None or str(output.file) == "-":
         if sys.stdout.isatty():
-            raise BadUsage("a workbook is not text for a terminal; name a file, or pipe it on")
+            raise BadUsage("a workbook cannot be shown on a terminal; name a file, or use a pipe")
         yield sys.stdout.buffer
         return
     with _replaced(output.file, "wb") as stream:
@@ -64,7 +64,7 @@ def _check_no_database(target: Path) -> None:
     if target.exists():
         with target.open("rb") as there:
             if there.read(len(_DATABASE)) == _DATABASE:
-                raise BadUsage(f"{target} is a database and was left as it is; name another file")
+                raise BadUsage(f"{target} is a database and was not overwritten; name another file")
 
 
 _DATABASE = b"SQLite format 3\0"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
-    """Write rows as one list of objects and return how many there were."""
+    """Write rows as one list of objects and return their number."""
     number = 0
     for number, text in enumerate(_objects(rows, columns), 1):
         stream.write(f"[\n  {text}" if number == 1 else f",\n  {text}")
@@ -24,7 +24,7 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
 
 
 def write_lines(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
-    """Write rows as objects, one a line, and return how many there were."""
+    """Write rows as objects, one a line, and return their number."""
     return sum(1 for text in _objects(rows, columns) if stream.write(f"{text}\n"))
 
 

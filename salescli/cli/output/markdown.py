@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
-    """Write rows as a Markdown table and return how many there were."""
+    """Write rows as a Markdown table and return their number."""
     if output.headers:
         marks = ["---:" if column.kind in RIGHT else "---" for column in columns]
         stream.write(f"| {' | '.join(column.key for column in columns)} |\n| {' | '.join(marks)} |\n")

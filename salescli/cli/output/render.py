@@ -1,6 +1,6 @@
 """The renderer of all lists and reports: raw values of columns -> table, csv, json, ndjson, md, ids, count or xlsx.
 
-Data goes to stdout or ``-o FILE``, everything said about it to stderr.
+Data goes to stdout or ``-o FILE``, everything about it to stderr.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def render(
     zone: ZoneInfo,
     under: Callable[[TextIO], None] | None = None,
 ) -> int:
-    """Write the rows, and what belongs under them, and return how many there were."""
+    """Write the rows and what belongs under them, and return the number of rows."""
     if output.format == "xlsx":
         return _workbook(rows, columns, output, zone)
     write = _writer(output.format)
@@ -37,7 +37,7 @@ def render(
 
 
 def _writer(format: str) -> Writer:
-    """Return what writes rows in a format, loading no other."""
+    """Return the writer of a format, without loading the others."""
     if format == "table":
         from salescli.cli.output import table
 

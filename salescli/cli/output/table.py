@@ -28,7 +28,7 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
 
 
 def write_table(rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> None:
-    """Write rows as a table for people; on a terminal no wider than that."""
+    """Write rows as a table for people; on a terminal, no wider than it."""
     cell = _cell if _is_colored(stream) else plain_cell  # click would take colours off again, tabulate measure them
     cells = [[cell(column, row, zone) for column in columns] for row in rows]
     headers = [column.key for column in columns] if output.headers else ()
@@ -97,7 +97,7 @@ def _tabulate() -> Any:
 
 
 class _Widths:
-    """What tabulate asks of wcwidth."""
+    """The part of wcwidth that tabulate uses."""
 
     wcswidth = staticmethod(width)
 

@@ -14,12 +14,12 @@ from salescli.cli.output.contract import Output
 
 
 def say(message: str) -> None:
-    """Tell a person something, on stderr."""
+    """Write a message for a person on stderr."""
     click.echo(escaped(message), err=True)
 
 
 def tell(message: str) -> None:
-    """Write a line of what is now true, on stdout; what comes from data cannot act on the terminal."""
+    """Write a result on stdout, with control characters escaped."""
     click.echo(escaped(message))
 
 
@@ -44,7 +44,7 @@ def _escape(character: str) -> str:
 
 
 def width(text: str) -> int:
-    """Return how many terminal cells a text takes: two for wide scripts, none for combining marks."""
+    """Return the width of a text in terminal cells: two for wide scripts, none for combining marks."""
     if text.isascii():
         return len(text)
     return sum(map(_cells, text))
@@ -58,7 +58,7 @@ def _cells(character: str) -> int:
 
 
 def terminal_width() -> int:
-    """Return how many columns the terminal has; without one, more than any line needs."""
+    """Return the width of the terminal; without one, more than any line needs."""
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError):
@@ -66,7 +66,7 @@ def terminal_width() -> int:
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return a text that takes at most so many cells, an ellipsis in the place of what is cut off."""
+    """Return a text cut to at most ``limit`` cells, ending in an ellipsis if it was cut."""
     plain = click.unstyle(text)
     if width(plain) <= limit:
         return text

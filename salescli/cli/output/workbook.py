@@ -112,7 +112,7 @@ class _Sink:
         self.ended = False
 
     def write(self, data: bytes) -> int:
-        """Write, or let it go once the stream is ended."""
+        """Write, or do nothing once the stream is ended."""
         return len(data) if self.ended else self._stream.write(data)
 
     def flush(self) -> None:
@@ -120,7 +120,7 @@ class _Sink:
 
 
 def check_rows(number: int) -> None:
-    """Raise BadData for more rows than a sheet holds."""
+    """Raise BadData if there are more rows than a sheet holds."""
     if number > ROWS_MAX:
         raise BadData(
             f"a sheet holds {ROWS_MAX} rows, and these are more; narrow them by filters, or write --csv -o FILE"
@@ -128,14 +128,14 @@ def check_rows(number: int) -> None:
 
 
 def sheet_name(words: str) -> str:
-    """Return words as a name that spreadsheet programs take for a sheet."""
+    """Return words as a sheet name that spreadsheet programs accept."""
     legal = re.sub(r"[\[\]:*?/\\]", "-", words)[:_NAME_MAX].strip("'") or "rows"
     return f"the {legal}" if legal.lower() == "history" else legal  # Excel keeps that one for itself
 
 
 @dataclass(slots=True)
 class Book:
-    """A workbook in the making."""
+    """A workbook being written."""
 
     workbook: Any
     zone: ZoneInfo

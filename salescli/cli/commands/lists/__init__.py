@@ -1,8 +1,8 @@
 """``salescli orders|payments|recurring list``: the three tabs (R2–R5), each with its group.
 
-A file for each, which loads neither the other lists nor what else its group does.
+Each file loads neither the other lists nor the other commands of its group.
 
-orders — the list of orders
-payments — the list of payments
-recurring — the list of recurring orders
+orders — the group ``orders`` and its list
+payments — the group ``payments`` and its list
+recurring — the group ``recurring`` and its list
 """

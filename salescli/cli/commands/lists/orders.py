@@ -1,4 +1,4 @@
-"""``salescli orders list``; what else the group does loads when it is called."""
+"""``salescli orders list``; the group's other commands load when they are called."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from salescli.lists.filters import Filters
 
 @click.group("orders", cls=ListingGroup, index=ORDERS)
 def orders_group() -> None:
-    """Orders: list, show, new, pay, refund, and who made the sale. The bare name lists."""
+    """Manage orders, their payments and who made the sale. Without a command, list them."""
 
 
 @click.command("list", cls=pages.ListCommand, view=orders.VIEW)
@@ -24,12 +24,13 @@ def orders_group() -> None:
 @options.after
 @pass_session
 def list_orders(session: Session, filters: Filters, output: Output, after: str | None) -> None:
-    """List orders, newest first: regular ones, unless --kind says otherwise (--unconfirmed looks at all).
+    """List orders, newest first. Only regular ones, unless --kind or --unconfirmed is given.
 
     \b
     Examples:
       salescli orders list --status completed --month last-month
-      salescli orders list --manager olena --unconfirmed -q | salescli orders check --yes -
+      salescli orders list --manager olena --unconfirmed -q |
+        salescli orders check --yes -
       salescli orders list --limit 50 --after 950
       salescli orders list --from 2026-01-01 --csv -o orders.csv
     """

@@ -1,4 +1,4 @@
-"""``salescli payments list``; what else the group does loads when it is called."""
+"""``salescli payments list``; the group's other commands load when they are called."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from salescli.lists.filters import Filters
 
 @click.group("payments", cls=ListingGroup, index=PAYMENTS)
 def payments_group() -> None:
-    """Invoices: list, show, ledger; confirm or decline manual payments. The bare name lists."""
+    """Show invoices and the ledger; confirm or decline manual payments. Without a command, list invoices."""
 
 
 @click.command("list", cls=pages.ListCommand, view=payments.VIEW)
@@ -24,7 +24,7 @@ def payments_group() -> None:
 @options.after
 @pass_session
 def list_payments(session: Session, filters: Filters, output: Output, after: str | None) -> None:
-    """List the payments (invoices) of all orders, the latest attempt first.
+    """List the payments (invoices) of all orders, latest attempt first.
 
     \b
     Examples:

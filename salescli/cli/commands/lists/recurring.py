@@ -1,4 +1,4 @@
-"""``salescli recurring list``; what else the group does loads when it is called."""
+"""``salescli recurring list``; the group's other commands load when they are called."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from salescli.lists.filters import Filters
 
 @click.group("recurring", cls=ListingGroup, index=RECURRING)
 def recurring_group() -> None:
-    """Recurring orders: list, show, upcoming, pause, activate, complete, retry. The bare name lists."""
+    """Manage recurring orders. Without a command, list them."""
 
 
 @click.command("list", cls=pages.ListCommand, view=recurring.VIEW)
@@ -24,11 +24,12 @@ def recurring_group() -> None:
 @options.after
 @pass_session
 def list_recurring(session: Session, filters: Filters, output: Output, after: str | None) -> None:
-    """List recurring orders, the newest first; the period filters look at the day they began.
+    """List recurring orders, newest first. Period filters apply to the day they began.
 
     \b
     Examples:
       salescli recurring list --status failed
-      salescli recurring list --sort next_payment_at --columns recurring,customer,price,currency,next_payment_at
+      salescli recurring list --sort next_payment_at \\
+        --columns recurring,customer,price,currency,next_payment_at
     """
     pages.show(session, recurring.VIEW, filters, output, after=after)

@@ -27,7 +27,7 @@ from salescli.storage.work import Work
 @click.argument("place", required=False, metavar="[FILE|DIR]", type=FilePath(dir_okay=True))
 @click.option(
     "--keep", type=click.IntRange(1, 36_500), metavar="DAYS", envvar="SALESCLI_BACKUP_DAYS",
-    help="Then remove older backups in the folder, except the newest three. [default: $SALESCLI_BACKUP_DAYS]",
+    help="Then remove older backups, except the newest three. [default: $SALESCLI_BACKUP_DAYS, else none is removed]",
 )  # fmt: skip
 @pass_session
 def backup_command(session: Session, place: Path | None, keep: int | None) -> None:
@@ -55,10 +55,15 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
             backup.into_file(session.file, made)
         else:
             made = backup.into_folder(session.file, chosen, own.stem, time.now())
-            if keep:
-                pruned = backup.prune(chosen, own.stem, keep, time.now())
+    except backup.NotDurable:
+        raise
     except (DatabaseUnusable, sqlite3.Error, OSError) as error:
         raise DatabaseUnusable(f"no backup was made: {error}") from None
+    if keep and not is_file:
+        try:
+            pruned = backup.prune(chosen, own.stem, keep, time.now())
+        except OSError as error:
+            raise DatabaseUnusable(f"made {made}, but old backups could not be removed: {error}") from None
     if pruned.warning:
         say(pruned.warning)
     if sys.stdout.isatty():

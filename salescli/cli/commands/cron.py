@@ -47,7 +47,8 @@ _LINES = """\
 def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -> None:
     """Print crontab lines for this installation and this database: tick, report, backup, doctor.
 
-    The lines stand between two marker lines that name the database. Other lines of a crontab are never changed.
+    The lines stand between two marker lines that name the database. Other lines of a crontab are never changed; a
+    missing newline at its end is added.
 
     \b
     Examples:
@@ -57,7 +58,7 @@ def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -
     """
     if install and remove:
         raise BadUsage("--install and --remove exclude each other; give one")
-    database = str(Path(session.path).absolute())
+    database = os.path.realpath(session.path)  # one block for a database, whatever symbolic link names it
     if not (install or remove):
         click.echo(lines(_program(), database, any_file_system=session.any_file_system), nl=False)
         return
@@ -93,7 +94,8 @@ def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
     Raise SalesError when only one of the two markers is there.
     """
     begin, end = (f"# {marker}\n".encode() for marker in _markers(database))
-    own = re.compile(rb"^" + re.escape(begin) + rb".*?^" + re.escape(end), re.MULTILINE | re.DOTALL)
+    start, stop = b"^" + re.escape(begin), b"^" + re.escape(end)
+    own = re.compile(start + rb"(?:(?!" + start + rb").)*?" + stop, re.MULTILINE | re.DOTALL)
     rest = own.sub(b"", crontab)
     if any(re.search(rb"^" + re.escape(marker), rest, re.MULTILINE) for marker in (begin, end)):
         raise SalesError(f"the crontab has only one of the two marker lines of {database}; mend it with: crontab -e")

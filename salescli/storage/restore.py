@@ -1,4 +1,4 @@
-"""Put a backup in the place of a database; what was there stays, under another name with its side files.
+"""Replace a database with a backup; the old one stays under another name, with its side files.
 
 FILE -> draft beside the database (checked, at home nowhere) -> the old one gets a second name -> rename -> fsync
 """

@@ -213,6 +213,21 @@ def test_a_failing_migration_leaves_the_file_as_it_was(run: Run, path: Path, mon
         assert not list(path.parent.glob(".*"))
 
 
+def test_a_copy_whose_name_cannot_be_made_durable_is_not_left(
+    run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(directory: str) -> None:
+        raise OSError(5, "Input/output error", directory)
+
+    monkeypatch.setattr(database, "sync_directory", fail)
+    before = dump(path)
+
+    assert run("upgrade").code != 0
+
+    assert copies(path) == []
+    assert dump(path) == before
+
+
 def test_drafts_of_an_upgrade_that_was_killed_are_removed_by_the_next(run: Run, path: Path) -> None:
     for end in ("", "-journal"):
         path.with_name(f".sales.db.upgrade-0badcafe{end}").write_bytes(b"half")

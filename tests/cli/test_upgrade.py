@@ -271,3 +271,26 @@ def test_an_upgraded_file_ticks_and_the_doctor_finds_only_what_waits_for_a_perso
     with closing(database.connect(path)) as connection:
         found = {finding.check for finding in doctor.examine(connection, now, KYIV)}
     assert found - {"tick"} == {"failed"}  # the real clock tells how long ago a tick was
+
+
+def test_a_backup_of_an_older_version_that_is_restored_twice_charges_nobody_twice(run: Run, path: Path) -> None:
+    copy = path.with_name("backup.db")
+    copy.write_bytes(path.read_bytes())
+
+    def charges() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(f"{path}.sandbox")) as ledger:
+            return ledger.execute("SELECT * FROM entries WHERE kind = 'charge' ORDER BY id").fetchall()
+
+    def ticked() -> list[tuple[object, ...]]:
+        for line in (f"restore --yes {copy}", "upgrade", "adopt"):
+            done = run(line)
+            assert done.code == 0, done.err
+        for kept in copies(path):
+            kept.unlink()  # two upgrades of one second would want one name
+        assert "nobody is charged" not in run(f"tick --now '{LATER}'").err
+        return charges()
+
+    first = ticked()
+
+    assert first
+    assert ticked() == first

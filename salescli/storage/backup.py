@@ -8,16 +8,22 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
+from time import time
 
 from salescli.errors import DatabaseUnusable
 
 STAMP = "%Y-%m-%dT%H%M%SZ"  # in UTC, so that no two nights share a name
 ALWAYS_KEPT = 3
+_DRAFT_SECONDS = 86_400  # a draft not written for so long belongs to a backup that was killed
+
+
+class NotDurable(DatabaseUnusable):
+    """The copy is complete and has its name, but a power cut may still lose it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: da
     stamped = f"{stem}-{now.astimezone(timezone.utc).strftime(STAMP)}"
     names = (folder / f"{stamped}{'' if number == 1 else f'-{number}'}.db" for number in count(1))
     draft = folder / f".{stamped}.{os.urandom(4).hex()}.draft"
+    _remove_leftovers(folder, re.compile(rf"\.{re.escape(stem)}-.{{18}}\.[0-9a-f]{{8}}\.draft(?:-journal)?"))
     try:
         _write(connection, draft)
         for final in names:
@@ -57,6 +64,7 @@ def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: da
 def into_file(connection: sqlite3.Connection, path: Path) -> None:
     """Write a checked copy to ``path``. Raise DatabaseUnusable when something is there or the copy is damaged."""
     draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.draft")
+    _remove_leftovers(path.parent, re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.draft(?:-journal)?"))
     try:
         _write(connection, draft)
         _name(draft, path)
@@ -119,8 +127,26 @@ def _write(connection: sqlite3.Connection, draft: Path) -> None:
 def _name(draft: Path, final: Path) -> None:
     """Give a copy its name, durably; unlike a rename, a link fails when the name is taken."""
     os.link(draft, final)
-    draft.unlink()
-    sync_directory(final.parent)
+    try:
+        draft.unlink(missing_ok=True)  # the next backup may have removed it
+        sync_directory(final.parent)
+    except OSError as error:
+        raise NotDurable(f"{final} was made, but a power cut may still lose it: {error}") from None
+
+
+def _remove_leftovers(folder: Path, pattern: re.Pattern[str]) -> None:
+    """Remove the drafts of backups that were killed.
+
+    A draft with a second link is a finished backup, which no command opens while it has two names. Any other draft may
+    be one that is being written right now, so it goes only when it is old.
+    """
+    if not folder.is_dir():
+        return
+    for path in [path for path in folder.iterdir() if pattern.fullmatch(path.name)]:
+        with suppress(FileNotFoundError):
+            state = path.lstat()
+            if state.st_nlink > 1 or time() - state.st_mtime > _DRAFT_SECONDS:
+                path.unlink()
 
 
 def _dated(folder: Path, pattern: re.Pattern[str]) -> list[tuple[datetime, int, Path]]:

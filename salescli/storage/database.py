@@ -334,13 +334,20 @@ def _check_place(path: FilePath, any_file_system: bool) -> None:
         return
     if there.st_nlink > 1:
         raise DatabaseUnusable(
-            f"{path} has a second hard link; two names of one database corrupt it. Remove the other one"
+            f"{path} has a second hard link; two names of one database corrupt it. {_mend(path)}"
             f" ({_other_name(path, there.st_ino) or 'find it by: find / -xdev -inum ' + str(there.st_ino)})"
         )
     if _file_system(path) in _NETWORK_FILE_SYSTEMS:
         raise DatabaseUnusable(
             f"{path} is on a network file system, whose locks are unreliable; move it, or pass --any-file-system"
         )
+
+
+def _mend(path: FilePath) -> str:
+    """Return what to do about a second name: one that a restore was killed over may hold the journal."""
+    if ".before-restore-" in os.path.basename(_other_name(path, os.stat(path).st_ino)):
+        return "A restore was interrupted; restore again"
+    return "Remove the other one"
 
 
 def _other_name(path: FilePath, inode: int) -> str:

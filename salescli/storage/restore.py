@@ -1,4 +1,4 @@
-"""Put a backup in the place of a database; what was there stays, under another name with its side files.
+"""Replace a database with a backup; the old one stays under another name, with its side files.
 
 FILE -> draft beside the database (checked, at home nowhere) -> the old one gets a second name -> rename -> fsync
 """
@@ -43,6 +43,7 @@ def restore(
     path = Path(os.path.realpath(path))
     _check_places(source, path)
     draft = path.with_name(f".{path.name}.restore-{os.urandom(4).hex()}")
+    aside, placed = None, False
     try:
         _remove_leftovers(path)
         version = _prepare(source, draft, note)
@@ -54,19 +55,35 @@ def restore(
             aside = _put_aside(path, now)
             if path.exists():
                 draft.rename(path)
+                placed = True
             else:
                 os.link(draft, path)  # unlike a rename, fails when somebody made a file meanwhile
+                placed = True
                 draft.unlink()
             backup.sync_directory(path.parent)
         _check_opens(path)
-    except sqlite3.Error as error:
-        raise DatabaseUnusable(f"nothing was restored: {source}: {error}") from None
-    except OSError as error:
-        raise DatabaseUnusable(f"nothing was restored: {error}") from None
+    except (sqlite3.Error, OSError) as error:
+        if placed:
+            raise DatabaseUnusable(_placed_but(path, aside, error)) from None
+        reason = f"{source}: {error}" if isinstance(error, sqlite3.Error) else str(error)
+        raise DatabaseUnusable(f"nothing was restored: {reason}{_two_names(path)}") from None
     finally:
         with suppress(OSError):
             _remove(draft)
     return Restored(aside, version)
+
+
+def _placed_but(path: Path, aside: Path | None, error: Exception) -> str:
+    before = f"; what was there is {aside}" if aside else ""
+    return f"{path} was replaced by the backup, but a last step failed: {error}{before}; check with: salescli doctor"
+
+
+def _two_names(path: Path) -> str:
+    """Return what to do about a present database that has its second name already, and which commands refuse."""
+    with suppress(OSError):
+        if aside := _named_before(path):
+            return f"; {path} is also named {aside}, so commands refuse it: restore again"
+    return ""
 
 
 def _check_places(source: Path, path: Path) -> None:

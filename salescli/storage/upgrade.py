@@ -168,7 +168,11 @@ def _keep(draft: Path, copy: Path) -> Path:
         raise DatabaseUnusable(f"{copy} exists already and was left as it is; try again in a second") from None
     finally:
         _remove(draft)
-    database.sync_directory(str(copy.parent))
+    try:
+        database.sync_directory(str(copy.parent))
+    except OSError:
+        copy.unlink()  # nothing is upgraded then, so there is nothing to go back to
+        raise
     return copy
 
 

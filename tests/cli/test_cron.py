@@ -110,6 +110,31 @@ def test_a_marker_without_the_other_is_refused() -> None:
         cron.replaced(b"# salescli begin: /s.db\nmine\n", b"x\n", "/s.db")
 
 
+def test_lines_between_a_stray_marker_and_a_block_are_not_taken_out() -> None:
+    block = cron.lines(["/new"], "/s.db").encode()
+
+    with pytest.raises(SalesError, match="only one of the two"):
+        cron.replaced(b"# salescli begin: /s.db\nmine\n" + block, b"", "/s.db")
+
+
+def test_a_database_has_one_block_whatever_link_names_it(run: Run, crontab: Path, tmp_path: Path) -> None:
+    (tmp_path / "sales.db").touch()
+    (tmp_path / "link.db").symlink_to("sales.db")
+    run("--install")
+    before = crontab.read_bytes()
+
+    assert "nothing to change" in run("--install", database="link.db").stderr
+    assert crontab.read_bytes() == before
+
+
+def test_only_a_missing_newline_at_the_end_is_added(run: Run, crontab: Path) -> None:
+    crontab.write_bytes(b"0 1 * * * mine")  # cron itself refuses to install this
+    run("--install")
+    run("--remove")
+
+    assert crontab.read_bytes() == b"0 1 * * * mine\n"
+
+
 def test_a_dry_run_writes_nothing(run: Run, crontab: Path) -> None:
     assert run("--install", "--dry-run").returncode == 0
     assert not crontab.exists()

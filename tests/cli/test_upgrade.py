@@ -213,6 +213,21 @@ def test_a_failing_migration_leaves_the_file_as_it_was(run: Run, path: Path, mon
         assert not list(path.parent.glob(".*"))
 
 
+def test_a_copy_whose_name_cannot_be_made_durable_is_not_left(
+    run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(directory: str) -> None:
+        raise OSError(5, "Input/output error", directory)
+
+    monkeypatch.setattr(database, "sync_directory", fail)
+    before = dump(path)
+
+    assert run("upgrade").code != 0
+
+    assert copies(path) == []
+    assert dump(path) == before
+
+
 def test_drafts_of_an_upgrade_that_was_killed_are_removed_by_the_next(run: Run, path: Path) -> None:
     for end in ("", "-journal"):
         path.with_name(f".sales.db.upgrade-0badcafe{end}").write_bytes(b"half")
@@ -256,3 +271,26 @@ def test_an_upgraded_file_ticks_and_the_doctor_finds_only_what_waits_for_a_perso
     with closing(database.connect(path)) as connection:
         found = {finding.check for finding in doctor.examine(connection, now, KYIV)}
     assert found - {"tick"} == {"failed"}  # the real clock tells how long ago a tick was
+
+
+def test_a_backup_of_an_older_version_that_is_restored_twice_charges_nobody_twice(run: Run, path: Path) -> None:
+    copy = path.with_name("backup.db")
+    copy.write_bytes(path.read_bytes())
+
+    def charges() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(f"{path}.sandbox")) as ledger:
+            return ledger.execute("SELECT * FROM entries WHERE kind = 'charge' ORDER BY id").fetchall()
+
+    def ticked() -> list[tuple[object, ...]]:
+        for line in (f"restore --yes {copy}", "upgrade", "adopt"):
+            done = run(line)
+            assert done.code == 0, done.err
+        for kept in copies(path):
+            kept.unlink()  # two upgrades of one second would want one name
+        assert "nobody is charged" not in run(f"tick --now '{LATER}'").err
+        return charges()
+
+    first = ticked()
+
+    assert first
+    assert ticked() == first

@@ -1,4 +1,4 @@
-"""``salescli backup`` and ``salescli restore``: copies of the database, and one of them in its place."""
+"""``salescli backup`` and ``salescli restore``: copy the database, and replace it with a copy."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from salescli.storage.work import Work
 @click.argument("place", required=False, metavar="[FILE|DIR]", type=FilePath(dir_okay=True))
 @click.option(
     "--keep", type=click.IntRange(1, 36_500), metavar="DAYS", envvar="SALESCLI_BACKUP_DAYS",
-    help="Then remove older backups in the folder, except the newest three. [default: $SALESCLI_BACKUP_DAYS]",
+    help="Then remove older backups, except the newest three. [default: $SALESCLI_BACKUP_DAYS, else none is removed]",
 )  # fmt: skip
 @pass_session
 def backup_command(session: Session, place: Path | None, keep: int | None) -> None:
-    """Make a checked copy of the database, also while others write.
+    """Make a checked copy of the database, even while others write.
 
     A folder gets a file named after the time in UTC: sales-2026-03-01T023000Z.db. The default folder is
-    $SALESCLI_BACKUPS, else backups/ beside the database. Nothing is written over. Silent when not on a terminal.
+    $SALESCLI_BACKUPS, else backups/ beside the database. Nothing is overwritten. Silent when not on a terminal.
 
     \b
     Examples:
@@ -55,10 +55,15 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
             backup.into_file(session.file, made)
         else:
             made = backup.into_folder(session.file, chosen, own.stem, time.now())
-            if keep:
-                pruned = backup.prune(chosen, own.stem, keep, time.now())
+    except backup.NotDurable:
+        raise
     except (DatabaseUnusable, sqlite3.Error, OSError) as error:
         raise DatabaseUnusable(f"no backup was made: {error}") from None
+    if keep and not is_file:
+        try:
+            pruned = backup.prune(chosen, own.stem, keep, time.now())
+        except OSError as error:
+            raise DatabaseUnusable(f"made {made}, but old backups could not be removed: {error}") from None
     if pruned.warning:
         say(pruned.warning)
     if sys.stdout.isatty():
@@ -71,7 +76,7 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
 @options.dry_run
 @pass_session
 def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> None:
-    """Put the backup FILE in the place of the database, which stays beside it under another name.
+    """Replace the database with the backup FILE; the old database stays beside it under another name.
 
     FILE is checked and only read. The restored database charges nobody until `salescli adopt`. It works when the
     present database is missing or damaged, so it asks for no role: whoever may write the file may replace it.
@@ -83,7 +88,7 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
     """
     session.check_not_through_sudo("restore")
     if not dry_run:
-        ask_first(f"Put {file} in the place of {session.path}? What is there is kept under another name.", yes=yes)
+        ask_first(f"Replace {session.path} with {file}? The old database is kept under another name.", yes=yes)
 
     def note(connection: sqlite3.Connection) -> None:
         before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {file.name}"
@@ -109,7 +114,7 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
 
 
 def _record(connection: sqlite3.Connection, session: Session, changes: dict[str, tuple[str | None, str]]) -> None:
-    """Add the restore to the history, by its user, or by the system for one whom the restored file does not know."""
+    """Add the restore to the history, by its user, or by the system when the restored file does not have that user."""
     login, reason = caller.os_login(), None
     try:
         actor = actors.acting(connection, login)

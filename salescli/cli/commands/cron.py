@@ -21,19 +21,19 @@ _LINES = """\
 # {begin}
 # `salescli cron --install` puts these lines into your crontab, `salescli cron --remove` takes them out.
 #
-# Whom cron mails what a job says; all but the report say something only when a person is needed.
+# Where cron mails the output of a job. Every job but the report prints only what needs a person.
 #MAILTO=you@example.com
 
 # Every 5 minutes: a resumed payment is promised within 10, and one run may be missed.
 */5 * * * *  {call} tick --quiet-if-busy
 
-# At 6:10: yesterday's report, a file for each night; what it says beside it are the totals, which cron mails.
+# At 6:10: yesterday's report, one file a day; cron mails its totals.
 10 6 * * *  {call} reports details --on yesterday --csv -o "$HOME/sales-report-$(date +\\%F).csv"
 
-# At 2:30, when few people write: a checked copy of the database; 30 days of them are kept.
+# At 2:30, when few people write: a checked copy of the database. Copies are kept for 30 days.
 30 2 * * *  {call} backup --keep 30
 
-# At 7:00, to be read with the first coffee: what waits for a person, if anything does.
+# At 7:00: problems, and what needs a person.
 0 7 * * *  {call} doctor
 # {end}
 """
@@ -47,7 +47,8 @@ _LINES = """\
 def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -> None:
     """Print crontab lines for this installation and this database: tick, report, backup, doctor.
 
-    The lines stand between two marker lines that name the database. Other lines of a crontab are never changed.
+    The lines stand between two marker lines that name the database. Other lines of a crontab are never changed; a
+    missing newline at its end is added.
 
     \b
     Examples:
@@ -57,7 +58,7 @@ def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -
     """
     if install and remove:
         raise BadUsage("--install and --remove exclude each other; give one")
-    database = str(Path(session.path).absolute())
+    database = os.path.realpath(session.path)  # one block for a database, whatever symbolic link names it
     if not (install or remove):
         click.echo(lines(_program(), database, any_file_system=session.any_file_system), nl=False)
         return
@@ -93,7 +94,8 @@ def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
     Raise SalesError when only one of the two markers is there.
     """
     begin, end = (f"# {marker}\n".encode() for marker in _markers(database))
-    own = re.compile(rb"^" + re.escape(begin) + rb".*?^" + re.escape(end), re.MULTILINE | re.DOTALL)
+    start, stop = b"^" + re.escape(begin), b"^" + re.escape(end)
+    own = re.compile(start + rb"(?:(?!" + start + rb").)*?" + stop, re.MULTILINE | re.DOTALL)
     rest = own.sub(b"", crontab)
     if any(re.search(rb"^" + re.escape(marker), rest, re.MULTILINE) for marker in (begin, end)):
         raise SalesError(f"the crontab has only one of the two marker lines of {database}; mend it with: crontab -e")

@@ -18,10 +18,10 @@ from salescli.storage.work import Work
 @options.dry_run
 @pass_session
 def upgrade_command(session: Session, dry_run: bool) -> None:
-    """Bring a file of an older version to this one, after a checked copy of it beside it.
+    """Upgrade a database of an older version, after making a checked copy beside it.
 
-    Everything is upgraded, or nothing: whatever goes wrong, the file is as it was. With --dry-run it is done to the
-    copy only, which is then removed. Remove the copy of a real upgrade when all is well: it holds what the file holds.
+    Everything is upgraded, or nothing. With --dry-run only the copy is upgraded, then removed. After an upgrade,
+    remove the copy once all is well: it holds the same personal data as the database.
 
     \b
     Examples:

@@ -6,21 +6,21 @@ sure of them is written, through the operations that a person would use → comp
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import by_hand
 from salescli.errors import BadData, WrongStatus
 from salescli.imports.csv_file import BadRow, Problem
-from salescli.reconcile import match, statement
+from salescli.reconcile import match, movements, statement
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
+from salescli.reconcile.movements import Found, Meant
 from salescli.reconcile.statement import PAYMENT, Line, Tell
 from salescli.rules import money, permissions, time
 from salescli.rules.numbers import CLOCKS_APART_MAX
@@ -62,11 +62,11 @@ def compare(connection: sqlite3.Connection, asked: ReconcileRequest, *, actor: A
     actor.require(permissions.VIEW)
     period = _period(asked)
     with database.snapshot(connection):
-        lines, of_period = asked.lines, [] if period is None else _of_period(connection, asked.system, period)
+        lines, of_period = asked.lines, [] if period is None else movements.of_period(connection, asked.system, period)
         named = _named(connection, asked, lines, of_period)
         known = {movement.key: movement for movement in of_period}
         wanted = sorted({invoice for one in named for invoice in one.invoices})
-        known.update((movement.key, movement) for movement in _of_invoices(connection, asked.system, wanted))
+        known.update((movement.key, movement) for movement in movements.of_invoices(connection, asked.system, wanted))
     return match.compare(named, list(known.values()), period, asked.zone)
 
 
@@ -90,13 +90,6 @@ def apply(work: Work, asked: ReconcileRequest) -> tuple[Applied, Comparison]:
         return applied, compare(work.connection, asked, actor=work.actor)
 
 
-def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
-    """Return what is known here of the invoices that a statement names in vain, by their numbers."""
-    wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
-    rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})
-    return {row["id"]: _known(row, system) for row in rows}
-
-
 def _when(finding: MatchFinding) -> tuple[str, int]:
     """Return in which order findings are applied: as the money moved."""
     return (finding.line.at or "", finding.line.number) if finding.line else ("", 0)
@@ -116,34 +109,23 @@ def _period(asked: ReconcileRequest) -> Period | None:
 # Which invoices a line means
 
 
-class _Meant(NamedTuple):
-    """Whom a key means: an invoice, by an attempt or movement of this kind and payment system."""
-
-    invoice: int
-    kind: str
-    system: int | None
-
-
-_Found = dict[str, list[_Meant]]
-
-
 def _named(
     connection: sqlite3.Connection, asked: ReconcileRequest, lines: Sequence[Line], of_period: Iterable[Movement]
 ) -> list[NamedLine]:
     """Return each line with the invoices that its keys name together. Raise BadData when some name different ones."""
-    references = _found(connection, _BY_REFERENCE, {line.reference for line in lines})
-    ids: _Found = defaultdict(list)
+    references = movements.by_reference(connection, {line.reference for line in lines})
+    ids: Found = defaultdict(list)
     for movement in of_period:
         if movement.gateway_id is not None:
-            ids[movement.gateway_id].append(_Meant(movement.invoice, movement.kind, asked.system.id))
+            ids[movement.gateway_id].append(Meant(movement.invoice, movement.kind, asked.system.id))
     rest = {line.gateway_id for line in lines if line.gateway_id not in ids}
-    ids.update(_found(connection, _BY_GATEWAY_ID, rest))
+    ids.update(movements.by_gateway_id(connection, rest))
     read = [_read(line, references, ids, asked.system) for line in lines]
     statement.refuse_bad([one.line if isinstance(one, NamedLine) else one for one in read], asked.on_bad)
     return [one for one in read if isinstance(one, NamedLine)]
 
 
-def _read(line: Line, references: _Found, ids: _Found, system: PaymentSystem) -> NamedLine | BadRow:
+def _read(line: Line, references: Found, ids: Found, system: PaymentSystem) -> NamedLine | BadRow:
     by_reference = references.get(line.reference or "", [])
     by_id = ids.get(line.gateway_id or "", [])
     ours = [meant for meant in by_id if meant.system == system.id]  # another system may give the same numbers
@@ -163,47 +145,6 @@ def _read(line: Line, references: _Found, ids: _Found, system: PaymentSystem) ->
 
 def _bad(line: Line, column: str, reason: str) -> BadRow:
     return BadRow([Problem(line.number, column, str(getattr(line, column)), reason)])
-
-
-def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> _Found:
-    """Return the invoices that words mean; one statement for all of them."""
-    found: _Found = defaultdict(list)
-    wanted = sorted({word for word in words if word is not None})
-    if wanted:
-        for row in connection.execute(sql, {"words": json.dumps(wanted)}):
-            found[row["word"]].append(_Meant(row["invoice"], row["kind"], row["system"]))
-    return found
-
-
-# What is known here
-
-
-def _of_period(connection: sqlite3.Connection, system: PaymentSystem, period: Period) -> list[Movement]:
-    values = {"system": system.id, "first": period.first or "", "last": period.last or "9999-12-31"}
-    return [
-        *_read_movements(connection, _PAID_BETWEEN, values),
-        *_read_movements(connection, _REFUNDED_BETWEEN, values),
-    ]
-
-
-def _of_invoices(connection: sqlite3.Connection, system: PaymentSystem, ids: Sequence[int]) -> Iterator[Movement]:
-    values = {"system": system.id, "ids": json.dumps(ids)}
-    for sql in (_PAID_OF, _REFUNDED_OF, _LIVE_OF):
-        yield from _read_movements(connection, sql, values)
-
-
-def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[Movement]:
-    for row in connection.execute(sql, values):
-        state, id, *rest = row
-        kind, invoice, order, amount, currency, fee, estimated, *last = rest
-        yield Movement(
-            (f"{state} {kind}", id), state, kind, invoice, order, amount, currency, fee, bool(estimated), *last
-        )
-
-
-def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
-    through = "" if row["system"] == system.id or row["name"] is None else f" and goes through {row['name']}"
-    return f"invoice {row['id']} is {row['status'].capitalize()} here{through}"
 
 
 # Writing what is sure
@@ -255,53 +196,3 @@ def _take_fee(work: Work, line: Line, invoice_id: int, reason: str) -> bool:
     changes = {"fee_minor": line.fee_minor, "fee_estimated": 0, "fee_due_at": None}
     invoices.change(work, invoice, "fee told", changes, reason=reason)
     return True
-
-
-# SQL
-
-_BY_REFERENCE = """
-SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
-  CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END AS kind
-FROM attempts WHERE reference IN (SELECT value FROM json_each(:words))
-"""
-
-# Has no index: one pass over both tables for all that is not of the period.
-_BY_GATEWAY_ID = """
-SELECT gateway_id AS word, id AS invoice, payment_system_id AS system, 'payment' AS kind
-FROM invoices WHERE gateway_id IN (SELECT value FROM json_each(:words))
-UNION
-SELECT gateway_id, invoice_id, payment_system_id, CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END
-FROM attempts WHERE gateway_id IN (SELECT value FROM json_each(:words))
-"""
-
-# The columns of Movement, the entry's number behind the first. A payment of nothing went through no payment system;
-# the payment system's index of amounts finds no days, so it is not to be looked for: `+`. A refund whose gateway gave
-# it no number has its charge's, which tells it from no other refund.
-_PAID = """
-SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,
-  i.gateway_id, (SELECT max(a.reference) FROM attempts a
-    WHERE a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'), i.paid_at, i.paid_on
-FROM invoices i WHERE i.amount_minor > 0 AND +i.payment_system_id = :system
-"""
-_REFUNDED = """
-SELECT 'moved', x.id, 'refund', x.invoice_id, i.order_id, x.amount_minor, x.currency, NULL, 0,
-  nullif(a.gateway_id, i.gateway_id), a.reference, x.refunded_at, x.refunded_on
-FROM refunds x JOIN invoices i ON i.id = x.invoice_id LEFT JOIN attempts a ON a.id = x.attempt_id
-WHERE +i.payment_system_id = :system
-"""
-_PAID_BETWEEN = f"{_PAID} AND i.paid_on BETWEEN :first AND :last"
-_REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"
-_PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN (SELECT value FROM json_each(:ids))"
-_REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN (SELECT value FROM json_each(:ids))"
-_LIVE_OF = """
-SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'in doubt' END, a.id,
-  CASE a.kind WHEN 'charge' THEN 'payment' ELSE 'refund' END, a.invoice_id, i.order_id, a.amount_minor, a.currency,
-  NULL, 0, CASE a.kind WHEN 'charge' THEN a.gateway_id END, a.reference, a.started_at, NULL
-FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id
-WHERE a.status = 'live' AND a.payment_system_id = :system AND a.invoice_id IN (SELECT value FROM json_each(:ids))
-"""
-_KNOWN = """
-SELECT i.id, i.status, i.payment_system_id AS system, p.name
-FROM invoices i LEFT JOIN payment_systems p ON p.id = i.payment_system_id
-WHERE i.id IN (SELECT value FROM json_each(:ids))
-"""

@@ -18,7 +18,7 @@ from salescli.errors import BadData, NotPermitted, SalesError
 from salescli.imports.csv_file import Problem
 from salescli.lists import ledger, query
 from salescli.lists.filters import Filters
-from salescli.reconcile import compare, match, statement
+from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import Comparison
 from salescli.sales import attempts, invoices
@@ -215,7 +215,7 @@ def test_another_payment_system_s_payment_does_not_match(paid: Story) -> None:
     comparison = compared(paid, of_gateway(paid)[:1], system="Other")
     assert [finding.finding for finding in comparison.findings] == ["only there"]
     other = payment_systems.find(paid.house.connection, "Other")
-    told = compare.elsewhere(paid.house.connection, comparison, other)
+    told = movements.elsewhere(paid.house.connection, comparison, other)
     assert told == {1: "invoice 1 is Completed here and goes through Sandbox"}
 
 

@@ -23,7 +23,7 @@ from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
 from salescli.lists.columns import Column
-from salescli.reconcile import compare, match, statement
+from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Sums
 from salescli.reconcile.statement import Line, Tell
@@ -89,7 +89,7 @@ def reconcile_command(
     with problems.shown() as tell:
         request = _request(session, system, stream, days, tell)
         comparison = _applied(session, request, mode["dry_run"]) if mode["apply"] else _compared(session, request)
-    known = compare.elsewhere(session.connection, comparison, system)
+    known = movements.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
     advise = partial(_advice, comparison, system, known, session.program)
     _write(session, [_row(finding, advise(finding)) for finding in found], output)

@@ -7,7 +7,6 @@ Found first, made last, so that a bad row leaves no offer or customer behind.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +20,12 @@ from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound
 from salescli.gateways import registry
 from salescli.imports.cells import Fields
+from salescli.imports.customers_ahead import CustomersAhead, Key
 from salescli.imports.run import ImportRun
 from salescli.rules import time
 from salescli.storage import database, history
 
 KNOWN_MAX = 10_000  # records of a kind kept in memory before it is emptied: flat, large enough for what repeats
-
-Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Lookups:
         self._now = time.utc_text(plan.work.now)
         self._anybody_erased = customers.anybody_erased(plan.work.connection)
         self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
-        self._ahead = _Ahead(plan, [])
+        self._ahead = CustomersAhead(plan, ())
 
     def index(self) -> None:
         """Put what was made into the search index: at once, since one by one takes it many times as long."""
@@ -72,7 +70,7 @@ class Lookups:
 
     def read_customers(self, keys: Sequence[Key]) -> None:
         """Read at once the customers of the rows that come next; one by one they take a tenth of an import."""
-        self._ahead = _Ahead(self._plan, keys)
+        self._ahead = CustomersAhead(self._plan, keys)
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
         """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
@@ -118,29 +116,6 @@ class Lookups:
             known.clear()
         known[key] = row
         return row
-
-
-class _Ahead:
-    """The customers there are of those that the rows of a batch name, by the ids of their source and by emails."""
-
-    def __init__(self, plan: ImportRun, keys: Sequence[Key]) -> None:
-        # One statement for lists of any length: of each length SQLite would make, and Python keep, one of its own.
-        ids, emails = (json.dumps([*{key[place] for key in keys if key[place]}]) for place in (0, 1))
-        by_id = "SELECT * FROM customers WHERE source_id IN (SELECT value FROM json_each(?)) AND source = ?"
-        by_email = "SELECT email FROM customers WHERE email IN (SELECT value FROM json_each(?))"
-        rows = plan.work.connection.execute(by_id, (ids, plan.request.source)).fetchall()
-        self.by_id = {row["source_id"]: row for row in rows if row["merged_into"] is None}
-        self._ids = {row["source_id"] for row in rows}
-        self._emails = {email for (email,) in plan.work.connection.execute(by_email, (emails,))}
-
-    def add(self, key: Key) -> None:
-        """Note a customer who was made since."""
-        self._ids.add(key[0])
-        self._emails.add(key[1])
-
-    def lacks(self, key: Key) -> bool:
-        """Tell whether nobody is there with the id of a row, nor with its email."""
-        return key[0] is not None and key[0] not in self._ids and (key[1] is None or key[1] not in self._emails)
 
 
 def _find_customer(plan: ImportRun, key: Key) -> sqlite3.Row | None:

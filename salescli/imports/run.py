@@ -5,10 +5,9 @@ file -> ``csv_rows.Table`` -> for some rows ``take`` (each added | updated | unc
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -152,7 +151,7 @@ def _imported(
         listener.rejected.begin(table.header)
     try:
         with database.transaction(plan.work.connection):
-            with begin() as take, _collector_off():
+            with begin() as take:
                 outcomes = _taken(table, take, listener)
             counts = _counted(plan, table, outcomes)
             if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
@@ -164,18 +163,6 @@ def _imported(
     except _Undone:
         pass
     return counts
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Spare the rows Python's search for cycles: they make none, and it would look at each of millions of tuples."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _taken(table: csv_file.Table, take: Take, listener: _Listener) -> Counter[str]:

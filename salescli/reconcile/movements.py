@@ -17,7 +17,7 @@ from salescli.reconcile.match import Comparison, Movement, Period
 
 
 class Meant(NamedTuple):
-    """Whom a key means: an invoice, by an attempt or movement of this kind and payment system."""
+    """An invoice that a key names, by an attempt or movement of this kind and payment system."""
 
     invoice: int
     kind: str
@@ -38,7 +38,7 @@ def by_gateway_id(connection: sqlite3.Connection, ids: Iterable[str | None]) -> 
 
 
 def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> Found:
-    """Return the invoices that words mean; one statement for all of them."""
+    """Return the invoices that keys name, read by one statement."""
     found: Found = defaultdict(list)
     wanted = sorted({word for word in words if word is not None})
     if wanted:
@@ -76,7 +76,7 @@ def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
 
 
 def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
-    """Return what is known here of the invoices that a statement names in vain, by their numbers."""
+    """Return, by number, the state here of the invoices that unmatched lines name."""
     wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
     rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})
     return {row["id"]: _known(row, system) for row in rows}
@@ -90,7 +90,7 @@ SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
 FROM attempts WHERE reference IN (SELECT value FROM json_each(:words))
 """
 
-# Has no index: one pass over both tables for all that is not of the period.
+# Has no index: one pass over both tables, for numbers outside the period.
 _BY_GATEWAY_ID = """
 SELECT gateway_id AS word, id AS invoice, payment_system_id AS system, 'payment' AS kind
 FROM invoices WHERE gateway_id IN (SELECT value FROM json_each(:words))
@@ -99,9 +99,9 @@ SELECT gateway_id, invoice_id, payment_system_id, CASE kind WHEN 'charge' THEN '
 FROM attempts WHERE gateway_id IN (SELECT value FROM json_each(:words))
 """
 
-# The columns of Movement, the entry's number behind the first. A payment of nothing went through no payment system;
-# the payment system's index of amounts finds no days, so it is not to be looked for: `+`. A refund whose gateway gave
-# it no number has its charge's, which tells it from no other refund.
+# The columns of Movement, with the entry's number second. A payment of zero went through no payment system. The `+`
+# keeps SQLite from the index of amounts, which has no days. A refund without a number of its own has its charge's,
+# which does not identify it.
 _PAID = """
 SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,
   i.gateway_id, (SELECT max(a.reference) FROM attempts a
@@ -119,7 +119,7 @@ _REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"
 _PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN (SELECT value FROM json_each(:ids))"
 _REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN (SELECT value FROM json_each(:ids))"
 _LIVE_OF = """
-SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'in doubt' END, a.id,
+SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'outcome unknown' END, a.id,
   CASE a.kind WHEN 'charge' THEN 'payment' ELSE 'refund' END, a.invoice_id, i.order_id, a.amount_minor, a.currency,
   NULL, 0, CASE a.kind WHEN 'charge' THEN a.gateway_id END, a.reference, a.started_at, NULL
 FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id

@@ -167,7 +167,7 @@ def _advice(
     return {
         match.TWICE_THERE: f"line {finding.same_as} tells of it too; if it moved twice, have one given back there",
         match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {show}",
-        match.IN_DOUBT: "settled by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
+        match.UNKNOWN_OUTCOME: "settled by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
         match.WAITS: "confirmed by --apply",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
         match.FEE_TOLD: "taken over by --apply",

@@ -1,4 +1,4 @@
-"""Whom and what a row of an import means: the catalogue's records found by its words, or made.
+"""Find or create the records that a row refers to.
 
 words of a row -> ``Lookups.find`` (memory, then database) -> ambiguous or not to be made: a problem -> ``take``
 
@@ -25,12 +25,12 @@ from salescli.imports.run import ImportRun
 from salescli.rules import time
 from salescli.storage import database, history
 
-KNOWN_MAX = 10_000  # records of a kind kept in memory before it is emptied: flat, large enough for what repeats
+KNOWN_MAX = 10_000  # records of a noun in memory before they are dropped, so that memory stays flat
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A kind of record that rows name: the column that names it, how it is found, with which values it is made."""
+    """A noun that rows refer to: its column, how it is found, and the values it is created with."""
 
     noun: Noun
     plural: str
@@ -64,16 +64,16 @@ class Lookups:
         self._ahead = CustomersAhead(plan, ())
 
     def index(self) -> None:
-        """Put what was made into the search index: at once, since one by one takes it many times as long."""
+        """Add the created records to the search index, all at once: one by one takes many times as long."""
         for noun, first in self._first_made.values():
             records.index_from(self._plan.work.connection, noun, first)
 
     def read_customers(self, keys: Sequence[Key]) -> None:
-        """Read at once the customers of the rows that come next; one by one they take a tenth of an import."""
+        """Read the customers of the next rows at once."""
         self._ahead = CustomersAhead(self._plan, keys)
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
-        """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
+        """Return the record of ``key``; None when there is none, a problem of the row if it may not be created."""
         row = self._known[sought.column].get(key)
         if row is None and sought is CUSTOMER:
             row = self._ahead.by_id.get(key[0])
@@ -91,7 +91,7 @@ class Lookups:
         return self._remember(sought, key, row) if row is not None else None
 
     def take(self, sought: Sought, key: Key, found: sqlite3.Row | None) -> sqlite3.Row:
-        """Return the record that ``find`` found, or make and count it; the import's own history line covers it."""
+        """Return the record that ``find`` returned, or create and count it; the import's history line covers it."""
         if found is None:
             return self._remember(sought, key, self._made(sought, key))
         if sought is CUSTOMER and key[0] and found["source_id"] is None:
@@ -129,7 +129,7 @@ def _identifiers(plan: ImportRun, key: Key) -> Identifiers:
 
 
 def _adopted(plan: ImportRun, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
-    """Give a customer known by email the id that the source knows them by, and return them."""
+    """Store the source's id of a customer found by email, and return the customer."""
     changes = {"source": plan.request.source, "source_id": customer_id}
     database.update(plan.work.connection, "customers", customer["id"], changes)
     told = {name: (customer[name], value) for name, value in changes.items()}

@@ -32,7 +32,7 @@ class Parties(NamedTuple):
 
 
 class OrderColumns(NamedTuple):
-    """What a row says of the columns of an order."""
+    """The values of a row for the columns of an order."""
 
     customer_id: int | None
     offer_id: int | None
@@ -59,7 +59,7 @@ class OrderColumns(NamedTuple):
 
 
 class InvoiceColumns(NamedTuple):
-    """What a row says of the columns of an invoice."""
+    """The values of a row for the columns of an invoice."""
 
     status: str
     amount_minor: int
@@ -78,7 +78,7 @@ class InvoiceColumns(NamedTuple):
 
 
 class RefundColumns(NamedTuple):
-    """What a row says of the columns of a refund."""
+    """The values of a row for the columns of a refund."""
 
     amount_minor: int
     currency: str
@@ -96,7 +96,7 @@ class Draft(NamedTuple):
 
 
 def draft(row: OrderRow, parties: Parties) -> Draft:
-    """Return what a row and the records it names come to."""
+    """Return the column values of a row and the records it names."""
     payment = row.payment
     if payment is None:
         return Draft(_order(row, parties), None, None)
@@ -175,7 +175,7 @@ def _refund(payment: ImportedPayment, refunded: Instant) -> RefundColumns:
 
 
 def _fee(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> tuple[int | None, int]:
-    """Return the commission and whether it is estimated: from what was credited, else from the merchant's fee (R30)."""
+    """Return the commission, and whether it is an estimate by the payment system's fee (R30)."""
     if payment.credited_minor is not None:
         return payment.amount_minor - payment.credited_minor, 0
     if payment_system is None or not payment.paid:
@@ -192,7 +192,7 @@ def _id(row: sqlite3.Row | None) -> int | None:
 
 
 class Additions:
-    """What an import adds to the tables of orders, waiting for ``write``: one statement then does for many rows."""
+    """Rows that an import adds to the tables of orders, queued for ``write``: one statement inserts many."""
 
     def __init__(self, connection: sqlite3.Connection, source: str) -> None:
         self._connection = connection
@@ -211,7 +211,7 @@ class Additions:
             self._add_refund(drafted.refund, self._add_invoice(drafted.invoice, id))
 
     def update(self, stored: sqlite3.Row, drafted: Draft, digest: bytes) -> None:
-        """Make a stored order, its imported invoice and that one's refund what the draft says."""
+        """Update a stored order, its imported invoice and its refund to the draft."""
         connection, invoice_id = self._connection, stored["invoice_id"]
         order = {name: value for name, value in drafted.order._asdict().items() if name not in _NEVER_UPDATED}
         database.update(connection, "orders", stored["id"], {**order, "imported_as": digest})
@@ -235,7 +235,7 @@ class Additions:
             self._rows["refunds"].append((next(self._ids["refunds"]), invoice_id, *refund))
 
     def write(self) -> None:
-        """Write what was added since the last time."""
+        """Insert the queued rows."""
         for table, rows in self._rows.items():
             self._connection.executemany(_INSERT[table], rows)
             rows.clear()

@@ -27,9 +27,9 @@ REQUIRED = order_row.REQUIRED
 
 
 def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
-    """Import orders from CSV, all or nothing, and return what was done; the same file again changes nothing.
+    """Import orders from CSV, all or nothing, and return the counts; the same file again changes nothing.
 
-    Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
+    Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
     plan = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
     aside = Aside(work.connection)
@@ -63,13 +63,13 @@ class _Orders:
         )
 
     def take(self, rows: Sequence[Row]) -> Outcomes:
-        """Import rows, and tell of each."""
+        """Import rows and return the outcome of each."""
         outcomes = self._steps.take(rows)
         self._additions.write()
         return outcomes
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
-        """Return the records that the row names, as far as they are there."""
+        """Return the existing records that the row names."""
         find, system = self._lookups.find, _payment_system(order)
         category = find(fields, CATEGORY, order.category) if order.category else None
         new_category = order.category is not None and category is None  # which has no offers yet
@@ -82,7 +82,7 @@ class _Orders:
         )
 
     def _taken(self, order: OrderRow, found: Parties) -> Parties:
-        """Return the records that the row names, with those that were missing made."""
+        """Return the records that the row names, and create missing ones."""
         take, system = self._lookups.take, _payment_system(order)
         category = take(CATEGORY, order.category, found.category) if order.category else None
         return Parties(
@@ -120,7 +120,7 @@ class _Orders:
 
 
 def _complete(order: OrderRow, found: Parties) -> bool:
-    """Tell whether all that a row names is there, the customer by the id that it gives: the rule in long files."""
+    """Return whether all records of a row exist, as is usual in long files."""
     customer, category, offer, system, manager = found
     return (
         customer is not None

@@ -20,7 +20,7 @@ from salescli.cli.output.terminal import say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
-from salescli.imports.run import ImportCounts, ImportRequest, Reporting, told
+from salescli.imports.run import ImportCounts, ImportRequest, Reporting, summary
 from salescli.rules import money, numbers
 from salescli.storage.work import Work
 
@@ -88,7 +88,7 @@ def run(
         reporting = Reporting(on_bad=show, on_progress=advance)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
-    say(told(what, counts, request))
+    say(summary(what, counts, request))
     if counts.due:
         say(_due(counts))
 

@@ -48,7 +48,7 @@ def _list_columns(ctx: click.Context, param: click.Parameter, value: str | None)
     columns: Sequence[Column] = getattr(ctx.command, "columns", ())
     for column in columns:
         click.echo(column.key if column.shown else f"{column.key:<24}  (not shown by default)")
-    ctx.exit()
+    return ctx.exit()
 
 
 def _declared(filter: Filter) -> Callable[[Command], Command]:

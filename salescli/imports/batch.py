@@ -1,10 +1,11 @@
-"""The import of a row that has a number elsewhere: known again by what it says, compared with what is stored.
+"""Import the rows of a batch: recognized by number and digest, inserted, or compared with the stored record.
 
 row -> ``read`` -> a new number? -> same digest: unchanged -> ``find`` -> ``insert`` | ``compare`` -> ``settle``
 """
 
 from __future__ import annotations
 
+import json
 import marshal
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,12 @@ from salescli.imports.csv_file import BadRow, Row, attempted
 from salescli.imports.run import ImportRun, Outcome, Outcomes
 from salescli.storage import history
 
-_NEVER_UPDATED = ("manager", "confirmed")  # who sold is settled here (R41), and no import takes it back
-_PERSONAL = ("customer", "comment", "token")  # columns of the file: told in history by name only
+_NEVER_UPDATED = ("manager", "confirmed")  # confirmed here, and never changed by an import (R41)
+_PERSONAL = ("customer", "comment", "token")  # columns of the file; history has only their names
 
 
 class Numbers:
-    """The numbers that the rows of one file had so far; in a temporary table, since a file may be of any length."""
+    """The numbers in the rows of a file so far, in a temporary table, so that memory stays flat."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -32,7 +33,7 @@ class Numbers:
         )
 
     def repeated(self, lines: Sequence[tuple[str, int]]) -> dict[str, int]:
-        """Keep numbers with their lines, and return the line each stood in first if one of them stood before."""
+        """Add numbers with their lines; if any is a repetition, return the first line of each number."""
         added = self._connection.executemany(
             "INSERT INTO imported_numbers (number, line) VALUES (?, ?) ON CONFLICT (number) DO NOTHING", lines
         )
@@ -44,20 +45,20 @@ class Numbers:
 
 
 def places(values: Sequence[Any]) -> str:
-    """Return a placeholder of a statement for each of ``values``."""
+    """Return SQL placeholders for ``values``."""
     return ", ".join("?" * len(values))
 
 
 class Record(Protocol):
-    """What a row of a file says, all that follows from it filled in."""
+    """A row of a file, completed with defaults."""
 
     @property
     def number(self) -> str:
-        """The number it has in the file."""
+        """The number in the file."""
 
     @property
     def canonical(self) -> tuple[Any, ...]:
-        """All that the row says, by which it is known again, however it was spelt."""
+        """The values of the row, independent of spelling, from which its digest is made."""
 
 
 R = TypeVar("R", bound=Record)
@@ -66,9 +67,9 @@ F = TypeVar("F")  # the records of the catalogue that a row names
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An earlier import of a row: the id it has here, and the digest of what it said.
+    """A record imported earlier: its id, the digest of its row, and whether its customer was erased.
 
-    ``erased``: its customer was erased, so it stays as it is, since the row would bring back who it was.
+    An erased customer's record stays unchanged, since the row would restore personal data.
     """
 
     id: int
@@ -77,7 +78,7 @@ class Known:
 
 
 def find_known(plan: ImportRun, table: str, numbers: Sequence[str]) -> dict[str, Known]:
-    """Return those of ``numbers`` that the source's records in a table of our own code's have."""
+    """Return the records of ``table``, a name in our own code, that were imported with these numbers."""
     sql = (
         f"SELECT r.source_number, r.id, r.imported_as, c.erased_at IS NOT NULL FROM {table} r"
         " JOIN customers c ON c.id = r.customer_id WHERE r.source = ? AND r.source_number IN"
@@ -88,19 +89,19 @@ def find_known(plan: ImportRun, table: str, numbers: Sequence[str]) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Steps(Generic[R, F]):
-    """What the import of one noun does with the rows of a batch, in this order."""
+    """The steps of the import of orders or recurring orders, in this order."""
 
     numbers: Numbers
     column: str  # of the row's number
     read: Callable[[Fields], R]
-    known: Callable[[Sequence[str]], Mapping[str, Known]]  # of these numbers, those that were imported before
-    ahead: Callable[[Sequence[R]], None]  # looks at once for what ``find`` would look for one by one
+    known: Callable[[Sequence[str]], Mapping[str, Known]]  # records imported before, by number
+    ahead: Callable[[Sequence[R]], None]  # reads for the whole batch what ``find`` would read one by one
     find: Callable[[Fields, R], F]
     insert: Callable[[R, F, bytes], None]
     compare: Callable[[Fields, R, F, int, bytes], Outcome]
 
     def take(self, rows: Sequence[Row]) -> Outcomes:
-        """Import rows, and tell of each; of a bad one nothing was written."""
+        """Import rows and return the outcome of each; nothing of a bad row is written."""
         batch = [attempted(self._read, row) for row in rows]
         good = [read for read in batch if not isinstance(read, BadRow)]
         lines = [(record.number, fields.line) for fields, record in good]
@@ -120,25 +121,35 @@ class Steps(Generic[R, F]):
         return fields, self.read(fields)
 
     def _check_new(self, fields: Fields, first: int | None) -> None:
-        """Raise BadRow when ``first``, the line that had the row's number first, is an earlier one."""
+        """Raise BadRow when ``first``, the first line with the row's number, is an earlier line."""
         if first is not None and first != fields.line:
             fields.stop(self.column, f"stands in line {first} already; no two rows have one number")
 
     def _taken(self, fields: Fields, record: R, known: Known | None) -> Outcome:
-        said = digest(record.canonical)
-        if known is not None and (known.imported_as == said or known.erased):
+        values = record.canonical
+        new_digest = digest(values)
+        if known is not None and (known.erased or _same_row(known, new_digest, values)):
             return "unchanged"
         found = self.find(fields, record)
         fields.check()
         if known is not None:
-            return self.compare(fields, record, found, known.id, said)
-        self.insert(record, found, said)
+            return self.compare(fields, record, found, known.id, new_digest)
+        self.insert(record, found, new_digest)
         return "added"
 
 
 def digest(values: tuple[Any, ...]) -> bytes:
-    """Return what a row's values are known again by, in any Python: version 2 writes equal values alike."""
-    return blake2b(marshal.dumps(values, 2), digest_size=16).digest()  # a third of the time of their repr
+    """Return the digest by which a row is recognized: 16 bytes of BLAKE2b over ``json.dumps`` of its values."""
+    return blake2b(json.dumps(values).encode(), digest_size=16).digest()
+
+
+def digest_of_0_1_0(values: tuple[Any, ...]) -> bytes:
+    """Return the digest that release 0.1.0 stored: its rows are recognized after an upgrade."""
+    return blake2b(marshal.dumps(values, 2), digest_size=16).digest()
+
+
+def _same_row(known: Known, new_digest: bytes, values: tuple[Any, ...]) -> bool:
+    return known.imported_as == new_digest or known.imported_as == digest_of_0_1_0(values)
 
 
 Changed = dict[str, tuple[str, str]]  # column of the file -> (as it is here, as it is in the file)
@@ -153,7 +164,7 @@ def settle(
     why_kept: Callable[[], str | None],
     update: Callable[[], None],
 ) -> Outcome:
-    """Name what differs from the stored record, or update it: never who sold, nor where ``why_kept`` has a reason."""
+    """Refuse the differences, or with --update store them: never who sold, nor if ``why_kept`` returns a reason."""
     if plan.request.update:
         changed = {column: pair for column, pair in changed.items() if column not in _NEVER_UPDATED}
     if not changed:
@@ -171,11 +182,11 @@ def settle(
 
 
 def _record_update(plan: ImportRun, subject: tuple[str, int], changed: Changed) -> None:
-    told = {column: ("", "(changed)") if column in _PERSONAL else pair for column, pair in changed.items()}
+    recorded = {column: ("", "(changed)") if column in _PERSONAL else pair for column, pair in changed.items()}
     history.record(
         plan.work,
         *subject,
         "updated by an import",
-        told,
+        recorded,
         reason=f"source {plan.request.source}",
     )

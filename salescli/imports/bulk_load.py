@@ -1,8 +1,8 @@
-"""What an import of many orders sets aside until its last row: the totals' triggers, and the indexes of its tables.
+"""Drop the totals' triggers and the indexes of orders during a long import, and restore them at its end.
 
 order by order ``wrote_order`` -> worth while? ``begin`` -> ``end``: indexes made of sorted rows, totals counted once
 
-All in the import's transaction, so that one that fails or is broken off leaves them as they were.
+All in the import's transaction, so that a failed or interrupted import leaves them unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from salescli.storage import totals
 
-_ORDERS_BETWEEN = 500  # between two looks at whether it is worth while
+_ORDERS_BETWEEN = 500  # between two checks whether it is worthwhile
 _COST_OF_KEEPING = 6  # triggers and indexes cost an order as much as counting and indexing so many again
 
 # Not the indexes of refunds, by which an update finds those of its invoice, nor those that keep numbers unique.
@@ -27,9 +27,9 @@ WHERE (type = 'trigger' AND name LIKE 'totals!_%' ESCAPE '!')
 
 @dataclass(slots=True)
 class Aside:
-    """Triggers and indexes that an import sets aside, in its transaction, once it has written many orders.
+    """The triggers and indexes that an import drops, in its transaction, once it has written many orders.
 
-    Until then it may be a small file for a large database, of which keeping them up costs less.
+    Before that it may be a small file for a large database, where maintaining them costs less.
     """
 
     connection: sqlite3.Connection
@@ -37,7 +37,7 @@ class Aside:
     kept: list[sqlite3.Row] = field(default_factory=list)
 
     def wrote_order(self) -> None:
-        """Note one more order, and set all aside at the first that makes it worth while."""
+        """Count an order, and drop triggers and indexes at the first that makes it worthwhile."""
         self.written += 1
         if not self.kept and self.written % _ORDERS_BETWEEN == 0:
             there = self.connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]
@@ -45,14 +45,14 @@ class Aside:
                 self.begin()
 
     def begin(self) -> None:
-        """Set the triggers and indexes aside."""
+        """Drop the triggers and indexes."""
         assert self.connection.in_transaction
         self.kept = self.connection.execute(_SET_ASIDE).fetchall()
         for kept in self.kept:
             self.connection.execute(f"DROP {kept['type']} {kept['name']}")
 
     def end(self) -> None:
-        """Put them back, if they were set aside, and count everything: after the indexes, before the triggers."""
+        """Restore what was dropped, and recount the totals: after the indexes, before the triggers."""
         if self.kept:
             with _half_the_cache(self.connection):
                 self._put_back("index")
@@ -67,7 +67,7 @@ class Aside:
 
 @contextmanager
 def _half_the_cache(connection: sqlite3.Connection) -> Iterator[None]:
-    """Leave half of the cache's memory to sorting, which takes as much again: so that a longer file takes no more."""
+    """Halve the page cache while sorting, which takes the other half: memory stays flat."""
     size = connection.execute("PRAGMA cache_size").fetchone()[0]
     connection.execute(f"PRAGMA cache_size = {size // 2}")
     try:

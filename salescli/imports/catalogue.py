@@ -1,4 +1,4 @@
-"""``offers import`` and its like: the catalogue's nouns from CSV, by the same rules as orders (R78).
+"""Import the nouns of the catalogue from CSV, by the same rules as orders (R78).
 
 row -> the noun's ``match`` -> none: ``draft``, ``create`` | the record: unchanged, named, or with --update ``edit``
 """
@@ -27,9 +27,9 @@ _FLAGS = ("active", "multiple", "one_click", "partial")
 
 
 def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCounts:
-    """Import records of ``noun`` from CSV, all or nothing; its columns are the words that ``add`` takes.
+    """Import records of ``noun`` from CSV, all or nothing; its columns are the options of ``add``.
 
-    A blank value is one that was not given. Raise BadData when rows were bad and are not to be skipped.
+    A blank value counts as not given. Raise BadData when rows are bad and not skipped.
     """
     work.actor.require(noun.permission)
     plan = ImportRun(work, plural(noun), noun.fields, (), request)
@@ -38,7 +38,7 @@ def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCo
 
 
 def plural(noun: Noun) -> str:
-    """Return the noun as it is counted: offers, categories, payment systems."""
+    """Return the plural of a noun: offers, categories, payment systems."""
     return noun.table.replace("_", " ")
 
 
@@ -56,7 +56,7 @@ def _take(plan: ImportRun, noun: Noun, row: Row) -> Outcome:
 
 
 def _compared(plan: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
-    """Name what differs from the stored record, or update it."""
+    """Refuse the differences from the stored record, or update it."""
     changes = records.changed_columns(plan.work.connection, noun, record, row.values)
     if not changes:
         return "unchanged"
@@ -79,7 +79,7 @@ def _field(noun: Noun, column: str) -> str:
 
 
 def _shown(connection: sqlite3.Connection, record: sqlite3.Row, column: str) -> str:
-    """Return a stored value as a file would have it."""
+    """Return a stored value as it is written in a file."""
     value: Any = record[column]
     if value is None:
         return "nothing"
@@ -95,7 +95,7 @@ def _shown(connection: sqlite3.Connection, record: sqlite3.Row, column: str) -> 
 
 
 def _problem(row: Row, said: str) -> Problem:
-    """Return what a noun said of a row's words, beside the column whose value it names."""
+    """Return the error of a row as a problem of the column whose value it contains."""
     named = [column for column, value in row.values.items() if value in said]
     column = max(named, key=lambda name: len(row.values[name]), default="")
     return Problem(row.line, column, row.values.get(column, ""), said)

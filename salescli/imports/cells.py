@@ -1,6 +1,6 @@
-"""The values of a row on their way in: each read by the reader of its column, or a problem that names it.
+"""The values of a row: each parsed by the reader of its column, or reported as a problem.
 
-``Row`` -> ``Fields.read`` (``Columns``: what a reader made of a cell is remembered) -> values by column, or BadRow
+``Row`` -> ``Fields.read`` (``Columns``: a parsed cell is cached) -> values by column, or BadRow
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from typing import Any, NoReturn
 from salescli.errors import BadData
 from salescli.imports.csv_file import BadRow, Problem, Row, trimmed
 
-_REMEMBERED = 2_000  # cells kept by each column: names, days and prices repeat from row to row
-_SHORT = 200  # characters of a cell that is kept, so that a file of long ones takes no more memory
+_CACHED_MAX = 2_000  # cells of a column: names, days and prices repeat from row to row
+_CACHED_LENGTH_MAX = 200  # characters, so that a file of long cells takes no more memory
 
 Reader = Callable[[str], Any]  # reads the text of a column, raising BadData
 Readers = Mapping[str, Reader]
 
 
 class Columns:
-    """What reads the cells of rows, laid out once for all rows of one header; columns of one reader remember alike."""
+    """The parsers of the cells of a row, in the order of its header; columns with the same reader share a cache."""
 
     def __init__(self, readers: Readers) -> None:
-        by_reader = {reader: _Cells(reader) for reader in readers.values()}
+        by_reader = {reader: _ParsedCells(reader) for reader in readers.values()}
         self._cells = {column: by_reader[reader] for column, reader in readers.items()}
         self._names: Sequence[str] = ()
-        self._by_place: list[_Cells] = []
+        self._by_place: list[_ParsedCells] = []
 
     def also(self, readers: Readers) -> Columns:
-        """Return these columns and those of ``readers``; what was remembered is shared."""
+        """Return these columns and those of ``readers``; the caches are shared."""
         more = Columns(readers)
         more._cells = {**self._cells, **more._cells}
         return more
 
-    def of(self, row: Row) -> list[_Cells]:
-        """Return what reads each cell of a row; a column without reader is left blank."""
+    def of(self, row: Row) -> list[_ParsedCells]:
+        """Return the cache of each cell of a row; a column without a reader stays blank."""
         if row.names is not self._names:
-            blank = _Cells(lambda text: None)
+            blank = _ParsedCells(lambda text: None)
             self._by_place = [self._cells.get(name, blank) for name in row.names]
             self._names = row.names
         return self._by_place
 
 
-class _Cells(dict[str, Any]):
-    """Cells of a column and their values, None for a blank one: a dictionary's look-up is as fast as reading gets."""
+class _ParsedCells(dict[str, Any]):
+    """A cache of the parsed cells of a column: cell → value, None if blank; a missing cell is parsed."""
 
     __slots__ = ("_reader",)
 
@@ -55,15 +55,15 @@ class _Cells(dict[str, Any]):
     def __missing__(self, cell: str) -> Any:
         text = trimmed(cell)
         value = self._reader(text) if text else None
-        if len(cell) <= _SHORT:
-            if len(self) >= _REMEMBERED:
+        if len(cell) <= _CACHED_LENGTH_MAX:
+            if len(self) >= _CACHED_MAX:
                 self.clear()
             self[cell] = value
         return value
 
 
 class Fields:
-    """The values of a row on their way in; what cannot be read is kept as a problem, so that all are named."""
+    """The values of a row, and its problems, collected so that all are reported."""
 
     __slots__ = ("line", "problems", "row")
 
@@ -73,7 +73,7 @@ class Fields:
         self.problems: list[Problem] = []
 
     def read(self, columns: Columns, required: Sequence[str]) -> dict[str, Any]:
-        """Return the columns that are not blank, each read by its reader, and refuse those of ``required`` that are."""
+        """Return the parsed values of columns that are not blank; refuse blank ones of ``required``."""
         row = self.row
         read = map(getitem, columns.of(row), row.cells)
         try:
@@ -86,7 +86,7 @@ class Fields:
         return given
 
     def _read_each(self, columns: Columns) -> dict[str, Any]:
-        """Return the columns that can be read, and refuse the others."""
+        """Return the columns that can be parsed, and refuse the others."""
         row, given = self.row, {}
         for name, cells, cell in zip(row.names, columns.of(row), row.cells, strict=True):
             try:
@@ -99,7 +99,7 @@ class Fields:
         return given
 
     def read_also(self, given: dict[str, Any], column: str, reader: Reader) -> None:
-        """Read into ``given`` a column whose reader follows from another one."""
+        """Parse into ``given`` a column whose reader depends on another column."""
         text = self.row.values.get(column)
         if text:
             try:
@@ -109,15 +109,15 @@ class Fields:
 
     def _need(self, column: str) -> None:
         if column not in self.row.values:
-            self.refuse(column, "is blank, and a row needs it")
+            self.refuse(column, "is blank; every row needs it")
 
     def refuse(self, column: str, reason: str) -> None:
-        """Keep a problem with the value of ``column``; a token's value is not repeated."""
+        """Add a problem with ``column``; the value of a token is not shown."""
         value = "" if column == "token" else self.row.values.get(column, "")
         self.problems.append(Problem(self.line, column, value, reason))
 
     def stop(self, column: str, reason: str) -> NoReturn:
-        """Refuse ``column`` and raise BadRow, since what follows leans on it."""
+        """Refuse ``column`` and raise BadRow, since later checks depend on it."""
         self.refuse(column, reason)
         raise BadRow(self.problems)
 

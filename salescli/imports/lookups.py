@@ -1,4 +1,4 @@
-"""Whom and what a row of an import means: the catalogue's records found by its words, or made.
+"""Find or create the records that a row refers to.
 
 words of a row -> ``Lookups.find`` (memory, then database) -> ambiguous or not to be made: a problem -> ``take``
 
@@ -7,7 +7,6 @@ Found first, made last, so that a bad row leaves no offer or customer behind.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -21,18 +20,17 @@ from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound
 from salescli.gateways import registry
 from salescli.imports.cells import Fields
+from salescli.imports.customers_ahead import CustomersAhead, Key
 from salescli.imports.run import ImportRun
 from salescli.rules import time
 from salescli.storage import database, history
 
-KNOWN_MAX = 10_000  # records of a kind kept in memory before it is emptied: flat, large enough for what repeats
-
-Key = tuple[Any, ...]
+KNOWN_MAX = 10_000  # records of a noun in memory before they are dropped, so that memory stays flat
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A kind of record that rows name: the column that names it, how it is found, with which values it is made."""
+    """A noun that rows refer to: its column, how it is found, and the values it is created with."""
 
     noun: Noun
     plural: str
@@ -63,19 +61,19 @@ class Lookups:
         self._now = time.utc_text(plan.work.now)
         self._anybody_erased = customers.anybody_erased(plan.work.connection)
         self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
-        self._ahead = _Ahead(plan, [])
+        self._ahead = CustomersAhead(plan, ())
 
     def index(self) -> None:
-        """Put what was made into the search index: at once, since one by one takes it many times as long."""
+        """Add the created records to the search index, all at once: one by one takes many times as long."""
         for noun, first in self._first_made.values():
             records.index_from(self._plan.work.connection, noun, first)
 
     def read_customers(self, keys: Sequence[Key]) -> None:
-        """Read at once the customers of the rows that come next; one by one they take a tenth of an import."""
-        self._ahead = _Ahead(self._plan, keys)
+        """Read the customers of the next rows at once."""
+        self._ahead = CustomersAhead(self._plan, keys)
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
-        """Return the record of ``key``; None, kept as a problem unless it may be made, when there is none."""
+        """Return the record of ``key``; None when there is none, a problem of the row if it may not be created."""
         row = self._known[sought.column].get(key)
         if row is None and sought is CUSTOMER:
             row = self._ahead.by_id.get(key[0])
@@ -93,7 +91,7 @@ class Lookups:
         return self._remember(sought, key, row) if row is not None else None
 
     def take(self, sought: Sought, key: Key, found: sqlite3.Row | None) -> sqlite3.Row:
-        """Return the record that ``find`` found, or make and count it; the import's own history line covers it."""
+        """Return the record that ``find`` returned, or create and count it; the import's history line covers it."""
         if found is None:
             return self._remember(sought, key, self._made(sought, key))
         if sought is CUSTOMER and key[0] and found["source_id"] is None:
@@ -120,29 +118,6 @@ class Lookups:
         return row
 
 
-class _Ahead:
-    """The customers there are of those that the rows of a batch name, by the ids of their source and by emails."""
-
-    def __init__(self, plan: ImportRun, keys: Sequence[Key]) -> None:
-        # One statement for lists of any length: of each length SQLite would make, and Python keep, one of its own.
-        ids, emails = (json.dumps([*{key[place] for key in keys if key[place]}]) for place in (0, 1))
-        by_id = "SELECT * FROM customers WHERE source_id IN (SELECT value FROM json_each(?)) AND source = ?"
-        by_email = "SELECT email FROM customers WHERE email IN (SELECT value FROM json_each(?))"
-        rows = plan.work.connection.execute(by_id, (ids, plan.request.source)).fetchall()
-        self.by_id = {row["source_id"]: row for row in rows if row["merged_into"] is None}
-        self._ids = {row["source_id"] for row in rows}
-        self._emails = {email for (email,) in plan.work.connection.execute(by_email, (emails,))}
-
-    def add(self, key: Key) -> None:
-        """Note a customer who was made since."""
-        self._ids.add(key[0])
-        self._emails.add(key[1])
-
-    def lacks(self, key: Key) -> bool:
-        """Tell whether nobody is there with the id of a row, nor with its email."""
-        return key[0] is not None and key[0] not in self._ids and (key[1] is None or key[1] not in self._emails)
-
-
 def _find_customer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the customer of (customer_id, email, name, phone)."""
     return customers.identify(plan.work.connection, _identifiers(plan, key))
@@ -154,7 +129,7 @@ def _identifiers(plan: ImportRun, key: Key) -> Identifiers:
 
 
 def _adopted(plan: ImportRun, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
-    """Give a customer known by email the id that the source knows them by, and return them."""
+    """Store the source's id of a customer found by email, and return the customer."""
     changes = {"source": plan.request.source, "source_id": customer_id}
     database.update(plan.work.connection, "customers", customer["id"], changes)
     told = {name: (customer[name], value) for name, value in changes.items()}

@@ -1,4 +1,4 @@
-"""An order as a row of a file tells it: the row's values checked against each other and completed; pure.
+"""An order read from a row: its values checked against each other and completed; pure.
 
 ``Fields`` -> ``read`` -> price -> payment (paid, refunded, credited) -> ``OrderRow``, or BadRow with every problem
 """
@@ -59,8 +59,8 @@ class ImportedPayment(NamedTuple):
     refunded: Instant | None
 
 
-class OrderRow(NamedTuple):  # tuples, since an import makes a million of them and hashes each
-    """An order with everything that follows from its row filled in, however the row spelt it."""
+class OrderRow(NamedTuple):
+    """An order with everything that follows from its row filled in, independent of spelling."""
 
     number: str
     created: Instant
@@ -81,7 +81,7 @@ class OrderRow(NamedTuple):  # tuples, since an import makes a million of them a
 
     @property
     def canonical(self) -> tuple[Any, ...]:
-        """All that the row says, by which it is known again, however it was spelt."""
+        """The values of the row, independent of spelling, from which its digest is made."""
         head = (self.number, self.created.at, self.status, self.partial, self.manager, self.confirmed)
         names = (*self.customer, *(self.category or ()), *self.offer)
         payment = self.payment
@@ -302,7 +302,7 @@ def _paid_abroad(fields: Fields, given: Given, price: Price) -> tuple[int, int]:
 
 
 def _refunded(fields: Fields, given: Given, amount: int) -> int:
-    """Return what was given back: all of it for a Refund, less than that for any other order that was paid (R11)."""
+    """Return the amount refunded: all of it for a Refund, less than that for any other order that was paid (R11)."""
     refunded, status = given.get("refunded"), given["status"]
     if status == "refund" and refunded is None:
         return amount

@@ -1,6 +1,6 @@
 """``import orders``: a seller's orders from elsewhere, each with its payment and refund (R8–R19, R31–R36).
 
-row -> ``order_rows.read`` -> the digest is stored: unchanged -> ``Parties`` -> ``imported_orders``: insert or update
+row -> ``order_row.read`` -> digest stored: unchanged -> ``Parties`` -> insert, or ``order_changes`` -> update
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from salescli.imports import order_row, order_tables
+from salescli.imports import order_changes, order_row, order_tables
 from salescli.imports.batch import Numbers, Steps, find_known, settle
 from salescli.imports.bulk_load import Aside
 from salescli.imports.cells import Fields
 from salescli.imports.csv_file import Row
-from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Key, Lookups, opened
+from salescli.imports.customers_ahead import Key
+from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups, opened
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Parties
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
@@ -26,9 +27,9 @@ REQUIRED = order_row.REQUIRED
 
 
 def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
-    """Import orders from CSV, all or nothing, and return what was done; the same file again changes nothing.
+    """Import orders from CSV, all or nothing, and return the counts; the same file again changes nothing.
 
-    Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
+    Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
     plan = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
     aside = Aside(work.connection)
@@ -62,13 +63,13 @@ class _Orders:
         )
 
     def take(self, rows: Sequence[Row]) -> Outcomes:
-        """Import rows, and tell of each."""
+        """Import rows and return the outcome of each."""
         outcomes = self._steps.take(rows)
         self._additions.write()
         return outcomes
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
-        """Return the records that the row names, as far as they are there."""
+        """Return the existing records that the row names."""
         find, system = self._lookups.find, _payment_system(order)
         category = find(fields, CATEGORY, order.category) if order.category else None
         new_category = order.category is not None and category is None  # which has no offers yet
@@ -81,7 +82,7 @@ class _Orders:
         )
 
     def _taken(self, order: OrderRow, found: Parties) -> Parties:
-        """Return the records that the row names, with those that were missing made."""
+        """Return the records that the row names, and create missing ones."""
         take, system = self._lookups.take, _payment_system(order)
         category = take(CATEGORY, order.category, found.category) if order.category else None
         return Parties(
@@ -100,26 +101,26 @@ class _Orders:
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
         connection = self._plan.work.connection
-        stored = order_tables.find_stored(connection, id)
-        draft = order_tables.inherited(order_tables.draft(order, found), order, stored)
+        stored = order_changes.find_stored(connection, id)
+        draft = order_changes.inherited(order_tables.draft(order, found), order, stored)
         return settle(
             self._plan,
             fields,
-            order_tables.differences(stored, draft, order),
+            order_changes.differences(stored, draft, order),
             subject=("order", id),
-            why_kept=lambda: order_tables.why_kept(connection, stored, order.status),
+            why_kept=lambda: order_changes.why_kept(connection, stored, order.status),
             update=lambda: self._update(order, stored, found, digest),
         )
 
     def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
         parties = self._taken(order._replace(manager=None), found)  # who sold is not updated, nor made
-        draft = order_tables.inherited(order_tables.draft(order, parties), order, stored)
+        draft = order_changes.inherited(order_tables.draft(order, parties), order, stored)
         self._additions.update(stored, draft, digest)
         self._aside.wrote_order()
 
 
 def _complete(order: OrderRow, found: Parties) -> bool:
-    """Tell whether all that a row names is there, the customer by the id that it gives: the rule in long files."""
+    """Return whether all records of a row exist, as is usual in long files."""
     customer, category, offer, system, manager = found
     return (
         customer is not None

@@ -18,7 +18,8 @@ from salescli.gateways import registry
 from salescli.imports import order_row
 from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
 from salescli.imports.cells import Columns, Fields, Readers
-from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Key, Lookups, opened
+from salescli.imports.customers_ahead import Key
+from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Lookups, opened
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
 from salescli.rules import money, numbers, schedule, text, time
 from salescli.rules.schedule import Interval, Retries
@@ -37,7 +38,7 @@ _PLANNED = ("active", "paused")  # those that have a next payment date (I10)
 
 
 class RecurringRow(NamedTuple):
-    """A recurring order as a row tells it. ``next_payment_at`` None: the first planned date to come."""
+    """A recurring order read from a row. ``next_payment_at`` None: the next planned date."""
 
     number: str
     customer: tuple[str | None, str | None, str, str | None]  # customer_id, email, name, phone
@@ -56,7 +57,7 @@ class RecurringRow(NamedTuple):
 
     @property
     def canonical(self) -> tuple[Any, ...]:
-        """All that the row says, by which it is known again."""
+        """The values of the row from which its digest is made."""
         planned = self.next_payment_at and time.utc_text(self.next_payment_at)
         told = (time.utc_text(self.started_at), str(self.interval), planned, self.retries.minutes)
         return (*self[:7], *told, self.payments, self.payments_made, self.status)
@@ -71,9 +72,9 @@ class SubscriberParties(NamedTuple):
 
 
 def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
-    """Import recurring orders from CSV, all or nothing; ``due`` of the result is what the next tick will take.
+    """Import recurring orders from CSV, all or nothing; ``due`` of the result is what the next tick charges.
 
-    Raise BadData when rows were bad, each was told to the request's ``reporting``, and none is to be skipped.
+    Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
     plan = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request)
     return import_rows(plan, partial(_subscribers, plan))
@@ -113,7 +114,7 @@ class _Subscribers:
         return SubscriberParties(find(fields, CUSTOMER, row.customer), find(fields, OFFER_BY_NAME, _offer(row)), system)
 
     def _taken(self, row: RecurringRow, found: SubscriberParties) -> SubscriberParties:
-        """Return the records that the row names, with those that were missing made."""
+        """Return the records that the row names, and create missing ones."""
         take = self._lookups.take
         return SubscriberParties(
             take(CUSTOMER, row.customer, found.customer),
@@ -224,7 +225,7 @@ def _check_payments(fields: Fields, given: Mapping[str, Any]) -> None:
         fields.stop("payments_made", f"is all of the {numbers.count(total, 'payment')}; then the status is completed")
 
 
-# What a row comes to
+# Drafting
 
 
 def _draft(row: RecurringRow, parties: SubscriberParties, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:

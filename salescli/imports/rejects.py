@@ -1,4 +1,4 @@
-"""The rejects file: the bad rows of an import as they were, each with its line and the reasons, to repair."""
+"""The rejects file: the bad rows of an import, unchanged, each with its line and the reasons."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Rejects:
         self._stream.write(as_read(text))
 
     def keep(self) -> None:
-        """Put the draft, durable and whole, in the place of the file's last version."""
+        """Replace the file by the draft, durably."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
         self._draft.replace(self._path)
 
     def close(self) -> None:
-        """Take away what was not kept."""
+        """Remove the draft unless it was kept."""
         self._stream.close()
         self._draft.unlink(missing_ok=True)
 
@@ -59,7 +59,7 @@ class Rejects:
 def drafted(path: Path | None, file: Path | BinaryIO) -> Iterator[Rejects | None]:
     """Yield the draft of a rejects file for the import of ``file``, private whatever the umask; None without a path.
 
-    Raise BadUsage when ``path`` is not free: only a rejects file from before is written over, never the input itself.
+    Raise BadUsage when ``path`` exists, unless it is an earlier rejects file; the input itself is never overwritten.
     """
     if path is None:
         yield None

@@ -1,14 +1,13 @@
-"""What all imports have in common: all or nothing, bad rows named and counted, one line of history.
+"""Run an import: all or nothing, bad rows reported and counted, one line of history.
 
-file -> ``csv_rows.Table`` -> for some rows ``take`` (each added | updated | unchanged | bad) -> ``Counts`` -> history
+file -> ``csv_file.Table`` -> batches, ``take`` (added | updated | unchanged | bad) -> ``ImportCounts`` -> history
 """
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -23,18 +22,18 @@ from salescli.storage import database, history
 from salescli.storage.work import Work
 
 DEFAULT_SOURCE = "import"
-_BATCH_ROWS = 500  # taken in together: one statement asks or writes for all; and between two words of progress
+_BATCH_ROWS = 500  # a batch: read and written by one statement each, then progress is reported
 
 Outcome = Literal["added", "updated", "unchanged"]
 Outcomes = Sequence[Outcome | BadRow]
-Take = Callable[[Sequence[Row]], Outcomes]  # imports rows, and tells of each; of a bad one it has written nothing
+Take = Callable[[Sequence[Row]], Outcomes]  # imports rows and returns their outcomes; nothing of a bad row is written
 
 Begin = Callable[[], AbstractContextManager[Take]]  # what comes before the first row and after the last
 
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """Whom to tell: of each problem as it is found, and of the bytes read since the last time."""
+    """Callbacks for each problem found, and for the bytes read since the last call."""
 
     on_bad: Callable[[Problem], None] = lambda problem: None
     on_progress: Callable[[int], None] = lambda bytes_read: None
@@ -42,7 +41,7 @@ class Reporting:
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What to import and how: make what is missing, update what differs, leave bad rows out, or only say what would be.
+    """An import and its options: create missing records, update different ones, skip bad rows, or dry run.
 
     ``source``: where the numbers in the file come from. ``rejects_file``: where the bad rows go that are skipped.
     """
@@ -58,13 +57,13 @@ class ImportRequest:
 
     @property
     def name(self) -> str:
-        """What the file is called in history."""
+        """The name of the file in history."""
         if not isinstance(self.file, Path):
             return "standard input"
         return self.file.name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8, history must
 
     def check(self) -> None:
-        """Raise BadUsage or BadData when the request contradicts itself."""
+        """Raise BadUsage or BadData for contradictory options."""
         if text.text(self.source, "source") != self.source:
             raise BadData(f"the source {self.source!r} has spaces around it; leave them out")
         if self.skip_bad != (self.rejects_file is not None):
@@ -91,7 +90,7 @@ class ImportCounts:
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """One run of an import: what it reads, where it writes, and by whom; ``created`` grows as it goes."""
+    """An import under way; ``created`` and ``due`` grow with its rows."""
 
     work: Work
     what: str  # "orders", in messages and history
@@ -103,13 +102,13 @@ class ImportRun:
 
 
 class _Undone(Exception):
-    """Takes back the transaction of an import that must leave nothing."""
+    """Rolls back an import that must leave nothing."""
 
 
 def import_rows(plan: ImportRun, begin: Begin, end: Callable[[], None] = lambda: None) -> ImportCounts:
-    """Import a file in one transaction; ``begin``, entered in it, gives what takes in rows and is left after the last.
+    """Import a file in one transaction; ``begin`` opens the function that imports rows, and closes after the last.
 
-    ``end`` concludes an import that is kept.
+    ``end`` is called if the import is kept.
 
     Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
     without the file, BadUsage for a rejects file that may not be written over.
@@ -131,11 +130,11 @@ def import_rows(plan: ImportRun, begin: Begin, end: Callable[[], None] = lambda:
 
 @dataclass(slots=True)
 class _Listener:
-    """Where bad rows and progress go."""
+    """Receives bad rows and progress."""
 
     reporting: Reporting
     rejected: Rejects | None
-    told_bytes: int = 0
+    reported_bytes: int = 0
 
     def bad(self, row: Row, problems: Sequence[Problem]) -> None:
         for problem in problems:
@@ -144,8 +143,8 @@ class _Listener:
             self.rejected.add(row, problems)
 
     def progress(self, bytes_read: int) -> None:
-        self.reporting.on_progress(bytes_read - self.told_bytes)
-        self.told_bytes = bytes_read
+        self.reporting.on_progress(bytes_read - self.reported_bytes)
+        self.reported_bytes = bytes_read
 
 
 def _imported(
@@ -155,7 +154,7 @@ def _imported(
         listener.rejected.begin(table.header)
     try:
         with database.transaction(plan.work.connection):
-            with begin() as take, _collector_off():
+            with begin() as take:
                 outcomes = _taken(table, take, listener)
             counts = _counted(plan, table, outcomes)
             if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
@@ -169,20 +168,8 @@ def _imported(
     return counts
 
 
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Spare the rows Python's search for cycles: they make none, and it would look at each of millions of tuples."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _taken(table: csv_file.Table, take: Take, listener: _Listener) -> Counter[str]:
-    """Take in every row and return how many had which outcome."""
+    """Import every row and return the number of each outcome."""
     counted: Counter[str] = Counter()
     rows = iter(table)
     while batch := list(islice(rows, _BATCH_ROWS)):
@@ -216,7 +203,7 @@ def _counted(plan: ImportRun, table: csv_file.Table, outcomes: Counter[str]) -> 
 
 
 def _record(plan: ImportRun, counts: ImportCounts) -> None:
-    """Write the import's one line of history; a file that changed nothing leaves none."""
+    """Write the import's line of history, unless nothing changed."""
     if not (counts.added or counts.updated):
         return
     numbers = {key: getattr(counts, key) for key in ("rows", "added", "updated", "unchanged", "bad")}
@@ -232,8 +219,8 @@ def _record(plan: ImportRun, counts: ImportCounts) -> None:
     )
 
 
-def told(what: str, counts: ImportCounts, request: ImportRequest) -> str:
-    """Return what is true after an import, as a sentence; after a dry run, what would be."""
+def summary(what: str, counts: ImportCounts, request: ImportRequest) -> str:
+    """Return the result of an import as a sentence, or of a dry run."""
     dry = request.dry_run
     done = f"{'would import' if dry else 'imported'} {_many(counts.rows - counts.bad, what)}"
     done += f" ({counts.added} added, {counts.updated} updated, {counts.unchanged} unchanged)"
@@ -247,5 +234,5 @@ def told(what: str, counts: ImportCounts, request: ImportRequest) -> str:
 
 
 def _many(number: int, nouns: str) -> str:
-    """Return a number of ``nouns``, a plural."""
+    """Return a number with its noun, given in the plural."""
     return numbers.count(number, numbers.singular(nouns))

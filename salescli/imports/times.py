@@ -1,4 +1,4 @@
-"""An instant as it is stored, and what reads those of a file: a row has several, and rows may be a million."""
+"""Fast timestamp parsing for imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from salescli.rules import time
 
 _USUAL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2})(:[0-5]\d:[0-5]\d)(Z?)", re.ASCII)
-_DAYS = 2_000  # whose hours are kept
+_DAYS = 2_000  # whose offsets are cached
 
 
 class Instant(NamedTuple):
@@ -23,7 +23,7 @@ class Instant(NamedTuple):
 
 
 def reader(zone: ZoneInfo) -> Callable[[str], Instant]:
-    """Return what reads a time as ``clock.parse_time`` does, only that it does the sums of a day once."""
+    """Return a parser of times, equal to ``time.parse_time`` but with the conversions of a day cached."""
     in_utc = lru_cache(_DAYS)(partial(time.hours, here=zone, there=timezone.utc))
     from_utc = lru_cache(_DAYS)(partial(time.hours, here=timezone.utc, there=zone))
 

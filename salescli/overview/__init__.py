@@ -1,1 +1,8 @@
-"""Read-only answers about the file: doctor, explain, todo, a customer's card, upcoming payments."""
+"""Read-only answers about the database.
+
+customer_card — what a customer paid and owes, and the commands that are possible now
+doctor — integrity, stored sums, scheduler, and what needs attention
+explain — why a record is in its state, and what happens next
+todo — what waits for a person, the largest amounts first
+upcoming — the payments that recurring orders are expected to bring
+"""

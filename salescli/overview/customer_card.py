@@ -1,6 +1,6 @@
-"""The customer card (R44): what a customer paid and owes, currency by currency, and what may be done for them now.
+"""The customer card (R44): what a customer paid and owes per currency, and the commands that are possible now.
 
-orders, invoices → ``totals``;  the Action columns, and what can be paid, answered or given back → ``commands``
+orders, invoices → ``totals``;  the Action columns, and what can be paid, confirmed or refunded → ``commands``
 """
 
 from __future__ import annotations
@@ -64,36 +64,35 @@ _OF_AN_ORDER = {
     "Add user": "orders assign {} LOGIN",
     "Decline": "orders decline {}",
 }
-_OF_A_PLAN = {
+_OF_RECURRING = {
     "Retry": "recurring retry {}",
     "Activate": "recurring activate {}",
     "Pause": "recurring pause {}",
     "Complete": "recurring complete {}",
 }
-_ORDER_OF_USE = ("Payment came", "Confirm", "Check", "Add user", "Retry", "Activate", "Pay", "Payment did not come",
-                 "Decline", "Pause", "Complete", "Refund")  # fmt: skip
+_ORDER_OF_USE = ("Payment arrived", "Confirm", "Check", "Add user", "Retry", "Activate", "Pay",
+                 "Payment did not arrive", "Decline", "Pause", "Complete", "Refund")  # fmt: skip
 
 Offered = tuple[str, str, str]  # the action, the record, the command without the program
 
 
 def totals(connection: sqlite3.Connection, customer_id: int) -> list[dict[str, object]]:
-    """Return rows in the shape of TOTALS, one for each currency: money paid by its own, what is open by the order's."""
+    """Return a row per currency with the keys of TOTALS; open amounts are in the currency of their order."""
     return [dict(row) for row in connection.execute(_TOTALS, {"customer": customer_id})]
 
 
 def commands(
     connection: sqlite3.Connection, customer_id: int, *, actor: Actor, zone: ZoneInfo, program: str = "salescli"
 ) -> list[dict[str, str]]:
-    """Return rows in the shape of COMMANDS, of all that the actor may do with the customer's records now.
+    """Return rows with the keys of COMMANDS: everything the actor may do with the customer's records now.
 
-    The first of each action comes first, the newest record; then the second of each. What is in capitals in a command
-    is to be filled in.
+    The newest record of each action comes first, then the second of each. Words in capitals are placeholders.
     """
     offered = chain(
         _of_column(connection, orders.VIEW, ("o.customer_id", customer_id), _OF_AN_ORDER, actor=actor, zone=zone),
-        _of_column(connection, recurring.VIEW, ("r.customer_id", customer_id), _OF_A_PLAN, actor=actor, zone=zone),
+        _of_column(connection, recurring.VIEW, ("r.customer_id", customer_id), _OF_RECURRING, actor=actor, zone=zone),
         _of_payments(connection, customer_id) if actor.may(permissions.ENTER_ORDERS) else (),
-        _of_money_back(connection, customer_id) if actor.may(permissions.REFUND) else (),
+        _of_refunds(connection, customer_id) if actor.may(permissions.REFUND) else (),
     )
     places: dict[str, int] = {}
     ranked = []
@@ -114,7 +113,7 @@ def _of_column(
     actor: Actor,
     zone: ZoneInfo,
 ) -> Iterator[Offered]:
-    """Yield what the Action column of a list offers (R20)."""
+    """Yield the actions of a list's Action column (R20)."""
     key = view.columns[0].key
     rows = query.select(
         connection,
@@ -130,10 +129,10 @@ def _of_column(
 
 
 def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
-    """Yield the manual payments that wait for a person's word, and what can be paid."""
+    """Yield the manual payments that wait for confirmation, and the orders that can be paid."""
     for row in connection.execute(_WAITING, {"customer": customer_id, "manual": registry.MANUAL}):
-        yield "Payment came", f"invoice {row['id']}", f"payments confirm {row['id']}"
-        yield "Payment did not come", f"invoice {row['id']}", f"payments decline {row['id']}"
+        yield "Payment arrived", f"invoice {row['id']}", f"payments confirm {row['id']}"
+        yield "Payment did not arrive", f"invoice {row['id']}", f"payments decline {row['id']}"
     unpaid = "SELECT * FROM orders WHERE customer_id = ? AND status IN ('open', 'declined') ORDER BY id DESC"
     for order in map(Order.from_row, connection.execute(unpaid, (customer_id,))):
         if pay.payable(connection, order):
@@ -141,8 +140,8 @@ def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[O
             yield "Pay", f"order {order.id}", f"orders pay {order.id}{through}"
 
 
-def _of_money_back(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
-    """Yield the orders that hold money; what no gateway gives back needs a reason (R11)."""
+def _of_refunds(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
+    """Yield the orders that can be refunded; a refund by hand needs a reason (R11)."""
     for row in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": registry.MANUAL}):
         reason = " --reason TEXT" if row["by_hand"] else ""
         yield "Refund", f"order {row['id']}", f"orders refund {row['id']}{reason}"

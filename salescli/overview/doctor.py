@@ -1,6 +1,6 @@
-"""``doctor``: is the file sound, do its sums agree, does tick run, and what waits for a person (B5).
+"""Check the database: integrity, totals, scheduler, and what needs attention (B5).
 
-Each check is a query for what must not be; what it finds is a finding with the command that mends it.
+Each check queries for rows that must not exist; a finding names the command that repairs it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from salescli.rules import numbers, time
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, totals
 
-_MOST = 20  # findings of one kind that are named
+_FINDINGS_MAX = 20  # of one check
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it must be, and what to do."""
+    """A problem, the check that found it, and what to do about it."""
 
     check: str
     what: str
@@ -31,14 +31,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """A number that is stored and can be recomputed: rows of the query are those that disagree."""
+    """A stored value that can be recomputed; the query returns the rows that disagree."""
 
     check: str
     sql: str
     what: str
 
 
-_BROKEN = "do not run tick; restore a backup or ask for help, and keep this file"
+_BROKEN = "do not run tick; keep this database, and restore a backup or ask for help"
 
 _SUMS = (
     _Sum(
@@ -46,26 +46,26 @@ _SUMS = (
         "SELECT o.id, o.paid_minor AS stored, coalesce(sum(i.share_minor), 0) AS counted FROM orders o"
         " LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL"
         " GROUP BY o.id, o.paid_minor HAVING o.paid_minor <> coalesce(sum(i.share_minor), 0)",
-        "order {id} says {stored} paid, its invoices {counted}",
+        "order {id}: {stored} paid is stored, its invoices add up to {counted}",
     ),
     _Sum(
         "invoices' refunds",
         "SELECT i.id, i.refunded_minor AS stored, coalesce(sum(x.amount_minor), 0) AS counted FROM invoices i"
         " LEFT JOIN refunds x ON x.invoice_id = i.id"
         " GROUP BY i.id, i.refunded_minor HAVING i.refunded_minor <> coalesce(sum(x.amount_minor), 0)",
-        "invoice {id} says {stored} refunded, its refunds {counted}",
+        "invoice {id}: {stored} refunded is stored, its refunds add up to {counted}",
     ),
     _Sum(
         "invoices' prices",
         "SELECT i.id, i.price_e4 AS stored, o.price_e4 AS counted FROM invoices i JOIN orders o ON o.id = i.order_id"
         " WHERE i.price_e4 <> o.price_e4",
-        "invoice {id} says {stored} ten-thousandths are its order's price, which is {counted}",
+        "invoice {id}: an order price of {stored} ten-thousandths is stored, the order has {counted}",
     ),
     _Sum(
         "refunds' currencies",
         "SELECT x.id, x.currency AS stored, i.currency AS counted FROM refunds x JOIN invoices i ON i.id = x.invoice_id"
         " WHERE x.currency <> i.currency",
-        "refund {id} is in {stored}, its payment in {counted}",
+        "refund {id} is in {stored}, its payment is in {counted}",
     ),
     _Sum(
         "payments made (I10)",
@@ -73,7 +73,7 @@ _SUMS = (
         " LEFT JOIN orders o ON o.recurring_id = r.id AND (o.completed_at IS NOT NULL OR o.payment_number = 1)"
         " GROUP BY r.id, r.payments_made, r.payments_imported"
         " HAVING r.payments_made <> r.payments_imported + count(o.id)",
-        "recurring order {id} says payments made: {stored}; by its orders: {counted}",
+        "recurring order {id}: payments made: {stored}; its orders show: {counted}",
     ),
     _Sum(
         "processing (I6)",
@@ -83,7 +83,7 @@ _SUMS = (
         "recurring order {id} is {stored}; live attempts: {counted}",
     ),
     _Sum(
-        "completed orders of plans (I5)",
+        "completed orders of recurring orders (I5)",
         "SELECT o.id, o.status AS stored, count(i.id) AS counted FROM orders o"
         " LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL"
         " WHERE o.payment_number > 1 GROUP BY o.id, o.status"
@@ -104,7 +104,7 @@ _SUMS = (
         " UNION ALL SELECT customer_id FROM sales_plans"
         " UNION ALL SELECT merged_into FROM customers WHERE merged_into IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
-        "customer {id} was merged into {stored}; records that still name {id}: {counted}",
+        "customer {id} was merged into {stored}; records that still refer to it: {counted}",
     ),
     _Sum(
         "erased customers",
@@ -115,7 +115,7 @@ _SUMS = (
         " UNION ALL SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id"
         " WHERE i.comment IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.erased_at IS NOT NULL GROUP BY c.id, c.erased_at",
-        "customer {id} was erased at {stored}; records that still hold something of theirs: {counted}",
+        "customer {id} was erased at {stored}; records that still hold personal data: {counted}",
     ),
 )
 
@@ -123,46 +123,46 @@ _SUMS = (
 def examine(
     connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, *, program: str = "salescli"
 ) -> list[Finding]:
-    """Return all that is wrong, worst first; empty when all is well.
+    """Return all problems, worst first; empty when there is none.
 
-    Times are told in ``zone``, commands as ``program`` is called in this run.
+    Times are shown in ``zone``; ``program`` is the name of the program in suggested commands.
     """
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        lambda: _file(connection),
+        lambda: _integrity(connection),
         lambda: _sums(connection),
         lambda: _totals(connection, program),
         lambda: _sqlite(connection, program),
-        lambda: _brakes(connection, program),
-        lambda: _ticks(connection, now),
+        lambda: _charging(connection, program),
+        lambda: _scheduler(connection, now),
         lambda: _overdue(connection, now, zone, program),
-        lambda: _in_doubt(connection, now, zone, program),
-        lambda: _merchants(connection, now, zone),
+        lambda: _unknown_outcomes(connection, now, zone, program),
+        lambda: _paused_systems(connection, now, zone),
         lambda: _failed(connection, program),
     )
     return [finding for check in checks for finding in check()]
 
 
-def _file(connection: sqlite3.Connection) -> Iterator[Finding]:
-    for row in connection.execute(f"PRAGMA integrity_check({_MOST})"):
+def _integrity(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for row in connection.execute(f"PRAGMA integrity_check({_FINDINGS_MAX})"):
         if row[0] != "ok":
-            yield Finding("file", str(row[0]), _BROKEN)
-    for row in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST):
-        yield Finding("file", f"row {row[1]} of {row[0]} points to a {row[2]} that is not there", _BROKEN)
+            yield Finding("database", str(row[0]), _BROKEN)
+    for row in connection.execute("PRAGMA foreign_key_check").fetchmany(_FINDINGS_MAX):
+        yield Finding("database", f"row {row[1]} of {row[0]} refers to a row of {row[2]} that does not exist", _BROKEN)
 
 
 def _sums(connection: sqlite3.Connection) -> Iterator[Finding]:
     for check in _SUMS:
-        for row in connection.execute(check.sql).fetchmany(_MOST):
+        for row in connection.execute(check.sql).fetchmany(_FINDINGS_MAX):
             yield Finding(check.check, check.what.format(**dict(row)), _BROKEN)
 
 
 def _totals(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
-    """Compare what reports read with the rows."""
-    for wrong in islice(totals.differences(connection), _MOST):
+    """Compare the stored totals of reports with the rows."""
+    for wrong in islice(totals.differences(connection), _FINDINGS_MAX):
         what = (
             f"{wrong.dimension.replace('_', ' ')} {wrong.key or 'none'}, {wrong.period or 'all time'}, {wrong.currency}"
         )
-        finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows come to {wrong.counted}"
+        finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows add up to {wrong.counted}"
         yield Finding("totals", finding, f"{program} rebuild-totals")
 
 
@@ -171,18 +171,18 @@ def _sqlite(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     if mode == "wal" and database.wal_may_corrupt(sqlite3.sqlite_version_info):
         yield Finding(
             "sqlite",
-            f"SQLite {sqlite3.sqlite_version} can corrupt a file in WAL mode",
+            f"SQLite {sqlite3.sqlite_version} can corrupt a database in WAL mode",
             f"run any command, such as {program} todo",
         )
 
 
-def _brakes(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+def _charging(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     for line in limits.status(connection):
         if "off" in line:
             yield Finding("charging", line, f"{program} charging on")
 
 
-def _ticks(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+def _scheduler(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
     if warning := tick_log.is_late(connection, now):
         yield Finding("tick", warning, "crontab -l; see salescli cron")
 
@@ -198,35 +198,36 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, prog
         yield Finding("overdue", f"overdue payments: {row['number']}, the oldest since {since}", f"{program} tick -v")
 
 
-def _in_doubt(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
+def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT a.*, p.name FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' ORDER BY a.id"
     )
-    nobodys = [row for row in rows if not Attempt.from_row(row).worked_on(now)]
-    for row in nobodys[:_MOST]:
+    idle = [row for row in rows if not Attempt.from_row(row).worked_on(now)]
+    for row in idle[:_FINDINGS_MAX]:
         since = time.local_text(row["started_at"], zone)
         again = time.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] else "the next tick"
         yield Finding(
-            "in doubt",
+            "outcome unknown",
             f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {since} ({row['reference']});"
-            f" looked up at {again}",
-            f"ask {row['name']}, then {program} payments resolve {row['invoice_id']} …",
+            f" next lookup: {again}",
+            f"check at {row['name']}, then {program} payments resolve {row['invoice_id']} …",
         )
 
 
-def _merchants(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
+def _paused_systems(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (time.utc_text(now),)
     )
     for row in rows:
         until = time.local_text(row["paused_until"], zone)
-        what = f"{row['name']} did not answer {numbers.count(row['failures'], 'time')} in a row and rests until {until}"
-        yield Finding("payment system", what, "it is tried again by itself")
+        failed = numbers.count(row["failures"], "time")
+        what = f"{row['name']} did not answer {failed} in a row and is paused until {until}"
+        yield Finding("payment system", what, "nothing to do; it is tried again automatically")
 
 
 def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     rows = connection.execute("SELECT id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
-    for row in rows.fetchmany(_MOST):
+    for row in rows.fetchmany(_FINDINGS_MAX):
         advice = f"{program} recurring retry {row['id']}, or complete it"
         yield Finding("failed", f"recurring order {row['id']} failed: {row['last_error']}", advice)

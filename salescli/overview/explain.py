@@ -1,4 +1,4 @@
-"""Why a record is in its state, what happens next and when, and what one can do about it, in sentences (B3).
+"""Explain in sentences why a record is in its state, what happens next and when, and what can be done (B3).
 
 record + the rules that decide (``recurring.paid``, ``declined``, ``lifecycle``) + its history → lines of text
 """
@@ -22,7 +22,7 @@ from salescli.sales.recurring import Recurring
 
 
 def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> Iterator[str]:
-    """Yield why an order is Open, Completed, Declined or Refund, whose sale it is, and what may be done."""
+    """Yield why an order is Open, Completed, Declined or Refund, whose sale it is, and what can be done."""
     yield f"Order {found.id} ({found.offer_name}, {found.amount(found.price_minor)}) is {found.status.capitalize()}."
     yield from _latest_change(connection, "order", found.id, zone)
     if found.recurring_id is not None:
@@ -42,44 +42,47 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> It
 
 
 def invoice(connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo) -> Iterator[str]:
-    """Yield what became of each attempt to take an invoice's money, and what is waited for."""
+    """Yield the outcome of each attempt to charge an invoice, and what happens next."""
     yield f"Invoice {found.id} of {found.amount()} for order {found.order_id} is {found.status.capitalize()}."
     for attempt in attempts.of_invoice(connection, found.id):
         system = payment_systems.get(connection, attempt.payment_system_id)
         when = time.local_text(attempt.started_at, zone)
-        yield f"{attempt.kind.capitalize()} attempt {attempt.number} through {system.name}, {when}: {_became(attempt)}."
+        named = f"{attempt.kind.capitalize()} attempt {attempt.number} through {system.name}, {when}"
+        yield f"{named}: {_outcome(attempt)}."
     live = attempts.live_of(connection, found.id)
     if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
-        yield f"A person says whether the money came: salescli payments confirm {found.id}, or decline."
+        yield f"When you know whether the money arrived: salescli payments confirm {found.id}, or decline."
     elif live is not None:
         yield (
-            "Its outcome is not known, so tick looks it up and sends nothing new meanwhile. If the payment system"
+            "Its outcome is unknown, so tick looks it up and sends nothing new until then. If the payment system"
             f" cannot tell: salescli payments resolve {found.id}."
         )
     if found.paid_at:
-        yield f"The money came in on {time.local_text(found.paid_at, zone)}; {_commission(found)}."
+        yield f"The money arrived on {time.local_text(found.paid_at, zone)}; {_commission(found)}."
 
 
-def plan(connection: sqlite3.Connection, found: Recurring, *, now: datetime, zone: ZoneInfo) -> Iterator[str]:
-    """Yield why a recurring order is in its state, its next date and the one after it, and which setting decides."""
-    of = f" of {found.payments_total}" if found.payments_total else ", without an end"
+def recurring_order(
+    connection: sqlite3.Connection, found: Recurring, *, now: datetime, zone: ZoneInfo
+) -> Iterator[str]:
+    """Yield why a recurring order is in its state, its next two payment dates, and the settings that decide them."""
+    of = f" of {found.payments_total}" if found.payments_total else ", with no end"
     named = f"{found.offer_name}, {found.amount()} every {found.interval}"
     yield f"Recurring order {found.id} ({named}) is {found.status.capitalize()}."
     yield from _latest_change(connection, "recurring", found.id, zone)
     anchor = time.local_text(found.anchor_at, zone)
     made = numbers.count(found.payments_made, "payment was", "payments were")
-    yield f"{made} made{of}; the plan counts from {anchor}."
+    yield f"{made} made{of}; dates count from {anchor}."
     if found.status == "active":
         yield from _next_payment(connection, found, now, zone)
     elif found.status == "processing":
-        yield "Its payment is being made, or is in doubt; until that is settled nothing else is charged."
+        yield "Its payment is under way or its outcome is unknown; nothing else is charged until that is resolved."
         if found.wish:
-            yield f"Then it becomes {found.wish.capitalize()}, as was asked."
+            yield f"Pending status: it then becomes {found.wish.capitalize()}."
     elif found.status == "paused":
-        yield "Nothing is charged until it is activated; what fell due is then charged once, and the day is kept."
+        yield "Nothing is charged until it is activated; an overdue payment is then charged once, and its dates stay."
     elif found.status == "failed":
         yield (
-            f"Payment {found.payment_number} was declined {found.declines} times, the last time for:"
+            f"Payment {found.payment_number} was declined {numbers.count(found.declines, 'time')}, most recently:"
             f" {found.last_error} ({found.last_error_code})."
         )
     yield _possible(lifecycle.recurring_actions(found.status), f"salescli recurring … {found.id}")
@@ -95,29 +98,29 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     yield f"Payment {found.payment_number} is made {at} through {system.name}, {attempt}."
     if found.declines:
         last = f"{found.last_error} ({found.last_error_code})"
-        yield f"The last attempt was declined: {last}; the waits are {found.retries}."
+        yield f"The last attempt was declined: {last}; retries are after {found.retries}."
     after = recurring.paid(found, now=max(now, time.from_text(found.next_payment_at)), zone=zone)
     if after.next_payment_at:
-        yield f"When it succeeds, the one after it is on {time.local_text(after.next_payment_at, zone)}."
+        yield f"If it succeeds, the next one is on {time.local_text(after.next_payment_at, zone)}."
     else:
-        yield "When it succeeds, the plan is Completed."
+        yield "If it succeeds, the recurring order is Completed."
     if system.paused_until and system.paused_until > time.utc_text(now):
-        yield f"{system.name} does not answer and rests until {time.local_text(system.paused_until, zone)}."
+        yield f"{system.name} does not answer and is paused until {time.local_text(system.paused_until, zone)}."
     yield from (f"But {line}." for line in limits.status(connection))
 
 
 def _what_is_missing(found: Order) -> Iterator[str]:
     left = found.amount(found.left_minor)
-    yield f"{found.amount(found.paid_minor)} came in and {left} is left: salescli orders pay {found.id}."
+    yield f"{found.amount(found.paid_minor)} is paid and {left} is left: salescli orders pay {found.id}."
     if not found.partial:
         return
     needed = money.share_of(found.price_minor, found.partial_success_ppm)
     share = money.percent_text(found.partial_success_ppm)
-    yield f"The offer's success share of {share} % lets it be confirmed from {found.amount(needed)} on."
+    yield f"It can be confirmed once {found.amount(needed)} is paid, the offer's success share of {share} %."
 
 
 def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:
-    """Yield who or what brought the record into its present status."""
+    """Yield the latest change of the record's status, with its time and author."""
     rows = connection.execute(
         f"SELECT h.*, {history.BY} AS who, t.text AS reason FROM {history.SOURCE}"
         " WHERE h.subject = :subject AND h.subject_id = :id ORDER BY h.id DESC",
@@ -127,25 +130,25 @@ def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: 
         if "status" in json.loads(row["changes"]):
             who = f"the {row['who']}" if row["by_system"] else row["who"]
             why = f" ({row['reason']})" if row["reason"] else ""
-            yield f"So since {time.local_text(row['at'], zone)}: {row['what']}{why}, by {who}."
+            yield f"In this state since {time.local_text(row['at'], zone)}: {row['what']}{why}, by {who}."
             return
 
 
-def _became(attempt: attempts.Attempt) -> str:
-    told = {
-        "live": "under way or in doubt",
+def _outcome(attempt: attempts.Attempt) -> str:
+    outcome = {
+        "live": "under way or outcome unknown",
         "not_sent": "not sent; it is sent again under the same reference",
         "succeeded": "succeeded",
         "declined": "declined",
     }[attempt.status]
-    return f"{told}: {attempt.message} ({attempt.code})" if attempt.code else told
+    return f"{outcome}: {attempt.message} ({attempt.code})" if attempt.code else outcome
 
 
 def _commission(found: Invoice) -> str:
     if found.fee_minor is None:
-        return "its commission is not known"
+        return "its commission is unknown"
     fee = f"{money.text(found.fee_minor, found.currency)} {found.currency}"
-    return f"its commission of {fee} is {'estimated from the payment system' if found.fee_estimated else 'as told'}"
+    return f"its commission of {fee} is {'estimated' if found.fee_estimated else 'as reported by the payment system'}"
 
 
 def _seller(connection: sqlite3.Connection, found: Order) -> str:
@@ -155,5 +158,5 @@ def _seller(connection: sqlite3.Connection, found: Order) -> str:
 
 def _possible(actions: list[str], command: str) -> str:
     if not actions:
-        return "Nothing is left to decide."
+        return "There is nothing left to decide."
     return f"You can: {', '.join(actions)} ({command})."

@@ -1,7 +1,7 @@
-"""What waits for a person, the most money of each currency first, each with the command that does it (B10).
+"""What waits for a person, the largest amounts first, each with its command (B10).
 
-Amounts of two currencies cannot be compared, so they are ranked within their currency, and the ranks taken in turn: the
-largest of each, then the second of each. However short the list is cut, the largest of every currency is on it.
+Amounts in different currencies cannot be compared, so each is ranked within its currency and the ranks alternate: the
+largest of each currency, then the second largest. However short the list, it has the largest of every currency.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNCONFIRMED = """
 SELECT 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount, o.currency AS currency
 FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = 'completed' AND o.confirmed = 0
 """
-# The least that makes an order confirmable is its share rounded half up, as the rule in orders.py has it.
+# An order is confirmable from its success share on, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
 SELECT 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency
 FROM orders o JOIN customers c ON c.id = o.customer_id
@@ -45,7 +45,7 @@ FROM recurring r JOIN customers c ON c.id = r.customer_id WHERE r.status = 'fail
 """
 _ALL = " UNION ALL ".join((_UNCONFIRMED, _CONFIRMABLE, _WAITING, _FAILED))
 
-# what -> the command that ends it, and the permission for it: to others it is not offered (R40)
+# what -> its command, and the permission that the command needs (R40)
 _COMMANDS = {
     "unconfirmed sale": ("orders check", permissions.MANAGE_SALES),
     "partial order to confirm": ("orders confirm", permissions.MANAGE_SALES),
@@ -57,9 +57,9 @@ _COMMANDS = {
 def waiting(
     connection: sqlite3.Connection, limit: int | None, *, actor: Actor, program: str = "salescli"
 ) -> list[dict[str, object]]:
-    """Return rows in the shape of COLUMNS; ``limit`` None for all.
+    """Return rows with the keys of COLUMNS; ``limit`` None returns all.
 
-    ``program``: how it is called in the commands. A command that the actor may not use is left out.
+    ``program`` is the name of the program in commands. A command that the actor may not use is None.
     """
     rows = connection.execute(
         f"SELECT *, row_number() OVER (PARTITION BY currency ORDER BY amount DESC, number, what) AS place FROM ({_ALL})"
@@ -70,7 +70,7 @@ def waiting(
 
 
 def count(connection: sqlite3.Connection) -> int:
-    """Return how many things wait."""
+    """Return the number of rows."""
     return int(connection.execute(f"SELECT count(*) FROM ({_ALL})").fetchone()[0])
 
 

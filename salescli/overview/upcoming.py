@@ -1,6 +1,6 @@
-"""Upcoming payments: what recurring orders are expected to bring, each payment on its planned day (B8).
+"""Upcoming payments: what recurring orders are expected to bring, each on its planned date (B8).
 
-plans → ``expected``: each pays at its next attempt, then at its planned dates → rows, or sums of a period
+recurring orders → ``expected``: the next attempt, then the planned dates → rows, or sums of a period
 """
 
 from __future__ import annotations
@@ -41,77 +41,78 @@ Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """A payment that is to come: when, and the plan as it is then."""
+class UpcomingPayment:
+    """An expected payment: its time, and the recurring order as it is then."""
 
     at: datetime
-    plan: Recurring
+    recurring: Recurring
 
 
-def expected(plan: Recurring, until: datetime, *, now: datetime, zone: ZoneInfo) -> Iterator[Payment]:
-    """Yield a plan's payments before ``until``, as if the next attempt at each succeeds; what is late is paid now.
+def expected(order: Recurring, until: datetime, *, now: datetime, zone: ZoneInfo) -> Iterator[UpcomingPayment]:
+    """Yield the payments before ``until``, if the next attempt at each succeeds; an overdue one is paid now.
 
-    By the rule that tick follows (R58, R66a): a plan that is Paused or wishes to be, over or Failed brings no more.
+    Follows the rule of tick (R58, R66a): a recurring order that is Paused, Completed or Failed, or has one of these
+    as its pending status, brings no more.
     """
-    while plan.status in _BRINGS and plan.next_payment_at is not None:
-        at = max(time.from_text(plan.next_payment_at), now)
+    while order.status in _CHARGED and order.next_payment_at is not None:
+        at = max(time.from_text(order.next_payment_at), now)
         if at >= until:
             return
-        yield Payment(at, plan)
-        plan = recurring.paid(plan, now=at, zone=zone)
+        yield UpcomingPayment(at, order)
+        order = recurring.paid(order, now=at, zone=zone)
 
 
-_BRINGS = ("active", "processing")
+_CHARGED = ("active", "processing")
 
 
 def payments(
     connection: sqlite3.Connection, filters: Filters, first: date, last: date, *, now: datetime, zone: ZoneInfo
 ) -> tuple[Rows, dict[str, int]]:
-    """Return the payments of some days as rows, the next one first, and how many plans of each currency are Paused.
+    """Return the payments from ``first`` to ``last``, soonest first, and the number of Paused orders by currency.
 
-    ``filters``: of recurring orders.
+    ``filters`` select recurring orders.
     """
     since, until = time.start_of(first, zone), time.start_of(last + time.ONE_DAY, zone)
     where = clauses(connection, recurring_list.VIEW, filters, zone=zone)
     paused = connection.execute(f"{_PAUSED} AND {where} GROUP BY r.currency ORDER BY r.currency", where.values)
-    paused_plans = {row["currency"]: row["plans"] for row in paused}
+    paused_orders = {row["currency"]: row["orders"] for row in paused}
     where.add("r.next_payment_at < {until}", until=time.utc_text(until))
     found = [
         (payment, row)
-        for row in connection.execute(f"{_PLANS} AND {where}", where.values)
+        for row in connection.execute(f"{_CHARGED_ORDERS} AND {where}", where.values)
         for payment in expected(Recurring.from_row(row), until, now=now, zone=zone)
         if payment.at >= since
     ]
-    found.sort(key=lambda pair: (pair[0].at, pair[0].plan.id))
-    return [_row(payment, row) for payment, row in found], paused_plans
+    found.sort(key=lambda pair: (pair[0].at, pair[0].recurring.id))
+    return [_row(payment, row) for payment, row in found], paused_orders
 
 
-_PLANS = f"""
+_CHARGED_ORDERS = f"""
 SELECT r.*, c.name AS customer, p.name AS payment_system, coalesce(m.name, 'system') AS manager
 FROM {recurring_list.VIEW.source} WHERE r.status IN ('active', 'processing')"""
-_PAUSED = f"SELECT r.currency, count(*) AS plans FROM {recurring_list.VIEW.source} WHERE r.status = 'paused'"
+_PAUSED = f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.source} WHERE r.status = 'paused'"
 
 
-def _row(payment: Payment, row: sqlite3.Row) -> dict[str, Any]:
-    plan = payment.plan
+def _row(payment: UpcomingPayment, row: sqlite3.Row) -> dict[str, Any]:
+    order = payment.recurring
     return {
-        "recurring": plan.id,
+        "recurring": order.id,
         "expected_at": time.utc_text(payment.at),
         "customer": row["customer"],
-        "offer": plan.offer_name,
-        "payment": plan.payment_number,
-        "payments": plan.payments_total,
-        "amount": plan.price_minor,
-        "currency": plan.currency,
-        "attempt": plan.retries.attempt(plan.declines) if plan.declines else None,
+        "offer": order.offer_name,
+        "payment": order.payment_number,
+        "payments": order.payments_total,
+        "amount": order.price_minor,
+        "currency": order.currency,
+        "attempt": order.retries.attempt(order.declines) if order.declines else None,
         "payment_system": row["payment_system"],
-        "due_at": plan.due_at,
+        "due_at": order.due_at,
         "manager": row["manager"],
     }
 
 
 def summed(rows: Rows, by: By | None, zone: ZoneInfo) -> Rows:
-    """Return number and sum of the payments of each period and currency, in their order; of all, by None."""
+    """Return the number and sum of payments per period and currency; ``by`` None: per currency."""
     numbers: Counter[tuple[str, str]] = Counter()
     sums: Counter[tuple[str, str]] = Counter()
     for row in rows:

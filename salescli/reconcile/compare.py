@@ -1,26 +1,26 @@
-"""``reconcile``: a payment system's statement beside what the file says went through it (B7).
+"""Compare a payment system's statement with our records, and write what it settles (B7).
 
-lines → ``_named`` (which invoices each means) → ``_movements`` → ``matching.compare`` → findings;  ``apply``: what is
-sure of them is written, through the operations that a person would use → compared again
+lines → ``_named`` (the invoices of each) → ``movements`` → ``match.compare`` → findings
+``apply``: the sure findings are written, with the operations that a person would use → compared again
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import by_hand
 from salescli.errors import BadData, WrongStatus
 from salescli.imports.csv_file import BadRow, Problem
-from salescli.reconcile import match, statement
+from salescli.reconcile import match, movements, statement
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
+from salescli.reconcile.movements import Found, Meant
 from salescli.reconcile.statement import PAYMENT, Line, Tell
 from salescli.rules import money, permissions, time
 from salescli.rules.numbers import CLOCKS_APART_MAX
@@ -31,9 +31,9 @@ from salescli.storage.work import Work
 
 
 class ReconcileRequest(NamedTuple):
-    """What to compare: the lines of a statement, called ``name``, with what went through ``system``.
+    """A comparison of a statement, ``name``, with the movements of ``system``.
 
-    ``days``: the first and the last; None where not given: those that the statement is dated on.
+    ``days``: the first and the last; None: as the statement is dated.
     """
 
     system: PaymentSystem
@@ -46,107 +46,92 @@ class ReconcileRequest(NamedTuple):
 
 @dataclass(slots=True)
 class Applied:
-    """What was written, a line each but for fees, which are counted; what was refused, and why."""
+    """What was written, and what was refused with the reason, a line each; fees are only counted."""
 
     done: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     fees: int = 0
 
 
-def compare(connection: sqlite3.Connection, asked: ReconcileRequest, *, actor: Actor) -> Comparison:
+def compare(connection: sqlite3.Connection, request: ReconcileRequest, *, actor: Actor) -> Comparison:
     """Compare a statement with the ledger of its payment system. Nothing is written.
 
-    Raise BadData for an empty statement without days, and when keys of a line name different invoices: each such
-    problem was told to ``asked.on_bad``.
+    Raise BadData for an empty statement without days, and when keys of a line name different invoices;
+    ``request.on_bad`` gets each such problem.
     """
     actor.require(permissions.VIEW)
-    period = _period(asked)
+    period = _period(request)
     with database.snapshot(connection):
-        lines, of_period = asked.lines, [] if period is None else _of_period(connection, asked.system, period)
-        named = _named(connection, asked, lines, of_period)
+        lines, of_period = (
+            request.lines,
+            [] if period is None else movements.of_period(connection, request.system, period),
+        )
+        named = _named(connection, request, lines, of_period)
         known = {movement.key: movement for movement in of_period}
         wanted = sorted({invoice for one in named for invoice in one.invoices})
-        known.update((movement.key, movement) for movement in _of_invoices(connection, asked.system, wanted))
-    return match.compare(named, list(known.values()), period, asked.zone)
+        known.update((movement.key, movement) for movement in movements.of_invoices(connection, request.system, wanted))
+    return match.compare(named, list(known.values()), period, request.zone)
 
 
-def apply(work: Work, asked: ReconcileRequest) -> tuple[Applied, Comparison]:
+def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
     """Write what a statement settles, in one transaction, and return it with what remains.
 
-    That is: live attempts that it shows as made, manual payments that it shows as come, fees that were not known. What
-    differs, or is known to one side only, is left to a person. Raise NotPermitted; what is under way or dated in the
-    future is refused alone.
+    It settles live attempts that succeeded there, manual payments that arrived, and unknown fees. Differences and
+    movements on one side only are left to a person. An attempt under way or dated in the future is refused by itself.
+    Raise NotPermitted.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     applied = Applied()
     with database.transaction(work.connection):
-        before = compare(work.connection, asked, actor=work.actor)
+        before = compare(work.connection, request, actor=work.actor)
         for finding in sorted(before.findings, key=_when):
             try:
                 with database.savepoint(work.connection):
-                    _apply(work, asked, finding, applied)
+                    _apply(work, request, finding, applied)
             except WrongStatus as error:
                 applied.refused.append(str(error))
-        return applied, compare(work.connection, asked, actor=work.actor)
-
-
-def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
-    """Return what is known here of the invoices that a statement names in vain, by their numbers."""
-    wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
-    rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})
-    return {row["id"]: _known(row, system) for row in rows}
+        return applied, compare(work.connection, request, actor=work.actor)
 
 
 def _when(finding: MatchFinding) -> tuple[str, int]:
-    """Return in which order findings are applied: as the money moved."""
+    """Return the sort key by which findings are applied: as the money moved."""
     return (finding.line.at or "", finding.line.number) if finding.line else ("", 0)
 
 
-def _period(asked: ReconcileRequest) -> Period | None:
-    """Return the days to compare: as given, else as the statement is dated. Raise BadData when there is nothing to."""
-    first, last = (day.isoformat() if day else None for day in asked.days)
-    dated = statement.days(asked.lines, asked.zone)
-    if first is None and last is None and not asked.lines:
-        raise BadData("the statement has no rows, so nothing was compared; is that right, give its --from and --to")
+def _period(request: ReconcileRequest) -> Period | None:
+    """Return the days to compare: as given, else as the statement is dated. Raise BadData when it is empty."""
+    first, last = (day.isoformat() if day else None for day in request.days)
+    dated = statement.days(request.lines, request.zone)
+    if first is None and last is None and not request.lines:
+        raise BadData("the statement has no rows, so nothing was compared; if that is right, give --from and --to")
     if dated is None:
         return Period(first, last) if first or last else None
     return Period(first or min(dated[0], last or dated[0]), last or max(dated[1], first or dated[1]))
 
 
-# Which invoices a line means
-
-
-class _Meant(NamedTuple):
-    """Whom a key means: an invoice, by an attempt or movement of this kind and payment system."""
-
-    invoice: int
-    kind: str
-    system: int | None
-
-
-_Found = dict[str, list[_Meant]]
+# The invoices that a line names
 
 
 def _named(
-    connection: sqlite3.Connection, asked: ReconcileRequest, lines: Sequence[Line], of_period: Iterable[Movement]
+    connection: sqlite3.Connection, request: ReconcileRequest, lines: Sequence[Line], of_period: Iterable[Movement]
 ) -> list[NamedLine]:
-    """Return each line with the invoices that its keys name together. Raise BadData when some name different ones."""
-    references = _found(connection, _BY_REFERENCE, {line.reference for line in lines})
-    ids: _Found = defaultdict(list)
+    """Return each line with the invoices that its keys agree on. Raise BadData when they name different ones."""
+    references = movements.by_reference(connection, {line.reference for line in lines})
+    ids: Found = defaultdict(list)
     for movement in of_period:
         if movement.gateway_id is not None:
-            ids[movement.gateway_id].append(_Meant(movement.invoice, movement.kind, asked.system.id))
+            ids[movement.gateway_id].append(Meant(movement.invoice, movement.kind, request.system.id))
     rest = {line.gateway_id for line in lines if line.gateway_id not in ids}
-    ids.update(_found(connection, _BY_GATEWAY_ID, rest))
-    read = [_read(line, references, ids, asked.system) for line in lines]
-    statement.refuse_bad([one.line if isinstance(one, NamedLine) else one for one in read], asked.on_bad)
+    ids.update(movements.by_gateway_id(connection, rest))
+    read = [_read(line, references, ids, request.system) for line in lines]
+    statement.refuse_bad([one.line if isinstance(one, NamedLine) else one for one in read], request.on_bad)
     return [one for one in read if isinstance(one, NamedLine)]
 
 
-def _read(line: Line, references: _Found, ids: _Found, system: PaymentSystem) -> NamedLine | BadRow:
+def _read(line: Line, references: Found, ids: Found, system: PaymentSystem) -> NamedLine | BadRow:
     by_reference = references.get(line.reference or "", [])
     by_id = ids.get(line.gateway_id or "", [])
-    ours = [meant for meant in by_id if meant.system == system.id]  # another system may give the same numbers
+    ours = [meant for meant in by_id if meant.system == system.id]  # another payment system may use the same numbers
     meant_by = {"reference": by_reference, "gateway_id": ours or ([] if by_reference or line.invoice else by_id)}
     invoices, first = frozenset[int](), ""
     for column, meant in meant_by.items():
@@ -165,62 +150,21 @@ def _bad(line: Line, column: str, reason: str) -> BadRow:
     return BadRow([Problem(line.number, column, str(getattr(line, column)), reason)])
 
 
-def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> _Found:
-    """Return the invoices that words mean; one statement for all of them."""
-    found: _Found = defaultdict(list)
-    wanted = sorted({word for word in words if word is not None})
-    if wanted:
-        for row in connection.execute(sql, {"words": json.dumps(wanted)}):
-            found[row["word"]].append(_Meant(row["invoice"], row["kind"], row["system"]))
-    return found
-
-
-# What is known here
-
-
-def _of_period(connection: sqlite3.Connection, system: PaymentSystem, period: Period) -> list[Movement]:
-    values = {"system": system.id, "first": period.first or "", "last": period.last or "9999-12-31"}
-    return [
-        *_read_movements(connection, _PAID_BETWEEN, values),
-        *_read_movements(connection, _REFUNDED_BETWEEN, values),
-    ]
-
-
-def _of_invoices(connection: sqlite3.Connection, system: PaymentSystem, ids: Sequence[int]) -> Iterator[Movement]:
-    values = {"system": system.id, "ids": json.dumps(ids)}
-    for sql in (_PAID_OF, _REFUNDED_OF, _LIVE_OF):
-        yield from _read_movements(connection, sql, values)
-
-
-def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[Movement]:
-    for row in connection.execute(sql, values):
-        state, id, *rest = row
-        kind, invoice, order, amount, currency, fee, estimated, *last = rest
-        yield Movement(
-            (f"{state} {kind}", id), state, kind, invoice, order, amount, currency, fee, bool(estimated), *last
-        )
-
-
-def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
-    through = "" if row["system"] == system.id or row["name"] is None else f" and goes through {row['name']}"
-    return f"invoice {row['id']} is {row['status'].capitalize()} here{through}"
-
-
-# Writing what is sure
+# Writing
 
 
 def _apply(
     work: Work,
-    asked: ReconcileRequest,
+    request: ReconcileRequest,
     finding: MatchFinding,
     applied: Applied,
 ) -> None:
-    """Write what one finding settles. Raise WrongStatus when it cannot be now."""
+    """Write what a finding settles. Raise WrongStatus when that is not possible now."""
     line, movement = finding.line, finding.movement
     if line is None or movement is None:
         return
-    reason = f"statement {asked.name}, line {line.number}"
-    if finding.finding == match.IN_DOUBT and finding.sure:
+    reason = f"statement {request.name}, line {line.number}"
+    if finding.finding == match.UNKNOWN_OUTCOME and finding.sure:
         by_hand.resolve(work, movement.invoice, "succeeded", reason)
     elif finding.finding == match.WAITS:
         _confirm(work, line, movement.invoice, reason)
@@ -239,69 +183,19 @@ def _confirm(
     invoice: int,
     reason: str,
 ) -> None:
-    """Say that a manual payment came in when the statement says it did; now where it does not say."""
-    came = time.from_text(line.at) if line.at else work.now
-    if came > work.now + CLOCKS_APART_MAX:
+    """Confirm a manual payment at the time in the statement, or now when it has none."""
+    arrived = time.from_text(line.at) if line.at else work.now
+    if arrived > work.now + CLOCKS_APART_MAX:
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, dates its money in the future")
-    after = by_hand.answer_by_hand(work.at(came), invoice, confirmed=True)
+    after = by_hand.answer_by_hand(work.at(arrived), invoice, confirmed=True)
     invoices.change(work, after, "seen in a statement", {}, reason=reason)
 
 
 def _take_fee(work: Work, line: Line, invoice_id: int, reason: str) -> bool:
-    """Take over the fee that a line tells of a payment whose fee is not known; tell whether it was."""
+    """Store the fee of a line whose payment has none or an estimate; return whether it was stored."""
     invoice = invoices.get(work.connection, invoice_id)
     if line.fee_minor is None or line.fee_minor > invoice.amount_minor:
         return False
     changes = {"fee_minor": line.fee_minor, "fee_estimated": 0, "fee_due_at": None}
     invoices.change(work, invoice, "fee told", changes, reason=reason)
     return True
-
-
-# SQL
-
-_BY_REFERENCE = """
-SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
-  CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END AS kind
-FROM attempts WHERE reference IN (SELECT value FROM json_each(:words))
-"""
-
-# Has no index: one pass over both tables for all that is not of the period.
-_BY_GATEWAY_ID = """
-SELECT gateway_id AS word, id AS invoice, payment_system_id AS system, 'payment' AS kind
-FROM invoices WHERE gateway_id IN (SELECT value FROM json_each(:words))
-UNION
-SELECT gateway_id, invoice_id, payment_system_id, CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END
-FROM attempts WHERE gateway_id IN (SELECT value FROM json_each(:words))
-"""
-
-# The columns of Movement, the entry's number behind the first. A payment of nothing went through no payment system;
-# the payment system's index of amounts finds no days, so it is not to be looked for: `+`. A refund whose gateway gave
-# it no number has its charge's, which tells it from no other refund.
-_PAID = """
-SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,
-  i.gateway_id, (SELECT max(a.reference) FROM attempts a
-    WHERE a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'), i.paid_at, i.paid_on
-FROM invoices i WHERE i.amount_minor > 0 AND +i.payment_system_id = :system
-"""
-_REFUNDED = """
-SELECT 'moved', x.id, 'refund', x.invoice_id, i.order_id, x.amount_minor, x.currency, NULL, 0,
-  nullif(a.gateway_id, i.gateway_id), a.reference, x.refunded_at, x.refunded_on
-FROM refunds x JOIN invoices i ON i.id = x.invoice_id LEFT JOIN attempts a ON a.id = x.attempt_id
-WHERE +i.payment_system_id = :system
-"""
-_PAID_BETWEEN = f"{_PAID} AND i.paid_on BETWEEN :first AND :last"
-_REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"
-_PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN (SELECT value FROM json_each(:ids))"
-_REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN (SELECT value FROM json_each(:ids))"
-_LIVE_OF = """
-SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'in doubt' END, a.id,
-  CASE a.kind WHEN 'charge' THEN 'payment' ELSE 'refund' END, a.invoice_id, i.order_id, a.amount_minor, a.currency,
-  NULL, 0, CASE a.kind WHEN 'charge' THEN a.gateway_id END, a.reference, a.started_at, NULL
-FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id
-WHERE a.status = 'live' AND a.payment_system_id = :system AND a.invoice_id IN (SELECT value FROM json_each(:ids))
-"""
-_KNOWN = """
-SELECT i.id, i.status, i.payment_system_id AS system, p.name
-FROM invoices i LEFT JOIN payment_systems p ON p.id = i.payment_system_id
-WHERE i.id IN (SELECT value FROM json_each(:ids))
-"""

@@ -1,4 +1,4 @@
-"""A statement's lines beside what is known here: which is which, and what does not agree; pure (B7).
+"""Match the lines of a statement with our movements, and find what does not agree; pure (B7).
 
 lines, movements -> ``_paired``, the surest first -> pairs judged, leftovers on both sides -> ``Comparison``
 """
@@ -14,26 +14,26 @@ from salescli.reconcile.statement import PAYMENT, REFUND, Line
 from salescli.rules import time
 
 AGREES = "agrees"
-ONLY_THERE = "only there"  # money moved that this file does not know of
+ONLY_THERE = "only there"  # money moved that our database does not know of
 TWICE_THERE = "twice there"
 AMOUNT_DIFFERS = "amount differs"
-IN_DOUBT = "in doubt"
+UNKNOWN_OUTCOME = "outcome unknown"
 WAITS = "waits"
 ONLY_HERE = "only here"
 FEE_DIFFERS = "fee differs"
 FEE_TOLD = "fee told"  # ours is unknown or estimated
-FINDINGS = (ONLY_THERE, TWICE_THERE, AMOUNT_DIFFERS, IN_DOUBT, WAITS, ONLY_HERE, FEE_DIFFERS, FEE_TOLD, AGREES)
+FINDINGS = (ONLY_THERE, TWICE_THERE, AMOUNT_DIFFERS, UNKNOWN_OUTCOME, WAITS, ONLY_HERE, FEE_DIFFERS, FEE_TOLD, AGREES)
 _SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_TOLD: AGREES}  # their amounts agree
-# How a line and a movement know each other, the surest first.
+# How a line is matched with a movement, the surest first.
 _BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(4)
 
-State = Literal["moved", "in doubt", "waits"]
+State = Literal["moved", "outcome unknown", "waits"]
 
 
 class Movement(NamedTuple):
-    """Money as this file knows it: ``moved``, or by a live attempt still ``in doubt`` or waiting for a person.
+    """Money in our database: ``moved``, or a live attempt whose ``outcome unknown`` or that ``waits``.
 
-    ``at`` is UTC text, ``day`` the local day that it counts on, None unless it moved. ``key`` tells it from others.
+    ``at`` is UTC text; ``day`` is the local day that it counts on, None unless it moved. ``key`` is unique.
     """
 
     key: tuple[str, int]
@@ -52,9 +52,9 @@ class Movement(NamedTuple):
 
 
 class NamedLine(NamedTuple):
-    """A line with the invoices that its keys name: one, unless a payment system gave a number to several.
+    """A line with the invoices that its keys name: one, unless a payment system gave several the same number.
 
-    ``attempt``: its reference is one of an attempt here, of the line's own kind.
+    ``attempt``: its reference belongs to an attempt of the line's kind.
     """
 
     line: Line
@@ -63,20 +63,20 @@ class NamedLine(NamedTuple):
 
 
 class Period(NamedTuple):
-    """The local days that are compared, up to and with the last one; None: from the beginning, without end."""
+    """The local days that are compared, both included; None: open on that side."""
 
     first: str | None
     last: str | None
 
     def covers(self, day: str) -> bool:
-        """Tell whether a local day is in it."""
+        """Return whether a local day is in the period."""
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
 class MatchFinding(NamedTuple):
-    """What a line and a movement come to. ``sure``: they know each other by more than the invoice's number.
+    """The finding for a line, a movement or both. ``sure``: they are matched by more than the invoice's number.
 
-    ``same_as``: the line that told of the movement before; ``invoice``: that a line without movement names.
+    ``same_as``: the earlier line of the same movement; ``invoice``: the invoice that a line without movement names.
     """
 
     finding: str
@@ -88,7 +88,7 @@ class MatchFinding(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What was counted of one currency, there and here: finding → number, and minor units, refunds below zero."""
+    """Sums of one currency, there and here: finding → count and minor units; refunds are negative."""
 
     currency: str
     there: Mapping[str, tuple[int, int]]
@@ -96,9 +96,9 @@ class Sums(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A statement compared: all that was found, the worst first, what agrees last; ``left_out``: lines of other days.
+    """The result of a comparison, worst first; ``left_out`` counts lines outside the period.
 
-    ``period`` None: without dates, so that nothing could be missed here.
+    ``period`` None: the statement has no dates, so movements that are only here cannot be found.
     """
 
     found: list[MatchFinding]
@@ -108,7 +108,7 @@ class Comparison(NamedTuple):
 
     @property
     def findings(self) -> list[MatchFinding]:
-        """What does not agree."""
+        """The findings that do not agree."""
         return [finding for finding in self.found if finding.finding != AGREES]
 
 
@@ -117,7 +117,7 @@ def compare(
 ) -> Comparison:
     """Compare a statement with the movements of its payment system.
 
-    ``movements``: those of the period, and those of every invoice that a line names, whenever they were.
+    ``movements``: those of the period, and all those of every invoice that a line names.
     """
     paired = _paired(lines, movements)
     found = [_judged(lines[at].line, movements[paired[at].place], paired[at]) for at in sorted(paired)]
@@ -133,8 +133,8 @@ def compare(
 
 
 def _moment(finding: MatchFinding) -> str:
-    told = finding.line or finding.movement
-    return (told.at if told else None) or ""
+    dated = finding.line or finding.movement
+    return (dated.at if dated else None) or ""
 
 
 def _number(finding: MatchFinding) -> int:
@@ -142,35 +142,35 @@ def _number(finding: MatchFinding) -> int:
 
 
 class _Days:
-    """What counts on the days that are compared."""
+    """The lines, movements and findings of the compared days."""
 
     def __init__(self, period: Period | None, zone: tzinfo) -> None:
         self._period = period
         self._zone = zone
 
     def has(self, line: Line) -> bool:
-        """Tell whether a line counts: one that is not dated always does."""
+        """Return whether a line counts; one without a date always does."""
         if self._period is None or line.at is None:
             return True
         return self._period.covers(time.local_day(time.from_text(line.at), self._zone))
 
     def counts(self, movement: Movement) -> bool:
-        """Tell whether a movement counts here."""
+        """Return whether a movement counts."""
         return movement.day is not None and (self._period is None or self._period.covers(movement.day))
 
     def of(self, finding: MatchFinding) -> bool:
-        """Tell whether either side of a finding counts; what nobody dated is missing nowhere."""
+        """Return whether either side of a finding counts."""
         if finding.line is None:
             return self._period is not None and finding.movement is not None and self.counts(finding.movement)
         both = finding.finding != TWICE_THERE and finding.movement is not None and self.counts(finding.movement)
         return both or self.has(finding.line)
 
 
-# Which is which
+# Matching
 
 
 class _Pair(NamedTuple):
-    """How a line (by its place) and a movement (by its place) know each other; sorted, the surest and likest first."""
+    """A possible match of a line and a movement, by their indexes; sorts the surest and closest first."""
 
     known_by: int
     differs: bool  # in amount or currency
@@ -180,7 +180,7 @@ class _Pair(NamedTuple):
 
 
 def _paired(lines: Sequence[NamedLine], movements: Sequence[Movement]) -> dict[int, _Pair]:
-    """Return line → its pair, each line and each movement in one at most."""
+    """Return line → pair, with each line and each movement in at most one pair."""
     paired: dict[int, _Pair] = {}
     claimed: set[int] = set()
     for pair in sorted(_candidates(lines, movements)):
@@ -204,9 +204,9 @@ def _candidates(lines: Sequence[NamedLine], movements: Sequence[Movement]) -> It
 
 
 def _known_by(named: NamedLine, movement: Movement) -> int | None:
-    """Return how a line knows a movement of the invoice that it names, None when it is another one.
+    """Return how a line is matched with a movement of its invoice; None when it is a different one.
 
-    A line that names another attempt here settles no live one, which may charge as well; nor is it another refund.
+    A line that names another attempt settles no live attempt, which may also charge, and is no other refund.
     """
     line = named.line
     by_id = line.gateway_id is not None and line.gateway_id == movement.gateway_id
@@ -227,7 +227,7 @@ def _apart(line: Line, movement: Movement) -> float:
     return abs((time.from_text(line.at) - time.from_text(movement.at)).total_seconds())
 
 
-# What it comes to
+# Findings
 
 
 def _judged(line: Line, movement: Movement, pair: _Pair) -> MatchFinding:
@@ -235,12 +235,12 @@ def _judged(line: Line, movement: Movement, pair: _Pair) -> MatchFinding:
     if pair.differs:
         return MatchFinding(AMOUNT_DIFFERS, line, movement, sure)
     if movement.state != "moved":
-        return MatchFinding({"in doubt": IN_DOUBT, "waits": WAITS}[movement.state], line, movement, sure)
+        return MatchFinding({"outcome unknown": UNKNOWN_OUTCOME, "waits": WAITS}[movement.state], line, movement, sure)
     return MatchFinding(_fee(line, movement), line, movement, sure)
 
 
 def _fee(line: Line, movement: Movement) -> str:
-    """Return what the fees of a line and a movement that moved come to; of a refund none is known here."""
+    """Return the finding for the fees of a matched line; refunds have no fee here."""
     if line.fee_minor is None or line.kind == REFUND:
         return AGREES
     if (movement.fee_minor is None or movement.estimated) and line.fee_minor <= movement.amount_minor:
@@ -251,42 +251,42 @@ def _fee(line: Line, movement: Movement) -> str:
 def _unpaired(
     lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, _Pair]
 ) -> Iterator[MatchFinding]:
-    """Yield a finding for each line without movement: it tells again of one, or it is unknown here."""
-    told: defaultdict[tuple[str, int], list[_Pair]] = defaultdict(list)
+    """Yield a finding for each line without a movement: a duplicate of another line, or unknown here."""
+    matched: defaultdict[tuple[str, int], list[_Pair]] = defaultdict(list)
     for pair in paired.values():
         movement = movements[pair.place]
-        told[movement.kind, movement.invoice].append(pair)
+        matched[movement.kind, movement.invoice].append(pair)
     strangers: dict[tuple[str | int | None, ...], int] = {}
     for at, named in enumerate(lines):
         if at in paired:
             continue
         line, invoice = named.line, min(named.invoices, default=None)
-        before = [pair for of in named.invoices for pair in told[line.kind, of]]
-        again = next((pair for pair in before if _tells_again(named, movements[pair.place])), None)
+        before = [pair for of in named.invoices for pair in matched[line.kind, of]]
+        again = next((pair for pair in before if _duplicates(named, movements[pair.place])), None)
         if again is not None:
             first = lines[again.line].line.number
             yield MatchFinding(TWICE_THERE, line, movements[again.place], same_as=first, invoice=invoice)
         else:
-            first = strangers.setdefault(_again_if(line), line.number)
+            first = strangers.setdefault(_duplicate_key(line), line.number)
             again_there = first != line.number
             finding = TWICE_THERE if again_there else ONLY_THERE
             yield MatchFinding(finding, line, same_as=first if again_there else None, invoice=invoice)
 
 
-def _again_if(line: Line) -> tuple[str | int | None, ...]:
-    """Return what two lines unknown here have in common when one repeats the other; a payment has many refunds."""
+def _duplicate_key(line: Line) -> tuple[str | int | None, ...]:
+    """Return the key that duplicate lines share; a payment can have several refunds."""
     return (*line.keys, line.amount_minor if line.kind == REFUND else None)
 
 
-def _tells_again(named: NamedLine, movement: Movement) -> bool:
-    """Tell whether a line tells of a movement that another one told of: of an invoice's one payment any does."""
+def _duplicates(named: NamedLine, movement: Movement) -> bool:
+    """Return whether a line duplicates the line of a movement; an invoice has only one payment."""
     if named.line.kind == PAYMENT:
         return True
     return _known_by(named, movement) in (_BY_BOTH, _BY_REFERENCE) or _same_amount(named.line, movement)
 
 
 def _sums(found: Iterable[MatchFinding], days: _Days) -> Iterator[Sums]:
-    """Yield the sums of each currency: those there come to the statement's, those here to the ledger's."""
+    """Yield the sums of each currency: ``there`` adds up to the statement, ``here`` to our ledger."""
     there: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     here: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for finding in found:

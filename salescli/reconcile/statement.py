@@ -1,6 +1,6 @@
-"""A payment system's own statement: CSV, each row money that it says moved through it (B7).
+"""A payment system's own statement: CSV with a row per movement of money (B7).
 
-bytes -> ``csv_rows.Table`` -> each row ``_read`` -> ``Line``, or what is wrong with it is told -> lines, all or none
+bytes -> ``csv_file.Table`` -> each row ``_read`` -> ``Line``, or its problems reported -> all lines or none
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.rules import money, numbers, text, time
 
 PAYMENT, REFUND = "payment", "refund"
-KEYS = ("reference", "gateway_id", "invoice")  # by which a movement is known, in this order
+KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement, in this order
 COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "at")
 REQUIRED = ("amount", "currency")
 _INVOICE_MAX = 999_999_999
@@ -27,10 +27,10 @@ _INVOICE_MAX = 999_999_999
 Tell = Callable[[Problem], None]
 
 
-class Line(NamedTuple):  # a tuple, and not a frozen dataclass: a statement may have many
-    """A movement of money as the payment system tells it; ``number`` is its line in the file.
+class Line(NamedTuple):
+    """A movement of money according to the payment system; ``number`` is its line in the file.
 
-    Amount and fee are minor units of ``currency``; ``at`` is UTC text, None where the statement does not say.
+    Amount and fee are minor units of ``currency``; ``at`` is UTC text, None without a date.
     """
 
     number: int
@@ -45,25 +45,25 @@ class Line(NamedTuple):  # a tuple, and not a frozen dataclass: a statement may 
 
     @property
     def keys(self) -> tuple[str | int | None, ...]:
-        """All that names the movement: two lines with the same keys are of one."""
+        """The values that identify the movement: lines with equal keys are duplicates."""
         return (self.kind, self.reference, self.gateway_id, self.invoice)
 
 
 def read(file: Path | BinaryIO, *, zone: ZoneInfo, on_bad: Tell = lambda problem: None) -> list[Line]:
     """Return the lines of a statement; times without offset are in ``zone``.
 
-    Raise NotFound without the file, BadData when its header or any row is bad; each problem was told to ``on_bad``.
+    Raise NotFound when there is no file, BadData when its header or a row is bad; ``on_bad`` gets each problem.
     """
     columns = Columns(_readers(zone))
     with csv_file.opened(file) as stream:
         table = csv_file.Table(stream, COLUMNS, REQUIRED)
         if not any(key in table.header for key in KEYS):
-            raise BadData(f"line 1: none of the columns {', '.join(KEYS)} is there; rows need one to be known by")
+            raise BadData(f"line 1: there is none of the columns {', '.join(KEYS)}; rows need one to be matched by")
         return refuse_bad([csv_file.attempted(partial(_read, columns), row) for row in table], on_bad)
 
 
 def refuse_bad(rows: Sequence[Line | BadRow], on_bad: Tell) -> list[Line]:
-    """Return the lines when none of them is bad; else tell every problem and raise BadData."""
+    """Return the lines if all are good; otherwise report every problem and raise BadData."""
     bad = [row for row in rows if isinstance(row, BadRow)]
     for problem in _problems(bad):
         on_bad(problem)
@@ -75,7 +75,7 @@ def refuse_bad(rows: Sequence[Line | BadRow], on_bad: Tell) -> list[Line]:
 
 
 def days(lines: Sequence[Line], zone: ZoneInfo) -> tuple[str, str] | None:
-    """Return the first and the last local day that lines are dated on; None when none is dated."""
+    """Return the first and the last local day of the lines; None when none has a date."""
     moments = [line.at for line in lines if line.at is not None]
     if not moments:
         return None
@@ -84,7 +84,7 @@ def days(lines: Sequence[Line], zone: ZoneInfo) -> tuple[str, str] | None:
 
 
 def name_of(file: Path | BinaryIO) -> str:
-    """Return what a statement is called in history: a file's name, unless that is no text to keep."""
+    """Return the name of a statement for history: the file's name, if it can be stored."""
     if not isinstance(file, Path) or str(file) == "-":
         return "from standard input"
     name = file.name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8, history must
@@ -110,30 +110,30 @@ def _readers(zone: ZoneInfo) -> Readers:
 
 
 def _word(given: str) -> str:
-    """Return a number of the payment system's as it stands: only compared and never stored, it may look like anything.
+    """Return a number of the payment system unchanged: it is compared and never stored.
 
-    Raise BadData for one that no gateway can have told.
+    Raise BadData for one that no gateway can have given.
     """
     if len(given) > text.TEXT_MAX:
         raise BadData(f"has {len(given)} characters; no number here has more than {text.TEXT_MAX}")
     if not given.isprintable():
-        raise BadData("has a character that cannot be seen; take it out")
+        raise BadData("has an invisible character; remove it")
     return given
 
 
 def _read(columns: Columns, row: Row) -> Line:
-    """Return what a row says. Raise BadRow."""
+    """Return the line of a row. Raise BadRow."""
     if row.problems:
         raise BadRow(row.problems)
     fields = Fields(row)
     given = fields.read(columns, ("currency",))
     if "amount" not in row.values:
-        fields.refuse("amount", "is blank, and a row needs it")
+        fields.refuse("amount", "is blank; every row needs it")
     if "currency" in given:
         for column in ("amount", "fee"):
             fields.read_also(given, column, partial(_amount, currency=given["currency"]))
     if given.get("amount") == 0:
-        fields.refuse("amount", "is nothing; leave out the rows in which no money moved")
+        fields.refuse("amount", "is zero; leave out rows in which no money moved")
     if not any(key in row.values for key in KEYS):
         fields.refuse(next(key for key in KEYS if key in row.names), f"is blank; a row needs one of {', '.join(KEYS)}")
     fields.check()
@@ -142,7 +142,7 @@ def _read(columns: Columns, row: Row) -> Line:
 
 def _amount(given: str, currency: str) -> int:
     if given.startswith("-"):
-        raise BadData("is below zero; write a refund as one of kind refund, its amount without a sign")
+        raise BadData("is negative; write a refund with kind refund and its amount without a sign")
     return money.parse(given, currency)
 
 

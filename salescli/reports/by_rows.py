@@ -28,7 +28,7 @@ Query = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a report asks of the rows or of the totals.
+    """The question of a report, to the rows or the totals.
 
     ``dimensions``: names, each of which becomes a column of ids; ``cut``: how many characters of a day make a period,
     0 for none; ``sales``: those of B9's three that count.
@@ -99,9 +99,9 @@ _SUMS = "sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refu
 def query(connection: sqlite3.Connection, asked: Question) -> Query:
     """Return the query of (period, dimensions, currency, counts, money) and its values.
 
-    Its money columns: gross, fee, unknown (payments whose fee is not known) and refunded, in minor units.
+    Its money columns: gross, fee, unknown (payments with an unknown fee) and refunded, in minor units.
     """
-    # Of all time and whatever day it was given back on, what stands beside the payment is enough.
+    # Of all time and whatever day it was refunded on, what stands beside the payment is enough.
     together = not asked.cut and not given(asked.filters) & {"first_day", "last_day"}
     source = _orders(connection, asked) if asked.counts == "orders" else _payments(asked, together)
     columns = {**source.columns, **(_WITHOUT_INDEX if _period_is_least(connection, asked, source.day) else {})}
@@ -112,7 +112,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
         counts += f" AND {SALE.rows} IN ({named})"
     keys = "".join(f", {_IDS[name]} AS {name}" for name in asked.dimensions)
     by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
-    given_back = f"""
+    refunds = f"""
           UNION ALL
           SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
           FROM refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id
@@ -125,7 +125,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query:
             i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
             {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
           FROM {source.tables} WHERE {counts} AND {came}
-          {source.bound if together else given_back}
+          {source.bound if together else refunds}
         ) GROUP BY {by}"""
     return sql, {**came.values, **back.values, **source.values}
 
@@ -230,7 +230,7 @@ def _days(filters: Filters) -> dict[str, str]:
 
 
 def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
-    """Return as SQL whether a payment is where its order counts, once: at the first one that the report counts.
+    """Return SQL for whether an order counts at this payment: at the first that the report counts.
 
     So an order paid in several currencies has a row in each and counts in one; and a report of one payment system
     counts every order that it took money of.

@@ -1,4 +1,4 @@
-"""Dimensions: what a report may be split by. A new one is a row here, and in the totals where they shall carry it."""
+"""Dimensions that split a report. A new one is a row here, and in the totals if they are to carry it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SALES = ("confirmed sales of managers", "unconfirmed sales of managers", "system
 
 
 def sale(manager: str, confirmed: str) -> str:
-    """Return as SQL which of B9's three a sale is."""
+    """Return SQL for which of the three SALES a sale belongs to (B9)."""
     by_confirmed, by_unconfirmed, by_system = SALES
     return (
         f"CASE WHEN {manager} IS NULL THEN '{by_system}'"
@@ -25,7 +25,7 @@ def sale(manager: str, confirmed: str) -> str:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Dimension:
-    """What a report is split by.
+    """A dimension that splits a report.
 
     ``labels``: the columns that name a group, ``named``: the join that knows them, both over the ids `t` of the groups;
     ``rows``: its ids over orders `o` and invoices `i`; ``totals``: its ids over the totals `t` of each dimension that

@@ -1,4 +1,4 @@
-"""Several questions of the same rows, which are then read once: a temporary table has what all of them ask.
+"""Answer several questions about the same rows, read once into a temporary table.
 
 questions → the ones that count alike: their dimensions together → ``gather`` → each is summed from a few thousand rows
 """
@@ -33,7 +33,7 @@ def gather(connection: sqlite3.Connection, questions: Sequence[Question]) -> Map
 
 
 def _make(connection: sqlite3.Connection, table: str, questions: Sequence[Question]) -> None:
-    """Work out what the questions ask together: every dimension of theirs, a sale as the two that tell whose it is."""
+    """Create the table with all dimensions of the questions; a sale becomes manager and confirmed."""
     dimensions = [name for asked in questions for name in asked.dimensions if name != "sale"]
     if any("sale" in asked.dimensions or asked.sales != SALES for asked in questions):
         dimensions += ["manager", "confirmed"]

@@ -94,7 +94,7 @@ def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    return [_told(row) for row in periods.merged(rows, report.by, _COUNTED)]
+    return [_with_amounts(row) for row in periods.merged(rows, report.by, _COUNTED)]
 
 
 def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
@@ -108,7 +108,7 @@ def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo)
     return [row for row in found if any(value for name, value in row.items() if name != "currency")]
 
 
-# Statements: reports that were seen to agree
+# Statements: reports that are checked to agree
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Statement:
     """Reports of one moment and what they tie to: the total (R76), what it is made of (B9), the payments behind it.
 
     ``rows``: of each report one per period, group and currency, by period, then largest gross first within a currency.
-    Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is not known,
+    Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is unknown,
     known_commission is the sum of the others and without_commission the number of those. ``sales``: rows of (sale,
     currency, orders, gross, …), which per currency add up to ``total``. ``bridge``: how payments lead to completed
     orders (R76a); empty where none of the reports counts payments.
@@ -149,33 +149,33 @@ def statement(
         rows = {report: _answered(connection, report, found[report] or others[asked[report]]) for report in wanted}
         of_payments = any(report.counts == "payments" for report in reports)
         leading = _bridge(connection, filters, zone=zone) if of_payments else []
-    told = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
-    _check(told, basis, include_system)
-    return told
+    result = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
+    _check(result, basis, include_system)
+    return result
 
 
-def _check(told: Statement, basis: Basis, include_system: bool) -> None:
-    assert _sums(told.sales) == _sums(told.total), f"the sales do not make the total; {_ADVICE}"
-    for report, rows in told.rows.items():
+def _check(result: Statement, basis: Basis, include_system: bool) -> None:
+    assert _sums(result.sales) == _sums(result.total), f"the sales do not make the total; {_ADVICE}"
+    for report, rows in result.rows.items():
         if report.counts == "payments":
-            wanted, found = _sums(told.bridge, "payments"), _sums(rows, "gross")
+            wanted, found = _sums(result.bridge, "payments"), _sums(rows, "gross")
         else:
             counted = _counted_sales(report, include_system)
-            wanted, found = _sums([row for row in told.sales if row["sale"] in counted]), _sums(rows)
+            wanted, found = _sums([row for row in result.sales if row["sale"] in counted]), _sums(rows)
         assert found == wanted, f"{report.name} does not tie to the total; {_ADVICE}"
-    for row in told.bridge:
+    for row in result.bridge:
         parts = row["completed"] + row["open"] + row["declined"] + row["shifted_out"] - row["shifted_in"]
         assert row["payments"] == parts, f"payments do not lead to completed orders; {_ADVICE}"
-    if told.bridge and basis == "completed":
-        completed, gross = _sums(told.bridge, "completed"), _sums(told.total, "gross")
+    if result.bridge and basis == "completed":
+        completed, gross = _sums(result.bridge, "completed"), _sums(result.total, "gross")
         assert completed == gross, f"the bridge does not lead to the total; {_ADVICE}"
 
 
-_ADVICE = "salescli doctor may say why and salescli rebuild-totals mend it; please report it"
+_ADVICE = "run salescli doctor, then salescli rebuild-totals, and please report it"
 
 
 def _sums(rows: Rows, *names: str) -> list[Counter[str]]:
-    """Return what columns of the rows, by default those of orders, add up to in each currency."""
+    """Return the sums of columns, by default those of orders, per currency."""
     sums = [Counter[str]() for _ in names or _ORDERS]
     for row in rows:
         for added, name in zip(sums, names or _ORDERS, strict=True):
@@ -197,7 +197,7 @@ def _counted_sales(report: Breakdown, include_system: bool) -> tuple[str, ...]:
 
 
 def _named(sql: str, report: Breakdown) -> str:
-    """Return the query that names the groups of a question's answer and puts them in order."""
+    """Return the query with names for its groups, sorted."""
     keys = [f"t.{dimension.name}" for dimension in report.dimensions]
     shown = ["t.period", "t.currency", *(f"t.{name}" for name in _COUNTED)]
     shown += [f"{key} AS key_{place}" for place, key in enumerate(keys)]
@@ -210,7 +210,7 @@ def _named(sql: str, report: Breakdown) -> str:
 _COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def _with_amounts(row: dict[str, Any]) -> dict[str, Any]:
     row["known_commission"], row["without_commission"] = row.pop("fee"), row.pop("unknown")
     row["commission"] = None if row["without_commission"] else row["known_commission"]
     row["credited"] = None if row["commission"] is None else row["gross"] - row["commission"]

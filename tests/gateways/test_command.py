@@ -204,5 +204,5 @@ def test_a_gateway_that_can_neither_look_up_nor_tell_repetitions_is_asked_at_mos
     assert story.plan(plan).status == "processing"
     assert "has had an unknown outcome since" in counts.for_a_person[0]
     assert [finding.check for finding in doctor.examine(story.house.connection, story.now, story.house.zone)] == [
-        "in doubt"
+        "outcome unknown"
     ]

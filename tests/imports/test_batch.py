@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from salescli.catalogue import customers, records
 from salescli.errors import BadData
 from salescli.imports import orders, run
-from salescli.imports.batch import digest
+from salescli.imports.batch import digest, digest_of_0_1_0
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from tests.conftest import House
 from tests.importing import contents, refused
@@ -217,7 +217,21 @@ def test_other_values_have_another_digest(one: list[Any], other: list[Any]) -> N
 
 
 def test_a_digest_is_the_same_in_every_python() -> None:
-    assert digest(("A1", "Олена", None, True, 4900, 10**14)).hex() == "81c73cd5eb09ea2c526d59c11609d2b8"
+    values = ("A1", "Олена", None, True, 4900, 10**14)
+    assert digest(values).hex() == "b5ee2d7b34e98ac5f9dbb935c31d5314"
+    assert digest_of_0_1_0(values).hex() == "81c73cd5eb09ea2c526d59c11609d2b8"
+
+
+def test_a_row_that_0_1_0_imported_is_recognized_though_its_order_was_changed_here(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("salescli.imports.batch.digest", digest_of_0_1_0)
+        load(house, {})
+    house.connection.execute("UPDATE orders SET offer_name = 'Renamed here'")
+    assert load(house, {}).unchanged == 1
+    with pytest.raises(BadData):
+        load(house, {"price": "9.01"})
 
 
 def test_many_bad_rows_leave_no_garbage(house: House) -> None:

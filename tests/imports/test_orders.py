@@ -761,11 +761,11 @@ def test_what_is_true_now_is_said(house: House, tmp_path: Path) -> None:
     asked = ImportRequest(tmp_path)
     counts = load(house, {}, {"order": "A2"})
     said = "imported 2 orders (2 added, 0 updated, 0 unchanged); created 1 customer, 1 offer"
-    assert run.told("orders", counts, asked) == said
+    assert run.summary("orders", counts, asked) == said
     again = load(house, {}, {"order": "A2"})
-    assert run.told("orders", again, asked) == "imported 2 orders (0 added, 0 updated, 2 unchanged); nothing changed"
-    assert "would import" in run.told("orders", counts, replace(asked, dry_run=True))
-    left_out = run.told("orders", replace(counts, bad=1), replace(asked, rejects_file=tmp_path / "r"))
+    assert run.summary("orders", again, asked) == "imported 2 orders (0 added, 0 updated, 2 unchanged); nothing changed"
+    assert "would import" in run.summary("orders", counts, replace(asked, dry_run=True))
+    left_out = run.summary("orders", replace(counts, bad=1), replace(asked, rejects_file=tmp_path / "r"))
     assert f"left out 1 bad row, kept in {tmp_path / 'r'};" in left_out
 
 

@@ -107,7 +107,7 @@ def test_the_commands_are_those_that_apply_now(sold: Story) -> None:
         ("Pay", "orders pay 3"),
         ("Check", "orders check 4"), ("Add user", "orders assign 4 LOGIN"), ("Refund", "orders refund 4"),
         ("Pause", "recurring pause 1"), ("Complete", "recurring complete 1"),
-        ("Payment came", "payments confirm 5"), ("Payment did not come", "payments decline 5"),
+        ("Payment arrived", "payments confirm 5"), ("Payment did not arrive", "payments decline 5"),
         ("Pay", "orders pay 6"),
         ("Check", "orders check 7"), ("Add user", "orders assign 7 LOGIN"), ("Refund", "orders refund 7"),
     }  # fmt: skip
@@ -143,7 +143,7 @@ def test_the_commands_follow_the_action_columns(sold: Story) -> None:
 @pytest.mark.parametrize(
     ("role", "actions"),
     [
-        ("manager", {"Pay", "Payment came", "Payment did not come"}),
+        ("manager", {"Pay", "Payment arrived", "Payment did not arrive"}),
         ("accountant", set()),
     ],
 )
@@ -177,7 +177,8 @@ def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(sold: Story) -> None:
 def test_the_first_of_each_action_comes_before_the_second_of_any(sold: Story) -> None:
     shown = [row["action"] for row in show(sold)["commands"]]
     assert shown[:9] == [
-        "Payment came", "Confirm", "Check", "Add user", "Pay", "Payment did not come", "Decline", "Pause", "Complete",
+        "Payment arrived", "Confirm", "Check", "Add user", "Pay", "Payment did not arrive", "Decline", "Pause",
+        "Complete",
     ]  # fmt: skip
 
 

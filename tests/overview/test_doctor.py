@@ -38,7 +38,7 @@ def test_a_sound_file_has_no_findings(plan: Story) -> None:
             "INSERT INTO refunds (invoice_id, amount_minor, currency, refunded_at, refunded_on)"
             " VALUES (1, 100, 'USD', '2026-02-01T10:00:00Z', '2026-02-01')",
             "refunds' currencies",
-            id="money given back in another currency",
+            id="money refunded in another currency",
         ),
         pytest.param("UPDATE recurring SET payments_made = 5", "payments made (I10)", id="a wrong count of payments"),
         pytest.param("UPDATE recurring SET status = 'processing'", "processing (I6)", id="processing without attempt"),
@@ -50,7 +50,7 @@ def test_a_sound_file_has_no_findings(plan: Story) -> None:
         pytest.param(
             "UPDATE payment_systems SET failures = 3, paused_until = '2027-01-01T00:00:00Z'",
             "payment system",
-            id="a merchant that rests",
+            id="a payment system that is paused",
         ),
         pytest.param(
             "UPDATE recurring SET status = 'failed', next_payment_at = NULL", "failed", id="a failed recurring order"
@@ -65,7 +65,7 @@ def test_what_is_broken_is_named(plan: Story, damage: str, check: str) -> None:
 def test_a_file_whose_rows_point_nowhere_is_named(plan: Story) -> None:
     plan.house.connection.execute("PRAGMA foreign_keys = OFF")
     plan.house.connection.execute("DELETE FROM invoices WHERE id = 1")
-    assert "file" in found(plan)
+    assert "database" in found(plan)
 
 
 def test_a_tick_that_stopped_is_noticed_after_a_quarter_of_an_hour(plan: Story) -> None:
@@ -85,7 +85,7 @@ def test_payments_that_nobody_made_are_overdue(plan: Story) -> None:
 def test_a_payment_in_doubt_is_named_and_a_person_can_resolve_it(plan: Story) -> None:
     plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
     plan.at("2026-03-31 10:00").tick()
-    assert found(plan) == ["in doubt"]
+    assert found(plan) == ["outcome unknown"]
     paid = by_hand.resolve(plan.work, 3, "succeeded", "seen in the statement")
     assert paid.status == "completed"
     assert plan.plan(1).payments_made == 3

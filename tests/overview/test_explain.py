@@ -13,7 +13,7 @@ YEAR = {"every": "1 month", "payments": "12", "retry_after": "8h,24h"}
 
 def told(story: Story, plan: int) -> str:
     found = recurring.get(story.house.connection, plan)
-    return "\n".join(explain.plan(story.house.connection, found, now=story.now, zone=story.house.zone))
+    return "\n".join(explain.recurring_order(story.house.connection, found, now=story.now, zone=story.house.zone))
 
 
 def test_an_active_plan_names_its_next_date_and_the_one_after_it_and_tick_keeps_both(story: Story) -> None:
@@ -21,7 +21,7 @@ def test_an_active_plan_names_its_next_date_and_the_one_after_it_and_tick_keeps_
     plan = story.subscribed("7")
     said = told(story, plan)
     assert "Payment 2 is made on 2026-02-28 10:00:00 through Sandbox, attempt 1 of 3." in said
-    assert "the one after it is on 2026-03-31 10:00:00" in said
+    assert "the next one is on 2026-03-31 10:00:00" in said
     assert "1 payment was made" in said
     story.at("2026-02-28 10:00").tick()
     assert story.next_date(plan) == "2026-03-31 10:00"
@@ -33,7 +33,7 @@ def test_a_retry_names_the_decline_and_the_waits(story: Story) -> None:
     story.at("2026-02-28 10:00").tick()
     said = told(story, plan)
     assert "made on 2026-02-28 18:00:00 through Sandbox, attempt 2 of 3" in said
-    assert "declined: the card has insufficient funds (insufficient_funds); the waits are 8h,24h" in said
+    assert "declined: the card has insufficient funds (insufficient_funds); retries are after 8h,24h" in said
     assert "attempt 1 of payment 2 declined (the card has insufficient funds), by the system" in said
 
 
@@ -46,9 +46,9 @@ def test_every_state_of_a_plan_says_what_one_can_do(story: Story) -> None:
     assert "You can: Activate, Complete" in told(story, plan)
     recurring_actions.activate(story.work, plan)
     story.at("2026-02-28 10:00").tick()
-    assert "in doubt" in told(story, plan)
+    assert "outcome is unknown" in told(story, plan)
     recurring_actions.complete(story.work, plan)
-    assert "Then it becomes Completed, as was asked." in told(story, plan)
+    assert "Pending status: it then becomes Completed." in told(story, plan)
 
 
 def test_an_order_says_what_is_left_and_from_when_it_may_be_confirmed(story: Story) -> None:
@@ -56,8 +56,8 @@ def test_an_order_says_what_is_left_and_from_when_it_may_be_confirmed(story: Sto
     order = story.order("7")
     story.pay(order, amount="4500.00")
     said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
-    assert "4500.00 EUR came in and 500.00 EUR is left" in said
-    assert "success share of 90 % lets it be confirmed from 4500.00 EUR on" in said
+    assert "4500.00 EUR is paid and 500.00 EUR is left" in said
+    assert "It can be confirmed once 4500.00 EUR is paid, the offer's success share of 90 %." in said
     assert "You can: Confirm, Decline" in said
 
 
@@ -71,7 +71,7 @@ def test_a_sale_says_whose_it_is_and_why(story: Story) -> None:
     attribution.confirm_sale(story.work, order.id, Seller())
     said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
     assert "The sale is Іван's, and confirmed." in said
-    assert said.endswith("Nothing is left to decide.")
+    assert said.endswith("There is nothing left to decide.")
 
 
 def test_an_invoice_tells_each_attempt(story: Story) -> None:
@@ -84,5 +84,5 @@ def test_an_invoice_tells_each_attempt(story: Story) -> None:
     assert "Charge attempt 1 through Sandbox" in said[1]
     assert "declined: the card has insufficient funds (insufficient_funds)" in said[1]
     assert "Charge attempt 2 through Sandbox" in said[2]
-    assert f"The money came in on {time.local_text(found.paid_at or '', story.house.zone)}" in said[3]
+    assert f"The money arrived on {time.local_text(found.paid_at or '', story.house.zone)}" in said[3]
     assert "its commission of 1.42 EUR is estimated" in said[3]

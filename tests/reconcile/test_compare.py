@@ -20,7 +20,7 @@ from salescli.imports.csv_file import Problem
 from salescli.lists import ledger, query
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
-from salescli.reconcile import compare, match, statement
+from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import Comparison
 from salescli.sales import attempts, invoices
@@ -177,7 +177,7 @@ def test_a_fee_that_is_estimated_here_is_told_and_one_that_is_known_differs(paid
 
 
 def test_a_payment_in_doubt_here_that_the_statement_shows(doubtful: Story) -> None:
-    assert found(doubtful, of_gateway(doubtful), days=ALWAYS) == ["in doubt"]
+    assert found(doubtful, of_gateway(doubtful), days=ALWAYS) == ["outcome unknown"]
 
 
 def test_a_manual_payment_waits_that_the_statement_shows(waiting: Story) -> None:
@@ -217,7 +217,7 @@ def test_another_payment_system_s_payment_does_not_match(paid: Story) -> None:
     comparison = compared(paid, of_gateway(paid)[:1], system="Other")
     assert [finding.finding for finding in comparison.findings] == ["only there"]
     other = payment_systems.find(paid.house.connection, "Other")
-    told = compare.elsewhere(paid.house.connection, comparison, other)
+    told = movements.elsewhere(paid.house.connection, comparison, other)
     assert told == {1: "invoice 1 is Completed here and goes through Sandbox"}
 
 
@@ -276,9 +276,9 @@ def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> N
     ("row", "said"),
     [
         pytest.param({"amount": "1"}, "line 2, reference: is blank; a row needs one of", id="no key"),
-        pytest.param({"invoice": "1"}, "line 2, amount: is blank, and a row needs it", id="no amount"),
-        pytest.param({"invoice": "1", "amount": "0.00"}, "line 2, amount: '0.00': is nothing", id="nothing"),
-        pytest.param({"invoice": "1", "amount": "-5.00"}, "write a refund as one of kind refund", id="below zero"),
+        pytest.param({"invoice": "1"}, "line 2, amount: is blank; every row needs it", id="no amount"),
+        pytest.param({"invoice": "1", "amount": "0.00"}, "line 2, amount: '0.00': is zero", id="nothing"),
+        pytest.param({"invoice": "1", "amount": "-5.00"}, "write a refund with kind refund", id="below zero"),
         pytest.param({"invoice": "1", "amount": "1" * 40}, "is not an amount", id="a huge amount"),
         pytest.param({"invoice": "1", "amount": "9" * 15}, "is more than the largest amount", id="too much"),
         pytest.param({"invoice": "1", "amount": "NaN"}, "is not an amount", id="no number"),
@@ -288,7 +288,7 @@ def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> N
         pytest.param({"invoice": "1", "amount": "1", "at": "soon"}, "is not a time", id="no time"),
         pytest.param({"invoice": "1", "amount": "1", "currency": "XXX"}, "is not a currency", id="no currency"),
         pytest.param({"gateway_id": "x" * 501, "amount": "1"}, "has 501 characters", id="a long number"),
-        pytest.param({"gateway_id": "a\u202eb", "amount": "1"}, "a character that cannot be seen", id="turned text"),
+        pytest.param({"gateway_id": "a\u202eb", "amount": "1"}, "an invisible character", id="turned text"),
         pytest.param({"gateway_id": "a\0b", "amount": "1"}, "holds a NUL character", id="a NUL"),
     ],
 )
@@ -403,7 +403,7 @@ def test_a_payment_that_is_being_made_right_now_is_left_alone(doubtful: Story) -
     doubtful.house.connection.execute("UPDATE attempts SET owner = ?", (owner,))
     written, remain = applied(doubtful, of_gateway(doubtful))
     assert written.refused == ["invoice 1 is being worked on right now; wait for that to end"]
-    assert (written.done, remain) == ([], ["in doubt"])
+    assert (written.done, remain) == ([], ["outcome unknown"])
 
 
 def test_a_payment_in_doubt_is_not_settled_by_another_payment_system_s_statement(doubtful: Story) -> None:
@@ -420,7 +420,7 @@ def test_a_payment_in_doubt_of_another_amount_stays_in_doubt(doubtful: Story, ch
 
 
 def test_a_payment_in_doubt_that_only_its_invoice_names_is_left_to_a_person(doubtful: Story) -> None:
-    assert applied(doubtful, [{"invoice": "1", "amount": "49.00"}])[1] == ["in doubt"]
+    assert applied(doubtful, [{"invoice": "1", "amount": "49.00"}])[1] == ["outcome unknown"]
     assert doubtful.invoices(1) == [("processing", 4_900)]
 
 
@@ -442,7 +442,7 @@ def test_a_refund_in_doubt_is_not_settled_by_the_payment_s_line(paid: Story) -> 
     assert applied(paid, of_gateway(paid), days=ALWAYS)[1] == []
     assert paid.house.count("refunds") == 1
     by_its_charge = {"gateway_id": charge.gateway_id or "", "kind": "refund", "amount": "9.00"}
-    assert applied(paid, [by_its_charge])[1] == ["in doubt"]
+    assert applied(paid, [by_its_charge])[1] == ["outcome unknown"]
     assert applied(paid, [back])[1] == []
     assert invoices.get(paid.house.connection, 1).refunded_minor == 900
 

@@ -108,7 +108,7 @@ def test_a_plan_is_tried_as_often_as_its_own_waits_say(story: Story) -> None:
     assert "was declined 4 times" in line
     assert story.plan(plan).status == "failed"
     assert "was declined 4 times" in " ".join(
-        explain.plan(story.house.connection, story.plan(plan), now=story.now, zone=story.house.zone)
+        explain.recurring_order(story.house.connection, story.plan(plan), now=story.now, zone=story.house.zone)
     )
 
 

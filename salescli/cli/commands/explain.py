@@ -44,7 +44,7 @@ def plan(session: Session, id: str) -> None:
     """
     session.actor.require(permissions.VIEW)
     found = recurring.find(session.connection, id)
-    for line in explain.plan(session.connection, found, now=session.now, zone=session.zone):
+    for line in explain.recurring_order(session.connection, found, now=session.now, zone=session.zone):
         click.echo(escaped(line))
 
 

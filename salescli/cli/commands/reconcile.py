@@ -23,7 +23,7 @@ from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
 from salescli.lists.columns import Column
-from salescli.reconcile import compare, match, statement
+from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Sums
 from salescli.reconcile.statement import Line, Tell
@@ -89,7 +89,7 @@ def reconcile_command(
     with problems.shown() as tell:
         request = _request(session, system, stream, days, tell)
         comparison = _applied(session, request, mode["dry_run"]) if mode["apply"] else _compared(session, request)
-    known = compare.elsewhere(session.connection, comparison, system)
+    known = movements.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
     advise = partial(_advice, comparison, system, known, session.program)
     _write(session, [_row(finding, advise(finding)) for finding in found], output)
@@ -167,7 +167,9 @@ def _advice(
     return {
         match.TWICE_THERE: f"line {finding.same_as} lists it too; if it moved twice, have one refunded there",
         match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {show}",
-        match.IN_DOUBT: "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
+        match.UNKNOWN_OUTCOME: (
+            "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}"
+        ),
         match.WAITS: "confirmed by --apply",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
         match.FEE_TOLD: "filled in by --apply",

@@ -1,0 +1,162 @@
+"""The changes that ``--update`` makes to an imported order: a new draft compared with the stored order.
+
+``find_stored`` -> ``inherited`` (what the row leaves to the catalogue stays) -> ``differences``, ``why_kept``
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from salescli.imports.order_row import OrderRow
+from salescli.imports.order_tables import IMPORTED, Draft, InvoiceColumns
+from salescli.rules import money
+
+_STORED = """
+SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, o.category_id, o.category_number,
+  o.quantity, o.unit_price_minor, o.discount_minor, o.price_minor, o.currency, o.partial, o.partial_min_ppm,
+  o.partial_success_ppm, o.manager_id, o.confirmed, o.recurring_id, o.created_at,
+  c.name AS customer, g.name AS category, m.name AS manager, p.name AS payment_system,
+  i.id AS invoice_id, i.amount_minor, i.currency AS paid_currency, i.rate, i.fee_minor, i.fee_estimated,
+  i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.refunded_minor,
+  (SELECT max(refunded_at) FROM refunds WHERE invoice_id = i.id) AS refunded_at
+FROM orders o
+JOIN customers c ON c.id = o.customer_id
+LEFT JOIN categories g ON g.id = o.category_id
+LEFT JOIN users m ON m.id = o.manager_id
+LEFT JOIN invoices i ON i.order_id = o.id AND i.ordinal = 1
+LEFT JOIN payment_systems p ON p.id = i.payment_system_id
+WHERE o.id = :id
+"""
+
+# What happened to an order here, which an import does not touch.
+_TOUCHED = """
+SELECT
+  (SELECT max(p.name) FROM attempts a JOIN invoices i ON i.id = a.invoice_id
+   JOIN payment_systems p ON p.id = a.payment_system_id WHERE i.order_id = :id) AS through,
+  (SELECT count(*) FROM invoices WHERE order_id = :id AND ordinal > 1) AS more_invoices,
+  (SELECT count(*) FROM refunds r JOIN invoices i ON i.id = r.invoice_id
+   WHERE i.order_id = :id AND (r.attempt_id IS NOT NULL OR r.reason <> :imported)) AS refunds
+"""
+
+
+def find_stored(connection: sqlite3.Connection, id: int) -> sqlite3.Row:
+    """Return an order with its imported invoice and the names of what it points to."""
+    row: sqlite3.Row = connection.execute(_STORED, {"id": id}).fetchone()
+    return row
+
+
+def why_kept(connection: sqlite3.Connection, stored: sqlite3.Row, status: str) -> str | None:
+    """Return why a stored order may not be made what a row of ``status`` says; None when it may."""
+    touched = connection.execute(_TOUCHED, {"id": stored["id"], "imported": IMPORTED}).fetchone()
+    if touched["through"]:
+        return f"its money was taken through {touched['through']}; refund or edit it there"
+    if touched["more_invoices"] or touched["refunds"] or stored["recurring_id"]:
+        return "it was paid or refunded here since; change it here"
+    if stored["confirmed"] and status not in ("completed", "refund"):
+        return f"its sale is confirmed, which an order that is {status} cannot be"
+    return None
+
+
+def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:
+    """Return the draft with what the row leaves to the catalogue as it is stored: a later change there is none here."""
+    order = drafted.order
+    if row.category is None:
+        order = order._replace(**_stored(stored, "category_id", "category_number"))
+    if row.partial is None:
+        order = order._replace(**_stored(stored, "partial", "partial_min_ppm", "partial_success_ppm"))
+    if order.offer_id == stored["offer_id"]:
+        order = order._replace(**_stored(stored, "offer_number"))
+    invoice = drafted.invoice
+    if invoice and row.payment and row.payment.credited_minor is None and _same_payment(invoice, stored):
+        invoice = invoice._replace(**_stored(stored, "fee_minor", "fee_estimated"))
+    return Draft(order, invoice, drafted.refund)
+
+
+def _stored(stored: sqlite3.Row, *columns: str) -> dict[str, Any]:
+    return {name: stored[name] for name in columns}
+
+
+def _same_payment(invoice: InvoiceColumns, stored: sqlite3.Row) -> bool:
+    mine = (invoice.amount_minor, invoice.currency, invoice.payment_system_id)
+    return mine == (stored["amount_minor"], stored["paid_currency"], stored["payment_system_id"])
+
+
+def differences(stored: sqlite3.Row, drafted: Draft, row: OrderRow) -> dict[str, tuple[str, str]]:
+    """Return what differs: column of the file -> (as it is here, as it is in the file)."""
+    record = _record(drafted, row)
+    here, there = _told(stored), _told(record)
+    changed = {column: (here[column], there[column]) for column in here if here[column] != there[column]}
+    for column in ("customer", "category", "manager", "payment_system"):
+        id = record[f"{column}_id"]
+        if stored[f"{column}_id"] != id or (id is None and record[column]):  # named, and not there yet
+            changed[column] = (_named(stored, column), _named(record, column))
+    if stored["offer_id"] != record["offer_id"] or stored["offer_name"] != record["offer_name"]:
+        changed["offer"] = (_offer(stored), _offer(record))
+    return changed
+
+
+def _record(drafted: Draft, row: OrderRow) -> dict[str, Any]:
+    """Return a draft in the shape of a stored record."""
+    invoice = drafted.invoice._asdict() if drafted.invoice else dict.fromkeys(InvoiceColumns._fields)
+    return {
+        **{name: invoice[name] for name in _INVOICE_COLUMNS},
+        **drafted.order._asdict(),
+        "paid_currency": invoice["currency"],
+        "customer": row.customer[2],
+        "category": row.category and (row.category[1] or row.category[0]),
+        "manager": row.manager,
+        "payment_system": row.payment and row.payment.payment_system,
+        "refunded_at": drafted.refund and drafted.refund.refunded_at,
+    }
+
+
+_INVOICE_COLUMNS = (
+    "amount_minor", "currency", "rate", "fee_minor", "one_click", "comment", "payment_system_id", "attempted_at",
+    "refunded_minor",
+)  # fmt: skip
+
+
+def _told(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
+    """Return a record in the words of the file's columns, those that name other records aside."""
+    price, paid = record["currency"], record["paid_currency"]
+    told = {
+        "created_at": record["created_at"],
+        "status": record["status"],
+        "quantity": str(record["quantity"]),
+        "unit_price": _amount(record["unit_price_minor"], price),
+        "discount": _amount(record["discount_minor"], price),
+        "price": _amount(record["price_minor"], price),
+        "currency": price,
+        "payment_type": "partial" if record["partial"] else "full",
+        "paid_at": record["attempted_at"],
+        "paid": _amount(record["amount_minor"], paid),
+        "paid_currency": paid,
+        "rate": record["rate"],
+        "funds_credited": _amount(_credited(record), paid),
+        "refunded": _amount(record["refunded_minor"], paid),
+        "refunded_at": record["refunded_at"],
+        "one_click": "yes" if record["one_click"] else "no",
+        "comment": record["comment"],
+        "confirmed": "yes" if record["confirmed"] else "no",
+    }
+    return {column: text or "nothing" for column, text in told.items()}
+
+
+def _credited(record: Mapping[str, Any] | sqlite3.Row) -> int | None:
+    return None if record["fee_minor"] is None else record["amount_minor"] - record["fee_minor"]
+
+
+def _amount(minor: int | None, currency: str | None) -> str:
+    return "" if minor is None or currency is None else money.text(minor, currency)
+
+
+def _named(record: Mapping[str, Any] | sqlite3.Row, column: str) -> str:
+    id = record[f"{column}_id"]
+    name = record[column] or ("system" if column == "manager" else "nothing")
+    return f"{name} ({id})" if id else name
+
+
+def _offer(record: Mapping[str, Any] | sqlite3.Row) -> str:
+    return f"{record['offer_name']} ({record['offer_number'] or 'new'})"

@@ -1,0 +1,134 @@
+"""Our side of a comparison, read from the database: movements of money, and the invoices that keys name.
+
+period or invoices -> ``of_period``, ``of_invoices`` -> ``Movement``;  keys of lines -> ``by_reference``, … -> ``Found``
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.reconcile import match
+from salescli.reconcile.match import Comparison, Movement, Period
+
+
+class Meant(NamedTuple):
+    """An invoice that a key names, by an attempt or movement of this kind and payment system."""
+
+    invoice: int
+    kind: str
+    system: int | None
+
+
+Found = dict[str, list[Meant]]
+
+
+def by_reference(connection: sqlite3.Connection, references: Iterable[str | None]) -> Found:
+    """Return the invoices of the attempts with these references."""
+    return _found(connection, _BY_REFERENCE, references)
+
+
+def by_gateway_id(connection: sqlite3.Connection, ids: Iterable[str | None]) -> Found:
+    """Return the invoices of the payments and attempts with these numbers of any payment system."""
+    return _found(connection, _BY_GATEWAY_ID, ids)
+
+
+def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> Found:
+    """Return the invoices that keys name, read by one statement."""
+    found: Found = defaultdict(list)
+    wanted = sorted({word for word in words if word is not None})
+    if wanted:
+        for row in connection.execute(sql, {"words": json.dumps(wanted)}):
+            found[row["word"]].append(Meant(row["invoice"], row["kind"], row["system"]))
+    return found
+
+
+def of_period(connection: sqlite3.Connection, system: PaymentSystem, period: Period) -> list[Movement]:
+    """Return the payments and refunds of a payment system within a period of local days (B7)."""
+    values = {"system": system.id, "first": period.first or "", "last": period.last or "9999-12-31"}
+    return [
+        *_read_movements(connection, _PAID_BETWEEN, values),
+        *_read_movements(connection, _REFUNDED_BETWEEN, values),
+    ]
+
+
+def of_invoices(connection: sqlite3.Connection, system: PaymentSystem, ids: Sequence[int]) -> Iterator[Movement]:
+    """Yield the payments, refunds and live attempts of these invoices, of a payment system."""
+    values = {"system": system.id, "ids": json.dumps(ids)}
+    for sql in (_PAID_OF, _REFUNDED_OF, _LIVE_OF):
+        yield from _read_movements(connection, sql, values)
+
+
+def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[Movement]:
+    for row in connection.execute(sql, values):
+        state, id, *rest = row
+        kind, invoice, order, amount, currency, fee, estimated, *last = rest
+        yield Movement(
+            (f"{state} {kind}", id), state, kind, invoice, order, amount, currency, fee, bool(estimated), *last
+        )
+
+
+def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
+    through = "" if row["system"] == system.id or row["name"] is None else f" and goes through {row['name']}"
+    return f"invoice {row['id']} is {row['status'].capitalize()} here{through}"
+
+
+def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
+    """Return, by number, the state here of the invoices that unmatched lines name."""
+    wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
+    rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})
+    return {row["id"]: _known(row, system) for row in rows}
+
+
+# SQL
+
+_BY_REFERENCE = """
+SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
+  CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END AS kind
+FROM attempts WHERE reference IN (SELECT value FROM json_each(:words))
+"""
+
+# Has no index: one pass over both tables, for numbers outside the period.
+_BY_GATEWAY_ID = """
+SELECT gateway_id AS word, id AS invoice, payment_system_id AS system, 'payment' AS kind
+FROM invoices WHERE gateway_id IN (SELECT value FROM json_each(:words))
+UNION
+SELECT gateway_id, invoice_id, payment_system_id, CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END
+FROM attempts WHERE gateway_id IN (SELECT value FROM json_each(:words))
+"""
+
+# The columns of Movement, with the entry's number second. A payment of zero went through no payment system. The `+`
+# keeps SQLite from the index of amounts, which has no days. A refund without a number of its own has its charge's,
+# which does not identify it.
+_PAID = """
+SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,
+  i.gateway_id, (SELECT max(a.reference) FROM attempts a
+    WHERE a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'), i.paid_at, i.paid_on
+FROM invoices i WHERE i.amount_minor > 0 AND +i.payment_system_id = :system
+"""
+_REFUNDED = """
+SELECT 'moved', x.id, 'refund', x.invoice_id, i.order_id, x.amount_minor, x.currency, NULL, 0,
+  nullif(a.gateway_id, i.gateway_id), a.reference, x.refunded_at, x.refunded_on
+FROM refunds x JOIN invoices i ON i.id = x.invoice_id LEFT JOIN attempts a ON a.id = x.attempt_id
+WHERE +i.payment_system_id = :system
+"""
+_PAID_BETWEEN = f"{_PAID} AND i.paid_on BETWEEN :first AND :last"
+_REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"
+_PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN (SELECT value FROM json_each(:ids))"
+_REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN (SELECT value FROM json_each(:ids))"
+_LIVE_OF = """
+SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'outcome unknown' END, a.id,
+  CASE a.kind WHEN 'charge' THEN 'payment' ELSE 'refund' END, a.invoice_id, i.order_id, a.amount_minor, a.currency,
+  NULL, 0, CASE a.kind WHEN 'charge' THEN a.gateway_id END, a.reference, a.started_at, NULL
+FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id
+WHERE a.status = 'live' AND a.payment_system_id = :system AND a.invoice_id IN (SELECT value FROM json_each(:ids))
+"""
+_KNOWN = """
+SELECT i.id, i.status, i.payment_system_id AS system, p.name
+FROM invoices i LEFT JOIN payment_systems p ON p.id = i.payment_system_id
+WHERE i.id IN (SELECT value FROM json_each(:ids))
+"""

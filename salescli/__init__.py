@@ -4,4 +4,4 @@ The rooms, highest first: ``cli``; ``overview``, ``reconcile``; ``imports``, ``r
 ``lists``; ``catalogue``; ``gateways``; ``storage``; ``rules``. A room uses only the rooms below it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

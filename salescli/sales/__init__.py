@@ -2,6 +2,7 @@
 
 orders — an order and its states
 invoices — one payment of an order, its commission
+changes — one change of any of them: its rule, its row, its line of history
 attempts — one try each to move an invoice's money
 recurring — a recurring order: its payments, dates, retries
 recurring_actions — what people decide about recurring orders

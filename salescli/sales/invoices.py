@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.errors import NotFound
 from salescli.gateways.answers import Answer
-from salescli.rules import lifecycle, money, time
+from salescli.rules import money, time
 from salescli.rules.numbers import is_record_number
+from salescli.sales.changes import INVOICE, store
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
@@ -111,12 +112,7 @@ def change(
     reason: str | None = None,
 ) -> Invoice:
     """Store ``changes`` with a history line and return the invoice as it now is. Raise WrongStatus."""
-    status = changes.get("status", invoice.status)
-    if status != invoice.status:
-        lifecycle.check_move("invoice", invoice.id, invoice.status, status)
-    told = {name: (getattr(invoice, name), value) for name, value in changes.items() if name in Invoice.__slots__}
-    database.update(work.connection, "invoices", invoice.id, changes)
-    history.record(work, "invoice", invoice.id, what, told, reason=reason)
+    store(work, INVOICE, invoice, changes, what, reason=reason)
     return get(work.connection, invoice.id)
 
 

@@ -18,6 +18,7 @@ from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.gateways import registry
 from salescli.rules import lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
+from salescli.sales.changes import ORDER, store
 from salescli.storage import database, history
 from salescli.storage.clauses import UNDER_WAY
 from salescli.storage.work import Work
@@ -181,12 +182,7 @@ def change(
 
     Raise WrongStatus when a change of status is not among those allowed.
     """
-    status = changes.get("status", order.status)
-    if status != order.status:
-        lifecycle.check_move("order", order.id, order.status, status)
-    told = {name: (getattr(order, name), value) for name, value in changes.items() if name in Order.__slots__}
-    database.update(work.connection, "orders", order.id, changes)
-    history.record(work, "order", order.id, what, told, reason=reason)
+    store(work, ORDER, order, changes, what, reason=reason)
     return get(work.connection, order.id)
 
 

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import offers
 from salescli.errors import NotFound
-from salescli.rules import lifecycle, money, schedule, time
+from salescli.rules import money, schedule, time
 from salescli.rules.numbers import is_record_number
 from salescli.rules.schedule import Interval, Retries
 from salescli.sales import attempts, invoices, orders
+from salescli.sales.changes import RECURRING, store
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, history
@@ -187,14 +188,10 @@ def save(
     reason: str | None = None,
 ) -> Recurring:
     """Store what changed with a history line. Raise WrongStatus when the status may not change so."""
-    if before.status != after.status:
-        lifecycle.check_move("recurring order", before.id, before.status, after.status)
     changes = {
         name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
     }
-    database.update(work.connection, "recurring", before.id, changes)
-    told = {name: (getattr(before, name), value) for name, value in changes.items()}
-    history.record(work, "recurring", before.id, what, told, reason=reason)
+    store(work, RECURRING, before, changes, what, reason=reason)
     return after
 
 

@@ -332,7 +332,7 @@ def test_doctor_finds_what_still_names_a_merged_customer(twice: Story, broken: s
     merge(twice, "1", "2")
     twice.house.connection.execute(broken)
     found = doctor.examine(twice.house.connection, twice.now, twice.house.zone)
-    assert "customer 2 was merged into 1; records that still name 2: 1" in [finding.what for finding in found]
+    assert "customer 2 was merged into 1; records that still refer to it: 1" in [finding.what for finding in found]
 
 
 def test_merging_is_a_permission_of_those_who_edit_customers() -> None:

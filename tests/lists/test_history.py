@@ -84,8 +84,8 @@ def test_an_order_is_found_by_the_number_it_has_elsewhere(sold: Story, told: Tol
     ("words", "code", "said"),
     [
         (["fees"], 2, "there is no history of 'fees'; there is of orders, payments, recurring, customers"),
-        (["imports", "3"], 2, "the history of imports covers all of them; leave out '3'"),
-        (["file", "3"], 2, "leave '3' out"),
+        (["imports", "3"], 2, "imports takes no number here; leave out '3'"),
+        (["file", "3"], 2, "file takes no number here; leave out '3'"),
         (["orders", "99"], 3, "there is no order 99"),
         (["customers", "Nobody"], 3, "there is no customer 'Nobody'"),
         (["--by", "nobody"], 3, "there is no user 'nobody'"),

@@ -188,7 +188,7 @@ def test_sums_of_periods_add_up_to_the_payments(begun: Story, by: str) -> None:
     ("words", "code", "said"),
     [
         pytest.param("--to 2020-01-01", 2, "is past", id="a period that is past"),
-        pytest.param("--days 5 --month next-month", 2, "give one", id="two periods"),
+        pytest.param("--days 5 --month next-month", 2, "give no other period", id="two periods"),
         pytest.param("--to 8999-01-01", 2, "more than ten years", id="no end of it"),
         pytest.param("--offer nothing", 3, "there is no offer 'nothing'", id="an offer that is none"),
     ],

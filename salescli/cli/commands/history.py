@@ -107,7 +107,7 @@ def _spoken(subject: str) -> str:
 
 def _id_of(session: Session, subject: str | None, words: str) -> int:
     if subject not in _FINDERS:
-        raise BadUsage(f"the history of {_spoken(subject or '')} covers all of them; leave out {words!r}")
+        raise BadUsage(f"{_spoken(subject or '')} takes no number here; leave out {words!r}")
     return _FINDERS[subject](session.connection, words)
 
 

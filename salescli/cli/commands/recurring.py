@@ -156,10 +156,12 @@ def _state(one: Recurring, session: Session) -> str:
         return words
     if one.status == "paused":
         return f"{words}; nothing is charged until `salescli recurring activate {one.id}`"
-    following = time.local_text(time.utc_text(one.planned_after(session.now, session.zone)), session.zone)
     if _due(one, session):
         due = f"payment {one.payment_number} of {one.amount()} is due at the next tick"
-        return f"{words}; {due}, the one after it on {following}"
+        following = recurring.paid(one, now=session.now, zone=session.zone).next_payment_at
+        if following is None:
+            return f"{words}; {due}, the last one"
+        return f"{words}; {due}, the one after it on {time.local_text(following, session.zone)}"
     return f"{words}; its next payment is on {time.local_text(one.next_payment_at, session.zone)}"
 
 

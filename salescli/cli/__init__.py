@@ -6,7 +6,8 @@ catalogue_group — the commands that all catalogue nouns have
 importing — the options and the run of every import
 index — the file and the short help of every command
 bulk — one action on several records
-pages — lists and record pages
+record_page — a record with the lists of what belongs to it
+pages — lists
 hints — hints that several commands print
 problems — problems in a file, shown as they are found
 options — options that commands share

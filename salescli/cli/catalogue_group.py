@@ -14,7 +14,7 @@ import click
 
 from salescli.catalogue import records
 from salescli.catalogue.records import Noun
-from salescli.cli import importing, options, pages
+from salescli.cli import importing, options, pages, record_page
 from salescli.cli.groups import ListingGroup
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import tell
@@ -42,7 +42,7 @@ class CatalogueGroup:
     shown: str  # a record, in examples
     edit_example: str
     flags: tuple[str, ...] = ()  # yes-or-no options, such as --multiple/--no-multiple
-    parts: tuple[pages.Part | pages.ComputedPart, ...] = ()
+    parts: tuple[record_page.Part | record_page.ComputedPart, ...] = ()
 
 
 def group_of(group: CatalogueGroup) -> click.Group:
@@ -77,7 +77,7 @@ def _show(group: CatalogueGroup) -> click.Command:
     @click.command(
         "show",
         cls=pages.ListCommand,
-        view=next((part.view for part in group.parts if isinstance(part, pages.Part)), group.view),
+        view=next((part.view for part in group.parts if isinstance(part, record_page.Part)), group.view),
         help=_help(group, f"Show {_one(group)}", f"show {group.shown}"),
     )
     @click.argument(singular.replace(" ", "_"), metavar=_place(group))
@@ -88,9 +88,9 @@ def _show(group: CatalogueGroup) -> click.Command:
         try:
             id = group.find(session.connection, next(iter(which.values())), False)
         except SeveralFit as several:
-            pages.to_choose_from(session, group.view, several.ids)
+            record_page.to_choose_from(session, group.view, several.ids)
             raise
-        pages.page(session, group.view, id, group.parts, output)
+        record_page.page(session, group.view, id, group.parts, output)
 
     return show
 

@@ -9,7 +9,7 @@ import click
 from salescli.catalogue import categories, offers, payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import limits
-from salescli.cli import options, pages
+from salescli.cli import options, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
 from salescli.cli.output.terminal import tell
 from salescli.cli.prompts import ask_first
@@ -54,7 +54,7 @@ offers_group = group_of(
         "--price 59.00",
         ("multiple", "active"),
         (
-            pages.Part(
+            record_page.Part(
                 "latest orders",
                 order_list.VIEW,
                 "o.offer_id",
@@ -79,7 +79,7 @@ categories_group = group_of(
         "3",
         "--name 'Fine art'",
         ("active",),
-        (pages.Part("offers", offer_list.VIEW, "f.category_id", ("number",)),),
+        (record_page.Part("offers", offer_list.VIEW, "f.category_id", ("number",)),),
     )
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from salescli.catalogue import customer_erase, customer_merge, customers
-from salescli.cli import options, pages
+from salescli.cli import options, pages, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import say, tell
@@ -81,8 +81,8 @@ customers_group = group_of(
         "--phone +380441234567",
         ("active",),
         (
-            pages.ComputedPart("totals", customer_card.TOTALS, _totals),
-            pages.Part(
+            record_page.ComputedPart("totals", customer_card.TOTALS, _totals),
+            record_page.Part(
                 "orders",
                 order_list.VIEW,
                 "o.customer_id",
@@ -91,7 +91,7 @@ customers_group = group_of(
                 SHOWN_MAX,
                 "orders list --customer {} --kind all --limit 0",
             ),
-            pages.Part(
+            record_page.Part(
                 "payments",
                 payment_list.VIEW,
                 "o.customer_id",
@@ -100,8 +100,8 @@ customers_group = group_of(
                 SHOWN_MAX,
                 "payments list --customer {} --limit 0",
             ),
-            pages.Part("failed attempts", attempt_list.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
-            pages.Part(
+            record_page.Part("failed attempts", attempt_list.FAILED, "o.customer_id", (), (), SHOWN_MAX, _EVERYTHING),
+            record_page.Part(
                 "recurring",
                 recurring_list.VIEW,
                 "r.customer_id",
@@ -110,7 +110,7 @@ customers_group = group_of(
                 SHOWN_MAX,
                 "recurring list --customer {} --limit 0",
             ),
-            pages.Part(
+            record_page.Part(
                 "sales plans",
                 sales_plan_list.VIEW,
                 "s.customer_id",
@@ -119,8 +119,8 @@ customers_group = group_of(
                 SHOWN_MAX,
                 "customers plans {} --limit 0",
             ),
-            pages.ComputedPart("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
-            pages.ComputedPart("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
+            record_page.ComputedPart("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
+            record_page.ComputedPart("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
         ),
     )
 )
@@ -176,7 +176,7 @@ def plans(session: Session, customer: str, output: Output) -> None:
       salescli customers plans olena@example.com
     """
     found = customers.find(session.connection, customer)
-    pages.belonging(session, sales_plan_list.VIEW, "s.customer_id", found["id"], output)
+    record_page.belonging(session, sales_plan_list.VIEW, "s.customer_id", found["id"], output)
 
 
 @customers_group.command("merge")

@@ -9,7 +9,7 @@ import click
 from salescli.charging import pay, refund
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import NewRefund
-from salescli.cli import options, pages
+from salescli.cli import options, pages, record_page
 from salescli.cli.hints import say_recurring_goes_on
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import tell
@@ -37,11 +37,11 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
       salescli orders show 12
     """
     found = orders.find(session.connection, order)
-    pages.page(
+    record_page.page(
         session,
         order_list.VIEW,
         found.id,
-        [pages.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",))],
+        [record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",))],
         output,
     )
 

@@ -9,7 +9,7 @@ import click
 
 from salescli.catalogue import customers
 from salescli.charging import by_hand
-from salescli.cli import bulk, options, pages
+from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Kind, Mode
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import tell
@@ -38,11 +38,11 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
       salescli payments show 17
     """
     found = invoices.find(session.connection, invoice)
-    pages.page(
+    record_page.page(
         session,
         payment_list.VIEW,
         found.id,
-        [pages.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",))],
+        [record_page.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",))],
         output,
     )
 

@@ -10,7 +10,7 @@ import click
 from salescli.catalogue import customers
 from salescli.charging import due_payments
 from salescli.charging.due_payments import ChargingRun
-from salescli.cli import bulk, options, pages
+from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Kind, Mode, Outcome
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import tell
@@ -38,8 +38,8 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
       salescli recurring show 3
     """
     found = recurring.find(session.connection, id)
-    part = pages.Part("orders", order_list.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
-    pages.page(session, recurring_list.VIEW, found.id, [part], output)
+    part = record_page.Part("orders", order_list.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
+    record_page.page(session, recurring_list.VIEW, found.id, [part], output)
 
 
 @click.command("pause")

@@ -65,7 +65,7 @@ def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
 
 
 def known_already(attempt: Attempt, gateway: Gateway) -> Answer | None:
-    """Return what the gateway knows of a reference that this database may lack; None if it may be sent.
+    """Return the gateway's answer about a reference that this database may lack; None if it may be sent.
 
     A file that was put back from a backup does not know what was done after it.
     """

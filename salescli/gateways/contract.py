@@ -89,7 +89,7 @@ def _first_charge(answer: Answer) -> ContractResult:
 def _in_doubt(this: Trial) -> ContractResult:
     answer = ask(lambda: this.gateway.lookup(this.request.reference, None, this.since))
     _note(this, answer)
-    what = f"what became of it is found out ({_told(answer)}); ask the gateway for {this.request.reference} otherwise"
+    what = f"its outcome can be looked up ({_told(answer)}); ask the gateway for {this.request.reference} otherwise"
     return ContractResult(what, answer.became in ("succeeded", "declined", "not_found"))
 
 

@@ -72,7 +72,7 @@ D = TypeVar("D")
 
 
 def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
-    """Return what a step of an import returns, or the BadRow that it raises: it ends none of the other rows."""
+    """Return the result of an import step, or the BadRow that it raises, so that other rows go on."""
     try:
         return step(given)
     except BadRow as bad:
@@ -224,7 +224,7 @@ def trimmed(cell: str) -> str:
 
 
 def _formula_like(cell: str) -> bool:
-    """Tell whether a text begins as a formula, behind apostrophes of its own or not: our exports guard both."""
+    """Return whether a text begins as a formula, with or without apostrophes of its own: exports guard both."""
     return cell.lstrip("'").startswith(_FORMULA_STARTS)
 
 
@@ -273,11 +273,11 @@ class _Hashed(io.RawIOBase):
 
 
 class _Lines:
-    """Lines of text for csv, which asks for as many as a row has; those of the current row can be given back."""
+    """Lines of text for csv, which asks for as many as a row has; the lines of the current row can be read again."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._readline = stream.readline
-        self._again: list[bytes] = []  # given back, last first
+        self._again: list[bytes] = []  # to read again, last first
         self._row: list[bytes] = []
         self._size = 0
         self._line = 0

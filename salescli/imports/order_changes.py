@@ -84,7 +84,7 @@ def _same_payment(invoice: InvoiceColumns, stored: sqlite3.Row) -> bool:
 
 
 def differences(stored: sqlite3.Row, drafted: Draft, row: OrderRow) -> dict[str, tuple[str, str]]:
-    """Return what differs: column of the file -> (as it is here, as it is in the file)."""
+    """Return the differences: column of the file -> (as it is here, as it is in the file)."""
     record = _record(drafted, row)
     here, there = _told(stored), _told(record)
     changed = {column: (here[column], there[column]) for column in here if here[column] != there[column]}

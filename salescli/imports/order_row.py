@@ -99,7 +99,7 @@ Given = Mapping[str, Any]  # the row's columns that are not blank, each read by 
 
 
 def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
-    """Return what gives the columns of a row: its amounts in its currencies, times without offset in ``zone``."""
+    """Return the reader of a row: amounts in its currencies, times without offset in ``zone``."""
     plain = Columns(_readers(zone))
 
     @lru_cache(_CURRENCIES)
@@ -117,7 +117,7 @@ def _places(names: tuple[str, ...]) -> list[int]:
 
 
 def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
-    """Return what reads amounts of a currency; nothing when it is none."""
+    """Return the reader of amounts of a currency; None if it is not a currency."""
     try:
         return dict.fromkeys(columns, _amount(money.currency_code(currency or "")))
     except BadData:
@@ -126,12 +126,12 @@ def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
 
 @lru_cache(_CURRENCIES)
 def _amount(currency: str) -> Reader:
-    """Return what reads amounts of a currency: one for all their columns."""
+    """Return the reader of amounts of a currency, shared by all their columns."""
     return partial(money.parse, currency=currency)
 
 
 def _readers(zone: ZoneInfo) -> Readers:
-    """Return what reads each column but the amounts."""
+    """Return the reader of each column except the amounts."""
     instant = times.reader(zone)
     return {
         **NAMES,
@@ -265,7 +265,7 @@ def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | Non
 
 
 def _paid(fields: Fields, given: Given, price: Price) -> tuple[int, int] | None:
-    """Return what was paid, in its currency, and the share of the price that it bought; None when nothing was."""
+    """Return the payment, in its currency, and the share of the price that it bought; None without one."""
     status = given["status"]
     if status not in _PAID and not given.get("paid"):
         return None

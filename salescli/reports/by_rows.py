@@ -252,5 +252,5 @@ def _clause(
 
 
 def view(filters: Mapping[str, str]) -> View:
-    """Return what the filters of reports look at, as a list has it."""
+    """Return the columns that the filters of reports look at."""
     return View("reports", "", (), (), "", filters, statuses=lifecycle.ORDER_STATUSES, by_local_day=True)

@@ -344,7 +344,7 @@ def _check_place(path: FilePath, any_file_system: bool) -> None:
 
 
 def _mend(path: FilePath) -> str:
-    """Return what to do about a second name: one that a restore was killed over may hold the journal."""
+    """Return the advice for a second name: one that a restore was killed over may hold the journal."""
     if ".before-restore-" in os.path.basename(_other_name(path, os.stat(path).st_ino)):
         return "A restore was interrupted; restore again"
     return "Remove the other one"

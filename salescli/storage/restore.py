@@ -79,7 +79,7 @@ def _placed_but(path: Path, aside: Path | None, error: Exception) -> str:
 
 
 def _two_names(path: Path) -> str:
-    """Return what to do about a present database that has its second name already, and which commands refuse."""
+    """Return the advice for a present database that has its second name already, and which commands refuse."""
     with suppress(OSError):
         if aside := _named_before(path):
             return f"; {path} is also named {aside}, so commands refuse it: restore again"

@@ -152,7 +152,7 @@ def _of(name: str, *sides: Any) -> Any:
 def _advice(
     comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str, finding: MatchFinding
 ) -> str:
-    """Return what to do about a finding, as a command if there is one."""
+    """Return the advice for a finding, as a command if there is one."""
     invoice = finding.movement.invoice if finding.movement else finding.invoice
     show = f"{program} payments show {invoice}"
     if finding.finding == ONLY_THERE:

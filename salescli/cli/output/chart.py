@@ -42,7 +42,7 @@ class Bars:
 
 
 def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
-    """Return what to draw of a report's rows, the currencies in their order; without labels a row is its currency."""
+    """Return the bars of a report's rows, the currencies in their order; without labels a row is its currency."""
     named = labels or [Column("currency")]
     found: dict[str, list[Row]] = {}
     for row in rows:

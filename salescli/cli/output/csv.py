@@ -41,7 +41,7 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
 
 
 def _cells(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Sequence[Row]], Iterable[Any]]:
-    """Return what makes a column's cells of some rows: chosen once per list, and called once for many rows.
+    """Return a function that formats a column's cells of some rows: chosen once per list, called once for many.
 
     Numbers, and None for nothing, are left to the csv writer.
     """

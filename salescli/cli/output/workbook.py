@@ -258,7 +258,7 @@ class Book:
         return self._format(f"header {indent}", {**_HEADER, "align": "right", "indent": indent})
 
     def _writer(self, sheet: Any, place: int, column: Column) -> Callable[[int, Row], int]:
-        """Return what writes a column's value of a row in a line, and returns how wide it is shown."""
+        """Return a function that writes a column's value in a line and returns its width."""
         write = {
             "money": self._write_money,
             "number": self._write_number,

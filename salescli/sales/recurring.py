@@ -1,4 +1,4 @@
-"""Recurring orders: a plan of payments, charged by tick; what people decide about them is in ``managing``.
+"""Recurring orders: payments charged by tick. What people decide about them is in ``recurring_actions``.
 
 started by a first payment → active → processing → active … → completed;  too many declines → failed → (retry) → active
 """

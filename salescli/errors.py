@@ -57,7 +57,7 @@ class OlderVersion(DatabaseUnusable):
     """The database is of an older version; ``salescli upgrade`` upgrades it."""
 
     def __init__(self, path: object, version: int, needed: int, program: str = "salescli") -> None:
-        super().__init__(f"{path} is of version {version}, this salescli needs {needed}: run `{program} upgrade`")
+        super().__init__(f"{path} has version {version}, this salescli needs {needed}; run: {program} upgrade")
         self._about = (path, version, needed)
 
     def naming(self, program: str) -> OlderVersion:

@@ -21,6 +21,17 @@ def acting(connection: sqlite3.Connection, login: str) -> Actor:
     return Actor(row["id"], row["login"], row["name"], permissions.permissions(row["permissions"]))
 
 
+def acting_or_system(connection: sqlite3.Connection, login: str) -> tuple[Actor, str | None] | None:
+    """Return the actor of a login, or the system with a remark if the login cannot act; None without any user."""
+    try:
+        return acting(connection, login), None
+    except NotPermitted:
+        first = connection.execute("SELECT id, login FROM users ORDER BY id LIMIT 1").fetchone()
+    if first is None:
+        return None
+    return Actor(first["id"], first["login"], login, frozenset()).as_system(), f"by {login}, who cannot act here"
+
+
 def acting_as(connection: sqlite3.Connection, real: Actor, login: str) -> Actor:
     """Return the actor for ``real`` acting as another login, with that user's permissions.
 

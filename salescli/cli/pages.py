@@ -1,4 +1,4 @@
-"""Lists and record pages: permission, query, renderer, and a hint when a table was cut off."""
+"""Lists: permission, query, renderer, and a hint when a table was cut off."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from salescli.lists.filters import Filters
 from salescli.lists.query import Page
 from salescli.rules import permissions
 from salescli.rules.lifecycle import ORDER_STATUSES
-
-Shown = tuple[list[dict[str, Any]], int]
 
 
 class ListCommand(click.Command):

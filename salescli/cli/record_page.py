@@ -11,7 +11,6 @@ from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
 from salescli.cli.output.table import write_card, write_table
 from salescli.cli.output.terminal import escaped
-from salescli.cli.pages import Shown
 from salescli.cli.session import Session
 from salescli.errors import NotFound
 from salescli.lists import query
@@ -19,6 +18,8 @@ from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
 from salescli.rules import permissions
+
+Shown = tuple[list[dict[str, Any]], int]  # the first rows, and the total
 
 
 class Part(NamedTuple):

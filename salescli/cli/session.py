@@ -107,11 +107,11 @@ class Session:
         from salescli.storage import database
 
         assert self.actor  # raises for an unregistered user
-        return time.time_zone(database.setting(self.file, "time_zone") or "UTC")
+        return database.zone(self.file)
 
     @cached_property
     def work(self) -> Work:
-        """What an operation takes first: this file, for whoever may look at it, this user, this moment."""
+        """The context of an operation on this database, for a user who may view it."""
         from salescli.storage.work import Work
 
         return Work(self.connection, self.actor, self.now, self.zone)

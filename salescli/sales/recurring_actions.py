@@ -14,7 +14,7 @@ from salescli.errors import BadData, WrongStatus
 from salescli.rules import lifecycle, permissions, time
 from salescli.sales import attempts, invoices, orders, recurring
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, history
+from salescli.storage import database
 from salescli.storage.work import Work
 
 Rule = Callable[[Recurring], Recurring]
@@ -68,15 +68,13 @@ def pay_otherwise(work: Work, id: int, token: str | None, system: str | None) ->
         before = recurring.get(work.connection, id)
         if before.status in ("processing", "completed"):
             raise WrongStatus(f"recurring order {id} is {before.status.capitalize()}; how it is paid cannot change now")
-        payment_system = payment_systems.find(work.connection, system) if system else None
-        payment_system = payment_system or payment_systems.get(work.connection, before.payment_system_id)
+        named = payment_systems.find(work.connection, system) if system else None
+        payment_system = named or payment_systems.get(work.connection, before.payment_system_id)
         payment_systems.check_usable(payment_system, token, one_click=False)
         if not (token or payment_system.manual):
             raise BadData(f"{payment_system.name} charges a saved payment method; give its --token")
-        database.update(work.connection, "recurring", id, {"token": token, "payment_system_id": payment_system.id})
-        told = {"payment_system_id": (before.payment_system_id, payment_system.id), "token": (before.token, token)}
-        history.record(work, "recurring", id, "paid otherwise", told)
-        return recurring.get(work.connection, id)
+        after = replace(before, token=token, payment_system_id=payment_system.id)
+        return recurring.save(work, before, after, "paid otherwise")
 
 
 def _manage(work: Work, id: int, what: str, rules: Mapping[str, Rule]) -> Recurring:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -16,6 +17,7 @@ from pathlib import Path
 from time import time
 
 from salescli.errors import DatabaseUnusable
+from salescli.storage import database
 
 STAMP = "%Y-%m-%dT%H%M%SZ"  # in UTC, so that no two nights share a name
 ALWAYS_KEPT = 3
@@ -43,14 +45,13 @@ def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: da
     """
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sync_directory(folder.parent)
-    stamped = f"{stem}-{now.astimezone(timezone.utc).strftime(STAMP)}"
-    names = (folder / f"{stamped}{'' if number == 1 else f'-{number}'}.db" for number in count(1))
-    draft = folder / f".{stamped}.{os.urandom(4).hex()}.draft"
+        database.sync_directory(folder.parent)
+    names = stamped_names(stem, now, ".db")
+    draft = folder / f".{next(stamped_names(stem, now))}.{os.urandom(4).hex()}.draft"
     _remove_leftovers(folder, re.compile(rf"\.{re.escape(stem)}-.{{18}}\.[0-9a-f]{{8}}\.draft(?:-journal)?"))
     try:
         _write(connection, draft)
-        for final in names:
+        for final in map(folder.joinpath, names):
             try:
                 _name(draft, final)
             except FileExistsError:
@@ -74,6 +75,12 @@ def into_file(connection: sqlite3.Connection, path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
+def stamped_names(prefix: str, now: datetime, ending: str = "") -> Iterator[str]:
+    """Yield names with the time in UTC, for as long as they are taken: ``prefix-2026-03-01T023000Z``, ``…Z-2``."""
+    stamped = f"{prefix}-{now.astimezone(timezone.utc).strftime(STAMP)}"
+    return (f"{stamped}{'' if number == 1 else f'-{number}'}{ending}" for number in count(1))
+
+
 def prune(folder: Path, stem: str, days: int, now: datetime) -> Pruned:
     """Remove copies, and drafts that a power cut left, that are more than ``days`` days old by their name.
 
@@ -92,27 +99,10 @@ def prune(folder: Path, stem: str, days: int, now: datetime) -> Pruned:
     return Pruned(old)
 
 
-def check(connection: sqlite3.Connection) -> None:
-    """Raise DatabaseUnusable unless the file is sound and each of its rows has what it refers to."""
-    said = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
-    if said != "ok" or orphans:
-        raise DatabaseUnusable(f"the copy is damaged and was not kept: {said}, rows without what they name: {orphans}")
-
-
 def sync_file(path: Path) -> None:
     """Wait until the content of a file is on the disk."""
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
-
-
-def sync_directory(directory: Path) -> None:
-    """Wait until the names in a directory are on the disk."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write(connection: sqlite3.Connection, draft: Path) -> None:
@@ -120,7 +110,8 @@ def _write(connection: sqlite3.Connection, draft: Path) -> None:
     draft.chmod(0o600)
     connection.execute("VACUUM INTO ?", (str(draft),))
     with closing(sqlite3.connect(f"{draft.absolute().as_uri()}?mode=ro", uri=True)) as copy:
-        check(copy)
+        if damage := database.damage(copy):
+            raise DatabaseUnusable(f"the copy is damaged and was not kept: {damage}")
     sync_file(draft)
 
 
@@ -129,7 +120,7 @@ def _name(draft: Path, final: Path) -> None:
     os.link(draft, final)
     try:
         draft.unlink(missing_ok=True)  # the next backup may have removed it
-        sync_directory(final.parent)
+        database.sync_directory(final.parent)
     except OSError as error:
         raise NotDurable(f"{final} was made, but a power cut may still lose it: {error}") from None
 

@@ -14,10 +14,12 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from salescli.errors import DatabaseUnusable, OlderVersion, SalesError
+from salescli.rules import numbers, time
 from salescli.storage import schema
 
 if TYPE_CHECKING:
     from os import PathLike
+    from zoneinfo import ZoneInfo
 
     FilePath = str | PathLike[str]  # not pathlib: docs/start.md
 
@@ -78,7 +80,8 @@ def create(
         for leftover in (draft, f"{draft}-wal", f"{draft}-shm", f"{draft}-journal"):
             with suppress(OSError):
                 os.unlink(leftover)
-    sync_directory(directory)
+    with suppress(OSError):  # the database is there; only a power cut could still lose its name
+        sync_directory(directory)
 
 
 def copy(connection: sqlite3.Connection, path: FilePath) -> None:
@@ -297,6 +300,22 @@ def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
     return (("journal_mode", "wal"), ("synchronous", 2))
 
 
+def zone(connection: sqlite3.Connection) -> ZoneInfo:
+    """Return the account's time zone."""
+    return time.time_zone(setting(connection, "time_zone") or "UTC")
+
+
+def damage(connection: sqlite3.Connection) -> str:
+    """Return what is wrong with a database's pages or references, empty if it is sound."""
+    integrity = str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+    orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
+    found = [] if integrity == "ok" else [integrity]
+    if orphans:
+        refer = numbers.count(orphans, "row refers", "rows refer")
+        found.append(f"{refer} to a missing record")
+    return "; ".join(found)
+
+
 def version_of(connection: sqlite3.Connection) -> int:
     """Return the version of a database: the number of its last migration."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -374,11 +393,10 @@ def _file_system(path: FilePath) -> str:
     return type_of_best
 
 
-def sync_directory(directory: str) -> None:
-    """Flush a directory to disk, so that its file names survive a power cut."""
-    with suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def sync_directory(directory: FilePath) -> None:
+    """Flush a directory to disk, so that its file names survive a power cut. Raise OSError if it cannot be."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

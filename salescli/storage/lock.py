@@ -1,4 +1,4 @@
-"""The lock beside a database that keeps two ticks apart, and a restore apart from both."""
+"""The lock file beside a database: at most one tick, upgrade or restore at a time."""
 
 from __future__ import annotations
 

@@ -11,12 +11,15 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from itertools import count
+from datetime import datetime
 from pathlib import Path
 
 from salescli.errors import DatabaseUnusable, NotFound, NotPermitted
-from salescli.storage import backup, database, schema
+from salescli.rules.permissions import Actor
+from salescli.storage import backup, database, history, schema
+from salescli.storage.work import Work
+
+Acting = Callable[[sqlite3.Connection], "tuple[Actor, str | None] | None"]
 
 SIDE_FILES = ("-journal", "-wal", "-shm")
 _PLAYED = ("-journal", "-wal")  # SQLite plays these into the file of that name
@@ -30,13 +33,12 @@ class Restored:
     version: int
 
 
-def restore(
-    source: Path, path: Path, now: datetime, note: Callable[[sqlite3.Connection], None], *, dry_run: bool = False
-) -> Restored:
+def restore(source: Path, path: Path, now: datetime, acting: Acting, *, dry_run: bool = False) -> Restored:
     """Put a copy of ``source`` in the place of the database ``path``; the caller holds its lock.
 
     ``source`` is only read. Killed at any moment, the old file or the new one is in the place, and the old one is
-    whole. The new one has no home, so that tick charges nobody until it is adopted. ``note`` adds to its history.
+    whole. The new one has no home, so that tick charges nobody until it is adopted. ``acting``: returns who restores,
+    with a remark for the history, or None if the backup has no users.
 
     Raise NotFound, NotPermitted, or DatabaseUnusable when ``source`` is not sound or the place cannot be written.
     """
@@ -46,7 +48,7 @@ def restore(
     aside, placed = None, False
     try:
         _remove_leftovers(path)
-        version = _prepare(source, draft, note)
+        version = _prepare(source, draft, acting, now)
         _give_owner(draft, path)
         backup.sync_file(draft)
         if dry_run:
@@ -60,7 +62,7 @@ def restore(
                 os.link(draft, path)  # unlike a rename, fails when somebody made a file meanwhile
                 placed = True
                 draft.unlink()
-            backup.sync_directory(path.parent)
+            database.sync_directory(path.parent)
         _check_opens(path)
     except (sqlite3.Error, OSError) as error:
         if placed:
@@ -112,7 +114,7 @@ def _remove(draft: Path) -> None:
         Path(f"{draft}{end}").unlink(missing_ok=True)
 
 
-def _prepare(source: Path, draft: Path, note: Callable[[sqlite3.Connection], None]) -> int:
+def _prepare(source: Path, draft: Path, acting: Acting, now: datetime) -> int:
     """Copy ``source`` with what SQLite would play into it, check the copy, take its home; return its version."""
     before = _states(source)
     for end in ("", *_PLAYED):
@@ -126,12 +128,26 @@ def _prepare(source: Path, draft: Path, note: Callable[[sqlite3.Connection], Non
         connection.execute("PRAGMA trusted_schema = 0")
         version = _check_ours(connection, source)
         connection.execute("PRAGMA journal_mode = delete").fetchall()  # what a log holds goes into the file
-        backup.check(connection)
+        if damage := database.damage(connection):
+            raise DatabaseUnusable(f"{source} is damaged and was not restored: {damage}; try another backup")
         connection.execute("PRAGMA recursive_triggers = 1")
         connection.execute("PRAGMA secure_delete = 1").fetchall()
         with database.transaction(connection):
-            note(connection)
+            _leave_home(connection, source, acting(connection), now)
     return version
+
+
+def _leave_home(
+    connection: sqlite3.Connection, source: Path, who: tuple[Actor, str | None] | None, now: datetime
+) -> None:
+    """Make a database be at home nowhere, so that it charges nobody, and record it."""
+    before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {source.name}"
+    database.set_setting(connection, "home", home)
+    if who is not None:
+        actor, remark = who
+        work = Work(connection, actor, now, database.zone(connection))
+        changes = {"home": (before, home), "from": (None, source.name)}
+        history.record(work, "file", None, "restored", changes, reason=remark)
 
 
 def _states(source: Path) -> list[tuple[int, int] | None]:
@@ -156,11 +172,11 @@ def _copy(source: Path, target: Path) -> None:
 
 def _check_ours(connection: sqlite3.Connection, source: Path) -> int:
     if connection.execute("PRAGMA application_id").fetchone()[0] != database.APPLICATION_ID:
-        raise DatabaseUnusable(f"{source} is not a salescli file")
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        raise DatabaseUnusable(f"{source} is not a salescli database")
+    version = database.version_of(connection)
     if version > schema.VERSION:
         raise DatabaseUnusable(
-            f"{source} was written by a newer salescli (file {version}, here {schema.VERSION}); upgrade"
+            f"{source} was written by a newer salescli (version {version}, here {schema.VERSION}); install that one"
         )
     return version
 
@@ -196,9 +212,8 @@ def _held(path: Path) -> Iterator[None]:
 
 
 def _aside_name(path: Path, now: datetime) -> Path:
-    stamped = f"{path.name}.before-restore-{now.astimezone(timezone.utc).strftime(backup.STAMP)}"
-    names = (path.with_name(f"{stamped}{'' if number == 1 else f'-{number}'}") for number in count(1))
-    return next(name for name in names if not _something_at(name))
+    names = backup.stamped_names(f"{path.name}.before-restore", now)
+    return next(name for name in map(path.with_name, names) if not _something_at(name))
 
 
 def _put_aside(path: Path, now: datetime) -> Path | None:
@@ -213,11 +228,11 @@ def _put_aside(path: Path, now: datetime) -> Path | None:
     for end in (*SIDE_FILES, ""):
         if Path(f"{path}{end}").exists() and not Path(f"{aside}{end}").exists():
             os.link(f"{path}{end}", f"{aside}{end}")
-    backup.sync_directory(path.parent)
+    database.sync_directory(path.parent)
     for end in SIDE_FILES:
         if Path(f"{path}{end}").exists():
             Path(f"{path}{end}").unlink()
-    backup.sync_directory(path.parent)
+    database.sync_directory(path.parent)
     return aside
 
 

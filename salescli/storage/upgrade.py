@@ -1,7 +1,7 @@
-"""``upgrade``: bring a file of an older version to this one: all of it, or it stays as it was.
+"""``upgrade``: migrate a database to the current version, completely or not at all.
 
-lock -> BEGIN IMMEDIATE -> checked copy beside the file -> migrations -> verified (integrity, foreign keys, totals) ->
-history -> COMMIT;  a rehearsal does the same to the copy, and removes it
+lock -> BEGIN IMMEDIATE -> checked copy beside the database -> migrations -> verified (integrity, references, totals)
+-> history -> COMMIT;  a rehearsal does the same to the copy, and removes it
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
 
 from salescli.errors import AlreadyRunning, DatabaseUnusable
 from salescli.rules import permissions
-from salescli.storage import database, history, lock, migrate, totals
+from salescli.storage import backup, database, history, lock, migrate, totals
 from salescli.storage.schema import VERSION
 from salescli.storage.work import Work
 
@@ -29,9 +29,9 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """What an upgrade did: from which version, what the migrations changed, and totals that were wrong and are right.
+    """The result of an upgrade: the version before, the changes of the migrations, and how many totals it corrected.
 
-    ``copy``: the file as it was; None after a rehearsal.
+    ``copy``: a copy of the database before; None after a rehearsal.
     """
 
     before: int
@@ -41,10 +41,10 @@ class Upgraded:
 
 
 def run(work: Work) -> Upgraded | None:
-    """Upgrade an open file in one transaction, after a checked copy of it; None: it is of this version already.
+    """Upgrade a database in one transaction, after making a checked copy; return None if it is current.
 
-    Raise DatabaseUnusable for a file that is damaged, or has other tables than its version; AlreadyRunning when a tick
-    does not end. Then, and whatever else goes wrong, the file is as it was.
+    Raise DatabaseUnusable if it is damaged or lacks tables of its version, AlreadyRunning if a tick does not end.
+    Whatever goes wrong, the database is unchanged.
     """
     work.actor.require(permissions.RUN_TICK)
     path, copy = Path(database.path_of(work.connection)), None
@@ -55,7 +55,7 @@ def run(work: Work) -> Upgraded | None:
                 if before == VERSION:
                     return None
                 _remove_drafts(path)
-                copy = _keep(_checked_copy(path, before), path.with_name(_name_of_copy(path.name, before, work.now)))
+                copy = _keep(_checked_copy(path, before), f"{path.name}.v{before}", work.now)
                 done = _migrated(work, before)
         except BaseException:
             if copy is not None and database.version_of(work.connection) == before:
@@ -65,7 +65,7 @@ def run(work: Work) -> Upgraded | None:
 
 
 def rehearse(work: Work) -> Upgraded | None:
-    """Upgrade a copy of an open file, as ``run`` would the file, and remove it; None: it is of this version already."""
+    """Upgrade a copy of a database, as ``run`` would the database, and remove it; return None if it is current."""
     work.actor.require(permissions.RUN_TICK)
     before = database.version_of(work.connection)
     if before == VERSION:
@@ -84,9 +84,9 @@ def rehearse(work: Work) -> Upgraded | None:
 
 
 def _migrated(work: Work, before: int) -> tuple[tuple[str, ...], int]:
-    """Migrate, verify and record; return what was changed, and how many totals were wrong."""
+    """Migrate, verify and record; return the changes, and how many totals were wrong."""
     migrate.run(work.connection)
-    check(work.connection, "the upgraded file", VERSION)
+    check(work.connection, "the upgraded database", VERSION)
     wrong = sum(1 for _ in totals.differences(work.connection))
     if wrong:
         totals.recount(work.connection)
@@ -95,14 +95,9 @@ def _migrated(work: Work, before: int) -> tuple[tuple[str, ...], int]:
 
 
 def check(connection: sqlite3.Connection, what: str, version: int) -> None:
-    """Raise DatabaseUnusable unless a file is sound, and has the tables of ``version``."""
-    said = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    if said != "ok":
-        raise DatabaseUnusable(f"{what} is damaged and was not upgraded ({said}); restore the latest backup")
-    orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
-    if orphans:
-        rows = "1 row that names" if orphans == 1 else f"{orphans} rows that name"
-        raise DatabaseUnusable(f"{what} has {rows} a missing record, and was not upgraded; restore a backup")
+    """Raise DatabaseUnusable unless a database is sound and has the tables of ``version``."""
+    if damage := database.damage(connection):
+        raise DatabaseUnusable(f"{what} is damaged and was not upgraded: {damage}; restore the latest backup")
     missing = migrate.missing(connection, version)
     if missing:
         raise DatabaseUnusable(
@@ -113,7 +108,7 @@ def check(connection: sqlite3.Connection, what: str, version: int) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock that keeps ticks away, once whoever has it has ended. Raise AlreadyRunning when that takes long."""
+    """Hold the lock that keeps ticks away, waiting for it. Raise AlreadyRunning after five minutes."""
     deadline = monotonic() + WAIT_SECONDS
     with ExitStack() as held:
         while True:
@@ -129,7 +124,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _unchecked_references(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let tables be dropped and made again that others refer to; inside a transaction SQLite ignores this."""
+    """Allow referenced tables to be dropped and created anew; SQLite ignores this inside a transaction."""
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
         yield
@@ -140,19 +135,15 @@ def _unchecked_references(connection: sqlite3.Connection) -> Iterator[None]:
 # The copy
 
 
-def _name_of_copy(name: str, version: int, now: datetime) -> str:
-    return f"{name}.v{version}-{now.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}.db"
-
-
 def _checked_copy(path: Path, version: int) -> Path:
-    """Return the path of a draft that holds what the file holds now, found sound."""
+    """Return the path of a draft that holds a checked copy of the database."""
     draft = path.with_name(f".{path.name}.upgrade-{secrets.token_hex(4)}")
     try:
         with closing(database.connect(path, any_file_system=True, older=True)) as reading:
             database.copy(reading, draft)  # not from the connection that writes: SQLite would wait for it forever
         with closing(database.connect(draft, any_file_system=True, older=True)) as copied:
             check(copied, path.name, version)
-        if os.geteuid() == 0:  # root's copy is for whoever has the file, as SQLite's journals are
+        if os.geteuid() == 0:  # root's copy belongs to the database's owner, as SQLite's journals do
             os.chown(draft, path.stat().st_uid, path.stat().st_gid)
     except BaseException:
         _remove(draft)
@@ -160,16 +151,17 @@ def _checked_copy(path: Path, version: int) -> Path:
     return draft
 
 
-def _keep(draft: Path, copy: Path) -> Path:
-    """Give a draft its name, which no other file has, durably."""
+def _keep(draft: Path, prefix: str, now: datetime) -> Path:
+    """Give a draft the first name that no other file has, durably, and return it."""
     try:
-        os.link(draft, copy)  # unlike a rename, fails when the name is taken
-    except FileExistsError:
-        raise DatabaseUnusable(f"{copy} exists already and was left as it is; try again in a second") from None
+        for copy in map(draft.with_name, backup.stamped_names(prefix, now, ".db")):
+            with suppress(FileExistsError):
+                os.link(draft, copy)  # unlike a rename, fails when the name is taken
+                break
     finally:
         _remove(draft)
     try:
-        database.sync_directory(str(copy.parent))
+        database.sync_directory(copy.parent)
     except OSError:
         copy.unlink()  # nothing is upgraded then, so there is nothing to go back to
         raise

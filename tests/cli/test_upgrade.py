@@ -6,6 +6,7 @@ import fcntl
 import os
 import shlex
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,15 +80,13 @@ def test_a_command_says_what_to_do_with_an_older_file(line: str, run: Run, path:
     before = path.read_bytes()
     said = run(line)
     assert (said.code, said.out) == (7, "")
-    assert (
-        said.err == f"salescli: {path} is of version 1, this salescli needs {schema.VERSION}: run `salescli upgrade`\n"
-    )
+    assert said.err == f"salescli: {path} has version 1, this salescli needs {schema.VERSION}; run: salescli upgrade\n"
     assert path.read_bytes() == before
 
 
 def test_the_command_that_is_named_upgrades_the_file_that_was_named(run: Run, path: Path) -> None:
     said = run(f"--db {path} orders list")
-    assert f"run `salescli --db {path} upgrade`" in said.err
+    assert f"run: salescli --db {path} upgrade" in said.err
     assert run(f"--db {path} upgrade").code == 0
 
 
@@ -97,7 +96,9 @@ def test_an_upgrade_keeps_a_copy_that_its_owner_alone_may_read(run: Run, path: P
     said = run("upgrade")
     assert (said.code, said.out) == (0, "")
     [copy] = copies(path)
-    assert said.err.startswith(f"upgraded sales.db from version 1 to {schema.VERSION}; {copy} holds it as it was:\n- ")
+    assert said.err.startswith(
+        f"upgraded sales.db from version 1 to {schema.VERSION}; the copy of before is {copy}:\n- "
+    )
     assert "retry_after" in said.err
     assert copy.stat().st_mode & 0o777 == 0o600
     assert copy.stat().st_nlink == 1
@@ -148,7 +149,7 @@ def test_a_file_of_this_version_is_left_as_it_is(line: str, run: Run, path: Path
     said = run(line)
     assert (said.code, said.err) == (
         0,
-        f"sales.db is of version {schema.VERSION} already; there is nothing to upgrade\n",
+        f"sales.db has version {schema.VERSION} already; there is nothing to upgrade\n",
     )
     assert path.read_bytes() == before
     assert len(copies(path)) == 1
@@ -191,7 +192,7 @@ def test_of_several_upgrades_at_once_one_upgrades(path: Path) -> None:
     crowd = [subprocess.Popen(line, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     said = sorted(process.communicate(timeout=120)[1].splitlines()[0].partition(" version ")[0] for process in crowd)
     assert [process.returncode for process in crowd] == [0] * 4
-    assert said == ["sales.db is of"] * 3 + ["upgraded sales.db from"]
+    assert said == ["sales.db has"] * 3 + ["upgraded sales.db from"]
     assert len(copies(path)) == 1
 
 
@@ -216,10 +217,14 @@ def test_a_failing_migration_leaves_the_file_as_it_was(run: Run, path: Path, mon
 def test_a_copy_whose_name_cannot_be_made_durable_is_not_left(
     run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(directory: str) -> None:
-        raise OSError(5, "Input/output error", directory)
+    sync = os.fsync
 
-    monkeypatch.setattr(database, "sync_directory", fail)
+    def fail(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(5, "Input/output error")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail)
     before = dump(path)
 
     assert run("upgrade").code != 0

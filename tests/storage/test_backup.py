@@ -32,8 +32,8 @@ def _fail_after(calls: int) -> Callable[[Path], None]:
     return sync
 
 
-def _note(connection: sqlite3.Connection) -> None:
-    database.set_setting(connection, "home", "nowhere")
+def _nobody(connection: sqlite3.Connection) -> None:
+    return None
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def copy(house: House, tmp_path: Path) -> Path:
 def test_a_backup_that_is_there_is_not_reported_as_missing(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backup, "sync_directory", _fail_after(0))
+    monkeypatch.setattr(database, "sync_directory", _fail_after(0))
 
     with pytest.raises(backup.NotDurable, match=r"new\.db was made, but a power cut may still lose it"):
         backup.into_file(house.connection, tmp_path / "new.db")
@@ -60,10 +60,10 @@ def test_a_restore_that_fails_after_the_rename_names_what_was_there(
 ) -> None:
     house.connection.close()
     before = house.path.stat().st_ino
-    monkeypatch.setattr(backup, "sync_directory", _fail_after(2))
+    monkeypatch.setattr(database, "sync_directory", _fail_after(2))
 
     with pytest.raises(DatabaseUnusable, match=r"was replaced by the backup.*what was there is .*before-restore") as e:
-        restore.restore(copy, house.path, NOW, _note)
+        restore.restore(copy, house.path, NOW, _nobody)
 
     (aside,) = house.path.parent.glob(f"{house.path.name}.before-restore-*")
     assert str(aside) in str(e.value)
@@ -75,13 +75,13 @@ def test_a_restore_that_fails_before_the_rename_says_to_restore_again(
 ) -> None:
     house.connection.close()
     with monkeypatch.context() as patch:
-        patch.setattr(backup, "sync_directory", _fail_after(1))
+        patch.setattr(database, "sync_directory", _fail_after(1))
         with pytest.raises(DatabaseUnusable, match=r"nothing was restored.*before-restore.*restore again"):
-            restore.restore(copy, house.path, NOW, _note)
+            restore.restore(copy, house.path, NOW, _nobody)
     with pytest.raises(DatabaseUnusable, match="A restore was interrupted; restore again"):
         database.connect(house.path)
 
-    restore.restore(copy, house.path, NOW, _note)
+    restore.restore(copy, house.path, NOW, _nobody)
 
     database.connect(house.path).close()
 

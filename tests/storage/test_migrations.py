@@ -151,7 +151,7 @@ def test_a_trigger_and_an_index_of_somebody_s_own_are_kept(old: sqlite3.Connecti
         pytest.param("DROP INDEX orders_payment", "not have the tables of .*orders_payment", id="an index is gone"),
         pytest.param("DROP TRIGGER totals_refunds_after_insert", "totals_refunds_after_insert", id="a trigger is gone"),
         pytest.param("ALTER TABLE users ADD COLUMN mine TEXT", "differs in users", id="a column was added"),
-        pytest.param("UPDATE customers SET merged_into = 999 WHERE id = 2", "1 row that names a missing record",
+        pytest.param("UPDATE customers SET merged_into = 999 WHERE id = 2", "1 row refers to a missing record",
                      id="a row names what is not there"),
     ],
 )  # fmt: skip

@@ -17,10 +17,9 @@ from salescli.cli.paths import FilePath
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
-from salescli.rules import permissions, time
+from salescli.rules import permissions
 from salescli.rules.permissions import Actor
-from salescli.storage import backup, database, history, lock, restore, schema
-from salescli.storage.work import Work
+from salescli.storage import backup, lock, restore, schema
 
 
 @click.command("backup")
@@ -54,14 +53,14 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
             made = chosen
             backup.into_file(session.file, made)
         else:
-            made = backup.into_folder(session.file, chosen, own.stem, time.now())
+            made = backup.into_folder(session.file, chosen, own.stem, session.now)
     except backup.NotDurable:
         raise
     except (DatabaseUnusable, sqlite3.Error, OSError) as error:
         raise DatabaseUnusable(f"no backup was made: {error}") from None
     if keep and not is_file:
         try:
-            pruned = backup.prune(chosen, own.stem, keep, time.now())
+            pruned = backup.prune(chosen, own.stem, keep, session.now)
         except OSError as error:
             raise DatabaseUnusable(f"made {made}, but old backups could not be removed: {error}") from None
     if pruned.warning:
@@ -90,46 +89,23 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
     if not dry_run:
         ask_first(f"Replace {session.path} with {file}? The old database is kept under another name.", yes=yes)
 
-    def note(connection: sqlite3.Connection) -> None:
-        before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {file.name}"
-        database.set_setting(connection, "home", home)
-        _record(connection, session, {"home": (before, home), "from": (None, file.name)})
+    def acting(connection: sqlite3.Connection) -> tuple[Actor, str | None] | None:
+        found = actors.acting_or_system(connection, caller.os_login())
+        return found and (found[0]._replace(command=session.command), found[1])
 
     try:
         with lock.alone(session.path, "a tick is at work; nothing was restored, try again when it has ended"):
-            done = restore.restore(file, Path(session.path), session.now, note, dry_run=dry_run)
+            done = restore.restore(file, Path(session.path), session.now, acting, dry_run=dry_run)
     except PermissionError as error:
         raise NotPermitted(f"you may not write beside {session.path}: {error.strerror}") from None
     except FileNotFoundError:
         raise DatabaseUnusable(f"there is no folder {Path(session.path).parent} to restore into") from None
     if done.aside:
-        say(f"what was there {'would be' if dry_run else 'is'} {done.aside}")
+        say(f"the old database {'would be' if dry_run else 'is'} {done.aside}")
     if dry_run:
         say(f"dry run: {file} is sound and would become {session.path}; nothing was written")
         return
     say(f"restored {session.path} from {file}")
     if done.version < schema.VERSION:
-        say("it is of an older version: salescli upgrade")
+        say("it has an older version; run: salescli upgrade")
     say("charging from this copy starts after: salescli adopt")
-
-
-def _record(connection: sqlite3.Connection, session: Session, changes: dict[str, tuple[str | None, str]]) -> None:
-    """Add the restore to the history, by its user, or by the system when the restored file does not have that user."""
-    login, reason = caller.os_login(), None
-    try:
-        actor = actors.acting(connection, login)
-    except NotPermitted:
-        first = connection.execute("SELECT id, login FROM users ORDER BY id LIMIT 1").fetchone()
-        if first is None:
-            return
-        actor = Actor(first["id"], first["login"], caller.login_of(os.getuid()), frozenset()).as_system()
-        reason = f"by {login}, who cannot act in this file"
-    who = actor._replace(command=session.command)
-    history.record(
-        Work(connection, who, session.now, time.time_zone(database.setting(connection, "time_zone") or "UTC")),
-        "file",
-        None,
-        "restored",
-        changes,
-        reason=reason,
-    )

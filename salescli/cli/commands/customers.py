@@ -41,23 +41,23 @@ _PLANS = ("recurring", "offer", "status", "price", "currency", "payments_remaini
           "last_error", "actions")  # fmt: skip
 
 
-def _totals(session: Session, id: int, limit: int | None) -> pages.Shown:
+def _totals(session: Session, id: int, limit: int | None) -> record_page.Shown:
     return _cut(customer_card.totals(session.connection, id), limit)
 
 
-def _history(session: Session, id: int, limit: int | None) -> pages.Shown:
+def _history(session: Session, id: int, limit: int | None) -> record_page.Shown:
     rows = history.lines(session.connection, "customer", id, zone=session.zone, limit=limit)
     return rows, len(rows) if len(rows) != limit else history.count(session.connection, "customer", id)
 
 
-def _commands(session: Session, id: int, limit: int | None) -> pages.Shown:
+def _commands(session: Session, id: int, limit: int | None) -> record_page.Shown:
     rows = customer_card.commands(
         session.connection, id, actor=session.actor, zone=session.zone, program=session.program
     )
     return _cut(rows, limit)
 
 
-def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> pages.Shown:
+def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> record_page.Shown:
     return [dict(row) for row in rows[:limit]], len(rows)
 
 

@@ -1,4 +1,4 @@
-"""``salescli upgrade``: bring a file of an older version to this one."""
+"""``salescli upgrade``: upgrade a database of an older version."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def upgrade_command(session: Session, dry_run: bool) -> None:
     done = operation(Work(session.file, session.actor, session.now, session.zone))
     name = Path(session.path).name
     if done is None:
-        say(f"{name} is of version {VERSION} already; there is nothing to upgrade")
+        say(f"{name} has version {VERSION} already; there is nothing to upgrade")
         return
     if done.copy is None:
         say(f"would upgrade {name} from version {done.before} to {VERSION}; a copy was upgraded, checked and removed:")
     else:
-        say(f"upgraded {name} from version {done.before} to {VERSION}; {done.copy} holds it as it was:")
+        say(f"upgraded {name} from version {done.before} to {VERSION}; the copy of before is {done.copy}:")
     for line in done.changes:
         say(f"- {line}")
     if done.wrong_totals:
-        say(f"- wrong totals: {done.wrong_totals}; all were counted again")
+        say(f"- corrected totals: {done.wrong_totals}")

@@ -220,7 +220,7 @@ def _amounts(connection: sqlite3.Connection, order: Order, payment: NewPayment) 
         share = amount if rate is None else money.convert(amount, currency, rate, order.currency)
     _check_share(order, share)
     if amount <= 0 or share <= 0:
-        raise BadData("a payment is more than nothing, in its own currency and in the order's")
+        raise BadData("a payment must be more than 0, in its own currency and in the order's")
     return {"amount_minor": amount, "currency": currency, "rate": rate, "share_minor": share}
 
 

@@ -66,7 +66,7 @@ def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gat
     portions = [RefundPart(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
     if any(portion.system is None for portion in portions) and not refund.reason:
         raise BadUsage(
-            f"{next(p for p in portions if p.system is None)} came in without a gateway that can give it back:"
+            f"{next(p for p in portions if p.system is None)} was not paid through a gateway that can refund it:"
             " return it yourself and record that with --reason TEXT"
         )
     return portions
@@ -104,7 +104,7 @@ def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]
     currency = paid[0].currency
     left = money.parse(amount, currency)
     if left == 0:
-        raise BadData("a refund is more than nothing")
+        raise BadData("a refund must be more than 0")
     held = sum(invoice.refundable_minor for invoice in paid)
     if left > held:
         raise BadData(

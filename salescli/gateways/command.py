@@ -224,7 +224,7 @@ def _result(answer: dict[str, Any], op: str) -> Result:
     try:
         return _typed(given)
     except (TypeError, ValueError) as error:
-        raise _silence(op)(f"answered a result that is none: {error}") from None
+        raise _silence(op)(f"answered an invalid result: {error}") from None
 
 
 def _typed(given: Any) -> Result:

@@ -212,7 +212,7 @@ def _check_header(header: Sequence[str], columns: Sequence[str], required: Seque
         raise BadData(f"line 1: unknown column {named}{hint}; the columns are {', '.join(columns)}")
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
-        raise BadData(f"line 1: the column {', '.join(doubled)} stands there twice; leave one of them")
+        raise BadData(f"line 1: the column {', '.join(doubled)} appears twice; keep one of them")
     missing = [name for name in required if name not in header]
     if missing:
         raise BadData(f"line 1: the column {', '.join(missing)} is missing; needed are {', '.join(required)}")

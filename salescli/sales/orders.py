@@ -221,7 +221,9 @@ def _sellable(offer: Offer, quantity: int) -> int:
     if not 1 <= quantity <= 1_000_000:
         raise BadData(f"a quantity of {quantity} cannot be sold; give 1 to 1000000")
     if quantity > 1 and not offer.multiple:
-        raise BadData(f"offer {offer.number}, {offer.name}, is sold singly; multiple sales are a setting of the offer")
+        raise BadData(
+            f"offer {offer.number}, {offer.name}, is sold one at a time; multiple sales are a setting of the offer"
+        )
     if offer.price_minor * quantity > money.MINOR_MAX:
         raise BadData(f"{quantity} × {money.text(offer.price_minor, offer.currency)} is more than the largest amount")
     return offer.price_minor * quantity

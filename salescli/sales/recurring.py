@@ -202,7 +202,11 @@ def find(connection: sqlite3.Connection, words: str) -> Recurring:
         rows = connection.execute("SELECT * FROM recurring WHERE id = ?", (int(words),)).fetchall()
     rows = rows or connection.execute("SELECT * FROM recurring WHERE source_number = ?", (words,)).fetchall()
     if len(rows) != 1:
-        raise NotFound(f"there is no recurring order {words}" if not rows else f"{words} is the number of {len(rows)}")
+        raise NotFound(
+            f"there is no recurring order {words}"
+            if not rows
+            else f"{words} is the number of {len(rows)} recurring orders elsewhere; give ours"
+        )
     return Recurring.from_row(rows[0])
 
 

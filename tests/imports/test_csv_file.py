@@ -85,7 +85,7 @@ def test_a_blank_cell_is_left_out() -> None:
         pytest.param(b"name,colour\n", "unknown column 'colour'", id="a column is unknown"),
         pytest.param(b"name,,note\n", "unknown column ''", id="a column has no name"),
         pytest.param(b"name;price\n", "separate the columns by commas", id="it is separated by semicolons"),
-        pytest.param(b"name,note,name\n", "name stands there twice", id="a column stands there twice"),
+        pytest.param(b"name,note,name\n", "name appears twice", id="a column stands there twice"),
         pytest.param(b"price,note\n", "the column name is missing", id="a needed column is missing"),
         pytest.param("name,price".encode("utf-16"), "not UTF-8", id="it is UTF-16"),
         pytest.param(b'"name,price\n', "line 1 is not CSV", id="the header's quote is not closed"),

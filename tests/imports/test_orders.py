@@ -442,7 +442,7 @@ def test_all_that_is_wrong_with_a_row_is_named(house: House) -> None:
     [
         pytest.param(b"", "the file is empty", id="nothing"),
         pytest.param(b"order,colour\n", "unknown column 'colour'", id="an unknown column"),
-        pytest.param(b"order,order\n", "order stands there twice", id="a column twice"),
+        pytest.param(b"order,order\n", "order appears twice", id="a column twice"),
         pytest.param(b"order,status\n", "created_at, customer, offer, currency is missing", id="a missing column"),
     ],
 )

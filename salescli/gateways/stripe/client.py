@@ -180,7 +180,7 @@ class Stripe:
             with understood("lookup", self._variable):
                 return _plain(self._client.v1.payment_intents.retrieve(id, {"expand": _SEEN}))
         except GatewayError as error:
-            raise OutcomeUnknown(f"{id} can be confirmed no more, and was not read: {error}") from None
+            raise OutcomeUnknown(f"{id} can no longer be confirmed, and could not be read: {error}") from None
 
     def _found(self, payment: str) -> str | None:
         """Search a payment's PaymentIntent; what was made within the last minute may not be found yet."""
@@ -318,7 +318,7 @@ def _plain(answer: Any) -> dict[str, Any]:
     """Return an object of Stripe's library as the plain data that was received."""
     data = json.loads(answer.last_response.body)
     if not isinstance(data, dict):
-        raise OutcomeUnknown("Stripe answered something that is no object")
+        raise OutcomeUnknown("Stripe's answer is not an object")
     return data
 
 

@@ -26,7 +26,7 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.catalogue.records import Noun
 from salescli.rules import time
 from salescli.rules.permissions import Actor
-from salescli.storage import database
+from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests.story import Story
 from tests.terminal import Run
@@ -114,7 +114,7 @@ def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
 
     def build(name: str = "sales.db", **further: str) -> House:
         path = tmp_path / name
-        usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": database.home_of(path)}
+        usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": home.home_of(path)}
         wanted = {**usual, **further}
         database.create(path, wanted)
         connection = database.connect(path)

@@ -31,6 +31,7 @@ class PaymentSystem:
     active: bool
     failures: int
     paused_until: str | None
+    checked_at: str | None  # when a person checked there what another copy of the database did
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> PaymentSystem:

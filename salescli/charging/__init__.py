@@ -4,6 +4,7 @@ pay — take a payment of an order
 by_hand — what a person says of money: confirmed, declined, resolved
 refund — pay money back
 calls — what is asked of a gateway, and what it knows already
+elsewhere — what another copy of the database may have done
 settle — record what became of a call
 due_payments — claim, call and settle the payments that are due
 recover — look up what was left under way

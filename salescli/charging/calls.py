@@ -6,10 +6,11 @@ attempt → ``request_of`` → ``carry_out`` (``call``, its prepared id committe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.errors import SalesError
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer, ask, ask_to_prepare
@@ -18,6 +19,8 @@ from salescli.rules import time
 from salescli.sales import attempts
 from salescli.sales.attempts import Attempt
 from salescli.storage import database
+
+Gateways = Callable[[PaymentSystem], Gateway]
 
 
 def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import calls, limits, pay, settle
+from salescli.charging import calls, elsewhere, limits, pay, settle
+from salescli.charging.calls import Gateways
+from salescli.charging.elsewhere import Held
 from salescli.charging.limits import Hold, Made
-from salescli.charging.pay import LOOKED_UP_WHEN_LATE_BY, Gateways
 from salescli.errors import WrongStatus
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
@@ -21,7 +22,7 @@ from salescli.rules import money, time
 from salescli.sales import attempts, recurring
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, process
+from salescli.storage import database, home, process
 from salescli.storage.work import Work
 
 
@@ -54,6 +55,7 @@ class ChargingRun:
     counts: TickCounts = field(default_factory=TickCounts)
     stopped: set[int] = field(default_factory=set)  # payment systems that were unreachable or refused us in this run
     trusted: set[int] = field(default_factory=set)  # payment systems that answered and recognise a repetition
+    held: Held = field(default_factory=Held)
     made: Made = field(default_factory=Made)
 
 
@@ -87,8 +89,7 @@ def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
     what = f"payment {due.payment_number}, attempt {attempt.number}"
     recurring.save(run.work, due, replace(due, status="processing"), what)
     run.made.add(due.price_minor, due.currency)
-    planned = time.from_text(due.due_at) if due.due_at else run.work.now
-    late = run.work.now - planned > LOOKED_UP_WHEN_LATE_BY
+    late = elsewhere.payment_may_be_made(run.work.connection, due, run.work.now)
     request = calls.request_of(run.work.connection, attempt)
     return ClaimedPayment(attempt, system, run.gateways(system), request, late, due)
 
@@ -108,9 +109,16 @@ def answer_to(claimed: ClaimedPayment) -> Answer:
     if claimed.late and "lookup" in able:
         known = calls.look_up(claimed.attempt, claimed.gateway)
         if known.became != "not_found":
-            return known
+            return _dated(known, claimed)
         return calls.call(claimed.attempt, calls.request_after(known, claimed.request), claimed.gateway)
     return calls.call(claimed.attempt, claimed.request, claimed.gateway)
+
+
+def _dated(known: Answer, claimed: ClaimedPayment) -> Answer:
+    """Return a look-up's answer with a date: if the gateway gives none, the planned one, the earliest possible."""
+    if known.result is None or known.result.created_at or claimed.due is None:
+        return known
+    return replace(known, result=replace(known.result, created_at=claimed.due.due_at))
 
 
 def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:
@@ -179,12 +187,15 @@ def charge_now(run: ChargingRun, id: int) -> None:
 
     Raise WrongStatus when it is not due or a brake holds it.
     """
-    database.check_home(run.work.connection)
+    home.check(run.work.connection)
+    run.held = elsewhere.held(run.work, run.gateways)
     with database.transaction(run.work.connection):
         due = recurring.get(run.work.connection, id)
         if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(run.work.now):
             following = due.next_payment_at and time.local_text(due.next_payment_at, run.work.zone)
             raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
+        if line := run.held.line_of(run.work.connection, due):
+            raise WrongStatus(line)
         if hold := held(run, due):
             raise WrongStatus(f"recurring order {id} is not charged: {hold}")
         claimed = claim(run, due)

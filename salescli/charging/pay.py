@@ -6,30 +6,22 @@ order → ``claim`` (invoice, live attempt) COMMIT → gateway → ``settle`` CO
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from salescli.catalogue import customers, payment_systems, records
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import calls, limits, settle
+from salescli.charging import calls, elsewhere, limits, settle
+from salescli.charging.calls import Gateways
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
-from salescli.gateways.protocol import Gateway
 from salescli.rules import money, permissions, text, time
 from salescli.sales import attempts, invoices, orders, sales_plans
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import NewOrder, Order
-from salescli.storage import database, process
+from salescli.storage import database, home, process
 from salescli.storage.work import Work
-
-Gateways = Callable[[PaymentSystem], Gateway]
-
-# A payment that might be older than this may have been made by a run that this database does not know (a restored
-# backup), so the gateway is asked first.
-LOOKED_UP_WHEN_LATE_BY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +62,7 @@ def pay(
 
     Raise WrongStatus, BadData when the order cannot be paid so; nothing is written then.
     """
+    _check_tells(work, orders.get(work.connection, order_id), payment, gateways)
     with database.transaction(work.connection):
         made = claim(work, orders.get(work.connection, order_id), payment)
         request = calls.request_of(work.connection, made.attempt)
@@ -105,7 +98,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
     customers.check_not_erased(records.get(work.connection, customers.NOUN, order.customer_id))
     system = _system(work.connection, order, payment)
     if not system.manual:
-        database.check_home(work.connection)
+        home.check(work.connection)
         limits.check_on(work.connection)
     if payment.dated and system.gateway not in registry.MOVES_NO_MONEY:
         raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
@@ -121,8 +114,17 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
     )
     if order.status == "declined":
         orders.change(work, order, "reopened by a new payment", {"status": "open"})
-    late = abs(work.now - time.from_text(order.created_at)) > LOOKED_UP_WHEN_LATE_BY
+    late = elsewhere.may_be_done(work.connection, order.created_at, work.now)
     return OrderClaim(begin(work, invoice, new, system), system, late)
+
+
+def _check_tells(work: Work, order: Order, payment: NewPayment, gateways: Gateways) -> None:
+    """Raise WrongStatus if another copy of the database may have taken this payment, and the gateway cannot tell."""
+    work.actor.require(permissions.ENTER_ORDERS)
+    _check_payable(work.connection, order)
+    system = _system(work.connection, order, payment)
+    if not system.manual:
+        elsewhere.check_tells(work, system, gateways(system), order.created_at)
 
 
 def payable(connection: sqlite3.Connection, order: Order) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import calls, settle
-from salescli.charging.pay import LOOKED_UP_WHEN_LATE_BY, Gateways
+from salescli.charging import calls, elsewhere, settle
+from salescli.charging.calls import Gateways
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as what_it_can
@@ -20,7 +20,7 @@ from salescli.sales import attempts, invoices, orders
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
-from salescli.storage import database, process
+from salescli.storage import database, home, process
 from salescli.storage.work import Work
 
 
@@ -146,7 +146,9 @@ def _give_back(
     gateways: Gateways,
 ) -> Answer:
     assert portion.system is not None
-    database.check_home(work.connection)
+    home.check(work.connection)
+    gateway, since = gateways(portion.system), portion.invoice.paid_at or time.utc_text(work.now)
+    elsewhere.check_tells(work, portion.system, gateway, since)
     with database.transaction(work.connection):
         invoice = _unchanged(work.connection, portion)
         order = orders.get(work.connection, invoice.order_id)
@@ -163,8 +165,7 @@ def _give_back(
         attempt = attempts.open_attempt(work.connection, invoice, new, work.now)
         request = calls.request_of(work.connection, attempt)
     with calls.in_doubt_when_cut(attempt):
-        gateway = gateways(portion.system)
-        late = abs(work.now - time.from_text(portion.invoice.paid_at or attempt.started_at)) > LOOKED_UP_WHEN_LATE_BY
+        late = elsewhere.may_be_done(work.connection, since, work.now)
         answer = calls.known_already(attempt, gateway) if late else None
         answer = answer or calls.call(attempt, request, gateway)
         settle.settle(work, attempt, answer)

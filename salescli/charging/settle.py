@@ -137,7 +137,7 @@ def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
     system = payment_systems.get(work.connection, attempt.payment_system_id)
     # A payment resolved later was made when it was sent; a person says when a manual one came in (R52).
-    paid_at = work.now if system.manual else min(work.now, time.from_text(attempt.started_at))
+    paid_at = work.now if system.manual else min(_learnt_of(answer, work.now), time.from_text(attempt.started_at))
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
     first = _is_unpaid(work.connection, invoice.order_id)

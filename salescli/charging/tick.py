@@ -16,15 +16,15 @@ from time import monotonic
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
-from salescli.charging import due_payments, fees, limits, recover, tick_log
+from salescli.charging import due_payments, elsewhere, fees, limits, recover, tick_log
+from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
-from salescli.charging.pay import Gateways
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import time
 from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.sales import attempts, recurring
-from salescli.sales.recurring import Recurring
+from salescli.sales.recurring import Recurring, Waiting
 from salescli.storage import database
 from salescli.storage.work import Work
 
@@ -93,6 +93,9 @@ def run(
         run.counts.broken = True
         run.counts.for_a_person.append(reason)
     else:
+        run.held = elsewhere.held(run.work, gateways)
+        run.counts.for_a_person.extend(run.held.lines.values())
+        run.counts.broken |= bool(run.held.lines)
         _charge_all(run, only, limits, deadline)
     recover.close_given_up(run, only=only, stopping=stopping)
     fees.learn(run, only=only, stopping=stopping)
@@ -158,14 +161,8 @@ def _claims(run: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[Claime
     """Claim due payments: one at a time of a payment system that has not answered yet in this run, else many."""
     asked = {claimed.system.id for claimed in calls.in_flight.values()} - run.trusted
     while room > 0:
-        due = recurring.due(
-            run.work.connection,
-            run.work.now,
-            gateways=calls.only,
-            excluding=run.stopped | asked,
-            leaving_out=calls.left_out,
-            limit=room,
-        )
+        waiting = Waiting(calls.only, run.stopped | asked, calls.left_out, run.held.before, run.held.lines)
+        due = recurring.due(run.work.connection, run.work.now, waiting, limit=room)
         if not due:
             return
         for one in due:

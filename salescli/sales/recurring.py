@@ -215,29 +215,71 @@ def get(connection: sqlite3.Connection, id: int) -> Recurring:
     return Recurring.from_row(connection.execute("SELECT * FROM recurring WHERE id = ?", (id,)).fetchone())
 
 
+# The current payment is planned before a moment, or the payment before it was made before that moment. In the same
+# second counts as before.
+_BEGAN_BEFORE = (
+    "(r.due_at <= {moment} OR r.created_at <= {moment} AND coalesce("
+    "(SELECT max(i.paid_at) FROM orders o JOIN invoices i ON i.order_id = o.id"
+    " WHERE o.recurring_id = r.id AND o.payment_number = r.payments_made), '') <= {moment})"
+)
+
+
+def began_before(connection: sqlite3.Connection, recurring: Recurring, moment: str) -> bool:
+    """Return whether the current payment may have been begun before ``moment``, in UTC.
+
+    It was planned before it, or the payment before it was made before it: a payment can be made ahead of its date.
+    """
+    where = Where()
+    where.add("r.id = {id}", id=recurring.id)
+    where.add(_BEGAN_BEFORE, moment=moment)
+    return connection.execute(f"SELECT 1 FROM recurring r WHERE {where}", where.values).fetchone() is not None
+
+
+def due_and_begun_before(connection: sqlite3.Connection, moment: str, now: datetime) -> list[sqlite3.Row]:
+    """Return the due payments that may have been begun before ``moment``, added up.
+
+    Rows: id (of the payment system), currency, payments (how many), minor (their sum).
+    """
+    where = Where()
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
+    where.add(_BEGAN_BEFORE, moment=moment)
+    return connection.execute(
+        "SELECT r.payment_system_id AS id, r.currency, count(*) AS payments, sum(r.price_minor) AS minor"
+        " FROM recurring r JOIN payment_systems p ON p.id = r.payment_system_id"
+        f" WHERE p.gateway <> 'manual' AND {where} GROUP BY r.payment_system_id, r.currency ORDER BY 1, 2",
+        where.values,
+    ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Which recurring orders wait although their date has come."""
+
+    gateways: tuple[str, ...] | None = None  # those of other gateways; None: no other
+    systems: Collection[int] = ()  # those of these payment systems
+    ids: Collection[int] = ()  # these recurring orders
+    begun_before: str = ""  # of the payment systems ``held``, those whose payment may have been begun before this
+    held: Collection[int] = ()
+
+
 def due(
-    connection: sqlite3.Connection,
-    now: datetime,
-    *,
-    gateways: tuple[str, ...] | None = None,
-    excluding: Collection[int] = (),
-    leaving_out: Collection[int] = (),
-    limit: int = -1,
+    connection: sqlite3.Connection, now: datetime, waiting: Waiting = Waiting(), *, limit: int = -1
 ) -> list[Recurring]:
     """Return the recurring orders to charge at ``now``, resumed ones first, then by date (I8).
 
-    Those of paused payment systems wait.
-
-    ``gateways``: only through these, or all when None; ``excluding``: not through these payment systems;
-    ``leaving_out``: not these recurring orders.
+    Those of paused payment systems wait, and those of ``waiting``.
     """
     where = Where()
     where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
     where.add("(p.paused_until IS NULL OR p.paused_until <= {now})", now=time.utc_text(now))
-    where.add("p.id NOT IN ({ids})", ids=[0, *excluding])
-    where.add("r.id NOT IN ({ids})", ids=[0, *leaving_out])
-    if gateways is not None:
-        where.add("p.gateway IN ({names})", names=list(gateways))
+    where.add("p.id NOT IN ({ids})", ids=[0, *waiting.systems])
+    where.add("r.id NOT IN ({ids})", ids=[0, *waiting.ids])
+    if waiting.gateways is not None:
+        where.add("p.gateway IN ({names})", names=list(waiting.gateways))
+    if waiting.held:
+        where.add(
+            f"(p.id NOT IN ({{held}}) OR NOT {_BEGAN_BEFORE})", held=list(waiting.held), moment=waiting.begun_before
+        )
     rows = connection.execute(
         "SELECT r.* FROM recurring r JOIN payment_systems p ON p.id = r.payment_system_id"
         f" WHERE {where} ORDER BY r.activated_at IS NULL, r.next_payment_at, r.id LIMIT {where.bind(limit)}",

@@ -4,6 +4,7 @@ backup — checked copies, and which old ones are deleted
 clauses — SQL clauses that several packages share
 database — create, open and check the SQLite database; transactions and settings
 history — writes who changed what, when and why
+home — which copy of a database may charge, and what it may not know
 lock — keeps two ticks apart, and a restore apart from both
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from salescli.errors import DatabaseUnusable, OlderVersion, SalesError
+from salescli.errors import DatabaseUnusable, OlderVersion
 from salescli.rules import numbers, time
 from salescli.storage import schema
 
@@ -233,24 +233,6 @@ def rewrite(connection: sqlite3.Connection) -> None:
 def path_of(connection: sqlite3.Connection) -> str:
     """Return the path of an open database."""
     return str(connection.execute("PRAGMA database_list").fetchone()["file"])
-
-
-def home_of(path: FilePath) -> str:
-    """Return the home of a database: its machine and real path. A copy has another home and does not charge."""
-    machine = ""
-    with suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
-        machine = file.read().strip()
-    return f"{machine or os.uname().nodename}:{os.path.realpath(path)}"
-
-
-def check_home(connection: sqlite3.Connection) -> None:
-    """Raise SalesError in a copy of the database, which must not charge beside the original."""
-    home, here = setting(connection, "home"), home_of(path_of(connection))
-    if home != here:
-        raise SalesError(
-            f"this database belongs to {home}, but is at {here}: nobody is charged from a copy."
-            " If it was moved or restored for good, run: salescli adopt"
-        )
 
 
 def _connected(

@@ -107,4 +107,5 @@ _SYSTEMS: tuple[Row, ...] = (  # the first one takes most; of the fourth no fee 
 
 
 def _merchant(row: Row) -> PaymentSystem:
-    return PaymentSystem.from_row({"environment": "", "active": 1, "failures": 0, "paused_until": None, **row})  # type: ignore[arg-type]
+    usual = {"environment": "", "active": 1, "failures": 0, "paused_until": None, "checked_at": None}
+    return PaymentSystem.from_row({**usual, **row})  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import users
 from salescli.cli.caller import os_login
-from salescli.storage import database, migrate, totals
+from salescli.storage import database, home, migrate, totals
 from tests.bench.catalogue import Catalogue, Row
 from tests.bench.sales import Sales
 from tests.bench.years import START
@@ -33,7 +33,7 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
         draft = path.with_name(f"{path.name}.draft")
         for leftover in folder.glob(f"{draft.name}*"):
             leftover.unlink()
-        settings = {"installation": "bench", "time_zone": ZONE, "currency": "EUR", "home": database.home_of(path)}
+        settings = {"installation": "bench", "time_zone": ZONE, "currency": "EUR", "home": home.home_of(path)}
         database.create(draft, settings, _populate)
         _load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
         draft.rename(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from salescli.catalogue import users
 from salescli.cli.caller import os_login
 from salescli.storage import database as db
+from salescli.storage import home
 from tests.bench import database, order_file, peers
 from tests.bench.figures import FLAT, FLAT_FROM, OURS, Figure, tell, timed
 from tests.bench.measuring import Command, Taken, processes
@@ -76,7 +77,7 @@ def _measured(
 
 def _fresh(path: Path) -> None:
     _gone(path)
-    settings = {"installation": "bench", "time_zone": database.ZONE, "currency": "EUR", "home": db.home_of(path)}
+    settings = {"installation": "bench", "time_zone": database.ZONE, "currency": "EUR", "home": home.home_of(path)}
     db.create(path, settings, lambda connection: _owned(connection))
 
 

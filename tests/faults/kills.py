@@ -36,7 +36,7 @@ from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
 from salescli.sales import orders
 from salescli.sales.orders import NewOrder
-from salescli.storage import database
+from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests import PROJECT
 from tests.faults.bank import Entry, Ledger
@@ -277,7 +277,7 @@ def furnish(path: Path, plans: int = PLANS) -> Path:
     path.write_bytes(furnished())
     connection = database.connect(path)
     connection.execute("UPDATE users SET login = ?", (login(),))
-    database.set_setting(connection, "home", database.home_of(path))
+    database.set_setting(connection, "home", home.home_of(path))
     actor = actors.acting(connection, login())
     for number in range(plans):
         new = NewOrder("1", "day", payment_system="One", token="tok_ok")
@@ -299,7 +299,7 @@ def copy(model: Path, trial: Trial) -> None:
     shutil.copyfile(model, trial.path)
     shutil.copyfile(model.with_name(f"{model.name}.sandbox"), trial.sandbox)
     connection = database.connect(trial.path)
-    database.set_setting(connection, "home", database.home_of(trial.path))
+    database.set_setting(connection, "home", home.home_of(trial.path))
     connection.close()
 
 

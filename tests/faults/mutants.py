@@ -197,6 +197,68 @@ MUTANTS = (
             ("storage/database.py", '"wal"), ("synchronous", 2)', '"wal"), ("synchronous", 1)'),
         ),
     ),
+    Mutant(
+        "a copy that forgets when it came to life",
+        "a_copy_a_minute_old_comes_to_life",
+        (("storage/home.py", "        note_resumed(work)\n", ""),),
+    ),
+    Mutant(
+        "only what is an hour late is looked up",
+        "a_copy_a_minute_old_comes_to_life",
+        (("charging/elsewhere.py", "recurring.began_before(connection, due, resumed.at)", "False"),),
+    ),
+    Mutant(
+        "only what was planned before is looked up",
+        "a_payment_ahead_of_its_date_was_made_elsewhere",
+        (("sales/recurring.py", " OR r.created_at <= {moment} AND", " OR 0 AND"),),
+    ),
+    Mutant(
+        "a gateway that cannot tell is asked again",
+        "a_copy_comes_to_life_and_nobody_can_tell",
+        (("charging/elsewhere.py", '        return "idempotent" in able\n', "        return True\n"),),
+    ),
+    Mutant(
+        "the hold is printed and not kept",
+        "a_copy_comes_to_life_and_nobody_can_tell",
+        (("charging/tick.py", "run.held.before, run.held.lines)", "run.held.before, ())"),),
+    ),
+    Mutant(
+        "charged at once past the hold",
+        "a_copy_comes_to_life_and_nobody_can_tell",
+        (("charging/due_payments.py", "if line := run.held.line_of(run.work.connection, due):", "if line := None:"),),
+    ),
+    Mutant(
+        "a gateway's forgotten keys are relied on",
+        "a_copy_comes_to_life_after_its_keys_were_forgotten",
+        (
+            (
+                "charging/elsewhere.py",
+                "return bool(known_until) and now - time.from_text(known_until) < timedelta(seconds=remembered)",
+                "return True",
+            ),
+        ),
+    ),
+    Mutant(
+        "a person's payment of a young order is sent at once",
+        "a_person_pays_and_refunds_again_in_a_copy",
+        (
+            (
+                "charging/elsewhere.py",
+                " or (resumed is not None and since <= resumed.at)\n\n\ndef payment",
+                "\n\n\ndef payment",
+            ),
+        ),
+    ),
+    Mutant(
+        "a person pays past the hold",
+        "a_person_repeats_in_a_copy_what_nobody_can_tell",
+        (("charging/pay.py", "elsewhere.check_tells(work, system, gateways(system), order.created_at)", "pass"),),
+    ),
+    Mutant(
+        "a person refunds past the hold",
+        "a_person_repeats_in_a_copy_what_nobody_can_tell",
+        (("charging/refund.py", "    elsewhere.check_tells(work, portion.system, gateway, since)\n", ""),),
+    ),
 )
 
 

@@ -9,16 +9,18 @@ import copy
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from salescli.charging import settle
+from salescli.charging import settle, tick_log
+from salescli.errors import WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import time
 from salescli.sales import attempts, recurring_actions
 from salescli.sales.attempts import Attempt
-from salescli.storage import database
+from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests.faults import power
 from tests.faults.world import ZONE, World, charged_twice, left_over, violations
@@ -180,6 +182,98 @@ def a_backup_of_half_an_hour_ago_is_put_back(world: World) -> None:
 @scenario
 def a_backup_of_two_days_ago_is_put_back(world: World) -> None:
     _restored(world, days=2)
+
+
+def _comes_to_life(world: World, *able: str, key_ttl_seconds: int | None = 0, **age: float) -> int:
+    """Let a copy from just before a charge come to life so long after it, at a gateway that can do just this."""
+    world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund", *able}), key_ttl_seconds
+    plan = world.subscribed("month", "card")
+    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
+    world.process(lambda c: tick_log.begin(c, world.now, world.now, held=False))
+    backup = world.path.with_suffix(".backup")
+    shutil.copyfile(world.path, backup)
+    world.tick()
+    world.later(**age)
+    shutil.copyfile(backup, world.path)
+    world.process(lambda c: home.adopt(world.work(c)))
+    return plan
+
+
+@scenario
+def a_copy_a_minute_old_comes_to_life(world: World) -> None:
+    _comes_to_life(world, "lookup", minutes=1)
+    world.later(minutes=1).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_copy_comes_to_life_and_nobody_can_tell(world: World) -> None:
+    plan = _comes_to_life(world, minutes=1)
+    counts = world.later(minutes=1).tick()
+    assert counts is not None
+    assert len(counts.for_a_person) == 1
+    with suppress(WrongStatus):
+        world.charge_now(plan)
+    assert len(world.bank.charged()) == 2
+
+
+@scenario
+def a_copy_comes_to_life_after_its_keys_were_forgotten(world: World) -> None:
+    _comes_to_life(world, "idempotent", key_ttl_seconds=600, minutes=20)
+    world.later(minutes=1).tick()
+    assert len(world.bank.charged()) == 2
+
+
+@scenario
+def a_person_pays_and_refunds_again_in_a_copy(world: World) -> None:
+    world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund", "lookup"}), 0
+    order = world.order("once", "card")
+    backup = world.path.with_suffix(".backup")
+    shutil.copyfile(world.path, backup)
+    world.pay(order)
+    world.refund(order, "5.00")
+    world.later(minutes=1)
+    shutil.copyfile(backup, world.path)
+    world.process(lambda c: home.adopt(world.work(c)))
+    world.later(minutes=1).pay(order)
+    world.refund(order, "5.00")
+    assert len(world.bank.moved) == 2
+
+
+@scenario
+def a_person_repeats_in_a_copy_what_nobody_can_tell(world: World) -> None:
+    world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund"}), 0
+    to_pay, to_refund = world.order("once", "card"), world.order("once", "card")
+    world.pay(to_refund)
+    backup = world.path.with_suffix(".backup")
+    shutil.copyfile(world.path, backup)
+    world.pay(to_pay)
+    world.refund(to_refund, "5.00")
+    world.later(minutes=1)
+    shutil.copyfile(backup, world.path)
+    world.process(lambda c: home.adopt(world.work(c)))
+    with suppress(WrongStatus):
+        world.pay(to_pay)
+    with suppress(WrongStatus):
+        world.refund(to_refund, "5.00")
+    assert len(world.bank.moved) == 3
+
+
+@scenario
+def a_payment_ahead_of_its_date_was_made_elsewhere(world: World) -> None:
+    """The original's clock was ahead, so it charged the payment that the copy plans for next month."""
+    world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund", "lookup"}), 0
+    plan = world.subscribed("month", "card")
+    planned = time.from_text(world.plan(plan).next_payment_at or "")
+    backup = world.path.with_suffix(".backup")
+    shutil.copyfile(world.path, backup)
+    world.skew = planned - world.time
+    world.tick()
+    world.skew = timedelta(0)
+    shutil.copyfile(backup, world.path)
+    world.process(lambda c: home.adopt(world.work(c)))
+    world.at(planned).tick()
+    settled(world, charges=2)
 
 
 @scenario

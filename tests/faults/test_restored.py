@@ -8,14 +8,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from salescli.charging import elsewhere
+from salescli.errors import WrongStatus
 from salescli.rules import time
-from tests.faults.world import World, charged_twice, left_over, violations
+from salescli.sales import recurring_actions
+from salescli.storage import home
+from tests.faults.world import ABLE, World, charged_twice, left_over, violations
+from tests.faults.world import DAY_SECONDS as DAY
 from tests.story import Story
 
 
@@ -104,6 +109,135 @@ def test_declines_since_the_backup_are_learnt_from_the_ledger(world: World) -> N
 
     assert violations(world) == []
     assert world.plan(plan).payments_made == 2
+
+
+KINDS = {
+    "both": (ABLE, DAY),
+    "looks up only": (ABLE - {"idempotent"}, 0),
+    "recognises for ever": (ABLE - {"lookup"}, None),
+    "recognises for a day": (ABLE - {"lookup"}, DAY),
+    "neither": (ABLE - {"lookup", "idempotent"}, 0),
+}
+AGES = (
+    timedelta(seconds=1),
+    timedelta(minutes=1),
+    timedelta(minutes=59),
+    timedelta(hours=3),
+    timedelta(hours=23),
+    timedelta(days=2),
+    timedelta(days=40),
+)
+
+
+@pytest.fixture(params=[pytest.param(kind, id=name) for name, kind in KINDS.items()])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Return a world with a gateway of every kind."""
+    capabilities, key_ttl_seconds = request.param
+    world = World(tmp_path, capabilities=capabilities, key_ttl_seconds=key_ttl_seconds)
+    yield world
+    world.close()
+
+
+def _tells(world: World, age: timedelta) -> bool:
+    """Return whether the bank can still tell what was done at that age."""
+    remembered = world.bank.key_ttl_seconds
+    recognises = "idempotent" in world.bank.capabilities and (remembered is None or age.total_seconds() < remembered)
+    return "lookup" in world.bank.capabilities or recognises
+
+
+@pytest.mark.parametrize("age", AGES, ids=str)
+def test_a_copy_of_any_age_comes_to_life(any_world: World, age: timedelta) -> None:
+    world = any_world
+    plans = [world.subscribed("month", f"card-{number}") for number in range(3)]
+    due = time.from_text(world.plan(plans[0]).next_payment_at or "")
+    world.at(due - timedelta(seconds=1)).tick()
+    backup = Backup(world)
+    charged = -1
+    while charged < len(world.bank.charged()) or world.time < due + age:
+        charged = len(world.bank.charged())
+        world.at(min(max(world.time, due) + timedelta(days=1), due + age) if charged > 3 else due).tick()
+    assert charged >= 6, "nothing was charged that could be charged again"
+    backup.put_back()
+    world.process(lambda c: home.adopt(world.work(c)))
+
+    counts = world.later(minutes=5).tick()
+
+    assert counts is not None
+    assert charged_twice(world.bank) == []
+    assert len(world.bank.charged()) == charged
+    if _tells(world, age + timedelta(minutes=6)):
+        assert counts.for_a_person == []
+        assert left_over(world) == []
+    else:
+        assert any("3 due payments (147.00 EUR)" in line for line in counts.for_a_person), counts.for_a_person
+        world.later(days=1).tick()
+        assert len(world.bank.charged()) == charged, "it charged without a person's word"
+
+
+def test_what_a_person_has_checked_is_charged(tmp_path: Path) -> None:
+    world = World(tmp_path, capabilities=KINDS["neither"][0], key_ttl_seconds=0)
+    plan = world.subscribed("month", "card")
+    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
+    world.process(lambda c: home.adopt(world.work(c)))
+    world.later(minutes=5).tick()
+    assert len(world.bank.charged()) == 1
+
+    world.process(lambda c: elsewhere.confirm_checked(world.work(c), "One", "looked at their list"))
+    counts = world.later(minutes=5).tick()
+
+    assert counts is not None
+    assert counts.for_a_person == []
+    assert len(world.bank.charged()) == 2
+    world.close()
+
+
+def test_what_began_after_the_adoption_waits_for_nobody(tmp_path: Path) -> None:
+    world = World(tmp_path, capabilities=KINDS["neither"][0], key_ttl_seconds=0)
+    world.subscribed("month", "old")
+    world.later(minutes=1).process(lambda c: home.adopt(world.work(c)))
+    new = world.later(minutes=1).subscribed("month", "new")
+    world.at(time.from_text(world.plan(new).next_payment_at or ""))
+
+    world.tick()
+
+    assert [entry.reference.split(":")[1] for entry in world.bank.charged()[2:]] == [world.plan(new).uid]
+    world.close()
+
+
+@pytest.mark.parametrize("age", AGES[:4], ids=str)
+def test_a_person_repeats_in_a_copy_what_was_done(any_world: World, age: timedelta) -> None:
+    """`orders pay`, `orders refund` and `recurring activate --now` of what is a minute old."""
+    world = any_world
+    plan = world.subscribed("month", "early")
+    world.manage(recurring_actions.pause, plan)
+    world.at(time.from_text(world.plan(plan).due_at or ""))
+    to_pay, to_refund = world.order("once", "pay"), world.order("once", "refund")
+    world.pay(to_refund)
+    world.later(minutes=1).tick()
+    backup = Backup(world)
+
+    def refused() -> list[bool]:
+        world.manage(recurring_actions.activate, plan)
+        actions = (lambda: world.charge_now(plan), lambda: world.pay(to_pay), lambda: world.refund(to_refund))
+        return [_is_refused(action) for action in actions]
+
+    assert refused() == [False] * 3
+    moved = len(world.bank.moved)
+    assert moved == 5
+    world.later(seconds=age.total_seconds())
+    backup.put_back()
+    world.process(lambda c: home.adopt(world.work(c)))
+
+    assert refused() == [not _tells(world, age + timedelta(minutes=1))] * 3
+    assert len(world.bank.moved) == moved
+
+
+def _is_refused(action: Callable[[], None]) -> bool:
+    try:
+        action()
+    except WrongStatus as error:
+        return "salescli charging resume" in str(error)
+    return False
 
 
 def test_a_copy_on_another_machine_charges_nobody(story: Story, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from salescli.rules import time
 from salescli.sales import recurring
 from salescli.sales.orders import NewOrder
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, process
+from salescli.storage import database, home, process
 from salescli.storage.work import Work
 from tests.faults.bank import Bank, Crash, Ledger
 
@@ -116,7 +116,7 @@ class World:
         self._replace(process, "boot_id", lambda: f"boot-{self.boot}")
         self._replace(time, "uptime", lambda: int((self.time - START).total_seconds()))
         connection = self.connect()
-        database.set_setting(connection, "home", database.home_of(self.path))
+        database.set_setting(connection, "home", home.home_of(self.path))
         self.actor = actors.acting(connection, "owner")
         connection.close()
 
@@ -278,7 +278,7 @@ def furnished() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "sales.db"
         database.create(
-            path, {"installation": "test", "time_zone": ZONE.key, "currency": "EUR", "home": database.home_of(path)}
+            path, {"installation": "test", "time_zone": ZONE.key, "currency": "EUR", "home": home.home_of(path)}
         )
         connection = database.connect(path)
         who = users.register_owner(connection, login="owner", name="Оксана Власник", now=START)

@@ -12,7 +12,7 @@ import pytest
 
 from salescli.cli import main
 from salescli.overview import todo
-from salescli.storage import database
+from salescli.storage import database, home
 from tests.story import Story
 from tests.terminal import Run, on_a_terminal
 
@@ -54,7 +54,7 @@ def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(sto
     path = tmp_path / "it's Olena's $HOME; true & false.db"
     shutil.copy(story.house.path, path)
     with_home = database.connect(path)
-    database.set_setting(with_home, "home", database.home_of(path))
+    database.set_setting(with_home, "home", home.home_of(path))
     shown = Run(path)("todo", "--json").json
     assert len(shown) == 4
     for row in shown:

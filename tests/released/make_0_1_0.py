@@ -25,7 +25,7 @@ from salescli.imports import recurring as recurring_import
 from salescli.imports.run import Request
 from salescli.rules import time
 from salescli.sales import recurring_actions, sales_plans
-from salescli.storage import database
+from salescli.storage import database, home
 from tests.conftest import House
 from tests.importing import as_csv
 from tests.shop import Shop, after_every_act
@@ -50,7 +50,7 @@ def main(directory: Path) -> None:
 
 @contextmanager
 def _new(path: Path) -> Iterator[House]:
-    database.create(path, {**SETTINGS, "home": database.home_of(path)})
+    database.create(path, {**SETTINGS, "home": home.home_of(path)})
     with closing(database.connect(path)) as connection:
         actor = users.register_owner(connection, login="olena", name="Оксана Власник", now=MADE_AT)
         connection.execute("UPDATE _sqlite_migrations SET applied_at = '2026-01-31 08:00:00.000000+00:00'")

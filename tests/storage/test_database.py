@@ -15,7 +15,7 @@ import pytest
 
 from salescli.cli import caller
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, migrate, schema
+from salescli.storage import database, home, migrate, schema
 from salescli.storage.migrations import m0001_house
 from tests.conftest import House
 
@@ -346,10 +346,10 @@ def test_a_file_that_may_not_be_read_is_refused(path: Path) -> None:
 def test_a_file_used_through_a_link_is_at_home_where_it_really_is(path: Path) -> None:
     link = path.parent / "link.db"
     link.symlink_to(path)
-    assert database.home_of(link) == database.home_of(path)
-    assert database.home_of(path).endswith(f":{path.resolve()}")
-    assert database.home_of(path).partition(":")[0]
-    assert database.home_of(path.parent / "copy.db") != database.home_of(path)
+    assert home.home_of(link) == home.home_of(path)
+    assert home.home_of(path).endswith(f":{path.resolve()}")
+    assert home.home_of(path).partition(":")[0]
+    assert home.home_of(path.parent / "copy.db") != home.home_of(path)
 
 
 def test_the_default_path_is_in_the_users_data_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from salescli.charging import limits
+from salescli.charging import elsewhere, limits
 from salescli.cli import options
 from salescli.cli.output.terminal import tell
 from salescli.cli.session import Session, pass_session
@@ -59,6 +59,27 @@ def on(session: Session, dry_run: bool) -> None:
     with options.rehearsed(session, dry_run):
         limits.turn_on(Work(session.file, session.actor, session.now, session.zone))
         tell("charging is on")
+
+
+@charging_group.command("resume")
+@options.dry_run
+@click.argument("payment_system", metavar="NAME")
+@click.option("--reason", metavar="TEXT", required=True, help="What you checked, for the history.")
+@pass_session
+def resume(session: Session, payment_system: str, reason: str, dry_run: bool) -> None:
+    """Charge again through a payment system that you have checked, after a move or restore.
+
+    Another copy of the database may have charged what this one still holds as due. A payment system that cannot be
+    asked charges nobody for that time, until you have checked there, and paused or completed what was charged.
+
+    \b
+    Example:
+      salescli charging resume "Bank debit" --reason "compared with the bank's list of 28 February"
+    """
+    with options.rehearsed(session, dry_run):
+        work = Work(session.file, session.actor, session.now, session.zone)
+        system = elsewhere.confirm_checked(work, payment_system, reason)
+        tell(f"{system.name} charges again what is due")
 
 
 @charging_group.command("limit")

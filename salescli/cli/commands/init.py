@@ -12,7 +12,7 @@ from salescli.cli import caller, options
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions, time
-from salescli.storage import database, history
+from salescli.storage import database, history, home
 from salescli.storage.work import Work
 
 
@@ -35,7 +35,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     settings = {
         "installation": secrets.token_hex(6),
         "time_zone": time.time_zone(time_zone).key,
-        "home": database.home_of(session.path),
+        "home": home.home_of(session.path),
     }
     if currency:
         settings["currency"] = money.currency_code(currency)
@@ -61,29 +61,24 @@ def _founder() -> str:
 
 
 @click.command()
+@click.option("--again", is_flag=True, help="Also at home: an older copy, or a snapshot of the machine, was put back.")
 @options.dry_run
 @pass_session
-def adopt(session: Session, dry_run: bool) -> None:
+def adopt(session: Session, again: bool, dry_run: bool) -> None:
     """Allow charging from this copy (after a move or restore).
 
     A database records its machine and path. Anywhere else, tick charges nobody, so that two copies never both charge.
-    Adopt only one copy.
+    Adopt only one copy. What may have been charged meanwhile is looked up at its payment system before it is sent.
 
     \b
     Example:
       salescli adopt
     """
     session.actor.require(permissions.RUN_TICK)
-    home = database.home_of(session.path)
-    before = database.setting(session.file, "home")
-    if before == home:
+    if home.is_here(session.file) and not again:
         say("this database is already at home; tick charges here")
         return
     if not dry_run:
-        with database.transaction(session.file):
-            database.set_setting(session.file, "home", home)
-            change = {"home": (before, home)}
-            history.record(
-                Work(session.file, session.actor, session.now, session.zone), "file", None, "adopted", change
-            )
+        home.adopt(Work(session.file, session.actor, session.now, session.zone))
     say(f"{'would adopt' if dry_run else 'adopted'} {session.path}: only this copy may charge")
+    say("whatever was begun before now is looked up at its payment system before it is first sent")

@@ -15,7 +15,7 @@ from salescli.cli.output.terminal import say, tell
 from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.rules import permissions, time
-from salescli.storage import database, lock
+from salescli.storage import database, home, lock
 from salescli.storage.work import Work
 
 _HANGS_MINUTES = 60
@@ -68,7 +68,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
         for line in tick.forecast(session.file, now, zone=session.zone, limit=limit):
             tell(line)
         return
-    database.check_home(session.file)
+    home.check(session.file)
     database.wait_longer(session.file)
     with ExitStack() as held:
         try:

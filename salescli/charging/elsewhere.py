@@ -1,0 +1,131 @@
+"""What may have been charged or refunded without this database knowing: by another copy of it, or before a backup.
+
+adopt -> resumed_at -> looked up before it is first sent | held, where a payment system cannot tell, for a person
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from salescli.catalogue import payment_systems
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging.calls import Gateways
+from salescli.errors import WrongStatus
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Gateway
+from salescli.rules import money, numbers, permissions, text, time
+from salescli.sales import recurring
+from salescli.sales.recurring import Recurring
+from salescli.storage import database, history, home
+from salescli.storage.home import Resumed
+from salescli.storage.work import Work
+
+LATE = timedelta(hours=1)  # what is older may have been done by a run that this database, put back, does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Payments that may have been begun ``before``, through payment systems that cannot tell; they wait for a person.
+
+    ``lines``: the id of such a payment system -> what a person has to do.
+    """
+
+    before: str = ""
+    lines: dict[int, str] = field(default_factory=dict)
+
+    def line_of(self, connection: sqlite3.Connection, due: Recurring) -> str | None:
+        """Return the line of a due payment that waits, or None."""
+        line = self.lines.get(due.payment_system_id)
+        return line if line and recurring.began_before(connection, due, self.before) else None
+
+
+def may_be_done(connection: sqlite3.Connection, since: str, now: datetime) -> bool:
+    """Return whether a payment or refund of what exists ``since`` then may have been made without our knowing."""
+    resumed = home.resumed(connection)
+    return abs(now - time.from_text(since)) > LATE or (resumed is not None and since <= resumed.at)
+
+
+def payment_may_be_made(connection: sqlite3.Connection, due: Recurring, now: datetime) -> bool:
+    """Return whether the current payment of a recurring order may have been made without our knowing.
+
+    Lateness counts from the planned date, not the retry's: a retry's attempt may have been made elsewhere too.
+    """
+    planned = time.from_text(due.due_at) if due.due_at else now
+    resumed = home.resumed(connection)
+    return now - planned > LATE or (resumed is not None and recurring.began_before(connection, due, resumed.at))
+
+
+def check_tells(work: Work, system: PaymentSystem, gateway: Gateway, since: str) -> None:
+    """Raise WrongStatus if another copy may have acted on what exists ``since`` then, and the gateway cannot tell.
+
+    Call it outside a transaction: a gateway that is a program is asked what it can do.
+    """
+    resumed = home.resumed(work.connection)
+    if resumed is not None and since <= resumed.at and not _tells(system, gateway, resumed, work.now):
+        raise WrongStatus(f"{_cannot_tell(work, system, resumed)}; {_advice(system)}")
+
+
+def held(work: Work, gateways: Gateways) -> Held:
+    """Return which due payments wait until a person has checked at their payment system; outside a transaction."""
+    resumed = home.resumed(work.connection)
+    if resumed is None:
+        return Held()
+    amounts: dict[int, list[str]] = {}
+    payments: Counter[int] = Counter()
+    for row in recurring.due_and_begun_before(work.connection, resumed.at, work.now):
+        amounts.setdefault(row["id"], []).append(f"{money.text(row['minor'], row['currency'])} {row['currency']}")
+        payments[row["id"]] += row["payments"]
+    lines = {}
+    for id, sums in amounts.items():
+        system = payment_systems.get(work.connection, id)
+        if not _tells(system, gateways(system), resumed, work.now):
+            what = f"{numbers.count(payments[id], 'due payment')} ({', '.join(sums)}) not charged"
+            lines[id] = f"{what}: {_cannot_tell(work, system, resumed)}; {_advice(system)}"
+    return Held(resumed.at, lines)
+
+
+def confirm_checked(work: Work, words: str, reason: str) -> PaymentSystem:
+    """Note that a person has checked at a payment system what another copy did there, so that it charges again."""
+    work.actor.require(permissions.RUN_TICK)
+    why = text.text(reason, "the reason")
+    system = payment_systems.find(work.connection, words)
+    with database.transaction(work.connection):
+        checked = time.utc_text(work.now)
+        database.update(work.connection, "payment_systems", system.id, {"checked_at": checked})
+        changes = {"checked_at": (system.checked_at, checked)}
+        history.record(work, "payment system", system.id, "checked for other copies", changes, reason=why)
+    return system
+
+
+def _tells(system: PaymentSystem, gateway: Gateway, resumed: Resumed, now: datetime) -> bool:
+    """Return whether nothing can be charged twice through a gateway: it tells, or a person has checked there.
+
+    One that only recognises a repetition has to remember all that was sent since this copy's last record.
+    """
+    if system.checked_at is not None and system.checked_at >= resumed.at:
+        return True
+    able = answers.able(gateway)
+    if isinstance(able, Answer) or "lookup" in able:
+        return True  # the first is a gateway that cannot be used at all
+    remembered = gateway.key_ttl_seconds
+    if "idempotent" not in able or remembered is None:
+        return "idempotent" in able
+    known_until = resumed.known_until
+    return bool(known_until) and now - time.from_text(known_until) < timedelta(seconds=remembered)
+
+
+def _cannot_tell(work: Work, system: PaymentSystem, resumed: Resumed) -> str:
+    until = time.local_text(resumed.at, work.zone)
+    if resumed.known_until:
+        until = f"between {time.local_text(resumed.known_until, work.zone)} and {until}"
+    else:
+        until = f"before {until}"
+    return f"{system.name} cannot tell what another copy of this database charged or refunded {until}"
+
+
+def _advice(system: PaymentSystem) -> str:
+    return f'check there, then run: salescli charging resume "{system.name}" --reason TEXT'

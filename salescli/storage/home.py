@@ -1,0 +1,84 @@
+"""Which copy of a database may charge, and what it may not know: it came to life later than its last record.
+
+init, adopt -> home, resumed_at, known_until -> ``check`` before a charge; restore -> no home
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from salescli.errors import SalesError
+from salescli.rules import time
+from salescli.storage import database, history
+
+if TYPE_CHECKING:
+    from salescli.storage.database import FilePath
+    from salescli.storage.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """When this copy came to life, and until when it knows what was done, both as UTC text.
+
+    Between the two another copy may have charged and refunded without this one knowing.
+    """
+
+    at: str
+    known_until: str
+
+
+def home_of(path: FilePath) -> str:
+    """Return the home of a database: its machine and real path. A copy has another home and does not charge."""
+    machine = ""
+    with suppress(OSError):
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    return f"{machine or os.uname().nodename}:{os.path.realpath(path)}"
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raise SalesError in a copy of the database, which must not charge beside the original."""
+    home, here = database.setting(connection, "home"), home_of(database.path_of(connection))
+    if home != here:
+        raise SalesError(
+            f"this database belongs to {home}, but is at {here}: nobody is charged from a copy."
+            " If it was moved or restored for good, run: salescli adopt"
+        )
+
+
+def is_here(connection: sqlite3.Connection) -> bool:
+    """Return whether a database is at home where it is."""
+    return database.setting(connection, "home") == home_of(database.path_of(connection))
+
+
+def adopt(work: Work) -> None:
+    """Make a database be at home where it is, and note that it came to life now."""
+    before, home = database.setting(work.connection, "home"), home_of(database.path_of(work.connection))
+    with database.transaction(work.connection):
+        database.set_setting(work.connection, "home", home)
+        note_resumed(work)
+        changes = {"home": (before, home), "resumed_at": (None, time.utc_text(work.now))}
+        history.record(work, "file", None, "adopted", changes)
+
+
+def note_resumed(work: Work) -> None:
+    """Note that this copy comes to life now; the caller holds the transaction.
+
+    What an earlier copy may have done and this one never asked about stays in question, so the earliest moment counts.
+    """
+    last = work.connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
+    known = [last["started_at"]] if last else [""]  # a sign of life every five minutes; none: nothing is known
+    if before := resumed(work.connection):
+        known.append(before.known_until)
+    database.set_setting(work.connection, "resumed_at", time.utc_text(work.now))
+    database.set_setting(work.connection, "known_until", min(known))
+
+
+def resumed(connection: sqlite3.Connection) -> Resumed | None:
+    """Return when this copy came to life, None if it is no copy."""
+    at = database.setting(connection, "resumed_at")
+    return Resumed(at, database.setting(connection, "known_until") or "") if at else None

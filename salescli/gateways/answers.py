@@ -132,10 +132,14 @@ def classify(result: Result) -> Answer:
 
 
 def able(gateway: Gateway) -> Answer | frozenset[str]:
-    """Return a gateway's capabilities, or, if it cannot report them, the answer for a charge not sent."""
+    """Return a gateway's capabilities, or, if it cannot report them, the answer for a charge not sent; never raises.
+
+    Nothing was asked of it yet that could move money, whatever fails here.
+    """
     try:
         return gateway.capabilities
     except Misconfigured as error:
         return Answer("misconfigured", None, "config_error", None, str(error))
-    except GatewayError as error:
-        return Answer("not_sent", None, "unavailable", None, str(error))
+    except Exception as error:
+        message = str(error) if isinstance(error, GatewayError) else f"{type(error).__name__}: {error}"
+        return _sound(Answer("not_sent", None, "unavailable", None, message))

@@ -38,6 +38,7 @@ ANSWER_MAX = 64 * 1024  # bytes; more is not an answer
 CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 _MOVES_MONEY = ("charge", "refund")
+_KILLED_SECONDS = 1.0  # a killed program is gone long before
 
 
 class Command:
@@ -102,8 +103,8 @@ class Command:
         question = json.dumps({"version": VERSION, "op": op, "request": request}).encode()
         try:
             answered = _run([path, op], question, self._bounded_environment(), timeout)
-        except OSError as error:
-            raise Misconfigured(f"{path} cannot be run: {error.strerror or error}") from None
+        except _NotStarted as error:
+            raise Misconfigured(f"{path} cannot be run: {error}") from None
         except _NoAnswer as error:
             raise _silence(op)(f"{self._program} {op} {error}") from None
         try:
@@ -116,6 +117,10 @@ class Command:
         return {name: value for name, value in os.environ.items() if name in wanted or name.startswith("LC_")}
 
 
+class _NotStarted(Exception):
+    """The program was not started, so it was asked nothing. The only failure of which that is certain."""
+
+
 class _NoAnswer(Exception):
     """The program crashed, was silent too long, or never stopped talking."""
 
@@ -126,15 +131,21 @@ def _silence(op: str) -> type[GatewayError]:
 
 
 def _run(command: list[str], question: bytes, environment: dict[str, str], timeout: float) -> bytes:
-    """Run a program to its end and return what it wrote. Raise _NoAnswer; its whole process group is gone then."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        start_new_session=True,
-    )
+    """Run a program to its end and return what it wrote. Raise _NotStarted or _NoAnswer.
+
+    An error of our own once it runs, such as no free file descriptor, is no answer: it may have its question.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _NotStarted(error.strerror or error) from None
     try:
         deadline = monotonic() + timeout
         answered = _exchange(process, question, deadline)
@@ -145,14 +156,25 @@ def _run(command: list[str], question: bytes, environment: dict[str, str], timeo
         if code != 0:
             raise _NoAnswer(f"ended with {code}" if code > 0 else f"was killed by signal {-code}")
         return answered
+    except OSError as error:
+        raise _NoAnswer(f"was started, but could not be asked: {error.strerror or error}") from None
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with suppress(OSError):
-                if pipe:
-                    pipe.close()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of a program's process group, and never fail: its answer counts, or that there is none.
+
+    What runs under another account, through sudo or as a helper, cannot be killed, and is left to end by itself.
+    """
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired, OSError):
+        process.wait(_KILLED_SECONDS)
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):
+            if pipe:
+                pipe.close()
 
 
 def _exchange(process: subprocess.Popen[bytes], question: bytes, deadline: float) -> bytes:

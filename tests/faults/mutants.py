@@ -259,6 +259,18 @@ MUTANTS = (
         "a_person_repeats_in_a_copy_what_nobody_can_tell",
         (("charging/refund.py", "    elsewhere.check_tells(work, portion.system, gateway, since)\n", ""),),
     ),
+    Mutant(
+        "our own error once a program runs is called not sent",
+        "a_program_has_its_question_and_cannot_be_killed",
+        (
+            (
+                "gateways/command.py",
+                "    with suppress(OSError):\n        os.killpg",
+                "    if True:\n        os.killpg",
+            ),
+            ("gateways/command.py", "except _NotStarted as error:", "except (_NotStarted, OSError) as error:"),
+        ),
+    ),
 )
 
 

@@ -6,6 +6,7 @@ scenario(world) -> AssertionError, or whatever broke, when a claim does not hold
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from typing import Any
 
 from salescli.charging import settle, tick_log
 from salescli.errors import WrongStatus
-from salescli.gateways.answers import Answer
+from salescli.gateways.answers import Answer, ask
+from salescli.gateways.command import Command
+from salescli.gateways.protocol import Charge
 from salescli.rules import time
 from salescli.sales import attempts, recurring_actions
 from salescli.sales.attempts import Attempt
@@ -391,3 +394,25 @@ def an_attempt_of_another_process_is_left_alone_while_it_lives(world: World) -> 
     world.boot += 1
     world.tick()
     settled(world, charges=2)
+
+
+@scenario
+def a_program_has_its_question_and_cannot_be_killed(world: World) -> None:
+    """It runs through sudo, say: killpg is refused. It may have charged, so "not sent" would be a lie."""
+    folder = world.path.parent / "bin"
+    folder.mkdir()
+    program = folder / "salescli-gateway-slow"
+    program.write_text("#!/bin/sh\ncat >/dev/null\nexec sleep 0.4\n")
+    program.chmod(0o700)
+    path, killpg = os.environ["PATH"], os.killpg
+    os.environ["PATH"], os.killpg = f"{folder}:{path}", _refused
+    try:
+        charge = Charge("reference:1", 4900, "EUR", "card", "customer-1", "Month", "merchant")
+        answer = ask(lambda: Command("slow").charge(charge, 0.1))
+    finally:
+        os.environ["PATH"], os.killpg = path, killpg
+    assert answer.became == "unknown", answer
+
+
+def _refused(group: int, number: int) -> None:
+    raise PermissionError("Operation not permitted")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import selectors
 import shutil
+import signal
 import sqlite3
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -22,6 +29,8 @@ from tests.conftest import House
 from tests.story import Story
 
 SCRIPTS = PROJECT / "scripts"
+ANSWER = """echo '{"version": 1, "kind": "result", "result": {"status": "succeeded", "amount_minor": 4900,"""
+ANSWER += """ "currency": "EUR"}}'"""
 SINCE = time.from_text("2026-01-01T00:00:00Z")
 
 
@@ -131,6 +140,78 @@ def _runs(words: str, tmp_path: Path) -> bool:
             if str(tmp_path) in line and words in line:
                 return True
     return False
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "error"),
+    [
+        pytest.param(selectors, "DefaultSelector", errno.EMFILE, id="no file descriptor to wait with"),
+        pytest.param(os, "set_blocking", errno.ENOMEM, id="no memory for its pipes"),
+        pytest.param(os, "read", errno.EIO, id="its answer cannot be read"),
+        pytest.param(os, "write", errno.ENOMEM, id="its question cannot be written whole"),
+    ],
+)
+def test_an_error_of_our_own_once_a_program_runs_leaves_a_charge_unknown(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, of: ModuleType, name: str, error: int
+) -> None:
+    gateway = write(programs, f"cat >/dev/null; {ANSWER}")
+    real, started = getattr(of, name), subprocess.Popen
+
+    def fails(*values: object) -> object:
+        raise OSError(error, os.strerror(error))
+
+    def popen(*values: Any, **options: Any) -> Any:
+        try:
+            return started(*values, **options)
+        finally:
+            monkeypatch.setattr(of, name, fails)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    answer = ask(lambda: gateway.charge(charge(), 5))
+    monkeypatch.setattr(of, name, real)
+
+    assert answer.became == "unknown", answer
+
+
+def test_a_program_that_cannot_be_started_was_asked_nothing(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = write(programs, ANSWER)
+    program = programs / "salescli-gateway-odd"
+    program.write_text(f"#!{programs}/no-interpreter\n")
+
+    assert ask(lambda: gateway.charge(charge(), 5)).became == "misconfigured"
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # it cannot be ended
+@pytest.mark.parametrize(
+    ("body", "became"),
+    [
+        pytest.param("cat >/dev/null; sleep 60 & {answer}", "unknown", id="a helper holds its output open"),
+        pytest.param("cat >/dev/null; sleep 60 >&- & {answer}", "succeeded", id="a helper goes on"),
+        pytest.param("sleep 60", "unknown", id="it says nothing"),
+    ],
+)
+def test_what_another_account_runs_cannot_be_killed_and_changes_no_answer(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, body: str, became: str
+) -> None:
+    gateway = write(programs, body.format(answer=ANSWER))
+    groups: list[int] = []
+
+    def refused(group: int, signal: int) -> None:
+        groups.append(group)
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    killpg = os.killpg
+    monkeypatch.setattr(os, "killpg", refused)
+    started = monotonic()
+    answer = ask(lambda: gateway.charge(charge(), 1))
+    monkeypatch.undo()
+    for group in groups:
+        killpg(group, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(group, 0)
+
+    assert answer.became == became, answer
+    assert monotonic() - started < 10, "it was waited for"
 
 
 def test_a_program_that_reads_nothing_may_still_answer(programs: Path) -> None:

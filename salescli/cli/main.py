@@ -9,6 +9,7 @@ import errno
 import os
 import sqlite3
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -104,7 +105,8 @@ def _fail(message: str, code: int) -> int:
     """Write an error on stderr and return its exit code."""
     from salescli.cli.output.terminal import say
 
-    say(f"salescli: {message}")
+    with suppress(OSError):  # the code says it too
+        say(f"salescli: {message}")
     return code
 
 

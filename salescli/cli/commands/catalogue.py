@@ -11,7 +11,7 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import limits
 from salescli.cli import options, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import going_on, tell
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadData, BadUsage
@@ -121,6 +121,7 @@ payment_systems_group = group_of(
 @click.option("--currency", metavar="CODE", help="The currency of the amount.  [default: the account's]")
 @options.yes
 @pass_session
+@going_on()
 def check_payment_system(
     session: Session, which: str, token: str | None, amount: str, currency: str | None, yes: bool
 ) -> int:

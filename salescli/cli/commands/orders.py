@@ -12,7 +12,7 @@ from salescli.charging.refund import NewRefund
 from salescli.cli import options, pages, record_page
 from salescli.cli.hints import say_recurring_goes_on
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import going_on, tell
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
@@ -94,6 +94,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 @options.at("When it was paid.")
 @options.dry_run
 @pass_session
+@going_on()
 def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **given: Any) -> None:
     """Take a payment for ORDER: through a gateway, or as an invoice that waits for `payments confirm`.
 
@@ -130,6 +131,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
 @options.dry_run
 @options.yes
 @pass_session
+@going_on()
 def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **given: Any) -> None:
     """Refund ORDER, the newest paid invoice first.
 

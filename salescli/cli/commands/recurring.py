@@ -13,7 +13,7 @@ from salescli.charging.due_payments import ChargingRun
 from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Kind, Mode, Outcome
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import going_on, tell
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.lists import orders as order_list
@@ -171,6 +171,7 @@ def _due(one: Recurring, session: Session) -> bool:
     )
 
 
+@going_on()
 def _charge(session: Session, due: list[Recurring]) -> None:
     run = ChargingRun(session.work.as_system(), session.gateway, tell)
     for one in due:

@@ -11,7 +11,7 @@ import click
 from salescli.charging import tick
 from salescli.charging.tick import Limits
 from salescli.cli import options
-from salescli.cli.output.terminal import say, tell
+from salescli.cli.output.terminal import going_on, say, tell
 from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.rules import permissions, time
@@ -42,6 +42,7 @@ _HANGS_MINUTES = 60
 @click.option("--quiet-if-busy", is_flag=True, help="Exit 0 if another tick is running; warn after an hour. For cron.")
 @options.dry_run
 @pass_session
+@going_on()
 def tick_command(  # noqa: PLR0913 - one parameter per option
     session: Session,
     at: str | None,

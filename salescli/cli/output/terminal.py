@@ -6,28 +6,58 @@ import functools
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import click
 
 from salescli.cli.output.contract import Output
+from salescli.errors import SalesError
+
+_lost: list[OSError] | None = None  # what kept output from being written, inside ``going_on``
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Let a command that moves money finish in silence when its output cannot be written, as into ``head``.
+
+    Raise SalesError at its end then. Also a decorator of commands.
+    """
+    global _lost
+    lost: list[OSError] = []
+    _lost = lost
+    try:
+        yield
+    finally:
+        _lost = None
+    if lost:
+        raise SalesError(f"output could not be written ({lost[0].strerror}), but the work was done; see the history")
 
 
 def say(message: str) -> None:
     """Write a message for a person on stderr."""
-    click.echo(escaped(message), err=True)
+    _write(message, to_stderr=True)
 
 
 def tell(message: str) -> None:
     """Write a result on stdout, with control characters escaped."""
-    click.echo(escaped(message))
+    _write(message, to_stderr=False)
 
 
 def tell_beside(lines: Iterable[str], output: Output) -> None:
     """Write lines about the rows under a table, else on stderr: never among the rows."""
     to_stderr = output.format != "table" or output.file is not None
     for line in lines:
+        _write(line, to_stderr=to_stderr)
+
+
+def _write(line: str, *, to_stderr: bool) -> None:
+    try:
         click.echo(escaped(line), err=to_stderr)
+    except OSError as error:
+        if _lost is None:
+            raise
+        _lost.append(error)
 
 
 def escaped(text: str) -> str:

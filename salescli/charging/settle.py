@@ -34,6 +34,7 @@ def settle(work: Work, attempt: Attempt, answer: Answer) -> bool:
     """
     answer = _checked(attempt, answer)
     with database.transaction(work.connection):
+        answer = _of_this_one(work.connection, attempt, answer)
         if answer.became in ("unknown", "not_found"):
             return _left_unknown(work, attempt, answer)
         status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
@@ -131,6 +132,29 @@ def _checked(attempt: Attempt, answer: Answer) -> Answer:
         return answer
     said = f"the gateway reports {result.amount_minor} {result.currency} in minor units for {attempt.reference}"
     return replace(answer, became="unknown", code="processing_error", message=f"{said}, not what was asked")
+
+
+def _of_this_one(connection: sqlite3.Connection, attempt: Attempt, answer: Answer) -> Answer:
+    """Return the answer, as unknown if the payment or refund that it names is another invoice's already."""
+    id = answer.result.gateway_id if answer.result else None
+    if answer.became != "succeeded" or id is None:
+        return answer
+    if attempt.kind == "refund" and id == attempt.gateway_id:  # a gateway whose refunds have no number of their own
+        return answer
+    row = connection.execute(_TAKEN[attempt.kind], {"id": id, "system": attempt.payment_system_id, "own": attempt.id})
+    taken = row.fetchone()
+    if taken is None:
+        return answer
+    words = f"the gateway answers with {id}, which is the {attempt.kind} of invoice {taken['invoice_id']} already"
+    return replace(answer, became="unknown", code="duplicate", message=words, result=None)
+
+
+_TAKEN = {
+    "charge": "SELECT id AS invoice_id FROM invoices WHERE gateway_id = :id AND payment_system_id = :system"
+    " AND id <> (SELECT invoice_id FROM attempts WHERE id = :own)",
+    "refund": "SELECT invoice_id FROM attempts WHERE gateway_id = :id AND payment_system_id = :system"
+    " AND kind = 'refund' AND status = 'succeeded' AND id <> :own",
+}
 
 
 def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:

@@ -98,6 +98,13 @@ _SUMS = (
         "invoice {id} is {stored}; successful charges: {counted}",
     ),
     _Sum(
+        "gateways' payments",
+        "SELECT i.id, i.gateway_id AS stored, min(other.id) AS counted FROM invoices i JOIN invoices other"
+        " ON other.gateway_id = i.gateway_id AND other.payment_system_id IS i.payment_system_id AND other.id < i.id"
+        " WHERE i.gateway_id IS NOT NULL GROUP BY i.id, i.gateway_id",
+        "invoice {id} was paid by {stored}, which paid invoice {counted} already",
+    ),
+    _Sum(
         "merged customers",
         "SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM recurring"

@@ -79,6 +79,7 @@ class Bank(Ledger):
         self.calls: list[tuple[str, str]] = []
         self.moods: dict[str, deque[str]] = defaultdict(deque)
         self.spares_overtaken = True  # test_known_gaps: a request that arrives after it was looked up in vain
+        self.repeats: str | None = None  # it answers every success with this id
         self.only_cuts = False  # a line is cut where it would be refused
         self.witness: Callable[[str, int], None] = lambda reference, amount_minor: None
         self.meanwhile: Callable[[], None] = lambda: None
@@ -178,7 +179,7 @@ class Bank(Ledger):
         return Result(
             "refunded" if entry.kind == "refund" else "succeeded",
             entry.reference,
-            f"b_{next(place for place, known in enumerate(self.moved) if known is entry)}",
+            self.repeats or f"b_{next(place for place, known in enumerate(self.moved) if known is entry)}",
             entry.amount_minor + (mood == "lies"),
             entry.currency,
             created_at=time.utc_text(entry.booked_at),

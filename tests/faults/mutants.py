@@ -271,6 +271,27 @@ MUTANTS = (
             ("gateways/command.py", "except _NotStarted as error:", "except (_NotStarted, OSError) as error:"),
         ),
     ),
+    Mutant(
+        "one payment of a gateway pays two orders",
+        "a_gateway_answers_with_another_invoices_payment",
+        (("charging/settle.py", "        answer = _of_this_one(work.connection, attempt, answer)\n", ""),),
+    ),
+    Mutant(
+        "the file takes one payment of a gateway twice",
+        "a_gateway_answers_with_another_invoices_payment",
+        (
+            (
+                "storage/migrations/m0005_one_payment_each.py",
+                "payment_system_id IS NEW.payment_system_id AND id <> NEW.id",
+                "id = -1",
+            ),
+        ),
+    ),
+    Mutant(
+        "one refund of a gateway is two",
+        "a_gateway_answers_with_another_refund",
+        (("charging/settle.py", "AND kind = 'refund' AND status = 'succeeded' AND id <> :own", "AND id = -1"),),
+    ),
 )
 
 

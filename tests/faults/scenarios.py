@@ -416,3 +416,30 @@ def a_program_has_its_question_and_cannot_be_killed(world: World) -> None:
 
 def _refused(group: int, number: int) -> None:
     raise PermissionError("Operation not permitted")
+
+
+@scenario
+def a_gateway_answers_with_another_invoices_payment(world: World) -> None:
+    one, other = world.order("once", "card"), world.order("once", "card")
+    world.pay(one)
+    world.bank.repeats = "b_0"
+    world.pay(other)
+    statuses = [row["status"] for row in world.rows("SELECT status FROM orders ORDER BY id")]
+    assert statuses == ["completed", "open"]
+    assert world.value("SELECT count(*) FROM attempts WHERE status = 'live'") == 1
+    world.later(minutes=10).tick()
+    assert world.value("SELECT count(*) FROM attempts WHERE status = 'live'") == 1, "a look-up says no more"
+    with suppress(sqlite3.IntegrityError):
+        world.rows("UPDATE invoices SET gateway_id = 'b_0' WHERE gateway_id IS NULL RETURNING id")
+    assert world.value("SELECT count(*) FROM invoices WHERE gateway_id = 'b_0'") == 1
+
+
+@scenario
+def a_gateway_answers_with_another_refund(world: World) -> None:
+    one, other = world.order("once", "card"), world.order("once", "card")
+    world.pay(one)
+    world.pay(other)
+    world.bank.repeats = "re_1"
+    world.refund(one)
+    world.refund(other)
+    assert world.value("SELECT count(*) FROM refunds") == 1

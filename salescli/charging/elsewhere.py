@@ -114,8 +114,10 @@ def _tells(system: PaymentSystem, gateway: Gateway, resumed: Resumed, now: datet
     remembered = gateway.key_ttl_seconds
     if "idempotent" not in able or remembered is None:
         return "idempotent" in able
-    known_until = resumed.known_until
-    return bool(known_until) and now - time.from_text(known_until) < timedelta(seconds=remembered)
+    if not resumed.known_until:
+        return False
+    ago = now - time.from_text(resumed.known_until)
+    return timedelta(0) <= ago < timedelta(seconds=remembered)  # behind its own record, the clock is wrong
 
 
 def _cannot_tell(work: Work, system: PaymentSystem, resumed: Resumed) -> str:

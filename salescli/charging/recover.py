@@ -25,11 +25,16 @@ IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
 
 
 def recover(
-    run: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+    run: ChargingRun,
+    *,
+    only: tuple[str, ...] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    clock_in_doubt: bool = False,
 ) -> None:
     """Settle what is in flight and nobody works on; the first act of every tick.
 
-    ``only``: of these gateways. A payment system whose look-up fails is not asked again in this run.
+    ``only``: of these gateways. A payment system whose look-up fails is not asked again in this run. While the clock is
+    in doubt, a payment is settled at the gateway's time, or waits: no date of ours would be right.
     """
     silent: set[int] = set()
     for abandoned in attempts.abandoned(run.work.connection, run.work.now):
@@ -40,8 +45,12 @@ def recover(
         claimed = _taken_over(run, abandoned, only)
         if claimed is None:
             continue
-        answer = _found_out(run, claimed)
-        run.counts.recovered += sum(due_payments.settle_all(run, [(claimed, answer)]))
+        answer = _looked_up(claimed) if clock_in_doubt else _found_out(run, claimed)
+        settling = _at_the_gateways_time(run, answer) if clock_in_doubt else run
+        if settling is None:
+            attempts.let_go(run.work.connection, claimed.attempt)
+        else:
+            run.counts.recovered += sum(due_payments.settle_all(settling, [(claimed, answer)]))
         if answer.became == "unknown" and answer.result is None:
             silent.add(claimed.system.id)
 
@@ -119,6 +128,23 @@ def _found_out(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
     if limits.is_off(run.work.connection):
         return Answer("unknown", message="charging is off, and only a repetition would tell")
     return calls.carry_out(run.work.connection, claimed.attempt, claimed.request, claimed.gateway)
+
+
+def _looked_up(claimed: ClaimedPayment) -> Answer:
+    """Return what a look-up says of an attempt, never repeating it: its age is unknown while the clock is in doubt."""
+    able = answers.able(claimed.gateway)
+    if isinstance(able, Answer) or "lookup" not in able:
+        return Answer("unknown", message="the clock is in doubt")
+    return calls.look_up(claimed.attempt, claimed.gateway)
+
+
+def _at_the_gateways_time(run: ChargingRun, answer: Answer) -> ChargingRun | None:
+    """Return the run as of the time at which the gateway made a payment; None if it did not, or does not say when."""
+    made_at = answer.result.created_at if answer.became == "succeeded" and answer.result else None
+    try:
+        return replace(run, work=run.work.at(time.from_text(made_at))) if made_at else None
+    except ValueError:
+        return None
 
 
 def _still_idempotent(run: ChargingRun, claimed: ClaimedPayment, able: frozenset[str]) -> bool:

@@ -79,6 +79,7 @@ def run(
     """
     run = ChargingRun(work.as_system(), gateways, say)
     gap = None if accept_clock else tick_log.gap(work.connection, clock_now)
+    in_doubt = gap is not None or (not accept_clock and tick_log.is_behind(work.connection, clock_now))
     tick_id = tick_log.begin(work.connection, work.now, clock_now, held=gap is not None)
     ahead = work.now > clock_now + CLOCKS_APART_MAX
     only = registry.MOVES_NO_MONEY if ahead else None
@@ -88,7 +89,7 @@ def run(
     def stopping() -> bool:
         return limits.stopping() or monotonic() > deadline
 
-    recover.recover(run, only=only, stopping=stopping)
+    recover.recover(run, only=only, stopping=stopping, clock_in_doubt=in_doubt)
     if reason := _reason_to_hold(work.connection, gap):
         run.counts.broken = True
         run.counts.for_a_person.append(reason)

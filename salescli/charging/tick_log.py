@@ -10,15 +10,29 @@ from salescli.rules import time
 from salescli.storage import database
 
 OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
+_REMEMBERED = 2000  # ticks, a week of them: so long a clock that was set back is in doubt
 GAP_MAX = timedelta(days=3)  # without a tick; then a person says that the clock is right
 
 
 def gap(connection: sqlite3.Connection, clock_now: datetime) -> timedelta | None:
     """Return how long no tick ran that charged, when that is too long to trust the clock."""
-    row = connection.execute("SELECT started_at FROM ticks WHERE held = 0 ORDER BY id DESC LIMIT 1").fetchone()
-    if row is None or clock_now - time.from_text(row["started_at"]) <= GAP_MAX:
-        return None
-    return clock_now - time.from_text(row["started_at"])
+    latest = _latest(connection)
+    return clock_now - latest if latest is not None and clock_now - latest > GAP_MAX else None
+
+
+def is_behind(connection: sqlite3.Connection, clock_now: datetime) -> bool:
+    """Return whether the clock is long behind a tick of the last days, as of a machine that starts in 1970."""
+    latest = _latest(connection)
+    return latest is not None and latest - clock_now > OVERDUE
+
+
+def _latest(connection: sqlite3.Connection) -> datetime | None:
+    """Return the latest beginning of a tick that was not held, among the last ones: those of a wrong clock too."""
+    row = connection.execute(
+        "SELECT max(started_at) AS latest FROM ticks WHERE held = 0 AND id > (SELECT max(id) FROM ticks) - ?",
+        (_REMEMBERED,),
+    ).fetchone()
+    return time.from_text(row["latest"]) if row["latest"] else None
 
 
 def begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:

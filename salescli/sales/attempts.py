@@ -208,6 +208,14 @@ def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 
 
+def let_go(connection: sqlite3.Connection, attempt: Attempt) -> None:
+    """Give a live attempt back as it was, to be looked up by the next run."""
+    connection.execute(
+        "UPDATE attempts SET owner = NULL WHERE id = :id AND status = 'live' AND fence = :fence",
+        {"id": attempt.id, "fence": attempt.fence},
+    )
+
+
 def give_up(connection: sqlite3.Connection, invoice_id: int, *, given_up: bool) -> None:
     """Mark that the payment of an invoice, as its gateway knows it, is to be closed there; or that it goes on."""
     connection.execute(

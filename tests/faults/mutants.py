@@ -233,7 +233,7 @@ MUTANTS = (
         (
             (
                 "charging/elsewhere.py",
-                "return bool(known_until) and now - time.from_text(known_until) < timedelta(seconds=remembered)",
+                "return timedelta(0) <= ago < timedelta(seconds=remembered)",
                 "return True",
             ),
         ),
@@ -291,6 +291,37 @@ MUTANTS = (
         "one refund of a gateway is two",
         "a_gateway_answers_with_another_refund",
         (("charging/settle.py", "AND kind = 'refund' AND status = 'succeeded' AND id <> :own", "AND id = -1"),),
+    ),
+    Mutant(
+        "recovery dates by a clock that is in doubt",
+        "a_look_up_in_the_next_year_does_not_tell",
+        (("charging/tick.py", "clock_in_doubt=in_doubt", "clock_in_doubt=False"),),
+    ),
+    Mutant(
+        "a clock in 1970 is believed",
+        "a_machine_boots_in_1970",
+        (("charging/tick.py", "tick_log.is_behind(work.connection, clock_now)", "False"),),
+    ),
+    Mutant(
+        "a clock in 1970 is doubted once",
+        "a_machine_boots_in_1970_and_only_a_repetition_would_tell",
+        (("charging/tick_log.py", "_REMEMBERED = 2000", "_REMEMBERED = 1"),),
+    ),
+    Mutant(
+        "a reference of unknown age is repeated",
+        "a_machine_boots_in_1970_and_only_a_repetition_would_tell",
+        (
+            (
+                "charging/recover.py",
+                "_looked_up(claimed) if clock_in_doubt",
+                "_found_out(run, claimed) if clock_in_doubt",
+            ),
+        ),
+    ),
+    Mutant(
+        "what a look-up says is recorded at a time that cannot be",
+        "a_machine_boots_in_the_next_year",
+        (("charging/recover.py", "replace(run, work=run.work.at(time.from_text(made_at)))", "run"),),
     ),
 )
 

@@ -443,3 +443,65 @@ def a_gateway_answers_with_another_refund(world: World) -> None:
     world.refund(one)
     world.refund(other)
     assert world.value("SELECT count(*) FROM refunds") == 1
+
+
+def _boots(world: World, *, wrong_by: timedelta, able: str = "lookup") -> tuple[int, str]:
+    """Let a payment's process die after the money moved, and its machine boot with a wrong clock; then right it."""
+    world.bank.capabilities = frozenset({"charge", "refund", able})
+    plan = due(world, "dies after")
+    world.tick()
+    charged_at = time.utc_text(world.time)
+    world.later(minutes=10)
+    world.boot += 1
+    for _ in range(3):
+        world.skew = wrong_by
+        world.tick(accept_clock=False)
+        world.later(minutes=5)
+    world.skew = timedelta(0)
+    world.tick(accept_clock=False)
+    return plan, charged_at
+
+
+@scenario
+def a_machine_boots_in_1970(world: World) -> None:
+    plan, charged_at = _boots(world, wrong_by=-timedelta(days=20_000))
+    settled(world, charges=2)
+    assert world.value("SELECT max(paid_at) FROM invoices") == charged_at
+    assert (world.plan(plan).next_payment_at or "") > charged_at
+
+
+@scenario
+def a_machine_boots_in_the_next_year(world: World) -> None:
+    plan, charged_at = _boots(world, wrong_by=timedelta(days=400))
+    settled(world, charges=2)
+    assert world.value("SELECT max(paid_at) FROM invoices") == charged_at
+    assert (world.plan(plan).next_payment_at or "") < time.utc_text(world.time + timedelta(days=40))
+    assert world.value("SELECT max(at) FROM history") <= time.utc_text(world.time)
+
+
+@scenario
+def a_machine_boots_in_1970_and_only_a_repetition_would_tell(world: World) -> None:
+    _boots(world, wrong_by=-timedelta(days=20_000), able="idempotent")
+    settled(world, charges=2)
+    world.bank.moods["card"].append("dies after")
+    world.later(days=40).tick()
+    world.later(days=2)
+    world.boot += 1
+    world.skew = -timedelta(days=20_000)
+    for _ in range(3):
+        world.tick(accept_clock=False)
+        world.later(minutes=5)
+    assert charged_twice(world.bank) == []
+
+
+@scenario
+def a_look_up_in_the_next_year_does_not_tell(world: World) -> None:
+    """A pending payment must not wait for its next look-up until that year."""
+    due(world, "pending")
+    world.tick()
+    world.bank.moods["lookup"].append("pending")
+    world.later(minutes=10).skew = timedelta(days=400)
+    world.tick(accept_clock=False)
+    world.skew = timedelta(0)
+    world.later(hours=1).tick(accept_clock=False)
+    settled(world, charges=2)

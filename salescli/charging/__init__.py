@@ -9,6 +9,7 @@ settle — record what became of a call
 due_payments — claim, call and settle the payments that are due
 recover — look up what was left under way
 fees — ask for fees that were not known at the payment
+gateway_check — the test charge of a payment system
 limits — charging off and on, the most per tick and per day
 tick_log — when tick ran, and whether the clock can be trusted
 tick — one run: recover, then charge what is due

@@ -16,7 +16,7 @@ from time import monotonic
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
-from salescli.charging import due_payments, elsewhere, fees, limits, recover, tick_log
+from salescli.charging import due_payments, elsewhere, fees, gateway_check, limits, recover, tick_log
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
 from salescli.gateways import registry
@@ -101,6 +101,7 @@ def run(
     recover.close_given_up(run, only=only, stopping=stopping)
     fees.learn(run, only=only, stopping=stopping)
     recover.tell_of_doubts(run)
+    run.counts.for_a_person.extend(gateway_check.unended_lines(work))
     if tick_log.clock_went_back(work.connection, tick_id):
         run.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")
     tick_log.end(work.connection, tick_id, run.counts)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
-
 import click
 
 from salescli.catalogue import categories, offers, payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import limits
+from salescli.charging import gateway_check
 from salescli.cli import options, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
 from salescli.cli.output.terminal import going_on, tell
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
-from salescli.errors import BadData, BadUsage
 from salescli.gateways import contract, registry
-from salescli.gateways.protocol import Charge
+from salescli.gateways.protocol import Gateway
 from salescli.lists import categories as category_list
 from salescli.lists import offers as offer_list
 from salescli.lists import orders as order_list
 from salescli.lists import payment_systems as payment_system_list
-from salescli.rules import money, permissions
-from salescli.storage import database
+from salescli.rules import money
 
 ACTIVE = ("active", "Whether it takes new orders and payments; recurring orders that began continue.")
 
@@ -119,11 +115,12 @@ payment_systems_group = group_of(
 )
 @click.option("--amount", metavar="AMOUNT", default="1.00", show_default=True, help="The amount to charge.")
 @click.option("--currency", metavar="CODE", help="The currency of the amount.  [default: the account's]")
+@click.option("--finish", is_flag=True, help="Look up and refund the test charge of a check that was cut short.")
 @options.yes
 @pass_session
 @going_on()
-def check_payment_system(
-    session: Session, which: str, token: str | None, amount: str, currency: str | None, yes: bool
+def check_payment_system(  # noqa: PLR0913 - one parameter per option
+    session: Session, which: str, token: str | None, amount: str, currency: str | None, finish: bool, yes: bool
 ) -> int:
     """Check that a payment system can be used now, and show what it supports.
 
@@ -140,30 +137,25 @@ def check_payment_system(
     tell(f"{system.name}, gateway {system.gateway}")
     for line in contract.describe(gateway):
         tell(line)
-    if token is None:
-        return 0
-    request = _trial(session, system, token, amount, currency)
+    if finish:
+        for check in gateway_check.unended(session.connection, system.id):
+            tell(gateway_check.finish(session.work, check, gateway))
+    return _tested(session, system, gateway, (token, amount, currency), yes=yes) if token is not None else 0
+
+
+def _tested(
+    session: Session, system: PaymentSystem, gateway: Gateway, charge: tuple[str, str, str | None], *, yes: bool
+) -> int:
+    """Test the charge protocol with a charge of (token, amount, currency), and return the exit code."""
+    request = gateway_check.request_for(session.work, system, *charge)
     what = f"{money.text(request.amount_minor, request.currency)} {request.currency} through {system.name}"
     ask_first(f"Charge {what} and refund it?", yes=yes or system.gateway in registry.MOVES_NO_MONEY)
+    check = gateway_check.begin(session.work, system, request)
     tell(f"charging {what} as {request.reference}")
     kept = True
     for finding in contract.contract(gateway, request, session.now):
         tell(str(finding))
         kept = kept and finding.kept is not False
+    gateway_check.end(session.work, check, "it keeps the contract" if kept else "it does not keep the contract")
     tell("it keeps the contract" if kept else "it does NOT keep the contract; do not charge through it")
     return 0 if kept else 1
-
-
-def _trial(session: Session, system: PaymentSystem, token: str, amount: str, currency: str | None) -> Charge:
-    """Return a charge to test a payment system with, under a reference that no payment can have."""
-    session.actor.require(permissions.REFUND)
-    limits.check_on(session.connection)
-    if system.manual:
-        raise BadUsage(f"{system.name} is manual: a person takes its money, so there is nothing to test")
-    payment_systems.check_usable(system, token, one_click=False)
-    code = money.currency_code(currency or database.setting(session.connection, "currency") or "EUR")
-    minor = money.parse(amount, code)
-    if minor <= 0:
-        raise BadData("the amount must be more than 0")
-    base = f"{database.setting(session.connection, 'installation')}:check-{secrets.token_hex(8)}:1"
-    return Charge(f"{base}:1", minor, code, token, "check", f"salescli check of {system.name}", "merchant")

@@ -1,0 +1,108 @@
+"""The test charge of `payment-systems check --token`: refused as any charge is, and never forgotten."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from salescli.charging import gateway_check, limits
+from salescli.rules.time import now
+from salescli.storage import database
+from tests import PROJECT
+from tests.conftest import House
+
+CHECK = ("payment-systems", "check", "Sandbox", "--token", "tok_ok", "--yes")
+
+
+def _booked(house: House) -> int:
+    ledger = Path(f"{house.path}.sandbox")
+    if not ledger.exists():
+        return 0
+    with sqlite3.connect(ledger) as book:
+        return int(book.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
+def test_it_is_recorded_from_its_beginning_to_its_end(house: House) -> None:
+    house.payment_system("Sandbox", gateway="sandbox")
+
+    assert house.run(*CHECK).code == 0
+
+    assert house.count("gateway_checks", "ended_at IS NOT NULL") == 1
+    lines = [line["what"] for line in house.history("payment system", 1)]
+    assert lines[-2:] == ["check begun", "check ended"]
+
+
+def test_a_copy_tests_through_no_door(house: House) -> None:
+    house.payment_system("Sandbox", gateway="sandbox")
+    database.set_setting(house.connection, "home", "elsewhere:/sales.db")
+
+    ran = house.run(*CHECK)
+
+    assert (ran.code, _booked(house)) == (1, 0)
+    assert "salescli adopt" in ran.err
+
+
+def test_the_brakes_hold_it(house: House) -> None:
+    house.payment_system("Sandbox", gateway="sandbox")
+    limits.limit(house.work, "day", "0.50", "EUR")
+    assert house.run(*CHECK).code == 5
+    limits.limit(house.work, "day", "", "EUR")
+    limits.turn_off(house.work, "a wrong price")
+    assert house.run(*CHECK).code == 5
+    assert _booked(house) == 0
+    assert house.count("gateway_checks") == 0
+
+
+@pytest.fixture
+def slow(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A payment system whose program charges, and then hangs: it has written a file by then."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    shutil.copy(PROJECT / "scripts" / "salescli-gateway-example", folder)
+    (folder / "python3").symlink_to(sys.executable)
+    charged = tmp_path / "charged"
+    program = folder / "salescli-gateway-slow"
+    program.write_text(
+        f'#!/bin/sh\n"{folder}/salescli-gateway-example" "$@"\n'
+        f'if [ "$1" = charge ]; then touch "{charged}"; while [ -e "{charged}" ]; do sleep 0.05; done; fi\n'
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("EXAMPLE_BOOK", str(tmp_path / "book.db"))
+    house.payment_system("Slow", gateway="command:slow", env="EXAMPLE_BOOK")
+    return charged
+
+
+def test_one_that_was_killed_after_its_charge_is_named_and_refunded(house: House, slow: Path) -> None:
+    line = [sys.executable, "-m", "salescli", "--db", str(house.path), "payment-systems", "check", "Slow"]
+    running = subprocess.Popen([*line, "--token", "rich", "--yes"], stdout=subprocess.DEVNULL)
+    for _ in range(600):
+        if slow.exists():
+            break
+        time.sleep(0.05)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    slow.unlink()
+    assert house.count("gateway_checks", "ended_at IS NULL") == 1
+    [named] = gateway_check.unended_lines(house.work.at(now() + timedelta(minutes=11)))
+    assert "--finish" in named
+    refused = house.run("payment-systems", "check", "Slow", "--token", "rich", "--yes")
+    assert (refused.code, "--finish" in refused.err) == (5, True)
+
+    ran = house.run("payment-systems", "check", "Slow", "--finish")
+
+    assert ran.code == 0, ran.err
+    assert "1.00 EUR refunded" in ran.out
+    assert house.count("gateway_checks", "ended_at IS NULL") == 0
+    with sqlite3.connect(os.environ["EXAMPLE_BOOK"]) as book:
+        rows = book.execute("SELECT * FROM book").fetchall()
+    assert len(rows) == 2, rows

@@ -182,6 +182,16 @@ def test_totals_follow_changes_that_no_operation_makes(shop: Shop) -> None:
     assert list(totals.differences(shop.house.connection)) == []
 
 
+def test_a_refund_counts_as_the_same_by_itself_and_with_its_order(shop: Shop) -> None:
+    columns = "dimension, day, key, currency, category_id, status, confirmed, partial, recurring, together, refunded"
+    rows = [
+        sorted(tuple(row) for row in shop.house.connection.execute(f"SELECT {columns} FROM {view}"))
+        for view in ("counted_refunds", "counted WHERE refunded > 0")
+    ]
+    assert rows[0]
+    assert rows[0] == rows[1]
+
+
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_doctor_notices_each_trigger_that_is_missing(shop: Shop, trigger: str) -> None:
     shop.house.connection.execute(f"DROP TRIGGER {trigger}")

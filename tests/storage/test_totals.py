@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from salescli.charging import by_hand
 from salescli.errors import NotPermitted
 from salescli.lists.filters import Filters
 from salescli.overview import doctor
@@ -180,6 +181,23 @@ def change_by_hand(connection: sqlite3.Connection) -> None:
 def test_totals_follow_changes_that_no_operation_makes(shop: Shop) -> None:
     change_by_hand(shop.house.connection)
     assert list(totals.differences(shop.house.connection)) == []
+
+
+@pytest.mark.parametrize("became", ["declined", "completed"])
+def test_refunds_of_an_order_paid_in_two_currencies_are_counted(shop: Shop, became: str) -> None:
+    connection = shop.house.connection
+    order = shop.order("10", token="tok_ok", through="Sandbox", quantity=2)
+    paid = {"token": "tok_ok", "payment_system": "Sandbox"}
+    assert shop.pay(order, amount="25.00", **paid) == "succeeded"
+    assert shop.pay(order, amount="5.00", currency="USD", rate="0.80", **paid) == "succeeded"
+    if became == "declined":
+        by_hand.decline(shop.work, order.id)
+    else:
+        assert shop.pay(order, **paid) == "succeeded"
+    assert shop.see(order).status == became
+    for (invoice,) in connection.execute("SELECT id FROM invoices WHERE order_id = ?", (order.id,)).fetchall():
+        assert shop.refund(order, invoice=invoice, amount="1.00") == ["succeeded"]
+        assert list(totals.differences(connection)) == []
 
 
 def test_a_refund_counts_as_the_same_by_itself_and_with_its_order(shop: Shop) -> None:

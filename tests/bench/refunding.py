@@ -5,6 +5,7 @@ Of payments that no gateway gives back, so that ours alone is measured: the oper
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -65,6 +66,8 @@ def _copied(folder: Path, orders: int) -> Path:
     """Return a copy of a made file, which its refunds may change."""
     path = folder / f"into-refunds-{orders}.db"
     shutil.copyfile(database.made(folder, orders), path)
+    with path.open("rb+") as copied:
+        os.fsync(copied)  # else the first refunds wait until all of it is on the disk
     return path
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import exporting, importing, lists, page, peers, reporting, start, ticking
+from tests.bench import exporting, importing, lists, page, peers, refunding, reporting, start, ticking
 from tests.bench.figures import Figure, short
 
 Bench = Callable[..., Iterator[Figure]]
@@ -24,6 +24,7 @@ BENCHES: dict[str, tuple[Bench, int]] = {  # and how often each is run: what is 
     "reports": (reporting.run, 15),
     "import": (importing.run, 3),
     "export": (exporting.run, 3),
+    "refund": (refunding.run, 15),
     "tick": (ticking.run, 1),
 }
 GROWTH = "10k,100k,1M,10M"

@@ -257,7 +257,11 @@ def test_rows_that_were_imported_before_the_upgrade_are_known_after_it(run: Run,
     assert "2 unchanged" in said.out + said.err
 
 
-def test_an_upgraded_file_ticks_and_the_doctor_finds_only_what_waits_for_a_person(run: Run, path: Path) -> None:
+@pytest.mark.parametrize("before", range(1, schema.VERSION))
+def test_an_upgraded_file_ticks_and_the_doctor_finds_only_what_waits_for_a_person(
+    before: int, run: Run, path: Path
+) -> None:
+    released.put("0.1.0-full", path, LOGIN, before)
     assert run("upgrade").code == 0
     held = run(f"tick --now '{LATER}'")
     assert held.code == 1

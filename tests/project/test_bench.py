@@ -27,6 +27,7 @@ METRICS = {
     },
     "import": {"orders from CSV, per row written", "peak memory"},
     "export": {"all orders as CSV, per order", "peak memory"},
+    "refund": {"one refund", "one refund, as a command"},
 }
 
 

@@ -300,7 +300,11 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path, 
     ("step", "says"),
     [
         pytest.param(1, "was written by a newer salescli .*; install that one", id="a newer file"),
-        pytest.param(-1, "has version 1, this salescli needs 2; run: salescli upgrade", id="an older file"),
+        pytest.param(
+            -1,
+            f"has version {schema.VERSION - 1}, this salescli needs {schema.VERSION}; run: salescli upgrade",
+            id="an older file",
+        ),
     ],
 )
 def test_a_file_of_another_version_is_refused(path: Path, step: int, says: str) -> None:

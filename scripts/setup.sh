@@ -1,13 +1,13 @@
 # shellcheck shell=sh
-# The set-up that demo, test and check share; they source it and call: set_up test|dev
+# The set-up shared by the other scripts, which source it and call: set_up test|dev|bench
 #
-# It makes .venv in the project and installs salescli there, quietly, and only when that is not done yet.
-# Sets $project (this folder) and $python (the environment's).
+# It makes .venv in the project and installs salescli there, quietly, unless that is already done.
+# Sets $project (the project's folder) and $python (the environment's Python).
 
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv=$project/.venv
 python=$venv/bin/python
-unset SUDO_UID SALESCLI_USER # whoever runs these scripts works on files of their own, as themselves
+unset SUDO_UID SALESCLI_USER # these scripts work on files of their own, as the person who runs them
 
 set_up() {
     if ! _environment_works; then
@@ -16,7 +16,7 @@ set_up() {
     _install "$1"
 }
 
-# Whether the environment was made in this place, by a Python that is still there and new enough.
+# Whether the environment was made in this place and its Python still works and is new enough.
 _environment_works() {
     grep -qsF "$venv/bin/" "$venv/bin/pip" && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
 }
@@ -27,7 +27,7 @@ _make_environment() {
     _quietly "making $venv" python3 -m venv "$venv"
 }
 
-# Name what is missing, so that it can be installed.
+# Stop with a message that says what must be installed.
 _check_python() {
     command -v python3 >/dev/null || _stop "there is no python3 on PATH; install Python 3.10 or newer"
     python3 - <<'PYTHON' || exit 1
@@ -49,26 +49,25 @@ if sqlite3.sqlite_version_info < (3, 37):
 PYTHON
 }
 
-# Install salescli with an extra, unless that was done with the setup.cfg and pyproject.toml that are there now.
-# In compat mode a line in site-packages finds the project; the usual finder costs each start of Python 15 ms.
+# Install salescli with an extra, unless that is done and setup.cfg and pyproject.toml have not changed since.
+# Editable mode compat puts a path into site-packages; the default, an import hook, costs each start of Python 15 ms.
 _install() {
     stamp=$venv/installed-$1
     wanted=$(cd "$project" && cksum setup.cfg pyproject.toml)
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
         return
     fi
-    # compat: a path, and not a finder, which would import its way through a third of each start.
     _quietly "installing salescli[$1]" \
         env PIP_USER=0 PIP_CONFIG_SETTINGS=editable_mode=compat "$python" -m pip install -q --disable-pip-version-check --no-input -e "${project}[$1]"
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# Run a command and show what it said only when it failed.
+# Run a command; show its output only if it fails.
 _quietly() {
     doing=$1
     shift
-    if ! said=$("$@" 2>&1); then
-        printf '%s\n' "$said" >&2
+    if ! output=$("$@" 2>&1); then
+        printf '%s\n' "$output" >&2
         _stop "$doing failed, see above"
     fi
 }

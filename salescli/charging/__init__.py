@@ -1,17 +1,17 @@
 """Everything that moves money: payments, refunds, due payments, tick, recovery, limits, simulation.
 
 pay — take a payment of an order
-by_hand — what a person says of money: confirmed, declined, resolved
+by_hand — payments and orders that a person confirms, declines or resolves
 refund — pay money back
-calls — what is asked of a gateway, and what it knows already
+calls — the calls to gateways: charge, refund, look up
 elsewhere — what another copy of the database may have done
-settle — record what became of a call
+settle — record the outcome of a call
 due_payments — claim, call and settle the payments that are due
-recover — look up what was left under way
-fees — ask for fees that were not known at the payment
+recover — look up the attempts that were left under way
+fees — look up fees that were unknown at the payment
 gateway_check — the test charge of a payment system
 limits — charging off and on, the most per tick and per day
 tick_log — when tick ran, and whether the clock can be trusted
 tick — one run: recover, then charge what is due
-simulate — tick on a copy that can charge nobody
+simulate — tick on a copy of the database that moves no money
 """

@@ -1,4 +1,4 @@
-"""What a person says of money: a manual payment came or did not, an unknown outcome is resolved, an order is settled.
+"""Decisions of a person: confirm or decline a manual payment, resolve an unknown outcome, confirm or decline an order.
 
 invoice → ``answer_by_hand`` | ``resolve`` → ``settle``;  order → ``confirm_payment`` | ``decline``
 """
@@ -46,16 +46,18 @@ def resolve(
     became: Literal["succeeded", "declined", "not_sent"],
     reason: str,
 ) -> Invoice:
-    """Resolve a payment or refund whose outcome is unknown, as a person says (B1).
+    """Resolve a payment or refund whose outcome is unknown, by a person's decision (B1).
 
-    Raise WrongStatus unless the outcome is unknown, and while the process that makes it still runs.
+    Raise WrongStatus unless the outcome is unknown, and while a process still works on it.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     why = text.text(reason, "the reason")
     with database.transaction(work.connection):
         attempt = attempts.live_of(work.connection, invoice_id)
         if attempt is None or payment_systems.get(work.connection, attempt.payment_system_id).manual:
-            raise WrongStatus(f"invoice {invoice_id} has no unknown outcome; `salescli doctor` lists those that have")
+            raise WrongStatus(
+                f"invoice {invoice_id} has no unknown outcome; `salescli doctor` lists the invoices that do"
+            )
         if attempt.worked_on(work.now):
             raise WrongStatus(f"invoice {invoice_id} is being worked on right now; wait for that to end")
         history.record(work, "invoice", invoice_id, f"resolved: {became}", reason=why)
@@ -70,9 +72,9 @@ def confirm_payment(
     *,
     force: str | None = None,
 ) -> Order:
-    """Mark an Open order with partial payments Completed, from the offer's success share on (R22, R36a).
+    """Mark an Open order with partial payments Completed, once the offer's success share is paid (R22, R36a).
 
-    Below it ``force``, the reason, is needed. Raise WrongStatus, BadUsage.
+    With less paid, ``force`` gives the reason. Raise WrongStatus, BadUsage.
     """
     work.actor.require(permissions.MANAGE_SALES)
     with database.transaction(work.connection):
@@ -80,15 +82,15 @@ def confirm_payment(
         if not order.confirmable and not force:
             needed = money.share_of(order.price_minor, order.partial_success_ppm)
             raise WrongStatus(
-                f"order {order.id} has {order.amount(order.paid_minor)} of the {order.amount(needed)} from which it may"
-                " be confirmed; to do it all the same: --force --reason TEXT"
+                f"{order.amount(order.paid_minor)} of order {order.id} is paid; it can be confirmed from"
+                f" {order.amount(needed)} on. To confirm it anyway: --force --reason TEXT"
             )
         reason = text.text(force, "the reason") if force else None
         return settle.complete_order(work, order, reason=reason)
 
 
 def decline(work: Work, order_id: int, *, reason: str | None = None) -> Order:
-    """Reject an Open order with partial payments; money that came in stays recorded and can be refunded (R23)."""
+    """Reject an Open order with partial payments; money received stays recorded and can be refunded (R23)."""
     work.actor.require(permissions.MANAGE_SALES)
     with database.transaction(work.connection):
         order = _open_and_partial(work.connection, order_id, "declined")
@@ -104,6 +106,6 @@ def _open_and_partial(connection: sqlite3.Connection, order_id: int, to_be: str)
     if not order.partial:
         raise WrongStatus(f"order {order.id} has no partial payments, so it cannot be {to_be} by hand")
     if order.status != "open":
-        raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; only an Open one can be {to_be}")
+        raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; only an Open order can be {to_be}")
     orders.refuse_while_paying(connection, order, f"be {to_be}")
     return order

@@ -1,4 +1,4 @@
-"""The calls of an attempt: what is asked of the gateway, and what it knows already.
+"""The gateway calls of an attempt: charge, refund, look up.
 
 attempt → ``request_of`` → ``carry_out`` (``call``, its prepared id committed in between) | ``look_up`` → Answer
 """
@@ -24,9 +24,9 @@ Gateways = Callable[[PaymentSystem], Gateway]
 
 
 def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
-    """Make the attempt's one call, outside any transaction. Nothing to pay needs no gateway.
+    """Make the attempt's one call, outside any transaction. An amount of 0 needs no gateway.
 
-    ``prepared`` is answered by a gateway that has to be called again once its id is durable (``keep_prepared``).
+    The answer ``prepared`` means: call again once the gateway's id is durable (``keep_prepared``).
     """
     if attempt.amount_minor == 0:
         return Answer("succeeded")
@@ -38,7 +38,7 @@ def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
 
 
 def carry_out(connection: sqlite3.Connection, attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
-    """Make the attempt's call, and where the gateway prepares it first, commit its id in between."""
+    """Make the attempt's call; if the gateway prepares it first, commit its id in between."""
     answer = call(attempt, request, gateway)
     if answer.became != "prepared":
         return answer
@@ -50,27 +50,27 @@ def carry_out(connection: sqlite3.Connection, attempt: Attempt, request: Charge,
 
 
 @contextmanager
-def in_doubt_when_cut(attempt: Attempt) -> Iterator[None]:
-    """Say of a call that a person interrupted, or whose answer could not be written, that the money may have moved."""
+def warn_if_cut(attempt: Attempt) -> Iterator[None]:
+    """Raise SalesError if a call is interrupted or its answer cannot be stored: the money may have moved."""
     try:
         yield
     except (KeyboardInterrupt, sqlite3.OperationalError) as cut:
         raise SalesError(
-            f"invoice {attempt.invoice_id}: the {attempt.kind} was cut short ({str(cut) or 'interrupted'}), the money"
-            " may have moved; tick resolves it, do not repeat it by hand"
+            f"invoice {attempt.invoice_id}: the {attempt.kind} was cut short ({str(cut) or 'interrupted'}); the money"
+            " may have moved. tick resolves it; do not repeat it by hand"
         ) from None
 
 
 def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
-    """Ask what became of the attempt's reference, outside any transaction."""
+    """Look up the outcome of the attempt's reference, outside any transaction."""
     since = time.from_text(attempt.started_at)
     return replace(ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since)), looked_up=True)
 
 
 def known_already(attempt: Attempt, gateway: Gateway) -> Answer | None:
-    """Return the gateway's answer about a reference that this database may lack; None if it may be sent.
+    """Return the gateway's answer about a reference that it may already know; None if it may be sent.
 
-    A file that was put back from a backup does not know what was done after it.
+    A restored database does not know the payments made after its backup.
     """
     able = answers.able(gateway)
     if isinstance(able, Answer):
@@ -82,13 +82,13 @@ def known_already(attempt: Attempt, gateway: Gateway) -> Answer | None:
 
 
 def request_after(known: Answer, request: Charge) -> Charge:
-    """Return the request with the id that a look-up met, even where it says that nothing was charged."""
+    """Return the request with the id that a look-up found, even if nothing was charged under it."""
     found = known.result.gateway_id if known.result else None
     return replace(request, gateway_id=found) if found else request
 
 
 def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
-    """Return the request to the gateway, built from committed rows only, so that a repetition asks the same."""
+    """Return the request to the gateway, built only from committed rows, so that a repetition is identical."""
     row = connection.execute(
         "SELECT o.id, o.offer_name,"
         " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"

@@ -1,6 +1,6 @@
-"""One due payment of a recurring order: claim it, ask its gateway, settle it; and what a run keeps count of.
+"""One due payment of a recurring order: claim it, call its gateway, settle it; and the counts of a run.
 
-``claim`` {order, invoice, attempt} COMMIT → ``answer_to`` (no database) → ``settle_all`` COMMIT → ``Counts``
+``claim`` {order, invoice, attempt} COMMIT → ``answer_to`` (no database) → ``settle_all`` COMMIT → ``TickCounts``
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from salescli.storage.work import Work
 
 @dataclass(slots=True)
 class TickCounts:
-    """What a run did, and what it has to say to a person."""
+    """What a run did, and its messages for a person."""
 
     charged: int = 0
     declined: int = 0
@@ -38,7 +38,7 @@ class TickCounts:
     waiting: int = 0
     recovered: int = 0
     for_a_person: list[str] = field(default_factory=list)
-    broken: bool = False  # something of ours is wrong: exit 1
+    broken: bool = False  # the fault is on our side: exit 1
 
     def __str__(self) -> str:
         names = ("charged", "declined", "failed", "unknown", "not_sent", "waiting", "recovered")
@@ -53,7 +53,7 @@ class ChargingRun:
     gateways: Gateways
     say: Callable[[str], None] = lambda line: None
     counts: TickCounts = field(default_factory=TickCounts)
-    stopped: set[int] = field(default_factory=set)  # payment systems that were unreachable or refused us in this run
+    stopped: set[int] = field(default_factory=set)  # payment systems that were unreachable or misconfigured in this run
     trusted: set[int] = field(default_factory=set)  # payment systems that answered and recognise a repetition
     held: Held = field(default_factory=Held)
     made: Made = field(default_factory=Made)
@@ -61,7 +61,10 @@ class ChargingRun:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedPayment:
-    """A live attempt, durable once its transaction commits, with all that its call needs; ``due`` is what it pays."""
+    """A live attempt, durable once its transaction commits, with everything its call needs.
+
+    ``due``: the recurring order that it pays.
+    """
 
     attempt: Attempt
     system: PaymentSystem
@@ -72,7 +75,7 @@ class ClaimedPayment:
 
 
 def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
-    """Make a due payment's order, invoice and attempt, and the recurring order Processing; the caller commits."""
+    """Make the order, invoice and attempt of a due payment, mark it Processing; the caller commits."""
     invoice = recurring.open_payment(run.work, due)
     system = payment_systems.get(run.work.connection, due.payment_system_id)
     new = NewAttempt(
@@ -95,7 +98,7 @@ def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
 
 
 def held(run: ChargingRun, due: Recurring) -> Hold | None:
-    """Return which brake stops this charge, or None."""
+    """Return the brake that stops this charge, or None."""
     return limits.holding(
         run.work.connection, run.made, due.price_minor, due.currency, now=run.work.now, zone=run.work.zone
     )
@@ -122,7 +125,7 @@ def _dated(known: Answer, claimed: ClaimedPayment) -> Answer:
 
 
 def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:
-    """Store in one commit the ids that gateways prepared, and return what is to be called again; usually none is."""
+    """Store the ids that gateways prepared, in one commit, and return the payments to call again; usually none."""
     ready = [(claimed, answer) for claimed, answer in answered if answer.became == "prepared"]
     if not ready:
         return []
@@ -133,14 +136,14 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
     return [
         replace(claimed, attempt=attempt, request=replace(claimed.request, gateway_id=attempt.gateway_id), late=False)
         for claimed, attempt in kept
-        if attempt is not None  # else another process took it over, and it is no longer ours to charge
+        if attempt is not None  # else another process took it over
     ]
 
 
 def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[bool]:
-    """Record answers in one commit; where one of them cannot be, each in its own, so that it holds up no other.
+    """Record answers in one commit or, if one of them fails, each in its own, so that it does not hold up the others.
 
-    Return which were recorded: not those that another holder was quicker to settle.
+    Return which were recorded; False: another process settled it first, or it failed.
     """
     try:
         with database.transaction(run.work.connection):
@@ -149,13 +152,13 @@ def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer
         settled = [_settle_alone(run, claimed, answer) for claimed, answer in answered]
     for (claimed, answer), recorded in zip(answered, settled, strict=True):
         if recorded:
-            tell(run, claimed, answer)
+            report(run, claimed, answer)
         _note_payment_system(run, claimed, answer)
     return settled
 
 
-def tell(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
-    """Count an answer, and say what needs a person."""
+def report(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
+    """Count an answer, and report what needs a person."""
     attempt, counts = claimed.attempt, run.counts
     amount = f"{money.text(attempt.amount_minor, attempt.currency)} {attempt.currency}"
     became = answer.became.replace("_", " ")
@@ -164,15 +167,15 @@ def tell(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
         counts.charged += attempt.kind == "charge"
     elif answer.became == "declined":
         counts.declined += 1
-        _tell_if_failed(run, attempt, answer)
+        _report_if_failed(run, attempt, answer)
     elif answer.became in ("not_sent", "misconfigured"):
         counts.not_sent += 1
     else:
         counts.unknown += 1
 
 
-def tell_waiting(run: ChargingRun, claimed: ClaimedPayment) -> None:
-    """Say that a manual payment waits for a person."""
+def report_waiting(run: ChargingRun, claimed: ClaimedPayment) -> None:
+    """Report that a manual payment waits for a person."""
     due = claimed.due
     assert due is not None
     run.counts.waiting += 1
@@ -183,9 +186,9 @@ def tell_waiting(run: ChargingRun, claimed: ClaimedPayment) -> None:
 
 
 def charge_now(run: ChargingRun, id: int) -> None:
-    """Charge one Active recurring order at once, as tick would (`recurring activate --now`).
+    """Charge one Active recurring order now, as tick would (`recurring activate --now`).
 
-    Raise WrongStatus when it is not due or a brake holds it.
+    Raise WrongStatus when it is not due or a brake stops it.
     """
     home.check(run.work.connection)
     run.held = elsewhere.held(run.work, run.gateways)
@@ -200,7 +203,7 @@ def charge_now(run: ChargingRun, id: int) -> None:
             raise WrongStatus(f"recurring order {id} is not charged: {hold}")
         claimed = claim(run, due)
     if waits(claimed):
-        tell_waiting(run, claimed)
+        report_waiting(run, claimed)
         return
     answered = [(claimed, answer_to(claimed))]
     answered += [(again, answer_to(again)) for again in prepared(run, answered)]
@@ -208,7 +211,7 @@ def charge_now(run: ChargingRun, id: int) -> None:
 
 
 def waits(claimed: ClaimedPayment) -> bool:
-    """Return whether a person answers."""
+    """Return whether a person must confirm the payment."""
     return claimed.system.manual and claimed.attempt.amount_minor > 0
 
 
@@ -222,7 +225,7 @@ def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> 
     except Exception as error:
         run.counts.broken = True
         run.counts.for_a_person.append(
-            f"invoice {claimed.attempt.invoice_id}: its answer ({answer.became}) could not be recorded:"
+            f"invoice {claimed.attempt.invoice_id}: the answer ({answer.became}) could not be recorded:"
             f" {type(error).__name__}: {error}; run salescli doctor"
         )
         return False
@@ -238,14 +241,16 @@ def _note_payment_system(run: ChargingRun, claimed: ClaimedPayment, answer: Answ
         run.stopped.add(system.id)
         run.trusted.discard(system.id)
     elif answer.code == answers.OUTCOME_UNKNOWN:
-        run.trusted.discard(system.id)  # one at a time from here, so that few outcomes are unknown before it is paused
+        run.trusted.discard(
+            system.id
+        )  # one at a time from now on, so that few outcomes are unknown before it is paused
     elif answer.became in ("succeeded", "declined") and system.id not in run.stopped:
         able = answers.able(claimed.gateway)
         if not isinstance(able, Answer) and able & {"lookup", "idempotent"}:
             run.trusted.add(system.id)
 
 
-def _tell_if_failed(run: ChargingRun, attempt: Attempt, answer: Answer) -> None:
+def _report_if_failed(run: ChargingRun, attempt: Attempt, answer: Answer) -> None:
     if attempt.recurring_id is None:
         return
     after = recurring.get(run.work.connection, attempt.recurring_id)
@@ -254,5 +259,5 @@ def _tell_if_failed(run: ChargingRun, attempt: Attempt, answer: Answer) -> None:
         run.counts.for_a_person.append(
             f"recurring order {after.id} failed: payment {after.payment_number} of {after.amount()} was declined"
             f" {after.declines} times ({answer.code}: {answer.message});"
-            f" `salescli recurring retry {after.id}` tries again"
+            f" to try again: salescli recurring retry {after.id}"
         )

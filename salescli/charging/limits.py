@@ -1,6 +1,6 @@
-"""Brakes on charging, off until set: charging as a whole, and the most charges and money per tick and per day.
+"""Brakes on charging, off until set: charging as a whole, and limits on charges and money per tick and per day.
 
-They are looked at in the transaction that claims a payment, so that two ticks cannot pass one limit together.
+They are checked in the transaction that claims a payment, so that two ticks cannot pass one limit together.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from salescli.rules import money, permissions, text, time
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-FREE_BYTES = 50 * 1024 * 1024  # before the first claim: a full disk must not meet a charge half way
+FREE_BYTES = 50 * 1024 * 1024  # checked before the first claim: the disk must not fill up during a charge
 _OFF = "charging_off"
 _CHARGES = {"tick": "charges_per_tick", "day": "charges_per_day"}
 
 
 @dataclass(slots=True)
 class Made:
-    """What this tick has charged so far: a number, and minor units by currency."""
+    """The charges of this tick so far: their number, and minor units by currency."""
 
     charges: int = 0
     minor: dict[str, int] = field(default_factory=dict)
@@ -45,7 +45,7 @@ def turn_off(work: Work, reason: str) -> None:
 
 
 def turn_on(work: Work) -> None:
-    """Let charging go on."""
+    """Turn charging on again."""
     work.actor.require(permissions.RUN_TICK)
     with database.transaction(work.connection):
         database.set_setting(work.connection, _OFF, "")
@@ -53,7 +53,7 @@ def turn_on(work: Work) -> None:
 
 
 def limit(work: Work, per: str, most: str, currency: str | None) -> None:
-    """Set the most charges, or with ``currency`` the most money, per ``tick`` or per ``day``; '' takes a limit off."""
+    """Set the most charges, or with ``currency`` the most money, per ``tick`` or per ``day``; '' removes a limit."""
     work.actor.require(permissions.RUN_TICK)
     name = f"money_per_{per}_{currency}" if currency else _CHARGES[per]
     if most:
@@ -65,7 +65,7 @@ def limit(work: Work, per: str, most: str, currency: str | None) -> None:
 
 
 def status(connection: sqlite3.Connection) -> list[str]:
-    """Return the brakes on charging, one per line; empty without any."""
+    """Return the brakes on charging, one per line; empty if there are none."""
     off = database.setting(connection, _OFF)
     lines = [f"charging is off: {off}"] if off else []
     rows = connection.execute("SELECT name, value FROM settings WHERE value <> '' ORDER BY name").fetchall()
@@ -86,12 +86,12 @@ def is_off(connection: sqlite3.Connection) -> bool:
 def check_on(connection: sqlite3.Connection) -> None:
     """Raise WrongStatus while charging is off."""
     if off := database.setting(connection, _OFF):
-        raise WrongStatus(f"charging is off ({off}); salescli charging on")
+        raise WrongStatus(f"charging is off ({off}); to turn it on: salescli charging on")
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a charge must wait. ``of_money``: a limit that a smaller one may still pass."""
+    """Why a charge must wait. ``of_money``: because of a limit that a smaller charge may still pass."""
 
     why: str
     of_money: bool = False
@@ -103,9 +103,9 @@ class Hold:
 def holding(
     connection: sqlite3.Connection, made: Made, amount_minor: int, currency: str, *, now: datetime, zone: ZoneInfo
 ) -> Hold | None:
-    """Return which brake stops one more charge of this amount, or None."""
+    """Return the brake that stops another charge of this amount, or None."""
     if off := database.setting(connection, _OFF):
-        return Hold(f"charging is off ({off}); salescli charging on")
+        return Hold(f"charging is off ({off}); to turn it on: salescli charging on")
     for per in ("tick", "day"):
         most = database.setting(connection, _CHARGES[per])
         if most and _charges(connection, made, per, now, zone) + 1 > int(most):
@@ -114,7 +114,7 @@ def holding(
         if most and _minor(connection, made, per, currency, now, zone) + amount_minor > int(most):
             limit = f"{money.text(int(most), currency)} {currency} per {per}"
             if amount_minor > int(most):
-                return Hold(f"alone it is more than the limit of {limit}, so it is never charged", of_money=True)
+                return Hold(f"this payment alone exceeds the limit of {limit}, so it is never charged", of_money=True)
             return Hold(f"the limit of {limit} is reached", of_money=True)
     return None
 
@@ -133,11 +133,11 @@ def space_is_short(path: Path) -> str | None:
     free = disk.f_bavail * disk.f_frsize
     if free >= FREE_BYTES:
         return None
-    return f"only {free >> 20} MB are free beside {path}; nothing new is charged below {FREE_BYTES >> 20}"
+    return f"only {free >> 20} MB are free beside {path}; nothing new is charged below {FREE_BYTES >> 20} MB"
 
 
 def _made_today(connection: sqlite3.Connection, currency: str | None, now: datetime, zone: ZoneInfo) -> int:
-    """Return tick's charges of the account's day that were not declined: how many, or how much of a currency."""
+    """Return the number of today's charges by tick that were not declined or, with ``currency``, their sum."""
     midnight = time.start_of(now.astimezone(zone).date(), zone)
     row = connection.execute(
         "SELECT count(*) AS charges, coalesce(sum(amount_minor) FILTER (WHERE currency = :currency), 0) AS minor"

@@ -1,4 +1,4 @@
-"""``orders pay``: take a payment of an order, through its gateway or, for a manual one, until a person confirms.
+"""``orders pay``: take a payment of an order, through its gateway or, for a manual one, by a person.
 
 order → ``claim`` (invoice, live attempt) COMMIT → gateway → ``settle`` COMMIT
 """
@@ -26,10 +26,10 @@ from salescli.storage.work import Work
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """What a person says of a payment. ``amount`` is in ``currency``, by default all that is left of the price.
+    """A payment to take. ``amount`` is in ``currency``, by default everything left of the price.
 
-    ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34); ``dated``: it is to be recorded
-    at another time than now.
+    ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34); ``dated``: the payment is
+    recorded at another time than now.
     """
 
     amount: str | None = None
@@ -48,7 +48,7 @@ class OrderClaim:
 
     attempt: Attempt
     system: PaymentSystem
-    late: bool  # the order is old enough for its payment to be older than this database, which may be a backup
+    late: bool  # the order is old enough to look its payment up first, see LOOKED_UP_WHEN_LATE_BY
 
 
 def pay(
@@ -58,9 +58,9 @@ def pay(
     *,
     gateways: Gateways,
 ) -> tuple[Invoice, Answer | None]:
-    """Take a payment and return its invoice with the gateway's answer, None while a person must confirm it (R37).
+    """Take a payment and return its invoice and the gateway's answer; None: a person must confirm it (R37).
 
-    Raise WrongStatus, BadData when the order cannot be paid so; nothing is written then.
+    Raise WrongStatus or BadData when the order cannot be paid this way; nothing is written then.
     """
     _check_tells(work, orders.get(work.connection, order_id), payment, gateways)
     with database.transaction(work.connection):
@@ -68,7 +68,7 @@ def pay(
         request = calls.request_of(work.connection, made.attempt)
     if made.system.manual:
         return invoices.get(work.connection, made.attempt.invoice_id), None
-    with calls.in_doubt_when_cut(made.attempt):
+    with calls.warn_if_cut(made.attempt):
         gateway = gateways(made.system)
         answer = calls.known_already(made.attempt, gateway) if made.late else None
         answer = answer or calls.carry_out(work.connection, made.attempt, request, gateway)
@@ -77,7 +77,7 @@ def pay(
 
 
 def open_and_settle_free(work: Work, new: NewOrder) -> Order:
-    """Open an order; one that costs nothing is Completed at once, with one invoice of 0 and no gateway (R11)."""
+    """Open an order; a free one is Completed at once, with an invoice of 0 and no gateway (R11)."""
     with database.transaction(work.connection):
         order = orders.open_order(work, new)
         if new.manager is None:
@@ -101,7 +101,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
         home.check(work.connection)
         limits.check_on(work.connection)
     if payment.dated and system.gateway not in registry.MOVES_NO_MONEY:
-        raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; leave out --at")
+        raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; omit --at")
     invoice = _invoice(work, order, payment, system)
     new = NewAttempt(
         "charge",
@@ -142,7 +142,7 @@ def begin(
     new: NewAttempt,
     system: PaymentSystem,
 ) -> Attempt:
-    """Open an attempt of an invoice, which becomes Processing, or stays Open where a person will answer (R29, R37)."""
+    """Open an attempt of an invoice, which becomes Processing, or stays Open until a person confirms it (R29, R37)."""
     attempt = attempts.open_attempt(work.connection, invoice, new, work.now)
     columns = {
         "status": "open" if system.manual else "processing",
@@ -158,22 +158,22 @@ def _check_payable(connection: sqlite3.Connection, order: Order) -> None:
     if order.recurring_id is not None and order.payment_number != 1:
         raise WrongStatus(
             f"order {order.id} is payment {order.payment_number} of recurring order {order.recurring_id}, which tick"
-            f" charges; `salescli recurring show {order.recurring_id}` says when"
+            f" charges; see when: salescli recurring show {order.recurring_id}"
         )
     if order.status in ("completed", "refund"):
         raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; there is nothing left to pay")
     if order.status == "declined" and order.partial:
-        raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new one")
+        raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new order")
 
 
 def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> PaymentSystem:
-    """Return the payment system named now, else the one named when the order was opened."""
+    """Return the payment system given for this payment, else the order's."""
     if payment.payment_system is not None:
         system = payment_systems.find(connection, payment.payment_system)
     elif order.payment_system_id is not None:
         system = payment_systems.get(connection, order.payment_system_id)
     else:
-        raise BadData(f"order {order.id} names no payment system; give --payment-system NAME")
+        raise BadData(f"order {order.id} has no payment system; give --payment-system NAME")
     token = _token(order, payment, system)
     payment_systems.check_usable(system, token, one_click=payment.one_click)
     if not system.manual and not token:
@@ -182,7 +182,7 @@ def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -
 
 
 def _token(order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
-    """Return the payment method given now, else the order's, which only its own payment system knows."""
+    """Return the payment method given for this payment, else the order's if its payment system is used."""
     if payment.token or system.manual:
         return payment.token
     return order.token if order.payment_system_id == system.id else None
@@ -194,7 +194,7 @@ def _invoice(
     payment: NewPayment,
     system: PaymentSystem,
 ) -> Invoice:
-    """Return the invoice to pay: the unpaid one when this is another try of it, else a new one (R26)."""
+    """Return the invoice to pay: the unpaid one if this payment tries it again, else a new one (R26)."""
     values = _amounts(work.connection, order, payment)
     values["payment_system_id"] = system.id
     values["one_click"] = int(payment.one_click or (order.one_click and order.payment_system_id == system.id))
@@ -222,18 +222,20 @@ def _amounts(connection: sqlite3.Connection, order: Order, payment: NewPayment) 
         share = amount if rate is None else money.convert(amount, currency, rate, order.currency)
     _check_share(order, share)
     if amount <= 0 or share <= 0:
-        raise BadData("a payment must be more than 0, in its own currency and in the order's")
+        raise BadData("a payment must be more than 0 in its own currency and in the order's")
     return {"amount_minor": amount, "currency": currency, "rate": rate, "share_minor": share}
 
 
 def _rate(order: Order, payment: NewPayment, currency: str) -> str | None:
     if currency == order.currency:
         if payment.rate:
-            raise BadData(f"a rate is for another currency than the order's {order.currency}; give --currency too")
+            raise BadData(
+                f"--rate is for payments in another currency than the order's {order.currency}; give --currency too"
+            )
         return None
     if payment.rate is None:
         raise BadData(
-            f"order {order.id} is in {order.currency}; say with --rate how much of it one {currency} is worth"
+            f"order {order.id} is in {order.currency}; with --rate, give how much of it one {currency} is worth"
         )
     return money.parse_rate(payment.rate)
 
@@ -243,10 +245,10 @@ def _check_share(order: Order, share: int) -> None:
     if share > order.left_minor:
         raise BadData(f"{order.amount(share)} is more than the {left} left of order {order.id}; nothing was charged")
     if not order.partial and share != order.left_minor:
-        raise BadData(f"order {order.id} is paid at once: {left}; partial payments are a setting of the offer")
+        raise BadData(f"order {order.id} must be paid in full ({left}); its offer allows no partial payments")
     least = money.share_of(order.price_minor, order.partial_min_ppm)
     if order.paid_minor == 0 and share < least:
         raise BadData(
-            f"the first payment of order {order.id} is at least {order.amount(least)},"
+            f"the first payment of order {order.id} must be at least {order.amount(least)},"
             f" {money.percent_text(order.partial_min_ppm)} % of {order.amount(order.price_minor)}"
         )

@@ -1,4 +1,4 @@
-"""Recovery: find out what became of the attempts that a dead process, or a cut line, left in flight.
+"""Recovery: resolve the attempts that a dead process or a lost connection left in flight.
 
 abandoned → take over (fence) COMMIT → look up, never charge blindly → ``settle_all`` COMMIT
 """
@@ -20,8 +20,8 @@ from salescli.sales import attempts
 from salescli.sales.attempts import Attempt
 from salescli.storage import database
 
-IN_TRANSIT_MAX = timedelta(minutes=3)  # a request is sure to have arrived, or failed, long after a call's deadline
-IN_DOUBT_MAX = timedelta(days=3)  # then every run tells a person of it
+IN_TRANSIT_MAX = timedelta(minutes=3)  # by then a request has arrived or failed; far more than a call's deadline
+UNKNOWN_MAX = timedelta(days=3)  # then every run reports it to a person
 
 
 def recover(
@@ -31,10 +31,10 @@ def recover(
     stopping: Callable[[], bool] = lambda: False,
     clock_in_doubt: bool = False,
 ) -> None:
-    """Settle what is in flight and nobody works on; the first act of every tick.
+    """Settle the attempts in flight that no process works on; the first step of every tick.
 
-    ``only``: of these gateways. A payment system whose look-up fails is not asked again in this run. While the clock is
-    in doubt, a payment is settled at the gateway's time, or waits: no date of ours would be right.
+    ``only``: limit this to these gateways. After a failed look-up, the rest of the run skips that payment system. While
+    the clock is in doubt, a payment is settled at the gateway's time, or waits: no date of ours would be right.
     """
     silent: set[int] = set()
     for abandoned in attempts.abandoned(run.work.connection, run.work.now):
@@ -45,7 +45,7 @@ def recover(
         claimed = _taken_over(run, abandoned, only)
         if claimed is None:
             continue
-        answer = _looked_up(claimed) if clock_in_doubt else _found_out(run, claimed)
+        answer = _looked_up(claimed) if clock_in_doubt else _resolved(run, claimed)
         settling = _at_the_gateways_time(run, answer) if clock_in_doubt else run
         if settling is None:
             attempts.let_go(run.work.connection, claimed.attempt)
@@ -58,7 +58,7 @@ def recover(
 def close_given_up(
     run: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> None:
-    """Let gateways close the payments that failed or were completed early, so that nobody pays them any more."""
+    """Close payments that failed or were completed early at their gateways, so that they cannot be paid any more."""
     silent: set[int] = set()
     for attempt in attempts.given_up(run.work.connection):
         if stopping():
@@ -74,19 +74,19 @@ def close_given_up(
             attempts.give_up(run.work.connection, attempt.invoice_id, given_up=False)
 
 
-def tell_of_doubts(run: ChargingRun) -> None:
-    """Name the payments whose outcome has been unknown for days; only a person can resolve them."""
+def report_unknown(run: ChargingRun) -> None:
+    """Report the payments whose outcome has been unknown for days; only a person can resolve them."""
     rows = run.work.connection.execute(
         "SELECT a.invoice_id, a.reference, a.started_at, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND a.started_at < ?",
-        (time.utc_text(run.work.now - IN_DOUBT_MAX),),
+        (time.utc_text(run.work.now - UNKNOWN_MAX),),
     )
     for row in rows:
         since = time.local_text(row["started_at"], run.work.zone)
         run.counts.for_a_person.append(
-            f"invoice {row['invoice_id']} has had an unknown outcome since {since}: ask {row['name']} what became of"
-            f" {row['reference']}, then salescli payments resolve {row['invoice_id']}"
+            f"invoice {row['invoice_id']} has had an unknown outcome since {since}: check {row['reference']}"
+            f" at {row['name']}, then salescli payments resolve {row['invoice_id']}"
         )
 
 
@@ -102,12 +102,13 @@ def _taken_over(run: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | No
     return ClaimedPayment(attempt, system, run.gateways(system), request)
 
 
-def _found_out(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
+def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
     """Return the outcome of an attempt. Nothing new is charged: an attempt unknown to the gateway was not sent.
 
-    A plan's payment is then claimed again as any other, under the same reference, past the same brakes and wishes.
-    Only a gateway that cannot look up, but knows a repetition, is asked the same again, while charging is on; one that
-    can do neither is never asked twice: a person must find out.
+    A recurring payment that was not sent is then claimed again like any other: under the same reference, past the
+    same brakes and pending status. Only a gateway that cannot look up but recognises a repetition gets the same
+    request again, while charging is on. A request is never repeated to a gateway that can do neither: a person must
+    resolve it.
     """
     able = answers.able(claimed.gateway)
     if isinstance(able, Answer):
@@ -115,18 +116,18 @@ def _found_out(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
     if "lookup" in able:
         answer = calls.look_up(claimed.attempt, claimed.gateway)
         if answer.became == "not_found":
-            # Asked in vain before means five minutes ago at least, whatever a clock that was set says of its age.
+            # An earlier look-up was at least five minutes ago, even if the clock was changed since.
             age = claimed.attempt.age(run.work.now)
             if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
-                return replace(answer, became="unknown", message="not there yet; it may be on its way")
-            never = "the gateway never heard of it"
+                return replace(answer, became="unknown", message="not at the gateway yet; it may be on its way")
+            never = "the gateway does not know it"
             return replace(answer, became="not_sent", code=settle.NOT_FOUND, message=never)
-        # A look-up that did not get through says nothing about the charge.
+        # A failed look-up says nothing about the charge.
         return replace(answer, became="unknown") if answer.became in ("not_sent", "misconfigured") else answer
     if not _still_idempotent(run, claimed, able):
-        return Answer("unknown", message=f"{claimed.system.name} cannot tell; only a person can find out")
+        return Answer("unknown", message=f"{claimed.system.name} cannot look it up; only a person can resolve it")
     if limits.is_off(run.work.connection):
-        return Answer("unknown", message="charging is off, and only a repetition would tell")
+        return Answer("unknown", message="charging is off, and only repeating the request would resolve it")
     return calls.carry_out(run.work.connection, claimed.attempt, claimed.request, claimed.gateway)
 
 
@@ -148,7 +149,7 @@ def _at_the_gateways_time(run: ChargingRun, answer: Answer) -> ChargingRun | Non
 
 
 def _still_idempotent(run: ChargingRun, claimed: ClaimedPayment, able: frozenset[str]) -> bool:
-    """Return whether the gateway would still know a repetition of the attempt's reference from a new charge."""
+    """Return whether the gateway still recognises a repetition of the attempt's reference."""
     seconds = claimed.gateway.key_ttl_seconds
     known = seconds is None or claimed.attempt.age(run.work.now) < timedelta(seconds=seconds)
     return known and "idempotent" in able

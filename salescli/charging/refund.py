@@ -1,6 +1,6 @@
-"""``orders refund``: give money back, the newest paid invoice first, through its gateway or on record only (R11).
+"""``orders refund``: refund the newest paid invoice first, through its gateway or only on record (R11).
 
-order → portions of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT
+order → parts of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from salescli.charging import calls, elsewhere, settle
 from salescli.charging.calls import Gateways
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways.answers import Answer
-from salescli.gateways.answers import able as what_it_can
+from salescli.gateways.answers import able as capabilities_of
 from salescli.rules import money, permissions, text, time
 from salescli.sales import attempts, invoices, orders
 from salescli.sales.attempts import NewAttempt
@@ -26,7 +26,7 @@ from salescli.storage.work import Work
 
 @dataclass(frozen=True, slots=True)
 class RefundPart:
-    """The part of a refund that one invoice bears, in its currency. ``system`` None: no gateway can pay it back."""
+    """The part of a refund from one invoice, in its currency. ``system`` None: no gateway can refund it."""
 
     invoice: Invoice
     amount_minor: int
@@ -39,18 +39,18 @@ class RefundPart:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """What a person says of a refund; ``amount`` in the invoices' currency, by default all that came in."""
+    """A refund to make; ``amount`` in the invoices' currency, by default everything that can be refunded."""
 
     amount: str | None = None
     invoice: int | None = None
     reason: str | None = None
 
 
-def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
+def split(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
     """Return the parts of a refund, newest paid invoice first.
 
-    Raise WrongStatus when no money is there or it is under way, BadData for more than came in, BadUsage when a
-    refund that no gateway makes has no reason.
+    Raise WrongStatus when nothing can be refunded now, BadData for more than was received, BadUsage when a refund
+    without a gateway has no reason.
     """
     orders.refuse_while_paying(connection, order, "be refunded")
     if order.status == "open":
@@ -62,14 +62,14 @@ def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gat
         paid = [invoice for invoice in paid if invoice.id == refund.invoice]
     if not paid:
         which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
-        raise WrongStatus(f"{which} has no money that could be refunded; it is {order.status.capitalize()}")
-    portions = [RefundPart(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
-    if any(portion.system is None for portion in portions) and not refund.reason:
+        raise WrongStatus(f"{which} has nothing to refund; it is {order.status.capitalize()}")
+    parts = [RefundPart(i, amount, _system(connection, i, gateways)) for i, amount in _spread(paid, refund.amount)]
+    if any(part.system is None for part in parts) and not refund.reason:
         raise BadUsage(
-            f"{next(p for p in portions if p.system is None)} was not paid through a gateway that can refund it:"
+            f"{next(p for p in parts if p.system is None)} was not paid through a gateway that can refund it:"
             " return it yourself and record that with --reason TEXT"
         )
-    return portions
+    return parts
 
 
 def refund(
@@ -79,28 +79,28 @@ def refund(
     *,
     gateways: Gateways,
 ) -> list[tuple[RefundPart, Answer]]:
-    """Give money back portion by portion, stopping at the first that does not succeed; return what became of each."""
+    """Make a refund part by part, stop at the first that does not succeed, and return each with its answer."""
     work.actor.require(permissions.REFUND)
     reason = text.free_text(wanted.reason, "the reason") if wanted.reason else None
     done: list[tuple[RefundPart, Answer]] = []
-    for portion in plan(work.connection, orders.get(work.connection, order_id), wanted, gateways=gateways):
-        if portion.system is None:
-            answer = _record_only(work, portion, reason)
+    for part in split(work.connection, orders.get(work.connection, order_id), wanted, gateways=gateways):
+        if part.system is None:
+            answer = _record_only(work, part, reason)
         else:
-            answer = _give_back(work, portion, reason, gateways)
-        done.append((portion, answer))
+            answer = _refund_through_gateway(work, part, reason, gateways)
+        done.append((part, answer))
         if answer.became != "succeeded":
             break
     return done
 
 
-def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]:
+def _spread(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]:
     """Spread an amount over invoices in their order. Raise BadData when they hold less, or several currencies."""
     if amount is None:
         return [(invoice, invoice.refundable_minor) for invoice in paid]
     currencies = {invoice.currency for invoice in paid}
     if len(currencies) > 1:
-        raise BadData(f"it was paid in {' and '.join(sorted(currencies))}; name the invoice with --invoice")
+        raise BadData(f"it was paid in {' and '.join(sorted(currencies))}; choose the invoice with --invoice")
     currency = paid[0].currency
     left = money.parse(amount, currency)
     if left == 0:
@@ -110,13 +110,13 @@ def _split(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]
         raise BadData(
             f"{amount} {currency} is more than the {money.text(held, currency)} {currency} that can be refunded"
         )
-    portions = []
+    parts = []
     for invoice in paid:
-        part = min(left, invoice.refundable_minor)
-        left -= part
-        if part:
-            portions.append((invoice, part))
-    return portions
+        share = min(left, invoice.refundable_minor)
+        left -= share
+        if share:
+            parts.append((invoice, share))
+    return parts
 
 
 def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways) -> PaymentSystem | None:
@@ -124,39 +124,39 @@ def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways
     if invoice.payment_system_id is None or invoice.gateway_id is None:
         return None
     system = payment_systems.get(connection, invoice.payment_system_id)
-    able = what_it_can(gateways(system))
+    able = capabilities_of(gateways(system))
     return system if isinstance(able, Answer) or "refund" in able else None
 
 
 def _record_only(
     work: Work,
-    portion: RefundPart,
+    part: RefundPart,
     reason: str | None,
 ) -> Answer:
     with database.transaction(work.connection):
-        invoice = _unchanged(work.connection, portion)
-        settle.record_refund(work, invoice, portion.amount_minor, attempt_id=None, reason=reason)
+        invoice = _unchanged(work.connection, part)
+        settle.record_refund(work, invoice, part.amount_minor, attempt_id=None, reason=reason)
     return Answer("succeeded")
 
 
-def _give_back(
+def _refund_through_gateway(
     work: Work,
-    portion: RefundPart,
+    part: RefundPart,
     reason: str | None,
     gateways: Gateways,
 ) -> Answer:
-    assert portion.system is not None
+    assert part.system is not None
     home.check(work.connection)
-    gateway, since = gateways(portion.system), portion.invoice.paid_at or time.utc_text(work.now)
-    elsewhere.check_tells(work, portion.system, gateway, since)
+    gateway, since = gateways(part.system), part.invoice.paid_at or time.utc_text(work.now)
+    elsewhere.check_tells(work, part.system, gateway, since)
     with database.transaction(work.connection):
-        invoice = _unchanged(work.connection, portion)
+        invoice = _unchanged(work.connection, part)
         order = orders.get(work.connection, invoice.order_id)
         new = NewAttempt(
             "refund",
             base=f"{database.setting(work.connection, 'installation')}:{order.uid}:{invoice.ordinal}:refund",
-            payment_system_id=portion.system.id,
-            amount_minor=portion.amount_minor,
+            payment_system_id=part.system.id,
+            amount_minor=part.amount_minor,
             currency=invoice.currency,
             gateway_id=invoice.gateway_id,
             reason=reason,
@@ -164,7 +164,7 @@ def _give_back(
         )
         attempt = attempts.open_attempt(work.connection, invoice, new, work.now)
         request = calls.request_of(work.connection, attempt)
-    with calls.in_doubt_when_cut(attempt):
+    with calls.warn_if_cut(attempt):
         late = elsewhere.may_be_done(work.connection, since, work.now)
         answer = calls.known_already(attempt, gateway) if late else None
         answer = answer or calls.call(attempt, request, gateway)
@@ -172,10 +172,10 @@ def _give_back(
     return answer
 
 
-def _unchanged(connection: sqlite3.Connection, portion: RefundPart) -> Invoice:
-    """Return the portion's invoice. Raise WrongStatus when another refund came between plan and transaction."""
-    invoice = invoices.get(connection, portion.invoice.id)
+def _unchanged(connection: sqlite3.Connection, part: RefundPart) -> Invoice:
+    """Return the invoice of a part. Raise WrongStatus when another refund came in between."""
+    invoice = invoices.get(connection, part.invoice.id)
     orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")
-    if invoice.refundable_minor < portion.amount_minor:
-        raise WrongStatus(f"invoice {invoice.id} was refunded meanwhile; nothing more was refunded")
+    if invoice.refundable_minor < part.amount_minor:
+        raise WrongStatus(f"invoice {invoice.id} was refunded in the meantime; nothing more was refunded")
     return invoice

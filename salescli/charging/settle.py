@@ -1,6 +1,6 @@
 """What a gateway's answer does: to the attempt, its invoice, its order and its recurring order, in one transaction.
 
-Answer → ``settle`` → succeeded: the plan goes on | declined: counted | not sent: as before | unknown: look up later
+Answer → ``settle`` → succeeded: the next date | declined: counted | not sent: as before | unknown: look up later
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from salescli.storage.work import Work
 FAILURES_UNTIL_PAUSE = 3  # technical failures in a row pause the payment system
 PAUSE_MAX_MINUTES = 30
 RESOLVED = "resolved"  # the code of an answer that a person gave
-NOT_FOUND = "not_found"  # the code where a look-up says that the gateway never heard of it
+NOT_FOUND = "not_found"  # the code if the gateway does not know the reference
 
 
 def settle(work: Work, attempt: Attempt, answer: Answer) -> bool:
-    """Record what became of a live attempt; all of it or, when another holder was quicker, nothing and False.
+    """Record the outcome of a live attempt, and return whether that was done; False: another process settled it.
 
-    An answer whose amount or currency is not the one asked for is kept as unknown: only a person can tell (I3).
+    An answer with another amount or currency than requested is kept as unknown, for a person to resolve (I3).
     """
     answer = _checked(attempt, answer)
     with database.transaction(work.connection):
@@ -47,21 +47,21 @@ def settle(work: Work, attempt: Attempt, answer: Answer) -> bool:
             ("charge", "declined"): _declined,
             ("charge", "not_sent"): _not_sent,
             ("refund", "succeeded"): _refunded,
-            ("refund", "declined"): _left_as_it_was,
-            ("refund", "not_sent"): _left_as_it_was,
+            ("refund", "declined"): _refund_failed,
+            ("refund", "not_sent"): _refund_failed,
         }
         steps[attempt.kind, status](work, attempt, answer)
         return True
 
 
 def _left_unknown(work: Work, attempt: Attempt, answer: Answer) -> bool:
-    """Leave an attempt to later look-ups; only the first time is part of its invoice's story."""
+    """Leave an attempt to later look-ups; only the first time goes into the history of its invoice."""
     if not attempts.leave_unknown(work.connection, attempt, answer, work.now):
         return False
-    if answer.code == answers.OUTCOME_UNKNOWN:  # not one that is pending, or of which nobody can tell
+    if answer.code == answers.OUTCOME_UNKNOWN:  # neither pending nor left to a person
         _note_health(work.connection, attempt, failed=True, now=work.now)
     if attempt.lookups == 0:
-        what = f"outcome of the {attempt.kind} not known"
+        what = f"outcome of the {attempt.kind} unknown"
         history.record(work, "invoice", attempt.invoice_id, what, reason=answer.message)
     return True
 
@@ -74,7 +74,7 @@ def record_refund(
     attempt_id: int | None,
     reason: str | None,
 ) -> None:
-    """Record a refund: its row, the invoice, and the order once all was refunded (R11)."""
+    """Record a refund: its row, the invoice, and the order once everything is refunded (R11)."""
     row = {
         "invoice_id": invoice.id,
         "attempt_id": attempt_id,
@@ -104,9 +104,9 @@ def complete_order(
     completed_at: datetime | None = None,
     reason: str | None = None,
 ) -> Order:
-    """Mark an order Completed; inside a recurring order it takes over the initial order's confirmation (R41).
+    """Mark an order Completed; in a recurring order it takes over the initial order's confirmation (R41).
 
-    Not where a person gave it to somebody meanwhile: that one is confirmed by a person too.
+    An order that a person assigned in the meantime is confirmed by a person too.
     """
     order = orders.change(
         work,
@@ -130,8 +130,8 @@ def _checked(attempt: Attempt, answer: Answer) -> Answer:
         return answer
     if (result.amount_minor, result.currency) == (attempt.amount_minor, attempt.currency):
         return answer
-    said = f"the gateway reports {result.amount_minor} {result.currency} in minor units for {attempt.reference}"
-    return replace(answer, became="unknown", code="processing_error", message=f"{said}, not what was asked")
+    reported = f"the gateway reports {result.amount_minor} {result.currency} in minor units for {attempt.reference}"
+    return replace(answer, became="unknown", code="processing_error", message=f"{reported}, not what was requested")
 
 
 def _of_this_one(connection: sqlite3.Connection, attempt: Attempt, answer: Answer) -> Answer:
@@ -160,8 +160,8 @@ _TAKEN = {
 def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
     system = payment_systems.get(work.connection, attempt.payment_system_id)
-    # A payment resolved later was made when it was sent; a person says when a manual one came in (R52).
-    paid_at = work.now if system.manual else min(_learnt_of(answer, work.now), time.from_text(attempt.started_at))
+    # A payment resolved later was made when it was sent; a manual one when a person says so (R52).
+    paid_at = work.now if system.manual else min(_continues_from(answer, work.now), time.from_text(attempt.started_at))
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
     first = _is_unpaid(work.connection, invoice.order_id)
@@ -172,14 +172,14 @@ def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     if attempt.recurring_id is None:
         return
     before = recurring.get(work.connection, attempt.recurring_id)
-    after = recurring.paid(before, now=_learnt_of(answer, work.now), zone=work.zone)
+    after = recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)
     recurring.save(work, before, after, f"payment {before.payment_number} made")
 
 
-def _learnt_of(answer: Answer, now: datetime) -> datetime:
-    """Return the moment from which the plan's dates go on: of a payment that a look-up met, when it was made.
+def _continues_from(answer: Answer, now: datetime) -> datetime:
+    """Return the moment after which the next date falls; for a payment found by a look-up, the time it was made.
 
-    So that the payments after it, which a restored backup forgot too, are late as well, and looked up in their turn.
+    Payments after it, which a restored backup lacks too, are then late as well and looked up in turn.
     """
     made_at = answer.result.created_at if answer.looked_up and answer.result else None
     try:
@@ -189,12 +189,12 @@ def _learnt_of(answer: Answer, now: datetime) -> datetime:
 
 
 def _is_unpaid(connection: sqlite3.Connection, order_id: int) -> bool:
-    """Return whether no payment of the order came in yet."""
+    """Return whether the order has no payment yet."""
     return not any(invoice.paid for invoice in invoices.of_order(connection, order_id))
 
 
 def take_payment(work: Work, invoice: Invoice, *, paid_at: datetime) -> Order:
-    """Add a paid invoice to its order, which becomes Completed by itself once it is paid in full (R36a)."""
+    """Add a paid invoice to its order, which becomes Completed once it is paid in full (R36a)."""
     order = orders.get(work.connection, invoice.order_id)
     paid = {"paid_minor": order.paid_minor + invoice.share_minor}
     order = orders.change(work, order, "payment received", paid)
@@ -253,12 +253,12 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     )
 
 
-def _left_as_it_was(work: Work, attempt: Attempt, answer: Answer) -> None:
+def _refund_failed(work: Work, attempt: Attempt, answer: Answer) -> None:
     history.record(work, "invoice", attempt.invoice_id, "refund not made", reason=answer.message)
 
 
 def _note_health(connection: sqlite3.Connection, attempt: Attempt, *, failed: bool, now: datetime) -> None:
-    """Count a payment system's technical failures in a row and pause it after three: 2, 4 … 30 minutes."""
+    """Count a payment system's technical failures in a row and pause it after three, for 2, 4 … 30 minutes."""
     system = payment_systems.get(connection, attempt.payment_system_id)
     failures = system.failures + 1 if failed else 0
     if (failures, system.paused_until) == (0, None) and system.failures == 0:

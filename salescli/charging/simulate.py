@@ -1,8 +1,8 @@
-"""``simulate``: what tick would do up to a day, by running it on a copy of the database that moves no money (B4).
+"""``simulate``: show what tick would do up to a day, by running it on a copy of the database that moves no money (B4).
 
-file → ``copied`` (no home, every payment system a sandbox's) → tick at each moment at which something is due → rows
+database → ``copied`` (no home, every payment system a sandbox) → tick at each moment at which something is due → rows
 
-The file itself is only read, and no gateway of its payment systems is ever called: a stand-in answers in memory.
+The database itself is only read, and none of its gateways is called: a stand-in answers in memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from salescli.storage import database
 from salescli.storage.work import Work
 
 EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
-_HELD_MAX = 5  # of what tick said when it charged nobody
+_HELD_MAX = 5  # messages kept of a tick that charged nothing
 COLUMNS = (
     Column("recurring", "number"),
     Column("at", "time"),
@@ -55,13 +55,13 @@ Progress = Callable[[datetime], None]
 
 @dataclass(slots=True)
 class Simulation:
-    """What tick did on the copy: a row for each try to charge, and what it had to say when it charged nobody."""
+    """What tick did on the copy: a row for each attempt, and its messages when it charged nothing."""
 
     rows: Rows = field(default_factory=list)
     held: list[str] = field(default_factory=list)
 
     def sums(self) -> dict[str, tuple[int, int]]:
-        """Return number and sum of what was charged, in minor units, by currency."""
+        """Return the number and sum of the charges by currency, in minor units."""
         numbers, sums = Counter[str](), Counter[str]()
         for row in self.rows:
             if row["became"] == "charged":
@@ -71,7 +71,7 @@ class Simulation:
 
 
 class Copy(NamedTuple):
-    """A copy of a database that can charge nobody. ``by_token``: the sandboxes of the original."""
+    """A copy of a database that moves no money. ``by_token``: the sandboxes of the original."""
 
     connection: sqlite3.Connection
     by_token: frozenset[int]
@@ -88,10 +88,10 @@ def run(
 ) -> Simulation:
     """Run tick on a copy at every moment before ``until`` at which something is due, as cron would.
 
-    Charges succeed, through a sandbox as its tokens say, and those of the recurring orders ``declined`` never do. A
-    payment whose outcome is unknown counts as not made, and is made.
+    Charges succeed, those through a sandbox depending on their token; those of the recurring orders ``declined`` are
+    all declined. A payment with an unknown outcome counts as not made, and is made.
     """
-    told, connection = Simulation(), copy.connection
+    simulation, connection = Simulation(), copy.connection
     on_copy = replace(work, connection=connection)
     with _stand_ins(copy, declined) as gateways:
         moment = _rounded_up(work.now)
@@ -103,20 +103,22 @@ def run(
                 limits=Limits(workers=1),
             )  # fmt: skip
             rows = _tried(connection, before, moment)
-            told.rows += rows
-            told.held += [line for line in counts.for_a_person if not rows and line not in told.held][:_HELD_MAX]
+            simulation.rows += rows
+            if not rows:
+                held = [line for line in counts.for_a_person if line not in simulation.held]
+                simulation.held += held[:_HELD_MAX]
             moment = _following(connection, moment, work.zone, worked=bool(rows)) or until
-    return told
+    return simulation
 
 
 def _rounded_up(moment: datetime) -> datetime:
-    """Return when cron runs next: every five minutes by the clock."""
+    """Return the time of cron's next run: every five minutes by the clock."""
     beyond = timedelta(minutes=moment.minute, seconds=moment.second) % EVERY
     return moment + (EVERY - beyond) % EVERY
 
 
 def _tried(connection: sqlite3.Connection, before: int, moment: datetime) -> Rows:
-    """Return the tries to charge of a tick: those made, and those of earlier ticks that it resolved."""
+    """Return the attempts of a tick: those it made, and those of earlier ticks that it resolved."""
     rows = connection.execute(_TRIED, {"before": before, "moment": time.utc_text(moment)})
     return [{**dict(row), "at": time.utc_text(moment)} for row in rows]
 
@@ -134,9 +136,9 @@ WHERE a.kind = 'charge' AND (a.id > :before OR a.settled_at = :moment) ORDER BY 
 
 
 def _following(connection: sqlite3.Connection, moment: datetime, zone: ZoneInfo, *, worked: bool) -> datetime | None:
-    """Return the next moment at which a tick has something to do; None: there is none.
+    """Return the next moment at which a tick has something to do, or None.
 
-    What is due and was not tried waits for a new day, by which a limit lets more through.
+    A due payment that was not tried waits for the next day, when a limit allows more.
     """
     values = {"now": time.utc_text(moment)}
     due = connection.execute(
@@ -162,10 +164,10 @@ UNION ALL SELECT min(paused_until) FROM payment_systems WHERE paused_until > :no
 
 @contextmanager
 def copied(connection: sqlite3.Connection, target: Path) -> Iterator[Copy]:
-    """Yield a copy of one moment of the database, made at ``target``, that can charge nobody, whoever finds it.
+    """Yield a consistent copy of the database at ``target`` that moves no money, even if it is used by mistake.
 
-    Its home is nowhere, so that tick refuses it, and each payment system that is not manual is a sandbox's. Raise
-    DatabaseUnusable when something stands at ``target`` or there is no room.
+    It has no home, so tick refuses it, and every payment system that is not manual is a sandbox. Raise
+    DatabaseUnusable when ``target`` exists or the disk is too full.
     """
     source = Path(database.path_of(connection))
     _check_room(source, target)
@@ -197,7 +199,7 @@ def _check_room(source: Path, target: Path) -> None:
 
 @contextmanager
 def _stand_ins(copy: Copy, declined: Collection[int]) -> Iterator[Callable[[PaymentSystem], Gateway]]:
-    """Yield what stands in for a payment system: for a sandbox one that goes by tokens, for others one that charges."""
+    """Yield the stand-in of each payment system: a sandbox goes by tokens, any other always charges."""
     uids = {recurring.get(copy.connection, id).uid for id in declined}
     with Rehearsal.opened(copy.ledger) as book:
         by_token, charging = Rehearsal(book, uids), Rehearsal(book, uids, always="tok_ok")

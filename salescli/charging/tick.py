@@ -1,7 +1,7 @@
-"""``tick``: charge the recurring payments that are due, each once, whatever died before.
+"""``tick``: charge the recurring payments that are due, never twice, even after a crash.
 
-recover what is in flight → due → claim a batch COMMIT → a pool of threads asks the gateways → settle what is there
-COMMIT → the next batch. One writer, this thread; the threads never touch the database.
+recover what is in flight → due → claim a batch COMMIT → a pool of threads calls the gateways → settle the answers
+COMMIT → the next batch. Only this thread writes; the pool never touches the database.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from salescli.sales.recurring import Recurring, Waiting
 from salescli.storage import database
 from salescli.storage.work import Work
 
-BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes on, looks at what was resumed first (I8)
-HELD_TOLD_MAX = 5  # plans held by a limit on money that are named in one run
+BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes later, starts with resumed orders (I8)
+HELD_SHOWN_MAX = 5  # recurring orders that one run names as held by a limit on money
 IN_FLIGHT_MAX = 100  # how many outcomes may be unknown after a crash; more gains little speed
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far one tick goes: how many payments, how many gateway calls at a time, and when it is told to stop."""
+    """Limits of one tick: how many payments, how many gateway calls at a time, and whether to stop now."""
 
     charges: int | None = None
     workers: int = 32
@@ -52,7 +52,7 @@ class GatewayCalls:
     deadline: float
     claims: int = 0
     exhausted: bool = False  # a brake ended the run
-    left_out: set[int] = field(default_factory=set)  # plans that a limit on money holds in this run
+    left_out: set[int] = field(default_factory=set)  # recurring orders that a limit on money holds in this run
     in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
 
     def room(self) -> int:
@@ -74,8 +74,8 @@ def run(
 ) -> TickCounts:
     """Recover, then charge what is due at ``now``, and return the counts.
 
-    One order's failure is a result, not an exception. ``clock_now`` is the clock, by which gaps are seen; a ``now``
-    that runs ahead of it charges sandboxes only (B4).
+    One order's failure is a result, not an exception. ``clock_now`` is the real time, used to detect gaps; a ``now``
+    ahead of it charges only sandboxes (B4).
     """
     run = ChargingRun(work.as_system(), gateways, say)
     gap = None if accept_clock else tick_log.gap(work.connection, clock_now)
@@ -99,11 +99,11 @@ def run(
         run.counts.broken |= bool(run.held.lines)
         _charge_all(run, only, limits, deadline)
     recover.close_given_up(run, only=only, stopping=stopping)
-    fees.learn(run, only=only, stopping=stopping)
-    recover.tell_of_doubts(run)
+    fees.look_up(run, only=only, stopping=stopping)
+    recover.report_unknown(run)
     run.counts.for_a_person.extend(gateway_check.unended_lines(work))
     if tick_log.clock_went_back(work.connection, tick_id):
-        run.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")
+        run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
     tick_log.end(work.connection, tick_id, run.counts)
     return run.counts
 
@@ -111,7 +111,7 @@ def run(
 def forecast(
     connection: sqlite3.Connection, now: datetime, *, zone: ZoneInfo, limit: int | None = None
 ) -> Iterator[str]:
-    """Yield what a tick at ``now`` would do, a line each; nothing is written and no gateway called (B2)."""
+    """Yield a line for each step that a tick at ``now`` would take; nothing is written and no gateway called (B2)."""
     for attempt in attempts.abandoned(connection, now):
         yield f"would look up invoice {attempt.invoice_id} at its gateway ({attempt.kind}, {attempt.reference})"
     if held := [line for line in limits.status(connection) if line.startswith("charging is off")]:
@@ -129,14 +129,14 @@ def forecast(
 
 
 def _charge_all(run: ChargingRun, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
-    """Claim, call and settle until nothing is due, in flight or allowed any more."""
+    """Claim, call and settle until nothing more is due, in flight or allowed."""
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="gateway") as pool:
         calls = GatewayCalls(pool, limits, only, deadline)
         while True:
             claims = _claim_batch(run, calls)
             for claimed in claims:
                 if due_payments.waits(claimed):
-                    due_payments.tell_waiting(run, claimed)
+                    due_payments.report_waiting(run, claimed)
                 else:
                     calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
             if not claims and not calls.in_flight:
@@ -160,27 +160,27 @@ def _claim_batch(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
 
 
 def _claims(run: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[ClaimedPayment]:
-    """Claim due payments: one at a time of a payment system that has not answered yet in this run, else many."""
-    asked = {claimed.system.id for claimed in calls.in_flight.values()} - run.trusted
+    """Claim due payments: one at a time per payment system until it has answered in this run, then many."""
+    busy = {claimed.system.id for claimed in calls.in_flight.values()} - run.trusted
     while room > 0:
-        waiting = Waiting(calls.only, run.stopped | asked, calls.left_out, run.held.before, run.held.lines)
+        waiting = Waiting(calls.only, run.stopped | busy, calls.left_out, run.held.before, run.held.lines)
         due = recurring.due(run.work.connection, run.work.now, waiting, limit=room)
         if not due:
             return
         for one in due:
             if calls.exhausted:
                 return
-            if one.payment_system_id in asked or not _allowed(run, calls, one):
+            if one.payment_system_id in busy or not _allowed(run, calls, one):
                 continue
             claimed = due_payments.claim(run, one)
             if one.payment_system_id not in run.trusted and not claimed.system.manual:
-                asked.add(one.payment_system_id)
+                busy.add(one.payment_system_id)
             room -= 1
             yield claimed
 
 
 def _allowed(run: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
-    """Return whether no brake stops this charge; a limit on money leaves one plan out, the others end the run."""
+    """Return whether no brake stops this charge; a limit on money skips only this one, other brakes end the run."""
     hold = due_payments.held(run, one)
     if hold is None:
         return True
@@ -189,13 +189,13 @@ def _allowed(run: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
     else:
         calls.exhausted = True
     line = f"recurring order {one.id}: {hold}" if hold.of_money else str(hold)
-    if not hold.of_money or len(calls.left_out) <= HELD_TOLD_MAX:
+    if not hold.of_money or len(calls.left_out) <= HELD_SHOWN_MAX:
         run.counts.for_a_person.append(line)
     return False
 
 
 def _reason_to_hold(connection: sqlite3.Connection, gap: timedelta | None) -> str | None:
-    """Return why nobody new is to be charged, or None."""
+    """Return why nothing new may be charged, or None."""
     if gap is not None:
         return (
             f"no tick ran for {gap.days} days, so nothing new was charged; if the clock is right, run"

@@ -1,4 +1,4 @@
-"""Ticks: a row for each run, by which a scheduler that died or a clock that jumped is noticed (B5)."""
+"""Ticks: a row for each run, which shows that the scheduler died or the clock jumped (B5)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from salescli.storage import database
 
 OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
 _REMEMBERED = 2000  # ticks, a week of them: so long a clock that was set back is in doubt
-GAP_MAX = timedelta(days=3)  # without a tick; then a person says that the clock is right
+GAP_MAX = timedelta(days=3)  # without a tick; then a person must confirm that the clock is right
 
 
 def gap(connection: sqlite3.Connection, clock_now: datetime) -> timedelta | None:
@@ -36,13 +36,13 @@ def _latest(connection: sqlite3.Connection) -> datetime | None:
 
 
 def begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
-    """Note that a tick began, by the clock, to work as if it were ``now``; ``held``: it charges nobody new."""
+    """Record that a tick began at ``clock_now`` to work as if it were ``now``; ``held``: it charges nothing new."""
     row = {"now": time.utc_text(now), "started_at": time.utc_text(clock_now), "held": int(held)}
     return database.insert(connection, "ticks", {**row, "version": __version__})
 
 
 def clock_went_back(connection: sqlite3.Connection, tick_id: int) -> bool:
-    """Return whether a tick began, by the clock, long before the one before it: a warning, nothing is clamped."""
+    """Return whether a tick began, by the clock, long before the previous one; this is only a warning."""
     sql = (
         "SELECT b.started_at AS before, t.started_at AS now FROM ticks t JOIN ticks b ON b.id = t.id - 1 WHERE t.id = ?"
     )
@@ -51,20 +51,20 @@ def clock_went_back(connection: sqlite3.Connection, tick_id: int) -> bool:
 
 
 def end(connection: sqlite3.Connection, tick_id: int, counts: object) -> None:
-    """Note that it ended, and its counts."""
+    """Record that a tick ended, and its counts."""
     names = ("charged", "declined", "failed", "unknown", "not_sent", "recovered")
     ended = {"ended_at": time.utc_text(time.now())}
     database.update(connection, "ticks", tick_id, {name: getattr(counts, name) for name in names} | ended)
 
 
 def last(connection: sqlite3.Connection) -> str | None:
-    """Return when tick last ran, by the clock, as UTC text."""
+    """Return the time of the last tick by the clock, as UTC text; None: it never ran."""
     row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
     return row["started_at"] if row else None
 
 
 def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
-    """Return a warning when recurring orders are active and no tick looked after them for 15 minutes."""
+    """Return a warning when recurring orders are active and no tick ran for 15 minutes."""
     waiting = connection.execute(
         "SELECT min(next_payment_at) AS due FROM recurring WHERE status = 'active'"
     ).fetchone()["due"]
@@ -73,11 +73,11 @@ def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
     before = last(connection)
     if before is None:
         late = now - time.from_text(waiting)
-        return "payments are due and tick never ran; put it in cron" if late > OVERDUE else None
+        return "payments are due and tick has never run; put it in cron" if late > OVERDUE else None
     ago = now - time.from_text(before)
     if ago <= OVERDUE:
         return None
-    return f"tick last ran {_ago(ago)} ago, and recurring orders are active; is cron running?"
+    return f"tick last ran {_ago(ago)} ago, although recurring orders are active; is cron running?"
 
 
 def _ago(time: timedelta) -> str:

@@ -1,8 +1,8 @@
-"""Payment gateways: one protocol for all of them; knows no orders.
+"""Payment gateways: one protocol for all of them; independent of orders.
 
-protocol — what is asked of a gateway, what it answers, what can go wrong
+protocol — requests to a gateway, its answers and errors
 answers — what an answer means for the charge protocol
-registry — the table of gateways: which there are, how each is opened
+registry — the table of gateways, and how each is opened
 contract — the test that `payment-systems check` runs against any gateway
 sandbox, manual, command, stripe — the built-in gateways
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from salescli.gateways.protocol import (
     Cancelling,
@@ -15,113 +15,106 @@ from salescli.gateways.protocol import (
     Misconfigured,
     OutcomeUnknown,
     Preparing,
+    ReportsFees,
     Result,
-    TellsFees,
     Unavailable,
 )
 
-if TYPE_CHECKING:
-    pass
+OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or returned garbage
+_TEXT_MAX = 500  # characters kept of a gateway's text
 
-
-OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or made no sense
-
-
-_WORDS_MAX = 500  # characters of what a gateway says
-
-
-Class = Literal["succeeded", "declined", "not_sent", "unknown", "misconfigured", "not_found", "prepared"]
+Outcome = Literal["succeeded", "declined", "not_sent", "unknown", "misconfigured", "not_found", "prepared"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a call, as the charge protocol sees it; ``result`` is there when the gateway gave one.
+    """The outcome of a call for the charge protocol; ``result`` is set if the gateway returned one.
 
-    ``prepared`` is no end: the result's ``gateway_id`` is to be made durable, then the charge goes on.
+    ``prepared`` is not final: the result's ``gateway_id`` must be made durable, then the charge goes on.
     """
 
-    became: Class
+    became: Outcome
     result: Result | None = None
     code: str | None = None
     raw_code: str | None = None
     message: str | None = None
     retryable: bool | None = None
-    looked_up: bool = False  # it tells of what was done before, perhaps long ago
+    looked_up: bool = False  # about an earlier call, perhaps made long ago
 
 
 def ask(call: Callable[[], Result]) -> Answer:
     """Make one call and classify it by the charge protocol's table of answers; never raises.
 
-    Whatever a gateway's own code raises unforeseen leaves the outcome unknown: the money may have moved.
+    An unexpected exception in a gateway's code leaves the outcome unknown: the money may have moved.
     """
     try:
-        return _sound(classify(call()))
+        return _storable(classify(call()))
     except Declined as no:
-        return _sound(Answer("declined", None, no.code, no.raw_code, str(no), no.retryable))
+        return _storable(Answer("declined", None, no.code, no.raw_code, str(no), no.retryable))
     except Unavailable as error:
-        return _sound(Answer("not_sent", None, "unavailable", None, str(error)))
+        return _storable(Answer("not_sent", None, "unavailable", None, str(error)))
     except Misconfigured as error:
-        return _sound(Answer("misconfigured", None, "config_error", None, str(error)))
+        return _storable(Answer("misconfigured", None, "config_error", None, str(error)))
     except OutcomeUnknown as error:
-        return _sound(Answer("unknown", None, OUTCOME_UNKNOWN, None, str(error)))
+        return _storable(Answer("unknown", None, OUTCOME_UNKNOWN, None, str(error)))
     except Exception as error:
-        return _sound(Answer("unknown", None, OUTCOME_UNKNOWN, None, f"{type(error).__name__}: {error}"))
+        return _storable(Answer("unknown", None, OUTCOME_UNKNOWN, None, f"{type(error).__name__}: {error}"))
 
 
-def _sound(answer: Answer) -> Answer:
-    """Return an answer that can be stored: text that is text and not endless, and a fee that can be one.
+def _storable(answer: Answer) -> Answer:
+    """Return an answer that can be stored: with printable text of limited length and a plausible fee.
 
-    What a gateway says beside the point must never keep a charge from being recorded.
+    A gateway's bad text or fee must never keep a charge from being recorded.
     """
     result = answer.result
     if result is not None:
         possible = result.fee_minor is not None and 0 <= result.fee_minor <= (result.amount_minor or 0)
         result = replace(
             result,
-            reference=_words(result.reference),
-            gateway_id=_words(result.gateway_id),
+            reference=_stored_text(result.reference),
+            gateway_id=_stored_text(result.gateway_id),
             fee_minor=result.fee_minor if possible else None,
         )
     return replace(
         answer,
         result=result,
-        code=_words(answer.code),
-        raw_code=_words(answer.raw_code),
-        message=_words(answer.message),
+        code=_stored_text(answer.code),
+        raw_code=_stored_text(answer.raw_code),
+        message=_stored_text(answer.message),
     )
 
 
-def _words(given: str | None) -> str | None:
+def _stored_text(given: str | None) -> str | None:
     if given is None:
         return None
-    return "".join(c if c.isprintable() else " " for c in given[:_WORDS_MAX])
+    return "".join(c if c.isprintable() else " " for c in given[:_TEXT_MAX])
 
 
 def ask_to_prepare(gateway: Preparing, charge: Charge) -> Answer:
-    """Let a gateway prepare a charge; never raises. Whatever fails here, nothing was sent: no money can have moved."""
+    """Let a gateway prepare a charge; never raises. A failure here means not sent: no money can have moved."""
     answer = ask(lambda: Result("pending", charge.reference, gateway.prepare(charge)))
     if answer.result is not None:
         return replace(answer, became="prepared")
     return replace(answer, became="not_sent", code="unavailable") if answer.became == "unknown" else answer
 
 
-def ask_fee(gateway: TellsFees, gateway_id: str) -> Answer:
+def ask_fee(gateway: ReportsFees, gateway_id: str) -> Answer:
     """Ask for a payment's fee; never raises."""
     return ask(lambda: gateway.fee(gateway_id))
 
 
 def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:
-    """Close a payment that was given up at its gateway; never raises. Return whether it is closed."""
+    """Close a given-up payment at its gateway, and return whether it is closed; never raises."""
     try:
         gateway.cancel(gateway_id)
-    except Exception:  # a gateway's own code raises what it likes, as in ``ask``; the next tick tries again
+    except Exception:  # a gateway's code may raise anything, as in ``ask``; the next tick tries again
         return False
     return True
 
 
 def classify(result: Result) -> Answer:
     """Return the meaning of a Result; a pending one is an unknown outcome."""
-    became: dict[str, Class] = {
+    became: dict[str, Outcome] = {
         "succeeded": "succeeded",
         "refunded": "succeeded",
         "declined": "declined",
@@ -142,4 +135,4 @@ def able(gateway: Gateway) -> Answer | frozenset[str]:
         return Answer("misconfigured", None, "config_error", None, str(error))
     except Exception as error:
         message = str(error) if isinstance(error, GatewayError) else f"{type(error).__name__}: {error}"
-        return _sound(Answer("not_sent", None, "unavailable", None, message))
+        return _storable(Answer("not_sent", None, "unavailable", None, message))

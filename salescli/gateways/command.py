@@ -2,8 +2,8 @@
 
 request -> stdin -> the program, in a process group of its own -> stdout -> Result | error
 
-No shell, a bounded environment, a deadline, at most 64 KB of answer. Whatever else a program does on a charge or a
-refund — a crash, garbage, silence — leaves the outcome unknown.
+No shell, a limited environment, a deadline, at most 64 KB of output. Anything else that a program does on a charge or
+a refund (a crash, garbage, silence) leaves the outcome unknown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from salescli.gateways.protocol import (
 from salescli.rules import time
 
 VERSION = 1
-ANSWER_MAX = 64 * 1024  # bytes; more is not an answer
+ANSWER_MAX = 64 * 1024  # bytes; more is refused
 CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 _MOVES_MONEY = ("charge", "refund")
@@ -42,7 +42,7 @@ _KILLED_SECONDS = 1.0  # a killed program is gone long before
 
 
 class Command:
-    """The gateway of one program. ``environment``: names of variables that it gets besides the usual ones."""
+    """The gateway of one program. ``environment``: names of variables passed to it besides the usual ones."""
 
     def __init__(self, name: str, environment: tuple[str, ...] = ()) -> None:
         self.name = name
@@ -50,46 +50,46 @@ class Command:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the program says it can do. Raise a GatewayError when it does not say."""
+        """The capabilities that the program reports. Raise a GatewayError if it reports none."""
         return self._checked[0]
 
     @property
     def key_ttl_seconds(self) -> int | None:
-        """How long it keeps a reference idempotent, as it says."""
+        """The time for which a reference stays idempotent, as the program reports it."""
         return self._checked[1]
 
     def charge(self, charge: Charge, timeout: float) -> Result:
-        """Ask it to take the money."""
+        """Call the program to take the money."""
         return _result(self._call("charge", asdict(charge), timeout), "charge")
 
     def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
-        """Ask it what became of a reference."""
+        """Call the program to look up a reference."""
         request = {"reference": reference, "gateway_id": gateway_id, "since": time.utc_text(since)}
         return _result(self._call("lookup", request, CHARGE_SECONDS), "lookup")
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
-        """Ask it to give money back."""
+        """Call the program to refund money."""
         request = {"gateway_id": gateway_id, "reference": reference, "amount_minor": amount_minor}
         return _result(self._call("refund", request, CHARGE_SECONDS), "refund")
 
     def fee(self, gateway_id: str) -> Result:
-        """Ask it for the fee of a payment."""
+        """Call the program for the fee of a payment."""
         return _result(self._call("fee", {"gateway_id": gateway_id}, CHARGE_SECONDS), "fee")
 
     def check(self) -> None:
-        """Ask it whether it could be used now."""
+        """Raise a GatewayError unless the program can be used now."""
         _ = self._checked
 
     @cached_property
     def _checked(self) -> tuple[frozenset[str], int | None]:
         answer = self._call("check", {}, CHARGE_SECONDS)
         _raise(answer, "check")
-        told, seconds = answer.get("capabilities"), answer.get("key_ttl_seconds")
-        if not isinstance(told, list) or not CAPABILITIES.issuperset(map(str, told)):
+        names, seconds = answer.get("capabilities"), answer.get("key_ttl_seconds")
+        if not isinstance(names, list) or not CAPABILITIES.issuperset(map(str, names)):
             raise Misconfigured(f"{self._program} check must answer capabilities, a list of {sorted(CAPABILITIES)}")
         if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
             raise Misconfigured(f"{self._program} check must answer key_ttl_seconds: null for ever, or whole seconds")
-        return frozenset(told), seconds
+        return frozenset(names), seconds
 
     @property
     def _program(self) -> str:
@@ -100,9 +100,9 @@ class Command:
         path = shutil.which(self._program)
         if path is None:
             raise Misconfigured(f"there is no program {self._program} on PATH")
-        question = json.dumps({"version": VERSION, "op": op, "request": request}).encode()
+        request_bytes = json.dumps({"version": VERSION, "op": op, "request": request}).encode()
         try:
-            answered = _run([path, op], question, self._bounded_environment(), timeout)
+            answered = _run([path, op], request_bytes, self._limited_environment(), timeout)
         except _NotStarted as error:
             raise Misconfigured(f"{path} cannot be run: {error}") from None
         except _NoAnswer as error:
@@ -112,7 +112,7 @@ class Command:
         except ValueError as error:
             raise _silence(op)(f"{self._program} {op} answered garbage: {error}") from None
 
-    def _bounded_environment(self) -> dict[str, str]:
+    def _limited_environment(self) -> dict[str, str]:
         wanted = {*_ENVIRONMENT, *self._environment}
         return {name: value for name, value in os.environ.items() if name in wanted or name.startswith("LC_")}
 
@@ -122,7 +122,7 @@ class _NotStarted(Exception):
 
 
 class _NoAnswer(Exception):
-    """The program crashed, was silent too long, or never stopped talking."""
+    """The program crashed, did not answer in time, or answered too much."""
 
 
 def _silence(op: str) -> type[GatewayError]:
@@ -130,7 +130,7 @@ def _silence(op: str) -> type[GatewayError]:
     return OutcomeUnknown if op in _MOVES_MONEY else Unavailable
 
 
-def _run(command: list[str], question: bytes, environment: dict[str, str], timeout: float) -> bytes:
+def _run(command: list[str], request_bytes: bytes, environment: dict[str, str], timeout: float) -> bytes:
     """Run a program to its end and return what it wrote. Raise _NotStarted or _NoAnswer.
 
     An error of our own once it runs, such as no free file descriptor, is no answer: it may have its question.
@@ -148,7 +148,7 @@ def _run(command: list[str], question: bytes, environment: dict[str, str], timeo
         raise _NotStarted(error.strerror or error) from None
     try:
         deadline = monotonic() + timeout
-        answered = _exchange(process, question, deadline)
+        answered = _exchange(process, request_bytes, deadline)
         try:
             code = process.wait(max(0.0, deadline - monotonic()))
         except subprocess.TimeoutExpired:
@@ -177,8 +177,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-def _exchange(process: subprocess.Popen[bytes], question: bytes, deadline: float) -> bytes:
-    """Write the question and read the answer as the pipes allow, until it is at its end."""
+def _exchange(process: subprocess.Popen[bytes], request_bytes: bytes, deadline: float) -> bytes:
+    """Write the request and read the whole answer, as the pipes allow."""
     assert process.stdin
     assert process.stdout
     answered = bytearray()
@@ -192,8 +192,8 @@ def _exchange(process: subprocess.Popen[bytes], question: bytes, deadline: float
                 raise _NoAnswer("gave no answer in time")
             for key, _ in events:
                 if key.fileobj is process.stdin:
-                    question = _written(process.stdin.fileno(), question)
-                    if not question:
+                    request_bytes = _written(process.stdin.fileno(), request_bytes)
+                    if not request_bytes:
                         ready.unregister(process.stdin)
                         process.stdin.close()
                     continue
@@ -205,10 +205,10 @@ def _exchange(process: subprocess.Popen[bytes], question: bytes, deadline: float
                     return bytes(answered)
 
 
-def _written(handle: int, question: bytes) -> bytes:
-    """Write what fits and return the rest; a program that does not read is not a mistake of ours."""
+def _written(handle: int, request_bytes: bytes) -> bytes:
+    """Write as much as fits and return the rest; a program need not read its input."""
     try:
-        return question[os.write(handle, question) :]
+        return request_bytes[os.write(handle, request_bytes) :]
     except BrokenPipeError:
         return b""
 
@@ -240,7 +240,7 @@ def _raise(answer: dict[str, Any], op: str) -> None:
 
 
 def _result(answer: dict[str, Any], op: str) -> Result:
-    """Return the Result in an answer. Raise what its kind or its form means."""
+    """Return the Result in an answer. Raise the GatewayError for its kind, or for an invalid form."""
     _raise(answer, op)
     given = answer.get("result")
     try:
@@ -253,11 +253,11 @@ def _typed(given: Any) -> Result:
     if not isinstance(given, dict):
         raise TypeError("it must be an object")
     known = {field.name for field in fields(Result)}
-    told = {name: value for name, value in given.items() if name in known and value is not None}
-    if told.get("status") not in ("succeeded", "pending", "declined", "refunded", "not_found"):
+    values = {name: value for name, value in given.items() if name in known and value is not None}
+    if values.get("status") not in ("succeeded", "pending", "declined", "refunded", "not_found"):
         raise ValueError("its status must be succeeded, pending, declined, refunded or not_found")
-    for name, value in told.items():
+    for name, value in values.items():
         wanted = int if name.endswith("_minor") else str
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise TypeError(f"{name} must be {'a whole number' if wanted is int else 'text'}")
-    return Result(**told)
+    return Result(**values)

@@ -1,6 +1,6 @@
-"""The contract test of a gateway: what the charge protocol needs, tried out with a small charge that is refunded.
+"""The contract test of a gateway: check what the charge protocol needs with a small charge that is then refunded.
 
-unknown reference → charge → again → with another amount → look-up → refund, twice → a ``Finding`` each
+unknown reference → charge → again → with another amount → look-up → refund, twice → a ``ContractResult`` each
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from salescli.rules import money
 
 @dataclass(frozen=True, slots=True)
 class ContractResult:
-    """One thing that was tried. ``kept``: whether the gateway did as the protocol needs; None: it does not matter."""
+    """The result of one step. ``kept``: whether the gateway kept the protocol; None: only a note."""
 
     what: str
     kept: bool | None
@@ -28,7 +28,7 @@ class ContractResult:
 
 @dataclass(slots=True)
 class Trial:
-    """A gateway on trial. ``taken``: what it says it took, by its own id, so that all of it can be refunded."""
+    """A gateway under test. ``taken``: the amounts it charged, by its own ids, so that all of them can be refunded."""
 
     gateway: Gateway
     request: Charge
@@ -37,129 +37,131 @@ class Trial:
 
 
 def describe(gateway: Gateway) -> list[str]:
-    """Return the capabilities that a gateway reports. Raise a GatewayError when it cannot be used."""
+    """Return the capabilities of a gateway, one per line. Raise a GatewayError when it cannot be used."""
     gateway.check()
     seconds = gateway.key_ttl_seconds
     known = {None: "for ever", 0: "not at all"}.get(seconds, f"for {(seconds or 0) / 3600:g} hours")
-    prepares = "; it prepares a payment before it charges it" if isinstance(gateway, Preparing) else ""
-    can = ", ".join(sorted(gateway.capabilities)) or "nothing; a person confirms each payment"
-    return [f"it can: {can}", f"it knows a reference again: {known}{prepares}"]
+    prepares = "; prepares a payment before charging it" if isinstance(gateway, Preparing) else ""
+    can = ", ".join(sorted(gateway.capabilities)) or "none; a person confirms each payment"
+    return [f"capabilities: {can}", f"recognises a repeated reference: {known}{prepares}"]
 
 
 def contract(gateway: Gateway, request: Charge, since: datetime) -> Iterator[ContractResult]:
-    """Try a gateway out and yield what was found; ``request`` is charged, and refunded if the gateway can.
+    """Test a gateway and yield the results; ``request`` is charged, and refunded if the gateway can.
 
-    What a gateway does not claim to do is not tried, least of all a second charge.
+    A capability that the gateway does not claim is not tried, least of all a second charge.
     """
-    this = Trial(gateway, request, since)
+    trial = Trial(gateway, request, since)
     able = gateway.capabilities
     if "lookup" in able:
-        yield _unknown_reference(this)
-    first = _charged(this, request)
+        yield _unknown_reference(trial)
+    first = _charged(trial, request)
     yield _first_charge(first)
     if first.became == "unknown" and "lookup" in able:
-        yield _in_doubt(this)
+        yield _look_up_unknown(trial)
     if first.became == "succeeded":
         if "idempotent" in able:
-            yield _again(this, first)
-            yield _another_amount(this, first)
+            yield _again(trial, first)
+            yield _another_amount(trial, first)
         if "lookup" in able:
-            yield _looked_up(this, first)
+            yield _looked_up(trial, first)
     if not able & {"lookup", "idempotent"}:
         yield ContractResult(
-            "it can neither look up nor recognise a repetition: an unknown outcome is left to a person", None
+            "it can neither look up nor recognise a repetition: only a person can resolve an unknown outcome", None
         )
-    yield from _given_back(this)
+    yield from _refunds(trial)
 
 
-def _unknown_reference(this: Trial) -> ContractResult:
-    nobody = f"{_base(this.request)}:nobody:1"
-    answer = ask(lambda: this.gateway.lookup(nobody, None, this.since))
-    return ContractResult(f"a reference that it never met is not found ({_told(answer)})", answer.became == "not_found")
+def _unknown_reference(trial: Trial) -> ContractResult:
+    unknown = f"{_base(trial.request)}:nobody:1"
+    answer = ask(lambda: trial.gateway.lookup(unknown, None, trial.since))
+    return ContractResult(f"an unknown reference is not found ({_summary(answer)})", answer.became == "not_found")
 
 
 def _first_charge(answer: Answer) -> ContractResult:
     if answer.became == "declined":
         return ContractResult(
-            f"the charge was declined, so nothing more can be tried with this token ({_told(answer)})", None
+            f"the charge was declined, so nothing more can be tested with this token ({_summary(answer)})", None
         )
-    return ContractResult(f"it charges ({_told(answer)})", answer.became == "succeeded")
+    return ContractResult(f"it charges ({_summary(answer)})", answer.became == "succeeded")
 
 
-def _in_doubt(this: Trial) -> ContractResult:
-    answer = ask(lambda: this.gateway.lookup(this.request.reference, None, this.since))
-    _note(this, answer)
-    what = f"its outcome can be looked up ({_told(answer)}); ask the gateway for {this.request.reference} otherwise"
+def _look_up_unknown(trial: Trial) -> ContractResult:
+    answer = ask(lambda: trial.gateway.lookup(trial.request.reference, None, trial.since))
+    _note(trial, answer)
+    what = f"its outcome can be looked up ({_summary(answer)}); if not, check {trial.request.reference} at the gateway"
     return ContractResult(what, answer.became in ("succeeded", "declined", "not_found"))
 
 
-def _again(this: Trial, first: Answer) -> ContractResult:
-    """Send the same again: the answer must be the first one's, with no more money moved."""
-    answer = _charged(this, this.request)
+def _again(trial: Trial, first: Answer) -> ContractResult:
+    """Repeat the charge: the answer must be the first one's, and no more money moves."""
+    answer = _charged(trial, trial.request)
     same = answer.became == "succeeded" and _id(answer) == _id(first)
-    return ContractResult(f"the same reference again is the same charge ({_told(answer)})", same)
+    return ContractResult(f"the same reference again is the same charge ({_summary(answer)})", same)
 
 
-def _another_amount(this: Trial, first: Answer) -> ContractResult:
-    """Send the same with more: a refusal is right, and so is the first charge as it was."""
-    asked = replace(this.request, amount_minor=this.request.amount_minor + 100, gateway_id=_id(first))
-    answer = _charged(this, asked)
+def _another_amount(trial: Trial, first: Answer) -> ContractResult:
+    """Repeat the charge with another amount: it must be refused, or answered with the first charge."""
+    more = replace(trial.request, amount_minor=trial.request.amount_minor + 100, gateway_id=_id(first))
+    answer = _charged(trial, more)
     amount = answer.result.amount_minor if answer.result else None
-    as_it_was = answer.became == "succeeded" and (_id(answer), amount) == (_id(first), this.request.amount_minor)
+    replayed = answer.became == "succeeded" and (_id(answer), amount) == (_id(first), trial.request.amount_minor)
     refused = answer.became in ("misconfigured", "declined")
-    return ContractResult(f"the same reference with another amount is refused ({_told(answer)})", refused or as_it_was)
+    return ContractResult(
+        f"the same reference with another amount is refused ({_summary(answer)})", refused or replayed
+    )
 
 
-def _looked_up(this: Trial, first: Answer) -> ContractResult:
-    answer = ask(lambda: this.gateway.lookup(this.request.reference, _id(first), this.since))
+def _looked_up(trial: Trial, first: Answer) -> ContractResult:
+    answer = ask(lambda: trial.gateway.lookup(trial.request.reference, _id(first), trial.since))
     found = answer.result
-    asked = (this.request.amount_minor, this.request.currency)
-    same = answer.became == "succeeded" and found is not None and (found.amount_minor, found.currency) == asked
-    return ContractResult(f"it is found by its reference, with amount and currency ({_told(answer)})", same)
+    requested = (trial.request.amount_minor, trial.request.currency)
+    same = answer.became == "succeeded" and found is not None and (found.amount_minor, found.currency) == requested
+    return ContractResult(f"it is found by its reference, with amount and currency ({_summary(answer)})", same)
 
 
-def _given_back(this: Trial) -> Iterator[ContractResult]:
-    """Give back all that was taken; the same refund twice is one, and more than was taken is refused."""
-    for number, (id, amount) in enumerate(this.taken.items(), 1):
-        what = f"{money.text(amount, this.request.currency)} {this.request.currency} of {id}"
-        if "refund" not in this.gateway.capabilities or not id:
-            yield ContractResult(f"it gives nothing back: return {what} yourself", None)
+def _refunds(trial: Trial) -> Iterator[ContractResult]:
+    """Refund everything taken; the same refund twice is one, and more than was taken is refused."""
+    for number, (id, amount) in enumerate(trial.taken.items(), 1):
+        what = f"{money.text(amount, trial.request.currency)} {trial.request.currency} of {id}"
+        if "refund" not in trial.gateway.capabilities or not id:
+            yield ContractResult(f"it cannot refund: return {what} yourself", None)
             continue
-        reference = f"{_base(this.request)}:refund:{number}"
-        answer = _refunded(this, id, reference, amount)
-        yield ContractResult(f"it gives back {what} ({_told(answer)})", answer.became == "succeeded")
+        reference = f"{_base(trial.request)}:refund:{number}"
+        answer = _refunded(trial, id, reference, amount)
+        yield ContractResult(f"it refunds {what} ({_summary(answer)})", answer.became == "succeeded")
         if answer.became != "succeeded":
-            yield ContractResult(f"ask the gateway for {reference}, or return {what} yourself", None)
+            yield ContractResult(f"check {reference} at the gateway, or return {what} yourself", None)
             continue
-        if "idempotent" in this.gateway.capabilities:
-            again = _refunded(this, id, reference, amount)
+        if "idempotent" in trial.gateway.capabilities:
+            again = _refunded(trial, id, reference, amount)
             same = again.became == "succeeded" and _id(again) == _id(answer)
-            yield ContractResult(f"the same refund again is the same refund ({_told(again)})", same)
-        more = _refunded(this, id, f"{_base(this.request)}:refund:{number}0", 1)
+            yield ContractResult(f"the same refund again is the same refund ({_summary(again)})", same)
+        more = _refunded(trial, id, f"{_base(trial.request)}:refund:{number}0", 1)
         refused = more.became in ("declined", "misconfigured")
-        yield ContractResult(f"it gives back no more than it took ({_told(more)})", refused)
+        yield ContractResult(f"it refunds no more than it took ({_summary(more)})", refused)
 
 
-def _charged(this: Trial, request: Charge) -> Answer:
-    """Charge as the protocol does: prepared first where the gateway does that."""
-    if request.gateway_id is None and isinstance(this.gateway, Preparing):
-        ready = answers.ask_to_prepare(this.gateway, request)
+def _charged(trial: Trial, request: Charge) -> Answer:
+    """Charge as the protocol does, preparing first if the gateway does that."""
+    if request.gateway_id is None and isinstance(trial.gateway, Preparing):
+        ready = answers.ask_to_prepare(trial.gateway, request)
         if ready.became != "prepared":
             return ready
         request = replace(request, gateway_id=_id(ready))
-    answer = ask(lambda: this.gateway.charge(request, CHARGE_SECONDS))
-    _note(this, answer)
+    answer = ask(lambda: trial.gateway.charge(request, CHARGE_SECONDS))
+    _note(trial, answer)
     return answer
 
 
-def _refunded(this: Trial, id: str, reference: str, amount: int) -> Answer:
-    return ask(lambda: this.gateway.refund(id, reference, amount))
+def _refunded(trial: Trial, id: str, reference: str, amount: int) -> Answer:
+    return ask(lambda: trial.gateway.refund(id, reference, amount))
 
 
-def _note(this: Trial, answer: Answer) -> None:
-    """Remember what was taken, whichever step took it."""
+def _note(trial: Trial, answer: Answer) -> None:
+    """Record an amount that was taken, whichever step took it."""
     if answer.became == "succeeded" and answer.result is not None:
-        this.taken.setdefault(answer.result.gateway_id or "", answer.result.amount_minor or 0)
+        trial.taken.setdefault(answer.result.gateway_id or "", answer.result.amount_minor or 0)
 
 
 def _base(request: Charge) -> str:
@@ -171,6 +173,6 @@ def _id(answer: Answer) -> str | None:
     return answer.result.gateway_id if answer.result else None
 
 
-def _told(answer: Answer) -> str:
-    said = ", ".join(word for word in (answer.code, answer.message) if word)
-    return answer.became.replace("_", " ") + (f": {said}" if said else "")
+def _summary(answer: Answer) -> str:
+    details = ", ".join(word for word in (answer.code, answer.message) if word)
+    return answer.became.replace("_", " ") + (f": {details}" if details else "")

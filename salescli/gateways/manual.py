@@ -1,4 +1,4 @@
-"""The manual gateway: a person takes the money and says so with ``payments confirm`` (R37); nothing is ever sent."""
+"""The manual gateway: a person takes the money and confirms it with ``payments confirm`` (R37); nothing is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from salescli.gateways.protocol import Charge, Misconfigured, Result
 
 
 class Manual:
-    """A payment system without a machine behind it; asking it to move money is a mistake of ours."""
+    """A payment system operated by a person; calling it to move money is a bug."""
 
     name = "manual"
     capabilities: frozenset[str] = frozenset()
@@ -19,12 +19,12 @@ class Manual:
         raise Misconfigured("a manual payment is confirmed by a person: salescli payments confirm INVOICE")
 
     def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
-        """Raise Misconfigured: only a person can know."""
-        raise Misconfigured("only a person knows what became of a manual payment")
+        """Raise Misconfigured: only a person knows the outcome."""
+        raise Misconfigured("only a person knows the outcome of a manual payment")
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
-        """Raise Misconfigured: only a person can give this money back."""
+        """Raise Misconfigured: only a person can refund this money."""
         raise Misconfigured("a manual refund is made by a person and recorded with a reason")
 
     def check(self) -> None:
-        """Nothing can be wrong with it."""
+        """Do nothing: a manual gateway can always be used."""

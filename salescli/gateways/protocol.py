@@ -1,16 +1,12 @@
-"""The one protocol of all payment gateways: what is asked, what is answered, what can go wrong."""
+"""The protocol of all payment gateways: requests, answers and errors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from salescli.errors import SalesError
-
-if TYPE_CHECKING:
-    pass
-
 
 CHARGE_SECONDS = 30.0  # a gateway that has not answered by then has an unknown outcome
 
@@ -20,9 +16,9 @@ Initiator = Literal["merchant", "customer"]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What is asked of a gateway. ``reference`` names this try for ever; ``token`` is the saved payment method.
+    """A request to charge. ``reference`` identifies this attempt for ever; ``token`` is the saved payment method.
 
-    ``gateway_id``: the gateway's own name of this payment, from ``prepare`` or an earlier try of it.
+    ``gateway_id``: the gateway's own id of this payment, from ``prepare`` or an earlier attempt.
     """
 
     reference: str
@@ -45,7 +41,7 @@ class Result:
     gateway_id: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
-    fee_minor: int | None = None  # None: not known yet, never 0 instead
+    fee_minor: int | None = None  # None: not known yet; never 0 instead
     fee_currency: str | None = None
     code: str | None = None
     raw_code: str | None = None
@@ -59,7 +55,7 @@ class GatewayError(SalesError):
 
 
 class Declined(GatewayError):
-    """A final no: the attempt counts."""
+    """The charge was declined: the attempt counts."""
 
     def __init__(self, message: str, code: str, raw_code: str | None = None, retryable: bool | None = None) -> None:
         super().__init__(message)
@@ -67,7 +63,7 @@ class Declined(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """The request did not reach it: no attempt is counted, the same reference is sent later."""
+    """The request did not reach the gateway: no attempt is counted, and the same reference is sent later."""
 
 
 class OutcomeUnknown(GatewayError):
@@ -75,24 +71,21 @@ class OutcomeUnknown(GatewayError):
 
 
 class Misconfigured(GatewayError):
-    """Our fault: wrong keys, a missing program, a reference reused with other parameters. A person must act."""
+    """Our fault: a wrong key, a missing program, a reference reused with other parameters. A person must act."""
 
 
 class Gateway(Protocol):
-    """What every payment gateway does. ``capabilities``: of charge, lookup, refund, fee, idempotent.
-
-    One that names a payment before its money moves is also ``Preparing``.
-    """
+    """A payment gateway. A gateway that gives a payment its id before money moves is also ``Preparing``."""
 
     name: str
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it can do. Raise a GatewayError when it does not say."""
+        """The capabilities: any of charge, lookup, refund, fee, idempotent. Raise a GatewayError if unavailable."""
 
     @property
     def key_ttl_seconds(self) -> int | None:
-        """How long a reference stays idempotent; None: for ever, 0: not at all."""
+        """The time for which a reference stays idempotent; None: for ever, 0: not at all."""
 
     def charge(self, charge: Charge, timeout: float) -> Result:
         """Take the money once per reference. Raise a GatewayError."""
@@ -101,34 +94,34 @@ class Gateway(Protocol):
         """Return the outcome of a reference; status ``not_found`` if it is unknown."""
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
-        """Give back part of a charge, once per reference. Raise a GatewayError."""
+        """Refund part of a charge, once per reference. Raise a GatewayError."""
 
     def check(self) -> None:
-        """Raise Misconfigured unless it could be used now."""
+        """Raise a GatewayError unless the gateway can be used now."""
 
 
 @runtime_checkable
 class Preparing(Protocol):
-    """A gateway that makes a payment known to itself first, so that its id is durable here before money can move."""
+    """A gateway that registers a payment first, so that its id is durable here before money can move."""
 
     def prepare(self, charge: Charge) -> str:
-        """Return the gateway's id of the payment, made or brought up to date; no money moves. Raise a GatewayError.
+        """Create or update the payment and return the gateway's id of it; no money moves. Raise a GatewayError.
 
-        ``charge`` follows with this id in it, in another call, once the id is durable.
+        Once the id is durable, ``charge`` is called with it.
         """
 
 
 @runtime_checkable
 class Cancelling(Protocol):
-    """A gateway at which a payment that was made known stays open until it is told that nobody will pay it."""
+    """A gateway at which a prepared payment stays open until it is cancelled."""
 
     def cancel(self, gateway_id: str) -> None:
-        """Close an unpaid payment; one that is paid or closed already stays as it is. Raise a GatewayError."""
+        """Close an unpaid payment; a paid or closed one stays as it is. Raise a GatewayError."""
 
 
 @runtime_checkable
-class TellsFees(Protocol):
-    """A gateway that can be asked for a payment's fee after the payment; its capabilities say ``fee``."""
+class ReportsFees(Protocol):
+    """A gateway that can report a payment's fee after the payment; its capabilities include ``fee``."""
 
     def fee(self, gateway_id: str) -> Result:
-        """Return the payment with its fee; ``fee_minor`` None while it is not known. Raise a GatewayError."""
+        """Return the payment with its fee; ``fee_minor`` None while it is unknown. Raise a GatewayError."""

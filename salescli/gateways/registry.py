@@ -1,6 +1,7 @@
-"""The table of gateways: which there are, how each is opened, whether it moves money.
+"""The table of gateways: how each is opened, and whether it moves money.
 
-A new built-in gateway is a row of ``BUILT_IN``; another package's comes by the entry-point group ``salescli.gateways``.
+A built-in gateway is a row of ``BUILT_IN``; other packages register theirs in the entry-point group
+``salescli.gateways``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Environment = tuple[str, ...]
 def _sandbox(database: Path, environment: Environment) -> Gateway:
     from salescli.gateways.sandbox import Sandbox
 
-    real = database.resolve()  # the ledger belongs to the database, by whatever link it is reached
+    real = database.resolve()  # the ledger belongs to the database, whichever link leads to it
     return Sandbox(real.with_name(f"{real.name}.sandbox"))
 
 
@@ -48,7 +49,7 @@ def _stripe(database: Path, environment: Environment) -> Gateway:
 
 
 class BuiltIn(NamedTuple):
-    """A gateway that comes with salescli: how it is opened, imported only then."""
+    """A gateway that comes with salescli; ``open`` imports it."""
 
     open: Callable[[Path, Environment], Gateway]
     moves_money: bool = True
@@ -60,24 +61,24 @@ BUILT_IN = {
     MANUAL: BuiltIn(_manual, moves_money=False),
     "stripe": BuiltIn(_stripe),
 }
-# Nobody is charged early, or at a made-up time, through these (B4).
+# Only these are charged at a made-up time (B4): they move no money.
 MOVES_NO_MONEY = tuple(name for name, built_in in BUILT_IN.items() if not built_in.moves_money)
 CHOICES = f"{', '.join(BUILT_IN)}, command:NAME (a program salescli-gateway-NAME)"  # in help and messages
 
 
 def checked_name(given: str) -> str:
-    """Return ``given`` if it names a gateway. Raise BadData naming those there are."""
+    """Return ``given`` if it names a gateway. Raise BadData that lists the gateways."""
     if given in BUILT_IN or _PROGRAM.fullmatch(given) or _entry_point(given):
         return given
     others = "".join(f", {name}" for name in _entry_points())
-    raise BadData(f"there is no gateway {given!r}; there are {CHOICES}{others}")
+    raise BadData(f"there is no gateway {given!r}; choose one of {CHOICES}{others}")
 
 
 def open_gateway(name: str, database: Path, environment: Environment = ()) -> Gateway:
-    """Return the gateway of a payment system's ``gateway`` column; never raises.
+    """Return the gateway named in a payment system's ``gateway`` column; never raises.
 
-    ``environment``: names of variables; those that a program gets besides the usual ones, or the one that holds the
-    key. A gateway that cannot be opened answers Misconfigured to everything.
+    ``environment``: names of environment variables: those passed to a program besides the usual ones, or the one that
+    holds the key. A gateway that cannot be opened raises Misconfigured on every call.
     """
     if name in BUILT_IN:
         return BUILT_IN[name].open(database, environment)
@@ -87,7 +88,7 @@ def open_gateway(name: str, database: Path, environment: Environment = ()) -> Ga
         return Command(program[1], environment)
     found = _entry_point(name)
     if found is None:
-        return _Missing(name, "there is no such gateway here; is its package installed?")
+        return _Missing(name, "this gateway is not installed; is its package missing?")
     try:
         gateway: Gateway = found.load()()
     except Exception as error:
@@ -96,7 +97,7 @@ def open_gateway(name: str, database: Path, environment: Environment = ()) -> Ga
 
 
 class _Missing:
-    """A gateway that cannot be opened: trouble of one payment system, which must not stop the others."""
+    """A gateway that cannot be opened; this must not stop the other payment systems."""
 
     key_ttl_seconds: int | None = 0
 
@@ -130,7 +131,7 @@ def _entry_point(name: str) -> EntryPoint | None:
 
 
 def _entry_points() -> dict[str, EntryPoint]:
-    """Return the gateways that other packages bring, by the entry-point group ``salescli.gateways``."""
+    """Return the gateways of other packages, from the entry-point group ``salescli.gateways``."""
     from importlib.metadata import entry_points
 
     return {found.name: found for found in entry_points(group="salescli.gateways")}

@@ -1,11 +1,11 @@
-"""The sandbox: a gateway of our own with its own ledger file, so that a charge meets another party.
+"""The sandbox: a gateway for trying things out, with a ledger in a file of its own, separate from the database.
 
-It is idempotent as the best real ones are: a reference is answered once and replayed for ever; the same reference
-with another amount is refused. The token decides what happens:
+It is as idempotent as the best real gateways: a reference is answered once and the answer replayed for ever; the same
+reference with another amount is refused. The token decides the outcome:
 
-tok_ok · tok_fee (tells its fee, 1.5 %) · tok_insufficient_funds · tok_card_declined · tok_expired_card ·
-tok_authentication_required · tok_fail_once · tok_fail_twice (then succeeds, for each payment anew) ·
-tok_timeout_before_charge · tok_timeout_after_charge (the line is cut once) · tok_pending · tok_unreachable ·
+tok_ok · tok_fee (reports a fee of 1.5 %) · tok_insufficient_funds · tok_card_declined · tok_expired_card ·
+tok_authentication_required · tok_fail_once · tok_fail_twice (then succeeds; counted per payment) ·
+tok_timeout_before_charge · tok_timeout_after_charge (the connection is cut once) · tok_pending · tok_unreachable ·
 tok_misconfigured. Any other token is declined as token_invalid.
 """
 
@@ -72,7 +72,7 @@ class Sandbox:
         self._path = path
 
     def charge(self, charge: Charge, timeout: float) -> Result:
-        """Book a charge by its token's rule and return or raise its outcome."""
+        """Book a charge as its token says, and return or raise its outcome."""
         token = charge.token or ""
         if token == "tok_unreachable":
             raise Unavailable("the sandbox is unreachable: connection refused")
@@ -80,15 +80,15 @@ class Sandbox:
             raise Misconfigured("the sandbox refuses our key")
         calls = self._note("charge", charge.reference)
         if token == "tok_timeout_before_charge" and calls == 1:
-            raise OutcomeUnknown("the line was cut")
+            raise OutcomeUnknown("the connection was cut")
         entry = self._book(charge)
         _check_same(entry, charge.amount_minor, charge.currency)
         if token == "tok_timeout_after_charge" and calls == 1:
-            raise OutcomeUnknown("the line was cut")
+            raise OutcomeUnknown("the connection was cut")
         return _answer(entry)
 
     def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
-        """Return the entry of a reference as it stands in the ledger."""
+        """Return the outcome in the ledger entry of a reference."""
         self._note("lookup", reference)
         entry = self._entry(reference)
         if entry is None:
@@ -99,7 +99,7 @@ class Sandbox:
         return _answer(entry)
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
-        """Book a refund of a charge, never more in all than was taken."""
+        """Book a refund of a charge; the refunds never exceed the charge."""
         self._note("refund", reference)
         with self._opened() as ledger, database.transaction(ledger):
             entry = _by_reference(ledger, reference)
@@ -115,7 +115,7 @@ class Sandbox:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the ledger for one call: the sandbox is another party and holds nothing of ours."""
+        """Open the ledger for one call: like a real gateway, the sandbox shares nothing with the database."""
         if not self._path.exists():
             self._path.touch(mode=0o600)
         ledger = sqlite3.connect(self._path, timeout=database.BUSY_SECONDS, isolation_level=None)
@@ -128,7 +128,7 @@ class Sandbox:
             ledger.close()
 
     def _book(self, charge: Charge) -> sqlite3.Row:
-        """Return the entry of the charge's reference, making it the first time."""
+        """Return the entry of the charge's reference, creating it if there is none."""
         with self._opened() as ledger, database.transaction(ledger):
             known = _by_reference(ledger, charge.reference)
             if known is not None:
@@ -156,10 +156,10 @@ class Sandbox:
         ).fetchone()
         if charged is None:
             raise Declined("there is no such charge to refund", "invalid_amount")
-        back = ledger.execute(
+        refunded = ledger.execute(
             "SELECT coalesce(sum(amount_minor), 0) FROM entries WHERE charge_id = ?", (charge_id,)
         ).fetchone()[0]
-        if back + amount > charged["amount_minor"]:
+        if refunded + amount > charged["amount_minor"]:
             raise Declined("more than was taken", "invalid_amount", retryable=False)
         row = {
             "reference": reference,
@@ -180,7 +180,7 @@ class Sandbox:
             return _by_reference(ledger, reference)
 
     def _note(self, op: str, reference: str) -> int:
-        """Log a call and return how many of its kind this reference has had."""
+        """Log a call and return the number of such calls for this reference."""
         with self._opened() as ledger:
             database.insert(ledger, "calls", {"op": op, "reference": reference, "at": time.utc_text(time.now())})
             counted = ledger.execute("SELECT count(*) FROM calls WHERE op = ? AND reference = ?", (op, reference))
@@ -188,10 +188,10 @@ class Sandbox:
 
 
 class Rehearsal(Sandbox):
-    """The sandbox in memory, as its ledger stands: for a simulation, nothing of which is kept (B4).
+    """A sandbox in memory for simulations, with a copy of the ledger; nothing is kept (B4).
 
-    ``declined``: the random uids of the recurring orders whose charges are declined; ``always``: a token in the place
-    of every charge's own.
+    ``declined``: uids of the recurring orders whose charges are declined; ``always``: a token used instead of every
+    charge's own.
     """
 
     def __init__(self, book: sqlite3.Connection, declined: AbstractSet[str], always: str | None = None) -> None:
@@ -200,7 +200,7 @@ class Rehearsal(Sandbox):
     @staticmethod
     @contextmanager
     def opened(ledger: Path) -> Iterator[sqlite3.Connection]:
-        """Yield a copy in memory of a ledger, which is only read, or an empty one; one thread at a time uses it."""
+        """Yield a copy of a ledger in memory, empty if there is none; for one thread at a time."""
         with closing(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)) as book:
             if ledger.exists():
                 with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as real:
@@ -210,7 +210,7 @@ class Rehearsal(Sandbox):
             yield book
 
     def charge(self, charge: Charge, timeout: float) -> Result:
-        """Book a charge by the token that it is to have."""
+        """Book a charge, with another token if the simulation says so."""
         declined = not self._declined.isdisjoint(charge.reference.split(":"))
         token = "tok_card_declined" if declined else self._always or charge.token
         return super().charge(replace(charge, token=token), timeout)
@@ -242,11 +242,11 @@ def _answer(entry: sqlite3.Row) -> Result:
 
 
 def _message(code: str) -> str:
-    return next((known[1] for known in _DECLINES.values() if known[0] == code), "the token is not known here")
+    return next((known[1] for known in _DECLINES.values() if known[0] == code), "the sandbox does not know this token")
 
 
 def _outcome(ledger: sqlite3.Connection, charge: Charge) -> tuple[str, str | None, int | None]:
-    """Return status, code and fee that the charge's token leads to."""
+    """Return the status, code and fee for the charge's token."""
     token = charge.token or ""
     if token == "tok_pending":
         return "pending", None, None
@@ -261,7 +261,7 @@ def _outcome(ledger: sqlite3.Connection, charge: Charge) -> tuple[str, str | Non
 
 
 def _declines_before(ledger: sqlite3.Connection, charge: Charge) -> int:
-    """Count the declines of this payment: references that differ in the attempt only."""
+    """Count the declines of this payment: references that differ only in the attempt."""
     payment = charge.reference.rpartition(":")[0] + ":"
     sql = "SELECT count(*) FROM entries WHERE status = 'declined' AND substr(reference, 1, :n) = :payment"
     return int(ledger.execute(sql, {"n": len(payment), "payment": payment}).fetchone()[0])

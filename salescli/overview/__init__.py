@@ -3,6 +3,6 @@
 customer_card — what a customer paid and owes, and the commands that are possible now
 doctor — integrity, stored sums, scheduler, and what needs attention
 explain — why a record is in its state, and what happens next
-todo — what waits for a person, the largest amounts first
+todo — what a person must do, the largest amounts first
 upcoming — the payments that recurring orders are expected to bring
 """

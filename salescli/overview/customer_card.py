@@ -57,7 +57,7 @@ WHERE o.customer_id = :customer AND o.status <> 'open' AND i.paid_at IS NOT NULL
 GROUP BY o.id ORDER BY o.id DESC
 """
 
-# The words of the Action columns -> the command; the most useful first.
+# The Action column's words -> their commands.
 _OF_AN_ORDER = {
     "Confirm": "orders confirm {}",
     "Check": "orders check {}",
@@ -73,7 +73,7 @@ _OF_RECURRING = {
 _ORDER_OF_USE = ("Payment arrived", "Confirm", "Check", "Add user", "Retry", "Activate", "Pay",
                  "Payment did not arrive", "Decline", "Pause", "Complete", "Refund")  # fmt: skip
 
-Offered = tuple[str, str, str]  # the action, the record, the command without the program
+Suggestion = tuple[str, str, str]  # the action, the record, the command without the program
 
 
 def totals(connection: sqlite3.Connection, customer_id: int) -> list[dict[str, object]]:
@@ -88,7 +88,7 @@ def commands(
 
     The newest record of each action comes first, then the second of each. Words in capitals are placeholders.
     """
-    offered = chain(
+    suggestions = chain(
         _of_column(connection, orders.VIEW, ("o.customer_id", customer_id), _OF_AN_ORDER, actor=actor, zone=zone),
         _of_column(connection, recurring.VIEW, ("r.customer_id", customer_id), _OF_RECURRING, actor=actor, zone=zone),
         _of_payments(connection, customer_id) if actor.may(permissions.ENTER_ORDERS) else (),
@@ -96,7 +96,7 @@ def commands(
     )
     places: dict[str, int] = {}
     ranked = []
-    for action, record, command in offered:
+    for action, record, command in suggestions:
         places[action] = places.get(action, 0) + 1
         row = {"action": action, "record": record, "command": f"{program} {command}"}
         ranked.append((places[action], _ORDER_OF_USE.index(action), row))
@@ -112,7 +112,7 @@ def _of_column(
     *,
     actor: Actor,
     zone: ZoneInfo,
-) -> Iterator[Offered]:
+) -> Iterator[Suggestion]:
     """Yield the actions of a list's Action column (R20)."""
     key = view.columns[0].key
     rows = query.select(
@@ -128,7 +128,7 @@ def _of_column(
             yield action, f"{key} {row[key]}", texts[action].format(row[key])
 
 
-def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
+def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[Suggestion]:
     """Yield the manual payments that wait for confirmation, and the orders that can be paid."""
     for row in connection.execute(_WAITING, {"customer": customer_id, "manual": registry.MANUAL}):
         yield "Payment arrived", f"invoice {row['id']}", f"payments confirm {row['id']}"
@@ -140,7 +140,7 @@ def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[O
             yield "Pay", f"order {order.id}", f"orders pay {order.id}{through}"
 
 
-def _of_refunds(connection: sqlite3.Connection, customer_id: int) -> Iterator[Offered]:
+def _of_refunds(connection: sqlite3.Connection, customer_id: int) -> Iterator[Suggestion]:
     """Yield the orders that can be refunded; a refund by hand needs a reason (R11)."""
     for row in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": registry.MANUAL}):
         reason = " --reason TEXT" if row["by_hand"] else ""

@@ -1,6 +1,6 @@
 """Check the database: integrity, totals, scheduler, and what needs attention (B5).
 
-Each check queries for rows that must not exist; a finding names the command that repairs it.
+Each check queries for rows that must not exist; a finding suggests what to do about it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from salescli.rules import numbers, time
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, totals
 
-_FINDINGS_MAX = 20  # of one check
+_FINDINGS_MAX = 20  # per check
 
 
 @dataclass(frozen=True, slots=True)

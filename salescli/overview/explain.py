@@ -1,4 +1,4 @@
-"""Explain in sentences why a record is in its state, what happens next and when, and what can be done (B3).
+"""Explain why a record is in its state, what happens next and when, and what can be done (B3).
 
 record + the rules that decide (``recurring.paid``, ``declined``, ``lifecycle``) + its history → lines of text
 """
@@ -55,7 +55,7 @@ def invoice(connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo) -
     elif live is not None:
         yield (
             "Its outcome is unknown, so tick looks it up and sends nothing new until then. If the payment system"
-            f" cannot tell: salescli payments resolve {found.id}."
+            f" does not know it: salescli payments resolve {found.id}."
         )
     if found.paid_at:
         yield f"The money arrived on {time.local_text(found.paid_at, zone)}; {_commission(found)}."

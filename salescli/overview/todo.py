@@ -1,7 +1,7 @@
-"""What waits for a person, the largest amounts first, each with its command (B10).
+"""What a person must do, the largest amounts first, each with its command (B10).
 
-Amounts in different currencies cannot be compared, so each is ranked within its currency and the ranks alternate: the
-largest of each currency, then the second largest. However short the list, it has the largest of every currency.
+Amounts in different currencies cannot be compared, so each is ranked within its currency: the list has the largest
+of each currency first, then the second largest of each. Even a short list has the largest of every currency.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNCONFIRMED = """
 SELECT 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount, o.currency AS currency
 FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = 'completed' AND o.confirmed = 0
 """
-# An order is confirmable from its success share on, rounded half up as in sales/orders.py.
+# An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
 SELECT 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency
 FROM orders o JOIN customers c ON c.id = o.customer_id
@@ -59,7 +59,7 @@ def waiting(
 ) -> list[dict[str, object]]:
     """Return rows with the keys of COLUMNS; ``limit`` None returns all.
 
-    ``program`` is the name of the program in commands. A command that the actor may not use is None.
+    ``program`` is the name of the program in commands. A command without permission is None.
     """
     rows = connection.execute(
         f"SELECT *, row_number() OVER (PARTITION BY currency ORDER BY amount DESC, number, what) AS place FROM ({_ALL})"

@@ -1,4 +1,4 @@
-"""Upcoming payments: what recurring orders are expected to bring, each on its planned date (B8).
+"""Upcoming payments: the payments expected from recurring orders, each on its planned date (B8).
 
 recurring orders → ``expected``: the next attempt, then the planned dates → rows, or sums of a period
 """
@@ -51,8 +51,8 @@ class UpcomingPayment:
 def expected(order: Recurring, until: datetime, *, now: datetime, zone: ZoneInfo) -> Iterator[UpcomingPayment]:
     """Yield the payments before ``until``, if the next attempt at each succeeds; an overdue one is paid now.
 
-    Follows the rule of tick (R58, R66a): a recurring order that is Paused, Completed or Failed, or has one of these
-    as its pending status, brings no more.
+    Follows the rules of tick (R58, R66a): a recurring order that is Paused, Completed or Failed, or has one of these
+    as its pending status, has no more.
     """
     while order.status in _CHARGED and order.next_payment_at is not None:
         at = max(time.from_text(order.next_payment_at), now)

@@ -1,7 +1,7 @@
 """Compare a payment system's statement with our records, and write what it settles (B7).
 
 lines → ``_named`` (the invoices of each) → ``movements`` → ``match.compare`` → findings
-``apply``: the sure findings are written, with the operations that a person would use → compared again
+``apply``: writes the sure findings, with the operations that a person would use → compared again
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from salescli.errors import BadData, WrongStatus
 from salescli.imports.csv_file import BadRow, Problem
 from salescli.reconcile import match, movements, statement
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
-from salescli.reconcile.movements import Found, Meant
-from salescli.reconcile.statement import PAYMENT, Line, Tell
+from salescli.reconcile.movements import KeyMatch, KeyMatches
+from salescli.reconcile.statement import PAYMENT, Line, ReportProblem
 from salescli.rules import money, permissions, time
 from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.rules.permissions import Actor
@@ -31,9 +31,9 @@ from salescli.storage.work import Work
 
 
 class ReconcileRequest(NamedTuple):
-    """A comparison of a statement, ``name``, with the movements of ``system``.
+    """A request to compare the statement ``name`` with the movements of ``system``.
 
-    ``days``: the first and the last; None: as the statement is dated.
+    ``days``: the first and the last; None: taken from the statement.
     """
 
     system: PaymentSystem
@@ -41,12 +41,12 @@ class ReconcileRequest(NamedTuple):
     name: str
     zone: ZoneInfo
     days: tuple[date | None, date | None] = (None, None)
-    on_bad: Tell = lambda problem: None
+    on_bad: ReportProblem = lambda problem: None
 
 
 @dataclass(slots=True)
 class Applied:
-    """What was written, and what was refused with the reason, a line each; fees are only counted."""
+    """What was written, and what was refused and why, a line each; fees are only counted."""
 
     done: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Applied:
 def compare(connection: sqlite3.Connection, request: ReconcileRequest, *, actor: Actor) -> Comparison:
     """Compare a statement with the ledger of its payment system. Nothing is written.
 
-    Raise BadData for an empty statement without days, and when keys of a line name different invoices;
+    Raise BadData for an empty statement without days, and when the keys of a line name different invoices;
     ``request.on_bad`` gets each such problem.
     """
     actor.require(permissions.VIEW)
@@ -74,10 +74,10 @@ def compare(connection: sqlite3.Connection, request: ReconcileRequest, *, actor:
 
 
 def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
-    """Write what a statement settles, in one transaction, and return it with what remains.
+    """Write what a statement settles, in one transaction, and return that and the remaining comparison.
 
     It settles live attempts that succeeded there, manual payments that arrived, and unknown fees. Differences and
-    movements on one side only are left to a person. An attempt under way or dated in the future is refused by itself.
+    movements on only one side are left to a person. An attempt under way or dated in the future is refused alone.
     Raise NotPermitted.
     """
     work.actor.require(permissions.ENTER_ORDERS)
@@ -94,12 +94,12 @@ def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
 
 
 def _when(finding: MatchFinding) -> tuple[str, int]:
-    """Return the sort key by which findings are applied: as the money moved."""
+    """Return the sort key that applies findings in the order in which the money moved."""
     return (finding.line.at or "", finding.line.number) if finding.line else ("", 0)
 
 
 def _period(request: ReconcileRequest) -> Period | None:
-    """Return the days to compare: as given, else as the statement is dated. Raise BadData when it is empty."""
+    """Return the days to compare: those given, else those of the statement. Raise BadData when it is empty."""
     first, last = (day.isoformat() if day else None for day in request.days)
     dated = statement.days(request.lines, request.zone)
     if first is None and last is None and not request.lines:
@@ -117,10 +117,10 @@ def _named(
 ) -> list[NamedLine]:
     """Return each line with the invoices that its keys agree on. Raise BadData when they name different ones."""
     references = movements.by_reference(connection, {line.reference for line in lines})
-    ids: Found = defaultdict(list)
+    ids: KeyMatches = defaultdict(list)
     for movement in of_period:
         if movement.gateway_id is not None:
-            ids[movement.gateway_id].append(Meant(movement.invoice, movement.kind, request.system.id))
+            ids[movement.gateway_id].append(KeyMatch(movement.invoice, movement.kind, request.system.id))
     rest = {line.gateway_id for line in lines if line.gateway_id not in ids}
     ids.update(movements.by_gateway_id(connection, rest))
     read = [_read(line, references, ids, request.system) for line in lines]
@@ -128,22 +128,24 @@ def _named(
     return [one for one in read if isinstance(one, NamedLine)]
 
 
-def _read(line: Line, references: Found, ids: Found, system: PaymentSystem) -> NamedLine | BadRow:
+def _read(line: Line, references: KeyMatches, ids: KeyMatches, system: PaymentSystem) -> NamedLine | BadRow:
     by_reference = references.get(line.reference or "", [])
     by_id = ids.get(line.gateway_id or "", [])
-    ours = [meant for meant in by_id if meant.system == system.id]  # another payment system may use the same numbers
-    meant_by = {"reference": by_reference, "gateway_id": ours or ([] if by_reference or line.invoice else by_id)}
+    ours = [key for key in by_id if key.system == system.id]  # another payment system may use the same numbers
+    by_column = {"reference": by_reference, "gateway_id": ours or ([] if by_reference or line.invoice else by_id)}
     invoices, first = frozenset[int](), ""
-    for column, meant in meant_by.items():
-        if meant and all(one.kind != line.kind for one in meant) and line.kind == PAYMENT:
-            return _bad(line, column, f"is a refund of invoice {meant[0].invoice} here; its kind is refund")
-    sets = {column: frozenset(one.invoice for one in meant) for column, meant in meant_by.items()}
+    for column, keyed in by_column.items():
+        if keyed and all(one.kind != line.kind for one in keyed) and line.kind == PAYMENT:
+            return _bad(line, column, f"is a refund of invoice {keyed[0].invoice} here; set its kind to refund")
+    sets = {column: frozenset(one.invoice for one in keyed) for column, keyed in by_column.items()}
     for column, them in (*sets.items(), ("invoice", frozenset({line.invoice} if line.invoice else ()))):
         if them and invoices and not (invoices & them):
-            return _bad(line, column, f"is of invoice {min(them)}, but the {first} is of invoice {min(invoices)}")
+            return _bad(
+                line, column, f"belongs to invoice {min(them)}, but the {first} belongs to invoice {min(invoices)}"
+            )
         if them:
             invoices, first = (invoices & them or them), first or column
-    return NamedLine(line, invoices, attempt=any(meant.kind == line.kind for meant in by_reference))
+    return NamedLine(line, invoices, attempt=any(key.kind == line.kind for key in by_reference))
 
 
 def _bad(line: Line, column: str, reason: str) -> BadRow:
@@ -168,9 +170,9 @@ def _apply(
         by_hand.resolve(work, movement.invoice, "succeeded", reason)
     elif finding.finding == match.WAITS:
         _confirm(work, line, movement.invoice, reason)
-    elif finding.finding != match.FEE_TOLD:
+    elif finding.finding != match.FEE_REPORTED:
         return
-    if finding.finding != match.FEE_TOLD:
+    if finding.finding != match.FEE_REPORTED:
         amount = f"{money.text(line.amount_minor, line.currency)} {line.currency}"
         applied.done.append(f"invoice {movement.invoice}: {line.kind} of {amount} made ({reason})")
     if line.kind == PAYMENT:
@@ -186,16 +188,16 @@ def _confirm(
     """Confirm a manual payment at the time in the statement, or now when it has none."""
     arrived = time.from_text(line.at) if line.at else work.now
     if arrived > work.now + CLOCKS_APART_MAX:
-        raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, dates its money in the future")
+        raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, is dated in the future")
     after = by_hand.answer_by_hand(work.at(arrived), invoice, confirmed=True)
     invoices.change(work, after, "seen in a statement", {}, reason=reason)
 
 
 def _take_fee(work: Work, line: Line, invoice_id: int, reason: str) -> bool:
-    """Store the fee of a line whose payment has none or an estimate; return whether it was stored."""
+    """Store the fee in a line, and return whether it was stored; False: there is none, or it cannot be right."""
     invoice = invoices.get(work.connection, invoice_id)
     if line.fee_minor is None or line.fee_minor > invoice.amount_minor:
         return False
     changes = {"fee_minor": line.fee_minor, "fee_estimated": 0, "fee_due_at": None}
-    invoices.change(work, invoice, "fee told", changes, reason=reason)
+    invoices.change(work, invoice, "fee recorded", changes, reason=reason)
     return True

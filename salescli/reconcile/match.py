@@ -1,6 +1,6 @@
 """Match the lines of a statement with our movements, and find what does not agree; pure (B7).
 
-lines, movements -> ``_paired``, the surest first -> pairs judged, leftovers on both sides -> ``Comparison``
+lines, movements -> ``_paired``, the surest first -> findings for pairs and leftovers -> ``Comparison``
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ from salescli.reconcile.statement import PAYMENT, REFUND, Line
 from salescli.rules import time
 
 AGREES = "agrees"
-ONLY_THERE = "only there"  # money moved that our database does not know of
+ONLY_THERE = "only there"  # our database does not have this movement
 TWICE_THERE = "twice there"
 AMOUNT_DIFFERS = "amount differs"
 UNKNOWN_OUTCOME = "outcome unknown"
 WAITS = "waits"
 ONLY_HERE = "only here"
 FEE_DIFFERS = "fee differs"
-FEE_TOLD = "fee told"  # ours is unknown or estimated
-FINDINGS = (ONLY_THERE, TWICE_THERE, AMOUNT_DIFFERS, UNKNOWN_OUTCOME, WAITS, ONLY_HERE, FEE_DIFFERS, FEE_TOLD, AGREES)
-_SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_TOLD: AGREES}  # their amounts agree
+FEE_REPORTED = "fee reported"  # ours is unknown or estimated
+FINDINGS = (
+    ONLY_THERE,
+    TWICE_THERE,
+    AMOUNT_DIFFERS,
+    UNKNOWN_OUTCOME,
+    WAITS,
+    ONLY_HERE,
+    FEE_DIFFERS,
+    FEE_REPORTED,
+    AGREES,
+)
+_SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_REPORTED: AGREES}  # their amounts agree
 # How a line is matched with a movement, the surest first.
 _BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(4)
 
@@ -31,9 +41,9 @@ State = Literal["moved", "outcome unknown", "waits"]
 
 
 class Movement(NamedTuple):
-    """Money in our database: ``moved``, or a live attempt whose ``outcome unknown`` or that ``waits``.
+    """A movement of money here: ``moved``, or a live attempt: ``outcome unknown``, or ``waits`` for a person.
 
-    ``at`` is UTC text; ``day`` is the local day that it counts on, None unless it moved. ``key`` is unique.
+    ``at`` is UTC text; ``day`` is the local day it counts on, None unless it moved. ``key`` is unique.
     """
 
     key: tuple[str, int]
@@ -52,7 +62,7 @@ class Movement(NamedTuple):
 
 
 class NamedLine(NamedTuple):
-    """A line with the invoices that its keys name: one, unless a payment system gave several the same number.
+    """A line with the invoices that its keys name: one, unless a payment system gave several the same id.
 
     ``attempt``: its reference belongs to an attempt of the line's kind.
     """
@@ -63,7 +73,7 @@ class NamedLine(NamedTuple):
 
 
 class Period(NamedTuple):
-    """The local days that are compared, both included; None: open on that side."""
+    """The compared local days, both included; None: open on that side."""
 
     first: str | None
     last: str | None
@@ -74,9 +84,9 @@ class Period(NamedTuple):
 
 
 class MatchFinding(NamedTuple):
-    """The finding for a line, a movement or both. ``sure``: they are matched by more than the invoice's number.
+    """The finding for a line, a movement or both. ``sure``: matched by more than the invoice's number.
 
-    ``same_as``: the earlier line of the same movement; ``invoice``: the invoice that a line without movement names.
+    ``same_as``: the earlier line of the same movement; ``invoice``: the invoice named by a line without movement.
     """
 
     finding: str
@@ -98,7 +108,7 @@ class Sums(NamedTuple):
 class Comparison(NamedTuple):
     """The result of a comparison, worst first; ``left_out`` counts lines outside the period.
 
-    ``period`` None: the statement has no dates, so movements that are only here cannot be found.
+    ``period`` None: the statement has no dates, so movements missing from it cannot be found.
     """
 
     found: list[MatchFinding]
@@ -117,7 +127,7 @@ def compare(
 ) -> Comparison:
     """Compare a statement with the movements of its payment system.
 
-    ``movements``: those of the period, and all those of every invoice that a line names.
+    ``movements``: those of the period, and all movements of every invoice that a line names.
     """
     paired = _paired(lines, movements)
     found = [_judged(lines[at].line, movements[paired[at].place], paired[at]) for at in sorted(paired)]
@@ -206,7 +216,7 @@ def _candidates(lines: Sequence[NamedLine], movements: Sequence[Movement]) -> It
 def _known_by(named: NamedLine, movement: Movement) -> int | None:
     """Return how a line is matched with a movement of its invoice; None when it is a different one.
 
-    A line that names another attempt settles no live attempt, which may also charge, and is no other refund.
+    A line that names another attempt neither settles a live attempt, which may charge too, nor matches another refund.
     """
     line = named.line
     by_id = line.gateway_id is not None and line.gateway_id == movement.gateway_id
@@ -240,11 +250,11 @@ def _judged(line: Line, movement: Movement, pair: _Pair) -> MatchFinding:
 
 
 def _fee(line: Line, movement: Movement) -> str:
-    """Return the finding for the fees of a matched line; refunds have no fee here."""
+    """Return the finding for the fee of a matched line; refunds have no fee here."""
     if line.fee_minor is None or line.kind == REFUND:
         return AGREES
     if (movement.fee_minor is None or movement.estimated) and line.fee_minor <= movement.amount_minor:
-        return FEE_TOLD
+        return FEE_REPORTED
     return AGREES if line.fee_minor == movement.fee_minor and not movement.estimated else FEE_DIFFERS
 
 
@@ -256,7 +266,7 @@ def _unpaired(
     for pair in paired.values():
         movement = movements[pair.place]
         matched[movement.kind, movement.invoice].append(pair)
-    strangers: dict[tuple[str | int | None, ...], int] = {}
+    unmatched: dict[tuple[str | int | None, ...], int] = {}
     for at, named in enumerate(lines):
         if at in paired:
             continue
@@ -267,7 +277,7 @@ def _unpaired(
             first = lines[again.line].line.number
             yield MatchFinding(TWICE_THERE, line, movements[again.place], same_as=first, invoice=invoice)
         else:
-            first = strangers.setdefault(_duplicate_key(line), line.number)
+            first = unmatched.setdefault(_duplicate_key(line), line.number)
             again_there = first != line.number
             finding = TWICE_THERE if again_there else ONLY_THERE
             yield MatchFinding(finding, line, same_as=first if again_there else None, invoice=invoice)

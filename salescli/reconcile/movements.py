@@ -1,6 +1,6 @@
 """Our side of a comparison, read from the database: movements of money, and the invoices that keys name.
 
-period or invoices -> ``of_period``, ``of_invoices`` -> ``Movement``;  keys of lines -> ``by_reference``, … -> ``Found``
+period or invoices -> ``of_period``, ``of_invoices`` -> ``Movement``;  keys of lines -> ``by_…`` -> ``KeyMatches``
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from salescli.reconcile import match
 from salescli.reconcile.match import Comparison, Movement, Period
 
 
-class Meant(NamedTuple):
-    """An invoice that a key names, by an attempt or movement of this kind and payment system."""
+class KeyMatch(NamedTuple):
+    """An invoice that a key names, with the kind and payment system of the attempt or movement."""
 
     invoice: int
     kind: str
     system: int | None
 
 
-Found = dict[str, list[Meant]]
+KeyMatches = dict[str, list[KeyMatch]]
 
 
-def by_reference(connection: sqlite3.Connection, references: Iterable[str | None]) -> Found:
+def by_reference(connection: sqlite3.Connection, references: Iterable[str | None]) -> KeyMatches:
     """Return the invoices of the attempts with these references."""
     return _found(connection, _BY_REFERENCE, references)
 
 
-def by_gateway_id(connection: sqlite3.Connection, ids: Iterable[str | None]) -> Found:
-    """Return the invoices of the payments and attempts with these numbers of any payment system."""
+def by_gateway_id(connection: sqlite3.Connection, ids: Iterable[str | None]) -> KeyMatches:
+    """Return the invoices of the payments and attempts with these ids, of any payment system."""
     return _found(connection, _BY_GATEWAY_ID, ids)
 
 
-def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> Found:
-    """Return the invoices that keys name, read by one statement."""
-    found: Found = defaultdict(list)
+def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> KeyMatches:
+    """Return the invoices that keys name, read with one query."""
+    found: KeyMatches = defaultdict(list)
     wanted = sorted({word for word in words if word is not None})
     if wanted:
         for row in connection.execute(sql, {"words": json.dumps(wanted)}):
-            found[row["word"]].append(Meant(row["invoice"], row["kind"], row["system"]))
+            found[row["word"]].append(KeyMatch(row["invoice"], row["kind"], row["system"]))
     return found
 
 
@@ -78,7 +78,7 @@ def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
 
 
 def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
-    """Return, by number, the state here of the invoices that unmatched lines name."""
+    """Return a description of each invoice that an unmatched line names, by its number."""
     wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
     rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})
     return {row["id"]: _known(row, system) for row in rows}
@@ -92,7 +92,7 @@ SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
 FROM attempts WHERE reference IN (SELECT value FROM json_each(:words))
 """
 
-# Has no index: one pass over both tables, for numbers outside the period.
+# Without an index: one pass over both tables, for ids outside the period.
 _BY_GATEWAY_ID = """
 SELECT gateway_id AS word, id AS invoice, payment_system_id AS system, 'payment' AS kind
 FROM invoices WHERE gateway_id IN (SELECT value FROM json_each(:words))
@@ -101,8 +101,8 @@ SELECT gateway_id, invoice_id, payment_system_id, CASE kind WHEN 'charge' THEN '
 FROM attempts WHERE gateway_id IN (SELECT value FROM json_each(:words))
 """
 
-# The columns of Movement, with the entry's number second. A payment of zero went through no payment system. The `+`
-# keeps SQLite from the index of amounts, which has no days. A refund without a number of its own has its charge's,
+# The columns of Movement, with the row's id second. A payment of zero went through no payment system. The `+` keeps
+# SQLite from using the index of amounts, which has no days. A refund without a gateway id of its own has its charge's,
 # which does not identify it.
 _PAID = """
 SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,

@@ -1,6 +1,6 @@
 """A payment system's own statement: CSV with a row per movement of money (B7).
 
-bytes -> ``csv_file.Table`` -> each row ``_read`` -> ``Line``, or its problems reported -> all lines or none
+bytes -> ``csv_file.Table`` -> ``_read`` each row -> ``Line`` or reported problems -> all lines or none
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.rules import money, numbers, text, time
 
 PAYMENT, REFUND = "payment", "refund"
-KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement, in this order
+KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement
 COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "at")
 REQUIRED = ("amount", "currency")
 _INVOICE_MAX = 999_999_999
 
-Tell = Callable[[Problem], None]
+ReportProblem = Callable[[Problem], None]
 
 
 class Line(NamedTuple):
@@ -49,20 +49,20 @@ class Line(NamedTuple):
         return (self.kind, self.reference, self.gateway_id, self.invoice)
 
 
-def read(file: Path | BinaryIO, *, zone: ZoneInfo, on_bad: Tell = lambda problem: None) -> list[Line]:
+def read(file: Path | BinaryIO, *, zone: ZoneInfo, on_bad: ReportProblem = lambda problem: None) -> list[Line]:
     """Return the lines of a statement; times without offset are in ``zone``.
 
-    Raise NotFound when there is no file, BadData when its header or a row is bad; ``on_bad`` gets each problem.
+    Raise NotFound when the file does not exist, BadData when its header or a row is bad; ``on_bad`` gets each problem.
     """
     columns = Columns(_readers(zone))
     with csv_file.opened(file) as stream:
         table = csv_file.Table(stream, COLUMNS, REQUIRED)
         if not any(key in table.header for key in KEYS):
-            raise BadData(f"line 1: there is none of the columns {', '.join(KEYS)}; rows need one to be matched by")
+            raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")
         return refuse_bad([csv_file.attempted(partial(_read, columns), row) for row in table], on_bad)
 
 
-def refuse_bad(rows: Sequence[Line | BadRow], on_bad: Tell) -> list[Line]:
+def refuse_bad(rows: Sequence[Line | BadRow], on_bad: ReportProblem) -> list[Line]:
     """Return the lines if all are good; otherwise report every problem and raise BadData."""
     bad = [row for row in rows if isinstance(row, BadRow)]
     for problem in _problems(bad):
@@ -87,11 +87,11 @@ def name_of(file: Path | BinaryIO) -> str:
     """Return the name of a statement for history: the file's name, if it can be stored."""
     if not isinstance(file, Path) or str(file) == "-":
         return "from standard input"
-    name = file.name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8, history must
+    name = file.name.encode("utf-8", "backslashreplace").decode()  # history must be UTF-8, a file name need not
     try:
         return text.text(name, "the file's name")[:200]
     except BadData:
-        return "of a file whose name is not kept"
+        return "of a file whose name cannot be stored"
 
 
 def _problems(bad: Sequence[BadRow]) -> Iterator[Problem]:
@@ -110,12 +110,12 @@ def _readers(zone: ZoneInfo) -> Readers:
 
 
 def _word(given: str) -> str:
-    """Return a number of the payment system unchanged: it is compared and never stored.
+    """Return an id of the payment system unchanged: it is compared but never stored.
 
-    Raise BadData for one that no gateway can have given.
+    Raise BadData if no gateway can have given it.
     """
     if len(given) > text.TEXT_MAX:
-        raise BadData(f"has {len(given)} characters; no number here has more than {text.TEXT_MAX}")
+        raise BadData(f"has {len(given)} characters; ids here have at most {text.TEXT_MAX}")
     if not given.isprintable():
         raise BadData("has an invisible character; remove it")
     return given
@@ -142,7 +142,7 @@ def _read(columns: Columns, row: Row) -> Line:
 
 def _amount(given: str, currency: str) -> int:
     if given.startswith("-"):
-        raise BadData("is negative; write a refund with kind refund and its amount without a sign")
+        raise BadData("is negative; for a refund, set kind to refund and leave out the sign")
     return money.parse(given, currency)
 
 

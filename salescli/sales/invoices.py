@@ -20,7 +20,7 @@ from salescli.sales.changes import INVOICE, store
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-FEE_TOLD_AFTER = timedelta(hours=1)  # a payment system that does not tell its fee at once is asked for it then
+FEE_DUE_AFTER = timedelta(hours=1)  # the first look-up of a fee that was not reported with the payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +119,22 @@ def change(
 def payment(
     invoice: Invoice, system: PaymentSystem | None, answer: Answer, now: datetime, zone: ZoneInfo
 ) -> dict[str, Any]:
-    """Return the columns of an invoice whose money came in now, its commission told or estimated (R30)."""
-    result, told = answer.result, told_fee(invoice, answer)
-    estimate = system.commission(invoice.amount_minor, invoice.currency) if system and told is None else None
+    """Return the columns of an invoice whose money came in now, its commission reported or estimated (R30)."""
+    result, reported = answer.result, reported_fee(invoice, answer)
+    estimate = system.commission(invoice.amount_minor, invoice.currency) if system and reported is None else None
     return {
         "status": "completed",
         "paid_at": time.utc_text(now),
         "paid_on": time.local_day(now, zone),
-        "fee_minor": estimate if told is None else told,
+        "fee_minor": estimate if reported is None else reported,
         "fee_estimated": int(estimate is not None),
         "gateway_id": result.gateway_id if result else None,
-        "fee_due_at": time.utc_text(now + FEE_TOLD_AFTER) if told is None and result and result.gateway_id else None,
+        "fee_due_at": time.utc_text(now + FEE_DUE_AFTER) if reported is None and result and result.gateway_id else None,
     }
 
 
-def told_fee(invoice: Invoice, answer: Answer) -> int | None:
-    """Return the commission that a gateway's answer tells, None when it tells none in the invoice's currency."""
+def reported_fee(invoice: Invoice, answer: Answer) -> int | None:
+    """Return the commission in a gateway's answer; None if it has none in the invoice's currency."""
     result = answer.result
     if result is None or result.fee_minor is None or result.fee_currency != invoice.currency:
         return None

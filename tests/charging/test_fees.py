@@ -1,4 +1,4 @@
-"""Fees that a payment system tells later: a program on PATH, with a book of its own, that tells them or not yet."""
+"""Fees that a payment system reports later: a program on PATH, with a book of its own, that reports them or not yet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_YET = TOLD.replace(', "fee_minor": 123', "")
 
 @pytest.fixture
 def later(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
-    """A story with a merchant that charges at once and tells its fee, from the file ``fee``, when asked."""
+    """A story with a payment system that charges at once and reports its fee later, from the file ``fee``."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "salescli-gateway-later"
@@ -49,7 +49,7 @@ def fee(story: Story) -> tuple[int | None, int, str | None]:
     return tuple(row)
 
 
-def asked(tmp_path: Path) -> int:
+def lookups(tmp_path: Path) -> int:
     return (tmp_path / "calls").read_text(encoding="utf-8").split().count("fee")
 
 
@@ -60,7 +60,7 @@ def test_a_fee_is_estimated_until_it_is_told_an_hour_later(later: Story, tmp_pat
     later.at("2026-03-01 11:00").tick()
     assert fee(later) == (123, 0, None)
     later.at("2026-03-01 11:05").tick()
-    assert asked(tmp_path) == 1
+    assert lookups(tmp_path) == 1
 
 
 def test_a_fee_that_is_never_told_is_asked_for_five_times_in_a_week(later: Story, tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_a_fee_that_is_never_told_is_asked_for_five_times_in_a_week(later: Story
         for hour in (0, 6, 11, 17):
             later.at(f"2026-03-{day:02d} {hour:02d}:00").tick()
     assert fee(later) == (490, 1, None)
-    assert asked(tmp_path) == 5
+    assert lookups(tmp_path) == 5
 
 
-def test_a_merchant_that_does_not_answer_is_asked_again_by_the_next_tick(later: Story, tmp_path: Path) -> None:
+def test_a_payment_system_that_does_not_answer_is_called_again_by_the_next_tick(later: Story, tmp_path: Path) -> None:
     later.at("2026-03-01 11:00").tick()
     assert fee(later) == (490, 1, "2026-03-01T09:00:00Z")
     (tmp_path / "fee").write_text(TOLD, encoding="utf-8")
@@ -81,15 +81,15 @@ def test_a_merchant_that_does_not_answer_is_asked_again_by_the_next_tick(later: 
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         pytest.param(TOLD.replace("123", "4901"), id="more than the payment"),
         pytest.param(TOLD.replace("123", "-1"), id="less than nothing"),
         pytest.param(TOLD.replace('"fee_currency": "EUR"', '"fee_currency": "USD"'), id="in another currency"),
     ],
 )
-def test_a_fee_that_cannot_be_one_is_not_taken(later: Story, tmp_path: Path, told: str) -> None:
-    (tmp_path / "fee").write_text(told, encoding="utf-8")
+def test_a_fee_that_cannot_be_one_is_not_taken(later: Story, tmp_path: Path, reported: str) -> None:
+    (tmp_path / "fee").write_text(reported, encoding="utf-8")
     later.at("2026-03-01 11:00").tick()
     assert fee(later) == (490, 1, "2026-03-01T14:00:00Z")
 
@@ -104,4 +104,4 @@ def test_a_gateway_that_tells_no_fees_is_not_asked(story: Story) -> None:
 def test_a_tick_that_is_told_to_stop_asks_for_no_fee(later: Story, tmp_path: Path) -> None:
     (tmp_path / "fee").write_text(TOLD, encoding="utf-8")
     later.at("2026-03-01 11:00").tick(limits=Limits(stopping=lambda: True))
-    assert asked(tmp_path) == 0
+    assert lookups(tmp_path) == 0

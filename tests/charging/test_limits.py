@@ -23,7 +23,10 @@ def plans(story: Story) -> Story:
 def test_charging_off_charges_nobody_until_it_is_on_again(plans: Story) -> None:
     limits.turn_off(plans.work, "wrong price")
     counts = plans.tick()
-    assert (counts.charged, counts.for_a_person) == (0, ["charging is off (wrong price); salescli charging on"])
+    assert (counts.charged, counts.for_a_person) == (
+        0,
+        ["charging is off (wrong price); to turn it on: salescli charging on"],
+    )
     with pytest.raises(WrongStatus, match="charging is off"):
         plans.pay(plans.order("7"))
     assert "charging" in [
@@ -33,7 +36,7 @@ def test_charging_off_charges_nobody_until_it_is_on_again(plans: Story) -> None:
     assert plans.tick().charged == 5
 
 
-def test_what_is_in_flight_is_found_out_while_charging_is_off(plans: Story) -> None:
+def test_what_is_in_flight_is_resolved_while_charging_is_off(plans: Story) -> None:
     plans.house.connection.execute("UPDATE recurring SET token = 'tok_timeout_after_charge' WHERE id = 1")
     assert plans.tick().unknown == 1
     limits.turn_off(plans.work, "a look first")

@@ -53,10 +53,11 @@ def simulated(story: Story, until: datetime, **how: Any) -> Iterator[tuple[Simul
         )
 
 
-def brief(told: Simulation, zone: Any) -> list[tuple[str, int, str, str]]:
-    """Return (local time, recurring order, what became of the try, the plan's status) of a simulation's rows."""
+def brief(simulation: Simulation, zone: Any) -> list[tuple[str, int, str, str]]:
+    """Return (local time, recurring order, the outcome, the order's status) of a simulation's rows."""
     return [
-        (time.local_text(row["at"], zone)[5:16], row["recurring"], row["became"], row["status"]) for row in told.rows
+        (time.local_text(row["at"], zone)[5:16], row["recurring"], row["became"], row["status"])
+        for row in simulation.rows
     ]
 
 
@@ -64,8 +65,8 @@ def test_plans_are_charged_retried_failed_and_completed_as_they_will_be(story: S
     story.house.offer("49.00", number="7", every="1 month", payments="3")
     for token in ("tok_ok", "tok_fail_twice", "tok_card_declined"):
         story.subscribed("7", token=token)
-    with simulated(story, time.parse_time("2026-04-01", story.house.zone)) as (told, _):
-        assert brief(told, story.house.zone) == [
+    with simulated(story, time.parse_time("2026-04-01", story.house.zone)) as (simulation, _):
+        assert brief(simulation, story.house.zone) == [
             ("02-28 10:00", 1, "charged", "active"),
             ("02-28 10:00", 2, "declined", "active"),
             ("02-28 10:00", 3, "declined", "active"),
@@ -77,15 +78,15 @@ def test_plans_are_charged_retried_failed_and_completed_as_they_will_be(story: S
             ("03-31 10:00", 2, "declined", "active"),
             ("03-31 18:00", 2, "declined", "active"),
         ]
-        assert told.sums() == {"EUR": (3, 14700)}
+        assert simulation.sums() == {"EUR": (3, 14700)}
     assert story.charges() == 3, "the first payments alone were really made"
 
 
 def test_a_cut_charge_is_looked_up_five_minutes_later(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.subscribed("7", token="tok_timeout_after_charge")
-    with simulated(story, time.parse_time("2026-03-02", story.house.zone)) as (told, _):
-        assert brief(told, story.house.zone) == [
+    with simulated(story, time.parse_time("2026-03-02", story.house.zone)) as (simulation, _):
+        assert brief(simulation, story.house.zone) == [
             ("02-28 10:00", 1, "outcome unknown", "processing"), ("02-28 10:05", 1, "charged", "active"),
         ]  # fmt: skip
 
@@ -147,19 +148,22 @@ def test_it_is_what_tick_does_every_five_minutes(
 def test_charges_of_those_who_are_to_be_declined_are(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     plans = [story.subscribed("7"), story.subscribed("7")]
-    with simulated(story, time.parse_time("2026-03-02", story.house.zone), declined=plans[1:]) as (told, _):
-        assert [(plan, status) for _, plan, _, status in brief(told, story.house.zone)][-1] == (plans[1], "failed")
-        assert [row["became"] for row in told.rows if row["recurring"] == plans[0]] == ["charged"]
+    with simulated(story, time.parse_time("2026-03-02", story.house.zone), declined=plans[1:]) as (simulation, _):
+        assert [(plan, status) for _, plan, _, status in brief(simulation, story.house.zone)][-1] == (
+            plans[1],
+            "failed",
+        )
+        assert [row["became"] for row in simulation.rows if row["recurring"] == plans[0]] == ["charged"]
 
 
 def test_what_holds_charging_back_is_told_once_and_ends_it(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.subscribed("7")
     limits.turn_off(story.work, "a wrong price")
-    with simulated(story, time.parse_time("2026-12-31", story.house.zone)) as (told, _):
-        assert told.rows == []
-        assert len(told.held) == 1
-        assert "a wrong price" in told.held[0]
+    with simulated(story, time.parse_time("2026-12-31", story.house.zone)) as (simulation, _):
+        assert simulation.rows == []
+        assert len(simulation.held) == 1
+        assert "a wrong price" in simulation.held[0]
 
 
 def test_a_limit_of_each_day_lets_the_others_through_on_the_days_after(story: Story) -> None:
@@ -167,8 +171,8 @@ def test_a_limit_of_each_day_lets_the_others_through_on_the_days_after(story: St
     for _ in range(3):
         story.subscribed("7")
     limits.limit(story.work, "day", "1", None)
-    with simulated(story, time.parse_time("2026-03-04", story.house.zone)) as (told, _):
-        assert [when[:5] for when, *_ in brief(told, story.house.zone)] == ["02-28", "03-01", "03-02"]
+    with simulated(story, time.parse_time("2026-03-04", story.house.zone)) as (simulation, _):
+        assert [when[:5] for when, *_ in brief(simulation, story.house.zone)] == ["02-28", "03-01", "03-02"]
 
 
 # What must never happen
@@ -176,7 +180,7 @@ def test_a_limit_of_each_day_lets_the_others_through_on_the_days_after(story: St
 
 @pytest.fixture
 def guarded(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
-    """A plan due now through a program that would tell if it was called, and one through the sandbox."""
+    """A recurring order due now through a program that would show that it was called, and one through the sandbox."""
     program = tmp_path / "salescli-gateway-alarm"
     program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'called'}\ncat >/dev/null\necho '{{}}'\n", encoding="utf-8")
     program.chmod(0o700)
@@ -196,9 +200,9 @@ def digest(folder: Path) -> dict[str, str]:
 def test_the_file_its_ledger_and_its_gateways_know_nothing_of_it(guarded: Story, tmp_path: Path) -> None:
     guarded.house.connection.close()
     before = digest(tmp_path)
-    said = guarded.house.run("simulate", "--until", "+60d", "--json")
-    assert said.code == 0
-    assert {row["recurring"] for row in said.json if row["became"] == "charged"} == {1, 2}
+    ran = guarded.house.run("simulate", "--until", "+60d", "--json")
+    assert ran.code == 0
+    assert {row["recurring"] for row in ran.json if row["became"] == "charged"} == {1, 2}
     assert digest(tmp_path) == before
     assert not (tmp_path / "called").exists()
 
@@ -243,7 +247,7 @@ def test_a_link_that_leads_nowhere_is_left_as_it_is(story: Story, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         pytest.param("--until 2020-01-01", 2, "is past", id="a day that is past"),
         pytest.param("--until 8000-01-01", 2, "more than ten years", id="no end of it"),
@@ -253,23 +257,23 @@ def test_a_link_that_leads_nowhere_is_left_as_it_is(story: Story, tmp_path: Path
     ],
 )
 def test_a_mistake_is_told_and_costs_nothing(
-    story: Story, monkeypatch: pytest.MonkeyPatch, words: str, code: int, said: str
+    story: Story, monkeypatch: pytest.MonkeyPatch, words: str, code: int, message: str
 ) -> None:
     monkeypatch.chdir(story.house.path.parent)
     before = digest(story.house.path.parent)
-    told = story.house.run("simulate", *words.split())
-    assert (told.code, told.out) == (code, "")
-    assert said in told.err
+    ran = story.house.run("simulate", *words.split())
+    assert (ran.code, ran.out) == (code, "")
+    assert message in ran.err
     assert digest(story.house.path.parent) == before
 
 
-def test_a_disk_without_room_is_told_before_anything_is_written(
+def test_a_disk_without_room_is_reported_before_anything_is_written(
     story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
-    told = story.house.run("simulate", "--until", "+9d")
-    assert told.code == 7
-    assert "name another place with --keep" in told.err
+    ran = story.house.run("simulate", "--until", "+9d")
+    assert ran.code == 7
+    assert "name another place with --keep" in ran.err
 
 
 def test_the_summary_stands_beside_the_rows(story: Story) -> None:
@@ -277,8 +281,8 @@ def test_the_summary_stands_beside_the_rows(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 day", payments="3")
     story.subscribed("7")
     story.subscribed("7", token="tok_card_declined")
-    said = story.house.run("simulate", "--until", "+4d", "--csv")
-    assert len(said.out.splitlines()) == 6
-    charged, others = said.err.splitlines()
+    ran = story.house.run("simulate", "--until", "+4d", "--csv")
+    assert len(ran.out.splitlines()) == 6
+    charged, others = ran.err.splitlines()
     assert charged.endswith(": 98.00 EUR (2 payments)")
     assert others == "declined: 3, recurring orders failed: 1, recurring orders completed: 1"

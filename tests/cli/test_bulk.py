@@ -42,7 +42,7 @@ REFUSED_IN_THE_MIDDLE = {
     "orders check 1 2 3 --yes": ("order 2", "is Open; only a Completed order's sale can be checked"),
     "orders check 1 99 3 --yes": ("order 99", "there is no order 99"),
     "orders assign 1 2 3 ivan --check": ("order 2", "is Open; only a Completed order's sale can be checked"),
-    "orders confirm 4 5 6": ("order 5", "from which it may be confirmed"),
+    "orders confirm 4 5 6": ("order 5", "can be confirmed from"),
     "orders decline 4 1 6": ("order 1", "has no partial payments"),
 }
 

@@ -36,7 +36,7 @@ FIRST_TABLES = "storage/migrations/m0001_house.py"
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
-PAID = "recurring.paid(before, now=_learnt_of(answer, work.now), zone=work.zone)"
+PAID = "recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)"
 INVOICE_MOVES = """        "completed": ("refund",),
         "refund": (),
     },
@@ -257,7 +257,7 @@ MUTANTS = (
     Mutant(
         "a person refunds past the hold",
         "a_person_repeats_in_a_copy_what_nobody_can_tell",
-        (("charging/refund.py", "    elsewhere.check_tells(work, portion.system, gateway, since)\n", ""),),
+        (("charging/refund.py", "    elsewhere.check_tells(work, part.system, gateway, since)\n", ""),),
     ),
     Mutant(
         "our own error once a program runs is called not sent",

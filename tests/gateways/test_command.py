@@ -236,13 +236,13 @@ def test_a_program_that_is_not_there_is_misconfigured(programs: Path) -> None:
         Command("nobody").charge(charge(), 10)
 
 
-def test_a_merchant_takes_names_of_variables_and_never_values(house: House) -> None:
+def test_a_payment_system_takes_names_of_variables_and_never_values(house: House) -> None:
     house.payment_system("Example", gateway="command:example", env="EXAMPLE_BOOK,EXAMPLE_KEY")
     with pytest.raises(BadData, match="names only, never values"):
         house.payment_system("Other", gateway="command:example", env="KEY=secret")
 
 
-def test_a_plan_is_charged_by_a_program_and_found_out_after_a_crash(
+def test_a_recurring_order_is_charged_by_a_program_and_resolved_after_a_crash(
     story: Story,
     programs: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -253,8 +253,8 @@ def test_a_plan_is_charged_by_a_program_and_found_out_after_a_crash(
     # The program charges, and is killed before it answers.
     program = programs / "salescli-gateway-example"
     whole = program.read_text()
-    deaf = 'def answer(**told: object) -> None:\n    os.kill(os.getpid(), 9 if sys.argv[1] == "charge" else 0)\n'
-    program.write_text(whole.replace("def answer(**told: object) -> None:\n", deaf))
+    deaf = 'def answer(**values: object) -> None:\n    os.kill(os.getpid(), 9 if sys.argv[1] == "charge" else 0)\n'
+    program.write_text(whole.replace("def answer(**values: object) -> None:\n", deaf))
     assert story.at("2026-02-28 10:00").tick().unknown == 1
     program.write_text(whole)
     assert story.at("2026-02-28 10:05").tick().recovered == 1

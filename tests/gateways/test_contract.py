@@ -111,13 +111,13 @@ def test_one_that_answers_another_amount_with_the_first_charge_keeps_it_too() ->
 @pytest.mark.parametrize(
     ("flaw", "seen"),
     [
-        ("invents", "a reference that it never met"),
+        ("invents", "an unknown reference is not found"),
         ("charges again", "the same reference again is the same charge"),
         ("minds no amount", "the same reference with another amount is refused"),
         ("other currency", "it is found by its reference"),
         ("refunds again", "the same refund again"),
-        ("generous", "it gives back no more"),
-        ("keeps the money", "it gives back 1.00 EUR"),
+        ("generous", "it refunds no more"),
+        ("keeps the money", "it refunds 1.00 EUR"),
         ("away", "it charges"),
     ],
 )
@@ -125,13 +125,13 @@ def test_each_breach_is_seen(flaw: str, seen: str) -> None:
     assert any(what.startswith(seen) for what in failed(Book(frozenset({flaw}))))
 
 
-def test_what_was_taken_twice_is_given_back_twice() -> None:
+def test_what_was_taken_twice_is_refunded_twice() -> None:
     book = Book(frozenset({"charges again"}))
     assert failed(book)
     assert sorted(book.moved) == [-200, -100, -100, 100, 100, 200]
 
 
-def test_a_charge_in_doubt_is_looked_up_and_given_back() -> None:
+def test_a_charge_of_unknown_outcome_is_looked_up_and_refunded() -> None:
     book = Book(frozenset({"silent"}))
     assert failed(book) == ["it charges (unknown: outcome_unknown, no answer)"]
     assert sum(book.moved) == 0
@@ -162,9 +162,7 @@ def test_the_sandbox_keeps_it_and_the_example_program_all_but_the_cap_of_refunds
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("EXAMPLE_BOOK", str(tmp_path / "book.db"))
     broken = failed(Command("example", ("EXAMPLE_BOOK",)))
-    assert [what.partition(" (")[0] for what in broken] == ["it gives back no more than it took"], (
-        "it keeps a book only"
-    )
+    assert [what.partition(" (")[0] for what in broken] == ["it refunds no more than it took"], "it keeps a book only"
 
 
 @pytest.fixture
@@ -183,12 +181,12 @@ def stripe_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def test_stripe_keeps_it(stripe_at_home: Any, house: House) -> None:
     house.payment_system("Stripe EU", gateway="stripe")
 
-    code, told, _ = check(house, "stripe eu", "--token", "cus_1/pm_card_visa", "--yes")
+    code, report, _ = check(house, "stripe eu", "--token", "cus_1/pm_card_visa", "--yes")
 
-    assert code == 0, told
-    assert "it can: charge, fee, idempotent, lookup, refund" in told
-    assert "it prepares a payment before it charges it" in told
-    assert told.splitlines()[-1] == "it keeps the contract"
+    assert code == 0, report
+    assert "capabilities: charge, fee, idempotent, lookup, refund" in report
+    assert "; prepares a payment before charging it" in report
+    assert report.splitlines()[-1] == "it keeps the contract"
     (intent,), (refund,) = stripe_at_home.all("payment_intent"), stripe_at_home.all("refund")
     assert (intent["amount_received"], refund["amount"]) == (100, 100)
 
@@ -201,12 +199,14 @@ def test_check_says_what_a_payment_system_can_do(house: House) -> None:
     house.payment_system()
     house.payment_system("Bank transfer", gateway="manual")
     sandbox = (
-        "Sandbox, gateway sandbox\nit can: charge, idempotent, lookup, refund\nit knows a reference again: for ever\n"
+        "Sandbox, gateway sandbox\n"
+        "capabilities: charge, idempotent, lookup, refund\n"
+        "recognises a repeated reference: for ever\n"
     )
     manual = (
         "Bank transfer, gateway manual\n"
-        "it can: nothing; a person confirms each payment\n"
-        "it knows a reference again: not at all\n"
+        "capabilities: none; a person confirms each payment\n"
+        "recognises a repeated reference: not at all\n"
     )
     assert check(house, "Sandbox") == Ran(0, sandbox, "")
     assert check(house, "bank transfer") == Ran(0, manual, "")
@@ -214,18 +214,18 @@ def test_check_says_what_a_payment_system_can_do(house: House) -> None:
 
 def test_check_with_a_token_tries_the_contract(house: House) -> None:
     house.payment_system()
-    code, told, _ = check(house, "Sandbox", "--token", "tok_ok", "--amount", "2.50", "--currency", "usd")
+    code, report, _ = check(house, "Sandbox", "--token", "tok_ok", "--amount", "2.50", "--currency", "usd")
     assert code == 0
-    assert "charging 2.50 USD through Sandbox as test:check-" in told
-    assert "FAILED" not in told
+    assert "charging 2.50 USD through Sandbox as test:check-" in report
+    assert "FAILED" not in report
 
 
 def test_check_fails_where_a_gateway_fails(house: House) -> None:
     house.payment_system()
-    code, told, _ = check(house, "Sandbox", "--token", "tok_unreachable")
+    code, report, _ = check(house, "Sandbox", "--token", "tok_unreachable")
     assert code == 1
-    assert "FAILED  it charges (not sent: unavailable, the sandbox is unreachable: connection refused)" in told
-    assert "it does NOT keep the contract" in told
+    assert "FAILED  it charges (not sent: unavailable, the sandbox is unreachable: connection refused)" in report
+    assert "it does NOT keep the contract" in report
 
 
 @pytest.mark.parametrize(

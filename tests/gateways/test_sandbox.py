@@ -138,8 +138,8 @@ def test_a_failing_token_fails_so_often_for_each_payment_anew(
 
 
 def test_one_failing_attempt_asked_again_is_still_one_failure(sandbox: Sandbox) -> None:
-    asked = [ask(sandbox, with_token("tok_fail_twice", attempt)).became for attempt in (1, 1, 1, 2, 3)]
-    assert asked == ["declined"] * 4 + ["succeeded"]
+    outcomes = [ask(sandbox, with_token("tok_fail_twice", attempt)).became for attempt in (1, 1, 1, 2, 3)]
+    assert outcomes == ["declined"] * 4 + ["succeeded"]
 
 
 def test_a_fee_is_told_with_its_currency(sandbox: Sandbox) -> None:
@@ -217,10 +217,10 @@ def test_looking_up_a_charge_gives_its_answer_again(sandbox: Sandbox, path: Path
 
 def test_looking_up_a_decline_gives_its_codes_again(sandbox: Sandbox) -> None:
     charge = with_token("tok_expired_card")
-    asked = ask(sandbox, charge)
+    answer = ask(sandbox, charge)
     found = answers.classify(look(sandbox, charge))
     assert (found.became, found.code, found.raw_code, found.message) == (
-        asked.became, asked.code, asked.raw_code, asked.message,
+        answer.became, answer.code, answer.raw_code, answer.message,
     )  # fmt: skip
 
 
@@ -242,7 +242,7 @@ def test_a_refund_is_booked_once_per_reference(sandbox: Sandbox, path: Path) -> 
     assert sandbox.lookup("test:uid1:r1:1", None, NOW) == first.result
 
 
-def test_no_more_is_given_back_than_was_taken(sandbox: Sandbox, path: Path) -> None:
+def test_no_more_is_refunded_than_was_taken(sandbox: Sandbox, path: Path) -> None:
     charged = sandbox.charge(PAYMENT, 30.0)
     outcomes = [
         refund(sandbox, charged.gateway_id, amount, f"test:uid1:r{n}:1").became
@@ -260,13 +260,13 @@ def test_a_refund_reference_used_for_another_amount_is_refused(sandbox: Sandbox,
 
 
 @pytest.mark.parametrize("token", ["tok_card_declined", "tok_pending"])
-def test_what_was_not_taken_cannot_be_given_back(sandbox: Sandbox, path: Path, token: str) -> None:
+def test_what_was_not_taken_cannot_be_refunded(sandbox: Sandbox, path: Path, token: str) -> None:
     ask(sandbox, with_token(token))
     assert refund(sandbox, "sb_1", 100).became == "declined"
     assert ledger(path, "refund") == []
 
 
-def test_a_refund_cannot_be_given_back(sandbox: Sandbox) -> None:
+def test_a_refund_cannot_be_refunded(sandbox: Sandbox) -> None:
     charged = sandbox.charge(PAYMENT, 30.0)
     given = refund(sandbox, charged.gateway_id, 1900)
     assert given.result is not None

@@ -50,7 +50,7 @@ def charge(reference: str = "i:u:1:1", token: str = CARD, amount: int = 4900, cu
     return Charge(reference, amount, currency, token, "customer-1", "Drawing", "merchant", {"order": "1"})
 
 
-def asked(wanted: Charge) -> Answer:
+def charge_it(wanted: Charge) -> Answer:
     """Prepare and charge as the protocol does."""
     gateway = Stripe()
     return ask(lambda: gateway.charge(replace(wanted, gateway_id=gateway.prepare(wanted)), 30))
@@ -58,7 +58,7 @@ def asked(wanted: Charge) -> Answer:
 
 class TestTheContract:
     def test_a_charge_succeeds_with_its_amount_fee_and_reference(self, fake: Fake) -> None:
-        answer = asked(charge())
+        answer = charge_it(charge())
 
         assert answer.became == "succeeded"
         assert answer.result is not None
@@ -82,28 +82,28 @@ class TestTheContract:
         assert Stripe().lookup("i:u:1:1", id, SINCE).status == "not_found"
 
     def test_the_same_reference_twice_is_one_charge(self, fake: Fake) -> None:
-        assert [asked(charge()).became for _ in range(3)] == ["succeeded"] * 3
+        assert [charge_it(charge()).became for _ in range(3)] == ["succeeded"] * 3
         assert fake.charged() == ["i:u:1"]
 
     def test_the_same_reference_with_another_amount_is_refused(self, fake: Fake) -> None:
-        first = asked(charge()).result
+        first = charge_it(charge()).result
         assert first is not None
 
         more = charge(amount=5000)
-        assert asked(more).became == "misconfigured"
+        assert charge_it(more).became == "misconfigured"
         assert ask(lambda: Stripe().charge(replace(more, gateway_id=first.gateway_id), 30)).became == ("misconfigured")
         assert fake.charged() == ["i:u:1"]
 
     def test_a_payment_that_succeeded_is_a_success_for_every_later_attempt(self, fake: Fake) -> None:
-        first = asked(charge()).result
+        first = charge_it(charge()).result
         assert first is not None
         second = replace(charge("i:u:1:2"), gateway_id=first.gateway_id)
 
-        assert asked(second).became == "succeeded"
+        assert charge_it(second).became == "succeeded"
         assert fake.charged() == ["i:u:1"]
 
     def test_it_stays_one_charge_when_the_keys_are_forgotten(self, fake: Fake) -> None:
-        first = asked(charge()).result
+        first = charge_it(charge()).result
         assert first is not None
         fake.forget_keys()
 
@@ -116,14 +116,14 @@ class TestTheContract:
         assert Stripe().lookup("i:nobody:1:1", None, SINCE).status == "not_found"
 
     def test_a_payment_is_found_without_its_id(self, fake: Fake) -> None:
-        asked(charge("i:o'brien\\:1:1"))
+        charge_it(charge("i:o'brien\\:1:1"))
 
         result = Stripe().lookup("i:o'brien\\:1:2", None, SINCE)
 
         assert (result.status, result.amount_minor, result.fee_minor) == ("succeeded", 4900, 172)
 
     def test_an_id_that_stripe_does_not_know_is_a_wrong_key_and_never_not_found(self, fake: Fake) -> None:
-        with pytest.raises(Misconfigured, match="another account's key"):
+        with pytest.raises(Misconfigured, match="the key of another account"):
             Stripe().lookup("i:u:1:1", "pi_of_another_account", SINCE)
 
     def test_check_asks_with_the_key(self, fake: Fake) -> None:
@@ -160,11 +160,11 @@ def test_a_decline_keeps_stripes_word_beside_the_standard_one(
 
 
 def test_a_customers_own_payment_that_needs_authentication_is_declined_too(fake: Fake) -> None:
-    answer = asked(replace(charge(token="pm_card_authenticationRequired"), initiator="customer"))
+    answer = charge_it(replace(charge(token="pm_card_authenticationRequired"), initiator="customer"))
     assert (answer.became, answer.code) == ("declined", "authentication_required")
 
 
-def test_a_key_of_the_other_mode_stops_the_merchant_and_declines_nobody(fake: Fake) -> None:
+def test_a_key_of_the_other_mode_stops_the_payment_system_and_declines_nobody(fake: Fake) -> None:
     with pytest.raises(Misconfigured, match="similar object exists in live mode"):
         Stripe().prepare(charge(token="cus_live/pm_card_visa"))
 
@@ -185,7 +185,7 @@ def test_a_key_of_the_other_mode_stops_the_merchant_and_declines_nobody(fake: Fa
         pytest.param("garbage after", "unknown", True, id="garbage as an answer"),
     ],
 )
-def test_what_goes_wrong_with_a_charge_is_found_out(
+def test_what_goes_wrong_with_a_charge_is_resolved(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, mood: str, became: str, moved: bool
 ) -> None:
     monkeypatch.setattr(gateway_module, "TIMEOUT", (1.0, 0.5))
@@ -195,8 +195,8 @@ def test_what_goes_wrong_with_a_charge_is_found_out(
 
     assert ask(lambda: gateway.charge(wanted, 30)).became == became
     assert fake.calls().count("confirm") == 1, "the library must not repeat a call by itself"
-    told = gateway.lookup(wanted.reference, wanted.gateway_id, SINCE)
-    assert told.status == ("succeeded" if moved else "not_found")
+    result = gateway.lookup(wanted.reference, wanted.gateway_id, SINCE)
+    assert result.status == ("succeeded" if moved else "not_found")
 
     fake.forget_keys()  # a 500 would be replayed for a day
     assert ask(lambda: gateway.charge(wanted, 30)).became == "succeeded"
@@ -220,7 +220,7 @@ def test_what_goes_wrong_while_preparing_was_not_sent(fake: Fake, monkeypatch: p
     with pytest.raises(Unavailable):
         Stripe().prepare(charge())
 
-    assert asked(charge()).became == "succeeded"
+    assert charge_it(charge()).became == "succeeded"
     assert fake.charged() == ["i:u:1"]
 
 
@@ -233,46 +233,46 @@ def test_a_refused_connection_was_not_sent(fake: Fake, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "message"),
     [
         pytest.param("", "set the environment variable STRIPE_API_KEY", id="none"),
-        pytest.param("sk_test_another_one", "Stripe refuses the key in STRIPE_API_KEY", id="an unknown one"),
+        pytest.param("sk_test_another_one", "Stripe rejects the key in STRIPE_API_KEY", id="an unknown one"),
         pytest.param(READS_ONLY, "does not have the required permissions", id="one that may not charge"),
     ],
 )
-def test_a_wrong_key_stops_the_merchant_and_is_never_told(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch, key: str, said: str
+def test_a_wrong_key_stops_the_payment_system_and_is_never_shown(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, key: str, message: str
 ) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", key)
-    with pytest.raises(Misconfigured, match=said) as error:
+    with pytest.raises(Misconfigured, match=message) as error:
         Stripe().prepare(charge())
     assert "sk_test" not in str(error.value)
     assert "rk_test" not in str(error.value)
 
 
-def test_a_merchant_names_the_variable_of_its_key(fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_variable_of_the_key_can_be_chosen(fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("STRIPE_API_KEY")
     monkeypatch.setenv("ATELIER_KEY", KEY)
     open_gateway("stripe", tmp_path / "sales.db", ("ATELIER_KEY",)).check()
 
 
-def test_a_key_is_not_sent_in_the_clear(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_not_sent_unencrypted(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.2")
-    with pytest.raises(Misconfigured, match="must be https"):
+    with pytest.raises(Misconfigured, match="must be an https address"):
         Stripe().check()
 
 
 class TestAttempts:
     def test_they_share_one_paymentintent_and_are_told_apart(self, fake: Fake) -> None:
         gateway = Stripe()
-        assert asked(charge(token=POOR)).became == "declined"
+        assert charge_it(charge(token=POOR)).became == "declined"
         id = fake.all("payment_intent")[0]["id"]
 
         second = replace(charge("i:u:1:2", token="cus_2/pm_card_visa", amount=5000), gateway_id=id)
         assert gateway.prepare(second) == id
         assert gateway.lookup("i:u:1:2", id, SINCE).status == "not_found"
-        told = gateway.lookup("i:u:1:1", id, SINCE)
-        assert (told.status, told.code, told.raw_code) == ("declined", "insufficient_funds", "insufficient_funds")
+        result = gateway.lookup("i:u:1:1", id, SINCE)
+        assert (result.status, result.code, result.raw_code) == ("declined", "insufficient_funds", "insufficient_funds")
 
         result = gateway.charge(second, 30)
         assert (result.status, result.amount_minor) == ("succeeded", 5000)
@@ -291,7 +291,7 @@ class TestAttempts:
         assert Stripe().lookup("i:u:1:1", id, SINCE).status == "declined"
 
     def test_one_under_way_is_pending_until_stripe_knows(self, fake: Fake) -> None:
-        assert asked(charge(token="pm_usBankAccount_processing")).became == "unknown"
+        assert charge_it(charge(token="pm_usBankAccount_processing")).became == "unknown"
         id = fake.all("payment_intent")[0]["id"]
         assert Stripe().lookup("i:u:1:1", id, SINCE).status == "pending"
         assert ask(lambda: Stripe().charge(replace(charge(), gateway_id=id), 30)).became != "succeeded"
@@ -302,12 +302,12 @@ class TestAttempts:
         fake.mood("create", "500 before")
         with pytest.raises(Unavailable):
             Stripe().prepare(charge())
-        assert asked(charge()).became == "succeeded"
+        assert charge_it(charge()).became == "succeeded"
 
 
 class TestRefunds:
     def test_a_refund_is_made_once_and_never_more_than_was_taken(self, fake: Fake) -> None:
-        taken = asked(charge()).result
+        taken = charge_it(charge()).result
         assert taken is not None
         assert taken.gateway_id is not None
         gateway = Stripe()
@@ -321,15 +321,15 @@ class TestRefunds:
         assert [refund["amount"] for refund in fake.all("refund")] == [1900, 3000]
 
     @pytest.mark.parametrize("mood", ["cut before", "cut after", "500 after", "garbage after", "locked"])
-    def test_one_in_doubt_is_found_out(self, fake: Fake, mood: str) -> None:
-        taken = asked(charge()).result
+    def test_one_of_unknown_outcome_is_resolved(self, fake: Fake, mood: str) -> None:
+        taken = charge_it(charge()).result
         assert taken is not None
         assert taken.gateway_id is not None
         fake.mood("refund", mood)
         with pytest.raises(OutcomeUnknown):
             Stripe().refund(taken.gateway_id, "i:u:1:refund:1", 1900)
-        told = Stripe().lookup("i:u:1:refund:1", taken.gateway_id, SINCE)
-        assert told.status == ("refunded" if mood.endswith("after") else "not_found")
+        result = Stripe().lookup("i:u:1:refund:1", taken.gateway_id, SINCE)
+        assert result.status == ("refunded" if mood.endswith("after") else "not_found")
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_amounts_are_sent_in_stripes_units(fake: Fake, minor: int, currency: str
     assert sent(minor, currency) == at_stripe
     assert booked(at_stripe, currency) == minor
 
-    answer = asked(charge(amount=minor, currency=currency))
+    answer = charge_it(charge(amount=minor, currency=currency))
 
     assert answer.result is not None, answer.message
     assert (answer.result.amount_minor, answer.result.currency) == (minor, currency)
@@ -374,7 +374,7 @@ def test_what_cannot_be_charged_is_declined(fake: Fake, minor: int, currency: st
 
 
 def test_a_fee_that_is_not_known_yet_is_none(fake: Fake) -> None:
-    result = asked(charge()).result
+    result = charge_it(charge()).result
     assert result is not None
     fake.change(fake.all("payment_intent")[0]["latest_charge"], balance_transaction=None)
     assert Stripe().lookup("i:u:1:1", result.gateway_id, SINCE).fee_minor is None
@@ -382,14 +382,14 @@ def test_a_fee_that_is_not_known_yet_is_none(fake: Fake) -> None:
 
 @pytest.fixture
 def shop(story: Story, fake: Fake) -> Story:
-    """A story with a merchant at the fake and a plan of four months."""
+    """A story with a payment system at the fake and a recurring order of four months."""
     story.house.payment_system("Stripe", gateway="stripe", env="STRIPE_API_KEY")
     story.house.offer("49.00", number="7", every="1 month", payments="4")
     return story
 
 
 def subscribed(shop: Story, token: str = CARD) -> int:
-    """Pay a first order and return its plan, whose later payments use ``token``."""
+    """Pay a first order and return its recurring order, whose later payments use ``token``."""
     order = shop.order("7", token=CARD, through="Stripe")
     assert shop.pay(order) == "succeeded"
     plan = orders.get(shop.house.connection, order.id).recurring_id
@@ -405,7 +405,7 @@ def judged(fake: Fake, payments: int) -> None:
     assert set(charged.values()) == {1}
 
 
-def test_a_whole_plan(shop: Story, fake: Fake) -> None:
+def test_a_whole_recurring_order(shop: Story, fake: Fake) -> None:
     plan = subscribed(shop)
     for day in ("2026-02-28", "2026-03-31", "2026-04-30"):
         assert shop.at(f"{day} 10:00").tick().charged == 1
@@ -432,7 +432,7 @@ def test_two_declines_and_a_success_are_three_attempts_at_one_paymentintent(shop
     assert rows == [(1, "declined", id), (2, "declined", id), (3, "succeeded", id)]
 
 
-def test_three_declines_fail_the_plan_with_stripes_reason(shop: Story, fake: Fake) -> None:
+def test_three_declines_fail_the_recurring_order_with_stripes_reason(shop: Story, fake: Fake) -> None:
     plan = subscribed(shop, POOR)
     for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
         shop.at(moment).tick()
@@ -446,7 +446,7 @@ def intents(fake: Fake) -> list[str]:
 
 
 def failed(shop: Story) -> int:
-    """Return a plan whose second payment was declined three times."""
+    """Return a recurring order whose second payment was declined three times."""
     plan = subscribed(shop, POOR)
     for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
         shop.at(moment).tick()
@@ -597,7 +597,7 @@ def test_a_payment_that_another_process_took_over_while_it_was_prepared_is_not_c
 
 
 @pytest.mark.parametrize("mood", ["cut before", "cut after", "500 after", "locked"])
-def test_a_charge_in_doubt_is_found_out_by_the_next_ticks(shop: Story, fake: Fake, mood: str) -> None:
+def test_a_charge_of_unknown_outcome_is_resolved_by_the_next_ticks(shop: Story, fake: Fake, mood: str) -> None:
     plan = subscribed(shop)
     fake.mood("confirm", mood)
     assert shop.at("2026-02-28 10:00").tick().unknown == 1

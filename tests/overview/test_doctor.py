@@ -14,7 +14,7 @@ from tests.story import Story
 
 @pytest.fixture
 def plan(story: Story) -> Story:
-    """A file with a plan that has been paid twice, and a tick at the story's time."""
+    """A database with a recurring order that has been paid twice, and a tick at the story's time."""
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     story.subscribed("7")
     story.at("2026-02-28 10:00").tick()
@@ -77,12 +77,12 @@ def test_a_tick_that_stopped_is_noticed_after_a_quarter_of_an_hour(plan: Story) 
     assert found(plan) == ["tick"]
 
 
-def test_payments_that_nobody_made_are_overdue(plan: Story) -> None:
+def test_payments_that_were_not_made_are_overdue(plan: Story) -> None:
     plan.at("2026-03-31 11:00")
     assert found(plan) == ["tick", "overdue"]
 
 
-def test_a_payment_in_doubt_is_named_and_a_person_can_resolve_it(plan: Story) -> None:
+def test_a_payment_of_unknown_outcome_is_named_and_a_person_can_resolve_it(plan: Story) -> None:
     plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
     plan.at("2026-03-31 10:00").tick()
     assert found(plan) == ["outcome unknown"]
@@ -106,7 +106,7 @@ def test_a_payment_resolved_as_not_charged_is_sent_again_under_its_reference(pla
     assert plan.plan(1).declines == 0
 
 
-def test_advice_is_told_as_the_program_was_called(plan: Story) -> None:
+def test_advice_is_given_as_the_program_was_called(plan: Story) -> None:
     assert plan.house.run("charging", "off", "--reason", "a look").code == 0
 
     ran = plan.house.run("doctor", "--columns", "advice", "--csv")

@@ -11,18 +11,18 @@ from tests.story import Story
 YEAR = {"every": "1 month", "payments": "12", "retry_after": "8h,24h"}
 
 
-def told(story: Story, plan: int) -> str:
+def explained(story: Story, plan: int) -> str:
     found = recurring.get(story.house.connection, plan)
     return "\n".join(explain.recurring_order(story.house.connection, found, now=story.now, zone=story.house.zone))
 
 
-def test_an_active_plan_names_its_next_date_and_the_one_after_it_and_tick_keeps_both(story: Story) -> None:
+def test_an_active_recurring_order_names_its_next_date_and_the_one_after_it_and_tick_keeps_both(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7")
-    said = told(story, plan)
-    assert "Payment 2 is made on 2026-02-28 10:00:00 through Sandbox, attempt 1 of 3." in said
-    assert "the next one is on 2026-03-31 10:00:00" in said
-    assert "1 payment was made" in said
+    text = explained(story, plan)
+    assert "Payment 2 is made on 2026-02-28 10:00:00 through Sandbox, attempt 1 of 3." in text
+    assert "the next one is on 2026-03-31 10:00:00" in text
+    assert "1 payment was made" in text
     story.at("2026-02-28 10:00").tick()
     assert story.next_date(plan) == "2026-03-31 10:00"
 
@@ -31,34 +31,34 @@ def test_a_retry_names_the_decline_and_the_waits(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_fail_twice")
     story.at("2026-02-28 10:00").tick()
-    said = told(story, plan)
-    assert "made on 2026-02-28 18:00:00 through Sandbox, attempt 2 of 3" in said
-    assert "declined: the card has insufficient funds (insufficient_funds); retries are after 8h,24h" in said
-    assert "attempt 1 of payment 2 declined (the card has insufficient funds), by the system" in said
+    text = explained(story, plan)
+    assert "made on 2026-02-28 18:00:00 through Sandbox, attempt 2 of 3" in text
+    assert "declined: the card has insufficient funds (insufficient_funds); retries are after 8h,24h" in text
+    assert "attempt 1 of payment 2 declined (the card has insufficient funds), by the system" in text
 
 
-def test_every_state_of_a_plan_says_what_one_can_do(story: Story) -> None:
+def test_every_state_of_a_recurring_order_says_what_one_can_do(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_pending")
-    assert "You can: Pause, Complete" in told(story, plan)
+    assert "You can: Pause, Complete" in explained(story, plan)
     recurring_actions.pause(story.work, plan)
-    assert "Nothing is charged until it is activated" in told(story, plan)
-    assert "You can: Activate, Complete" in told(story, plan)
+    assert "Nothing is charged until it is activated" in explained(story, plan)
+    assert "You can: Activate, Complete" in explained(story, plan)
     recurring_actions.activate(story.work, plan)
     story.at("2026-02-28 10:00").tick()
-    assert "outcome is unknown" in told(story, plan)
+    assert "outcome is unknown" in explained(story, plan)
     recurring_actions.complete(story.work, plan)
-    assert "Pending status: it then becomes Completed." in told(story, plan)
+    assert "Pending status: it then becomes Completed." in explained(story, plan)
 
 
 def test_an_order_says_what_is_left_and_from_when_it_may_be_confirmed(story: Story) -> None:
     story.house.offer("5000.00", number="7", partial_min="1", partial_success="90")
     order = story.order("7")
     story.pay(order, amount="4500.00")
-    said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
-    assert "4500.00 EUR is paid and 500.00 EUR is left" in said
-    assert "It can be confirmed once 4500.00 EUR is paid, the offer's success share of 90 %." in said
-    assert "You can: Confirm, Decline" in said
+    text = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
+    assert "4500.00 EUR is paid and 500.00 EUR is left" in text
+    assert "It can be confirmed once 4500.00 EUR is paid, the offer's success share of 90 %." in text
+    assert "You can: Confirm, Decline" in text
 
 
 def test_a_sale_says_whose_it_is_and_why(story: Story) -> None:
@@ -66,12 +66,12 @@ def test_a_sale_says_whose_it_is_and_why(story: Story) -> None:
     story.house.user("ivan", name="Іван")
     order = story.order("7", manager="ivan")
     story.pay(order)
-    said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
-    assert "The sale is Іван's (assigned by hand), not yet confirmed." in said
+    text = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
+    assert "The sale is Іван's (assigned by hand), not yet confirmed." in text
     attribution.confirm_sale(story.work, order.id, Seller())
-    said = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
-    assert "The sale is Іван's, and confirmed." in said
-    assert said.endswith("There is nothing left to decide.")
+    text = "\n".join(explain.order(story.house.connection, story.see(order), zone=story.house.zone))
+    assert "The sale is Іван's, and confirmed." in text
+    assert text.endswith("There is nothing left to decide.")
 
 
 def test_an_invoice_tells_each_attempt(story: Story) -> None:
@@ -80,9 +80,9 @@ def test_an_invoice_tells_each_attempt(story: Story) -> None:
     story.pay(order)
     story.pay(order)
     found = invoices.get(story.house.connection, 1)
-    said = list(explain.invoice(story.house.connection, found, zone=story.house.zone))
-    assert "Charge attempt 1 through Sandbox" in said[1]
-    assert "declined: the card has insufficient funds (insufficient_funds)" in said[1]
-    assert "Charge attempt 2 through Sandbox" in said[2]
-    assert f"The money arrived on {time.local_text(found.paid_at or '', story.house.zone)}" in said[3]
-    assert "its commission of 1.42 EUR is estimated" in said[3]
+    text = list(explain.invoice(story.house.connection, found, zone=story.house.zone))
+    assert "Charge attempt 1 through Sandbox" in text[1]
+    assert "declined: the card has insufficient funds (insufficient_funds)" in text[1]
+    assert "Charge attempt 2 through Sandbox" in text[2]
+    assert f"The money arrived on {time.local_text(found.paid_at or '', story.house.zone)}" in text[3]
+    assert "its commission of 1.42 EUR is estimated" in text[3]

@@ -23,7 +23,7 @@ def _list(shop: Story) -> list[tuple[object, ...]]:
 
 
 def _something_of_everything(story: Story) -> None:
-    """Leave one of each kind to do, and beside it what nobody can do anything about now."""
+    """Leave one thing of each kind to do, and others that need nothing now."""
     house = story.house
     house.offer("49.00", number="7", every="1 month")
     house.offer("1000.00", number="8", name="Course", partial_min="1", partial_success="50")

@@ -33,7 +33,7 @@ def expected(story: Story, first: str, last: str, **narrowing: Any) -> Expected:
     ]
 
 
-def test_a_plan_brings_its_payments_on_its_days_until_it_is_over(story: Story) -> None:
+def test_a_recurring_order_brings_its_payments_on_its_days_until_it_is_over(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="4")
     story.subscribed("7")
     assert expected(story, "2026-01-31", "2026-12-31") == [
@@ -42,7 +42,7 @@ def test_a_plan_brings_its_payments_on_its_days_until_it_is_over(story: Story) -
     assert expected(story, "2026-03-01", "2026-03-31") == [("2026-03-31 10:00", 1, 3)]
 
 
-def test_a_declined_payment_is_expected_at_its_next_attempt_and_the_plan_keeps_its_days(story: Story) -> None:
+def test_a_declined_payment_is_expected_at_its_next_attempt_and_the_dates_stay(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="3")
     story.subscribed("7", token="tok_fail_once")
     story.at("2026-02-28 10:05").tick()
@@ -65,7 +65,7 @@ def test_what_is_late_is_expected_now_once_however_much_was_missed(story: Story)
 @pytest.mark.parametrize(
     ("act", "brings"),
     [
-        pytest.param(recurring_actions.pause, 0, id="a paused plan brings nothing"),
+        pytest.param(recurring_actions.pause, 0, id="a paused recurring order brings nothing"),
         pytest.param(recurring_actions.complete, 0, id="nor does one that was finished early"),
     ],
 )
@@ -76,7 +76,7 @@ def test_what_people_stopped(story: Story, act: Callable[..., object], brings: i
     assert len(expected(story, "2026-01-31", "2026-06-30")) == brings
 
 
-def test_paused_plans_are_counted_by_currency_and_filters_narrow_both(story: Story) -> None:
+def test_paused_recurring_orders_are_counted_by_currency_and_filters_narrow_both(story: Story) -> None:
     for number, currency in (("7", "EUR"), ("8", "USD")):
         story.house.offer("49.00", number=number, currency=currency, every="1 month")
         story.subscribed(number)
@@ -147,7 +147,7 @@ def really_taken(story: Story, until: datetime) -> Expected:
 
 @pytest.fixture
 def begun(story: Story) -> Story:
-    """A plan in each of two currencies and one that is paused, begun now by the clock."""
+    """A recurring order in each of two currencies and one that is paused, begun now by the clock."""
     story.now = time.now()
     for number, currency in (("7", "EUR"), ("8", "JPY")):
         story.house.offer("49", number=number, name=f"Course {number}", currency=currency, every="10 days")

@@ -37,21 +37,26 @@ SYSTEMS = ("Sandbox", "Second", "Bank transfer")
 _numbers = itertools.count()
 
 
-def asked(
-    story: Story, rows: Rows, *, system: str = "Sandbox", days: Any = (None, None), told: list[Problem] | None = None
+def request(
+    story: Story,
+    rows: Rows,
+    *,
+    system: str = "Sandbox",
+    days: Any = (None, None),
+    problems: list[Problem] | None = None,
 ) -> ReconcileRequest:
-    """Return what to compare: rows as CSV, read as a file of a person's is."""
+    """Return the request to compare rows, read as CSV as from a person's file."""
     house = story.house
     content = io.BytesIO(as_csv(statement.COLUMNS, {"currency": "EUR"}, rows))
-    lines = statement.read(content, zone=house.zone, on_bad=(told or []).append)
-    on_bad = (lambda problem: None) if told is None else told.append
+    lines = statement.read(content, zone=house.zone, on_bad=(problems or []).append)
+    on_bad = (lambda problem: None) if problems is None else problems.append
     return ReconcileRequest(
         payment_systems.find(house.connection, system), lines, "march.csv", house.zone, days, on_bad
     )
 
 
 def compared(story: Story, rows: Rows, **how: Any) -> Comparison:
-    return compare.compare(story.house.connection, asked(story, rows, **how), actor=story.house.actor)
+    return compare.compare(story.house.connection, request(story, rows, **how), actor=story.house.actor)
 
 
 def found(story: Story, rows: Rows, **how: Any) -> list[str]:
@@ -60,7 +65,7 @@ def found(story: Story, rows: Rows, **how: Any) -> list[str]:
 
 def applied(story: Story, rows: Rows, **how: Any) -> tuple[Applied, list[str]]:
     """Apply a statement; return what was written and the findings that remain."""
-    written, after = compare.apply(story.work, asked(story, rows, **how))
+    written, after = compare.apply(story.work, request(story, rows, **how))
     return written, [finding.finding for finding in after.findings]
 
 
@@ -83,12 +88,12 @@ def of_gateway(story: Story) -> Rows:
 
 def of_ledger(shop: Story, system: str, key: str = "all") -> Rows:
     """Return the statement that the payment system would write of what the ledger here has, dated."""
-    told = query.select(
+    listed = query.select(
         shop.house.connection, ledger.VIEW, Filters(payment_system=(system,)), Page(ledger.VIEW.columns),
         zone=shop.house.zone, actor=shop.house.actor,
     )  # fmt: skip
     rows = []
-    for entry in (dict(one) for one in told if one["amount"]):
+    for entry in (dict(one) for one in listed if one["amount"]):
         row = {"invoice": str(entry["invoice"]), "kind": "payment" if entry["amount"] > 0 else "refund"}
         row |= {"amount": f"{abs(entry['amount']) / 100:.2f}", "currency": entry["currency"], "at": entry["at"]}
         if entry["commission"] is not None and not entry["estimated"]:
@@ -110,7 +115,7 @@ def _reference(shop: Story, entry: dict[str, Any]) -> str:
 
 @pytest.fixture
 def paid(story: Story) -> Story:
-    """Three orders of 49.00: paid, paid and given back in part, and paid with a fee that was told."""
+    """Three orders of 49.00: paid, paid and refunded in part, and paid with a fee that was reported."""
     story.house.offer("49.00", number="7")
     orders = [story.order("7"), story.order("7"), story.order("7", token="tok_fee")]
     assert [story.pay(order) for order in orders] == ["succeeded"] * 3
@@ -128,7 +133,7 @@ def waiting(story: Story) -> Story:
 
 @pytest.fixture
 def doubtful(story: Story) -> Story:
-    """A payment of 49.00 that the sandbox took while the line was cut, on invoice 1."""
+    """A payment of 49.00 that the sandbox took before the connection was cut, on invoice 1."""
     story.house.offer("49.00", number="7")
     assert story.pay(story.order("7", token="tok_timeout_after_charge")) == "unknown"
     return story
@@ -173,7 +178,7 @@ def test_another_amount_or_currency_differs_and_is_never_applied(paid: Story, ch
 def test_a_fee_that_is_estimated_here_is_told_and_one_that_is_known_differs(paid: Story) -> None:
     estimated, _, known, back = of_gateway(paid)
     rows = [{**estimated, "fee": "1.42"}, {**known, "fee": "0.75"}, {**back, "fee": "0.30"}]
-    assert found(paid, rows) == ["fee differs", "fee told"]
+    assert found(paid, rows) == ["fee differs", "fee reported"]
 
 
 def test_a_payment_in_doubt_here_that_the_statement_shows(doubtful: Story) -> None:
@@ -217,8 +222,8 @@ def test_another_payment_system_s_payment_does_not_match(paid: Story) -> None:
     comparison = compared(paid, of_gateway(paid)[:1], system="Other")
     assert [finding.finding for finding in comparison.findings] == ["only there"]
     other = payment_systems.find(paid.house.connection, "Other")
-    told = movements.elsewhere(paid.house.connection, comparison, other)
-    assert told == {1: "invoice 1 is Completed here and goes through Sandbox"}
+    found = movements.elsewhere(paid.house.connection, comparison, other)
+    assert found == {1: "invoice 1 is Completed here and goes through Sandbox"}
 
 
 # Days
@@ -273,12 +278,12 @@ def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> N
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         pytest.param({"amount": "1"}, "line 2, reference: is blank; a row needs one of", id="no key"),
         pytest.param({"invoice": "1"}, "line 2, amount: is blank; every row needs it", id="no amount"),
         pytest.param({"invoice": "1", "amount": "0.00"}, "line 2, amount: '0.00': is zero", id="nothing"),
-        pytest.param({"invoice": "1", "amount": "-5.00"}, "write a refund with kind refund", id="below zero"),
+        pytest.param({"invoice": "1", "amount": "-5.00"}, "for a refund, set kind to refund", id="below zero"),
         pytest.param({"invoice": "1", "amount": "1" * 40}, "is not an amount", id="a huge amount"),
         pytest.param({"invoice": "1", "amount": "9" * 15}, "is more than the largest amount", id="too much"),
         pytest.param({"invoice": "1", "amount": "NaN"}, "is not an amount", id="no number"),
@@ -292,26 +297,28 @@ def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> N
         pytest.param({"gateway_id": "a\0b", "amount": "1"}, "holds a NUL character", id="a NUL"),
     ],
 )
-def test_a_bad_row_is_named_and_nothing_is_compared(story: Story, row: dict[str, str], said: str) -> None:
+def test_a_bad_row_is_named_and_nothing_is_compared(story: Story, row: dict[str, str], message: str) -> None:
     problems: list[Problem] = []
     content = io.BytesIO(as_csv(statement.COLUMNS, {"currency": "EUR"}, [row, {"invoice": "1", "amount": "1"}]))
     with pytest.raises(BadData, match="1 row of 2 is bad and nothing was compared"):
         statement.read(content, zone=story.house.zone, on_bad=problems.append)
-    assert said in str(problems[0])
+    assert message in str(problems[0])
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         pytest.param(b"", "the file is empty", id="empty"),
-        pytest.param(b"amount,currency\n1,EUR\n", "none of the columns reference, gateway_id, invoice", id="no key"),
+        pytest.param(
+            b"amount,currency\n1,EUR\n", "one of the columns reference, gateway_id, invoice is needed", id="no key"
+        ),
         pytest.param(b"invoice;amount;currency\n", "separate the columns by commas", id="semicolons"),
         pytest.param(b"invoice,amount\n", "the column currency is missing", id="no currency"),
         pytest.param(b"\xff\xfe", "not UTF-8", id="another encoding"),
     ],
 )
-def test_a_file_that_is_no_statement_is_refused(story: Story, content: bytes, said: str) -> None:
-    with pytest.raises(BadData, match=said):
+def test_a_file_that_is_no_statement_is_refused(story: Story, content: bytes, message: str) -> None:
+    with pytest.raises(BadData, match=message):
         statement.read(io.BytesIO(content), zone=story.house.zone)
 
 
@@ -326,19 +333,19 @@ def test_keys_of_different_invoices_make_a_bad_row(paid: Story) -> None:
     problems: list[Problem] = []
     rows = [{**first, "gateway_id": second["gateway_id"]}, {**first, "invoice": "2"}, {**first, "invoice": "99"}]
     with pytest.raises(BadData, match="3 rows of 3 are bad"):
-        compared(paid, rows, days=ALWAYS, told=problems)
+        compared(paid, rows, days=ALWAYS, problems=problems)
     assert [problem.reason for problem in problems] == [
-        f"is of invoice {other}, but the reference is of invoice 1" for other in (2, 2, 99)
+        f"belongs to invoice {other}, but the reference belongs to invoice 1" for other in (2, 2, 99)
     ]
 
 
-def test_a_refund_told_as_a_payment_makes_a_bad_row(paid: Story) -> None:
+def test_a_refund_listed_as_a_payment_makes_a_bad_row(paid: Story) -> None:
     back = of_gateway(paid)[3]
     for key in ("reference", "gateway_id"):
         problems: list[Problem] = []
         with pytest.raises(BadData, match="1 row of 1 is bad"):
-            compared(paid, [{key: back[key], "amount": "9.00"}], told=problems)
-        assert problems[0].reason == "is a refund of invoice 2 here; its kind is refund"
+            compared(paid, [{key: back[key], "amount": "9.00"}], problems=problems)
+        assert problems[0].reason == "is a refund of invoice 2 here; set its kind to refund"
 
 
 def test_a_payment_is_known_by_its_number_though_a_refund_without_one_has_it_too(paid: Story) -> None:
@@ -346,7 +353,7 @@ def test_a_payment_is_known_by_its_number_though_a_refund_without_one_has_it_too
     new = attempts.NewAttempt("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
     paid.at("2026-02-10 10:00")
     attempts.open_attempt(paid.house.connection, invoices.get(paid.house.connection, 1), new, paid.now)
-    assert applied(paid, [{"reference": "r:1", "kind": "refund", "amount": "9.00"}])[1] == []  # which tells no number
+    assert applied(paid, [{"reference": "r:1", "kind": "refund", "amount": "9.00"}])[1] == []  # without a gateway id
     rows = [
         {"gateway_id": "sb_1", "amount": "49.00", "at": "2026-01-31 10:00"},
         {"gateway_id": "sb_1", "amount": "9.00", "kind": "refund", "at": "2026-02-10 10:00"},
@@ -365,9 +372,9 @@ def test_a_fee_is_taken_over_with_its_reason(paid: Story) -> None:
     invoice = invoices.get(paid.house.connection, 1)
     assert (invoice.fee_minor, invoice.fee_estimated) == (142, False)
     due = paid.house.connection.execute("SELECT fee_due_at FROM invoices WHERE id = 1").fetchone()[0]
-    assert due is None  # nobody is asked for it any more
+    assert due is None  # it is not looked up any more
     line = paid.house.history("invoice", 1)[-1]
-    assert (line["what"], line["reason"]) == ("fee told", "statement march.csv, line 2")
+    assert (line["what"], line["reason"]) == ("fee recorded", "statement march.csv, line 2")
 
 
 def test_a_known_fee_stays(paid: Story) -> None:
@@ -461,7 +468,7 @@ def test_a_waiting_payment_is_confirmed_at_the_statement_s_time(waiting: Story) 
 def test_a_payment_dated_in_the_future_is_not_confirmed(waiting: Story) -> None:
     rows = [{"invoice": "1", "amount": "49.00", "at": "2026-02-02 09:00"}]
     written, remain = applied(waiting, rows, system="Bank transfer")
-    assert "dates its money in the future" in written.refused[0]
+    assert "is dated in the future" in written.refused[0]
     assert (remain, waiting.invoices(1)) == (["waits"], [("open", 4_900)])
 
 
@@ -483,7 +490,7 @@ def test_what_one_side_alone_knows_is_never_applied(paid: Story) -> None:
 def test_without_the_permission_nothing_is_written(doubtful: Story) -> None:
     reader = doubtful.house.user("halyna", name="Галина", role="accountant")
     before = contents(doubtful.house)
-    what = asked(doubtful, of_gateway(doubtful))
+    what = request(doubtful, of_gateway(doubtful))
     assert compare.compare(doubtful.house.connection, what, actor=reader).findings
     with pytest.raises(NotPermitted, match="enter-orders"):
         compare.apply(replace(doubtful.work, actor=reader), what)
@@ -493,7 +500,7 @@ def test_without_the_permission_nothing_is_written(doubtful: Story) -> None:
 def test_without_the_permission_not_even_a_fee_is_written(paid: Story) -> None:
     reader = paid.house.user("halyna", name="Галина", role="accountant")
     before = contents(paid.house)
-    what = asked(paid, [{**of_gateway(paid)[0], "fee": "1.42"}])
+    what = request(paid, [{**of_gateway(paid)[0], "fee": "1.42"}])
     with pytest.raises(NotPermitted, match="enter-orders"):
         compare.apply(replace(paid.work, actor=reader), what)
     assert contents(paid.house) == before

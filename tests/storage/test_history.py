@@ -28,7 +28,7 @@ def test_an_outcome_that_is_not_known_is_told_once(story: Story) -> None:
 
     what = [line["what"] for line in story.house.history("invoice", 1)]
 
-    assert what.count("outcome of the charge not known") == 1
+    assert what.count("outcome of the charge unknown") == 1
 
 
 # Nothing personal

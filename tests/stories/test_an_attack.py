@@ -115,7 +115,7 @@ def test_a_limit_on_money_leaves_out_the_plan_it_holds_and_no_other(story: Story
     counts = story.at("2026-02-28 10:00").tick()
     assert counts.charged == 3
     assert counts.for_a_person == [
-        "recurring order 1: alone it is more than the limit of 100.00 EUR per day, so it is never charged"
+        "recurring order 1: this payment alone exceeds the limit of 100.00 EUR per day, so it is never charged"
     ]
 
 

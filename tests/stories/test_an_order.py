@@ -29,7 +29,7 @@ def test_a_declined_payment_declines_the_order_and_a_later_one_reopens_the_same_
 def test_partial_payments_complete_the_order_by_themselves_when_paid_in_full(story: Story) -> None:
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
-    with pytest.raises(BadData, match=r"first payment of order 1 is at least 50\.00 EUR, 1 % of 5000\.00 EUR"):
+    with pytest.raises(BadData, match=r"first payment of order 1 must be at least 50\.00 EUR, 1 % of 5000\.00 EUR"):
         story.pay(order, amount="49.99")
     assert story.pay(order, amount="50.00") == "succeeded"
     assert story.see(order).status == "open"
@@ -53,7 +53,7 @@ def test_confirm_is_allowed_from_the_success_share_on(story: Story) -> None:
     story.house.offer("5000.00", number="7", **PARTS)
     order = story.order("7")
     story.pay(order, amount="4499.99")
-    with pytest.raises(WrongStatus, match=r"4499\.99 EUR of the 4500\.00 EUR"):
+    with pytest.raises(WrongStatus, match=r"4499\.99 EUR of order 1 is paid; it can be confirmed from 4500\.00 EUR on"):
         by_hand.confirm_payment(story.work, order.id)
     story.pay(order, amount="0.01")
     assert by_hand.confirm_payment(story.work, order.id).status == "completed"
@@ -110,7 +110,7 @@ def test_an_order_that_costs_nothing_is_completed_at_once_without_a_gateway(stor
 def test_a_payment_in_another_currency_keeps_its_rate_and_pays_its_share(story: Story) -> None:
     story.house.offer("100.00", number="7", **PARTS)
     order = story.order("7")
-    with pytest.raises(BadData, match="say with --rate how much of it one USD is worth"):
+    with pytest.raises(BadData, match="with --rate, give how much of it one USD is worth"):
         story.pay(order, amount="50.00", currency="USD")
     story.pay(order, amount="50.00", currency="USD", rate="0.92")
     assert story.see(order).paid_minor == 4600
@@ -129,7 +129,7 @@ def test_a_partial_refund_leaves_the_order_completed_and_the_rest_makes_it_refun
         story.refund(order, amount="40.01")
     assert story.refund(order) == ["succeeded"]
     assert (story.see(order).status, story.invoices(order.id)) == ("refund", [("refund", 4900)])
-    with pytest.raises(WrongStatus, match="has no money"):
+    with pytest.raises(WrongStatus, match="has nothing to refund"):
         story.refund(order)
 
 

@@ -146,8 +146,8 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
     session.actor.require(permissions.REFUND)
     found = orders.find(session.connection, order)
     request = NewRefund(**given)
-    portions = refund.plan(session.connection, found, request, gateways=session.gateway)
-    what = " and ".join(str(portion) for portion in portions)
+    parts = refund.split(session.connection, found, request, gateways=session.gateway)
+    what = " and ".join(str(part) for part in parts)
     if dry_run:
         tell(f"would refund {what}")
         return
@@ -158,8 +158,8 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
         request,
         gateways=session.gateway,
     )
-    for portion, answer in done:
-        tell(f"{portion}: {_refund_words(portion, answer)}")
+    for part, answer in done:
+        tell(f"{part}: {_refund_words(part, answer)}")
     tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
     say_recurring_goes_on(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
@@ -192,9 +192,9 @@ def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
     raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {_state(order)}")
 
 
-def _refund_words(portion: refund.RefundPart, answer: Answer) -> str:
+def _refund_words(part: refund.RefundPart, answer: Answer) -> str:
     if answer.became != "succeeded":
         return f"not refunded: {answer.message}"
-    if portion.system is None:
+    if part.system is None:
         return "recorded; this money did not go through a gateway, so return it yourself"
-    return f"refunded through {portion.system.name}"
+    return f"refunded through {part.system.name}"

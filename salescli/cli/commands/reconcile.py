@@ -26,7 +26,7 @@ from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Sums
-from salescli.reconcile.statement import Line, Tell
+from salescli.reconcile.statement import Line, ReportProblem
 from salescli.rules import money, numbers, permissions
 
 _INVOICE = Column("invoice", "number")
@@ -98,7 +98,7 @@ def reconcile_command(
         raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
 
-def _request(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: Tell) -> ReconcileRequest:
+def _request(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: ReportProblem) -> ReconcileRequest:
     """Read the statement, before the database is locked."""
     lines = statement.read(stream, zone=session.zone, on_bad=tell)
     return ReconcileRequest(system, lines, statement.name_of(stream), session.zone, days, tell)
@@ -172,7 +172,7 @@ def _advice(
         ),
         match.WAITS: "confirmed by --apply",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
-        match.FEE_TOLD: "filled in by --apply",
+        match.FEE_REPORTED: "filled in by --apply",
         AGREES: "",
     }[finding.finding]
 

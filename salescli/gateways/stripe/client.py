@@ -1,9 +1,9 @@
-"""Stripe: one PaymentIntent per payment, which Stripe itself lets succeed once however often it is confirmed.
+"""Stripe: one PaymentIntent per payment, which succeeds at most once, however often it is confirmed.
 
-prepare: PaymentIntent made or brought up to date -> its id is durable -> charge: confirmed -> Result | error
+prepare: PaymentIntent created or updated -> its id is durable -> charge: confirmed -> Result | error
 
-The keys of idempotency are our references: the payment's for making it, the attempt's for confirming it. A key may be
-forgotten after a day, the PaymentIntent is not; so look-ups read it by its id, and search for it only without one.
+Our references are the idempotency keys: the payment's to create it, the attempt's to confirm it. Stripe may forget a
+key after a day but keeps the PaymentIntent, so look-ups read it by its id, and search only if there is none.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from salescli.gateways.protocol import (
     Unavailable,
 )
 from salescli.gateways.stripe.codes import booked, decline, sent
-from salescli.gateways.stripe.errors import replayed, understood
+from salescli.gateways.stripe.errors import replayed, translated
 from salescli.rules import time
 
 if TYPE_CHECKING:
     import stripe
 
 KEY_VARIABLE = "STRIPE_API_KEY"  # unless the payment system names another one
-BASE_VARIABLE = "STRIPE_API_BASE"  # another server than Stripe's own, for tests
-TIMEOUT = (3.05, 20.0)  # seconds to connect and to answer; below CHARGE_SECONDS together
+BASE_VARIABLE = "STRIPE_API_BASE"  # a server other than Stripe's, for tests
+TIMEOUT = (3.05, 20.0)  # seconds to connect and to answer; together below CHARGE_SECONDS
 KEY_TTL_SECONDS = 24 * 60 * 60
-ABANDONED = "abandoned"  # why we cancel a PaymentIntent; of a person's reasons it is the least likely
-UNEXPECTED_STATE = "payment_intent_unexpected_state"  # it succeeded, is under way, or was canceled
+ABANDONED = "abandoned"  # our reason to cancel a PaymentIntent; a person is least likely to choose it
+UNEXPECTED_STATE = "payment_intent_unexpected_state"  # it has succeeded, is under way, or was canceled
 
 _REFUND = re.compile(r":refund:[0-9]+")
 _SEEN = ["latest_charge.balance_transaction"]
-_FIRST = ("succeeded", "processing", "requires_capture", "requires_action")  # of several, the one that matters
+_FIRST = ("succeeded", "processing", "requires_capture", "requires_action")  # of several found, these come first
 
 
 class Stripe:
@@ -55,13 +55,13 @@ class Stripe:
         self._variable = environment[0] if environment else KEY_VARIABLE
 
     def prepare(self, charge: Charge) -> str:
-        """Make the payment's PaymentIntent, or state in the one it has what this attempt asks; return its id."""
+        """Create the payment's PaymentIntent, or update it for this attempt, and return its id."""
         terms = _terms(charge)
         if charge.gateway_id:
-            return self._restated(charge.gateway_id, terms, charge)
+            return self._updated(charge.gateway_id, terms, charge)
         made = _made(terms, charge)
         payment = _payment(charge.reference)
-        with understood("prepare", self._variable):
+        with translated("prepare", self._variable):
             try:
                 return _id(self._client.v1.payment_intents.create(_any(made), {"idempotency_key": payment}))
             except self._stripe.IdempotencyError:
@@ -69,57 +69,57 @@ class Stripe:
             except self._stripe.APIError as error:
                 if not replayed(error):
                     raise
-                # Stripe repeats its own failure for a day; nothing moved, so another key is another try.
+                # Stripe replays its failure for a day; no money moved, so it is safe to try with another key.
                 again = {"idempotency_key": f"{payment}:again"}
                 return _id(self._client.v1.payment_intents.create(_any(made), _any(again)))
         if known is None:
-            raise Unavailable(f"Stripe knows payment {payment} with other terms, and cannot find it yet")
-        return self._restated(known, terms, charge)
+            raise Unavailable(f"Stripe has payment {payment} with other parameters, and cannot find it yet")
+        return self._updated(known, terms, charge)
 
     def charge(self, charge: Charge, timeout: float) -> Result:
         """Confirm the payment's PaymentIntent with the saved payment method."""
         id = charge.gateway_id or self.prepare(charge)
-        asked: dict[str, Any] = {"payment_method": _method(charge.token), "expand": _SEEN}
-        asked.update({"off_session": True} if charge.initiator == "merchant" else {"error_on_requires_action": True})
-        with understood("charge", self._variable):
+        params: dict[str, Any] = {"payment_method": _method(charge.token), "expand": _SEEN}
+        params.update({"off_session": True} if charge.initiator == "merchant" else {"error_on_requires_action": True})
+        with translated("charge", self._variable):
             try:
                 options: Any = {"idempotency_key": charge.reference}
-                intent = _plain(self._client.v1.payment_intents.confirm(id, _any(asked), options))
+                intent = _plain(self._client.v1.payment_intents.confirm(id, _any(params), options))
             except self._stripe.InvalidRequestError as error:
                 if error.code != UNEXPECTED_STATE:
                     raise
-                intent = self._as_it_is(id)
+                intent = self._settled(id)
         result = _result(intent, charge.reference)
         if result.status == "succeeded" and result.amount_minor != charge.amount_minor and _is_for(intent, charge):
-            raise Misconfigured(f"{charge.reference} was charged before with another amount, as {id}")
+            raise Misconfigured(f"{charge.reference} was already charged with another amount, as {id}")
         return _or_declined(result)
 
     def lookup(self, reference: str, gateway_id: str | None, since: datetime) -> Result:
-        """Read what became of an attempt; a refund's reference is looked for among those of the PaymentIntent."""
-        with understood("lookup", self._variable):
+        """Read the outcome of an attempt; a refund is found by its reference among those of the PaymentIntent."""
+        with translated("lookup", self._variable):
             if _REFUND.search(reference):
                 return self._refund_of(gateway_id or "", reference)
             id = gateway_id or self._found(_payment(reference))
             return self._read(id, reference) if id else Result("not_found", reference=reference)
 
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
-        """Give back part of a PaymentIntent."""
-        with understood("lookup", self._variable):
+        """Refund part of a PaymentIntent."""
+        with translated("lookup", self._variable):
             currency = str(_plain(self._client.v1.payment_intents.retrieve(gateway_id))["currency"]).upper()
-        asked = {"payment_intent": gateway_id, "amount": sent(amount_minor, currency)}
+        params = {"payment_intent": gateway_id, "amount": sent(amount_minor, currency)}
         options: Any = {"idempotency_key": reference}
-        with understood("refund", self._variable):
-            made = self._client.v1.refunds.create(_any({**asked, "metadata": {"reference": reference}}), options)
+        with translated("refund", self._variable):
+            made = self._client.v1.refunds.create(_any({**params, "metadata": {"reference": reference}}), options)
             return _or_declined(_refunded(_plain(made), reference))
 
     def fee(self, gateway_id: str) -> Result:
-        """Read a PaymentIntent that succeeded, with the fee of its balance transaction once there is one."""
-        with understood("lookup", self._variable):
+        """Read a successful PaymentIntent, with its fee once Stripe has booked it."""
+        with translated("lookup", self._variable):
             return self._read(gateway_id, gateway_id)
 
     def cancel(self, gateway_id: str) -> None:
         """Cancel the PaymentIntent of a payment that was given up."""
-        with understood("prepare", self._variable):
+        with translated("prepare", self._variable):
             try:
                 self._client.v1.payment_intents.cancel(gateway_id, {"cancellation_reason": ABANDONED})
             except self._stripe.InvalidRequestError as error:
@@ -127,8 +127,8 @@ class Stripe:
                     raise
 
     def check(self) -> None:
-        """Ask for one PaymentIntent, which needs the key and the right that charging needs."""
-        with understood("check", self._variable):
+        """List one PaymentIntent, which needs the same key and permission as charging."""
+        with translated("check", self._variable):
             self._client.v1.payment_intents.list({"limit": 1})
 
     @cached_property
@@ -136,17 +136,17 @@ class Stripe:
         try:
             import stripe
         except ImportError:
-            raise Misconfigured('the gateway stripe needs its package: pip install "salescli[stripe]"') from None
-        stripe.enable_telemetry = False  # it would leave a file in the user's home and report on the machine
+            raise Misconfigured('the gateway stripe needs an extra package: pip install "salescli[stripe]"') from None
+        stripe.enable_telemetry = False  # telemetry reports on this machine, and leaves a file in the user's home
         return stripe
 
     @cached_property
     def _client(self) -> stripe.StripeClient:
-        """The client; it never repeats a call by itself, since only the charge protocol may."""
+        """The client; it never retries a call: only the charge protocol may."""
         library = self._stripe
         key = os.environ.get(self._variable, "").strip()
         if not key:
-            raise Misconfigured(f"there is no key for Stripe: set the environment variable {self._variable}")
+            raise Misconfigured(f"the key for Stripe is missing: set the environment variable {self._variable}")
         base = os.environ.get(BASE_VARIABLE)
         client: stripe.StripeClient = library.StripeClient(
             key,
@@ -156,13 +156,13 @@ class Stripe:
         )
         return client
 
-    def _restated(self, id: str, terms: dict[str, Any], charge: Charge) -> str:
-        """State an attempt's terms in the PaymentIntent of its payment; one that is settled keeps its own.
+    def _updated(self, id: str, terms: dict[str, Any], charge: Charge) -> str:
+        """Update the PaymentIntent of a payment for an attempt and return its id; a settled one stays as it is.
 
-        One that we canceled, when the payment was given up, can never be paid: a payment taken up again gets another.
+        One that we canceled when the payment was given up can never be paid; trying again creates another.
         """
         options: Any = {"idempotency_key": f"{charge.reference}:terms"}
-        with understood("prepare", self._variable):
+        with translated("prepare", self._variable):
             try:
                 self._client.v1.payment_intents.update(id, _any(terms), options)
             except self._stripe.InvalidRequestError as error:
@@ -174,27 +174,31 @@ class Stripe:
                     return _id(self._client.v1.payment_intents.create(_any(_made(terms, charge)), anew))
         return id
 
-    def _as_it_is(self, id: str) -> dict[str, Any]:
-        """Read a PaymentIntent that can be confirmed no more, since it has its outcome."""
+    def _settled(self, id: str) -> dict[str, Any]:
+        """Read a PaymentIntent that cannot be confirmed any more because it has its outcome."""
         try:
-            with understood("lookup", self._variable):
+            with translated("lookup", self._variable):
                 return _plain(self._client.v1.payment_intents.retrieve(id, {"expand": _SEEN}))
         except GatewayError as error:
             raise OutcomeUnknown(f"{id} can no longer be confirmed, and could not be read: {error}") from None
 
     def _found(self, payment: str) -> str | None:
-        """Search a payment's PaymentIntent; what was made within the last minute may not be found yet."""
+        """Search for a payment's PaymentIntent; one created within the last minute may not be found yet."""
         quoted = payment.replace("\\", "\\\\").replace("'", "\\'")
         page = _plain(self._client.v1.payment_intents.search({"query": f"metadata['payment']:'{quoted}'"}))
-        met = sorted(page["data"], key=lambda intent: (intent["status"] not in _FIRST, intent["status"] == "canceled"))
-        return str(met[0]["id"]) if met else None
+        found = sorted(
+            page["data"], key=lambda intent: (intent["status"] not in _FIRST, intent["status"] == "canceled")
+        )
+        return str(found[0]["id"]) if found else None
 
     def _read(self, id: str, reference: str) -> Result:
         try:
             return _result(_plain(self._client.v1.payment_intents.retrieve(id, {"expand": _SEEN})), reference)
         except self._stripe.InvalidRequestError as error:
             if error.code == "resource_missing":
-                raise Misconfigured(f"Stripe does not know {id}; is {self._variable} another account's key?") from None
+                raise Misconfigured(
+                    f"Stripe does not know {id}; is {self._variable} the key of another account?"
+                ) from None
             raise
 
     def _refund_of(self, id: str, reference: str) -> Result:
@@ -206,7 +210,7 @@ class Stripe:
 
 
 def _terms(charge: Charge) -> dict[str, Any]:
-    """Return the result of an attempt, from its PaymentIntent; the charges made from it carry its metadata."""
+    """Return the parameters of a PaymentIntent that an attempt sets; its charges carry its metadata."""
     customer = _customer(charge.token)
     metadata = {**charge.metadata, "payment": _payment(charge.reference), "reference": charge.reference}
     return {
@@ -225,7 +229,7 @@ def _made(terms: dict[str, Any], charge: Charge) -> dict[str, Any]:
 
 
 def _payment(reference: str) -> str:
-    """Return a reference without its attempt: what is charged once."""
+    """Return a reference without its attempt: it identifies the payment."""
     return reference.rpartition(":")[0]
 
 
@@ -245,7 +249,7 @@ def _method(token: str | None) -> str:
 
 
 def _result(intent: dict[str, Any], reference: str) -> Result:
-    """Return the result of one attempt of a PaymentIntent; ``not_found``: that one was not made."""
+    """Return the result of one attempt at a PaymentIntent; ``not_found``: it was never charged."""
     status, charge = intent["status"], intent.get("latest_charge")
     charge = charge if isinstance(charge, dict) else {}
     currency = str(intent["currency"]).upper()
@@ -265,8 +269,8 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
     if status in ("processing", "requires_capture", "requires_action"):
         return Result("pending", reference, intent["id"], message=f"PaymentIntent {intent['id']} is {status}")
     if status == "canceled" and not _given_up(intent):
-        said = f"PaymentIntent {intent['id']} was canceled at Stripe"
-        return Result("declined", reference, intent["id"], code="card_declined", raw_code=status, message=said)
+        message = f"PaymentIntent {intent['id']} was canceled at Stripe"
+        return Result("declined", reference, intent["id"], code="card_declined", raw_code=status, message=message)
     if charge.get("status") == "failed" and charge.get("metadata", {}).get("reference") == reference:
         code, raw, message, _ = decline(intent.get("last_payment_error") or {})
         return Result("declined", reference, intent["id"], code=code, raw_code=raw, message=message)
@@ -274,16 +278,16 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
 
 
 def _given_up(intent: dict[str, Any]) -> bool:
-    """Return whether we canceled a PaymentIntent, which says nothing of an attempt that it was not asked for."""
+    """Return whether we canceled a PaymentIntent, which says nothing about its attempts."""
     return (intent["status"], intent.get("cancellation_reason")) == ("canceled", ABANDONED)
 
 
 def _or_declined(result: Result) -> Result:
-    """Return the answer of a call that moves money. Raise what it is when none has moved."""
+    """Return the result of a call that moves money. Raise Declined or OutcomeUnknown if none moved."""
     if result.status == "declined":
         raise Declined(result.message or "declined", result.code or "card_declined", result.raw_code)
     if result.status == "not_found":
-        raise OutcomeUnknown(f"Stripe answered, and {result.gateway_id} is as if it had not been asked")
+        raise OutcomeUnknown(f"Stripe answered, but {result.gateway_id} shows no attempt")
     return result
 
 
@@ -292,7 +296,7 @@ def _is_for(intent: dict[str, Any], charge: Charge) -> bool:
 
 
 def _fee(entry: Any, currency: str) -> int | None:
-    """Return the fee of a balance transaction; None while unknown, or in another currency."""
+    """Return the fee of a balance transaction; None if it is unknown or in another currency."""
     if not isinstance(entry, dict) or str(entry["currency"]).upper() != currency:
         return None
     return booked(entry["fee"], currency)
@@ -305,8 +309,8 @@ def _refunded(refund: dict[str, Any], reference: str) -> Result:
         return Result("refunded", reference, refund["id"], amount, currency, refunded_minor=amount)
     if refund["status"] in ("failed", "canceled"):
         raw = refund.get("failure_reason") or refund["status"]
-        said = f"refund {refund['id']} was not made: {raw}"
-        return Result("declined", reference, refund["id"], code="processing_error", raw_code=raw, message=said)
+        message = f"refund {refund['id']} was not made: {raw}"
+        return Result("declined", reference, refund["id"], code="processing_error", raw_code=raw, message=message)
     return Result("pending", reference, refund["id"], message=f"refund {refund['id']} is {refund['status']}")
 
 
@@ -315,7 +319,7 @@ def _moment(seconds: Any) -> str | None:
 
 
 def _plain(answer: Any) -> dict[str, Any]:
-    """Return an object of Stripe's library as the plain data that was received."""
+    """Return an object of Stripe's library as the plain data received."""
     data = json.loads(answer.last_response.body)
     if not isinstance(data, dict):
         raise OutcomeUnknown("Stripe's answer is not an object")
@@ -326,14 +330,14 @@ def _id(answer: Any) -> str:
     return str(_plain(answer)["id"])
 
 
-def _any(words: dict[str, Any]) -> Any:
-    """Return parameters that were put together, which no type of the library's fits."""
-    return words
+def _any(params: dict[str, Any]) -> Any:
+    """Return parameters as Any, since the library's types do not fit them."""
+    return params
 
 
 def _checked_base(address: str) -> str:
-    """Return another server's address. Raise Misconfigured for one that would send the key in the clear."""
+    """Return the address of another server. Raise Misconfigured if the key would be sent unencrypted."""
     parts = urlsplit(address)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")):
         return address.rstrip("/")
-    raise Misconfigured(f"{BASE_VARIABLE} must be https, or of this machine")
+    raise Misconfigured(f"{BASE_VARIABLE} must be an https address, or on this machine")

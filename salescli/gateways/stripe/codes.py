@@ -1,4 +1,4 @@
-"""Stripe's words and ours: its units of money, and its codes of declines and of bad requests.
+"""Translate Stripe's units of money, and its codes for declines and bad requests.
 
 minor units of ISO 4217 -> ``sent`` -> Stripe's -> ``booked`` -> ours; ``decline``: its error -> a standard code
 """
@@ -11,16 +11,16 @@ from typing import Any
 from salescli.gateways.protocol import Declined
 from salescli.rules import money
 
-# Stripe's units are not ISO 4217's (its page on currencies): these have no decimals there, while MGA has two here;
+# Stripe's units differ from ISO 4217 (see its page on currencies). No decimals there; MGA has two here:
 _WHOLE = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
 )
-_WHOLE_IN_HUNDREDTHS = frozenset({"ISK", "UGX"})  # these have none either, but are sent as if they had two;
-_THOUSANDTHS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})  # and of these the last decimal must be 0.
+_WHOLE_IN_HUNDREDTHS = frozenset({"ISK", "UGX"})  # no decimals, but sent as if there were two
+_THOUSANDTHS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})  # three decimals; the last must be 0
 
 _SECRET = re.compile(r"\b[sr]k_\w+")
 
-# Stripe's codes of declines and of bad requests -> the standard ones; any other decline is card_declined.
+# Stripe's codes for declines and bad requests -> standard codes; any other decline is card_declined.
 CODES = {
     "amount_too_large": "invalid_amount",
     "amount_too_small": "invalid_amount",
@@ -84,7 +84,7 @@ _HARD_RAW = {
 
 
 def sent(amount_minor: int, currency: str) -> int:
-    """Return an amount of ISO 4217 minor units in Stripe's. Raise Declined for what Stripe cannot charge."""
+    """Return an amount of ISO 4217 minor units in Stripe's units. Raise Declined if Stripe cannot charge it."""
     scale = _scale(currency)
     if scale is None:
         raise Declined(f"Stripe takes no payments in {currency}", "unsupported_feature", retryable=False)
@@ -94,19 +94,19 @@ def sent(amount_minor: int, currency: str) -> int:
         text = money.text(amount_minor, currency)
         fewer = 2 if currency in _THOUSANDTHS else 0
         raise Declined(
-            f"Stripe takes {currency} with {fewer or 'no'} decimals, not {text}", "invalid_amount", retryable=False
+            f"Stripe takes {currency} only with {fewer or 'no'} decimals, not {text}", "invalid_amount", retryable=False
         )
     return amount
 
 
 def booked(amount: int, currency: str) -> int:
-    """Return an amount of Stripe's in ISO 4217 minor units, rounded half up (a fee may have parts of one)."""
+    """Return an amount in Stripe's units in ISO 4217 minor units, rounded half up (a fee may have fractions)."""
     up, down = _scale(currency) or (1, 1)
     return (amount * down * 2 + up) // (up * 2)
 
 
 def _scale(currency: str) -> tuple[int, int] | None:
-    """Return by what our minor units are multiplied and divided to be Stripe's; None where it has no such currency."""
+    """Return the factor and divisor from our minor units to Stripe's; None if it has no such currency."""
     ours = money.EXPONENTS.get(currency)
     if currency in _WHOLE:
         theirs = 0
@@ -119,16 +119,16 @@ def _scale(currency: str) -> tuple[int, int] | None:
     return 10 ** max(0, theirs - (ours or 0)), 10 ** max(0, (ours or 0) - theirs)
 
 
-def decline(told: dict[str, Any]) -> tuple[str, str | None, str, bool]:
-    """Return the standard code, Stripe's own, the message and whether another try makes sense."""
-    raw = told.get("decline_code") or told.get("code")
-    code = CODES.get(str(told.get("decline_code"))) or CODES.get(str(told.get("code"))) or "card_declined"
-    advice = told.get("advice_code")
+def decline(details: dict[str, Any]) -> tuple[str, str | None, str, bool]:
+    """Return the standard code, Stripe's code, the message, and whether to try again."""
+    raw = details.get("decline_code") or details.get("code")
+    code = CODES.get(str(details.get("decline_code"))) or CODES.get(str(details.get("code"))) or "card_declined"
+    advice = details.get("advice_code")
     retryable = advice != "do_not_try_again" and code not in _HARD and raw not in _HARD_RAW
-    message = without_key(str(told.get("message") or "the payment was declined"))
+    message = without_key(str(details.get("message") or "the payment was declined"))
     return code, None if raw is None else str(raw), message, retryable
 
 
 def without_key(text: str) -> str:
-    """Return a text without what looks like a secret key of Stripe's."""
+    """Return a text with anything like a secret key of Stripe's replaced."""
     return _SECRET.sub("(key)", text)

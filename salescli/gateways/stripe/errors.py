@@ -1,4 +1,4 @@
-"""What an error of Stripe's library means for the step at hand, in words without a secret.
+"""Translate errors of Stripe's library into errors of the protocol, without secrets.
 
 stripe.StripeError -> Declined | Unavailable | OutcomeUnknown | Misconfigured
 """
@@ -19,16 +19,16 @@ Step = Literal["prepare", "charge", "refund", "lookup", "check"]
 
 
 @contextmanager
-def understood(step: Step, variable: str) -> Iterator[None]:
-    """Raise what an error of Stripe's library means for the step at hand, in words without a secret."""
+def translated(step: Step, variable: str) -> Iterator[None]:
+    """Translate an error of Stripe's library during this step, without secrets. ``variable``: holds the key."""
     try:
         import stripe
     except ImportError:
-        raise Misconfigured('the gateway stripe needs its package: pip install "salescli[stripe]"') from None
+        raise Misconfigured('the gateway stripe needs an extra package: pip install "salescli[stripe]"') from None
     try:
         yield
     except stripe.AuthenticationError:
-        raise Misconfigured(f"Stripe refuses the key in {variable}") from None
+        raise Misconfigured(f"Stripe rejects the key in {variable}") from None
     except stripe.CardError as error:
         raise _declined(error) from None
     except stripe.StripeError as error:
@@ -36,53 +36,53 @@ def understood(step: Step, variable: str) -> Iterator[None]:
 
 
 def _meaning(error: stripe.StripeError, step: Step) -> GatewayError:
-    """Return the meaning of an error by the table of answers; only charge and refund can have moved money."""
+    """Return the protocol's error for one of Stripe's; only charge and refund can have moved money."""
     import stripe
 
     unanswered = OutcomeUnknown if step in ("charge", "refund") else Unavailable
-    said, told = _words(error), _told(error)
+    message, details = _message(error), _details(error)
     if isinstance(error, stripe.RateLimitError):
-        # Locked by another call for it, perhaps our own, which may be moving the money right now.
-        return unanswered(said) if told.get("code") == "lock_timeout" else Unavailable(said)
+        # Locked by another call for the same payment, perhaps ours, which may be moving the money right now.
+        return unanswered(message) if details.get("code") == "lock_timeout" else Unavailable(message)
     if isinstance(error, stripe.APIConnectionError):
         if _was_never_sent(error):
             return Unavailable("Stripe cannot be reached")
         return unanswered(f"no answer from Stripe: {type(error.__cause__).__name__}")
     if isinstance(error, stripe.InvalidRequestError):
-        return _refused(error, said, told)
+        return _bad_request(error, message, details)
     if isinstance(error, (stripe.PermissionError, stripe.IdempotencyError)):
-        return Misconfigured(said)
-    return unanswered(said)
+        return Misconfigured(message)
+    return unanswered(message)
 
 
-def _refused(error: stripe.InvalidRequestError, said: str, told: dict[str, Any]) -> GatewayError:
-    """Return the meaning of a bad request: the payment's fault declines it, ours stops the payment system."""
-    code = str(told.get("code") or "")
-    if "similar object exists in" in said:  # a test key among live customers, or the other way round
-        return Misconfigured(said)
+def _bad_request(error: stripe.InvalidRequestError, message: str, details: dict[str, Any]) -> GatewayError:
+    """Return the error for a bad request: Declined if the payment is at fault, else Misconfigured."""
+    code = str(details.get("code") or "")
+    if "similar object exists in" in message:  # a test key with live customers, or the other way round
+        return Misconfigured(message)
     if error.param in ("payment_method", "customer"):
-        return Declined(said, "token_invalid", code or None, retryable=False)
+        return Declined(message, "token_invalid", code or None, retryable=False)
     if code in CODES:
-        return Declined(said, CODES[code], code, retryable=False)
+        return Declined(message, CODES[code], code, retryable=False)
     if error.param in ("amount", "currency"):
         standard = "invalid_amount" if error.param == "amount" else "unsupported_feature"
-        return Declined(said, standard, code or None, retryable=False)
-    return Misconfigured(said)
+        return Declined(message, standard, code or None, retryable=False)
+    return Misconfigured(message)
 
 
 def _declined(error: stripe.CardError) -> Declined:
-    code, raw, message, retryable = decline(_told(error))
+    code, raw, message, retryable = decline(_details(error))
     return Declined(message, code, raw, retryable)
 
 
 def replayed(error: stripe.APIError) -> bool:
-    """Return whether an error of Stripe's own is the kept answer to an earlier call under the same key."""
+    """Return whether a server error of Stripe's is the stored answer to an earlier call with the same key."""
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     return (error.http_status or 0) >= 500 and headers.get("idempotent-replayed") == "true"
 
 
 def _was_never_sent(error: BaseException | None) -> bool:
-    """Return whether no connection came about: refused, not found, not in time, or to a server that is not Stripe's."""
+    """Return whether no connection was made: refused, not found, timed out, or the server is not Stripe's."""
     import ssl
 
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
@@ -100,12 +100,12 @@ def _was_never_sent(error: BaseException | None) -> bool:
     return False
 
 
-def _words(error: stripe.StripeError) -> str:
+def _message(error: stripe.StripeError) -> str:
     return without_key(" ".join(str(error.user_message or "Stripe gave no reason").split()))[:500]
 
 
-def _told(error: stripe.StripeError) -> dict[str, Any]:
+def _details(error: stripe.StripeError) -> dict[str, Any]:
     """Return the error object of an answer as plain data."""
     body = error.json_body
-    told = body.get("error") if isinstance(body, dict) else None
-    return told if isinstance(told, dict) else {}
+    details = body.get("error") if isinstance(body, dict) else None
+    return details if isinstance(details, dict) else {}

@@ -34,11 +34,11 @@ SETTINGS = {"installation": "released", "time_zone": "Europe/Kyiv", "currency": 
 def told(path: Path, login: str) -> Iterator[House]:
     """Make a new file to which happened what happened to the released one; ``login``: its owner's."""
     with pytest.MonkeyPatch.context() as fixed:
-        numbers = itertools.count(2)  # 0.1.0 drew one more
-        fixed.setattr(secrets, "token_hex", lambda size=16: f"{next(numbers):0{2 * (size or 16)}x}")
         fixed.setattr(Shop, "tick", partialmethod(Story.tick, limits=Limits(workers=1)))
         fixed.setattr(time, "now", lambda: MADE_AT)  # of the sandbox's entries
         database.create(path, {**SETTINGS, "home": home.home_of(path)})
+        numbers = itertools.count(11)  # as many as 0.1.0 had drawn by then; each migration draws some
+        fixed.setattr(secrets, "token_hex", lambda size=16: f"{next(numbers):0{2 * (size or 16)}x}")
         with closing(database.connect(path)) as connection:
             actor = users.register_owner(connection, login=login, name="Оксана Власник", now=MADE_AT)
             house = House(path, connection, actor, time.time_zone(SETTINGS["time_zone"]), MADE_AT)

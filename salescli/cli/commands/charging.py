@@ -74,7 +74,7 @@ def resume(session: Session, payment_system: str, reason: str, dry_run: bool) ->
 
     \b
     Example:
-      salescli charging resume "Bank debit" --reason "compared with the bank's list of 28 February"
+      salescli charging resume "Bank debit" --reason "compared with the list"
     """
     with options.rehearsed(session, dry_run):
         work = Work(session.file, session.actor, session.now, session.zone)

@@ -55,7 +55,7 @@ def _asked(run: ChargingRun, system: PaymentSystem, gateway_id: str) -> Answer |
 def _record(run: ChargingRun, asked: Invoice, answer: Answer) -> None:
     with database.transaction(run.work.connection):
         invoice = invoices.get(run.work.connection, asked.id)
-        told = invoices.told_fee(invoice, answer)
+        told = invoices.reported_fee(invoice, answer)
         if told is None:
             invoices.expect_fee(run.work.connection, invoice.id, _next_time(invoice, run.work.now))
             return

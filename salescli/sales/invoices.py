@@ -20,7 +20,7 @@ from salescli.sales.changes import INVOICE, store
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-FEE_TOLD_AFTER = timedelta(hours=1)  # a payment system that does not tell its fee at once is asked for it then
+FEE_LOOK_UP_AFTER = timedelta(hours=1)  # when a fee that did not come with the payment is looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Invoice:
 
     @property
     def paid(self) -> bool:
-        """Return whether its money came in, whether or not some went back."""
+        """Return whether it was paid, even if some or all was refunded since."""
         return self.paid_at is not None
 
     @property
@@ -111,7 +111,7 @@ def change(
     *,
     reason: str | None = None,
 ) -> Invoice:
-    """Store ``changes`` with a history line and return the invoice as it now is. Raise WrongStatus."""
+    """Store ``changes`` with a history line and return the changed invoice. Raise WrongStatus."""
     store(work, INVOICE, invoice, changes, what, reason=reason)
     return get(work.connection, invoice.id)
 
@@ -119,22 +119,24 @@ def change(
 def payment(
     invoice: Invoice, system: PaymentSystem | None, answer: Answer, now: datetime, zone: ZoneInfo
 ) -> dict[str, Any]:
-    """Return the columns of an invoice whose money came in now, its commission told or estimated (R30)."""
-    result, told = answer.result, told_fee(invoice, answer)
-    estimate = system.commission(invoice.amount_minor, invoice.currency) if system and told is None else None
+    """Return the columns of an invoice whose money came in now, its commission reported or estimated (R30)."""
+    result, reported = answer.result, reported_fee(invoice, answer)
+    estimate = system.commission(invoice.amount_minor, invoice.currency) if system and reported is None else None
     return {
         "status": "completed",
         "paid_at": time.utc_text(now),
         "paid_on": time.local_day(now, zone),
-        "fee_minor": estimate if told is None else told,
+        "fee_minor": estimate if reported is None else reported,
         "fee_estimated": int(estimate is not None),
         "gateway_id": result.gateway_id if result else None,
-        "fee_due_at": time.utc_text(now + FEE_TOLD_AFTER) if told is None and result and result.gateway_id else None,
+        "fee_due_at": time.utc_text(now + FEE_LOOK_UP_AFTER)
+        if reported is None and result and result.gateway_id
+        else None,
     }
 
 
-def told_fee(invoice: Invoice, answer: Answer) -> int | None:
-    """Return the commission that a gateway's answer tells, None when it tells none in the invoice's currency."""
+def reported_fee(invoice: Invoice, answer: Answer) -> int | None:
+    """Return the commission in a gateway's answer; None without one in the invoice's currency."""
     result = answer.result
     if result is None or result.fee_minor is None or result.fee_currency != invoice.currency:
         return None
@@ -142,7 +144,7 @@ def told_fee(invoice: Invoice, answer: Answer) -> int | None:
 
 
 def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> list[Invoice]:
-    """Return the invoices whose gateways are to be asked for the fee, those due longest first."""
+    """Return the invoices whose fee is to be looked up, longest due first."""
     rows = connection.execute(
         "SELECT * FROM invoices WHERE fee_due_at <= :now ORDER BY fee_due_at, id LIMIT :limit",
         {"now": time.utc_text(now), "limit": limit},
@@ -151,12 +153,12 @@ def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> l
 
 
 def expect_fee(connection: sqlite3.Connection, id: int, at: datetime | None) -> None:
-    """Note when the gateway is asked for the fee again; None: not any more."""
+    """Set when the fee is looked up next; None: never."""
     database.update(connection, "invoices", id, {"fee_due_at": time.utc_text(at) if at else None})
 
 
 def expect_no_fees(connection: sqlite3.Connection, payment_system_id: int) -> None:
-    """Note that a payment system tells no fees later."""
+    """Stop looking up the fees of a payment system that does not report them later."""
     connection.execute(
         "UPDATE invoices SET fee_due_at = NULL WHERE fee_due_at IS NOT NULL AND payment_system_id = ?",
         (payment_system_id,),

@@ -144,7 +144,7 @@ def test_a_moment_falls_on_the_plan_when_its_day_is_a_planned_day(
 ) -> None:
     moment = anchor + timedelta(days=days, seconds=seconds)
     planned = {time.local_day(schedule.planned(anchor, interval, n, zone), zone) for n in range(days + 200)}
-    assert schedule.falls_on_plan(anchor, interval, moment, zone) == (time.local_day(moment, zone) in planned)
+    assert schedule.falls_on_schedule(anchor, interval, moment, zone) == (time.local_day(moment, zone) in planned)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_moment_falls_on_the_plan_when_its_day_is_a_planned_day(
 )
 def test_a_day_on_a_plan_of_the_31st(moment: str, falls: bool) -> None:
     anchor = time.parse_time("2026-01-31 10:00", KYIV)
-    assert schedule.falls_on_plan(anchor, MONTHLY, time.parse_time(moment, KYIV), KYIV) is falls
+    assert schedule.falls_on_schedule(anchor, MONTHLY, time.parse_time(moment, KYIV), KYIV) is falls
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_a_row_is_refused_for(house: House, row: dict[str, str], said: str) -> N
 
 
 def test_a_number_twice_is_refused(house: House) -> None:
-    assert refused(house, csv_of({}, {}))[0].startswith("line 3, recurring: 'S1': stands in line 2")
+    assert refused(house, csv_of({}, {}))[0].startswith("line 3, recurring: 'S1': is on line 2")
 
 
 def test_an_import_needs_the_permission(house: House) -> None:

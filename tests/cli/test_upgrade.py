@@ -183,7 +183,7 @@ def test_an_upgrade_waits_for_a_tick_that_is_at_work(run: Run, path: Path, monke
         fcntl.flock(lock, fcntl.LOCK_EX)
         said = run("upgrade")
     assert said.code == 75
-    assert said.err == "salescli: a tick or another upgrade is at work; upgrade when it has ended\n"
+    assert said.err == "salescli: a tick or another upgrade is running; upgrade when it has ended\n"
     assert (version(path), copies(path)) == (1, [])
 
 

@@ -188,7 +188,7 @@ def test_stripe_keeps_it(stripe_at_home: Any, house: House) -> None:
     assert code == 0, told
     assert "it can: charge, fee, idempotent, lookup, refund" in told
     assert "it prepares a payment before it charges it" in told
-    assert told.splitlines()[-1] == "it keeps the contract"
+    assert told.splitlines()[-1] == "it follows the charge protocol"
     (intent,), (refund,) = stripe_at_home.all("payment_intent"), stripe_at_home.all("refund")
     assert (intent["amount_received"], refund["amount"]) == (100, 100)
 
@@ -225,7 +225,7 @@ def test_check_fails_where_a_gateway_fails(house: House) -> None:
     code, told, _ = check(house, "Sandbox", "--token", "tok_unreachable")
     assert code == 1
     assert "FAILED  it charges (not sent: unavailable, the sandbox is unreachable: connection refused)" in told
-    assert "it does NOT keep the contract" in told
+    assert "it does NOT follow the charge protocol" in told
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import limits
 from salescli.cli import options, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import print_line
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadData, BadUsage
@@ -24,7 +24,7 @@ from salescli.lists import payment_systems as payment_system_list
 from salescli.rules import money, permissions
 from salescli.storage import database
 
-ACTIVE = ("active", "Whether it takes new orders and payments; recurring orders that began continue.")
+ACTIVE = ("active", "Whether it takes new orders and payments; existing recurring orders continue.")
 
 offers_group = group_of(
     CatalogueGroup(
@@ -112,7 +112,7 @@ payment_systems_group = group_of(
 )
 
 
-@payment_systems_group.command("check")
+@payment_systems_group.command("check", short_help="Check that a payment system can be used now.")
 @click.argument("which", metavar="PAYMENT-SYSTEM")
 @click.option(
     "--token", metavar="TOKEN", help="Test the charge protocol: charge this saved payment method and refund it."
@@ -136,20 +136,22 @@ def check_payment_system(
     """
     system = payment_systems.find(session.connection, which)
     gateway = session.gateway(system)
-    tell(f"{system.name}, gateway {system.gateway}")
+    print_line(f"{system.name}, gateway {system.gateway}")
     for line in contract.describe(gateway):
-        tell(line)
+        print_line(line)
     if token is None:
         return 0
     request = _trial(session, system, token, amount, currency)
     what = f"{money.text(request.amount_minor, request.currency)} {request.currency} through {system.name}"
     ask_first(f"Charge {what} and refund it?", yes=yes or system.gateway in registry.MOVES_NO_MONEY)
-    tell(f"charging {what} as {request.reference}")
+    print_line(f"charging {what} as {request.reference}")
     kept = True
     for finding in contract.contract(gateway, request, session.now):
-        tell(str(finding))
+        print_line(str(finding))
         kept = kept and finding.kept is not False
-    tell("it keeps the contract" if kept else "it does NOT keep the contract; do not charge through it")
+    print_line(
+        "it follows the charge protocol" if kept else "it does NOT follow the charge protocol; do not charge through it"
+    )
     return 0 if kept else 1
 
 

@@ -77,7 +77,7 @@ def adopt(session: Session, dry_run: bool) -> None:
     home = database.home_of(session.path)
     before = database.setting(session.file, "home")
     if before == home:
-        say("this database is already at home; tick charges here")
+        say("this database already belongs to this machine and path; tick charges from it")
         return
     if not dry_run:
         with database.transaction(session.file):

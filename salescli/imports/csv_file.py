@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
     "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",
     "unexpected end": "a quote is opened and never closed",
-    "new-line": "the row contains a carriage return; end lines with LF or CRLF",
+    "new-line": "it contains a carriage return; end lines with LF or CRLF",
 }
 
 

@@ -159,7 +159,7 @@ def find(connection: sqlite3.Connection, words: str) -> Order:
         raise NotFound(f"there is no order {words}")
     if len(rows) > 1:
         which = ", ".join(f"{row['source']}:{row['source_number']}" for row in rows)
-        raise NotFound(f"{len(rows)} orders have the number {words} elsewhere: {which}; name one of these")
+        raise NotFound(f"{len(rows)} orders from other systems have the number {words}: {which}; give one of these")
     return Order.from_row(rows[0])
 
 

@@ -207,7 +207,7 @@ def find(connection: sqlite3.Connection, words: str) -> Recurring:
         raise NotFound(
             f"there is no recurring order {words}"
             if not rows
-            else f"{words} is the number of {len(rows)} recurring orders elsewhere; give ours"
+            else f"{len(rows)} recurring orders from other systems have the number {words}; give the number here"
         )
     return Recurring.from_row(rows[0])
 

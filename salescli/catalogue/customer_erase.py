@@ -1,4 +1,4 @@
-"""``customers erase``: erase personal data, keep the records of money (R44).
+"""``customers erase``: erase personal data, keep the financial records (R44).
 
 customer → nothing under way? → names, tokens, comments, reasons erased, search rebuilt → ``sweep`` the database
 """

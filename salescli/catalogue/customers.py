@@ -22,7 +22,7 @@ DEFAULT_SOURCE = "import"
 
 
 def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> sqlite3.Row:
-    """Return the customer with this number, email, name or id elsewhere; for a merged duplicate, the kept customer.
+    """Return the customer with this number, email, name or id in a source; for a merged duplicate, the kept customer.
 
     Unless ``whole``, the beginnings of words of a name are enough. Raise NotFound if none or several match (R10, R44).
     """
@@ -86,7 +86,7 @@ def _meant(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row
     return _one_person(connection, "email = ?", address) if address else _one_person(connection, "name = ?", name)
 
 
-# No row of the same person, merged duplicates included, has an id elsewhere.
+# No row of the same person, merged duplicates included, has an id in a source.
 _WITHOUT_ID = " AND NOT EXISTS ".join(
     (
         "source_id IS NULL",
@@ -175,7 +175,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _id_elsewhere(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
-    """Return the columns of an id elsewhere; none if a duplicate merged into ``before`` has it."""
+    """Return the columns of an id in a source; none if a duplicate merged into ``before`` has it."""
     source = text.text(words.get("source") or DEFAULT_SOURCE, "source")
     source_id = text.text(words["customer_id"], "customer_id")
     sql = "SELECT id, name, merged_into FROM customers WHERE source = ? AND source_id = ?"

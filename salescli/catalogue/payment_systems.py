@@ -68,7 +68,7 @@ def check_usable(system: PaymentSystem, token: str | None, *, one_click: bool) -
     if not system.active:
         raise BadData(f"{system.name} is not active; choose another payment system")
     if one_click and not system.one_click:
-        raise BadData(f"{system.name} has no one-click payments; it is a setting of the payment system (R31)")
+        raise BadData(f"{system.name} does not support one-click payments; it is its option --one-click")
     if system.manual and token:
         raise BadData(f"{system.name} is manual: a person takes the money, so it takes no token")
     if token and text.holds_card_number(token):
@@ -94,7 +94,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _check_gateway_may_change(connection: sqlite3.Connection, before: sqlite3.Row | None, gateway: str) -> None:
-    """Raise BadData if money went, or is going, through the current gateway: no other gateway knows of it."""
+    """Raise BadData if money went, or is going, through the current gateway: no other gateway has its records."""
     if before is None or gateway == before["gateway"]:
         return
     sql = "SELECT 1 FROM attempts WHERE payment_system_id = ? AND status IN ('live', 'succeeded')"

@@ -167,7 +167,7 @@ def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str, *, most
 
 
 def _named(noun: Noun, row: sqlite3.Row) -> str:
-    """Return a record's name with its number or login, to tell records of one name apart."""
+    """Return a record's name with its number or login, to distinguish records of the same name."""
     return f"{row['name']} ({row[_key_of(noun)] or row['id']})"
 
 

@@ -29,7 +29,7 @@ def register_owner(connection: sqlite3.Connection, login: str, name: str, now: d
 def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
     """Return the user with this login, else with this name, else with this number. Raise NotFound.
 
-    Imported users have no login; if two have the same name, only the number tells them apart.
+    Imported users have no login; if two have the same name, only the number distinguishes them.
     """
     try:
         return records.find(connection, NOUN, words, "login", "name")
@@ -64,7 +64,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     if "name" in words or before is None:
         values["name"] = text.text(words.get("name") or words.get("login", ""), "name")
     if "system" in (values.get("login", "").lower(), values.get("name", "").lower()):
-        raise BadData("a user cannot be called system: that is the name of sales without a manager (R18)")
+        raise BadData("a user cannot be called system: that is the name of sales without a manager")
     if "role" in words:
         values["role"] = roles.checked_name(connection, words["role"]) if words["role"] else None
     if "active" in words:

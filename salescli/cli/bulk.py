@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from salescli.cli import options
 from salescli.cli.output.contract import TABLE_LIMIT, Output
 from salescli.cli.output.table import write_table
-from salescli.cli.output.terminal import say, tell
+from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import ask_first, check_terminal, on_a_terminal
 from salescli.cli.session import Session
 from salescli.errors import NotFound, SalesError, WrongStatus
@@ -35,7 +35,7 @@ Record = TypeVar("Record", bound=Numbered)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[Record]):
+class RecordType(Generic[Record]):
     """How records of one noun are named, found, previewed and described.
 
     ``row`` and ``describe`` take the record before and after.
@@ -50,9 +50,9 @@ class Kind(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """The options of a bulk action, and the question that is asked first.
+    """The options of a bulk action, and the question to confirm it.
 
-    ``must_ask``: a script is asked, too, unless it says ``yes``, since the call leaves something open.
+    ``must_ask``: even a script must confirm, by ``yes``, since the call leaves something open.
     """
 
     question: str
@@ -77,7 +77,7 @@ class Outcome(Generic[Record]):
 
 def each(
     session: Session,
-    kind: Kind[Record],
+    record_type: RecordType[Record],
     words: Sequence[str],
     act: Callable[[Record], Record],
     mode: Mode,
@@ -86,7 +86,7 @@ def each(
 ) -> Outcome[Record]:
     """Apply ``act`` to the records that ``words`` name, and print the new state of each.
 
-    On a terminal, several records are previewed and confirmed by one question. A script is asked nothing, unless the
+    On a terminal, several records are previewed and confirmed by one question. A script need not confirm, unless the
     mode says so. ``seen``: the records that a person saw; one that has changed since is refused.
     """
     if not words:
@@ -98,17 +98,17 @@ def each(
         if not mode.dry_run:
             check_terminal(mode.question)
         with options.taken_back(session):
-            would = _tried(session, kind, words, act, mode, seen=None)
-        _show(session, kind, would, mode)
+            would = _tried(session, record_type, words, act, mode, seen=None)
+        _show(session, record_type, would, mode)
         if mode.dry_run or not would.done:
             return would
         ask_first(mode.question, yes=False)
         seen = {before.id: before for before, _ in would.done}
     with database.transaction(session.connection):
-        outcome = _tried(session, kind, words, act, mode, seen=seen)
-        lines = [kind.describe(session, before, after) for before, after in outcome.done]
+        outcome = _tried(session, record_type, words, act, mode, seen=seen)
+        lines = [record_type.describe(session, before, after) for before, after in outcome.done]
     for line in lines:
-        tell(line)
+        print_line(line)
     _say_refused([line for line in outcome.refused if line not in would.refused])
     if outcome.refused:
         say(f"{len(outcome.refused)} refused, {len(outcome.done)} done")
@@ -117,7 +117,7 @@ def each(
 
 def _tried(
     session: Session,
-    kind: Kind[Record],
+    record_type: RecordType[Record],
     words: Sequence[str],
     act: Callable[[Record], Record],
     mode: Mode,
@@ -130,17 +130,19 @@ def _tried(
     for word in words:
         try:
             with database.savepoint(session.connection) if mode.keep_going else nullcontext():
-                before = kind.find(session.connection, word)
+                before = record_type.find(session.connection, word)
                 if before.id in met:
                     continue
                 met.add(before.id)
                 if seen is not None and seen.get(before.id) != before:
-                    raise WrongStatus(f"{kind.noun} {word} changed in the meantime; look again")
+                    raise WrongStatus(f"{record_type.noun} {word} changed in the meantime; look again")
                 outcome.done.append((before, act(before)))
         except (NotFound, WrongStatus) as error:
             if not mode.keep_going:
                 raise _of_all(error, len(words)) from None
-            outcome.refused.append(f"{kind.noun} {word}: {str(error).removeprefix(f'{kind.noun} {word} ')}")
+            outcome.refused.append(
+                f"{record_type.noun} {word}: {str(error).removeprefix(f'{record_type.noun} {word} ')}"
+            )
     return outcome
 
 
@@ -150,13 +152,13 @@ def _of_all(error: SalesError, number: int) -> SalesError:
     return type(error)(f"{error}; none of the {number} was changed; --keep-going changes the others")
 
 
-def _show(session: Session, kind: Kind[Record], would: Outcome[Record], mode: Mode) -> None:
+def _show(session: Session, record_type: RecordType[Record], would: Outcome[Record], mode: Mode) -> None:
     """Write what would be done: all rows on stdout for a dry run, else the first ones above the question."""
     shown = would.done if mode.dry_run else would.done[:TABLE_LIMIT]
-    rows = [kind.row(session, before, after) for before, after in shown]
+    rows = [record_type.row(session, before, after) for before, after in shown]
     if rows:
         stream = sys.stdout if mode.dry_run else sys.stderr
-        write_table(rows, kind.columns, Output(), session.zone, stream)
+        write_table(rows, record_type.columns, Output(), session.zone, stream)
     if len(shown) < len(would.done):
         say(f"… {len(would.done) - len(shown)} more of {len(would.done)}; --dry-run shows all")
     _say_refused(would.refused)

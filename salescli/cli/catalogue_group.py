@@ -17,7 +17,7 @@ from salescli.catalogue.records import Noun
 from salescli.cli import importing, options, pages, record_page
 from salescli.cli.groups import ListingGroup
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import print_line
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SeveralFit
@@ -61,7 +61,9 @@ def _list(group: CatalogueGroup) -> click.Command:
     help = _help(group, f"List {_spoken(group)}", "list --csv")
 
     @click.command("list", cls=pages.ListCommand, view=group.view, help=help)
-    @click.option("--search", metavar="WORDS", help="Show only those that match all WORDS, or word beginnings.")
+    @click.option(
+        "--search", metavar="WORDS", help="Show only records with all of WORDS; the beginnings of words are enough."
+    )
     @options.output
     @options.after
     @pass_session
@@ -105,7 +107,7 @@ def _add(group: CatalogueGroup) -> click.Command:
         with options.rehearsed(session, dry_run):
             given = _given(words, group)
             id = records.add(session.work, group.noun, given)
-            tell(f"{group.noun.subject} {_name(session, group, id)}: added")
+            print_line(f"{group.noun.subject} {_name(session, group, id)}: added")
 
     return add
 
@@ -123,7 +125,7 @@ def _edit(group: CatalogueGroup) -> click.Command:
         with options.rehearsed(session, dry_run):
             changed = records.edit(session.work, group.noun, id, _given(words, group))
             what = f"changed: {changes.labels(changed)}" if changed else "nothing changed"
-            tell(f"{group.noun.subject} {_name(session, group, id)}: {what}")
+            print_line(f"{group.noun.subject} {_name(session, group, id)}: {what}")
 
     return edit
 

@@ -75,7 +75,7 @@ COMMANDS = {
     "backup": ("backup:backup_command", "Make a checked copy of the database."),
     "restore": (
         "backup:restore_command",
-        "Replace the database by a backup; the old one is kept.",
+        "Replace the database with a backup; the old one is kept.",
     ),
     "cron": ("cron:cron_command", "Print or install the crontab lines of this database."),
     "help": (

@@ -112,7 +112,7 @@ def _fail(message: str, code: int) -> int:
 
 def _database_failure(error: sqlite3.Error) -> SalesError:
     if isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
-        raise error  # a bug of ours shows its traceback
+        raise error  # a bug shows its traceback
     if isinstance(error, sqlite3.OperationalError) and any(
         word in str(error) for word in ("no such", "syntax", "misuse", "ambiguous")
     ):

@@ -69,7 +69,7 @@ _FILTERS = (
     _STATUS,
     *_FROM_TO,
     click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year: 2026-03-05."),
-    click.option("--month", metavar="MONTH", help="In this month: 2026-03, this-month, last-month."),
+    click.option("--month", metavar="MONTH", help="In a month: this-month, last-month, 2026-03."),
     *_BY_FIELD.values(),
 )
 

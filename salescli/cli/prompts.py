@@ -16,19 +16,20 @@ def ask_first(question: str, *, yes: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def prompt(question: str, *, default: str) -> str:
-    """Ask for a word, on a terminal. Raise BadUsage without one."""
-    check_terminal(f"{question}?")
+def prompt(question: str, *, default: str, advice: str) -> str:
+    """Ask for a word, on a terminal. Raise BadUsage with ``advice`` without one."""
+    if not on_a_terminal():
+        raise BadUsage(advice)
     answer: str = click.prompt(question, default=default, err=True)
     return answer
 
 
 def on_a_terminal() -> bool:
-    """Return whether a person can be asked."""
+    """Return whether a person can answer."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def check_terminal(question: str) -> None:
-    """Raise BadUsage if nobody can be asked."""
+    """Raise BadUsage if nobody can answer."""
     if not on_a_terminal():
-        raise BadUsage(f"{question} Without a terminal to ask on, say --yes")
+        raise BadUsage(f"{question} Without a terminal, confirm with --yes")

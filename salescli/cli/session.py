@@ -78,9 +78,9 @@ class Session:
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
-        """The open database, for whoever may look at it: nobody else may learn even what is not there.
+        """The open database, for users who may view it: others do not even learn what is missing.
 
-        What needs no look at a record, such as tick, takes ``file`` and asks for its own permission first.
+        Commands that view no records, such as tick, use ``file`` and check their own permission.
         """
         from salescli.charging import tick_log
         from salescli.rules import permissions

@@ -77,13 +77,13 @@ class Known:
     erased: int
 
 
-def find_known(plan: ImportRun, table: str, numbers: Sequence[str]) -> dict[str, Known]:
+def find_known(run: ImportRun, table: str, numbers: Sequence[str]) -> dict[str, Known]:
     """Return the records of ``table``, a name in our own code, that were imported with these numbers."""
     sql = (
         f"SELECT r.source_number, r.id, r.imported_as, c.erased_at IS NOT NULL FROM {table} r"
         " JOIN customers c ON c.id = r.customer_id WHERE r.source = ? AND r.source_number IN"
     )
-    found = plan.work.connection.execute(f"{sql} ({places(numbers)})", (plan.request.source, *numbers))
+    found = run.work.connection.execute(f"{sql} ({places(numbers)})", (run.request.source, *numbers))
     return {number: Known(*rest) for number, *rest in found}
 
 
@@ -123,7 +123,7 @@ class Steps(Generic[R, F]):
     def _check_new(self, fields: Fields, first: int | None) -> None:
         """Raise BadRow when ``first``, the first line with the row's number, is an earlier line."""
         if first is not None and first != fields.line:
-            fields.stop(self.column, f"stands in line {first} already; no two rows have one number")
+            fields.stop(self.column, f"is on line {first} already; each row needs its own number")
 
     def _taken(self, fields: Fields, record: R, known: Known | None) -> Outcome:
         values = record.canonical
@@ -156,7 +156,7 @@ Changed = dict[str, tuple[str, str]]  # column of the file -> (as it is here, as
 
 
 def settle(
-    plan: ImportRun,
+    run: ImportRun,
     fields: Fields,
     changed: Changed,
     *,
@@ -164,12 +164,12 @@ def settle(
     why_kept: Callable[[], str | None],
     update: Callable[[], None],
 ) -> Outcome:
-    """Refuse the differences, or with --update store them: never who sold, nor if ``why_kept`` returns a reason."""
-    if plan.request.update:
+    """Refuse the differences, or store them with --update: never who sold, and not if ``why_kept`` returns a reason."""
+    if run.request.update:
         changed = {column: pair for column, pair in changed.items() if column not in _NEVER_UPDATED}
     if not changed:
         return "unchanged"
-    if not plan.request.update:
+    if not run.request.update:
         for column, (here, there) in changed.items():
             fields.refuse(column, f"{here} here, {there} in the file; --update takes the file's")
         raise BadRow(fields.problems)
@@ -177,16 +177,16 @@ def settle(
     if reason:
         fields.stop(subject[0].split()[0], reason)
     update()
-    _record_update(plan, subject, changed)
+    _record_update(run, subject, changed)
     return "updated"
 
 
-def _record_update(plan: ImportRun, subject: tuple[str, int], changed: Changed) -> None:
+def _record_update(run: ImportRun, subject: tuple[str, int], changed: Changed) -> None:
     recorded = {column: ("", "(changed)") if column in _PERSONAL else pair for column, pair in changed.items()}
     history.record(
-        plan.work,
+        run.work,
         *subject,
         "updated by an import",
         recorded,
-        reason=f"source {plan.request.source}",
+        reason=f"source {run.request.source}",
     )

@@ -32,9 +32,9 @@ def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCo
     A blank value counts as not given. Raise BadData when rows are bad and not skipped.
     """
     work.actor.require(noun.permission)
-    plan = ImportRun(work, plural(noun), noun.fields, (), request)
-    take = partial(attempted, partial(_take, plan, noun))
-    return import_rows(plan, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
+    run = ImportRun(work, plural(noun), noun.fields, (), request)
+    take = partial(attempted, partial(_take, run, noun))
+    return import_rows(run, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
 
 
 def plural(noun: Noun) -> str:
@@ -42,27 +42,27 @@ def plural(noun: Noun) -> str:
     return noun.table.replace("_", " ")
 
 
-def _take(plan: ImportRun, noun: Noun, row: Row) -> Outcome:
+def _take(run: ImportRun, noun: Noun, row: Row) -> Outcome:
     try:
-        record = noun.match(plan.work.connection, row.values)
+        record = noun.match(run.work.connection, row.values)
         if record is None:
-            noun.check_import(plan.work.connection, row.values)
-            values = noun.draft(plan.work.connection, row.values, None)
-            records.create(plan.work, noun, values)
+            noun.check_import(run.work.connection, row.values)
+            values = noun.draft(run.work.connection, row.values, None)
+            records.create(run.work, noun, values)
             return "added"
-        return _compared(plan, noun, record, row)
+        return _compared(run, noun, record, row)
     except (BadData, NotFound) as error:
         raise BadRow([_problem(row, str(error))]) from None
 
 
-def _compared(plan: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
+def _compared(run: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
     """Refuse the differences from the stored record, or update it."""
-    changes = records.changed_columns(plan.work.connection, noun, record, row.values)
+    changes = records.changed_columns(run.work.connection, noun, record, row.values)
     if not changes:
         return "unchanged"
-    if not plan.request.update:
-        raise BadRow([_difference(plan.work.connection, noun, record, row, column) for column in changes])
-    records.edit(plan.work, noun, record["id"], row.values)
+    if not run.request.update:
+        raise BadRow([_difference(run.work.connection, noun, record, row, column) for column in changes])
+    records.edit(run.work, noun, record["id"], row.values)
     return "updated"
 
 
@@ -94,8 +94,8 @@ def _shown(connection: sqlite3.Connection, record: sqlite3.Row, column: str) -> 
     return str(value)
 
 
-def _problem(row: Row, said: str) -> Problem:
+def _problem(row: Row, message: str) -> Problem:
     """Return the error of a row as a problem of the column whose value it contains."""
-    named = [column for column, value in row.values.items() if value in said]
+    named = [column for column, value in row.values.items() if value in message]
     column = max(named, key=lambda name: len(row.values[name]), default="")
-    return Problem(row.line, column, row.values.get(column, ""), said)
+    return Problem(row.line, column, row.values.get(column, ""), message)

@@ -1,8 +1,8 @@
-"""Strict CSV from outside: bytes, hashed as they pass, become rows of named values or rows named as bad.
+"""Strict CSV from outside: bytes are hashed and become rows, good or bad.
 
 bytes -> ``_Hashed`` -> ``_Lines`` (UTF-8) -> csv, strict -> ``Table`` -> ``Row``
 
-One row is held at a time, whatever the file's size; what is wrong with a row is no reason to stop reading.
+One row is in memory at a time, whatever the file's size; a bad row does not stop the reading.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from salescli.errors import BadData, NotFound
 from salescli.rules import numbers, text
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
-REMARKS = frozenset({"line", "reason"})  # what a rejects file adds: taken in again, and not looked at
+REMARKS = frozenset({"line", "reason"})  # columns that a rejects file adds; an import ignores them
 _SHOWN_MAX = 60  # characters of a value in a message
 _BLOCK = 1 << 16
 _NUL = "\udc00"  # stands in for NUL, which csv refuses before Python 3.11; no UTF-8 decodes to it
-# A spreadsheet would compute such a text (B12), in Japanese also one that begins with the wide signs.
+# A spreadsheet takes such a text for a formula (B12), in Japanese also with the wide signs.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
     "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",
     "unexpected end": "a quote is opened and never closed",
-    "new-line": "a carriage return stands inside the row; end lines with LF or CRLF",
+    "new-line": "it contains a carriage return; end lines with LF or CRLF",
 }
 
 
@@ -45,22 +45,22 @@ class Problem(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}, {self.told}" if self.column else f"line {self.line}: {self.told}"
+        return f"line {self.line}, {self.message}" if self.column else f"line {self.line}: {self.message}"
 
     @property
-    def told(self) -> str:
-        """The problem without its line; what passes as a card number is not repeated."""
+    def message(self) -> str:
+        """The problem without its line; a possible card number is not repeated."""
         if text.holds_card_number(self.value):
-            return f"{self.column}: holds what looks like a card number, which is never stored; take it out"
+            return f"{self.column}: holds what looks like a card number, which is never stored; remove it"
         if not self.column:
             return self.reason
         shown = _shown(self.value)
-        told_already = not self.value or self.reason.startswith((shown, self.value))
-        return f"{self.column}: {self.reason}" if told_already else f"{self.column}: {shown}: {self.reason}"
+        repeated = not self.value or self.reason.startswith((shown, self.value))
+        return f"{self.column}: {self.reason}" if repeated else f"{self.column}: {shown}: {self.reason}"
 
 
 class BadRow(Exception):
-    """A row that cannot be taken in, with all that is known to be wrong with it."""
+    """A row that cannot be imported, with all its known problems."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(*map(str, problems))
@@ -76,10 +76,10 @@ def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
     try:
         return step(given)
     except BadRow as bad:
-        return bad.with_traceback(None)  # whose frames hold what holds this one: a cycle that nobody would clear
+        return bad.with_traceback(None)  # its frames refer to the exception: a reference cycle
 
 
-class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a million of them
+class Row(NamedTuple):  # a tuple is created faster: a million per import
     """A row: its first line, its cells as given, the columns they stand in (remarks: none), and its problems."""
 
     line: int
@@ -95,7 +95,7 @@ class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a
 
     @property
     def blank(self) -> bool:
-        """Whether nothing is wrong with it, but nothing is said in it either."""
+        """Whether it has neither values nor problems."""
         return not self.problems and not any(map(trimmed, compress(self.cells, self.names)))
 
 
@@ -103,7 +103,7 @@ class Row(NamedTuple):  # a tuple, and not a frozen dataclass: an import makes a
 def opened(file: Path | BinaryIO) -> Iterator[BinaryIO]:
     """Yield the bytes of a path, or of a stream that is first read to its end.
 
-    So that no slow pipe is waited for while the database is held. Raise NotFound, or BadData for what cannot be read.
+    The database is not locked while a slow pipe is read. Raise NotFound, or BadData for what cannot be read.
     """
     with _open(file) if isinstance(file, Path) else _spooled(file) as stream:
         yield stream
@@ -132,10 +132,10 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
 
 
 class Table:
-    """A CSV file whose header was found good; iterating yields its rows, good and bad."""
+    """A CSV file with a valid header; iterating yields its rows, good and bad."""
 
     def __init__(self, stream: BinaryIO, columns: Sequence[str], required: Sequence[str]) -> None:
-        """Read the header. Raise BadData when it has an unknown, doubled or nameless column or lacks a required one."""
+        """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column."""
         self._bytes = _Hashed(stream)
         self._lines = _Lines(io.BufferedReader(self._bytes, _BLOCK))
         self._reader = csv.reader(self._lines, strict=True)
@@ -145,7 +145,7 @@ class Table:
 
     @property
     def sha256(self) -> str:
-        """The hash of the bytes read, which are the whole file once all rows were."""
+        """The hash of the bytes read: of the whole file after the last row."""
         return self._bytes.hash.hexdigest()
 
     @property
@@ -183,12 +183,12 @@ class Table:
         return Problem(line, column, "", f"the row has {has}, the header names {names}{extra}")
 
     def _damages(self, line: int, cells: list[str]) -> list[Problem]:
-        told = zip(self.header, cells, map(_damage, cells), strict=True)
-        return [Problem(line, column, cell, reason) for column, cell, reason in told if reason]
+        damages = zip(self.header, cells, map(_damage, cells), strict=True)
+        return [Problem(line, column, cell, reason) for column, cell, reason in damages if reason]
 
-    def _unreadable(self, line: int, said: str) -> Row:
+    def _unreadable(self, line: int, error: str) -> Row:
         first = self._lines.give_back()
-        reason = next((text for words, text in _SYNTAX.items() if words in said), said)
+        reason = next((text for words, text in _SYNTAX.items() if words in error), error)
         return Row(line, [first.rstrip("\r\n")], problems=[Problem(line, "", "", f"the row is not CSV: {reason}")])
 
     def _read_header(self) -> tuple[str, ...]:
@@ -209,13 +209,17 @@ def _check_header(header: Sequence[str], columns: Sequence[str], required: Seque
     if unknown:
         hint = "; separate the columns by commas" if ";" in unknown[0] or "\t" in unknown[0] else ""
         named = ", ".join(map(_shown, unknown[:10]))
-        raise BadData(f"line 1: unknown column {named}{hint}; the columns are {', '.join(columns)}")
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    if doubled:
-        raise BadData(f"line 1: the column {', '.join(doubled)} appears twice; keep one of them")
+        raise BadData(f"line 1: unknown {_columns(unknown)} {named}{hint}; the columns are {', '.join(columns)}")
+    duplicates = sorted({name for name in header if header.count(name) > 1})
+    if duplicates:
+        raise BadData(f"line 1: duplicate {_columns(duplicates)} {', '.join(duplicates)}; keep each once")
     missing = [name for name in required if name not in header]
     if missing:
-        raise BadData(f"line 1: the column {', '.join(missing)} is missing; needed are {', '.join(required)}")
+        raise BadData(f"line 1: missing {_columns(missing)} {', '.join(missing)}; required: {', '.join(required)}")
+
+
+def _columns(names: Sequence[str]) -> str:
+    return "column" if len(names) == 1 else "columns"
 
 
 def trimmed(cell: str) -> str:
@@ -231,7 +235,7 @@ def _formula_like(cell: str) -> bool:
 def _damage(cell: str) -> str:
     """Return why a cell is not text, or nothing."""
     if _NUL in cell:
-        return "holds a NUL character; take it out"
+        return "holds a NUL character; remove it"
     byte = next((ord(character) - 0xDC00 for character in cell if "\udc80" <= character <= "\udcff"), None)
     return "" if byte is None else f"is not UTF-8 (byte 0x{byte:02X}); save the file in UTF-8"
 
@@ -244,7 +248,7 @@ def _shown(value: str) -> str:
 
 
 def guarded(cell: str) -> str:
-    """Return a cell that was read, for writing: what a spreadsheet would compute is made harmless, numbers never."""
+    """Return a cell for writing, with formulas made harmless; numbers stay as they are."""
     return f"'{cell}" if _formula_like(cell) and not _NUMBER.fullmatch(cell) else cell
 
 

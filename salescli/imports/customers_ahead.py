@@ -1,4 +1,4 @@
-"""The customers of a batch of rows, read by two statements: one by one they take a tenth of an import."""
+"""The customers of a batch of rows, read by two statements: one query each takes a tenth of an import."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Key = tuple[Any, ...]  # the values of a row that name a record; of a customer (
 class CustomersAhead:
     """The stored customers that the rows of a batch name, by their source's ids and by email."""
 
-    def __init__(self, plan: ImportRun, keys: Sequence[Key]) -> None:
-        # One statement for lists of any length: of each length SQLite would make, and Python keep, one of its own.
+    def __init__(self, run: ImportRun, keys: Sequence[Key]) -> None:
+        # One statement for lists of any length, so that it is prepared and cached once.
         ids, emails = (json.dumps([*{key[place] for key in keys if key[place]}]) for place in (0, 1))
         by_id = "SELECT * FROM customers WHERE source_id IN (SELECT value FROM json_each(?)) AND source = ?"
         by_email = "SELECT email FROM customers WHERE email IN (SELECT value FROM json_each(?))"
-        rows = plan.work.connection.execute(by_id, (ids, plan.request.source)).fetchall()
+        rows = run.work.connection.execute(by_id, (ids, run.request.source)).fetchall()
         self.by_id = {row["source_id"]: row for row in rows if row["merged_into"] is None}
         self._ids = {row["source_id"] for row in rows}
-        self._emails = {email for (email,) in plan.work.connection.execute(by_email, (emails,))}
+        self._emails = {email for (email,) in run.work.connection.execute(by_email, (emails,))}
 
     def add(self, key: Key) -> None:
         """Note a customer created since."""

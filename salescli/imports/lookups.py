@@ -1,8 +1,8 @@
 """Find or create the records that a row refers to.
 
-words of a row -> ``Lookups.find`` (memory, then database) -> ambiguous or not to be made: a problem -> ``take``
+words of a row -> ``Lookups.find`` (memory, then database) -> ambiguous or not to be created: a problem -> ``take``
 
-Found first, made last, so that a bad row leaves no offer or customer behind.
+Found first, created last, so that a bad row leaves no offer or customer behind.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Sought:
 
 
 @contextmanager
-def opened(plan: ImportRun) -> Iterator[Lookups]:
-    """Yield lookups for the rows of an import; what they made can be searched for after the last row."""
-    lookups = Lookups(plan)
+def opened(run: ImportRun) -> Iterator[Lookups]:
+    """Yield lookups for the rows of an import; created records become searchable after the last row."""
+    lookups = Lookups(run)
     yield lookups
     lookups.index()
 
@@ -55,22 +55,22 @@ def opened(plan: ImportRun) -> Iterator[Lookups]:
 class Lookups:
     """The records that the rows of one import have named so far."""
 
-    def __init__(self, plan: ImportRun) -> None:
-        self._plan = plan
+    def __init__(self, run: ImportRun) -> None:
+        self._run = run
         self._known: defaultdict[str, dict[Key, sqlite3.Row]] = defaultdict(dict)  # by column
-        self._now = time.utc_text(plan.work.now)
-        self._anybody_erased = customers.anybody_erased(plan.work.connection)
+        self._now = time.utc_text(run.work.now)
+        self._anybody_erased = customers.anybody_erased(run.work.connection)
         self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
-        self._ahead = CustomersAhead(plan, ())
+        self._ahead = CustomersAhead(run, ())
 
     def index(self) -> None:
         """Add the created records to the search index, all at once: one by one takes many times as long."""
         for noun, first in self._first_made.values():
-            records.index_from(self._plan.work.connection, noun, first)
+            records.index_from(self._run.work.connection, noun, first)
 
     def read_customers(self, keys: Sequence[Key]) -> None:
         """Read the customers of the next rows at once."""
-        self._ahead = CustomersAhead(self._plan, keys)
+        self._ahead = CustomersAhead(self._run, keys)
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
         """Return the record of ``key``; None when there is none, a problem of the row if it may not be created."""
@@ -80,14 +80,14 @@ class Lookups:
         if row is not None:
             return row
         try:
-            row = None if sought is CUSTOMER and self._ahead.lacks(key) else sought.find(self._plan, key)
+            row = None if sought is CUSTOMER and self._ahead.lacks(key) else sought.find(self._run, key)
             if row is None and sought is CUSTOMER and self._anybody_erased:
-                customers.check_nobody_erased(self._plan.work.connection, _identifiers(self._plan, key))
+                customers.check_nobody_erased(self._run.work.connection, _identifiers(self._run, key))
         except (NotFound, BadData) as error:
             fields.refuse(sought.column, str(error))
             return None
-        if row is None and not self._plan.request.create:
-            fields.refuse(sought.column, f"there is no such {sought.noun.subject}; without --no-create it is made")
+        if row is None and not self._run.request.create:
+            fields.refuse(sought.column, f"there is no such {sought.noun.subject}; without --no-create it is created")
         return self._remember(sought, key, row) if row is not None else None
 
     def take(self, sought: Sought, key: Key, found: sqlite3.Row | None) -> sqlite3.Row:
@@ -96,18 +96,18 @@ class Lookups:
             return self._remember(sought, key, self._made(sought, key))
         if sought is CUSTOMER and key[0] and found["source_id"] is None:
             self._ahead.add(key)
-            return self._remember(sought, key, _adopted(self._plan, found, key[0]))
+            return self._remember(sought, key, _adopted(self._run, found, key[0]))
         return found
 
     def _made(self, sought: Sought, key: Key) -> sqlite3.Row:
-        plan = self._plan
-        values = {**sought.values(plan, key), "created_at": self._now}
-        id = database.insert(plan.work.connection, sought.noun.table, values)
+        run = self._run
+        values = {**sought.values(run, key), "created_at": self._now}
+        id = database.insert(run.work.connection, sought.noun.table, values)
         self._first_made.setdefault(sought.noun.table, (sought.noun, id))
-        plan.created[sought.plural] += 1
+        run.created[sought.plural] += 1
         if sought is CUSTOMER:
             self._ahead.add(key)
-        made: sqlite3.Row = plan.work.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
+        made: sqlite3.Row = run.work.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
         return made
 
     def _remember(self, sought: Sought, key: Key, row: sqlite3.Row) -> sqlite3.Row:
@@ -118,98 +118,98 @@ class Lookups:
         return row
 
 
-def _find_customer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_customer(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the customer of (customer_id, email, name, phone)."""
-    return customers.identify(plan.work.connection, _identifiers(plan, key))
+    return customers.identify(run.work.connection, _identifiers(run, key))
 
 
-def _identifiers(plan: ImportRun, key: Key) -> Identifiers:
+def _identifiers(run: ImportRun, key: Key) -> Identifiers:
     customer_id, email, name, _ = key
-    return Identifiers(plan.request.source, customer_id or "", email or "", name)
+    return Identifiers(run.request.source, customer_id or "", email or "", name)
 
 
-def _adopted(plan: ImportRun, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
+def _adopted(run: ImportRun, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
     """Store the source's id of a customer found by email, and return the customer."""
-    changes = {"source": plan.request.source, "source_id": customer_id}
-    database.update(plan.work.connection, "customers", customer["id"], changes)
-    told = {name: (customer[name], value) for name, value in changes.items()}
-    history.record(plan.work, "customer", customer["id"], "edited", told)
-    return records.get(plan.work.connection, customers.NOUN, customer["id"])
+    changes = {"source": run.request.source, "source_id": customer_id}
+    database.update(run.work.connection, "customers", customer["id"], changes)
+    recorded = {name: (customer[name], value) for name, value in changes.items()}
+    history.record(run.work, "customer", customer["id"], "edited", recorded)
+    return records.get(run.work.connection, customers.NOUN, customer["id"])
 
 
-def _customer_values(plan: ImportRun, key: Key) -> dict[str, Any]:
+def _customer_values(run: ImportRun, key: Key) -> dict[str, Any]:
     customer_id, email, name, phone = key
-    source = plan.request.source if customer_id else None
+    source = run.request.source if customer_id else None
     return {"name": name, "email": email, "phone": phone, "source": source, "source_id": customer_id}
 
 
-def _find_category(plan: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_category(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the category of (number, name): by number, else by name."""
     number, name = key
     if number:
-        return _row(plan, "SELECT * FROM categories WHERE number = :number", number=number)
-    rows = plan.work.connection.execute("SELECT * FROM categories WHERE name = :name", {"name": name}).fetchall()
+        return _row(run, "SELECT * FROM categories WHERE number = :number", number=number)
+    rows = run.work.connection.execute("SELECT * FROM categories WHERE name = :name", {"name": name}).fetchall()
     return records.the_only(categories.NOUN, name, rows) if rows else None
 
 
-def _category_values(plan: ImportRun, key: Key) -> dict[str, Any]:
+def _category_values(run: ImportRun, key: Key) -> dict[str, Any]:
     number, name = key
-    return {"number": number or categories.free_number(plan.work.connection, "categories"), "name": name or number}
+    return {"number": number or categories.free_number(run.work.connection, "categories"), "name": name or number}
 
 
-def _find_offer(plan: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_offer(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the offer of (number, category's id, name, currency): by number, else by the other three."""
     number, category_id, name, currency = key
     if number:
-        return _row(plan, f"{_OFFERS} WHERE t.number = :number", number=number)
-    rows = plan.work.connection.execute(
+        return _row(run, f"{_OFFERS} WHERE t.number = :number", number=number)
+    rows = run.work.connection.execute(
         f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency AND coalesce(t.category_id, 0) = :category",
         {"name": name, "currency": currency, "category": category_id or 0},
     ).fetchall()
     return records.the_only(offers.NOUN, name, rows) if rows else None
 
 
-def _find_offer_by_name(plan: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_offer_by_name(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the offer of (number, None, name, currency), of whatever category: the file has no column for it."""
     number, _, name, currency = key
     if number:
-        return _find_offer(plan, key)
-    rows = plan.work.connection.execute(
+        return _find_offer(run, key)
+    rows = run.work.connection.execute(
         f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency", {"name": name, "currency": currency}
     ).fetchall()
     return records.the_only(offers.NOUN, name, rows) if rows else None
 
 
-def _offer_values(plan: ImportRun, key: Key) -> dict[str, Any]:
+def _offer_values(run: ImportRun, key: Key) -> dict[str, Any]:
     number, category_id, name, currency = key
-    number = number or categories.free_number(plan.work.connection, "offers")
+    number = number or categories.free_number(run.work.connection, "offers")
     return {"number": number, "category_id": category_id, "name": name, "currency": currency}
 
 
-def _find_payment_system(plan: ImportRun, key: Key) -> sqlite3.Row | None:
-    return _row(plan, "SELECT * FROM payment_systems WHERE name = :name", name=key[0])
+def _find_payment_system(run: ImportRun, key: Key) -> sqlite3.Row | None:
+    return _row(run, "SELECT * FROM payment_systems WHERE name = :name", name=key[0])
 
 
-def _payment_system_values(plan: ImportRun, key: Key) -> dict[str, Any]:
+def _payment_system_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"name": key[0], "gateway": registry.MANUAL}
 
 
-def _find_manager(plan: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_manager(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the user of a login, else of exactly one user's name; a former manager's sales stay theirs."""
     words = key[0]
-    by_login = _row(plan, "SELECT * FROM users WHERE login = :login", login=words)
+    by_login = _row(run, "SELECT * FROM users WHERE login = :login", login=words)
     if by_login is not None:
         return by_login
-    rows = plan.work.connection.execute("SELECT * FROM users WHERE name = :name", {"name": words}).fetchall()
+    rows = run.work.connection.execute("SELECT * FROM users WHERE name = :name", {"name": words}).fetchall()
     return records.the_only(users.NOUN, words, rows) if rows else None
 
 
-def _manager_values(plan: ImportRun, key: Key) -> dict[str, Any]:
+def _manager_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"name": key[0]}
 
 
-def _row(plan: ImportRun, sql: str, **values: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = plan.work.connection.execute(sql, values).fetchone()
+def _row(run: ImportRun, sql: str, **values: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = run.work.connection.execute(sql, values).fetchone()
     return row
 
 

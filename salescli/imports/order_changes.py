@@ -1,6 +1,6 @@
 """The changes that ``--update`` makes to an imported order: a new draft compared with the stored order.
 
-``find_stored`` -> ``inherited`` (what the row leaves to the catalogue stays) -> ``differences``, ``why_kept``
+``find_stored`` -> ``inherited`` (values taken from the catalogue stay) -> ``differences``, ``why_kept``
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def find_stored(connection: sqlite3.Connection, id: int) -> sqlite3.Row:
 
 
 def why_kept(connection: sqlite3.Connection, stored: sqlite3.Row, status: str) -> str | None:
-    """Return why a stored order may not be made what a row of ``status`` says; None when it may."""
+    """Return why a row of ``status`` may not change a stored order; None when it may."""
     touched = connection.execute(_TOUCHED, {"id": stored["id"], "imported": IMPORTED}).fetchone()
     if touched["through"]:
         return f"its money was taken through {touched['through']}; refund or edit it there"
@@ -60,7 +60,7 @@ def why_kept(connection: sqlite3.Connection, stored: sqlite3.Row, status: str) -
 
 
 def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:
-    """Return the draft with what the row leaves to the catalogue as it is stored: a later change there is none here."""
+    """Return the draft with stored values where the row has none: a later change of the catalogue changes no order."""
     order = drafted.order
     if row.category is None:
         order = order._replace(**_stored(stored, "category_id", "category_number"))
@@ -86,11 +86,11 @@ def _same_payment(invoice: InvoiceColumns, stored: sqlite3.Row) -> bool:
 def differences(stored: sqlite3.Row, drafted: Draft, row: OrderRow) -> dict[str, tuple[str, str]]:
     """Return the differences: column of the file -> (as it is here, as it is in the file)."""
     record = _record(drafted, row)
-    here, there = _told(stored), _told(record)
+    here, there = _as_file_columns(stored), _as_file_columns(record)
     changed = {column: (here[column], there[column]) for column in here if here[column] != there[column]}
     for column in ("customer", "category", "manager", "payment_system"):
         id = record[f"{column}_id"]
-        if stored[f"{column}_id"] != id or (id is None and record[column]):  # named, and not there yet
+        if stored[f"{column}_id"] != id or (id is None and record[column]):  # named, but not created yet
             changed[column] = (_named(stored, column), _named(record, column))
     if stored["offer_id"] != record["offer_id"] or stored["offer_name"] != record["offer_name"]:
         changed["offer"] = (_offer(stored), _offer(record))
@@ -118,10 +118,10 @@ _INVOICE_COLUMNS = (
 )  # fmt: skip
 
 
-def _told(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
-    """Return a record in the words of the file's columns, those that name other records aside."""
+def _as_file_columns(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
+    """Return a record as text by the columns of the file, except those that name other records."""
     price, paid = record["currency"], record["paid_currency"]
-    told = {
+    texts = {
         "created_at": record["created_at"],
         "status": record["status"],
         "quantity": str(record["quantity"]),
@@ -141,7 +141,7 @@ def _told(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
         "comment": record["comment"],
         "confirmed": "yes" if record["confirmed"] else "no",
     }
-    return {column: text or "nothing" for column, text in told.items()}
+    return {column: text or "nothing" for column, text in texts.items()}
 
 
 def _credited(record: Mapping[str, Any] | sqlite3.Row) -> int | None:

@@ -92,10 +92,10 @@ class OrderRow(NamedTuple):
 
 
 _PAID = ("completed", "refund")
-_INSTANTS = ImportedPayment._fields.index("attempted")  # what stands before the instants
+_INSTANTS = ImportedPayment._fields.index("attempted")  # the fields before the instants
 
 
-Given = Mapping[str, Any]  # the row's columns that are not blank, each read by itself
+Given = Mapping[str, Any]  # the row's columns that are not blank, each parsed on its own
 
 
 def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
@@ -112,7 +112,7 @@ def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
 
 @lru_cache(1)  # a file has one header
 def _places(names: tuple[str, ...]) -> list[int]:
-    """Return where a row has its currency, and the one it was paid in if there is such a column."""
+    """Return the positions of the price's currency and, if there is such a column, the paid currency."""
     return [names.index(name) for name in ("currency", "paid_currency") if name in names]
 
 
@@ -152,7 +152,7 @@ def _readers(zone: ZoneInfo) -> Readers:
 
 
 def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
-    """Return the order of a row. Raise BadRow: with every value that cannot be read, else with what contradicts."""
+    """Return the order of a row. Raise BadRow: with every unreadable value, else with contradictions."""
     given = fields.read(columns(fields.row), REQUIRED)
     fields.check()
     given.setdefault("paid_currency", given["currency"])
@@ -195,16 +195,16 @@ def _price(fields: Fields, given: Given) -> Price:
 
 
 def _check_sum(fields: Fields, computed: Price, price: int | None) -> None:
-    """Refuse a price that its parts do not make, or that cannot be."""
+    """Refuse a price that differs from its parts or is impossible."""
     unit, discount, result = (
         money.text(minor, computed.currency)
         for minor in (computed.unit_minor or 0, computed.discount_minor, computed.price_minor)
     )
-    told = f"{unit} × {computed.quantity} − {discount} is {result}"
+    product = f"{unit} × {computed.quantity} − {discount} is {result}"
     if not 0 <= computed.price_minor <= money.MINOR_MAX:
-        fields.stop("unit_price", f"{told}, which cannot be a price")
+        fields.stop("unit_price", f"{product}, which cannot be a price")
     if price is not None:
-        fields.stop("price", f"does not agree: {told}")
+        fields.stop("price", f"does not agree: {product}")
 
 
 def _unit(minor: int, quantity: int) -> int | None:
@@ -240,7 +240,7 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
 
 
 def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | None:
-    """Return the invoice of an order that nothing was paid for: a declined one, else one that keeps the comment."""
+    """Return the invoice of an unpaid order: a declined one, else one that keeps the comment."""
     status, comment = given["status"], given.get("comment") or None
     for column in ("funds_credited", "refunded", "paid_at" if status == "open" else "refunded_at"):
         if given.get(column):
@@ -310,18 +310,18 @@ def _refunded(fields: Fields, given: Given, amount: int) -> int:
         if "refunded_at" in given:
             fields.stop("refunded_at", "is given, but nothing was refunded")
         return 0
-    told = money.text(amount, given["paid_currency"])
+    paid = money.text(amount, given["paid_currency"])
     if status == "refund" and refunded != amount:
-        fields.stop("refunded", f"is not the {told} that was paid; a partial refund leaves the status completed")
+        fields.stop("refunded", f"is not the {paid} that was paid; a partial refund leaves the status completed")
     if refunded > amount:
-        fields.stop("refunded", f"is more than what was paid, {told}")
+        fields.stop("refunded", f"is more than what was paid, {paid}")
     if status == "completed" and refunded == amount:
-        fields.stop("refunded", f"is all of the {told} that was paid; then the status is refund")
+        fields.stop("refunded", f"is all of the {paid} that was paid; then the status is refund")
     return int(refunded)
 
 
 def _partial(fields: Fields, given: Given, price: Price, payment: ImportedPayment | None) -> bool | None:
-    """Return whether it may be paid in parts; None when the row does not tell and the offer decides."""
+    """Return whether it may be paid in parts; None when the offer decides."""
     if payment and payment.paid and payment.share_minor < price.price_minor:
         if given.get("payment_type") == "full":
             paid, whole = (money.text(minor, price.currency) for minor in (payment.share_minor, price.price_minor))
@@ -337,7 +337,7 @@ def _order_number(given: str) -> str:
 
 
 def _rate(given: str) -> str:
-    """Return a rate of exchange without needless zeros, so that one rate has one spelling."""
+    """Return an exchange rate without trailing zeros, so that equal rates are equal texts."""
     rate = money.parse_rate(given)
     return rate.rstrip("0").rstrip(".") if "." in rate else rate
 

@@ -17,12 +17,12 @@ from salescli.rules import money
 from salescli.storage import database
 
 IMPORTED = "imported"  # the reason of a refund that came with an import
-_NEVER = (None, None)  # of an instant that has not come
-_NEVER_UPDATED = ("manager_id", "confirmed")  # who sold is settled here (R41)
+_NEVER = (None, None)  # while there is no such instant
+_NEVER_UPDATED = ("manager_id", "confirmed")  # the seller is decided in this database (R41)
 
 
 class Parties(NamedTuple):
-    """The records that a row names; None: not named, or not there yet."""
+    """The records that a row names; None: not named, or not created yet."""
 
     customer: sqlite3.Row | None
     category: sqlite3.Row | None
@@ -88,7 +88,7 @@ class RefundColumns(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """Column values of an order, of its one invoice and of that one's refund, as a row tells them."""
+    """Column values of an order, of its one invoice and its refund, as a row gives them."""
 
     order: OrderColumns
     invoice: InvoiceColumns | None
@@ -197,7 +197,7 @@ class Additions:
     def __init__(self, connection: sqlite3.Connection, source: str) -> None:
         self._connection = connection
         self._source = source
-        # Random once, and the order's id behind it: side by side in the index, where random ones lie all over it.
+        # One random prefix plus the order's id: neighbours in the index, where random values would scatter.
         self._uid = secrets.token_hex(5)
         self._ids = {table: database.free_ids(connection, table) for table in _INSERT}
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}

@@ -31,31 +31,31 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    plan = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
+    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
     aside = Aside(work.connection)
-    return import_rows(plan, partial(_orders, plan, aside), aside.end)
+    return import_rows(run, partial(_orders, run, aside), aside.end)
 
 
 @contextmanager
-def _orders(plan: ImportRun, aside: Aside) -> Iterator[Take]:
-    with opened(plan) as lookups:
-        yield _Orders(plan, lookups, aside).take
+def _orders(run: ImportRun, aside: Aside) -> Iterator[Take]:
+    with opened(run) as lookups:
+        yield _Orders(run, lookups, aside).take
 
 
 class _Orders:
     """The import of one file's rows."""
 
-    def __init__(self, plan: ImportRun, lookups: Lookups, aside: Aside) -> None:
-        self._plan = plan
+    def __init__(self, run: ImportRun, lookups: Lookups, aside: Aside) -> None:
+        self._run = run
         self._lookups = lookups
         self._aside = aside
-        self._additions = Additions(plan.work.connection, plan.request.source)
-        columns = order_row.columns(plan.work.zone)
+        self._additions = Additions(run.work.connection, run.request.source)
+        columns = order_row.columns(run.work.zone)
         self._steps = Steps(
-            numbers=Numbers(plan.work.connection),
+            numbers=Numbers(run.work.connection),
             column="order",
             read=lambda fields: order_row.read(fields, columns),
-            known=partial(find_known, plan, "orders"),
+            known=partial(find_known, run, "orders"),
             ahead=lambda orders: lookups.read_customers([order.customer for order in orders]),
             find=self._found,
             insert=self._insert,
@@ -100,11 +100,11 @@ class _Orders:
         self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
-        connection = self._plan.work.connection
+        connection = self._run.work.connection
         stored = order_changes.find_stored(connection, id)
         draft = order_changes.inherited(order_tables.draft(order, found), order, stored)
         return settle(
-            self._plan,
+            self._run,
             fields,
             order_changes.differences(stored, draft, order),
             subject=("order", id),
@@ -113,7 +113,7 @@ class _Orders:
         )
 
     def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
-        parties = self._taken(order._replace(manager=None), found)  # who sold is not updated, nor made
+        parties = self._taken(order._replace(manager=None), found)  # the seller is neither updated nor created
         draft = order_changes.inherited(order_tables.draft(order, parties), order, stored)
         self._additions.update(stored, draft, digest)
         self._aside.wrote_order()

@@ -59,12 +59,12 @@ class RecurringRow(NamedTuple):
     def canonical(self) -> tuple[Any, ...]:
         """The values of the row from which its digest is made."""
         planned = self.next_payment_at and time.utc_text(self.next_payment_at)
-        told = (time.utc_text(self.started_at), str(self.interval), planned, self.retries.minutes)
-        return (*self[:7], *told, self.payments, self.payments_made, self.status)
+        dates = (time.utc_text(self.started_at), str(self.interval), planned, self.retries.minutes)
+        return (*self[:7], *dates, self.payments, self.payments_made, self.status)
 
 
 class SubscriberParties(NamedTuple):
-    """The records that a row names; None: not there yet."""
+    """The records that a row names; None: not created yet."""
 
     customer: sqlite3.Row | None
     offer: sqlite3.Row | None
@@ -76,29 +76,29 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    plan = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request)
-    return import_rows(plan, partial(_subscribers, plan))
+    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request)
+    return import_rows(run, partial(_subscribers, run))
 
 
 @contextmanager
-def _subscribers(plan: ImportRun) -> Iterator[Take]:
-    with opened(plan) as lookups:
-        yield _Subscribers(plan, lookups).steps.take
+def _subscribers(run: ImportRun) -> Iterator[Take]:
+    with opened(run) as lookups:
+        yield _Subscribers(run, lookups).steps.take
 
 
 class _Subscribers:
     """The import of one file's rows."""
 
-    def __init__(self, plan: ImportRun, lookups: Lookups) -> None:
-        self._plan = plan
-        self._zone = plan.work.zone
+    def __init__(self, run: ImportRun, lookups: Lookups) -> None:
+        self._run = run
+        self._zone = run.work.zone
         self._lookups = lookups
         columns = Columns(_readers(self._zone))
         self.steps = Steps(
-            numbers=Numbers(plan.work.connection),
+            numbers=Numbers(run.work.connection),
             column="recurring",
             read=lambda fields: _read(fields, columns),
-            known=partial(find_known, plan, "recurring"),
+            known=partial(find_known, run, "recurring"),
             ahead=lambda rows: lookups.read_customers([row.customer for row in rows]),
             find=self._find,
             insert=self._insert,
@@ -110,7 +110,9 @@ class _Subscribers:
         find = self._lookups.find
         system = find(fields, PAYMENT_SYSTEM, (row.payment_system,))
         if row.token is None and system is not None and system["gateway"] != registry.MANUAL:
-            fields.refuse("token", f"is blank; {system['name']} charges cards by token, only a manual one needs none")
+            fields.refuse(
+                "token", f"is blank; {system['name']} charges by token; only manual payment systems need none"
+            )
         return SubscriberParties(find(fields, CUSTOMER, row.customer), find(fields, OFFER_BY_NAME, _offer(row)), system)
 
     def _taken(self, row: RecurringRow, found: SubscriberParties) -> SubscriberParties:
@@ -123,17 +125,17 @@ class _Subscribers:
         )
 
     def _insert(self, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
-        drafted = _draft(row, self._taken(row, found), now=self._plan.work.now, zone=self._zone)
-        marks = {"uid": secrets.token_hex(8), "source": self._plan.request.source, "source_number": row.number}
-        database.insert(self._plan.work.connection, "recurring", {**drafted, **marks, "imported_as": digest})
+        drafted = _draft(row, self._taken(row, found), now=self._run.work.now, zone=self._zone)
+        marks = {"uid": secrets.token_hex(8), "source": self._run.request.source, "source_number": row.number}
+        database.insert(self._run.work.connection, "recurring", {**drafted, **marks, "imported_as": digest})
         self._count_due(drafted)
 
     def _compare(self, fields: Fields, row: RecurringRow, found: SubscriberParties, id: int, digest: bytes) -> Outcome:
-        connection = self._plan.work.connection
+        connection = self._run.work.connection
         stored: sqlite3.Row = connection.execute(_STORED, {"id": id}).fetchone()
         drafted = self._inherited(row, found, stored)
         return settle(
-            self._plan,
+            self._run,
             fields,
             _differences(stored, {**drafted, **_names(row)}, self._zone),
             subject=("recurring order", id),
@@ -142,23 +144,23 @@ class _Subscribers:
         )
 
     def _inherited(self, row: RecurringRow, parties: SubscriberParties, stored: sqlite3.Row) -> dict[str, Any]:
-        """Return the draft with the dates as they are stored, where the row gives none and its plan is the same."""
-        drafted = _draft(row, parties, now=self._plan.work.now, zone=self._zone)
-        plan = ("created_at", "every_count", "every_unit")
+        """Return the draft with the dates as they are stored, if the row has none and the same schedule."""
+        drafted = _draft(row, parties, now=self._run.work.now, zone=self._zone)
+        schedule_columns = ("created_at", "every_count", "every_unit")
         planned = drafted["next_payment_at"] and stored["next_payment_at"] and row.next_payment_at is None
-        if planned and all(drafted[name] == stored[name] for name in plan):
+        if planned and all(drafted[name] == stored[name] for name in schedule_columns):
             drafted.update({name: stored[name] for name in ("anchor_at", "due_at", "next_payment_at")})
         return drafted
 
     def _update(self, row: RecurringRow, found: SubscriberParties, stored: sqlite3.Row, digest: bytes) -> None:
         drafted = self._inherited(row, self._taken(row, found), stored)
-        database.update(self._plan.work.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
+        database.update(self._run.work.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
         self._count_due(drafted)
 
     def _count_due(self, drafted: Mapping[str, Any]) -> None:
         """Count what the next tick takes (R66b)."""
-        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.utc_text(self._plan.work.now):
-            due, currency = self._plan.due, drafted["currency"]
+        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.utc_text(self._run.work.now):
+            due, currency = self._run.due, drafted["currency"]
             payments, minor = due.get(currency, (0, 0))
             due[currency] = (payments + 1, minor + drafted["price_minor"])
 
@@ -252,12 +254,12 @@ def _draft(row: RecurringRow, parties: SubscriberParties, *, now: datetime, zone
 
 
 def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, str | None]:
-    """Return the plan's anchor and its next date: as given, else the first planned date to come (R66a, R66b).
+    """Return the schedule's anchor and its next date: as given, else the first planned date to come (R66a, R66b).
 
-    A given date off the plan's days moves the plan onto it.
+    A given date off the schedule's days moves the schedule onto it.
     """
     anchor, planned = row.started_at, row.next_payment_at
-    if planned is not None and not schedule.falls_on_plan(anchor, row.interval, planned, zone):
+    if planned is not None and not schedule.falls_on_schedule(anchor, row.interval, planned, zone):
         anchor = planned
     if planned is None:
         begins = row.started_at > now and row.payments_made == 0
@@ -298,7 +300,7 @@ def _names(row: RecurringRow) -> dict[str, str]:
 
 
 def _differences(stored: sqlite3.Row, drafted: Mapping[str, Any], zone: ZoneInfo) -> Changed:
-    here, there = _told(stored, zone), _told(drafted, zone)
+    here, there = _as_file_columns(stored, zone), _as_file_columns(drafted, zone)
     changed = {column: (here[column], there[column]) for column in here if here[column] != there[column]}
     for column in ("customer", "offer", "payment_system"):
         if stored[f"{column}_id"] != drafted[f"{column}_id"]:
@@ -308,8 +310,8 @@ def _differences(stored: sqlite3.Row, drafted: Mapping[str, Any], zone: ZoneInfo
     return changed
 
 
-def _told(record: Mapping[str, Any] | sqlite3.Row, zone: ZoneInfo) -> dict[str, str]:
-    """Return a record in the words of the file's columns."""
+def _as_file_columns(record: Mapping[str, Any] | sqlite3.Row, zone: ZoneInfo) -> dict[str, str]:
+    """Return a record as text by the columns of the file."""
     planned, total = record["next_payment_at"], record["payments_total"]
     return {
         "offer": record["offer_name"],

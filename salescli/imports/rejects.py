@@ -23,7 +23,7 @@ class Rejects:
     def __init__(self, path: Path, draft: Path, handle: int) -> None:
         self._path = path
         self._draft = draft
-        # surrogateescape: bytes that are not UTF-8 go back as they came
+        # surrogateescape: bytes that are not UTF-8 are written unchanged
         self._stream = open(handle, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
         self._writer = csv.writer(self, lineterminator="\n")
         self._kept: list[bool] = []
@@ -36,11 +36,11 @@ class Rejects:
     def add(self, row: Row, problems: Sequence[Problem]) -> None:
         """Write a bad row."""
         cells = compress(row.cells, self._kept + [True] * len(row.cells))
-        reasons = "; ".join(problem.told for problem in problems)
+        reasons = "; ".join(problem.message for problem in problems)
         self._writer.writerow([row.line, reasons, *map(guarded, cells)])
 
     def write(self, text: str) -> None:
-        """Write a line of CSV; a NUL only now, since csv refuses it before Python 3.11."""
+        """Write a line of CSV; NUL is inserted after csv, which refuses it before Python 3.11."""
         self._stream.write(as_read(text))
 
     def keep(self) -> None:
@@ -83,7 +83,7 @@ def _check_free(path: Path, file: Path | BinaryIO) -> None:
     if isinstance(file, Path) and file.exists() and path.samefile(file):
         raise BadUsage(f"{path} is the file that is imported; name another for the rejects")
     if not path.is_file() or not _is_rejects_file(path):
-        raise BadUsage(f"{path} is not a rejects file of an import and was left as it is; name another")
+        raise BadUsage(f"{path} is not a rejects file of an import and was not changed; name another")
 
 
 def _is_rejects_file(path: Path) -> bool:

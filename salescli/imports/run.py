@@ -28,7 +28,7 @@ Outcome = Literal["added", "updated", "unchanged"]
 Outcomes = Sequence[Outcome | BadRow]
 Take = Callable[[Sequence[Row]], Outcomes]  # imports rows and returns their outcomes; nothing of a bad row is written
 
-Begin = Callable[[], AbstractContextManager[Take]]  # what comes before the first row and after the last
+Begin = Callable[[], AbstractContextManager[Take]]  # runs code before the first row and after the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,16 @@ class ImportRequest:
         if text.text(self.source, "source") != self.source:
             raise BadData(f"the source {self.source!r} has spaces around it; leave them out")
         if self.skip_bad != (self.rejects_file is not None):
-            raise BadUsage("bad rows are skipped into a rejects file; give both --skip-bad and --rejects FILE, or none")
+            raise BadUsage(
+                "bad rows are skipped into a rejects file; give both --skip-bad and --rejects FILE, or neither"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
     """What an import did.
 
-    ``created``: noun in the plural -> how many were made; ``due``: currency -> recurring payments that the next tick
+    ``created``: noun in the plural -> how many were created; ``due``: currency -> recurring payments that the next tick
     will make, and their minor units (R66b).
     """
 
@@ -102,24 +104,24 @@ class ImportRun:
 
 
 class _Undone(Exception):
-    """Rolls back an import that must leave nothing."""
+    """Rolls back an import that must change nothing."""
 
 
-def import_rows(plan: ImportRun, begin: Begin, end: Callable[[], None] = lambda: None) -> ImportCounts:
-    """Import a file in one transaction; ``begin`` opens the function that imports rows, and closes after the last.
+def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: None) -> ImportCounts:
+    """Import a file in one transaction; ``begin`` yields the function that imports rows, and ends after the last.
 
     ``end`` is called if the import is kept.
 
-    Raise BadData when rows were bad and are not to be skipped: then nothing was written. Raise NotPermitted, NotFound
-    without the file, BadUsage for a rejects file that may not be written over.
+    Raise BadData, having written nothing, for bad rows that are not skipped. Raise NotPermitted, NotFound for a missing
+    file, BadUsage for a rejects file that must not be overwritten.
     """
-    plan.work.actor.require(permissions.IMPORT)
-    request = plan.request
+    run.work.actor.require(permissions.IMPORT)
+    request = run.request
     request.check()
     rejects_file = None if request.dry_run else request.rejects_file
     with csv_file.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
-        table = csv_file.Table(stream, plan.columns, plan.required)
-        counts = _imported(plan, table, begin, end, _Listener(request.reporting, rejected))
+        table = csv_file.Table(stream, run.columns, run.required)
+        counts = _imported(run, table, begin, end, _Listener(request.reporting, rejected))
     if counts.bad and not request.skip_bad:
         raise BadData(
             f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
@@ -148,19 +150,19 @@ class _Listener:
 
 
 def _imported(
-    plan: ImportRun, table: csv_file.Table, begin: Begin, end: Callable[[], None], listener: _Listener
+    run: ImportRun, table: csv_file.Table, begin: Begin, end: Callable[[], None], listener: _Listener
 ) -> ImportCounts:
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
-        with database.transaction(plan.work.connection):
+        with database.transaction(run.work.connection):
             with begin() as take:
                 outcomes = _taken(table, take, listener)
-            counts = _counted(plan, table, outcomes)
-            if plan.request.dry_run or (counts.bad and not plan.request.skip_bad):
+            counts = _counted(run, table, outcomes)
+            if run.request.dry_run or (counts.bad and not run.request.skip_bad):
                 raise _Undone
             end()
-            _record(plan, counts)
+            _record(run, counts)
             if listener.rejected:
                 listener.rejected.keep()
     except _Undone:
@@ -189,33 +191,33 @@ def _outcomes(batch: Sequence[Row], take: Take) -> Outcomes:
     return [BadRow(row.problems) if row.problems else next(taken) for row in batch]
 
 
-def _counted(plan: ImportRun, table: csv_file.Table, outcomes: Counter[str]) -> ImportCounts:
+def _counted(run: ImportRun, table: csv_file.Table, outcomes: Counter[str]) -> ImportCounts:
     return ImportCounts(
         rows=sum(outcomes.values()),
         added=outcomes["added"],
         updated=outcomes["updated"],
         unchanged=outcomes["unchanged"],
         bad=outcomes["bad"],
-        created=dict(plan.created),
+        created=dict(run.created),
         sha256=table.sha256,
-        due=dict(plan.due),
+        due=dict(run.due),
     )
 
 
-def _record(plan: ImportRun, counts: ImportCounts) -> None:
+def _record(run: ImportRun, counts: ImportCounts) -> None:
     """Write the import's line of history, unless nothing changed."""
     if not (counts.added or counts.updated):
         return
     numbers = {key: getattr(counts, key) for key in ("rows", "added", "updated", "unchanged", "bad")}
     changes = {key: (None, number) for key, number in {**numbers, **counts.created}.items()}
-    changes["source"] = (None, plan.request.source)
+    changes["source"] = (None, run.request.source)
     history.record(
-        plan.work,
+        run.work,
         "import",
         None,
-        f"imported {plan.what}",
+        f"imported {run.what}",
         changes,
-        reason=f"{plan.request.name}, sha256 {counts.sha256}",
+        reason=f"{run.request.name}, sha256 {counts.sha256}",
     )
 
 

@@ -89,7 +89,7 @@ class ChangeText:
         return str(value)
 
     def _name(self, table: str, id: int) -> str:
-        """Return the present name of a record."""
+        """Return the current name of a record."""
         if (table, id) not in self._names:
             row = self._connection.execute(f"SELECT name FROM {table} WHERE id = ?", (id,)).fetchone()
             self._names[table, id] = row["name"] if row else str(id)
@@ -107,7 +107,7 @@ class ChangeText:
         return [self._currency(subject, id, line["line"])] * 2
 
     def _currency(self, subject: str, id: int, at_line: int) -> str | None:
-        """Return a record's currency when a line was written: what the next change of it replaced, else the present."""
+        """Return a record's currency when a line was written: what its next change replaced, else the current one."""
         if subject not in _PRICED:
             return None
         if (subject, id) not in self._currencies:

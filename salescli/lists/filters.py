@@ -1,6 +1,6 @@
 """The filters of lists and reports (R6): one table with the option, clauses and resolver of each.
 
-``Filters`` + a view's columns → ``clauses`` → WHERE, which joins fixed texts; what a user wrote is only ever bound
+``Filters`` + a view's columns → ``clauses`` → WHERE, which joins fixed texts; user input is only ever bound
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ _OFFERS = (
     "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
 )
 
-_FEW = 100  # up to so many ids are listed, for which SQLite uses an index; more stay a subquery
+_FEW = 100  # up to this many ids are listed, so that SQLite uses an index; more stay a subquery
 
 
 def _status(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
@@ -245,7 +245,7 @@ FILTERS = (
         {"status": _IN}, _status, metavar="STATUS", multiple=True,
     ),
     Filter(
-        "first_day", ("--from", "since"), "First day: 2026-03-01, 2026-03, today, -30d …",
+        "first_day", ("--from", "since"), "First day: 2026-03-01, 2026-03, today, -30d.",
         {"from": "{column} >= {v}"}, _first_day, metavar="DAY",
     ),
     Filter(
@@ -297,7 +297,7 @@ FILTERS = (
         {"max": "{column} <= {v}"}, _most, metavar="AMOUNT",
     ),
     Filter(
-        "search", ("--search",), "Beginnings of words of a customer or offer, or a number.",
+        "search", ("--search",), "A number, or words of a customer or offer; their beginnings are enough.",
         {"search": "{column}"}, _search, metavar="WORDS",
     ),
 )  # fmt: skip

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """Which rows of a list to fetch, and what of them.
+    """Which rows of a list to fetch, and which columns.
 
     ``sort``: keys, descending when they begin with ``-``; without any, newest first (R7). ``limit``: None for all.
     ``after``: start after the row whose first column is that. ``belonging``: only rows whose column, named by our own
@@ -137,7 +137,7 @@ def _place_of(connection: sqlite3.Connection, view: View, order: Sequence[Term],
     sql = f"SELECT {terms} FROM {view.source} WHERE {name.sql} = ?"
     row: sqlite3.Row | None = connection.execute(sql, (after,)).fetchone()
     if row is None:
-        raise NotFound(f"{view.name} have no {name.key} {after!r} to continue after")
+        raise NotFound(f"there is no {name.key} {after!r} in the list to continue after")
     return tuple(row)
 
 

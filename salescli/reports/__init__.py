@@ -2,7 +2,7 @@
 
 report — the reports there are, and statements of them with total and tie-out
 dimensions — what a report may be split by
-periods — day, week, month, quarter, year, and which totals make up a stretch of days
+periods — day, week, month, quarter, year, and which totals make up a range of days
 by_rows — the definition: the query over orders, invoices and refunds
 by_totals — the same answers from the totals that triggers keep
 gathered — several questions of the same rows, which are read once

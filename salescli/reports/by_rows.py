@@ -28,10 +28,10 @@ Query = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question of a report, to the rows or the totals.
+    """The question of a report, answered from the rows or the totals.
 
     ``dimensions``: names, each of which becomes a column of ids; ``cut``: how many characters of a day make a period,
-    0 for none; ``sales``: those of B9's three that count.
+    0 for none; ``sales``: which of SALES count (B9).
     """
 
     dimensions: tuple[str, ...]
@@ -96,31 +96,33 @@ _COUNTS = {
 _SUMS = "sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"
 
 
-def query(connection: sqlite3.Connection, asked: Question) -> Query:
+def query(connection: sqlite3.Connection, question: Question) -> Query:
     """Return the query of (period, dimensions, currency, counts, money) and its values.
 
     Its money columns: gross, fee, unknown (payments with an unknown fee) and refunded, in minor units.
     """
-    # Of all time and whatever day it was refunded on, what stands beside the payment is enough.
-    together = not asked.cut and not given(asked.filters) & {"first_day", "last_day"}
-    source = _orders(connection, asked) if asked.counts == "orders" else _payments(asked, together)
-    columns = {**source.columns, **(_WITHOUT_INDEX if _period_is_least(connection, asked, source.day) else {})}
-    came, back = (_clause(connection, asked.filters, on, asked.zone, columns) for on in (source.day, "x.refunded_on"))
+    # Over all time, the refund stored with the payment is enough, on whatever day it was.
+    together = not question.cut and not given(question.filters) & {"first_day", "last_day"}
+    source = _orders(connection, question) if question.counts == "orders" else _payments(question, together)
+    columns = {**source.columns, **(_WITHOUT_INDEX if _period_is_least(connection, question, source.day) else {})}
+    came, back = (
+        _clause(connection, question.filters, on, question.zone, columns) for on in (source.day, "x.refunded_on")
+    )
     counts = source.counts
-    if asked.sales != SALES:
-        named = ", ".join(f"'{name}'" for name in asked.sales)
+    if question.sales != SALES:
+        named = ", ".join(f"'{name}'" for name in question.sales)
         counts += f" AND {SALE.rows} IN ({named})"
-    keys = "".join(f", {_IDS[name]} AS {name}" for name in asked.dimensions)
-    by = ", ".join((*(["period"] if asked.cut else []), *asked.dimensions, "currency"))
+    keys = "".join(f", {_IDS[name]} AS {name}" for name in question.dimensions)
+    by = ", ".join((*(["period"] if question.cut else []), *question.dimensions, "currency"))
     refunds = f"""
           UNION ALL
-          SELECT {_period("x.refunded_on", asked.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
+          SELECT {_period("x.refunded_on", question.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor
           FROM refunds x JOIN invoices i ON i.id = x.invoice_id JOIN orders o ON o.id = i.order_id
           WHERE {counts} AND {back}"""
     sql = f"""
-        SELECT {"" if asked.cut else "'' AS period, "}{by}, {_COUNTS[asked.counts]}, {_SUMS}
+        SELECT {"" if question.cut else "'' AS period, "}{by}, {_COUNTS[question.counts]}, {_SUMS}
         FROM (
-          SELECT {_period(source.day, asked.cut)} AS period{keys}, {source.counted},
+          SELECT {_period(source.day, question.cut)} AS period{keys}, {source.counted},
             coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
             i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown,
             {"coalesce(i.refunded_minor, 0)" if together else "0"} AS refunded
@@ -142,17 +144,17 @@ class _Source(NamedTuple):
     values: Mapping[str, Any] = MappingProxyType({})
 
 
-def _orders(connection: sqlite3.Connection, asked: Question) -> _Source:
+def _orders(connection: sqlite3.Connection, question: Question) -> _Source:
     """Return completed orders, each with its payments."""
-    first, values = _first(connection, asked.filters)
+    first, values = _first(connection, question.filters)
     tables, paid = "orders o LEFT JOIN invoices i ON i.order_id = o.id AND i.paid_at IS NOT NULL", ""
-    if asked.filters.payment_system:  # it paid each
-        tables = _ORDERS_FIRST if given(asked.filters) & _BY_AN_INDEX else _PAYMENTS_FIRST
+    if question.filters.payment_system:  # it paid each
+        tables = _ORDERS_FIRST if given(question.filters) & _BY_AN_INDEX else _PAYMENTS_FIRST
         paid = "i.order_id = o.id AND i.paid_at IS NOT NULL AND "
     return _Source(
         tables=tables,
         counts=f"{paid}o.completed_at IS NOT NULL",
-        day=f"o.{asked.basis}_on",
+        day=f"o.{question.basis}_on",
         counted=f"coalesce(i.currency, o.currency) AS currency, {first} AS orders, 0 AS payments, o.quantity",
         columns=_FILTERS,
         bound=_WORKED_OUT,
@@ -160,7 +162,7 @@ def _orders(connection: sqlite3.Connection, asked: Question) -> _Source:
     )
 
 
-def _payments(asked: Question, together: bool) -> _Source:
+def _payments(question: Question, together: bool) -> _Source:
     """Return payments; naming no column of the order, an index of what the filters look at is enough to find it."""
     source = _Source(
         tables=_PAYMENTS,
@@ -171,19 +173,19 @@ def _payments(asked: Question, together: bool) -> _Source:
     )
     if not together:
         return source
-    if given(asked.filters) <= _ALONE and set(asked.dimensions) <= {"payment_system"} and asked.sales == SALES:
+    if given(question.filters) <= _ALONE and set(question.dimensions) <= {"payment_system"} and question.sales == SALES:
         return source._replace(tables="invoices i", counts="i.paid_on IS NOT NULL", columns=_OF_PAYMENTS)
     return source._replace(tables=_ORDERS_FIRST, counts="i.order_id = o.id AND i.paid_at IS NOT NULL")
 
 
-def _period_is_least(connection: sqlite3.Connection, asked: Question, day: str) -> bool:
+def _period_is_least(connection: sqlite3.Connection, question: Question, day: str) -> bool:
     """Return whether the period leaves fewer rows than any other filter that has an index."""
-    filters = asked.filters
+    filters = question.filters
     days = Filters(first_day=filters.first_day, last_day=filters.last_day)
     others = Filters(**{name: getattr(filters, name) for name in (*_INDEXED, "search")})
     if Filters() in (days, others) or day == "o.created_on":  # which has no index
         return False
-    within, found = (_clause(connection, some, day, asked.zone, _COUNTED) for some in (days, others))
+    within, found = (_clause(connection, some, day, question.zone, _COUNTED) for some in (days, others))
     fewest = _count(connection, f"{'orders o' if day == 'o.completed_on' else 'invoices i'} WHERE {within}", within)
     return all(_count(connection, f"orders o WHERE {one} LIMIT {fewest}", found) == fewest for one in found.texts)
 
@@ -197,7 +199,7 @@ def _period(day: str, cut: int) -> str:
 
 
 def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
-    """Return the query of a row per currency: payments and completed orders of the period, and what lies between."""
+    """Return the query of a row per currency: payments, completed orders of the period, and the amounts between."""
     paid = "i.paid_on BETWEEN :first AND :last"
     completed = "coalesce(o.completed_on, '') BETWEEN :first AND :last"
     others = _clause(connection, filters._replace(first_day=None, last_day=None), "i.paid_on", zone)
@@ -224,7 +226,7 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
 
 
 def _days(filters: Filters) -> dict[str, str]:
-    """Return the period's first and last day as texts that compare, also where a side is open."""
+    """Return the period's first and last day as texts that compare, also if a side is open."""
     first, last = filters.first_day, filters.last_day
     return {"first": first.isoformat() if first else "0", "last": last.isoformat() if last else "9999-12-31"}
 
@@ -233,7 +235,7 @@ def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
     """Return SQL for whether an order counts at this payment: at the first that the report counts.
 
     So an order paid in several currencies has a row in each and counts in one; and a report of one payment system
-    counts every order that it took money of.
+    counts every order that it received money for.
     """
     ids = [payment_systems.find(connection, words).id for words in filters.payment_system]
     values = {f"through{n}": id for n, id in enumerate(ids)}

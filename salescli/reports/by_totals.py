@@ -26,20 +26,22 @@ _EVERYWHERE = {
 }
 
 
-def query(connection: sqlite3.Connection, asked: Question) -> Query | None:
+def query(connection: sqlite3.Connection, question: Question) -> Query | None:
     """Return the query of the rows' columns over the totals, and its values; None where the totals do not carry it."""
-    stored = _find(asked)
-    if stored is None or (asked.counts == "orders" and asked.basis != "completed"):
+    stored = _find(question)
+    if stored is None or (question.counts == "orders" and question.basis != "completed"):
         return None
-    where = _where(connection, stored, asked.filters, asked.zone)
-    if asked.sales != SALES:
-        where.add(f"{SALE.totals['manager']} IN ({{sales}})", sales=list(asked.sales))
-    ranges = pieces(asked.filters.first_day, asked.filters.last_day, asked.cut)
+    where = _where(connection, stored, question.filters, question.zone)
+    if question.sales != SALES:
+        where.add(f"{SALE.totals['manager']} IN ({{sales}})", sales=list(question.sales))
+    ranges = pieces(question.filters.first_day, question.filters.last_day, question.cut)
     source = _ranged(where, stored.name, ranges)
-    keys = "".join(f", {stored.dimensions[name]} AS {name}" for name in asked.dimensions)
-    period = f"substr(t.period, 1, {asked.cut})" if asked.cut else "''"
-    by = ", ".join((*(["1"] if asked.cut else []), *asked.dimensions, "t.currency"))  # by offer, the key's own order
-    unused = {"orders": ("payments",), "payments": ("orders", "quantity")}[asked.counts]  # a sum takes its time
+    keys = "".join(f", {stored.dimensions[name]} AS {name}" for name in question.dimensions)
+    period = f"substr(t.period, 1, {question.cut})" if question.cut else "''"
+    by = ", ".join(
+        (*(["1"] if question.cut else []), *question.dimensions, "t.currency")
+    )  # by offer, the key's own order
+    unused = {"orders": ("payments",), "payments": ("orders", "quantity")}[question.counts]  # a sum takes its time
     sums = ", ".join(f"{0 if name in unused else f'sum(t.{name})'} AS {name}" for name in SUMS)
     sql = f"SELECT {period} AS period{keys}, t.currency AS currency, {sums} FROM ({source}) t"
     return f"{sql} WHERE {where} GROUP BY {by} HAVING sum(t.events) <> 0", where.values
@@ -48,7 +50,7 @@ def query(connection: sqlite3.Connection, asked: Question) -> Query | None:
 def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query | None:
     """Return the query of the bridge over the totals; None where they do not carry it.
 
-    They tell what was paid and completed in the same day or month, so a period must be a day, a month or all time.
+    They sum what was paid and completed in the same day or month, so a period must be a day, a month or all time.
     """
     ranges = pieces(filters.first_day, filters.last_day, totals.ALL_TIME)
     one = len(ranges) == 1 and ranges[0][1] == ranges[0][2]
@@ -77,17 +79,17 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
     )
 
 
-def _find(asked: Question) -> Stored | None:
-    wanted = _carried(asked.filters)
+def _find(question: Question) -> Stored | None:
+    wanted = _carried(question.filters)
     for stored in STORED:
-        carries = wanted <= {*_EVERYWHERE, *stored.filters} and set(asked.dimensions) <= set(stored.dimensions)
-        if carries and stored.counts == asked.counts and (asked.sales == SALES or stored.name == "manager"):
+        carries = wanted <= {*_EVERYWHERE, *stored.filters} and set(question.dimensions) <= set(stored.dimensions)
+        if carries and stored.counts == question.counts and (question.sales == SALES or stored.name == "manager"):
             return stored
     return None
 
 
 def _carried(filters: Filters) -> set[str]:
-    """Return the filters that narrow, the period aside."""
+    """Return the filters that are set, except the period."""
     return given(filters) - {"first_day", "last_day"}
 
 

@@ -1,4 +1,4 @@
-"""Periods: how a report is cut into them, and of which totals a stretch of days is made.
+"""Periods: splits a report into them, and a range of days into totals.
 
 day, week, month, quarter, year → how much of a day the rows are grouped by → ``merged`` into weeks and quarters
 """
@@ -49,7 +49,7 @@ def _quarter(month: str) -> str:
 _MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
 
 
-# Of which totals a period is made
+# The totals that make up a period
 
 Piece = tuple[int, str, str]  # grain, and the first and last of its periods
 

@@ -67,7 +67,7 @@ class Breakdown:
     def split(self, by: By | None = None, also: Dimension | None = None) -> Breakdown:
         """Return the report split further, by periods and by a second dimension, counting as before.
 
-        A second dimension "manager" tells confirmed from unconfirmed sales, so that no sale is left out (R75, B9).
+        A second dimension "manager" separates confirmed from unconfirmed sales, so that no sale is left out (R75, B9).
         """
         more = () if also is None else (also, CONFIRMED) if also is MANAGER else (also,)
         return replace(self, by=by, dimensions=(*self.dimensions, *more))
@@ -142,11 +142,11 @@ def statement(
     By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
     """
     wanted = (*reports, _TOTAL, _BY_SELLER)
-    asked = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
+    questions = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
     with database.snapshot(connection):
-        found = {report: by_totals.query(connection, question) for report, question in asked.items()}
-        others = gathered.gather(connection, [asked[report] for report in wanted if found[report] is None])
-        rows = {report: _answered(connection, report, found[report] or others[asked[report]]) for report in wanted}
+        found = {report: by_totals.query(connection, question) for report, question in questions.items()}
+        others = gathered.gather(connection, [questions[report] for report in wanted if found[report] is None])
+        rows = {report: _answered(connection, report, found[report] or others[questions[report]]) for report in wanted}
         of_payments = any(report.counts == "payments" for report in reports)
         leading = _bridge(connection, filters, zone=zone) if of_payments else []
     result = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
@@ -180,7 +180,7 @@ def _sums(rows: Rows, *names: str) -> list[Counter[str]]:
     for row in rows:
         for added, name in zip(sums, names or _ORDERS, strict=True):
             added[row["currency"]] += row[name]
-    return sums  # counters are equal where one has a 0 that the other does not mention
+    return sums  # a Counter equals another that lacks its zeros
 
 
 _ORDERS = ("orders", "quantity", "gross", "refunded")

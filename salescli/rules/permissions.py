@@ -28,8 +28,8 @@ PERMISSIONS = {
     ERASE: "erase a customer's personal data",
     IMPORT: "import",
     MANAGE_USERS: "manage users and roles",
-    RUN_TICK: "run tick, and hold charging back",
-    ACT_FOR_OTHERS: "act for others, with what they may do",
+    RUN_TICK: "run tick, and control charging",
+    ACT_FOR_OTHERS: "act for others, with their permissions",
 }
 
 OWNER = "owner"

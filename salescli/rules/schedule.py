@@ -144,7 +144,7 @@ def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: Zo
     return planned(anchor, interval, n, zone)
 
 
-def falls_on_plan(anchor: datetime, interval: Interval, moment: datetime, zone: ZoneInfo) -> bool:
+def falls_on_schedule(anchor: datetime, interval: Interval, moment: datetime, zone: ZoneInfo) -> bool:
     """Return whether ``moment`` is on a planned day, at any hour (R66b)."""
     midnight = time.start_of(moment.astimezone(zone).date(), zone)
     on_or_after = next_planned(anchor, interval, midnight - timedelta(seconds=1), zone)

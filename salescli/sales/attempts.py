@@ -1,6 +1,6 @@
-"""Attempts: one try each to move money, durable before the gateway hears of it, settled exactly once.
+"""Attempts: one try each to move money, stored before the gateway is called, settled exactly once.
 
-open (live) → COMMIT → call → close (succeeded | declined | not_sent);  unknown stays live until a look-up tells
+open (live) → COMMIT → call → close (succeeded | declined | not_sent);  unknown stays live until a look-up resolves it
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from salescli.rules import time
 from salescli.sales.invoices import Invoice
 from salescli.storage import database, process
 
-# A look-up that did not tell is repeated after these, then daily (ARCHITECTURE: recovery).
+# Unresolved look-ups are repeated after these, then daily (ARCHITECTURE: recovery).
 _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
 
-LEASE = timedelta(hours=1)  # far longer than a call may take; a machine that was renamed is another machine
+LEASE = timedelta(hours=1)  # far longer than a call may take; a renamed machine counts as another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Attempt:
         return cls(**{name: row[name] for name in cls.__slots__})
 
     def worked_on(self, now: datetime) -> bool:
-        """Return whether a process works on it: one of this machine runs, one of another has its lease."""
+        """Return whether a process works on it: here one that runs, on another machine one whose lease holds."""
         if self.owner is None:
             return False
         node, boot, pid, started = self.owner.split("/")
@@ -65,7 +65,7 @@ class Attempt:
         return boot == process.boot_id() and started != "" and started == process.start_of(int(pid))
 
     def age(self, now: datetime) -> timedelta:
-        """Return how long ago it was started: by the clock, or by this machine's uptime where that says more."""
+        """Return how long ago it was started: by the clock or by this machine's uptime, whichever is longer."""
         by_clock = now - time.from_text(self.started_at)
         boot, _, up = (self.started_up or "").partition("/")
         return max(by_clock, timedelta(seconds=time.uptime() - int(up))) if boot == process.boot_id() else by_clock
@@ -93,8 +93,8 @@ class NewAttempt:
 def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: NewAttempt, now: datetime) -> Attempt:
     """Make an attempt of ``invoice`` live; the caller commits before calling the gateway (I2).
 
-    One that was never sent is taken up again under the same reference, unless it was for something else; else the
-    number goes on, and never restarts (R57).
+    An unsent attempt at the same payment is reused with its reference. Otherwise the next number is used; numbers never
+    restart (R57).
     """
     last = _last(connection, invoice.id, new.kind)
     values: dict[str, Any] = {
@@ -188,7 +188,7 @@ def leave_unknown(connection: sqlite3.Connection, attempt: Attempt, answer: Answ
 
 
 def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
-    """Return the live attempts that nobody works on and whose time to be looked up has come, oldest first."""
+    """Return the live attempts that no process works on and whose look-up is due, oldest first."""
     rows = connection.execute(
         "SELECT a.* FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.next_lookup_at IS NULL OR a.next_lookup_at <= ?)"
@@ -217,7 +217,7 @@ def let_go(connection: sqlite3.Connection, attempt: Attempt) -> None:
 
 
 def give_up(connection: sqlite3.Connection, invoice_id: int, *, given_up: bool) -> None:
-    """Mark that the payment of an invoice, as its gateway knows it, is to be closed there; or that it goes on."""
+    """Mark that an invoice's payment is to be closed at its gateway, or no longer."""
     connection.execute(
         "UPDATE attempts SET given_up = :given_up WHERE id = (SELECT max(id) FROM attempts"
         " WHERE invoice_id = :invoice AND kind = 'charge' AND gateway_id IS NOT NULL)",
@@ -226,7 +226,7 @@ def give_up(connection: sqlite3.Connection, invoice_id: int, *, given_up: bool) 
 
 
 def given_up(connection: sqlite3.Connection) -> list[Attempt]:
-    """Return the attempts whose payments their gateways are still to close, oldest first."""
+    """Return the attempts whose payments are still to be closed at their gateways, oldest first."""
     rows = connection.execute("SELECT * FROM attempts WHERE given_up = 1 ORDER BY id").fetchall()
     return [Attempt.from_row(row) for row in rows]
 
@@ -256,6 +256,6 @@ def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt
 
 
 def _same(last: Attempt, new: NewAttempt) -> bool:
-    """Return whether a new try asks what the unsent one asked: a reference must never change its meaning."""
-    asked = (last.payment_system_id, last.amount_minor, last.currency, last.token)
-    return asked == (new.payment_system_id, new.amount_minor, new.currency, new.token)
+    """Return whether a new attempt repeats the unsent one: a reference must never change its meaning."""
+    unsent = (last.payment_system_id, last.amount_minor, last.currency, last.token)
+    return unsent == (new.payment_system_id, new.amount_minor, new.currency, new.token)

@@ -17,7 +17,7 @@ from salescli.storage.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """Who is said to have made a sale: ``manager`` by login or name, the system, or the order's default."""
+    """Who made a sale: ``manager`` by login or name, the system, or the order's default."""
 
     manager: str | None = None
     system: bool = False
@@ -38,7 +38,7 @@ def confirm_sale(
 ) -> Order:
     """Confirm who made the sale of a Completed order; never changes its payment (R21, R43–R49).
 
-    Repeating it changes nothing; saying somebody else of a confirmed sale needs ``reconfirm``, the reason (R50).
+    Repeating it changes nothing; another seller of a confirmed sale needs ``reconfirm``, the reason (R50).
     Raise WrongStatus otherwise.
     """
     work.actor.require(permissions.MANAGE_SALES)
@@ -66,7 +66,7 @@ def check_completed(order: Order) -> None:
 
 
 def why(order: Order) -> str:
-    """Return why the order's sale is whose it is, in the order of R41."""
+    """Return the reason for the order's seller, checked in the order of R41."""
     if order.confirmed:
         return "confirmed"
     if order.manager_id is None:
@@ -95,7 +95,7 @@ def assign(work: Work, order_id: int, manager: str) -> Order:
 
 
 def means_payment(orders_: list[Order]) -> bool:
-    """Tell which of its two meanings `orders confirm` has for these orders: the payment, or the sale (R22).
+    """Return which of its two meanings `orders confirm` has for these orders: the payment, or the sale (R22).
 
     Raise BadUsage when they mix both.
     """

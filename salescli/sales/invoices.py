@@ -53,7 +53,7 @@ class Invoice:
 
     @property
     def paid(self) -> bool:
-        """Return whether its money came in, whether or not some went back."""
+        """Return whether it was paid, even if some or all was refunded since."""
         return self.paid_at is not None
 
     @property
@@ -111,7 +111,7 @@ def change(
     *,
     reason: str | None = None,
 ) -> Invoice:
-    """Store ``changes`` with a history line and return the invoice as it now is. Raise WrongStatus."""
+    """Store ``changes`` with a history line and return the changed invoice. Raise WrongStatus."""
     store(work, INVOICE, invoice, changes, what, reason=reason)
     return get(work.connection, invoice.id)
 
@@ -142,7 +142,7 @@ def reported_fee(invoice: Invoice, answer: Answer) -> int | None:
 
 
 def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> list[Invoice]:
-    """Return the invoices whose gateways are to be asked for the fee, those due longest first."""
+    """Return the invoices whose fee is to be looked up, longest due first."""
     rows = connection.execute(
         "SELECT * FROM invoices WHERE fee_due_at <= :now ORDER BY fee_due_at, id LIMIT :limit",
         {"now": time.utc_text(now), "limit": limit},
@@ -151,12 +151,12 @@ def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> l
 
 
 def expect_fee(connection: sqlite3.Connection, id: int, at: datetime | None) -> None:
-    """Note when the gateway is asked for the fee again; None: not any more."""
+    """Set when the fee is looked up next; None: never."""
     database.update(connection, "invoices", id, {"fee_due_at": time.utc_text(at) if at else None})
 
 
 def expect_no_fees(connection: sqlite3.Connection, payment_system_id: int) -> None:
-    """Note that a payment system tells no fees later."""
+    """Stop looking up the fees of a payment system that does not report them later."""
     connection.execute(
         "UPDATE invoices SET fee_due_at = NULL WHERE fee_due_at IS NOT NULL AND payment_system_id = ?",
         (payment_system_id,),

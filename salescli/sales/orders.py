@@ -87,7 +87,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """What a person says of a new order."""
+    """What a person enters for a new order."""
 
     customer: str
     offer: str
@@ -101,7 +101,7 @@ class NewOrder:
 def open_order(work: Work, new: NewOrder) -> Order:
     """Open an order at the offer's present price (R8–R17).
 
-    Raise BadData for an offer that cannot be sold so, NotFound for a name that nothing has.
+    Raise BadData for an offer that cannot be sold so, NotFound for an unknown name.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
@@ -142,7 +142,7 @@ def create(work: Work, values: dict[str, Any]) -> int:
 
 
 def find(connection: sqlite3.Connection, words: str) -> Order:
-    """Return the order of our number, else of the number it has elsewhere, also as ``SOURCE:NUMBER``.
+    """Return the order of our number, else of its number in a source, also as ``SOURCE:NUMBER``.
 
     Raise NotFound when there is none, or when two sources have that number.
     """
@@ -159,7 +159,7 @@ def find(connection: sqlite3.Connection, words: str) -> Order:
         raise NotFound(f"there is no order {words}")
     if len(rows) > 1:
         which = ", ".join(f"{row['source']}:{row['source_number']}" for row in rows)
-        raise NotFound(f"{len(rows)} orders have the number {words} elsewhere: {which}; name one of these")
+        raise NotFound(f"{len(rows)} orders from other systems have the number {words}: {which}; give one of these")
     return Order.from_row(rows[0])
 
 
@@ -178,7 +178,7 @@ def change(
     *,
     reason: str | None = None,
 ) -> Order:
-    """Store ``changes`` with a history line and return the order as it now is.
+    """Store ``changes`` with a history line and return the changed order.
 
     Raise WrongStatus when a change of status is not among those allowed.
     """
@@ -213,16 +213,20 @@ def refuse_while_paying(connection: sqlite3.Connection, order: Order, to_do: str
 def _sellable(offer: Offer, quantity: int) -> int:
     """Return price per unit × quantity. Raise BadData when the offer cannot be sold so (R15, R17)."""
     if not offer.active:
-        raise BadData(f"offer {offer.number}, {offer.name}, is not active; `salescli offers edit` can make it so")
+        raise BadData(
+            f"offer {offer.number}, {offer.name}, is not active;"
+            f" to change that: salescli offers edit {offer.number} --active"
+        )
     if offer.price_minor is None:
         raise BadData(
-            f"offer {offer.number}, {offer.name}, has no price; set one: offers edit {offer.number} --price …"
+            f"offer {offer.number}, {offer.name}, has no price; set one: salescli offers edit {offer.number} --price …"
         )
     if not 1 <= quantity <= 1_000_000:
         raise BadData(f"a quantity of {quantity} cannot be sold; give 1 to 1000000")
     if quantity > 1 and not offer.multiple:
         raise BadData(
-            f"offer {offer.number}, {offer.name}, is sold one at a time; multiple sales are a setting of the offer"
+            f"offer {offer.number}, {offer.name}, is sold one at a time;"
+            f" to sell several at once: salescli offers edit {offer.number} --multiple"
         )
     if offer.price_minor * quantity > money.MINOR_MAX:
         raise BadData(f"{quantity} × {money.text(offer.price_minor, offer.currency)} is more than the largest amount")
@@ -251,7 +255,7 @@ def _snapshot(offer: Offer) -> dict[str, Any]:
 def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]:
     if new.payment_system is None:
         if new.token or new.one_click:
-            raise BadData("a token or one click belongs to a payment system; give --payment-system too")
+            raise BadData("--token and --one-click need --payment-system")
         return {}
     system = payment_systems.find(connection, new.payment_system)
     payment_systems.check_usable(system, new.token, one_click=new.one_click)

@@ -82,7 +82,7 @@ class Recurring:
 
     @property
     def remaining(self) -> int | None:
-        """Payments remaining (R65); None for an endless plan."""
+        """Payments remaining (R65); None for one without an end."""
         return None if self.payments_total is None else self.payments_total - self.payments_made
 
     def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
@@ -113,13 +113,15 @@ def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
 def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:
     """Return the recurring order after a declined payment: another attempt, or Failed (R60, R61)."""
     declines = recurring.declines + 1
-    told = replace(recurring, declines=declines, last_error_code=code, last_error=message, wish=None, activated_at=None)
+    updated = replace(
+        recurring, declines=declines, last_error_code=code, last_error=message, wish=None, activated_at=None
+    )
     if recurring.wish == "completed":
-        return replace(told, status="completed", due_at=None, next_payment_at=None)
+        return replace(updated, status="completed", due_at=None, next_payment_at=None)
     retry = recurring.retries.after(declines, now)
     if retry is None:
-        return replace(told, status="failed", next_payment_at=None)
-    return replace(told, status=recurring.wish or "active", next_payment_at=time.utc_text(retry))
+        return replace(updated, status="failed", next_payment_at=None)
+    return replace(updated, status=recurring.wish or "active", next_payment_at=time.utc_text(retry))
 
 
 def not_charged(recurring: Recurring) -> Recurring:
@@ -147,8 +149,8 @@ def start(
 ) -> Recurring | None:
     """Start the recurring order that an order's first successful payment begins (R52); None for other orders.
 
-    The offer's settings count as they were when the order was opened; the payment's date anchors the plan. The caller
-    holds the transaction.
+    The offer's settings count as they were when the order was opened; the payment's date anchors the schedule. The
+    caller holds the transaction.
     """
     if order.every_count is None or order.every_unit is None or order.recurring_id is not None:
         return None
@@ -196,7 +198,7 @@ def save(
 
 
 def find(connection: sqlite3.Connection, words: str) -> Recurring:
-    """Return the recurring order of a number, else of the number it has elsewhere. Raise NotFound."""
+    """Return the recurring order of a number, else of its number in a source. Raise NotFound."""
     rows = []
     if is_record_number(words):
         rows = connection.execute("SELECT * FROM recurring WHERE id = ?", (int(words),)).fetchall()
@@ -205,7 +207,7 @@ def find(connection: sqlite3.Connection, words: str) -> Recurring:
         raise NotFound(
             f"there is no recurring order {words}"
             if not rows
-            else f"{words} is the number of {len(rows)} recurring orders elsewhere; give ours"
+            else f"{len(rows)} recurring orders from other systems have the number {words}; give the number here"
         )
     return Recurring.from_row(rows[0])
 
@@ -267,7 +269,7 @@ def due(
 ) -> list[Recurring]:
     """Return the recurring orders to charge at ``now``, resumed ones first, then by date (I8).
 
-    Those of paused payment systems wait, and those of ``waiting``.
+    Paused payment systems are left out, and what ``waiting`` names.
     """
     where = Where()
     where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
@@ -289,7 +291,7 @@ def due(
 
 
 def payment_order(connection: sqlite3.Connection, recurring: Recurring) -> Order | None:
-    """Return the order of its current payment, if one was made already (R79)."""
+    """Return the order of its current payment, if it exists (R79)."""
     row = connection.execute(
         "SELECT * FROM orders WHERE recurring_id = ? AND payment_number = ?", (recurring.id, recurring.payment_number)
     ).fetchone()
@@ -297,7 +299,7 @@ def payment_order(connection: sqlite3.Connection, recurring: Recurring) -> Order
 
 
 def open_payment(work: Work, recurring: Recurring) -> Invoice:
-    """Return the one invoice of its current payment, making the order and the invoice when they are not there yet."""
+    """Return the one invoice of its current payment, creating the order and the invoice if needed."""
     order = payment_order(work.connection, recurring)
     if order is None:
         order = _new_payment_order(work, recurring)

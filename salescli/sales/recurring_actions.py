@@ -1,6 +1,8 @@
 """What people decide about recurring orders: pause, resume, finish early, try again, pay otherwise (R51–R58).
 
-number → ``_manage`` [permission; transaction {the status' rule → ``recurring.save``}]; in flight, a decision is a wish
+number → ``_manage`` [permission; transaction {the status' rule → ``recurring.save``}]
+
+While a payment is in flight, the decision is stored as the pending status, in the column ``wish``.
 """
 
 from __future__ import annotations
@@ -21,20 +23,20 @@ Rule = Callable[[Recurring], Recurring]
 
 
 def pause(work: Work, id: int) -> Recurring:
-    """Put an Active one on hold, pending retries included (R54); while Processing it is a wish (I11)."""
-    rules = {"active": _paused, "processing": _wishing("paused")}
+    """Put an Active one on hold, pending retries included (R54); while Processing this is the pending status (I11)."""
+    rules = {"active": _paused, "processing": _pending("paused")}
     return _manage(work, id, "paused", rules)
 
 
 def activate(work: Work, id: int) -> Recurring:
-    """Resume a Paused one (R57, R58); while Processing it takes back the wish to pause."""
-    rules = {"paused": _activated(work.now), "processing": _wishing(None)}
+    """Resume a Paused one (R57, R58); while Processing this clears the pending status."""
+    rules = {"paused": _activated(work.now), "processing": _pending(None)}
     return _manage(work, id, "activated", rules)
 
 
 def complete(work: Work, id: int) -> Recurring:
     """Finish it early, for good (R53); a payment between attempts is Declined, one in flight ends first (I11)."""
-    rules = {**dict.fromkeys(("active", "paused", "failed"), _over), "processing": _wishing("completed")}
+    rules = {**dict.fromkeys(("active", "paused", "failed"), _over), "processing": _pending("completed")}
     with database.transaction(work.connection):
         before = recurring.get(work.connection, id)
         after = _manage(work, id, "completed early", rules)
@@ -59,9 +61,9 @@ def retry(work: Work, id: int) -> Recurring:
 
 
 def pay_otherwise(work: Work, id: int, token: str | None, system: str | None) -> Recurring:
-    """Let the payments to come go through another saved payment method, and another payment system if one is named.
+    """Charge future payments to another saved payment method, and through another payment system if one is named.
 
-    Raise WrongStatus while one is being made or when none is to come, BadData where the two do not fit.
+    Raise WrongStatus while Processing or when Completed, BadData if the token does not fit the payment system.
     """
     work.actor.require(permissions.MANAGE_RECURRING)
     with database.transaction(work.connection):
@@ -90,44 +92,44 @@ def _manage(work: Work, id: int, what: str, rules: Mapping[str, Rule]) -> Recurr
         return recurring.save(work, before, rules[before.status](before), what)
 
 
-# Rules: a recurring order in, the one it becomes out.
+# Rules: from a recurring order to its next state.
 
 
-def _paused(plan: Recurring) -> Recurring:
-    return replace(plan, status="paused", activated_at=None)
+def _paused(before: Recurring) -> Recurring:
+    return replace(before, status="paused", activated_at=None)
 
 
 def _activated(now: datetime) -> Rule:
-    """Return the rule that resumes a Paused one: due at once when its moment has passed (R58)."""
+    """Return the rule that resumes a Paused one: due at once if its date has passed (R58)."""
     moment = time.utc_text(now)
 
-    def rule(plan: Recurring) -> Recurring:
-        assert plan.next_payment_at is not None
-        if plan.next_payment_at > moment:
-            return replace(plan, status="active")
-        return replace(plan, status="active", next_payment_at=moment, activated_at=moment)
+    def rule(before: Recurring) -> Recurring:
+        assert before.next_payment_at is not None
+        if before.next_payment_at > moment:
+            return replace(before, status="active")
+        return replace(before, status="active", next_payment_at=moment, activated_at=moment)
 
     return rule
 
 
-def _over(plan: Recurring) -> Recurring:
-    return replace(plan, status="completed", due_at=None, next_payment_at=None, activated_at=None)
+def _over(before: Recurring) -> Recurring:
+    return replace(before, status="completed", due_at=None, next_payment_at=None, activated_at=None)
 
 
 def _tried_again(now: datetime) -> Rule:
     """Return the rule that begins a new series of attempts (R57)."""
     moment = time.utc_text(now)
-    return lambda plan: replace(plan, status="active", declines=0, next_payment_at=moment, activated_at=moment)
+    return lambda before: replace(before, status="active", declines=0, next_payment_at=moment, activated_at=moment)
 
 
-def _wishing(wish: str | None) -> Rule:
-    """Return the rule by which one in flight ends first (I11)."""
+def _pending(wish: str | None) -> Rule:
+    """Return the rule that sets a pending status while a payment is in flight (I11)."""
 
-    def rule(plan: Recurring) -> Recurring:
-        if plan.wish == "completed" and wish != "completed":
+    def rule(before: Recurring) -> Recurring:
+        if before.wish == "completed" and wish != "completed":
             raise WrongStatus(
-                f"recurring order {plan.id} was completed; that is final, and applies when its payment has ended"
+                f"recurring order {before.id} was completed; that is final, and applies when its payment has ended"
             )
-        return replace(plan, wish=wish)
+        return replace(before, wish=wish)
 
     return rule

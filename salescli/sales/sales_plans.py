@@ -1,6 +1,6 @@
-"""Sales plans: a manager's mark that a customer paid for an offer, which says whose sale an order was (R41).
+"""Sales plans: a manager's mark that a customer paid for an offer, which decides who made the sale of an order (R41).
 
-mark → the newest order of that customer and offer that nobody claimed or confirmed; else it waits for the next one
+mark → the newest order of that customer and offer without a confirmed or other manager; else the next one
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def mark(
     note: str | None = None,
     marked_at: datetime | None = None,
 ) -> Order | None:
-    """Record that a manager sold an offer to a customer; return the order that this decided, if one was there.
+    """Record that a manager sold an offer to a customer; return the order that it applies to, if there is one yet.
 
     The latest mark decides, by ``marked_at``: one dated before the mark that an order has waits for another order. A
-    sale that is confirmed, or was given to somebody by hand, is not touched.
+    sale that is confirmed, or was assigned by hand, is not changed.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
@@ -48,8 +48,8 @@ def mark(
         }
         order = _undecided(work.connection, row)
         id = database.insert(work.connection, "sales_plans", {**row, "order_id": order.id if order else None})
-        told = {name: (None, row[name]) for name in ("offer_id", "manager_id")}
-        history.record(work, "customer", row["customer_id"], f"sales plan {id}", told)
+        changes = {name: (None, row[name]) for name in ("offer_id", "manager_id")}
+        history.record(work, "customer", row["customer_id"], f"sales plan {id}", changes)
         if order is None:
             return None
         return _attribute(work, order, manager_id, id)

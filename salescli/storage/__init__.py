@@ -9,7 +9,7 @@ lock — keeps two ticks apart, and a restore apart from both
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version
 process — which process this is, and whether another one still runs
-restore — replaces the database by a backup
+restore — replaces the database with a backup
 schema — the version of the tables, and SQL that queries share with them
 totals — rebuilds the totals that reports read, and compares them with the rows
 upgrade — brings an older database to this version, on a checked copy first

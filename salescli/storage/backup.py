@@ -1,4 +1,4 @@
-"""Checked copies of a database in a folder, and which of the old ones go.
+"""Checked copies of a database in a folder, and which old ones are deleted.
 
 connection -> VACUUM INTO a private draft -> integrity and foreign keys -> fsync -> its own name -> ``prune``
 """
@@ -39,7 +39,7 @@ class Pruned:
 def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: datetime) -> Path:
     """Write a checked copy to ``folder``, mode 0700 when new, and return its path: ``stem-2026-03-01T023000Z.db``.
 
-    A name that is taken is never written over: the second copy of one second ends in ``-2``.
+    Existing files are never overwritten: a second copy within the same second ends in ``-2``.
 
     Raise DatabaseUnusable when the copy is damaged, OSError and sqlite3.Error when it cannot be written.
     """
@@ -70,7 +70,7 @@ def into_file(connection: sqlite3.Connection, path: Path) -> None:
         _write(connection, draft)
         _name(draft, path)
     except FileExistsError:
-        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file") from None
+        raise DatabaseUnusable(f"{path} exists already and was not changed; name another file") from None
     finally:
         draft.unlink(missing_ok=True)
 
@@ -129,7 +129,7 @@ def _remove_leftovers(folder: Path, pattern: re.Pattern[str]) -> None:
     """Remove the drafts of backups that were killed.
 
     A draft with a second link is a finished backup, which no command opens while it has two names. Any other draft may
-    be one that is being written right now, so it goes only when it is old.
+    be one that is being written right now, so it is deleted only when it is old.
     """
     if not folder.is_dir():
         return

@@ -73,7 +73,7 @@ def create(
             connection.close()
         os.link(draft, path)  # unlike a rename, fails when the path is taken
     except FileExistsError:
-        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file with --db") from None
+        raise DatabaseUnusable(f"{path} exists already and was not changed; name another file with --db") from None
     except (OSError, sqlite3.Error) as error:
         raise DatabaseUnusable(f"cannot create {path}: {error}") from None
     finally:
@@ -95,7 +95,7 @@ def copy(connection: sqlite3.Connection, path: FilePath) -> None:
         finally:
             target.close()
     except FileExistsError:
-        raise DatabaseUnusable(f"{path} exists already and was left as it is; name another file") from None
+        raise DatabaseUnusable(f"{path} exists already and was not changed; name another file") from None
     except (OSError, sqlite3.Error) as error:
         raise DatabaseUnusable(f"cannot write {path}: {error}") from None
 

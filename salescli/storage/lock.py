@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def alone(path: FilePath, busy: str = "another tick is at work") -> Iterator[None]:
+def alone(path: FilePath, busy: str = "another tick is running") -> Iterator[None]:
     """Hold the lock of the database at ``path``. Raise AlreadyRunning (75) with the message ``busy``."""
     lock = os.open(lock_of(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.utime(lock)  # since when it is held
-        if os.geteuid() == 0:  # else the user whose file it is could not take it again
+        if os.geteuid() == 0:  # else the owner of the database could not take it again
             owner = os.stat(path if os.path.exists(path) else os.path.dirname(lock_of(path)))
             os.fchown(lock, owner.st_uid, owner.st_gid)
     except BlockingIOError:

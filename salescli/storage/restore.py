@@ -1,6 +1,6 @@
 """Replace a database with a backup; the old one stays under another name, with its side files.
 
-FILE -> draft beside the database (checked, at home nowhere) -> the old one gets a second name -> rename -> fsync
+FILE -> draft beside the database (checked, without a home) -> the old one gets a second name -> rename -> fsync
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _PLAYED = ("-journal", "-wal")  # SQLite plays these into the file of that name
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did: the name of what was in the place before, None when nothing was; the file's version."""
+    """What a restore did: the replaced database's new name, None if there was none; the restored one's version."""
 
     aside: Path | None
     version: int
 
 
 def restore(source: Path, path: Path, now: datetime, acting: Acting, *, dry_run: bool = False) -> Restored:
-    """Put a copy of ``source`` in the place of the database ``path``; the caller holds its lock.
+    """Replace the database ``path`` with a copy of ``source``; the caller holds its lock.
 
-    ``source`` is only read. Killed at any moment, the old file or the new one is in the place, and the old one is
-    whole. The new one has no home, so that tick charges nobody until it is adopted. ``acting``: returns who restores,
-    with a remark for the history, or None if the backup has no users.
+    ``source`` is only read. Killed at any moment, ``path`` is the old database or the new one, and the old one is
+    complete. The new one has no home, so that tick charges nobody until it is adopted. ``acting``: returns who
+    restores, with a remark for the history, or None if the backup has no users.
 
-    Raise NotFound, NotPermitted, or DatabaseUnusable when ``source`` is not sound or the place cannot be written.
+    Raise NotFound, NotPermitted, or DatabaseUnusable when ``source`` is not sound or ``path`` cannot be written.
     """
     path = Path(os.path.realpath(path))
     _check_places(source, path)
@@ -59,7 +59,7 @@ def restore(source: Path, path: Path, now: datetime, acting: Acting, *, dry_run:
                 draft.rename(path)
                 placed = True
             else:
-                os.link(draft, path)  # unlike a rename, fails when somebody made a file meanwhile
+                os.link(draft, path)  # unlike a rename, fails if somebody created a file meanwhile
                 placed = True
                 draft.unlink()
             database.sync_directory(path.parent)
@@ -76,12 +76,12 @@ def restore(source: Path, path: Path, now: datetime, acting: Acting, *, dry_run:
 
 
 def _placed_but(path: Path, aside: Path | None, error: Exception) -> str:
-    before = f"; what was there is {aside}" if aside else ""
+    before = f"; the previous database is {aside}" if aside else ""
     return f"{path} was replaced by the backup, but a last step failed: {error}{before}; check with: salescli doctor"
 
 
 def _two_names(path: Path) -> str:
-    """Return the advice for a present database that has its second name already, and which commands refuse."""
+    """Return the advice for a database that already has a second name, so that commands refuse it."""
     with suppress(OSError):
         if aside := _named_before(path):
             return f"; {path} is also named {aside}, so commands refuse it: restore again"
@@ -103,7 +103,7 @@ def _check_places(source: Path, path: Path) -> None:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove the drafts of restores that were killed; nobody else is at work, as the caller holds the lock."""
+    """Remove the drafts of killed restores; the caller holds the lock, so none is in use."""
     for draft in list(path.parent.iterdir()):
         if draft.name.startswith(f".{path.name}.restore-"):
             draft.unlink(missing_ok=True)
@@ -140,7 +140,7 @@ def _prepare(source: Path, draft: Path, acting: Acting, now: datetime) -> int:
 def _leave_home(
     connection: sqlite3.Connection, source: Path, who: tuple[Actor, str | None] | None, now: datetime
 ) -> None:
-    """Make a database be at home nowhere, so that it charges nobody, and record it."""
+    """Clear the home of a database, so that it charges nobody, and record that."""
     before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {source.name}"
     database.set_setting(connection, "home", home)
     if who is not None:
@@ -194,9 +194,9 @@ def _something_at(path: Path) -> bool:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Keep everybody out of the present file, where SQLite can open it; its journal is played into it first.
+    """Lock the current database if SQLite can open it, which first plays its journal into it.
 
-    A second hard link is of a restore that was killed; its side files may be under the other name, so it is not opened.
+    A second hard link comes from a killed restore; its side files may be under the other name, so it is not opened.
     """
     if not path.exists() or path.stat().st_nlink > 1:
         yield
@@ -217,7 +217,7 @@ def _aside_name(path: Path, now: datetime) -> Path:
 
 
 def _put_aside(path: Path, now: datetime) -> Path | None:
-    """Give what is at ``path`` a second name, side files first, then take the side files' first name.
+    """Give the database at ``path`` a second name, side files first, then take the side files' first name.
 
     The file itself keeps its name until the new one replaces it. While it has two, every command refuses it, so
     nobody opens it without its journal.
@@ -237,7 +237,7 @@ def _put_aside(path: Path, now: datetime) -> Path | None:
 
 
 def _named_before(path: Path) -> Path | None:
-    """Return the second name that a restore which was killed has given the file already."""
+    """Return the second name that a killed restore gave the database."""
     if not path.exists() or path.stat().st_nlink == 1:
         return None
     names = (name for name in path.parent.iterdir() if name.name.startswith(f"{path.name}.before-restore-"))

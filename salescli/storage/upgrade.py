@@ -23,7 +23,7 @@ from salescli.storage import backup, database, history, lock, migrate, totals
 from salescli.storage.schema import VERSION
 from salescli.storage.work import Work
 
-WAIT_SECONDS = 300  # for a tick or another upgrade that is at work; a tick takes on nothing new after four minutes
+WAIT_SECONDS = 300  # for a running tick or upgrade; a tick starts nothing new after four minutes
 _POLL_SECONDS = 0.05
 
 
@@ -113,7 +113,7 @@ def _alone(path: Path) -> Iterator[None]:
     with ExitStack() as held:
         while True:
             try:
-                held.enter_context(lock.alone(path, "a tick or another upgrade is at work; upgrade when it has ended"))
+                held.enter_context(lock.alone(path, "a tick or another upgrade is running; upgrade when it has ended"))
                 break
             except AlreadyRunning:
                 if monotonic() >= deadline:

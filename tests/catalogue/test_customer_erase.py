@@ -290,7 +290,7 @@ def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more
     file = house.path.with_name("rows.csv")
     file.write_text(header + "".join(f"{row}\n" for row in rows), encoding="utf-8")
     told: list[str] = []
-    request = ImportRequest(file, reporting=Reporting(on_bad=lambda problem: told.append(problem.told)), **more)
+    request = ImportRequest(file, reporting=Reporting(on_bad=lambda problem: told.append(problem.message)), **more)
     try:
         return run(house.work, request), told
     except BadData:

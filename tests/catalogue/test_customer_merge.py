@@ -36,7 +36,7 @@ def merge(story: Story, keep: str, duplicate: str, actor: Actor | None = None, *
 
 @pytest.fixture
 def twice(story: Story) -> Story:
-    """Олена Коваленко (1) and her duplicate (2), each with a plan, an order in parts and a mark."""
+    """Олена Коваленко (1) and her duplicate (2), each with a recurring order, an order in parts and a sales plan."""
     story.house.offer("100.00", number="7", partial_min="10", partial_success="90")
     story.house.offer("49.00", number="8", name="Plan", every="1 month")
     story.house.user("ivan", name="Іван")
@@ -298,7 +298,7 @@ def test_the_command_asks_first_and_a_dry_run_writes_nothing(twice: Story) -> No
 
     before = twice.house.path.read_bytes()
     code, said = run("1", "2")
-    assert (code, "say --yes" in said) == (2, True)
+    assert (code, "confirm with --yes" in said) == (2, True)
     code, said = run("1", "2", "-n")
     assert (code, "nothing was written" in said) == (0, True)
     assert twice.house.path.read_bytes() == before

@@ -258,7 +258,9 @@ def test_the_same_name_in_the_same_currency_is_the_same_offer(house: House, curr
         pytest.param({"every": "1 hour"}, "is not an interval", id="an interval of hours"),
         pytest.param({"every": "101 years"}, "is not an interval", id="an interval longer than the file can hold"),
         pytest.param({"every": "1 day", "retry_after": "8h,24h"}, "make them shorter", id="retries beyond the period"),
-        pytest.param({"every": "1 month", "payments": "0"}, "is not a number of payments", id="a plan of no payments"),
+        pytest.param(
+            {"every": "1 month", "payments": "0"}, "is not a number of payments", id="a recurring order of no payments"
+        ),
     ],
 )
 def test_an_offer_that_cannot_be_is_refused(house: House, words: dict[str, str], says: str) -> None:

@@ -265,7 +265,7 @@ def test_a_restored_backup_charges_nobody_again(place: Place, house: House) -> N
 
 
 def _subscribe(house: House) -> None:
-    """Begin a plan 31 days ago whose second payment fell due a day ago."""
+    """Begin a recurring order 31 days ago whose second payment fell due a day ago."""
     house.offer(every="30 days")
     house.customer(email="olena@example.com")
     house.payment_system("Card")

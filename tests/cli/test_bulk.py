@@ -99,10 +99,10 @@ def test_a_mistake_in_the_call_itself_is_no_refusal_of_each(sold: Story) -> None
 
 def test_recurring_orders_and_payments_are_done_in_bulk_alike(sold: Story) -> None:
     sold.house.offer("10.00", number="9", name="Plan", every="1 month")
-    plans = [sold.subscribed("9") for _ in range(3)]
-    assert run(sold, f"recurring pause {plans[1]}").code == 0
+    numbers = [sold.subscribed("9") for _ in range(3)]
+    assert run(sold, f"recurring pause {numbers[1]}").code == 0
     assert run(sold, "recurring pause 1 2 3").code == 5
-    assert [sold.plan(one).status for one in plans] == ["active", "paused", "active"]
+    assert [sold.plan(one).status for one in numbers] == ["active", "paused", "active"]
     done = run(sold, "recurring pause 1 2 3 99 --keep-going")
     assert (done.code, done.out.count("is Paused")) == (5, 2)
     assert "recurring order 2: is Paused and cannot be paused; possible: Activate, Complete" in done.err

@@ -79,7 +79,7 @@ def paid(sales: Run, *more: str) -> None:
         pytest.param("offers add Drawing --price 1 --number 7", 6, "exists already", id="a number that is taken"),
         pytest.param("payment-systems add X --gateway paypal", 6, "no gateway 'paypal'", id="an unknown gateway"),
         pytest.param("orders new 1 7 --quantity 0", 6, "quantity of 0", id="a quantity of nothing"),
-        pytest.param("orders new 1 7 --token tok_ok", 6, "--payment-system too", id="a token for nobody"),
+        pytest.param("orders new 1 7 --token tok_ok", 6, "need --payment-system", id="a token for nobody"),
         pytest.param("recurring pause 5", 3, "no recurring order 5", id="a recurring order that is not there"),
         pytest.param("tick --now yesterday-ish", 6, "is not a time", id="a time that is none"),
         pytest.param("orders nope", 2, "No such command", id="an unknown command"),

@@ -16,11 +16,11 @@ from tests.story import Story
         pytest.param("3", "is due at the next tick, the one after it on 20", id="the date of the one after it"),
     ],
 )
-def test_what_is_said_of_the_next_payment_comes_from_the_plan(story: Story, payments: str, said: str) -> None:
+def test_the_line_about_the_next_payment_follows_the_schedule(story: Story, payments: str, said: str) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments=payments)
-    plan = str(story.subscribed("7"))
-    assert story.house.run("recurring", "pause", plan).code == 0
+    number = str(story.subscribed("7"))
+    assert story.house.run("recurring", "pause", number).code == 0
 
-    activated = story.house.run("recurring", "activate", plan)
+    activated = story.house.run("recurring", "activate", number)
 
     assert (activated.code, said in activated.out) == (0, True), activated.out

@@ -183,7 +183,7 @@ def test_an_upgrade_waits_for_a_tick_that_is_at_work(run: Run, path: Path, monke
         fcntl.flock(lock, fcntl.LOCK_EX)
         said = run("upgrade")
     assert said.code == 75
-    assert said.err == "salescli: a tick or another upgrade is at work; upgrade when it has ended\n"
+    assert said.err == "salescli: a tick or another upgrade is running; upgrade when it has ended\n"
     assert (version(path), copies(path)) == (1, [])
 
 
@@ -273,9 +273,11 @@ def test_an_upgraded_file_ticks_and_the_doctor_finds_only_what_waits_for_a_perso
     assert [line.partition(" through")[0] for line in said.out.splitlines()[:2]] == [
         "invoice 40: charge of 9.00 EUR", "invoice 41: charge of 9.00 EUR",
     ]  # fmt: skip
-    plans = run("recurring list --columns recurring,status,attempt --csv --sort recurring").out.splitlines()[1:]
-    assert plans[4] == "5,active,attempt 3 of 3"
-    assert run("tick --now '2027-01-26 12:10'").code == 0  # of the plan whose card is cut off once each payment
+    rows = run("recurring list --columns recurring,status,attempt --csv --sort recurring").out.splitlines()[1:]
+    assert rows[4] == "5,active,attempt 3 of 3"
+    assert (
+        run("tick --now '2027-01-26 12:10'").code == 0
+    )  # of the recurring order whose card is cut off once each payment
     now = datetime(2027, 1, 26, 10, 15, tzinfo=timezone.utc)
     with closing(database.connect(path)) as connection:
         found = {finding.check for finding in doctor.examine(connection, now, KYIV)}

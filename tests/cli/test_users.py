@@ -93,7 +93,7 @@ def test_a_role_cannot_take_the_name_of_another(house: House) -> None:
 def test_the_list_says_what_each_role_may(house: House) -> None:
     told = house.run("roles", "--csv", "--columns", "role,users,permissions,may").out
     assert 'manager,0,"view,enter-orders","see lists, records and reports; enter orders and payments"' in told
-    assert 'cron,0,run-tick,"run tick, and hold charging back"' in told
+    assert 'cron,0,run-tick,"run tick, and control charging"' in told
 
 
 def test_a_role_s_own_history_is_found_by_its_name_or_number(house: House) -> None:

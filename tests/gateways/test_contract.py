@@ -186,7 +186,7 @@ def test_stripe_keeps_it(stripe_at_home: Any, house: House) -> None:
     assert code == 0, report
     assert "capabilities: charge, fee, idempotent, lookup, refund" in report
     assert "; prepares a payment before charging it" in report
-    assert report.splitlines()[-1] == "it keeps the contract"
+    assert report.splitlines()[-1] == "it follows the charge protocol"
     (intent,), (refund,) = stripe_at_home.all("payment_intent"), stripe_at_home.all("refund")
     assert (intent["amount_received"], refund["amount"]) == (100, 100)
 
@@ -225,7 +225,7 @@ def test_check_fails_where_a_gateway_fails(house: House) -> None:
     code, report, _ = check(house, "Sandbox", "--token", "tok_unreachable")
     assert code == 1
     assert "FAILED  it charges (not sent: unavailable, the sandbox is unreachable: connection refused)" in report
-    assert "it does NOT keep the contract" in report
+    assert "it does NOT follow the charge protocol" in report
 
 
 @pytest.mark.parametrize(

@@ -420,7 +420,7 @@ def test_a_row_is_refused_for(house: House, row: dict[str, str], said: str) -> N
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(csv_of({}, {}), "line 3, order: 'A1': stands in line 2 already", id="a number twice"),
+        pytest.param(csv_of({}, {}), "line 3, order: 'A1': is on line 2 already", id="a number twice"),
         pytest.param(csv_of({}).replace(b"49.00", b"49\xff00"), "line 2, price: .*not UTF-8", id="invalid UTF-8"),
         pytest.param(csv_of({}).replace(b"49.00", b"49\x0000"), "line 2, price: .*NUL", id="a NUL"),
         pytest.param(csv_of({}) + b"A2,x\n", "line 3, status: the row has 2 values", id="a short row"),
@@ -442,8 +442,10 @@ def test_all_that_is_wrong_with_a_row_is_named(house: House) -> None:
     [
         pytest.param(b"", "the file is empty", id="nothing"),
         pytest.param(b"order,colour\n", "unknown column 'colour'", id="an unknown column"),
-        pytest.param(b"order,order\n", "order appears twice", id="a column twice"),
-        pytest.param(b"order,status\n", "created_at, customer, offer, currency is missing", id="a missing column"),
+        pytest.param(b"order,order\n", "duplicate column order", id="a column twice"),
+        pytest.param(
+            b"order,status\n", "missing columns created_at, customer, offer, currency;", id="a missing column"
+        ),
     ],
 )
 def test_a_header_is_refused_for(house: House, content: bytes, said: str) -> None:

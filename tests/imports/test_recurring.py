@@ -66,17 +66,17 @@ def stored(house: House, number: str = "S1") -> dict[str, Any]:
         pytest.param(
             {},
             {"anchor_at": "2026-01-31 10:00", "due_at": "2026-03-31 10:00", "next_payment_at": "2026-03-31 10:00"},
-            id="the next payment is the first planned date to come, on the plan's day",
+            id="the next payment is the first planned date to come, on the schedule's day",
         ),
         pytest.param(
             {"started_at": "2026-03-01 12:00"},
             {"next_payment_at": "2026-04-01 12:00"},
-            id="a plan that starts now has its first payment behind it",
+            id="a recurring order that starts now has its first payment behind it",
         ),
         pytest.param(
             {"started_at": "2026-03-05 10:00"},
             {"next_payment_at": "2026-03-05 10:00"},
-            id="a plan that starts later is first charged when it starts",
+            id="a recurring order that starts later is first charged when it starts",
         ),
         pytest.param(
             {"started_at": "2026-03-05 10:00", "payments_made": "1"},
@@ -86,12 +86,12 @@ def stored(house: House, number: str = "S1") -> dict[str, Any]:
         pytest.param(
             {"next_payment_at": "2026-04-30 09:00"},
             {"anchor_at": "2026-01-31 10:00", "due_at": "2026-04-30 09:00", "next_payment_at": "2026-04-30 09:00"},
-            id="a given date on a planned day is kept, and so is the plan",
+            id="a given date on a planned day is kept, and so is the schedule",
         ),
         pytest.param(
             {"next_payment_at": "2026-03-17 09:00"},
             {"anchor_at": "2026-03-17 09:00", "due_at": "2026-03-17 09:00", "next_payment_at": "2026-03-17 09:00"},
-            id="a given date off the plan moves the plan onto its day",
+            id="a given date off the schedule moves the schedule onto it",
         ),
         pytest.param(
             {"next_payment_at": "2026-02-28 10:00"},
@@ -182,7 +182,7 @@ def test_a_row_is_refused_for(house: House, row: dict[str, str], said: str) -> N
 
 
 def test_a_number_twice_is_refused(house: House) -> None:
-    assert refused(house, csv_of({}, {}))[0].startswith("line 3, recurring: 'S1': stands in line 2")
+    assert refused(house, csv_of({}, {}))[0].startswith("line 3, recurring: 'S1': is on line 2")
 
 
 def test_an_import_needs_the_permission(house: House) -> None:

@@ -83,9 +83,9 @@ def test_an_order_is_found_by_the_number_it_has_elsewhere(sold: Story, told: Tol
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["fees"], 2, "there is no history of 'fees'; there is of orders, payments, recurring, customers"),
-        (["imports", "3"], 2, "imports takes no number here; leave out '3'"),
-        (["file", "3"], 2, "file takes no number here; leave out '3'"),
+        (["fees"], 2, "there is no history of 'fees'; there is one of orders, payments, recurring, customers"),
+        (["imports", "3"], 2, "imports has one history, without numbers; leave out '3'"),
+        (["file", "3"], 2, "file has one history, without numbers; leave out '3'"),
         (["orders", "99"], 3, "there is no order 99"),
         (["customers", "Nobody"], 3, "there is no customer 'Nobody'"),
         (["--by", "nobody"], 3, "there is no user 'nobody'"),
@@ -216,5 +216,5 @@ def test_init_is_the_first_command(run: Run) -> None:
 
 
 def test_the_help_names_the_subjects_that_a_wrong_one_is_answered_with(house: House) -> None:
-    named = house.run("history", "fees").err.strip().partition("there is of ")[2].split(", ")
+    named = house.run("history", "fees").err.strip().partition("there is one of ")[2].split(", ")
     assert f"SUBJECT is {', '.join(named[:-1])} or {named[-1]};" in " ".join(house.run("history", "--help").out.split())

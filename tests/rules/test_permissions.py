@@ -102,7 +102,7 @@ TABLE = {
 
 @pytest.fixture
 def sold(story: Story) -> Story:
-    """A plan, an order that is open, and a manager called Ivan."""
+    """A recurring order, an order that is open, and a manager called Ivan."""
     story.house.offer("49.00", number="7", every="1 month")
     story.house.user("ivan", name="Іван")
     story.house.user("halyna", name="Галина", role="accountant")

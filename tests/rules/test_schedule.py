@@ -75,7 +75,7 @@ def test_the_anchor_itself_is_the_first_planned_date(anchor: datetime, interval:
         pytest.param(
             "2026-01-31 10:00", MONTHLY,
             ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"],
-            id="a plan of the 31st does not drift to the 28th",
+            id="a schedule of the 31st does not drift to the 28th",
         ),
         pytest.param(
             "2028-01-31 10:00", MONTHLY, ["2028-01-31", "2028-02-29", "2028-03-31"], id="a leap February has its 29th"
@@ -83,7 +83,7 @@ def test_the_anchor_itself_is_the_first_planned_date(anchor: datetime, interval:
         pytest.param(
             "2024-02-29 10:00", Interval(12, "month"),
             ["2024-02-29", "2025-02-28", "2026-02-28", "2027-02-28", "2028-02-29"],
-            id="a yearly plan of 29 February comes back to it",
+            id="a yearly schedule of 29 February comes back to it",
         ),
         pytest.param(
             "2026-11-30 10:00", Interval(3, "month"), ["2026-11-30", "2027-02-28", "2027-05-30"], id="every quarter"
@@ -93,7 +93,7 @@ def test_the_anchor_itself_is_the_first_planned_date(anchor: datetime, interval:
         pytest.param("2026-12-31 00:00", Interval(1, "day"), ["2026-12-31", "2027-01-01"], id="every day"),
     ],
 )  # fmt: skip
-def test_the_days_of_a_plan(anchor: str, interval: Interval, days: list[str]) -> None:
+def test_the_days_of_a_schedule(anchor: str, interval: Interval, days: list[str]) -> None:
     assert days_of(anchor, interval, len(days)) == days
 
 
@@ -144,7 +144,7 @@ def test_a_moment_falls_on_the_plan_when_its_day_is_a_planned_day(
 ) -> None:
     moment = anchor + timedelta(days=days, seconds=seconds)
     planned = {time.local_day(schedule.planned(anchor, interval, n, zone), zone) for n in range(days + 200)}
-    assert schedule.falls_on_plan(anchor, interval, moment, zone) == (time.local_day(moment, zone) in planned)
+    assert schedule.falls_on_schedule(anchor, interval, moment, zone) == (time.local_day(moment, zone) in planned)
 
 
 @pytest.mark.parametrize(
@@ -156,12 +156,12 @@ def test_a_moment_falls_on_the_plan_when_its_day_is_a_planned_day(
         pytest.param("2026-02-27 23:59:59", False, id="the day before"),
         pytest.param("2026-03-01 00:00", False, id="the day after"),
         pytest.param("2026-01-31 23:00", True, id="the anchor's own day"),
-        pytest.param("2025-12-31 10:00", False, id="a day of the plan's before its anchor"),
+        pytest.param("2025-12-31 10:00", False, id="a day of the schedule before its anchor"),
     ],
 )
 def test_a_day_on_a_plan_of_the_31st(moment: str, falls: bool) -> None:
     anchor = time.parse_time("2026-01-31 10:00", KYIV)
-    assert schedule.falls_on_plan(anchor, MONTHLY, time.parse_time(moment, KYIV), KYIV) is falls
+    assert schedule.falls_on_schedule(anchor, MONTHLY, time.parse_time(moment, KYIV), KYIV) is falls
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ def test_a_restore_that_fails_after_the_rename_names_what_was_there(
     before = house.path.stat().st_ino
     monkeypatch.setattr(database, "sync_directory", _fail_after(2))
 
-    with pytest.raises(DatabaseUnusable, match=r"was replaced by the backup.*what was there is .*before-restore") as e:
+    with pytest.raises(
+        DatabaseUnusable, match=r"was replaced by the backup.*the previous database is .*before-restore"
+    ) as e:
         restore.restore(copy, house.path, NOW, _nobody)
 
     (aside,) = house.path.parent.glob(f"{house.path.name}.before-restore-*")

@@ -79,7 +79,7 @@ def test_what_stands_at_the_path_already_is_never_overwritten(tmp_path: Path, ta
         path.mkdir()
     else:
         path.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(DatabaseUnusable, match="exists already and was left as it is"):
+    with pytest.raises(DatabaseUnusable, match="exists already and was not changed"):
         database.create(path, {})
     assert [entry.name for entry in tmp_path.iterdir()] == ["sales.db"]
     assert taken != "a file" or path.read_text() == "precious"

@@ -31,6 +31,10 @@ DIGESTS = {
     "m0006_gateway_checks": "ba8e7fd8f5d627725d0adbac677a9fd629434369257fbb5f71f4a1ffed6dc0c7",
 }
 REBUILT = ("offers", "orders", "recurring")
+REWORDED = {  # since 0.1.0
+    "the line was cut": "the connection was cut",
+    "outcome of the charge not known": "outcome of the charge unknown",
+}
 NEW_TABLES = ("gateway_checks",)  # since 0.1.0, whose story has nothing for them
 
 
@@ -134,9 +138,12 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del row["version"]
     for row in found["recurring"]:
         del row["imported_as"]  # another digest than 0.1.0's; imports know both
-    texts = {row["id"]: row["text"] for row in found.pop("texts")}
+    for row in found["attempts"]:
+        row["message"] = REWORDED.get(row["message"], row["message"])
+    texts = {row["id"]: REWORDED.get(row["text"], row["text"]) for row in found.pop("texts")}
     lines = [{**row, "reason_id": texts.get(row["reason_id"])} for row in found["history"] if row["what"] != "upgraded"]
     for line in lines:
+        line["what"] = REWORDED.get(line["what"], line["what"])
         del line["id"]  # a tick may write what became of payments in another order
         changes = json.loads(line["changes"])
         waits = [changes.pop(f"retry_{number}_minutes", None) for number in (1, 2)]

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from salescli.catalogue import actors
 from salescli.cli import caller, options
-from salescli.cli.output.terminal import say, tell
+from salescli.cli.output.terminal import print_line, say
 from salescli.cli.paths import FilePath
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
@@ -66,7 +66,7 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
     if pruned.warning:
         say(pruned.warning)
     if sys.stdout.isatty():
-        tell(f"made {made}" + (f"; removed old backups: {len(pruned.removed)}" if pruned.removed else ""))
+        print_line(f"made {made}" + (f"; removed old backups: {len(pruned.removed)}" if pruned.removed else ""))
 
 
 @click.command("restore")
@@ -77,8 +77,8 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
 def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> None:
     """Replace the database with the backup FILE; the old database stays beside it under another name.
 
-    FILE is checked and only read. The restored database charges nobody until `salescli adopt`. It works when the
-    present database is missing or damaged, so it asks for no role: whoever may write the file may replace it.
+    FILE is checked and only read. The restored database charges nobody until `salescli adopt`. It also works
+    if the current database is missing or damaged, so it checks no role: whoever can write the file can replace it.
 
     \b
     Examples:
@@ -94,7 +94,7 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
         return found and (found[0]._replace(command=session.command), found[1])
 
     try:
-        with lock.alone(session.path, "a tick is at work; nothing was restored, try again when it has ended"):
+        with lock.alone(session.path, "a tick is running; nothing was restored, try again when it has ended"):
             done = restore.restore(file, Path(session.path), session.now, acting, dry_run=dry_run)
     except PermissionError as error:
         raise NotPermitted(f"you may not write beside {session.path}: {error.strerror}") from None

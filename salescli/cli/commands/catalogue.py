@@ -9,7 +9,7 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import gateway_check
 from salescli.cli import options, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
-from salescli.cli.output.terminal import going_on, tell
+from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.gateways import contract, registry
@@ -20,7 +20,7 @@ from salescli.lists import orders as order_list
 from salescli.lists import payment_systems as payment_system_list
 from salescli.rules import money
 
-ACTIVE = ("active", "Whether it takes new orders and payments; recurring orders that began continue.")
+ACTIVE = ("active", "Whether it takes new orders and payments; existing recurring orders continue.")
 
 offers_group = group_of(
     CatalogueGroup(
@@ -108,7 +108,7 @@ payment_systems_group = group_of(
 )
 
 
-@payment_systems_group.command("check")
+@payment_systems_group.command("check", short_help="Check that a payment system can be used now.")
 @click.argument("which", metavar="PAYMENT-SYSTEM")
 @click.option(
     "--token", metavar="TOKEN", help="Test the charge protocol: charge this saved payment method and refund it."
@@ -134,12 +134,12 @@ def check_payment_system(  # noqa: PLR0913 - one parameter per option
     """
     system = payment_systems.find(session.connection, which)
     gateway = session.gateway(system)
-    tell(f"{system.name}, gateway {system.gateway}")
+    print_line(f"{system.name}, gateway {system.gateway}")
     for line in contract.describe(gateway):
-        tell(line)
+        print_line(line)
     if finish:
         for check in gateway_check.unended(session.connection, system.id):
-            tell(gateway_check.finish(session.work, check, gateway))
+            print_line(gateway_check.finish(session.work, check, gateway))
     return _tested(session, system, gateway, (token, amount, currency), yes=yes) if token is not None else 0
 
 
@@ -151,11 +151,13 @@ def _tested(
     what = f"{money.text(request.amount_minor, request.currency)} {request.currency} through {system.name}"
     ask_first(f"Charge {what} and refund it?", yes=yes or system.gateway in registry.MOVES_NO_MONEY)
     check = gateway_check.begin(session.work, system, request)
-    tell(f"charging {what} as {request.reference}")
+    print_line(f"charging {what} as {request.reference}")
     kept = True
     for finding in contract.contract(gateway, request, session.now):
-        tell(str(finding))
+        print_line(str(finding))
         kept = kept and finding.kept is not False
-    gateway_check.end(session.work, check, "it keeps the contract" if kept else "it does not keep the contract")
-    tell("it keeps the contract" if kept else "it does NOT keep the contract; do not charge through it")
+    gateway_check.end(session.work, check, f"it {'follows' if kept else 'does not follow'} the charge protocol")
+    print_line(
+        "it follows the charge protocol" if kept else "it does NOT follow the charge protocol; do not charge through it"
+    )
     return 0 if kept else 1

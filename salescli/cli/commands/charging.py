@@ -6,7 +6,7 @@ import click
 
 from salescli.charging import elsewhere, limits
 from salescli.cli import options
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions
 from salescli.storage.work import Work
@@ -43,7 +43,7 @@ def off(session: Session, reason: str, dry_run: bool) -> None:
     """
     with options.rehearsed(session, dry_run):
         limits.turn_off(Work(session.file, session.actor, session.now, session.zone), reason)
-        tell("charging is off; to turn it on: salescli charging on")
+        print_line("charging is off; to turn it on: salescli charging on")
 
 
 @charging_group.command("on")
@@ -58,7 +58,7 @@ def on(session: Session, dry_run: bool) -> None:
     """
     with options.rehearsed(session, dry_run):
         limits.turn_on(Work(session.file, session.actor, session.now, session.zone))
-        tell("charging is on")
+        print_line("charging is on")
 
 
 @charging_group.command("resume")
@@ -79,10 +79,10 @@ def resume(session: Session, payment_system: str, reason: str, dry_run: bool) ->
     with options.rehearsed(session, dry_run):
         work = Work(session.file, session.actor, session.now, session.zone)
         system = elsewhere.confirm_checked(work, payment_system, reason)
-        tell(f"{system.name} charges again what is due")
+        print_line(f"{system.name} charges again what is due")
 
 
-@charging_group.command("limit")
+@charging_group.command("limit", short_help="Limit charges or money per tick and per day.")
 @options.dry_run
 @click.argument("most")
 @click.option(

@@ -10,7 +10,7 @@ import click
 from salescli.catalogue import customers, users
 from salescli.charging import by_hand
 from salescli.cli import bulk, options
-from salescli.cli.bulk import Kind, Mode
+from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.hints import say_recurring_goes_on
 from salescli.cli.output.terminal import say
 from salescli.cli.prompts import prompt
@@ -200,7 +200,8 @@ def _ask_seller(session: Session, order: Order) -> Seller:
     if len(registered) > _LISTED_MAX:
         say(f"  … {len(registered) - _LISTED_MAX} more: salescli users list")
     say(f"  {'system':<12}  System sale")
-    answer = prompt("Sale by (a login or name, or system; Ctrl-C leaves it)", default=default)
+    advice = "without a terminal, say whose sale it is: --manager LOGIN, --system, or --yes for the one shown"
+    answer = prompt("Sale by (a login or name, or system; Ctrl-C cancels)", default=default, advice=advice)
     if answer == default:
         return Seller()
     return Seller(system=True) if answer.strip().lower() == "system" else Seller(manager=answer)
@@ -274,7 +275,7 @@ def _confirmation(order: Order) -> str:
     return "confirmed" if order.confirmed else "not confirmed"
 
 
-ORDERS = Kind(
+ORDERS = RecordType(
     "order",
     orders.find,
     (

@@ -40,8 +40,8 @@ _LINES = """\
 
 
 @click.command("cron")
-@click.option("--install", is_flag=True, help="Put the lines into your crontab, in place of those of this database.")
-@click.option("--remove", is_flag=True, help="Take the lines of this database out of your crontab.")
+@click.option("--install", is_flag=True, help="Add the lines to your crontab, replacing those of this database.")
+@click.option("--remove", is_flag=True, help="Remove the lines of this database from your crontab.")
 @options.dry_run
 @pass_session
 def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -> None:
@@ -72,7 +72,7 @@ def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -
     if not dry_run:
         _write(after)
     would = "would be " if dry_run else ""
-    say(f"the lines of {database} {would}{'put into' if install else 'taken out of'} your crontab")
+    say(f"the lines of {database} {would}{'added to' if install else 'removed from'} your crontab")
 
 
 def lines(program: list[str], database: str, *, any_file_system: bool = False) -> str:
@@ -89,7 +89,7 @@ def lines(program: list[str], database: str, *, any_file_system: bool = False) -
 
 
 def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
-    """Return a crontab with the block of ``database`` replaced, appended, or, by an empty one, taken out.
+    """Return a crontab with the block of ``database`` replaced, appended, or, if the new one is empty, removed.
 
     Raise SalesError when only one of the two markers is there.
     """
@@ -98,7 +98,7 @@ def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
     own = re.compile(start + rb"(?:(?!" + start + rb").)*?" + stop, re.MULTILINE | re.DOTALL)
     rest = own.sub(b"", crontab)
     if any(re.search(rb"^" + re.escape(marker), rest, re.MULTILINE) for marker in (begin, end)):
-        raise SalesError(f"the crontab has only one of the two marker lines of {database}; mend it with: crontab -e")
+        raise SalesError(f"the crontab has only one of the two marker lines of {database}; repair it with: crontab -e")
     if not block:
         return rest
     if own.search(crontab):
@@ -136,7 +136,7 @@ def _write(crontab: bytes) -> None:
 def _crontab(argument: str, content: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
-            ["crontab", argument],  # noqa: S607 - the machine's own, where PATH has it
+            ["crontab", argument],  # noqa: S607 - found by PATH, as cron's own
             input=content,
             capture_output=True,
             env={**os.environ, "LC_ALL": "C"},

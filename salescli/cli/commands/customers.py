@@ -12,7 +12,7 @@ from salescli.catalogue import customer_erase, customer_merge, customers
 from salescli.cli import options, pages, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import say, tell
+from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
@@ -28,7 +28,7 @@ from salescli.rules import numbers, permissions
 from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.sales import sales_plans
 
-SHOWN_MAX = 20  # rows of each list on the card: it is read, not endless
+SHOWN_MAX = 20  # rows of each list on the card
 COMMANDS_MAX = 12
 _EVERYTHING = "customers show {} --limit 0"
 _ORDERS = (
@@ -37,7 +37,7 @@ _ORDERS = (
 )  # fmt: skip
 _PAYMENTS = ("invoice", "order", "attempted_at", "status", "amount", "currency", "refunded", "payment_system",
              "error_code")  # fmt: skip
-_PLANS = ("recurring", "offer", "status", "price", "currency", "payments_remaining", "next_payment_at", "attempt",
+_RECURRING = ("recurring", "offer", "status", "price", "currency", "payments_remaining", "next_payment_at", "attempt",
           "last_error", "actions")  # fmt: skip
 
 
@@ -74,7 +74,7 @@ customers_group = group_of(
             ("phone", "The phone number."),
             ("customer_id", "The customer's id in another system; needs --source."),
             ("source", "The system that the id is from."),
-            ("active", "Whether new orders are taken; recurring orders that began continue."),
+            ("active", "Whether new orders are taken; existing recurring orders continue."),
         ),
         '"Olena Kovalenko" --email olena@example.com',
         "olena@example.com",
@@ -106,7 +106,7 @@ customers_group = group_of(
                 recurring_list.VIEW,
                 "r.customer_id",
                 (),
-                _PLANS,
+                _RECURRING,
                 SHOWN_MAX,
                 "recurring list --customer {} --limit 0",
             ),
@@ -159,9 +159,9 @@ def plan(  # noqa: PLR0913 - one parameter per option
             marked_at=marked_at,
         )
         if order is None:
-            tell("marked; this customer's next order for this offer counts as this manager's sale")
+            print_line("marked; this customer's next order for this offer counts as this manager's sale")
         else:
-            tell(f"marked; order {order.id} is now shown as this manager's sale, to be confirmed")
+            print_line(f"marked; order {order.id} is now shown as this manager's sale, to be confirmed")
 
 
 @customers_group.command("plans", cls=pages.ListCommand, view=sales_plan_list.VIEW)
@@ -189,8 +189,8 @@ def plans(session: Session, customer: str, output: Output) -> None:
 def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Merge DUPLICATE into KEEP: two records of one person become one.
 
-    DUPLICATE's number, email and ids from other systems then mean KEEP, here and in imports. KEEP takes over an email
-    and a phone that it lacks. This cannot be undone.
+    DUPLICATE's number, email and ids from other systems then find KEEP, here and in imports. If KEEP has no
+    email or phone, it takes DUPLICATE's. This cannot be undone.
 
     \b
     Example:
@@ -204,7 +204,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
         done = customer_merge.merge(session.work, keep, duplicate, reason=reason)
         moved = ", ".join(numbers.count(number, noun) for noun, number in done.moved.items())
         filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
-        tell(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
+        print_line(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
 
 
 @customers_group.command("erase")
@@ -222,7 +222,7 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
 
     \b
     Example:
-      salescli customers erase 12 --reason "asked on 3 May"
+      salescli customers erase 12 --reason "request of 3 May"
     """
     if not dry_run:
         session.actor.require(permissions.ERASE)
@@ -232,7 +232,7 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
         done = customer_erase.erase(session.work, customer, reason=reason)
         what = "was erased before" if done.again else "erased"
         stay = f"{numbers.count(done.orders, 'order')} and {numbers.count(done.recurring, 'recurring order')} stay"
-        tell(f"customer {done.id}: {what}; {stay}, without a name")
+        print_line(f"customer {done.id}: {what}; {stay}, without a name")
     if not dry_run:
         customer_erase.sweep(session.connection, done)
     say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")

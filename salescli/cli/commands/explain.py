@@ -35,7 +35,7 @@ def order(session: Session, order: str) -> None:
 @explain_group.command("recurring")
 @click.argument("id")
 @pass_session
-def plan(session: Session, id: str) -> None:
+def recurring_order(session: Session, id: str) -> None:
     """Explain a recurring order.
 
     \b
@@ -48,7 +48,7 @@ def plan(session: Session, id: str) -> None:
         click.echo(escaped(line))
 
 
-@explain_group.command("invoice")
+@explain_group.command("invoice", short_help="Explain an INVOICE.")
 @click.argument("invoice")
 @pass_session
 def invoice(session: Session, invoice: str) -> None:

@@ -93,7 +93,7 @@ def _subject(given: str) -> str:
     for subject in SUBJECTS:
         if singular in (subject, _plural(subject)):
             return subject
-    raise BadUsage(f"there is no history of {given!r}; there is of {', '.join(map(_spoken, SUBJECTS))}")
+    raise BadUsage(f"there is no history of {given!r}; there is one of {', '.join(map(_spoken, SUBJECTS))}")
 
 
 def _plural(subject: str) -> str:
@@ -107,7 +107,7 @@ def _spoken(subject: str) -> str:
 
 def _id_of(session: Session, subject: str | None, words: str) -> int:
     if subject not in _FINDERS:
-        raise BadUsage(f"{_spoken(subject or '')} takes no number here; leave out {words!r}")
+        raise BadUsage(f"{_spoken(subject or '')} has one history, without numbers; leave out {words!r}")
     return _FINDERS[subject](session.connection, words)
 
 

@@ -76,7 +76,7 @@ def adopt(session: Session, again: bool, dry_run: bool) -> None:
     """
     session.actor.require(permissions.RUN_TICK)
     if home.is_here(session.file) and not again:
-        say("this database is already at home; tick charges here")
+        say("this database already belongs to this machine and path; tick charges from it")
         return
     if not dry_run:
         home.adopt(Work(session.file, session.actor, session.now, session.zone))

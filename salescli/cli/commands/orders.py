@@ -12,7 +12,7 @@ from salescli.charging.refund import NewRefund
 from salescli.cli import options, pages, record_page
 from salescli.cli.hints import say_recurring_goes_on
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import going_on, tell
+from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
@@ -75,7 +75,9 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
     now = options.moment(at, session)
     with options.rehearsed(session, dry_run):
         order = pay.open_and_settle_free(session.work.at(now), NewOrder(**given))
-        tell(f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}")
+        print_line(
+            f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}"
+        )
 
 
 @click.command("pay")
@@ -110,7 +112,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
         with options.rehearsed(session, dry_run):
             claim = pay.claim(session.work.at(now), found, payment)
             invoice = invoices.get(session.connection, claim.attempt.invoice_id)
-            tell(f"would take {invoice.amount()} through {claim.system.name}")
+            print_line(f"would take {invoice.amount()} through {claim.system.name}")
         return
     invoice, answer = pay.pay(
         session.work.at(now),
@@ -118,7 +120,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
         payment,
         gateways=session.gateway,
     )
-    _tell_payment(session, invoice, answer)
+    _print_payment(session, invoice, answer)
 
 
 @click.command("refund")
@@ -149,7 +151,7 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
     parts = refund.split(session.connection, found, request, gateways=session.gateway)
     what = " and ".join(str(part) for part in parts)
     if dry_run:
-        tell(f"would refund {what}")
+        print_line(f"would refund {what}")
         return
     ask_first(f"Refund {what} of order {found.id}?", yes=yes)
     done = refund.refund(
@@ -159,8 +161,8 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
         gateways=session.gateway,
     )
     for part, answer in done:
-        tell(f"{part}: {_refund_words(part, answer)}")
-    tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+        print_line(f"{part}: {_refund_words(part, answer)}")
+    print_line(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
     say_recurring_goes_on(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was refunded")
@@ -173,16 +175,20 @@ def _state(order: Order) -> str:
     return words
 
 
-def _tell_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:
+def _print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:
     """Print the outcome of a payment. Raise SalesError (1) unless it succeeded or waits for a person."""
     order = orders.get(session.connection, invoice.order_id)
     if answer is None:
-        tell(f"invoice {invoice.id} ({invoice.amount()}) is open; when paid: salescli payments confirm {invoice.id}")
+        print_line(
+            f"invoice {invoice.id} ({invoice.amount()}) is open; when paid: salescli payments confirm {invoice.id}"
+        )
         return
     if answer.became == "succeeded":
-        tell(f"invoice {invoice.id}: {invoice.amount()} paid; {_state(order)}")
+        print_line(f"invoice {invoice.id}: {invoice.amount()} paid; {_state(order)}")
         if order.recurring_id:
-            tell(f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}")
+            print_line(
+                f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}"
+            )
         return
     advice = {
         "declined": f"declined: {answer.message} ({answer.code})",

@@ -10,9 +10,9 @@ import click
 from salescli.catalogue import customers
 from salescli.charging import by_hand
 from salescli.cli import bulk, options, pages, record_page
-from salescli.cli.bulk import Kind, Mode
+from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
@@ -55,7 +55,7 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
 def list_ledger(session: Session, filters: Filters, output: Output, after: str | None) -> None:
     """List payments and refunds, each on its own day, newest first. Refunds are negative.
 
-    `salescli reports by-payment-system` adds up these rows: gross is the payments, refunded the refunds. An entry is
+    `salescli reports by-payment-system` adds up these rows: payments as gross, refunds as refunded. An entry is
     the number of a payment, or the negative number of a refund. Filters apply to the order, --min and --max to the
     amount.
 
@@ -112,7 +112,7 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
 @options.dry_run
 @pass_session
 def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dry_run: bool) -> None:
-    """Record the outcome of a payment whose outcome is unknown, if its payment system cannot tell.
+    """Record the outcome of a payment if neither salescli nor its payment system knows it.
 
     \b
     Example:
@@ -123,7 +123,7 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
     found = invoices.find(session.connection, invoice)
     with options.rehearsed(session, dry_run):
         after = by_hand.resolve(session.work, found.id, became, reason)
-        tell(f"invoice {after.id}: {after.amount()} {after.status}")
+        print_line(f"invoice {after.id}: {after.amount()} {after.status}")
 
 
 def _answer(
@@ -160,7 +160,7 @@ def _row(session: Session, before: Invoice, after: Invoice) -> dict[str, Any]:
     }
 
 
-INVOICES = Kind(
+INVOICES = RecordType(
     "invoice",
     invoices.find,
     (

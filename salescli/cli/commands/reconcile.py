@@ -18,7 +18,7 @@ from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.cli import options, pages, problems
 from salescli.cli.output.contract import Output, sorted_rows
-from salescli.cli.output.terminal import say, tell_beside
+from salescli.cli.output.terminal import print_beside, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
@@ -54,7 +54,7 @@ Days = tuple[date | None, date | None]
 @click.option("--payment-system", required=True, metavar="NAME", help="The payment system that the statement is from.")
 @options.from_to
 @click.option("--all", "everything", is_flag=True, help="Also list what agrees.")
-@click.option("--apply", is_flag=True, help="Write what the statement settles: see above.")
+@click.option("--apply", is_flag=True, help="Apply what the statement resolves: see above.")
 @options.dry_run
 @options.output
 @pass_session
@@ -86,8 +86,8 @@ def reconcile_command(
         say("--dry-run changes nothing without --apply: nothing is written anyway")
     system = payment_systems.find(session.connection, payment_system)
     stream = sys.stdin.buffer if str(path) == "-" else path
-    with problems.shown() as tell:
-        request = _request(session, system, stream, days, tell)
+    with problems.shown() as on_bad:
+        request = _request(session, system, stream, days, on_bad)
         comparison = _applied(session, request, mode["dry_run"]) if mode["apply"] else _compared(session, request)
     known = movements.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
@@ -98,10 +98,12 @@ def reconcile_command(
         raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
 
-def _request(session: Session, system: PaymentSystem, stream: Any, days: Days, tell: ReportProblem) -> ReconcileRequest:
+def _request(
+    session: Session, system: PaymentSystem, stream: Any, days: Days, on_bad: ReportProblem
+) -> ReconcileRequest:
     """Read the statement, before the database is locked."""
-    lines = statement.read(stream, zone=session.zone, on_bad=tell)
-    return ReconcileRequest(system, lines, statement.name_of(stream), session.zone, days, tell)
+    lines = statement.read(stream, zone=session.zone, on_bad=on_bad)
+    return ReconcileRequest(system, lines, statement.name_of(stream), session.zone, days, on_bad)
 
 
 def _compared(session: Session, request: ReconcileRequest) -> Comparison:
@@ -211,7 +213,7 @@ def _write_sums(comparison: Comparison, system: PaymentSystem, output: Output) -
     """Write the sums under a table, else on stderr, never among the rows; nothing with -q."""
     if output.format == "ids":
         return
-    tell_beside(_lines(comparison, system), output)
+    print_beside(_lines(comparison, system), output)
 
 
 def _lines(comparison: Comparison, system: PaymentSystem) -> Iterator[str]:

@@ -11,9 +11,9 @@ from salescli.catalogue import customers
 from salescli.charging import due_payments
 from salescli.charging.due_payments import ChargingRun
 from salescli.cli import bulk, options, pages, record_page
-from salescli.cli.bulk import Kind, Mode, Outcome
+from salescli.cli.bulk import Mode, Outcome, RecordType
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import going_on, tell
+from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.lists import orders as order_list
@@ -132,7 +132,7 @@ def edit(session: Session, id: str, token: str | None, system: str | None, dry_r
     with options.rehearsed(session, dry_run):
         found = recurring.find(session.connection, id)
         after = recurring_actions.pay_otherwise(session.work, found.id, token, system)
-        tell(f"{_state(after, session)}; future payments use the new details")
+        print_line(f"{_state(after, session)}; future payments use the new details")
 
 
 def _each(
@@ -173,13 +173,13 @@ def _due(one: Recurring, session: Session) -> bool:
 
 @going_on()
 def _charge(session: Session, due: list[Recurring]) -> None:
-    run = ChargingRun(session.work.as_system(), session.gateway, tell)
+    run = ChargingRun(session.work.as_system(), session.gateway, print_line)
     for one in due:
         due_payments.charge_now(run, one.id)
     for line in run.counts.for_a_person:
-        tell(line)
+        print_line(line)
     for one in due:
-        tell(_state(recurring.get(session.connection, one.id), session))
+        print_line(_state(recurring.get(session.connection, one.id), session))
     if run.counts.broken or run.counts.unknown or run.counts.not_sent:
         raise SalesError("not every payment went through; tick will continue with them")
 
@@ -196,7 +196,7 @@ def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any
     }
 
 
-RECURRING = Kind(
+RECURRING = RecordType(
     "recurring order",
     recurring.find,
     (

@@ -16,7 +16,7 @@ from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
 from salescli.cli.output.report_workbook import Origin
 from salescli.cli.output.table import write_table
-from salescli.cli.output.terminal import tell_beside
+from salescli.cli.output.terminal import print_beside
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
@@ -62,8 +62,9 @@ def reports_group() -> None:
     refunded. commission and credited are empty if the commission of any payment is unknown; --columns known_commission
     shows the sum of the known ones, without_commission the number of payments without one.
 
-    Filters apply to the order: its current status, price, customer. --payment-system counts only the money that it
-    took, and each of its orders once; --currency only the money in that currency. Without a period, all time counts.
+    Filters apply to the order: its current status, price, customer. With --currency only money in that currency
+    counts; with --payment-system only money that it took, and each of its orders once. Without a period, all time
+    counts.
     """
 
 
@@ -80,7 +81,7 @@ _DETAILS = (
 )
 
 
-@reports_group.command("details", cls=pages.ListCommand, columns=_DETAILS)
+@reports_group.command("details", cls=pages.ListCommand, columns=_DETAILS, short_help="Show all breakdowns.")
 @options.filters
 @_BASIS
 @_SYSTEM
@@ -145,7 +146,9 @@ def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[Te
 def _command(report: Breakdown) -> Callable[..., None]:
     """Add the command of one breakdown."""
 
-    @reports_group.command(report.name, cls=pages.ListCommand, columns=report.columns, help=_help(report))
+    @reports_group.command(
+        report.name, cls=pages.ListCommand, columns=report.columns, help=_help(report), short_help=_short_help(report)
+    )
     @options.filters
     @_BASIS
     @_system(report)
@@ -191,9 +194,12 @@ def _and(report: Breakdown) -> Callable[..., Any]:
     return click.option("--and", "also", type=click.Choice(names), help=text)
 
 
-def _help(report: Breakdown) -> str:
+def _short_help(report: Breakdown) -> str:
     named = report.name.removeprefix("by-").replace("-", " ")
-    named += "" if named == "currency" else " and currency"
+    return f"Show totals by {named}{'' if named == 'currency' else ' and currency'}."
+
+
+def _help(report: Breakdown) -> str:
     what = {
         "payments": "each payment counts on its own day, including those of open orders",
         "orders": "each order counts once, on the day it became Completed",
@@ -201,7 +207,7 @@ def _help(report: Breakdown) -> str:
     if report == BY_MANAGER:
         what += "; only confirmed sales of managers; the rest is listed below"
     example = f"salescli reports {report.name} --month last-month --csv"
-    return f"Show totals by {named}: {what}.\n\n\b\nExample:\n  {example}"
+    return f"{_short_help(report).removesuffix('.')}: {what}.\n\n\b\nExample:\n  {example}"
 
 
 for _report in BREAKDOWNS:
@@ -239,7 +245,7 @@ def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows
 
 def _write_totals(output: Output, statement: Statement) -> None:
     """Write the total and the tie-out beside the rows (R76, B9)."""
-    tell_beside((*_total_lines(statement.total), *_tie_out(statement.sales), *_bridge(statement.bridge)), output)
+    print_beside((*_total_lines(statement.total), *_tie_out(statement.sales), *_bridge(statement.bridge)), output)
 
 
 def _total_lines(total: report.Rows) -> list[str]:

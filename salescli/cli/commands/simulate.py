@@ -17,7 +17,7 @@ from salescli.charging import simulate
 from salescli.charging.simulate import Simulation
 from salescli.cli import options, pages
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import say, tell_beside
+from salescli.cli.output.terminal import print_beside, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
@@ -59,7 +59,7 @@ def simulate_command(session: Session, until: str, decline: tuple[str, ...], kee
     ):
         simulation = simulate.run(copy, session.work, end, declined=declined, progress=progress)
     pages.show_rows(session, simulation.rows, simulate.COLUMNS, output)
-    tell_beside(_summary(simulation, last), output)
+    print_beside(_summary(simulation, last), output)
     if keep:
         say(f"kept the copy; to look at it: {session.program.split()[0]} --db {keep} …")
 

@@ -11,7 +11,7 @@ import click
 from salescli.charging import tick
 from salescli.charging.tick import Limits
 from salescli.cli import options
-from salescli.cli.output.terminal import going_on, say, tell
+from salescli.cli.output.terminal import going_on, print_line, say
 from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.rules import permissions, time
@@ -67,7 +67,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
     now = options.moment(at, session)
     if dry_run:
         for line in tick.forecast(session.file, now, zone=session.zone, limit=limit):
-            tell(line)
+            print_line(line)
         return
     home.check(session.file)
     database.wait_longer(session.file)
@@ -87,12 +87,12 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
             clock_now=time.now(),
             accept_clock=accept_clock or at is not None,
             limits=Limits(limit, workers, stopping),
-            say=tell if verbose else lambda line: None,
+            say=print_line if verbose else lambda line: None,
         )
     for line in counts.for_a_person:
         say(line)
     if verbose:
-        tell(str(counts))
+        print_line(str(counts))
     if counts.broken:
         raise SalesError("some payments could not be made, see above")
 

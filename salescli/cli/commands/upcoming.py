@@ -10,7 +10,7 @@ import click
 
 from salescli.cli import options, pages
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import tell_beside
+from salescli.cli.output.terminal import print_beside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists.filters import Filters
@@ -50,11 +50,11 @@ def upcoming_payments(session: Session, days: int | None, by: By | None, filters
         pages.show_rows(session, upcoming.summed(rows, by, session.zone), upcoming.SUMS, output)
     else:
         pages.show_rows(session, rows, upcoming.COLUMNS, output, advice=", or sums with --by month")
-    tell_beside((*_totals(totals, first, last), *_paused(paused)), output)
+    print_beside((*_totals(totals, first, last), *_paused(paused)), output)
 
 
 def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date]:
-    """Return the first and the last day to list. Raise BadUsage for a past, doubled or too long period."""
+    """Return the first and the last day to list. Raise BadUsage for a period that is past, given twice or too long."""
     first, last = filters.first_day, filters.last_day
     if days and (first or last):
         raise BadUsage("--days is a period; give no other period beside it")

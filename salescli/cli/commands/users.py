@@ -7,7 +7,7 @@ import click
 from salescli.catalogue import records, roles, users
 from salescli.cli import options
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
-from salescli.cli.output.terminal import tell
+from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.lists import roles as role_list
 from salescli.lists import users as user_list
@@ -49,7 +49,7 @@ def deactivate(session: Session, user: str, dry_run: bool) -> None:
     found = users.find_manager(session.connection, user)
     with options.rehearsed(session, dry_run):
         changed = records.edit(session.work, users.NOUN, found["id"], {"active": "no"})
-        tell(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is already inactive'}")
+        print_line(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is already inactive'}")
 
 
 roles_group = group_of(

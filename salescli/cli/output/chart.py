@@ -1,4 +1,4 @@
-"""Charts: what is compared with what, and bars in the terminal.
+"""Charts: which rows are drawn together, and bars in the terminal.
 
 rows of a report -> ``blocks``: one of each currency, never a scale across currencies -> ``draw`` | a workbook's charts
 """
@@ -65,7 +65,7 @@ def _named(column: Column, row: Row) -> str:
 
 
 def draw(rows: Sequence[Row], labels: Sequence[Column], stream: TextIO) -> None:
-    """Write net as bars, as wide as the terminal, else 72 columns; of # where a stream does not take blocks."""
+    """Write net as bars, as wide as the terminal, else 72 columns; of # if the stream cannot encode blocks."""
     room = terminal_width() if stream.isatty() else _PIPED_WIDTH
     finely = (stream.encoding or "").lower().startswith("utf")
     for bars in blocks(rows, labels):
@@ -86,7 +86,7 @@ def _lines(bars: Bars, room: int, finely: bool) -> Iterator[str]:
 
 
 def _fitted(parts: list[str], room: int) -> str:
-    """Return the parts of a name in so many cells, the widest shortened first, so that each can be told apart."""
+    """Return the parts of a name in so many cells, the widest shortened first, so that each stays distinct."""
     while width(" ".join(parts)) > room and (widest := max(parts, key=width)) != "…":
         parts[parts.index(widest)] = shortened(widest, width(widest) - 1)
     return shortened(" ".join(parts), room)

@@ -16,10 +16,10 @@ from salescli.rules import money, time
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-# A spreadsheet would compute such a text (B12); one that begins so behind an apostrophe of its own gets another.
+# A spreadsheet takes such a text for a formula (B12), and hides a leading apostrophe, so that one is doubled.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _SUSPECT = frozenset(("'", *_FORMULA_STARTS))
-_BATCH_ROWS = 50  # whose cells are made column by column; 500 leave the cache, and take an export a fifth longer
+_BATCH_ROWS = 50  # rows formatted at once, column by column; 500 leave the cache: an export takes a fifth longer
 _AMOUNTS = 2_000  # whose texts a column remembers, since prices repeat
 
 
@@ -54,7 +54,7 @@ def _cells(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Sequence[R
     if column.kind == "time":
         return lambda rows: [None if (at := row[key]) is None else time.local_text(at, zone) for row in rows]
     if column.kind == "yesno":
-        return lambda rows: [None if (said := row[key]) is None else "yes" if said else "no" for row in rows]
+        return lambda rows: [None if (value := row[key]) is None else "yes" if value else "no" for row in rows]
     if column.kind == "percent":
         return lambda rows: [as_text(column, row, zone).replace(".", decimal) for row in rows]
     return lambda rows: [
@@ -64,7 +64,7 @@ def _cells(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Sequence[R
 
 
 def _harmless(value: Any) -> str:
-    """Return a text as one that no spreadsheet computes (B12), and that stays in its row."""
+    """Return a text that no spreadsheet takes for a formula (B12), and that stays in its row."""
     text = str(value)
     if text.lstrip("'").startswith(_FORMULA_STARTS):
         text = f"'{text}"

@@ -50,13 +50,21 @@ def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
     _check_no_database(target)
     draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
-        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        handle = _created(draft, file)
         with os.fdopen(handle, mode, **how) as stream:
             yield stream
         draft.replace(target)
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
+
+
+def _created(draft: Path, file: Path) -> int:
+    try:
+        return os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        error.filename = str(file)  # the name that the user gave
+        raise
 
 
 def _check_no_database(target: Path) -> None:

@@ -33,7 +33,7 @@ _COUNTED = {"completed": "the day they became Completed", "created": "the day th
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a report shows, and when, in which time zone and by whom it was made."""
+    """What a report shows, and when, in which time zone and by whom it was created."""
 
     filters: Filters
     basis: Basis
@@ -43,7 +43,7 @@ class Origin:
 
 
 def write(found: Mapping[Breakdown, Rows], statement: Statement, origin: Origin, output: Output) -> None:
-    """Write what was found of each breakdown, with what ties it together and --columns picks, to ``--xlsx FILE``."""
+    """Write the breakdowns with their tie-out and the columns of --columns to ``--xlsx FILE``."""
     from salescli.cli.output import workbook
 
     title = f"{_TITLE}: {output.title.removeprefix('reports ')}"
@@ -56,7 +56,7 @@ def write(found: Mapping[Breakdown, Rows], statement: Statement, origin: Origin,
 
 
 def _facts(origin: Origin) -> Iterator[workbook.Fact]:
-    """Yield what the report shows, and when and by whom it was made."""
+    """Yield what the report shows, and when and by whom it was created."""
     filters = origin.filters
     if filters.first_day or filters.last_day:
         yield "first day", filters.first_day or "the beginning"

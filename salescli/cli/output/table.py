@@ -29,7 +29,7 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
 
 def write_table(rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> None:
     """Write rows as a table for people; on a terminal, no wider than it."""
-    cell = _cell if _is_colored(stream) else plain_cell  # click would take colours off again, tabulate measure them
+    cell = _cell if _is_colored(stream) else plain_cell  # click would strip colours, and tabulate count them
     cells = [[cell(column, row, zone) for column in columns] for row in rows]
     headers = [column.key for column in columns] if output.headers else ()
     if stream.isatty():
@@ -66,13 +66,13 @@ def plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
 
 def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[str], style: str) -> str:
     tabulate = _tabulate()
-    # It measures by wcwidth where that is installed, else by len(); we give it our own measure.
+    # tabulate measures by wcwidth if that is installed, else by len(); it gets our own measure.
     tabulate.wcwidth = _Widths
     tabulate.WIDE_CHARS_MODE = True
     tabulate.MIN_PADDING = 0
     align = ["right" if column.kind in RIGHT else "left" for column in columns]
-    # One row, whose cells have as many lines as there are rows: of each cell it would guess the type, to no use. A line
-    # of nothing at the end would be none.
+    # One row, whose cells have a line for each row: tabulate would else guess the type of every cell. An empty cell
+    # becomes a space, since an empty last line would be dropped.
     row = ["\n".join([cell or " " for cell in column]) for column in zip(*cells, strict=True)]
     text = tabulate.tabulate(
         [row], headers=headers, tablefmt=style, disable_numparse=True, colalign=align, preserve_whitespace=True
@@ -83,7 +83,7 @@ def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Seque
 def _tabulate() -> Any:
     """Return tabulate, imported without importlib.metadata.
 
-    That would only tell it its own version, and takes 20 ms: four times as long as tabulate, a fifth of a list.
+    That would only look up its own version, and takes 20 ms: four times as long as tabulate, a fifth of a list.
     """
     stand_in: Any = ModuleType("importlib.metadata")
     stand_in.version, stand_in.PackageNotFoundError = (lambda package: ""), LookupError

@@ -39,12 +39,12 @@ def say(message: str) -> None:
     _write(message, to_stderr=True)
 
 
-def tell(message: str) -> None:
+def print_line(message: str) -> None:
     """Write a result on stdout, with control characters escaped."""
     _write(message, to_stderr=False)
 
 
-def tell_beside(lines: Iterable[str], output: Output) -> None:
+def print_beside(lines: Iterable[str], output: Output) -> None:
     """Write lines about the rows under a table, else on stderr: never among the rows."""
     to_stderr = output.format != "table" or output.file is not None
     for line in lines:

@@ -2,8 +2,8 @@
 
 ``writing(stream)`` -> ``Book.cover`` | ``Book.sheet`` for each breakdown or list | ``Book.charts`` -> the file
 
-Numbers, amounts and times become numbers and times of the spreadsheet, everything else a text that is never computed:
-there is no formula in the file. Rows are written as they come, so that memory stays flat.
+Numbers, amounts and times become numbers and times of the spreadsheet, everything else is text: the file has
+no formulas. Rows are written as they come, so that memory stays flat.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _COLOURS = {"gross": "#B4C7DC", "net": "#2A6099"}
 _DATE = "yyyy-mm-dd"
 _ROW_PIXELS = 20
 
-# As text, also when a person edits the cell: a name that begins with = stays a name.
+# Stays text when a person edits the cell: a name that begins with = stays a name.
 _TEXT = {"num_format": "@", "indent": 1}
 _LEFT = {"align": "left", "indent": 1}
 _HEADER = {"bold": True, "bottom": 1, "bg_color": "#E7EDF3"}
@@ -69,7 +69,7 @@ class Table:
 
 
 class _Sheet(Worksheet):  # type: ignore[misc]
-    """A sheet from which every text comes back as it was given; XlsxWriter's own has two holes."""
+    """A sheet that keeps every text as it is; XlsxWriter's own changes two kinds."""
 
     @staticmethod
     def _escape_control_characters(data: str) -> str:
@@ -252,7 +252,7 @@ class Book:
         return at + 1
 
     def _header(self, column: Column, indent: int) -> Any:
-        """Return the format of a column's name: above numbers it stands where they do."""
+        """Return the format of a column's name: above numbers it is aligned as they are."""
         if column.kind not in RIGHT:
             return self._format("header", {**_HEADER, "indent": 1})
         return self._format(f"header {indent}", {**_HEADER, "align": "right", "indent": indent})
@@ -268,7 +268,7 @@ class Book:
         }.get(column.kind, self._write_text)
 
         def written(at: int, row: Row) -> int:
-            if row[column.key] in (None, ""):  # what is not known is empty, never 0
+            if row[column.key] in (None, ""):  # an unknown value is empty, never 0
                 return 0
             return write(sheet, at, place, column, row)
 

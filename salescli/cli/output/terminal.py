@@ -6,21 +6,46 @@ import functools
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import click
 
 from salescli.cli.output.contract import Output
 
+_waiting: list[tuple[str, bool]] | None = None  # lines to write later, and whether on stderr
+
 
 def say(message: str) -> None:
     """Write a message for a person on stderr."""
-    click.echo(escaped(message), err=True)
+    _write(escaped(message), to_stderr=True)
 
 
 def tell(message: str) -> None:
     """Write a result on stdout, with control characters escaped."""
-    click.echo(escaped(message))
+    _write(escaped(message), to_stderr=False)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Write what a block says and tells only when it has ended: it has the database locked, and readers are slow."""
+    global _waiting
+    outer, _waiting = _waiting, [] if _waiting is None else _waiting
+    lines = _waiting
+    try:
+        yield
+    finally:
+        _waiting = outer
+        if outer is None:
+            for line, to_stderr in lines:
+                click.echo(line, err=to_stderr)
+
+
+def _write(line: str, *, to_stderr: bool) -> None:
+    if _waiting is None:
+        click.echo(line, err=to_stderr)
+    else:
+        _waiting.append((line, to_stderr))
 
 
 def tell_beside(lines: Iterable[str], output: Output) -> None:

@@ -164,7 +164,7 @@ def _states(source: Path) -> list[tuple[int, int] | None]:
 
 def _copy(source: Path, target: Path) -> None:
     with source.open("rb") as read:
-        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as write:
             shutil.copyfileobj(read, write, 1 << 20)
     target.chmod(0o600)

@@ -80,4 +80,6 @@ def test_a_call_that_fails_leaves_a_sound_file_and_the_next_tick_settles_all(err
 
         assert (counts.double, counts.forgotten, counts.violations) == ([], [], []), call
         assert counts.charges == 4, f"{call}: two plans, two payments each"
-    assert failed >= len(failing) * 0.8, f"{failed} of {len(failing)}: the calls differ a little from run to run, not much"
+    assert failed >= len(failing) * 0.8, (
+        f"{failed} of {len(failing)}: the calls differ a little from run to run, not much"
+    )

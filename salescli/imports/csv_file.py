@@ -19,15 +19,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from salescli.errors import BadData, NotFound
-from salescli.rules import numbers, text
+from salescli.rules import formulas, numbers, text
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
 REMARKS = frozenset({"line", "reason"})  # what a rejects file adds: taken in again, and not looked at
 _SHOWN_MAX = 60  # characters of a value in a message
 _BLOCK = 1 << 16
 _NUL = "\udc00"  # stands in for NUL, which csv refuses before Python 3.11; no UTF-8 decodes to it
-# A spreadsheet would compute such a text (B12), in Japanese also one that begins with the wide signs.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
     "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",
@@ -219,13 +217,8 @@ def _check_header(header: Sequence[str], columns: Sequence[str], required: Seque
 
 
 def trimmed(cell: str) -> str:
-    """Return the text of a cell: without spaces around it, nor the apostrophe that our exports put before a formula."""
-    return (cell[1:] if cell.startswith("'") and _formula_like(cell[1:]) else cell).strip()
-
-
-def _formula_like(cell: str) -> bool:
-    """Return whether a text begins as a formula, with or without apostrophes of its own: exports guard both."""
-    return cell.lstrip("'").startswith(_FORMULA_STARTS)
+    """Return the text of a cell: without spaces around it, nor the apostrophes that our exports put before formulas."""
+    return formulas.unguarded(cell).strip()
 
 
 def _damage(cell: str) -> str:
@@ -245,7 +238,7 @@ def _shown(value: str) -> str:
 
 def guarded(cell: str) -> str:
     """Return a cell that was read, for writing: what a spreadsheet would compute is made harmless, numbers never."""
-    return f"'{cell}" if _formula_like(cell) and not _NUMBER.fullmatch(cell) else cell
+    return cell if _NUMBER.fullmatch(cell) else formulas.guarded(formulas.unguarded(cell))
 
 
 def as_read(text: str) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from salescli.cli.output.contract import Output
 from salescli.cli.output.read_ahead import read_ahead
 from salescli.errors import BadUsage
-from salescli.storage import files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +45,8 @@ def bytes_of(output: Output) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
+    from salescli.storage import files  # see docs/start.md
+
     target = files.place_of(file)
     if file.exists() and not file.is_file():  # a device or a pipe is written to, never replaced
         with file.open(mode, **how) as stream, _read_ahead(stream) as ahead:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from salescli.gateways.protocol import (
     Cancelling,
@@ -19,10 +19,7 @@ from salescli.gateways.protocol import (
     TellsFees,
     Unavailable,
 )
-
-if TYPE_CHECKING:
-    pass
-
+from salescli.rules import text
 
 OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or made no sense
 
@@ -78,9 +75,12 @@ def _sound(answer: Answer) -> Answer:
         possible = result.fee_minor is not None and 0 <= result.fee_minor <= (result.amount_minor or 0)
         result = replace(
             result,
-            reference=_words(result.reference),
-            gateway_id=_words(result.gateway_id),
+            reference=_printable(result.reference),
+            gateway_id=_printable(result.gateway_id),  # whole: a refund names it, and some are long numbers
             fee_minor=result.fee_minor if possible else None,
+            code=_words(result.code),
+            raw_code=_words(result.raw_code),
+            message=_words(result.message),
         )
     return replace(
         answer,
@@ -92,9 +92,12 @@ def _sound(answer: Answer) -> Answer:
 
 
 def _words(given: str | None) -> str | None:
-    if given is None:
-        return None
-    return "".join(c if c.isprintable() else " " for c in given[:_WORDS_MAX])
+    """Return what a gateway says as it can be stored: some repeat the card number that they were given."""
+    return given and text.masked(_printable(given) or "")
+
+
+def _printable(given: str | None) -> str | None:
+    return given and "".join(c if c.isprintable() else " " for c in given[:_WORDS_MAX])
 
 
 def ask_to_prepare(gateway: Preparing, charge: Charge) -> Answer:

@@ -50,11 +50,12 @@ class Problem(NamedTuple):
         """The problem without its line; what passes as a card number is not repeated."""
         if text.holds_card_number(self.value):
             return f"{self.column}: holds what looks like a card number, which is never stored; take it out"
+        reason = text.masked(self.reason)
         if not self.column:
-            return self.reason
+            return reason
         shown = _shown(self.value)
-        told_already = not self.value or self.reason.startswith((shown, self.value))
-        return f"{self.column}: {self.reason}" if told_already else f"{self.column}: {shown}: {self.reason}"
+        told_already = not self.value or reason.startswith((shown, self.value))
+        return f"{self.column}: {reason}" if told_already else f"{self.column}: {shown}: {reason}"
 
 
 class BadRow(Exception):

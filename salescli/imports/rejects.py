@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from salescli.errors import BadData, BadUsage
 from salescli.imports.csv_file import REMARKS, Problem, Row, as_read, guarded
-from salescli.rules import formulas
+from salescli.rules import formulas, text
 from salescli.storage import files
 
 _FIRST = ("line", "reason")
@@ -38,7 +38,7 @@ class Rejects:
         """Write a bad row."""
         cells = compress(row.cells, self._kept + [True] * len(row.cells))
         reasons = "; ".join(problem.told for problem in problems)
-        self._writer.writerow([row.line, formulas.guarded(reasons), *map(guarded, cells)])
+        self._writer.writerow([row.line, formulas.guarded(reasons), *map(guarded, map(text.masked, cells))])
 
     def write(self, text: str) -> None:
         """Write a line of CSV; a NUL only now, since csv refuses it before Python 3.11."""

@@ -230,9 +230,13 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def rewrite(connection: sqlite3.Connection) -> None:
-    """Rewrite the whole database, so that no deleted data remains in it or in the write-ahead log."""
+    """Rewrite the whole database, so that no deleted data remains in it or in the write-ahead log.
+
+    Raise OperationalError if it is in use.
+    """
     connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        raise sqlite3.OperationalError("somebody is reading it")
 
 
 def path_of(connection: sqlite3.Connection) -> str:

@@ -12,18 +12,19 @@ from contextlib import contextmanager
 import click
 
 from salescli.cli.output.contract import Output
+from salescli.rules import text
 
 _waiting: list[tuple[str, bool]] | None = None  # lines to write later, and whether on stderr
 
 
 def say(message: str) -> None:
-    """Write a message for a person on stderr."""
-    _write(escaped(message), to_stderr=True)
+    """Write a message for a person on stderr, with control characters escaped and card numbers masked."""
+    _write(escaped(text.masked(message)), to_stderr=True)
 
 
 def tell(message: str) -> None:
-    """Write a result on stdout, with control characters escaped."""
-    _write(escaped(message), to_stderr=False)
+    """Write a result on stdout, with control characters escaped and card numbers masked."""
+    _write(escaped(text.masked(message)), to_stderr=False)
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def tell_beside(lines: Iterable[str], output: Output) -> None:
     """Write lines about the rows under a table, else on stderr: never among the rows."""
     to_stderr = output.format != "table" or output.file is not None
     for line in lines:
-        click.echo(escaped(line), err=to_stderr)
+        click.echo(escaped(text.masked(line)), err=to_stderr)
 
 
 def escaped(text: str) -> str:

@@ -36,7 +36,13 @@ _ERASED = {
         f"id IN ({_PEOPLE})",
     ),
 }
-_WITH_REASONS = {"customer": _PEOPLE, "order": _ORDERS, "recurring": _RECURRING, "invoice": _INVOICES}
+_WITH_REASONS = {
+    "customer": _PEOPLE,
+    "order": _ORDERS,
+    "recurring": _RECURRING,
+    "recurring order": _RECURRING,  # so imports of 0.1.0 named it
+    "invoice": _INVOICES,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         if taken and (before is None or taken["id"] != before["id"]):
             raise BadData(f"there is a payment system called {values['name']} already")
     if "gateway" in words or before is None:
-        values["gateway"] = registry.checked_name(words.get("gateway") or registry.MANUAL)
+        values["gateway"] = registry.checked_name(text.text(words.get("gateway") or registry.MANUAL, "gateway"))
         _check_gateway_may_change(connection, before, values["gateway"])
     if "env" in words:
         values["environment"] = _variable_names(words["env"])
@@ -107,7 +107,7 @@ def _check_gateway_may_change(connection: sqlite3.Connection, before: sqlite3.Ro
 
 def _variable_names(value: str) -> str:
     """Return names of environment variables, separated by spaces. Raise BadData for anything else, such as values."""
-    names = value.replace(",", " ").split()
+    names = text.free_text(value.replace(",", " "), "env").split()
     for name in names:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise BadData(f"{name!r} is not the name of an environment variable; give names only, never values")

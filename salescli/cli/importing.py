@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import click
 
 from salescli.catalogue.records import Noun
 from salescli.cli import options, problems
-from salescli.cli.output.terminal import say
+from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
@@ -84,7 +85,7 @@ def run(
     stream = sys.stdin.buffer if str(file) == "-" else file
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
-    with _progress(file) as advance, problems.shown(where) as show:
+    with _progress(file) as advance, held_back(), problems.shown(where) as show:
         reporting = Reporting(on_bad=show, on_progress=advance)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
@@ -107,4 +108,13 @@ def _progress(file: Path) -> Iterator[Callable[[int], None]]:
     length = file.stat().st_size if str(file) != "-" and file.is_file() else 0
     hidden = not sys.stderr.isatty() or not length
     with click.progressbar(length=length, label=file.name, file=sys.stderr, hidden=hidden) as bar:
-        yield bar.update
+        waiting = 0
+
+        def advance(bytes_read: int) -> None:
+            nonlocal waiting
+            waiting += bytes_read
+            if not hidden and select.select([], [sys.stderr], [], 0)[1]:  # a stopped terminal holds no import up
+                bar.update(waiting)
+                waiting = 0
+
+        yield advance

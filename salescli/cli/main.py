@@ -6,6 +6,7 @@ argv -> ``run`` -> Click -> a command with its ``Session`` -> SalesError | sqlit
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sqlite3
 import sys
@@ -21,6 +22,7 @@ from salescli.cli.groups import IndexedGroup
 from salescli.cli.index import COMMANDS
 from salescli.cli.session import Session
 from salescli.errors import SalesError
+from salescli.rules import text
 
 
 @click.command(
@@ -81,7 +83,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
-        error.show()
+        usage = io.StringIO()
+        error.show(usage)
+        click.echo(text.masked(usage.getvalue()), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted; unfinished work was not written", 130)

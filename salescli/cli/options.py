@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from salescli.cli.output.contract import FORMATS, Output
-from salescli.cli.output.terminal import say
+from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
@@ -223,11 +223,12 @@ def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
 def taken_back(session: Session) -> Iterator[None]:
     """Run a block in a transaction that is rolled back at the end."""
     assert session.actor  # raises for an unregistered user, who may not even take the lock
-    session.file.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        session.file.execute("ROLLBACK")
+    with held_back():
+        session.file.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            session.file.execute("ROLLBACK")
 
 
 def numbers(given: tuple[str, ...]) -> list[str]:

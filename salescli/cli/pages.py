@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 import click
@@ -45,24 +44,25 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
 
         total = query.count(session.connection, view, filters, zone=session.zone)
         workbook.check_rows(min(total, limit or total))
+    is_table = output.format == "table"
     found = query.select(
         session.connection,
         view,
         filters,
-        # One more row shows whether the list continues; counting the rest is slow.
-        Page(columns, output.sort, limit and limit + 1, after),
+        # One more row shows whether a table continues; counting the rest is slow.
+        Page(columns, output.sort, limit and limit + is_table, after),
         zone=session.zone,
         actor=session.actor,
     )
-    if output.format != "table":
-        render(islice(found, limit), columns, output, session.zone)
+    if not is_table:
+        render(found, columns, output, session.zone)
         return
-    rows = list(islice(found, limit))
-    render(rows, columns, output, session.zone)
-    if next(found, None):
+    rows = list(found)
+    render(rows[:limit], columns, output, session.zone)
+    if limit and len(rows) > limit:
         import shlex
 
-        last = shlex.quote(str(rows[-1][view.columns[0].key]))
+        last = shlex.quote(str(rows[limit - 1][view.columns[0].key]))
         say(f"there are more {view.name}; continue with --after {last}, or show all with --limit 0")
 
 

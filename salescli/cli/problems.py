@@ -1,4 +1,4 @@
-"""Problems in an imported file or a statement, shown as they are found."""
+"""Problems in an imported file or a statement: the first ones are shown, the others counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_MAX = 50  # a file in the wrong format has one in every row
 
 @contextmanager
 def shown(where: str = "") -> Iterator[Callable[[Problem], None]]:
-    """Write the first problems on stderr as they are found, then the number of the others, and ``where``."""
+    """Write the first problems on stderr, then the number of the others, and ``where``."""
     shown = count(1)
 
     def show(problem: Problem) -> None:

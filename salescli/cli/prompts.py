@@ -7,13 +7,14 @@ import sys
 import click
 
 from salescli.errors import BadUsage
+from salescli.rules import text
 
 
 def ask_first(question: str, *, yes: bool) -> None:
     """Ask for confirmation. Raise BadUsage without a terminal and without --yes."""
     if not yes:
         check_terminal(question)
-        click.confirm(question, abort=True, err=True)
+        click.confirm(text.masked(question), abort=True, err=True)
 
 
 def prompt(question: str, *, default: str, advice: str) -> str:

@@ -19,6 +19,7 @@ from salescli.gateways.protocol import (
     Result,
     Unavailable,
 )
+from salescli.rules import text
 
 OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or returned garbage
 _TEXT_MAX = 500  # characters kept of a gateway's text
@@ -71,9 +72,12 @@ def _storable(answer: Answer) -> Answer:
         possible = result.fee_minor is not None and 0 <= result.fee_minor <= (result.amount_minor or 0)
         result = replace(
             result,
-            reference=_stored_text(result.reference),
-            gateway_id=_stored_text(result.gateway_id),
+            reference=_printable(result.reference),
+            gateway_id=_printable(result.gateway_id),  # whole: a refund names it, and some are long numbers
             fee_minor=result.fee_minor if possible else None,
+            code=_stored_text(result.code),
+            raw_code=_stored_text(result.raw_code),
+            message=_stored_text(result.message),
         )
     return replace(
         answer,
@@ -85,9 +89,12 @@ def _storable(answer: Answer) -> Answer:
 
 
 def _stored_text(given: str | None) -> str | None:
-    if given is None:
-        return None
-    return "".join(c if c.isprintable() else " " for c in given[:_TEXT_MAX])
+    """Return a gateway's text as it can be stored: some repeat the card number that they were given."""
+    return given and text.masked(_printable(given) or "")
+
+
+def _printable(given: str | None) -> str | None:
+    return given and "".join(c if c.isprintable() else " " for c in given[:_TEXT_MAX])
 
 
 def ask_to_prepare(gateway: Preparing, charge: Charge) -> Answer:

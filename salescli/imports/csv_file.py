@@ -19,15 +19,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from salescli.errors import BadData, NotFound
-from salescli.rules import numbers, text
+from salescli.rules import formulas, numbers, text
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
 REMARKS = frozenset({"line", "reason"})  # columns that a rejects file adds; an import ignores them
 _SHOWN_MAX = 60  # characters of a value in a message
 _BLOCK = 1 << 16
 _NUL = "\udc00"  # stands in for NUL, which csv refuses before Python 3.11; no UTF-8 decodes to it
-# A spreadsheet takes such a text for a formula (B12), in Japanese also with the wide signs.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
     "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",
@@ -52,11 +50,12 @@ class Problem(NamedTuple):
         """The problem without its line; a possible card number is not repeated."""
         if text.holds_card_number(self.value):
             return f"{self.column}: holds what looks like a card number, which is never stored; remove it"
+        reason = text.masked(self.reason)
         if not self.column:
-            return self.reason
+            return reason
         shown = _shown(self.value)
-        repeated = not self.value or self.reason.startswith((shown, self.value))
-        return f"{self.column}: {self.reason}" if repeated else f"{self.column}: {shown}: {self.reason}"
+        repeated = not self.value or reason.startswith((shown, self.value))
+        return f"{self.column}: {reason}" if repeated else f"{self.column}: {shown}: {reason}"
 
 
 class BadRow(Exception):
@@ -223,13 +222,8 @@ def _columns(names: Sequence[str]) -> str:
 
 
 def trimmed(cell: str) -> str:
-    """Return the text of a cell: without spaces around it, nor the apostrophe that our exports put before a formula."""
-    return (cell[1:] if cell.startswith("'") and _formula_like(cell[1:]) else cell).strip()
-
-
-def _formula_like(cell: str) -> bool:
-    """Return whether a text begins as a formula, with or without apostrophes of its own: exports guard both."""
-    return cell.lstrip("'").startswith(_FORMULA_STARTS)
+    """Return the text of a cell: without spaces around it, nor the apostrophes that our exports put before formulas."""
+    return formulas.unguarded(cell).strip()
 
 
 def _damage(cell: str) -> str:
@@ -249,7 +243,7 @@ def _shown(value: str) -> str:
 
 def guarded(cell: str) -> str:
     """Return a cell for writing, with formulas made harmless; numbers stay as they are."""
-    return f"'{cell}" if _formula_like(cell) and not _NUMBER.fullmatch(cell) else cell
+    return cell if _NUMBER.fullmatch(cell) else formulas.guarded(formulas.unguarded(cell))
 
 
 def as_read(text: str) -> str:

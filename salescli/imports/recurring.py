@@ -138,7 +138,7 @@ class _Subscribers:
             self._run,
             fields,
             _differences(stored, {**drafted, **_names(row)}, self._zone),
-            subject=("recurring order", id),
+            subject=("recurring", id),
             why_kept=lambda: _why_kept(connection, id),
             update=lambda: self._update(row, found, stored, digest),
         )

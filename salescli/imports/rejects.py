@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
@@ -13,6 +12,8 @@ from typing import BinaryIO
 
 from salescli.errors import BadData, BadUsage
 from salescli.imports.csv_file import REMARKS, Problem, Row, as_read, guarded
+from salescli.rules import formulas, text
+from salescli.storage import files
 
 _FIRST = ("line", "reason")
 
@@ -37,7 +38,7 @@ class Rejects:
         """Write a bad row."""
         cells = compress(row.cells, self._kept + [True] * len(row.cells))
         reasons = "; ".join(problem.message for problem in problems)
-        self._writer.writerow([row.line, reasons, *map(guarded, cells)])
+        self._writer.writerow([row.line, formulas.guarded(reasons), *map(guarded, map(text.masked, cells))])
 
     def write(self, text: str) -> None:
         """Write a line of CSV; NUL is inserted after csv, which refuses it before Python 3.11."""
@@ -64,11 +65,10 @@ def drafted(path: Path | None, file: Path | BinaryIO) -> Iterator[Rejects | None
     if path is None:
         yield None
         return
-    path = path.resolve()
+    path = files.place_of(path)
     _check_free(path, file)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        rejects = Rejects(path, draft, os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        rejects = Rejects(path, *files.draft(path))
     except OSError as error:
         raise BadData(f"cannot write {path}: {error.strerror or error}") from None
     try:

@@ -60,7 +60,8 @@ class ImportRequest:
         """The name of the file in history."""
         if not isinstance(self.file, Path):
             return "standard input"
-        return self.file.name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8, history must
+        name = self.file.name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8, history must
+        return text.masked(name)
 
     def check(self) -> None:
         """Raise BadUsage or BadData for contradictory options."""

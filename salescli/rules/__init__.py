@@ -1,5 +1,6 @@
 """Pure rules, which open nothing.
 
+formulas — texts that a spreadsheet would compute, harmless in CSV and read back
 lifecycle — statuses, which may follow which, and the actions each allows
 money — amounts in minor units, percentages, fees, exchange rates
 numbers — record numbers, counts with plurals, the allowed difference between clocks

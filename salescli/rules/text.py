@@ -11,7 +11,11 @@ TEXT_MAX = 500  # characters of a name or comment; a table could not show more
 
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_DIGITS = re.compile(r"(?:\d[ -]?){12,}\d", re.ASCII)  # the shortest card number has 13
+# The shortest card number has 13 digits, of any script; between two a space or a hyphen of any kind, but no longer dash
+# and no dash between spaces: those stand between two dates, which have 16 digits.
+_DIGITS = re.compile("(?:\\d[ \u00a0\u2000-\u200a\u202f\u2010\u2011\u2212-]?){12,}\\d")
+_GROUP = re.compile(r"\d+")
+_MASK = "(card number)"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -79,18 +83,34 @@ def holds_card_number(value: str) -> bool:
 
     That is 13 to 19 digits with a valid Luhn checksum, also next to other digits such as an expiry date.
     """
-    if len(value) < 13:
-        return False
-    for match in _DIGITS.finditer(value):
-        groups = re.split(r"[ -]", match[0])
-        for first in range(len(groups)):
-            for last in range(first, len(groups)):
-                digits = "".join(groups[first : last + 1])
-                if len(digits) > 19:
-                    break
-                if len(digits) >= 13 and _luhn(digits):
-                    return True
-    return False
+    return len(value) >= 13 and any(_card_number(match[0]) for match in _DIGITS.finditer(value))
+
+
+def masked(value: str) -> str:
+    """Return ``value`` with ``(card number)`` in place of each card number: for what is shown, and what others say."""
+    return _DIGITS.sub(_mask, value) if len(value) >= 13 else value
+
+
+def _mask(match: re.Match[str]) -> str:
+    found = _card_number(match[0])
+    if found is None:
+        return match[0]
+    first, end = found
+    return f"{match[0][:first]}{_MASK}{masked(match[0][end:])}"
+
+
+def _card_number(run: str) -> tuple[int, int] | None:
+    """Return where the first card number in a run of groups of digits begins and ends."""
+    groups = list(_GROUP.finditer(run))
+    for first in range(len(groups)):
+        digits = ""
+        for group in groups[first:]:
+            digits += group[0]
+            if len(digits) > 19:
+                break
+            if len(digits) >= 13 and _luhn(digits):
+                return groups[first].start(), group.end()
+    return None
 
 
 def _luhn(digits: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import time
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database
+from salescli.storage import database, files
 
 STAMP = "%Y-%m-%dT%H%M%SZ"  # in UTC, so that no two nights share a name
 ALWAYS_KEPT = 3
@@ -43,6 +43,7 @@ def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: da
 
     Raise DatabaseUnusable when the copy is damaged, OSError and sqlite3.Error when it cannot be written.
     """
+    folder = files.place_of(folder)
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         database.sync_directory(folder.parent)
@@ -64,6 +65,7 @@ def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: da
 
 def into_file(connection: sqlite3.Connection, path: Path) -> None:
     """Write a checked copy to ``path``. Raise DatabaseUnusable when something is there or the copy is damaged."""
+    path = files.place_of(path.parent) / path.name
     draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.draft")
     _remove_leftovers(path.parent, re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.draft(?:-journal)?"))
     try:
@@ -106,7 +108,7 @@ def sync_file(path: Path) -> None:
 
 
 def _write(connection: sqlite3.Connection, draft: Path) -> None:
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
     draft.chmod(0o600)
     connection.execute("VACUUM INTO ?", (str(draft),))
     with closing(sqlite3.connect(f"{draft.absolute().as_uri()}?mode=ro", uri=True)) as copy:

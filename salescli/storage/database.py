@@ -51,16 +51,17 @@ def create(
     ``populate`` adds the first rows in the same transaction. Raise DatabaseUnusable if ``path`` exists; it is never
     overwritten.
     """
-    from salescli.storage import migrate
+    from salescli.storage import files, migrate
 
     directory, name = os.path.split(os.path.abspath(path))
+    directory = os.fspath(files.place_of(directory))
     draft = os.path.join(directory, f".{name}.{os.urandom(4).hex()}")
     try:
         _make_directory(directory)
         for journal in (f"{path}-journal", f"{path}-wal"):
             if os.path.exists(journal):  # SQLite would apply it to the new database
                 raise DatabaseUnusable(f"{journal} is left over from an older {name}; move it away first")
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
         os.chmod(draft, 0o600)
         connection = _connected(draft)
         try:
@@ -86,8 +87,12 @@ def create(
 
 def copy(connection: sqlite3.Connection, path: FilePath) -> None:
     """Copy a consistent state of a database to ``path``, mode 0600. Raise DatabaseUnusable if ``path`` exists."""
+    from salescli.storage import files  # here: a list writes none
+
+    directory, name = os.path.split(path)
+    path = files.place_of(directory) / name
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
         os.chmod(path, 0o600)
         target = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True)
         try:
@@ -225,9 +230,13 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def rewrite(connection: sqlite3.Connection) -> None:
-    """Rewrite the whole database, so that no deleted data remains in it or in the write-ahead log."""
+    """Rewrite the whole database, so that no deleted data remains in it or in the write-ahead log.
+
+    Raise OperationalError if it is in use.
+    """
     connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        raise sqlite3.OperationalError("somebody is reading it")
 
 
 def path_of(connection: sqlite3.Connection) -> str:

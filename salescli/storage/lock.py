@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @contextmanager
 def alone(path: FilePath, busy: str = "another tick is running") -> Iterator[None]:
     """Hold the lock of the database at ``path``. Raise AlreadyRunning (75) with the message ``busy``."""
-    lock = os.open(lock_of(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    lock = os.open(lock_of(path), os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.utime(lock)  # since when it is held

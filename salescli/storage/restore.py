@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from salescli.errors import DatabaseUnusable, NotFound, NotPermitted
+from salescli.rules import text
 from salescli.rules.permissions import Actor
 from salescli.storage import backup, database, history, schema
 from salescli.storage.work import Work
@@ -141,12 +142,13 @@ def _leave_home(
     connection: sqlite3.Connection, source: Path, who: tuple[Actor, str | None] | None, now: datetime
 ) -> None:
     """Clear the home of a database, so that it charges nobody, and record that."""
-    before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {source.name}"
+    name = text.masked(source.name.encode("utf-8", "backslashreplace").decode())
+    before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {name}"
     database.set_setting(connection, "home", home)
     if who is not None:
         actor, remark = who
         work = Work(connection, actor, now, database.zone(connection))
-        changes = {"home": (before, home), "from": (None, source.name)}
+        changes = {"home": (before, home), "from": (None, name)}
         history.record(work, "file", None, "restored", changes, reason=remark)
 
 
@@ -164,7 +166,7 @@ def _states(source: Path) -> list[tuple[int, int] | None]:
 
 def _copy(source: Path, target: Path) -> None:
     with source.open("rb") as read:
-        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as write:
             shutil.copyfileobj(read, write, 1 << 20)
     target.chmod(0o600)

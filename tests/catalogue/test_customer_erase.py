@@ -111,6 +111,34 @@ def test_no_write_ahead_log_keeps_it(lived: Story) -> None:
     assert hers_in(lived.house.path) == set()
 
 
+def test_a_reader_who_keeps_the_log_from_being_emptied_is_named(lived: Story) -> None:
+    lived.house.connection.execute("PRAGMA journal_mode = wal").fetchall()
+    lived.house.connection.execute("PRAGMA busy_timeout = 0").fetchall()
+    with closing(sqlite3.connect(lived.house.path)) as reader:
+        reading = reader.execute("SELECT * FROM history")
+        reading.fetchone()
+        done = erase(lived, "2")
+        with pytest.raises(SalesError, match=r"could not be rewritten \(somebody is reading it\)"):
+            customer_erase.sweep(lived.house.connection, done)
+        assert hers_in(lived.house.path)
+        reading.close()
+    customer_erase.sweep(lived.house.connection, erase(lived, "2"))
+    assert hers_in(lived.house.path) == set()
+
+
+def test_the_names_of_files_that_updated_her_recurring_orders_go(lived: Story, tmp_path: Path) -> None:
+    header = "recurring,customer,email,offer,currency,price,payment_system,token,started_at,every\n"
+    row = "R1,Xzqvortham,qwzyxvut@example.com,Plan,EUR,49.00,Sandbox,{},2026-01-01,1 month\n"
+    for name, token in (("first.csv", "tok_ok"), ("qwzyxvut@example.com.csv", "tok_secondcard")):
+        (tmp_path / name).write_text(header + row.format(token), encoding="utf-8")
+        recurring.import_recurring(lived.work, ImportRequest(tmp_path / name, update=True, source="shop"))
+    [line] = lived.house.history("recurring", 2)
+    assert line["what"] == "updated by an import"
+    recurring_actions.complete(lived.work, 2)
+    erase(lived, "2")
+    assert lived.house.history("recurring", 2)[0]["reason"] is None
+
+
 def test_the_money_s_record_stays(lived: Story) -> None:
     before = _money(lived.house)
     erase(lived, "2")

@@ -17,7 +17,7 @@ from salescli.cli.output.terminal import escaped
 from salescli.errors import BadData
 from salescli.imports import csv_file
 from salescli.lists.columns import Column
-from salescli.rules import text
+from salescli.rules import formulas, text
 
 UTC = ZoneInfo("UTC")
 COLUMNS = (Column("name"), Column("note"))
@@ -31,7 +31,21 @@ HOSTILE = st.one_of(
         )
     ).map("".join),
 )
-WORST = ['=HYPERLINK("http://x","y")', "+380441234567", "-1+1", "@SUM(1)", "'=1", "''+1", "＝1+1", 'a;b,c\t"d"\r\n=e']
+WORST = [
+    '=HYPERLINK("http://x","y")',
+    "+380441234567",
+    "-1+1",
+    "@SUM(1)",
+    "'=1",
+    "''+1",
+    "＝1+1",
+    "Ivan;=1",
+    'a; "=1',
+    "b,+1",
+    "c\n@d",
+    "e;＝1",
+    'a;b,c\t"d"\r\n=e',
+]
 
 
 def written(format: str, *texts: str, excel: bool = False) -> str:
@@ -57,6 +71,8 @@ def test_no_text_in_a_csv_begins_as_a_formula(texts: list[str], excel: bool) -> 
     rows = list(csv.reader(io.StringIO(told, newline=""), delimiter=";" if excel else ",", strict=True))
     assert [len(row) for row in rows] == [2] * (len(texts) + 1)
     assert not [cell for row in rows for cell in row if cell.startswith(FORMULAS)]
+    beginnings = re.split(r"[,\t\r\n]" if excel else r"[;\t\r\n]", told)  # where another list separator is set
+    assert not [cell for cell in beginnings if cell.lstrip('" ').startswith(FORMULAS)]
 
 
 MANY_KINDS = (
@@ -95,6 +111,10 @@ def test_a_long_csv_has_every_row_in_its_place_and_its_cells_as_people_read_them
 
 @given(HOSTILE)
 @example("'=1+1")
+@example("Ivan;=HYPERLINK(1)")
+@example("Ivan;'=1;''=2; =3\n'=4,=5")
+@example('Ivan;"=1"')
+@example('"=1"')
 @example("'")
 @example("＝1")
 def test_every_name_that_is_taken_in_comes_back_from_our_csv_as_it_was(given: str) -> None:
@@ -105,6 +125,20 @@ def test_every_name_that_is_taken_in_comes_back_from_our_csv_as_it_was(given: st
     table = csv_file.Table(io.BytesIO(written("csv", name).encode()), ("name", "note"), ())
     [row] = table
     assert (row.problems, text.text(row.values["name"], "name")) == ((), name)
+
+
+@given(HOSTILE, st.sampled_from(",;"))
+@example("'';''=1", ",")
+def test_a_guard_is_taken_off_again(given: str, delimiter: str) -> None:
+    assert formulas.unguarded(formulas.guarded(given)) == given
+    assert len(formulas.guarded(given, delimiter)) >= len(given)
+
+
+def test_a_guard_stands_where_another_list_separator_would_begin_a_cell() -> None:
+    assert formulas.guarded('Ivan;=HYPERLINK("http://x")') == 'Ivan;\'=HYPERLINK("http://x")'
+    assert formulas.guarded("a,=1;b-1") == "a,=1;b-1"
+    assert formulas.guarded("a,=1;=2", ";") == "a,'=1;=2"
+    assert formulas.guarded("a; b, c; d") == "a; b, c; d"
 
 
 @given(st.lists(HOSTILE, min_size=1, max_size=4))

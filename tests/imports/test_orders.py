@@ -519,6 +519,18 @@ def test_a_formula_in_a_rejects_file_is_harmless_and_a_number_itself(
     assert (bad["comment"], bad["phone"], bad["price"]) == ("'=1+1", "+380441234567", "-5.00")
 
 
+def test_a_formula_behind_a_semicolon_is_harmless_in_a_rejects_file_and_its_reasons(
+    house: House, tmp_path: Path, skip: Callable[[bytes], ImportCounts]
+) -> None:
+    skip(csv_of({"order": "A7", "comment": "a;=1+1", "price": "x;=2", "phone": "'=3"}))
+    (bad,) = csv.DictReader((tmp_path / "bad.csv").read_text(encoding="utf-8").splitlines())
+    assert (bad["comment"], bad["price"], bad["phone"]) == ("a;'=1+1", "x;'=2", "'=3")
+    assert ";=" not in bad["reason"]
+    repaired = (tmp_path / "bad.csv").read_bytes().replace(b"x;'=2", b"49.00")
+    assert load_bytes(house, repaired).added == 1
+    check(order(house, "A7"), i_comment="a;=1+1")
+
+
 def test_a_bad_byte_goes_into_the_rejects_file_as_it_came(
     tmp_path: Path, skip: Callable[[bytes], ImportCounts]
 ) -> None:

@@ -79,6 +79,9 @@ def test_clean_text_stays_the_same_when_cleaned_again(given_text: str) -> None:
         pytest.param(f"order 17 {CARD}", True, id="after another number"),
         pytest.param("4111 1111 1111 1111 12/27", True, id="followed by its expiry"),
         pytest.param("4111 1111 1111 1111 123", True, id="followed by its check digits"),
+        pytest.param("4111\u00a01111\u202f1111\u20111111", True, id="with the spaces and hyphens of a word processor"),
+        pytest.param("４１１１１１１１１１１１１１１１", True, id="in wide digits"),
+        pytest.param("2026-03-01 - 2026-04-14", False, id="two days with a dash between them"),
         pytest.param("4111111111111112", False, id="a wrong check digit"),
         pytest.param("0 12 34 56 78 9", False, id="too few digits"),
         pytest.param("+380 50 123 45 67", False, id="a phone number"),
@@ -94,6 +97,27 @@ def test_a_card_number_is_recognized(given_text: str, holds: bool) -> None:
 @given(st.text("0123456789", min_size=13, max_size=19))
 def test_digits_pass_as_a_card_number_exactly_by_the_luhn_check(digits: str) -> None:
     assert text.holds_card_number(digits) is luhn_passes(digits)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "shown"),
+    [
+        pytest.param(f"paid with {CARD}, thanks", "paid with (card number), thanks", id="in a sentence"),
+        pytest.param(f"/mnt/{CARD}.csv", "/mnt/(card number).csv", id="in a path"),
+        pytest.param("4111 1111 1111 1111 12/27", "(card number) 12/27", id="its expiry stays"),
+        pytest.param(f"17 {CARD} {CARD} 4", "17 (card number) (card number) 4", id="twice, beside other numbers"),
+        pytest.param("+380 50 123 45 67", "+380 50 123 45 67", id="a phone number stays"),
+    ],
+)
+def test_a_card_number_is_masked(given_text: str, shown: str) -> None:
+    assert text.masked(given_text) == shown
+
+
+@given(st.text(st.sampled_from("0123456789 -a")))
+def test_what_is_masked_holds_no_card_number_and_all_else(given_text: str) -> None:
+    assert not text.holds_card_number(text.masked(given_text))
+    if not text.holds_card_number(given_text):
+        assert text.masked(given_text) == given_text
 
 
 @pytest.mark.parametrize(("given_text", "number"), [("1", 1), ("007", 7), ("1000000", 1_000_000)])

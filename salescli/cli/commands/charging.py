@@ -108,4 +108,5 @@ def limit(session: Session, most: str, per: str, currency: str | None, dry_run: 
     code = money.currency_code(currency) if currency else None
     with options.rehearsed(session, dry_run):
         limits.limit(Work(session.file, session.actor, session.now, session.zone), per, most, code)
-        click.echo("\n".join(limits.status(session.file)) or "charging is on, without limits")
+        for line in limits.status(session.file) or ["charging is on, without limits"]:
+            print_line(line)

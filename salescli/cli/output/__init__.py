@@ -10,5 +10,6 @@ workbook — workbooks for spreadsheet programs
 report_workbook — the workbook of a report
 chart — bars of a report
 destination — stdout, or a file that is replaced when all is written
+read_ahead — output that waits for no reader with the database locked
 terminal — lines for a person, text widths, control characters
 """

@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from salescli.cli.output.contract import Output, Row, as_text
 from salescli.lists.columns import Column
-from salescli.rules import money, time
+from salescli.rules import formulas, money, time
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-# A spreadsheet takes such a text for a formula (B12), and hides a leading apostrophe, so that one is doubled.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-_SUSPECT = frozenset(("'", *_FORMULA_STARTS))
+_SUSPECT = frozenset("'\" =+-@\t\r＝＋－＠")  # a text that begins otherwise and has no separator needs no closer look
 _BATCH_ROWS = 50  # rows formatted at once, column by column; 500 leave the cache: an export takes a fifth longer
 _AMOUNTS = 2_000  # whose texts a column remembers, since prices repeat
 
 
 def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
     """Write rows as CSV and return their number."""
+    delimiter = ";" if output.excel else ","
     writer = csv.writer(
         stream,
-        delimiter=";" if output.excel else ",",
+        delimiter=delimiter,
         lineterminator="\r\n" if output.excel else "\n",
     )
-    cells = [_cells(column, zone, decimal="," if output.excel else ".") for column in columns]
+    cells = [_cells(column, zone, delimiter) for column in columns]
     if output.headers:
         writer.writerow([column.key for column in columns])
     number, remaining = 0, iter(rows)
@@ -40,12 +39,12 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
     return number
 
 
-def _cells(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Sequence[Row]], Iterable[Any]]:
+def _cells(column: Column, zone: ZoneInfo, delimiter: str) -> Callable[[Sequence[Row]], Iterable[Any]]:
     """Return a function that formats a column's cells of some rows: chosen once per list, called once for many.
 
     Numbers, and None for nothing, are left to the csv writer.
     """
-    key, currency = column.key, column.currency
+    key, currency, decimal = column.key, column.currency, "," if delimiter == ";" else "."
     if column.kind in ("number", "status"):
         return functools.partial(map, itemgetter(key))
     if column.kind == "money":
@@ -57,16 +56,18 @@ def _cells(column: Column, zone: ZoneInfo, decimal: str) -> Callable[[Sequence[R
         return lambda rows: [None if (value := row[key]) is None else "yes" if value else "no" for row in rows]
     if column.kind == "percent":
         return lambda rows: [as_text(column, row, zone).replace(".", decimal) for row in rows]
+    other = "," if delimiter == ";" else ";"
     return lambda rows: [
-        _harmless(value) if (value := row[key]) and (str(value)[0] in _SUSPECT or "\r" in str(value)) else value
+        _harmless(text, delimiter)
+        if value
+        and ((text := str(value))[0] in _SUSPECT or other in text or "\n" in text or "\t" in text or "\r" in text)
+        else value
         for row in rows
+        for value in (row[key],)
     ]
 
 
-def _harmless(value: Any) -> str:
+def _harmless(text: str, delimiter: str) -> str:
     """Return a text that no spreadsheet takes for a formula (B12), and that stays in its row."""
-    text = str(value)
-    if text.lstrip("'").startswith(_FORMULA_STARTS):
-        text = f"'{text}"
     # csv leaves a bare carriage return unquoted, and a row would end there
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return formulas.guarded(text.replace("\r\n", "\n").replace("\r", "\n"), delimiter)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from salescli.cli.output.contract import Output
+from salescli.cli.output.read_ahead import read_ahead
 from salescli.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ def stream_of(output: Output) -> Iterator[TextIO]:
     if output.file is None or str(output.file) == "-":
         if output.format != "table":
             sys.stdout.reconfigure(encoding=encoding, newline="", errors="strict")  # type: ignore[union-attr]
-        yield sys.stdout
+        with read_ahead(sys.stdout) as stream:
+            yield stream
         return
     with _replaced(output.file, "w", encoding=encoding, newline="") as stream:
         yield stream
@@ -42,15 +45,16 @@ def bytes_of(output: Output) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
-    target = file.resolve()
-    if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
-        with target.open(mode, **how) as stream:
-            yield stream
+    from salescli.storage import files  # see docs/start.md
+
+    target = files.place_of(file)
+    if file.exists() and not file.is_file():  # a device or a pipe is written to, never replaced
+        with file.open(mode, **how) as stream, _read_ahead(stream) as ahead:
+            yield ahead
         return
     _check_no_database(target)
-    draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+    draft, handle = files.draft(target)
     try:
-        handle = _created(draft, file)
         with os.fdopen(handle, mode, **how) as stream:
             yield stream
         draft.replace(target)
@@ -59,12 +63,9 @@ def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
             draft.unlink()
 
 
-def _created(draft: Path, file: Path) -> int:
-    try:
-        return os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except OSError as error:
-        error.filename = str(file)  # the name that the user gave
-        raise
+def _read_ahead(stream: Any) -> AbstractContextManager[Any]:
+    """Return a stream that waits for no reader; a workbook is written when all of it was read."""
+    return read_ahead(stream) if isinstance(stream, io.TextIOWrapper) else nullcontext(stream)
 
 
 def _check_no_database(target: Path) -> None:

@@ -13,8 +13,10 @@ import click
 
 from salescli.cli.output.contract import Output
 from salescli.errors import SalesError
+from salescli.rules import text
 
 _lost: list[OSError] | None = None  # what kept output from being written, inside ``going_on``
+_waiting: list[tuple[str, bool]] | None = None  # lines to write later, and whether on stderr
 
 
 @contextmanager
@@ -34,30 +36,48 @@ def going_on() -> Iterator[None]:
         raise SalesError(f"output could not be written ({lost[0].strerror}), but the work was done; see the history")
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Write the lines of a block only when it has ended: it has the database locked, and readers are slow."""
+    global _waiting
+    outer, _waiting = _waiting, [] if _waiting is None else _waiting
+    lines = _waiting
+    try:
+        yield
+    finally:
+        _waiting = outer
+        if outer is None:
+            for line, to_stderr in lines:
+                _write(line, to_stderr=to_stderr)
+
+
 def say(message: str) -> None:
-    """Write a message for a person on stderr."""
-    _write(message, to_stderr=True)
+    """Write a message for a person on stderr, with control characters escaped and card numbers masked."""
+    _write(escaped(text.masked(message)), to_stderr=True)
 
 
 def print_line(message: str) -> None:
-    """Write a result on stdout, with control characters escaped."""
-    _write(message, to_stderr=False)
+    """Write a result on stdout, with control characters escaped and card numbers masked."""
+    _write(escaped(text.masked(message)), to_stderr=False)
+
+
+def _write(line: str, *, to_stderr: bool) -> None:
+    if _waiting is not None:
+        _waiting.append((line, to_stderr))
+        return
+    try:
+        click.echo(line, err=to_stderr)
+    except OSError as error:
+        if _lost is None:
+            raise
+        _lost.append(error)
 
 
 def print_beside(lines: Iterable[str], output: Output) -> None:
     """Write lines about the rows under a table, else on stderr: never among the rows."""
     to_stderr = output.format != "table" or output.file is not None
     for line in lines:
-        _write(line, to_stderr=to_stderr)
-
-
-def _write(line: str, *, to_stderr: bool) -> None:
-    try:
-        click.echo(escaped(line), err=to_stderr)
-    except OSError as error:
-        if _lost is None:
-            raise
-        _lost.append(error)
+        _write(escaped(text.masked(line)), to_stderr=to_stderr)
 
 
 def escaped(text: str) -> str:

@@ -6,12 +6,10 @@ record an upgrade's calls -> some of them kill it, or fail -> the file is sound,
 from __future__ import annotations
 
 import os
-import random
 import resource
 import sqlite3
 import subprocess
 import sys
-from collections import Counter
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -21,9 +19,8 @@ import pytest
 from salescli.storage import database, migrate, schema
 from tests import released
 from tests.conftest import LOGIN
-from tests.faults import power
+from tests.faults import power, syscalls
 
-CALLS = "write,pwrite64,fsync,fdatasync,ftruncate,fallocate,unlink,link"
 SAMPLE = int(os.environ.get("SALESCLI_FAULTS_SYSCALLS", "12"))  # of each way to go wrong; 0 means every call
 KEPT = ("orders", "recurring", "offers", "invoices", "attempts", "history", "customers", "totals")
 
@@ -35,21 +32,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sales.db"
 
 
-def _upgrade(path: Path, *before: str, limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    line = [*before, sys.executable, "-m", "salescli", "--db", str(path), "upgrade"]
+def _line(path: Path) -> list[str]:
+    return [sys.executable, "-m", "salescli", "--db", str(path), "upgrade"]
+
+
+def _upgrade(path: Path, *, limit: int | None = None) -> subprocess.CompletedProcess[str]:
 
     def small() -> None:
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, preexec_fn=small)
-
-
-def _strace(path: Path, *inject: str) -> list[str]:
-    """Upgrade under strace and return the calls that write or sync, as far as the upgrade came."""
-    log = path.with_name("log")
-    _upgrade(path, "strace", "-f", "-qq", "-o", str(log), "-e", f"trace={CALLS}", *inject)
-    return log.read_text().splitlines()
+    return subprocess.run(_line(path), capture_output=True, text=True, timeout=120, preexec_fn=small)
 
 
 @cache
@@ -101,41 +94,19 @@ def _check(path: Path, rows: dict[str, tuple[int, int]], what: str) -> int:
     return left
 
 
-def _points(calls: list[str]) -> list[tuple[str, int]]:
-    """Return each call as its name and its number among those of that name, by which strace counts."""
-    seen = Counter[str]()
-    points = []
-    for call in calls:
-        name = call.split()[1].partition("(")[0]
-        seen[name] += 1
-        points.append((name, seen[name]))
-    return points
-
-
-def _sample(points: list[tuple[str, int]], what: str) -> list[tuple[str, int]]:
-    """Return some of the points, mostly such as sync, cut, link and remove; the end, with its commit, is among them."""
-    if not SAMPLE:
-        return points
-    chance = random.Random(what)
-    before, end = points[:-8], points[-8:]
-    others = [point for point in before if point[0] != "pwrite64"]
-    writes = [point for point in before if point[0] == "pwrite64"]
-    return [*chance.sample(others, min(len(others), SAMPLE // 2)), *chance.sample(writes, SAMPLE // 3), *end]
-
-
 @needs_strace
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC", "error=EIO"])
 def test_whatever_call_it_dies_or_fails_in_the_file_is_the_old_or_the_new(fault: str, path: Path) -> None:
     released.put("0.1.0-full", path, LOGIN)
     rows = _numbers(path)
-    points = _points(_strace(path))
+    points = syscalls.points(syscalls.traced(_line(path), path.with_name("log")))
     assert len(points) > 100, "the calls were not seen"
     left = []
-    for name, number in _sample(points, fault):
+    for name, number in syscalls.sample(points, SAMPLE, fault):
         for leftover in path.parent.iterdir():
             leftover.unlink()
         released.put("0.1.0-full", path, LOGIN)
-        _strace(path, "-e", f"inject={name}:{fault}:when={number}")
+        syscalls.traced(_line(path), path.with_name("log"), "-e", f"inject={name}:{fault}:when={number}")
         left.append(_check(path, rows, f"{fault} in {name} {number}"))
     assert set(left) == {1, schema.VERSION}
 

@@ -1,22 +1,26 @@
 """``orders refund``: give money back, the newest paid invoice first, through its gateway or on record only (R11).
 
-order → portions of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT
+order → portions of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT | recorded COMMIT
 """
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import calls, elsewhere, settle
 from salescli.charging.calls import Gateways
+from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as what_it_can
 from salescli.rules import money, permissions, text, time
-from salescli.sales import attempts, invoices, orders
+from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.sales import attempts, invoices, orders, refunds
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -39,21 +43,36 @@ class RefundPart:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """What a person says of a refund; ``amount`` in the invoices' currency, by default all that came in."""
+    """What a person says of a refund; ``amount`` in the invoices' currency, by default all that came in.
+
+    ``made``: it was made outside, and is only recorded.
+    """
 
     amount: str | None = None
     invoice: int | None = None
     reason: str | None = None
+    made: MadeOutside | None = None
 
 
-def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
-    """Return the parts of a refund, newest paid invoice first.
+@dataclass(frozen=True, slots=True)
+class MadeOutside:
+    """A refund made in the payment system itself, or a dispute lost there; ``gateway_id``: its number there."""
+
+    at: datetime
+    dispute: bool = False
+    gateway_id: str | None = None
+
+
+def plan(
+    connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways | None = None
+) -> list[RefundPart]:
+    """Return the parts of a refund, newest paid invoice first; ``gateways`` are asked unless it was made outside.
 
     Raise WrongStatus when no money is there or it is under way, BadData for more than came in, BadUsage when a
     refund that no gateway makes has no reason.
     """
     orders.refuse_while_paying(connection, order, "be refunded")
-    if order.status == "open":
+    if order.status == "open" and refund.made is None:
         raise WrongStatus(
             f"order {order.id} is Open and takes payments; decline it first: salescli orders decline {order.id}"
         )
@@ -63,7 +82,11 @@ def plan(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gat
     if not paid:
         which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
         raise WrongStatus(f"{which} has no money that could be refunded; it is {order.status.capitalize()}")
-    portions = [RefundPart(i, amount, _system(connection, i, gateways)) for i, amount in _split(paid, refund.amount)]
+    split = _split(paid, refund.amount)
+    if refund.made is not None:
+        return [RefundPart(invoice, amount, None) for invoice, amount in split]
+    assert gateways is not None
+    portions = [RefundPart(invoice, amount, _system(connection, invoice, gateways)) for invoice, amount in split]
     if any(portion.system is None for portion in portions) and not refund.reason:
         raise BadUsage(
             f"{next(p for p in portions if p.system is None)} was not paid through a gateway that can refund it:"
@@ -135,8 +158,60 @@ def _record_only(
 ) -> Answer:
     with database.transaction(work.connection):
         invoice = _unchanged(work.connection, portion)
-        settle.record_refund(work, invoice, portion.amount_minor, attempt_id=None, reason=reason)
+        settle.record_refund(work, invoice, MoneyBack(portion.amount_minor, work.now, reason))
     return Answer("succeeded")
+
+
+def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> list[RefundPart]:
+    """Record a refund or lost dispute that was made outside, all of it or nothing, on its day; no gateway is called.
+
+    Raise BadUsage without a reason or for a time in the future, BadData for one before the payment, WrongStatus for
+    one that is recorded already.
+    """
+    work.actor.require(permissions.REFUND)
+    if not wanted.reason:
+        raise BadUsage("say how you know of it with --reason TEXT")
+    if made.at > work.now + CLOCKS_APART_MAX:
+        raise BadUsage("--at is in the future; record a refund when it has been made")
+    reason = text.free_text(wanted.reason, "the reason")
+    number = text.text(made.gateway_id, "its number") if made.gateway_id else None
+    with database.transaction(work.connection):
+        portions = plan(work.connection, orders.get(work.connection, order_id), replace(wanted, made=made))
+        if number and len(portions) > 1:
+            raise BadUsage("a refund with a number of its own is of one invoice; name it with --invoice")
+        for portion in portions:
+            at = _since_payment(work, portion.invoice, made.at)
+            _refuse_known(work, portion, number, at)
+            kind: Literal["refund", "dispute"] = "dispute" if made.dispute else "refund"
+            invoice = invoices.get(work.connection, portion.invoice.id)
+            settle.record_refund(work, invoice, MoneyBack(portion.amount_minor, at, reason, kind, None, number))
+    return portions
+
+
+def _since_payment(work: Work, invoice: Invoice, at: datetime) -> datetime:
+    """Return when a refund was made. Raise BadData for a time before the payment; the day alone means after it."""
+    paid_at = time.from_text(invoice.paid_at or invoice.attempted_at)
+    if at >= paid_at:
+        return at
+    day = time.local_day(paid_at, work.zone)
+    if at == time.start_of(date.fromisoformat(day), work.zone):
+        return paid_at
+    raise BadData(
+        f"invoice {invoice.id} was paid at {time.local_text(time.utc_text(paid_at), work.zone)},"
+        " and cannot have been refunded before that"
+    )
+
+
+def _refuse_known(work: Work, portion: RefundPart, number: str | None, at: datetime) -> None:
+    """Raise WrongStatus if the refund is recorded: by its number or, without one, the same amount within a day."""
+    for known in refunds.of_invoice(work.connection, portion.invoice.id):
+        same = (known.amount_minor, number) == (portion.amount_minor, None)
+        if known.gateway_id == number if number else same and abs(known.at - at) < time.ONE_DAY:
+            when = time.local_text(known.refunded_at, work.zone)
+            raise WrongStatus(
+                f"{portion} is recorded already, as of {when}; if this is another one, give its number at the payment"
+                " system with --gateway-id"
+            )
 
 
 def _give_back(

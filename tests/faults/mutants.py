@@ -290,7 +290,7 @@ MUTANTS = (
     Mutant(
         "one refund of a gateway is two",
         "a_gateway_answers_with_another_refund",
-        (("charging/settle.py", "AND kind = 'refund' AND status = 'succeeded' AND id <> :own", "AND id = -1"),),
+        (("charging/settle.py", "AND kind = 'refund' AND attempt_id IS NOT :own", "AND id = -1"),),
     ),
 )
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from salescli.charging import pay, refund
 from salescli.charging.pay import NewPayment
-from salescli.charging.refund import NewRefund
+from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.cli import options, pages, record_page
 from salescli.cli.hints import say_recurring_goes_on
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import going_on, tell
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
-from salescli.errors import SalesError
+from salescli.errors import BadUsage, SalesError
 from salescli.gateways.answers import Answer
 from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
@@ -128,24 +129,50 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
     "--invoice", type=int, metavar="NUMBER", help="Refund this invoice.  [default: the newest paid ones first]"
 )
 @click.option("--reason", metavar="TEXT", help="Why. Required if no gateway returns the money.")
+@click.option("--record-only", is_flag=True, help="Record a refund that was made in the payment system itself.")
+@options.at("When it was made; with --record-only.")
+@click.option("--gateway-id", metavar="NUMBER", help="Its number at the payment system; with --record-only.")
+@click.option("--dispute", is_flag=True, help="The money went back by a dispute that was lost; with --record-only.")
 @options.dry_run
 @options.yes
 @pass_session
 @going_on()
-def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **given: Any) -> None:
+def refund_order(  # noqa: PLR0913 - one parameter per option
+    session: Session,
+    /,
+    order: str,
+    at: str | None,
+    gateway_id: str | None,
+    record_only: bool,
+    dispute: bool,
+    dry_run: bool,
+    yes: bool,
+    **given: Any,
+) -> None:
     """Refund ORDER, the newest paid invoice first.
 
     If the payment went through a gateway, the gateway returns the money. Otherwise you return it yourself, and this
     command records it.
 
+    --record-only moves no money and calls no gateway: it records a refund that somebody made in the payment system
+    itself, or a dispute that was lost there, on the day of --at.
+
     \b
     Examples:
       salescli orders refund 12 --amount 20.00 --yes
       salescli orders refund 12 --reason "paid back in cash" --yes
+      salescli orders refund 12 --record-only --at 2026-03-05 --amount 20.00 \\
+        --reason "in the payment system" --yes
     """
     session.actor.require(permissions.REFUND)
     found = orders.find(session.connection, order)
     request = NewRefund(**given)
+    if record_only:
+        made = MadeOutside(options.moment(at, session), dispute, gateway_id)
+        _record_refund(session, found, request, made, dry_run=dry_run, yes=yes)
+        return
+    if at or gateway_id or dispute:
+        raise BadUsage("--at, --gateway-id and --dispute are for --record-only")
     portions = refund.plan(session.connection, found, request, gateways=session.gateway)
     what = " and ".join(str(portion) for portion in portions)
     if dry_run:
@@ -164,6 +191,20 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
     say_recurring_goes_on(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was refunded")
+
+
+def _record_refund(
+    session: Session, found: Order, request: NewRefund, made: MadeOutside, *, dry_run: bool, yes: bool
+) -> None:
+    """Record a refund that was made outside, after a question, or rehearse it."""
+    if not dry_run:
+        what = " and ".join(map(str, refund.plan(session.connection, found, replace(request, made=made))))
+        ask_first(f"Record that {what} of order {found.id} went back?", yes=yes)
+    with options.rehearsed(session, dry_run):
+        for portion in refund.record(session.work, found.id, request, made):
+            tell(f"{portion}: recorded; no money was moved")
+        tell(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+        say_recurring_goes_on(session, found)
 
 
 def _state(order: Order) -> str:

@@ -5,6 +5,8 @@ by_hand — what a person says of money: confirmed, declined, resolved
 refund — pay money back
 calls — what is asked of a gateway, and what it knows already
 elsewhere — what another copy of the database may have done
+moved_there — record what moved at a payment system without us
+gateway_sync — ask payment systems for refunds, disputes and late successes
 settle — record what became of a call
 due_payments — claim, call and settle the payments that are due
 recover — look up what was left under way

@@ -12,20 +12,24 @@ from typing import Literal
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import calls, elsewhere, settle
+from salescli.charging import calls, elsewhere, moved_there, settle
 from salescli.charging.calls import Gateways
 from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, BadUsage, WrongStatus
+from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as what_it_can
+from salescli.gateways.protocol import Gateway, TellsChanges
 from salescli.rules import money, permissions, text, time
 from salescli.rules.numbers import CLOCKS_APART_MAX
-from salescli.sales import attempts, invoices, orders, refunds
+from salescli.sales import attempts, disputes, invoices, orders, refunds
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, home, process
 from salescli.storage.work import Work
+
+FOUND_THERE = "found_there"  # the code of a refund that was made at the payment system before, and is recorded now
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,12 @@ def plan(
         return [RefundPart(invoice, amount, None) for invoice, amount in split]
     assert gateways is not None
     portions = [RefundPart(invoice, amount, _system(connection, invoice, gateways)) for invoice, amount in split]
+    for portion in portions:
+        if portion.system and (dispute := disputes.open_of_invoice(connection, portion.invoice.id)):
+            raise WrongStatus(
+                f"invoice {portion.invoice.id} is disputed ({dispute.gateway_id}): a refund and a lost dispute would"
+                f" return it twice; answer the dispute at {portion.system.name}"
+            )
     if any(portion.system is None for portion in portions) and not refund.reason:
         raise BadUsage(
             f"{next(p for p in portions if p.system is None)} was not paid through a gateway that can refund it:"
@@ -224,6 +234,9 @@ def _give_back(
     home.check(work.connection)
     gateway, since = gateways(portion.system), portion.invoice.paid_at or time.utc_text(work.now)
     elsewhere.check_tells(work, portion.system, gateway, since)
+    already = _made_there(work, portion, gateway)
+    if already is not None:
+        return already
     with database.transaction(work.connection):
         invoice = _unchanged(work.connection, portion)
         order = orders.get(work.connection, invoice.order_id)
@@ -245,6 +258,31 @@ def _give_back(
         answer = answer or calls.call(attempt, request, gateway)
         settle.settle(work, attempt, answer)
     return answer
+
+
+def _made_there(work: Work, portion: RefundPart, gateway: Gateway) -> Answer | None:
+    """Record the refunds of a payment that its gateway knows and we do not; None if ours can be sent.
+
+    What was made there already is not repeated: nothing is sent until a person has seen it.
+    """
+    able, system, invoice = what_it_can(gateway), portion.system, portion.invoice
+    if system is None or isinstance(able, Answer) or "changes" not in able or not isinstance(gateway, TellsChanges):
+        return None
+    told = answers.ask_refunds(gateway, invoice.gateway_id or "")
+    if isinstance(told, Answer):
+        return Answer("not_sent", message=f"its refunds there could not be looked up: {told.message}")
+    taken = [moved_there.take_refund(work, system, one) for one in told.refunds]
+    if any(one.became == "waits" for one in taken):
+        return Answer("not_sent", message=f"a refund of it is under way at {system.name}; try again when that is made")
+    if unfit := [one.line for one in taken if one.became == "unfit"]:
+        return Answer("not_sent", message=unfit[0])
+    found = sum(one.amount_minor for one in taken)
+    if found in (0, portion.amount_minor):
+        return Answer("succeeded", code=FOUND_THERE) if found else None
+    left = invoices.get(work.connection, invoice.id).refundable_minor
+    went, rest = (f"{money.text(minor, invoice.currency)} {invoice.currency}" for minor in (found, left))
+    more = f"{rest} is left; run it again to refund that, or a part of it" if left else "nothing is left"
+    return Answer("not_sent", message=f"{went} went back through {system.name} already, and is recorded now; {more}")
 
 
 def _unchanged(connection: sqlite3.Connection, portion: RefundPart) -> Invoice:

@@ -1,7 +1,7 @@
 """``tick``: charge the recurring payments that are due, each once, whatever died before.
 
 recover what is in flight → due → claim a batch COMMIT → a pool of threads asks the gateways → settle what is there
-COMMIT → the next batch. One writer, this thread; the threads never touch the database.
+COMMIT → the next batch … → fees, refunds and disputes. One writer, this thread; the threads never touch the database.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from time import monotonic
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
-from salescli.charging import due_payments, elsewhere, fees, limits, recover, tick_log
+from salescli.charging import due_payments, elsewhere, fees, gateway_sync, limits, recover, tick_log
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
 from salescli.gateways import registry
@@ -99,6 +99,7 @@ def run(
         _charge_all(run, only, limits, deadline)
     recover.close_given_up(run, only=only, stopping=stopping)
     fees.learn(run, only=only, stopping=stopping)
+    gateway_sync.sync_due(run, only=only, stopping=stopping)
     recover.tell_of_doubts(run)
     if tick_log.clock_went_back(work.connection, tick_id):
         run.counts.for_a_person.append("the clock is behind the tick before this one; is it right?")

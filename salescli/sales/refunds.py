@@ -39,3 +39,21 @@ def of_invoice(connection: sqlite3.Connection, invoice_id: int) -> list[Refund]:
     """Return the refunds of an invoice, first one first."""
     rows = connection.execute("SELECT * FROM refunds WHERE invoice_id = ? ORDER BY id", (invoice_id,))
     return [Refund.from_row(row) for row in rows]
+
+
+def find(connection: sqlite3.Connection, payment_system_id: int, gateway_id: str, kind: str) -> Refund | None:
+    """Return the refund with this number at its payment system, if it is recorded."""
+    row = connection.execute(
+        "SELECT * FROM refunds WHERE gateway_id = ? AND payment_system_id = ? AND kind = ?",
+        (gateway_id, payment_system_id, kind),
+    ).fetchone()
+    return Refund.from_row(row) if row else None
+
+
+def without_number(connection: sqlite3.Connection, invoice_id: int, kind: str, amount_minor: int) -> list[Refund]:
+    """Return the refunds of this amount whose number at the payment system is not known."""
+    return [
+        refund
+        for refund in of_invoice(connection, invoice_id)
+        if (refund.kind, refund.amount_minor, refund.gateway_id) == (kind, amount_minor, None)
+    ]

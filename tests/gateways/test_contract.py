@@ -186,7 +186,7 @@ def test_stripe_keeps_it(stripe_at_home: Any, house: House) -> None:
     code, told, _ = check(house, "stripe eu", "--token", "cus_1/pm_card_visa", "--yes")
 
     assert code == 0, told
-    assert "it can: charge, fee, idempotent, lookup, refund" in told
+    assert "it can: changes, charge, fee, idempotent, lookup, refund" in told
     assert "it prepares a payment before it charges it" in told
     assert told.splitlines()[-1] == "it keeps the contract"
     (intent,), (refund,) = stripe_at_home.all("payment_intent"), stripe_at_home.all("refund")
@@ -200,9 +200,7 @@ def check(house: House, *words: str) -> Ran:
 def test_check_says_what_a_payment_system_can_do(house: House) -> None:
     house.payment_system()
     house.payment_system("Bank transfer", gateway="manual")
-    sandbox = (
-        "Sandbox, gateway sandbox\nit can: charge, idempotent, lookup, refund\nit knows a reference again: for ever\n"
-    )
+    sandbox = "Sandbox, gateway sandbox\nit can: changes, charge, idempotent, lookup, refund\nit knows a reference again: for ever\n"
     manual = (
         "Bank transfer, gateway manual\n"
         "it can: nothing; a person confirms each payment\n"

@@ -238,4 +238,6 @@ def _refund_words(portion: refund.RefundPart, answer: Answer) -> str:
         return f"not refunded: {answer.message}"
     if portion.system is None:
         return "recorded; this money did not go through a gateway, so return it yourself"
+    if answer.code == refund.FOUND_THERE:
+        return f"was refunded through {portion.system.name} before; recorded, and not repeated"
     return f"refunded through {portion.system.name}"

@@ -44,11 +44,11 @@ CREATE TABLE disputes (
   reason TEXT,                             -- a word of the payment system
   opened_at TEXT NOT NULL,
   due_at TEXT,                             -- by when it needs an answer; NULL: not known
-  closed_at TEXT,
+  settled_at TEXT,                         -- when a lost one's money was taken, or when it was won
   refund_id INTEGER UNIQUE REFERENCES refunds (id),                        -- of a lost one; NULL: nothing was left
   UNIQUE (gateway_id, payment_system_id),
   CHECK ((fee_minor IS NULL) = (fee_currency IS NULL)),
-  CHECK ((closed_at IS NULL) = (status = 'open')),
+  CHECK ((settled_at IS NULL) = (status = 'open')),
   CHECK (refund_id IS NULL OR status = 'lost')
 ) STRICT;
 CREATE INDEX disputes_invoice ON disputes (invoice_id);

@@ -200,7 +200,10 @@ def check(house: House, *words: str) -> Ran:
 def test_check_says_what_a_payment_system_can_do(house: House) -> None:
     house.payment_system()
     house.payment_system("Bank transfer", gateway="manual")
-    sandbox = "Sandbox, gateway sandbox\nit can: changes, charge, idempotent, lookup, refund\nit knows a reference again: for ever\n"
+    sandbox = (
+        "Sandbox, gateway sandbox\nit can: changes, charge, idempotent, lookup, refund\n"
+        "it knows a reference again: for ever\n"
+    )
     manual = (
         "Bank transfer, gateway manual\n"
         "it can: nothing; a person confirms each payment\n"

@@ -15,6 +15,7 @@ from salescli.overview import doctor
 from salescli.rules import time
 from salescli.sales.orders import Order
 from tests.story import Story
+from tests.terminal import Ran
 
 
 def sold(story: Story, **more: str) -> Order:
@@ -393,3 +394,85 @@ def test_a_payment_that_a_person_called_not_charged_is_told_of(story: Story) -> 
     assert synced(story)[0].startswith("invoice 1: payment sb_1 was made at Sandbox, and is not sent here")
     synced(story)
     assert sum(line["what"].startswith("payment sb_1 made there") for line in story.house.history("invoice", 1)) == 1
+
+
+STATEMENT = """gateway_id,kind,amount,currency,at
+sb_1,payment,49.00,EUR,2026-01-31 10:00
+sb_1,refund,20.00,EUR,2026-02-03 11:00
+"""
+
+
+def reconciled(story: Story, statement: str, *more: str) -> Ran:
+    """Compare a statement of the sandbox."""
+    line = ("reconcile", "-", "--payment-system", "Sandbox", *more)
+    return story.house.run(*line, stdin=statement)
+
+
+def test_reconcile_records_a_refund_that_both_sides_agree_on_once(story: Story) -> None:
+    sold(story)
+    before = reconciled(story, STATEMENT, "--csv")
+    assert (before.code, before.rows[0]["advice"]) == (1, "recorded by --apply")
+    assert "would be written" in reconciled(story, STATEMENT, "--apply", "--dry-run").err
+    assert recorded(story) == []
+    assert reconciled(story, STATEMENT, "--apply").code == 0
+    assert recorded(story) == [(2000, "2026-02-03", "refund")]
+    assert "nothing to apply" in reconciled(story, STATEMENT, "--apply").err
+    refunded_there(story, 1, 2000, "2026-02-03T09:00:00Z")
+    assert synced(story.at("2026-02-03 12:00")) == []
+    assert (reconciled(story, STATEMENT, "--apply").code, len(recorded(story))) == (0, 1)
+    well(story)
+
+
+def test_reconcile_agrees_with_what_sync_recorded(story: Story) -> None:
+    sold(story)
+    number = refunded_there(story, 1, 2000, "2026-02-03T09:00:00Z")
+    synced(story.at("2026-02-03 12:00"))
+    for id in ("sb_1", number):
+        statement = STATEMENT.replace("sb_1,refund", f"{id},refund")
+        assert (reconciled(story, statement, "--apply").code, len(recorded(story))) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("sb_1,refund,50.00,EUR,2026-02-03 11:00", "only 49.00 EUR is left here"),
+        ("sb_1,refund,20.00,USD,2026-02-03 11:00", "only 49.00 EUR is left here"),
+        ("sb_1,refund,20.00,EUR,2026-01-30 11:00", "dated before its payment"),
+        ("sb_9,refund,20.00,EUR,2026-02-03 11:00", "no invoice here matches"),
+        ("sb_1,dispute,49.00,EUR,2026-02-03 11:00", "orders refund 1 --invoice 1 --record-only"),
+        ("sb_1,refund,20.00,EUR,", "orders refund 1 --invoice 1 --record-only"),
+    ],
+)
+def test_what_is_not_sure_stays_a_finding(story: Story, line: str, told: str) -> None:
+    sold(story)
+    after = reconciled(story, STATEMENT[: STATEMENT.rindex("sb_1,refund")] + line + "\n", "--apply", "--csv")
+    assert after.code == 1
+    assert told in after.out + after.err
+    assert recorded(story) == []
+
+
+def test_the_same_amount_twice_on_one_statement_is_recorded_once(story: Story) -> None:
+    sold(story)
+    twice = f"{STATEMENT}sb_1,refund,20.00,EUR,2026-02-20 11:00\n"
+    assert reconciled(story, twice, "--apply").code == 1
+    assert len(recorded(story)) == 1
+
+
+def test_a_user_who_may_not_refund_records_none(story: Story) -> None:
+    sold(story)
+    story.house.connection.execute("UPDATE roles SET permissions = 'view enter-orders' WHERE name = 'owner'")
+    after = reconciled(story, STATEMENT, "--apply")
+    assert (after.code, recorded(story)) == (1, [])
+    assert "with the permission refund" in after.err
+
+
+def test_reconcile_matches_disputes(story: Story) -> None:
+    sold(story)
+    number = story.ledger.dispute("sb_1", story.at("2026-02-10 10:00").now, fee_minor=1500)
+    synced(story)
+    statement = "gateway_id,kind,amount,currency,fee,at\nsb_1,dispute,49.00,EUR,15.00,2026-02-10 10:00\n"
+    assert reconciled(story, statement, "--csv").rows[0]["finding"] == "dispute open"
+    story.ledger.settle_dispute(number, "lost", story.now)
+    synced(story)
+    assert reconciled(story, statement).code == 0
+    assert reconciled(story, statement.replace("sb_1,dispute", "sb_dp_1,dispute")).code == 0

@@ -476,3 +476,30 @@ def test_reconcile_matches_disputes(story: Story) -> None:
     synced(story)
     assert reconciled(story, statement).code == 0
     assert reconciled(story, statement.replace("sb_1,dispute", "sb_dp_1,dispute")).code == 0
+
+
+def test_a_dispute_is_seen_in_todo_orders_payments_ledger_reports_and_history(story: Story) -> None:
+    sold(story)
+    number = story.ledger.dispute("sb_1", story.at("2026-02-10 10:00").now, fee_minor=1500)
+    synced(story)
+    run = story.house.run
+    [todo] = [row for row in run("todo", "--csv").rows if row["what"] == "dispute to answer"]
+    assert (todo["number"], todo["due"]) == ("1", "2026-02-17 10:00:00")
+    assert todo["command"].endswith("payments show 1")
+    assert run("orders", "list", "--csv", "--columns", "order,dispute").rows == [{"order": "1", "dispute": "open"}]
+    story.ledger.settle_dispute(number, "lost", story.at("2026-03-20 10:00").now)
+    synced(story)
+    assert not [row for row in run("todo", "--csv").rows if row["what"] == "dispute to answer"]
+    [dispute] = run("orders", "show", "1", "--format", "json").json["disputes"]
+    assert (dispute["status"], dispute["fee"], dispute["money_back"]) == ("lost", "15.00", "49.00")
+    assert len(run("payments", "show", "1", "--format", "json").json["disputes"]) == 1
+    ledger = run("payments", "ledger", "--csv", "--columns", "at,amount,kind,dispute_fee,gateway_id").rows
+    assert ledger[0] == {
+        "at": "2026-03-20 10:00:00", "amount": "-49.00", "kind": "dispute", "dispute_fee": "15.00",
+        "gateway_id": "sb_dp_1",
+    }  # fmt: skip
+    for report in ("by-payment-system", "by-offer", "by-manager"):
+        rows = run("reports", report, "--csv", "--month", "2026-03").rows
+        assert [row["refunded"] for row in rows] == ["49.00"], report
+    whats = [line["what"] for line in story.house.history("invoice", 1)]
+    assert whats[-3:] == ["dispute sb_dp_1 opened", "dispute lost", "dispute sb_dp_1 lost"]

@@ -18,6 +18,7 @@ from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.gateways.answers import Answer
+from salescli.lists import disputes as dispute_list
 from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
 from salescli.rules import permissions
@@ -31,7 +32,7 @@ from salescli.sales.orders import NewOrder, Order
 @options.output
 @pass_session
 def show_order(session: Session, /, order: str, output: Output) -> None:
-    """Show an ORDER and its invoices. ORDER is its number here or in another system.
+    """Show an ORDER, its invoices and disputes. ORDER is its number here or in another system.
 
     \b
     Example:
@@ -42,7 +43,10 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
         session,
         order_list.VIEW,
         found.id,
-        [record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",))],
+        [
+            record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
+            record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
+        ],
         output,
     )
 

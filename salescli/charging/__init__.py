@@ -5,6 +5,8 @@ by_hand — payments and orders that a person confirms, declines or resolves
 refund — pay money back
 calls — the calls to gateways: charge, refund, look up
 elsewhere — what another copy of the database may have done
+moved_there — record what moved at a payment system without us
+gateway_sync — look up refunds, disputes and late successes at payment systems
 settle — record the outcome of a call
 due_payments — claim, call and settle the payments that are due
 recover — look up the attempts that were left under way

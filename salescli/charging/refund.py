@@ -1,27 +1,35 @@
 """``orders refund``: refund the newest paid invoice first, through its gateway or only on record (R11).
 
-order → parts of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT
+order → parts of its paid invoices → each: live attempt COMMIT → gateway → ``settle`` COMMIT | recorded COMMIT
 """
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import calls, elsewhere, settle
+from salescli.charging import calls, elsewhere, moved_there, settle
 from salescli.charging.calls import Gateways
+from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, BadUsage, WrongStatus
+from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as capabilities_of
+from salescli.gateways.protocol import Gateway, ReportsChanges
 from salescli.rules import money, permissions, text, time
-from salescli.sales import attempts, invoices, orders
+from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.sales import attempts, disputes, invoices, orders, refunds
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, home, process
 from salescli.storage.work import Work
+
+FOUND_THERE = "found_there"  # the code of a refund that was made at the payment system before, and is recorded now
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +47,36 @@ class RefundPart:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A refund to make; ``amount`` in the invoices' currency, by default everything that can be refunded."""
+    """A refund to make; ``amount`` in the invoices' currency, by default everything that can be refunded.
+
+    ``made``: it was made outside, and is only recorded.
+    """
 
     amount: str | None = None
     invoice: int | None = None
     reason: str | None = None
+    made: MadeOutside | None = None
 
 
-def split(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
-    """Return the parts of a refund, newest paid invoice first.
+@dataclass(frozen=True, slots=True)
+class MadeOutside:
+    """A refund made in the payment system itself, or a dispute lost there; ``gateway_id``: its number there."""
+
+    at: datetime
+    dispute: bool = False
+    gateway_id: str | None = None
+
+
+def split(
+    connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways | None = None
+) -> list[RefundPart]:
+    """Return the parts of a refund, newest paid invoice first; ``gateways`` are asked unless it was made outside.
 
     Raise WrongStatus when nothing can be refunded now, BadData for more than was received, BadUsage when a refund
     without a gateway has no reason.
     """
     orders.refuse_while_paying(connection, order, "be refunded")
-    if order.status == "open":
+    if order.status == "open" and refund.made is None:
         raise WrongStatus(
             f"order {order.id} is Open and takes payments; decline it first: salescli orders decline {order.id}"
         )
@@ -63,7 +86,17 @@ def split(connection: sqlite3.Connection, order: Order, refund: NewRefund, *, ga
     if not paid:
         which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
         raise WrongStatus(f"{which} has nothing to refund; it is {order.status.capitalize()}")
-    parts = [RefundPart(i, amount, _system(connection, i, gateways)) for i, amount in _spread(paid, refund.amount)]
+    amounts = _spread(paid, refund.amount)
+    if refund.made is not None:
+        return [RefundPart(invoice, amount, None) for invoice, amount in amounts]
+    assert gateways is not None
+    parts = [RefundPart(invoice, amount, _system(connection, invoice, gateways)) for invoice, amount in amounts]
+    for part in parts:
+        if part.system and (dispute := disputes.open_of_invoice(connection, part.invoice.id)):
+            raise WrongStatus(
+                f"invoice {part.invoice.id} is disputed ({dispute.gateway_id}): a refund and a lost dispute would"
+                f" return it twice; answer the dispute at {part.system.name}"
+            )
     if any(part.system is None for part in parts) and not refund.reason:
         raise BadUsage(
             f"{next(p for p in parts if p.system is None)} was not paid through a gateway that can refund it:"
@@ -135,8 +168,60 @@ def _record_only(
 ) -> Answer:
     with database.transaction(work.connection):
         invoice = _unchanged(work.connection, part)
-        settle.record_refund(work, invoice, part.amount_minor, attempt_id=None, reason=reason)
+        settle.record_refund(work, invoice, MoneyBack(part.amount_minor, work.now, reason))
     return Answer("succeeded")
+
+
+def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> list[RefundPart]:
+    """Record a refund or lost dispute that was made outside, all of it or nothing, on its day; no gateway is called.
+
+    Raise BadUsage without a reason or for a time in the future, BadData for one before the payment, WrongStatus for
+    one that is recorded already.
+    """
+    work.actor.require(permissions.REFUND)
+    if not wanted.reason:
+        raise BadUsage("say how you know of it with --reason TEXT")
+    if made.at > work.now + CLOCKS_APART_MAX:
+        raise BadUsage("--at is in the future; record a refund when it has been made")
+    reason = text.free_text(wanted.reason, "the reason")
+    number = text.text(made.gateway_id, "its number") if made.gateway_id else None
+    with database.transaction(work.connection):
+        parts = split(work.connection, orders.get(work.connection, order_id), replace(wanted, made=made))
+        if number and len(parts) > 1:
+            raise BadUsage("a refund with a number of its own is of one invoice; name it with --invoice")
+        for part in parts:
+            at = _since_payment(work, part.invoice, made.at)
+            _refuse_known(work, part, number, at)
+            kind: Literal["refund", "dispute"] = "dispute" if made.dispute else "refund"
+            invoice = invoices.get(work.connection, part.invoice.id)
+            settle.record_refund(work, invoice, MoneyBack(part.amount_minor, at, reason, kind, None, number))
+    return parts
+
+
+def _since_payment(work: Work, invoice: Invoice, at: datetime) -> datetime:
+    """Return when a refund was made. Raise BadData for a time before the payment; the day alone means after it."""
+    paid_at = time.from_text(invoice.paid_at or invoice.attempted_at)
+    if at >= paid_at:
+        return at
+    day = time.local_day(paid_at, work.zone)
+    if at == time.start_of(date.fromisoformat(day), work.zone):
+        return paid_at
+    raise BadData(
+        f"invoice {invoice.id} was paid at {time.local_text(time.utc_text(paid_at), work.zone)},"
+        " and cannot have been refunded before that"
+    )
+
+
+def _refuse_known(work: Work, part: RefundPart, number: str | None, at: datetime) -> None:
+    """Raise WrongStatus if the refund is recorded: by its number or, without one, the same amount within a day."""
+    for known in refunds.of_invoice(work.connection, part.invoice.id):
+        same = (known.amount_minor, number) == (part.amount_minor, None)
+        if known.gateway_id == number if number else same and abs(known.at - at) < time.ONE_DAY:
+            when = time.local_text(known.refunded_at, work.zone)
+            raise WrongStatus(
+                f"{part} is recorded already, as of {when}; if this is another one, give its number at the payment"
+                " system with --gateway-id"
+            )
 
 
 def _refund_through_gateway(
@@ -149,6 +234,9 @@ def _refund_through_gateway(
     home.check(work.connection)
     gateway, since = gateways(part.system), part.invoice.paid_at or time.utc_text(work.now)
     elsewhere.check_tells(work, part.system, gateway, since)
+    already = _made_there(work, part, gateway)
+    if already is not None:
+        return already
     with database.transaction(work.connection):
         invoice = _unchanged(work.connection, part)
         order = orders.get(work.connection, invoice.order_id)
@@ -172,8 +260,33 @@ def _refund_through_gateway(
     return answer
 
 
+def _made_there(work: Work, part: RefundPart, gateway: Gateway) -> Answer | None:
+    """Record the refunds of a payment that its gateway knows and we do not; None if ours can be sent.
+
+    What was made there already is not repeated: nothing is sent until a person has seen it.
+    """
+    able, system, invoice = capabilities_of(gateway), part.system, part.invoice
+    if system is None or isinstance(able, Answer) or "changes" not in able or not isinstance(gateway, ReportsChanges):
+        return None
+    made = answers.ask_refunds(gateway, invoice.gateway_id or "")
+    if isinstance(made, Answer):
+        return Answer("not_sent", message=f"its refunds there could not be looked up: {made.message}")
+    taken = [moved_there.take_refund(work, system, one) for one in made.refunds]
+    if any(one.became == "waits" for one in taken):
+        return Answer("not_sent", message=f"a refund of it is under way at {system.name}; try again when that is made")
+    if unfit := [one.line for one in taken if one.became == "unfit"]:
+        return Answer("not_sent", message=unfit[0])
+    found = sum(one.amount_minor for one in taken)
+    if found in (0, part.amount_minor):
+        return Answer("succeeded", code=FOUND_THERE) if found else None
+    left = invoices.get(work.connection, invoice.id).refundable_minor
+    went, rest = (f"{money.text(minor, invoice.currency)} {invoice.currency}" for minor in (found, left))
+    more = f"{rest} is left; run it again to refund that, or a part of it" if left else "nothing is left"
+    return Answer("not_sent", message=f"{went} went back through {system.name} already, and is recorded now; {more}")
+
+
 def _unchanged(connection: sqlite3.Connection, part: RefundPart) -> Invoice:
-    """Return the invoice of a part. Raise WrongStatus when another refund came in between."""
+    """Return the part's invoice. Raise WrongStatus when another refund came between plan and transaction."""
     invoice = invoices.get(connection, part.invoice.id)
     orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")
     if invoice.refundable_minor < part.amount_minor:

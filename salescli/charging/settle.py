@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from salescli.catalogue import payment_systems
 from salescli.gateways import answers
@@ -66,35 +67,48 @@ def _left_unknown(work: Work, attempt: Attempt, answer: Answer) -> bool:
     return True
 
 
-def record_refund(
-    work: Work,
-    invoice: Invoice,
-    amount_minor: int,
-    *,
-    attempt_id: int | None,
-    reason: str | None,
-) -> None:
-    """Record a refund: its row, the invoice, and the order once everything is refunded (R11)."""
+@dataclass(frozen=True, slots=True)
+class MoneyBack:
+    """Money of an invoice that went back at ``at``: by a refund, or by a dispute that was lost.
+
+    ``gateway_id``: the number of its own that it has at the payment system.
+    """
+
+    amount_minor: int
+    at: datetime
+    reason: str | None
+    kind: Literal["refund", "dispute"] = "refund"
+    attempt_id: int | None = None
+    gateway_id: str | None = None
+
+
+def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
+    """Record money back: its row, the invoice, and the order once all went back (R11). Return the row's id."""
     row = {
         "invoice_id": invoice.id,
-        "attempt_id": attempt_id,
-        "amount_minor": amount_minor,
+        "attempt_id": back.attempt_id,
+        "kind": back.kind,
+        "amount_minor": back.amount_minor,
         "currency": invoice.currency,
-        "refunded_at": time.utc_text(work.now),
-        "refunded_on": time.local_day(work.now, work.zone),
-        "reason": reason,
+        "refunded_at": time.utc_text(back.at),
+        "refunded_on": time.local_day(back.at, work.zone),
+        "reason": back.reason,
+        "gateway_id": back.gateway_id,
+        "payment_system_id": invoice.payment_system_id,
     }
-    database.insert(work.connection, "refunds", row)
-    refunded = invoice.refunded_minor + amount_minor
+    id = database.insert(work.connection, "refunds", row)
+    refunded = invoice.refunded_minor + back.amount_minor
     changes = {
         "refunded_minor": refunded,
         "status": "refund" if refunded == invoice.amount_minor else invoice.status,
     }
-    invoices.change(work, invoice, "refunded", changes, reason=reason)
+    what = "refunded" if back.kind == "refund" else "dispute lost"
+    invoices.change(work, invoice, what, changes, reason=back.reason)
     order = orders.get(work.connection, invoice.order_id)
     everything = all(i.refundable_minor == 0 for i in invoices.of_order(work.connection, order.id))
     if order.status == "completed" and everything:
-        orders.change(work, order, "refunded", {"status": "refund"}, reason=reason)
+        orders.change(work, order, what, {"status": "refund"}, reason=back.reason)
+    return id
 
 
 def complete_order(
@@ -152,8 +166,8 @@ def _of_this_one(connection: sqlite3.Connection, attempt: Attempt, answer: Answe
 _TAKEN = {
     "charge": "SELECT id AS invoice_id FROM invoices WHERE gateway_id = :id AND payment_system_id = :system"
     " AND id <> (SELECT invoice_id FROM attempts WHERE id = :own)",
-    "refund": "SELECT invoice_id FROM attempts WHERE gateway_id = :id AND payment_system_id = :system"
-    " AND kind = 'refund' AND status = 'succeeded' AND id <> :own",
+    "refund": "SELECT invoice_id FROM refunds WHERE gateway_id = :id AND payment_system_id = :system"
+    " AND kind = 'refund' AND attempt_id IS NOT :own",
 }
 
 
@@ -244,13 +258,10 @@ def _not_sent(work: Work, attempt: Attempt, answer: Answer) -> None:
 
 def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
-    record_refund(
-        work,
-        invoice,
-        attempt.amount_minor,
-        attempt_id=attempt.id,
-        reason=attempt.reason,
-    )
+    told = answer.result.gateway_id if answer.result else None
+    own = None if told == attempt.gateway_id else told  # some gateways answer with their number of the payment
+    back = MoneyBack(attempt.amount_minor, work.now, attempt.reason, attempt_id=attempt.id, gateway_id=own)
+    record_refund(work, invoice, back)
 
 
 def _refund_failed(work: Work, attempt: Attempt, answer: Answer) -> None:

@@ -1,7 +1,7 @@
 """``tick``: charge the recurring payments that are due, never twice, even after a crash.
 
 recover what is in flight → due → claim a batch COMMIT → a pool of threads calls the gateways → settle the answers
-COMMIT → the next batch. Only this thread writes; the pool never touches the database.
+COMMIT → the next batch … → fees, refunds, disputes. Only this thread writes; the pool never touches the database.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from time import monotonic
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
-from salescli.charging import due_payments, elsewhere, fees, gateway_check, limits, recover, tick_log
+from salescli.charging import (
+    due_payments,
+    elsewhere,
+    fees,
+    gateway_check,
+    gateway_sync,
+    limits,
+    recover,
+    tick_log,
+)
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
 from salescli.gateways import registry
@@ -100,6 +109,7 @@ def run(
         _charge_all(run, only, limits, deadline)
     recover.close_given_up(run, only=only, stopping=stopping)
     fees.look_up(run, only=only, stopping=stopping)
+    gateway_sync.sync_due(run, only=only, stopping=stopping)
     recover.report_unknown(run)
     run.counts.for_a_person.extend(gateway_check.unended_lines(work))
     if tick_log.clock_went_back(work.connection, tick_id):

@@ -50,6 +50,10 @@ COMMANDS = {
         "tick:tick_command",
         "Charge the recurring payments that are due; run it from cron.",
     ),
+    "gateway-sync": (
+        "gateway_sync:gateway_sync_command",
+        "Record refunds and disputes made in payment systems themselves.",
+    ),
     "simulate": (
         "simulate:simulate_command",
         "Show what tick would do up to a day, on a copy.",

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from salescli.gateways.protocol import (
     Cancelling,
+    Changes,
     Charge,
     Declined,
+    Disputed,
     Gateway,
     GatewayError,
     Misconfigured,
     OutcomeUnknown,
     Preparing,
+    Refunded,
+    ReportsChanges,
     ReportsFees,
     Result,
     Unavailable,
 )
-from salescli.rules import text
+from salescli.rules import money, text, time
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or returned garbage
 _TEXT_MAX = 500  # characters kept of a gateway's text
@@ -108,6 +115,49 @@ def ask_to_prepare(gateway: Preparing, charge: Charge) -> Answer:
 def ask_fee(gateway: ReportsFees, gateway_id: str) -> Answer:
     """Ask for a payment's fee; never raises."""
     return ask(lambda: gateway.fee(gateway_id))
+
+
+def ask_refunds(gateway: ReportsChanges, gateway_id: str) -> Changes | Answer:
+    """Ask for all refunds of a payment; never raises. An Answer says why there are none."""
+    return _ask_changes(lambda: Changes(gateway.refunds(gateway_id)))
+
+
+def ask_changes(gateway: ReportsChanges, since: datetime, disputes: tuple[str, ...]) -> Changes | Answer:
+    """Ask for what happened ``since`` then; never raises. An Answer says why it is not known."""
+    return _ask_changes(lambda: gateway.changes(since, disputes))
+
+
+def _ask_changes(call: Callable[[], Changes]) -> Changes | Answer:
+    told: list[Changes] = []
+
+    def asked() -> Result:
+        told.append(_storable_changes(call()))
+        return Result("succeeded")
+
+    answer = ask(asked)
+    return told[0] if told else answer
+
+
+def _storable_changes(changes: Changes) -> Changes:
+    """Return changes that can be stored. Raise ValueError for a number, time or text that cannot be one."""
+    moved_there: tuple[Refunded | Disputed, ...] = (*changes.refunds, *changes.disputes)
+    for moved in moved_there:
+        if moved.amount_minor <= 0 or money.currency_code(moved.currency) != moved.currency:
+            raise ValueError(f"{moved.gateway_id} has an amount or a currency that cannot be")
+        if not (moved.gateway_id or "x").isprintable() or len(moved.gateway_id or "") > _TEXT_MAX:
+            raise ValueError("it tells a number that cannot be one")
+    for at in (
+        *(one.refunded_at for one in changes.refunds),
+        *(at for one in changes.disputes for at in (one.opened_at, one.due_at, one.settled_at)),
+        changes.until,
+    ):
+        if at is not None and not time.is_utc_text(at):
+            raise ValueError(f"{at!r} is not a time")
+    return replace(
+        changes,
+        disputes=tuple(replace(one, reason=_stored_text(one.reason)) for one in changes.disputes),
+        payments=tuple(_storable(classify(one)).result or one for one in changes.payments),
+    )
 
 
 def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:

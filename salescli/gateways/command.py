@@ -23,11 +23,14 @@ from typing import Any
 
 from salescli.gateways.protocol import (
     CHARGE_SECONDS,
+    Changes,
     Charge,
     Declined,
+    Disputed,
     GatewayError,
     Misconfigured,
     OutcomeUnknown,
+    Refunded,
     Result,
     Unavailable,
 )
@@ -35,7 +38,7 @@ from salescli.rules import time
 
 VERSION = 1
 ANSWER_MAX = 64 * 1024  # bytes; more is refused
-CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
+CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "changes", "idempotent"})
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 _MOVES_MONEY = ("charge", "refund")
 _KILLED_SECONDS = 1.0  # a killed program is gone long before
@@ -75,6 +78,16 @@ class Command:
     def fee(self, gateway_id: str) -> Result:
         """Call the program for the fee of a payment."""
         return _result(self._call("fee", {"gateway_id": gateway_id}, CHARGE_SECONDS), "fee")
+
+    def refunds(self, gateway_id: str) -> tuple[Refunded, ...]:
+        """Ask it for all refunds of a payment: its changes, of that payment alone."""
+        request: dict[str, Any] = {"gateway_id": gateway_id, "since": None, "disputes": []}
+        return _changes(self._call("changes", request, CHARGE_SECONDS)).refunds
+
+    def changes(self, since: datetime, disputes: tuple[str, ...]) -> Changes:
+        """Ask it what happened since, and how these disputes stand."""
+        request = {"gateway_id": None, "since": time.utc_text(since), "disputes": list(disputes)}
+        return _changes(self._call("changes", request, CHARGE_SECONDS))
 
     def check(self) -> None:
         """Raise a GatewayError unless the program can be used now."""
@@ -249,15 +262,40 @@ def _result(answer: dict[str, Any], op: str) -> Result:
         raise _silence(op)(f"answered an invalid result: {error}") from None
 
 
-def _typed(given: Any) -> Result:
+def _changes(answer: dict[str, Any]) -> Changes:
+    """Return the changes in an answer. Raise what its kind means, or Unavailable for a bad form."""
+    _raise(answer, "changes")
+    given = answer.get("result")
+    try:
+        if not isinstance(given, dict):
+            raise TypeError("it must be an object")
+        refunds = tuple(Refunded(**{"gateway_id": None, **_known(Refunded, one)}) for one in given.get("refunds", []))
+        disputes = tuple(Disputed(**_known(Disputed, one)) for one in given.get("disputes", []))
+        if any(one.status not in ("open", "won", "lost") for one in disputes):
+            raise ValueError("a dispute's status must be open, won or lost")
+        return Changes(refunds, disputes, tuple(map(_typed, given.get("payments", []))), given.get("until"))
+    except (TypeError, ValueError) as error:
+        raise Unavailable(f"answered invalid changes: {error}") from None
+
+
+def _known(record: type, given: Any) -> dict[str, Any]:
+    """Return the values of an object that a record knows, each of its type. Raise TypeError."""
     if not isinstance(given, dict):
         raise TypeError("it must be an object")
-    known = {field.name for field in fields(Result)}
+    known = {field.name for field in fields(record)}
     values = {name: value for name, value in given.items() if name in known and value is not None}
+    for name, value in values.items():
+        wanted = int if name.endswith("_minor") else bool if name == "pending" else str
+        if type(value) is not wanted:
+            raise TypeError(f"{name} must be {_KINDS[wanted]}")
+    return values
+
+
+_KINDS = {int: "a whole number", bool: "true or false", str: "text"}
+
+
+def _typed(given: Any) -> Result:
+    values = _known(Result, given)
     if values.get("status") not in ("succeeded", "pending", "declined", "refunded", "not_found"):
         raise ValueError("its status must be succeeded, pending, declined, refunded or not_found")
-    for name, value in values.items():
-        wanted = int if name.endswith("_minor") else str
-        if not isinstance(value, wanted) or isinstance(value, bool):
-            raise TypeError(f"{name} must be {'a whole number' if wanted is int else 'text'}")
     return Result(**values)

@@ -50,6 +50,52 @@ class Result:
     created_at: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """A refund in a gateway's own books, whoever made it; ``refunded_at`` is UTC text.
+
+    ``gateway_id``: its own number, None if it has none; ``reference``: ours, if we asked for it.
+    """
+
+    payment_id: str  # the gateway's id of the payment
+    gateway_id: str | None
+    amount_minor: int
+    currency: str
+    refunded_at: str
+    reference: str | None = None
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A dispute (chargeback) as it stands. ``settled_at``: when a lost one's money was taken, or when it was won."""
+
+    payment_id: str
+    gateway_id: str
+    status: Literal["open", "won", "lost"]
+    amount_minor: int
+    currency: str
+    opened_at: str
+    fee_minor: int | None = None
+    fee_currency: str | None = None
+    reason: str | None = None
+    due_at: str | None = None  # by when it needs an answer
+    settled_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened at a gateway. ``payments``: successes, in case an answer of theirs did not arrive.
+
+    ``until``: UTC text, how far this tells; None: to the present.
+    """
+
+    refunds: tuple[Refunded, ...] = ()
+    disputes: tuple[Disputed, ...] = ()
+    payments: tuple[Result, ...] = ()
+    until: str | None = None
+
+
 class GatewayError(SalesError):
     """A gateway's answer that is not a Result."""
 
@@ -75,7 +121,10 @@ class Misconfigured(GatewayError):
 
 
 class Gateway(Protocol):
-    """A payment gateway. A gateway that gives a payment its id before money moves is also ``Preparing``."""
+    """A payment gateway. A gateway that gives a payment its id before money moves is also ``Preparing``.
+
+    ``capabilities``: of charge, lookup, refund, fee, changes, idempotent.
+    """
 
     name: str
 
@@ -125,3 +174,17 @@ class ReportsFees(Protocol):
 
     def fee(self, gateway_id: str) -> Result:
         """Return the payment with its fee; ``fee_minor`` None while it is unknown. Raise a GatewayError."""
+
+
+@runtime_checkable
+class ReportsChanges(Protocol):
+    """A gateway that reports what happened there without us; its capabilities say ``changes``."""
+
+    def refunds(self, gateway_id: str) -> tuple[Refunded, ...]:
+        """Return all refunds of a payment. Raise a GatewayError."""
+
+    def changes(self, since: datetime, disputes: tuple[str, ...]) -> Changes:
+        """Return what was made or changed ``since`` then, and these disputes in their present state.
+
+        Raise a GatewayError.
+        """

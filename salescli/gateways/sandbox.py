@@ -16,10 +16,20 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.gateways.protocol import (
+    Changes,
+    Charge,
+    Declined,
+    Disputed,
+    Misconfigured,
+    OutcomeUnknown,
+    Refunded,
+    Result,
+    Unavailable,
+)
 from salescli.rules import money, time
 from salescli.storage import database
 
@@ -36,6 +46,17 @@ CREATE TABLE IF NOT EXISTS entries (
   code TEXT,
   charge_id INTEGER REFERENCES entries (id),
   created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS disputes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  charge_id INTEGER NOT NULL REFERENCES entries (id),
+  status TEXT NOT NULL CHECK (status IN ('open', 'won', 'lost')),
+  amount_minor INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  fee_minor INTEGER,
+  opened_at TEXT NOT NULL,
+  due_at TEXT NOT NULL,
+  settled_at TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS calls (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,13 +80,14 @@ _FAILING = {"tok_fail_once": 1, "tok_fail_twice": 2}
 _CUT = ("tok_timeout_before_charge", "tok_timeout_after_charge")
 _PAYING = {"tok_ok", "tok_fee", *_CUT, *_FAILING}
 _FEE_PPM = 15_000
+_ANSWER_WITHIN = timedelta(days=7)
 
 
 class Sandbox:
     """A gateway whose ledger is the SQLite file at ``path``."""
 
     name = "sandbox"
-    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "idempotent"})
+    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "changes", "idempotent"})
     key_ttl_seconds: int | None = None
 
     def __init__(self, path: Path) -> None:
@@ -107,6 +129,47 @@ class Sandbox:
                 entry = self._book_refund(ledger, int(gateway_id.removeprefix("sb_")), reference, amount_minor)
         _check_same(entry, amount_minor, entry["currency"])
         return _answer(entry)
+
+    def refunds(self, gateway_id: str) -> tuple[Refunded, ...]:
+        """Return the refunds of a charge, also those without a reference of ours."""
+        with self._opened() as ledger:
+            return _refunds(ledger, "charge_id = ?", gateway_id.removeprefix("sb_"))
+
+    def changes(self, since: datetime, disputes: tuple[str, ...]) -> Changes:
+        """Return the refunds, disputes and charges since, and these disputes as they stand."""
+        at = time.utc_text(since)
+        with self._opened() as ledger:
+            rows = ledger.execute("SELECT * FROM disputes ORDER BY id").fetchall()
+            paid = "SELECT * FROM entries WHERE kind = 'charge' AND status = 'succeeded' AND created_at >= ?"
+            return Changes(
+                refunds=_refunds(ledger, "created_at >= ?", at),
+                disputes=tuple(
+                    _disputed(row)
+                    for row in rows
+                    if f"sb_dp_{row['id']}" in disputes or max(row["opened_at"], row["settled_at"] or "") >= at
+                ),
+                payments=tuple(_answer(row) for row in ledger.execute(paid, (at,))),
+            )
+
+    def dispute(self, gateway_id: str, at: datetime, *, fee_minor: int | None = None) -> int:
+        """Open a dispute of a charge, as its bank would; return its number."""
+        with self._opened() as ledger:
+            charge = ledger.execute("SELECT * FROM entries WHERE id = ?", (gateway_id.removeprefix("sb_"),)).fetchone()
+            row = {
+                "charge_id": charge["id"],
+                "status": "open",
+                "amount_minor": charge["amount_minor"],
+                "currency": charge["currency"],
+                "fee_minor": fee_minor,
+                "opened_at": time.utc_text(at),
+                "due_at": time.utc_text(at + _ANSWER_WITHIN),
+            }
+            return database.insert(ledger, "disputes", row)
+
+    def settle_dispute(self, number: int, status: str, at: datetime) -> None:
+        """Let a dispute be won or lost, as its bank would."""
+        with self._opened() as ledger:
+            database.update(ledger, "disputes", number, {"status": status, "settled_at": time.utc_text(at)})
 
     def check(self) -> None:
         """Open the ledger."""
@@ -223,6 +286,36 @@ class Rehearsal(Sandbox):
 def _by_reference(ledger: sqlite3.Connection, reference: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = ledger.execute("SELECT * FROM entries WHERE reference = ?", (reference,)).fetchone()
     return row
+
+
+def _refunds(ledger: sqlite3.Connection, where: str, value: str) -> tuple[Refunded, ...]:
+    rows = ledger.execute(f"SELECT * FROM entries WHERE kind = 'refund' AND {where} ORDER BY id", (value,))
+    return tuple(
+        Refunded(
+            payment_id=f"sb_{row['charge_id']}",
+            gateway_id=f"sb_{row['id']}",
+            amount_minor=row["amount_minor"],
+            currency=row["currency"],
+            refunded_at=row["created_at"],
+            reference=row["reference"],
+        )
+        for row in rows
+    )
+
+
+def _disputed(row: sqlite3.Row) -> Disputed:
+    return Disputed(
+        payment_id=f"sb_{row['charge_id']}",
+        gateway_id=f"sb_dp_{row['id']}",
+        status=row["status"],
+        amount_minor=row["amount_minor"],
+        currency=row["currency"],
+        opened_at=row["opened_at"],
+        fee_minor=row["fee_minor"],
+        fee_currency=row["currency"] if row["fee_minor"] is not None else None,
+        due_at=row["due_at"],
+        settled_at=row["settled_at"],
+    )
 
 
 def _answer(entry: sqlite3.Row) -> Result:

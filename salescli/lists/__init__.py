@@ -5,6 +5,7 @@ categories — the list of categories
 changes — the changes of a history line as text
 columns — columns and views, which every list, report and page uses
 customers — the list of customers
+disputes — disputes of an order or a payment
 filters — the table of filters: option, help, clauses, resolver
 history — the history of a record, a subject or everything
 ledger — money in and out by day

@@ -1,6 +1,6 @@
 """The ledger: money in and out by day, which reports by currency and payment system add up (R67, R68).
 
-paid invoices + refunds → ``VIEW``, a row for each movement; money out is negative
+paid invoices + refunds and lost disputes → ``VIEW``, a row for each movement; money out is negative
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from salescli.storage.schema import comparable
 _MOVED = """(
   SELECT id AS entry, id AS invoice_id, paid_on AS day, paid_at AS at, amount_minor AS moved, currency,
     fee_minor AS fee, fee_estimated AS estimated, gateway_id,
-    CAST(NULL AS TEXT) AS reason
+    CAST(NULL AS TEXT) AS reason, CAST('payment' AS TEXT) AS kind
   FROM invoices WHERE paid_on IS NOT NULL
   UNION ALL
   SELECT CAST(-x.id AS INTEGER), x.invoice_id, x.refunded_on, x.refunded_at, CAST(-x.amount_minor AS INTEGER),
-    x.currency, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), a.gateway_id, x.reason
+    x.currency, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), CAST(coalesce(x.gateway_id, a.gateway_id) AS TEXT),
+    x.reason, CAST(x.kind AS TEXT)
   FROM refunds x LEFT JOIN attempts a ON a.id = x.attempt_id
 )"""
 
@@ -48,6 +49,15 @@ VIEW = View(
         ),  # the day of reports by offer, category and manager
         Column("manager_name", "text", "m.name", shown=False),
         Column("reason", "text", "e.reason", shown=False),
+        Column("kind", "text", "e.kind", shown=False),
+        # Not part of the sums of reports: the fee of a dispute is no commission of a payment.
+        Column(
+            "dispute_fee",
+            "money",
+            "CASE e.kind WHEN 'dispute' THEN (SELECT d.fee_minor FROM disputes d WHERE d.refund_id = -e.entry"
+            " AND d.fee_currency = e.currency) END",
+            shown=False,
+        ),
     ),
     newest_first=("-e.day", "-e.at", "-e.entry"),
     id="e.entry",

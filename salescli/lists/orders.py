@@ -70,6 +70,13 @@ VIEW = View(
             " WHERE i.order_id = o.id)",
             shown=False,
         ),
+        Column(
+            "dispute",
+            "status",
+            "(SELECT d.status FROM disputes d JOIN invoices i ON i.id = d.invoice_id WHERE i.order_id = o.id"
+            " ORDER BY d.status = 'open' DESC, d.id DESC LIMIT 1)",
+            shown=False,
+        ),
         Column("source", "text", "o.source", shown=False),
         Column("source_number", "text", "o.source_number", shown=False),
     ),

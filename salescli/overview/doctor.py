@@ -105,6 +105,15 @@ _SUMS = (
         "invoice {id} was paid by {stored}, which paid invoice {counted} already",
     ),
     _Sum(
+        "lost disputes",
+        "SELECT d.id, d.status AS stored, x.invoice_id AS counted FROM disputes d"
+        " LEFT JOIN refunds x ON x.id = d.refund_id LEFT JOIN invoices i ON i.id = d.invoice_id"
+        " WHERE (d.refund_id IS NOT NULL AND (x.kind IS NOT 'dispute' OR x.invoice_id IS NOT d.invoice_id))"
+        " OR (d.status = 'lost' AND d.refund_id IS NULL AND d.currency = i.currency"
+        " AND i.refunded_minor < i.amount_minor)",
+        "dispute {id} is {stored}; the invoice of its money back: {counted}",
+    ),
+    _Sum(
         "merged customers",
         "SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM recurring"

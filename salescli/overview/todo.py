@@ -19,37 +19,45 @@ COLUMNS = (
     Column("customer"),
     Column("amount", "money"),
     Column("currency"),
+    Column("due", "time"),  # by when; None: no matter when
     Column("command", "command"),
 )
 
 _UNCONFIRMED = """
-SELECT 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount, o.currency AS currency
+SELECT 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount, o.currency AS currency,
+  NULL AS due
 FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = 'completed' AND o.confirmed = 0
 """
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
-SELECT 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency
+SELECT 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency, NULL
 FROM orders o JOIN customers c ON c.id = o.customer_id
 WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
   AND o.paid_minor >= (o.price_minor * o.partial_success_ppm + {money.PPM // 2}) / {money.PPM}
 """
 _WAITING = """
-SELECT 'payment to confirm', i.id, c.name, i.amount_minor, i.currency
+SELECT 'payment to confirm', i.id, c.name, i.amount_minor, i.currency, NULL
 FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id
   JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
 WHERE a.status = 'live' AND p.gateway = 'manual'
 """
 _FAILED = """
-SELECT 'failed recurring order', r.id, c.name, r.price_minor, r.currency
+SELECT 'failed recurring order', r.id, c.name, r.price_minor, r.currency, NULL
 FROM recurring r JOIN customers c ON c.id = r.customer_id WHERE r.status = 'failed'
 """
-_ALL = " UNION ALL ".join((_UNCONFIRMED, _CONFIRMABLE, _WAITING, _FAILED))
+_DISPUTED = """
+SELECT 'dispute to answer', d.invoice_id, c.name, d.amount_minor, d.currency, d.due_at
+FROM disputes d JOIN invoices i ON i.id = d.invoice_id JOIN orders o ON o.id = i.order_id
+  JOIN customers c ON c.id = o.customer_id WHERE d.status = 'open'
+"""
+_ALL = " UNION ALL ".join((_UNCONFIRMED, _CONFIRMABLE, _WAITING, _FAILED, _DISPUTED))
 
 # what -> its command, and the permission that the command needs (R40)
 _COMMANDS = {
     "unconfirmed sale": ("orders check", permissions.MANAGE_SALES),
     "partial order to confirm": ("orders confirm", permissions.MANAGE_SALES),
     "payment to confirm": ("payments confirm", permissions.ENTER_ORDERS),
+    "dispute to answer": ("payments show", permissions.VIEW),  # it is answered at the payment system
     "failed recurring order": ("recurring retry", permissions.MANAGE_RECURRING),
 }
 

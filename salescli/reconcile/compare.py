@@ -15,13 +15,14 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import by_hand
+from salescli.charging import by_hand, moved_there
 from salescli.errors import BadData, WrongStatus
+from salescli.gateways.protocol import Refunded
 from salescli.imports.csv_file import BadRow, Problem
 from salescli.reconcile import match, movements, statement
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
 from salescli.reconcile.movements import KeyMatch, KeyMatches
-from salescli.reconcile.statement import PAYMENT, Line, ReportProblem
+from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
 from salescli.rules import money, permissions, time
 from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.rules.permissions import Actor
@@ -76,8 +77,9 @@ def compare(connection: sqlite3.Connection, request: ReconcileRequest, *, actor:
 def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
     """Write what a statement settles, in one transaction, and return that and the remaining comparison.
 
-    It settles live attempts that succeeded there, manual payments that arrived, and unknown fees. Differences and
-    movements on only one side are left to a person. An attempt under way or dated in the future is refused alone.
+    It settles live attempts that succeeded there, manual payments that arrived, and unknown fees, and records refunds
+    of payments that are known here. Other differences and movements on only one side are left to a person. An attempt
+    under way or dated in the future is refused alone.
     Raise NotPermitted.
     """
     work.actor.require(permissions.ENTER_ORDERS)
@@ -145,7 +147,8 @@ def _read(line: Line, references: KeyMatches, ids: KeyMatches, system: PaymentSy
             )
         if them:
             invoices, first = (invoices & them or them), first or column
-    return NamedLine(line, invoices, attempt=any(key.kind == line.kind for key in by_reference))
+    known = bool(ours or [key for key in by_reference if key.system == system.id])
+    return NamedLine(line, invoices, any(key.kind == line.kind for key in by_reference), known)
 
 
 def _bad(line: Line, column: str, reason: str) -> BadRow:
@@ -163,9 +166,13 @@ def _apply(
 ) -> None:
     """Write what a finding settles. Raise WrongStatus when that is not possible now."""
     line, movement = finding.line, finding.movement
-    if line is None or movement is None:
+    if line is None:
         return
     reason = f"statement {request.name}, line {line.number}"
+    if recordable(finding) and finding.invoice is not None:
+        _record_refund(work, request, line, finding.invoice, applied)
+    if movement is None:
+        return
     if finding.finding == match.UNKNOWN_OUTCOME and finding.sure:
         by_hand.resolve(work, movement.invoice, "succeeded", reason)
     elif finding.finding == match.WAITS:
@@ -191,6 +198,31 @@ def _confirm(
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, is dated in the future")
     after = by_hand.answer_by_hand(work.at(arrived), invoice, confirmed=True)
     invoices.change(work, after, "seen in a statement", {}, reason=reason)
+
+
+def recordable(finding: MatchFinding) -> bool:
+    """Return whether both sides agree on a refund that is only there: its payment is known by a number, and its day."""
+    line = finding.line
+    if line is None or finding.finding != match.ONLY_THERE or line.kind != REFUND:
+        return False
+    return finding.sure and finding.invoice is not None and line.at is not None
+
+
+def _record_refund(work: Work, request: ReconcileRequest, line: Line, invoice_id: int, applied: Applied) -> None:
+    """Record a refund that is only there, on its own day. Raise WrongStatus where that is not possible now."""
+    reason = f"statement {request.name}, line {line.number}"
+    invoice, at = invoices.get(work.connection, invoice_id), line.at or ""
+    if not work.actor.may(permissions.REFUND):
+        raise WrongStatus(f"{reason}: a refund is recorded only by a user with the permission {permissions.REFUND}")
+    if at < (invoice.paid_at or "") or time.from_text(at) > work.now + CLOCKS_APART_MAX:
+        raise WrongStatus(f"{reason}: the refund is dated before its payment, or in the future")
+    number = None if line.gateway_id == invoice.gateway_id else line.gateway_id
+    told = Refunded(invoice.gateway_id or "", number, line.amount_minor, line.currency, at, line.reference)
+    taken = moved_there.take_refund(work, request.system, told, reason=reason)
+    if taken.became == "recorded":
+        applied.done.append(f"{taken.line} ({reason})")
+    elif taken.became != "known":
+        raise WrongStatus(f"{reason}: {taken.line or f'invoice {invoice_id} has a refund under way, or no payment'}")
 
 
 def _take_fee(work: Work, line: Line, invoice_id: int, reason: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Literal, NamedTuple
 
-from salescli.reconcile.statement import PAYMENT, REFUND, Line
+from salescli.reconcile.statement import PAYMENT, Line
 from salescli.rules import time
 
 AGREES = "agrees"
@@ -19,6 +19,7 @@ TWICE_THERE = "twice there"
 AMOUNT_DIFFERS = "amount differs"
 UNKNOWN_OUTCOME = "outcome unknown"
 WAITS = "waits"
+DISPUTE_OPEN = "dispute open"  # its money may have been taken already; it is lost, or comes back
 ONLY_HERE = "only here"
 FEE_DIFFERS = "fee differs"
 FEE_REPORTED = "fee reported"  # ours is unknown or estimated
@@ -28,6 +29,7 @@ FINDINGS = (
     AMOUNT_DIFFERS,
     UNKNOWN_OUTCOME,
     WAITS,
+    DISPUTE_OPEN,
     ONLY_HERE,
     FEE_DIFFERS,
     FEE_REPORTED,
@@ -37,11 +39,11 @@ _SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_REPORTED: AGREES}  # their amounts agree
 # How a line is matched with a movement, the surest first.
 _BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(4)
 
-State = Literal["moved", "outcome unknown", "waits"]
+State = Literal["moved", "outcome unknown", "waits", "dispute open"]
 
 
 class Movement(NamedTuple):
-    """A movement of money here: ``moved``, or a live attempt: ``outcome unknown``, or ``waits`` for a person.
+    """A movement of money here: ``moved``, or a live attempt whose ``outcome unknown`` or that ``waits``, or a dispute.
 
     ``at`` is UTC text; ``day`` is the local day it counts on, None unless it moved. ``key`` is unique.
     """
@@ -64,12 +66,14 @@ class Movement(NamedTuple):
 class NamedLine(NamedTuple):
     """A line with the invoices that its keys name: one, unless a payment system gave several the same id.
 
-    ``attempt``: its reference belongs to an attempt of the line's kind.
+    ``attempt``: its reference belongs to an attempt of the line's kind. ``known``: a number of the payment system
+    itself names the invoice, as one of its payments.
     """
 
     line: Line
     invoices: frozenset[int] = frozenset()
     attempt: bool = False
+    known: bool = False
 
 
 class Period(NamedTuple):
@@ -222,7 +226,7 @@ def _known_by(named: NamedLine, movement: Movement) -> int | None:
     by_id = line.gateway_id is not None and line.gateway_id == movement.gateway_id
     if line.reference is not None and line.reference == movement.reference:
         return _BY_BOTH if by_id else _BY_REFERENCE
-    if named.attempt and (movement.state != "moved" or line.kind == REFUND):
+    if named.attempt and (movement.state != "moved" or line.kind != PAYMENT):
         return None
     return _BY_GATEWAY_ID if by_id else _BY_INVOICE
 
@@ -245,13 +249,16 @@ def _judged(line: Line, movement: Movement, pair: _Pair) -> MatchFinding:
     if pair.differs:
         return MatchFinding(AMOUNT_DIFFERS, line, movement, sure)
     if movement.state != "moved":
-        return MatchFinding({"outcome unknown": UNKNOWN_OUTCOME, "waits": WAITS}[movement.state], line, movement, sure)
+        return MatchFinding(_UNSETTLED[movement.state], line, movement, sure)
     return MatchFinding(_fee(line, movement), line, movement, sure)
 
 
+_UNSETTLED = {"outcome unknown": UNKNOWN_OUTCOME, "waits": WAITS, "dispute open": DISPUTE_OPEN}
+
+
 def _fee(line: Line, movement: Movement) -> str:
-    """Return the finding for the fee of a matched line; refunds have no fee here."""
-    if line.fee_minor is None or line.kind == REFUND:
+    """Return the finding for the fees of a matched line; refunds have no fee here."""
+    if line.fee_minor is None or line.kind != PAYMENT:
         return AGREES
     if (movement.fee_minor is None or movement.estimated) and line.fee_minor <= movement.amount_minor:
         return FEE_REPORTED
@@ -280,12 +287,13 @@ def _unpaired(
             first = unmatched.setdefault(_duplicate_key(line), line.number)
             again_there = first != line.number
             finding = TWICE_THERE if again_there else ONLY_THERE
-            yield MatchFinding(finding, line, same_as=first if again_there else None, invoice=invoice)
+            sure = named.known and len(named.invoices) == 1
+            yield MatchFinding(finding, line, None, sure, first if again_there else None, invoice)
 
 
 def _duplicate_key(line: Line) -> tuple[str | int | None, ...]:
     """Return the key that duplicate lines share; a payment can have several refunds."""
-    return (*line.keys, line.amount_minor if line.kind == REFUND else None)
+    return (*line.keys, line.amount_minor if line.kind != PAYMENT else None)
 
 
 def _duplicates(named: NamedLine, movement: Movement) -> bool:

@@ -57,9 +57,9 @@ def of_period(connection: sqlite3.Connection, system: PaymentSystem, period: Per
 
 
 def of_invoices(connection: sqlite3.Connection, system: PaymentSystem, ids: Sequence[int]) -> Iterator[Movement]:
-    """Yield the payments, refunds and live attempts of these invoices, of a payment system."""
+    """Yield the payments, refunds, open disputes and live attempts of these invoices, of a payment system."""
     values = {"system": system.id, "ids": json.dumps(ids)}
-    for sql in (_PAID_OF, _REFUNDED_OF, _LIVE_OF):
+    for sql in (_PAID_OF, _REFUNDED_OF, _DISPUTED_OF, _LIVE_OF):
         yield from _read_movements(connection, sql, values)
 
 
@@ -72,13 +72,23 @@ def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, 
         )
 
 
-def _known(row: sqlite3.Row, system: PaymentSystem) -> str:
-    through = "" if row["system"] == system.id or row["name"] is None else f" and goes through {row['name']}"
-    return f"invoice {row['id']} is {row['status'].capitalize()} here{through}"
+class KnownInvoice(NamedTuple):
+    """An invoice that an unmatched line names; ``refundable``: its payment of this payment system came in."""
+
+    order: int
+    refundable: bool
+    state: str
 
 
-def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, str]:
-    """Return a description of each invoice that an unmatched line names, by its number."""
+def _known(row: sqlite3.Row, system: PaymentSystem) -> KnownInvoice:
+    ours = row["system"] == system.id
+    through = "" if ours or row["name"] is None else f" and goes through {row['name']}"
+    state = f"invoice {row['id']} is {row['status'].capitalize()} here{through}"
+    return KnownInvoice(row["order_id"], ours and row["paid_at"] is not None, state)
+
+
+def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, KnownInvoice]:
+    """Return, by number, the invoices here that unmatched lines name."""
     wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
     rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})
     return {row["id"]: _known(row, system) for row in rows}
@@ -99,6 +109,12 @@ FROM invoices WHERE gateway_id IN (SELECT value FROM json_each(:words))
 UNION
 SELECT gateway_id, invoice_id, payment_system_id, CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END
 FROM attempts WHERE gateway_id IN (SELECT value FROM json_each(:words))
+UNION
+SELECT gateway_id, invoice_id, payment_system_id, kind FROM refunds
+WHERE gateway_id IN (SELECT value FROM json_each(:words))
+UNION
+SELECT gateway_id, invoice_id, payment_system_id, 'dispute' FROM disputes
+WHERE gateway_id IN (SELECT value FROM json_each(:words))
 """
 
 # The columns of Movement, with the row's id second. A payment of zero went through no payment system. The `+` keeps
@@ -111,8 +127,8 @@ SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i
 FROM invoices i WHERE i.amount_minor > 0 AND +i.payment_system_id = :system
 """
 _REFUNDED = """
-SELECT 'moved', x.id, 'refund', x.invoice_id, i.order_id, x.amount_minor, x.currency, NULL, 0,
-  nullif(a.gateway_id, i.gateway_id), a.reference, x.refunded_at, x.refunded_on
+SELECT 'moved', x.id, x.kind, x.invoice_id, i.order_id, x.amount_minor, x.currency, NULL, 0,
+  coalesce(x.gateway_id, nullif(a.gateway_id, i.gateway_id)), a.reference, x.refunded_at, x.refunded_on
 FROM refunds x JOIN invoices i ON i.id = x.invoice_id LEFT JOIN attempts a ON a.id = x.attempt_id
 WHERE +i.payment_system_id = :system
 """
@@ -127,8 +143,14 @@ SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'outcome unknown' END, a.i
 FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id
 WHERE a.status = 'live' AND a.payment_system_id = :system AND a.invoice_id IN (SELECT value FROM json_each(:ids))
 """
+_DISPUTED_OF = """
+SELECT 'dispute open', d.id, 'dispute', d.invoice_id, i.order_id, d.amount_minor, d.currency,
+  NULL, 0, d.gateway_id, NULL, d.opened_at, NULL
+FROM disputes d JOIN invoices i ON i.id = d.invoice_id
+WHERE d.status = 'open' AND d.payment_system_id = :system AND d.invoice_id IN (SELECT value FROM json_each(:ids))
+"""
 _KNOWN = """
-SELECT i.id, i.status, i.payment_system_id AS system, p.name
+SELECT i.id, i.order_id, i.status, i.paid_at, i.payment_system_id AS system, p.name
 FROM invoices i LEFT JOIN payment_systems p ON p.id = i.payment_system_id
 WHERE i.id IN (SELECT value FROM json_each(:ids))
 """

@@ -18,7 +18,7 @@ from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.rules import money, numbers, text, time
 
-PAYMENT, REFUND = "payment", "refund"
+PAYMENT, REFUND, DISPUTE = "payment", "refund", "dispute"
 KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement
 COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "at")
 REQUIRED = ("amount", "currency")
@@ -103,7 +103,7 @@ def _readers(zone: ZoneInfo) -> Readers:
         "reference": _word,
         "gateway_id": _word,
         "invoice": partial(text.whole_number, what="number of an invoice", most=_INVOICE_MAX),
-        "kind": partial(text.one_of, allowed=(PAYMENT, REFUND), what="kind"),
+        "kind": partial(text.one_of, allowed=(PAYMENT, REFUND, DISPUTE), what="kind"),
         "currency": money.currency_code,
         "at": partial(time.parse_time, zone=zone),
     }

@@ -1,9 +1,11 @@
-"""Orders, invoices, attempts, recurring orders, and whose sale they are.
+"""Orders, invoices, attempts, refunds, disputes, recurring orders, and whose sale they are.
 
 orders — an order and its states
 invoices — one payment of an order, its commission
 changes — one change of any of them: its rule, its row, its line of history
 attempts — one try each to move an invoice's money
+refunds — money of an invoice that went back
+disputes — chargebacks: open, won or lost
 recurring — a recurring order: its payments, dates, retries
 recurring_actions — what people decide about recurring orders
 attribution — who made a sale, and whether that is confirmed

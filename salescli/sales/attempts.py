@@ -167,6 +167,41 @@ def close(connection: sqlite3.Connection, attempt: Attempt, status: str, answer:
     return changed.rowcount == 1
 
 
+def of_reference(connection: sqlite3.Connection, reference: str | None) -> Attempt | None:
+    """Return the attempt with a reference, if there is one."""
+    row = connection.execute("SELECT * FROM attempts WHERE reference = ?", (reference,)).fetchone()
+    return Attempt.from_row(row) if row else None
+
+
+def found_done(connection: sqlite3.Connection, attempt: Attempt, gateway_id: str | None) -> None:
+    """Mark an attempt that was settled as not made as one that the gateway has made after all."""
+    connection.execute(
+        "UPDATE attempts SET status = 'succeeded', gateway_id = :gateway_id, code = NULL, message = NULL"
+        " WHERE id = :id AND status IN ('not_sent', 'declined')",
+        {"gateway_id": gateway_id, "id": attempt.id},
+    )
+
+
+def record_done(connection: sqlite3.Connection, invoice: Invoice, new: NewAttempt, number: int, now: datetime) -> int:
+    """Record an attempt of ours that only the gateway knows, as made, and return its id."""
+    row = {
+        "kind": new.kind,
+        "invoice_id": invoice.id,
+        "customer_id": _customer_id(connection, invoice),
+        "number": number,
+        "reference": f"{new.base}:{number}",
+        "payment_system_id": new.payment_system_id,
+        "amount_minor": new.amount_minor,
+        "currency": new.currency,
+        "gateway_id": new.gateway_id,
+        "status": "succeeded",
+        "owned_at": time.utc_text(now),
+        "started_at": time.utc_text(now),
+        "settled_at": time.utc_text(now),
+    }
+    return database.insert(connection, "attempts", row)
+
+
 def leave_unknown(connection: sqlite3.Connection, attempt: Attempt, answer: Answer, now: datetime) -> bool:
     """Keep a live attempt for a later look-up and let go of it; False when another holder took it meanwhile."""
     wait = _LOOKUPS_AFTER[attempt.lookups] if attempt.lookups < len(_LOOKUPS_AFTER) else timedelta(days=1)

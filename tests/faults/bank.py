@@ -10,7 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
+from salescli.gateways.protocol import (
+    Changes,
+    Charge,
+    Declined,
+    Disputed,
+    Misconfigured,
+    OutcomeUnknown,
+    Refunded,
+    Result,
+    Unavailable,
+)
 from salescli.rules import time
 
 CHARGE_MOODS = (
@@ -50,12 +60,24 @@ class Entry:
     of: int | None = None  # a refund's charge: its place in ``moved``
 
 
+@dataclass(slots=True)
+class Claim:
+    """A dispute of a charge, ``of``: its place in ``moved``; lost, its money went back."""
+
+    of: int
+    status: str
+    amount_minor: int
+    opened_at: datetime
+    settled_at: datetime | None = None
+
+
 class Ledger:
     """What a gateway has booked by reference, and every movement of money in order."""
 
     def __init__(self) -> None:
         self.moved: list[Entry] = []
         self.booked: dict[str, Entry] = {}
+        self.claims: list[Claim] = []
 
     def charged(self) -> list[Entry]:
         """Return every charge that took money."""
@@ -80,6 +102,7 @@ class Bank(Ledger):
         self.moods: dict[str, deque[str]] = defaultdict(deque)
         self.spares_overtaken = True  # test_known_gaps: a request that arrives after it was looked up in vain
         self.repeats: str | None = None  # it answers every success with this id
+        self.tells_references = True  # of refunds that it lists
         self.only_cuts = False  # a line is cut where it would be refused
         self.witness: Callable[[str, int], None] = lambda reference, amount_minor: None
         self.meanwhile: Callable[[], None] = lambda: None
@@ -121,11 +144,67 @@ class Bank(Ledger):
         entry = self._known(reference)
         if entry is None:
             of = int(gateway_id.removeprefix("b_"))
-            back = sum(e.amount_minor for e in self.moved if e.kind == "refund" and e.of == of)
-            too_much = back + amount_minor > self.moved[of].amount_minor
+            too_much = self.back(of) + amount_minor > self.moved[of].amount_minor
             mood_booked = "declined" if too_much else mood
             entry = self._book(reference, "refund", mood_booked, amount_minor, self.moved[of].currency, of)
         return self._after(mood, entry)
+
+    def refund_there(self, of: int, amount_minor: int) -> None:
+        """Give back part of a charge as somebody does in the bank's own pages."""
+        charge = self.moved[of]
+        reference = f"there:{len(self.moved)}"
+        self.moved.append(Entry(reference, "refund", "succeeded", amount_minor, charge.currency, self.now, of))
+
+    def dispute(self, of: int, amount_minor: int) -> Claim:
+        """Open a dispute of a charge."""
+        self.claims.append(Claim(of, "open", amount_minor, self.now))
+        return self.claims[-1]
+
+    def back(self, of: int) -> int:
+        """Return how much of a charge went back, by refunds and lost disputes."""
+        refunded = sum(e.amount_minor for e in self.moved if e.kind == "refund" and e.of == of)
+        return refunded + sum(claim.amount_minor for claim in self.claims if (claim.of, claim.status) == (of, "lost"))
+
+    def refunds(self, gateway_id: str) -> tuple[Refunded, ...]:
+        """Tell all refunds of a charge."""
+        self._before(self._mood("changes"))
+        return tuple(one for one in self._refunds() if one.payment_id == gateway_id)
+
+    def changes(self, since: datetime, disputes: tuple[str, ...]) -> Changes:
+        """Tell what was booked since, and the disputes that changed or are asked for."""
+        self._before(self._mood("changes"))
+        told = time.utc_text(since)
+        claims = [
+            Disputed(
+                f"b_{one.of}",
+                f"d_{place}",
+                one.status,  # type: ignore[arg-type]
+                one.amount_minor,
+                self.moved[one.of].currency,
+                time.utc_text(one.opened_at),
+                settled_at=time.utc_text(one.settled_at) if one.settled_at else None,
+            )
+            for place, one in enumerate(self.claims)
+            if f"d_{place}" in disputes or one.opened_at >= since
+        ]
+        payments = tuple(
+            self._after("ok", entry) for entry in self.moved if entry.kind == "charge" and entry.booked_at >= since
+        )
+        return Changes(tuple(one for one in self._refunds() if one.refunded_at >= told), tuple(claims), payments)
+
+    def _refunds(self) -> list[Refunded]:
+        return [
+            Refunded(
+                f"b_{entry.of}",
+                f"b_{place}",
+                entry.amount_minor,
+                entry.currency,
+                time.utc_text(entry.booked_at),
+                entry.reference if self.tells_references else None,
+            )
+            for place, entry in enumerate(self.moved)
+            if entry.kind == "refund"
+        ]
 
     def check(self) -> None:
         """Nothing can be wrong with it."""

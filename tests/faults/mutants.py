@@ -45,6 +45,12 @@ PAID_CHECK = """  CHECK ((paid_at IS NOT NULL) = (status IN ('completed', 'refun
 ) STRICT;
 CREATE INDEX invoices_attempted"""
 
+MOVED_THERE = "charging/moved_there.py"
+OF_INVOICE = """        invoice = invoice_of(work.connection, system, told.payment_id)
+        if invoice is None:
+            return _unpaid(work.connection, system, told.payment_id)
+        if told.gateway_id"""
+
 MUTANTS = (
     Mutant(
         "call before commit",
@@ -290,7 +296,185 @@ MUTANTS = (
     Mutant(
         "one refund of a gateway is two",
         "a_gateway_answers_with_another_refund",
-        (("charging/settle.py", "AND kind = 'refund' AND status = 'succeeded' AND id <> :own", "AND id = -1"),),
+        (("charging/settle.py", "AND kind = 'refund' AND attempt_id IS NOT :own", "AND id = -1"),),
+    ),
+    Mutant(
+        "a refund that was made there is repeated",
+        "a_refund_was_made_there_before",
+        (("charging/refund.py", "already = _made_there(work, portion, gateway)", "already = None"),),
+    ),
+    Mutant(
+        "a refund that was found there is sent too",
+        "a_refund_was_made_there_before",
+        (("charging/refund.py", 'return Answer("succeeded", code=FOUND_THERE) if found else None', "return None"),),
+    ),
+    Mutant(
+        "ours is sent beside one that nobody had seen",
+        "a_refund_was_made_there_before",
+        (
+            (
+                "charging/refund.py",
+                "    if found in (0, portion.amount_minor):\n",
+                "    if found != portion.amount_minor:\n        return None\n    if found:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund is sent where the look-up of theirs failed",
+        "the_look_for_refunds_fails",
+        (
+            (
+                "charging/refund.py",
+                'return Answer("not_sent", message=f"its refunds there could not be looked up: {told.message}")',
+                "return None",
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund that is known is recorded again",
+        "a_refund_is_told_again_and_again",
+        (
+            (
+                MOVED_THERE,
+                'if told.gateway_id and refunds.find(work.connection, system.id, told.gateway_id, "refund"):',
+                "if False:",
+            ),
+        ),
+    ),
+    Mutant(
+        "the file takes one refund of a gateway twice",
+        "a_refund_is_told_again_and_again",
+        (
+            (
+                "storage/migrations/m0007_moved_elsewhere.py",
+                "CREATE UNIQUE INDEX refunds_gateway",
+                "CREATE INDEX refunds_gateway",
+            ),
+        ),
+    ),
+    Mutant(
+        "every tick asks for refunds",
+        "a_tick_asks_for_refunds_only_once_an_hour",
+        (("charging/gateway_sync.py", "time.from_text(asked) < ASKED_EVERY", "time.from_text(asked) < timedelta(0)"),),
+    ),
+    Mutant(
+        "a refund found there is half recorded",
+        "sync_dies_at_every_moment",
+        (
+            (
+                MOVED_THERE,
+                f"    with database.transaction(work.connection):\n{OF_INVOICE}",
+                f"    if True:\n{OF_INVOICE}",
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund there is recorded beside ours of unknown outcome",
+        "our_refund_of_unknown_outcome_is_told",
+        (
+            (
+                "charging/moved_there.py",
+                "if told.pending or (live is not None and (own is None or own.id != live.id)):",
+                "if told.pending:",
+            ),
+            (
+                "charging/moved_there.py",
+                "        if live is not None:\n            return _settled",
+                "        if live is not None and own is not None:\n            return _settled",
+            ),
+        ),
+    ),
+    Mutant(
+        "what waited is not asked for again",
+        "a_refund_there_waits_for_ours",
+        (("charging/gateway_sync.py", "min([reached, *waiting])", "reached"),),
+    ),
+    Mutant(
+        "our refund is not known by its reference",
+        "our_refund_of_unknown_outcome_is_told_by_its_reference",
+        (
+            (
+                "charging/moved_there.py",
+                'return attempt if attempt and (attempt.kind, attempt.invoice_id) == ("refund", invoice.id) else None',
+                "return None",
+            ),
+        ),
+    ),
+    Mutant(
+        "what a person recorded is recorded again",
+        "a_refund_that_a_person_recorded_is_told",
+        (
+            (
+                "charging/moved_there.py",
+                "        if _known_without_number(work, invoice, own, told):\n            return KNOWN\n",
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "a reference that the gateway has answered is sent for another refund",
+        "a_copy_lacks_a_refund_of_ours",
+        (("charging/moved_there.py", "if named != base or not number.isascii() or not number.isdigit():", "if True:"),),
+    ),
+    Mutant(
+        "what is disputed is refunded",
+        "a_lost_dispute_is_told_again_and_again",
+        (
+            (
+                "charging/refund.py",
+                "(dispute := disputes.open_of_invoice(connection, portion.invoice.id))",
+                "(dispute := None)",
+            ),
+        ),
+    ),
+    Mutant(
+        "a lost dispute that a person recorded is money back again",
+        "a_lost_dispute_is_told_again_and_again",
+        (
+            (
+                "charging/moved_there.py",
+                'in refunds.without_number(work.connection, invoice.id, "dispute", dispute.amount_minor):',
+                "in ():",
+            ),
+        ),
+    ),
+    Mutant(
+        "an open dispute is not asked for again",
+        "a_dispute_is_settled_long_after_it_was_opened",
+        (
+            (
+                "charging/gateway_sync.py",
+                "ask_changes(gateway, since, disputes.open_of(work.connection, system.id))",
+                "ask_changes(gateway, since, ())",
+            ),
+        ),
+    ),
+    Mutant(
+        "what happened while a clock was ahead is never asked for",
+        "a_clock_ran_ahead_when_the_bank_was_asked",
+        (("charging/gateway_sync.py", " or time.from_text(until) > work.now + CLOCKS_APART_MAX", ""),),
+    ),
+    Mutant(
+        "a success that contradicts us is not told",
+        "a_payment_was_made_after_all",
+        (
+            (
+                "charging/moved_there.py",
+                '    if attempt.status == "succeeded":\n        return KNOWN',
+                '    if attempt.status != "live":\n        return KNOWN',
+            ),
+        ),
+    ),
+    Mutant(
+        "a statement's refund is recorded by a number of ours",
+        "a_statement_and_the_bank_tell_of_one_refund",
+        (
+            (
+                "reconcile/compare.py",
+                "return finding.sure and finding.invoice is not None",
+                "return finding.invoice is not None",
+            ),
+        ),
     ),
     Mutant(
         "recovery dates by a clock that is in doubt",

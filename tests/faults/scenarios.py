@@ -15,18 +15,19 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from salescli.charging import settle, tick_log
+from salescli.charging import by_hand, settle, tick_log
 from salescli.errors import WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Charge
+from salescli.reconcile.statement import Line
 from salescli.rules import time
 from salescli.sales import attempts, recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests.faults import power
-from tests.faults.world import ZONE, World, charged_twice, left_over, violations
+from tests.faults.world import ZONE, World, charged_twice, left_over, money_back, violations
 
 SCENARIOS: dict[str, Callable[[World], None]] = {}
 
@@ -505,3 +506,212 @@ def a_look_up_in_the_next_year_does_not_tell(world: World) -> None:
     world.skew = timedelta(0)
     world.later(hours=1).tick(accept_clock=False)
     settled(world, charges=2)
+
+
+def sold(world: World) -> int:
+    """Sell for 20.00 through a bank that tells of its changes."""
+    world.bank.capabilities |= {"changes"}
+    order = world.order("once", "card")
+    world.pay(order)
+    return order
+
+
+def agreed(world: World, refunds: int) -> None:
+    """Hold that all is well, nothing waits, both sides have the same money back, and so many refunds are recorded."""
+    well(world)
+    assert left_over(world) == []
+    assert money_back(world) == []
+    assert world.value("SELECT count(*) FROM refunds") == refunds
+
+
+@scenario
+def a_refund_was_made_there_before(world: World) -> None:
+    order = sold(world)
+    world.bank.refund_there(0, 500)
+    world.later(minutes=5).refund(order, "5.00")
+    agreed(world, refunds=1)
+    assert world.bank.back(0) == 500
+    world.bank.refund_there(0, 200)
+    world.later(minutes=5).refund(order, "5.00")
+    agreed(world, refunds=2)
+    assert world.bank.back(0) == 700, "ours was sent although nobody had seen theirs"
+
+
+@scenario
+def the_look_for_refunds_fails(world: World) -> None:
+    order = sold(world)
+    world.bank.refund_there(0, 500)
+    world.bank.moods["changes"].append("unreachable")
+    world.later(minutes=5).refund(order, "5.00")
+    assert world.bank.back(0) == 500
+
+
+@scenario
+def a_refund_is_told_again_and_again(world: World) -> None:
+    sold(world)
+    world.bank.refund_there(0, 500)
+    for _ in range(3):
+        world.later(minutes=90).sync()
+        world.tick()
+    agreed(world, refunds=1)
+    with suppress(sqlite3.IntegrityError):
+        columns = "invoice_id, amount_minor, currency, refunded_at, refunded_on, kind, gateway_id, payment_system_id"
+        world.rows(f"INSERT INTO refunds ({columns}) SELECT {columns} FROM refunds RETURNING id")
+    assert world.value("SELECT count(*) FROM refunds") == 1
+
+
+@scenario
+def a_tick_asks_for_refunds_only_once_an_hour(world: World) -> None:
+    sold(world)
+    world.tick()
+    world.bank.refund_there(0, 500)
+    world.bank.moods["changes"].append("garbage")
+    world.later(minutes=30).tick()
+    assert list(world.bank.moods["changes"]) == ["garbage"]
+    world.later(hours=2).tick()
+    assert list(world.bank.moods["changes"]) == []
+
+
+@scenario
+def sync_dies_at_every_moment(world: World) -> None:
+    sold(world)
+    world.bank.refund_there(0, 500)
+    world.bank.refund_there(0, 500)
+    claim = world.bank.dispute(0, 800)
+    file = world.path.read_bytes()
+    for moment in count():
+        world.path.write_bytes(file)
+        boot = world.boot
+        world.sync(dies_at=moment)
+        world.sync()
+        agreed(world, refunds=2)
+        if world.boot == boot:
+            break
+    claim.status = "won"
+
+
+@scenario
+def our_refund_of_unknown_outcome_is_told(world: World) -> None:
+    order = sold(world)
+    world.bank.tells_references = False
+    world.bank.moods["refund"].append("cut after")
+    world.refund(order, "5.00")
+    world.later(minutes=1).sync()
+    world.later(minutes=10).tick()
+    world.later(hours=2).tick()
+    agreed(world, refunds=1)
+
+
+@scenario
+def a_refund_there_waits_for_ours(world: World) -> None:
+    order = sold(world)
+    world.bank.tells_references = False
+    world.bank.moods["refund"].append("cut after")
+    world.bank.moods["lookup"].extend(["unreachable"] * 5)
+    world.refund(order, "5.00")
+    world.bank.refund_there(0, 300)
+    for _ in range(6):
+        world.later(days=2).tick()
+    world.later(hours=2).tick()
+    agreed(world, refunds=2)
+
+
+@scenario
+def our_refund_of_unknown_outcome_is_told_by_its_reference(world: World) -> None:
+    order = sold(world)
+    world.bank.moods["refund"].append("cut after")
+    world.refund(order, "5.00")
+    world.later(minutes=1).sync()
+    agreed(world, refunds=1)
+    world.later(minutes=10).tick()
+    agreed(world, refunds=1)
+
+
+@scenario
+def a_refund_that_a_person_recorded_is_told(world: World) -> None:
+    order = sold(world)
+    world.later(minutes=5).record_refund(order, "5.00")
+    world.bank.refund_there(0, 500)
+    world.later(minutes=5).sync()
+    agreed(world, refunds=1)
+
+
+@scenario
+def a_copy_lacks_a_refund_of_ours(world: World) -> None:
+    order = sold(world)
+    file = world.path.read_bytes()
+    world.refund(order, "5.00")
+    world.path.write_bytes(file)
+    world.later(minutes=5).sync()
+    agreed(world, refunds=1)
+    world.later(minutes=5).refund(order, "5.00")
+    agreed(world, refunds=2)
+    assert world.bank.back(0) == 1000
+
+
+@scenario
+def a_lost_dispute_is_told_again_and_again(world: World) -> None:
+    order = sold(world)
+    claim = world.bank.dispute(0, 800)
+    world.later(minutes=5).sync()
+    with suppress(WrongStatus):
+        world.refund(order, "5.00")
+    assert world.bank.back(0) == 0, "a refund of what is disputed may go back twice"
+    claim.status, claim.settled_at = "lost", world.later(days=60).time
+    world.later(minutes=5).record_refund(order, "8.00", dispute=True)
+    for _ in range(3):
+        world.later(hours=2).sync()
+    agreed(world, refunds=1)
+    assert world.value("SELECT status FROM disputes") == "lost"
+
+
+@scenario
+def a_dispute_is_settled_long_after_it_was_opened(world: World) -> None:
+    sold(world)
+    claim = world.bank.dispute(0, 800)
+    for _ in range(2):
+        world.later(days=3).sync()
+    claim.status, claim.settled_at = "lost", world.later(days=60).time
+    for _ in range(2):
+        world.later(hours=2).tick()
+    agreed(world, refunds=1)
+
+
+@scenario
+def a_clock_ran_ahead_when_the_bank_was_asked(world: World) -> None:
+    sold(world)
+    world.skew = timedelta(days=365)
+    world.sync()
+    world.skew = timedelta(0)
+    world.bank.refund_there(0, 500)
+    world.later(hours=2).sync()
+    agreed(world, refunds=1)
+
+
+@scenario
+def a_payment_was_made_after_all(world: World) -> None:
+    world.bank.capabilities |= {"changes"}
+    order = world.order("once", "card")
+    world.bank.moods["card"].append("cut after")
+    world.pay(order)
+    world.process(lambda c: by_hand.resolve(world.work(c), 1, "not_sent", "they say so"))
+    world.sync()
+    told = world.rows("SELECT what FROM history WHERE what LIKE 'payment b_0 made there%'")
+    assert len(told) == 1
+    world.later(hours=2).sync()
+    assert len(world.rows("SELECT what FROM history WHERE what LIKE 'payment b_0 made there%'")) == 1
+
+
+@scenario
+def a_statement_and_the_bank_tell_of_one_refund(world: World) -> None:
+    sold(world)
+    world.bank.refund_there(0, 500)
+    at = time.utc_text(world.later(minutes=5).time)
+    world.reconcile(Line(2, "refund", None, None, 1, 500, "EUR", None, at))
+    assert world.value("SELECT count(*) FROM refunds") == 0, "the number of an invoice here may be a typing error"
+    line = Line(2, "refund", None, "b_0", None, 500, "EUR", None, at)
+    world.reconcile(line)
+    world.reconcile(line)
+    world.sync()
+    world.reconcile(line, line)
+    agreed(world, refunds=1)

@@ -18,14 +18,18 @@ from typing import Any, TypeVar
 
 from salescli.catalogue import actors, customers, offers, payment_systems, records, users
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import by_hand, due_payments, pay, refund, tick
+from salescli.charging import by_hand, due_payments, gateway_sync, pay, refund, tick
 from salescli.charging.due_payments import TickCounts
+from salescli.charging.gateway_sync import Synced
 from salescli.charging.pay import NewPayment
-from salescli.charging.refund import NewRefund
+from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.charging.tick import Limits
 from salescli.gateways.manual import Manual
 from salescli.gateways.protocol import Gateway
 from salescli.overview import doctor
+from salescli.reconcile import compare
+from salescli.reconcile.compare import ReconcileRequest
+from salescli.reconcile.statement import Line
 from salescli.rules import time
 from salescli.sales import recurring
 from salescli.sales.orders import NewOrder
@@ -203,6 +207,31 @@ class World:
             lambda c: refund.refund(self.work(c), order, wanted, gateways=self.gateway),
             dies_at,
         )
+
+    def record_refund(self, order: int, amount: str, *, dispute: bool = False) -> None:
+        """Record that money of an order went back, as a person who saw it does."""
+        wanted, made = NewRefund(amount, reason="seen there"), MadeOutside(self.now, dispute)
+        self.process(lambda c: refund.record(self.work(c), order, wanted, made))
+
+    def sync(self, dies_at: int | None = None) -> None:
+        """Ask the bank what happened there, as `gateway-sync One` does."""
+
+        def ask(connection: Any) -> Synced:
+            [system] = gateway_sync.systems(connection, ["One"])
+            return gateway_sync.record(
+                self.work(connection), gateway_sync.fetch(self.work(connection), system, self.gateway)
+            )
+
+        self.process(ask, dies_at)
+
+    def reconcile(self, *lines: Line) -> None:
+        """Apply a statement of One."""
+
+        def apply(connection: Any) -> None:
+            [system] = gateway_sync.systems(connection, ["One"])
+            compare.apply(self.work(connection), ReconcileRequest(system, lines, "march.csv", ZONE))
+
+        self.process(apply)
 
     def charge_now(self, id: int, dies_at: int | None = None) -> None:
         """Charge a plan at once, as `recurring activate --now` does."""
@@ -385,6 +414,13 @@ def _plans(connection: sqlite3.Connection) -> list[str]:
         if waits_for_its_date and plan.next_payment_at != plan.due_at:
             found.append(f"I9: plan {plan.id} is due at {plan.due_at} and charged at {plan.next_payment_at}")
     return found
+
+
+def money_back(world: World) -> list[str]:
+    """Name invoices whose money back is not what the bank's ledger has; empty when both agree."""
+    rows = world.rows("SELECT id, gateway_id, refunded_minor FROM invoices WHERE gateway_id IS NOT NULL")
+    pairs = [(row["id"], row["refunded_minor"], world.bank.back(int(row["gateway_id"][2:]))) for row in rows]
+    return [f"invoice {id}: {here} back here, {there} there" for id, here, there in pairs if here != there]
 
 
 def left_over(world: World) -> list[str]:

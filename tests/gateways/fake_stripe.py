@@ -54,6 +54,7 @@ _OWN = {"pm_fails_once": 1, "pm_fails_twice": 2}  # no such cards at Stripe: the
 _PAYING = ("pm_card_visa", "pm_card_mastercard")
 _PENDING = "pm_usBankAccount_processing"
 _OPEN = ("requires_payment_method", "requires_confirmation")
+PAGE_MAX = 3  # objects of a page, so that few tell whether all pages are read; Stripe has up to 100
 _WHOLE = ("ISK", "UGX")
 _THOUSANDTHS = ("BHD", "JOD", "KWD", "OMR", "TND")
 
@@ -93,6 +94,22 @@ class Fake:
         """Change an object, as a person does in the Dashboard, or time does."""
         with _opened(self.ledger) as ledger:
             _put(ledger, {**_get(ledger, id), **values})
+
+    def refund(self, intent: str, amount: int, **values: Any) -> str:
+        """Refund a payment in the Dashboard and return the refund's id."""
+        with _opened(self.ledger) as ledger:
+            made = _refund(ledger, {"payment_intent": intent, "amount": str(amount)})
+            _put(ledger, {**made, **values})
+            return str(made["id"])
+
+    def dispute(self, intent: str, amount: int, fee: int = 1500) -> str:
+        """Open a dispute, as a bank does, whose money and fee are taken at once; return its id."""
+        with _opened(self.ledger) as ledger:
+            now = int(time.time())
+            entry = {"amount": -amount, "fee": fee, "currency": "eur", "created": now}
+            values = {"amount": amount, "currency": "eur", "status": "needs_response", "reason": "fraudulent"}
+            told = {"evidence_details": {"due_by": now + 7 * 86400}, "balance_transactions": [entry]}
+            return str(_new(ledger, "dp", "dispute", payment_intent=intent, **values, **told)["id"])
 
     def charged(self) -> list[str]:
         """Return the payment of each charge that took money: its reference without the attempt."""
@@ -337,6 +354,8 @@ def _call_of(method: str, path: str) -> tuple[str, str]:
         ("retrieve", "GET", r"/v1/payment_intents/(\w+)"),
         ("refund", "POST", r"/v1/refunds"),
         ("refunds", "GET", r"/v1/refunds"),
+        ("disputes", "GET", r"/v1/disputes"),
+        ("dispute", "GET", r"/v1/disputes/(\w+)"),
     ):
         if method == verb and (match := re.fullmatch(pattern, path)):
             return name, match[1] if match.groups() else ""
@@ -358,8 +377,23 @@ def _work(ledger: sqlite3.Connection, call: str, id: str, asked: dict[str, str])
         return _refund(ledger, asked)
     if call == "search":
         return _search(ledger, asked["query"])
-    found = _refunds(ledger, asked["payment_intent"]) if call == "refunds" else []
-    return {"object": "list", "url": "/v1/refunds", "has_more": False, "data": found}
+    if call == "dispute":
+        return _get(ledger, id)
+    return _listed(ledger, {"refunds": "refund", "disputes": "dispute"}.get(call, ""), asked)
+
+
+def _listed(ledger: sqlite3.Connection, kind: str, asked: dict[str, str]) -> dict[str, Any]:
+    """Return a page of the objects of a kind, newest first, filtered as asked."""
+    rows = ledger.execute("SELECT body FROM objects WHERE kind = ? ORDER BY n DESC", (kind,)).fetchall()
+    found = [json.loads(body) for (body,) in rows]
+    if "payment_intent" in asked:
+        found = [one for one in found if one["payment_intent"] == asked["payment_intent"]]
+    if "created[gte]" in asked:
+        found = [one for one in found if one["created"] >= int(asked["created[gte]"])]
+    if "starting_after" in asked:
+        found = found[[one["id"] for one in found].index(asked["starting_after"]) + 1 :]
+    size = min(int(asked.get("limit", 10)), PAGE_MAX)
+    return {"object": "list", "url": f"/v1/{kind}s", "has_more": len(found) > size, "data": found[:size]}
 
 
 class Handler(BaseHTTPRequestHandler):

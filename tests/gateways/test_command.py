@@ -73,7 +73,7 @@ def test_the_same_reference_twice_is_one_charge(programs: Path, tmp_path: Path) 
 
 def test_it_says_what_it_can_do_declines_looks_up_and_refunds(programs: Path) -> None:
     gateway = example()
-    assert gateway.capabilities == {"charge", "lookup", "refund", "fee", "idempotent"}
+    assert gateway.capabilities == {"charge", "lookup", "refund", "fee", "changes", "idempotent"}
     assert gateway.key_ttl_seconds is None
     with pytest.raises(Declined) as no:
         gateway.charge(charge(token="poor"), 10)

@@ -184,7 +184,7 @@ def test_stripe_keeps_it(stripe_at_home: Any, house: House) -> None:
     code, report, _ = check(house, "stripe eu", "--token", "cus_1/pm_card_visa", "--yes")
 
     assert code == 0, report
-    assert "capabilities: charge, fee, idempotent, lookup, refund" in report
+    assert "capabilities: changes, charge, fee, idempotent, lookup, refund" in report
     assert "; prepares a payment before charging it" in report
     assert report.splitlines()[-1] == "it follows the charge protocol"
     (intent,), (refund,) = stripe_at_home.all("payment_intent"), stripe_at_home.all("refund")
@@ -200,7 +200,7 @@ def test_check_says_what_a_payment_system_can_do(house: House) -> None:
     house.payment_system("Bank transfer", gateway="manual")
     sandbox = (
         "Sandbox, gateway sandbox\n"
-        "capabilities: charge, idempotent, lookup, refund\n"
+        "capabilities: changes, charge, idempotent, lookup, refund\n"
         "recognises a repeated reference: for ever\n"
     )
     manual = (

@@ -22,10 +22,10 @@ YEAR = {"every": "1 month", "payments": "12"}
 class Odd(Sandbox):
     """The sandbox, whose answers a test makes odd."""
 
-    changes: dict[str, Any] = {}  # noqa: RUF012 — set by each test
+    odd: dict[str, Any] = {}  # noqa: RUF012 — set by each test
 
     def charge(self, charge: Charge, timeout: float) -> Result:
-        return replace(super().charge(charge, timeout), **self.changes)
+        return replace(super().charge(charge, timeout), **self.odd)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_a_gateway_says_beside_the_point_keeps_no_charge_from_being_recorde
 
 def _odd(story: Story, changes: dict[str, Any]) -> Odd:
     odd = Odd(story.house.path.with_name(f"{story.house.path.name}.sandbox"))
-    odd.changes = changes
+    odd.odd = changes
     return odd
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from salescli.charging import pay, refund
 from salescli.charging.pay import NewPayment
-from salescli.charging.refund import NewRefund
+from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.cli import options, pages, record_page
 from salescli.cli.hints import say_recurring_goes_on
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
-from salescli.errors import SalesError
+from salescli.errors import BadUsage, SalesError
 from salescli.gateways.answers import Answer
+from salescli.lists import disputes as dispute_list
 from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
 from salescli.rules import permissions
@@ -30,7 +32,7 @@ from salescli.sales.orders import NewOrder, Order
 @options.output
 @pass_session
 def show_order(session: Session, /, order: str, output: Output) -> None:
-    """Show an ORDER and its invoices. ORDER is its number here or in another system.
+    """Show an ORDER, its invoices and disputes. ORDER is its number here or in another system.
 
     \b
     Example:
@@ -41,7 +43,10 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
         session,
         order_list.VIEW,
         found.id,
-        [record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",))],
+        [
+            record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
+            record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
+        ],
         output,
     )
 
@@ -130,24 +135,50 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
     "--invoice", type=int, metavar="NUMBER", help="Refund this invoice.  [default: the newest paid ones first]"
 )
 @click.option("--reason", metavar="TEXT", help="Why. Required if no gateway returns the money.")
+@click.option("--record-only", is_flag=True, help="Record a refund that was made in the payment system itself.")
+@options.at("When it was made; with --record-only.")
+@click.option("--gateway-id", metavar="NUMBER", help="Its number at the payment system; with --record-only.")
+@click.option("--dispute", is_flag=True, help="The money went back by a dispute that was lost; with --record-only.")
 @options.dry_run
 @options.yes
 @pass_session
 @going_on()
-def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **given: Any) -> None:
+def refund_order(  # noqa: PLR0913 - one parameter per option
+    session: Session,
+    /,
+    order: str,
+    at: str | None,
+    gateway_id: str | None,
+    record_only: bool,
+    dispute: bool,
+    dry_run: bool,
+    yes: bool,
+    **given: Any,
+) -> None:
     """Refund ORDER, the newest paid invoice first.
 
     If the payment went through a gateway, the gateway returns the money. Otherwise you return it yourself, and this
     command records it.
 
+    --record-only moves no money and calls no gateway: it records a refund that somebody made in the payment system
+    itself, or a dispute that was lost there, on the day of --at.
+
     \b
     Examples:
       salescli orders refund 12 --amount 20.00 --yes
       salescli orders refund 12 --reason "paid back in cash" --yes
+      salescli orders refund 12 --record-only --at 2026-03-05 --amount 20.00 \\
+        --reason "in the payment system" --yes
     """
     session.actor.require(permissions.REFUND)
     found = orders.find(session.connection, order)
     request = NewRefund(**given)
+    if record_only:
+        made = MadeOutside(options.moment(at, session), dispute, gateway_id)
+        _record_refund(session, found, request, made, dry_run=dry_run, yes=yes)
+        return
+    if at or gateway_id or dispute:
+        raise BadUsage("--at, --gateway-id and --dispute are for --record-only")
     parts = refund.split(session.connection, found, request, gateways=session.gateway)
     what = " and ".join(str(part) for part in parts)
     if dry_run:
@@ -166,6 +197,20 @@ def refund_order(session: Session, /, order: str, dry_run: bool, yes: bool, **gi
     say_recurring_goes_on(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was refunded")
+
+
+def _record_refund(
+    session: Session, found: Order, request: NewRefund, made: MadeOutside, *, dry_run: bool, yes: bool
+) -> None:
+    """Record a refund that was made outside, after a question, or rehearse it."""
+    if not dry_run:
+        what = " and ".join(map(str, refund.split(session.connection, found, replace(request, made=made))))
+        ask_first(f"Record that {what} of order {found.id} went back?", yes=yes)
+    with options.rehearsed(session, dry_run):
+        for part in refund.record(session.work, found.id, request, made):
+            print_line(f"{part}: recorded; no money was moved")
+        print_line(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+        say_recurring_goes_on(session, found)
 
 
 def _state(order: Order) -> str:
@@ -203,4 +248,6 @@ def _refund_words(part: refund.RefundPart, answer: Answer) -> str:
         return f"not refunded: {answer.message}"
     if part.system is None:
         return "recorded; this money did not go through a gateway, so return it yourself"
+    if answer.code == refund.FOUND_THERE:
+        return f"was refunded through {part.system.name} before; recorded, and not repeated"
     return f"refunded through {part.system.name}"

@@ -16,6 +16,7 @@ from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
+from salescli.lists import disputes as dispute_list
 from salescli.lists import ledger
 from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
@@ -42,7 +43,10 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
         session,
         payment_list.VIEW,
         found.id,
-        [record_page.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",))],
+        [
+            record_page.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",)),
+            record_page.Part("disputes", dispute_list.VIEW, "d.invoice_id", ("dispute",)),
+        ],
         output,
     )
 
@@ -53,7 +57,7 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
 @options.after
 @pass_session
 def list_ledger(session: Session, filters: Filters, output: Output, after: str | None) -> None:
-    """List payments and refunds, each on its own day, newest first. Refunds are negative.
+    """List payments, refunds and lost disputes, each on its own day, newest first. Money out is negative.
 
     `salescli reports by-payment-system` adds up these rows: payments as gross, refunds as refunded. An entry is
     the number of a payment, or the negative number of a refund. Filters apply to the order, --min and --max to the

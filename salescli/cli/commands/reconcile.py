@@ -26,7 +26,8 @@ from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Sums
-from salescli.reconcile.statement import Line, ReportProblem
+from salescli.reconcile.movements import KnownInvoice
+from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
 from salescli.rules import money, numbers, permissions
 
 _INVOICE = Column("invoice", "number")
@@ -68,11 +69,12 @@ def reconcile_command(
     \b
       reference gateway_id invoice kind amount* currency* fee at
 
-    `kind` is payment or refund; blank means payment. The days of the statement are compared.
+    `kind` is payment, refund or dispute; blank means payment. The days of the statement are compared.
 
     Lists the differences, with what to do about each. Exit code 1 if there is one, 0 if all agrees; -q then prints
-    nothing. --apply resolves payments with an unknown outcome, confirms open manual payments and fills in unknown fees.
-    The rest is for a person. No money is ever moved.
+    nothing. --apply resolves payments with an unknown outcome, confirms open manual payments, fills in unknown fees,
+    and records refunds of payments that are known here by a number of the payment system. The rest is for a person. No
+    money is ever moved.
 
     \b
     Examples:
@@ -152,15 +154,17 @@ def _of(name: str, *sides: Any) -> Any:
 
 
 def _advice(
-    comparison: Comparison, system: PaymentSystem, known: Mapping[int, str], program: str, finding: MatchFinding
+    comparison: Comparison,
+    system: PaymentSystem,
+    known: Mapping[int, KnownInvoice],
+    program: str,
+    finding: MatchFinding,
 ) -> str:
     """Return the advice for a finding, as a command if there is one."""
     invoice = finding.movement.invoice if finding.movement else finding.invoice
     show = f"{program} payments show {invoice}"
     if finding.finding == ONLY_THERE:
-        if invoice is None:
-            return f"ask {system.name} what it was; no invoice here matches"
-        return f"{known[invoice]}: {show}" if invoice in known else f"there is no invoice {invoice} here"
+        return _only_there(finding, system, known, program)
     if finding.finding == ONLY_HERE:
         day, period = finding.movement and finding.movement.day, comparison.period
         edge = period is not None and day in (period.first, period.last)
@@ -173,10 +177,31 @@ def _advice(
             "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}"
         ),
         match.WAITS: "confirmed by --apply",
+        match.DISPUTE_OPEN: f"answer it at {system.name}; {show}",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
         match.FEE_REPORTED: "filled in by --apply",
         AGREES: "",
     }[finding.finding]
+
+
+def _only_there(finding: MatchFinding, system: PaymentSystem, known: Mapping[int, KnownInvoice], program: str) -> str:
+    """Return the advice for a line without a movement: a refund or dispute of a payment here can be recorded."""
+    line, invoice = finding.line, finding.invoice
+    if invoice is None or line is None:
+        return f"ask {system.name} what it was; no invoice here matches"
+    if invoice not in known:
+        return f"there is no invoice {invoice} here"
+    if compare.recordable(finding):
+        return "recorded by --apply"
+    here = known[invoice]
+    if line.kind == PAYMENT or not here.refundable:
+        return f"{here.state}: {program} payments show {invoice}"
+    record = (
+        f"{program} orders refund {here.order} --invoice {invoice} --record-only"
+        f" --amount {money.text(line.amount_minor, line.currency)} --at {line.at or 'TIME'}"
+        f" --reason 'line {line.number} of the statement'"
+    )
+    return record if line.kind == REFUND else f"if it was lost: {record} --dispute"
 
 
 def _here(finding: MatchFinding) -> str:

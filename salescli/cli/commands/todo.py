@@ -19,8 +19,9 @@ from salescli.rules import permissions
 def todo_command(session: Session, output: Output) -> None:
     """List what waits for a person, with the command that does it.
 
-    These are sales, partial orders and manual payments to confirm, and failed recurring orders. The largest
-    amount of each currency comes first, then the second largest of each. The command is shown if you may run it.
+    These are sales, partial orders and manual payments to confirm, disputes to answer at the payment system, and
+    failed recurring orders. The largest amount of each currency comes first, then the second largest of each. The
+    command is shown if you may run it.
 
     \b
     Examples:

@@ -1,1 +1,1 @@
-"""Stripe: the client, its codes, its errors."""
+"""Stripe: the client, its codes, its errors, its refunds and disputes."""

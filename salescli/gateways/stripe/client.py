@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from salescli.gateways.protocol import (
+    Changes,
     Charge,
     Declined,
     GatewayError,
     Misconfigured,
     OutcomeUnknown,
+    Refunded,
     Result,
     Unavailable,
 )
+from salescli.gateways.stripe import changes
 from salescli.gateways.stripe.codes import booked, decline, sent
 from salescli.gateways.stripe.errors import replayed, translated
 from salescli.rules import time
@@ -48,7 +51,7 @@ class Stripe:
     """The gateway of one Stripe account. ``environment``: the variable that holds its key; default: STRIPE_API_KEY."""
 
     name = "stripe"
-    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "fee", "idempotent"})
+    capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "fee", "changes", "idempotent"})
     key_ttl_seconds: int | None = KEY_TTL_SECONDS
 
     def __init__(self, environment: tuple[str, ...] = ()) -> None:
@@ -116,6 +119,21 @@ class Stripe:
         """Read a successful PaymentIntent, with its fee once Stripe has booked it."""
         with translated("lookup", self._variable):
             return self._read(gateway_id, gateway_id)
+
+    def refunds(self, gateway_id: str) -> tuple[Refunded, ...]:
+        """Read the refunds of a PaymentIntent, those of the Dashboard too."""
+        with translated("lookup", self._variable):
+            return changes.refunds(self._all(self._client.v1.refunds, {"payment_intent": gateway_id}))
+
+    def changes(self, since: datetime, disputes: tuple[str, ...]) -> Changes:
+        """Read the refunds and disputes that were made since, and these disputes as they stand."""
+        made = {"created": {"gte": int(since.timestamp())}}
+        with translated("lookup", self._variable):
+            refunds = self._all(self._client.v1.refunds, made)
+            new = self._all(self._client.v1.disputes, made)
+            listed = {one["id"] for one in new}
+            old = [_plain(self._client.v1.disputes.retrieve(id)) for id in disputes if id not in listed]
+        return Changes(changes.refunds(refunds), changes.disputes([*new, *old]))
 
     def cancel(self, gateway_id: str) -> None:
         """Cancel the PaymentIntent of a payment that was given up."""
@@ -200,6 +218,16 @@ class Stripe:
                     f"Stripe does not know {id}; is {self._variable} the key of another account?"
                 ) from None
             raise
+
+    def _all(self, service: Any, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        """Read every page of a list, newest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            after = {"starting_after": found[-1]["id"]} if found else {}
+            page = _plain(service.list({**asked, **after, "limit": 100}))
+            found += page["data"]
+            if not page["has_more"] or not page["data"]:
+                return found
 
     def _refund_of(self, id: str, reference: str) -> Result:
         page = _plain(self._client.v1.refunds.list({"payment_intent": id, "limit": 100}))

@@ -7,6 +7,7 @@ m0003_refund_cost — version 3: a refund costs the same in a file of any size
 m0004_checked_elsewhere — version 4: when a person checked what another copy did at a payment system
 m0005_one_payment_each — version 5: one payment of a gateway pays one invoice
 m0006_gateway_checks — version 6: test charges, until they are refunded
+m0007_moved_elsewhere — version 7: refunds and disputes made at the payment system
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

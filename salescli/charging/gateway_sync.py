@@ -1,0 +1,155 @@
+"""Ask payment systems for refunds, disputes and late successes since the last look, and record each once.
+
+due or named → ``fetch``, outside any transaction → ``record``: each in a transaction of its own → how far it is known
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from salescli.catalogue import payment_systems
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import moved_there
+from salescli.charging.calls import Gateways
+from salescli.charging.due_payments import ChargingRun
+from salescli.charging.moved_there import Taken
+from salescli.gateways import answers
+from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Changes, ReportsChanges
+from salescli.rules import time
+from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.sales import disputes
+from salescli.storage import database
+from salescli.storage.work import Work
+
+ASKED_EVERY = timedelta(hours=1)  # by tick
+OVERLAP = timedelta(days=1)  # asked for again: what was listed late, by clocks that differ
+FIRST_LOOK = timedelta(days=30)  # how far back a payment system is asked the first time
+
+
+class Fetched(NamedTuple):
+    """What a payment system told, asked at ``asked_at``; an Answer says why it told nothing, None that it never can."""
+
+    system: PaymentSystem
+    told: list[Changes] | Answer | None
+    asked_at: datetime
+
+
+@dataclass(slots=True)
+class Synced:
+    """A line for everything that was recorded, that a person has to look at, and that could not be asked."""
+
+    recorded: list[str] = field(default_factory=list)
+    for_a_person: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+
+def systems(connection: sqlite3.Connection, names: Iterable[str]) -> list[PaymentSystem]:
+    """Return the payment systems of these names, or all that are no person's. Raise NotFound."""
+    if named := [payment_systems.find(connection, name) for name in names]:
+        return named
+    rows = connection.execute("SELECT * FROM payment_systems WHERE gateway <> 'manual' ORDER BY id").fetchall()
+    return [PaymentSystem.from_row(row) for row in rows]
+
+
+def sync_due(
+    run: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
+) -> None:
+    """Ask each payment system that was not asked for an hour; what fails is a line, and asked again in an hour."""
+    for system in systems(run.work.connection, ()):
+        if stopping():
+            return
+        if (only is None or system.gateway in only) and _is_due(run.work.connection, system, run.work.now):
+            synced = record(run.work, fetch(run.work, system, run.gateways, stopping=stopping))
+            for line in synced.recorded:
+                run.say(line)
+            run.counts.for_a_person += [*synced.for_a_person, *synced.silent]
+
+
+def fetch(
+    work: Work,
+    system: PaymentSystem,
+    gateways: Gateways,
+    *,
+    since: datetime | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Fetched:
+    """Ask a payment system, outside any transaction, until it has told all or there is no more time; never raises."""
+    gateway = gateways(system)
+    able = answers.able(gateway)
+    if isinstance(able, Answer):
+        return Fetched(system, able, work.now)
+    if "changes" not in able or not isinstance(gateway, ReportsChanges):
+        return Fetched(system, None, work.now)
+    since = since or _since(work, system)
+    told: list[Changes] = []
+    while True:
+        answer = answers.ask_changes(gateway, since, disputes.open_of(work.connection, system.id))
+        if isinstance(answer, Answer):
+            return Fetched(system, told if told else answer, work.now)
+        told.append(answer)
+        if answer.until is None or time.from_text(answer.until) <= since or stopping():
+            return Fetched(system, told, work.now)
+        since = time.from_text(answer.until)
+
+
+def record(work: Work, fetched: Fetched) -> Synced:
+    """Record what a payment system told, and how far it is known now."""
+    synced, system = Synced(), fetched.system
+    until = None
+    if isinstance(fetched.told, Answer):
+        synced.silent.append(f"{system.name} could not be asked for refunds and disputes: {fetched.told.message}")
+    elif fetched.told is not None:
+        waiting = [at for changes in fetched.told for at in _record(work, system, changes, synced)]
+        reached = fetched.told[-1].until or time.utc_text(fetched.asked_at)
+        until = min([reached, *waiting])
+    with database.transaction(work.connection):
+        asked = {"changes_asked_at": time.utc_text(work.now)}
+        database.update(
+            work.connection, "payment_systems", system.id, asked | ({"changes_until": until} if until else {})
+        )
+    return synced
+
+
+def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced) -> list[str]:
+    """Record what was told, payments first; return the times of what waits, from which it is asked for again."""
+    waiting: list[str] = []
+
+    def note(taken: Taken, at: str) -> None:
+        if taken.became == "waits":
+            waiting.append(at)
+        elif taken.became == "recorded":
+            synced.recorded.append(taken.line)
+        elif taken.became == "unfit":
+            synced.for_a_person.append(taken.line)
+
+    for payment in changes.payments:
+        note(moved_there.take_payment(work, system, payment), payment.created_at or time.utc_text(work.now))
+    for refunded in changes.refunds:
+        note(moved_there.take_refund(work, system, refunded), refunded.refunded_at)
+    for disputed in changes.disputes:
+        note(moved_there.take_dispute(work, system, disputed), disputed.opened_at)
+    return waiting
+
+
+def _asked(connection: sqlite3.Connection, system: PaymentSystem) -> sqlite3.Row:
+    sql = "SELECT changes_until, changes_asked_at FROM payment_systems WHERE id = ?"
+    row: sqlite3.Row = connection.execute(sql, (system.id,)).fetchone()
+    return row
+
+
+def _is_due(connection: sqlite3.Connection, system: PaymentSystem, now: datetime) -> bool:
+    asked = _asked(connection, system)["changes_asked_at"]
+    return asked is None or not timedelta(0) <= now - time.from_text(asked) < ASKED_EVERY
+
+
+def _since(work: Work, system: PaymentSystem) -> datetime:
+    """Return from when a payment system is asked; a clock that was ahead when it was asked last tells nothing."""
+    until = _asked(work.connection, system)["changes_until"]
+    if until is None or time.from_text(until) > work.now + CLOCKS_APART_MAX:
+        return work.now - FIRST_LOOK
+    return time.from_text(until) - OVERLAP

@@ -1,0 +1,257 @@
+"""Money that moved at a payment system without us: each refund and dispute is recorded once, however it is learnt.
+
+Refunded | Disputed | a late success → known already | ours, unresolved: settled | waits | recorded | for a person
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Literal, NamedTuple
+
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import settle
+from salescli.charging.settle import MoneyBack
+from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Disputed, Refunded, Result
+from salescli.rules import money, time
+from salescli.sales import attempts, disputes, refunds
+from salescli.sales.attempts import Attempt, NewAttempt
+from salescli.sales.disputes import Dispute
+from salescli.sales.invoices import Invoice
+from salescli.storage import database, history
+from salescli.storage.work import Work
+
+Became = Literal["recorded", "known", "waits", "stranger", "unfit"]
+
+
+class Taken(NamedTuple):
+    """What became of something learnt: ``stranger`` is of no payment here, ``unfit`` is for a person.
+
+    ``line``: in words; ``amount_minor``: the money back that is recorded by it now.
+    """
+
+    became: Became
+    line: str = ""
+    amount_minor: int = 0
+
+
+KNOWN, WAITS, STRANGER = Taken("known"), Taken("waits"), Taken("stranger")
+
+
+def take_refund(work: Work, system: PaymentSystem, told: Refunded, *, reason: str | None = None) -> Taken:
+    """Record a refund of a payment that is known here, on its own day, once, in a transaction of its own.
+
+    It waits while it is pending there, and while another refund of that invoice is under way here.
+    """
+    reason = reason or f"found at {system.name}"
+    with database.transaction(work.connection):
+        invoice = invoice_of(work.connection, system, told.payment_id)
+        if invoice is None:
+            return _unpaid(work.connection, system, told.payment_id)
+        if told.gateway_id and refunds.find(work.connection, system.id, told.gateway_id, "refund"):
+            return KNOWN
+        own = _own(work.connection, invoice, told)
+        live = attempts.live_of(work.connection, invoice.id)
+        if told.pending or (live is not None and (own is None or own.id != live.id)):
+            return WAITS
+        if live is not None:
+            return _settled(work, live, told)
+        if _known_without_number(work, invoice, own, told):
+            return KNOWN
+        line = f"invoice {invoice.id}: {_amount(told)} went back through {system.name} on {_day(work, told)}"
+        if told.currency != invoice.currency or told.amount_minor > invoice.refundable_minor:
+            left = f"{money.text(invoice.refundable_minor, invoice.currency)} {invoice.currency}"
+            return Taken("unfit", f"{line} ({told.gateway_id}), but only {left} is left here; ask {system.name}")
+        id = _own_attempt(work, system, invoice, own, told)
+        at = time.from_text(told.refunded_at)
+        back = MoneyBack(told.amount_minor, at, reason, attempt_id=id, gateway_id=told.gateway_id)
+        settle.record_refund(work, invoice, back)
+        return Taken("recorded", line, told.amount_minor)
+
+
+def take_dispute(work: Work, system: PaymentSystem, told: Disputed) -> Taken:
+    """Record a dispute of a payment that is known here, and what became of it, in a transaction of its own."""
+    with database.transaction(work.connection):
+        invoice = invoice_of(work.connection, system, told.payment_id)
+        if invoice is None:
+            return _unpaid(work.connection, system, told.payment_id)
+        known = disputes.find(work.connection, system.id, told.gateway_id)
+        if known is not None and known.status == told.status:
+            return KNOWN if not _fee_told(known, told) else _dispute_fee(work, known, told)
+        line = f"invoice {invoice.id}: dispute {told.gateway_id} of {_amount(told)} at {system.name}"
+        if known is not None and known.status != "open":
+            return Taken("unfit", f"{line} is {told.status} there and {known.status} here; ask {system.name}")
+        if told.status == "lost" and attempts.live_of(work.connection, invoice.id):
+            return WAITS
+        dispute = known or disputes.create(work, _columns(invoice, system, told))
+        if told.status == "open":
+            due = f"; answer it by {time.local_text(told.due_at, work.zone)}" if told.due_at else ""
+            return Taken("recorded", f"{line} is open{due}")
+        return _closed(work, invoice, dispute, told, line)
+
+
+def take_payment(work: Work, system: PaymentSystem, told: Result) -> Taken:
+    """Settle a payment whose outcome is unknown here and that was made there; a contradiction is for a person."""
+    attempt = attempts.of_reference(work.connection, told.reference)
+    if attempt is None or (attempt.kind, attempt.payment_system_id) != ("charge", system.id):
+        return STRANGER
+    if attempt.status == "succeeded":
+        return KNOWN
+    line = f"invoice {attempt.invoice_id}: payment {told.gateway_id} was made at {system.name}"
+    if attempt.status == "live":
+        settled = settle.settle(work, attempt, Answer("succeeded", told, looked_up=True))
+        after = attempts.get(work.connection, attempt.id)
+        return Taken("recorded", line) if settled and after.status == "succeeded" else WAITS
+    what = f"payment {told.gateway_id} made there, {attempt.status.replace('_', ' ')} here"
+    if not _noted(work.connection, attempt.invoice_id, what):
+        with database.transaction(work.connection):
+            history.record(work, "invoice", attempt.invoice_id, what)
+    return Taken("unfit", f"{line}, and is {attempt.status.replace('_', ' ')} here; refund it there, or ask for help")
+
+
+def invoice_of(connection: sqlite3.Connection, system: PaymentSystem, payment_id: str) -> Invoice | None:
+    """Return the paid invoice that holds a payment of a payment system, if there is one."""
+    row = connection.execute(
+        "SELECT * FROM invoices WHERE gateway_id = ? AND payment_system_id = ? AND paid_at IS NOT NULL",
+        (payment_id, system.id),
+    ).fetchone()
+    return Invoice.from_row(row) if row else None
+
+
+def _unpaid(connection: sqlite3.Connection, system: PaymentSystem, payment_id: str) -> Taken:
+    """Return what becomes of what is told of a payment that is not paid here: it waits for one of unknown outcome."""
+    sql = "SELECT 1 FROM attempts WHERE gateway_id = ? AND payment_system_id = ? AND status = 'live'"
+    return WAITS if connection.execute(sql, (payment_id, system.id)).fetchone() else STRANGER
+
+
+# Refunds
+
+
+def _own(connection: sqlite3.Connection, invoice: Invoice, told: Refunded) -> Attempt | None:
+    """Return our attempt of a refund that bears our reference."""
+    attempt = attempts.of_reference(connection, told.reference)
+    return attempt if attempt and (attempt.kind, attempt.invoice_id) == ("refund", invoice.id) else None
+
+
+def _settled(work: Work, live: Attempt, told: Refunded) -> Taken:
+    """Settle our refund, whose outcome was unknown, as made."""
+    result = Result("refunded", told.reference, told.gateway_id, told.amount_minor, told.currency)
+    settle.settle(work, live, Answer("succeeded", result, looked_up=True))
+    if attempts.get(work.connection, live.id).status != "succeeded":
+        return WAITS
+    return Taken("recorded", f"invoice {live.invoice_id}: refund of {_amount(told)} made", told.amount_minor)
+
+
+def _known_without_number(work: Work, invoice: Invoice, own: Attempt | None, told: Refunded) -> bool:
+    """Give a refund that is recorded without its number there this number; False if there is none.
+
+    It is that of our attempt, or the one of the same amount nearest in time: a person or a statement told of it.
+    """
+    known = [one for one in refunds.of_invoice(work.connection, invoice.id) if own and one.attempt_id == own.id]
+    if not known and own is None:
+        known = refunds.without_number(work.connection, invoice.id, "refund", told.amount_minor)
+    at = time.from_text(told.refunded_at)
+    nearest = min(known, key=lambda one: abs(one.at - at), default=None)
+    if nearest is None:
+        return False
+    if nearest.gateway_id is None and told.gateway_id is not None:
+        _number(work, nearest.id, told.gateway_id, invoice)
+    return True
+
+
+def _number(work: Work, refund_id: int, gateway_id: str, invoice: Invoice) -> None:
+    changes = {"gateway_id": gateway_id, "payment_system_id": invoice.payment_system_id}
+    database.update(work.connection, "refunds", refund_id, changes)
+    history.record(work, "invoice", invoice.id, f"refund found as {gateway_id}")
+
+
+def _own_attempt(
+    work: Work, system: PaymentSystem, invoice: Invoice, own: Attempt | None, told: Refunded
+) -> int | None:
+    """Return the attempt of a refund that bears our reference; a database put back from a backup may lack it.
+
+    So that its reference is not sent again for another refund.
+    """
+    if own is not None:
+        attempts.found_done(work.connection, own, told.gateway_id)
+        return own.id
+    row = work.connection.execute("SELECT uid FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
+    base = f"{database.setting(work.connection, 'installation')}:{row['uid']}:{invoice.ordinal}:refund"
+    named, _, number = (told.reference or "").rpartition(":")
+    if named != base or not number.isascii() or not number.isdigit():
+        return None
+    new = NewAttempt("refund", base, system.id, told.amount_minor, told.currency, gateway_id=told.gateway_id)
+    return attempts.record_done(work.connection, invoice, new, int(number), work.now)
+
+
+# Disputes
+
+
+def _columns(invoice: Invoice, system: PaymentSystem, told: Disputed) -> dict[str, object]:
+    return {
+        "invoice_id": invoice.id,
+        "payment_system_id": system.id,
+        "gateway_id": told.gateway_id,
+        "amount_minor": told.amount_minor,
+        "currency": told.currency,
+        "fee_minor": told.fee_minor if told.fee_currency else None,
+        "fee_currency": told.fee_currency if told.fee_minor is not None else None,
+        "reason": told.reason,
+        "opened_at": told.opened_at,
+        "due_at": told.due_at,
+    }
+
+
+def _fee_told(known: Dispute, told: Disputed) -> bool:
+    fee = (told.fee_minor, told.fee_currency)
+    return None not in fee and fee != (known.fee_minor, known.fee_currency)
+
+
+def _dispute_fee(work: Work, known: Dispute, told: Disputed) -> Taken:
+    disputes.change(work, known, {"fee_minor": told.fee_minor, "fee_currency": told.fee_currency})
+    return KNOWN
+
+
+def _closed(work: Work, invoice: Invoice, dispute: Dispute, told: Disputed, line: str) -> Taken:
+    """Close a dispute; of a lost one the money went back, once, as much as was left here."""
+    settled_at = told.settled_at or time.utc_text(work.now)
+    refund_id, lost = None, 0
+    if told.status == "lost" and told.currency == invoice.currency:
+        refund_id, lost = _lost(work, invoice, dispute, settled_at)
+    changes: dict[str, object] = {"status": told.status, "settled_at": settled_at, "refund_id": refund_id}
+    if _fee_told(dispute, told):
+        changes |= {"fee_minor": told.fee_minor, "fee_currency": told.fee_currency}
+    disputes.change(work, dispute, changes)
+    if told.status == "lost" and (refund_id is None or (0 < lost < told.amount_minor)):
+        return Taken("unfit", f"{line} is lost, of which only {_left(dispute, lost)} was left here", lost)
+    return Taken("recorded", f"{line} is {told.status}", lost)
+
+
+def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int | None, int]:
+    """Return the money back of a lost dispute, one that a person recorded or a new one, and how much is new."""
+    for known in refunds.without_number(work.connection, invoice.id, "dispute", dispute.amount_minor):
+        _number(work, known.id, dispute.gateway_id, invoice)
+        return known.id, 0
+    amount = min(dispute.amount_minor, invoice.refundable_minor)
+    if amount == 0:
+        return None, 0
+    why = f"dispute {dispute.gateway_id} lost"
+    back = MoneyBack(amount, time.from_text(at), why, "dispute", gateway_id=dispute.gateway_id)
+    return settle.record_refund(work, invoice, back), amount
+
+
+def _left(dispute: Dispute, lost: int) -> str:
+    return f"{money.text(lost, dispute.currency)} {dispute.currency}"
+
+
+def _noted(connection: sqlite3.Connection, invoice_id: int, what: str) -> bool:
+    sql = "SELECT 1 FROM history WHERE subject = 'invoice' AND subject_id = ? AND what = ?"
+    return connection.execute(sql, (invoice_id, what)).fetchone() is not None
+
+
+def _amount(told: Refunded | Disputed) -> str:
+    return f"{money.text(told.amount_minor, told.currency)} {told.currency}"
+
+
+def _day(work: Work, told: Refunded) -> str:
+    return time.local_day(time.from_text(told.refunded_at), work.zone)

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from salescli.catalogue import payment_systems
@@ -17,6 +18,7 @@ from salescli.charging import moved_there
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun
 from salescli.charging.moved_there import Taken
+from salescli.errors import SalesError
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Changes, ReportsChanges
@@ -119,7 +121,11 @@ def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced)
     """Record what was told, payments first; return the times of what waits, from which it is asked for again."""
     waiting: list[str] = []
 
-    def note(taken: Taken, at: str) -> None:
+    def take(taking: Callable[[], Taken], at: str) -> None:
+        try:
+            taken = taking()
+        except SalesError as error:  # one that cannot be recorded keeps no other from it
+            taken = Taken("unfit", str(error))
         if taken.became == "waits":
             waiting.append(at)
         elif taken.became == "recorded":
@@ -128,11 +134,12 @@ def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced)
             synced.for_a_person.append(taken.line)
 
     for payment in changes.payments:
-        note(moved_there.take_payment(work, system, payment), payment.created_at or time.utc_text(work.now))
+        at = payment.created_at or time.utc_text(work.now)
+        take(partial(moved_there.take_payment, work, system, payment), at)
     for refunded in changes.refunds:
-        note(moved_there.take_refund(work, system, refunded), refunded.refunded_at)
+        take(partial(moved_there.take_refund, work, system, refunded), refunded.refunded_at)
     for disputed in changes.disputes:
-        note(moved_there.take_dispute(work, system, disputed), disputed.opened_at)
+        take(partial(moved_there.take_dispute, work, system, disputed), disputed.opened_at)
     return waiting
 
 

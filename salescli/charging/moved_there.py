@@ -98,6 +98,8 @@ def take_payment(work: Work, system: PaymentSystem, told: Result) -> Taken:
     if attempt.status == "succeeded":
         return KNOWN
     line = f"invoice {attempt.invoice_id}: payment {told.gateway_id} was made at {system.name}"
+    if attempt.status == "live" and attempt.age(work.now) < attempts.IN_TRANSIT_MAX:
+        return WAITS  # whoever made the call, or the next recovery, settles it
     if attempt.status == "live":
         settled = settle.settle(work, attempt, Answer("succeeded", told, looked_up=True))
         after = attempts.get(work.connection, attempt.id)

@@ -20,7 +20,6 @@ from salescli.sales import attempts
 from salescli.sales.attempts import Attempt
 from salescli.storage import database
 
-IN_TRANSIT_MAX = timedelta(minutes=3)  # by then a request has arrived or failed; far more than a call's deadline
 UNKNOWN_MAX = timedelta(days=3)  # then every run reports it to a person
 
 
@@ -118,7 +117,7 @@ def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
         if answer.became == "not_found":
             # An earlier look-up was at least five minutes ago, even if the clock was changed since.
             age = claimed.attempt.age(run.work.now)
-            if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
+            if age < attempts.IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
                 return replace(answer, became="unknown", message="not at the gateway yet; it may be on its way")
             never = "the gateway does not know it"
             return replace(answer, became="not_sent", code=settle.NOT_FOUND, message=never)

@@ -142,22 +142,44 @@ def _storable_changes(changes: Changes) -> Changes:
     """Return changes that can be stored. Raise ValueError for a number, time or text that cannot be one."""
     moved_there: tuple[Refunded | Disputed, ...] = (*changes.refunds, *changes.disputes)
     for moved in moved_there:
-        if moved.amount_minor <= 0 or money.currency_code(moved.currency) != moved.currency:
+        if not 0 < moved.amount_minor <= money.MINOR_MAX or moved.currency not in money.EXPONENTS:
             raise ValueError(f"{moved.gateway_id} has an amount or a currency that cannot be")
-        if not (moved.gateway_id or "x").isprintable() or len(moved.gateway_id or "") > _TEXT_MAX:
-            raise ValueError("it tells a number that cannot be one")
+        for number in (moved.payment_id, moved.gateway_id):
+            if number is not None and (not number or number != _printable(number)):
+                raise ValueError("it reports an invalid number")
     for at in (
         *(one.refunded_at for one in changes.refunds),
         *(at for one in changes.disputes for at in (one.opened_at, one.due_at, one.settled_at)),
         changes.until,
     ):
-        if at is not None and not time.is_utc_text(at):
+        if at is not None and not _is_time(at):
             raise ValueError(f"{at!r} is not a time")
     return replace(
         changes,
-        disputes=tuple(replace(one, reason=_stored_text(one.reason)) for one in changes.disputes),
-        payments=tuple(_storable(classify(one)).result or one for one in changes.payments),
+        refunds=tuple(replace(one, reference=_printable(one.reference)) for one in changes.refunds),
+        disputes=tuple(map(_storable_dispute, changes.disputes)),
+        payments=tuple(_storable_payment(one) for one in changes.payments if one.status == "succeeded"),
     )
+
+
+def _storable_dispute(told: Disputed) -> Disputed:
+    """Return a dispute with a reason that is text, and a fee that can be one or none."""
+    currency = told.fee_currency or ""
+    possible = told.fee_minor is not None and 0 <= told.fee_minor <= money.MINOR_MAX and currency in money.EXPONENTS
+    sound = told if possible else replace(told, fee_minor=None, fee_currency=None)
+    return replace(sound, reason=_stored_text(told.reason))
+
+
+def _storable_payment(told: Result) -> Result:
+    result = _storable(classify(told)).result or told
+    return replace(result, created_at=result.created_at if _is_time(result.created_at or "") else None)
+
+
+def _is_time(at: str) -> bool:
+    try:
+        return time.is_utc_text(at) and time.from_text(at) is not None
+    except ValueError:
+        return False
 
 
 def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:

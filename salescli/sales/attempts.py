@@ -20,6 +20,7 @@ from salescli.storage import database, process
 # Unresolved look-ups are repeated after these, then daily (ARCHITECTURE: recovery).
 _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
 
+IN_TRANSIT_MAX = timedelta(minutes=3)  # by then a request has arrived or failed; far more than a call's deadline
 LEASE = timedelta(hours=1)  # far longer than a call may take; a renamed machine counts as another one
 
 
@@ -122,7 +123,7 @@ def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: NewAttem
         "customer_id": _customer_id(connection, invoice),
         "recurring_id": new.recurring_id,
         "number": number,
-        "reference": f"{new.base}:{number}",
+        "reference": _reference(new, number),
     }
     return get(connection, database.insert(connection, "attempts", {**identity, **values}))
 
@@ -189,7 +190,7 @@ def record_done(connection: sqlite3.Connection, invoice: Invoice, new: NewAttemp
         "invoice_id": invoice.id,
         "customer_id": _customer_id(connection, invoice),
         "number": number,
-        "reference": f"{new.base}:{number}",
+        "reference": _reference(new, number),
         "payment_system_id": new.payment_system_id,
         "amount_minor": new.amount_minor,
         "currency": new.currency,
@@ -288,6 +289,10 @@ def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt
     sql = "SELECT * FROM attempts WHERE invoice_id = ? AND kind = ? ORDER BY number DESC LIMIT 1"
     row = connection.execute(sql, (invoice_id, kind)).fetchone()
     return Attempt.from_row(row) if row else None
+
+
+def _reference(new: NewAttempt, number: int) -> str:
+    return f"{new.base}:{number}"
 
 
 def _same(last: Attempt, new: NewAttempt) -> bool:

@@ -301,7 +301,7 @@ MUTANTS = (
     Mutant(
         "a refund that was made there is repeated",
         "a_refund_was_made_there_before",
-        (("charging/refund.py", "already = _made_there(work, portion, gateway)", "already = None"),),
+        (("charging/refund.py", "already = _made_there(work, part, gateway)", "already = None"),),
     ),
     Mutant(
         "a refund that was found there is sent too",
@@ -314,8 +314,8 @@ MUTANTS = (
         (
             (
                 "charging/refund.py",
-                "    if found in (0, portion.amount_minor):\n",
-                "    if found != portion.amount_minor:\n        return None\n    if found:\n",
+                "    if found in (0, part.amount_minor):\n",
+                "    if found != part.amount_minor:\n        return None\n    if found:\n",
             ),
         ),
     ),
@@ -325,7 +325,7 @@ MUTANTS = (
         (
             (
                 "charging/refund.py",
-                'return Answer("not_sent", message=f"its refunds there could not be looked up: {told.message}")',
+                'return Answer("not_sent", message=f"its refunds there could not be looked up: {made.message}")',
                 "return None",
             ),
         ),
@@ -422,7 +422,7 @@ MUTANTS = (
         (
             (
                 "charging/refund.py",
-                "(dispute := disputes.open_of_invoice(connection, portion.invoice.id))",
+                "(dispute := disputes.open_of_invoice(connection, part.invoice.id))",
                 "(dispute := None)",
             ),
         ),

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from salescli.errors import BadData
-from salescli.gateways.answers import ask
+from salescli.gateways.answers import Answer, ask, ask_changes
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable
 from salescli.overview import doctor
@@ -287,3 +288,38 @@ def test_a_gateway_that_can_neither_look_up_nor_tell_repetitions_is_asked_at_mos
     assert [finding.check for finding in doctor.examine(story.house.connection, story.now, story.house.zone)] == [
         "outcome unknown"
     ]
+
+
+def test_a_program_tells_its_refunds(programs: Path) -> None:
+    gateway = example()
+    gateway.charge(charge(), 10)
+    gateway.refund("r:1", "r:1:refund:1", 100)
+    [told] = gateway.refunds("r:1")
+    assert (told.payment_id, told.gateway_id, told.amount_minor, told.reference) == (
+        "r:1", "r:1:refund:1", 100, "r:1:refund:1",
+    )  # fmt: skip
+    assert gateway.refunds("r:2") == ()
+    assert gateway.changes(SINCE, ()).refunds == (told,)
+    assert gateway.changes(time.now() + timedelta(hours=1), ("d_1",)).refunds == ()
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "null",
+        "[]",
+        '{"refunds": [1]}',
+        '{"refunds": [{"payment_id": "x"}]}',
+        '{"refunds": [{"payment_id": "x", "amount_minor": "1", "currency": "EUR",'
+        ' "refunded_at": "2026-01-01T00:00:00Z"}]}',
+        '{"refunds": 1}',
+        '{"disputes": [{"payment_id": "x", "gateway_id": "d", "status": "odd", "amount_minor": 1, "currency": "EUR",'
+        ' "opened_at": "2026-01-01T00:00:00Z"}]}',
+        '{"payments": [{"status": "odd"}]}',
+        '{"until": 5}',
+    ],
+)
+def test_changes_in_a_bad_form_are_no_changes(programs: Path, result: str) -> None:
+    answer = f'{{"version": 1, "kind": "result", "result": {result}}}'
+    gateway = write(programs, f"cat > /dev/null; echo '{answer}'")
+    assert isinstance(ask_changes(gateway, SINCE, ()), Answer)

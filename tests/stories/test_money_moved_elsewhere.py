@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from salescli.charging import by_hand, gateway_sync, refund
 from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.errors import BadData, BadUsage, NotPermitted, WrongStatus
-from salescli.gateways.protocol import OutcomeUnknown, Unavailable
+from salescli.gateways.protocol import Changes, Disputed, OutcomeUnknown, Refunded, Result, Unavailable
 from salescli.gateways.sandbox import Sandbox
 from salescli.overview import doctor
 from salescli.rules import time
@@ -498,8 +499,48 @@ def test_a_dispute_is_seen_in_todo_orders_payments_ledger_reports_and_history(st
         "at": "2026-03-20 10:00:00", "amount": "-49.00", "kind": "dispute", "dispute_fee": "15.00",
         "gateway_id": "sb_dp_1",
     }  # fmt: skip
-    for report in ("by-payment-system", "by-offer", "by-manager"):
+    for report in ("by-payment-system", "by-offer", "by-currency"):
         rows = run("reports", report, "--csv", "--month", "2026-03").rows
         assert [row["refunded"] for row in rows] == ["49.00"], report
     whats = [line["what"] for line in story.house.history("invoice", 1)]
     assert whats[-3:] == ["dispute sb_dp_1 opened", "dispute lost", "dispute sb_dp_1 lost"]
+
+
+REFUNDED = Refunded("sb_1", "re_1", 2000, "EUR", "2026-02-03T09:00:00Z")
+DISPUTED = Disputed("sb_1", "dp_1", "lost", 2000, "EUR", "2026-02-03T09:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Changes((replace(REFUNDED, amount_minor=0),)),
+        Changes((replace(REFUNDED, amount_minor=-2000),)),
+        Changes((replace(REFUNDED, amount_minor=10**25),)),
+        Changes((replace(REFUNDED, currency="eur"),)),
+        Changes((replace(REFUNDED, refunded_at="yesterday"),)),
+        Changes((replace(REFUNDED, refunded_at="2026-99-03T09:00:00Z"),)),
+        Changes((replace(REFUNDED, gateway_id=""),)),
+        Changes((replace(REFUNDED, gateway_id="re\ud83d"),)),
+        Changes((replace(REFUNDED, payment_id="sb_\ud83d"),)),
+        Changes(until="never"),
+        Changes((), (replace(DISPUTED, settled_at=""),)),
+        Changes((), (), (Result("succeeded", "who", "x", 1, "EUR", created_at="never"),)),
+        None,
+    ],
+)
+def test_odd_changes_are_a_line_and_record_nothing(story: Story, odd: Changes, monkeypatch: pytest.MonkeyPatch) -> None:
+    sold(story)
+    monkeypatch.setattr(Sandbox, "changes", lambda *_: odd)
+    counts = story.tick()
+    assert (recorded(story), counts.broken, story.house.count("disputes")) == ([], False, 0)
+    story.now += timedelta(hours=2)
+    story.tick()
+
+
+def test_a_fee_that_cannot_be_one_is_left_out(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    sold(story)
+    told = replace(DISPUTED, fee_minor=-1, fee_currency="EUR", reason="\ud83d")
+    monkeypatch.setattr(Sandbox, "changes", lambda *_: Changes((), (told,)))
+    story.tick()
+    assert tuple(story.house.connection.execute("SELECT status, fee_minor FROM disputes").fetchone()) == ("lost", None)
+    well(story)

@@ -313,7 +313,7 @@ def test_a_bad_row_is_named_and_nothing_is_compared(story: Story, row: dict[str,
             b"amount,currency\n1,EUR\n", "one of the columns reference, gateway_id, invoice is needed", id="no key"
         ),
         pytest.param(b"invoice;amount;currency\n", "separate the columns by commas", id="semicolons"),
-        pytest.param(b"invoice,amount\n", "the column currency is missing", id="no currency"),
+        pytest.param(b"invoice,amount\n", "missing column currency", id="no currency"),
         pytest.param(b"\xff\xfe", "not UTF-8", id="another encoding"),
     ],
 )

@@ -6,7 +6,6 @@ Refunded | Disputed | a late success → known already | ours, unresolved: settl
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
 from typing import Literal, NamedTuple
 
 from salescli.catalogue.payment_systems import PaymentSystem
@@ -36,7 +35,6 @@ class Taken(NamedTuple):
     amount_minor: int = 0
 
 
-JUST_SENT = timedelta(minutes=3)  # whoever sent it has the answer still to come; then recovery looks it up
 KNOWN, WAITS, STRANGER = Taken("known"), Taken("waits"), Taken("stranger")
 
 
@@ -103,8 +101,6 @@ def take_payment(work: Work, system: PaymentSystem, told: Result) -> Taken:
     if attempt.status == "live" and attempt.age(work.now) < attempts.IN_TRANSIT_MAX:
         return WAITS  # whoever made the call, or the next recovery, settles it
     if attempt.status == "live":
-        if attempt.age(work.now) < JUST_SENT:
-            return WAITS
         settled = settle.settle(work, attempt, Answer("succeeded", told, looked_up=True))
         after = attempts.get(work.connection, attempt.id)
         return Taken("recorded", line) if settled and after.status == "succeeded" else WAITS

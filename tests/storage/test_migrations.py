@@ -29,7 +29,7 @@ DIGESTS = {
     "m0004_checked_elsewhere": "6a50a8952d4ec660b69d0f07153471d464a5e64d7c97c0156eefe59efa9cee7c",
     "m0005_one_payment_each": "99e4ec5a46ffbda40a924dbd2395567229d0e6112c814cbfd19f69b793219aa7",
     "m0006_gateway_checks": "ba8e7fd8f5d627725d0adbac677a9fd629434369257fbb5f71f4a1ffed6dc0c7",
-    "m0007_moved_elsewhere": "84f0ffa2ea5888a2dcd39a30e4144c1ec578a2bf754c5895bcf974152534b98b",
+    "m0007_moved_elsewhere": "f4995431ed66a277e3eca4cfb024c2634b345a4305645611583d1d5de3607bf3",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

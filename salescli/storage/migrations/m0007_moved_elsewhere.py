@@ -28,6 +28,8 @@ UPDATE refunds SET (gateway_id, payment_system_id) = (
       WHERE b.gateway_id = a.gateway_id AND b.payment_system_id = a.payment_system_id AND b.id < a.id
     )
 );
+UPDATE refunds SET payment_system_id = (SELECT payment_system_id FROM invoices WHERE id = invoice_id)
+WHERE payment_system_id IS NULL;
 CREATE UNIQUE INDEX refunds_gateway ON refunds (gateway_id, payment_system_id, kind) WHERE gateway_id IS NOT NULL;
 
 -- A dispute (chargeback). Lost, its money went back, which is a refund of kind dispute; its fee is never a refund.

@@ -72,7 +72,11 @@ class ClaimedPayment:
 
 
 def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
-    """Make a due payment's order, invoice and attempt, and the recurring order Processing; the caller commits."""
+    """Make a due payment's order, invoice and attempt, and the recurring order Processing; the caller commits.
+
+    Raise DamagedValue if what comes after the call could not be recorded.
+    """
+    recurring.check_readable(due, now=run.work.now, zone=run.work.zone)
     invoice = recurring.open_payment(run.work, due)
     system = payment_systems.get(run.work.connection, due.payment_system_id)
     new = NewAttempt(

@@ -52,6 +52,7 @@ class GatewayCalls:
     deadline: float
     claims: int = 0
     exhausted: bool = False  # a brake ended the run
+    broken: Exception | None = None  # why nothing more can be claimed
     left_out: set[int] = field(default_factory=set)  # plans that a limit on money holds in this run
     in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
 
@@ -131,19 +132,30 @@ def _charge_all(run: ChargingRun, only: tuple[str, ...] | None, limits: Limits, 
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="gateway") as pool:
         calls = GatewayCalls(pool, limits, only, deadline)
         while True:
-            claims = _claim_batch(run, calls)
+            claims = _claimed_unless_broken(run, calls)
             for claimed in claims:
                 if due_payments.waits(claimed):
                     due_payments.tell_waiting(run, claimed)
                 else:
                     calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
             if not claims and not calls.in_flight:
-                return
+                break
             done, _ = wait(calls.in_flight, return_when=FIRST_COMPLETED)
             answered = [(calls.in_flight.pop(future), future.result()) for future in done]
             for claimed in due_payments.prepared(run, answered):
                 calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
             due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
+    if calls.broken is not None:
+        raise calls.broken
+
+
+def _claimed_unless_broken(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
+    """Claim a batch; an error ends the claiming, and is raised once what is in flight is settled."""
+    try:
+        return _claim_batch(run, calls)
+    except Exception as error:
+        calls.exhausted, calls.broken = True, error
+        return []
 
 
 def _claim_batch(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:

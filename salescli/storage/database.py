@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from salescli.errors import DatabaseUnusable, OlderVersion
+from salescli.errors import BadData, DamagedValue, DatabaseUnusable, OlderVersion
 from salescli.rules import numbers, time
 from salescli.storage import schema
 
@@ -116,16 +116,17 @@ def connect(path: FilePath, *, any_file_system: bool = False, older: bool = Fals
     _check_place(path, any_file_system)
     try:
         return _connected(path, check=_check_ours_or_older if older else _check_ours)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter is of a message that quotes a damaged schema
         raise unusable(error, path) from None
 
 
-def unusable(error: sqlite3.Error, path: FilePath) -> DatabaseUnusable:
+def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> DatabaseUnusable:
     """Return an SQLite error as one line with advice."""
     message = str(error)
     advice = {
         "locked": "another process has been writing for half a minute; try again",
         "malformed": "the database is damaged; restore the latest backup",
+        "can't decode": "the database is damaged; restore the latest backup",
         "not a database": "it is not a salescli database; check --db and SALESCLI_DB",
         "readonly": "it cannot be written; check its owner, its mode and its directory's",
         "unable to open": "check its owner, its mode and its directory's",
@@ -284,7 +285,11 @@ def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
 
 def zone(connection: sqlite3.Connection) -> ZoneInfo:
     """Return the account's time zone."""
-    return time.time_zone(setting(connection, "time_zone") or "UTC")
+    name = setting(connection, "time_zone") or "UTC"
+    try:
+        return time.time_zone(name)
+    except BadData:
+        raise DamagedValue(name, "the account's time zone") from None
 
 
 def damage(connection: sqlite3.Connection) -> str:

@@ -321,7 +321,9 @@ def main(arguments: list[str]) -> int:
     runs = max(20, asked.kills // 10) if asked.runs is None else asked.runs
     machine = _broken("test_machine.py", SALESCLI_FAULTS_EXAMPLES=runs)
     crowd = _broken("test_many.py", "-k", "sixteen", SALESCLI_FAULTS_DUE=asked.kills)
-    found = [*counts.double, *counts.forgotten, *counts.violations, *survivors, *machine, *crowd]
+    damages = max(60, asked.kills // 20)
+    damaged = _broken("test_damaged.py", SALESCLI_FAULTS_DAMAGES=damages)
+    found = [*damaged, *counts.double, *counts.forgotten, *counts.violations, *survivors, *machine, *crowd]
     for line in (
         f"kills: {counts.kills} ({counts.at_random} at random, {counts.at_commits} at commits)",
         f"charges: {counts.charges}",
@@ -331,6 +333,7 @@ def main(arguments: list[str]) -> int:
         f"mutants caught: {len(MUTANTS) - len(survivors)}/{len(MUTANTS)}",
         f"state machine: {runs} runs, {'broken' if machine else 'no violation'}",
         f"16 ticks at once on {asked.kills} due: {'broken' if crowd else 'each charged once, none left'}",
+        f"damaged files: {2 * damages}, {'broken' if damaged else 'each one line, nobody charged twice'}",
         *found,
     ):
         print(line)  # noqa: T201

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
+LONGER_SECONDS = 90
+BRIEF_SECONDS = 5
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -124,7 +126,7 @@ def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> Datab
     """Return an SQLite error as one line with advice."""
     message = str(error)
     advice = {
-        "locked": "another process has been writing for half a minute; try again",
+        "locked": "another process has kept it for too long; try again",
         "malformed": "the database is damaged; restore the latest backup",
         "can't decode": "the database is damaged; restore the latest backup",
         "not a database": "it is not a salescli database; check --db and SALESCLI_DB",
@@ -157,8 +159,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def wait_longer(connection: sqlite3.Connection) -> None:
-    """Wait up to two minutes for other writers. SQLite serves them in no order, and nobody waits for a tick."""
-    connection.execute("PRAGMA busy_timeout = 120000")
+    """Wait up to a minute and a half for others. SQLite serves writers in no order, and nobody waits for a tick."""
+    connection.execute(f"PRAGMA busy_timeout = {LONGER_SECONDS * 1000}")
+
+
+def wait_briefly(connection: sqlite3.Connection) -> None:
+    """Wait a few seconds for others from now on: whoever has waited long in vain must not do so again and again."""
+    connection.execute(f"PRAGMA busy_timeout = {BRIEF_SECONDS * 1000}")
+
+
+def is_busy(error: Exception) -> bool:
+    """Return whether an error says that another process kept the database locked for too long."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 @contextmanager

@@ -53,6 +53,16 @@ class DatabaseUnusable(SalesError):
     exit_code = 7
 
 
+class DamagedValue(DatabaseUnusable):
+    """A stored value that this program never writes."""
+
+    def __init__(self, value: object, what: str) -> None:
+        super().__init__(
+            f"the database is damaged: {value!r} is stored as {what}; run `salescli doctor`, or restore the latest"
+            " backup"
+        )
+
+
 class OlderVersion(DatabaseUnusable):
     """The database is of an older version; ``salescli upgrade`` upgrades it."""
 

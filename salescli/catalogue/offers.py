@@ -57,7 +57,7 @@ class Offer:
             partial_success_ppm=row["partial_success_ppm"],
             interval=Interval(row["every_count"], row["every_unit"]) if recurring else None,
             payments_total=row["payments_total"],
-            retries=Retries.parse(row["retry_after"]) if recurring else None,
+            retries=Retries.stored(row["retry_after"]) if recurring else None,
             active=bool(row["active"]),
         )
 
@@ -177,7 +177,7 @@ def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> Re
     if words.get("retry_after"):
         return Retries.for_interval(words["retry_after"], interval)
     if before is not None and before["retry_after"] is not None:
-        return Retries.parse(before["retry_after"]).fitting(interval)
+        return Retries.stored(before["retry_after"]).fitting(interval)
     return Retries.usual(interval)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from salescli.errors import BadData, NotFound, SeveralFit
+from salescli.errors import BadData, DamagedValue, NotFound, SeveralFit
 from salescli.rules import text, time
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -78,10 +78,10 @@ def changed_columns(connection: sqlite3.Connection, noun: Noun, before: sqlite3.
 
 
 def get(connection: sqlite3.Connection, noun: Noun, id: int) -> sqlite3.Row:
-    """Return the row with this id. Raise NotFound."""
+    """Return the row of a known id. Raise DamagedValue if it is gone: nothing is deleted here."""
     row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {noun.table} WHERE id = ?", (id,)).fetchone()
     if row is None:
-        raise NotFound(f"there is no {noun.subject} {id}")
+        raise DamagedValue(id, f"the number of a missing {noun.subject}")
     return row
 
 

@@ -14,11 +14,11 @@ from salescli.charging import calls, elsewhere, limits, pay, settle
 from salescli.charging.calls import Gateways
 from salescli.charging.elsewhere import Held
 from salescli.charging.limits import Hold, Made
-from salescli.errors import WrongStatus
+from salescli.errors import DatabaseUnusable, SalesError, WrongStatus
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Charge, Gateway
-from salescli.rules import money, time
+from salescli.rules import money, numbers, time
 from salescli.sales import attempts, recurring
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.recurring import Recurring
@@ -39,6 +39,7 @@ class TickCounts:
     recovered: int = 0
     for_a_person: list[str] = field(default_factory=list)
     broken: bool = False  # the fault is on our side: exit 1
+    ended_by: SalesError | None = None  # why the run ended early
 
     def __str__(self) -> str:
         names = ("charged", "declined", "failed", "unknown", "not_sent", "waiting", "recovered")
@@ -57,6 +58,13 @@ class ChargingRun:
     trusted: set[int] = field(default_factory=set)  # payment systems that answered and recognise a repetition
     held: Held = field(default_factory=Held)
     made: Made = field(default_factory=Made)
+    busy: bool = False  # others kept the database locked for too long: nothing new is begun
+    unwritten: list[tuple[ClaimedPayment, Answer]] = field(default_factory=list)  # answers that could not be stored
+
+    def note_busy(self) -> None:
+        """Note that the database is locked; what is still tried waits briefly, so that a run ends in time."""
+        self.busy = True
+        database.wait_briefly(self.work.connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,11 @@ class ClaimedPayment:
 
 
 def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
-    """Make the order, invoice and attempt of a due payment, mark it Processing; the caller commits."""
+    """Make the order, invoice and attempt of a due payment, mark it Processing; the caller commits.
+
+    Raise DamagedValue if what comes after the call could not be recorded.
+    """
+    recurring.check_readable(due, now=run.work.now, zone=run.work.zone)
     invoice = recurring.open_payment(run.work, due)
     system = payment_systems.get(run.work.connection, due.payment_system_id)
     new = NewAttempt(
@@ -143,18 +155,42 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
 def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[bool]:
     """Record answers in one commit or, if one of them fails, each in its own, so that it does not hold up the others.
 
-    Return which were recorded; False: another process settled it first, or it failed.
+    Return which were recorded; False: another process settled it first, or it failed. While the database is busy they
+    are kept in ``run.unwritten``, for one more try at the end.
     """
+    if run.busy:
+        run.unwritten.extend(answered)
+        return [False] * len(answered)
     try:
         with database.transaction(run.work.connection):
             settled = [_settle(run, claimed, answer) for claimed, answer in answered]
-    except Exception:
+    except Exception as error:
+        if database.is_busy(error):
+            run.note_busy()
+            return settle_all(run, answered)
         settled = [_settle_alone(run, claimed, answer) for claimed, answer in answered]
     for (claimed, answer), recorded in zip(answered, settled, strict=True):
         if recorded:
             report(run, claimed, answer)
         _note_payment_system(run, claimed, answer)
     return settled
+
+
+def settle_unwritten(run: ChargingRun) -> None:
+    """Try once more to record the answers that a lock kept from being written. Raise DatabaseUnusable if they are not.
+
+    Their attempts are live, so that the next tick looks them up.
+    """
+    if not run.unwritten:
+        return
+    answered, run.unwritten, run.busy = run.unwritten, [], False
+    settle_all(run, answered)
+    if lost := len(run.unwritten):
+        what = numbers.count(lost, "answer of a payment system", "answers of payment systems")
+        raise DatabaseUnusable(
+            f"the database stayed locked by another process, so {what} could not be recorded; the next tick looks"
+            f" {'it' if lost == 1 else 'them'} up, do not repeat anything by hand"
+        )
 
 
 def report(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:
@@ -208,6 +244,7 @@ def charge_now(run: ChargingRun, id: int) -> None:
     answered = [(claimed, answer_to(claimed))]
     answered += [(again, answer_to(again)) for again in prepared(run, answered)]
     settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
+    settle_unwritten(run)
 
 
 def waits(claimed: ClaimedPayment) -> bool:
@@ -220,9 +257,15 @@ def _settle(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
 
 
 def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
+    if run.busy:
+        run.unwritten.append((claimed, answer))
+        return False
     try:
         return _settle(run, claimed, answer)
     except Exception as error:
+        if database.is_busy(error):
+            run.note_busy()
+            return _settle_alone(run, claimed, answer)
         run.counts.broken = True
         run.counts.for_a_person.append(
             f"invoice {claimed.attempt.invoice_id}: the answer ({answer.became}) could not be recorded:"

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from salescli.catalogue import payment_systems
+from salescli.errors import DamagedValue
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.rules import time
@@ -198,7 +199,7 @@ def _continues_from(answer: Answer, now: datetime) -> datetime:
     made_at = answer.result.created_at if answer.looked_up and answer.result else None
     try:
         return min(now, time.from_text(made_at)) if made_at else now
-    except ValueError:
+    except DamagedValue:  # not ours: a gateway's
         return now
 
 

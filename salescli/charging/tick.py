@@ -28,6 +28,7 @@ from salescli.charging import (
 )
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
+from salescli.errors import DatabaseUnusable
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import time
@@ -51,25 +52,38 @@ class Limits:
     stopping: Callable[[], bool] = lambda: False
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Within what a tick works: its limits, the only gateways that it may call, and when it takes on nothing new."""
+
+    limits: Limits
+    only: tuple[str, ...] | None
+    deadline: float
+
+    def stopping(self) -> bool:
+        """Return whether nothing new may be begun."""
+        return self.limits.stopping() or monotonic() > self.deadline
+
+
 @dataclass(slots=True)
 class GatewayCalls:
     """The gateway calls under way."""
 
     pool: ThreadPoolExecutor
-    limits: Limits
-    only: tuple[str, ...] | None
-    deadline: float
+    bounds: Bounds
     claims: int = 0
     exhausted: bool = False  # a brake ended the run
+    broken: Exception | None = None  # why nothing more can be claimed
     left_out: set[int] = field(default_factory=set)  # recurring orders that a limit on money holds in this run
     in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
 
     def room(self) -> int:
         """Return how many payments may be claimed now."""
-        if self.exhausted or self.limits.stopping() or monotonic() > self.deadline:
+        if self.exhausted or self.bounds.stopping():
             return 0
-        room = min(IN_FLIGHT_MAX, 2 * self.limits.workers) - len(self.in_flight)
-        return room if self.limits.charges is None else min(room, self.limits.charges - self.claims)
+        limits = self.bounds.limits
+        room = min(IN_FLIGHT_MAX, 2 * limits.workers) - len(self.in_flight)
+        return room if limits.charges is None else min(room, limits.charges - self.claims)
 
 
 def run(
@@ -91,30 +105,51 @@ def run(
     in_doubt = gap is not None or (not accept_clock and tick_log.is_behind(work.connection, clock_now))
     tick_id = tick_log.begin(work.connection, work.now, clock_now, held=gap is not None)
     ahead = work.now > clock_now + CLOCKS_APART_MAX
-    only = registry.MOVES_NO_MONEY if ahead else None
     limits = limits or Limits()
-    deadline = monotonic() + BUDGET_SECONDS
-
-    def stopping() -> bool:
-        return limits.stopping() or monotonic() > deadline
-
-    recover.recover(run, only=only, stopping=stopping, clock_in_doubt=in_doubt)
-    if reason := _reason_to_hold(work.connection, gap):
-        run.counts.broken = True
-        run.counts.for_a_person.append(reason)
-    else:
-        run.held = elsewhere.held(run.work, gateways)
-        run.counts.for_a_person.extend(run.held.lines.values())
-        run.counts.broken |= bool(run.held.lines)
-        _charge_all(run, only, limits, deadline)
-    recover.close_given_up(run, only=only, stopping=stopping)
-    fees.look_up(run, only=only, stopping=stopping)
-    gateway_sync.sync_due(run, only=only, stopping=stopping)
+    bounds = Bounds(limits, registry.MOVES_NO_MONEY if ahead else None, monotonic() + BUDGET_SECONDS)
+    try:
+        _work_through(run, bounds, gap, clock_in_doubt=in_doubt)
+    except sqlite3.OperationalError as error:
+        if not database.is_busy(error):
+            raise
+        run.note_busy()
+    if run.busy:
+        return _ended_early(run)
     recover.report_unknown(run)
     run.counts.for_a_person.extend(gateway_check.unended_lines(work))
     if tick_log.clock_went_back(work.connection, tick_id):
         run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
     tick_log.end(work.connection, tick_id, run.counts)
+    return run.counts
+
+
+def _work_through(run: ChargingRun, bounds: Bounds, gap: timedelta | None, *, clock_in_doubt: bool) -> None:
+    """Recover, charge, then look up fees, refunds and disputes."""
+    only, stopping = bounds.only, lambda: run.busy or bounds.stopping()
+    recover.recover(run, only=only, stopping=stopping, clock_in_doubt=clock_in_doubt)
+    if reason := _reason_to_hold(run.work.connection, gap):
+        run.counts.broken = True
+        run.counts.for_a_person.append(reason)
+    else:
+        run.held = elsewhere.held(run.work, run.gateways)
+        run.counts.for_a_person.extend(run.held.lines.values())
+        run.counts.broken |= bool(run.held.lines)
+        _charge_all(run, bounds)
+    recover.close_given_up(run, only=only, stopping=stopping)
+    fees.look_up(run, only=only, stopping=stopping)
+    gateway_sync.sync_due(run, only=only, stopping=stopping)
+
+
+def _ended_early(run: ChargingRun) -> TickCounts:
+    """Return the counts of a run that others kept from writing, with the reason, after a last try."""
+    try:
+        due_payments.settle_unwritten(run)
+    except DatabaseUnusable as error:
+        run.counts.ended_by = error
+    else:
+        run.counts.ended_by = DatabaseUnusable(
+            "the database stayed locked by another process, so this tick ended early; the next goes on"
+        )
     return run.counts
 
 
@@ -138,30 +173,55 @@ def forecast(
         )
 
 
-def _charge_all(run: ChargingRun, only: tuple[str, ...] | None, limits: Limits, deadline: float) -> None:
-    """Claim, call and settle until nothing more is due, in flight or allowed."""
-    with ThreadPoolExecutor(limits.workers, thread_name_prefix="gateway") as pool:
-        calls = GatewayCalls(pool, limits, only, deadline)
+def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
+    """Claim, call and settle until nothing is due, in flight or allowed any more."""
+    with ThreadPoolExecutor(bounds.limits.workers, thread_name_prefix="gateway") as pool:
+        calls = GatewayCalls(pool, bounds)
         while True:
-            claims = _claim_batch(run, calls)
+            claims = _claimed_unless_broken(run, calls)
             for claimed in claims:
                 if due_payments.waits(claimed):
                     due_payments.report_waiting(run, claimed)
                 else:
                     calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
             if not claims and not calls.in_flight:
-                return
+                break
             done, _ = wait(calls.in_flight, return_when=FIRST_COMPLETED)
             answered = [(calls.in_flight.pop(future), future.result()) for future in done]
-            for claimed in due_payments.prepared(run, answered):
+            for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
                 calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
             due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
+    if calls.broken is not None:
+        raise calls.broken
+
+
+def _claimed_unless_broken(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
+    """Claim a batch; an error ends the claiming, and is raised once what is in flight is settled."""
+    try:
+        return _claim_batch(run, calls)
+    except Exception as error:
+        if database.is_busy(error):
+            run.note_busy()
+        else:
+            calls.exhausted, calls.broken = True, error
+        return []
+
+
+def _prepared_unless_busy(run: ChargingRun, answered: list[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:
+    """Store prepared ids; those that cannot be stored were not charged, and the next run resolves their attempts."""
+    try:
+        return due_payments.prepared(run, answered)
+    except sqlite3.OperationalError as error:
+        if not database.is_busy(error):
+            raise
+        run.note_busy()
+        return []
 
 
 def _claim_batch(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
     """Claim as many due payments as there is room for, in one commit."""
     room = calls.room()
-    if room <= 0:
+    if room <= 0 or run.busy:
         return []
     with database.transaction(run.work.connection):
         claims = list(_claims(run, calls, room))
@@ -173,7 +233,7 @@ def _claims(run: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[Claime
     """Claim due payments: one at a time per payment system until it has answered in this run, then many."""
     busy = {claimed.system.id for claimed in calls.in_flight.values()} - run.trusted
     while room > 0:
-        waiting = Waiting(calls.only, run.stopped | busy, calls.left_out, run.held.before, run.held.lines)
+        waiting = Waiting(calls.bounds.only, run.stopped | busy, calls.left_out, run.held.before, run.held.lines)
         due = recurring.due(run.work.connection, run.work.now, waiting, limit=room)
         if not due:
             return

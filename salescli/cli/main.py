@@ -21,12 +21,39 @@ from salescli.cli import caller
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.index import COMMANDS
 from salescli.cli.session import Session
-from salescli.errors import SalesError
+from salescli.errors import DatabaseUnusable, SalesError
 from salescli.rules import text
+
+# What code meets where a stored value is one that the schema or the program forbids, and otherwise only by a bug.
+_BUGS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+
+class Program(IndexedGroup):
+    """All commands. An error that a damaged database explains is its own message; a bug shows its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Raise DatabaseUnusable in the place of an error in a database that a check finds damaged."""
+        try:
+            return super().invoke(ctx)
+        except (sqlite3.Error, *_BUGS) as error:
+            if _looks_like_a_bug(error) and (damage := _damage(ctx.obj)):
+                raise DatabaseUnusable(
+                    f"the database is damaged: {damage}; run `salescli doctor`, or restore the latest backup"
+                ) from error
+            raise
+
+
+def _damage(session: Session | None) -> str:
+    """Return what is damaged in the database that a command had open, empty if it is sound."""
+    if session is None or "file" not in vars(session):
+        return ""
+    from salescli.overview import doctor
+
+    return doctor.damage(session.file)
 
 
 @click.command(
-    cls=IndexedGroup,
+    cls=Program,
     index=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `salescli init`. Every command has an example in its --help. Longer pages: `salescli help`.",
@@ -114,15 +141,16 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+def _looks_like_a_bug(error: Exception) -> bool:
+    """Return whether an error says that our code asked for what cannot be, rather than that the file cannot be used."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(word in str(error) for word in ("no such", "syntax", "misuse", "ambiguous"))
+    return isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, *_BUGS))
+
+
 def _database_failure(error: sqlite3.Error) -> SalesError:
-    if isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
-        raise error  # a bug shows its traceback
-    if isinstance(error, sqlite3.OperationalError) and any(
-        word in str(error) for word in ("no such", "syntax", "misuse", "ambiguous")
-    ):
-        raise error
-    if isinstance(error, sqlite3.IntegrityError):
-        raise error
+    if _looks_like_a_bug(error):
+        raise error  # with its traceback
     from salescli.storage import database
 
     return database.unusable(error, "the database")

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from salescli.charging import limits, tick_log
 from salescli.rules import numbers, time
 from salescli.sales.attempts import Attempt
-from salescli.storage import database, totals
+from salescli.storage import database, migrate, schema, totals
 
 _FINDINGS_MAX = 20  # per check
 
@@ -145,6 +145,7 @@ def examine(
     """
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _integrity(connection),
+        lambda: _schema(connection),
         lambda: _sums(connection),
         lambda: _totals(connection, program),
         lambda: _sqlite(connection, program),
@@ -156,6 +157,20 @@ def examine(
         lambda: _failed(connection, program),
     )
     return [finding for check in checks for finding in check()]
+
+
+def damage(connection: sqlite3.Connection) -> str:
+    """Return the first thing that must never be in a database, empty if it is sound. A check that fails is one."""
+    try:
+        found = next((finding for check in (_integrity, _schema, _sums) for finding in check(connection)), None)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        return str(error)
+    return found.what if found else ""
+
+
+def _schema(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for name in migrate.missing(connection, schema.VERSION):
+        yield Finding("database", f"{name} is missing, or differs from that of version {schema.VERSION}", _BROKEN)
 
 
 def _integrity(connection: sqlite3.Connection) -> Iterator[Finding]:

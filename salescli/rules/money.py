@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from salescli.errors import BadData
+from salescli.errors import BadData, DamagedValue
 
 MINOR_MAX = 10**14  # 90,000 amounts of this size still sum within SQLite's 64 bits
 PPM = 1_000_000  # shares and fees are stored in parts per million: 2.9 % is 29,000
@@ -24,7 +24,16 @@ _BY_EXPONENT = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-EXPONENTS = {code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()}
+
+
+class _Exponents(dict[str, int]):
+    """Number of decimals by currency. What a person gives passes ``currency_code`` first, so the rest is stored."""
+
+    def __missing__(self, code: str) -> int:
+        raise DamagedValue(code, "a currency")
+
+
+EXPONENTS = _Exponents({code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()})
 
 _AMOUNT = r"([0-9]{1,15})(?:\.([0-9]{1,15}))?"
 _PERCENT = r"([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%?"

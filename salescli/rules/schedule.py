@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from salescli.errors import BadData
+from salescli.errors import BadData, DamagedValue
 from salescli.rules import numbers, time
 
 _EVERY = re.compile(r"(?:(\d{1,4}) ?)?(day|week|month|year|d|w|m|y)s?", re.ASCII)
@@ -66,6 +66,14 @@ class Retries:
         if len(minutes) != len(matches) or not all(minutes):
             raise BadData(_not_waits(value))
         return cls(minutes)
+
+    @classmethod
+    def stored(cls, value: str) -> Retries:
+        """Return the waits of a stored ``8h,24h``. Raise DamagedValue for any other text."""
+        try:
+            return cls.parse(value)
+        except BadData:
+            raise DamagedValue(value, "the waits after a declined payment") from None
 
     @classmethod
     def for_interval(cls, value: str, interval: Interval) -> Retries:

@@ -12,7 +12,7 @@ import time
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING
 
-from salescli.errors import BadData
+from salescli.errors import BadData, DamagedValue
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -56,8 +56,11 @@ def utc_text(moment: datetime) -> str:
 
 
 def from_text(stored: str) -> datetime:
-    """Return the aware UTC datetime of a text in the form of ``utc_text``."""
-    return datetime.fromisoformat(f"{stored[:-1]}+00:00")  # Python 3.10 does not read the Z
+    """Return the aware UTC datetime of a text in the form of ``utc_text``. Raise DamagedValue for any other."""
+    try:
+        return datetime.fromisoformat(f"{stored[:-1]}+00:00")  # Python 3.10 does not read the Z
+    except ValueError:
+        raise DamagedValue(stored, "a time") from None
 
 
 def is_utc_text(text: str) -> bool:

@@ -73,7 +73,7 @@ class Recurring:
     @property
     def retries(self) -> Retries:
         """When a declined payment is tried again, and how often (R60)."""
-        return Retries.parse(self.retry_after)
+        return Retries.stored(self.retry_after)
 
     @property
     def payment_number(self) -> int:
@@ -129,6 +129,13 @@ def not_charged(recurring: Recurring) -> Recurring:
     if recurring.wish == "completed":
         return replace(recurring, status="completed", wish=None, due_at=None, next_payment_at=None)
     return replace(recurring, status=recurring.wish or "active", wish=None)
+
+
+def check_readable(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> None:
+    """Raise DamagedValue if a value that settling its payment needs is damaged: before money moves, not after."""
+    recurring.amount()
+    paid(recurring, now=now, zone=zone)
+    declined(recurring, None, None, now=now)
 
 
 # Operations

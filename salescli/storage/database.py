@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from salescli.errors import DatabaseUnusable, OlderVersion
+from salescli.errors import BadData, DamagedValue, DatabaseUnusable, OlderVersion
 from salescli.rules import numbers, time
 from salescli.storage import schema
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
+LONGER_SECONDS = 90
+BRIEF_SECONDS = 5
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -121,16 +123,17 @@ def connect(path: FilePath, *, any_file_system: bool = False, older: bool = Fals
     _check_place(path, any_file_system)
     try:
         return _connected(path, check=_check_ours_or_older if older else _check_ours)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter is of a message that quotes a damaged schema
         raise unusable(error, path) from None
 
 
-def unusable(error: sqlite3.Error, path: FilePath) -> DatabaseUnusable:
+def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> DatabaseUnusable:
     """Return an SQLite error as one line with advice."""
     message = str(error)
     advice = {
-        "locked": "another process has been writing for half a minute; try again",
+        "locked": "another process has kept it for too long; try again",
         "malformed": "the database is damaged; restore the latest backup",
+        "can't decode": "the database is damaged; restore the latest backup",
         "not a database": "it is not a salescli database; check --db and SALESCLI_DB",
         "readonly": "it cannot be written; check its owner, its mode and its directory's",
         "unable to open": "check its owner, its mode and its directory's",
@@ -161,8 +164,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def wait_longer(connection: sqlite3.Connection) -> None:
-    """Wait up to two minutes for other writers. SQLite serves them in no order, and nobody waits for a tick."""
-    connection.execute("PRAGMA busy_timeout = 120000")
+    """Wait up to a minute and a half for others. SQLite serves writers in no order, and nobody waits for a tick."""
+    connection.execute(f"PRAGMA busy_timeout = {LONGER_SECONDS * 1000}")
+
+
+def wait_briefly(connection: sqlite3.Connection) -> None:
+    """Wait a few seconds for others from now on: whoever has waited long in vain must not do so again and again."""
+    connection.execute(f"PRAGMA busy_timeout = {BRIEF_SECONDS * 1000}")
+
+
+def is_busy(error: Exception) -> bool:
+    """Return whether an error says that another process kept the database locked for too long."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 @contextmanager
@@ -293,7 +306,11 @@ def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
 
 def zone(connection: sqlite3.Connection) -> ZoneInfo:
     """Return the account's time zone."""
-    return time.time_zone(setting(connection, "time_zone") or "UTC")
+    name = setting(connection, "time_zone") or "UTC"
+    try:
+        return time.time_zone(name)
+    except BadData:
+        raise DamagedValue(name, "the account's time zone") from None
 
 
 def damage(connection: sqlite3.Connection) -> str:

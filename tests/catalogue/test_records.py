@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from salescli.catalogue import actors, categories, customers, offers, payment_systems, records, users
 from salescli.catalogue.records import Noun
-from salescli.errors import BadData, NotFound, NotPermitted, SalesError
+from salescli.errors import BadData, DamagedValue, NotFound, NotPermitted, SalesError
 from salescli.rules.money import PPM
 from salescli.rules.permissions import PERMISSIONS, Actor
 from salescli.rules.schedule import Interval, Retries
@@ -125,8 +125,8 @@ def test_who_lacks_the_permission_adds_and_edits_nothing(house: House, noun: Nou
 
 
 @each_noun
-def test_an_id_that_nobody_has_is_not_found(house: House, noun: Noun) -> None:
-    with pytest.raises(NotFound, match=f"there is no {noun.subject} 99"):
+def test_an_id_that_nobody_has_is_damage(house: House, noun: Noun) -> None:
+    with pytest.raises(DamagedValue, match=f"99 is stored as the number of a missing {noun.subject}"):
         edit(house, noun, 99, name="Other")
 
 

@@ -32,6 +32,7 @@ CHARGE_MOODS = (
     "misconfigured",
     "pending",
     "lies",
+    "lies about the currency",
     "garbage",
     "dies before",
     "dies after",
@@ -260,6 +261,6 @@ class Bank(Ledger):
             entry.reference,
             self.repeats or f"b_{next(place for place, known in enumerate(self.moved) if known is entry)}",
             entry.amount_minor + (mood == "lies"),
-            entry.currency,
+            "USD" if mood == "lies about the currency" else entry.currency,
             created_at=time.utc_text(entry.booked_at),
         )

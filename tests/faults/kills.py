@@ -39,6 +39,7 @@ from salescli.sales.orders import NewOrder
 from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests import PROJECT
+from tests.faults import mutation
 from tests.faults.bank import Entry, Ledger
 from tests.faults.mutants import CAUGHT, MUTANTS, Mutant, catch
 from tests.faults.world import START, ZONE, disagreements, forgotten, furnished
@@ -303,6 +304,9 @@ def copy(model: Path, trial: Trial) -> None:
     connection.close()
 
 
+_MUTANTS = "change each operator, constant, condition, call and return of these rooms, all by default, one at a time"
+
+
 def main(arguments: list[str]) -> int:
     """Run the whole proof and print its counts."""
     parser = argparse.ArgumentParser(prog="scripts/faults", description="Kill the program and count what that broke.")
@@ -312,7 +316,11 @@ def main(arguments: list[str]) -> int:
         "--runs", type=int, metavar="N", help="of the state machine (a tenth of the kills, at least 20)"
     )
     parser.add_argument("--only-kills", action="store_true", help="print the kills' counts as JSON, and nothing else")
+    parser.add_argument("--mutants", nargs="*", metavar="ROOM", choices=[*mutation.ROOMS], help=_MUTANTS)
+    parser.add_argument("--sample", type=int, metavar="N", help="of the mutants: N by chance")
     asked = parser.parse_args(arguments)
+    if asked.mutants is not None:
+        return mutation.run(asked.mutants, asked.sample, asked.seed)
     if asked.only_kills:
         print(json.dumps(asdict(kill(asked.kills, asked.seed))))  # noqa: T201
         return 0
@@ -321,7 +329,9 @@ def main(arguments: list[str]) -> int:
     runs = max(20, asked.kills // 10) if asked.runs is None else asked.runs
     machine = _broken("test_machine.py", SALESCLI_FAULTS_EXAMPLES=runs)
     crowd = _broken("test_many.py", "-k", "sixteen", SALESCLI_FAULTS_DUE=asked.kills)
-    found = [*counts.double, *counts.forgotten, *counts.violations, *survivors, *machine, *crowd]
+    damages = max(60, asked.kills // 20)
+    damaged = _broken("test_damaged.py", SALESCLI_FAULTS_DAMAGES=damages)
+    found = [*damaged, *counts.double, *counts.forgotten, *counts.violations, *survivors, *machine, *crowd]
     for line in (
         f"kills: {counts.kills} ({counts.at_random} at random, {counts.at_commits} at commits)",
         f"charges: {counts.charges}",
@@ -331,6 +341,7 @@ def main(arguments: list[str]) -> int:
         f"mutants caught: {len(MUTANTS) - len(survivors)}/{len(MUTANTS)}",
         f"state machine: {runs} runs, {'broken' if machine else 'no violation'}",
         f"16 ticks at once on {asked.kills} due: {'broken' if crowd else 'each charged once, none left'}",
+        f"damaged files: {2 * damages}, {'broken' if damaged else 'each one line, nobody charged twice'}",
         *found,
     ):
         print(line)  # noqa: T201

@@ -36,6 +36,8 @@ FIRST_TABLES = "storage/migrations/m0001_house.py"
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
+PLANNED_REFUND = 'orders.refuse_while_paying(connection, order, "be refunded")'
+BEGUN_REFUND = 'orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")'
 PAID = "recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)"
 INVOICE_MOVES = """        "completed": ("refund",),
         "refund": (),
@@ -479,7 +481,7 @@ MUTANTS = (
     Mutant(
         "recovery dates by a clock that is in doubt",
         "a_look_up_in_the_next_year_does_not_tell",
-        (("charging/tick.py", "clock_in_doubt=in_doubt", "clock_in_doubt=False"),),
+        (("charging/tick.py", "clock_in_doubt=in_doubt)", "clock_in_doubt=False)"),),
     ),
     Mutant(
         "a clock in 1970 is believed",
@@ -506,6 +508,79 @@ MUTANTS = (
         "what a look-up says is recorded at a time that cannot be",
         "a_machine_boots_in_the_next_year",
         (("charging/recover.py", "replace(run, work=run.work.at(time.from_text(made_at)))", "run"),),
+    ),
+    Mutant(
+        "the same reference for another token",
+        "a_card_is_changed_while_its_payment_waits",
+        (
+            ("sales/attempts.py", "last.currency, last.token)", "last.currency)"),
+            ("sales/attempts.py", "new.currency, new.token)", "new.currency)"),
+        ),
+    ),
+    Mutant(
+        "the currency of a success is not compared",
+        "a_gateway_reports_another_currency",
+        (
+            (
+                "charging/settle.py",
+                "if (result.amount_minor, result.currency) == (attempt.amount_minor, attempt.currency):",
+                "if result.amount_minor == attempt.amount_minor:",
+            ),
+        ),
+    ),
+    Mutant(
+        "charging off stops no repetition",
+        "charging_is_off_while_only_a_repetition_would_tell",
+        (("charging/recover.py", "if limits.is_off(run.work.connection):", "if False:"),),
+    ),
+    Mutant(
+        "a copy elsewhere refunds",
+        "a_copy_elsewhere_is_to_refund",
+        (("charging/refund.py", "    home.check(work.connection)\n", ""),),
+    ),
+    Mutant(
+        "lateness by the retry's date",
+        "a_retry_was_made_since_a_backup",
+        (("charging/elsewhere.py", "time.from_text(due.due_at) if", "time.from_text(due.next_payment_at) if"),),
+    ),
+    Mutant(
+        "a look-up that finds nothing is believed at once",
+        "a_request_is_looked_up_before_it_arrives",
+        (("charging/recover.py", "if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:", "if False:"),),
+    ),
+    Mutant(
+        "a declined retry keeps its place in front",
+        "a_resumed_plan_that_was_declined_waits_its_turn",
+        (("sales/recurring.py", ", wish=None, activated_at=None)", ", wish=None)"),),
+    ),
+    Mutant(
+        "a second refund while one is under way",
+        "a_second_person_refunds_while_a_refund_is_under_way",
+        (
+            ("charging/refund.py", PLANNED_REFUND, "pass"),
+            ("charging/refund.py", BEGUN_REFUND, "pass"),
+        ),
+    ),
+    Mutant(
+        "a second refund that was planned in time",
+        "two_persons_plan_one_refund",
+        (("charging/refund.py", BEGUN_REFUND, "pass"),),
+    ),
+    Mutant(
+        "completed one minor unit early",
+        "an_order_in_parts_lacks_one_minor_unit",
+        (("charging/settle.py", "order.left_minor <= 0", "order.left_minor <= 1"),),
+    ),
+    Mutant(
+        "one payment system's pause holds up all",
+        "one_payment_system_is_paused_and_another_has_payments_due",
+        (
+            (
+                "sales/recurring.py",
+                "(p.paused_until IS NULL OR p.paused_until <= {now})",
+                "NOT EXISTS (SELECT 1 FROM payment_systems x WHERE x.paused_until > {now})",
+            ),
+        ),
     ),
 )
 

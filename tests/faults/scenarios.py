@@ -15,8 +15,11 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from salescli.charging import by_hand, settle, tick_log
-from salescli.errors import WrongStatus
+from salescli.catalogue import offers, records
+from salescli.charging import by_hand, limits, pay, refund, settle, tick_log
+from salescli.charging.pay import NewPayment
+from salescli.charging.refund import NewRefund
+from salescli.errors import SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Charge
@@ -715,3 +718,156 @@ def a_statement_and_the_bank_tell_of_one_refund(world: World) -> None:
     world.sync()
     world.reconcile(line, line)
     agreed(world, refunds=1)
+
+
+@scenario
+def a_card_is_changed_while_its_payment_waits(world: World) -> None:
+    """The gateway was not reached; the payment goes to another card, which the old reference does not stand for."""
+    plan = due(world, "unreachable")
+    world.tick()
+    world.rows("UPDATE recurring SET token = 'another card' WHERE id = ? RETURNING id", plan)
+    world.later(minutes=5).tick()
+    settled(world, charges=2)
+    sent = [reference for _, reference in world.bank.calls[1:]]
+    assert len(set(sent)) == len(sent) == 2, sent
+
+
+@scenario
+def a_gateway_reports_another_currency(world: World) -> None:
+    plan = due(world, "lies about the currency")
+    world.tick()
+    well(world)
+    assert world.plan(plan).status == "processing"
+    world.later(minutes=10).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def charging_is_off_while_only_a_repetition_would_tell(world: World) -> None:
+    world.bank.capabilities = frozenset({"charge", "refund", "idempotent"})
+    due(world, "cut before")
+    world.tick()
+    world.process(lambda c: limits.turn_off(world.work(c), "stop"))
+    world.later(minutes=10).tick()
+    assert len(world.bank.charged()) == 1
+    world.process(lambda c: limits.turn_on(world.work(c)))
+    world.later(minutes=20).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_copy_elsewhere_is_to_refund(world: World) -> None:
+    order = world.order("once", "card")
+    world.pay(order)
+    elsewhere = world.path.with_name("copy.db")
+    shutil.copyfile(world.path, elsewhere)
+    world.path = elsewhere
+    with suppress(SalesError):
+        world.refund(order)
+    assert len(world.bank.moved) == 1
+
+
+@scenario
+def a_retry_was_made_since_a_backup(world: World) -> None:
+    """The retry's date is minutes old, the planned one is hours old: the payment may have been made."""
+    world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund", "lookup"}), 0
+    plan = due(world, "declined")
+    world.tick()
+    backup = world.path.with_suffix(".backup")
+    shutil.copyfile(world.path, backup)
+    world.at(time.from_text(world.plan(plan).next_payment_at or "")).tick()
+    shutil.copyfile(backup, world.path)
+    world.later(minutes=10).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_request_is_looked_up_before_it_arrives(world: World) -> None:
+    world.bank.spares_overtaken = False
+    order = world.order("once", "card")
+    world.bank.moods["card"].append("overtaken before")
+    world.pay(order)
+    well(world)
+    world.later(minutes=10).tick()
+    settled(world, charges=1)
+
+
+@scenario
+def a_resumed_plan_that_was_declined_waits_its_turn(world: World) -> None:
+    """It goes first once. Its retry is charged after those that were due before it."""
+    plan = world.subscribed("day", "card")
+    world.manage(recurring_actions.pause, plan)
+    world.bank.moods["card"].append("declined")
+    world.later(days=1)
+    world.manage(recurring_actions.activate, plan)
+    world.tick()
+    other = world.subscribed("day", "other card")
+    retry = time.from_text(world.plan(plan).next_payment_at or "")
+    earlier = time.utc_text(retry - timedelta(minutes=5))
+    world.rows("UPDATE recurring SET next_payment_at = ? WHERE id = ? RETURNING id", earlier, other)
+    world.at(retry).tick()
+    charged = [reference.split(":")[1] for what, reference in world.bank.calls if what == "charge"]
+    assert charged[-2:] == [world.plan(other).uid, world.plan(plan).uid]
+
+
+@scenario
+def a_second_person_refunds_while_a_refund_is_under_way(world: World) -> None:
+    order = world.order("once", "card")
+    world.pay(order)
+    world.bank.moods["refund"].append("cut after")
+    world.refund(order, "5.00")
+    with suppress(WrongStatus):
+        world.refund(order, "5.00")
+    assert len(world.bank.moved) == 2
+    well(world)
+
+
+@scenario
+def two_persons_plan_one_refund(world: World) -> None:
+    """Both see that nothing is under way; the second finds the first one's when it begins its own."""
+    order = world.order("once", "card")
+    world.pay(order)
+    world.bank.moods["refund"].append("cut after")
+    quicker = [lambda: world.refund(order, "5.00")]
+
+    def gateway(system: Any) -> Any:
+        while quicker:
+            quicker.pop()()
+        return world.gateway(system)
+
+    wanted = NewRefund(amount="5.00", reason="asked for")
+    with suppress(WrongStatus):
+        world.process(lambda c: refund.refund(world.work(c), order, wanted, gateways=gateway))
+    assert len(world.bank.moved) == 2
+    well(world)
+
+
+@scenario
+def an_order_in_parts_lacks_one_minor_unit(world: World) -> None:
+    words = {"name": "Parts", "number": "parts", "price": "20.00", "partial_min": "1", "partial_success": "50"}
+    world.process(lambda c: records.add(world.work(c), offers.NOUN, words))
+    order = world.order("parts", "card")
+    assert _paid_in_part(world, order, "19.99") == "open"
+    assert _paid_in_part(world, order, "0.01") == "completed"
+    settled(world, charges=2)
+
+
+def _paid_in_part(world: World, order: int, amount: str) -> Any:
+    part = NewPayment(amount=amount)
+    world.process(lambda c: pay.pay(world.work(c), order, part, gateways=world.gateway))
+    return world.value("SELECT status FROM orders WHERE id = ?", order)
+
+
+@scenario
+def one_payment_system_is_paused_and_another_has_payments_due(world: World) -> None:
+    plan = world.subscribed("day", "card", "One")
+    other = world.later(minutes=11).subscribed("day", "other card", "Two")
+    world.bank.moods["card"].extend(["unreachable"] * 3)
+    begun = time.from_text(world.plan(plan).next_payment_at or "")
+    for minutes in (0, 5, 10):
+        world.at(begun + timedelta(minutes=minutes)).tick()
+    world.at(begun + timedelta(minutes=11)).tick()
+    assert world.value("SELECT paused_until FROM payment_systems WHERE name = 'One'") > time.utc_text(world.now)
+    assert [world.plan(id).payments_made for id in (plan, other)] == [1, 2]
+    world.later(minutes=5).tick()
+    settled(world, charges=4)

@@ -385,7 +385,7 @@ def test_a_transaction_takes_the_write_lock_at_once(house: House, second: sqlite
             pass
         assert not second.in_transaction
     assert str(database.unusable(caught.value, house.path)).endswith(
-        "another process has been writing for half a minute; try again"
+        "another process has kept it for too long; try again"
     )
 
 

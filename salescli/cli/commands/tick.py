@@ -93,6 +93,8 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
         say(line)
     if verbose:
         print_line(str(counts))
+    if counts.ended_by is not None:
+        raise counts.ended_by
     if counts.broken:
         raise SalesError("some payments could not be made, see above")
 

@@ -28,22 +28,22 @@ from salescli.sales import disputes
 from salescli.storage import database
 from salescli.storage.work import Work
 
-ASKED_EVERY = timedelta(hours=1)  # by tick
-OVERLAP = timedelta(days=1)  # asked for again: what was listed late, by clocks that differ
-FIRST_LOOK = timedelta(days=30)  # how far back a payment system is asked the first time
+SYNC_EVERY = timedelta(hours=1)  # by tick
+OVERLAP = timedelta(days=1)  # read again: entries may be listed late, and clocks differ
+FIRST_LOOK = timedelta(days=30)  # how far back the first look goes
 
 
 class Fetched(NamedTuple):
-    """What a payment system told, asked at ``asked_at``; an Answer says why it told nothing, None that it never can."""
+    """What a payment system reported ``at`` that time; an Answer: why it reported nothing; None: it never can."""
 
     system: PaymentSystem
-    told: list[Changes] | Answer | None
-    asked_at: datetime
+    reported: list[Changes] | Answer | None
+    at: datetime
 
 
 @dataclass(slots=True)
 class Synced:
-    """A line for everything that was recorded, that a person has to look at, and that could not be asked."""
+    """Lines: what was recorded, what a person has to look at, and which payment systems did not answer."""
 
     recorded: list[str] = field(default_factory=list)
     for_a_person: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ def systems(connection: sqlite3.Connection, names: Iterable[str]) -> list[Paymen
 def sync_due(
     run: ChargingRun, *, only: tuple[str, ...] | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> None:
-    """Ask each payment system that was not asked for an hour; what fails is a line, and asked again in an hour."""
+    """Sync each payment system whose last sync is an hour ago; a failure is a line, and tried again in an hour."""
     for system in systems(run.work.connection, ()):
         if stopping():
             return
@@ -80,7 +80,7 @@ def fetch(
     since: datetime | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Fetched:
-    """Ask a payment system, outside any transaction, until it has told all or there is no more time; never raises."""
+    """Read the changes of a payment system, outside any transaction, while there is time; never raises."""
     gateway = gateways(system)
     able = answers.able(gateway)
     if isinstance(able, Answer):
@@ -88,37 +88,37 @@ def fetch(
     if "changes" not in able or not isinstance(gateway, ReportsChanges):
         return Fetched(system, None, work.now)
     since = since or _since(work, system)
-    told: list[Changes] = []
+    reported: list[Changes] = []
     while True:
         answer = answers.ask_changes(gateway, since, disputes.open_of(work.connection, system.id))
         if isinstance(answer, Answer):
-            return Fetched(system, told if told else answer, work.now)
-        told.append(answer)
+            return Fetched(system, reported if reported else answer, work.now)
+        reported.append(answer)
         if answer.until is None or time.from_text(answer.until) <= since or stopping():
-            return Fetched(system, told, work.now)
+            return Fetched(system, reported, work.now)
         since = time.from_text(answer.until)
 
 
 def record(work: Work, fetched: Fetched) -> Synced:
-    """Record what a payment system told, and how far it is known now."""
+    """Record what a payment system reported, and up to when it is known now."""
     synced, system = Synced(), fetched.system
     until = None
-    if isinstance(fetched.told, Answer):
-        synced.silent.append(f"{system.name} could not be asked for refunds and disputes: {fetched.told.message}")
-    elif fetched.told is not None:
-        waiting = [at for changes in fetched.told for at in _record(work, system, changes, synced)]
-        reached = fetched.told[-1].until or time.utc_text(fetched.asked_at)
+    if isinstance(fetched.reported, Answer):
+        synced.silent.append(f"{system.name} could not be asked for refunds and disputes: {fetched.reported.message}")
+    elif fetched.reported is not None:
+        waiting = [at for changes in fetched.reported for at in _record(work, system, changes, synced)]
+        reached = fetched.reported[-1].until or time.utc_text(fetched.at)
         until = min([reached, *waiting])
     with database.transaction(work.connection):
-        asked = {"changes_asked_at": time.utc_text(work.now)}
+        read = {"changes_asked_at": time.utc_text(work.now)}
         database.update(
-            work.connection, "payment_systems", system.id, asked | ({"changes_until": until} if until else {})
+            work.connection, "payment_systems", system.id, read | ({"changes_until": until} if until else {})
         )
     return synced
 
 
 def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced) -> list[str]:
-    """Record what was told, payments first; return the times of what waits, from which it is asked for again."""
+    """Record what was reported, payments first; return the times of what waits, from which the next sync reads."""
     waiting: list[str] = []
 
     def take(taking: Callable[[], Taken], at: str) -> None:
@@ -143,20 +143,20 @@ def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced)
     return waiting
 
 
-def _asked(connection: sqlite3.Connection, system: PaymentSystem) -> sqlite3.Row:
+def _progress(connection: sqlite3.Connection, system: PaymentSystem) -> sqlite3.Row:
     sql = "SELECT changes_until, changes_asked_at FROM payment_systems WHERE id = ?"
     row: sqlite3.Row = connection.execute(sql, (system.id,)).fetchone()
     return row
 
 
 def _is_due(connection: sqlite3.Connection, system: PaymentSystem, now: datetime) -> bool:
-    asked = _asked(connection, system)["changes_asked_at"]
-    return asked is None or not timedelta(0) <= now - time.from_text(asked) < ASKED_EVERY
+    last = _progress(connection, system)["changes_asked_at"]
+    return last is None or not timedelta(0) <= now - time.from_text(last) < SYNC_EVERY
 
 
 def _since(work: Work, system: PaymentSystem) -> datetime:
-    """Return from when a payment system is asked; a clock that was ahead when it was asked last tells nothing."""
-    until = _asked(work.connection, system)["changes_until"]
+    """Return from when to read changes; a last sync by a clock that was ahead does not count."""
+    until = _progress(work.connection, system)["changes_until"]
     if until is None or time.from_text(until) > work.now + CLOCKS_APART_MAX:
         return work.now - FIRST_LOOK
     return time.from_text(until) - OVERLAP

@@ -38,73 +38,73 @@ class Taken(NamedTuple):
 KNOWN, WAITS, STRANGER = Taken("known"), Taken("waits"), Taken("stranger")
 
 
-def take_refund(work: Work, system: PaymentSystem, told: Refunded, *, reason: str | None = None) -> Taken:
+def take_refund(work: Work, system: PaymentSystem, reported: Refunded, *, reason: str | None = None) -> Taken:
     """Record a refund of a payment that is known here, on its own day, once, in a transaction of its own.
 
     It waits while it is pending there, and while another refund of that invoice is under way here.
     """
     reason = reason or f"found at {system.name}"
     with database.transaction(work.connection):
-        invoice = invoice_of(work.connection, system, told.payment_id)
+        invoice = invoice_of(work.connection, system, reported.payment_id)
         if invoice is None:
-            return _unpaid(work.connection, system, told.payment_id)
-        if told.gateway_id and refunds.find(work.connection, system.id, told.gateway_id, "refund"):
+            return _unpaid(work.connection, system, reported.payment_id)
+        if reported.gateway_id and refunds.find(work.connection, system.id, reported.gateway_id, "refund"):
             return KNOWN
-        own = _own(work.connection, invoice, told)
+        own = _own(work.connection, invoice, reported)
         live = attempts.live_of(work.connection, invoice.id)
-        if told.pending or (live is not None and (own is None or own.id != live.id)):
+        if reported.pending or (live is not None and (own is None or own.id != live.id)):
             return WAITS
         if live is not None:
-            return _settled(work, live, told)
-        if _known_without_number(work, invoice, own, told):
+            return _settled(work, live, reported)
+        if _known_without_number(work, invoice, own, reported):
             return KNOWN
-        line = f"invoice {invoice.id}: {_amount(told)} went back through {system.name} on {_day(work, told)}"
-        if told.currency != invoice.currency or told.amount_minor > invoice.refundable_minor:
+        line = f"invoice {invoice.id}: {_amount(reported)} went back through {system.name} on {_day(work, reported)}"
+        if reported.currency != invoice.currency or reported.amount_minor > invoice.refundable_minor:
             left = f"{money.text(invoice.refundable_minor, invoice.currency)} {invoice.currency}"
-            return Taken("unfit", f"{line} ({told.gateway_id}), but only {left} is left here; ask {system.name}")
-        id = _own_attempt(work, system, invoice, own, told)
-        at = time.from_text(told.refunded_at)
-        back = MoneyBack(told.amount_minor, at, reason, attempt_id=id, gateway_id=told.gateway_id)
+            return Taken("unfit", f"{line} ({reported.gateway_id}), but only {left} is left here; ask {system.name}")
+        id = _own_attempt(work, system, invoice, own, reported)
+        at = time.from_text(reported.refunded_at)
+        back = MoneyBack(reported.amount_minor, at, reason, attempt_id=id, gateway_id=reported.gateway_id)
         settle.record_refund(work, invoice, back)
-        return Taken("recorded", line, told.amount_minor)
+        return Taken("recorded", line, reported.amount_minor)
 
 
-def take_dispute(work: Work, system: PaymentSystem, told: Disputed) -> Taken:
+def take_dispute(work: Work, system: PaymentSystem, reported: Disputed) -> Taken:
     """Record a dispute of a payment that is known here, and what became of it, in a transaction of its own."""
     with database.transaction(work.connection):
-        invoice = invoice_of(work.connection, system, told.payment_id)
+        invoice = invoice_of(work.connection, system, reported.payment_id)
         if invoice is None:
-            return _unpaid(work.connection, system, told.payment_id)
-        known = disputes.find(work.connection, system.id, told.gateway_id)
-        if known is not None and known.status == told.status:
-            return KNOWN if not _fee_told(known, told) else _dispute_fee(work, known, told)
-        line = f"invoice {invoice.id}: dispute {told.gateway_id} of {_amount(told)} at {system.name}"
+            return _unpaid(work.connection, system, reported.payment_id)
+        known = disputes.find(work.connection, system.id, reported.gateway_id)
+        if known is not None and known.status == reported.status:
+            return KNOWN if not _fee_reported(known, reported) else _dispute_fee(work, known, reported)
+        line = f"invoice {invoice.id}: dispute {reported.gateway_id} of {_amount(reported)} at {system.name}"
         if known is not None and known.status != "open":
-            return Taken("unfit", f"{line} is {told.status} there and {known.status} here; ask {system.name}")
-        if told.status == "lost" and attempts.live_of(work.connection, invoice.id):
+            return Taken("unfit", f"{line} is {reported.status} there and {known.status} here; ask {system.name}")
+        if reported.status == "lost" and attempts.live_of(work.connection, invoice.id):
             return WAITS
-        dispute = known or disputes.create(work, _columns(invoice, system, told))
-        if told.status == "open":
-            due = f"; answer it by {time.local_text(told.due_at, work.zone)}" if told.due_at else ""
+        dispute = known or disputes.create(work, _columns(invoice, system, reported))
+        if reported.status == "open":
+            due = f"; answer it by {time.local_text(reported.due_at, work.zone)}" if reported.due_at else ""
             return Taken("recorded", f"{line} is open{due}")
-        return _closed(work, invoice, dispute, told, line)
+        return _closed(work, invoice, dispute, reported, line)
 
 
-def take_payment(work: Work, system: PaymentSystem, told: Result) -> Taken:
+def take_payment(work: Work, system: PaymentSystem, reported: Result) -> Taken:
     """Settle a payment whose outcome is unknown here and that was made there; a contradiction is for a person."""
-    attempt = attempts.of_reference(work.connection, told.reference)
+    attempt = attempts.of_reference(work.connection, reported.reference)
     if attempt is None or (attempt.kind, attempt.payment_system_id) != ("charge", system.id):
         return STRANGER
     if attempt.status == "succeeded":
         return KNOWN
-    line = f"invoice {attempt.invoice_id}: payment {told.gateway_id} was made at {system.name}"
+    line = f"invoice {attempt.invoice_id}: payment {reported.gateway_id} was made at {system.name}"
     if attempt.status == "live" and attempt.age(work.now) < attempts.IN_TRANSIT_MAX:
         return WAITS  # whoever made the call, or the next recovery, settles it
     if attempt.status == "live":
-        settled = settle.settle(work, attempt, Answer("succeeded", told, looked_up=True))
+        settled = settle.settle(work, attempt, Answer("succeeded", reported, looked_up=True))
         after = attempts.get(work.connection, attempt.id)
         return Taken("recorded", line) if settled and after.status == "succeeded" else WAITS
-    what = f"payment {told.gateway_id} made there, {attempt.status.replace('_', ' ')} here"
+    what = f"payment {reported.gateway_id} made there, {attempt.status.replace('_', ' ')} here"
     if not _noted(work.connection, attempt.invoice_id, what):
         with database.transaction(work.connection):
             history.record(work, "invoice", attempt.invoice_id, what)
@@ -121,7 +121,7 @@ def invoice_of(connection: sqlite3.Connection, system: PaymentSystem, payment_id
 
 
 def _unpaid(connection: sqlite3.Connection, system: PaymentSystem, payment_id: str) -> Taken:
-    """Return what becomes of what is told of a payment that is not paid here: it waits for one of unknown outcome."""
+    """Return what becomes of a report about a payment that is not paid here: it waits if the outcome is unknown."""
     sql = "SELECT 1 FROM attempts WHERE gateway_id = ? AND payment_system_id = ? AND status = 'live'"
     return WAITS if connection.execute(sql, (payment_id, system.id)).fetchone() else STRANGER
 
@@ -129,35 +129,35 @@ def _unpaid(connection: sqlite3.Connection, system: PaymentSystem, payment_id: s
 # Refunds
 
 
-def _own(connection: sqlite3.Connection, invoice: Invoice, told: Refunded) -> Attempt | None:
+def _own(connection: sqlite3.Connection, invoice: Invoice, reported: Refunded) -> Attempt | None:
     """Return our attempt of a refund that bears our reference."""
-    attempt = attempts.of_reference(connection, told.reference)
+    attempt = attempts.of_reference(connection, reported.reference)
     return attempt if attempt and (attempt.kind, attempt.invoice_id) == ("refund", invoice.id) else None
 
 
-def _settled(work: Work, live: Attempt, told: Refunded) -> Taken:
+def _settled(work: Work, live: Attempt, reported: Refunded) -> Taken:
     """Settle our refund, whose outcome was unknown, as made."""
-    result = Result("refunded", told.reference, told.gateway_id, told.amount_minor, told.currency)
+    result = Result("refunded", reported.reference, reported.gateway_id, reported.amount_minor, reported.currency)
     settle.settle(work, live, Answer("succeeded", result, looked_up=True))
     if attempts.get(work.connection, live.id).status != "succeeded":
         return WAITS
-    return Taken("recorded", f"invoice {live.invoice_id}: refund of {_amount(told)} made", told.amount_minor)
+    return Taken("recorded", f"invoice {live.invoice_id}: refund of {_amount(reported)} made", reported.amount_minor)
 
 
-def _known_without_number(work: Work, invoice: Invoice, own: Attempt | None, told: Refunded) -> bool:
+def _known_without_number(work: Work, invoice: Invoice, own: Attempt | None, reported: Refunded) -> bool:
     """Give a refund that is recorded without its number there this number; False if there is none.
 
-    It is that of our attempt, or the one of the same amount nearest in time: a person or a statement told of it.
+    It is that of our attempt, or the one of the same amount nearest in time: a person or a statement reported of it.
     """
     known = [one for one in refunds.of_invoice(work.connection, invoice.id) if own and one.attempt_id == own.id]
     if not known and own is None:
-        known = refunds.without_number(work.connection, invoice.id, "refund", told.amount_minor)
-    at = time.from_text(told.refunded_at)
+        known = refunds.without_number(work.connection, invoice.id, "refund", reported.amount_minor)
+    at = time.from_text(reported.refunded_at)
     nearest = min(known, key=lambda one: abs(one.at - at), default=None)
     if nearest is None:
         return False
-    if nearest.gateway_id is None and told.gateway_id is not None:
-        _number(work, nearest.id, told.gateway_id, invoice)
+    if nearest.gateway_id is None and reported.gateway_id is not None:
+        _number(work, nearest.id, reported.gateway_id, invoice)
     return True
 
 
@@ -168,65 +168,67 @@ def _number(work: Work, refund_id: int, gateway_id: str, invoice: Invoice) -> No
 
 
 def _own_attempt(
-    work: Work, system: PaymentSystem, invoice: Invoice, own: Attempt | None, told: Refunded
+    work: Work, system: PaymentSystem, invoice: Invoice, own: Attempt | None, reported: Refunded
 ) -> int | None:
     """Return the attempt of a refund that bears our reference; a database put back from a backup may lack it.
 
     So that its reference is not sent again for another refund.
     """
     if own is not None:
-        attempts.found_done(work.connection, own, told.gateway_id)
+        attempts.found_done(work.connection, own, reported.gateway_id)
         return own.id
     row = work.connection.execute("SELECT uid FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
     base = f"{database.setting(work.connection, 'installation')}:{row['uid']}:{invoice.ordinal}:refund"
-    named, _, number = (told.reference or "").rpartition(":")
+    named, _, number = (reported.reference or "").rpartition(":")
     if named != base or not number.isascii() or not number.isdigit():
         return None
-    new = NewAttempt("refund", base, system.id, told.amount_minor, told.currency, gateway_id=told.gateway_id)
+    new = NewAttempt(
+        "refund", base, system.id, reported.amount_minor, reported.currency, gateway_id=reported.gateway_id
+    )
     return attempts.record_done(work.connection, invoice, new, int(number), work.now)
 
 
 # Disputes
 
 
-def _columns(invoice: Invoice, system: PaymentSystem, told: Disputed) -> dict[str, object]:
+def _columns(invoice: Invoice, system: PaymentSystem, reported: Disputed) -> dict[str, object]:
     return {
         "invoice_id": invoice.id,
         "payment_system_id": system.id,
-        "gateway_id": told.gateway_id,
-        "amount_minor": told.amount_minor,
-        "currency": told.currency,
-        "fee_minor": told.fee_minor if told.fee_currency else None,
-        "fee_currency": told.fee_currency if told.fee_minor is not None else None,
-        "reason": told.reason,
-        "opened_at": told.opened_at,
-        "due_at": told.due_at,
+        "gateway_id": reported.gateway_id,
+        "amount_minor": reported.amount_minor,
+        "currency": reported.currency,
+        "fee_minor": reported.fee_minor if reported.fee_currency else None,
+        "fee_currency": reported.fee_currency if reported.fee_minor is not None else None,
+        "reason": reported.reason,
+        "opened_at": reported.opened_at,
+        "due_at": reported.due_at,
     }
 
 
-def _fee_told(known: Dispute, told: Disputed) -> bool:
-    fee = (told.fee_minor, told.fee_currency)
+def _fee_reported(known: Dispute, reported: Disputed) -> bool:
+    fee = (reported.fee_minor, reported.fee_currency)
     return None not in fee and fee != (known.fee_minor, known.fee_currency)
 
 
-def _dispute_fee(work: Work, known: Dispute, told: Disputed) -> Taken:
-    disputes.change(work, known, {"fee_minor": told.fee_minor, "fee_currency": told.fee_currency})
+def _dispute_fee(work: Work, known: Dispute, reported: Disputed) -> Taken:
+    disputes.change(work, known, {"fee_minor": reported.fee_minor, "fee_currency": reported.fee_currency})
     return KNOWN
 
 
-def _closed(work: Work, invoice: Invoice, dispute: Dispute, told: Disputed, line: str) -> Taken:
+def _closed(work: Work, invoice: Invoice, dispute: Dispute, reported: Disputed, line: str) -> Taken:
     """Close a dispute; of a lost one the money went back, once, as much as was left here."""
-    settled_at = told.settled_at or time.utc_text(work.now)
+    settled_at = reported.settled_at or time.utc_text(work.now)
     refund_id, lost = None, 0
-    if told.status == "lost" and told.currency == invoice.currency:
+    if reported.status == "lost" and reported.currency == invoice.currency:
         refund_id, lost = _lost(work, invoice, dispute, settled_at)
-    changes: dict[str, object] = {"status": told.status, "settled_at": settled_at, "refund_id": refund_id}
-    if _fee_told(dispute, told):
-        changes |= {"fee_minor": told.fee_minor, "fee_currency": told.fee_currency}
+    changes: dict[str, object] = {"status": reported.status, "settled_at": settled_at, "refund_id": refund_id}
+    if _fee_reported(dispute, reported):
+        changes |= {"fee_minor": reported.fee_minor, "fee_currency": reported.fee_currency}
     disputes.change(work, dispute, changes)
-    if told.status == "lost" and (refund_id is None or (0 < lost < told.amount_minor)):
+    if reported.status == "lost" and (refund_id is None or (0 < lost < reported.amount_minor)):
         return Taken("unfit", f"{line} is lost, of which only {_left(dispute, lost)} was left here", lost)
-    return Taken("recorded", f"{line} is {told.status}", lost)
+    return Taken("recorded", f"{line} is {reported.status}", lost)
 
 
 def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int | None, int]:
@@ -251,9 +253,9 @@ def _noted(connection: sqlite3.Connection, invoice_id: int, what: str) -> bool:
     return connection.execute(sql, (invoice_id, what)).fetchone() is not None
 
 
-def _amount(told: Refunded | Disputed) -> str:
-    return f"{money.text(told.amount_minor, told.currency)} {told.currency}"
+def _amount(reported: Refunded | Disputed) -> str:
+    return f"{money.text(reported.amount_minor, reported.currency)} {reported.currency}"
 
 
-def _day(work: Work, told: Refunded) -> str:
-    return time.local_day(time.from_text(told.refunded_at), work.zone)
+def _day(work: Work, reported: Refunded) -> str:
+    return time.local_day(time.from_text(reported.refunded_at), work.zone)

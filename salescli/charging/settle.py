@@ -259,8 +259,8 @@ def _not_sent(work: Work, attempt: Attempt, answer: Answer) -> None:
 
 def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
-    told = answer.result.gateway_id if answer.result else None
-    own = None if told == attempt.gateway_id else told  # some gateways answer with their number of the payment
+    reported = answer.result.gateway_id if answer.result else None
+    own = None if reported == attempt.gateway_id else reported  # some gateways answer with their number of the payment
     back = MoneyBack(attempt.amount_minor, work.now, attempt.reason, attempt_id=attempt.id, gateway_id=own)
     record_refund(work, invoice, back)
 

@@ -128,14 +128,14 @@ def ask_changes(gateway: ReportsChanges, since: datetime, disputes: tuple[str, .
 
 
 def _ask_changes(call: Callable[[], Changes]) -> Changes | Answer:
-    told: list[Changes] = []
+    reported: list[Changes] = []
 
-    def asked() -> Result:
-        told.append(_storable_changes(call()))
+    def call_and_keep() -> Result:
+        reported.append(_storable_changes(call()))
         return Result("succeeded")
 
-    answer = ask(asked)
-    return told[0] if told else answer
+    answer = ask(call_and_keep)
+    return reported[0] if reported else answer
 
 
 def _storable_changes(changes: Changes) -> Changes:
@@ -162,16 +162,18 @@ def _storable_changes(changes: Changes) -> Changes:
     )
 
 
-def _storable_dispute(told: Disputed) -> Disputed:
+def _storable_dispute(reported: Disputed) -> Disputed:
     """Return a dispute with a reason that is text, and a fee that can be one or none."""
-    currency = told.fee_currency or ""
-    possible = told.fee_minor is not None and 0 <= told.fee_minor <= money.MINOR_MAX and currency in money.EXPONENTS
-    sound = told if possible else replace(told, fee_minor=None, fee_currency=None)
-    return replace(sound, reason=_stored_text(told.reason))
+    currency = reported.fee_currency or ""
+    possible = (
+        reported.fee_minor is not None and 0 <= reported.fee_minor <= money.MINOR_MAX and currency in money.EXPONENTS
+    )
+    sound = reported if possible else replace(reported, fee_minor=None, fee_currency=None)
+    return replace(sound, reason=_stored_text(reported.reason))
 
 
-def _storable_payment(told: Result) -> Result:
-    result = _storable(classify(told)).result or told
+def _storable_payment(reported: Result) -> Result:
+    result = _storable(classify(reported)).result or reported
     return replace(result, created_at=result.created_at if _is_time(result.created_at or "") else None)
 
 

@@ -217,8 +217,8 @@ def _record_refund(work: Work, request: ReconcileRequest, line: Line, invoice_id
     if at < (invoice.paid_at or "") or time.from_text(at) > work.now + CLOCKS_APART_MAX:
         raise WrongStatus(f"{reason}: the refund is dated before its payment, or in the future")
     number = None if line.gateway_id == invoice.gateway_id else line.gateway_id
-    told = Refunded(invoice.gateway_id or "", number, line.amount_minor, line.currency, at, line.reference)
-    taken = moved_there.take_refund(work, request.system, told, reason=reason)
+    reported = Refunded(invoice.gateway_id or "", number, line.amount_minor, line.currency, at, line.reference)
+    taken = moved_there.take_refund(work, request.system, reported, reason=reason)
     if taken.became == "recorded":
         applied.done.append(f"{taken.line} ({reason})")
     elif taken.became != "known":

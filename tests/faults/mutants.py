@@ -48,10 +48,10 @@ PAID_CHECK = """  CHECK ((paid_at IS NOT NULL) = (status IN ('completed', 'refun
 CREATE INDEX invoices_attempted"""
 
 MOVED_THERE = "charging/moved_there.py"
-OF_INVOICE = """        invoice = invoice_of(work.connection, system, told.payment_id)
+OF_INVOICE = """        invoice = invoice_of(work.connection, system, reported.payment_id)
         if invoice is None:
-            return _unpaid(work.connection, system, told.payment_id)
-        if told.gateway_id"""
+            return _unpaid(work.connection, system, reported.payment_id)
+        if reported.gateway_id"""
 
 MUTANTS = (
     Mutant(
@@ -338,7 +338,7 @@ MUTANTS = (
         (
             (
                 MOVED_THERE,
-                'if told.gateway_id and refunds.find(work.connection, system.id, told.gateway_id, "refund"):',
+                'if reported.gateway_id and refunds.find(work.connection, system.id, reported.gateway_id, "refund"):',
                 "if False:",
             ),
         ),
@@ -357,7 +357,7 @@ MUTANTS = (
     Mutant(
         "every tick asks for refunds",
         "a_tick_asks_for_refunds_only_once_an_hour",
-        (("charging/gateway_sync.py", "time.from_text(asked) < ASKED_EVERY", "time.from_text(asked) < timedelta(0)"),),
+        (("charging/gateway_sync.py", "time.from_text(last) < SYNC_EVERY", "time.from_text(last) < timedelta(0)"),),
     ),
     Mutant(
         "a refund found there is half recorded",
@@ -376,8 +376,8 @@ MUTANTS = (
         (
             (
                 "charging/moved_there.py",
-                "if told.pending or (live is not None and (own is None or own.id != live.id)):",
-                "if told.pending:",
+                "if reported.pending or (live is not None and (own is None or own.id != live.id)):",
+                "if reported.pending:",
             ),
             (
                 "charging/moved_there.py",
@@ -408,7 +408,7 @@ MUTANTS = (
         (
             (
                 "charging/moved_there.py",
-                "        if _known_without_number(work, invoice, own, told):\n            return KNOWN\n",
+                "        if _known_without_number(work, invoice, own, reported):\n            return KNOWN\n",
                 "",
             ),
         ),

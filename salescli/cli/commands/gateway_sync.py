@@ -43,19 +43,19 @@ def gateway_sync_command(session: Session, payment_system: tuple[str, ...], sinc
     systems = gateway_sync.systems(session.file, payment_system)
     fetched = [gateway_sync.fetch(work, system, session.gateway, since=from_then) for system in systems]
     for one in fetched:
-        if one.told is None and payment_system:
+        if one.reported is None and payment_system:
             say(f"{one.system.name} cannot tell; compare its statement: salescli reconcile --help")
     with options.rehearsed(session, dry_run):
         synced = [gateway_sync.record(work, one) for one in fetched]
     for one_synced in synced:
-        _tell(one_synced)
+        _print(one_synced)
     if not any(one.recorded for one in synced):
         print_line("nothing new")
     if any(one.for_a_person or one.silent for one in synced):
         raise SalesError("something is left to a person, see above")
 
 
-def _tell(synced: Synced) -> None:
+def _print(synced: Synced) -> None:
     for line in synced.recorded:
         print_line(line)
     for line in (*synced.for_a_person, *synced.silent):

@@ -219,12 +219,12 @@ class Stripe:
                 ) from None
             raise
 
-    def _all(self, service: Any, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    def _all(self, service: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
         """Read every page of a list, newest first."""
         found: list[dict[str, Any]] = []
         while True:
             after = {"starting_after": found[-1]["id"]} if found else {}
-            page = _plain(service.list({**asked, **after, "limit": 100}))
+            page = _plain(service.list({**params, **after, "limit": 100}))
             found += page["data"]
             if not page["has_more"] or not page["data"]:
                 return found

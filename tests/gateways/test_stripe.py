@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
+from types import SimpleNamespace
 
 import pytest
 
 from salescli.gateways.answers import Answer, ask
-from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable
+from salescli.gateways.protocol import Charge, Declined, GatewayError, Misconfigured, OutcomeUnknown, Unavailable
 from salescli.gateways.registry import open_gateway
 from salescli.gateways.stripe import client as gateway_module
 from salescli.gateways.stripe.client import Stripe
@@ -283,6 +284,15 @@ class TestAttempts:
         id = Stripe().prepare(charge())
         assert Stripe().prepare(charge("i:u:1:2", amount=5000)) == id
         assert fake.all("payment_intent")[0]["amount"] == 5000
+
+    def test_one_that_is_not_there_cannot_be_canceled(self, fake: Fake) -> None:
+        with pytest.raises(GatewayError, match="No such"):
+            Stripe().cancel("pi_0")
+
+    def test_an_answer_that_is_no_object_is_an_unknown_outcome(self) -> None:
+        told = SimpleNamespace(last_response=SimpleNamespace(body="[]"))
+        with pytest.raises(OutcomeUnknown, match="not an object"):
+            gateway_module._plain(told)
 
     def test_one_that_a_person_canceled_is_a_decline(self, fake: Fake) -> None:
         id = Stripe().prepare(charge())

@@ -35,6 +35,17 @@ def test_an_order_that_names_no_payment_system_is_not_paid(story: Story) -> None
         pay.pay(story.work, order.id, NewPayment(), gateways=story.gateway)
 
 
+@pytest.mark.parametrize("refunded", [False, True])
+def test_an_order_that_is_paid_is_not_paid_again(story: Story, refunded: bool) -> None:
+    story.house.offer("20.00", number="8")
+    order = story.order("8")
+    story.pay(order)
+    if refunded:
+        story.refund(order, reason="sent back")
+    with pytest.raises(WrongStatus, match="there is nothing left to pay"):
+        story.pay(order)
+
+
 def test_an_offer_that_is_not_active_is_not_sold(story: Story) -> None:
     story.house.offer("20.00", number="8", active="no")
     with pytest.raises(BadData, match="is not active"):
@@ -98,6 +109,27 @@ def test_a_disk_that_fails_ends_the_run_with_its_error(
     monkeypatch.setattr(*where, fails)
     with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
         plan.tick()
+
+
+def test_a_claim_that_fails_is_the_last_one_and_what_is_in_flight_is_settled(
+    plan: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan.at("2026-01-31 10:00")
+    for _ in range(3):
+        plan.subscribed("7")
+    claim, claimed = due_payments.claim, []
+
+    def fails_once(run: Any, due: Any) -> Any:
+        claimed.append(due.id)
+        if len(claimed) == 3:
+            raise KeyError("a row of no sense")
+        return claim(run, due)
+
+    monkeypatch.setattr(due_payments, "claim", fails_once)
+    with pytest.raises(KeyError, match="of no sense"):
+        plan.at("2026-02-28 10:30").tick()
+    assert len(claimed) == 3
+    assert plan.house.count("attempts", "status = 'live'") == 0
 
 
 @pytest.mark.parametrize(

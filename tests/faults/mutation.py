@@ -45,7 +45,7 @@ SLOW = "not a_mistake_on_purpose and not a_damaged_file and not sixteen and not 
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 FIRST_SECONDS, MORE_SECONDS = 8, 90  # of tests, as long as they take without a change
 BROKEN = 99  # the exit code of a run that could not begin; it caught nothing
-PATIENCE_SECONDS = 60  # beyond that: a change that never ends is noticed too
+PATIENCE_SECONDS, SLOWER = 30, 3  # how much longer tests may take with a change; one that never ends is noticed
 
 SWAPPED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">"),
@@ -293,8 +293,8 @@ class Reach:
 class Bench:
     """A copy of the package and its tests, in which one mutation at a time is tried by a process forked from here."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, seconds: dict[str, float]) -> None:
+        self.folder, self.seconds = folder, seconds
         ignored = shutil.ignore_patterns("__pycache__", "bench", "*.db.bak")
         for name in ("salescli", "tests"):
             shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
@@ -317,7 +317,7 @@ class Bench:
 
     def _run(self) -> None:
         tests = self.portions.pop(0)
-        self.deadline = monotonic() + PATIENCE_SECONDS + 2 * MORE_SECONDS
+        self.deadline = monotonic() + PATIENCE_SECONDS + SLOWER * sum(map(self.seconds.__getitem__, tests))
         self.pid = os.fork()
         if self.pid == 0:
             _play(self.folder, tests)
@@ -393,7 +393,7 @@ def tried(chosen: list[Mutation], reach: Reach) -> Iterator[tuple[Mutation, str]
     assert pytest
     left = list(reversed(chosen))
     with tempfile.TemporaryDirectory() as directory:
-        benches = [Bench(Path(directory, str(number))) for number in range(os.cpu_count() or 1)]
+        benches = [Bench(Path(directory, str(number)), reach.seconds) for number in range(os.cpu_count() or 1)]
         while left or any(bench.mutation for bench in benches):
             for bench in benches:
                 if bench.mutation is None and left:

@@ -22,7 +22,7 @@ from salescli.gateways.protocol import Charge, Declined, GatewayError, Misconfig
 from salescli.gateways.registry import open_gateway
 from salescli.gateways.stripe import client as gateway_module
 from salescli.gateways.stripe.client import Stripe
-from salescli.gateways.stripe.codes import booked, sent
+from salescli.gateways.stripe.codes import booked, decline, sent
 from salescli.overview import doctor
 from salescli.rules import time
 from salescli.sales import orders, recurring_actions
@@ -340,6 +340,18 @@ class TestRefunds:
             Stripe().refund(taken.gateway_id, "i:u:1:refund:1", 1900)
         told = Stripe().lookup("i:u:1:refund:1", taken.gateway_id, SINCE)
         assert told.status == ("refunded" if mood.endswith("after") else "not_found")
+
+
+def test_an_amount_in_a_currency_that_it_does_not_take_is_booked_as_it_is_told() -> None:
+    assert booked(4900, "IQD") == 4900
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [({"message": "Your card has no money"}, "Your card has no money"), ({}, "the payment was declined")],
+)
+def test_a_decline_keeps_its_message(told: dict[str, str], message: str) -> None:
+    assert decline(told) == ("card_declined", None, message, True)
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,12 @@ def test_a_disk_that_is_nearly_full_stops_new_charges(plans: Story, monkeypatch:
     counts = plans.tick()
     assert (counts.charged, counts.broken) == (0, True)
     assert "MB are free" in counts.for_a_person[0]
+
+
+def test_plans_that_a_limit_on_money_holds_are_named_up_to_five(plans: Story) -> None:
+    plans.at("2026-01-31 10:00")
+    for _ in range(2):
+        plans.subscribed("7")
+    limits.limit(plans.work, "day", "0.01", "EUR")
+    counts = plans.at("2026-02-28 10:30").tick()
+    assert (counts.charged, len(counts.for_a_person)) == (0, 5)

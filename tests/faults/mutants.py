@@ -546,12 +546,12 @@ MUTANTS = (
     Mutant(
         "a look-up that finds nothing is believed at once",
         "a_request_is_looked_up_before_it_arrives",
-        (("charging/recover.py", "if age < IN_TRANSIT_MAX and claimed.attempt.lookups == 0:", "if False:"),),
+        (("charging/recover.py", "if age < attempts.IN_TRANSIT_MAX and claimed.attempt.lookups == 0:", "if False:"),),
     ),
     Mutant(
         "a declined retry keeps its place in front",
         "a_resumed_plan_that_was_declined_waits_its_turn",
-        (("sales/recurring.py", ", wish=None, activated_at=None)", ", wish=None)"),),
+        (("sales/recurring.py", ", wish=None, activated_at=None\n", ", wish=None\n"),),
     ),
     Mutant(
         "a second refund while one is under way",

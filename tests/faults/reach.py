@@ -23,6 +23,7 @@ from tests import PROJECT
 PACKAGE = f"{PROJECT / 'salescli'}{os.sep}"
 
 _reached: dict[str, dict[str, Any]] = {}
+_failed: set[str] = set()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -50,7 +51,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     sys.settrace(None)
     threading.settrace(None)
     files = {name.removeprefix(PACKAGE): sorted(numbers) for name, numbers in lines.items()}
-    _reached[item.nodeid] = {"seconds": round(monotonic() - began, 2), "files": files}
+    if item.nodeid not in _failed:  # it would seem to catch every change
+        _reached[item.nodeid] = {"seconds": round(monotonic() - began, 2), "files": files}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note a test that fails without any change."""
+    if report.failed:
+        _failed.add(report.nodeid)
 
 
 def pytest_sessionfinish() -> None:

@@ -9,6 +9,7 @@ from time import monotonic
 
 import pytest
 
+from salescli.charging import tick
 from salescli.charging.due_payments import TickCounts
 from salescli.rules import time
 from salescli.storage import database
@@ -125,6 +126,26 @@ def test_recovery_that_cannot_write_ends_the_tick(world: World) -> None:
     world.boot += 1
     world.later(minutes=5).tick()
     assert (violations(world), left_over(world)) == ([], [])
+
+
+def test_a_claim_that_cannot_be_written_ends_the_tick(world: World, other: Callable) -> None:  # type: ignore[type-arg]
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) == 1:  # its answer is recorded, and the next claim has not begun
+            other()
+
+    def run(connection: sqlite3.Connection) -> TickCounts:
+        work = world.work(connection)
+        return tick.run(work, gateways=world.gateway, clock_now=world.now, accept_clock=True, say=say)
+
+    counts = world.process(run)
+
+    assert counts is not None
+    assert "this tick ended early; the next goes on" in str(counts.ended_by)
+    assert len(world.bank.charged()) == DUE + 1
+    assert violations(world) == []
 
 
 def test_a_tick_that_never_gets_the_lock_is_one_line(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,13 @@ def test_a_charge_of_unknown_outcome_is_looked_up_and_refunded() -> None:
     assert sum(book.moved) == 0
 
 
+def test_money_that_does_not_come_back_is_named_for_a_person() -> None:
+    findings = list(contract.contract(Book(frozenset({"keeps the money"})), REQUEST, SINCE))
+    assert findings[-1] == ContractResult(
+        "ask the gateway for i:check-1:1:refund:1, or return 1.00 EUR of c1 yourself", None
+    )
+
+
 def test_a_decline_says_nothing_of_the_contract() -> None:
     findings = list(contract.contract(Book(frozenset({"declines"})), REQUEST, SINCE))
     assert [finding.kept for finding in findings] == [True, None]

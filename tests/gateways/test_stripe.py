@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
+from types import SimpleNamespace
 
 import pytest
 
 from salescli.charging import gateway_sync
 from salescli.gateways.answers import Answer, ask
-from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable
+from salescli.gateways.protocol import Charge, Declined, GatewayError, Misconfigured, OutcomeUnknown, Unavailable
 from salescli.gateways.registry import open_gateway
 from salescli.gateways.stripe import client as gateway_module
 from salescli.gateways.stripe.client import Stripe
-from salescli.gateways.stripe.codes import booked, sent
+from salescli.gateways.stripe.codes import booked, decline, sent
 from salescli.overview import doctor
 from salescli.rules import time
 from salescli.sales import orders, recurring_actions
@@ -285,6 +286,15 @@ class TestAttempts:
         assert Stripe().prepare(charge("i:u:1:2", amount=5000)) == id
         assert fake.all("payment_intent")[0]["amount"] == 5000
 
+    def test_one_that_is_not_there_cannot_be_canceled(self, fake: Fake) -> None:
+        with pytest.raises(GatewayError, match="No such"):
+            Stripe().cancel("pi_0")
+
+    def test_an_answer_that_is_no_object_is_an_unknown_outcome(self) -> None:
+        told = SimpleNamespace(last_response=SimpleNamespace(body="[]"))
+        with pytest.raises(OutcomeUnknown, match="not an object"):
+            gateway_module._plain(told)
+
     def test_one_that_a_person_canceled_is_a_decline(self, fake: Fake) -> None:
         id = Stripe().prepare(charge())
         fake.change(id, status="canceled")
@@ -331,6 +341,18 @@ class TestRefunds:
             Stripe().refund(taken.gateway_id, "i:u:1:refund:1", 1900)
         result = Stripe().lookup("i:u:1:refund:1", taken.gateway_id, SINCE)
         assert result.status == ("refunded" if mood.endswith("after") else "not_found")
+
+
+def test_an_amount_in_a_currency_that_it_does_not_take_is_booked_as_it_is_told() -> None:
+    assert booked(4900, "IQD") == 4900
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [({"message": "Your card has no money"}, "Your card has no money"), ({}, "the payment was declined")],
+)
+def test_a_decline_keeps_its_message(told: dict[str, str], message: str) -> None:
+    assert decline(told) == ("card_declined", None, message, True)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,11 @@ def test_charged_at_once_is_settled_at_once(plan: Story) -> None:
     assert (plan.plan(1).payments_made, plan.plan(1).status) == (2, "active")
 
 
-@pytest.mark.parametrize("where", [(recover, "recover"), (due_payments, "prepared"), (due_payments, "claim")], ids=str)
+@pytest.mark.parametrize(
+    "where",
+    [(recover, "recover"), (due_payments, "prepared"), (due_payments, "claim")],
+    ids=["recovering", "preparing", "claiming"],
+)
 def test_a_disk_that_fails_ends_the_run_with_its_error(
     plan: Story, monkeypatch: pytest.MonkeyPatch, where: tuple[Any, str]
 ) -> None:

@@ -140,8 +140,10 @@ def test_a_claim_that_cannot_be_written_ends_the_tick(world: World, other: Calla
         work = world.work(connection)
         return tick.run(work, gateways=world.gateway, clock_now=world.now, accept_clock=True, say=say)
 
+    started = monotonic()
     counts = world.process(run)
 
+    assert monotonic() - started < 1.75 * WAIT_SECONDS, "it waits again"
     assert counts is not None
     assert "this tick ended early; the next goes on" in str(counts.ended_by)
     assert len(world.bank.charged()) == DUE + 1

@@ -39,6 +39,8 @@ def _outside(param: click.Parameter) -> bool:
     """Tell whether a parameter names what is outside of the database, by its type or by its names."""
     if isinstance(param, click.Option) and param.is_flag:
         return False
+    if "--gateway-id" in param.opts:  # a number of the payment system's, which is only recorded
+        return False
     named = {word for name in (*param.opts, param.metavar or "") for word in re.split(r"[-_]", name.lower())}
     return isinstance(param.type, (click.Path, click.File)) or bool(named & _WORDS)
 

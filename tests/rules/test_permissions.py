@@ -91,6 +91,8 @@ TABLE = {
     "tick -n": {"owner", "cron"},
     "adopt -n": {"owner", "cron"},
     "charging off --reason x -n": {"owner", "cron"},
+    "charging resume Sandbox --reason x -n": {"owner", "cron"},
+    "gateway-sync -n": {"owner", "cron"},
     "charging on -n": {"owner", "cron"},
     "charging limit 5 -n": {"owner", "cron"},
     "upgrade -n": {"owner", "cron"},

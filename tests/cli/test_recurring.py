@@ -24,3 +24,24 @@ def test_the_line_about_the_next_payment_follows_the_schedule(story: Story, paym
     activated = story.house.run("recurring", "activate", number)
 
     assert (activated.code, said in activated.out) == (0, True), activated.out
+
+
+@pytest.mark.parametrize(("payments", "promised"), [("2", False), ("3", True)])
+def test_no_command_promises_a_date_after_the_last_payment(story: Story, payments: str, promised: bool) -> None:
+    story.house.offer("49.00", number="7", every="1 month", payments=payments)
+    number = str(story.subscribed("7"))
+    run = story.house.run
+
+    explained = run("explain", "recurring", number)
+    edited = run("recurring", "edit", number, "--token", "tok_card_declined")
+    for now in ("2026-02-28 10:30", "2026-02-28 20:30", "2026-03-02 10:30"):
+        story.at(now).tick()
+    retried = run("recurring", "retry", number)
+
+    assert ("the next one is on" in explained.out, "is Completed" in explained.out) == (promised, not promised)
+    assert ("the one after it on" in retried.out, "the last one" in retried.out) == (promised, not promised)
+    for ran in (explained, edited, retried):
+        assert ran.code == 0, ran.err
+        assert promised or "one after it" not in ran.out
+    [order] = story.house.connection.execute("SELECT id FROM orders WHERE payment_number = 2").fetchall()
+    assert story.house.count("invoices", f"order_id = {order['id']} AND status = 'open'") == 1, "it is reopened"

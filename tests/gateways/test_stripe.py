@@ -404,20 +404,20 @@ def test_a_fee_that_is_not_known_yet_is_none(fake: Fake) -> None:
 
 
 @pytest.fixture
-def shop(story: Story, fake: Fake) -> Story:
+def desk(story: Story, fake: Fake) -> Story:
     """A story with a payment system at the fake and a recurring order of four months."""
     story.house.payment_system("Stripe", gateway="stripe", env="STRIPE_API_KEY")
     story.house.offer("49.00", number="7", every="1 month", payments="4")
     return story
 
 
-def subscribed(shop: Story, token: str = CARD) -> int:
+def subscribed(desk: Story, token: str = CARD) -> int:
     """Pay a first order and return its recurring order, whose later payments use ``token``."""
-    order = shop.order("7", token=CARD, through="Stripe")
-    assert shop.pay(order) == "succeeded"
-    plan = orders.get(shop.house.connection, order.id).recurring_id
+    order = desk.order("7", token=CARD, through="Stripe")
+    assert desk.pay(order) == "succeeded"
+    plan = orders.get(desk.house.connection, order.id).recurring_id
     assert plan is not None
-    shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (token, plan))
+    desk.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (token, plan))
     return plan
 
 
@@ -428,38 +428,38 @@ def judged(fake: Fake, payments: int) -> None:
     assert set(charged.values()) == {1}
 
 
-def test_a_whole_recurring_order(shop: Story, fake: Fake) -> None:
-    plan = subscribed(shop)
+def test_a_whole_recurring_order(desk: Story, fake: Fake) -> None:
+    plan = subscribed(desk)
     for day in ("2026-02-28", "2026-03-31", "2026-04-30"):
-        assert shop.at(f"{day} 10:00").tick().charged == 1
-    assert shop.plan(plan).status == "completed"
-    assert shop.at("2026-05-31 10:00").tick().charged == 0
+        assert desk.at(f"{day} 10:00").tick().charged == 1
+    assert desk.plan(plan).status == "completed"
+    assert desk.at("2026-05-31 10:00").tick().charged == 0
     judged(fake, 4)
     assert [call for call in fake.calls() if call in ("create", "confirm")] == ["create", "confirm"] * 4
-    rows = shop.house.connection.execute("SELECT gateway_id, fee_minor FROM invoices ORDER BY id").fetchall()
+    rows = desk.house.connection.execute("SELECT gateway_id, fee_minor FROM invoices ORDER BY id").fetchall()
     assert [row["gateway_id"] for row in rows] == [intent["id"] for intent in fake.all("payment_intent")]
     assert [row["fee_minor"] for row in rows] == [172] * 4
 
 
-def test_two_declines_and_a_success_are_three_attempts_at_one_paymentintent(shop: Story, fake: Fake) -> None:
-    plan = subscribed(shop, "pm_fails_twice")
+def test_two_declines_and_a_success_are_three_attempts_at_one_paymentintent(desk: Story, fake: Fake) -> None:
+    plan = subscribed(desk, "pm_fails_twice")
     for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
-        shop.at(moment).tick()
+        desk.at(moment).tick()
         fake.forget_keys()
-    assert shop.plan(plan).payments_made == 2
+    assert desk.plan(plan).payments_made == 2
     judged(fake, 2)
     assert len(fake.all("payment_intent")) == 2
     sql = "SELECT number, status, gateway_id FROM attempts WHERE recurring_id = ? ORDER BY id"
-    rows = [tuple(row) for row in shop.house.connection.execute(sql, (plan,))]
+    rows = [tuple(row) for row in desk.house.connection.execute(sql, (plan,))]
     id = fake.all("payment_intent")[1]["id"]
     assert rows == [(1, "declined", id), (2, "declined", id), (3, "succeeded", id)]
 
 
-def test_three_declines_fail_the_recurring_order_with_stripes_reason(shop: Story, fake: Fake) -> None:
-    plan = subscribed(shop, POOR)
+def test_three_declines_fail_the_recurring_order_with_stripes_reason(desk: Story, fake: Fake) -> None:
+    plan = subscribed(desk, POOR)
     for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
-        shop.at(moment).tick()
-    assert shop.plan(plan).status == "failed"
+        desk.at(moment).tick()
+    assert desk.plan(plan).status == "failed"
     judged(fake, 1)
 
 
@@ -468,79 +468,79 @@ def intents(fake: Fake) -> list[str]:
     return [intent["status"] for intent in fake.all("payment_intent")]
 
 
-def failed(shop: Story) -> int:
+def failed(desk: Story) -> int:
     """Return a recurring order whose second payment was declined three times."""
-    plan = subscribed(shop, POOR)
+    plan = subscribed(desk, POOR)
     for moment in ("2026-02-28 10:00", "2026-02-28 18:05", "2026-03-01 18:10"):
-        shop.at(moment).tick()
+        desk.at(moment).tick()
     return plan
 
 
-def test_the_paymentintent_of_a_failed_payment_is_closed(shop: Story, fake: Fake) -> None:
-    failed(shop)
+def test_the_paymentintent_of_a_failed_payment_is_closed(desk: Story, fake: Fake) -> None:
+    failed(desk)
     assert intents(fake) == ["succeeded", "canceled"]
-    assert shop.at("2026-03-01 18:15").tick().for_a_person == []
+    assert desk.at("2026-03-01 18:15").tick().for_a_person == []
     assert fake.calls().count("cancel") == 1
 
 
-def test_a_payment_completed_early_between_its_attempts_is_closed_by_the_next_tick(shop: Story, fake: Fake) -> None:
-    plan = subscribed(shop, POOR)
-    shop.at("2026-02-28 10:00").tick()
-    recurring_actions.complete(shop.house.work.at(shop.now), plan)
+def test_a_payment_completed_early_between_its_attempts_is_closed_by_the_next_tick(desk: Story, fake: Fake) -> None:
+    plan = subscribed(desk, POOR)
+    desk.at("2026-02-28 10:00").tick()
+    recurring_actions.complete(desk.house.work.at(desk.now), plan)
     assert intents(fake) == ["succeeded", "requires_payment_method"]
-    shop.at("2026-02-28 10:05").tick()
+    desk.at("2026-02-28 10:05").tick()
     assert intents(fake) == ["succeeded", "canceled"]
 
 
-def test_one_that_could_not_be_closed_is_closed_by_a_later_tick(shop: Story, fake: Fake) -> None:
+def test_one_that_could_not_be_closed_is_closed_by_a_later_tick(desk: Story, fake: Fake) -> None:
     fake.mood("cancel", "500 before", "500 before")
-    failed(shop)
+    failed(desk)
     assert intents(fake) == ["succeeded", "requires_payment_method"]
-    shop.at("2026-03-01 18:15").tick()
-    shop.at("2026-03-01 18:20").tick()
+    desk.at("2026-03-01 18:15").tick()
+    desk.at("2026-03-01 18:20").tick()
     assert intents(fake) == ["succeeded", "canceled"]
 
 
 def test_a_gateway_that_breaks_while_closing_ends_no_tick(
-    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    desk: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def breaks(self: Stripe, gateway_id: str) -> None:
         raise RuntimeError("a mistake of the gateway's own")
 
     with monkeypatch.context() as broken:
         broken.setattr(Stripe, "cancel", breaks)
-        failed(shop)
+        failed(desk)
     assert intents(fake) == ["succeeded", "requires_payment_method"]
-    shop.at("2026-03-01 18:15").tick()
+    desk.at("2026-03-01 18:15").tick()
     assert intents(fake) == ["succeeded", "canceled"]
 
 
-def test_a_payment_taken_up_again_gets_a_paymentintent_that_can_be_paid(shop: Story, fake: Fake) -> None:
-    plan = failed(shop)
-    shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
-    recurring_actions.retry(shop.house.work.at(shop.now), plan)
-    assert shop.at("2026-03-02 10:00").tick().charged == 1
+def test_a_payment_taken_up_again_gets_a_paymentintent_that_can_be_paid(desk: Story, fake: Fake) -> None:
+    plan = failed(desk)
+    desk.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
+    recurring_actions.retry(desk.house.work.at(desk.now), plan)
+    assert desk.at("2026-03-02 10:00").tick().charged == 1
     assert intents(fake) == ["succeeded", "canceled", "succeeded"]
     judged(fake, 2)
 
 
-def test_a_payment_taken_up_again_before_it_was_closed_stays_open(shop: Story, fake: Fake) -> None:
+def test_a_payment_taken_up_again_before_it_was_closed_stays_open(desk: Story, fake: Fake) -> None:
     fake.mood("cancel", "500 before")
-    plan = failed(shop)
-    shop.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
-    recurring_actions.retry(shop.house.work.at(shop.now), plan)
-    assert shop.at("2026-03-02 10:00").tick().charged == 1
+    plan = failed(desk)
+    desk.house.connection.execute("UPDATE recurring SET token = ? WHERE id = ?", (CARD, plan))
+    recurring_actions.retry(desk.house.work.at(desk.now), plan)
+    assert desk.at("2026-03-02 10:00").tick().charged == 1
     assert intents(fake) == ["succeeded", "succeeded"]
     judged(fake, 2)
 
 
-def test_an_order_is_refunded_through_stripe(shop: Story, fake: Fake) -> None:
-    order = shop.order("7", token=CARD, through="Stripe")
-    assert shop.pay(order) == "succeeded"
+def test_an_order_is_refunded_through_stripe(desk: Story, fake: Fake) -> None:
+    order = desk.order("7", token=CARD, through="Stripe")
+    assert desk.pay(order) == "succeeded"
     fake.mood("refund", "cut after")
-    assert shop.refund(order) == ["unknown"]
-    shop.at("2026-01-31 10:10").tick()
-    assert shop.see(order).status == "refund"
+    assert desk.refund(order) == ["unknown"]
+    desk.at("2026-01-31 10:10").tick()
+    assert desk.see(order).status == "refund"
     assert [refund["amount"] for refund in fake.all("refund")] == [4900]
 
 
@@ -578,67 +578,67 @@ def dies_in(method: str, *, after: bool) -> type[Stripe]:
     ],
 )
 def test_a_tick_that_dies_anywhere_charges_once(
-    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch, method: str, after: bool, calls: list[str]
+    desk: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch, method: str, after: bool, calls: list[str]
 ) -> None:
-    plan = subscribed(shop)
+    plan = subscribed(desk)
     dead = f"{os.uname().nodename}/{process.boot_id()}/0/0"
     with monkeypatch.context() as patched:
         patched.setattr(process, "this_process", lambda: dead)
         patched.setattr(gateway_module, "Stripe", dies_in(method, after=after))
         with pytest.raises(Crash):
-            shop.at("2026-02-28 10:00").tick()
+            desk.at("2026-02-28 10:00").tick()
     assert fake.calls() == ["create", "confirm", *calls]
 
-    assert shop.at("2026-02-28 10:05").tick().recovered == 1
+    assert desk.at("2026-02-28 10:05").tick().recovered == 1
 
-    assert shop.plan(plan).payments_made == 2
+    assert desk.plan(plan).payments_made == 2
     judged(fake, 2)
     assert len(fake.all("payment_intent")) == 2
-    assert doctor.examine(shop.house.connection, shop.now, shop.house.zone) == []
+    assert doctor.examine(desk.house.connection, desk.now, desk.house.zone) == []
 
 
 def test_a_payment_that_another_process_took_over_while_it_was_prepared_is_not_charged_here(
-    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    desk: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = subscribed(shop)
+    plan = subscribed(desk)
 
     class Overtaken(Stripe):
         def prepare(self, charge: Charge) -> str:
             id = super().prepare(charge)
-            with database.connect(shop.house.path) as other:
+            with database.connect(desk.house.path) as other:
                 other.execute("UPDATE attempts SET fence = fence + 1, owner = NULL WHERE status = 'live'")
             return id
 
     with monkeypatch.context() as patched:
         patched.setattr(gateway_module, "Stripe", Overtaken)
-        shop.at("2026-02-28 10:00").tick()
+        desk.at("2026-02-28 10:00").tick()
     judged(fake, 1)
-    assert shop.plan(plan).status == "processing"
-    shop.at("2026-02-28 10:10").tick()
-    assert shop.plan(plan).payments_made == 2
+    assert desk.plan(plan).status == "processing"
+    desk.at("2026-02-28 10:10").tick()
+    assert desk.plan(plan).payments_made == 2
     judged(fake, 2)
 
 
 @pytest.mark.parametrize("mood", ["cut before", "cut after", "500 after", "locked"])
-def test_a_charge_of_unknown_outcome_is_resolved_by_the_next_ticks(shop: Story, fake: Fake, mood: str) -> None:
-    plan = subscribed(shop)
+def test_a_charge_of_unknown_outcome_is_resolved_by_the_next_ticks(desk: Story, fake: Fake, mood: str) -> None:
+    plan = subscribed(desk)
     fake.mood("confirm", mood)
-    assert shop.at("2026-02-28 10:00").tick().unknown == 1
-    shop.at("2026-02-28 10:10").tick()
-    assert shop.plan(plan).payments_made == 2
+    assert desk.at("2026-02-28 10:00").tick().unknown == 1
+    desk.at("2026-02-28 10:10").tick()
+    assert desk.plan(plan).payments_made == 2
     judged(fake, 2)
 
 
-def test_an_outage_uses_no_attempt_and_no_second_paymentintent(shop: Story, fake: Fake) -> None:
-    plan = subscribed(shop)
+def test_an_outage_uses_no_attempt_and_no_second_paymentintent(desk: Story, fake: Fake) -> None:
+    plan = subscribed(desk)
     fake.mood("create", "429")
-    assert shop.at("2026-02-28 10:00").tick().not_sent == 1
+    assert desk.at("2026-02-28 10:00").tick().not_sent == 1
     fake.mood("confirm", "429")
-    assert shop.at("2026-02-28 10:05").tick().not_sent == 1
+    assert desk.at("2026-02-28 10:05").tick().not_sent == 1
     fake.forget_keys()
-    assert shop.at("2026-02-28 10:10").tick().charged == 1
+    assert desk.at("2026-02-28 10:10").tick().charged == 1
     sql = "SELECT number FROM attempts WHERE recurring_id = ?"
-    assert [row["number"] for row in shop.house.connection.execute(sql, (plan,))] == [1]
+    assert [row["number"] for row in desk.house.connection.execute(sql, (plan,))] == [1]
     judged(fake, 2)
     assert len(fake.all("payment_intent")) == 2
 
@@ -651,66 +651,66 @@ def test_an_outage_uses_no_attempt_and_no_second_paymentintent(shop: Story, fake
     ],
 )
 def test_a_backup_that_is_put_back_charges_nobody_again(
-    shop: Story, fake: Fake, restored_at: str, forgotten: bool
+    desk: Story, fake: Fake, restored_at: str, forgotten: bool
 ) -> None:
-    plan = subscribed(shop)
-    shop.house.connection.execute("VACUUM INTO ?", (str(shop.house.path.with_name("backup.db")),))
-    assert shop.at("2026-02-28 10:00").tick().charged == 1
+    plan = subscribed(desk)
+    desk.house.connection.execute("VACUUM INTO ?", (str(desk.house.path.with_name("backup.db")),))
+    assert desk.at("2026-02-28 10:00").tick().charged == 1
     if forgotten:
         fake.forget_keys()
-    _put_back(shop)
-    assert shop.plan(plan).payments_made == 1
+    _put_back(desk)
+    assert desk.plan(plan).payments_made == 1
 
-    assert shop.at(restored_at).tick().charged == 1
+    assert desk.at(restored_at).tick().charged == 1
 
-    assert shop.plan(plan).payments_made == 2
+    assert desk.plan(plan).payments_made == 2
     judged(fake, 2)
 
 
-def test_a_paymentintent_that_only_a_lost_file_knew_is_met_again(shop: Story, fake: Fake) -> None:
-    plan = subscribed(shop)
-    shop.house.connection.execute("VACUUM INTO ?", (str(shop.house.path.with_name("backup.db")),))
+def test_a_paymentintent_that_only_a_lost_file_knew_is_met_again(desk: Story, fake: Fake) -> None:
+    plan = subscribed(desk)
+    desk.house.connection.execute("VACUUM INTO ?", (str(desk.house.path.with_name("backup.db")),))
     fake.mood("confirm", "429")
-    assert shop.at("2026-02-28 10:00").tick().not_sent == 1
+    assert desk.at("2026-02-28 10:00").tick().not_sent == 1
     fake.forget_keys()
-    _put_back(shop)
+    _put_back(desk)
 
-    assert shop.at("2026-03-02 10:00").tick().charged == 1
+    assert desk.at("2026-03-02 10:00").tick().charged == 1
 
-    assert shop.plan(plan).payments_made == 2
+    assert desk.plan(plan).payments_made == 2
     judged(fake, 2)
     assert len(fake.all("payment_intent")) == 2
 
 
-def _put_back(shop: Story) -> None:
+def _put_back(desk: Story) -> None:
     """Put the backup back, with the connection that the story holds closed and opened anew."""
-    shop.house.connection.close()
+    desk.house.connection.close()
     for left in ("-wal", "-shm", "-journal"):
-        Path(f"{shop.house.path}{left}").unlink(missing_ok=True)
-    shutil.copy(shop.house.path.with_name("backup.db"), shop.house.path)
-    shop.house = replace(shop.house, connection=database.connect(shop.house.path))
+        Path(f"{desk.house.path}{left}").unlink(missing_ok=True)
+    shutil.copy(desk.house.path.with_name("backup.db"), desk.house.path)
+    desk.house = replace(desk.house, connection=database.connect(desk.house.path))
 
 
 def test_ticks_killed_at_any_moment_charge_each_payment_once(
-    shop: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    desk: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans = 8
     for _ in range(plans):
-        subscribed(shop)
+        subscribed(desk)
     slow = Fake(fake.ledger, latency=0.1)
     monkeypatch.setenv("STRIPE_API_BASE", slow.address)
     chance = random.Random(11)
     kills = 0
     try:
         for run in range(12):
-            process = _tick(shop, run)
+            process = _tick(desk, run)
             kills += _killed_soon_after_it_called(process, fake, chance.random() * 0.4)
-            if not _left(shop):
+            if not _left(desk):
                 break
-        assert _tick(shop, 12).wait(timeout=60) == 0
+        assert _tick(desk, 12).wait(timeout=60) == 0
     finally:
         slow.stop()
-    assert _left(shop) == 0
+    assert _left(desk) == 0
     assert kills >= 3, "the machine was too quick to be killed; nothing was shown"
     judged(fake, 2 * plans)
     assert len(fake.all("payment_intent")) == 2 * plans
@@ -728,45 +728,45 @@ def _killed_soon_after_it_called(process: subprocess.Popen[bytes], fake: Fake, s
     return killed
 
 
-def _tick(shop: Story, run: int) -> subprocess.Popen[bytes]:
+def _tick(desk: Story, run: int) -> subprocess.Popen[bytes]:
     """Start the ``run``-th tick, each ten minutes after the one before it."""
     now = f"2026-02-28 {10 + run // 6}:{run % 6}0"
-    line = [sys.executable, "-m", "salescli", "--db", str(shop.house.path), "tick", "--now", now]
+    line = [sys.executable, "-m", "salescli", "--db", str(desk.house.path), "tick", "--now", now]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _left(shop: Story) -> int:
-    return shop.house.count("recurring", "payments_made < 2")
+def _left(desk: Story) -> int:
+    return desk.house.count("recurring", "payments_made < 2")
 
 
-def test_refunds_of_the_dashboard_are_read_page_by_page_and_not_repeated(shop: Story, fake: Fake) -> None:
-    order = shop.order("7", token=CARD, through="Stripe")
-    assert shop.pay(order) == "succeeded"
+def test_refunds_of_the_dashboard_are_read_page_by_page_and_not_repeated(desk: Story, fake: Fake) -> None:
+    order = desk.order("7", token=CARD, through="Stripe")
+    assert desk.pay(order) == "succeeded"
     [intent] = [one["id"] for one in fake.all("payment_intent")]
     for amount in (100, 200, 300, 400):  # more than a page
         fake.refund(intent, amount)
-    assert shop.refund(order, amount="10.00") == ["succeeded"]
+    assert desk.refund(order, amount="10.00") == ["succeeded"]
     assert "refund" not in fake.calls()
-    found = shop.house.connection.execute("SELECT sum(amount_minor), count(DISTINCT gateway_id) FROM refunds")
+    found = desk.house.connection.execute("SELECT sum(amount_minor), count(DISTINCT gateway_id) FROM refunds")
     assert tuple(found.fetchone()) == (1000, 4)
-    assert shop.refund(order) == ["succeeded"]
+    assert desk.refund(order) == ["succeeded"]
     assert fake.calls().count("refund") == 1
-    assert shop.see(order).status == "refund"
+    assert desk.see(order).status == "refund"
 
 
-def test_stripes_refunds_and_disputes_are_recorded_once(shop: Story, fake: Fake) -> None:
-    order = shop.order("7", token=CARD, through="Stripe")
-    shop.pay(order)
-    shop.now = time.now()
+def test_stripes_refunds_and_disputes_are_recorded_once(desk: Story, fake: Fake) -> None:
+    order = desk.order("7", token=CARD, through="Stripe")
+    desk.pay(order)
+    desk.now = time.now()
     [intent] = [one["id"] for one in fake.all("payment_intent")]
     pending = fake.refund(intent, 900, status="pending")
     fake.refund(intent, 300, status="failed")
     dispute = fake.dispute(intent, 4000)
-    work, connection = shop.work, shop.house.connection
+    work, connection = desk.work, desk.house.connection
     [system] = gateway_sync.systems(connection, ("Stripe",))
 
     def synced() -> list[str]:
-        got = gateway_sync.record(work, gateway_sync.fetch(work, system, shop.gateway))
+        got = gateway_sync.record(work, gateway_sync.fetch(work, system, desk.gateway))
         return [*got.recorded, *got.for_a_person, *got.silent]
 
     [line] = synced()

@@ -35,7 +35,7 @@ def test_an_order_is_found(known_elsewhere: Story, words: str, id: int) -> None:
     [
         ("5", "there is no order 5"),
         ("shop:C3", "there is no order shop:C3"),
-        ("A1", "2 orders have the number A1 elsewhere: shop:A1, site:A1; name one of these"),
+        ("A1", "2 orders from other systems have the number A1: shop:A1, site:A1; give one of these"),
     ],
 )
 def test_an_order_is_not_found(known_elsewhere: Story, words: str, says: str) -> None:

@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -77,6 +78,12 @@ class Run:
         return re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
 
 
+def _heed_ctrl_c() -> None:
+    """Let Ctrl-C reach a new process, also where the tests run in the background, in which a shell ignores it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def on_a_terminal(
     command: list[str], *, answer: str = "", columns: int = 80, meanwhile: Callable[[], object] | None = None
 ) -> str:
@@ -89,7 +96,7 @@ def on_a_terminal(
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
+        preexec_fn=_heed_ctrl_c,
     )
     os.close(slave)
     shown = b""
@@ -100,6 +107,7 @@ def on_a_terminal(
         if not select.select([master], [], [], 1)[0]:
             if time.monotonic() > deadline:
                 process.kill()
+                process.wait()
                 raise AssertionError(f"it waits for an answer: {shown.decode()}")
             if answer == CTRL_C and meanwhile is None:  # one that came just before the read is lost, as at any prompt
                 os.write(master, answer.encode())

@@ -23,7 +23,7 @@ from tests.conftest import LOGIN, House
 from tests.faults.world import payment_of
 from tests.terminal import Run
 
-ROUNDS = int(os.environ.get("SALESCLI_FAULTS_DAMAGES", "60"))
+ROUNDS = int(os.environ.get("SALESCLI_FAULTS_DAMAGES", "30"))
 SHARES = 2
 LOOKS = (
     "orders list", "payments list", "recurring list", "recurring upcoming", "customers list", "history", "todo",

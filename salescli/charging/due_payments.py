@@ -284,9 +284,7 @@ def _note_payment_system(run: ChargingRun, claimed: ClaimedPayment, answer: Answ
         run.stopped.add(system.id)
         run.trusted.discard(system.id)
     elif answer.code == answers.OUTCOME_UNKNOWN:
-        run.trusted.discard(
-            system.id
-        )  # one at a time from now on, so that few outcomes are unknown before it is paused
+        run.trusted.discard(system.id)  # one at a time again, so that few outcomes are unknown before it is paused
     elif answer.became in ("succeeded", "declined") and system.id not in run.stopped:
         able = answers.able(claimed.gateway)
         if not isinstance(able, Answer) and able & {"lookup", "idempotent"}:

@@ -109,6 +109,8 @@ def finish(work: Work, check: GatewayCheck, gateway: Gateway) -> str:
         end(work, check, "left to a person, as the gateway cannot look it up")
         return f"ask the payment system for {check.reference} ({check.amount()}), and return it there if it was charged"
     answer = ask(lambda: gateway.lookup(check.reference, None, time.from_text(check.started_at)))
+    if answer.became == "not_found" and work.now - time.from_text(check.started_at) < _RUNS_AT_MOST:
+        raise WrongStatus(f"{check.reference} is not there yet; it may be on its way, so try again in ten minutes")
     if answer.became in ("not_found", "declined"):
         end(work, check, "nothing was charged")
         return f"{check.reference}: nothing was charged"

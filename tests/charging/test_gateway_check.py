@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from salescli.catalogue import payment_systems
 from salescli.charging import gateway_check, limits
+from salescli.errors import WrongStatus
+from salescli.gateways.sandbox import Sandbox
 from salescli.rules.time import now
 from salescli.storage import database
 from tests import PROJECT
@@ -106,3 +109,16 @@ def test_one_that_was_killed_after_its_charge_is_named_and_refunded(house: House
     with sqlite3.connect(os.environ["EXAMPLE_BOOK"]) as book:
         rows = book.execute("SELECT * FROM book").fetchall()
     assert len(rows) == 2, rows
+
+
+def test_a_test_charge_that_may_be_on_its_way_is_not_given_up(house: House) -> None:
+    system = payment_systems.find(house.connection, str(house.payment_system("Sandbox", gateway="sandbox").name))
+    request = gateway_check.request_for(house.work, system, "tok_ok", "1.00", "EUR")
+    check = gateway_check.begin(house.work, system, request)
+    gateway = Sandbox(Path(f"{house.path}.sandbox"))
+
+    with pytest.raises(WrongStatus, match="on its way"):
+        gateway_check.finish(house.work, check, gateway)
+    gateway.charge(request, 10)
+
+    assert "refunded" in gateway_check.finish(house.work, check, gateway)

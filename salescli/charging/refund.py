@@ -6,7 +6,7 @@ order → parts of its paid invoices → each: live attempt COMMIT → gateway �
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
@@ -47,15 +47,11 @@ class RefundPart:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A refund to make; ``amount`` in the invoices' currency, by default everything that can be refunded.
-
-    ``made``: it was made outside, and is only recorded.
-    """
+    """A refund to make; ``amount`` in the invoices' currency, by default everything that can be refunded."""
 
     amount: str | None = None
     invoice: int | None = None
     reason: str | None = None
-    made: MadeOutside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +66,13 @@ class MadeOutside:
 def split(
     connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways | None = None
 ) -> list[RefundPart]:
-    """Return the parts of a refund, newest paid invoice first; ``gateways`` are asked unless it was made outside.
+    """Return the parts of a refund, newest paid invoice first. Without ``gateways`` it was made outside.
 
     Raise WrongStatus when nothing can be refunded now, BadData for more than was received, BadUsage when a refund
     without a gateway has no reason.
     """
     orders.refuse_while_paying(connection, order, "be refunded")
-    if order.status == "open" and refund.made is None:
+    if order.status == "open" and gateways is not None:
         raise WrongStatus(
             f"order {order.id} is Open and takes payments; decline it first: salescli orders decline {order.id}"
         )
@@ -87,9 +83,8 @@ def split(
         which = f"invoice {refund.invoice} of order {order.id}" if refund.invoice else f"order {order.id}"
         raise WrongStatus(f"{which} has nothing to refund; it is {order.status.capitalize()}")
     amounts = _spread(paid, refund.amount)
-    if refund.made is not None:
+    if gateways is None:
         return [RefundPart(invoice, amount, None) for invoice, amount in amounts]
-    assert gateways is not None
     parts = [RefundPart(invoice, amount, _system(connection, invoice, gateways)) for invoice, amount in amounts]
     for part in parts:
         if part.system and (dispute := disputes.open_of_invoice(connection, part.invoice.id)):
@@ -186,7 +181,7 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
     reason = text.free_text(wanted.reason, "the reason")
     number = text.text(made.gateway_id, "its number") if made.gateway_id else None
     with database.transaction(work.connection):
-        parts = split(work.connection, orders.get(work.connection, order_id), replace(wanted, made=made))
+        parts = split(work.connection, orders.get(work.connection, order_id), wanted)
         if number and len(parts) > 1:
             raise BadUsage("a refund with a number of its own is of one invoice; name it with --invoice")
         for part in parts:
@@ -215,8 +210,8 @@ def _since_payment(work: Work, invoice: Invoice, at: datetime) -> datetime:
 def _refuse_known(work: Work, part: RefundPart, number: str | None, at: datetime) -> None:
     """Raise WrongStatus if the refund is recorded: by its number or, without one, the same amount within a day."""
     for known in refunds.of_invoice(work.connection, part.invoice.id):
-        same = (known.amount_minor, number) == (part.amount_minor, None)
-        if known.gateway_id == number if number else same and abs(known.at - at) < time.ONE_DAY:
+        alike = known.amount_minor == part.amount_minor and abs(known.at - at) < time.ONE_DAY
+        if (known.gateway_id == number) if number else alike:
             when = time.local_text(known.refunded_at, work.zone)
             raise WrongStatus(
                 f"{part} is recorded already, as of {when}; if this is another one, give its number at the payment"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -204,7 +203,7 @@ def _record_refund(
 ) -> None:
     """Record a refund that was made outside, after a question, or rehearse it."""
     if not dry_run:
-        what = " and ".join(map(str, refund.split(session.connection, found, replace(request, made=made))))
+        what = " and ".join(map(str, refund.split(session.connection, found, request)))
         ask_first(f"Record that {what} of order {found.id} went back?", yes=yes)
     with options.rehearsed(session, dry_run):
         for part in refund.record(session.work, found.id, request, made):

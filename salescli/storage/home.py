@@ -69,12 +69,14 @@ def note_resumed(work: Work) -> None:
     """Note that this copy comes to life now; the caller holds the transaction.
 
     What an earlier copy may have done and this one never asked about stays in question, so the earliest moment counts.
+    A clock that is behind the last tick is wrong: this copy came to life after it.
     """
     last = work.connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
-    known = [last["started_at"]] if last else [""]  # a sign of life every five minutes; none: nothing is known
+    last_tick = last["started_at"] if last else ""  # a sign of life every five minutes; none: nothing is known
+    known = [last_tick]
     if before := resumed(work.connection):
         known.append(before.known_until)
-    database.set_setting(work.connection, "resumed_at", time.utc_text(work.now))
+    database.set_setting(work.connection, "resumed_at", max(time.utc_text(work.now), last_tick))
     database.set_setting(work.connection, "known_until", min(known))
 
 

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from salescli.charging import tick_log
 from salescli.cli.main import cli
 from salescli.rules import time
-from salescli.storage import backup, database
+from salescli.storage import backup, database, home
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -374,6 +375,18 @@ def test_a_restore_asks_and_rehearses(place: Place, copy: Path) -> None:
     assert {path.name for path in place.database.parent.glob("*sales.db*")} == {"sales.db", "sales.db.tick.lock"}
 
 
+def test_a_clock_behind_the_last_tick_does_not_date_what_came_to_life(place: Place, house: House) -> None:
+    last = time.now() + timedelta(hours=1)
+    tick_log.begin(house.connection, last, last, held=False)
+
+    ran = place.run("adopt", "--again")
+
+    assert ran.returncode == 0, ran.stderr
+    resumed = home.resumed(house.connection)
+    assert resumed is not None
+    assert resumed.at == time.utc_text(last)
+
+
 def test_a_restore_needs_no_present_database(place: Place, copy: Path) -> None:
     place.database.unlink()
 
@@ -535,7 +548,7 @@ def test_a_backup_that_is_killed_leaves_whole_ones_only(place: Place, copy: Path
         code = _killed(place, after, "backup")
         for made in place.copies:
             with closing(sqlite3.connect(made)) as connection:
-                assert database.damage(connection) == ""
+                assert backup.damage(connection) == ""
         if code == 0:
             assert after > 2
             return

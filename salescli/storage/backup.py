@@ -17,7 +17,8 @@ from pathlib import Path
 from time import time
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, files
+from salescli.rules import numbers
+from salescli.storage import files
 
 STAMP = "%Y-%m-%dT%H%M%SZ"  # in UTC, so that no two nights share a name
 ALWAYS_KEPT = 3
@@ -46,7 +47,7 @@ def into_folder(connection: sqlite3.Connection, folder: Path, stem: str, now: da
     folder = files.place_of(folder)
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database.sync_directory(folder.parent)
+        files.sync_directory(folder.parent)
     names = stamped_names(stem, now, ".db")
     draft = folder / f".{next(stamped_names(stem, now))}.{os.urandom(4).hex()}.draft"
     _remove_leftovers(folder, re.compile(rf"\.{re.escape(stem)}-.{{18}}\.[0-9a-f]{{8}}\.draft(?:-journal)?"))
@@ -101,6 +102,17 @@ def prune(folder: Path, stem: str, days: int, now: datetime) -> Pruned:
     return Pruned(old)
 
 
+def damage(connection: sqlite3.Connection) -> str:
+    """Return what is wrong with a database's pages or references, empty if it is sound."""
+    integrity = str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+    orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
+    found = [] if integrity == "ok" else [integrity]
+    if orphans:
+        refer = numbers.count(orphans, "row refers", "rows refer")
+        found.append(f"{refer} to a missing record")
+    return "; ".join(found)
+
+
 def sync_file(path: Path) -> None:
     """Wait until the content of a file is on the disk."""
     with path.open("rb") as stream:
@@ -112,8 +124,8 @@ def _write(connection: sqlite3.Connection, draft: Path) -> None:
     draft.chmod(0o600)
     connection.execute("VACUUM INTO ?", (str(draft),))
     with closing(sqlite3.connect(f"{draft.absolute().as_uri()}?mode=ro", uri=True)) as copy:
-        if damage := database.damage(copy):
-            raise DatabaseUnusable(f"the copy is damaged and was not kept: {damage}")
+        if found := damage(copy):
+            raise DatabaseUnusable(f"the copy is damaged and was not kept: {found}")
     sync_file(draft)
 
 
@@ -122,7 +134,7 @@ def _name(draft: Path, final: Path) -> None:
     os.link(draft, final)
     try:
         draft.unlink(missing_ok=True)  # the next backup may have removed it
-        database.sync_directory(final.parent)
+        files.sync_directory(final.parent)
     except OSError as error:
         raise NotDurable(f"{final} was made, but a power cut may still lose it: {error}") from None
 

@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from salescli.errors import BadData, DamagedValue, DatabaseUnusable, OlderVersion
-from salescli.rules import numbers, time
+from salescli.rules import time
 from salescli.storage import schema
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def create(
             with suppress(OSError):
                 os.unlink(leftover)
     with suppress(OSError):  # the database is there; only a power cut could still lose its name
-        sync_directory(directory)
+        files.sync_directory(directory)
 
 
 def copy(connection: sqlite3.Connection, path: FilePath) -> None:
@@ -313,17 +313,6 @@ def zone(connection: sqlite3.Connection) -> ZoneInfo:
         raise DamagedValue(name, "the account's time zone") from None
 
 
-def damage(connection: sqlite3.Connection) -> str:
-    """Return what is wrong with a database's pages or references, empty if it is sound."""
-    integrity = str(connection.execute("PRAGMA integrity_check").fetchone()[0])
-    orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
-    found = [] if integrity == "ok" else [integrity]
-    if orphans:
-        refer = numbers.count(orphans, "row refers", "rows refer")
-        found.append(f"{refer} to a missing record")
-    return "; ".join(found)
-
-
 def version_of(connection: sqlite3.Connection) -> int:
     """Return the version of a database: the number of its last migration."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -399,12 +388,3 @@ def _file_system(path: FilePath) -> str:
             if len(mount) >= len(best) and f"{real}/".startswith(f"{mount.rstrip('/')}/"):
                 best, type_of_best = mount, type_
     return type_of_best
-
-
-def sync_directory(directory: FilePath) -> None:
-    """Flush a directory to disk, so that its file names survive a power cut. Raise OSError if it cannot be."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

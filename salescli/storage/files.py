@@ -48,6 +48,15 @@ def draft(target: Path) -> tuple[Path, int]:
     return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
 
 
+def sync_directory(directory: FilePath) -> None:
+    """Flush a directory to disk, so that its file names survive a power cut. Raise OSError if it cannot be."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _reversed_parts(path: Path) -> list[str]:
     return [part for part in reversed(path.parts) if part != path.anchor]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from salescli.errors import DatabaseUnusable, NotFound, NotPermitted
 from salescli.rules import text
 from salescli.rules.permissions import Actor
-from salescli.storage import backup, database, history, schema
+from salescli.storage import backup, database, files, history, schema
 from salescli.storage.work import Work
 
 Acting = Callable[[sqlite3.Connection], "tuple[Actor, str | None] | None"]
@@ -63,7 +63,7 @@ def restore(source: Path, path: Path, now: datetime, acting: Acting, *, dry_run:
                 os.link(draft, path)  # unlike a rename, fails if somebody created a file meanwhile
                 placed = True
                 draft.unlink()
-            database.sync_directory(path.parent)
+            files.sync_directory(path.parent)
         _check_opens(path)
     except (sqlite3.Error, OSError) as error:
         if placed:
@@ -129,7 +129,7 @@ def _prepare(source: Path, draft: Path, acting: Acting, now: datetime) -> int:
         connection.execute("PRAGMA trusted_schema = 0")
         version = _check_ours(connection, source)
         connection.execute("PRAGMA journal_mode = delete").fetchall()  # what a log holds goes into the file
-        if damage := database.damage(connection):
+        if damage := backup.damage(connection):
             raise DatabaseUnusable(f"{source} is damaged and was not restored: {damage}; try another backup")
         connection.execute("PRAGMA recursive_triggers = 1")
         connection.execute("PRAGMA secure_delete = 1").fetchall()
@@ -230,11 +230,11 @@ def _put_aside(path: Path, now: datetime) -> Path | None:
     for end in (*SIDE_FILES, ""):
         if Path(f"{path}{end}").exists() and not Path(f"{aside}{end}").exists():
             os.link(f"{path}{end}", f"{aside}{end}")
-    database.sync_directory(path.parent)
+    files.sync_directory(path.parent)
     for end in SIDE_FILES:
         if Path(f"{path}{end}").exists():
             Path(f"{path}{end}").unlink()
-    database.sync_directory(path.parent)
+    files.sync_directory(path.parent)
     return aside
 
 

@@ -19,7 +19,7 @@ from time import monotonic, sleep
 
 from salescli.errors import AlreadyRunning, DatabaseUnusable
 from salescli.rules import permissions
-from salescli.storage import backup, database, history, lock, migrate, totals
+from salescli.storage import backup, database, files, history, lock, migrate, totals
 from salescli.storage.schema import VERSION
 from salescli.storage.work import Work
 
@@ -96,7 +96,7 @@ def _migrated(work: Work, before: int) -> tuple[tuple[str, ...], int]:
 
 def check(connection: sqlite3.Connection, what: str, version: int) -> None:
     """Raise DatabaseUnusable unless a database is sound and has the tables of ``version``."""
-    if damage := database.damage(connection):
+    if damage := backup.damage(connection):
         raise DatabaseUnusable(f"{what} is damaged and was not upgraded: {damage}; restore the latest backup")
     missing = migrate.missing(connection, version)
     if missing:
@@ -161,7 +161,7 @@ def _keep(draft: Path, prefix: str, now: datetime) -> Path:
     finally:
         _remove(draft)
     try:
-        database.sync_directory(copy.parent)
+        files.sync_directory(copy.parent)
     except OSError:
         copy.unlink()  # nothing is upgraded then, so there is nothing to go back to
         raise

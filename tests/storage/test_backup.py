@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import backup, database, restore
+from salescli.storage import backup, database, files, restore
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def copy(house: House, tmp_path: Path) -> Path:
 def test_a_backup_that_is_there_is_not_reported_as_missing(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "sync_directory", _fail_after(0))
+    monkeypatch.setattr(files, "sync_directory", _fail_after(0))
 
     with pytest.raises(backup.NotDurable, match=r"new\.db was made, but a power cut may still lose it"):
         backup.into_file(house.connection, tmp_path / "new.db")
@@ -60,7 +60,7 @@ def test_a_restore_that_fails_after_the_rename_names_what_was_there(
 ) -> None:
     house.connection.close()
     before = house.path.stat().st_ino
-    monkeypatch.setattr(database, "sync_directory", _fail_after(2))
+    monkeypatch.setattr(files, "sync_directory", _fail_after(2))
 
     with pytest.raises(
         DatabaseUnusable, match=r"was replaced by the backup.*the previous database is .*before-restore"
@@ -77,7 +77,7 @@ def test_a_restore_that_fails_before_the_rename_says_to_restore_again(
 ) -> None:
     house.connection.close()
     with monkeypatch.context() as patch:
-        patch.setattr(database, "sync_directory", _fail_after(1))
+        patch.setattr(files, "sync_directory", _fail_after(1))
         with pytest.raises(DatabaseUnusable, match=r"nothing was restored.*before-restore.*restore again"):
             restore.restore(copy, house.path, NOW, _nobody)
     with pytest.raises(DatabaseUnusable, match="A restore was interrupted; restore again"):

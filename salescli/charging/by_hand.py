@@ -1,6 +1,7 @@
-"""Decisions of a person: confirm or decline a manual payment, resolve an unknown outcome, confirm or decline an order.
+"""What a person decides or records: a manual payment, an unknown outcome, a payment that came another way, an order.
 
-invoice → ``answer_by_hand`` | ``resolve`` → ``settle``;  order → ``confirm_payment`` | ``decline``
+invoice → ``answer_by_hand`` | ``resolve`` → ``settle``;  recurring order → ``record_payment`` → ``settle``
+order → ``confirm_payment`` | ``decline``
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ import sqlite3
 from typing import Literal
 
 from salescli.catalogue import payment_systems
-from salescli.charging import settle
-from salescli.errors import WrongStatus
+from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.charging import due_payments, pay, settle
+from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
-from salescli.rules import money, permissions, text
-from salescli.sales import attempts, invoices, orders
+from salescli.rules import money, permissions, text, time
+from salescli.sales import attempts, invoices, orders, recurring
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
+from salescli.sales.recurring import Recurring
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
@@ -64,6 +67,47 @@ def resolve(
         answer = Answer(became, code=settle.RESOLVED, message=why)
         settle.settle(work, attempt, answer)
         return invoices.get(work.connection, invoice_id)
+
+
+def record_payment(work: Work, recurring_id: int, system_name: str, comment: str | None = None) -> Invoice:
+    """Record that the current payment of a recurring order came another way, now: tick does not charge it again.
+
+    Raise WrongStatus while a charge of it is under way and if none is owed, BadData for a payment system that takes
+    its payments itself, or a time before the recurring order began.
+    """
+    work.actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(work.connection):
+        before = recurring.get(work.connection, recurring_id)
+        system = payment_systems.find(work.connection, system_name)
+        _check_recordable(work, before, system)
+        invoice = recurring.open_payment(work, before)
+        order = orders.get(work.connection, invoice.order_id)
+        if order.status == "declined":
+            orders.change(work, order, "reopened by a payment", {"status": "open"})
+        attempts.give_up(work.connection, invoice.id, given_up=True)  # what was prepared at a gateway is closed there
+        if comment:
+            words = {"comment": text.free_text(comment, "the comment")}
+            invoice = invoices.change(work, invoice, "comment", words)
+        attempt = pay.begin(work, invoice, due_payments.attempt_of(work, before, system), system)
+        settle.settle(work, attempt, Answer("succeeded"))
+        return invoices.get(work.connection, invoice.id)
+
+
+def _check_recordable(work: Work, one: Recurring, system: PaymentSystem) -> None:
+    order = recurring.payment_order(work.connection, one)
+    if order is not None:
+        orders.refuse_while_paying(work.connection, order, "be recorded as paid")
+    if one.status == "completed" and order is None:
+        raise WrongStatus(f"recurring order {one.id} is Completed and no payment of it is owed")
+    if not system.manual:
+        raise BadData(
+            f"{system.name} takes its payments itself; name the payment system by which the money came, one that a"
+            " person confirms: salescli payment-systems list"
+        )
+    payment_systems.check_usable(system, None, one_click=False)
+    if work.now < time.from_text(one.anchor_at):
+        began = time.local_text(one.anchor_at, work.zone)
+        raise BadData(f"recurring order {one.id} began at {began}, and no payment of it can be earlier")
 
 
 def confirm_payment(

@@ -90,23 +90,27 @@ def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
     recurring.check_readable(due, now=run.work.now, zone=run.work.zone)
     invoice = recurring.open_payment(run.work, due)
     system = payment_systems.get(run.work.connection, due.payment_system_id)
-    new = NewAttempt(
-        "charge",
-        base=f"{database.setting(run.work.connection, 'installation')}:{due.uid}:{due.payment_number}",
-        payment_system_id=system.id,
-        amount_minor=due.price_minor,
-        currency=due.currency,
-        token=due.token,
-        recurring_id=due.id,
-        owner=None if system.manual else process.this_process(),
-    )
-    attempt = pay.begin(run.work, invoice, new, system)
+    attempt = pay.begin(run.work, invoice, attempt_of(run.work, due, system), system)
     what = f"payment {due.payment_number}, attempt {attempt.number}"
     recurring.save(run.work, due, replace(due, status="processing"), what)
     run.made.add(due.price_minor, due.currency)
     late = elsewhere.payment_may_be_made(run.work.connection, due, run.work.now)
     request = calls.request_of(run.work.connection, attempt)
     return ClaimedPayment(attempt, system, run.gateways(system), request, late, due)
+
+
+def attempt_of(work: Work, due: Recurring, system: PaymentSystem) -> NewAttempt:
+    """Return the attempt to make of its current payment through ``system``."""
+    return NewAttempt(
+        "charge",
+        base=f"{database.setting(work.connection, 'installation')}:{due.uid}:{due.payment_number}",
+        payment_system_id=system.id,
+        amount_minor=due.price_minor,
+        currency=due.currency,
+        token=None if system.manual else due.token,
+        recurring_id=due.id,
+        owner=None if system.manual else process.this_process(),
+    )
 
 
 def held(run: ChargingRun, due: Recurring) -> Hold | None:

@@ -16,7 +16,7 @@ from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import money, permissions, text, time
-from salescli.sales import attempts, invoices, orders, sales_plans
+from salescli.sales import attempts, invoices, orders, recurring, sales_plans
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import NewOrder, Order
@@ -155,13 +155,14 @@ def begin(
 
 def _check_payable(connection: sqlite3.Connection, order: Order) -> None:
     orders.refuse_while_paying(connection, order, "be paid")
-    if order.recurring_id is not None and order.payment_number != 1:
-        raise WrongStatus(
-            f"order {order.id} is payment {order.payment_number} of recurring order {order.recurring_id}, which tick"
-            f" charges; see when: salescli recurring show {order.recurring_id}"
-        )
     if order.status in ("completed", "refund"):
         raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; there is nothing left to pay")
+    if order.recurring_id is not None and order.payment_number != 1:
+        found = recurring.get(connection, order.recurring_id)
+        raise WrongStatus(
+            f"order {order.id} is payment {order.payment_number} of recurring order {found.id}, which is"
+            f" {found.status.capitalize()}; if the money came another way: salescli recurring pay {found.id}"
+        )
     if order.status == "declined" and order.partial:
         raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new order")
 

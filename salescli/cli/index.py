@@ -108,6 +108,7 @@ RECURRING = {
     "activate": ("recurring:activate", "Resume paused recurring orders."),
     "complete": ("recurring:complete", "Complete recurring orders early; this cannot be undone."),
     "retry": ("recurring:retry", "Start new attempts at a payment that failed."),
+    "pay": ("recurring:pay", "Record that the current payment came another way."),
     "edit": ("recurring:edit", "Change how future payments are made."),
 }
 

@@ -98,16 +98,20 @@ class Recurring:
 
 
 def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
-    """Return the recurring order after a successful payment: its next planned date, or Completed (R58, R59)."""
+    """Return the recurring order after a successful payment: its next planned date, or Completed (R58, R59).
+
+    A payment recorded by hand leaves a Paused one Paused, and one that was completed early Completed.
+    """
     made = recurring.payments_made + 1
     calm = replace(
         recurring, payments_made=made, declines=0, activated_at=None, last_error_code=None, last_error=None, wish=None
     )
-    if made == recurring.payments_total or recurring.wish == "completed":
+    if made == recurring.payments_total or "completed" in (recurring.wish, recurring.status):
         return replace(calm, status="completed", due_at=None, next_payment_at=None)
     due = time.from_text(recurring.due_at) if recurring.due_at else now
     following = time.utc_text(recurring.planned_after(max(due, now), zone))
-    return replace(calm, status=recurring.wish or "active", due_at=following, next_payment_at=following)
+    status = recurring.wish or ("paused" if recurring.status == "paused" else "active")
+    return replace(calm, status=status, due_at=following, next_payment_at=following)
 
 
 def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:

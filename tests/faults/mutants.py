@@ -582,6 +582,33 @@ MUTANTS = (
             ),
         ),
     ),
+    Mutant(
+        "a payment recorded by hand leaves the number",
+        "the_due_payment_came_another_way",
+        (
+            (
+                "charging/by_hand.py",
+                "due_payments.attempt_of(work, before, system)",
+                "replace(due_payments.attempt_of(work, before, system), recurring_id=None)",
+            ),
+            ("charging/by_hand.py", "import sqlite3\n", "import sqlite3\nfrom dataclasses import replace\n"),
+        ),
+    ),
+    Mutant(
+        "a payment recorded by hand resumes a paused plan",
+        "a_resting_plan_is_paid_another_way",
+        (("sales/recurring.py", '"paused" if recurring.status == "paused" else "active"', '"active"'),),
+    ),
+    Mutant(
+        "a payment recorded by hand revives a completed plan",
+        "a_resting_plan_is_paid_another_way",
+        (("sales/recurring.py", '"completed" in (recurring.wish, recurring.status)', 'recurring.wish == "completed"'),),
+    ),
+    Mutant(
+        "a payment is recorded beside a charge",
+        "a_payment_is_recorded_while_a_charge_is_under_way",
+        (("charging/by_hand.py", 'orders.refuse_while_paying(work.connection, order, "be recorded as paid")', "pass"),),
+    ),
 )
 
 

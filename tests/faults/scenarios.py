@@ -871,3 +871,40 @@ def one_payment_system_is_paused_and_another_has_payments_due(world: World) -> N
     assert [world.plan(id).payments_made for id in (plan, other)] == [1, 2]
     world.later(minutes=5).tick()
     settled(world, charges=4)
+
+
+@scenario
+def the_due_payment_came_another_way(world: World) -> None:
+    """A payment that a person records advances the number, and tick does not charge it again."""
+    plan = due(world)
+    world.record_payment(plan)
+    world.tick()
+    settled(world, 1)
+    assert world.plan(plan).payments_made == 2
+
+
+@scenario
+def a_resting_plan_is_paid_another_way(world: World) -> None:
+    """A payment that a person records leaves a paused plan paused, and a completed one completed."""
+    for operation, status in ((recurring_actions.pause, "paused"), (recurring_actions.complete, "completed")):
+        plan = due(world, "declined")
+        world.tick()
+        world.manage(operation, plan)
+        world.record_payment(plan)
+        world.later(days=40)
+        world.tick()
+        assert (world.plan(plan).status, world.plan(plan).payments_made) == (status, 2)
+    settled(world, 2)
+
+
+@scenario
+def a_payment_is_recorded_while_a_charge_is_under_way(world: World) -> None:
+    """A payment whose charge is under way is not recorded beside it."""
+    plan = due(world, "cut after")
+    world.bank.moods["lookup"].extend(["pending"] * 3)
+    world.tick()
+    assert world.plan(plan).status == "processing"
+    with suppress(WrongStatus):
+        world.record_payment(plan)
+    well(world)
+    assert world.plan(plan).payments_made == 1

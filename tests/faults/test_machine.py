@@ -134,6 +134,16 @@ class Selling(RuleBasedStateMachine):
             assert "completed" in (after.status, after.wish)
             self._tried(self.world.pay, self.world.order(PLANS[card][0], card, PLANS[card][1]))
 
+    @rule(number=numbers)
+    def a_payment_came_another_way(self, number: int) -> None:
+        before = self._plan(number)
+        self._tried(self.world.record_payment, before.id)
+        after = self._plan(number)
+        if after.payments_made > before.payments_made:
+            kept = before.status if before.status in ("paused", "completed") else "active"
+            assert after.status in (kept, "completed")
+            assert before.status != "processing", "I6: a charge is under way"
+
     @rule(number=numbers, dies_at=deaths)
     def a_plan_is_charged_by_hand(self, number: int, dies_at: int | None) -> None:
         self._tried(self.world.charge_now, self._plan(number).id, dies_at)

@@ -244,6 +244,10 @@ class World:
         """Answer a manual payment."""
         self.process(lambda c: by_hand.answer_by_hand(self.work(c), invoice, confirmed=confirmed))
 
+    def record_payment(self, id: int) -> None:
+        """Record that a recurring order's current payment came another way."""
+        self.process(lambda connection: by_hand.record_payment(self.work(connection), id, "By hand"))
+
     def manage(self, operation: Callable[..., Recurring], id: int) -> Recurring:
         """Pause, activate, complete or retry a plan."""
         after = self.process(lambda c: operation(self.work(c), id))

@@ -55,6 +55,7 @@ TABLE = {
     "recurring complete 1 --yes -n": HEADS,
     "recurring retry 1 -n": HEADS,
     "recurring edit 1 --token t -n": HEADS,
+    "recurring pay 1 --payment-system Sandbox -n": SELLERS,
     "offers add X --price 1 -n": HEADS,
     "offers edit 7 --price 1 -n": HEADS,
     "offers import /dev/null -n": HEADS,

@@ -1,4 +1,4 @@
-"""``salescli recurring``: show, pause, activate, complete, retry and edit recurring orders (R51–R66)."""
+"""``salescli recurring``: show, pause, activate, complete, retry, pay and edit recurring orders (R51–R66)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from salescli.catalogue import customers
-from salescli.charging import due_payments
+from salescli.charging import by_hand, due_payments
 from salescli.charging.due_payments import ChargingRun
 from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Mode, Outcome, RecordType
@@ -22,6 +22,7 @@ from salescli.lists.columns import Column
 from salescli.rules import numbers, time
 from salescli.sales import recurring, recurring_actions
 from salescli.sales.recurring import Recurring
+from salescli.storage.work import Work
 
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
 
@@ -113,6 +114,39 @@ def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     return _each(session, "Retry", id, recurring_actions.retry, mode).exit_code
 
 
+@click.command("pay")
+@click.argument("id", nargs=-1, required=True)
+@click.option("--payment-system", "system", metavar="NAME", required=True, help="How it came, such as a bank transfer.")
+@click.option("--comment", metavar="TEXT", help="The buyer's comment.")
+@options.at("When the money arrived.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def pay(
+    session: Session, /, id: tuple[str, ...], system: str, comment: str | None, at: str | None, **mode: bool
+) -> int:
+    """Record that the current payment of recurring orders came another way. Tick does not charge it again.
+
+    It is the payment that is due next, or the one that failed. No payment system is called. `-` reads numbers from
+    stdin.
+
+    \b
+    Examples:
+      salescli recurring pay 3 --payment-system "Bank transfer"
+      salescli recurring pay 3 --payment-system "Bank transfer" --at 2026-03-01
+    """
+    now = options.moment(at, session)
+    if now > session.now + numbers.CLOCKS_APART_MAX:
+        raise BadUsage("--at is in the future; record a payment when it has arrived")
+
+    def record(work: Work, number: int) -> Recurring:
+        by_hand.record_payment(work.at(now), number, system, comment)
+        return recurring.get(work.connection, number)
+
+    return _each(session, "Record the payment of", id, record, mode).exit_code
+
+
 @click.command("edit")
 @click.argument("id")
 @click.option("--token", help="The saved payment method, such as a new card.")
@@ -192,7 +226,11 @@ def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any
         "offer": before.offer_name,
         "price": before.price_minor,
         "currency": before.currency,
-        "change": bulk.changes((before.status.capitalize(), after.status.capitalize()), pending),
+        "change": bulk.changes(
+            (before.status.capitalize(), after.status.capitalize()),
+            pending,
+            (f"{before.payments_made} made", f"{after.payments_made} made"),
+        ),
     }
 
 

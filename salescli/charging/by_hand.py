@@ -15,7 +15,7 @@ from salescli.charging import due_payments, pay, settle
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import money, permissions, text, time
-from salescli.sales import attempts, invoices, orders, recurring
+from salescli.sales import attempts, invoices, orders, recurring, recurring_actions
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
@@ -133,11 +133,15 @@ def confirm_payment(
         return settle.complete_order(work, order, reason=reason)
 
 
-def decline(work: Work, order_id: int, *, reason: str | None = None) -> Order:
-    """Reject an Open order with partial payments; money received stays recorded and can be refunded (R23)."""
+def decline(work: Work, order_id: int, *, reason: str | None = None, completes_recurring: bool | None = None) -> Order:
+    """Reject an Open order with partial payments; money received stays recorded and can be refunded (R23).
+
+    ``completes_recurring``: what becomes of the recurring order that it began. Raise BadUsage if that is not said.
+    """
     work.actor.require(permissions.MANAGE_SALES)
     with database.transaction(work.connection):
         order = _open_and_partial(work.connection, order_id, "declined")
+        recurring_actions.decide(work, order, completes=completes_recurring)
         for invoice in invoices.of_order(work.connection, order.id):
             if invoice.status == "open":
                 invoices.change(work, invoice, "declined", {"status": "declined"})

@@ -22,7 +22,7 @@ from salescli.gateways.answers import able as capabilities_of
 from salescli.gateways.protocol import Gateway, ReportsChanges
 from salescli.rules import money, permissions, text, time
 from salescli.rules.numbers import CLOCKS_APART_MAX
-from salescli.sales import attempts, disputes, invoices, orders, refunds
+from salescli.sales import attempts, disputes, invoices, orders, recurring_actions, refunds
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -47,11 +47,15 @@ class RefundPart:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A refund to make; ``amount`` in the invoices' currency, by default everything that can be refunded."""
+    """A refund to make; ``amount`` in the invoices' currency, by default everything that can be refunded.
+
+    ``completes_recurring``: what becomes of the recurring order that the order began, if all its money goes back.
+    """
 
     amount: str | None = None
     invoice: int | None = None
     reason: str | None = None
+    completes_recurring: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +114,28 @@ def refund(
     """Make a refund part by part, stop at the first that does not succeed, and return each with its answer."""
     work.actor.require(permissions.REFUND)
     reason = text.free_text(wanted.reason, "the reason") if wanted.reason else None
+    order = orders.get(work.connection, order_id)
     done: list[tuple[RefundPart, Answer]] = []
-    for part in split(work.connection, orders.get(work.connection, order_id), wanted, gateways=gateways):
+    parts = split(work.connection, order, wanted, gateways=gateways)
+    if whole := ends(work.connection, order, parts):
+        recurring_actions.check_decided(work, order, completes=wanted.completes_recurring)
+    for part in parts:
         if part.system is None:
             answer = _record_only(work, part, reason)
         else:
             answer = _refund_through_gateway(work, part, reason, gateways)
         done.append((part, answer))
         if answer.became != "succeeded":
-            break
+            return done
+    if whole:
+        recurring_actions.decide(work, order, completes=wanted.completes_recurring)
     return done
+
+
+def ends(connection: sqlite3.Connection, order: Order, parts: list[RefundPart]) -> bool:
+    """Return whether nothing of an order's money is left after these parts went back."""
+    left = sum(invoice.refundable_minor for invoice in invoices.of_order(connection, order.id))
+    return left == sum(part.amount_minor for part in parts)
 
 
 def _spread(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]]:
@@ -181,7 +197,10 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
     reason = text.free_text(wanted.reason, "the reason")
     number = text.text(made.gateway_id, "its number") if made.gateway_id else None
     with database.transaction(work.connection):
-        parts = split(work.connection, orders.get(work.connection, order_id), wanted)
+        order = orders.get(work.connection, order_id)
+        parts = split(work.connection, order, wanted)
+        if ends(work.connection, order, parts):
+            recurring_actions.decide(work, order, completes=wanted.completes_recurring)
         if number and len(parts) > 1:
             raise BadUsage("a refund with a number of its own is of one invoice; name it with --invoice")
         for part in parts:

@@ -119,17 +119,16 @@ def complete_order(
     completed_at: datetime | None = None,
     reason: str | None = None,
 ) -> Order:
-    """Mark an order Completed; in a recurring order it takes over the initial order's confirmation (R41).
+    """Mark an order Completed, which begins its recurring order if the offer has an interval (R52).
 
-    An order that a person assigned in the meantime is confirmed by a person too.
+    In a recurring order it takes over the initial order's confirmation (R41); one that a person assigned in the
+    meantime is confirmed by a person too.
     """
-    order = orders.change(
-        work,
-        order,
-        "completed",
-        orders.completion(completed_at or work.now, work.zone),
-        reason=reason,
-    )
+    completed_at = completed_at or work.now
+    order = orders.change(work, order, "completed", orders.completion(completed_at, work.zone), reason=reason)
+    if order.recurring_id is None and order.every_count is not None:
+        recurring.start(work, order, *_paid_through(work.connection, order), paid_at=completed_at)
+        return orders.get(work.connection, order.id)
     if order.recurring_id is None or order.payment_number == 1 or order.manager_by == "person":
         return order
     initial_id = recurring.get(work.connection, order.recurring_id).initial_order_id
@@ -137,6 +136,17 @@ def complete_order(
         return order
     sale = {"manager_id": orders.get(work.connection, initial_id).manager_id, "confirmed": True}
     return orders.change(work, order, f"confirmed by initial order {initial_id}", sale)
+
+
+def _paid_through(connection: sqlite3.Connection, order: Order) -> tuple[int | None, str | None]:
+    """Return the payment system and token with which an order's payments go on: the last paid one that has a token."""
+    row = connection.execute(
+        "SELECT i.payment_system_id, a.token FROM invoices i LEFT JOIN attempts a ON a.invoice_id = i.id"
+        " AND a.kind = 'charge' AND a.status = 'succeeded' WHERE i.order_id = ? AND i.paid_at IS NOT NULL"
+        " ORDER BY a.token IS NULL, i.ordinal DESC LIMIT 1",
+        (order.id,),
+    ).fetchone()
+    return (row["payment_system_id"], row["token"]) if row else (None, None)
 
 
 def _checked(attempt: Attempt, answer: Answer) -> Answer:
@@ -179,11 +189,8 @@ def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     paid_at = work.now if system.manual else min(_continues_from(answer, work.now), time.from_text(attempt.started_at))
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
-    first = _is_unpaid(work.connection, invoice.order_id)
     invoice = invoices.change(work, invoice, "paid", columns)
-    order = take_payment(work, invoice, paid_at=paid_at)
-    if attempt.recurring_id is None and first:
-        recurring.start(work, order, invoice, attempt.token, paid_at=paid_at)
+    take_payment(work, invoice, paid_at=paid_at)
     if attempt.recurring_id is None:
         return
     before = recurring.get(work.connection, attempt.recurring_id)
@@ -201,11 +208,6 @@ def _continues_from(answer: Answer, now: datetime) -> datetime:
         return min(now, time.from_text(made_at)) if made_at else now
     except DamagedValue:  # not ours: a gateway's
         return now
-
-
-def _is_unpaid(connection: sqlite3.Connection, order_id: int) -> bool:
-    """Return whether the order has no payment yet."""
-    return not any(invoice.paid for invoice in invoices.of_order(connection, order_id))
 
 
 def take_payment(work: Work, invoice: Invoice, *, paid_at: datetime) -> Order:

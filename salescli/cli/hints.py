@@ -1,10 +1,15 @@
-"""Hints that several commands print about a related record."""
+"""What several commands say or ask about a related record."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import click
+
 from salescli.cli.output.terminal import say
+from salescli.cli.prompts import on_a_terminal
 from salescli.cli.session import Session
-from salescli.sales import recurring
+from salescli.sales import recurring, recurring_actions
 from salescli.sales.orders import Order
 
 
@@ -15,3 +20,18 @@ def say_recurring_goes_on(session: Session, order: Order) -> None:
     found = recurring.get(session.connection, order.recurring_id)
     if found.status in ("active", "paused", "processing"):
         say(f"recurring order {found.id} continues; to end it: salescli recurring complete {found.id}")
+
+
+def decided(session: Session, ended: Sequence[Order], given: bool | None) -> bool | None:
+    """Return whether the recurring orders that these orders began are to be completed: as given, else as answered.
+
+    None if nobody can answer; the operation then refuses.
+    """
+    begun = [found.id for order in ended if (found := recurring_actions.begun_by(session.connection, order))]
+    if given is not None or not begun or not on_a_terminal():
+        return given
+    which = f"recurring order {begun[0]}" if len(begun) == 1 else f"recurring orders {', '.join(map(str, begun))}"
+    answer: bool = click.confirm(
+        f"It began {which}. Complete that too, so that nothing more is charged?", default=None, err=True
+    )
+    return answer

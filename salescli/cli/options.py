@@ -198,6 +198,12 @@ keep_going = click.option(
 )
 
 
+completes_recurring = click.option(
+    "--complete-plan/--keep-plan", "completes_recurring", default=None,
+    help="Complete the recurring order that this order began, or keep it.  [default: asks]",
+)  # fmt: skip
+
+
 def at(help: str) -> Callable[[Command], Command]:
     """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise; the default is now."""
     return click.option("--at", metavar="TIME", help=f"{help}  [default: now]")

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.charging import limits, tick_log
 from salescli.rules import numbers, time
+from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, migrate, schema, totals
 
@@ -155,6 +156,7 @@ def examine(
         lambda: _unknown_outcomes(connection, now, zone, program),
         lambda: _paused_systems(connection, now, zone),
         lambda: _failed(connection, program),
+        lambda: _groundless(connection, program),
     )
     return [finding for check in checks for finding in check()]
 
@@ -262,3 +264,18 @@ def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     for row in rows.fetchmany(_FINDINGS_MAX):
         advice = f"{program} recurring retry {row['id']}, or complete it"
         yield Finding("failed", f"recurring order {row['id']} failed: {row['last_error']}", advice)
+
+
+def _groundless(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+    """Find recurring orders that go on although the order that began them is not Completed, and nobody decided so."""
+    rows = connection.execute(
+        "SELECT r.id, o.id AS order_id, o.status FROM recurring r JOIN orders o ON o.id = r.initial_order_id"
+        " WHERE r.status <> 'completed' AND r.wish IS NOT 'completed' AND o.status <> 'completed'"
+        " AND NOT EXISTS (SELECT 1 FROM history h WHERE h.subject = 'recurring' AND h.subject_id = r.id"
+        " AND h.what = :kept) ORDER BY r.id",
+        {"kept": recurring_actions.KEPT},
+    )
+    for row in rows.fetchmany(_FINDINGS_MAX):
+        what = f"recurring order {row['id']} goes on, but order {row['order_id']}, which began it, is"
+        advice = f"{program} recurring complete {row['id']}, or finish the order"
+        yield Finding("first order", f"{what} {row['status'].capitalize()}", advice)

@@ -153,17 +153,17 @@ _FROM_THE_ORDER = (
 def start(
     work: Work,
     order: Order,
-    invoice: Invoice,
+    payment_system_id: int | None,
     token: str | None,
     *,
     paid_at: datetime,
 ) -> Recurring | None:
-    """Start the recurring order that an order's first successful payment begins (R52); None for other orders.
+    """Start the recurring order that a Completed first order begins (R52); None for other and for free orders.
 
-    The offer's settings count as they were when the order was opened; the payment's date anchors the schedule. The
-    caller holds the transaction.
+    The offer's settings count as they were when the order was opened; the date of the payment that completed it
+    anchors the schedule. The caller holds the transaction.
     """
-    if order.every_count is None or order.every_unit is None or order.recurring_id is not None:
+    if order.every_count is None or order.every_unit is None or payment_system_id is None:
         return None
     interval = Interval(order.every_count, order.every_unit)
     over = order.payments_total == 1
@@ -174,7 +174,7 @@ def start(
         **{name: getattr(order, name) for name in _FROM_THE_ORDER},
         "uid": secrets.token_hex(8),
         "initial_order_id": order.id,
-        "payment_system_id": invoice.payment_system_id,
+        "payment_system_id": payment_system_id,
         "token": token,
         "one_click": int(order.one_click),
         "status": "completed" if over else "active",

@@ -7,19 +7,23 @@ While a payment is in flight, the decision is stored as the pending status, in t
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from salescli.catalogue import payment_systems
-from salescli.errors import BadData, WrongStatus
+from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.rules import lifecycle, permissions, time
 from salescli.sales import attempts, invoices, orders, recurring
+from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
-from salescli.storage import database
+from salescli.storage import database, history
 from salescli.storage.work import Work
 
 Rule = Callable[[Recurring], Recurring]
+
+KEPT = "kept without its first order"  # in its history: a person decided so when that was declined or refunded
 
 
 def pause(work: Work, id: int) -> Recurring:
@@ -43,6 +47,43 @@ def complete(work: Work, id: int) -> Recurring:
         if after.status == "completed":
             recurring.give_up_payment(work, before, "completed early")
         return after
+
+
+def begun_by(connection: sqlite3.Connection, order: Order) -> Recurring | None:
+    """Return the recurring order that this order began, if it is not Completed, and will not be."""
+    if order.recurring_id is None or order.payment_number != 1:
+        return None
+    found = recurring.get(connection, order.recurring_id)
+    return None if "completed" in (found.status, found.wish) else found
+
+
+def check_decided(work: Work, order: Order, *, completes: bool | None) -> Recurring | None:
+    """Return the recurring order that an order began, whose fate a person has decided; None if there is none.
+
+    Raise BadUsage if nobody decided, NotPermitted for a person who may not complete it.
+    """
+    found = begun_by(work.connection, order)
+    if found is not None and completes is None:
+        raise BadUsage(
+            f"order {order.id} began recurring order {found.id}, which would go on charging; say what becomes of it:"
+            " --complete-plan or --keep-plan"
+        )
+    if found is not None and completes:
+        work.actor.require(permissions.MANAGE_RECURRING)
+    return found
+
+
+def decide(work: Work, order: Order, *, completes: bool | None) -> None:
+    """Complete the recurring order that an order began, or keep it, and record that.
+
+    Raise BadUsage if nobody decided, NotPermitted for a person who may not complete it.
+    """
+    with database.transaction(work.connection):
+        found = check_decided(work, order, completes=completes)
+        if found is not None and completes:
+            complete(work, found.id)
+        elif found is not None:
+            history.record(work, "recurring", found.id, KEPT)
 
 
 def retry(work: Work, id: int) -> Recurring:

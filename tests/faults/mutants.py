@@ -609,6 +609,25 @@ MUTANTS = (
         "a_payment_is_recorded_while_a_charge_is_under_way",
         (("charging/by_hand.py", 'orders.refuse_while_paying(work.connection, order, "be recorded as paid")', "pass"),),
     ),
+    Mutant(
+        "a part payment begins a plan",
+        "a_plan_waits_for_its_first_order",
+        (
+            (
+                "charging/settle.py",
+                '    if order.status == "open" and order.left_minor <= 0:',
+                "    if order.every_count is not None and order.recurring_id is None:\n"
+                "        recurring.start(work, order, *_paid_through(work.connection, order), paid_at=paid_at)\n"
+                "        order = orders.get(work.connection, order.id)\n"
+                '    if order.status == "open" and order.left_minor <= 0:',
+            ),
+        ),
+    ),
+    Mutant(
+        "a plan outlives its refunded order unasked",
+        "a_plan_waits_for_its_first_order",
+        (("sales/recurring_actions.py", "if found is not None and completes is None:", "if False:"),),
+    ),
 )
 
 

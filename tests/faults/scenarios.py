@@ -908,3 +908,24 @@ def a_payment_is_recorded_while_a_charge_is_under_way(world: World) -> None:
         world.record_payment(plan)
     well(world)
     assert world.plan(plan).payments_made == 1
+
+
+@scenario
+def a_plan_waits_for_its_first_order(world: World) -> None:
+    """A part payment begins no plan; that of an order whose money all goes back goes on only if somebody says so."""
+    words = {"name": "Parts", "number": "parts", "price": "20.00", "every": "1 month", "partial_min": "1"}
+    world.process(lambda c: records.add(world.work(c), offers.NOUN, words))
+    order = world.order("parts", "card")
+    assert _paid_in_part(world, order, "5.00") == "open"
+    assert world.value("SELECT count(*) FROM recurring") == 0
+    assert _paid_in_part(world, order, "15.00") == "completed"
+    assert world.value("SELECT count(*) FROM recurring") == 1
+    wanted = NewRefund(reason="asked for")
+    try:
+        world.process(lambda c: refund.refund(world.work(c), order, wanted, gateways=world.gateway))
+    except SalesError:
+        wanted = NewRefund(reason="asked for", completes_recurring=True)
+        world.process(lambda c: refund.refund(world.work(c), order, wanted, gateways=world.gateway))
+    world.later(days=40)
+    world.tick()
+    settled(world, charges=2)

@@ -202,7 +202,7 @@ class World:
 
     def refund(self, order: int, amount: str | None = None, dies_at: int | None = None) -> None:
         """Give an order's money back as a person does."""
-        wanted = NewRefund(amount=amount, reason="asked for")
+        wanted = NewRefund(amount=amount, reason="asked for", completes_recurring=False)
         self.process(
             lambda c: refund.refund(self.work(c), order, wanted, gateways=self.gateway),
             dies_at,
@@ -210,7 +210,7 @@ class World:
 
     def record_refund(self, order: int, amount: str, *, dispute: bool = False) -> None:
         """Record that money of an order went back, as a person who saw it does."""
-        wanted, made = NewRefund(amount, reason="seen there"), MadeOutside(self.now, dispute)
+        wanted, made = NewRefund(amount, reason="seen there", completes_recurring=False), MadeOutside(self.now, dispute)
         self.process(lambda c: refund.record(self.work(c), order, wanted, made))
 
     def sync(self, dies_at: int | None = None) -> None:

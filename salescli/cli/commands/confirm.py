@@ -11,7 +11,7 @@ from salescli.catalogue import customers, users
 from salescli.charging import by_hand
 from salescli.cli import bulk, options
 from salescli.cli.bulk import Mode, RecordType
-from salescli.cli.hints import say_recurring_goes_on
+from salescli.cli.hints import decided, say_recurring_goes_on
 from salescli.cli.output.terminal import say
 from salescli.cli.prompts import prompt
 from salescli.cli.session import Session, pass_session
@@ -92,11 +92,19 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
 @click.command("decline")
 @click.argument("order", nargs=-1, required=True)
 @click.option("--reason", metavar="TEXT", help="Why.")
+@options.completes_recurring
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
-def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **mode: bool) -> int:
+def decline(
+    session: Session,
+    /,
+    order: tuple[str, ...],
+    reason: str | None,
+    completes_recurring: bool | None,
+    **mode: bool,
+) -> int:
     """Decline Open ORDERs with partial payments. Money received stays recorded and can be refunded.
 
     \b
@@ -104,11 +112,12 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **m
       salescli orders decline 12 --reason "no answer since May"
     """
     words = options.numbers(order)
+    completes = decided(session, _found(session, words, skip=mode["keep_going"]), completes_recurring)
     outcome = bulk.each(
         session,
         ORDERS,
         words,
-        lambda one: by_hand.decline(session.work, one.id, reason=reason),
+        lambda one: by_hand.decline(session.work, one.id, reason=reason, completes_recurring=completes),
         Mode(f"Decline {numbers.these(len(words), 'order')}?", **mode),
     )
     for before, _ in outcome.done:

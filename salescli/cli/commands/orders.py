@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from salescli.charging import pay, refund
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.cli import options, pages, record_page
-from salescli.cli.hints import say_recurring_goes_on
+from salescli.cli.hints import decided, say_recurring_goes_on
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.prompts import ask_first
@@ -138,6 +139,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
 @options.at("When it was made; with --record-only.")
 @click.option("--gateway-id", metavar="NUMBER", help="Its number at the payment system; with --record-only.")
 @click.option("--dispute", is_flag=True, help="The money went back by a dispute that was lost; with --record-only.")
+@options.completes_recurring
 @options.dry_run
 @options.yes
 @pass_session
@@ -180,6 +182,8 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
         raise BadUsage("--at, --gateway-id and --dispute are for --record-only")
     parts = refund.split(session.connection, found, request, gateways=session.gateway)
     what = " and ".join(str(part) for part in parts)
+    if refund.ends(session.connection, found, parts):
+        request = replace(request, completes_recurring=decided(session, [found], request.completes_recurring))
     if dry_run:
         print_line(f"would refund {what}")
         return
@@ -202,8 +206,11 @@ def _record_refund(
     session: Session, found: Order, request: NewRefund, made: MadeOutside, *, dry_run: bool, yes: bool
 ) -> None:
     """Record a refund that was made outside, after a question, or rehearse it."""
+    parts = refund.split(session.connection, found, request)
+    if refund.ends(session.connection, found, parts):
+        request = replace(request, completes_recurring=decided(session, [found], request.completes_recurring))
     if not dry_run:
-        what = " and ".join(map(str, refund.split(session.connection, found, request)))
+        what = " and ".join(map(str, parts))
         ask_first(f"Record that {what} of order {found.id} went back?", yes=yes)
     with options.rehearsed(session, dry_run):
         for part in refund.record(session.work, found.id, request, made):

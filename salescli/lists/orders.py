@@ -31,6 +31,13 @@ def _action_names(status: str, partial: bool, paying: bool, confirmed: bool, man
     )
 
 
+# What went back in the order's currency; of a payment in another one, the share that the part of it had bought.
+_REFUNDED = (
+    "(SELECT coalesce(sum(CASE WHEN i.currency = o.currency THEN i.refunded_minor"
+    " ELSE CAST(round(1.0 * i.share_minor * i.refunded_minor / i.amount_minor) AS INTEGER) END), 0)"
+    " FROM invoices i WHERE i.order_id = o.id AND i.refunded_minor > 0)"
+)
+
 VIEW = View(
     name="orders",
     source=(
@@ -59,6 +66,8 @@ VIEW = View(
         Column("category", "text", "g.name", shown=False),
         Column("discount", "money", "o.discount_minor", shown=False),
         Column("paid", "money", "o.paid_minor", shown=False),
+        Column("refunded", "money", _REFUNDED, shown=False),
+        Column("left", "money", "CASE o.status WHEN 'open' THEN o.price_minor - o.paid_minor ELSE 0 END", shown=False),
         Column("payment_type", "text", "CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END", shown=False),
         Column("completed_at", "time", "o.completed_at", shown=False),
         Column("recurring", "number", "o.recurring_id", shown=False),

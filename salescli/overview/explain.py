@@ -32,6 +32,8 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> It
         )
     if found.status == "open":
         yield from _what_is_missing(found)
+    if back := invoices.money_back(invoices.of_order(connection, found.id)):
+        yield f"{back}."
     if found.completed_at is not None:
         not_confirmed = f" ({attribution.why(found)}), {'not yet' if found.status == 'completed' else 'never'}"
         yield f"The sale is {_seller(connection, found)}'s{', and' if found.confirmed else not_confirmed} confirmed."

@@ -6,6 +6,7 @@ open → processing → completed | declined → processing …;  completed → 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,6 +86,18 @@ def of_order(connection: sqlite3.Connection, order_id: int) -> list[Invoice]:
     """Return an order's invoices, first payment first."""
     rows = connection.execute("SELECT * FROM invoices WHERE order_id = ? ORDER BY ordinal", (order_id,))
     return [Invoice.from_row(row) for row in rows]
+
+
+def money_back(of_order: Sequence[Invoice]) -> str:
+    """Return how much of an order's money went back, ``20.00 EUR of 100.00 EUR went back``; empty if none."""
+    parts = []
+    for currency in dict.fromkeys(invoice.currency for invoice in of_order if invoice.refunded_minor):
+        paid = [invoice for invoice in of_order if invoice.paid and invoice.currency == currency]
+        back = sum(invoice.refunded_minor for invoice in paid)
+        taken = sum(invoice.amount_minor for invoice in paid)
+        all_of_it = "all" if back == taken else f"{money.text(back, currency)} {currency}"
+        parts.append(f"{all_of_it} of {money.text(taken, currency)} {currency} went back")
+    return " and ".join(parts)
 
 
 def create(work: Work, order_id: int, values: dict[str, Any]) -> Invoice:

@@ -198,3 +198,28 @@ def test_the_commission_is_what_the_gateway_tells_else_estimated_else_unknown(st
             story.answer(3)
     fees = story.house.connection.execute("SELECT fee_minor, fee_estimated FROM invoices ORDER BY id").fetchall()
     assert [tuple(row) for row in fees] == [(150, 0), (290, 1), (None, 0)]
+
+
+def test_money_that_went_back_is_seen_on_the_order(story: Story) -> None:
+    story.house.offer("100.00", number="5", partial_min="10", partial_success="50")
+    run = story.house.run
+    order = str(story.order("5").id)
+    run("orders", "pay", order, "--amount", "40.00")
+    run("orders", "pay", order, "--amount", "20.00", "--currency", "USD", "--rate", "0.5")
+
+    def row() -> tuple[str, ...]:
+        listed = run("orders", "list", "--columns", "status,paid,refunded,left", "--csv", "--no-headers")
+        return tuple(listed.out.strip().split(","))
+
+    assert row() == ("open", "50.00", "0.00", "50.00")
+    run("orders", "decline", order)
+    part = run("orders", "refund", order, "--invoice", "2", "--amount", "5.00", "--yes")
+    assert row() == ("declined", "50.00", "2.50", "0.00"), "half of what the dollars had bought"
+    assert f"order {order} is Declined; 5.00 USD of 20.00 USD went back" in part.out
+    rest = run("orders", "refund", order, "--yes")
+
+    assert row() == ("declined", "50.00", "50.00", "0.00")
+    assert f"order {order} is Declined; all of 40.00 EUR went back and all of 20.00 USD went back" in rest.out
+    assert "all of 40.00 EUR went back and all of 20.00 USD went back." in run("explain", "order", order).out
+    assert "refunded" in run("orders", "show", order).out
+    assert "refunded" in run("customers", "show", "1").out

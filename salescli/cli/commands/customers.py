@@ -32,8 +32,8 @@ SHOWN_MAX = 20  # rows of each list on the card
 COMMANDS_MAX = 12
 _EVERYTHING = "customers show {} --limit 0"
 _ORDERS = (
-    "order", "created_at", "status", "offer", "price", "currency", "paid", "manager", "confirmed", "recurring",
-    "actions",
+    "order", "created_at", "status", "offer", "price", "currency", "paid", "refunded", "left", "manager", "confirmed",
+    "recurring", "actions",
 )  # fmt: skip
 _PAYMENTS = ("invoice", "order", "attempted_at", "status", "amount", "currency", "refunded", "payment_system",
              "error_code")  # fmt: skip

@@ -196,7 +196,7 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
     )
     for part, answer in done:
         print_line(f"{part}: {_refund_words(part, answer)}")
-    print_line(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+    print_line(_after_refund(session, found.id))
     say_recurring_goes_on(session, found)
     if any(answer.became != "succeeded" for _, answer in done):
         raise SalesError("not everything was refunded")
@@ -215,8 +215,14 @@ def _record_refund(
     with options.rehearsed(session, dry_run):
         for part in refund.record(session.work, found.id, request, made):
             print_line(f"{part}: recorded; no money was moved")
-        print_line(f"order {found.id} is {orders.get(session.connection, found.id).status.capitalize()}")
+        print_line(_after_refund(session, found.id))
         say_recurring_goes_on(session, found)
+
+
+def _after_refund(session: Session, id: int) -> str:
+    words = f"order {id} is {orders.get(session.connection, id).status.capitalize()}"
+    back = invoices.money_back(invoices.of_order(session.connection, id))
+    return f"{words}; {back}" if back else words
 
 
 def _state(order: Order) -> str:

@@ -2,6 +2,7 @@
 
 pay — take a payment of an order
 by_hand — payments and orders that a person confirms, declines or resolves
+credit — pay an order with what its customer paid above the price
 refund — pay money back
 calls — the calls to gateways: charge, refund, look up
 elsewhere — what another copy of the database may have done

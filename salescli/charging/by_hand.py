@@ -7,6 +7,7 @@ order → ``confirm_payment`` | ``decline``
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Literal
 
 from salescli.catalogue import payment_systems
@@ -16,17 +17,28 @@ from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import money, permissions, text, time
 from salescli.sales import attempts, invoices, orders, recurring, recurring_actions
+from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
+WRITE_OFF_MAX_PPM = 50_000  # 5 % of what was asked may be written off as it is confirmed
 
-def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool) -> Invoice:
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came instead of the amount asked for; ``write_off``: why the missing rest is not asked for any more."""
+
+    amount: str
+    write_off: str | None = None
+
+
+def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool, received: Received | None = None) -> Invoice:
     """Record that a person confirmed or declined a waiting manual payment (R37).
 
-    Raise WrongStatus if there is nothing to confirm.
+    Raise WrongStatus if there is nothing to confirm, BadData for an amount that cannot be recorded.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
@@ -37,10 +49,55 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool) -> Invoice:
                 f"invoice {invoice_id} is {invoice.status.capitalize()}; there is nothing to"
                 " confirm or decline. Only Open invoices of manual payment systems wait for that"
             )
+        if received is not None:
+            _receive(work, invoice, attempt, received)
         no = Answer("declined", code="card_declined", message=f"declined by {work.actor.name}")
         answer = Answer("succeeded") if confirmed else no
         settle.settle(work, attempt, answer)
         return invoices.get(work.connection, invoice_id)
+
+
+def _receive(work: Work, invoice: Invoice, attempt: Attempt, received: Received) -> None:
+    """Give an invoice the amount that came. Less buys less, or is written off; what is more becomes credit."""
+    amount, asked = money.parse(received.amount, invoice.currency), invoice.amount_minor
+    if amount == 0:
+        raise BadData("if nothing came, decline the invoice: salescli payments decline")
+    order = orders.get(work.connection, invoice.order_id)
+    share = _short(order, invoice, attempt, amount, received) if amount < asked else invoice.share_minor
+    if amount >= asked and received.write_off:
+        raise BadData(f"nothing is missing from {invoice.amount()}; omit --write-off")
+    if amount > asked:
+        if invoice.rate is not None:
+            raise BadData(
+                f"more than {invoice.amount()} came, which is not the order's currency, so the rest cannot be credit:"
+                " confirm it without --amount, and return the rest"
+            )
+        share = min(amount, order.left_minor)
+    if amount != asked:
+        what = f"{money.text(amount, invoice.currency)} came instead of {money.text(asked, invoice.currency)}"
+        reason = text.text(received.write_off, "the reason") if received.write_off else None
+        invoices.change(work, invoice, what, {"amount_minor": amount, "share_minor": share}, reason=reason)
+
+
+def _short(order: Order, invoice: Invoice, attempt: Attempt, amount: int, received: Received) -> int:
+    """Return what a payment of less than was asked buys, in the order's currency."""
+    missing = invoice.amount_minor - amount
+    most = f"{money.percent_text(WRITE_OFF_MAX_PPM)} % of the amount"
+    if received.write_off:
+        if missing > money.share_of(invoice.amount_minor, WRITE_OFF_MAX_PPM):
+            raise BadData(
+                f"{money.text(missing, invoice.currency)} {invoice.currency} of {invoice.amount()} is missing, and at"
+                f" most {most} can be written off; without --write-off the rest stays due"
+            )
+        return invoice.share_minor
+    if attempt.recurring_id is not None:
+        raise BadData(
+            f"invoice {invoice.id} is a payment of recurring order {attempt.recurring_id}, which is made whole: write"
+            f" off what is missing (--write-off TEXT, up to {most}), or decline it and return the money"
+        )
+    if invoice.rate is None:
+        return amount
+    return money.convert(amount, invoice.currency, invoice.rate, order.currency)
 
 
 def resolve(
@@ -151,7 +208,7 @@ def decline(work: Work, order_id: int, *, reason: str | None = None, completes_r
 
 def _open_and_partial(connection: sqlite3.Connection, order_id: int, to_be: str) -> Order:
     order = orders.get(connection, order_id)
-    if not order.partial:
+    if not order.in_parts:
         raise WrongStatus(f"order {order.id} has no partial payments, so it cannot be {to_be} by hand")
     if order.status != "open":
         raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; only an Open order can be {to_be}")

@@ -94,7 +94,7 @@ def open_and_settle_free(work: Work, new: NewOrder) -> Order:
 def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
     """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
     work.actor.require(permissions.ENTER_ORDERS)
-    _check_payable(work.connection, order)
+    check_payable(work.connection, order)
     customers.check_not_erased(records.get(work.connection, customers.NOUN, order.customer_id))
     system = _system(work.connection, order, payment)
     if not system.manual:
@@ -121,7 +121,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
 def _check_tells(work: Work, order: Order, payment: NewPayment, gateways: Gateways) -> None:
     """Raise WrongStatus if another copy of the database may have taken this payment, and the gateway cannot tell."""
     work.actor.require(permissions.ENTER_ORDERS)
-    _check_payable(work.connection, order)
+    check_payable(work.connection, order)
     system = _system(work.connection, order, payment)
     if not system.manual:
         elsewhere.check_tells(work, system, gateways(system), order.created_at)
@@ -130,7 +130,7 @@ def _check_tells(work: Work, order: Order, payment: NewPayment, gateways: Gatewa
 def payable(connection: sqlite3.Connection, order: Order) -> bool:
     """Return whether a payment of the order can be taken now."""
     try:
-        _check_payable(connection, order)
+        check_payable(connection, order)
     except WrongStatus:
         return False
     return True
@@ -153,7 +153,8 @@ def begin(
     return attempt
 
 
-def _check_payable(connection: sqlite3.Connection, order: Order) -> None:
+def check_payable(connection: sqlite3.Connection, order: Order) -> None:
+    """Raise WrongStatus unless a payment of the order can be taken now."""
     orders.refuse_while_paying(connection, order, "be paid")
     if order.status in ("completed", "refund"):
         raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; there is nothing left to pay")
@@ -163,7 +164,7 @@ def _check_payable(connection: sqlite3.Connection, order: Order) -> None:
             f"order {order.id} is payment {order.payment_number} of recurring order {found.id}, which is"
             f" {found.status.capitalize()}; if the money came another way: salescli recurring pay {found.id}"
         )
-    if order.status == "declined" and order.partial:
+    if order.status == "declined" and order.in_parts:
         raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new order")
 
 
@@ -203,7 +204,7 @@ def _invoice(
         values["comment"] = text.free_text(payment.comment, "the comment")
     unpaid = [invoice for invoice in invoices.of_order(work.connection, order.id) if not invoice.paid]
     for invoice in reversed(unpaid):
-        if not order.partial or (invoice.amount_minor, invoice.currency) == (
+        if not order.in_parts or (invoice.amount_minor, invoice.currency) == (
             values["amount_minor"],
             values["currency"],
         ):
@@ -245,7 +246,7 @@ def _check_share(order: Order, share: int) -> None:
     left = order.amount(order.left_minor)
     if share > order.left_minor:
         raise BadData(f"{order.amount(share)} is more than the {left} left of order {order.id}; nothing was charged")
-    if not order.partial and share != order.left_minor:
+    if not order.in_parts and share != order.left_minor:
         raise BadData(f"order {order.id} must be paid in full ({left}); its offer allows no partial payments")
     least = money.share_of(order.price_minor, order.partial_min_ppm)
     if order.paid_minor == 0 and share < least:

@@ -229,7 +229,7 @@ def _since_payment(work: Work, invoice: Invoice, at: datetime) -> datetime:
 def _refuse_known(work: Work, part: RefundPart, number: str | None, at: datetime) -> None:
     """Raise WrongStatus if the refund is recorded: by its number or, without one, the same amount within a day."""
     for known in refunds.of_invoice(work.connection, part.invoice.id):
-        alike = known.amount_minor == part.amount_minor and abs(known.at - at) < time.ONE_DAY
+        alike = known.moved_to is None and known.amount_minor == part.amount_minor and abs(known.at - at) < time.ONE_DAY
         if (known.gateway_id == number) if number else alike:
             when = time.local_text(known.refunded_at, work.zone)
             raise WrongStatus(

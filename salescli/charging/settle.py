@@ -81,6 +81,7 @@ class MoneyBack:
     kind: Literal["refund", "dispute"] = "refund"
     attempt_id: int | None = None
     gateway_id: str | None = None
+    moved_to: int | None = None  # the invoice that took it as credit; None: it left to the customer
 
 
 def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
@@ -96,6 +97,7 @@ def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
         "reason": back.reason,
         "gateway_id": back.gateway_id,
         "payment_system_id": invoice.payment_system_id,
+        "moved_to": back.moved_to,
     }
     id = database.insert(work.connection, "refunds", row)
     refunded = invoice.refunded_minor + back.amount_minor
@@ -103,7 +105,7 @@ def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
         "refunded_minor": refunded,
         "status": "refund" if refunded == invoice.amount_minor else invoice.status,
     }
-    what = "refunded" if back.kind == "refund" else "dispute lost"
+    what = "credit used" if back.moved_to else "refunded" if back.kind == "refund" else "dispute lost"
     invoices.change(work, invoice, what, changes, reason=back.reason)
     order = orders.get(work.connection, invoice.order_id)
     everything = all(i.refundable_minor == 0 for i in invoices.of_order(work.connection, order.id))
@@ -228,7 +230,7 @@ def _declined(work: Work, attempt: Attempt, answer: Answer) -> None:
         _recurring_declined(work, attempt.recurring_id, answer)
         return
     order = orders.get(work.connection, invoice.order_id)
-    if not order.partial and order.status == "open":
+    if not order.in_parts and order.status == "open":
         orders.change(work, order, "declined", {"status": "declined"}, reason=why)
 
 

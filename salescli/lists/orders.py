@@ -38,6 +38,8 @@ _REFUNDED = (
     " FROM invoices i WHERE i.order_id = o.id AND i.refunded_minor > 0)"
 )
 
+_IN_PARTS = "(o.partial OR (o.paid_minor > 0 AND o.paid_minor < o.price_minor))"  # sales.orders.Order.in_parts
+
 VIEW = View(
     name="orders",
     source=(
@@ -106,9 +108,9 @@ VIEW = View(
         "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
     },
     hidden=(  # the arguments of _order_actions
-        "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed,"
+        f"o.status AS a_status, {_IN_PARTS} AS a_partial, o.confirmed AS a_confirmed,"
         " o.manager_id IS NOT NULL AS a_managed,"
-        f" o.status = 'open' AND o.partial = 1 AND EXISTS ({UNDER_WAY}) AS a_paying,"
+        f" o.status = 'open' AND {_IN_PARTS} AND EXISTS ({UNDER_WAY}) AS a_paying,"
         " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_ppm"
     ),
     statuses=lifecycle.ORDER_STATUSES,

@@ -9,6 +9,8 @@ from salescli.storage.schema import comparable
 
 _LATEST_CHARGE = "SELECT max(b.id) FROM attempts b WHERE b.invoice_id = i.id AND b.kind = 'charge'"
 
+_SAME = "i.paid_at IS NOT NULL AND i.rate IS NULL"  # in the currency of its order
+
 VIEW = View(
     name="payments",
     source=(
@@ -48,6 +50,11 @@ VIEW = View(
         Column("rate", "text", "i.rate", shown=False),
         Column("paid_at", "time", "i.paid_at", shown=False),
         Column("refunded", "money", "i.refunded_minor", shown=False),
+        # Compared with what it paid for: more became credit, less was written off.
+        Column("above", "money", f"CASE WHEN {_SAME} THEN max(0, i.amount_minor - i.share_minor) END", shown=False),
+        Column(
+            "written_off", "money", f"CASE WHEN {_SAME} THEN max(0, i.share_minor - i.amount_minor) END", shown=False
+        ),
         Column("gateway_id", "text", "i.gateway_id", shown=False),
         Column("attempts", "number", "a.number", shown=False),
         Column("recurring", "number", "o.recurring_id", shown=False),

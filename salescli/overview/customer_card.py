@@ -18,6 +18,7 @@ from salescli.lists.filters import Filters
 from salescli.lists.query import Page
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
+from salescli.sales import customer_credit
 from salescli.sales.orders import Order
 from salescli.storage.clauses import UNDER_WAY
 
@@ -29,18 +30,21 @@ TOTALS = (
     Column("refunded", "money"),
     Column("net", "money"),
     Column("open", "money"),
+    Column("credit", "money"),
 )
 COMMANDS = (Column("action"), Column("record"), Column("command", "command"))
 
-_TOTALS = """
+_TOTALS = f"""
 SELECT currency, sum(orders) AS orders, sum(payments) AS payments, sum(paid) AS paid, sum(refunded) AS refunded,
-  sum(paid) - sum(refunded) AS net, sum(open) AS open
+  sum(paid) - sum(refunded) AS net, sum(open) AS open, sum(credit) AS credit
 FROM (
   SELECT o.currency, 1 AS orders, 0 AS payments, 0 AS paid, 0 AS refunded,
-    CASE o.status WHEN 'open' THEN o.price_minor - o.paid_minor ELSE 0 END AS open
+    CASE o.status WHEN 'open' THEN o.price_minor - o.paid_minor ELSE 0 END AS open,
+    0 AS credit
   FROM orders o WHERE o.customer_id = :customer
   UNION ALL
-  SELECT i.currency, 0, 1, i.amount_minor, i.refunded_minor, 0
+  SELECT i.currency, 0, 1, i.amount_minor, i.refunded_minor, 0,
+    CASE WHEN {customer_credit.UNEQUAL} THEN {customer_credit.LEFT} ELSE 0 END
   FROM orders o JOIN invoices i ON i.order_id = o.id WHERE o.customer_id = :customer AND i.paid_at IS NOT NULL
 ) GROUP BY currency ORDER BY currency
 """

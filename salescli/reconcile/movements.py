@@ -119,18 +119,19 @@ WHERE gateway_id IN (SELECT value FROM json_each(:words))
 
 # The columns of Movement, with the row's id second. A payment of zero went through no payment system. The `+` keeps
 # SQLite from using the index of amounts, which has no days. A refund without a gateway id of its own has its charge's,
-# which does not identify it.
+# which does not identify it. Credit that moved from one order to another moved at no payment system.
 _PAID = """
 SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,
   i.gateway_id, (SELECT max(a.reference) FROM attempts a
     WHERE a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'), i.paid_at, i.paid_on
 FROM invoices i WHERE i.amount_minor > 0 AND +i.payment_system_id = :system
+  AND NOT EXISTS (SELECT 1 FROM refunds m WHERE m.moved_to = i.id)
 """
 _REFUNDED = """
 SELECT 'moved', x.id, x.kind, x.invoice_id, i.order_id, x.amount_minor, x.currency, NULL, 0,
   coalesce(x.gateway_id, nullif(a.gateway_id, i.gateway_id)), a.reference, x.refunded_at, x.refunded_on
 FROM refunds x JOIN invoices i ON i.id = x.invoice_id LEFT JOIN attempts a ON a.id = x.attempt_id
-WHERE +i.payment_system_id = :system
+WHERE +i.payment_system_id = :system AND x.moved_to IS NULL
 """
 _PAID_BETWEEN = f"{_PAID} AND i.paid_on BETWEEN :first AND :last"
 _REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"

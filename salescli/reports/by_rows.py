@@ -20,6 +20,7 @@ from salescli.lists.columns import View
 from salescli.lists.filters import Filters, clauses, given
 from salescli.reports.dimensions import ALL, SALE, SALES, Counts
 from salescli.rules import lifecycle
+from salescli.sales import customer_credit
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
 
 Basis = Literal["completed", "created"]
@@ -223,6 +224,20 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
         f" WHERE {within} AND {others} GROUP BY i.currency ORDER BY i.currency"
     )
     return sql, {**others.values, **_days(filters)}
+
+
+def unequal(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+    """Return the query of a row per currency: what payments of the period brought above and below what they paid for.
+
+    What came above is credit of the customer, what came below was written off.
+    """
+    others = _clause(connection, filters, "i.paid_on", zone)
+    sql = (
+        f"SELECT i.currency AS currency, sum(max(0, i.amount_minor - i.share_minor)) AS above,"
+        f" sum(max(0, i.share_minor - i.amount_minor)) AS below FROM {_PAYMENTS}"
+        f" WHERE {customer_credit.UNEQUAL} AND {others} GROUP BY i.currency"
+    )
+    return sql, others.values
 
 
 def _days(filters: Filters) -> dict[str, str]:

@@ -101,10 +101,15 @@ def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo)
     """Return per currency how payments and completed orders of the period lead to one another (R76a).
 
     payments = completed + open + declined + shifted_out − shifted_in, all gross, in minor units of ``currency``:
-    shifted_out was paid in the period on orders completed outside it, shifted_in the other way round.
+    shifted_out was paid in the period on orders completed outside it, shifted_in the other way round. Beside it,
+    above and below: what payments brought more and less than they paid for, as credit and written off.
     """
     sql, values = by_totals.bridge(connection, filters, zone) or by_rows.bridge(connection, filters, zone)
     found = [dict(row) for row in connection.execute(sql, values)]
+    sql, values = by_rows.unequal(connection, filters, zone)
+    unequal = {row["currency"]: (row["above"], row["below"]) for row in connection.execute(sql, values)}
+    for row in found:
+        row["above"], row["below"] = unequal.get(row["currency"], (0, 0))
     return [row for row in found if any(value for name, value in row.items() if name != "currency")]
 
 

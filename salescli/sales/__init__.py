@@ -5,6 +5,7 @@ invoices — one payment of an order, its commission
 changes — one change of any of them: its rule, its row, its line of history
 attempts — one try each to move an invoice's money
 refunds — money of an invoice that went back
+customer_credit — what a customer paid above the price
 disputes — chargebacks: open, won or lost
 recurring — a recurring order: its payments, dates, retries
 recurring_actions — what people decide about recurring orders

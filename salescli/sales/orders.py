@@ -76,6 +76,11 @@ class Order:
         return self.price_minor - self.paid_minor
 
     @property
+    def in_parts(self) -> bool:
+        """Return whether it is paid in parts: as the offer allows it, or because less came than was asked."""
+        return self.partial or 0 < self.paid_minor < self.price_minor
+
+    @property
     def confirmable(self) -> bool:
         """Return whether enough came in to mark it Completed by hand: the offer's success share (R36a)."""
         return self.paid_minor >= money.share_of(self.price_minor, self.partial_success_ppm)
@@ -267,7 +272,7 @@ def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
     sql = f"SELECT 1 FROM orders o WHERE o.id = ? AND EXISTS ({UNDER_WAY})"
     return lifecycle.order_actions(
         order.status,
-        partial=order.partial,
+        partial=order.in_parts,
         paying=connection.execute(sql, (order.id,)).fetchone() is not None,
         confirmed=order.confirmed,
         managed=order.manager_id is not None,

@@ -14,7 +14,10 @@ from salescli.rules import time
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money back of an invoice, in its currency. ``gateway_id``: its own number at the payment system, if known."""
+    """Money back of an invoice, in its currency. ``gateway_id``: its own number at the payment system, if known.
+
+    ``moved_to``: the invoice that took it as credit; None: it left to the customer.
+    """
 
     id: int
     invoice_id: int
@@ -23,6 +26,7 @@ class Refund:
     amount_minor: int
     refunded_at: str
     gateway_id: str | None
+    moved_to: int | None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Refund:
@@ -55,5 +59,5 @@ def without_number(connection: sqlite3.Connection, invoice_id: int, kind: str, a
     return [
         refund
         for refund in of_invoice(connection, invoice_id)
-        if (refund.kind, refund.amount_minor, refund.gateway_id) == (kind, amount_minor, None)
+        if (refund.kind, refund.amount_minor, refund.gateway_id, refund.moved_to) == (kind, amount_minor, None, None)
     ]

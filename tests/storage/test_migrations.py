@@ -30,6 +30,7 @@ DIGESTS = {
     "m0005_one_payment_each": "99e4ec5a46ffbda40a924dbd2395567229d0e6112c814cbfd19f69b793219aa7",
     "m0006_gateway_checks": "ba8e7fd8f5d627725d0adbac677a9fd629434369257fbb5f71f4a1ffed6dc0c7",
     "m0007_moved_elsewhere": "f4995431ed66a277e3eca4cfb024c2634b345a4305645611583d1d5de3607bf3",
+    "m0008_credit": "2ed5b955cb58dac3fadcb09eb2d1211c7c37b4aa11ee28094006bf1d0ee9e825",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

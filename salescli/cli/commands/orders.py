@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from salescli.charging import pay, refund
+from salescli.charging import credit, pay, refund
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.cli import options, pages, record_page
@@ -98,12 +98,15 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 @click.option("--token", help="The saved payment method at that payment system.")
 @click.option("--one-click", is_flag=True, help="Record a one-click payment.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
+@click.option("--credit", "by_credit", is_flag=True, help="Pay with what the customer paid above the price before.")
 @options.at("When it was paid.")
 @options.dry_run
 @pass_session
 @going_on()
-def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **given: Any) -> None:
+def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, dry_run: bool, **given: Any) -> None:
     """Take a payment for ORDER: through a gateway, or as an invoice that waits for `payments confirm`.
+
+    --credit calls nobody: it uses what the customer paid above the price of another order.
 
     \b
     Examples:
@@ -113,6 +116,14 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
     """
     found = orders.find(session.connection, order)
     payment, now = NewPayment(**given, dated=at is not None), options.moment(at, session)
+    if by_credit:
+        if payment != NewPayment(payment.amount, dated=payment.dated):
+            raise BadUsage("with --credit, give --amount and --at at most")
+        with options.rehearsed(session, dry_run):
+            for paid in credit.use(session.work.at(now), found.id, payment.amount):
+                print_line(f"invoice {paid.id}: {paid.amount()}, {paid.comment}")
+            print_line(_state(orders.get(session.connection, found.id)))
+        return
     if dry_run:
         with options.rehearsed(session, dry_run):
             claim = pay.claim(session.work.at(now), found, payment)

@@ -9,6 +9,7 @@ import click
 
 from salescli.catalogue import customers
 from salescli.charging import by_hand
+from salescli.charging.by_hand import Received
 from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
@@ -73,19 +74,40 @@ def list_ledger(session: Session, filters: Filters, output: Output, after: str |
 
 @click.command("confirm")
 @click.argument("invoice", nargs=-1, required=True)
+@click.option("--amount", metavar="AMOUNT", help="What came, if it is not what was asked for; of one invoice.")
+@click.option("--write-off", metavar="TEXT", help="Do not ask for the rest, up to 5 % of the amount; why.")
 @options.at("When the money arrived.")
 @options.yes
 @options.keep_going
 @options.dry_run
 @pass_session
-def confirm_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **mode: bool) -> int:
+def confirm_payments(
+    session: Session,
+    /,
+    invoice: tuple[str, ...],
+    amount: str | None,
+    write_off: str | None,
+    at: str | None,
+    **mode: bool,
+) -> int:
     """Record that manual INVOICEs were paid: all of them, or none. `-` reads invoice numbers from stdin.
 
+    If less came, the rest stays due, unless it is written off. If more came, the rest of the order is paid with it,
+    and what is above its price is credit of the customer: another order can take it (`orders pay --credit`), or
+    `orders refund` returns it.
+
     \b
-    Example:
+    Examples:
       salescli payments confirm 17 --at 2026-03-01
+      salescli payments confirm 17 --amount 95.00
+      salescli payments confirm 17 --amount 99.00 --write-off "fee of her bank"
     """
-    return _answer(session, invoice, at, mode, confirmed=True)
+    if write_off and not amount:
+        raise BadUsage("--write-off needs --amount, what came")
+    received = Received(amount, write_off) if amount else None
+    if received and (len(invoice) > 1 or "-" in invoice):
+        raise BadUsage("--amount is of one invoice; confirm the others without it")
+    return _answer(session, invoice, at, mode, confirmed=True, received=received)
 
 
 @click.command("decline")
@@ -131,14 +153,20 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
 
 
 def _answer(
-    session: Session, given: tuple[str, ...], at: str | None, mode: Mapping[str, bool], *, confirmed: bool
+    session: Session,
+    given: tuple[str, ...],
+    at: str | None,
+    mode: Mapping[str, bool],
+    *,
+    confirmed: bool,
+    received: Received | None = None,
 ) -> int:
     now = options.moment(at, session)
     if now > session.now + CLOCKS_APART_MAX:
         raise BadUsage("--at is in the future; confirm a payment when it has arrived")
 
     def act(one: Invoice) -> Invoice:
-        return by_hand.answer_by_hand(session.work.at(now), one.id, confirmed=confirmed)
+        return by_hand.answer_by_hand(session.work.at(now), one.id, confirmed=confirmed, received=received)
 
     words = options.numbers(given)
     became = "paid" if confirmed else "not paid"
@@ -148,7 +176,12 @@ def _answer(
 
 def _describe(session: Session, before: Invoice, after: Invoice) -> str:
     order = orders.get(session.connection, after.order_id)
-    return f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+    words = f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+    if after.amount_minor < before.amount_minor and order.status == "open":
+        return f"{words}, {order.amount(order.left_minor)} is left: {session.program} orders pay {order.id}"
+    if after.amount_minor > before.amount_minor and (credit := after.amount_minor - after.share_minor):
+        return f"{words}; {order.amount(credit)} is credit of the customer"
+    return words
 
 
 def _row(session: Session, before: Invoice, after: Invoice) -> dict[str, Any]:
@@ -160,7 +193,9 @@ def _row(session: Session, before: Invoice, after: Invoice) -> dict[str, Any]:
         "offer": order.offer_name,
         "amount": before.amount_minor,
         "currency": before.currency,
-        "change": bulk.changes((before.status.capitalize(), after.status.capitalize())),
+        "change": bulk.changes(
+            (before.status.capitalize(), after.status.capitalize()), (before.amount(), after.amount())
+        ),
     }
 
 

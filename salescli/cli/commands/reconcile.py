@@ -172,7 +172,7 @@ def _advice(
         return f"{where}; {show}"
     return {
         match.TWICE_THERE: f"line {finding.same_as} lists it too; if it moved twice, have one refunded there",
-        match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {show}",
+        match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {_another_amount(finding, program) or show}",
         match.UNKNOWN_OUTCOME: (
             "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}"
         ),
@@ -208,6 +208,15 @@ def _here(finding: MatchFinding) -> str:
     """Return our amount of a finding whose amounts or currencies differ."""
     movement = finding.movement
     return f"here {money.text(movement.amount_minor, movement.currency)} {movement.currency}" if movement else ""
+
+
+def _another_amount(finding: MatchFinding, program: str) -> str:
+    """Return the command that records what came for an invoice that waits for another amount; empty for others."""
+    line, movement = finding.line, finding.movement
+    if line is None or movement is None or movement.state != "waits" or line.currency != movement.currency:
+        return ""
+    amount = money.text(line.amount_minor, line.currency)
+    return f"{program} payments confirm {movement.invoice} --amount {amount} --at {line.at or 'TIME'}"
 
 
 def _resolve(invoice: int | None, line: Line | None) -> str:

@@ -284,6 +284,11 @@ def _bridge(bridge: report.Rows) -> list[str]:
         f" + paid for orders completed in another period {_amount(row, 'shifted_out')}"
         f" − paid in another period {_amount(row, 'shifted_in')}"
         for row in bridge
+    ] + [
+        f"of the payments {_amount(row, 'above')} came above the price (credit of customers) and"
+        f" {_amount(row, 'below')} was written off below it"
+        for row in bridge
+        if row["above"] or row["below"]
     ]
 
 

@@ -23,7 +23,7 @@ from salescli.storage.work import Work
 def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool) -> Invoice:
     """Record that a person confirmed or declined a waiting manual payment (R37).
 
-    Raise WrongStatus if there is nothing to confirm.
+    Raise WrongStatus if there is nothing to confirm, BadData for a time before the order was made.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
@@ -34,6 +34,7 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool) -> Invoice:
                 f"invoice {invoice_id} is {invoice.status.capitalize()}; there is nothing to"
                 " confirm or decline. Only Open invoices of manual payment systems wait for that"
             )
+        work = orders.since_made(work, invoice.order_id)
         no = Answer("declined", code="card_declined", message=f"declined by {work.actor.name}")
         answer = Answer("succeeded") if confirmed else no
         settle.settle(work, attempt, answer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 from salescli.catalogue import payment_systems
@@ -20,8 +20,7 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as capabilities_of
 from salescli.gateways.protocol import Gateway, ReportsChanges
-from salescli.rules import money, permissions, text, time
-from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.rules import happened, money, permissions, text, time
 from salescli.sales import attempts, disputes, invoices, orders, refunds
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
@@ -176,7 +175,7 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
     work.actor.require(permissions.REFUND)
     if not wanted.reason:
         raise BadUsage("say how you know of it with --reason TEXT")
-    if made.at > work.now + CLOCKS_APART_MAX:
+    if happened.is_future(made.at, work.now):
         raise BadUsage("--at is in the future; record a refund when it has been made")
     reason = text.free_text(wanted.reason, "the reason")
     number = text.text(made.gateway_id, "its number") if made.gateway_id else None
@@ -194,17 +193,9 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
 
 
 def _since_payment(work: Work, invoice: Invoice, at: datetime) -> datetime:
-    """Return when a refund was made. Raise BadData for a time before the payment; the day alone means after it."""
+    """Return when a refund was made. Raise BadData for a time before the payment."""
     paid_at = time.from_text(invoice.paid_at or invoice.attempted_at)
-    if at >= paid_at:
-        return at
-    day = time.local_day(paid_at, work.zone)
-    if at == time.start_of(date.fromisoformat(day), work.zone):
-        return paid_at
-    raise BadData(
-        f"invoice {invoice.id} was paid at {time.local_text(time.utc_text(paid_at), work.zone)},"
-        " and cannot have been refunded before that"
-    )
+    return happened.since(at, paid_at, work.zone, what=f"invoice {invoice.id} was paid at")
 
 
 def _refuse_known(work: Work, part: RefundPart, number: str | None, at: datetime) -> None:

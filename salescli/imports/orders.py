@@ -50,7 +50,7 @@ class _Orders:
         self._lookups = lookups
         self._aside = aside
         self._additions = Additions(run.work.connection, run.request.source)
-        columns = order_row.columns(run.work.zone)
+        columns = order_row.columns(run.work.zone, run.work.written_at)
         self._steps = Steps(
             numbers=Numbers(run.work.connection),
             column="order",

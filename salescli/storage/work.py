@@ -28,6 +28,11 @@ class Work:
         return replace(self, now=moment, clock=self.written_at)
 
     @property
+    def dated(self) -> bool:
+        """Whether a person gave the time."""
+        return self.clock is not None and self.clock != self.now
+
+    @property
     def written_at(self) -> datetime:
         """When the operation's records are written, by the clock (B6)."""
         return self.clock or self.now

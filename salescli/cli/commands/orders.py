@@ -76,9 +76,9 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
       salescli orders new "Olena Kovalenko" "Drawing, full course" \\
         --payment-system Sandbox --token tok_ok
     """
-    now = options.moment(at, session)
+    work = options.work_at(at, session)
     with options.rehearsed(session, dry_run):
-        order = pay.open_and_settle_free(session.work.at(now), NewOrder(**given))
+        order = pay.open_and_settle_free(work, NewOrder(**given))
         print_line(
             f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}"
         )
@@ -111,15 +111,15 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
       salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
     """
     found = orders.find(session.connection, order)
-    payment, now = NewPayment(**given, dated=at is not None), options.moment(at, session)
+    payment, work = NewPayment(**given), options.work_at(at, session)
     if dry_run:
         with options.rehearsed(session, dry_run):
-            claim = pay.claim(session.work.at(now), found, payment)
+            claim = pay.claim(work, found, payment)
             invoice = invoices.get(session.connection, claim.attempt.invoice_id)
             print_line(f"would take {invoice.amount()} through {claim.system.name}")
         return
     invoice, answer = pay.pay(
-        session.work.at(now),
+        work,
         found.id,
         payment,
         gateways=session.gateway,
@@ -173,7 +173,7 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
     found = orders.find(session.connection, order)
     request = NewRefund(**given)
     if record_only:
-        made = MadeOutside(options.moment(at, session), dispute, gateway_id)
+        made = MadeOutside(options.happened_at(at, session), dispute, gateway_id)
         _record_refund(session, found, request, made, dry_run=dry_run, yes=yes)
         return
     if at or gateway_id or dispute:

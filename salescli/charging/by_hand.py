@@ -12,7 +12,7 @@ from salescli.catalogue import payment_systems
 from salescli.charging import settle
 from salescli.errors import WrongStatus
 from salescli.gateways.answers import Answer
-from salescli.rules import money, permissions, text
+from salescli.rules import happened, money, permissions, text, time
 from salescli.sales import attempts, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -75,11 +75,12 @@ def confirm_payment(
 ) -> Order:
     """Mark an Open order with partial payments Completed, once the offer's success share is paid (R22, R36a).
 
-    With less paid, ``force`` gives the reason. Raise WrongStatus, BadUsage.
+    With less paid, ``force`` gives the reason. Raise WrongStatus, or BadData for a time given before a payment of it.
     """
     work.actor.require(permissions.MANAGE_SALES)
     with database.transaction(work.connection):
         order = _open_and_partial(work.connection, order_id, "confirmed")
+        work = _since_paid(orders.since_made(work, order.id), order)
         if not order.confirmable and not force:
             needed = money.share_of(order.price_minor, order.partial_success_ppm)
             raise WrongStatus(
@@ -88,6 +89,15 @@ def confirm_payment(
             )
         reason = text.text(force, "the reason") if force else None
         return settle.complete_order(work, order, reason=reason)
+
+
+def _since_paid(work: Work, order: Order) -> Work:
+    """Return the context at the time that a person gave. Raise BadData for a time before the order's last payment."""
+    paid = [invoice.paid_at for invoice in invoices.of_order(work.connection, order.id) if invoice.paid_at]
+    if not (work.dated and paid):
+        return work
+    last = time.from_text(max(paid))
+    return work.at(happened.since(work.now, last, work.zone, what=f"order {order.id} was last paid at"))
 
 
 def decline(work: Work, order_id: int, *, reason: str | None = None) -> Order:

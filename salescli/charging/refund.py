@@ -16,7 +16,7 @@ from salescli.charging import calls, elsewhere, moved_there, settle
 from salescli.charging.calls import Gateways
 from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, BadUsage, WrongStatus
-from salescli.gateways import answers
+from salescli.gateways import answers, registry
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as capabilities_of
 from salescli.gateways.protocol import Gateway, ReportsChanges
@@ -99,6 +99,21 @@ def split(
     return parts
 
 
+def plan(work: Work, order: Order, wanted: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
+    """Return the parts of a refund as ``split`` does.
+
+    Raise BadUsage for a time given although a gateway returns the money now.
+    """
+    parts = split(work.connection, order, wanted, gateways=gateways)
+    for part in parts:
+        if work.dated and part.system and part.system.gateway not in registry.MOVES_NO_MONEY:
+            raise BadUsage(
+                f"{part.system.name} returns the money now, so the refund cannot have another date; omit --at, or add"
+                " --record-only if it was made there already"
+            )
+    return parts
+
+
 def refund(
     work: Work,
     order_id: int,
@@ -106,11 +121,17 @@ def refund(
     *,
     gateways: Gateways,
 ) -> list[tuple[RefundPart, Answer]]:
-    """Make a refund part by part, stop at the first that does not succeed, and return each with its answer."""
+    """Make a refund part by part, stop at the first that does not succeed, and return each with its answer.
+
+    Raise BadData for a time given before the payment.
+    """
     work.actor.require(permissions.REFUND)
     reason = text.free_text(wanted.reason, "the reason") if wanted.reason else None
     done: list[tuple[RefundPart, Answer]] = []
-    for part in split(work.connection, orders.get(work.connection, order_id), wanted, gateways=gateways):
+    parts = plan(work, orders.get(work.connection, order_id), wanted, gateways=gateways)
+    if work.dated:
+        work = work.at(max(_since_payment(work, part.invoice, work.now) for part in parts))
+    for part in parts:
         if part.system is None:
             answer = _record_only(work, part, reason)
         else:

@@ -135,7 +135,7 @@ def pay_order(session: Session, /, order: str, at: str | None, dry_run: bool, **
 )
 @click.option("--reason", metavar="TEXT", help="Why. Required if no gateway returns the money.")
 @click.option("--record-only", is_flag=True, help="Record a refund that was made in the payment system itself.")
-@options.at("When it was made; with --record-only.")
+@options.at("When you returned it, or it was made in the payment system itself.")
 @click.option("--gateway-id", metavar="NUMBER", help="Its number at the payment system; with --record-only.")
 @click.option("--dispute", is_flag=True, help="The money went back by a dispute that was lost; with --record-only.")
 @options.dry_run
@@ -156,8 +156,8 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Refund ORDER, the newest paid invoice first.
 
-    If the payment went through a gateway, the gateway returns the money. Otherwise you return it yourself, and this
-    command records it.
+    If the payment went through a gateway, the gateway returns the money now. Otherwise you return it yourself, and this
+    command records it, on the day of --at.
 
     --record-only moves no money and calls no gateway: it records a refund that somebody made in the payment system
     itself, or a dispute that was lost there, on the day of --at.
@@ -165,7 +165,7 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
     \b
     Examples:
       salescli orders refund 12 --amount 20.00 --yes
-      salescli orders refund 12 --reason "paid back in cash" --yes
+      salescli orders refund 12 --reason "paid back in cash" --at 2026-03-05 --yes
       salescli orders refund 12 --record-only --at 2026-03-05 --amount 20.00 \\
         --reason "in the payment system" --yes
     """
@@ -176,16 +176,17 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
         made = MadeOutside(options.happened_at(at, session), dispute, gateway_id)
         _record_refund(session, found, request, made, dry_run=dry_run, yes=yes)
         return
-    if at or gateway_id or dispute:
-        raise BadUsage("--at, --gateway-id and --dispute are for --record-only")
-    parts = refund.split(session.connection, found, request, gateways=session.gateway)
+    if gateway_id or dispute:
+        raise BadUsage("--gateway-id and --dispute are for --record-only")
+    work = options.work_at(at, session)
+    parts = refund.plan(work, found, request, gateways=session.gateway)
     what = " and ".join(str(part) for part in parts)
     if dry_run:
         print_line(f"would refund {what}")
         return
     ask_first(f"Refund {what} of order {found.id}?", yes=yes)
     done = refund.refund(
-        session.work,
+        work,
         found.id,
         request,
         gateways=session.gateway,

@@ -15,4 +15,5 @@ recurring — the import of recurring orders
 rejects — the file of bad rows that ``--skip-bad`` leaves out
 run — what all imports share: one transaction, counts, one line of history
 times — fast timestamp parsing
+utc_columns — columns that say UTC in their name
 """

@@ -43,7 +43,10 @@ class Price(NamedTuple):
 
 
 class ImportedPayment(NamedTuple):
-    """The one invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35)."""
+    """The one invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35).
+
+    ``refunded``: when money went back, None where the file does not tell.
+    """
 
     status: str
     amount_minor: int
@@ -238,7 +241,7 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
         given.get("comment") or None,
         given.get("payment_system"),
         attempted,
-        given.get("refunded_at", attempted) if refunded else None,
+        given.get("refunded_at") if refunded else None,
     )
 
 

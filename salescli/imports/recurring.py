@@ -125,7 +125,7 @@ class _Subscribers:
             take(PAYMENT_SYSTEM, (row.payment_system,), found.payment_system),
         )
 
-    def _insert(self, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
+    def _insert(self, fields: Fields, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
         drafted = _draft(row, self._taken(row, found), now=self._run.work.now, zone=self._zone)
         marks = {"uid": secrets.token_hex(8), "source": self._run.request.source, "source_number": row.number}
         database.insert(self._run.work.connection, "recurring", {**drafted, **marks, "imported_as": digest})

@@ -133,7 +133,8 @@ def parse_time(value: str, zone: tzinfo) -> datetime:
     match = re.fullmatch(_ISO, value.strip(), re.ASCII)
     if match is None:
         raise BadData(
-            f"{value!r} is not a time; write 2026-03-01, 2026-03-01 10:30, 2026-03-01T10:30:00Z or 2026-03-01 10:30 Europe/Kyiv"
+            f"{value!r} is not a time; write 2026-03-01, 2026-03-01 10:30, 2026-03-01T10:30:00Z"
+            " or 2026-03-01 10:30 Europe/Kyiv"
         )
     try:
         if match[4] == "24" or match[6] == "60":

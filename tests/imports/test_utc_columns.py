@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 
@@ -40,8 +39,8 @@ def test_which_column_a_name_means(name: str, column: str | None) -> None:
     assert utc_columns.meant(name, COLUMNS) == column
 
 
-def load(house: House, content: str, **options: Path) -> None:
-    order_import.import_orders(house.work, ImportRequest(io.BytesIO(content.encode()), **options))
+def load(house: House, content: str) -> None:
+    order_import.import_orders(house.work, ImportRequest(io.BytesIO(content.encode())))
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ class House:
     def history(self, subject: str, id: int | None) -> list[dict[str, Any]]:
         """Return the history of a record, oldest first, ``changes`` as a dict of column -> [from, to]."""
         rows = self.connection.execute(
-            "SELECT h.id, h.at, h.user_id, h.by_system, h.command, h.for_user_id, h.subject, h.subject_id, h.what,"
-            " h.changes, t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id"
+            "SELECT h.id, h.at, h.written_at, h.user_id, h.by_system, h.command, h.for_user_id, h.subject,"
+            " h.subject_id, h.what, h.changes, t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id"
             " WHERE h.subject = ? AND h.subject_id IS ? ORDER BY h.id",
             (subject, id),
         )

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 from salescli.catalogue import categories, offers, records
 from salescli.charging import by_hand
@@ -23,6 +24,7 @@ from tests.importing import as_csv
 from tests.story import Story
 
 _IMPORTED = {"created_at": "2026-02-03 12:00", "customer": "Марія", "offer": "Poster", "price": "20.00"}
+_AFTER_THE_FILE = datetime(2026, 4, 3, tzinfo=timezone.utc)  # of the import, by the clock
 _OPEN, _COMPLETED = "status = 'open'", "status = 'completed'"
 _IN_PARTS = (
     f"{_OPEN} AND partial = 1 AND NOT EXISTS (SELECT 1 FROM attempts a JOIN invoices i ON i.id = a.invoice_id"
@@ -78,7 +80,8 @@ class Shop(Story):
             )
             rows.append({"order": f"A{number % 5}", "status": status, "currency": "EUR", **paid, **back})
         content = as_csv(COLUMNS, {**_IMPORTED, "manager": "Іван Петренко"}, rows)
-        order_import.import_orders(self.work, ImportRequest(io.BytesIO(content), update=True))
+        work = replace(self.work, clock=max(self.now, _AFTER_THE_FILE))
+        order_import.import_orders(work, ImportRequest(io.BytesIO(content), update=True))
 
 
 def _sale(shop: Shop, which: int) -> None:

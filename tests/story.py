@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ class Story:
     @property
     def work(self) -> Work:
         """The owner at work, at this moment of the story."""
-        return self.house.work.at(self.now)
+        return replace(self.house.work, now=self.now)
 
     def gateway(self, system: Any) -> Gateway:
         """Return the real gateway of a merchant, its ledger beside the file."""

@@ -15,7 +15,7 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import due_payments, pay, settle
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
-from salescli.rules import money, permissions, text, time
+from salescli.rules import happened, money, permissions, text, time
 from salescli.sales import attempts, invoices, orders, recurring, recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
@@ -38,7 +38,8 @@ class Received:
 def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool, received: Received | None = None) -> Invoice:
     """Record that a person confirmed or declined a waiting manual payment (R37).
 
-    Raise WrongStatus if there is nothing to confirm, BadData for an amount that cannot be recorded.
+    Raise WrongStatus if there is nothing to confirm, BadData for an amount that cannot be recorded or a time before the
+    order was made.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
@@ -49,6 +50,7 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool, received: Re
                 f"invoice {invoice_id} is {invoice.status.capitalize()}; there is nothing to"
                 " confirm or decline. Only Open invoices of manual payment systems wait for that"
             )
+        work = orders.since_made(work, invoice.order_id)
         if received is not None:
             _receive(work, invoice, attempt, received)
         no = Answer("declined", code="card_declined", message=f"declined by {work.actor.name}")
@@ -137,6 +139,8 @@ def record_payment(work: Work, recurring_id: int, system_name: str, comment: str
         before = recurring.get(work.connection, recurring_id)
         system = payment_systems.find(work.connection, system_name)
         _check_recordable(work, before, system)
+        began = time.from_text(before.anchor_at)
+        work = work.at(happened.since(work.now, began, work.zone, what=f"recurring order {before.id} began at"))
         invoice = recurring.open_payment(work, before)
         order = orders.get(work.connection, invoice.order_id)
         if order.status == "declined":
@@ -162,9 +166,6 @@ def _check_recordable(work: Work, one: Recurring, system: PaymentSystem) -> None
             " person confirms: salescli payment-systems list"
         )
     payment_systems.check_usable(system, None, one_click=False)
-    if work.now < time.from_text(one.anchor_at):
-        began = time.local_text(one.anchor_at, work.zone)
-        raise BadData(f"recurring order {one.id} began at {began}, and no payment of it can be earlier")
 
 
 def confirm_payment(
@@ -175,11 +176,12 @@ def confirm_payment(
 ) -> Order:
     """Mark an Open order with partial payments Completed, once the offer's success share is paid (R22, R36a).
 
-    With less paid, ``force`` gives the reason. Raise WrongStatus, BadUsage.
+    With less paid, ``force`` gives the reason. Raise WrongStatus, or BadData for a time given before a payment of it.
     """
     work.actor.require(permissions.MANAGE_SALES)
     with database.transaction(work.connection):
         order = _open_and_partial(work.connection, order_id, "confirmed")
+        work = _since_paid(orders.since_made(work, order.id), order)
         if not order.confirmable and not force:
             needed = money.share_of(order.price_minor, order.partial_success_ppm)
             raise WrongStatus(
@@ -188,6 +190,15 @@ def confirm_payment(
             )
         reason = text.text(force, "the reason") if force else None
         return settle.complete_order(work, order, reason=reason)
+
+
+def _since_paid(work: Work, order: Order) -> Work:
+    """Return the context at the time that a person gave. Raise BadData for a time before the order's last payment."""
+    paid = [invoice.paid_at for invoice in invoices.of_order(work.connection, order.id) if invoice.paid_at]
+    if not (work.dated and paid):
+        return work
+    last = time.from_text(max(paid))
+    return work.at(happened.since(work.now, last, work.zone, what=f"order {order.id} was last paid at"))
 
 
 def decline(work: Work, order_id: int, *, reason: str | None = None, completes_recurring: bool | None = None) -> Order:

@@ -9,7 +9,7 @@ from salescli.charging import pay, settle
 from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
-from salescli.rules import money, permissions
+from salescli.rules import happened, money, permissions, time
 from salescli.sales import customer_credit, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -25,6 +25,7 @@ def use(work: Work, order_id: int, amount: str | None = None) -> list[Invoice]:
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
+        work = orders.since_made(work, order_id)
         order = orders.get(work.connection, order_id)
         pay.check_payable(work.connection, order)
         sources = customer_credit.of_customer(work.connection, order.customer_id, order.currency)
@@ -57,6 +58,10 @@ def _wanted(order: Order, amount: str | None, held: int) -> int:
 def _move(work: Work, order_id: int, source_id: int, minor: int) -> Invoice:
     """Move credit from a payment to an order, as money back of the one and a payment of the other."""
     source = invoices.get(work.connection, source_id)
+    came = time.from_text(source.paid_at or source.attempted_at)
+    work = work.at(
+        happened.since(work.now, came, work.zone, what=f"invoice {source.id}, whose credit it is, was paid at")
+    )
     values = {
         "amount_minor": minor,
         "currency": source.currency,

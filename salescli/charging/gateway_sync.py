@@ -22,8 +22,7 @@ from salescli.errors import SalesError
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Changes, ReportsChanges
-from salescli.rules import time
-from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.rules import happened, time
 from salescli.sales import disputes
 from salescli.storage import database
 from salescli.storage.work import Work
@@ -157,6 +156,6 @@ def _is_due(connection: sqlite3.Connection, system: PaymentSystem, now: datetime
 def _since(work: Work, system: PaymentSystem) -> datetime:
     """Return from when to read changes; a last sync by a clock that was ahead does not count."""
     until = _progress(work.connection, system)["changes_until"]
-    if until is None or time.from_text(until) > work.now + CLOCKS_APART_MAX:
+    if until is None or happened.is_future(time.from_text(until), work.now):
         return work.now - FIRST_LOOK
     return time.from_text(until) - OVERLAP

@@ -28,8 +28,7 @@ from salescli.storage.work import Work
 class NewPayment:
     """A payment to take. ``amount`` is in ``currency``, by default everything left of the price.
 
-    ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34); ``dated``: the payment is
-    recorded at another time than now.
+    ``rate``: how much of the order's currency one unit of ``currency`` is worth (R34).
     """
 
     amount: str | None = None
@@ -39,7 +38,6 @@ class NewPayment:
     token: str | None = None
     one_click: bool = False
     comment: str | None = None
-    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,7 @@ def pay(
 
     Raise WrongStatus or BadData when the order cannot be paid this way; nothing is written then.
     """
+    work = orders.since_made(work, order_id)
     _check_tells(work, orders.get(work.connection, order_id), payment, gateways)
     with database.transaction(work.connection):
         made = claim(work, orders.get(work.connection, order_id), payment)
@@ -94,13 +93,14 @@ def open_and_settle_free(work: Work, new: NewOrder) -> Order:
 def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
     """Make the invoice and a live attempt for a payment; the caller holds the transaction and commits it."""
     work.actor.require(permissions.ENTER_ORDERS)
+    work = orders.since_made(work, order.id)
     check_payable(work.connection, order)
     customers.check_not_erased(records.get(work.connection, customers.NOUN, order.customer_id))
     system = _system(work.connection, order, payment)
     if not system.manual:
         home.check(work.connection)
         limits.check_on(work.connection)
-    if payment.dated and system.gateway not in registry.MOVES_NO_MONEY:
+    if work.dated and system.gateway not in registry.MOVES_NO_MONEY:
         raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; omit --at")
     invoice = _invoice(work, order, payment, system)
     new = NewAttempt(

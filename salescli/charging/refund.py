@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 from salescli.catalogue import payment_systems
@@ -16,12 +16,11 @@ from salescli.charging import calls, elsewhere, moved_there, settle
 from salescli.charging.calls import Gateways
 from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, BadUsage, WrongStatus
-from salescli.gateways import answers
+from salescli.gateways import answers, registry
 from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as capabilities_of
 from salescli.gateways.protocol import Gateway, ReportsChanges
-from salescli.rules import money, permissions, text, time
-from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.rules import happened, money, permissions, text, time
 from salescli.sales import attempts, disputes, invoices, orders, recurring_actions, refunds
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
@@ -104,6 +103,21 @@ def split(
     return parts
 
 
+def plan(work: Work, order: Order, wanted: NewRefund, *, gateways: Gateways) -> list[RefundPart]:
+    """Return the parts of a refund as ``split`` does.
+
+    Raise BadUsage for a time given although a gateway returns the money now.
+    """
+    parts = split(work.connection, order, wanted, gateways=gateways)
+    for part in parts:
+        if work.dated and part.system and part.system.gateway not in registry.MOVES_NO_MONEY:
+            raise BadUsage(
+                f"{part.system.name} returns the money now, so the refund cannot have another date; omit --at, or add"
+                " --record-only if it was made there already"
+            )
+    return parts
+
+
 def refund(
     work: Work,
     order_id: int,
@@ -111,14 +125,19 @@ def refund(
     *,
     gateways: Gateways,
 ) -> list[tuple[RefundPart, Answer]]:
-    """Make a refund part by part, stop at the first that does not succeed, and return each with its answer."""
+    """Make a refund part by part, stop at the first that does not succeed, and return each with its answer.
+
+    Raise BadData for a time given before the payment.
+    """
     work.actor.require(permissions.REFUND)
     reason = text.free_text(wanted.reason, "the reason") if wanted.reason else None
     order = orders.get(work.connection, order_id)
     done: list[tuple[RefundPart, Answer]] = []
-    parts = split(work.connection, order, wanted, gateways=gateways)
+    parts = plan(work, order, wanted, gateways=gateways)
     if whole := ends(work.connection, order, parts):
         recurring_actions.check_decided(work, order, completes=wanted.completes_recurring)
+    if work.dated:
+        work = work.at(max(_since_payment(work, part.invoice, work.now) for part in parts))
     for part in parts:
         if part.system is None:
             answer = _record_only(work, part, reason)
@@ -192,7 +211,7 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
     work.actor.require(permissions.REFUND)
     if not wanted.reason:
         raise BadUsage("say how you know of it with --reason TEXT")
-    if made.at > work.now + CLOCKS_APART_MAX:
+    if happened.is_future(made.at, work.now):
         raise BadUsage("--at is in the future; record a refund when it has been made")
     reason = text.free_text(wanted.reason, "the reason")
     number = text.text(made.gateway_id, "its number") if made.gateway_id else None
@@ -213,17 +232,9 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
 
 
 def _since_payment(work: Work, invoice: Invoice, at: datetime) -> datetime:
-    """Return when a refund was made. Raise BadData for a time before the payment; the day alone means after it."""
+    """Return when a refund was made. Raise BadData for a time before the payment."""
     paid_at = time.from_text(invoice.paid_at or invoice.attempted_at)
-    if at >= paid_at:
-        return at
-    day = time.local_day(paid_at, work.zone)
-    if at == time.start_of(date.fromisoformat(day), work.zone):
-        return paid_at
-    raise BadData(
-        f"invoice {invoice.id} was paid at {time.local_text(time.utc_text(paid_at), work.zone)},"
-        " and cannot have been refunded before that"
-    )
+    return happened.since(at, paid_at, work.zone, what=f"invoice {invoice.id} was paid at")
 
 
 def _refuse_known(work: Work, part: RefundPart, number: str | None, at: datetime) -> None:

@@ -187,8 +187,9 @@ _TAKEN = {
 def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
     system = payment_systems.get(work.connection, attempt.payment_system_id)
-    # A payment resolved later was made when it was sent; a manual one when a person says so (R52).
-    paid_at = work.now if system.manual else min(_continues_from(answer, work.now), time.from_text(attempt.started_at))
+    paid_at = (
+        work.now if system.manual else _moved_at(attempt, answer, work.now)
+    )  # a manual one: as a person says (R52)
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
     invoice = invoices.change(work, invoice, "paid", columns)
@@ -198,6 +199,11 @@ def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     before = recurring.get(work.connection, attempt.recurring_id)
     after = recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)
     recurring.save(work, before, after, f"payment {before.payment_number} made")
+
+
+def _moved_at(attempt: Attempt, answer: Answer, now: datetime) -> datetime:
+    """Return when the money moved: an attempt that was resolved later succeeded when it was sent."""
+    return min(_continues_from(answer, now), time.from_text(attempt.started_at))
 
 
 def _continues_from(answer: Answer, now: datetime) -> datetime:
@@ -265,8 +271,8 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
     reported = answer.result.gateway_id if answer.result else None
     own = None if reported == attempt.gateway_id else reported  # some gateways answer with their number of the payment
-    back = MoneyBack(attempt.amount_minor, work.now, attempt.reason, attempt_id=attempt.id, gateway_id=own)
-    record_refund(work, invoice, back)
+    at = _moved_at(attempt, answer, work.now)
+    record_refund(work, invoice, MoneyBack(attempt.amount_minor, at, attempt.reason, "refund", attempt.id, own))
 
 
 def _refund_failed(work: Work, attempt: Attempt, answer: Answer) -> None:

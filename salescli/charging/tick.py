@@ -31,8 +31,7 @@ from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCoun
 from salescli.errors import DatabaseUnusable
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
-from salescli.rules import time
-from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.rules import happened, time
 from salescli.sales import attempts, recurring
 from salescli.sales.recurring import Recurring, Waiting
 from salescli.storage import database
@@ -104,7 +103,7 @@ def run(
     gap = None if accept_clock else tick_log.gap(work.connection, clock_now)
     in_doubt = gap is not None or (not accept_clock and tick_log.is_behind(work.connection, clock_now))
     tick_id = tick_log.begin(work.connection, work.now, clock_now, held=gap is not None)
-    ahead = work.now > clock_now + CLOCKS_APART_MAX
+    ahead = happened.is_future(work.now, clock_now)
     limits = limits or Limits()
     bounds = Bounds(limits, registry.MOVES_NO_MONEY if ahead else None, monotonic() + BUDGET_SECONDS)
     try:

@@ -18,7 +18,7 @@ from salescli.cli.output.table import write_table
 from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import ask_first, check_terminal, on_a_terminal
 from salescli.cli.session import Session
-from salescli.errors import NotFound, SalesError, WrongStatus
+from salescli.errors import BadData, NotFound, SalesError, WrongStatus
 from salescli.lists.columns import Column
 from salescli.storage import database
 
@@ -137,7 +137,7 @@ def _tried(
                 if seen is not None and seen.get(before.id) != before:
                     raise WrongStatus(f"{record_type.noun} {word} changed in the meantime; look again")
                 outcome.done.append((before, act(before)))
-        except (NotFound, WrongStatus) as error:
+        except (BadData, NotFound, WrongStatus) as error:
             if not mode.keep_going:
                 raise _of_all(error, len(words)) from None
             outcome.refused.append(

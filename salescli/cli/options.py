@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,7 +21,10 @@ from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
 from salescli.lists.columns import Column
 from salescli.lists.filters import FILTERS, Filter, Filters
-from salescli.rules import time
+from salescli.rules import happened, time
+
+if TYPE_CHECKING:
+    from salescli.storage.work import Work
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -205,12 +208,25 @@ completes_recurring = click.option(
 
 
 def at(help: str) -> Callable[[Command], Command]:
-    """Give a command ``--at TIME``: ISO 8601, in the account's zone unless it says otherwise; the default is now."""
+    """Give a command ``--at TIME``, when something happened; ``work_at`` and ``happened_at`` read it."""
     return click.option("--at", metavar="TIME", help=f"{help}  [default: now]")
 
 
+def work_at(given: str | None, session: Session) -> Work:
+    """Return the session's context at the time of ``--at``. Raise BadUsage for the future."""
+    return session.work.at(happened_at(given, session)) if given else session.work
+
+
+def happened_at(given: str | None, session: Session) -> datetime:
+    """Return the instant of ``--at``, or the session's now. Raise BadUsage for the future."""
+    at = moment(given, session)
+    if happened.is_future(at, session.now):
+        raise BadUsage(f"--at {given} is in the future; give the time when it happened")
+    return at
+
+
 def moment(given: str | None, session: Session) -> datetime:
-    """Return the instant of an ``--at`` or ``--now`` option, or the session's now."""
+    """Return the instant of an option: ISO 8601, in the account's zone unless it says otherwise; by default now."""
     return time.parse_time(given, session.zone) if given else session.now
 
 

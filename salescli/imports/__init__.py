@@ -12,7 +12,9 @@ order_row — a row of orders, checked and completed
 order_tables — the columns of an order, its invoice and its refund, written in batches
 orders — the import of orders
 recurring — the import of recurring orders
+refunds — the refunds of an imported order, brought to a file's sum
 rejects — the file of bad rows that ``--skip-bad`` leaves out
 run — what all imports share: one transaction, counts, one line of history
 times — fast timestamp parsing
+utc_columns — columns that say UTC in their name
 """

@@ -97,8 +97,9 @@ class Steps(Generic[R, F]):
     known: Callable[[Sequence[str]], Mapping[str, Known]]  # records imported before, by number
     ahead: Callable[[Sequence[R]], None]  # reads for the whole batch what ``find`` would read one by one
     find: Callable[[Fields, R], F]
-    insert: Callable[[R, F, bytes], None]
+    insert: Callable[[Fields, R, F, bytes], None]
     compare: Callable[[Fields, R, F, int, bytes], Outcome]
+    again: Callable[[Fields, R, int], Outcome] | None = None  # a row whose number is on this earlier line
 
     def take(self, rows: Sequence[Row]) -> Outcomes:
         """Import rows and return the outcome of each; nothing of a bad row is written."""
@@ -111,7 +112,9 @@ class Steps(Generic[R, F]):
 
         def take_one(read: tuple[Fields, R]) -> Outcome:
             fields, record = read
-            self._check_new(fields, first.get(record.number))
+            earlier = first.get(record.number, fields.line)
+            if earlier != fields.line:
+                return (self.again or self.refuse_again)(fields, record, earlier)
             return self._taken(fields, record, known.get(record.number))
 
         return [read if isinstance(read, BadRow) else attempted(take_one, read) for read in batch]
@@ -120,10 +123,9 @@ class Steps(Generic[R, F]):
         fields = Fields(row)
         return fields, self.read(fields)
 
-    def _check_new(self, fields: Fields, first: int | None) -> None:
-        """Raise BadRow when ``first``, the first line with the row's number, is an earlier line."""
-        if first is not None and first != fields.line:
-            fields.stop(self.column, f"is on line {first} already; each row needs its own number")
+    def refuse_again(self, fields: Fields, record: R, earlier: int) -> Outcome:
+        """Refuse a row whose number is on an earlier line."""
+        fields.stop(self.column, f"is on line {earlier} already; each row needs its own number")
 
     def _taken(self, fields: Fields, record: R, known: Known | None) -> Outcome:
         values = record.canonical
@@ -134,7 +136,7 @@ class Steps(Generic[R, F]):
         fields.check()
         if known is not None:
             return self.compare(fields, record, found, known.id, new_digest)
-        self.insert(record, found, new_digest)
+        self.insert(fields, record, found, new_digest)
         return "added"
 
 

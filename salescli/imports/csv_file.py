@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from salescli.errors import BadData, NotFound
+from salescli.imports import utc_columns
 from salescli.rules import formulas, numbers, text
 
 ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
@@ -139,8 +140,11 @@ class Table:
         self._lines = _Lines(io.BufferedReader(self._bytes, _BLOCK))
         self._reader = csv.reader(self._lines, strict=True)
         self.header = self._read_header()
-        _check_header(self.header, columns, required)
-        self._names = tuple("" if name in REMARKS else name for name in self.header)
+        in_utc = [utc_columns.meant(name, columns) for name in self.header]
+        names = [column or name for column, name in zip(in_utc, self.header, strict=True)]
+        _check_header(names, columns, required)
+        self._names = tuple("" if name in REMARKS else name for name in names)
+        self._utc = [place for place, column in enumerate(in_utc) if column]
 
     @property
     def sha256(self) -> str:
@@ -172,6 +176,8 @@ class Table:
             return Row(line, cells, problems=[self._wrong_width(line, cells)])
         if self._lines.damaged and (problems := self._damages(line, cells)):
             return Row(line, cells, problems=problems)
+        for place in self._utc:
+            cells[place] = utc_columns.marked(cells[place])
         return Row(line, cells, self._names)
 
     def _wrong_width(self, line: int, cells: list[str]) -> Problem:

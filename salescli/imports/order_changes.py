@@ -11,6 +11,7 @@ from typing import Any
 
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import IMPORTED, Draft, InvoiceColumns
+from salescli.imports.refunds import RefundColumns
 from salescli.rules import money
 
 _STORED = """
@@ -20,7 +21,8 @@ SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, 
   c.name AS customer, g.name AS category, m.name AS manager, p.name AS payment_system,
   i.id AS invoice_id, i.amount_minor, i.currency AS paid_currency, i.rate, i.fee_minor, i.fee_estimated,
   i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.refunded_minor,
-  (SELECT max(refunded_at) FROM refunds WHERE invoice_id = i.id) AS refunded_at
+  (SELECT max(refunded_at) FROM refunds WHERE invoice_id = i.id) AS refunded_at,
+  (SELECT max(refunded_on) FROM refunds WHERE invoice_id = i.id) AS refunded_on
 FROM orders o
 JOIN customers c ON c.id = o.customer_id
 LEFT JOIN categories g ON g.id = o.category_id
@@ -71,7 +73,16 @@ def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:
     invoice = drafted.invoice
     if invoice and row.payment and row.payment.credited_minor is None and _same_payment(invoice, stored):
         invoice = invoice._replace(**_stored(stored, "fee_minor", "fee_estimated"))
-    return Draft(order, invoice, drafted.refund)
+    return Draft(order, invoice, _dated_as_stored(drafted.refund, row, stored))
+
+
+def _dated_as_stored(refund: RefundColumns | None, row: OrderRow, stored: sqlite3.Row) -> RefundColumns | None:
+    """Return a refund on the day it has here, if the row does not tell one and has none that is not here."""
+    if refund is None or stored["refunded_at"] is None or (row.payment and row.payment.refunded):
+        return refund
+    if refund.amount_minor > stored["refunded_minor"]:
+        return refund
+    return refund._replace(**_stored(stored, "refunded_at", "refunded_on"))
 
 
 def _stored(stored: sqlite3.Row, *columns: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -42,7 +43,10 @@ class Price(NamedTuple):
 
 
 class ImportedPayment(NamedTuple):
-    """The one invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35)."""
+    """The one invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35).
+
+    ``refunded``: when money went back, None where the file does not tell.
+    """
 
     status: str
     amount_minor: int
@@ -98,9 +102,9 @@ _INSTANTS = ImportedPayment._fields.index("attempted")  # the fields before the 
 Given = Mapping[str, Any]  # the row's columns that are not blank, each parsed on its own
 
 
-def columns(zone: ZoneInfo) -> Callable[[Row], Columns]:
-    """Return the reader of a row: amounts in its currencies, times without offset in ``zone``."""
-    plain = Columns(_readers(zone))
+def columns(zone: ZoneInfo, clock: datetime) -> Callable[[Row], Columns]:
+    """Return the reader of a row: amounts in its currencies, times until ``clock``, without offset in ``zone``."""
+    plain = Columns(_readers(zone, clock))
 
     @lru_cache(_CURRENCIES)
     def of(*currencies: str) -> Columns:
@@ -130,9 +134,9 @@ def _amount(currency: str) -> Reader:
     return partial(money.parse, currency=currency)
 
 
-def _readers(zone: ZoneInfo) -> Readers:
+def _readers(zone: ZoneInfo, clock: datetime) -> Readers:
     """Return the reader of each column except the amounts."""
-    instant = times.reader(zone)
+    instant = times.past(zone, clock)
     return {
         **NAMES,
         "order": _order_number,
@@ -221,7 +225,9 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
     if given.get("funds_credited", 0) > amount:
         fields.stop("funds_credited", f"is more than what was paid, {money.text(amount, currency)}")
     refunded = _refunded(fields, given, amount)
-    attempted = given.get("paid_at") or given["created_at"]
+    attempted = _attempted(fields, given)
+    if "refunded_at" in given and given["refunded_at"].on < attempted.on:
+        fields.stop("refunded_at", f"is before the payment, of {attempted.on}")
     return ImportedPayment(
         "refund" if status == "refund" or 0 < amount == refunded else "completed",
         amount,
@@ -235,8 +241,17 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
         given.get("comment") or None,
         given.get("payment_system"),
         attempted,
-        given.get("refunded_at", attempted) if refunded else None,
+        given.get("refunded_at") if refunded else None,
     )
+
+
+def _attempted(fields: Fields, given: Given) -> Instant:
+    """Return when the payment was made, or tried, not before the day of the order."""
+    ordered: Instant = given["created_at"]
+    attempted: Instant = given.get("paid_at", ordered)
+    if attempted.on < ordered.on:
+        fields.stop("paid_at", f"is before the order, of {ordered.on}")
+    return attempted
 
 
 def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | None:
@@ -259,7 +274,7 @@ def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | Non
         one_click=given.get("one_click", False),
         comment=comment,
         payment_system=given.get("payment_system"),
-        attempted=given.get("paid_at") or given["created_at"],
+        attempted=_attempted(fields, given),
         refunded=None,
     )
 

@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.imports import refunds
 from salescli.imports.order_row import ImportedPayment, OrderRow
+from salescli.imports.refunds import RefundColumns
 from salescli.imports.times import Instant
 from salescli.rules import money
 from salescli.storage import database
@@ -77,16 +79,6 @@ class InvoiceColumns(NamedTuple):
     refunded_minor: int
 
 
-class RefundColumns(NamedTuple):
-    """The values of a row for the columns of a refund."""
-
-    amount_minor: int
-    currency: str
-    refunded_at: str
-    refunded_on: str
-    reason: str
-
-
 class Draft(NamedTuple):
     """Column values of an order, of its one invoice and its refund, as a row gives them."""
 
@@ -95,12 +87,12 @@ class Draft(NamedTuple):
     refund: RefundColumns | None
 
 
-def draft(row: OrderRow, parties: Parties) -> Draft:
-    """Return the column values of a row and the records it names."""
+def draft(row: OrderRow, parties: Parties, learnt: Instant) -> Draft:
+    """Return the column values of a row and the records it names; a refund without a day counts when it is learnt."""
     payment = row.payment
     if payment is None:
         return Draft(_order(row, parties), None, None)
-    refund = _refund(payment, payment.refunded) if payment.refunded else None
+    refund = _refund(payment, payment.refunded or learnt) if payment.refunded_minor else None
     return Draft(_order(row, parties), _invoice(payment, parties.payment_system), refund)
 
 
@@ -208,14 +200,14 @@ class Additions:
         marks = (id, f"{self._uid}{id:06x}", self._source, number, digest)
         self._rows["orders"].append(marks + drafted.order)
         if drafted.invoice:
-            self._add_refund(drafted.refund, self._add_invoice(drafted.invoice, id))
+            self.add_refund(drafted.refund, self._add_invoice(drafted.invoice, id))
 
     def update(self, stored: sqlite3.Row, drafted: Draft, digest: bytes) -> None:
-        """Update a stored order, its imported invoice and its refund to the draft."""
+        """Update a stored order, its imported invoice and its refunds to the draft."""
         connection, invoice_id = self._connection, stored["invoice_id"]
         order = {name: value for name, value in drafted.order._asdict().items() if name not in _NEVER_UPDATED}
         database.update(connection, "orders", stored["id"], {**order, "imported_as": digest})
-        connection.execute("DELETE FROM refunds WHERE invoice_id = :id", {"id": invoice_id})
+        more = refunds.bring_to(connection, invoice_id, drafted.refund) if invoice_id else drafted.refund
         if drafted.invoice is None:
             connection.execute("DELETE FROM invoices WHERE id = :id", {"id": invoice_id})
             return
@@ -223,14 +215,15 @@ class Additions:
             invoice_id = self._add_invoice(drafted.invoice, stored["id"])
         else:
             database.update(connection, "invoices", invoice_id, drafted.invoice._asdict())
-        self._add_refund(drafted.refund, invoice_id)
+        self.add_refund(more, invoice_id)
 
     def _add_invoice(self, invoice: InvoiceColumns, order_id: int) -> int:
         id = next(self._ids["invoices"])
         self._rows["invoices"].append((id, order_id, 1, *invoice))
         return id
 
-    def _add_refund(self, refund: RefundColumns | None, invoice_id: int) -> None:
+    def add_refund(self, refund: RefundColumns | None, invoice_id: int) -> None:
+        """Add a refund to an invoice, if there is one."""
         if refund:
             self._rows["refunds"].append((next(self._ids["refunds"]), invoice_id, *refund))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from salescli.imports import order_changes, order_row, order_tables
+from salescli.imports import order_changes, order_row, order_tables, refunds
 from salescli.imports.batch import Numbers, Steps, find_known, settle
 from salescli.imports.bulk_load import Aside
 from salescli.imports.cells import Fields
@@ -18,8 +18,12 @@ from salescli.imports.csv_file import Row
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups, opened
 from salescli.imports.order_row import OrderRow
-from salescli.imports.order_tables import Additions, Parties
+from salescli.imports.order_tables import Additions, Draft, Parties
+from salescli.imports.refunds import RefundColumns
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
+from salescli.imports.times import Instant
+from salescli.rules import time
+from salescli.storage import database, history
 from salescli.storage.work import Work
 
 COLUMNS = order_row.COLUMNS
@@ -50,7 +54,9 @@ class _Orders:
         self._lookups = lookups
         self._aside = aside
         self._additions = Additions(run.work.connection, run.request.source)
-        columns = order_row.columns(run.work.zone)
+        columns = order_row.columns(run.work.zone, run.work.written_at)
+        self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
+        self._first_new = next(database.free_ids(run.work.connection, "orders"))
         self._steps = Steps(
             numbers=Numbers(run.work.connection),
             column="order",
@@ -60,6 +66,7 @@ class _Orders:
             find=self._found,
             insert=self._insert,
             compare=self._compare,
+            again=self._refunded_again,
         )
 
     def take(self, rows: Sequence[Row]) -> Outcomes:
@@ -93,16 +100,16 @@ class _Orders:
             manager=take(MANAGER, (order.manager,), found.manager) if order.manager else None,
         )
 
-    def _insert(self, order: OrderRow, found: Parties, digest: bytes) -> None:
+    def _insert(self, fields: Fields, order: OrderRow, found: Parties, digest: bytes) -> None:
         parties = found if _complete(order, found) else self._taken(order, found)
-        draft = order_tables.draft(order, parties)
+        draft = order_tables.draft(order, parties, self._learnt)
         self._additions.add(draft, number=order.number, digest=digest)
         self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
         connection = self._run.work.connection
         stored = order_changes.find_stored(connection, id)
-        draft = order_changes.inherited(order_tables.draft(order, found), order, stored)
+        draft = self._compared(order, found, stored)
         return settle(
             self._run,
             fields,
@@ -114,9 +121,49 @@ class _Orders:
 
     def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
         parties = self._taken(order._replace(manager=None), found)  # the seller is neither updated nor created
-        draft = order_changes.inherited(order_tables.draft(order, parties), order, stored)
-        self._additions.update(stored, draft, digest)
+        self._additions.update(stored, self._compared(order, parties, stored), digest)
         self._aside.wrote_order()
+
+    def _compared(self, order: OrderRow, parties: Parties, stored: sqlite3.Row) -> Draft:
+        return order_changes.inherited(order_tables.draft(order, parties, self._learnt), order, stored)
+
+    def _refunded_again(self, fields: Fields, order: OrderRow, earlier: int) -> Outcome:
+        """Add a further refund of an order, which a further row of it tells; all else in it must be the same."""
+        connection = self._run.work.connection
+        self._additions.write()
+        known = find_known(self._run, "orders", [order.number]).get(order.number)
+        found = self._found(fields, order)
+        fields.check()
+        refund = order_tables.draft(order, found, self._learnt).refund
+        if known is None or known.erased or refund is None:
+            return self._steps.refuse_again(fields, order, earlier)
+        stored = order_changes.find_stored(connection, known.id)
+        changed = order_changes.differences(stored, self._compared(order, found, stored), order)
+        if not changed.keys() <= {"status", "refunded", "refunded_at"}:
+            return self._steps.refuse_again(fields, order, earlier)
+        if "refunded_at" not in fields.row.values:
+            fields.stop("refunded_at", "is blank; each of several refunds of an order needs its time")
+        if refunds.is_held(connection, stored["invoice_id"], refund):
+            return "unchanged"
+        self._add_refund(fields, stored, refund)
+        return "updated"
+
+    def _add_refund(self, fields: Fields, stored: sqlite3.Row, refund: RefundColumns) -> None:
+        work, is_new = self._run.work, stored["id"] >= self._first_new
+        refunded = stored["refunded_minor"] + refund.amount_minor
+        if refunded > stored["amount_minor"]:
+            fields.stop("refunded", "is, with the order's other refunds, more than what was paid")
+        kept = None if is_new else order_changes.why_kept(work.connection, stored, stored["status"])
+        if kept or not (is_new or self._run.request.update):
+            fields.stop("order", kept or "has a further refund in the file; --update takes it")
+        self._additions.add_refund(refund, stored["invoice_id"])
+        back = {"status": "refund"} if refunded == stored["amount_minor"] else {}
+        database.update(work.connection, "invoices", stored["invoice_id"], {"refunded_minor": refunded, **back})
+        if back and stored["status"] == "completed":
+            database.update(work.connection, "orders", stored["id"], back)
+        if not is_new:
+            changes = {"refunded_minor": (stored["refunded_minor"], refunded)}
+            history.record(work, "invoice", stored["invoice_id"], "refunded", changes, reason=order_tables.IMPORTED)
 
 
 def _complete(order: OrderRow, found: Parties) -> bool:

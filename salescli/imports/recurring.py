@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ REQUIRED = (
     "recurring", "customer", "offer", "currency", "price", "payment_system", "token", "started_at", "every",
 )  # fmt: skip
 STATUSES = ("active", "paused", "completed", "failed")
+_AWAY_MAX = timedelta(days=3660)  # ten years; a later date is a mistake
 _PLANNED = ("active", "paused")  # those that have a next payment date (I10)
 
 
@@ -97,7 +98,7 @@ class _Subscribers:
         self.steps = Steps(
             numbers=Numbers(run.work.connection),
             column="recurring",
-            read=lambda fields: _read(fields, columns),
+            read=lambda fields: _read(fields, columns, run.work),
             known=partial(find_known, run, "recurring"),
             ahead=lambda rows: lookups.read_customers([row.customer for row in rows]),
             find=self._find,
@@ -124,7 +125,7 @@ class _Subscribers:
             take(PAYMENT_SYSTEM, (row.payment_system,), found.payment_system),
         )
 
-    def _insert(self, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
+    def _insert(self, fields: Fields, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
         drafted = _draft(row, self._taken(row, found), now=self._run.work.now, zone=self._zone)
         marks = {"uid": secrets.token_hex(8), "source": self._run.request.source, "source_number": row.number}
         database.insert(self._run.work.connection, "recurring", {**drafted, **marks, "imported_as": digest})
@@ -193,7 +194,7 @@ def _made(given: str) -> int:
     return 0 if given == "0" else text.whole_number(given, "number of payments")
 
 
-def _read(fields: Fields, columns: Columns) -> RecurringRow:
+def _read(fields: Fields, columns: Columns, work: Work) -> RecurringRow:
     given = fields.read(columns, [column for column in REQUIRED if column != "token"])
     if "currency" in given:
         fields.read_also(given, "price", partial(money.parse, currency=given["currency"]))
@@ -201,6 +202,7 @@ def _read(fields: Fields, columns: Columns) -> RecurringRow:
         fields.read_also(given, "retry_after", partial(Retries.for_interval, interval=given["every"]))
     fields.check()
     _check_payments(fields, given)
+    _check_dates(fields, given, work)
     return RecurringRow(
         number=given["recurring"],
         customer=order_row.customer(given),
@@ -225,6 +227,16 @@ def _check_payments(fields: Fields, given: Mapping[str, Any]) -> None:
         fields.stop("payments_made", f"is more than all of the {numbers.count(total, 'payment')}")
     if made == total and given.get("status", "active") != "completed":
         fields.stop("payments_made", f"is all of the {numbers.count(total, 'payment')}; then the status is completed")
+
+
+def _check_dates(fields: Fields, given: Mapping[str, Any], work: Work) -> None:
+    """Refuse dates that cannot be: a payment before the start, and what is far away."""
+    started, planned = given["started_at"], given.get("next_payment_at")
+    if planned and time.local_day(planned, work.zone) < time.local_day(started, work.zone):
+        fields.stop("next_payment_at", f"is before started_at, {time.local_day(started, work.zone)}")
+    for column in ("started_at", "next_payment_at"):
+        if column in given and given[column] > work.written_at + _AWAY_MAX:
+            fields.stop(column, "is more than ten years away")
 
 
 # Drafting

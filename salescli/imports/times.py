@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timezone
+from datetime import datetime, timezone
 from functools import lru_cache, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from salescli.rules import time
+from salescli.errors import BadData
+from salescli.rules import happened, time
 
 _USUAL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2})(:[0-5]\d:[0-5]\d)(Z?)", re.ASCII)
 _DAYS = 2_000  # whose offsets are cached
@@ -20,6 +21,19 @@ class Instant(NamedTuple):
 
     at: str
     on: str
+
+
+def past(zone: ZoneInfo, clock: datetime) -> Callable[[str], Instant]:
+    """Return a parser of the times of what happened. It raises BadData for the future."""
+    read, latest = reader(zone), time.utc_text(clock + happened.CLOCKS_APART_MAX)
+
+    def read_past(given: str) -> Instant:
+        instant = read(given)
+        if instant.at > latest:
+            raise BadData(f"{given!r} is in the future, and has not happened")
+        return instant
+
+    return read_past
 
 
 def reader(zone: ZoneInfo) -> Callable[[str], Instant]:

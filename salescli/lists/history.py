@@ -30,7 +30,7 @@ _RELATED = {
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """Which lines to show: those of a user (by id) or of the system; from the instant ``since``, before ``before``."""
+    """Which lines to show: those of a user (by id) or of the system; written from ``since`` on, before ``before``."""
 
     by: int | None = None
     by_system: bool = False
@@ -41,6 +41,7 @@ class HistoryFilter:
 COLUMNS = (
     Column("line", "number", shown=False),  # for --sort line, oldest first
     Column("at", "time"),
+    Column("about", "time"),  # the time that the change is about, where that is another
     Column("by"),
     Column("subject"),
     Column("number", "number"),
@@ -55,6 +56,7 @@ SOURCE = (
     " LEFT JOIN texts t ON t.id = h.reason_id"
 )
 # "Іван", "Іван, as Олена", "system, started by Іван"
+WRITTEN = "coalesce(h.written_at, h.at)"  # lines of before version 8 have the one time only
 BY = (
     "CASE h.by_system WHEN 1 THEN 'system, started by ' ELSE '' END || u.name"
     " || CASE WHEN f.id IS NULL THEN '' ELSE ', as ' || f.name END"
@@ -79,15 +81,15 @@ def lines(  # noqa: PLR0913 - a record, what narrows, and the page
     clauses = {
         "(h.user_id = :by OR h.for_user_id = :by) AND h.by_system = 0": wanted.by is not None,
         "h.by_system = 1": wanted.by_system,
-        "h.at >= :since": wanted.since is not None,
-        "h.at < :before": wanted.before is not None,
+        f"{WRITTEN} >= :since": wanted.since is not None,
+        f"{WRITTEN} < :before": wanted.before is not None,
         "h.subject = :subject": subject is not None and subject_id is None,
         _RELATED.get(subject or "", "h.subject = :subject AND h.subject_id = :id"): subject_id is not None,
     }
     where = " AND ".join(clause for clause, applies in clauses.items() if applies) or "1 = 1"
     rows = connection.execute(
-        f"SELECT h.id AS line, h.at, {BY} AS by, h.subject, h.subject_id AS number, h.what, h.changes,"
-        f" t.text AS reason, h.command FROM {SOURCE} WHERE {where}"
+        f"SELECT h.id AS line, {WRITTEN} AS at, nullif(h.at, {WRITTEN}) AS about, {BY} AS by, h.subject,"
+        f" h.subject_id AS number, h.what, h.changes, t.text AS reason, h.command FROM {SOURCE} WHERE {where}"
         f" ORDER BY h.id {'ASC' if oldest_first else 'DESC'} LIMIT :limit",
         {
             "by": wanted.by,

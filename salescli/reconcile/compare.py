@@ -23,8 +23,7 @@ from salescli.reconcile import match, movements, statement
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
 from salescli.reconcile.movements import KeyMatch, KeyMatches
 from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
-from salescli.rules import money, permissions, time
-from salescli.rules.numbers import CLOCKS_APART_MAX
+from salescli.rules import happened, money, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.sales import invoices
 from salescli.storage import database
@@ -79,7 +78,7 @@ def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
 
     It settles live attempts that succeeded there, manual payments that arrived, and unknown fees, and records refunds
     of payments that are known here. Other differences and movements on only one side are left to a person. An attempt
-    under way or dated in the future is refused alone.
+    under way, or a line whose time cannot be, is refused alone.
     Raise NotPermitted.
     """
     work.actor.require(permissions.ENTER_ORDERS)
@@ -90,7 +89,7 @@ def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
             try:
                 with database.savepoint(work.connection):
                     _apply(work, request, finding, applied)
-            except WrongStatus as error:
+            except (WrongStatus, BadData) as error:
                 applied.refused.append(str(error))
         return applied, compare(work.connection, request, actor=work.actor)
 
@@ -194,7 +193,7 @@ def _confirm(
 ) -> None:
     """Confirm a manual payment at the time in the statement, or now when it has none."""
     arrived = time.from_text(line.at) if line.at else work.now
-    if arrived > work.now + CLOCKS_APART_MAX:
+    if happened.is_future(arrived, work.now):
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, is dated in the future")
     after = by_hand.answer_by_hand(work.at(arrived), invoice, confirmed=True)
     invoices.change(work, after, "seen in a statement", {}, reason=reason)
@@ -214,7 +213,7 @@ def _record_refund(work: Work, request: ReconcileRequest, line: Line, invoice_id
     invoice, at = invoices.get(work.connection, invoice_id), line.at or ""
     if not work.actor.may(permissions.REFUND):
         raise WrongStatus(f"{reason}: a refund is recorded only by a user with the permission {permissions.REFUND}")
-    if at < (invoice.paid_at or "") or time.from_text(at) > work.now + CLOCKS_APART_MAX:
+    if at < (invoice.paid_at or "") or happened.is_future(time.from_text(at), work.now):
         raise WrongStatus(f"{reason}: the refund is dated before its payment, or in the future")
     number = None if line.gateway_id == invoice.gateway_id else line.gateway_id
     reported = Refunded(invoice.gateway_id or "", number, line.amount_minor, line.currency, at, line.reference)

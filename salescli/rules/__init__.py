@@ -1,9 +1,10 @@
 """Pure rules, which open nothing.
 
 formulas — texts that a spreadsheet would compute, harmless in CSV and read back
+happened — times given for what happened: past, and not before what it follows
 lifecycle — statuses, which may follow which, and the actions each allows
 money — amounts in minor units, percentages, fees, exchange rates
-numbers — record numbers, counts with plurals, the allowed difference between clocks
+numbers — record numbers, counts with plurals
 permissions — permissions, predefined roles, the acting user
 schedule — when recurring payments are due and retried
 text — cleans and checks text from outside

@@ -1,11 +1,6 @@
-"""Numbers: record numbers, counts with plurals, and the allowed difference between clocks."""
+"""Numbers: record numbers, and counts with plurals."""
 
 from __future__ import annotations
-
-from datetime import timedelta
-
-# Another machine's clock may be this far ahead of ours; a later time is a mistake.
-CLOCKS_APART_MAX = timedelta(minutes=5)
 
 _DIGITS_MAX = 17  # every such number fits SQLite's 64 bits
 

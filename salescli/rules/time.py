@@ -22,7 +22,8 @@ _YEARS = range(1900, 9000)  # four digits, with room for schedules
 # Texts, compiled by re at first use: most lists are given no time.
 _ISO = (
     r"(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?"
+    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?"
+    r"\s*(Z|[+-]\d{2}(?::?\d{2})?|(?i:UTC|GMT)|[A-Za-z]+(?:/[A-Za-z0-9_+-]+){1,2})?)?"
 )
 _UTC = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
 _HOURS = [f"{hour:02}" for hour in range(24)]
@@ -124,16 +125,22 @@ def localize(wall: datetime, zone: tzinfo) -> datetime:
 
 
 def parse_time(value: str, zone: tzinfo) -> datetime:
-    """Return the UTC instant of an ISO 8601 date or time, in ``zone`` unless it has an offset.
+    """Return the UTC instant of an ISO 8601 date or time, in ``zone`` unless it has an offset or names a zone.
 
-    A date alone means its first moment; fractions of a second are dropped. Raise BadData otherwise.
+    A zone is UTC, GMT or one such as Europe/Kyiv. A date alone means its first moment; fractions of a second are
+    dropped. Raise BadData otherwise, also for 24:00 and leap seconds.
     """
     match = re.fullmatch(_ISO, value.strip(), re.ASCII)
     if match is None:
-        raise BadData(f"{value!r} is not a time; write 2026-03-01, 2026-03-01 10:30 or 2026-03-01T10:30:00Z")
+        raise BadData(
+            f"{value!r} is not a time; write 2026-03-01, 2026-03-01 10:30, 2026-03-01T10:30:00Z"
+            " or 2026-03-01 10:30 Europe/Kyiv"
+        )
     try:
+        if match[4] == "24" or match[6] == "60":
+            raise ValueError("the day ends at 23:59:59; write that, or 00:00 of the next day")
         wall = datetime(*map(int, match.groups("0")[:6]))  # type: ignore[arg-type]
-        moment = wall.replace(tzinfo=_offset(match[7])) if match[7] else localize(wall, zone)
+        moment = localize(wall, _zone(match[7]) if match[7] else zone)
         if wall.year not in _YEARS:
             raise ValueError(f"the year is outside {_YEARS[0]} to {_YEARS[-1]}")
         return moment.astimezone(timezone.utc)
@@ -141,9 +148,11 @@ def parse_time(value: str, zone: tzinfo) -> datetime:
         raise BadData(f"{value!r} is not a time: {error}") from None
 
 
-def _offset(value: str) -> timezone:
-    if value == "Z":
+def _zone(value: str) -> tzinfo:
+    if value.upper() in ("Z", "UTC", "GMT"):
         return timezone.utc
+    if value[0] not in "+-":
+        return time_zone(value)
     digits = value[1:].replace(":", "").ljust(4, "0")
     if int(digits[2:]) > 59:
         raise ValueError("the offset's minutes are past 59")

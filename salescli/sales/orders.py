@@ -16,7 +16,7 @@ from salescli.catalogue import customers, offers, payment_systems, users
 from salescli.catalogue.offers import Offer
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.gateways import registry
-from salescli.rules import lifecycle, money, permissions, time
+from salescli.rules import happened, lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
 from salescli.sales.changes import ORDER, store
 from salescli.storage import database, history
@@ -213,6 +213,14 @@ def refuse_while_paying(connection: sqlite3.Connection, order: Order, to_do: str
         f"order {order.id} cannot {to_do} now: a {row['kind']} of invoice {row['invoice_id']} through {row['name']}"
         f" is under way; {advice}"
     )
+
+
+def since_made(work: Work, order_id: int) -> Work:
+    """Return the context of what a person did about an order. Raise BadData for a time given before it was made."""
+    if not work.dated:
+        return work
+    made_at = time.from_text(get(work.connection, order_id).created_at)
+    return work.at(happened.since(work.now, made_at, work.zone, what=f"order {order_id} was made at"))
 
 
 def _sellable(offer: Offer, quantity: int) -> int:

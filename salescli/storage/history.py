@@ -1,5 +1,7 @@
 """The history: who changed what, when and why, written in the transaction of the change (B6).
 
+A line keeps when it was written, by the clock, beside the time that the change is about, which a person may give.
+
 Lines are never changed. They hold no personal data: of a personal column only its name is written, and reasons are in
 ``texts``, where they can be erased.
 """
@@ -45,6 +47,7 @@ def record(
     }
     row = {
         "at": time.utc_text(work.now),
+        "written_at": time.utc_text(work.written_at),
         "user_id": work.actor.user_id,
         "by_system": int(work.actor.system),
         "command": work.actor.command,

@@ -119,7 +119,7 @@ def test_a_payment_owed_by_a_plan_that_was_completed_early_can_still_come(bank: 
     [
         pytest.param(("Sandbox",), "takes its payments itself", 6, id="a gateway"),
         pytest.param(("Bank transfer", "--at", "2026-02-19"), "began at 2026-02-20 10:00", 6, id="before it began"),
-        pytest.param(("Bank transfer", "--at", "2062-01-01"), "in the future", 2, id="not yet"),
+        pytest.param(("Bank transfer", "--at", "2062-01-01"), "is in the future", 2, id="not yet"),
         pytest.param(("Bonk",), "no payment system", 3, id="no such payment system"),
     ],
 )

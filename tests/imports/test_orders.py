@@ -845,3 +845,38 @@ def test_what_is_imported_is_what_is_stored(
     assert stored["i_amount"] == (None if status == "open" else paid)
     assert stored["r_amount"] == (paid if status == "refund" and paid else None)
     assert load(house, row).unchanged == 1
+
+
+# Times that cannot be
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "says"),
+    [
+        pytest.param({"created_at": "2062-12-31"}, "created_at", "in the future", id="an order of the future"),
+        pytest.param({"paid_at": "2026-03-01 12:06"}, "paid_at", "in the future", id="a payment of the future"),
+        pytest.param(
+            {"status": "refund", "refunded_at": "2026-03-02"}, "refunded_at", "in the future", id="a refund to come"
+        ),
+        pytest.param({"paid_at": "2026-01-04"}, "paid_at", "is before the order, of 2026-01-05", id="paid too early"),
+        pytest.param(
+            {"status": "declined", "paid_at": "2026-01-04"}, "paid_at", "is before the order", id="tried too early"
+        ),
+        pytest.param(
+            {"status": "refund", "paid_at": "2026-02-01", "refunded_at": "2026-01-31"},
+            "refunded_at",
+            "is before the payment, of 2026-02-01",
+            id="refunded before it was paid",
+        ),
+    ],
+)
+def test_a_time_that_cannot_be_is_named(house: House, row: dict[str, str], column: str, says: str) -> None:
+    (problem,) = refused(house, csv_of(row))
+    assert "line 2" in problem
+    assert f", {column}: " in problem
+    assert says in problem
+
+
+def test_times_of_the_same_day_and_within_two_clocks_are_taken(house: House) -> None:
+    row = {"created_at": "2026-03-01 11:00", "paid_at": "2026-03-01", "status": "refund", "refunded_at": "2026-03-01"}
+    assert load(house, row, {**row, "order": "A2", "created_at": "2026-03-01 12:05"}).added == 2

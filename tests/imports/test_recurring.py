@@ -290,3 +290,20 @@ def test_no_text_crashes_an_import_and_a_bad_row_writes_nothing(house: House, ro
         load(house, row, update=True)
     except BadData:
         assert contents(house) == before
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        pytest.param({"next_payment_at": "2062-12-31"}, "next_payment_at", id="a payment far away"),
+        pytest.param({"started_at": "2062-12-31"}, "started_at", id="a start far away"),
+        pytest.param(
+            {"started_at": "2026-01-31 10:00", "next_payment_at": "2026-01-30"},
+            "is before started_at, 2026-01-31",
+            id="a payment before the start",
+        ),
+    ],
+)
+def test_a_date_that_cannot_be_is_named(house: House, row: dict[str, str], says: str) -> None:
+    (problem,) = refused(house, csv_of(row))
+    assert says in problem

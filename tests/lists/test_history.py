@@ -27,7 +27,7 @@ def told(story: Story) -> Told:
     """Return the rows of ``salescli history`` with further words, oldest first."""
 
     def told(*words: str) -> list[dict[str, str]]:
-        columns = "line,at,by,subject,number,what,changes,reason,command"
+        columns = "line,at,about,by,subject,number,what,changes,reason,command"
         ran = story.house.run("history", *words, "--csv", "--sort", "line", "--columns", columns)
         assert ran.code == 0, ran.err
         return ran.rows
@@ -218,3 +218,41 @@ def test_init_is_the_first_command(run: Run) -> None:
 def test_the_help_names_the_subjects_that_a_wrong_one_is_answered_with(house: House) -> None:
     named = house.run("history", "fees").err.strip().partition("there is one of ")[2].split(", ")
     assert f"SUBJECT is {', '.join(named[:-1])} or {named[-1]};" in " ".join(house.run("history", "--help").out.split())
+
+
+# When it was written, and what it is about
+
+
+def test_a_time_that_a_person_gives_is_not_when_the_line_was_written(story: Story, told: Told) -> None:
+    story.house.offer("49.00", number="7")
+    before = len(told())
+    assert story.house.run("orders", "new", "1", "7", "--at", "2025-06-01 12:00").code == 0
+
+    line = told("orders")[-1]
+    assert (line["what"], line["about"]) == ("opened", "2025-06-01 12:00:00")
+    assert line["at"] > "2026"
+    assert told("--from", "2025-06-01", "--to", "2025-06-01") == []
+    assert len(told("--from", "today")) == len(told()) - before
+
+
+def test_a_line_about_the_time_it_was_written_has_one_time(story: Story, told: Told) -> None:
+    story.house.offer("49.00", number="7")
+    assert story.house.run("orders", "new", "1", "7").code == 0
+    assert told("orders")[-1]["about"] == ""
+
+
+def test_a_line_from_before_two_times_were_kept_has_the_one(story: Story, told: Told) -> None:
+    story.house.connection.execute(
+        "INSERT INTO history (at, user_id, by_system, subject, what, changes)"
+        " VALUES ('2025-06-01T09:00:00Z', 1, 0, 'file', 'of old', '{}')"
+    )
+    assert [(row["at"], row["about"]) for row in told("--from", "2025-06-01", "--to", "2025-06-01")] == [
+        ("2025-06-01 12:00:00", "")
+    ]
+
+
+def test_a_period_of_the_history_is_found_by_an_index(house: House) -> None:
+    plan = house.connection.execute(
+        f"EXPLAIN QUERY PLAN SELECT 1 FROM {history.SOURCE} WHERE {history.WRITTEN} >= '2026'"
+    )
+    assert any("history_written" in row["detail"] for row in plan)

@@ -108,6 +108,11 @@ def test_a_wall_clock_time_becomes_an_instant(wall: str, zone: str, instant: str
         pytest.param("2026-03-01 10:30 +05:30", "2026-03-01T05:00:00Z", id="an offset counts, after a space too"),
         pytest.param("2026-03-01T10:30-0330", "2026-03-01T14:00:00Z", id="an offset west without a colon"),
         pytest.param("2026-03-01T00:30+02", "2026-02-28T22:30:00Z", id="an offset of hours alone"),
+        pytest.param("2026-03-02 14:05:07 UTC", "2026-03-02T14:05:07Z", id="UTC is written so by many programs"),
+        pytest.param("2026-03-02 14:05:07 gmt", "2026-03-02T14:05:07Z", id="and GMT"),
+        pytest.param("2026-03-02 14:05 Asia/Kathmandu", "2026-03-02T08:20:00Z", id="a zone by its name"),
+        pytest.param("2026-07-02 14:05 America/New_York", "2026-07-02T18:05:00Z", id="with its summer time"),
+        pytest.param("2026-03-02 14:05 America/Argentina/Ushuaia", "2026-03-02T17:05:00Z", id="of three parts"),
         pytest.param(" 2026-03-01 ", "2026-02-28T22:00:00Z", id="spaces around it do not matter"),
         pytest.param("1900-01-02T00:00Z", "1900-01-02T00:00:00Z", id="the earliest year"),
         pytest.param("8999-12-31T23:59:59Z", "8999-12-31T23:59:59Z", id="the latest year"),
@@ -125,6 +130,7 @@ def test_reading_a_time(given_text: str, instant: str) -> None:
         "", "now", "2026", "2026-03", "01.03.2026", "03/01/2026", "2026-3-1", "2026-02-29", "2026-13-01", "2026-03-00",
         "2026-03-01T24:00", "2026-03-01T10:60", "2026-03-01T10:30:60", "2026-03-01T10", "2026-03-01Z",
         "2026-03-01T10:30+24:00", "2026-03-01T10:30+02:60", "2026-03-01T10:30 CET", "2026-03-01T10:30:00Zulu",
+        "2026-03-01 10:30 PST", "2026-03-01 10:30 ../etc/passwd", "2026-03-01 UTC",
         "1899-12-31", "9000-01-01", "0000-01-01", "0001-01-01", "9999-12-31", "２０２６-03-01", "1772359200",
     ],
 )  # fmt: skip
@@ -227,3 +233,16 @@ def test_a_months_period_holds_exactly_the_days_of_that_month(day: date) -> None
     first, last = time.parse_period(f"{day:%Y-%m}", NOW.date())
     assert first <= day <= last
     assert (first - timedelta(days=1)).month != first.month == last.month != (last + timedelta(days=1)).month
+
+
+@pytest.mark.parametrize(
+    ("given_text", "says"),
+    [
+        ("2026-02-28 24:00:00", "the day ends at 23:59:59"),
+        ("2016-12-31T23:59:60Z", "the day ends at 23:59:59"),
+        ("2026-03-01 10:30 Europe/Kiew", "'Europe/Kiew' is not a time zone known here"),
+    ],
+)
+def test_a_time_that_is_nearly_one_is_refused_by_name(given_text: str, says: str) -> None:
+    with pytest.raises(BadData, match=says):
+        time.parse_time(given_text, KYIV)

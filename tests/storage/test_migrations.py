@@ -30,7 +30,8 @@ DIGESTS = {
     "m0005_one_payment_each": "99e4ec5a46ffbda40a924dbd2395567229d0e6112c814cbfd19f69b793219aa7",
     "m0006_gateway_checks": "ba8e7fd8f5d627725d0adbac677a9fd629434369257fbb5f71f4a1ffed6dc0c7",
     "m0007_moved_elsewhere": "f4995431ed66a277e3eca4cfb024c2634b345a4305645611583d1d5de3607bf3",
-    "m0008_credit": "2ed5b955cb58dac3fadcb09eb2d1211c7c37b4aa11ee28094006bf1d0ee9e825",
+    "m0008_written_at": "239639b12a96fa57513790c51116a0578a7d49d3d5d7660ee912c9605b7a2ad1",
+    "m0009_credit": "ec1e943f11f37f7ab4623c17924e82e3fb172e07f49640691c049a2bf0e0ff40",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -148,6 +149,7 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
     lines = [{**row, "reason_id": texts.get(row["reason_id"])} for row in found["history"] if row["what"] != "upgraded"]
     for line in lines:
         line["what"] = REWORDED.get(line["what"], line["what"])
+        del line["written_at"]  # 0.1.0 kept none
         del line["id"]  # a tick may write what became of payments in another order
         changes = json.loads(line["changes"])
         waits = [changes.pop(f"retry_{number}_minutes", None) for number in (1, 2)]

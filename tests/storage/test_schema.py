@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -379,11 +380,13 @@ def test_history_cannot_be(house: House, statement: str) -> None:
 
 def test_a_line_of_history_says_who_what_when_and_why(house: House) -> None:
     changes = {"status": ("open", "completed"), "price_minor": (4900, 4900), "manager_id": (None, 2)}
-    history.record(house.work.as_system(), "order", 7, "confirmed", changes, reason="оплачено")
+    about = house.now - timedelta(days=30)
+    history.record(house.work.at(about).as_system(), "order", 7, "confirmed", changes, reason="оплачено")
     (line,) = house.history("order", 7)
     assert line == {
         "id": line["id"],
-        "at": utc_text(house.now),
+        "at": utc_text(about),
+        "written_at": utc_text(house.now),
         "user_id": house.actor.user_id,
         "by_system": 1,
         "for_user_id": None,

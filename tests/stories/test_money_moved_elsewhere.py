@@ -131,7 +131,7 @@ def test_the_command_records_rehearses_and_refuses(story: Story) -> None:
     done = story.house.run(*line, "--reason", "there", "--yes")
     assert (done.code, recorded(story)) == (0, [(2000, "2026-02-03", "refund")])
     assert "order 1 is Completed" in done.out
-    assert story.house.run("orders", "refund", "1", "--at", "2026-02-03", "--yes").code == 2
+    assert story.house.run("orders", "refund", "1", "--gateway-id", "re_1", "--yes").code == 2
 
 
 def test_a_dispute_that_was_lost_can_be_recorded_by_hand(story: Story) -> None:

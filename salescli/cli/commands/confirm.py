@@ -21,6 +21,7 @@ from salescli.rules import numbers, permissions
 from salescli.sales import attribution, orders
 from salescli.sales.attribution import Seller
 from salescli.sales.orders import Order
+from salescli.storage.work import Work
 
 _LISTED_MAX = 30  # managers that the dialogue names; any other is given by login as well
 
@@ -56,11 +57,14 @@ def check(session: Session, /, order: tuple[str, ...], **given: Any) -> int:
 @click.option("--manager", metavar="LOGIN", help="Confirm the sale as this manager's.")
 @click.option("--system", is_flag=True, help="Confirm the sale as the system's.")
 @click.option("--reason", metavar="TEXT", help="Why.")
+@options.at("When the payment was complete.")
 @click.option("-y", "--yes", is_flag=True, help="Confirm the sale as the order shows it.")
 @options.keep_going
 @options.dry_run
 @pass_session
-def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: str | None, **given: Any) -> int:
+def confirm(
+    session: Session, /, order: tuple[str, ...], force: bool, reason: str | None, at: str | None, **given: Any
+) -> int:
     """Confirm what ORDERs wait for: the payment if it was made in parts, else the sale (as `check` does).
 
     \b
@@ -74,16 +78,19 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
     if means_sale or not attribution.means_payment(_found(session, words, skip=given["keep_going"])):
         if force:
             raise BadUsage("--force is for orders with partial payments; confirm a sale without it")
+        if at:
+            raise BadUsage("--at is for orders with partial payments; a sale is confirmed now")
         say("confirming the sale")
         return _check(session, words, reconfirm=False, reason=reason, **given)
     if reason and not force:
         raise BadUsage("--reason is kept with --force only; at or above the success percentage none is needed")
+    work = options.work_at(at, session)
     say("confirming the payment")
     done = bulk.each(
         session,
         replace(ORDERS, describe=_describe_payment),
         words,
-        lambda one: _confirm_payment(session, one, reason),
+        lambda one: _confirm_payment(work, one, reason),
         Mode(f"Mark {numbers.these(len(words), 'order')} Completed?", given["dry_run"], given["keep_going"]),
     )
     return done.exit_code
@@ -228,10 +235,10 @@ def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:
     return found
 
 
-def _confirm_payment(session: Session, order: Order, force: str | None) -> Order:
+def _confirm_payment(work: Work, order: Order, force: str | None) -> Order:
     if order.status == "completed":  # repeating it changes nothing (R22)
         return order
-    return by_hand.confirm_payment(session.work, order.id, force=force)
+    return by_hand.confirm_payment(work, order.id, force=force)
 
 
 def _need_reason(given: bool, reason: str | None, option: str) -> None:

@@ -15,7 +15,6 @@ from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
-from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
 from salescli.lists import customers as customer_list
 from salescli.lists import history
@@ -25,7 +24,6 @@ from salescli.lists import recurring as recurring_list
 from salescli.lists import sales_plans as sales_plan_list
 from salescli.overview import customer_card
 from salescli.rules import numbers, permissions
-from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.sales import sales_plans
 
 SHOWN_MAX = 20  # rows of each list on the card
@@ -146,9 +144,7 @@ def plan(  # noqa: PLR0913 - one parameter per option
     Example:
       salescli customers plan olena@example.com 7 --manager ivan
     """
-    marked_at = options.moment(at, session)
-    if marked_at > session.now + CLOCKS_APART_MAX:
-        raise BadUsage("--at is in the future; give the time when it was agreed")
+    marked_at = options.happened_at(at, session)
     with options.rehearsed(session, dry_run):
         order = sales_plans.mark(
             session.work,

@@ -65,6 +65,9 @@ def history_command(
     offers, categories, payment-systems, users, roles, imports or file; ID is the same as in other commands. The
     history of an order includes its payments and refunds. --sort line starts with the oldest change.
 
+    `at` is when a change was written, by the clock, and --from and --to go by it; `about` is the time that the change
+    is about, if that is another, such as the time of --at.
+
     \b
     Examples:
       salescli history order 12

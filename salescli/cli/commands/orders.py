@@ -77,9 +77,9 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
       salescli orders new "Olena Kovalenko" "Drawing, full course" \\
         --payment-system Sandbox --token tok_ok
     """
-    now = options.moment(at, session)
+    work = options.work_at(at, session)
     with options.rehearsed(session, dry_run):
-        order = pay.open_and_settle_free(session.work.at(now), NewOrder(**given))
+        order = pay.open_and_settle_free(work, NewOrder(**given))
         print_line(
             f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}"
         )
@@ -115,23 +115,23 @@ def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, 
       salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
     """
     found = orders.find(session.connection, order)
-    payment, now = NewPayment(**given, dated=at is not None), options.moment(at, session)
+    payment, work = NewPayment(**given), options.work_at(at, session)
     if by_credit:
-        if payment != NewPayment(payment.amount, dated=payment.dated):
+        if payment != NewPayment(payment.amount):
             raise BadUsage("with --credit, give --amount and --at at most")
         with options.rehearsed(session, dry_run):
-            for paid in credit.use(session.work.at(now), found.id, payment.amount):
+            for paid in credit.use(work, found.id, payment.amount):
                 print_line(f"invoice {paid.id}: {paid.amount()}, {paid.comment}")
             print_line(_state(orders.get(session.connection, found.id)))
         return
     if dry_run:
         with options.rehearsed(session, dry_run):
-            claim = pay.claim(session.work.at(now), found, payment)
+            claim = pay.claim(work, found, payment)
             invoice = invoices.get(session.connection, claim.attempt.invoice_id)
             print_line(f"would take {invoice.amount()} through {claim.system.name}")
         return
     invoice, answer = pay.pay(
-        session.work.at(now),
+        work,
         found.id,
         payment,
         gateways=session.gateway,
@@ -147,7 +147,7 @@ def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, 
 )
 @click.option("--reason", metavar="TEXT", help="Why. Required if no gateway returns the money.")
 @click.option("--record-only", is_flag=True, help="Record a refund that was made in the payment system itself.")
-@options.at("When it was made; with --record-only.")
+@options.at("When you returned it, or it was made in the payment system itself.")
 @click.option("--gateway-id", metavar="NUMBER", help="Its number at the payment system; with --record-only.")
 @click.option("--dispute", is_flag=True, help="The money went back by a dispute that was lost; with --record-only.")
 @options.completes_recurring
@@ -169,8 +169,8 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Refund ORDER, the newest paid invoice first.
 
-    If the payment went through a gateway, the gateway returns the money. Otherwise you return it yourself, and this
-    command records it.
+    If the payment went through a gateway, the gateway returns the money now. Otherwise you return it yourself, and this
+    command records it, on the day of --at.
 
     --record-only moves no money and calls no gateway: it records a refund that somebody made in the payment system
     itself, or a dispute that was lost there, on the day of --at.
@@ -178,7 +178,7 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
     \b
     Examples:
       salescli orders refund 12 --amount 20.00 --yes
-      salescli orders refund 12 --reason "paid back in cash" --yes
+      salescli orders refund 12 --reason "paid back in cash" --at 2026-03-05 --yes
       salescli orders refund 12 --record-only --at 2026-03-05 --amount 20.00 \\
         --reason "in the payment system" --yes
     """
@@ -186,12 +186,13 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
     found = orders.find(session.connection, order)
     request = NewRefund(**given)
     if record_only:
-        made = MadeOutside(options.moment(at, session), dispute, gateway_id)
+        made = MadeOutside(options.happened_at(at, session), dispute, gateway_id)
         _record_refund(session, found, request, made, dry_run=dry_run, yes=yes)
         return
-    if at or gateway_id or dispute:
-        raise BadUsage("--at, --gateway-id and --dispute are for --record-only")
-    parts = refund.split(session.connection, found, request, gateways=session.gateway)
+    if gateway_id or dispute:
+        raise BadUsage("--gateway-id and --dispute are for --record-only")
+    work = options.work_at(at, session)
+    parts = refund.plan(work, found, request, gateways=session.gateway)
     what = " and ".join(str(part) for part in parts)
     if refund.ends(session.connection, found, parts):
         request = replace(request, completes_recurring=decided(session, [found], request.completes_recurring))
@@ -200,7 +201,7 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
         return
     ask_first(f"Refund {what} of order {found.id}?", yes=yes)
     done = refund.refund(
-        session.work,
+        work,
         found.id,
         request,
         gateways=session.gateway,

@@ -23,7 +23,6 @@ from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.rules import numbers
-from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
 
@@ -161,12 +160,10 @@ def _answer(
     confirmed: bool,
     received: Received | None = None,
 ) -> int:
-    now = options.moment(at, session)
-    if now > session.now + CLOCKS_APART_MAX:
-        raise BadUsage("--at is in the future; confirm a payment when it has arrived")
+    work = options.work_at(at, session)
 
     def act(one: Invoice) -> Invoice:
-        return by_hand.answer_by_hand(session.work.at(now), one.id, confirmed=confirmed, received=received)
+        return by_hand.answer_by_hand(work, one.id, confirmed=confirmed, received=received)
 
     words = options.numbers(given)
     became = "paid" if confirmed else "not paid"

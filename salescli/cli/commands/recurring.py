@@ -136,13 +136,11 @@ def pay(
       salescli recurring pay 3 --payment-system "Bank transfer"
       salescli recurring pay 3 --payment-system "Bank transfer" --at 2026-03-01
     """
-    now = options.moment(at, session)
-    if now > session.now + numbers.CLOCKS_APART_MAX:
-        raise BadUsage("--at is in the future; record a payment when it has arrived")
+    work = options.work_at(at, session)
 
-    def record(work: Work, number: int) -> Recurring:
-        by_hand.record_payment(work.at(now), number, system, comment)
-        return recurring.get(work.connection, number)
+    def record(_: Work, number: int) -> Recurring:
+        by_hand.record_payment(work, number, system, comment)
+        return recurring.get(session.connection, number)
 
     return _each(session, "Record the payment of", id, record, mode).exit_code
 

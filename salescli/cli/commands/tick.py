@@ -82,7 +82,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
             return
         stopping = held.enter_context(_stoppable())
         counts = tick.run(
-            Work(session.file, session.actor, now, session.zone),
+            Work(session.file, session.actor, session.now, session.zone).at(now),
             gateways=session.gateway,
             clock_now=time.now(),
             accept_clock=accept_clock or at is not None,

@@ -107,7 +107,7 @@ def attempt_of(work: Work, due: Recurring, system: PaymentSystem) -> NewAttempt:
         payment_system_id=system.id,
         amount_minor=due.price_minor,
         currency=due.currency,
-        token=None if system.manual else due.token,
+        token=due.token if system.id == due.payment_system_id else None,
         recurring_id=due.id,
         owner=None if system.manual else process.this_process(),
     )

@@ -13,7 +13,7 @@ from salescli.charging import settle
 from salescli.errors import WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, money, permissions, text, time
-from salescli.sales import attempts, invoices, orders
+from salescli.sales import attempts, closed_months, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, history
@@ -35,6 +35,8 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool) -> Invoice:
                 " confirm or decline. Only Open invoices of manual payment systems wait for that"
             )
         work = orders.since_made(work, invoice.order_id)
+        if confirmed:
+            closed_months.check_open(work)
         no = Answer("declined", code="card_declined", message=f"declined by {work.actor.name}")
         answer = Answer("succeeded") if confirmed else no
         settle.settle(work, attempt, answer)
@@ -87,6 +89,7 @@ def confirm_payment(
                 f"{order.amount(order.paid_minor)} of order {order.id} is paid; it can be confirmed from"
                 f" {order.amount(needed)} on. To confirm it anyway: --force --reason TEXT"
             )
+        closed_months.check_open(work)
         reason = text.text(force, "the reason") if force else None
         return settle.complete_order(work, order, reason=reason)
 

@@ -16,7 +16,7 @@ from salescli.charging import due_payments, pay, settle
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, money, permissions, text, time
-from salescli.sales import attempts, invoices, orders, recurring, recurring_actions
+from salescli.sales import attempts, closed_months, invoices, orders, recurring, recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -51,6 +51,8 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool, received: Re
                 " confirm or decline. Only Open invoices of manual payment systems wait for that"
             )
         work = orders.since_made(work, invoice.order_id)
+        if confirmed:
+            closed_months.check_open(work)
         if received is not None:
             _receive(work, invoice, attempt, received)
         no = Answer("declined", code="card_declined", message=f"declined by {work.actor.name}")
@@ -141,6 +143,7 @@ def record_payment(work: Work, recurring_id: int, system_name: str, comment: str
         _check_recordable(work, before, system)
         began = time.from_text(before.anchor_at)
         work = work.at(happened.since(work.now, began, work.zone, what=f"recurring order {before.id} began at"))
+        closed_months.check_open(work)
         invoice = recurring.open_payment(work, before)
         order = orders.get(work.connection, invoice.order_id)
         if order.status == "declined":
@@ -188,6 +191,7 @@ def confirm_payment(
                 f"{order.amount(order.paid_minor)} of order {order.id} is paid; it can be confirmed from"
                 f" {order.amount(needed)} on. To confirm it anyway: --force --reason TEXT"
             )
+        closed_months.check_open(work)
         reason = text.text(force, "the reason") if force else None
         return settle.complete_order(work, order, reason=reason)
 

@@ -10,7 +10,7 @@ from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, money, permissions, time
-from salescli.sales import customer_credit, invoices, orders
+from salescli.sales import closed_months, customer_credit, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database
@@ -26,6 +26,7 @@ def use(work: Work, order_id: int, amount: str | None = None) -> list[Invoice]:
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
         work = orders.since_made(work, order_id)
+        closed_months.check_open(work)
         order = orders.get(work.connection, order_id)
         pay.check_payable(work.connection, order)
         sources = customer_credit.of_customer(work.connection, order.customer_id, order.currency)

@@ -15,7 +15,7 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import ReportsFees
 from salescli.rules import time
-from salescli.sales import invoices
+from salescli.sales import closed_months, invoices
 from salescli.sales.invoices import Invoice
 from salescli.storage import database
 
@@ -58,6 +58,9 @@ def _record(run: ChargingRun, due: Invoice, answer: Answer) -> None:
         fee = invoices.reported_fee(invoice, answer)
         if fee is None:
             invoices.expect_fee(run.work.connection, invoice.id, _next_time(invoice, run.work.now))
+            return
+        if month := closed_months.fixed(run.work.connection, invoice.id):
+            invoices.change(run.work, invoice, f"fee reported too late: {month} is closed", {"fee_due_at": None})
             return
         changes = {"fee_minor": fee, "fee_estimated": 0, "fee_due_at": None}
         invoices.change(run.work, invoice, "fee recorded", changes)

@@ -14,7 +14,7 @@ from salescli.charging.settle import MoneyBack
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Disputed, Refunded, Result
 from salescli.rules import money, time
-from salescli.sales import attempts, disputes, refunds
+from salescli.sales import attempts, closed_months, disputes, refunds
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.disputes import Dispute
 from salescli.sales.invoices import Invoice
@@ -66,6 +66,7 @@ def take_refund(work: Work, system: PaymentSystem, reported: Refunded, *, reason
         at = time.from_text(reported.refunded_at)
         back = MoneyBack(reported.amount_minor, at, reason, attempt_id=id, gateway_id=reported.gateway_id)
         settle.record_refund(work, invoice, back)
+        line += closed_months.note(work.connection, _day(work, reported))
         return Taken("recorded", line, reported.amount_minor)
 
 
@@ -228,7 +229,9 @@ def _closed(work: Work, invoice: Invoice, dispute: Dispute, reported: Disputed, 
     disputes.change(work, dispute, changes)
     if reported.status == "lost" and (refund_id is None or (0 < lost < reported.amount_minor)):
         return Taken("unfit", f"{line} is lost, of which only {_left(dispute, lost)} was left here", lost)
-    return Taken("recorded", f"{line} is {reported.status}", lost)
+    day = time.local_day(time.from_text(settled_at), work.zone)
+    counts = closed_months.note(work.connection, day) if lost else ""
+    return Taken("recorded", f"{line} is {reported.status}{counts}", lost)
 
 
 def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int | None, int]:

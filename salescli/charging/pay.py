@@ -16,7 +16,7 @@ from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import money, permissions, text, time
-from salescli.sales import attempts, invoices, orders, recurring, sales_plans
+from salescli.sales import attempts, closed_months, invoices, orders, recurring, sales_plans
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import NewOrder, Order
@@ -79,6 +79,8 @@ def open_and_settle_free(work: Work, new: NewOrder) -> Order:
     """Open an order; a free one is Completed at once, with an invoice of 0 and no gateway (R11)."""
     with database.transaction(work.connection):
         order = orders.open_order(work, new)
+        if order.price_minor == 0:
+            closed_months.check_open(work)
         if new.manager is None:
             order = sales_plans.claim(work, order)
         if order.price_minor:
@@ -102,6 +104,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
         limits.check_on(work.connection)
     if work.dated and system.gateway not in registry.MOVES_NO_MONEY:
         raise BadUsage(f"{system.name} takes the money now, so the payment cannot have another date; omit --at")
+    closed_months.check_open(work)
     invoice = _invoice(work, order, payment, system)
     new = NewAttempt(
         "charge",

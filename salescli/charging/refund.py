@@ -21,7 +21,7 @@ from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as capabilities_of
 from salescli.gateways.protocol import Gateway, ReportsChanges
 from salescli.rules import happened, money, permissions, text, time
-from salescli.sales import attempts, disputes, invoices, orders, recurring_actions, refunds
+from salescli.sales import attempts, closed_months, disputes, invoices, orders, recurring_actions, refunds
 from salescli.sales.attempts import NewAttempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -138,6 +138,7 @@ def refund(
         recurring_actions.check_decided(work, order, completes=wanted.completes_recurring)
     if work.dated:
         work = work.at(max(_since_payment(work, part.invoice, work.now) for part in parts))
+        closed_months.check_open(work)
     for part in parts:
         if part.system is None:
             answer = _record_only(work, part, reason)
@@ -224,6 +225,7 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
             raise BadUsage("a refund with a number of its own is of one invoice; name it with --invoice")
         for part in parts:
             at = _since_payment(work, part.invoice, made.at)
+            closed_months.check_open(work, at)
             _refuse_known(work, part, number, at)
             kind: Literal["refund", "dispute"] = "dispute" if made.dispute else "refund"
             invoice = invoices.get(work.connection, part.invoice.id)

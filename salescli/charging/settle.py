@@ -16,7 +16,7 @@ from salescli.errors import DamagedValue
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.rules import time
-from salescli.sales import attempts, invoices, orders, recurring
+from salescli.sales import attempts, closed_months, invoices, orders, recurring
 from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -93,7 +93,7 @@ def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
         "amount_minor": back.amount_minor,
         "currency": invoice.currency,
         "refunded_at": time.utc_text(back.at),
-        "refunded_on": time.local_day(back.at, work.zone),
+        "refunded_on": closed_months.counted_on(work, "invoice", invoice.id, time.local_day(back.at, work.zone)),
         "reason": back.reason,
         "gateway_id": back.gateway_id,
         "payment_system_id": invoice.payment_system_id,
@@ -127,7 +127,9 @@ def complete_order(
     meantime is confirmed by a person too.
     """
     completed_at = completed_at or work.now
-    order = orders.change(work, order, "completed", orders.completion(completed_at, work.zone), reason=reason)
+    columns = orders.completion(completed_at, work.zone)
+    columns["completed_on"] = closed_months.counted_on(work, "order", order.id, columns["completed_on"])
+    order = orders.change(work, order, "completed", columns, reason=reason)
     if order.recurring_id is None and order.every_count is not None:
         recurring.start(work, order, *_paid_through(work.connection, order), paid_at=completed_at)
         return orders.get(work.connection, order.id)
@@ -191,6 +193,7 @@ def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
         work.now if system.manual else _moved_at(attempt, answer, work.now)
     )  # a manual one: as a person says (R52)
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
+    columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
     invoice = invoices.change(work, invoice, "paid", columns)
     take_payment(work, invoice, paid_at=paid_at)

@@ -44,6 +44,8 @@ COMMANDS = {
         "reconcile:reconcile_command",
         "Compare a payment system's statement with the database.",
     ),
+    "close": ("closing:close_command", "Close a month: what its reports add up to stays."),
+    "reopen": ("closing:reopen_command", "Open a closed month again, for a reason."),
     "explain": ("explain:explain_group", "Explain why a record is in its state, and what happens next."),
     "todo": ("todo:todo_command", "List what waits for a person, with the command that does it."),
     "tick": (

@@ -20,7 +20,7 @@ SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, 
   o.partial_success_ppm, o.manager_id, o.confirmed, o.recurring_id, o.created_at,
   c.name AS customer, g.name AS category, m.name AS manager, p.name AS payment_system,
   i.id AS invoice_id, i.amount_minor, i.currency AS paid_currency, i.rate, i.fee_minor, i.fee_estimated,
-  i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.refunded_minor,
+  i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.paid_on, i.refunded_minor,
   (SELECT max(refunded_at) FROM refunds WHERE invoice_id = i.id) AS refunded_at,
   (SELECT max(refunded_on) FROM refunds WHERE invoice_id = i.id) AS refunded_on
 FROM orders o

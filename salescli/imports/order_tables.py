@@ -194,13 +194,14 @@ class Additions:
         self._ids = {table: database.free_ids(connection, table) for table in _INSERT}
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
 
-    def add(self, drafted: Draft, *, number: str, digest: bytes) -> None:
-        """Add a new order with its invoice and refund."""
+    def add(self, drafted: Draft, *, number: str, digest: bytes) -> int:
+        """Add a new order with its invoice and refund, and return its id."""
         id = next(self._ids["orders"])
         marks = (id, f"{self._uid}{id:06x}", self._source, number, digest)
         self._rows["orders"].append(marks + drafted.order)
         if drafted.invoice:
             self.add_refund(drafted.refund, self._add_invoice(drafted.invoice, id))
+        return id
 
     def update(self, stored: sqlite3.Row, drafted: Draft, digest: bytes) -> None:
         """Update a stored order, its imported invoice and its refunds to the draft."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from salescli.errors import WrongStatus
 from salescli.imports import order_changes, order_row, order_tables, refunds
 from salescli.imports.batch import Numbers, Steps, find_known, settle
 from salescli.imports.bulk_load import Aside
@@ -22,7 +23,8 @@ from salescli.imports.order_tables import Additions, Draft, Parties
 from salescli.imports.refunds import RefundColumns
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
 from salescli.imports.times import Instant
-from salescli.rules import time
+from salescli.rules import closing, time
+from salescli.sales import closed_months
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
@@ -56,6 +58,7 @@ class _Orders:
         self._additions = Additions(run.work.connection, run.request.source)
         columns = order_row.columns(run.work.zone, run.work.written_at)
         self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
+        self._closed = closed_months.closed(run.work.connection)
         self._first_new = next(database.free_ids(run.work.connection, "orders"))
         self._steps = Steps(
             numbers=Numbers(run.work.connection),
@@ -101,9 +104,11 @@ class _Orders:
         )
 
     def _insert(self, fields: Fields, order: OrderRow, found: Parties, digest: bytes) -> None:
+        self._check_open(fields, order)
         parties = found if _complete(order, found) else self._taken(order, found)
-        draft = order_tables.draft(order, parties, self._learnt)
-        self._additions.add(draft, number=order.number, digest=digest)
+        draft = self._drafted(order, parties)
+        id = self._additions.add(draft, number=order.number, digest=digest)
+        self._note_day(id, order, draft)
         self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
@@ -116,16 +121,46 @@ class _Orders:
             order_changes.differences(stored, draft, order),
             subject=("order", id),
             why_kept=lambda: order_changes.why_kept(connection, stored, order.status),
-            update=lambda: self._update(order, stored, found, digest),
+            update=lambda: self._update(fields, order, stored, found, digest),
         )
 
-    def _update(self, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
+    def _update(self, fields: Fields, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
         parties = self._taken(order._replace(manager=None), found)  # the seller is neither updated nor created
-        self._additions.update(stored, self._compared(order, parties, stored), digest)
+        draft = self._compared(order, parties, stored)
+        if order.payment and order.payment.attempted.on != stored["paid_on"]:
+            self._check_open(fields, order)
+        try:
+            with database.savepoint(self._run.work.connection), closed_months.guarded():
+                self._additions.update(stored, draft, digest)
+        except WrongStatus as error:
+            fields.stop("order", str(error))
+        if draft.refund and draft.refund.refunded_at != stored["refunded_at"]:
+            self._note_day(stored["id"], order, draft)
         self._aside.wrote_order()
 
     def _compared(self, order: OrderRow, parties: Parties, stored: sqlite3.Row) -> Draft:
-        return order_changes.inherited(order_tables.draft(order, parties, self._learnt), order, stored)
+        return order_changes.inherited(self._drafted(order, parties), order, stored)
+
+    def _drafted(self, order: OrderRow, parties: Parties) -> Draft:
+        """Return the draft of a row; a refund of a closed month counts on the first open day."""
+        draft = order_tables.draft(order, parties, self._learnt)
+        if not self._closed or draft.refund is None:
+            return draft
+        counts = closing.first_open(draft.refund.refunded_on, self._closed)
+        return draft._replace(refund=draft.refund._replace(refunded_on=counts))
+
+    def _note_day(self, id: int, order: OrderRow, draft: Draft) -> None:
+        """Write a line of history if the order's refund counts on another day than its own."""
+        refunded = order.payment and order.payment.refunded
+        if refunded and draft.refund and draft.refund.refunded_on != refunded.on:
+            closed_months.counted_on(self._run.work, "order", id, refunded.on)
+
+    def _check_open(self, fields: Fields, order: OrderRow) -> None:
+        """Refuse a payment of a closed month."""
+        paid = order.payment.attempted.on if order.payment and order.payment.paid else ""
+        if paid[:7] in self._closed:
+            column = "paid_at" if "paid_at" in fields.row.values else "created_at"
+            fields.stop(column, f"is in {paid[:7]}, which is closed; to add payments to it, reopen it first")
 
     def _refunded_again(self, fields: Fields, order: OrderRow, earlier: int) -> Outcome:
         """Add a further refund of an order, which a further row of it tells; all else in it must be the same."""
@@ -134,7 +169,8 @@ class _Orders:
         known = find_known(self._run, "orders", [order.number]).get(order.number)
         found = self._found(fields, order)
         fields.check()
-        refund = order_tables.draft(order, found, self._learnt).refund
+        draft = self._drafted(order, found)
+        refund = draft.refund
         if known is None or known.erased or refund is None:
             return self._steps.refuse_again(fields, order, earlier)
         stored = order_changes.find_stored(connection, known.id)
@@ -146,6 +182,7 @@ class _Orders:
         if refunds.is_held(connection, stored["invoice_id"], refund):
             return "unchanged"
         self._add_refund(fields, stored, refund)
+        self._note_day(stored["id"], order, draft)
         return "updated"
 
     def _add_refund(self, fields: Fields, stored: sqlite3.Row, refund: RefundColumns) -> None:

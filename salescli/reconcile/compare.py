@@ -25,7 +25,7 @@ from salescli.reconcile.movements import KeyMatch, KeyMatches
 from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
 from salescli.rules import happened, money, permissions, time
 from salescli.rules.permissions import Actor
-from salescli.sales import invoices
+from salescli.sales import closed_months, invoices
 from salescli.storage import database
 from salescli.storage.work import Work
 
@@ -229,6 +229,8 @@ def _take_fee(work: Work, line: Line, invoice_id: int, reason: str) -> bool:
     invoice = invoices.get(work.connection, invoice_id)
     if line.fee_minor is None or line.fee_minor > invoice.amount_minor:
         return False
+    if month := closed_months.fixed(work.connection, invoice.id):
+        raise WrongStatus(f"{reason}: the fee of invoice {invoice.id} is not recorded, since {month} is closed")
     changes = {"fee_minor": line.fee_minor, "fee_estimated": 0, "fee_due_at": None}
     invoices.change(work, invoice, "fee recorded", changes, reason=reason)
     return True

@@ -1,5 +1,6 @@
 """Pure rules, which open nothing.
 
+closing — closed months: which can be, and the first open day after them
 formulas — texts that a spreadsheet would compute, harmless in CSV and read back
 happened — times given for what happened: past, and not before what it follows
 lifecycle — statuses, which may follow which, and the actions each allows

@@ -10,5 +10,6 @@ disputes — chargebacks: open, won or lost
 recurring — a recurring order: its payments, dates, retries
 recurring_actions — what people decide about recurring orders
 attribution — who made a sale, and whether that is confirmed
+closed_months — months whose sums stay, and when money counts whose month is closed
 sales_plans — a manager's mark that a customer paid for an offer
 """

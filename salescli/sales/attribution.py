@@ -9,7 +9,7 @@ from typing import Any
 from salescli.catalogue import users
 from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import permissions, text
-from salescli.sales import orders
+from salescli.sales import closed_months, orders
 from salescli.sales.orders import Order
 from salescli.storage import database
 from salescli.storage.work import Work
@@ -50,6 +50,7 @@ def confirm_sale(
             return order
         if order.confirmed and not reconfirm:
             raise WrongStatus(f"order {order.id} has a confirmed sale; to change it: --reconfirm --reason TEXT")
+        closed_months.check_sale(work, order.id)
         changes: dict[str, Any] = {"manager_id": manager_id, "confirmed": True}
         if manager_id != order.manager_id:
             changes["manager_by"] = "person"
@@ -90,6 +91,7 @@ def assign(work: Work, order_id: int, manager: str) -> Order:
                 f"the sale of order {order.id} is confirmed already; to change it:"
                 f" `salescli orders check {order.id} --manager … --reconfirm --reason TEXT`"
             )
+        closed_months.check_sale(work, order.id)
         changes = {"manager_id": manager_id, "manager_by": "person"}
         return orders.change(work, order, "assigned", changes)
 

@@ -77,12 +77,14 @@ def claim(work: Work, order: Order) -> Order:
 def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | None:
     """Return the newest order whose sale a mark may decide.
 
-    That is one not confirmed, not assigned by hand or by a later mark, and neither declined nor refunded.
+    That is one not confirmed, not assigned by hand or by a later mark, neither declined nor refunded, nor of a closed
+    month.
     """
     row = connection.execute(
         "SELECT * FROM orders o WHERE o.customer_id = :customer_id AND o.offer_id = :offer_id AND o.confirmed = 0"
         " AND (o.manager_id IS NULL OR o.manager_by = 'plan') AND coalesce(o.payment_number, 1) = 1"
         " AND o.status IN ('open', 'completed')"
+        " AND coalesce(substr(o.completed_on, 1, 7), '') NOT IN (SELECT month FROM closed_months)"
         " AND NOT EXISTS (SELECT 1 FROM sales_plans s WHERE s.order_id = o.id AND s.marked_at > :marked_at)"
         " ORDER BY o.created_at DESC, o.id DESC LIMIT 1",
         mark,

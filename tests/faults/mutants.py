@@ -457,6 +457,60 @@ MUTANTS = (
         (("charging/gateway_sync.py", " or happened.is_future(time.from_text(until), work.now)", ""),),
     ),
     Mutant(
+        "a refund counts in a closed month",
+        "money_of_a_closed_month_is_learnt_later",
+        (
+            (
+                "charging/settle.py",
+                'closed_months.counted_on(work, "invoice", invoice.id, time.local_day(back.at, work.zone))',
+                "time.local_day(back.at, work.zone)",
+            ),
+        ),
+    ),
+    Mutant(
+        "a payment counts in a closed month",
+        "money_of_a_closed_month_is_learnt_later",
+        (
+            (
+                "charging/settle.py",
+                '    columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])\n',
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "an order becomes Completed in a closed month",
+        "money_of_a_closed_month_is_learnt_later",
+        (
+            (
+                "charging/settle.py",
+                'closed_months.counted_on(work, "order", order.id, columns["completed_on"])',
+                'columns["completed_on"]',
+            ),
+        ),
+    ),
+    Mutant(
+        "nothing guards a closed month",
+        "money_of_a_closed_month_is_learnt_later",
+        (
+            (
+                "charging/settle.py",
+                '    columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])\n',
+                "",
+            ),
+            (
+                "storage/migrations/m0009_closed_months.py",
+                "WHERE month = substr({day}, 1, 7)",
+                "WHERE month = substr({day}, 1, 6)",
+            ),
+        ),
+    ),
+    Mutant(
+        "a person is not refused a closed month",
+        "a_person_dates_a_payment_in_a_closed_month",
+        (("charging/by_hand.py", "        if confirmed:\n            closed_months.check_open(work)\n", ""),),
+    ),
+    Mutant(
         "a success that contradicts us is not told",
         "a_payment_was_made_after_all",
         (

@@ -25,7 +25,7 @@ from salescli.gateways.command import Command
 from salescli.gateways.protocol import Charge
 from salescli.reconcile.statement import Line
 from salescli.rules import time
-from salescli.sales import attempts, recurring_actions
+from salescli.sales import attempts, closed_months, recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, home
 from salescli.storage.work import Work
@@ -703,6 +703,39 @@ def a_payment_was_made_after_all(world: World) -> None:
     assert len(told) == 1
     world.later(hours=2).sync()
     assert len(world.rows("SELECT what FROM history WHERE what LIKE 'payment b_0 made there%'")) == 1
+
+
+def _march(world: World) -> list[tuple[Any, ...]]:
+    """Return what March adds up to."""
+    sums = "sum(orders), sum(payments), sum(gross), sum(fee), sum(refunded)"
+    rows = world.rows(f"SELECT dimension, {sums} FROM totals WHERE period = '2026-03' GROUP BY 1 ORDER BY 1")
+    return [tuple(row) for row in rows]
+
+
+@scenario
+def money_of_a_closed_month_is_learnt_later(world: World) -> None:
+    sold(world)
+    world.bank.moods["card"].append("cut after")
+    world.pay(world.order("once", "card"))
+    world.bank.refund_there(0, 500)
+    world.later(days=6).process(lambda c: closed_months.close(world.work(c), "2026-03"))
+    march = _march(world)
+    world.sync()
+    world.tick()
+    agreed(world, refunds=1)
+    assert world.value("SELECT count(*) FROM invoices WHERE paid_at IS NOT NULL") == 2
+    assert _march(world) == march
+    assert world.value("SELECT count(*) FROM history WHERE what = 'counts on 2026-04-01: 2026-03 is closed'") == 3
+
+
+@scenario
+def a_person_dates_a_payment_in_a_closed_month(world: World) -> None:
+    world.pay(world.order("once", None, "By hand"))
+    arrived = world.now
+    world.later(days=6).process(lambda c: closed_months.close(world.work(c), "2026-03"))
+    with suppress(WrongStatus):
+        world.process(lambda c: by_hand.answer_by_hand(world.work(c).at(arrived), 1, confirmed=True))
+    assert world.value("SELECT count(*) FROM invoices WHERE paid_at IS NOT NULL") == 0
 
 
 @scenario

@@ -73,6 +73,9 @@ TABLE = {
     "import orders /dev/null -n": HEADS,
     "import recurring /dev/null -n": HEADS,
     "rebuild-totals -n": HEADS,
+    "close": READERS,
+    "close 2020-01 -n": HEADS,
+    "reopen 2020-01 --reason x -n": HEADS,
     "users list": READERS,
     "users show ivan": READERS,
     "users add x -n": OWNER,
@@ -156,6 +159,8 @@ FURTHER = {
     "recurring edit": ["--token", "t"],
     "payments resolve": ["--succeeded"],
     "history": ["order"],
+    "close": ["2020-01"],
+    "reopen": ["--yes"],
 }
 KNOWN = {"offers": "7", "users": "ivan", "roles": "manager", "payment-systems": "Sandbox"}  # elsewhere it is 1
 FOR_EVERYBODY = {"init", "help", "cron", "restore"}  # they open no database that is there

@@ -9,7 +9,8 @@ m0005_one_payment_each — version 5: one payment of a gateway pays one invoice
 m0006_gateway_checks — version 6: test charges, until they are refunded
 m0007_moved_elsewhere — version 7: refunds and disputes made at the payment system
 m0008_written_at — version 8: when each line of history was written
-m0009_credit — version 9: what was paid above the price is credit
+m0009_closed_months — version 9: months that are closed
+m0010_credit — version 10: what was paid above the price is credit
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -1,4 +1,4 @@
-"""Version 9: a payment of more than was asked is credit of its customer, which another order can take.
+"""Version 10: a payment of more than was asked is credit of its customer, which another order can take.
 
 Taken, it leaves its payment as a refund and comes to the other order as a payment of the same payment system, so that
 every sum of the reports stays the sum of money in and out; no bank sees either.
@@ -10,7 +10,7 @@ import sqlite3
 
 from salescli.storage.migrations import steps
 
-NAME = "009_credit"
+NAME = "010_credit"
 CHANGES: tuple[str, ...] = ("what a customer paid above the price is credit that another order can take",)
 
 _SCRIPT = """

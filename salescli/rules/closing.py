@@ -1,0 +1,28 @@
+"""Closed months: which can be closed, and on which day something counts whose month is."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from datetime import date
+
+from salescli.errors import BadData
+from salescli.rules import time
+
+
+def month_of(given: str, today: date) -> str:
+    """Return a month that is over as ``2026-02``. Raise BadData for what is no month, or not over yet."""
+    first, last = time.parse_period(given, today)
+    month = first.isoformat()[:7]
+    if first.day != 1 or last != time.parse_period(month, today)[1]:
+        raise BadData(f"{given!r} is not a month; write 2026-02 or last-month")
+    if last >= today:
+        raise BadData(f"{month} is not over yet; close it when it is")
+    return month
+
+
+def first_open(day: str, closed: Container[str]) -> str:
+    """Return the day on which something of ``day`` counts: itself or, if its month is closed, the first open day."""
+    while day[:7] in closed:
+        year, month = int(day[:4]), int(day[5:7])
+        day = date(year + month // 12, month % 12 + 1, 1).isoformat()
+    return day

@@ -1,0 +1,119 @@
+"""Closed months: what they add up to stays, while money moves on and people enter what happened.
+
+``close`` | ``reopen``;  dated there by a person → ``check_open``: refused
+money that moved there → ``counted_on``: it counts on the first open day, with a line of history
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from salescli.errors import WrongStatus
+from salescli.rules import closing, permissions, text, time
+from salescli.storage import database, history
+from salescli.storage.work import Work
+
+_GUARD = "a closed month does not change"  # of the triggers
+
+
+def closed(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the closed months, as ``2026-02``."""
+    return frozenset(row["month"] for row in connection.execute("SELECT month FROM closed_months"))
+
+
+def listed(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the closed months, newest first: month, closed_at, by."""
+    return connection.execute(
+        "SELECT c.month, c.closed_at, u.name AS by FROM closed_months c JOIN users u ON u.id = c.user_id"
+        " ORDER BY c.month DESC"
+    ).fetchall()
+
+
+def close(work: Work, given: str) -> str:
+    """Close a month and return it. Raise BadData unless it is over, WrongStatus if it is closed."""
+    work.actor.require(permissions.MANAGE_SALES)
+    month = closing.month_of(given, work.now.astimezone(work.zone).date())
+    with database.transaction(work.connection):
+        if month in closed(work.connection):
+            raise WrongStatus(f"{month} is closed already")
+        row = {"month": month, "closed_at": time.utc_text(work.now), "user_id": work.actor.user_id}
+        database.insert(work.connection, "closed_months", row)
+        history.record(work, "file", None, f"closed {month}")
+    return month
+
+
+def reopen(work: Work, given: str, reason: str) -> str:
+    """Open a closed month again, for a reason, and return it. Raise WrongStatus if it is open."""
+    work.actor.require(permissions.MANAGE_SALES)
+    month = closing.month_of(given, work.now.astimezone(work.zone).date())
+    why = text.text(reason, "the reason")
+    with database.transaction(work.connection):
+        if month not in closed(work.connection):
+            raise WrongStatus(f"{month} is not closed")
+        work.connection.execute("DELETE FROM closed_months WHERE month = ?", (month,))
+        history.record(work, "file", None, f"reopened {month}", reason=why)
+    return month
+
+
+def unconfirmed(connection: sqlite3.Connection, month: str) -> int:
+    """Return how many sales of a month are not confirmed."""
+    row = connection.execute(
+        "SELECT count(*) FROM orders WHERE completed_on BETWEEN :month || '-01' AND :month || '-31' AND confirmed = 0",
+        {"month": month},
+    ).fetchone()
+    return int(row[0])
+
+
+def check_open(work: Work, at: datetime | None = None) -> None:
+    """Raise WrongStatus if a person dates something in a closed month: at ``at``, by default the time of ``work``."""
+    day = time.local_day(at or work.now, work.zone)
+    if day[:7] in closed(work.connection):
+        raise WrongStatus(
+            f"{day[:7]} is closed, so nothing is dated {day} any more; give a later --at, or reopen the month:"
+            f" salescli reopen {day[:7]} --reason TEXT"
+        )
+
+
+def check_sale(work: Work, order_id: int) -> None:
+    """Raise WrongStatus if an order became Completed in a closed month, whose managers' sales are settled."""
+    row = work.connection.execute("SELECT completed_on FROM orders WHERE id = ?", (order_id,)).fetchone()
+    if row["completed_on"] and (month := row["completed_on"][:7]) in closed(work.connection):
+        raise WrongStatus(
+            f"order {order_id} counts in {month}, which is closed; to change whose sale it is, reopen the month:"
+            f" salescli reopen {month} --reason TEXT"
+        )
+
+
+def fixed(connection: sqlite3.Connection, invoice_id: int) -> str | None:
+    """Return the closed month in which a payment counts, so that its commission stays; None if it is open."""
+    row = connection.execute("SELECT paid_on FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
+    month = (row["paid_on"] or "")[:7]
+    return month if month in closed(connection) else None
+
+
+def counted_on(work: Work, subject: str, id: int, day: str) -> str:
+    """Return the day on which money that moved on ``day`` counts, with a line of history if that is another."""
+    counts = closing.first_open(day, closed(work.connection))
+    if counts != day:
+        history.record(work, subject, id, f"counts on {counts}: {day[:7]} is closed")
+    return counts
+
+
+def note(connection: sqlite3.Connection, day: str) -> str:
+    """Return what to add to words about money of ``day`` that counts on another day; nothing if it does not."""
+    counts = closing.first_open(day, closed(connection))
+    return f"; it counts on {counts}, since {day[:7]} is closed" if counts != day else ""
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Run a block; raise WrongStatus where it would have changed a closed month."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        if str(error) != _GUARD:
+            raise
+        raise WrongStatus("would change a closed month; salescli close lists them") from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
@@ -60,6 +61,14 @@ class ChargingRun:
     made: Made = field(default_factory=Made)
     busy: bool = False  # others kept the database locked for too long: nothing new is begun
     unwritten: list[tuple[ClaimedPayment, Answer]] = field(default_factory=list)  # answers that could not be stored
+    began: tuple[datetime, int] = field(init=False)  # the time, and the uptime then
+
+    def __post_init__(self) -> None:
+        self.began = self.work.now, time.uptime()
+
+    def go_on(self) -> None:
+        """Let the run's time go on: a request is as old as its call, however long after the run's begin that is."""
+        self.work = self.work.at(time.on_from(*self.began))
 
     def note_busy(self) -> None:
         """Note that the database is locked; what is still tried waits briefly, so that a run ends in time."""
@@ -227,6 +236,7 @@ def charge_now(run: ChargingRun, id: int) -> None:
     Raise WrongStatus when it is not due or a brake stops it.
     """
     home.check(run.work.connection)
+    run.go_on()
     run.held = elsewhere.held(run.work, run.gateways)
     with database.transaction(run.work.connection):
         due = recurring.get(run.work.connection, id)

@@ -41,10 +41,12 @@ def recover(
             return
         if abandoned.payment_system_id in silent:
             continue
+        run.go_on()
         claimed = _taken_over(run, abandoned, only)
         if claimed is None:
             continue
         answer = _looked_up(claimed) if clock_in_doubt else _resolved(run, claimed)
+        run.go_on()
         settling = _at_the_gateways_time(run, answer) if clock_in_doubt else run
         if settling is None:
             attempts.let_go(run.work.connection, claimed.attempt)

@@ -549,6 +549,11 @@ MUTANTS = (
         (("charging/recover.py", "if age < attempts.IN_TRANSIT_MAX and claimed.attempt.lookups == 0:", "if False:"),),
     ),
     Mutant(
+        "the time of a long tick stands still",
+        "a_request_late_in_a_long_tick_is_looked_up_early_in_the_next",
+        (("charging/due_payments.py", "self.work = self.work.at(time.on_from(*self.began))", "pass"),),
+    ),
+    Mutant(
         "a declined retry keeps its place in front",
         "a_resumed_plan_that_was_declined_waits_its_turn",
         (("sales/recurring.py", ", wish=None, activated_at=None\n", ", wish=None\n"),),

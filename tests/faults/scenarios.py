@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -22,7 +22,7 @@ from salescli.charging.refund import NewRefund
 from salescli.errors import SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
-from salescli.gateways.protocol import Charge
+from salescli.gateways.protocol import Charge, Result
 from salescli.reconcile.statement import Line
 from salescli.rules import time
 from salescli.sales import attempts, recurring_actions
@@ -30,7 +30,7 @@ from salescli.sales.attempts import Attempt
 from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests.faults import power
-from tests.faults.world import ZONE, World, charged_twice, left_over, money_back, violations
+from tests.faults.world import ABLE, ZONE, World, charged_twice, left_over, money_back, violations
 
 SCENARIOS: dict[str, Callable[[World], None]] = {}
 
@@ -790,6 +790,32 @@ def a_request_is_looked_up_before_it_arrives(world: World) -> None:
     well(world)
     world.later(minutes=10).tick()
     settled(world, charges=1)
+
+
+@scenario
+def a_request_late_in_a_long_tick_is_looked_up_early_in_the_next(world: World) -> None:
+    """It is as young as its call, not as old as the tick; the bank lists a payment minutes after it was made."""
+    world.bank.capabilities, world.bank.key_ttl_seconds = ABLE - {"idempotent"}, 0
+    plans = [world.subscribed("day", f"card-{number}") for number in range(2)]
+    world.bank.moods["card-1"].append("cut after")
+    charge, lookup = world.bank.charge, world.bank.lookup
+
+    def slow(request: Charge, timeout: float) -> Result:
+        answer = charge(request, timeout)
+        world.later(seconds=230)
+        return answer
+
+    def lists_late(reference: str, gateway_id: str | None, since: datetime) -> Result:
+        entry = world.bank.booked.get(reference)
+        young = entry is None or world.time - entry.booked_at < timedelta(seconds=170)
+        return Result("not_found") if young else lookup(reference, gateway_id, since)
+
+    world.bank.charge, world.bank.lookup = slow, lists_late  # type: ignore[method-assign]
+    world.at(time.from_text(world.plan(plans[1]).next_payment_at or "")).tick()
+    world.bank.charge = charge  # type: ignore[method-assign]
+    while left_over(world):
+        world.later(minutes=1).tick()
+    settled(world, charges=4)
 
 
 @scenario

@@ -227,3 +227,12 @@ def test_a_months_period_holds_exactly_the_days_of_that_month(day: date) -> None
     first, last = time.parse_period(f"{day:%Y-%m}", NOW.date())
     assert first <= day <= last
     assert (first - timedelta(days=1)).month != first.month == last.month != (last + timedelta(days=1)).month
+
+
+@pytest.mark.parametrize(("seconds", "gone"), [(-1, 0), (9, 0), (10, 10), (239, 230)])
+def test_time_goes_on_by_the_uptime_in_steps_of_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, gone: int
+) -> None:
+    began = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    monkeypatch.setattr(time, "uptime", lambda: 1000 + seconds)
+    assert time.on_from(began, 1000) == began + timedelta(seconds=gone)

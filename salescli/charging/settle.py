@@ -261,7 +261,10 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
     reported = answer.result.gateway_id if answer.result else None
     own = None if reported == attempt.gateway_id else reported  # some gateways answer with their number of the payment
-    back = MoneyBack(attempt.amount_minor, work.now, attempt.reason, attempt_id=attempt.id, gateway_id=own)
+    # As a payment: resolved later, it was made when it was sent, and after its payment.
+    at = min(_continues_from(answer, work.now), time.from_text(attempt.started_at))
+    at = max(at, time.from_text(invoice.paid_at)) if invoice.paid_at else at
+    back = MoneyBack(attempt.amount_minor, at, attempt.reason, attempt_id=attempt.id, gateway_id=own)
     record_refund(work, invoice, back)
 
 

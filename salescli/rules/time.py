@@ -41,7 +41,7 @@ def uptime() -> int:
 
 
 def on_from(moment: datetime, up: int) -> datetime:
-    """Return what time it is if it was ``moment`` at the uptime ``up``: for what is begun long after the clock was read.
+    """Return what time it is if it was ``moment`` at the uptime ``up``, for what begins long after the clock was read.
 
     In steps of ten seconds, so that what is done at once has one time.
     """

@@ -554,6 +554,43 @@ MUTANTS = (
         (("charging/due_payments.py", "self.work = self.work.at(time.on_from(*self.began))", "pass"),),
     ),
     Mutant(
+        "refunds of other payments count",
+        "a_bank_tells_refunds_of_other_payments",
+        (("gateways/answers.py", " if one.payment_id == gateway_id", ""),),
+    ),
+    Mutant(
+        "refunds without numbers are one by their amount",
+        "two_refunds_of_one_amount_have_no_numbers",
+        (("gateways/answers.py", "if number in (None, one.payment_id):", "if False:"),),
+    ),
+    Mutant(
+        "a dispute lost in another currency is closed and forgotten",
+        "a_dispute_is_lost_in_another_currency",
+        (
+            (
+                "charging/moved_there.py",
+                'if reported.status == "lost" and reported.currency != invoice',
+                "if False and invoice",
+            ),
+        ),
+    ),
+    Mutant(
+        "a lost dispute that was won before moves nothing",
+        "a_dispute_that_was_won_is_lost_after_all",
+        (("charging/moved_there.py", '(("open", "lost"), ("won", "lost"))', '(("open", "lost"),)'),),
+    ),
+    Mutant(
+        "a refund counts on the day on which it was resolved",
+        "a_refund_is_resolved_in_a_later_month",
+        (
+            (
+                "charging/settle.py",
+                "    at = min(_continues_from(answer, work.now), time.from_text(attempt.started_at))\n    at = max",
+                "    at = work.now\n    at = max",
+            ),
+        ),
+    ),
+    Mutant(
         "a declined retry keeps its place in front",
         "a_resumed_plan_that_was_declined_waits_its_turn",
         (("sales/recurring.py", ", wish=None, activated_at=None\n", ", wish=None\n"),),

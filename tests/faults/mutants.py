@@ -36,6 +36,14 @@ FIRST_TABLES = "storage/migrations/m0001_house.py"
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
+MADE_OTHERWISE = """\
+            if claimed.other and (made := claimed.other.made()):
+                return made
+            never ="""
+MADE_OTHERWISE_REPEATED = """\
+    if claimed.other and (made := claimed.other.made()):
+        return made
+    return calls.carry_out"""
 PLANNED_REFUND = 'orders.refuse_while_paying(connection, order, "be refunded")'
 BEGUN_REFUND = 'orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")'
 PAID = "recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)"
@@ -589,6 +597,26 @@ MUTANTS = (
                 "    at = work.now\n    at = max",
             ),
         ),
+    ),
+    Mutant(
+        "a due payment that another copy made otherwise",
+        "another_copy_paid_otherwise",
+        (("charging/due_payments.py", "made = claimed.other.made() if claimed.other else None", "made = None"),),
+    ),
+    Mutant(
+        "recovery of a payment that another copy made otherwise",
+        "another_copy_paid_otherwise",
+        (("charging/recover.py", MADE_OTHERWISE, "            never ="),),
+    ),
+    Mutant(
+        "a repetition of a payment that another copy made otherwise",
+        "another_copy_paid_otherwise_than_by_a_bank_that_cannot_look_up",
+        (("charging/recover.py", MADE_OTHERWISE_REPEATED, "    return calls.carry_out"),),
+    ),
+    Mutant(
+        "an order that another copy took otherwise",
+        "another_copy_took_an_order_otherwise",
+        (("charging/pay.py", "(other and other.made())", "None"),),
     ),
     Mutant(
         "a declined retry keeps its place in front",

@@ -31,6 +31,7 @@ from salescli.sales.attempts import Attempt
 from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests.faults import power
+from tests.faults.bank import Bank
 from tests.faults.world import ABLE, ZONE, World, charged_twice, left_over, money_back, violations
 
 SCENARIOS: dict[str, Callable[[World], None]] = {}
@@ -899,6 +900,80 @@ def a_refund_is_resolved_in_a_later_month(world: World) -> None:
         way()
         assert world.value("SELECT max(refunded_at) FROM refunds") == made
     well(world)
+
+
+def _copied(world: World) -> Callable[[], None]:
+    """Copy the file; return how to put the copy back and adopt it."""
+    copy_of = world.path.with_suffix(".copy")
+    shutil.copyfile(world.path, copy_of)
+
+    def put_back() -> None:
+        shutil.copyfile(copy_of, world.path)
+        world.process(lambda connection: home.adopt(world.work(connection)))
+
+    return put_back
+
+
+@scenario
+def another_copy_paid_otherwise(world: World) -> None:
+    """What a person decided there is lost: another card after one that was not sent, so another attempt took it."""
+    _paid_otherwise(world)
+
+
+class NoLookup:
+    """A bank that only recognises a repetition, for ever."""
+
+    capabilities = ABLE - {"lookup"}
+    key_ttl_seconds = None
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bank, name)
+
+
+@scenario
+def another_copy_paid_otherwise_than_by_a_bank_that_cannot_look_up(world: World) -> None:
+    """Our request is not repeated there, in recovery either."""
+    gateway = world.gateway
+    world.gateway = lambda system: NoLookup(world.bank) if system.name == "One" else gateway(system)  # type: ignore
+    _paid_otherwise(world)
+
+
+def _paid_otherwise(world: World) -> None:
+    plan = due(world, "unreachable")
+    put_back = _copied(world)
+    world.tick()
+    paying = lambda work, id: recurring_actions.pay_otherwise(work, id, "other card", "Two")  # noqa: E731
+    world.manage(paying, plan)
+    world.later(minutes=5).tick()
+    assert len(world.bank.charged()) == 2
+    world.later(minutes=5)
+    put_back()
+    for minutes in (0, 5, 20, 2000):
+        counts = world.later(minutes=minutes).tick()
+        assert counts is not None
+        assert ["made it through" in line for line in counts.for_a_person] == [True]
+    assert len(world.bank.charged()) == 2
+    assert charged_twice(world.bank) == []
+    assert world.value("SELECT count(*) FROM history WHERE what = 'not sent'") == 0
+
+
+@scenario
+def another_copy_took_an_order_otherwise(world: World) -> None:
+    order = world.order("once", "card")
+    put_back = _copied(world)
+    world.bank.moods["card"].append("unreachable")
+    world.pay(order)
+    otherwise = NewPayment(payment_system="Two", token="other card")
+    world.process(lambda c: pay.pay(world.work(c), order, otherwise, gateways=world.gateway))
+    world.later(minutes=5)
+    put_back()
+    world.pay(order)
+    for minutes in (5, 20, 2000):
+        world.later(minutes=minutes).tick()
+    assert len(world.bank.charged()) == 1
 
 
 @scenario

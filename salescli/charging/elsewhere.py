@@ -57,6 +57,7 @@ class OtherCopy:
     own: tuple[int, int]
     numbers: tuple[int, ...]
     since: datetime
+    refunded: str | None = None  # the payment that a refund is of
 
     def made(self) -> Answer | None:
         """Return the answer of a payment that was made otherwise, or may have been; None if it can be sent.
@@ -81,7 +82,7 @@ class OtherCopy:
             return able
         if "lookup" not in able:
             return Answer("not_found")
-        return answers.ask(lambda: gateway.lookup(reference, None, self.since))
+        return answers.ask(lambda: gateway.lookup(reference, self.refunded, self.since))
 
 
 def _otherwise(system: PaymentSystem, reference: str, found: Answer) -> Answer:
@@ -94,24 +95,30 @@ def _otherwise(system: PaymentSystem, reference: str, found: Answer) -> Answer:
 
 
 def other_copy(connection: sqlite3.Connection, attempt: Attempt, gateways: Gateways) -> OtherCopy | None:
-    """Return how another copy may have made a charge; None if it began after this one came to life, or it is no copy.
+    """Return how another copy may have made an attempt; None if it began after this one came to life, or it is no copy.
 
     What a person decided there, such as another card or payment system, this copy does not know: that another attempt
-    of the payment followed one that was not sent.
+    of the payment followed one that was not sent. A refund is made by the payment system of its payment only.
     """
     resumed = home.resumed(connection)
-    if resumed is None or attempt.kind != "charge" or not _began_before(connection, attempt, resumed.at):
+    if resumed is None or not _began_before(connection, attempt, resumed.at):
         return None
     rows = connection.execute(
-        "SELECT * FROM payment_systems WHERE gateway <> 'manual' AND (checked_at IS NULL OR checked_at < ?)",
-        (resumed.at,),
+        "SELECT * FROM payment_systems WHERE gateway <> 'manual' AND (checked_at IS NULL OR checked_at < :resumed)"
+        " AND (:kind = 'charge' OR id = :own)",
+        {"resumed": resumed.at, "kind": attempt.kind, "own": attempt.payment_system_id},
     ).fetchall()
-    unsent = [one.number for one in attempts.of_invoice(connection, attempt.invoice_id) if one.status == "not_sent"]
+    tried = attempts.of_invoice(connection, attempt.invoice_id)
+    unsent = [one.number for one in tried if (one.kind, one.status) == (attempt.kind, "not_sent")]
     systems = tuple((system, gateways(system)) for system in map(PaymentSystem.from_row, rows))
     numbers = (*unsent, attempt.number, attempt.number + 1)
     since = time.from_text(resumed.known_until or attempt.started_at)
     base = attempt.reference.rpartition(":")[0]
-    return OtherCopy(systems, base, (attempt.payment_system_id, attempt.number), numbers, since)
+    own, refunded = (
+        (attempt.payment_system_id, attempt.number),
+        attempt.gateway_id if attempt.kind == "refund" else None,
+    )
+    return OtherCopy(systems, base, own, numbers, since, refunded)
 
 
 def _began_before(connection: sqlite3.Connection, attempt: Attempt, moment: str) -> bool:

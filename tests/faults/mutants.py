@@ -619,6 +619,11 @@ MUTANTS = (
         (("charging/pay.py", "(other and other.made())", "None"),),
     ),
     Mutant(
+        "a refund that another copy made by another attempt",
+        "another_copy_refunded_after_one_that_was_not_sent",
+        (("charging/refund.py", "(other and other.made())", "None"),),
+    ),
+    Mutant(
         "a declined retry keeps its place in front",
         "a_resumed_plan_that_was_declined_waits_its_turn",
         (("sales/recurring.py", ", wish=None, activated_at=None\n", ", wish=None\n"),),

@@ -977,6 +977,22 @@ def another_copy_took_an_order_otherwise(world: World) -> None:
 
 
 @scenario
+def another_copy_refunded_after_one_that_was_not_sent(world: World) -> None:
+    order = world.order("once", "card")
+    world.pay(order)
+    put_back = _copied(world)
+    world.bank.moods["refund"].append("unreachable")
+    world.refund(order, "5.00")
+    world.refund(order, "3.00")
+    world.later(minutes=5)
+    put_back()
+    world.refund(order, "3.00")
+    for minutes in (5, 20, 2000):
+        world.later(minutes=minutes).tick()
+    assert world.bank.back(0) == 300
+
+
+@scenario
 def a_resumed_plan_that_was_declined_waits_its_turn(world: World) -> None:
     """It goes first once. Its retry is charged after those that were due before it."""
     plan = world.subscribed("day", "card")

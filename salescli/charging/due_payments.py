@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import calls, elsewhere, limits, pay, settle
 from salescli.charging.calls import Gateways
-from salescli.charging.elsewhere import Held
+from salescli.charging.elsewhere import Held, OtherCopy
 from salescli.charging.limits import Hold, Made
 from salescli.errors import DatabaseUnusable, SalesError, WrongStatus
 from salescli.gateways import answers
@@ -60,6 +61,14 @@ class ChargingRun:
     made: Made = field(default_factory=Made)
     busy: bool = False  # others kept the database locked for too long: nothing new is begun
     unwritten: list[tuple[ClaimedPayment, Answer]] = field(default_factory=list)  # answers that could not be stored
+    began: tuple[datetime, int] = field(init=False)  # the time, and the uptime then
+
+    def __post_init__(self) -> None:
+        self.began = self.work.now, time.uptime()
+
+    def go_on(self) -> None:
+        """Let the run's time go on: a request is as old as its call, however long after the run's begin that is."""
+        self.work = self.work.at(time.on_from(*self.began))
 
     def note_busy(self) -> None:
         """Note that the database is locked; what is still tried waits briefly, so that a run ends in time."""
@@ -71,7 +80,7 @@ class ChargingRun:
 class ClaimedPayment:
     """A live attempt, durable once its transaction commits, with everything its call needs.
 
-    ``due``: the recurring order that it pays.
+    ``due``: the recurring order that it pays; ``other``: how another copy may have made it.
     """
 
     attempt: Attempt
@@ -80,6 +89,7 @@ class ClaimedPayment:
     request: Charge
     late: bool = False
     due: Recurring | None = None
+    other: OtherCopy | None = None
 
 
 def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
@@ -96,7 +106,8 @@ def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
     run.made.add(due.price_minor, due.currency)
     late = elsewhere.payment_may_be_made(run.work.connection, due, run.work.now)
     request = calls.request_of(run.work.connection, attempt)
-    return ClaimedPayment(attempt, system, run.gateways(system), request, late, due)
+    other = elsewhere.other_copy(run.work.connection, attempt, run.gateways) if late else None
+    return ClaimedPayment(attempt, system, run.gateways(system), request, late, due, other)
 
 
 def attempt_of(work: Work, due: Recurring, system: PaymentSystem) -> NewAttempt:
@@ -125,12 +136,14 @@ def answer_to(claimed: ClaimedPayment) -> Answer:
     able = answers.able(claimed.gateway)
     if isinstance(able, Answer):
         return able
+    request = claimed.request
     if claimed.late and "lookup" in able:
         known = calls.look_up(claimed.attempt, claimed.gateway)
         if known.became != "not_found":
             return _dated(known, claimed)
-        return calls.call(claimed.attempt, calls.request_after(known, claimed.request), claimed.gateway)
-    return calls.call(claimed.attempt, claimed.request, claimed.gateway)
+        request = calls.request_after(known, request)
+    made = claimed.other.made() if claimed.other else None
+    return made or calls.call(claimed.attempt, request, claimed.gateway)
 
 
 def _dated(known: Answer, claimed: ClaimedPayment) -> Answer:
@@ -150,7 +163,13 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
             (claimed, attempts.keep_prepared(run.work.connection, claimed.attempt, answer)) for claimed, answer in ready
         ]
     return [
-        replace(claimed, attempt=attempt, request=replace(claimed.request, gateway_id=attempt.gateway_id), late=False)
+        replace(
+            claimed,
+            attempt=attempt,
+            request=replace(claimed.request, gateway_id=attempt.gateway_id),
+            late=False,
+            other=None,
+        )
         for claimed, attempt in kept
         if attempt is not None  # else another process took it over
     ]
@@ -231,6 +250,7 @@ def charge_now(run: ChargingRun, id: int) -> None:
     Raise WrongStatus when it is not due or a brake stops it.
     """
     home.check(run.work.connection)
+    run.go_on()
     run.held = elsewhere.held(run.work, run.gateways)
     with database.transaction(run.work.connection):
         due = recurring.get(run.work.connection, id)

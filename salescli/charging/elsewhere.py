@@ -18,13 +18,15 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Gateway
 from salescli.rules import money, numbers, permissions, text, time
-from salescli.sales import recurring
+from salescli.sales import attempts, recurring
+from salescli.sales.attempts import Attempt
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, history, home
 from salescli.storage.home import Resumed
 from salescli.storage.work import Work
 
 LATE = timedelta(hours=1)  # what is older may have been done by a run that this database, put back, does not know
+MADE_OTHERWISE = "made_otherwise"  # the code of a payment that another copy made, or may have made, in another way
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,90 @@ class Held:
         """Return the line of a due payment that waits, or None."""
         line = self.lines.get(due.payment_system_id)
         return line if line and recurring.began_before(connection, due, self.before) else None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCopy:
+    """How another copy may have made a payment: by a later attempt, or through another payment system.
+
+    ``own``: payment system and number of the attempt here; ``numbers``: of the attempts that the other may have made.
+    """
+
+    systems: tuple[tuple[PaymentSystem, Gateway], ...]
+    base: str
+    own: tuple[int, int]
+    numbers: tuple[int, ...]
+    since: datetime
+    refunded: str | None = None  # the payment that a refund is of
+
+    def made(self) -> Answer | None:
+        """Return the answer of a payment that was made otherwise, or may have been; None if it can be sent.
+
+        Call it outside a transaction. After a decline there, the other copy may have made one more attempt.
+        """
+        numbers = list(self.numbers)
+        for number in numbers:
+            for system, gateway in self.systems:
+                if (system.id, number) == self.own:
+                    continue
+                found = self._asked(gateway, f"{self.base}:{number}")
+                if found.became == "declined" and number + 1 not in numbers:
+                    numbers.append(number + 1)
+                elif found.became not in ("declined", "not_found"):
+                    return _otherwise(system, f"{self.base}:{number}", found)
+        return None
+
+    def _asked(self, gateway: Gateway, reference: str) -> Answer:
+        able = answers.able(gateway)
+        if isinstance(able, Answer):
+            return able
+        if "lookup" not in able:
+            return Answer("not_found")
+        return answers.ask(lambda: gateway.lookup(reference, self.refunded, self.since))
+
+
+def _otherwise(system: PaymentSystem, reference: str, found: Answer) -> Answer:
+    if found.became == "succeeded":
+        words = f"another copy of this database made it through {system.name}, as {reference}"
+    else:
+        why = found.message or "it is pending"
+        words = f"{system.name} did not tell whether another copy of this database made it ({why}); {_advice(system)}"
+    return Answer("unknown", code=MADE_OTHERWISE, message=words)
+
+
+def other_copy(connection: sqlite3.Connection, attempt: Attempt, gateways: Gateways) -> OtherCopy | None:
+    """Return how another copy may have made an attempt; None if it began after this one came to life, or it is no copy.
+
+    What a person decided there, such as another card or payment system, this copy does not know: that another attempt
+    of the payment followed one that was not sent. A refund is made by the payment system of its payment only.
+    """
+    resumed = home.resumed(connection)
+    if resumed is None or not _began_before(connection, attempt, resumed.at):
+        return None
+    rows = connection.execute(
+        "SELECT * FROM payment_systems WHERE gateway <> 'manual' AND (checked_at IS NULL OR checked_at < :resumed)"
+        " AND (:kind = 'charge' OR id = :own)",
+        {"resumed": resumed.at, "kind": attempt.kind, "own": attempt.payment_system_id},
+    ).fetchall()
+    tried = attempts.of_invoice(connection, attempt.invoice_id)
+    unsent = [one.number for one in tried if (one.kind, one.status) == (attempt.kind, "not_sent")]
+    systems = tuple((system, gateways(system)) for system in map(PaymentSystem.from_row, rows))
+    numbers = (*unsent, attempt.number, attempt.number + 1)
+    since = time.from_text(resumed.known_until or attempt.started_at)
+    base = attempt.reference.rpartition(":")[0]
+    own, refunded = (
+        (attempt.payment_system_id, attempt.number),
+        attempt.gateway_id if attempt.kind == "refund" else None,
+    )
+    return OtherCopy(systems, base, own, numbers, since, refunded)
+
+
+def _began_before(connection: sqlite3.Connection, attempt: Attempt, moment: str) -> bool:
+    if attempt.recurring_id is not None:
+        return recurring.began_before(connection, recurring.get(connection, attempt.recurring_id), moment)
+    sql = "SELECT o.created_at FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = ?"
+    created_at: str = connection.execute(sql, (attempt.invoice_id,)).fetchone()["created_at"]
+    return created_at <= moment
 
 
 def may_be_done(connection: sqlite3.Connection, since: str, now: datetime) -> bool:

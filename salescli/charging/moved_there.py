@@ -18,6 +18,7 @@ from salescli.sales import attempts, closed_months, disputes, refunds
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.disputes import Dispute
 from salescli.sales.invoices import Invoice
+from salescli.sales.refunds import Refund
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
@@ -35,6 +36,7 @@ class Taken(NamedTuple):
     amount_minor: int = 0
 
 
+_ENDS_LOST = (("open", "lost"), ("won", "lost"))  # a bank may reopen what was won; money that it took went back
 KNOWN, WAITS, STRANGER = Taken("known"), Taken("waits"), Taken("stranger")
 
 
@@ -80,7 +82,7 @@ def take_dispute(work: Work, system: PaymentSystem, reported: Disputed) -> Taken
         if known is not None and known.status == reported.status:
             return KNOWN if not _fee_reported(known, reported) else _dispute_fee(work, known, reported)
         line = f"invoice {invoice.id}: dispute {reported.gateway_id} of {_amount(reported)} at {system.name}"
-        if known is not None and known.status != "open":
+        if known is not None and (known.status, reported.status) not in (("open", "won"), *_ENDS_LOST):
             return Taken("unfit", f"{line} is {reported.status} there and {known.status} here; ask {system.name}")
         if reported.status == "lost" and attempts.live_of(work.connection, invoice.id):
             return WAITS
@@ -88,6 +90,8 @@ def take_dispute(work: Work, system: PaymentSystem, reported: Disputed) -> Taken
         if reported.status == "open":
             due = f"; answer it by {time.local_text(reported.due_at, work.zone)}" if reported.due_at else ""
             return Taken("recorded", f"{line} is open{due}")
+        if reported.status == "lost" and reported.currency != invoice.currency and not _recorded(work, dispute):
+            return Taken("unfit", f"{line} is lost; {_advice(invoice, dispute)}")
         return _closed(work, invoice, dispute, reported, line)
 
 
@@ -138,7 +142,14 @@ def _own(connection: sqlite3.Connection, invoice: Invoice, reported: Refunded) -
 
 def _settled(work: Work, live: Attempt, reported: Refunded) -> Taken:
     """Settle our refund, whose outcome was unknown, as made."""
-    result = Result("refunded", reported.reference, reported.gateway_id, reported.amount_minor, reported.currency)
+    result = Result(
+        "refunded",
+        reported.reference,
+        reported.gateway_id,
+        reported.amount_minor,
+        reported.currency,
+        created_at=reported.refunded_at,
+    )
     settle.settle(work, live, Answer("succeeded", result, looked_up=True))
     if attempts.get(work.connection, live.id).status != "succeeded":
         return WAITS
@@ -221,7 +232,7 @@ def _closed(work: Work, invoice: Invoice, dispute: Dispute, reported: Disputed, 
     """Close a dispute; of a lost one the money went back, once, as much as was left here."""
     settled_at = reported.settled_at or time.utc_text(work.now)
     refund_id, lost = None, 0
-    if reported.status == "lost" and reported.currency == invoice.currency:
+    if reported.status == "lost":
         refund_id, lost = _lost(work, invoice, dispute, settled_at)
     changes: dict[str, object] = {"status": reported.status, "settled_at": settled_at, "refund_id": refund_id}
     if _fee_reported(dispute, reported):
@@ -236,6 +247,8 @@ def _closed(work: Work, invoice: Invoice, dispute: Dispute, reported: Disputed, 
 
 def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int | None, int]:
     """Return the money back of a lost dispute, one that a person recorded or a new one, and how much is new."""
+    if recorded := _recorded(work, dispute):
+        return recorded.id, 0
     for known in refunds.without_number(work.connection, invoice.id, "dispute", dispute.amount_minor):
         _number(work, known.id, dispute.gateway_id, invoice)
         return known.id, 0
@@ -245,6 +258,16 @@ def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int 
     why = f"dispute {dispute.gateway_id} lost"
     back = MoneyBack(amount, time.from_text(at), why, "dispute", gateway_id=dispute.gateway_id)
     return settle.record_refund(work, invoice, back), amount
+
+
+def _recorded(work: Work, dispute: Dispute) -> Refund | None:
+    """Return the money back that a person recorded with the dispute's number, in the payment's own currency."""
+    return refunds.find(work.connection, dispute.payment_system_id, dispute.gateway_id, "dispute")
+
+
+def _advice(invoice: Invoice, dispute: Dispute) -> str:
+    command = f"salescli orders refund {invoice.order_id} --invoice {invoice.id} --record-only --dispute"
+    return f"find out how much {invoice.currency} it took: {command} --gateway-id {dispute.gateway_id} --amount AMOUNT"
 
 
 def _left(dispute: Dispute, lost: int) -> str:

@@ -70,7 +70,8 @@ def pay(
     with calls.warn_if_cut(made.attempt):
         gateway = gateways(made.system)
         answer = calls.known_already(made.attempt, gateway) if made.late else None
-        answer = answer or calls.carry_out(work.connection, made.attempt, request, gateway)
+        other = elsewhere.other_copy(work.connection, made.attempt, gateways) if made.late and not answer else None
+        answer = answer or (other and other.made()) or calls.carry_out(work.connection, made.attempt, request, gateway)
         settle.settle(work, made.attempt, answer)
     return invoices.get(work.connection, made.attempt.invoice_id), answer
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from salescli.catalogue import payment_systems
-from salescli.charging import calls, due_payments, limits, settle
+from salescli.charging import calls, due_payments, elsewhere, limits, settle
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
@@ -41,10 +41,12 @@ def recover(
             return
         if abandoned.payment_system_id in silent:
             continue
+        run.go_on()
         claimed = _taken_over(run, abandoned, only)
         if claimed is None:
             continue
         answer = _looked_up(claimed) if clock_in_doubt else _resolved(run, claimed)
+        run.go_on()
         settling = _at_the_gateways_time(run, answer) if clock_in_doubt else run
         if settling is None:
             attempts.let_go(run.work.connection, claimed.attempt)
@@ -76,12 +78,18 @@ def close_given_up(
 def report_unknown(run: ChargingRun) -> None:
     """Report the payments whose outcome has been unknown for days; only a person can resolve them."""
     rows = run.work.connection.execute(
-        "SELECT a.invoice_id, a.reference, a.started_at, p.name FROM attempts a"
+        "SELECT a.invoice_id, a.reference, a.started_at, a.code, a.message, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
-        " WHERE a.status = 'live' AND p.gateway <> 'manual' AND a.started_at < ?",
-        (time.utc_text(run.work.now - UNKNOWN_MAX),),
+        " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.started_at < ? OR a.code = ?)",
+        (time.utc_text(run.work.now - UNKNOWN_MAX), elsewhere.MADE_OTHERWISE),
     )
     for row in rows:
+        if row["code"] == elsewhere.MADE_OTHERWISE:
+            resolve = f"salescli payments resolve {row['invoice_id']}"
+            run.counts.for_a_person.append(
+                f"invoice {row['invoice_id']} is not charged: {row['message']}; when you know: {resolve}"
+            )
+            continue
         since = time.local_text(row["started_at"], run.work.zone)
         run.counts.for_a_person.append(
             f"invoice {row['invoice_id']} has had an unknown outcome since {since}: check {row['reference']}"
@@ -98,7 +106,8 @@ def _taken_over(run: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | No
         if attempt is None:
             return None
         request = calls.request_of(run.work.connection, attempt)
-    return ClaimedPayment(attempt, system, run.gateways(system), request)
+        other = elsewhere.other_copy(run.work.connection, attempt, run.gateways)
+    return ClaimedPayment(attempt, system, run.gateways(system), request, other=other)
 
 
 def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
@@ -119,6 +128,8 @@ def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
             age = claimed.attempt.age(run.work.now)
             if age < attempts.IN_TRANSIT_MAX and claimed.attempt.lookups == 0:
                 return replace(answer, became="unknown", message="not at the gateway yet; it may be on its way")
+            if claimed.other and (made := claimed.other.made()):
+                return made
             never = "the gateway does not know it"
             return replace(answer, became="not_sent", code=settle.NOT_FOUND, message=never)
         # A failed look-up says nothing about the charge.
@@ -127,6 +138,8 @@ def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
         return Answer("unknown", message=f"{claimed.system.name} cannot look it up; only a person can resolve it")
     if limits.is_off(run.work.connection):
         return Answer("unknown", message="charging is off, and only repeating the request would resolve it")
+    if claimed.other and (made := claimed.other.made()):
+        return made
     return calls.carry_out(run.work.connection, claimed.attempt, claimed.request, claimed.gateway)
 
 

@@ -282,7 +282,8 @@ def _refund_through_gateway(
     with calls.warn_if_cut(attempt):
         late = elsewhere.may_be_done(work.connection, since, work.now)
         answer = calls.known_already(attempt, gateway) if late else None
-        answer = answer or calls.call(attempt, request, gateway)
+        other = elsewhere.other_copy(work.connection, attempt, gateways) if late and not answer else None
+        answer = answer or (other and other.made()) or calls.call(attempt, request, gateway)
         settle.settle(work, attempt, answer)
     return answer
 

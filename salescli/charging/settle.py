@@ -275,6 +275,7 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     reported = answer.result.gateway_id if answer.result else None
     own = None if reported == attempt.gateway_id else reported  # some gateways answer with their number of the payment
     at = _moved_at(attempt, answer, work.now)
+    at = max(at, time.from_text(invoice.paid_at)) if invoice.paid_at else at
     record_refund(work, invoice, MoneyBack(attempt.amount_minor, at, attempt.reason, "refund", attempt.id, own))
 
 

@@ -177,6 +177,7 @@ def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
     with ThreadPoolExecutor(bounds.limits.workers, thread_name_prefix="gateway") as pool:
         calls = GatewayCalls(pool, bounds)
         while True:
+            run.go_on()
             claims = _claimed_unless_broken(run, calls)
             for claimed in claims:
                 if due_payments.waits(claimed):
@@ -186,6 +187,7 @@ def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
             if not claims and not calls.in_flight:
                 break
             done, _ = wait(calls.in_flight, return_when=FIRST_COMPLETED)
+            run.go_on()
             answered = [(calls.in_flight.pop(future), future.result()) for future in done]
             for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
                 calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed

@@ -16,6 +16,7 @@ from salescli.rules import time
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
 if TYPE_CHECKING:
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from salescli.catalogue.payment_systems import PaymentSystem
@@ -35,8 +36,13 @@ class Session:
         self.any_file_system = any_file_system
         self.as_login = as_login
         self.sudo_uid: int | None = None  # who came through sudo to a service account's file: names no path, no program
-        self.now = time.now()
+        self._began = time.now(), time.uptime()
         self._gateways: dict[int, Gateway] = {}
+
+    @property
+    def now(self) -> datetime:
+        """The time, as the clock showed it at first and as it has gone on since: a question may wait for an answer."""
+        return time.on_from(*self._began)
 
     @cached_property
     def file(self) -> sqlite3.Connection:
@@ -109,7 +115,7 @@ class Session:
         assert self.actor  # raises for an unregistered user
         return database.zone(self.file)
 
-    @cached_property
+    @property
     def work(self) -> Work:
         """The context of an operation on this database, for a user who may view it."""
         from salescli.storage.work import Work

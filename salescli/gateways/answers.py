@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -118,8 +119,13 @@ def ask_fee(gateway: ReportsFees, gateway_id: str) -> Answer:
 
 
 def ask_refunds(gateway: ReportsChanges, gateway_id: str) -> Changes | Answer:
-    """Ask for all refunds of a payment; never raises. An Answer says why there are none."""
-    return _ask_changes(lambda: Changes(gateway.refunds(gateway_id)))
+    """Ask for all refunds of a payment; never raises. An Answer says why there are none.
+
+    A gateway may answer with those of other payments too, which say nothing about this one.
+    """
+    return _ask_changes(
+        lambda: Changes(tuple(one for one in gateway.refunds(gateway_id) if one.payment_id == gateway_id))
+    )
 
 
 def ask_changes(gateway: ReportsChanges, since: datetime, disputes: tuple[str, ...]) -> Changes | Answer:
@@ -156,10 +162,24 @@ def _storable_changes(changes: Changes) -> Changes:
             raise ValueError(f"{at!r} is not a time")
     return replace(
         changes,
-        refunds=tuple(replace(one, reference=_printable(one.reference)) for one in changes.refunds),
+        refunds=_numbered(changes.refunds),
         disputes=tuple(map(_storable_dispute, changes.disputes)),
         payments=tuple(_storable_payment(one) for one in changes.payments if one.status == "succeeded"),
     )
+
+
+def _numbered(refunds: tuple[Refunded, ...]) -> tuple[Refunded, ...]:
+    """Return refunds with a number each, by which two of one amount are two: without its own, by time and amount."""
+    told: Counter[str] = Counter()
+    numbered = []
+    for one in refunds:
+        number = one.gateway_id
+        if number in (None, one.payment_id):
+            number = f"{one.payment_id}@{one.refunded_at}-{one.amount_minor}"
+            told[number] += 1
+            number += f"-{told[number]}" if told[number] > 1 else ""
+        numbered.append(replace(one, gateway_id=number, reference=_printable(one.reference)))
+    return tuple(numbered)
 
 
 def _storable_dispute(reported: Disputed) -> Disputed:

@@ -41,6 +41,15 @@ def uptime() -> int:
     return int(time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)))
 
 
+def on_from(moment: datetime, up: int) -> datetime:
+    """Return what time it is if it was ``moment`` at the uptime ``up``, for what begins long after the clock was read.
+
+    In steps of ten seconds, so that what is done at once has one time.
+    """
+    gone = max(0, uptime() - up)
+    return moment + timedelta(seconds=gone - gone % 10)
+
+
 def time_zone(name: str) -> ZoneInfo:
     """Return the IANA time zone of a name. Raise BadData for an unknown name."""
     from zoneinfo import ZoneInfo  # here: --help and completion need no zones

@@ -36,6 +36,14 @@ FIRST_TABLES = "storage/migrations/m0001_house.py"
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
+MADE_OTHERWISE = """\
+            if claimed.other and (made := claimed.other.made()):
+                return made
+            never ="""
+MADE_OTHERWISE_REPEATED = """\
+    if claimed.other and (made := claimed.other.made()):
+        return made
+    return calls.carry_out"""
 PLANNED_REFUND = 'orders.refuse_while_paying(connection, order, "be refunded")'
 BEGUN_REFUND = 'orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")'
 PAID = "recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)"
@@ -601,6 +609,73 @@ MUTANTS = (
         "a look-up that finds nothing is believed at once",
         "a_request_is_looked_up_before_it_arrives",
         (("charging/recover.py", "if age < attempts.IN_TRANSIT_MAX and claimed.attempt.lookups == 0:", "if False:"),),
+    ),
+    Mutant(
+        "the time of a long tick stands still",
+        "a_request_late_in_a_long_tick_is_looked_up_early_in_the_next",
+        (("charging/due_payments.py", "self.work = self.work.at(time.on_from(*self.began))", "pass"),),
+    ),
+    Mutant(
+        "refunds of other payments count",
+        "a_bank_tells_refunds_of_other_payments",
+        (("gateways/answers.py", " if one.payment_id == gateway_id", ""),),
+    ),
+    Mutant(
+        "refunds without numbers are one by their amount",
+        "two_refunds_of_one_amount_have_no_numbers",
+        (("gateways/answers.py", "if number in (None, one.payment_id):", "if False:"),),
+    ),
+    Mutant(
+        "a dispute lost in another currency is closed and forgotten",
+        "a_dispute_is_lost_in_another_currency",
+        (
+            (
+                "charging/moved_there.py",
+                'if reported.status == "lost" and reported.currency != invoice',
+                "if False and invoice",
+            ),
+        ),
+    ),
+    Mutant(
+        "a lost dispute that was won before moves nothing",
+        "a_dispute_that_was_won_is_lost_after_all",
+        (("charging/moved_there.py", '(("open", "lost"), ("won", "lost"))', '(("open", "lost"),)'),),
+    ),
+    Mutant(
+        "a refund counts on the day on which it was resolved",
+        "a_refund_is_resolved_in_a_later_month",
+        (
+            (
+                "charging/settle.py",
+                "    at = min(_continues_from(answer, work.now), time.from_text(attempt.started_at))\n    at = max",
+                "    at = work.now\n    at = max",
+            ),
+        ),
+    ),
+    Mutant(
+        "a due payment that another copy made otherwise",
+        "another_copy_paid_otherwise",
+        (("charging/due_payments.py", "made = claimed.other.made() if claimed.other else None", "made = None"),),
+    ),
+    Mutant(
+        "recovery of a payment that another copy made otherwise",
+        "another_copy_paid_otherwise",
+        (("charging/recover.py", MADE_OTHERWISE, "            never ="),),
+    ),
+    Mutant(
+        "a repetition of a payment that another copy made otherwise",
+        "another_copy_paid_otherwise_than_by_a_bank_that_cannot_look_up",
+        (("charging/recover.py", MADE_OTHERWISE_REPEATED, "    return calls.carry_out"),),
+    ),
+    Mutant(
+        "an order that another copy took otherwise",
+        "another_copy_took_an_order_otherwise",
+        (("charging/pay.py", "(other and other.made())", "None"),),
+    ),
+    Mutant(
+        "a refund that another copy made by another attempt",
+        "another_copy_refunded_after_one_that_was_not_sent",
+        (("charging/refund.py", "(other and other.made())", "None"),),
     ),
     Mutant(
         "a declined retry keeps its place in front",

@@ -11,7 +11,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -22,7 +23,7 @@ from salescli.charging.refund import NewRefund
 from salescli.errors import SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
-from salescli.gateways.protocol import Charge
+from salescli.gateways.protocol import Changes, Charge, Result
 from salescli.reconcile.statement import Line
 from salescli.rules import time
 from salescli.sales import attempts, closed_months, recurring_actions
@@ -30,7 +31,8 @@ from salescli.sales.attempts import Attempt
 from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests.faults import power
-from tests.faults.world import ZONE, World, charged_twice, left_over, money_back, violations
+from tests.faults.bank import Bank
+from tests.faults.world import ABLE, ZONE, World, charged_twice, left_over, money_back, violations
 
 SCENARIOS: dict[str, Callable[[World], None]] = {}
 
@@ -823,6 +825,204 @@ def a_request_is_looked_up_before_it_arrives(world: World) -> None:
     well(world)
     world.later(minutes=10).tick()
     settled(world, charges=1)
+
+
+@scenario
+def a_request_late_in_a_long_tick_is_looked_up_early_in_the_next(world: World) -> None:
+    """It is as young as its call, not as old as the tick; the bank lists a payment minutes after it was made."""
+    world.bank.capabilities, world.bank.key_ttl_seconds = ABLE - {"idempotent"}, 0
+    plans = [world.subscribed("day", f"card-{number}") for number in range(2)]
+    world.bank.moods["card-1"].append("cut after")
+    charge, lookup = world.bank.charge, world.bank.lookup
+
+    def slow(request: Charge, timeout: float) -> Result:
+        answer = charge(request, timeout)
+        world.later(seconds=230)
+        return answer
+
+    def lists_late(reference: str, gateway_id: str | None, since: datetime) -> Result:
+        entry = world.bank.booked.get(reference)
+        young = entry is None or world.time - entry.booked_at < timedelta(seconds=170)
+        return Result("not_found") if young else lookup(reference, gateway_id, since)
+
+    world.bank.charge, world.bank.lookup = slow, lists_late  # type: ignore[method-assign,assignment]
+    world.at(time.from_text(world.plan(plans[1]).next_payment_at or "")).tick()
+    world.bank.charge = charge  # type: ignore[method-assign]
+    while left_over(world):
+        world.later(minutes=1).tick()
+    settled(world, charges=4)
+
+
+@scenario
+def a_bank_tells_refunds_of_other_payments(world: World) -> None:
+    """The second customer's money is still to go back, though as much went back to the first one there."""
+    world.bank.capabilities |= {"changes"}
+    world.bank.refunds = lambda gateway_id: tuple(world.bank._refunds())  # type: ignore[method-assign]
+    first, second = (world.order("once", "card") for _ in range(2))
+    world.pay(first)
+    world.pay(second)
+    world.bank.refund_there(0, 500)
+    world.later(minutes=5).refund(second, "5.00")
+    assert (world.bank.back(0), world.bank.back(1)) == (500, 500)
+    well(world)
+
+
+@scenario
+def two_refunds_of_one_amount_have_no_numbers(world: World) -> None:
+    world.bank.capabilities |= {"changes"}
+    numbered = world.bank._refunds
+    world.bank._refunds = lambda: [  # type: ignore[method-assign]
+        replace(one, gateway_id=None, reference=None) for one in numbered()
+    ]
+    world.pay(world.order("once", "card"))
+    for minutes in (5, 30, 5):
+        world.later(minutes=minutes).sync()
+        if world.bank.back(0) < 1000:
+            world.bank.refund_there(0, 500)
+    assert world.value("SELECT sum(amount_minor) FROM refunds") == 1000
+
+
+@scenario
+def a_dispute_is_lost_in_another_currency(world: World) -> None:
+    """How much of the payment it took is for a person; until then nothing is refunded, and it is told each time."""
+    world.bank.capabilities |= {"changes"}
+    order = world.order("once", "card")
+    world.pay(order)
+    claim, changes = world.bank.dispute(0, 800), world.bank.changes
+
+    def in_dollars(since: datetime, disputes: tuple[str, ...]) -> Changes:
+        told = changes(since, disputes)
+        return replace(told, disputes=tuple(replace(one, currency="USD") for one in told.disputes))
+
+    world.bank.changes = in_dollars  # type: ignore[method-assign]
+    world.later(minutes=5).sync()
+    claim.status, claim.settled_at = "lost", world.later(days=1).time
+    world.sync()
+    with suppress(SalesError):
+        world.refund(order)
+    assert world.bank.back(0) == 800, "a refund of what was disputed went back twice"
+    world.record_refund(order, "8.00", dispute=True, gateway_id="d_0")
+    world.later(minutes=5).sync()
+    assert world.rows("SELECT status, refund_id FROM disputes")[0][:] == ("lost", 1)
+    assert world.value("SELECT sum(amount_minor) FROM refunds") == 800
+
+
+@scenario
+def a_dispute_that_was_won_is_lost_after_all(world: World) -> None:
+    world.bank.capabilities |= {"changes"}
+    order = world.order("once", "card")
+    world.pay(order)
+    claim = world.bank.dispute(0, 800)
+    for status in ("won", "lost"):
+        claim.status, claim.settled_at = status, world.later(hours=1).time
+        world.sync()
+    assert world.value("SELECT sum(amount_minor) FROM refunds") == 800
+
+
+@scenario
+def a_refund_is_resolved_in_a_later_month(world: World) -> None:
+    """It counts on the day on which it was made, however it is learnt."""
+    order = world.order("once", "card")
+    world.pay(order)
+    for way in (world.tick, world.sync):
+        world.bank.moods["refund"].append("cut after")
+        world.later(minutes=5).refund(order, "5.00")
+        made = time.utc_text(world.time)
+        world.bank.capabilities |= {"changes"}
+        world.later(days=7)
+        way()
+        assert world.value("SELECT max(refunded_at) FROM refunds") == made
+    well(world)
+
+
+def _copied(world: World) -> Callable[[], None]:
+    """Copy the file; return how to put the copy back and adopt it."""
+    copy_of = world.path.with_suffix(".copy")
+    shutil.copyfile(world.path, copy_of)
+
+    def put_back() -> None:
+        shutil.copyfile(copy_of, world.path)
+        world.process(lambda connection: home.adopt(world.work(connection)))
+
+    return put_back
+
+
+@scenario
+def another_copy_paid_otherwise(world: World) -> None:
+    """What a person decided there is lost: another card after one that was not sent, so another attempt took it."""
+    _paid_otherwise(world)
+
+
+class NoLookup:
+    """A bank that only recognises a repetition, for ever."""
+
+    capabilities = ABLE - {"lookup"}
+    key_ttl_seconds = None
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bank, name)
+
+
+@scenario
+def another_copy_paid_otherwise_than_by_a_bank_that_cannot_look_up(world: World) -> None:
+    """Our request is not repeated there, in recovery either."""
+    gateway = world.gateway
+    world.gateway = lambda system: NoLookup(world.bank) if system.name == "One" else gateway(system)  # type: ignore
+    _paid_otherwise(world)
+
+
+def _paid_otherwise(world: World) -> None:
+    plan = due(world, "unreachable")
+    put_back = _copied(world)
+    world.tick()
+    paying = lambda work, id: recurring_actions.pay_otherwise(work, id, "other card", "Two")  # noqa: E731
+    world.manage(paying, plan)
+    world.later(minutes=5).tick()
+    assert len(world.bank.charged()) == 2
+    world.later(minutes=5)
+    put_back()
+    for minutes in (0, 5, 20, 2000):
+        counts = world.later(minutes=minutes).tick()
+        assert counts is not None
+        assert ["made it through" in line for line in counts.for_a_person] == [True]
+    assert len(world.bank.charged()) == 2
+    assert charged_twice(world.bank) == []
+    assert world.value("SELECT count(*) FROM history WHERE what = 'not sent'") == 0
+
+
+@scenario
+def another_copy_took_an_order_otherwise(world: World) -> None:
+    order = world.order("once", "card")
+    put_back = _copied(world)
+    world.bank.moods["card"].append("unreachable")
+    world.pay(order)
+    otherwise = NewPayment(payment_system="Two", token="other card")
+    world.process(lambda c: pay.pay(world.work(c), order, otherwise, gateways=world.gateway))
+    world.later(minutes=5)
+    put_back()
+    world.pay(order)
+    for minutes in (5, 20, 2000):
+        world.later(minutes=minutes).tick()
+    assert len(world.bank.charged()) == 1
+
+
+@scenario
+def another_copy_refunded_after_one_that_was_not_sent(world: World) -> None:
+    order = world.order("once", "card")
+    world.pay(order)
+    put_back = _copied(world)
+    world.bank.moods["refund"].append("unreachable")
+    world.refund(order, "5.00")
+    world.refund(order, "3.00")
+    world.later(minutes=5)
+    put_back()
+    world.refund(order, "3.00")
+    for minutes in (5, 20, 2000):
+        world.later(minutes=minutes).tick()
+    assert world.bank.back(0) == 300
 
 
 @scenario

@@ -208,9 +208,10 @@ class World:
             dies_at,
         )
 
-    def record_refund(self, order: int, amount: str, *, dispute: bool = False) -> None:
+    def record_refund(self, order: int, amount: str, *, dispute: bool = False, gateway_id: str | None = None) -> None:
         """Record that money of an order went back, as a person who saw it does."""
-        wanted, made = NewRefund(amount, reason="seen there", completes_recurring=False), MadeOutside(self.now, dispute)
+        wanted = NewRefund(amount, reason="seen there", completes_recurring=False)
+        made = MadeOutside(self.now, dispute, gateway_id)
         self.process(lambda c: refund.record(self.work(c), order, wanted, made))
 
     def sync(self, dies_at: int | None = None) -> None:

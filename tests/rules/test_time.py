@@ -246,3 +246,12 @@ def test_a_months_period_holds_exactly_the_days_of_that_month(day: date) -> None
 def test_a_time_that_is_nearly_one_is_refused_by_name(given_text: str, says: str) -> None:
     with pytest.raises(BadData, match=says):
         time.parse_time(given_text, KYIV)
+
+
+@pytest.mark.parametrize(("seconds", "gone"), [(-1, 0), (9, 0), (10, 10), (239, 230)])
+def test_time_goes_on_by_the_uptime_in_steps_of_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, gone: int
+) -> None:
+    began = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    monkeypatch.setattr(time, "uptime", lambda: 1000 + seconds)
+    assert time.on_from(began, 1000) == began + timedelta(seconds=gone)

@@ -72,7 +72,7 @@ def pay(
         gateway = gateways(made.system)
         answer = calls.known_already(made.attempt, gateway) if made.late else None
         answer = answer or calls.carry_out(work.connection, made.attempt, request, gateway)
-        settle.settle(work, made.attempt, answer)
+        answer = settle.settle(work, made.attempt, answer) or answer
     return invoices.get(work.connection, made.attempt.invoice_id), answer
 
 

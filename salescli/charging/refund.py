@@ -251,8 +251,7 @@ def _refund_through_gateway(
         late = elsewhere.may_be_done(work.connection, since, work.now)
         answer = calls.known_already(attempt, gateway) if late else None
         answer = answer or calls.call(attempt, request, gateway)
-        settle.settle(work, attempt, answer)
-    return answer
+        return settle.settle(work, attempt, answer) or answer
 
 
 def _made_there(work: Work, part: RefundPart, gateway: Gateway) -> Answer | None:

@@ -41,6 +41,7 @@ ANSWER_MAX = 64 * 1024  # bytes; more is refused
 CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "changes", "idempotent"})
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 _MOVES_MONEY = ("charge", "refund")
+_REMEMBERED_MAX = 10**12  # seconds; what is longer is for ever
 _KILLED_SECONDS = 1.0  # a killed program is gone long before
 
 
@@ -100,7 +101,7 @@ class Command:
         names, seconds = answer.get("capabilities"), answer.get("key_ttl_seconds")
         if not isinstance(names, list) or not CAPABILITIES.issuperset(map(str, names)):
             raise Misconfigured(f"{self._program} check must answer capabilities, a list of {sorted(CAPABILITIES)}")
-        if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
+        if seconds is not None and (type(seconds) is not int or not 0 <= seconds <= _REMEMBERED_MAX):
             raise Misconfigured(f"{self._program} check must answer key_ttl_seconds: null for ever, or whole seconds")
         return frozenset(names), seconds
 

@@ -121,11 +121,11 @@ def a_success_is_followed_by_a_decline_of_the_same_attempt(world: World) -> None
     [row] = world.rows("SELECT * FROM attempts")
     told = Answer("declined", code="card_declined", message="too late")
 
-    def tell(connection: Any) -> bool:
+    def tell(connection: Any) -> Answer | None:
         attempt = Attempt.from_row(row)
         return settle.settle(Work(connection, world.actor, world.now, ZONE), attempt, told)
 
-    assert world.process(tell) is False
+    assert world.process(tell) is None
     settled(world, charges=1)
     assert world.value("SELECT status FROM orders WHERE id = ?", order) == "completed"
 
@@ -445,7 +445,7 @@ def a_gateway_answers_with_another_refund(world: World) -> None:
     world.pay(other)
     world.bank.repeats = "re_1"
     world.refund(one)
-    world.refund(other)
+    assert world.refund(other) == ["unknown"], "what is told is what was recorded"
     assert world.value("SELECT count(*) FROM refunds") == 1
 
 

@@ -264,6 +264,75 @@ def test_a_recurring_order_is_charged_by_a_program_and_resolved_after_a_crash(
         assert book.execute("SELECT count(*) FROM book").fetchone()[0] == 2
 
 
+CHECKED = 'check) echo \'{"version": 1, "kind": "result", "capabilities": [%s], "key_ttl_seconds": %s}\';; '
+
+
+@pytest.mark.parametrize("seconds", ["1" + "0" * 13, "9" * 4000])
+def test_a_time_that_no_clock_can_count_is_refused_and_holds_up_nobody(
+    story: Story, programs: Path, seconds: str
+) -> None:
+    write(programs, 'case "$1" in ' + CHECKED % ('"charge", "idempotent"', 0) + "*) exit 1;; esac")
+    story.house.payment_system("Odd", gateway="command:odd")
+    story.house.offer("49.00", number="7", every="1 month")
+    odd, other = story.subscribed("7"), story.subscribed("7")
+    story.house.connection.execute("UPDATE recurring SET payment_system_id = 3 WHERE id = ?", (odd,))
+    assert story.at("2026-02-28 10:00").tick().unknown == 1
+    write(programs, 'case "$1" in ' + CHECKED % ('"charge", "idempotent"', seconds) + "*) exit 1;; esac")
+    story.house.connection.execute(
+        "UPDATE recurring SET next_payment_at = '2026-02-28T08:00:00Z' WHERE id = ?", (other,)
+    )
+    counts = story.at("2026-02-28 10:06").tick()
+    assert (counts.charged, counts.broken) == (1, False)
+    with pytest.raises(Misconfigured, match="whole seconds"):
+        Command("odd").check()
+
+
+def test_a_check_that_repeats_a_card_number_or_no_text_is_recorded_without_it(story: Story, programs: Path) -> None:
+    card = "4111111111111111"
+    write(programs, f'echo \'{{"version": 1, "kind": "misconfigured", "message": "{card} \\ud800"}}\'')
+    story.house.payment_system("Odd", gateway="command:odd")
+    story.house.offer("49.00", number="7", every="1 month")
+    plan = story.subscribed("7")
+    story.house.connection.execute("UPDATE recurring SET payment_system_id = 3")
+    assert story.at("2026-02-28 10:00").tick().not_sent == 1
+    assert story.plan(plan).status == "active"
+    assert card not in "".join(story.house.connection.iterdump())
+
+
+ANOTHER_AMOUNT = """'{"version": 1, "kind": "result", "result": {"status": "%s", "gateway_id": "%s","""
+ANOTHER_AMOUNT += """ "amount_minor": %d, "currency": "EUR"}}'"""
+
+
+def test_a_success_of_another_amount_is_told_as_unknown_by_all_who_ask(story: Story, programs: Path) -> None:
+    write(
+        programs,
+        'case "$1" in ' + CHECKED % ('"charge"', 0) + f"*) echo {ANOTHER_AMOUNT % ('succeeded', 'p', 1)};; esac",
+    )
+    story.house.payment_system("Odd", gateway="command:odd", one_click="no")
+    story.house.offer("20.00", number="8")
+    story.house.offer("49.00", number="7", every="1 month")
+    story.subscribed("7")
+    story.house.connection.execute("UPDATE recurring SET payment_system_id = 3")
+    counts = story.at("2026-02-28 10:00").tick()
+    assert (counts.charged, counts.unknown) == (0, 1)
+    assert story.pay(story.order("8", through="Odd")) == "unknown"
+
+
+def test_a_refund_of_another_amount_is_unknown_and_ends_the_refund(story: Story, programs: Path, house: House) -> None:
+    """An order in two payments is refunded in two parts; after the first, nothing more is sent."""
+    answers = f"charge) n=$(wc -l < {programs}/n); echo x >> {programs}/n; echo {ANOTHER_AMOUNT % ('succeeded', 'p$n', 1000)};; "
+    answers = answers.replace("p$n", "p'$n'")
+    refused = f"refund) echo x >> {programs}/refunds; echo {ANOTHER_AMOUNT % ('refunded', 'r', 1)};; "
+    (programs / "n").touch()
+    write(programs, 'case "$1" in ' + CHECKED % ('"charge", "refund"', 0) + answers + refused + "esac")
+    house.payment_system("Odd", gateway="command:odd")
+    house.offer("20.00", number="8", partial_min="10", partial_success="90")
+    order = story.order("8", through="Odd")
+    assert [story.pay(order, amount="10.00"), story.pay(order, amount="10.00")] == ["succeeded", "succeeded"]
+    assert story.refund(order) == ["unknown"]
+    assert (programs / "refunds").read_text() == "x\n"
+
+
 def test_a_gateway_that_can_neither_look_up_nor_tell_repetitions_is_asked_at_most_once(
     story: Story,
     programs: Path,

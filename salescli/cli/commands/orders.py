@@ -243,6 +243,8 @@ def _print_payment(session: Session, invoice: Invoice, answer: Answer | None) ->
 
 
 def _refund_words(part: refund.RefundPart, answer: Answer) -> str:
+    if answer.became == "unknown":
+        return f"outcome unknown ({answer.message}); tick will look it up, do not return it by hand"
     if answer.became != "succeeded":
         return f"not refunded: {answer.message}"
     if part.system is None:

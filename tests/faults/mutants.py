@@ -287,6 +287,11 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a gateway's program outlives who asked it",
+        "a_gateways_program_hangs_and_who_asked_it_is_killed",
+        (("gateways/command.py", "            os.killpg(0, signal.SIGKILL)\n", "            pass\n"),),
+    ),
+    Mutant(
         "one payment of a gateway pays two orders",
         "a_gateway_answers_with_another_invoices_payment",
         (("charging/settle.py", "        answer = _of_this_one(work.connection, attempt, answer)\n", ""),),

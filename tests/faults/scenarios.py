@@ -9,10 +9,13 @@ import copy
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
+from time import monotonic, sleep
 from typing import Any
 
 from salescli.catalogue import offers, records
@@ -420,6 +423,28 @@ def a_program_has_its_question_and_cannot_be_killed(world: World) -> None:
 
 def _refused(group: int, number: int) -> None:
     raise PermissionError("Operation not permitted")
+
+
+@scenario
+def a_gateways_program_hangs_and_who_asked_it_is_killed(world: World) -> None:
+    folder = world.path.parent
+    program = folder / "salescli-gateway-odd"
+    program.write_text(f"#!/bin/sh\ntouch {folder}/begun; (sleep 4; touch {folder}/charged); true\n")
+    program.chmod(0o700)
+    asking = (
+        "from salescli.gateways.command import Command; from salescli.gateways.protocol import Charge;"
+        " Command('odd').charge(Charge('r:1', 100, 'EUR', 't', 'customer-1', 'Drawing', 'merchant'), 0.5)"
+    )
+    path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    asker = subprocess.Popen([sys.executable, "-c", asking], env=path)
+    deadline = monotonic() + 30
+    while not (folder / "begun").exists():
+        assert monotonic() < deadline
+        sleep(0.02)
+    asker.kill()
+    asker.wait()
+    sleep(5)
+    assert not (folder / "charged").exists(), "charged long after it was given up"
 
 
 @scenario

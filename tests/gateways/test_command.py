@@ -10,10 +10,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
@@ -262,6 +263,34 @@ def test_a_recurring_order_is_charged_by_a_program_and_resolved_after_a_crash(
     assert story.plan(plan).payments_made == 2
     with sqlite3.connect(os.environ["EXAMPLE_BOOK"]) as book:
         assert book.execute("SELECT count(*) FROM book").fetchone()[0] == 2
+
+
+def test_a_program_does_not_outlive_its_deadline_when_nobody_is_left_to_kill_it(programs: Path, tmp_path: Path) -> None:
+    """A look-up that finds nothing has its reference sent again; what hangs before the charge must be gone by then."""
+    begun, charged = tmp_path / "begun", tmp_path / "charged"
+    write(programs, f"(touch {begun}; sleep 4; touch {charged}); true")
+    asking = "from tests.gateways.test_command import *; Command('odd').charge(charge(), 0.5)"
+    asker = subprocess.Popen([sys.executable, "-c", asking], cwd=PROJECT)
+    _until(begun.exists)
+    asker.kill()
+    asker.wait()
+    sleep(5)
+    assert not charged.exists()
+
+
+def test_a_program_gets_the_signals_that_a_shell_would_give_it(programs: Path) -> None:
+    """A guard starts it, a program in Python, which ignores a broken pipe itself."""
+    write(programs, f"grep SigIgn /proc/self/status > {programs}/ignored; {ANSWER}")
+    Command("odd").charge(charge(), 10)
+    ignored = int((programs / "ignored").read_text().split()[1], 16)
+    assert not ignored & (1 << (signal.SIGPIPE - 1)) | ignored & (1 << (signal.SIGXFSZ - 1))
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    deadline = monotonic() + 30
+    while not happened():
+        assert monotonic() < deadline
+        sleep(0.02)
 
 
 CHECKED = 'check) echo \'{"version": 1, "kind": "result", "capabilities": [%s], "key_ttl_seconds": %s}\';; '

@@ -349,8 +349,9 @@ def test_a_success_of_another_amount_is_told_as_unknown_by_all_who_ask(story: St
 
 def test_a_refund_of_another_amount_is_unknown_and_ends_the_refund(story: Story, programs: Path, house: House) -> None:
     """An order in two payments is refunded in two parts; after the first, nothing more is sent."""
-    answers = f"charge) n=$(wc -l < {programs}/n); echo x >> {programs}/n; echo {ANOTHER_AMOUNT % ('succeeded', 'p$n', 1000)};; "
-    answers = answers.replace("p$n", "p'$n'")
+    counted = f"n=$(wc -l < {programs}/n); echo x >> {programs}/n"
+    taken = ANOTHER_AMOUNT % ("succeeded", "p'$n'", 1000)
+    answers = f"charge) {counted}; echo {taken};; "
     refused = f"refund) echo x >> {programs}/refunds; echo {ANOTHER_AMOUNT % ('refunded', 'r', 1)};; "
     (programs / "n").touch()
     write(programs, 'case "$1" in ' + CHECKED % ('"charge", "refund"', 0) + answers + refused + "esac")

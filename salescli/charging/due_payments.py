@@ -175,15 +175,15 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
     ]
 
 
-def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[bool]:
+def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[Answer | None]:
     """Record answers in one commit or, if one of them fails, each in its own, so that it does not hold up the others.
 
-    Return which were recorded; False: another process settled it first, or it failed. While the database is busy they
-    are kept in ``run.unwritten``, for one more try at the end.
+    Return the answers as recorded; None: another process settled it first, or it failed. While the database is busy
+    they are kept in ``run.unwritten``, for one more try at the end.
     """
     if run.busy:
         run.unwritten.extend(answered)
-        return [False] * len(answered)
+        return [None] * len(answered)
     try:
         with database.transaction(run.work.connection):
             settled = [_settle(run, claimed, answer) for claimed, answer in answered]
@@ -194,8 +194,8 @@ def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer
         settled = [_settle_alone(run, claimed, answer) for claimed, answer in answered]
     for (claimed, answer), recorded in zip(answered, settled, strict=True):
         if recorded:
-            report(run, claimed, answer)
-        _note_payment_system(run, claimed, answer)
+            report(run, claimed, recorded)
+        _note_payment_system(run, claimed, recorded or answer)
     return settled
 
 
@@ -276,14 +276,14 @@ def waits(claimed: ClaimedPayment) -> bool:
     return claimed.system.manual and claimed.attempt.amount_minor > 0
 
 
-def _settle(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
+def _settle(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> Answer | None:
     return settle.settle(run.work, claimed.attempt, answer)
 
 
-def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> bool:
+def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> Answer | None:
     if run.busy:
         run.unwritten.append((claimed, answer))
-        return False
+        return None
     try:
         return _settle(run, claimed, answer)
     except Exception as error:
@@ -295,7 +295,7 @@ def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> 
             f"invoice {claimed.attempt.invoice_id}: the answer ({answer.became}) could not be recorded:"
             f" {type(error).__name__}: {error}; run salescli doctor"
         )
-        return False
+        return None
 
 
 def _note_payment_system(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> None:

@@ -197,13 +197,12 @@ def _tells(system: PaymentSystem, gateway: Gateway, resumed: Resumed, now: datet
     able = answers.able(gateway)
     if isinstance(able, Answer) or "lookup" in able:
         return True  # the first is a gateway that cannot be used at all
-    remembered = gateway.key_ttl_seconds
-    if "idempotent" not in able or remembered is None:
+    if gateway.key_ttl_seconds is None:
         return "idempotent" in able
     if not resumed.known_until:
         return False
-    ago = now - time.from_text(resumed.known_until)
-    return timedelta(0) <= ago < timedelta(seconds=remembered)  # behind its own record, the clock is wrong
+    ago = now - time.from_text(resumed.known_until)  # behind its own record, the clock is wrong
+    return timedelta(0) <= ago and answers.recognises(gateway, able, ago)
 
 
 def _cannot_tell(work: Work, system: PaymentSystem, resumed: Resumed) -> str:

@@ -121,7 +121,9 @@ def finish(work: Work, check: GatewayCheck, gateway: Gateway) -> str:
 
 def _refund(work: Work, check: GatewayCheck, gateway: Gateway, gateway_id: str) -> str:
     reference = f"{check.reference.rpartition(':')[0]}:refund:1"  # that of the contract, so that both are one refund
-    answer = ask(lambda: gateway.refund(gateway_id, reference, check.amount_minor))
+    answer = ask(lambda: gateway.lookup(reference, gateway_id, time.from_text(check.started_at)))
+    if answer.became == "not_found":
+        answer = ask(lambda: gateway.refund(gateway_id, reference, check.amount_minor))
     if answer.became not in ("succeeded", "declined"):
         raise WrongStatus(f"the refund {reference} has an unknown outcome: {answer.message or 'no answer'}; try later")
     done = "refunded" if answer.became == "succeeded" else f"not refunded, {answer.message}"

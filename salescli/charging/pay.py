@@ -72,7 +72,7 @@ def pay(
         answer = calls.known_already(made.attempt, gateway) if made.late else None
         other = elsewhere.other_copy(work.connection, made.attempt, gateways) if made.late and not answer else None
         answer = answer or (other and other.made()) or calls.carry_out(work.connection, made.attempt, request, gateway)
-        settle.settle(work, made.attempt, answer)
+        answer = settle.settle(work, made.attempt, answer) or answer
     return invoices.get(work.connection, made.attempt.invoice_id), answer
 
 

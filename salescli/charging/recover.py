@@ -51,7 +51,8 @@ def recover(
         if settling is None:
             attempts.let_go(run.work.connection, claimed.attempt)
         else:
-            run.counts.recovered += sum(due_payments.settle_all(settling, [(claimed, answer)]))
+            recorded = due_payments.settle_all(settling, [(claimed, answer)])
+            run.counts.recovered += len(recorded) - recorded.count(None)
         if answer.became == "unknown" and answer.result is None:
             silent.add(claimed.system.id)
 
@@ -134,7 +135,7 @@ def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
             return replace(answer, became="not_sent", code=settle.NOT_FOUND, message=never)
         # A failed look-up says nothing about the charge.
         return replace(answer, became="unknown") if answer.became in ("not_sent", "misconfigured") else answer
-    if not _still_idempotent(run, claimed, able):
+    if not answers.recognises(claimed.gateway, able, claimed.attempt.age(run.work.now)):
         return Answer("unknown", message=f"{claimed.system.name} cannot look it up; only a person can resolve it")
     if limits.is_off(run.work.connection):
         return Answer("unknown", message="charging is off, and only repeating the request would resolve it")
@@ -158,10 +159,3 @@ def _at_the_gateways_time(run: ChargingRun, answer: Answer) -> ChargingRun | Non
         return replace(run, work=run.work.at(time.from_text(made_at))) if made_at else None
     except ValueError:
         return None
-
-
-def _still_idempotent(run: ChargingRun, claimed: ClaimedPayment, able: frozenset[str]) -> bool:
-    """Return whether the gateway still recognises a repetition of the attempt's reference."""
-    seconds = claimed.gateway.key_ttl_seconds
-    known = seconds is None or claimed.attempt.age(run.work.now) < timedelta(seconds=seconds)
-    return known and "idempotent" in able

@@ -284,8 +284,7 @@ def _refund_through_gateway(
         answer = calls.known_already(attempt, gateway) if late else None
         other = elsewhere.other_copy(work.connection, attempt, gateways) if late and not answer else None
         answer = answer or (other and other.made()) or calls.call(attempt, request, gateway)
-        settle.settle(work, attempt, answer)
-    return answer
+        return settle.settle(work, attempt, answer) or answer
 
 
 def _made_there(work: Work, part: RefundPart, gateway: Gateway) -> Answer | None:

@@ -29,8 +29,8 @@ RESOLVED = "resolved"  # the code of an answer that a person gave
 NOT_FOUND = "not_found"  # the code if the gateway does not know the reference
 
 
-def settle(work: Work, attempt: Attempt, answer: Answer) -> bool:
-    """Record the outcome of a live attempt, and return whether that was done; False: another process settled it.
+def settle(work: Work, attempt: Attempt, answer: Answer) -> Answer | None:
+    """Record the outcome of a live attempt, and return the answer as recorded; None: another process settled it.
 
     An answer with another amount or currency than requested is kept as unknown, for a person to resolve (I3).
     """
@@ -38,10 +38,10 @@ def settle(work: Work, attempt: Attempt, answer: Answer) -> bool:
     with database.transaction(work.connection):
         answer = _of_this_one(work.connection, attempt, answer)
         if answer.became in ("unknown", "not_found"):
-            return _left_unknown(work, attempt, answer)
+            return answer if _left_unknown(work, attempt, answer) else None
         status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
         if not attempts.close(work.connection, attempt, status, answer, work.now):
-            return False
+            return None
         if answer.code not in (RESOLVED, NOT_FOUND):
             _note_health(work.connection, attempt, failed=status == "not_sent", now=work.now)
         steps: dict[tuple[str, str], Callable[..., None]] = {
@@ -53,7 +53,7 @@ def settle(work: Work, attempt: Attempt, answer: Answer) -> bool:
             ("refund", "not_sent"): _refund_failed,
         }
         steps[attempt.kind, status](work, attempt, answer)
-        return True
+        return answer
 
 
 def _left_unknown(work: Work, attempt: Attempt, answer: Answer) -> bool:

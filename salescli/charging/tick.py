@@ -28,7 +28,7 @@ from salescli.charging import (
 )
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
-from salescli.errors import DatabaseUnusable
+from salescli.errors import DatabaseUnusable, SalesError
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, time
@@ -75,6 +75,20 @@ class GatewayCalls:
     broken: Exception | None = None  # why nothing more can be claimed
     left_out: set[int] = field(default_factory=set)  # recurring orders that a limit on money holds in this run
     in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
+
+    def begin(self, claimed: ClaimedPayment) -> None:
+        """Call the gateway of a claimed payment in a thread.
+
+        Without a thread the run ends, once what is in flight is settled; the next one looks this payment up.
+        """
+        try:
+            self.in_flight[self.pool.submit(due_payments.answer_to, claimed)] = claimed
+        except RuntimeError as error:  # it may be made all the same, by a thread that runs already
+            self.exhausted = True
+            self.broken = SalesError(
+                f"invoice {claimed.attempt.invoice_id}: no thread could be started for its payment ({error}), so this"
+                " tick ended early; the next looks it up"
+            )
 
     def room(self) -> int:
         """Return how many payments may be claimed now."""
@@ -183,14 +197,14 @@ def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
                 if due_payments.waits(claimed):
                     due_payments.report_waiting(run, claimed)
                 else:
-                    calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
+                    calls.begin(claimed)
             if not claims and not calls.in_flight:
                 break
             done, _ = wait(calls.in_flight, return_when=FIRST_COMPLETED)
             run.go_on()
             answered = [(calls.in_flight.pop(future), future.result()) for future in done]
             for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
-                calls.in_flight[pool.submit(due_payments.answer_to, claimed)] = claimed
+                calls.begin(claimed)
             due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
     if calls.broken is not None:
         raise calls.broken

@@ -27,7 +27,7 @@ from salescli.gateways.protocol import (
 from salescli.rules import money, text, time
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or returned garbage
 _TEXT_MAX = 500  # characters kept of a gateway's text
@@ -204,6 +204,12 @@ def _is_time(at: str) -> bool:
         return False
 
 
+def recognises(gateway: Gateway, able: frozenset[str], age: timedelta) -> bool:
+    """Return whether a gateway still recognises the repetition of a reference that was sent ``age`` ago."""
+    seconds = gateway.key_ttl_seconds
+    return "idempotent" in able and (seconds is None or age.total_seconds() < seconds)  # no number is too long for it
+
+
 def ask_to_cancel(gateway: Cancelling, gateway_id: str) -> bool:
     """Close a given-up payment at its gateway, and return whether it is closed; never raises."""
     try:
@@ -233,7 +239,7 @@ def able(gateway: Gateway) -> Answer | frozenset[str]:
     try:
         return gateway.capabilities
     except Misconfigured as error:
-        return Answer("misconfigured", None, "config_error", None, str(error))
+        return _storable(Answer("misconfigured", None, "config_error", None, str(error)))
     except Exception as error:
         message = str(error) if isinstance(error, GatewayError) else f"{type(error).__name__}: {error}"
         return _storable(Answer("not_sent", None, "unavailable", None, message))

@@ -14,6 +14,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -41,6 +42,30 @@ ANSWER_MAX = 64 * 1024  # bytes; more is refused
 CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "changes", "idempotent"})
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 _MOVES_MONEY = ("charge", "refund")
+_REMEMBERED_MAX = 10**12  # seconds; what is longer is for ever
+_OUTLIVED_SECONDS = 2  # how much longer than its deadline a program lives when nobody is left to kill it
+# What starts a program: whoever asked it may die, and a charge must not be made minutes after it was given up, when a
+# look-up has found nothing and it is sent again. So another process of its group kills the group after the deadline.
+_GUARD = """
+import os, signal, sys, time
+try:
+    middle = os.fork()
+    if not middle:
+        if not os.fork():
+            for handle in range(3):
+                os.close(handle)
+            time.sleep(float(sys.argv[1]))
+            os.killpg(0, signal.SIGKILL)
+        os._exit(0)
+    os.waitpid(middle, 0)
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    os.execv(sys.argv[2], sys.argv[2:])
+except OSError as error:
+    import json
+    message = f"{sys.argv[2]} cannot be run: {error.strerror or error}"
+    print(json.dumps({"version": 1, "kind": "misconfigured", "message": message}))
+"""
 _KILLED_SECONDS = 1.0  # a killed program is gone long before
 
 
@@ -100,7 +125,7 @@ class Command:
         names, seconds = answer.get("capabilities"), answer.get("key_ttl_seconds")
         if not isinstance(names, list) or not CAPABILITIES.issuperset(map(str, names)):
             raise Misconfigured(f"{self._program} check must answer capabilities, a list of {sorted(CAPABILITIES)}")
-        if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
+        if seconds is not None and (type(seconds) is not int or not 0 <= seconds <= _REMEMBERED_MAX):
             raise Misconfigured(f"{self._program} check must answer key_ttl_seconds: null for ever, or whole seconds")
         return frozenset(names), seconds
 
@@ -150,7 +175,7 @@ def _run(command: list[str], request_bytes: bytes, environment: dict[str, str], 
     """
     try:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-S", "-c", _GUARD, str(timeout + _OUTLIVED_SECONDS), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -17,10 +17,14 @@ from salescli.rules import money
 
 @dataclass(frozen=True, slots=True)
 class ContractResult:
-    """The result of one step. ``kept``: whether the gateway kept the protocol; None: only a note."""
+    """The result of one step. ``kept``: whether the gateway kept the protocol; None: only a note.
+
+    ``owed``: the charge may have been taken and not returned, so the test is not at its end.
+    """
 
     what: str
     kept: bool | None
+    owed: bool = False
 
     def __str__(self) -> str:
         return f"{ {True: 'ok', False: 'FAILED', None: 'note'}[self.kept]:6}  {self.what}"
@@ -57,8 +61,8 @@ def contract(gateway: Gateway, request: Charge, since: datetime) -> Iterator[Con
         yield _unknown_reference(trial)
     first = _charged(trial, request)
     yield _first_charge(first)
-    if first.became == "unknown" and "lookup" in able:
-        yield _look_up_unknown(trial)
+    if first.became == "unknown":
+        yield _look_up_unknown(trial) if "lookup" in able else _left_unknown(trial)
     if first.became == "succeeded":
         if "idempotent" in able:
             yield _again(trial, first)
@@ -90,7 +94,14 @@ def _look_up_unknown(trial: Trial) -> ContractResult:
     answer = ask(lambda: trial.gateway.lookup(trial.request.reference, None, trial.since))
     _note(trial, answer)
     what = f"its outcome can be looked up ({_summary(answer)}); if not, check {trial.request.reference} at the gateway"
-    return ContractResult(what, answer.became in ("succeeded", "declined", "not_found"))
+    kept = answer.became in ("succeeded", "declined", "not_found")
+    return ContractResult(what, kept, owed=answer.became not in ("succeeded", "declined"))  # it may be on its way
+
+
+def _left_unknown(trial: Trial) -> ContractResult:
+    return ContractResult(
+        f"check {trial.request.reference} at the gateway, and return it if it was charged", None, True
+    )
 
 
 def _again(trial: Trial, first: Answer) -> ContractResult:
@@ -131,7 +142,7 @@ def _refunds(trial: Trial) -> Iterator[ContractResult]:
         answer = _refunded(trial, id, reference, amount)
         yield ContractResult(f"it refunds {what} ({_summary(answer)})", answer.became == "succeeded")
         if answer.became != "succeeded":
-            yield ContractResult(f"check {reference} at the gateway, or return {what} yourself", None)
+            yield ContractResult(f"check {reference} at the gateway, or return {what} yourself", None, owed=True)
             continue
         if "idempotent" in trial.gateway.capabilities:
             again = _refunded(trial, id, reference, amount)

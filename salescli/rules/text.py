@@ -12,8 +12,15 @@ TEXT_MAX = 500  # characters of a name or comment; a table could not show more
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # The shortest card number has 13 digits, of any script; between two a space or a hyphen of any kind, but no longer dash
-# and no dash between spaces: those stand between two dates, which have 16 digits.
-_DIGITS = re.compile("(?:\\d[ \u00a0\u2000-\u200a\u202f\u2010\u2011\u2212-]?){12,}\\d")
+# and no dash between spaces: those stand between two dates, which have 16 digits. What has no width counts as nothing.
+# In the groups that are printed on cards, the digits may be apart by anything, if it is the same each time.
+_NO_WIDTH = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
+_APART = r"([^\w\s]|_|\s{1,3}|\s[^\w\s]\s)"
+_DIGITS = re.compile(
+    f"(?:\\d[{_NO_WIDTH}]*(?:[ \u00a0\u2000-\u200a\u202f\u2010\u2011\u2212-][{_NO_WIDTH}]*)?){{12,}}\\d"
+    rf"|\d{{4}}{_APART}\d{{4}}(?:\1\d{{4}})*\1\d{{1,7}}"
+    rf"|\d{{4}}{_APART}\d{{6}}\2\d{{5}}"
+)
 _GROUP = re.compile(r"\d+")
 _MASK = "(card number)"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")

@@ -42,6 +42,16 @@ def place_of(path: FilePath) -> Path:
     return place
 
 
+def refuse_pipe_of_others(target: Path) -> None:
+    """Raise NotPermitted for a named pipe of anybody but us and root, who would read what is written."""
+    try:
+        state = target.lstat()
+    except OSError:  # /dev/stdout and the like lead to a pipe without a name
+        return
+    if stat.S_ISFIFO(state.st_mode) and _is_others(state):
+        raise NotPermitted(f"{target} was not written: it is a pipe of {_login(state.st_uid)}; name another file")
+
+
 def draft(target: Path) -> tuple[Path, int]:
     """Create a new private file beside ``target``; return its path and a handle to write. Raise OSError."""
     path = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
@@ -69,10 +79,14 @@ def _is_link(place: Path, path: FilePath) -> bool:
         return False
     if not stat.S_ISLNK(state.st_mode):
         return False
-    if state.st_uid not in (0, os.geteuid()):
+    if _is_others(state):
         which = "it" if str(place) == str(path) else str(place)
         raise NotPermitted(f"{path} was not written: {which} is a link of {_login(state.st_uid)}; name another file")
     return True
+
+
+def _is_others(state: os.stat_result) -> bool:
+    return state.st_uid not in (0, os.geteuid())
 
 
 def _login(uid: int) -> str:

@@ -122,3 +122,47 @@ def test_a_test_charge_that_may_be_on_its_way_is_not_given_up(house: House) -> N
     gateway.charge(request, 10)
 
     assert "refunded" in gateway_check.finish(house.work, check, gateway)
+
+
+ODD = """#!/bin/sh
+here=$(dirname "$0"); op=$1; echo $op >> "$here/calls"
+say() { echo "{\\"version\\": 1, \\"kind\\": \\"result\\", $1}"; }
+money='"gateway_id": "p1", "amount_minor": 100, "currency": "EUR"'
+[ "$op" = "$(cat "$here/cut")" ] && exit 1
+case $op in
+check) say "\\"capabilities\\": [$(cat "$here/able")], \\"key_ttl_seconds\\": 0";;
+charge) say "\\"result\\": {\\"status\\": \\"succeeded\\", $money}";;
+refund) say "\\"result\\": {\\"status\\": \\"refunded\\", $money}";;
+lookup) if grep -q :refund: && ! grep -q refund "$here/calls"; then say '"result": {"status": "not_found"}'
+  else say "\\"result\\": {\\"status\\": \\"succeeded\\", $money}"; fi;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("able", "cut", "refunds_asked"),
+    [
+        pytest.param('"charge", "refund"', "charge", 0, id="a charge that nobody can look up"),
+        pytest.param('"charge", "refund", "lookup"', "refund", 1, id="a refund that was cut"),
+    ],
+)
+def test_a_charge_that_may_be_owed_stays_open_until_it_is_finished(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: str, cut: str, refunds_asked: int
+) -> None:
+    program = tmp_path / "salescli-gateway-odd"
+    program.write_text(ODD)
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "able").write_text(able)
+    (tmp_path / "cut").write_text(cut)
+    house.payment_system("Odd", gateway="command:odd")
+
+    ran = house.run("payment-systems", "check", "Odd", "--token", "t", "--yes")
+
+    assert ran.code == 1
+    assert "payment-systems check Odd --finish" in ran.out
+    assert house.count("gateway_checks", "ended_at IS NULL") == 1
+    (tmp_path / "cut").write_text("none")
+    assert house.run("payment-systems", "check", "Odd", "--finish").code == 0
+    assert house.count("gateway_checks", "ended_at IS NULL") == 0
+    assert (tmp_path / "calls").read_text().split().count("refund") == refunds_asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from salescli.charging import by_hand, due_payments, pay, recover, refund, settl
 from salescli.charging.due_payments import ChargingRun
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import NewRefund
-from salescli.errors import BadData, WrongStatus
+from salescli.errors import BadData, SalesError, WrongStatus
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Misconfigured, Unavailable
@@ -73,7 +74,7 @@ def test_an_attempt_that_is_settled_is_not_left_unknown(plan: Story) -> None:
     plan.tick()
     attempt = attempts.of_invoice(plan.house.connection, 2)[-1]
     assert attempt.status == "succeeded"
-    assert settle.settle(plan.work, attempt, Answer("unknown", message="too late")) is False
+    assert settle.settle(plan.work, attempt, Answer("unknown", message="too late")) is None
     assert attempts.get(plan.house.connection, attempt.id).lookups == 0
     assert "not known" not in {line["what"] for line in plan.house.history("invoice", 2)}
 
@@ -158,9 +159,25 @@ def test_a_gateway_that_cannot_say_what_it_can_do_was_sent_nothing(error: Except
 def test_a_second_answer_of_one_payment_changes_nothing(plan: Story) -> None:
     plan.tick()
     attempt = attempts.of_invoice(plan.house.connection, 2)[-1]
-    told: list[Callable[[], bool]] = [
+    told: list[Callable[[], Answer | None]] = [
         lambda: settle.settle(plan.work, attempt, Answer("declined", code="card_declined")),
         lambda: settle.settle(plan.work, attempt, Answer("not_sent", code="unavailable")),
     ]
-    assert [tell() for tell in told] == [False, False]
+    assert [tell() for tell in told] == [None, None]
     assert plan.plan(1).payments_made == 2
+
+
+def test_a_tick_without_a_thread_for_a_call_ends_in_one_line_and_forgets_nobody(
+    plan: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", exhausted)
+        with pytest.raises(SalesError, match=r"no thread could be started for its payment .*; the next looks it up"):
+            plan.tick()
+    plan.house.connection.execute("UPDATE attempts SET owner = NULL")  # that process has ended
+    plan.at("2026-02-28 11:30").tick()
+    assert plan.plan(1).payments_made == 2
+    assert plan.charges() == 2

@@ -15,7 +15,7 @@ from tests.conftest import House
 from tests.story import Story
 
 PLAIN = "4111111111111111"
-CARDS = (PLAIN, "4111-1111-1111-1111", "4111 1111 1111 1111")
+CARDS = (PLAIN, "4111-1111-1111-1111", "4111 1111 1111 1111", "4111.1111.1111.1111")
 EVERYWHERE = (
     *(
         f"{noun} list --{option} CARD"

@@ -80,6 +80,23 @@ def test_nor_through_a_link_to_a_folder(words: str, house: House, own: Path, sti
 
 
 @needs_root
+@pytest.mark.parametrize("words", WORDS)
+def test_nothing_is_written_to_a_pipe_that_another_user_reads(
+    words: str, house: House, own: Path, sticky: Path
+) -> None:
+    subprocess.run(["mkfifo", "-m", "666", str(sticky / "out")], check=True, user=OTHER, group=OTHER)
+    reader = os.open(sticky / "out", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        ran = house.run(*words.format(sticky / "out").split())
+        assert ran.code in (2, 4, 7), ran
+        assert os.read(reader, 100) == b""
+    finally:
+        os.close(reader)
+    if ran.code == 4:
+        assert f"{sticky}/out was not written: it is a pipe of nobody; name another file" in ran.err
+
+
+@needs_root
 def test_a_backup_goes_into_no_folder_that_another_user_linked(house: House, own: Path, sticky: Path) -> None:
     linked_by_another(own.parent, sticky / "backups")
     ran = house.run("backup", sticky / "backups", "--keep", "1")

@@ -61,6 +61,10 @@ OF_INVOICE = """        invoice = invoice_of(work.connection, system, reported.p
             return _unpaid(work.connection, system, reported.payment_id)
         if reported.gateway_id"""
 
+RECOGNISED = 'return "idempotent" in able and (seconds is None or age.total_seconds() < seconds)'
+RECORDED_AS_TOLD = """settle.settle(work, attempt, answer)
+        return answer"""
+
 MUTANTS = (
     Mutant(
         "call before commit",
@@ -142,7 +146,7 @@ MUTANTS = (
         "a_tick_died_two_days_ago",
         (
             ("charging/recover.py", 'if "lookup" in able:', "if False:"),
-            ("charging/recover.py", 'return known and "idempotent" in able', "return True"),
+            ("gateways/answers.py", RECOGNISED, "return True"),
         ),
     ),
     Mutant(
@@ -231,7 +235,10 @@ MUTANTS = (
     Mutant(
         "a gateway that cannot tell is asked again",
         "a_copy_comes_to_life_and_nobody_can_tell",
-        (("charging/elsewhere.py", '        return "idempotent" in able\n', "        return True\n"),),
+        (
+            ("charging/elsewhere.py", '        return "idempotent" in able\n', "        return True\n"),
+            ("gateways/answers.py", RECOGNISED, "return True"),
+        ),
     ),
     Mutant(
         "the hold is printed and not kept",
@@ -249,7 +256,7 @@ MUTANTS = (
         (
             (
                 "charging/elsewhere.py",
-                "return timedelta(0) <= ago < timedelta(seconds=remembered)",
+                "return timedelta(0) <= ago and answers.recognises(gateway, able, ago)",
                 "return True",
             ),
         ),
@@ -288,6 +295,11 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a gateway's program outlives who asked it",
+        "a_gateways_program_hangs_and_who_asked_it_is_killed",
+        (("gateways/command.py", "            os.killpg(0, signal.SIGKILL)\n", "            pass\n"),),
+    ),
+    Mutant(
         "one payment of a gateway pays two orders",
         "a_gateway_answers_with_another_invoices_payment",
         (("charging/settle.py", "        answer = _of_this_one(work.connection, attempt, answer)\n", ""),),
@@ -307,6 +319,11 @@ MUTANTS = (
         "one refund of a gateway is two",
         "a_gateway_answers_with_another_refund",
         (("charging/settle.py", "AND kind = 'refund' AND attempt_id IS NOT :own", "AND id = -1"),),
+    ),
+    Mutant(
+        "a refund whose outcome is unknown is told as made",
+        "a_gateway_answers_with_another_refund",
+        (("charging/refund.py", "return settle.settle(work, attempt, answer) or answer", RECORDED_AS_TOLD),),
     ),
     Mutant(
         "a refund that was made there is repeated",

@@ -9,11 +9,14 @@ import copy
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
+from time import monotonic, sleep
 from typing import Any
 
 from salescli.catalogue import offers, records
@@ -123,11 +126,11 @@ def a_success_is_followed_by_a_decline_of_the_same_attempt(world: World) -> None
     [row] = world.rows("SELECT * FROM attempts")
     told = Answer("declined", code="card_declined", message="too late")
 
-    def tell(connection: Any) -> bool:
+    def tell(connection: Any) -> Answer | None:
         attempt = Attempt.from_row(row)
         return settle.settle(Work(connection, world.actor, world.now, ZONE), attempt, told)
 
-    assert world.process(tell) is False
+    assert world.process(tell) is None
     settled(world, charges=1)
     assert world.value("SELECT status FROM orders WHERE id = ?", order) == "completed"
 
@@ -425,6 +428,28 @@ def _refused(group: int, number: int) -> None:
 
 
 @scenario
+def a_gateways_program_hangs_and_who_asked_it_is_killed(world: World) -> None:
+    folder = world.path.parent
+    program = folder / "salescli-gateway-odd"
+    program.write_text(f"#!/bin/sh\ntouch {folder}/begun; (sleep 4; touch {folder}/charged); true\n")
+    program.chmod(0o700)
+    asking = (
+        "from salescli.gateways.command import Command; from salescli.gateways.protocol import Charge;"
+        " Command('odd').charge(Charge('r:1', 100, 'EUR', 't', 'customer-1', 'Drawing', 'merchant'), 0.5)"
+    )
+    path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    asker = subprocess.Popen([sys.executable, "-c", asking], env=path)
+    deadline = monotonic() + 30
+    while not (folder / "begun").exists():
+        assert monotonic() < deadline
+        sleep(0.02)
+    asker.kill()
+    asker.wait()
+    sleep(5)
+    assert not (folder / "charged").exists(), "charged long after it was given up"
+
+
+@scenario
 def a_gateway_answers_with_another_invoices_payment(world: World) -> None:
     one, other = world.order("once", "card"), world.order("once", "card")
     world.pay(one)
@@ -447,7 +472,7 @@ def a_gateway_answers_with_another_refund(world: World) -> None:
     world.pay(other)
     world.bank.repeats = "re_1"
     world.refund(one)
-    world.refund(other)
+    assert world.refund(other) == ["unknown"], "what is told is what was recorded"
     assert world.value("SELECT count(*) FROM refunds") == 1
 
 

@@ -232,7 +232,7 @@ def test_a_person_repeats_in_a_copy_what_was_done(any_world: World, age: timedel
     assert len(world.bank.moved) == moved
 
 
-def _is_refused(action: Callable[[], None]) -> bool:
+def _is_refused(action: Callable[[], object]) -> bool:
     try:
         action()
     except WrongStatus as error:

@@ -200,13 +200,14 @@ class World:
             dies_at,
         )
 
-    def refund(self, order: int, amount: str | None = None, dies_at: int | None = None) -> None:
-        """Give an order's money back as a person does."""
+    def refund(self, order: int, amount: str | None = None, dies_at: int | None = None) -> list[str]:
+        """Give an order's money back as a person does, and return what they are told of each part."""
         wanted = NewRefund(amount=amount, reason="asked for", completes_recurring=False)
-        self.process(
+        done = self.process(
             lambda c: refund.refund(self.work(c), order, wanted, gateways=self.gateway),
             dies_at,
         )
+        return [answer.became for _, answer in done or []]
 
     def record_refund(self, order: int, amount: str, *, dispute: bool = False, gateway_id: str | None = None) -> None:
         """Record that money of an order went back, as a person who saw it does."""

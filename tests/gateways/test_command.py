@@ -10,10 +10,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
@@ -262,6 +263,104 @@ def test_a_recurring_order_is_charged_by_a_program_and_resolved_after_a_crash(
     assert story.plan(plan).payments_made == 2
     with sqlite3.connect(os.environ["EXAMPLE_BOOK"]) as book:
         assert book.execute("SELECT count(*) FROM book").fetchone()[0] == 2
+
+
+def test_a_program_does_not_outlive_its_deadline_when_nobody_is_left_to_kill_it(programs: Path, tmp_path: Path) -> None:
+    """A look-up that finds nothing has its reference sent again; what hangs before the charge must be gone by then."""
+    begun, charged = tmp_path / "begun", tmp_path / "charged"
+    write(programs, f"(touch {begun}; sleep 4; touch {charged}); true")
+    asking = "from tests.gateways.test_command import *; Command('odd').charge(charge(), 0.5)"
+    asker = subprocess.Popen([sys.executable, "-c", asking], cwd=PROJECT)
+    _until(begun.exists)
+    asker.kill()
+    asker.wait()
+    sleep(5)
+    assert not charged.exists()
+
+
+def test_a_program_gets_the_signals_that_a_shell_would_give_it(programs: Path) -> None:
+    """A guard starts it, a program in Python, which ignores a broken pipe itself."""
+    write(programs, f"grep SigIgn /proc/self/status > {programs}/ignored; {ANSWER}")
+    Command("odd").charge(charge(), 10)
+    ignored = int((programs / "ignored").read_text().split()[1], 16)
+    assert not ignored & (1 << (signal.SIGPIPE - 1)) | ignored & (1 << (signal.SIGXFSZ - 1))
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    deadline = monotonic() + 30
+    while not happened():
+        assert monotonic() < deadline
+        sleep(0.02)
+
+
+CHECKED = 'check) echo \'{"version": 1, "kind": "result", "capabilities": [%s], "key_ttl_seconds": %s}\';; '
+
+
+@pytest.mark.parametrize("seconds", ["1" + "0" * 13, "9" * 4000])
+def test_a_time_that_no_clock_can_count_is_refused_and_holds_up_nobody(
+    story: Story, programs: Path, seconds: str
+) -> None:
+    write(programs, 'case "$1" in ' + CHECKED % ('"charge", "idempotent"', 0) + "*) exit 1;; esac")
+    story.house.payment_system("Odd", gateway="command:odd")
+    story.house.offer("49.00", number="7", every="1 month")
+    odd, other = story.subscribed("7"), story.subscribed("7")
+    story.house.connection.execute("UPDATE recurring SET payment_system_id = 3 WHERE id = ?", (odd,))
+    assert story.at("2026-02-28 10:00").tick().unknown == 1
+    write(programs, 'case "$1" in ' + CHECKED % ('"charge", "idempotent"', seconds) + "*) exit 1;; esac")
+    story.house.connection.execute(
+        "UPDATE recurring SET next_payment_at = '2026-02-28T08:00:00Z' WHERE id = ?", (other,)
+    )
+    counts = story.at("2026-02-28 10:06").tick()
+    assert (counts.charged, counts.broken) == (1, False)
+    with pytest.raises(Misconfigured, match="whole seconds"):
+        Command("odd").check()
+
+
+def test_a_check_that_repeats_a_card_number_or_no_text_is_recorded_without_it(story: Story, programs: Path) -> None:
+    card = "4111111111111111"
+    write(programs, f'echo \'{{"version": 1, "kind": "misconfigured", "message": "{card} \\ud800"}}\'')
+    story.house.payment_system("Odd", gateway="command:odd")
+    story.house.offer("49.00", number="7", every="1 month")
+    plan = story.subscribed("7")
+    story.house.connection.execute("UPDATE recurring SET payment_system_id = 3")
+    assert story.at("2026-02-28 10:00").tick().not_sent == 1
+    assert story.plan(plan).status == "active"
+    assert card not in "".join(story.house.connection.iterdump())
+
+
+ANOTHER_AMOUNT = """'{"version": 1, "kind": "result", "result": {"status": "%s", "gateway_id": "%s","""
+ANOTHER_AMOUNT += """ "amount_minor": %d, "currency": "EUR"}}'"""
+
+
+def test_a_success_of_another_amount_is_told_as_unknown_by_all_who_ask(story: Story, programs: Path) -> None:
+    write(
+        programs,
+        'case "$1" in ' + CHECKED % ('"charge"', 0) + f"*) echo {ANOTHER_AMOUNT % ('succeeded', 'p', 1)};; esac",
+    )
+    story.house.payment_system("Odd", gateway="command:odd", one_click="no")
+    story.house.offer("20.00", number="8")
+    story.house.offer("49.00", number="7", every="1 month")
+    story.subscribed("7")
+    story.house.connection.execute("UPDATE recurring SET payment_system_id = 3")
+    counts = story.at("2026-02-28 10:00").tick()
+    assert (counts.charged, counts.unknown) == (0, 1)
+    assert story.pay(story.order("8", through="Odd")) == "unknown"
+
+
+def test_a_refund_of_another_amount_is_unknown_and_ends_the_refund(story: Story, programs: Path, house: House) -> None:
+    """An order in two payments is refunded in two parts; after the first, nothing more is sent."""
+    counted = f"n=$(wc -l < {programs}/n); echo x >> {programs}/n"
+    taken = ANOTHER_AMOUNT % ("succeeded", "p'$n'", 1000)
+    answers = f"charge) {counted}; echo {taken};; "
+    refused = f"refund) echo x >> {programs}/refunds; echo {ANOTHER_AMOUNT % ('refunded', 'r', 1)};; "
+    (programs / "n").touch()
+    write(programs, 'case "$1" in ' + CHECKED % ('"charge", "refund"', 0) + answers + refused + "esac")
+    house.payment_system("Odd", gateway="command:odd")
+    house.offer("20.00", number="8", partial_min="10", partial_success="90")
+    order = story.order("8", through="Odd")
+    assert [story.pay(order, amount="10.00"), story.pay(order, amount="10.00")] == ["succeeded", "succeeded"]
+    assert story.refund(order) == ["unknown"]
+    assert (programs / "refunds").read_text() == "x\n"
 
 
 def test_a_gateway_that_can_neither_look_up_nor_tell_repetitions_is_asked_at_most_once(

@@ -140,7 +140,7 @@ def test_a_charge_of_unknown_outcome_is_looked_up_and_refunded() -> None:
 def test_money_that_does_not_come_back_is_named_for_a_person() -> None:
     findings = list(contract.contract(Book(frozenset({"keeps the money"})), REQUEST, SINCE))
     assert findings[-1] == ContractResult(
-        "check i:check-1:1:refund:1 at the gateway, or return 1.00 EUR of c1 yourself", None
+        "check i:check-1:1:refund:1 at the gateway, or return 1.00 EUR of c1 yourself", None, owed=True
     )
 
 

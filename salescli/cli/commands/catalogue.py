@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from salescli.catalogue import categories, offers, payment_systems
@@ -152,11 +154,14 @@ def _tested(
     ask_first(f"Charge {what} and refund it?", yes=yes or system.gateway in registry.MOVES_NO_MONEY)
     check = gateway_check.begin(session.work, system, request)
     print_line(f"charging {what} as {request.reference}")
-    kept = True
+    kept, owed = True, False
     for finding in contract.contract(gateway, request, session.now):
         print_line(str(finding))
-        kept = kept and finding.kept is not False
-    gateway_check.end(session.work, check, f"it {'follows' if kept else 'does not follow'} the charge protocol")
+        kept, owed = kept and finding.kept is not False, owed or finding.owed
+    if owed:
+        print_line(f"when that is known: {session.program} payment-systems check {shlex.quote(system.name)} --finish")
+    else:
+        gateway_check.end(session.work, check, f"it {'follows' if kept else 'does not follow'} the charge protocol")
     print_line(
         "it follows the charge protocol" if kept else "it does NOT follow the charge protocol; do not charge through it"
     )

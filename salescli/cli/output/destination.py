@@ -49,6 +49,7 @@ def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
 
     target = files.place_of(file)
     if file.exists() and not file.is_file():  # a device or a pipe is written to, never replaced
+        files.refuse_pipe_of_others(target)
         with file.open(mode, **how) as stream, _read_ahead(stream) as ahead:
             yield ahead
         return

@@ -664,7 +664,7 @@ MUTANTS = (
         (
             (
                 "charging/settle.py",
-                "    at = min(_continues_from(answer, work.now), time.from_text(attempt.started_at))\n    at = max",
+                "    at = _moved_at(attempt, answer, work.now)\n    at = max",
                 "    at = work.now\n    at = max",
             ),
         ),

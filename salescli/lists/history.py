@@ -56,7 +56,7 @@ SOURCE = (
     " LEFT JOIN texts t ON t.id = h.reason_id"
 )
 # "Іван", "Іван, as Олена", "system, started by Іван"
-WRITTEN = "coalesce(h.written_at, h.at)"  # lines of before version 8 have the one time only
+WRITTEN = "coalesce(h.written_at, h.at)"  # most lines have the one time only
 BY = (
     "CASE h.by_system WHEN 1 THEN 'system, started by ' ELSE '' END || u.name"
     " || CASE WHEN f.id IS NULL THEN '' ELSE ', as ' || f.name END"

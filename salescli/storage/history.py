@@ -47,7 +47,6 @@ def record(
     }
     row = {
         "at": time.utc_text(work.now),
-        "written_at": time.utc_text(work.written_at),
         "user_id": work.actor.user_id,
         "by_system": int(work.actor.system),
         "command": work.actor.command,
@@ -58,6 +57,8 @@ def record(
         "changes": json.dumps(stored, ensure_ascii=False),
         "reason_id": database.insert(work.connection, "texts", {"text": reason}) if reason else None,
     }
+    if work.dated:  # else it is written at that time; a backup of an older version, when restored, has no such column
+        row["written_at"] = time.utc_text(work.written_at)
     database.insert(work.connection, "history", row)
 
 

@@ -30,7 +30,7 @@ DIGESTS = {
     "m0005_one_payment_each": "99e4ec5a46ffbda40a924dbd2395567229d0e6112c814cbfd19f69b793219aa7",
     "m0006_gateway_checks": "ba8e7fd8f5d627725d0adbac677a9fd629434369257fbb5f71f4a1ffed6dc0c7",
     "m0007_moved_elsewhere": "f4995431ed66a277e3eca4cfb024c2634b345a4305645611583d1d5de3607bf3",
-    "m0008_written_at": "239639b12a96fa57513790c51116a0578a7d49d3d5d7660ee912c9605b7a2ad1",
+    "m0008_written_at": "721144d4f1c422131affe20e4920bbc6e02c8842289595d78c51f500dbccbf74",
     "m0009_closed_months": "3e0dde6757f6ac6ada973660c38ddd7ed6d38fdf7e0a52b014c94ed2fce9fac6",
     "m0010_credit": "9024d933aded564abcf51f8bce988063b87d0bbc99ff6ba040c0fc7cfe0a5b04",
 }

@@ -110,7 +110,7 @@ class Story:
         done = refund.refund(
             self.work,
             order.id,
-            NewRefund(**wanted),
+            NewRefund(**{"completes_recurring": False, **wanted}),
             gateways=self.gateway,
         )
         return [answer.became for _, answer in done]

@@ -25,7 +25,7 @@ _INVOICES = f"SELECT id FROM invoices WHERE order_id IN ({_ORDERS})"
 # What is erased in each table: tokens, digests of imported rows (which include the name), and free text of people and
 # payment systems. Codes, numbers, amounts and dates stay.
 _ERASED = {
-    "orders": ("token = NULL, imported_as = NULL", f"id IN ({_ORDERS})"),
+    "orders": ("token = NULL, imported_as = NULL, comment = NULL", f"id IN ({_ORDERS})"),
     "recurring": ("token = NULL, imported_as = NULL, last_error = NULL", f"id IN ({_RECURRING})"),
     "sales_plans": ("note = NULL", f"customer_id IN ({_PEOPLE})"),
     "invoices": ("comment = NULL", f"id IN ({_INVOICES})"),

@@ -42,6 +42,15 @@ def get_name(connection: sqlite3.Connection, id: int) -> str:
     return str(records.get(connection, NOUN, id)["name"])
 
 
+def buyer(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+    """Return the customer of an order, by number, email or whole name. Raise NotFound, or BadData if not active."""
+    customer = find(connection, words, whole=True)
+    check_not_erased(customer)
+    if not customer["active"]:
+        raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
+    return customer
+
+
 def check_not_erased(customer: sqlite3.Row) -> None:
     """Raise WrongStatus if the customer's personal data was erased; nothing new is recorded for them."""
     if customer["erased_at"]:

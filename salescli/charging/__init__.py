@@ -4,6 +4,7 @@ pay — take a payment of an order
 by_hand — payments and orders that a person confirms, declines or resolves
 credit — pay an order with what its customer paid above the price
 refund — pay money back
+undo — take back what a person recorded
 calls — the calls to gateways: charge, refund, look up
 elsewhere — what another copy of the database may have done
 moved_there — record what moved at a payment system without us

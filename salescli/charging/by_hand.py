@@ -221,6 +221,47 @@ def decline(work: Work, order_id: int, *, reason: str | None = None, completes_r
         return orders.change(work, order, "declined", {"status": "declined"}, reason=why)
 
 
+def cancel(work: Work, order_id: int, reason: str) -> Order:
+    """Decline an Open order for which no money came, with its invoices; one that waits for a person as well.
+
+    Raise WrongStatus for an order with money, one that a gateway is being asked about, and a payment of a plan.
+    """
+    work.actor.require(permissions.ENTER_ORDERS)
+    why = text.text(reason, "the reason")
+    with database.transaction(work.connection):
+        order = orders.get(work.connection, order_id)
+        _check_cancellable(order)
+        for invoice in invoices.of_order(work.connection, order.id):
+            _cancel_waiting(work, invoice, why)
+        orders.refuse_while_paying(work.connection, order, "be cancelled")
+        for invoice in invoices.of_order(work.connection, order.id):
+            if invoice.status == "open":
+                invoices.change(work, invoice, "cancelled", {"status": "declined"}, reason=why)
+        return orders.change(work, order, "cancelled", {"status": "declined"}, reason=why)
+
+
+def _check_cancellable(order: Order) -> None:
+    if order.recurring_id is not None:
+        raise WrongStatus(
+            f"order {order.id} is payment {order.payment_number} of recurring order {order.recurring_id}; to end that:"
+            f" salescli recurring complete {order.recurring_id}"
+        )
+    if order.status != "open":
+        raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; only an Open order can be cancelled")
+    if order.paid_minor:
+        raise WrongStatus(
+            f"{order.amount(order.paid_minor)} of order {order.id} is paid; to reject it and keep that on record:"
+            f" salescli orders decline {order.id}"
+        )
+
+
+def _cancel_waiting(work: Work, invoice: Invoice, why: str) -> None:
+    """Close the attempt of a manual payment that waits for a person."""
+    live = attempts.live_of(work.connection, invoice.id)
+    if live is not None and payment_systems.get(work.connection, live.payment_system_id).manual:
+        attempts.close(work.connection, live, "declined", Answer("declined", code="cancelled", message=why), work.now)
+
+
 def _open_and_partial(connection: sqlite3.Connection, order_id: int, to_be: str) -> Order:
     order = orders.get(connection, order_id)
     if not order.in_parts:

@@ -99,6 +99,9 @@ ORDERS = {
     "check": ("confirm:check", "Confirm who made the sale: a manager or the system."),
     "confirm": ("confirm:confirm", "Confirm what orders wait for: the payment, or the sale."),
     "decline": ("confirm:decline", "Decline open orders with partial payments."),
+    "edit": ("order_edit:edit_order", "Mend an order that was typed wrong."),
+    "cancel": ("order_edit:cancel_orders", "Cancel open orders for which no money came."),
+    "note": ("order_edit:note_order", "Write a note into the history of an order."),
     "assign": ("confirm:assign", "Make a user the manager of orders (Add user)."),
 }
 
@@ -111,7 +114,7 @@ RECURRING = {
     "complete": ("recurring:complete", "Complete recurring orders early; this cannot be undone."),
     "retry": ("recurring:retry", "Start new attempts at a payment that failed."),
     "pay": ("recurring:pay", "Record that the current payment came another way."),
-    "edit": ("recurring:edit", "Change how future payments are made."),
+    "edit": ("recurring:edit", "Change the payments to come."),
 }
 
 PAYMENTS = {
@@ -120,5 +123,6 @@ PAYMENTS = {
     "show": ("payments:show_payment", "Show an invoice and every attempt to charge it."),
     "confirm": ("payments:confirm_payments", "Record that manual invoices were paid."),
     "decline": ("payments:decline_payments", "Record that manual invoices were not paid."),
+    "undo": ("payments:undo_payment", "Take back what a person recorded on an invoice."),
     "resolve": ("payments:resolve_payment", "Record the outcome of a payment, if it is unknown."),
 }

@@ -207,9 +207,9 @@ completes_recurring = click.option(
 )  # fmt: skip
 
 
-def at(help: str) -> Callable[[Command], Command]:
+def at(help: str, *, default: str = "now") -> Callable[[Command], Command]:
     """Give a command ``--at TIME``, when something happened; ``work_at`` and ``happened_at`` read it."""
-    return click.option("--at", metavar="TIME", help=f"{help}  [default: now]")
+    return click.option("--at", metavar="TIME", help=f"{help}  [default: {default}]")
 
 
 def work_at(given: str | None, session: Session) -> Work:

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -34,7 +34,6 @@ REQUIRED = (
     "recurring", "customer", "offer", "currency", "price", "payment_system", "token", "started_at", "every",
 )  # fmt: skip
 STATUSES = ("active", "paused", "completed", "failed")
-_AWAY_MAX = timedelta(days=3660)  # ten years; a later date is a mistake
 _PLANNED = ("active", "paused")  # those that have a next payment date (I10)
 
 
@@ -235,7 +234,7 @@ def _check_dates(fields: Fields, given: Mapping[str, Any], work: Work) -> None:
     if planned and time.local_day(planned, work.zone) < time.local_day(started, work.zone):
         fields.stop("next_payment_at", f"is before started_at, {time.local_day(started, work.zone)}")
     for column in ("started_at", "next_payment_at"):
-        if column in given and given[column] > work.written_at + _AWAY_MAX:
+        if column in given and given[column] > work.written_at + schedule.PLANNED_MAX:
             fields.stop(column, "is more than ten years away")
 
 

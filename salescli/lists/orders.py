@@ -88,6 +88,7 @@ VIEW = View(
             " ORDER BY d.status = 'open' DESC, d.id DESC LIMIT 1)",
             shown=False,
         ),
+        Column("comment", "text", "o.comment", shown=False),
         Column("source", "text", "o.source", shown=False),
         Column("source_number", "text", "o.source_number", shown=False),
     ),

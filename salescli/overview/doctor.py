@@ -127,6 +127,7 @@ _SUMS = (
         "erased customers",
         "SELECT c.id, c.erased_at AS stored, count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders WHERE token IS NOT NULL OR imported_as IS NOT NULL"
+        " OR comment IS NOT NULL"
         " UNION ALL SELECT customer_id FROM recurring WHERE token IS NOT NULL OR status <> 'completed'"
         " UNION ALL SELECT customer_id FROM sales_plans WHERE note IS NOT NULL"
         " UNION ALL SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id"

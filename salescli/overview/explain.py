@@ -72,6 +72,7 @@ def recurring_order(
     yield f"Recurring order {found.id} ({named}) is {found.status.capitalize()}."
     yield from _latest_change(connection, "recurring", found.id, zone)
     anchor = time.local_text(found.anchor_at, zone)
+    yield from _latest_edit(connection, found, zone)
     made = numbers.count(found.payments_made, "payment was", "payments were")
     yield f"{made} made{of}; dates count from {anchor}."
     if found.status == "active":
@@ -134,6 +135,18 @@ def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: 
             why = f" ({row['reason']})" if row["reason"] else ""
             yield f"In this state since {time.local_text(row['at'], zone)}: {row['what']}{why}, by {who}."
             return
+
+
+def _latest_edit(connection: sqlite3.Connection, found: Recurring, zone: ZoneInfo) -> Iterator[str]:
+    """Yield when and why the payments to come were changed, the last time."""
+    row = connection.execute(
+        f"SELECT h.at, {history.BY} AS who, t.text AS reason FROM {history.SOURCE}"
+        " WHERE h.subject = 'recurring' AND h.subject_id = :id AND h.what = 'edited' ORDER BY h.id DESC LIMIT 1",
+        {"id": found.id},
+    ).fetchone()
+    if row is not None:
+        why = f" ({row['reason']})" if row["reason"] else ""
+        yield f"Its payments to come were changed on {time.local_text(row['at'], zone)} by {row['who']}{why}."
 
 
 def _outcome(attempt: attempts.Attempt) -> str:

@@ -38,8 +38,23 @@ _MOVES = {
 }
 
 
-def check_move(noun: str, id: int, status: str, to: str) -> None:
-    """Raise WrongStatus unless a ``noun`` in ``status`` may change to ``to``."""
+# What a person takes back goes the other way; see charging/undo.
+_TAKEN_BACK: dict[str, dict[str, tuple[str, ...]]] = {
+    "order": {"completed": ("open",), "declined": ("open",), "refund": ("completed",)},
+    "invoice": {"completed": ("open", "declined"), "declined": ("open",), "refund": ("completed",)},
+    "recurring order": {
+        "active": ("processing", "completed"),
+        "paused": ("processing", "completed"),
+        "failed": ("processing", "completed"),
+        "completed": ("processing",),
+    },
+}
+
+
+def check_move(noun: str, id: int, status: str, to: str, *, taken_back: bool = False) -> None:
+    """Raise WrongStatus unless a ``noun`` in ``status`` may change to ``to``, or may be taken back to it."""
+    if taken_back and to in _TAKEN_BACK[noun].get(status, ()):
+        return
     if to not in _MOVES[noun][status]:
         allowed = ", ".join(_MOVES[noun][status]) or "nothing else"
         raise WrongStatus(f"{noun} {id} is {status.capitalize()}; from there it can become {allowed}, not {to}")

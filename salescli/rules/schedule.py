@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from salescli.errors import BadData, DamagedValue
 from salescli.rules import numbers, time
 
+PLANNED_MAX = timedelta(days=3660)  # ten years; a later date is a mistake
+
 _EVERY = re.compile(r"(?:(\d{1,4}) ?)?(day|week|month|year|d|w|m|y)s?", re.ASCII)
 _UNITS = {"d": "day", "w": "week", "m": "month", "y": "year"}
 _DURATION = re.compile(r"(\d{1,5}) ?(m|min|minutes?|h|hours?|d|days?)", re.ASCII)

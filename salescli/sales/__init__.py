@@ -1,6 +1,7 @@
 """Orders, invoices, attempts, refunds, disputes, recurring orders, and whose sale they are.
 
 orders — an order and its states
+order_edit — mend an order that was typed wrong
 invoices — one payment of an order, its commission
 changes — one change of any of them: its rule, its row, its line of history
 attempts — one try each to move an invoice's money
@@ -9,6 +10,7 @@ customer_credit — what a customer paid above the price
 disputes — chargebacks: open, won or lost
 recurring — a recurring order: its payments, dates, retries
 recurring_actions — what people decide about recurring orders
+recurring_edit — change the payments to come
 attribution — who made a sale, and whether that is confirmed
 closed_months — months whose sums stay, and when money counts whose month is closed
 sales_plans — a manager's mark that a customer paid for an offer

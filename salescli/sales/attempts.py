@@ -168,6 +168,15 @@ def close(connection: sqlite3.Connection, attempt: Attempt, status: str, answer:
     return changed.rowcount == 1
 
 
+def reopen(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -> None:
+    """Let an attempt that a person answered wait for an answer again."""
+    connection.execute(
+        "UPDATE attempts SET status = 'live', settled_at = NULL, owned_at = :now, fence = fence + 1, code = NULL,"
+        " raw_code = NULL, message = NULL, retryable = NULL, given_up = 0 WHERE id = :id AND status <> 'live'",
+        {"now": time.utc_text(now), "id": attempt.id},
+    )
+
+
 def of_reference(connection: sqlite3.Connection, reference: str | None) -> Attempt | None:
     """Return the attempt with a reference, if there is one."""
     row = connection.execute("SELECT * FROM attempts WHERE reference = ?", (reference,)).fetchone()

@@ -37,8 +37,15 @@ INVOICE = Noun("invoice", "invoices", "invoice")
 RECURRING = Noun("recurring order", "recurring", "recurring")
 
 
-def store(
-    work: Work, noun: Noun, before: Record, changes: Mapping[str, Any], what: str, *, reason: str | None = None
+def store(  # noqa: PLR0913 - what changes, and why
+    work: Work,
+    noun: Noun,
+    before: Record,
+    changes: Mapping[str, Any],
+    what: str,
+    *,
+    reason: str | None = None,
+    taken_back: bool = False,
 ) -> None:
     """Store changed columns with a line of history; the caller holds the transaction.
 
@@ -46,7 +53,7 @@ def store(
     """
     status = changes.get("status", before.status)
     if status != before.status:
-        lifecycle.check_move(noun.name, before.id, before.status, status)
+        lifecycle.check_move(noun.name, before.id, before.status, status, taken_back=taken_back)
     database.update(work.connection, noun.table, before.id, changes)
     # Columns that the record does not carry, such as sums, have no value from before.
     pairs = {name: (getattr(before, name), value) for name, value in changes.items() if hasattr(before, name)}

@@ -123,9 +123,10 @@ def change(
     changes: dict[str, Any],
     *,
     reason: str | None = None,
+    taken_back: bool = False,
 ) -> Invoice:
     """Store ``changes`` with a history line and return the changed invoice. Raise WrongStatus."""
-    store(work, INVOICE, invoice, changes, what, reason=reason)
+    store(work, INVOICE, invoice, changes, what, reason=reason, taken_back=taken_back)
     return get(work.connection, invoice.id)
 
 

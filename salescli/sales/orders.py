@@ -63,6 +63,7 @@ class Order:
     due_at: str | None
     created_at: str
     completed_at: str | None
+    comment: str | None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Order:
@@ -112,10 +113,7 @@ def open_order(work: Work, new: NewOrder) -> Order:
     with database.transaction(work.connection):
         offer = offers.find(work.connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
-        customer = customers.find(work.connection, new.customer, whole=True)
-        customers.check_not_erased(customer)
-        if not customer["active"]:
-            raise BadData(f"customer {customer['id']}, {customer['name']}, is not active and takes no new orders")
+        customer = customers.buyer(work.connection, new.customer)
         values = {
             **_snapshot(offer),
             **_how_to_pay(work.connection, new),
@@ -182,12 +180,13 @@ def change(
     changes: dict[str, Any],
     *,
     reason: str | None = None,
+    taken_back: bool = False,
 ) -> Order:
     """Store ``changes`` with a history line and return the changed order.
 
     Raise WrongStatus when a change of status is not among those allowed.
     """
-    store(work, ORDER, order, changes, what, reason=reason)
+    store(work, ORDER, order, changes, what, reason=reason, taken_back=taken_back)
     return get(work.connection, order.id)
 
 
@@ -223,6 +222,17 @@ def since_made(work: Work, order_id: int) -> Work:
     return work.at(happened.since(work.now, made_at, work.zone, what=f"order {order_id} was made at"))
 
 
+def check_quantity(offer: Offer, quantity: int) -> None:
+    """Raise BadData when an offer is not sold in this quantity (R17)."""
+    if not 1 <= quantity <= 1_000_000:
+        raise BadData(f"a quantity of {quantity} cannot be sold; give 1 to 1000000")
+    if quantity > 1 and not offer.multiple:
+        raise BadData(
+            f"offer {offer.number}, {offer.name}, is sold one at a time;"
+            f" to sell several at once: salescli offers edit {offer.number} --multiple"
+        )
+
+
 def _sellable(offer: Offer, quantity: int) -> int:
     """Return price per unit × quantity. Raise BadData when the offer cannot be sold so (R15, R17)."""
     if not offer.active:
@@ -234,13 +244,7 @@ def _sellable(offer: Offer, quantity: int) -> int:
         raise BadData(
             f"offer {offer.number}, {offer.name}, has no price; set one: salescli offers edit {offer.number} --price …"
         )
-    if not 1 <= quantity <= 1_000_000:
-        raise BadData(f"a quantity of {quantity} cannot be sold; give 1 to 1000000")
-    if quantity > 1 and not offer.multiple:
-        raise BadData(
-            f"offer {offer.number}, {offer.name}, is sold one at a time;"
-            f" to sell several at once: salescli offers edit {offer.number} --multiple"
-        )
+    check_quantity(offer, quantity)
     if offer.price_minor * quantity > money.MINOR_MAX:
         raise BadData(f"{quantity} × {money.text(offer.price_minor, offer.currency)} is more than the largest amount")
     return offer.price_minor * quantity

@@ -199,12 +199,13 @@ def save(
     what: str,
     *,
     reason: str | None = None,
+    taken_back: bool = False,
 ) -> Recurring:
     """Store what changed with a history line. Raise WrongStatus when the status may not change so."""
     changes = {
         name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
     }
-    store(work, RECURRING, before, changes, what, reason=reason)
+    store(work, RECURRING, before, changes, what, reason=reason, taken_back=taken_back)
     return after
 
 

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from salescli.catalogue import payment_systems
-from salescli.errors import BadData, BadUsage, WrongStatus
+from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import lifecycle, permissions, time
 from salescli.sales import attempts, invoices, orders, recurring
 from salescli.sales.orders import Order
@@ -99,25 +98,6 @@ def retry(work: Work, id: int) -> Recurring:
                 if invoice.status == "declined":
                     invoices.change(work, invoice, "reopened", {"status": "open"})
         return after
-
-
-def pay_otherwise(work: Work, id: int, token: str | None, system: str | None) -> Recurring:
-    """Charge future payments to another saved payment method, and through another payment system if one is named.
-
-    Raise WrongStatus while Processing or when Completed, BadData if the token does not fit the payment system.
-    """
-    work.actor.require(permissions.MANAGE_RECURRING)
-    with database.transaction(work.connection):
-        before = recurring.get(work.connection, id)
-        if before.status in ("processing", "completed"):
-            raise WrongStatus(f"recurring order {id} is {before.status.capitalize()}; how it is paid cannot change now")
-        named = payment_systems.find(work.connection, system) if system else None
-        payment_system = named or payment_systems.get(work.connection, before.payment_system_id)
-        payment_systems.check_usable(payment_system, token, one_click=False)
-        if not (token or payment_system.manual):
-            raise BadData(f"{payment_system.name} charges a saved payment method; give its --token")
-        after = replace(before, token=token, payment_system_id=payment_system.id)
-        return recurring.save(work, before, after, "paid otherwise")
 
 
 def _manage(work: Work, id: int, what: str, rules: Mapping[str, Rule]) -> Recurring:

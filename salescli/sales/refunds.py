@@ -54,6 +54,12 @@ def find(connection: sqlite3.Connection, payment_system_id: int, gateway_id: str
     return Refund.from_row(row) if row else None
 
 
+def taken_by(connection: sqlite3.Connection, invoice_id: int) -> Refund | None:
+    """Return the money back of another invoice that this one took as credit, if it did."""
+    row = connection.execute("SELECT * FROM refunds WHERE moved_to = ?", (invoice_id,)).fetchone()
+    return Refund.from_row(row) if row else None
+
+
 def without_number(connection: sqlite3.Connection, invoice_id: int, kind: str, amount_minor: int) -> list[Refund]:
     """Return the refunds of this amount whose number at the payment system is not known."""
     return [

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from salescli.catalogue import customers, offers, users
-from salescli.errors import BadData
+from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.rules import permissions, text, time
 from salescli.sales import orders
 from salescli.sales.orders import Order
@@ -53,6 +53,33 @@ def mark(
         if order is None:
             return None
         return _attribute(work, order, manager_id, id)
+
+
+def unmark(work: Work, plan: int, *, reason: str | None = None) -> Order | None:
+    """Take back a mark that was wrong; return the order whose sale it had decided, now the system's, if there is one.
+
+    Raise NotFound, or WrongStatus if that sale is confirmed.
+    """
+    work.actor.require(permissions.ENTER_ORDERS)
+    why = text.text(reason, "the reason") if reason else None
+    with database.transaction(work.connection):
+        row = work.connection.execute("SELECT * FROM sales_plans WHERE id = ?", (plan,)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no sales plan {plan}; salescli customers plans CUSTOMER lists them")
+        order = orders.get(work.connection, row["order_id"]) if row["order_id"] else None
+        decided = order is not None and order.manager_by == "plan" and order.manager_id == row["manager_id"]
+        if order is not None and decided and order.confirmed:
+            raise WrongStatus(
+                f"sales plan {plan} decided the sale of order {order.id}, which is confirmed; to change that: salescli"
+                f" orders check {order.id} --system --reconfirm --reason TEXT"
+            )
+        work.connection.execute("DELETE FROM sales_plans WHERE id = ?", (plan,))
+        changes = {name: (row[name], None) for name in ("offer_id", "manager_id")}
+        history.record(work, "customer", row["customer_id"], f"sales plan {plan} taken back", changes, reason=why)
+        if order is None or not decided:
+            return None
+        back = {"manager_id": None, "manager_by": None}
+        return orders.change(work, order, f"sales plan {plan} taken back", back, reason=why)
 
 
 def claim(work: Work, order: Order) -> Order:

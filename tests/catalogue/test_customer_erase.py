@@ -23,7 +23,8 @@ from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
 from salescli.rules.permissions import Actor
-from salescli.sales import orders, recurring_actions, sales_plans
+from salescli.sales import orders, recurring_actions, recurring_edit, sales_plans
+from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage.work import Work
 from tests.conftest import House
 from tests.story import Story
@@ -73,7 +74,7 @@ def lived(story: Story) -> Story:
     story.pay(story.order_of("2", "8"), payment_system="Sandbox", token="tok_ok")
     connection.execute("UPDATE recurring SET token = 'tok_insufficient_funds'")
     story.at("2026-02-28 10:05").tick()
-    recurring_actions.pay_otherwise(Work(connection, house.actor, story.now, house.zone), 1, "tok_secondcard", None)
+    recurring_edit.edit(Work(connection, house.actor, story.now, house.zone), 1, RecurringEdit(token="tok_secondcard"))
     recurring_actions.complete(Work(connection, house.actor, story.now, house.zone), 1)
     connection.execute("UPDATE orders SET token = 'tok_ofanorder' WHERE id = 1")
     connection.execute("UPDATE attempts SET message = 'messageqqww' WHERE id = 1")

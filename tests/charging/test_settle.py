@@ -17,7 +17,8 @@ from salescli.errors import BadData, SalesError, WrongStatus
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Misconfigured, Unavailable
-from salescli.sales import attempts, recurring_actions
+from salescli.sales import attempts, recurring_actions, recurring_edit
+from salescli.sales.recurring_edit import RecurringEdit
 from tests.story import Story
 
 
@@ -92,7 +93,7 @@ def test_how_it_is_paid_cannot_change_while_it_is_charged(plan: Story) -> None:
     plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
     plan.tick()
     with pytest.raises(WrongStatus, match="how it is paid cannot change now"):
-        recurring_actions.pay_otherwise(plan.work, 1, "tok_ok", None)
+        recurring_edit.edit(plan.work, 1, RecurringEdit(token="tok_ok"))
 
 
 def test_charged_at_once_is_settled_at_once(plan: Story) -> None:

@@ -774,6 +774,33 @@ MUTANTS = (
         "a_plan_waits_for_its_first_order",
         (("sales/recurring_actions.py", "if found is not None and completes is None:", "if False:"),),
     ),
+    Mutant(
+        "a payment taken back is charged without a person",
+        "a_recorded_payment_is_taken_back",
+        (
+            ("charging/undo.py", 'plan, status="processing", wish=wish', 'plan, status="active", wish=wish'),
+            (
+                "charging/undo.py",
+                "        attempts.reopen(work.connection, attempt, work.now)\n    invoices",
+                "    invoices",
+            ),
+        ),
+    ),
+    Mutant(
+        "what a gateway did is taken back",
+        "a_recorded_payment_is_taken_back",
+        (("charging/undo.py", "if not system.manual:", "if False:"),),
+    ),
+    Mutant(
+        "a payment that is being made changes its price",
+        "the_price_changes_between_attempts",
+        (("sales/recurring_edit.py", 'before.status in ("processing", "completed")', 'before.status == "completed"'),),
+    ),
+    Mutant(
+        "the invoice of a payment between attempts keeps the old price",
+        "the_price_changes_between_attempts",
+        (("sales/recurring_edit.py", "        _follow(work, before, after, why)\n", ""),),
+    ),
 )
 
 

@@ -29,8 +29,9 @@ from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
 from salescli.reconcile.statement import Line
 from salescli.rules import time
-from salescli.sales import attempts, closed_months, recurring_actions
+from salescli.sales import attempts, closed_months, recurring_actions, recurring_edit
 from salescli.sales.attempts import Attempt
+from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import database, home
 from salescli.storage.work import Work
 from tests.faults import power
@@ -1003,7 +1004,7 @@ def _paid_otherwise(world: World) -> None:
     plan = due(world, "unreachable")
     put_back = _copied(world)
     world.tick()
-    paying = lambda work, id: recurring_actions.pay_otherwise(work, id, "other card", "Two")  # noqa: E731
+    paying = lambda work, id: recurring_edit.edit(work, id, RecurringEdit(token="other card", system="Two"))  # noqa: E731
     world.manage(paying, plan)
     world.later(minutes=5).tick()
     assert len(world.bank.charged()) == 2
@@ -1187,3 +1188,43 @@ def a_plan_waits_for_its_first_order(world: World) -> None:
     world.later(days=40)
     world.tick()
     settled(world, charges=2)
+
+
+@scenario
+def a_recorded_payment_is_taken_back(world: World) -> None:
+    """A payment that a person records and takes back waits for a person; what a bank did is not taken back."""
+    plan = due(world)
+    world.record_payment(plan)
+    invoice = world.value("SELECT max(id) FROM invoices")
+    world.undo(invoice)
+    well(world)
+    world.tick()
+    settled(world, charges=1)
+    world.answer(invoice, confirmed=True)
+    order = world.order("once", "card")
+    world.pay(order)
+    charged = world.value("SELECT id FROM invoices WHERE order_id = ?", order)
+    with suppress(WrongStatus):
+        world.undo(charged)
+    settled(world, charges=2)
+    assert world.value("SELECT count(*) FROM invoices WHERE paid_at IS NOT NULL") == 3
+
+
+@scenario
+def the_price_changes_between_attempts(world: World) -> None:
+    """The next attempt takes the new price, and the invoice says so; a payment that is being made keeps its price."""
+    plan = due(world, "declined", "cut after")
+    world.tick()
+    world.edit(plan, price="60.00")
+    world.later(hours=9)
+    world.bank.moods["lookup"].extend(["pending"] * 3)
+    world.tick()
+    assert world.plan(plan).status == "processing"
+    with suppress(WrongStatus):
+        world.edit(plan, price="70.00")
+    well(world)
+    world.later(days=2)
+    world.tick()
+    settled(world, charges=2)
+    assert world.bank.charged()[-1].amount_minor == 6_000
+    assert world.value("SELECT max(amount_minor) FROM invoices") == 6_000

@@ -144,6 +144,18 @@ class Selling(RuleBasedStateMachine):
             assert after.status in (kept, "completed")
             assert before.status != "processing", "I6: a charge is under way"
 
+    @rule(number=numbers)
+    def a_mistake_is_taken_back(self, number: int) -> None:
+        invoices = self.world.rows("SELECT id FROM invoices ORDER BY id DESC")
+        charged = len(self.world.bank.charged())
+        self._tried(self.world.undo, invoices[number % len(invoices)]["id"])
+        assert len(self.world.bank.charged()) == charged
+
+    @rule(number=numbers, price=st.sampled_from(["3.00", "49.00", "60.00"]), days=st.none() | st.integers(1, 40))
+    def payments_to_come_change(self, number: int, price: str, days: int | None) -> None:
+        at = self.world.now + timedelta(days=days) if days else None
+        self._tried(self.world.edit, self._plan(number).id, price=price, next_payment_at=at)
+
     @rule(number=numbers, dies_at=deaths)
     def a_plan_is_charged_by_hand(self, number: int, dies_at: int | None) -> None:
         self._tried(self.world.charge_now, self._plan(number).id, dies_at)

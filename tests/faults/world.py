@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from salescli.catalogue import actors, customers, offers, payment_systems, records, users
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import by_hand, due_payments, gateway_sync, pay, refund, tick
+from salescli.charging import by_hand, due_payments, gateway_sync, pay, refund, tick, undo
 from salescli.charging.due_payments import TickCounts
 from salescli.charging.gateway_sync import Synced
 from salescli.charging.pay import NewPayment
@@ -31,9 +31,10 @@ from salescli.reconcile import compare
 from salescli.reconcile.compare import ReconcileRequest
 from salescli.reconcile.statement import Line
 from salescli.rules import time
-from salescli.sales import recurring
+from salescli.sales import recurring, recurring_edit
 from salescli.sales.orders import NewOrder
 from salescli.sales.recurring import Recurring
+from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import database, home, process
 from salescli.storage.work import Work
 from tests.faults.bank import Bank, Crash, Ledger
@@ -249,6 +250,15 @@ class World:
     def record_payment(self, id: int) -> None:
         """Record that a recurring order's current payment came another way."""
         self.process(lambda connection: by_hand.record_payment(self.work(connection), id, "By hand"))
+
+    def undo(self, invoice: int) -> None:
+        """Take back what a person recorded on an invoice."""
+        self.process(lambda connection: undo.undo(self.work(connection), invoice, "typed wrong"))
+
+    def edit(self, id: int, **given: Any) -> None:
+        """Change a recurring order's payments to come."""
+        change = RecurringEdit(**given)
+        self.process(lambda connection: recurring_edit.edit(self.work(connection), id, change, reason="agreed"))
 
     def manage(self, operation: Callable[..., Recurring], id: int) -> Recurring:
         """Pause, activate, complete or retry a plan."""

@@ -33,6 +33,7 @@ DIGESTS = {
     "m0008_written_at": "721144d4f1c422131affe20e4920bbc6e02c8842289595d78c51f500dbccbf74",
     "m0009_closed_months": "3e0dde6757f6ac6ada973660c38ddd7ed6d38fdf7e0a52b014c94ed2fce9fac6",
     "m0010_credit": "9024d933aded564abcf51f8bce988063b87d0bbc99ff6ba040c0fc7cfe0a5b04",
+    "m0011_order_comment": "e1172446122d74ce1a6e6dc8da28b1ef197c91871fd2bced7597292973cb20dd",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

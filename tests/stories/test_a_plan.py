@@ -8,7 +8,8 @@ from salescli.errors import BadData, WrongStatus
 from salescli.lists import recurring as recurring_list
 from salescli.overview import explain
 from salescli.rules import lifecycle
-from salescli.sales import recurring, recurring_actions
+from salescli.sales import recurring, recurring_actions, recurring_edit
+from salescli.sales.recurring_edit import RecurringEdit
 from tests.story import Story
 
 YEAR = {"every": "1 month", "payments": "12"}
@@ -344,9 +345,9 @@ def test_a_failed_plan_goes_on_with_a_new_card(story: Story) -> None:
     plan = story.subscribed("7", token="tok_expired_card")
     for moment in ("2026-02-28 10:00", "2026-02-28 18:00", "2026-03-01 18:00"):
         story.at(moment).tick()
-    recurring_actions.pay_otherwise(story.work, plan, "tok_ok", None)
+    recurring_edit.edit(story.work, plan, RecurringEdit(token="tok_ok"))
     recurring_actions.retry(story.work, plan)
     assert story.tick().charged == 1
     assert "tok_ok" not in str(story.house.history("recurring", plan))
     with pytest.raises(BadData, match="give its --token"):
-        recurring_actions.pay_otherwise(story.work, plan, None, "Sandbox")
+        recurring_edit.edit(story.work, plan, RecurringEdit(system="Sandbox"))

@@ -175,6 +175,24 @@ def plans(session: Session, customer: str, output: Output) -> None:
     record_page.belonging(session, sales_plan_list.VIEW, "s.customer_id", found["id"], output)
 
 
+@customers_group.command("unplan")
+@click.argument("plan", type=int)
+@click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
+@options.dry_run
+@pass_session
+def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> None:
+    """Take back the sales plan PLAN, a number of `customers plans`. The sale of its order is the system's again.
+
+    \b
+    Example:
+      salescli customers unplan 4 --reason "another Olena"
+    """
+    with options.rehearsed(session, dry_run):
+        order = sales_plans.unmark(session.work, plan, reason=reason)
+        what = f"; order {order.id} is a sale by the system again" if order else ""
+        print_line(f"sales plan {plan}: taken back{what}")
+
+
 @customers_group.command("merge")
 @click.argument("keep")
 @click.argument("duplicate")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from salescli.catalogue import customers
-from salescli.charging import by_hand
+from salescli.charging import by_hand, undo
 from salescli.charging.by_hand import Received
 from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Mode, RecordType
@@ -149,6 +149,30 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
     with options.rehearsed(session, dry_run):
         after = by_hand.resolve(session.work, found.id, became, reason)
         print_line(f"invoice {after.id}: {after.amount()} {after.status}")
+
+
+@click.command("undo")
+@click.argument("invoice")
+@click.option("--reason", metavar="TEXT", required=True, help="Why. It is kept in the history.")
+@options.dry_run
+@pass_session
+def undo_payment(session: Session, invoice: str, reason: str, dry_run: bool) -> None:
+    """Take back the last thing that a person recorded on an INVOICE: a payment, a decline, a refund, credit used.
+
+    The invoice then waits for a person again. What a payment system did cannot be taken back: it can be refunded.
+
+    \b
+    Example:
+      salescli payments undo 17 --reason "it was another Olena"
+    """
+    found = invoices.find(session.connection, invoice)
+    with options.rehearsed(session, dry_run):
+        after = undo.undo(session.work, found.id, reason)
+        order = orders.get(session.connection, after.order_id)
+        words = f"invoice {after.id}: taken back; it is {after.status.capitalize()}, order {order.id} is"
+        print_line(f"{words} {order.status.capitalize()}")
+        if after.status == "open":
+            print_line(f"it waits for: {session.program} payments confirm {after.id}, or decline")
 
 
 def _answer(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from salescli.catalogue import customers
+from salescli.catalogue import customers, payment_systems
 from salescli.charging import by_hand, due_payments
 from salescli.charging.due_payments import ChargingRun
 from salescli.cli import bulk, options, pages, record_page
@@ -19,9 +19,10 @@ from salescli.errors import BadUsage, SalesError
 from salescli.lists import orders as order_list
 from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
-from salescli.rules import numbers, time
-from salescli.sales import recurring, recurring_actions
+from salescli.rules import numbers, permissions, time
+from salescli.sales import recurring, recurring_actions, recurring_edit
 from salescli.sales.recurring import Recurring
+from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage.work import Work
 
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
@@ -146,25 +147,56 @@ def pay(
 
 
 @click.command("edit")
-@click.argument("id")
+@click.argument("id", nargs=-1, required=True)
+@click.option("--price", metavar="AMOUNT", help="The price per unit.")
+@click.option("--quantity", type=int, metavar="N", help="The number of units.")
+@click.option("--every", metavar="INTERVAL", help="The interval, such as `1 month`; the dates count from the same day.")
+@click.option("--payments", metavar="N", help="How many payments in all, those made included; `none` for no end.")
+@click.option("--next-payment-at", "next_at", metavar="TIME", help="When the next payment is due.")
+@click.option("--anchor", is_flag=True, help="The dates after --next-payment-at count from it too.")
+@click.option("--retry-after", metavar="WAITS", help="The waits after declined attempts, such as 8h,24h.")
 @click.option("--token", help="The saved payment method, such as a new card.")
 @click.option("--payment-system", "system", metavar="NAME", help="Another payment system; needs its --token.")
+@click.option("--reason", metavar="TEXT", help="Why. Required unless only --token or --payment-system change.")
+@options.yes
+@options.keep_going
 @options.dry_run
 @pass_session
-def edit(session: Session, id: str, token: str | None, system: str | None, dry_run: bool) -> None:
-    """Change how future payments are made: another card, or another payment system.
+def edit(  # noqa: PLR0913 - one parameter per option
+    session: Session,
+    /,
+    id: tuple[str, ...],
+    next_at: str | None,
+    reason: str | None,
+    yes: bool,
+    keep_going: bool,
+    dry_run: bool,
+    **given: Any,
+) -> int:
+    """Change the payments to come of recurring orders, all of them or none. `-` reads their numbers from stdin.
+
+    A payment that is being made does not change. Without --anchor only the next payment moves, and the later ones keep
+    their dates.
 
     \b
     Examples:
       salescli recurring edit 3 --token tok_ok
-      salescli recurring edit 3 --payment-system "Bank transfer"
+      salescli recurring edit 3 --price 59.00 --reason "new prices from May"
+      salescli recurring edit 3 --next-payment-at 2026-05-15 --anchor \\
+        --reason "paid on the 15th"
     """
-    if token is None and system is None:
-        raise BadUsage("give what changes: --token, --payment-system or both")
-    with options.rehearsed(session, dry_run):
-        found = recurring.find(session.connection, id)
-        after = recurring_actions.pay_otherwise(session.work, found.id, token, system)
-        print_line(f"{_state(after, session)}; future payments use the new details")
+    session.actor.require(permissions.MANAGE_RECURRING)
+    change = RecurringEdit(next_payment_at=options.moment(next_at, session) if next_at else None, **given)
+    if change == RecurringEdit():
+        raise BadUsage("give what changes: --token, --price, --every, … (see --help)")
+    if change.changes_terms and not reason:
+        raise BadUsage("a change of price or dates needs --reason TEXT; the reason is kept")
+
+    def act(work: Work, number: int) -> Recurring:
+        return recurring_edit.edit(work, number, change, reason=reason)
+
+    mode = {"yes": yes, "keep_going": keep_going, "dry_run": dry_run}
+    return _each(session, "Change", id, act, mode).exit_code
 
 
 def _each(
@@ -228,8 +260,23 @@ def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any
             (before.status.capitalize(), after.status.capitalize()),
             pending,
             (f"{before.payments_made} made", f"{after.payments_made} made"),
+            (before.amount(), after.amount()),
+            (f"every {before.interval}", f"every {after.interval}"),
+            (f"{before.payments_total or 'no end'}", f"{after.payments_total or 'no end'}"),
+            (_next(session, before), _next(session, after)),
+            (f"retries after {before.retries}", f"retries after {after.retries}"),
+            (_system(session, before), _system(session, after)),
+            ("payment method", "another") if before.token != after.token else ("", ""),
         ),
     }
+
+
+def _next(session: Session, one: Recurring) -> str:
+    return f"next {time.local_text(one.next_payment_at, session.zone)}" if one.next_payment_at else "nothing due"
+
+
+def _system(session: Session, one: Recurring) -> str:
+    return payment_systems.get(session.connection, one.payment_system_id).name
 
 
 RECURRING = RecordType(

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -21,10 +21,8 @@ from salescli.cli.output.terminal import print_beside, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
-from salescli.rules import money, numbers, permissions, time
+from salescli.rules import money, numbers, permissions, schedule, time
 from salescli.sales import recurring
-
-_MOST = timedelta(days=3660)  # ten years
 
 
 @click.command("simulate", cls=pages.ListCommand, columns=simulate.COLUMNS)
@@ -69,7 +67,7 @@ def _last_day(until: str, today: date) -> date:
     last = time.parse_period(until, today)[1]
     if last < today:
         raise BadUsage(f"{last} is past; `salescli history` shows what was done")
-    if last - today > _MOST:
+    if last - today > schedule.PLANNED_MAX:
         raise BadUsage(f"{last} is more than ten years away; give an earlier day")
     return last
 

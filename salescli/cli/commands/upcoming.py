@@ -16,14 +16,18 @@ from salescli.errors import BadUsage
 from salescli.lists.filters import Filters
 from salescli.overview import upcoming
 from salescli.reports.periods import By
-from salescli.rules import money, numbers, permissions
+from salescli.rules import money, numbers, permissions, schedule
 
 _DAYS = 30  # the default period
-_MOST = timedelta(days=3660)  # ten years: a daily recurring order has as many payments
 
 
 @click.command("upcoming", cls=pages.ListCommand, columns=upcoming.COLUMNS)
-@click.option("--days", type=click.IntRange(1, _MOST.days), metavar="N", help=f"The next N days.  [default: {_DAYS}]")
+@click.option(
+    "--days",
+    type=click.IntRange(1, schedule.PLANNED_MAX.days),
+    metavar="N",
+    help=f"The next N days.  [default: {_DAYS}]",
+)
 @click.option(
     "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Show totals for each period."
 )
@@ -62,7 +66,7 @@ def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date
     last = last or first + timedelta(days=days or _DAYS)
     if last < today:
         raise BadUsage(f"{last} is past; `salescli payments list` shows what was paid")
-    if last - first > _MOST:
+    if last - first > schedule.PLANNED_MAX:
         raise BadUsage(f"from {first} to {last} is more than ten years; give a shorter period")
     return first, last
 

@@ -11,6 +11,7 @@ m0007_moved_elsewhere — version 7: refunds and disputes made at the payment sy
 m0008_written_at — version 8: when each line of history was written
 m0009_closed_months — version 9: months that are closed
 m0010_credit — version 10: what was paid above the price is credit
+m0011_order_comment — version 11: a comment of an order
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

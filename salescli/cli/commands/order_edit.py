@@ -1,0 +1,135 @@
+"""``salescli orders edit|cancel|note``: mend what was typed wrong, and write down what matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from salescli.charging import by_hand
+from salescli.cli import bulk, options
+from salescli.cli.bulk import Mode, RecordType
+from salescli.cli.output.terminal import print_line
+from salescli.cli.session import Session, pass_session
+from salescli.errors import BadUsage
+from salescli.lists.columns import Column
+from salescli.rules import numbers, time
+from salescli.sales import order_edit, orders
+from salescli.sales.order_edit import OrderEdit
+from salescli.sales.orders import Order
+
+
+@click.command("edit")
+@click.argument("order")
+@options.at("When it was ordered.", default="as it is")
+@click.option("--customer", metavar="WHO", help="Another customer: number, email or name.")
+@click.option("--quantity", type=int, metavar="N", help="The number of units.")
+@click.option("--price", metavar="AMOUNT", help="The price per unit.")
+@click.option("--discount", metavar="AMOUNT", help="Off the whole order; '' for none.")
+@click.option("--comment", metavar="TEXT", help="A comment on the order; '' for none.")
+@click.option("--payment-system", metavar="NAME", help="The payment system for its payments; '' for none.")
+@click.option("--token", help="The saved payment method at that payment system.")
+@click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
+@options.dry_run
+@pass_session
+def edit_order(
+    session: Session, /, order: str, at: str | None, reason: str | None, dry_run: bool, **given: Any
+) -> None:
+    """Mend an ORDER that was typed wrong, as long as no money came for it. Then only --at and --comment can change.
+
+    \b
+    Examples:
+      salescli orders edit 12 --quantity 2 --discount 5.00
+      salescli orders edit 12 --customer olena@example.com --reason "two Olenas"
+    """
+    found = orders.find(session.connection, order)
+    changes = OrderEdit(at=options.happened_at(at, session) if at else None, **given)
+    if changes == OrderEdit():
+        raise BadUsage("give what changes: --quantity, --price, --customer, … (see --help)")
+    with options.rehearsed(session, dry_run):
+        after = order_edit.edit(session.work, found.id, changes, reason=reason)
+        print_line("nothing changed" if after == found else _edited(session, found, after))
+
+
+@click.command("cancel")
+@click.argument("order", nargs=-1, required=True)
+@click.option("--reason", metavar="TEXT", required=True, help="Why. It is kept in the history.")
+@options.yes
+@options.keep_going
+@options.dry_run
+@pass_session
+def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **mode: bool) -> int:
+    """Cancel Open ORDERs for which no money came: they become Declined, and so do their invoices.
+
+    `-` reads order numbers from stdin. For an order with money: `orders decline` or `orders refund`.
+
+    \b
+    Example:
+      salescli orders cancel 12 --reason "typed twice"
+    """
+    words = options.numbers(order)
+    question = f"Cancel {numbers.these(len(words), 'order')}?"
+    outcome = bulk.each(
+        session, ORDERS, words, lambda one: by_hand.cancel(session.work, one.id, reason), Mode(question, **mode)
+    )
+    return outcome.exit_code
+
+
+@click.command("note")
+@click.argument("order")
+@click.argument("text")
+@options.dry_run
+@pass_session
+def note_order(session: Session, order: str, text: str, dry_run: bool) -> None:
+    """Write a TEXT into the history of an ORDER. It cannot be changed afterwards.
+
+    \b
+    Example:
+      salescli orders note 12 "called, pays on Friday"
+    """
+    found = orders.find(session.connection, order)
+    with options.rehearsed(session, dry_run):
+        order_edit.note(session.work, found.id, text)
+        print_line(f"order {found.id}: noted; to read it: {session.program} history order {found.id}")
+
+
+def _edited(session: Session, before: Order, after: Order) -> str:
+    changes = bulk.changes(
+        (before.amount(before.price_minor), after.amount(after.price_minor)),
+        (f"{before.quantity} units", f"{after.quantity} units"),
+        (_moment(session, before), _moment(session, after)),
+        (f"customer {before.customer_id}", f"customer {after.customer_id}"),
+        ("before", "another payment system") if before.payment_system_id != after.payment_system_id else ("", ""),
+        ("before", "another payment method") if before.token != after.token else ("", ""),
+        ("before", "another comment") if before.comment != after.comment else ("", ""),
+    )
+    return f"order {after.id}: {changes.replace('before → ', '')}"
+
+
+def _moment(session: Session, order: Order) -> str:
+    return time.local_text(order.created_at, session.zone)
+
+
+def _row(session: Session, before: Order, after: Order) -> dict[str, Any]:
+    return {
+        "order": before.id,
+        "offer": before.offer_name,
+        "price": before.price_minor,
+        "currency": before.currency,
+        "change": bulk.changes((before.status.capitalize(), after.status.capitalize())),
+    }
+
+
+ORDERS = RecordType(
+    "order",
+    orders.find,
+    (
+        Column("order", "number"),
+        Column("offer"),
+        Column("price", "money"),
+        Column("currency"),
+        Column("change"),
+    ),
+    _row,
+    lambda session, before, after: f"order {after.id} is {after.status.capitalize()}, cancelled",
+)

@@ -1,0 +1,143 @@
+"""Mend an order that was typed wrong: what it sells while nothing was paid, later only what moves no money.
+
+``OrderEdit`` → untouched by money? → ``orders.change``, one line of history
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from salescli.catalogue import customers, offers, payment_systems
+from salescli.errors import BadData, WrongStatus
+from salescli.rules import money, permissions, text, time
+from salescli.sales import invoices, orders
+from salescli.sales.orders import Order
+from salescli.storage import database, history
+from salescli.storage.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEdit:
+    """What changes; None: stays. Empty text empties a comment, a discount or a payment system.
+
+    ``price`` is per unit; ``at`` is when it was ordered.
+    """
+
+    at: datetime | None = None
+    customer: str | None = None
+    quantity: int | None = None
+    price: str | None = None
+    discount: str | None = None
+    comment: str | None = None
+    payment_system: str | None = None
+    token: str | None = None
+
+    @property
+    def moves_money(self) -> bool:
+        """Return whether anything changes that a payment would have been made for or through."""
+        return any(value is not None for value in (*self._sold, self.customer, self.payment_system, self.token))
+
+    @property
+    def _sold(self) -> tuple[int | str | None, ...]:
+        return self.quantity, self.price, self.discount
+
+
+def edit(work: Work, order_id: int, given: OrderEdit, *, reason: str | None = None) -> Order:
+    """Change an order and return it.
+
+    Raise WrongStatus if money was paid, or is being paid, and the change is about money; BadData for what cannot be.
+    """
+    work.actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(work.connection):
+        order = orders.get(work.connection, order_id)
+        if given.moves_money:
+            _check_untouched(work, order)
+        changes = {**_moment(work, order, given), **_sale(work, order, given), **_how_to_pay(work, order, given)}
+        if given.comment is not None:
+            changes["comment"] = text.free_text(given.comment, "the comment") if given.comment else None
+        if given.customer is not None:
+            changes["customer_id"] = customers.buyer(work.connection, given.customer)["id"]
+        if all(getattr(order, name) == value for name, value in changes.items() if name != "created_on"):
+            return order
+        why = text.text(reason, "the reason") if reason else None
+        return orders.change(work, order, "edited", changes, reason=why)
+
+
+def note(work: Work, order_id: int, words: str) -> None:
+    """Add a note to the history of an order. Raise BadData for an empty one."""
+    work.actor.require(permissions.ENTER_ORDERS)
+    said = text.free_text(words, "the note")
+    if not said:
+        raise BadData("the note is empty")
+    with database.transaction(work.connection):
+        history.record(work, "order", orders.get(work.connection, order_id).id, "note", reason=said)
+
+
+def _check_untouched(work: Work, order: Order) -> None:
+    if order.recurring_id is not None:
+        raise WrongStatus(
+            f"order {order.id} is payment {order.payment_number} of recurring order {order.recurring_id}; to change"
+            f" what it charges: salescli recurring edit {order.recurring_id}"
+        )
+    orders.refuse_while_paying(work.connection, order, "be changed")
+    if order.paid_minor or order.completed_at is not None:
+        raise WrongStatus(
+            f"money was paid for order {order.id}, so only --at and --comment can change; a payment that was recorded"
+            " by mistake is taken back with: salescli payments undo"
+        )
+
+
+def _moment(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:
+    if given.at is None:
+        return {}
+    paid = [invoice.paid_at for invoice in invoices.of_order(work.connection, order.id) if invoice.paid_at]
+    if paid and time.utc_text(given.at) > min(paid):
+        first = time.local_text(min(paid), work.zone)
+        raise BadData(f"order {order.id} was paid at {first}, and cannot have been made after that")
+    return {"created_at": time.utc_text(given.at), "created_on": time.local_day(given.at, work.zone)}
+
+
+def _sale(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:
+    """Return quantity, unit price, discount and price. Raise BadData for an order that would cost nothing, or less."""
+    if all(value is None for value in given._sold):
+        return {}
+    quantity = order.quantity if given.quantity is None else given.quantity
+    if given.quantity is not None:
+        orders.check_quantity(offers.get(work.connection, order.offer_id), quantity)
+    unit = order.unit_price_minor if given.price is None else money.parse(given.price, order.currency)
+    discount = order.discount_minor
+    if given.discount is not None:
+        discount = money.parse(given.discount, order.currency) if given.discount else 0
+    if unit is None and given.quantity is not None:
+        raise BadData(f"the unit price of order {order.id} is not whole; give --price too")
+    gross = order.price_minor + order.discount_minor if unit is None else unit * quantity
+    if not 0 < gross - discount <= money.MINOR_MAX:
+        raise BadData(
+            f"{order.amount(gross)} less {order.amount(discount)} is not a price; an order that is not to be paid is"
+            f" cancelled: salescli orders cancel {order.id}"
+        )
+    return {
+        "quantity": quantity,
+        "unit_price_minor": unit,
+        "discount_minor": discount,
+        "price_minor": gross - discount,
+    }
+
+
+def _how_to_pay(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:
+    if given.payment_system is None and given.token is None:
+        return {}
+    if given.payment_system == "":
+        return {"payment_system_id": None, "token": None, "one_click": False}
+    if given.payment_system is not None:
+        system = payment_systems.find(work.connection, given.payment_system)
+    elif order.payment_system_id is not None:
+        system = payment_systems.get(work.connection, order.payment_system_id)
+    else:
+        raise BadData(f"order {order.id} has no payment system; give --payment-system with --token")
+    same = system.id == order.payment_system_id
+    token = (given.token or None) if given.token is not None else order.token if same else None
+    payment_systems.check_usable(system, token, one_click=order.one_click and same)
+    return {"payment_system_id": system.id, "token": token, "one_click": order.one_click and same}

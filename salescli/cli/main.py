@@ -21,7 +21,7 @@ from salescli.cli import caller
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.index import COMMANDS
 from salescli.cli.session import Session
-from salescli.errors import DatabaseUnusable, SalesError
+from salescli.errors import DatabaseUnusable, SalesError, WrongStatus
 from salescli.rules import text
 
 # What code meets where a stored value is one that the schema or the program forbids, and otherwise only by a bug.
@@ -149,6 +149,10 @@ def _looks_like_a_bug(error: Exception) -> bool:
 
 
 def _database_failure(error: sqlite3.Error) -> SalesError:
+    from salescli.sales import closed_months
+
+    if closed_months.is_guarded(error):
+        return WrongStatus("this would change a closed month, so nothing was changed; salescli close lists them")
     if _looks_like_a_bug(error):
         raise error  # with its traceback
     from salescli.storage import database

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle, money, permissions
-from salescli.storage.clauses import OF_AN_ORDER, UNDER_WAY, searched
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, OF_AN_ORDER, UNDER_WAY, searched
 
 if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
@@ -109,7 +109,7 @@ VIEW = View(
         "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
     },
     hidden=(  # the arguments of _order_actions
-        f"o.status AS a_status, {_IN_PARTS} AS a_partial, o.confirmed AS a_confirmed,"
+        f"o.status AS a_status, {_IN_PARTS} AS a_partial, o.confirmed OR {OF_A_CLOSED_MONTH} AS a_confirmed,"
         " o.manager_id IS NOT NULL AS a_managed,"
         f" o.status = 'open' AND {_IN_PARTS} AND EXISTS ({UNDER_WAY}) AS a_paying,"
         " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_ppm"

@@ -11,7 +11,7 @@ import sqlite3
 from salescli.lists.columns import Column
 from salescli.rules import money, permissions
 from salescli.rules.permissions import Actor
-from salescli.storage.clauses import UNDER_WAY
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
 
 COLUMNS = (
     Column("what"),
@@ -23,10 +23,11 @@ COLUMNS = (
     Column("command", "command"),
 )
 
-_UNCONFIRMED = """
+_UNCONFIRMED = f"""
 SELECT 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount, o.currency AS currency,
   NULL AS due
 FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = 'completed' AND o.confirmed = 0
+  AND NOT {OF_A_CLOSED_MONTH}
 """
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""

@@ -65,6 +65,7 @@ def order_actions(
 ) -> list[str]:
     """Return the actions that are possible on an order now, for a user with the permission (R20–R24, R45).
 
+    ``confirmed``: whose sale it was is settled, also by the end of a closed month.
     ``paying``: a payment is under way or waits for a person. ``managed``: the sale has a manager.
     ``confirmable``: a partial order has reached its success share.
     """

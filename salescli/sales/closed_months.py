@@ -108,12 +108,17 @@ def note(connection: sqlite3.Connection, day: str) -> str:
     return f"; it counts on {counts}, since {day[:7]} is closed" if counts != day else ""
 
 
+def is_guarded(error: sqlite3.Error) -> bool:
+    """Return whether an error is that of a trigger, which refused a change of a closed month."""
+    return isinstance(error, sqlite3.IntegrityError) and str(error) == _GUARD
+
+
 @contextmanager
 def guarded() -> Iterator[None]:
     """Run a block; raise WrongStatus where it would have changed a closed month."""
     try:
         yield
     except sqlite3.IntegrityError as error:
-        if str(error) != _GUARD:
+        if not is_guarded(error):
             raise
         raise WrongStatus("would change a closed month; salescli close lists them") from None

@@ -20,7 +20,7 @@ from salescli.rules import happened, lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
 from salescli.sales.changes import ORDER, store
 from salescli.storage import database, history
-from salescli.storage.clauses import UNDER_WAY
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
 from salescli.storage.work import Work
 
 
@@ -281,12 +281,13 @@ def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]
 
 def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
     """Return the actions on the order for a person with the permission (R20)."""
-    sql = f"SELECT 1 FROM orders o WHERE o.id = ? AND EXISTS ({UNDER_WAY})"
+    sql = f"SELECT EXISTS ({UNDER_WAY}) AS paying, {OF_A_CLOSED_MONTH} AS closed FROM orders o WHERE o.id = ?"
+    row = connection.execute(sql, (order.id,)).fetchone()
     return lifecycle.order_actions(
         order.status,
         partial=order.in_parts,
-        paying=connection.execute(sql, (order.id,)).fetchone() is not None,
-        confirmed=order.confirmed,
+        paying=bool(row["paying"]),
+        confirmed=order.confirmed or bool(row["closed"]),
         managed=order.manager_id is not None,
         confirmable=order.confirmable,
     )

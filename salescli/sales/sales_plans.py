@@ -15,6 +15,7 @@ from salescli.rules import permissions, text, time
 from salescli.sales import orders
 from salescli.sales.orders import Order
 from salescli.storage import database, history
+from salescli.storage.clauses import OF_A_CLOSED_MONTH
 from salescli.storage.work import Work
 
 
@@ -111,7 +112,7 @@ def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | 
         "SELECT * FROM orders o WHERE o.customer_id = :customer_id AND o.offer_id = :offer_id AND o.confirmed = 0"
         " AND (o.manager_id IS NULL OR o.manager_by = 'plan') AND coalesce(o.payment_number, 1) = 1"
         " AND o.status IN ('open', 'completed')"
-        " AND coalesce(substr(o.completed_on, 1, 7), '') NOT IN (SELECT month FROM closed_months)"
+        f" AND NOT {OF_A_CLOSED_MONTH}"
         " AND NOT EXISTS (SELECT 1 FROM sales_plans s WHERE s.order_id = o.id AND s.marked_at > :marked_at)"
         " ORDER BY o.created_at DESC, o.id DESC LIMIT 1",
         mark,

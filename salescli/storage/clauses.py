@@ -64,6 +64,9 @@ UNDER_WAY = (
     "SELECT 1 FROM invoices i JOIN attempts a ON a.invoice_id = i.id WHERE i.order_id = o.id AND a.status = 'live'"
 )
 
+# Whether the order `o` became Completed in a closed month: whose sale it was is settled.
+OF_A_CLOSED_MONTH = "coalesce(substr(o.completed_on, 1, 7) IN (SELECT month FROM closed_months), 0)"
+
 
 def every(row: str) -> str:
     """Return SQL for the interval of a row as text, ``1 month`` or ``2 weeks``; NULL when it has none."""

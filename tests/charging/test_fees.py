@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from salescli.charging.tick import Limits
+from salescli.sales import closed_months
 from tests.story import Story
 
 PROGRAM = """#!/bin/sh
@@ -105,3 +106,12 @@ def test_a_tick_that_is_told_to_stop_asks_for_no_fee(later: Story, tmp_path: Pat
     (tmp_path / "fee").write_text(TOLD, encoding="utf-8")
     later.at("2026-03-01 11:00").tick(limits=Limits(stopping=lambda: True))
     assert lookups(tmp_path) == 0
+
+
+def test_a_fee_that_is_told_when_the_month_is_closed_stays_an_estimate(later: Story, tmp_path: Path) -> None:
+    (tmp_path / "fee").write_text(TOLD, encoding="utf-8")
+    later.at("2026-04-01 11:00")
+    closed_months.close(later.work, "2026-03")
+    later.tick()
+    assert fee(later) == (490, 1, None)
+    assert later.house.history("invoice", 1)[-1]["what"] == "fee reported too late: 2026-03 is closed"

@@ -154,7 +154,7 @@ class Selling(RuleBasedStateMachine):
     @rule(number=numbers, price=st.sampled_from(["3.00", "49.00", "60.00"]), days=st.none() | st.integers(1, 40))
     def payments_to_come_change(self, number: int, price: str, days: int | None) -> None:
         at = self.world.now + timedelta(days=days) if days else None
-        self._tried(self.world.edit, self._plan(number).id, price=price, next_payment_at=at)
+        self._tried(self.world.edit, self._plan(number).id, price=price, next_payment_at=at, anchor=at is not None)
 
     @rule(number=numbers, dies_at=deaths)
     def a_plan_is_charged_by_hand(self, number: int, dies_at: int | None) -> None:

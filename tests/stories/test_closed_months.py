@@ -14,7 +14,7 @@ from salescli.errors import BadData, SalesError, WrongStatus
 from salescli.imports import orders as order_import
 from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest
-from salescli.sales import attribution, closed_months, sales_plans
+from salescli.sales import attribution, closed_months, orders, sales_plans
 from salescli.sales.attribution import Seller
 from salescli.storage import totals
 from tests.importing import as_csv
@@ -163,6 +163,29 @@ def test_repeating_what_is_confirmed_changes_nothing_and_is_not_refused(shop: St
     assert attribution.confirm_sale(shop.work, 1, Seller()).confirmed
 
 
+def test_what_is_refused_is_not_offered(shop: Story) -> None:
+    def offered() -> list[str]:
+        listed = [row["actions"] for row in shop.house.run("orders", "list", "--csv").rows]
+        return [*listed, *orders.actions(shop.house.connection, orders.get(shop.house.connection, 1))]
+
+    def waiting() -> list[str]:
+        return [row["what"] for row in shop.house.run("todo", "--csv").rows]
+
+    assert offered() == ["", "", ""]
+    assert "unconfirmed sale" not in waiting()
+    closed_months.reopen(shop.work, "2026-02", "to see")
+    assert offered() == ["", "Check, Add user", "Check, Add user", "Check", "Add user"]
+    assert waiting().count("unconfirmed sale") == 2
+
+
+def test_a_command_that_forgot_to_check_says_so(shop: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closed_months, "check_sale", lambda work, id: None)
+    forced = "UPDATE orders SET quantity = 2 WHERE id = 1"
+    monkeypatch.setattr(orders, "change", lambda work, *rest, **more: work.connection.execute(forced))
+    ran = shop.house.run("orders", "check", "1", "--system")
+    assert (ran.code, "this would change a closed month, so nothing was changed" in ran.err) == (5, True), ran.err
+
+
 # What moved without us: on the first open day
 
 
@@ -203,13 +226,6 @@ def test_a_payment_resolved_later_counts_on_the_first_open_day(shop: Story) -> N
     ).fetchall()
     assert tuple(row) == ("2026-02-28T21:00:00Z", "2026-04-01", "2026-04-01")
     assert notes(shop) == ["counts on 2026-04-01: 2026-02 is closed"] * 2
-    assert adds_up_to(shop) == before
-
-
-def test_a_fee_that_is_reported_too_late_is_not_recorded(shop: Story) -> None:
-    shop.house.connection.execute("UPDATE invoices SET fee_due_at = '2026-03-01T00:00:00Z' WHERE id = 1")
-    before = adds_up_to(shop)
-    shop.tick()
     assert adds_up_to(shop) == before
 
 

@@ -94,7 +94,7 @@ VIEW = View(
         "currency": "o.currency",
         "min": "o.price_e4",
         "max": "o.price_e4",
-        "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
+        "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
     },
     hidden=(  # the arguments of _order_actions
         "o.status AS a_status, o.partial AS a_partial, o.confirmed AS a_confirmed,"

@@ -76,7 +76,7 @@ VIEW = View(
         "payment_type": "coalesce(o.partial, 0)",
         "min": comparable("r.price_minor", "r.currency"),
         "max": comparable("r.price_minor", "r.currency"),
-        "search": searched("r.customer_id", "r.offer_id", "r.id = {number}", "r.source_number = {words}"),
+        "search": searched("r.customer_id", "r.offer_id", "r.id IN ({number})", "r.source_number IN ({words})"),
     },
     hidden="r.status AS a_status",
     statuses=lifecycle.RECURRING_STATUSES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from salescli.cli.groups import IndexedGroup
 from salescli.cli.output.terminal import escaped
 from salescli.cli.session import Session, pass_session
 from salescli.overview import explain
@@ -11,7 +12,7 @@ from salescli.rules import permissions
 from salescli.sales import invoices, orders, recurring
 
 
-@click.group("explain")
+@click.group("explain", cls=IndexedGroup)
 def explain_group() -> None:
     """Explain why a record is in its state, what happens next and when, and which setting or person decided."""
 

@@ -183,7 +183,7 @@ def test_an_output_file_is_private_whatever_the_umask(sales: Run, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "-o")]
+    "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "--csv", "-o")]
 )
 def test_an_output_file_never_replaces_a_database(sales: Run, path: Path, words: tuple[str, ...]) -> None:
     sales("orders", "new", "1", "7")

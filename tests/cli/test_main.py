@@ -266,6 +266,7 @@ def test_control_characters_from_data_are_shown_and_not_obeyed(sales: Run, path:
         pytest.param({"FORCE_COLOR": "1"}, "auto", True, id="when the environment forces it"),
         pytest.param({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False, id="not against NO_COLOR"),
         pytest.param({"FORCE_COLOR": "1"}, "never", False, id="never means never"),
+        pytest.param({"FORCE_COLOR": "1", "TERM": "dumb"}, "auto", True, id="forced on a terminal that has none"),
     ],
 )
 def test_a_manager_is_coloured(

@@ -84,7 +84,9 @@ def confirm(session: Session, /, order: tuple[str, ...], force: bool, reason: st
         replace(ORDERS, describe=_describe_payment),
         words,
         lambda one: _confirm_payment(session, one, reason),
-        Mode(f"Mark {numbers.these(len(words), 'order')} Completed?", given["dry_run"], given["keep_going"]),
+        Mode(
+            f"Mark {numbers.these(len(words), 'order')} Completed?", given["dry_run"], given["keep_going"], final=True
+        ),
     )
     return done.exit_code
 
@@ -109,7 +111,7 @@ def decline(session: Session, /, order: tuple[str, ...], reason: str | None, **m
         ORDERS,
         words,
         lambda one: by_hand.decline(session.work, one.id, reason=reason),
-        Mode(f"Decline {numbers.these(len(words), 'order')}?", **mode),
+        Mode(f"Decline {numbers.these(len(words), 'order')}?", **mode, final=True),
     )
     for before, _ in outcome.done:
         say_recurring_goes_on(session, before)

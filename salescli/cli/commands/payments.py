@@ -13,6 +13,7 @@ from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line
+from salescli.cli.prompts import ask_first, on_a_terminal
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
@@ -113,10 +114,11 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
     "--not-charged", "became", flag_value="not_sent", help="It never reached the payment system; it will be sent again."
 )
 @click.option("--reason", metavar="TEXT", required=True, help="How you know. It is kept in the history.")
+@options.yes
 @options.dry_run
 @pass_session
-def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dry_run: bool) -> None:
-    """Record the outcome of a payment if neither salescli nor its payment system knows it.
+def resolve_payment(session: Session, invoice: str, became: Any, reason: str, yes: bool, dry_run: bool) -> None:
+    """Record the outcome of a payment if neither salescli nor its payment system knows it. This cannot be undone.
 
     \b
     Example:
@@ -125,9 +127,14 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
     if became is None:
         raise BadUsage("give the outcome: --succeeded, --declined or --not-charged")
     found = invoices.find(session.connection, invoice)
+    question = f"Record that invoice {found.id} ({found.amount()}) {_OUTCOMES[became]}? This cannot be undone."
+    ask_first(question, yes=yes or dry_run or not on_a_terminal())
     with options.rehearsed(session, dry_run):
         after = by_hand.resolve(session.work, found.id, became, reason)
         print_line(f"invoice {after.id}: {after.amount()} {after.status}")
+
+
+_OUTCOMES = {"succeeded": "was paid", "declined": "was declined", "not_sent": "never reached the payment system"}
 
 
 def _answer(
@@ -143,7 +150,7 @@ def _answer(
     words = options.numbers(given)
     became = "paid" if confirmed else "not paid"
     question = f"Mark {numbers.these(len(words), 'invoice')} as {became}?"
-    return bulk.each(session, INVOICES, words, act, Mode(question, **mode)).exit_code
+    return bulk.each(session, INVOICES, words, act, Mode(question, **mode, final=True)).exit_code
 
 
 def _describe(session: Session, before: Invoice, after: Invoice) -> str:

@@ -18,7 +18,7 @@ def ask_first(question: str, *, yes: bool) -> None:
             raise SalesError("nothing was changed")
 
 
-def prompt(question: str, *, default: str, advice: str) -> str:
+def prompt(question: str, default: str, *, advice: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage with ``advice`` without one."""
     if not on_a_terminal():
         raise BadUsage(advice)

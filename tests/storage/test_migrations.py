@@ -30,6 +30,7 @@ DIGESTS = {
     "m0005_one_payment_each": "99e4ec5a46ffbda40a924dbd2395567229d0e6112c814cbfd19f69b793219aa7",
     "m0006_gateway_checks": "ba8e7fd8f5d627725d0adbac677a9fd629434369257fbb5f71f4a1ffed6dc0c7",
     "m0007_moved_elsewhere": "f4995431ed66a277e3eca4cfb024c2634b345a4305645611583d1d5de3607bf3",
+    "m0008_sells": "e31d8ad1c33ec67dc30d06ee69abd8d2631ba28368ff9fe3fcc3ef31964440e2",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -149,6 +150,7 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         line["what"] = REWORDED.get(line["what"], line["what"])
         del line["id"]  # a tick may write what became of payments in another order
         changes = json.loads(line["changes"])
+        changes.pop("sells", None)  # of users, since version 8
         waits = [changes.pop(f"retry_{number}_minutes", None) for number in (1, 2)]
         if waits[0]:  # lines of version 1 stay as they were written
             changes["retry_after"] = [None, str(Retries((waits[0][1], waits[1][1])))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session
+from salescli.rules import permissions
 from salescli.sales import recurring
 from salescli.sales.orders import Order
 
@@ -14,4 +15,5 @@ def say_recurring_goes_on(session: Session, order: Order) -> None:
         return
     found = recurring.get(session.connection, order.recurring_id)
     if found.status in ("active", "paused", "processing"):
-        say(f"recurring order {found.id} continues; to end it: salescli recurring complete {found.id}")
+        end = f"to end it: {session.program} recurring complete {found.id}"
+        say(f"recurring order {found.id} continues; {session.actor.advised(permissions.MANAGE_RECURRING, end)}")

@@ -259,7 +259,8 @@ def _describe(session: Session, before: Order, order: Order) -> str:
         return f"{words}, sale by {seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
     words = f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
     if order.status == "declined" and order.paid_minor:  # R23
-        return f"{words}; the money stays recorded; to refund it: salescli orders refund {order.id}"
+        back = f"to refund it: salescli orders refund {order.id}"
+        return f"{words}; the money stays recorded; {session.actor.advised(permissions.REFUND, back)}"
     return words
 
 

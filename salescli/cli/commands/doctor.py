@@ -36,9 +36,8 @@ def doctor_command(session: Session, output: Output) -> None:
       salescli doctor
     """
     session.actor.require(permissions.VIEW)
-    found = [
-        asdict(finding) for finding in doctor.examine(session.file, session.now, session.zone, program=session.program)
-    ]
+    findings = doctor.examine(session.file, session.now, session.zone, program=session.program, actor=session.actor)
+    found = [asdict(finding) for finding in findings]
     if found or output.format != "table":
         rows = sorted_rows(found, output.sort, _FINDINGS)[: output.limit or None]
         render(rows, output.chosen(_FINDINGS), output, session.zone)

@@ -29,7 +29,7 @@ def order(session: Session, order: str) -> None:
     """
     session.actor.require(permissions.VIEW)
     found = orders.find(session.connection, order)
-    for line in explain.order(session.connection, found, zone=session.zone):
+    for line in explain.order(session.connection, found, zone=session.zone, actor=session.actor):
         click.echo(escaped(line))
 
 
@@ -45,7 +45,9 @@ def recurring_order(session: Session, id: str) -> None:
     """
     session.actor.require(permissions.VIEW)
     found = recurring.find(session.connection, id)
-    for line in explain.recurring_order(session.connection, found, now=session.now, zone=session.zone):
+    for line in explain.recurring_order(
+        session.connection, found, now=session.now, zone=session.zone, actor=session.actor
+    ):
         click.echo(escaped(line))
 
 
@@ -61,5 +63,5 @@ def invoice(session: Session, invoice: str) -> None:
     """
     session.actor.require(permissions.VIEW)
     found = invoices.find(session.connection, invoice)
-    for line in explain.invoice(session.connection, found, zone=session.zone):
+    for line in explain.invoice(session.connection, found, zone=session.zone, actor=session.actor):
         click.echo(escaped(line))

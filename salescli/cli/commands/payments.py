@@ -22,7 +22,7 @@ from salescli.lists import ledger
 from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.rules import numbers
+from salescli.rules import numbers, permissions
 from salescli.rules.numbers import CLOCKS_APART_MAX
 from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
@@ -126,6 +126,7 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, ye
     """
     if became is None:
         raise BadUsage("give the outcome: --succeeded, --declined or --not-charged")
+    session.actor.require(permissions.RESOLVE)
     found = invoices.find(session.connection, invoice)
     question = f"Record that invoice {found.id} ({found.amount()}) {_OUTCOMES[became]}? This cannot be undone."
     ask_first(question, yes=yes or dry_run or not on_a_terminal())

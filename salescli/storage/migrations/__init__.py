@@ -9,6 +9,7 @@ m0005_one_payment_each — version 5: one payment of a gateway pays one invoice
 m0006_gateway_checks — version 6: test charges, until they are refunded
 m0007_moved_elsewhere — version 7: refunds and disputes made at the payment system
 m0008_sells — version 8: who is offered as a sale's manager
+m0009_resolve — version 9: a permission to resolve unknown outcomes
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

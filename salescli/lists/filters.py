@@ -135,6 +135,8 @@ _FEW = 100  # up to this many ids are listed, so that SQLite uses an index; more
 
 def _status(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     words = [word.lower() for word in value]
+    if not view.statuses:
+        raise BadUsage(f"{view.name} cannot be filtered by --status")
     if unknown := [word for word in words if word not in view.statuses]:
         raise BadUsage(f"{view.name} have no status {unknown[0]!r}; write one of {', '.join(view.statuses)}")
     return "status", {"v": words}

@@ -100,7 +100,7 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     when = time.local_text(found.next_payment_at, zone)
     due = time.from_text(found.next_payment_at) <= now
     at = "at the next tick" if due else f"on {when}"
-    attempt = found.retries.attempt(found.declines)
+    attempt = found.retries.attempt(found.declines, recurring.attempts_made(connection, found.id))
     yield f"Payment {found.payment_number} is made {at} through {system.name}, {attempt}."
     if found.declines:
         last = f"{found.last_error} ({found.last_error_code})"

@@ -64,6 +64,14 @@ UNDER_WAY = (
     "SELECT 1 FROM invoices i JOIN attempts a ON a.invoice_id = i.id WHERE i.order_id = o.id AND a.status = 'live'"
 )
 
+# The number of the last declined attempt at the payment that the recurring order `r` is at, 0 without one. They go on
+# after `recurring retry`, which begins a new series.
+ATTEMPTS_MADE = (
+    "(SELECT coalesce(max(t.number), 0) FROM orders q JOIN invoices v ON v.order_id = q.id"
+    " JOIN attempts t ON t.invoice_id = v.id WHERE q.recurring_id = r.id AND q.payment_number = r.payments_made + 1"
+    " AND t.kind = 'charge' AND t.status = 'declined')"
+)
+
 
 def every(row: str) -> str:
     """Return SQL for the interval of a row as text, ``1 month`` or ``2 weeks``; NULL when it has none."""

@@ -168,7 +168,8 @@ def test_an_empty_list_is_empty_in_every_format(sales: Run) -> None:
     assert sales("orders", "list", "--csv", "--columns", "order").out == "order\n"
     assert sales("orders", "list", "-q").out == ""
     table = sales("orders", "list")
-    assert (table.out, table.err) == ("", "nothing to show\n")
+    told = f"there are no orders yet; to begin: salescli --db {sales.path} orders new CUSTOMER OFFER\n"
+    assert (table.out, table.err) == ("", f"nothing to show\n{told}")
 
 
 def test_an_output_file_is_private_whatever_the_umask(sales: Run, tmp_path: Path) -> None:

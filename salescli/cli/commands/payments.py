@@ -156,7 +156,11 @@ def _answer(
 
 def _describe(session: Session, before: Invoice, after: Invoice) -> str:
     order = orders.get(session.connection, after.order_id)
-    return f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+    words = f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+    if after.paid and order.recurring_id and order.payment_number == 1:
+        shown = f"{session.program} recurring show {order.recurring_id}"
+        return f"{words}; recurring order {order.recurring_id} is under way: {shown}"
+    return words
 
 
 def _row(session: Session, before: Invoice, after: Invoice) -> dict[str, Any]:

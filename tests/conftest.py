@@ -38,8 +38,10 @@ NOW = datetime(2026, 3, 1, 10, 0, tzinfo=timezone.utc)
 LOGIN = pwd.getpwuid(os.getuid()).pw_name  # the OS login, so that a command run in a test acts as the owner
 KYIV = ZoneInfo("Europe/Kyiv")
 
-for name in ("SUDO_UID", "SALESCLI_DB", "SALESCLI_USER"):  # of who runs the tests, perhaps through sudo
+# Of who runs the tests, perhaps through sudo, on a terminal of their own.
+for name in ("SUDO_UID", "SALESCLI_DB", "SALESCLI_USER", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
     os.environ.pop(name, None)
+os.environ["TERM"] = "xterm"
 
 settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")

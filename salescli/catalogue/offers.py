@@ -129,6 +129,10 @@ def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
         if words.get("partial_success"):
             raise BadData("an offer without partial_min is paid in full; leave out partial_success")
         return {"partial": 0, "partial_min_ppm": 0, "partial_success_ppm": money.PPM}
+    if words.get("partial_success") and not words.get("partial_min") and not (before and before["partial"]):
+        raise BadData(
+            "partial_success needs partial_min, the least first payment; without one an offer is paid in full"
+        )
     values: dict[str, Any] = {}
     for field in ("partial_min", "partial_success"):
         if words.get(field):

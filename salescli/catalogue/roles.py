@@ -33,6 +33,12 @@ def checked_name(connection: sqlite3.Connection, given: str) -> str:
     return text.one_of(text.text(given, "role"), names, "role")
 
 
+def allowed(connection: sqlite3.Connection, name: str) -> frozenset[str]:
+    """Return the permissions of an existing role."""
+    row = connection.execute("SELECT permissions FROM roles WHERE name = ?", (name,)).fetchone()
+    return permissions.permissions(row["permissions"])
+
+
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "name" in words or before is None:

@@ -15,7 +15,7 @@ from salescli.rules.permissions import Actor
 from salescli.rules.time import utc_text
 from salescli.storage import database
 
-FIELDS = ("login", "name", "role", "active")
+FIELDS = ("login", "name", "role", "active", "sells")
 
 
 def register_owner(connection: sqlite3.Connection, login: str, name: str, now: datetime) -> Actor:
@@ -51,9 +51,11 @@ def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
     return int(row["id"])
 
 
-def active(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Return the active users, by name, from whom a sale's manager is chosen (R46)."""
-    return connection.execute("SELECT login, name FROM users WHERE active = 1 ORDER BY name, id").fetchall()
+def sellers(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the active users who sell, by name, from whom a sale's manager is chosen (R46)."""
+    return connection.execute(
+        "SELECT id, login, name FROM users WHERE active = 1 AND sells = 1 ORDER BY name, id"
+    ).fetchall()
 
 
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
@@ -69,6 +71,10 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         values["role"] = roles.checked_name(connection, words["role"]) if words["role"] else None
     if "active" in words:
         values["active"] = int(text.yes_no(words["active"], "active"))
+    if "sells" in words:
+        values["sells"] = int(text.yes_no(words["sells"], "sells"))
+    elif values.get("role") and (before is None or before["role"] != values["role"]):
+        values["sells"] = int(permissions.ENTER_ORDERS in roles.allowed(connection, values["role"]))
     _check_an_owner_stays(connection, values, before)
     return values
 

@@ -114,7 +114,7 @@ def resolve(
 
     Raise WrongStatus unless the outcome is unknown, and while a process still works on it.
     """
-    work.actor.require(permissions.ENTER_ORDERS)
+    work.actor.require(permissions.RESOLVE)
     why = text.text(reason, "the reason")
     with database.transaction(work.connection):
         attempt = attempts.live_of(work.connection, invoice_id)

@@ -76,6 +76,8 @@ def split(
     """
     orders.refuse_while_paying(connection, order, "be refunded")
     if order.status == "open" and gateways is not None:
+        if not order.paid_minor:
+            raise WrongStatus(f"order {order.id} is Open and nothing was paid, so there is nothing to refund")
         raise WrongStatus(
             f"order {order.id} is Open and takes payments; decline it first: salescli orders decline {order.id}"
         )

@@ -182,7 +182,7 @@ def forecast(
         number = f"payment {due.payment_number}" + (f" of {due.payments_total}" if due.payments_total else "")
         yield (
             f"would {what} recurring order {due.id}: {due.amount()} through {system.name},"
-            f" {number}, {due.retries.attempt(due.declines)}, due {when}"
+            f" {number}, {due.retries.attempt(due.declines, recurring.attempts_made(connection, due.id))}, due {when}"
         )
 
 

@@ -73,7 +73,8 @@ def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
     before = last(connection)
     if before is None:
         late = now - time.from_text(waiting)
-        return "payments are due and tick has never run; put it in cron" if late > OVERDUE else None
+        never = "payments are due and tick has never run; put it in cron with: salescli cron --install"
+        return never if late > OVERDUE else None
     ago = now - time.from_text(before)
     if ago <= OVERDUE:
         return None

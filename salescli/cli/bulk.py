@@ -52,13 +52,15 @@ class RecordType(Generic[Record]):
 class Mode:
     """The options of a bulk action, and the question to confirm it.
 
-    ``must_ask``: even a script must confirm, by ``yes``, since the call leaves something open.
+    ``final``: what is done cannot be undone, so on a terminal even one record is asked about. ``must_ask``: even a
+    script must confirm, by ``yes``, since the call leaves something open.
     """
 
     question: str
     dry_run: bool
     keep_going: bool
     yes: bool = False
+    final: bool = False
     must_ask: bool = False
 
 
@@ -86,13 +88,14 @@ def each(
 ) -> Outcome[Record]:
     """Apply ``act`` to the records that ``words`` name, and print the new state of each.
 
-    On a terminal, several records are previewed and confirmed by one question. A script need not confirm, unless the
-    mode says so. ``seen``: the records that a person saw; one that has changed since is refused.
+    On a terminal, several records, or one where it is final, are previewed and confirmed by one question. A script need
+    not confirm, unless the mode says so. ``seen``: the records that a person saw; a changed one is refused.
     """
     if not words:
         say("nothing to do: no numbers on stdin")
         return Outcome()
-    asks = not mode.yes and seen is None and (mode.must_ask or (len(words) > 1 and on_a_terminal()))
+    to_ask = mode.must_ask or ((len(words) > 1 or mode.final) and on_a_terminal())
+    asks = to_ask and not mode.yes and seen is None
     would: Outcome[Record] = Outcome()
     if mode.dry_run or asks:
         if not mode.dry_run:

@@ -62,12 +62,13 @@ def _list(group: CatalogueGroup) -> click.Command:
 
     @click.command("list", cls=pages.ListCommand, view=group.view, help=help)
     @click.option(
-        "--search", metavar="WORDS", help="Show only records with all of WORDS; the beginnings of words are enough."
-    )
+        "--search", metavar="WORDS", multiple=True,
+        help="Show only records with all of WORDS; the beginnings of words are enough.",
+    )  # fmt: skip
     @options.output
     @options.after
     @pass_session
-    def list_(session: Session, search: str | None, output: Output, after: str | None) -> None:
+    def list_(session: Session, search: tuple[str, ...], output: Output, after: str | None) -> None:
         pages.show(session, group.view, Filters(search=search), output, after=after)
 
     return list_

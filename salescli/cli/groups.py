@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from salescli.errors import BadUsage
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+Resolved = tuple[str | None, click.Command | None, list[str]]
 
 
 class IndexedGroup(click.Group):
@@ -30,6 +34,15 @@ class IndexedGroup(click.Group):
         file, _, attribute = self.index[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(f"salescli.cli.commands.{file}"), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that ``args`` name, with its arguments. Raise BadUsage for an option given twice (R6)."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command and not (isinstance(command, click.Group) or ctx.resilient_parsing):
+            _check_repeated(command, click.Context(command, ctx, name), rest)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the index without importing its commands."""
@@ -58,3 +71,24 @@ class ListingGroup(IndexedGroup):
         if incomplete.startswith("-") and (command := self.get_command(ctx, self.bare)):
             found += command.shell_complete(click.Context(command, parent=ctx, resilient_parsing=True), incomplete)
         return found
+
+
+def _check_repeated(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
+    """Raise BadUsage for two values where only one is possible: Click would silently keep the last."""
+    if sum(word.startswith("-") for word in args) < 2:
+        return
+    given: dict[str | None, click.Option] = {}
+    for param in command.make_parser(ctx).parse_args(list(args))[2]:
+        if not isinstance(param, click.Option) or param.multiple or param.count:
+            continue
+        before, given[param.name] = given.get(param.name), param
+        if before is None or (before is param and param.is_flag and not param.secondary_opts):
+            continue
+        if before is param:
+            raise BadUsage(f"{_label(param)} is given twice; give it once")
+        raise BadUsage(f"{_label(before)} and {_label(param)} exclude each other; give one")
+
+
+def _label(option: click.Option) -> str:
+    """Return an option as a person writes it: ``--month``, ``--confirmed or --unconfirmed``."""
+    return " or ".join((option.opts[-1], *option.secondary_opts))

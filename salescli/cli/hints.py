@@ -9,6 +9,7 @@ import click
 from salescli.cli.output.terminal import say
 from salescli.cli.prompts import on_a_terminal
 from salescli.cli.session import Session
+from salescli.rules import permissions
 from salescli.sales import recurring, recurring_actions
 from salescli.sales.orders import Order
 
@@ -19,7 +20,8 @@ def say_recurring_goes_on(session: Session, order: Order) -> None:
         return
     found = recurring.get(session.connection, order.recurring_id)
     if found.status in ("active", "paused", "processing"):
-        say(f"recurring order {found.id} continues; to end it: salescli recurring complete {found.id}")
+        end = f"to end it: {session.program} recurring complete {found.id}"
+        say(f"recurring order {found.id} continues; {session.actor.advised(permissions.MANAGE_RECURRING, end)}")
 
 
 def decided(session: Session, ended: Sequence[Order], given: bool | None) -> bool | None:

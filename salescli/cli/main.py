@@ -69,7 +69,7 @@ def _damage(session: Session | None) -> str:
 @click.option("--any-file-system", is_flag=True, help="Accept a database on a network file system or with hard links.")
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-    help="When to use colour. NO_COLOR and FORCE_COLOR are respected.",
+    help="When to use colour. NO_COLOR, FORCE_COLOR and TERM=dumb are respected.",
 )  # fmt: skip
 @click.version_option(__version__, "-V", "--version", prog_name="salescli", message="%(prog)s %(version)s")
 @click.pass_context
@@ -92,7 +92,9 @@ def _colored(choice: str) -> bool | None:
         return choice == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    return True if os.environ.get("FORCE_COLOR") else None
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
 
 
 def run(arguments: list[str]) -> int:

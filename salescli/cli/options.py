@@ -26,6 +26,9 @@ from salescli.rules import happened, time
 if TYPE_CHECKING:
     from salescli.storage.work import Work
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -125,7 +128,10 @@ _OUTPUT = (
     click.option(
         "--excel", is_flag=True, help="Write CSV with semicolons, decimal commas and a BOM, for Excel in many locales."
     ),
-    click.option("-o", "--output", "file", type=FilePath(dash=True), metavar="FILE", help="Write to FILE."),
+    click.option(
+        "-o", "--output", "file", type=FilePath(dash=True), metavar="FILE",
+        help="Write to FILE, in the format of its ending: .csv, .json, .ndjson, .md, .xlsx, .txt (a table).",
+    ),
     click.option(
         "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
     ),
@@ -157,18 +163,23 @@ def _gathered(options: dict[str, Any]) -> Output:
     format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
     if format and short and format != short:
         raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")
-    chosen = format or short or ("csv" if excel else "table")
-    if excel and chosen != "csv":
+    given = format or short or ("csv" if excel else None)
+    if excel and given != "csv":
         raise BadUsage("--excel writes CSV; leave out the other format")
+    file = options.pop("file")
+    if xlsx and (given or file):
+        other = "is a format of its own; leave out the other one" if given else "names its file; leave out --output"
+        raise BadUsage(f"--xlsx {other}")
+    chosen = "xlsx" if xlsx else given or _by_ending(file)
     chart = options.pop("chart", False)  # of reports
-    if chart and (xlsx or chosen != "table"):
+    if chart and chosen != "table":
         raise BadUsage("--chart draws under a table; leave out the other format (--xlsx FILE has charts of its own)")
-    if xlsx:
-        _check_workbook(options, format or short or excel)
+    if chosen == "xlsx" and options["no_headers"]:
+        raise BadUsage("a workbook needs column names for its filters; leave out --no-headers")
     return Output(
-        format="xlsx" if xlsx else chosen,
+        format=chosen,
         excel=excel,
-        file=xlsx or options.pop("file"),
+        file=xlsx or file,
         columns=_keys(options.pop("columns")),
         sort=_keys(options.pop("sort")),
         limit=options.pop("limit"),
@@ -178,13 +189,19 @@ def _gathered(options: dict[str, Any]) -> Output:
     )
 
 
-def _check_workbook(options: dict[str, Any], another: object) -> None:
-    if another:
-        raise BadUsage("--xlsx is a format of its own; leave out the other one")
-    if options.pop("file"):
-        raise BadUsage("--xlsx names its file; leave out --output")
-    if options["no_headers"]:
-        raise BadUsage("a workbook needs column names for its filters; leave out --no-headers")
+_ENDINGS = {
+    "": "table", ".txt": "table", ".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson",
+    ".md": "md", ".xlsx": "xlsx",
+}  # fmt: skip
+
+
+def _by_ending(file: Path | None) -> str:
+    """Return the format that the name of ``-o FILE`` ends in. Raise BadUsage for one that is not written here."""
+    ending = file.suffix.lower() if file else ""
+    if ending not in _ENDINGS:
+        known = ", ".join(filter(None, _ENDINGS))
+        raise BadUsage(f"no format is called {ending}; end the name in one of {known}, or give --format")
+    return _ENDINGS[ending]
 
 
 def _keys(given: str | None) -> tuple[str, ...]:

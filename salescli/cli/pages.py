@@ -59,11 +59,40 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
         return
     rows = list(found)
     render(rows[:limit], columns, output, session.zone)
+    if not rows and after is None:
+        say(_why_empty(session, view, filters))
     if limit and len(rows) > limit:
         import shlex
 
         last = shlex.quote(str(rows[limit - 1][view.columns[0].key]))
         say(f"there are more {view.name}; continue with --after {last}, or show all with --limit 0")
+
+
+# The list of a noun -> the command that adds the first record, and the permission that it needs
+_BEGINNINGS = {
+    "orders": ("orders new CUSTOMER OFFER", permissions.ENTER_ORDERS),
+    "payments": ("orders pay ORDER", permissions.ENTER_ORDERS),
+    "recurring orders": ("offers add NAME --price AMOUNT --every '1 month'", permissions.EDIT_CATALOGUE),
+    "offers": ("offers add NAME --price AMOUNT", permissions.EDIT_CATALOGUE),
+    "categories": ("categories add NAME", permissions.EDIT_CATALOGUE),
+    "customers": ("customers add NAME", permissions.EDIT_CATALOGUE),
+    "payment systems": ("payment-systems add NAME --gateway manual", permissions.EDIT_CATALOGUE),
+}
+
+
+def _why_empty(session: Session, view: View, filters: Filters) -> str:
+    """Return why a list shows nothing, and what to do about it."""
+    if query.count(session.connection, view, Filters(), zone=session.zone):
+        others = filters._replace(kind=())
+        if filters.kind == ("regular",) and query.count(session.connection, view, others, zone=session.zone):
+            return f"these {view.name} belong to recurring orders; show them with --kind all"
+        return f"no {view.name} match the filters"
+    command, permission = _BEGINNINGS.get(view.name, ("", permissions.VIEW))
+    if not command:
+        return f"there are no {view.name} yet"
+    return (
+        f"there are no {view.name} yet; to begin: {session.actor.advised(permission, f'{session.program} {command}')}"
+    )
 
 
 def show_rows(

@@ -6,18 +6,19 @@ import sys
 
 import click
 
-from salescli.errors import BadUsage
+from salescli.errors import BadUsage, SalesError
 from salescli.rules import text
 
 
 def ask_first(question: str, *, yes: bool) -> None:
-    """Ask for confirmation. Raise BadUsage without a terminal and without --yes."""
+    """Ask for confirmation. Raise SalesError for a no, BadUsage without a terminal and without --yes."""
     if not yes:
         check_terminal(question)
-        click.confirm(text.masked(question), abort=True, err=True)
+        if not click.confirm(text.masked(question), err=True):
+            raise SalesError("nothing was changed")
 
 
-def prompt(question: str, *, default: str, advice: str) -> str:
+def prompt(question: str, default: str, *, advice: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage with ``advice`` without one."""
     if not on_a_terminal():
         raise BadUsage(advice)

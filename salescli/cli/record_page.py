@@ -127,9 +127,10 @@ def _as_object(
     more = {}
     for part in parts:
         rows, total = part.first(session, id, part.all_columns, _limit(part, output))
-        found[part.title] = [as_object(part.all_columns, row) for row in rows]
+        key = part.title.replace(" ", "_")
+        found[key] = [as_object(part.all_columns, row) for row in rows]
         if part.see_all and total > len(rows):
-            more[part.title] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}
+            more[key] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}
     return {**found, "more": more} if more else found
 
 

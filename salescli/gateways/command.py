@@ -3,7 +3,7 @@
 request -> stdin -> the program, in a process group of its own -> stdout -> Result | error
 
 No shell, a limited environment, a deadline, at most 64 KB of output. Anything else that a program does on a charge or
-a refund (a crash, garbage, silence) leaves the outcome unknown.
+a refund (a crash, garbage, silence) leaves the outcome unknown. What it said on stderr last is then in the message.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime
 from functools import cached_property
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 
 from salescli.gateways.protocol import (
     CHARGE_SECONDS,
@@ -35,7 +37,7 @@ from salescli.gateways.protocol import (
     Result,
     Unavailable,
 )
-from salescli.rules import time
+from salescli.rules import text, time
 
 VERSION = 1
 ANSWER_MAX = 64 * 1024  # bytes; more is refused
@@ -139,16 +141,18 @@ class Command:
         if path is None:
             raise Misconfigured(f"there is no program {self._program} on PATH")
         request_bytes = json.dumps({"version": VERSION, "op": op, "request": request}).encode()
-        try:
-            answered = _run([path, op], request_bytes, self._limited_environment(), timeout)
-        except _NotStarted as error:
-            raise Misconfigured(f"{path} cannot be run: {error}") from None
-        except _NoAnswer as error:
-            raise _silence(op)(f"{self._program} {op} {error}") from None
-        try:
-            return _parsed(answered)
-        except ValueError as error:
-            raise _silence(op)(f"{self._program} {op} answered garbage: {error}") from None
+        secrets = [os.environ.get(name, "") for name in self._environment] + [str(request.get("token") or "")]
+        with _kept_errors() as errors:
+            try:
+                return _parsed(_run([path, op], request_bytes, self._limited_environment(), timeout, errors))
+            except _NotStarted as error:
+                raise Misconfigured(f"{path} cannot be run: {error}") from None
+            except _NoAnswer as error:
+                what = str(error)
+            except ValueError as error:
+                what = f"answered garbage: {error}"
+            said = _last_lines(errors, secrets)
+            raise _silence(op)(f"{self._program} {op} {what}{f'; it said: {said}' if said else ''}")
 
     def _limited_environment(self) -> dict[str, str]:
         wanted = {*_ENVIRONMENT, *self._environment}
@@ -168,8 +172,48 @@ def _silence(op: str) -> type[GatewayError]:
     return OutcomeUnknown if op in _MOVES_MONEY else Unavailable
 
 
-def _run(command: list[str], request_bytes: bytes, environment: dict[str, str], timeout: float) -> bytes:
-    """Run a program to its end and return what it wrote. Raise _NotStarted or _NoAnswer.
+@contextmanager
+def _kept_errors() -> Iterator[BinaryIO | None]:
+    """Yield a file without a name for a program's stderr, None where there is no space for one.
+
+    No pipe: what the program leaves running may hold it open, and nobody would read it.
+    """
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+    except OSError:
+        yield None
+        return
+    with file:
+        yield file
+
+
+def _last_lines(errors: BinaryIO | None, secrets: Sequence[str]) -> str:
+    """Return the last lines of a failed program's stderr as one, cut, without card numbers and ``secrets``."""
+    if errors is None:
+        return ""
+    try:
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - _SAID_BYTES_MAX))
+        said = errors.read().decode("utf-8", "backslashreplace")
+    except OSError:
+        return ""
+    for secret in secrets:
+        if len(secret) >= _SECRET_MIN:
+            said = said.replace(secret, "(secret)")
+    lines = [" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in said.splitlines()]
+    last = text.masked(" | ".join(list(filter(None, lines))[-_SAID_LINES_MAX:]))
+    return last if len(last) <= _SAID_MAX else f"…{last[1 - _SAID_MAX :]}"
+
+
+_SAID_BYTES_MAX = 4096
+_SAID_LINES_MAX = 3
+_SECRET_MIN = 4  # characters; a shorter word is no secret, and may stand anywhere
+_SAID_MAX = 300  # characters
+
+
+def _run(
+    command: list[str], request_bytes: bytes, environment: dict[str, str], timeout: float, errors: BinaryIO | None
+) -> bytes:
+    """Run a program to its end and return what it wrote; its stderr goes to ``errors``. Raise _NotStarted or _NoAnswer.
 
     An error of our own once it runs, such as no free file descriptor, is no answer: it may have its question.
     """
@@ -178,7 +222,7 @@ def _run(command: list[str], request_bytes: bytes, environment: dict[str, str], 
             [sys.executable, "-I", "-S", "-c", _GUARD, str(timeout + _OUTLIVED_SECONDS), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=errors or subprocess.DEVNULL,
             env=environment,
             start_new_session=True,
         )

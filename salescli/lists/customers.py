@@ -24,7 +24,7 @@ VIEW = View(
     filters={
         "search": (
             f"c.id IN ({FOUND_CUSTOMERS} UNION"
-            " SELECT coalesce(merged_into, id) FROM customers WHERE id = {number} OR source_id = {words})"
+            " SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({number}) OR source_id IN ({words}))"
         )
     },
 )

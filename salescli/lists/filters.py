@@ -36,11 +36,11 @@ class Filters(NamedTuple):
     confirmed: bool | None = None
     payment_system: tuple[str, ...] = ()
     currency: tuple[str, ...] = ()
-    payment_type: str | None = None
-    kind: str | None = None
+    payment_type: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
     least: str | None = None
     most: str | None = None
-    search: str | None = None
+    search: tuple[str, ...] = ()
 
 
 Condition = tuple[str, dict[str, Any]]  # the name of a view's filter, and the values of its clause
@@ -84,7 +84,7 @@ def clauses(
     where = Where()
     for filter in FILTERS:
         words = getattr(filters, filter.field)
-        if words in _EVERYTHING:
+        if _allows_all(filter, words):
             continue
         name, values = filter.resolve(connection, view, words, zone)
         template = _template(view, name, filter)
@@ -105,7 +105,7 @@ def _have_many(connection: sqlite3.Connection, template: str, values: dict[str, 
 
 def given(filters: Filters) -> set[str]:
     """Return the fields of the filters that are set."""
-    return {filter.field for filter in FILTERS if getattr(filters, filter.field) not in _EVERYTHING}
+    return {filter.field for filter in FILTERS if not _allows_all(filter, getattr(filters, filter.field))}
 
 
 def _template(view: View, name: str, filter: Filter) -> str:
@@ -116,7 +116,11 @@ def _template(view: View, name: str, filter: Filter) -> str:
 
 
 _MANY_OF = 20  # one order in 20 is many: a page of 50 is then found within a thousand, faster than sorting them all
-_EVERYTHING = ((), None, "all")  # values of filters that are not set
+
+
+def _allows_all(filter: Filter, words: Any) -> bool:
+    """Return whether a filter is not set, or allows everything by its choice "all"."""
+    return words is None or words == () or ("all" in filter.choices and "all" in words)
 
 
 # Resolvers
@@ -131,6 +135,8 @@ _FEW = 100  # up to this many ids are listed, so that SQLite uses an index; more
 
 def _status(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     words = [word.lower() for word in value]
+    if not view.statuses:
+        raise BadUsage(f"{view.name} cannot be filtered by --status")
     if unknown := [word for word in words if word not in view.statuses]:
         raise BadUsage(f"{view.name} have no status {unknown[0]!r}; write one of {', '.join(view.statuses)}")
     return "status", {"v": words}
@@ -212,12 +218,12 @@ def _currency(connection: sqlite3.Connection, view: View, value: tuple[str, ...]
     return "currency", {"v": [money.currency_code(words) for words in value]}
 
 
-def _payment_type(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
-    return "payment_type", {"v": int(value == "partial")}
+def _payment_type(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+    return "payment_type", {"v": [int(words == "partial") for words in value]}
 
 
-def _kind(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
-    return "kind", {"v": int(value == "recurring")}
+def _kind(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+    return "kind", {"v": [int(words == "recurring") for words in value]}
 
 
 def _least(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
@@ -228,11 +234,12 @@ def _most(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo
     return "max", {"v": money.parse(value, "CLF")}
 
 
-def _search(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
+def _search(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import records
 
-    number = int(value) if is_record_number(value) else 0
-    return "search", {"query": records.match_query(value), "number": number, "words": value.strip()}
+    query = " OR ".join(f"({records.match_query(words)})" for words in value)
+    numbers = [int(words) for words in value if is_record_number(words)]
+    return "search", {"query": query, "number": numbers or [0], "words": [words.strip() for words in value]}
 
 
 # The table
@@ -282,11 +289,11 @@ FILTERS = (
     ),
     Filter(
         "payment_type", ("--payment-type",), "Orders paid in full or in parts.",
-        {"payment_type": "{column} = {v}"}, _payment_type, choices=("full", "partial"),
+        {"payment_type": _IN}, _payment_type, multiple=True, choices=("full", "partial"),
     ),
     Filter(
         "kind", ("--kind",), "One-time orders, or those of recurring orders.",
-        {"kind": "({column} IS NOT NULL) = {v}"}, _kind, choices=("regular", "recurring", "all"),
+        {"kind": "({column} IS NOT NULL) IN ({v})"}, _kind, multiple=True, choices=("regular", "recurring", "all"),
     ),
     Filter(
         "least", ("--min", "least"), "Smallest amount, in the row's currency.",
@@ -298,6 +305,6 @@ FILTERS = (
     ),
     Filter(
         "search", ("--search",), "A number, or words of a customer or offer; their beginnings are enough.",
-        {"search": "{column}"}, _search, metavar="WORDS",
+        {"search": "{column}"}, _search, metavar="WORDS", multiple=True,
     ),
 )  # fmt: skip

@@ -73,7 +73,7 @@ VIEW = View(
         "currency": "e.currency",
         "min": comparable("abs(e.moved)", "e.currency"),
         "max": comparable("abs(e.moved)", "e.currency"),
-        "search": searched("o.customer_id", "o.offer_id", "e.invoice_id = {number}", "e.gateway_id = {words}"),
+        "search": searched("o.customer_id", "o.offer_id", "e.invoice_id IN ({number})", "e.gateway_id IN ({words})"),
     },
     statuses=lifecycle.ORDER_STATUSES,
     by_local_day=True,

@@ -26,6 +26,8 @@ VIEW = View(
     newest_first=("length(f.number)", "f.number"),
     id="f.id",
     filters={
-        "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"
+        "search": (
+            "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number IN ({words}))"
+        )
     },
 )

@@ -106,7 +106,7 @@ VIEW = View(
         "currency": "o.currency",
         "min": "o.price_e4",
         "max": "o.price_e4",
-        "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
+        "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
     },
     hidden=(  # the arguments of _order_actions
         f"o.status AS a_status, {_IN_PARTS} AS a_partial, o.confirmed OR {OF_A_CLOSED_MONTH} AS a_confirmed,"

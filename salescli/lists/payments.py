@@ -70,7 +70,7 @@ VIEW = View(
         "currency": "i.currency",
         "min": comparable("i.amount_minor", "i.currency"),
         "max": comparable("i.amount_minor", "i.currency"),
-        "search": searched("o.customer_id", "o.offer_id", "i.id = {number}", "i.gateway_id = {words}"),
+        "search": searched("o.customer_id", "o.offer_id", "i.id IN ({number})", "i.gateway_id IN ({words})"),
     },
     statuses=lifecycle.INVOICE_STATUSES,
     of_orders=("offer", "category", "manager"),

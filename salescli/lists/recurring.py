@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle, permissions
-from salescli.storage.clauses import every, searched
+from salescli.storage.clauses import ATTEMPTS_MADE, every, searched
 from salescli.storage.schema import comparable
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def _recurring_actions(actor: Actor, status: str) -> str:
 
 # The same number as schedule.Retries.attempts, which lists do not load.
 _ATTEMPTS = "(length(r.retry_after) - length(replace(r.retry_after, ',', '')) + 2)"
+_PLACE = f"(r.declines + 1) || ' of ' || {_ATTEMPTS}"
 
 VIEW = View(
     name="recurring orders",
@@ -42,7 +43,10 @@ VIEW = View(
             "attempt",
             "text",
             "CASE WHEN r.status = 'processing' OR (r.declines > 0 AND r.next_payment_at IS NOT NULL)"
-            f" THEN 'attempt ' || (r.declines + 1) || ' of ' || {_ATTEMPTS} END",
+            f" OR (r.activated_at IS NOT NULL AND r.status = 'active' AND {ATTEMPTS_MADE} > 0)"
+            f" THEN CASE WHEN {ATTEMPTS_MADE} > r.declines"
+            f" THEN 'attempt ' || ({ATTEMPTS_MADE} + 1) || ' (' || {_PLACE} || ' of a new series)'"
+            f" ELSE 'attempt ' || {_PLACE} END END",
         ),
         Column("last_error", "text", "r.last_error"),
         Column("error_code", "text", "r.last_error_code", shown=False),
@@ -76,7 +80,7 @@ VIEW = View(
         "payment_type": "coalesce(o.partial, 0)",
         "min": comparable("r.price_minor", "r.currency"),
         "max": comparable("r.price_minor", "r.currency"),
-        "search": searched("r.customer_id", "r.offer_id", "r.id = {number}", "r.source_number = {words}"),
+        "search": searched("r.customer_id", "r.offer_id", "r.id IN ({number})", "r.source_number IN ({words})"),
     },
     hidden="r.status AS a_status",
     statuses=lifecycle.RECURRING_STATUSES,

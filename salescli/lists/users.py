@@ -13,6 +13,7 @@ VIEW = View(
         Column("name", "text", "u.name"),
         Column("role", "text", "u.role"),
         Column("active", "yesno", "u.active"),
+        Column("sells", "yesno", "u.sells"),
         Column("created_at", "time", "u.created_at", shown=False),
     ),
     newest_first=("u.id",),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from salescli.charging import limits, tick_log
-from salescli.rules import numbers, time
+from salescli.rules import numbers, permissions, time
+from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, migrate, schema, totals
@@ -28,6 +29,11 @@ class Finding:
     check: str
     what: str
     advice: str
+    permission: str = permissions.VIEW  # that the advice needs
+
+    def for_actor(self, actor: Actor) -> Finding:
+        """Return the finding with advice that the actor may follow."""
+        return replace(self, advice=actor.advised(self.permission, self.advice))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +145,17 @@ _SUMS = (
 
 
 def examine(
-    connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, *, program: str = "salescli"
+    connection: sqlite3.Connection,
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    program: str = "salescli",
+    actor: Actor | None = None,
 ) -> list[Finding]:
     """Return all problems, worst first; empty when there is none.
 
-    Times are shown in ``zone``; ``program`` is the name of the program in suggested commands.
+    Times are shown in ``zone``; ``program`` is the name of the program in suggested commands. Advice that ``actor`` may
+    not follow says whom to ask (R40); None may follow all.
     """
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _integrity(connection),
@@ -159,7 +171,8 @@ def examine(
         lambda: _failed(connection, program),
         lambda: _groundless(connection, program),
     )
-    return [finding for check in checks for finding in check()]
+    found = [finding for check in checks for finding in check()]
+    return [finding if actor is None else finding.for_actor(actor) for finding in found]
 
 
 def damage(connection: sqlite3.Connection) -> str:
@@ -197,7 +210,7 @@ def _totals(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
             f"{wrong.dimension.replace('_', ' ')} {wrong.key or 'none'}, {wrong.period or 'all time'}, {wrong.currency}"
         )
         finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows add up to {wrong.counted}"
-        yield Finding("totals", finding, f"{program} rebuild-totals")
+        yield Finding("totals", finding, f"{program} rebuild-totals", permissions.EDIT_CATALOGUE)
 
 
 def _sqlite(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
@@ -213,7 +226,7 @@ def _sqlite(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
 def _charging(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     for line in limits.status(connection):
         if "off" in line:
-            yield Finding("charging", line, f"{program} charging on")
+            yield Finding("charging", line, f"{program} charging on", permissions.RUN_TICK)
 
 
 def _scheduler(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
@@ -229,7 +242,8 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, prog
     ).fetchone()
     if row["number"]:
         since = time.local_text(row["since"], zone)
-        yield Finding("overdue", f"overdue payments: {row['number']}, the oldest since {since}", f"{program} tick -v")
+        what = f"overdue payments: {row['number']}, the oldest since {since}"
+        yield Finding("overdue", what, f"{program} tick -v", permissions.RUN_TICK)
 
 
 def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
@@ -246,6 +260,7 @@ def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneI
             f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {since} ({row['reference']});"
             f" next lookup: {again}",
             f"check at {row['name']}, then {program} payments resolve {row['invoice_id']} …",
+            permissions.RESOLVE,
         )
 
 
@@ -264,7 +279,8 @@ def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
     rows = connection.execute("SELECT id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
     for row in rows.fetchmany(_FINDINGS_MAX):
         advice = f"{program} recurring retry {row['id']}, or complete it"
-        yield Finding("failed", f"recurring order {row['id']} failed: {row['last_error']}", advice)
+        what = f"recurring order {row['id']} failed: {row['last_error']}"
+        yield Finding("failed", what, advice, permissions.MANAGE_RECURRING)
 
 
 def _groundless(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
@@ -279,4 +295,4 @@ def _groundless(connection: sqlite3.Connection, program: str) -> Iterator[Findin
     for row in rows.fetchmany(_FINDINGS_MAX):
         what = f"recurring order {row['id']} goes on, but order {row['order_id']}, which began it, is"
         advice = f"{program} recurring complete {row['id']}, or finish the order"
-        yield Finding("first order", f"{what} {row['status'].capitalize()}", advice)
+        yield Finding("first order", f"{what} {row['status'].capitalize()}", advice, permissions.MANAGE_RECURRING)

@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue import payment_systems
 from salescli.charging import limits
 from salescli.lists import history
-from salescli.rules import lifecycle, money, numbers, time
+from salescli.rules import lifecycle, money, numbers, permissions, time
+from salescli.rules.permissions import Actor
 from salescli.sales import attempts, attribution, invoices, orders, recurring
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
 
 
-def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> Iterator[str]:
+def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo, actor: Actor | None = None) -> Iterator[str]:
     """Yield why an order is Open, Completed, Declined or Refund, whose sale it is, and what can be done."""
     yield f"Order {found.id} ({found.offer_name}, {found.amount(found.price_minor)}) is {found.status.capitalize()}."
     yield from _latest_change(connection, "order", found.id, zone)
@@ -31,7 +32,7 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> It
             f" see: salescli explain recurring {found.recurring_id}."
         )
     if found.status == "open":
-        yield from _what_is_missing(found)
+        yield from _what_is_missing(found, actor)
     if back := invoices.money_back(invoices.of_order(connection, found.id)):
         yield f"{back}."
     if found.completed_at is not None:
@@ -40,10 +41,12 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo) -> It
     for invoice in invoices.of_order(connection, found.id):
         if not invoice.paid:
             yield f"Its invoice {invoice.id} is {invoice.status.capitalize()}: salescli explain invoice {invoice.id}."
-    yield _possible(orders.actions(connection, found), f"salescli orders … {found.id}")
+    yield _possible(orders.actions(connection, found), f"salescli orders … {found.id}", actor, permissions.MANAGE_SALES)
 
 
-def invoice(connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo) -> Iterator[str]:
+def invoice(
+    connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo, actor: Actor | None = None
+) -> Iterator[str]:
     """Yield the outcome of each attempt to charge an invoice, and what happens next."""
     yield f"Invoice {found.id} of {found.amount()} for order {found.order_id} is {found.status.capitalize()}."
     for attempt in attempts.of_invoice(connection, found.id):
@@ -53,18 +56,20 @@ def invoice(connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo) -
         yield f"{named}: {_outcome(attempt)}."
     live = attempts.live_of(connection, found.id)
     if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
-        yield f"When you know whether the money arrived: salescli payments confirm {found.id}, or decline."
+        confirm = _advised(actor, permissions.ENTER_ORDERS, f"salescli payments confirm {found.id}, or decline")
+        yield f"When you know whether the money arrived: {confirm}."
     elif live is not None:
+        resolve = _advised(actor, permissions.RESOLVE, f"salescli payments resolve {found.id}")
         yield (
             "Its outcome is unknown, so tick looks it up and sends nothing new until then. If the payment system"
-            f" does not know it: salescli payments resolve {found.id}."
+            f" does not know it: {resolve}."
         )
     if found.paid_at:
         yield f"The money arrived on {time.local_text(found.paid_at, zone)}; {_commission(found)}."
 
 
 def recurring_order(
-    connection: sqlite3.Connection, found: Recurring, *, now: datetime, zone: ZoneInfo
+    connection: sqlite3.Connection, found: Recurring, *, now: datetime, zone: ZoneInfo, actor: Actor | None = None
 ) -> Iterator[str]:
     """Yield why a recurring order is in its state, its next two payment dates, and the settings that decide them."""
     of = f" of {found.payments_total}" if found.payments_total else ", with no end"
@@ -88,7 +93,8 @@ def recurring_order(
             f"Payment {found.payment_number} was declined {numbers.count(found.declines, 'time')}, most recently:"
             f" {found.last_error} ({found.last_error_code})."
         )
-    yield _possible(lifecycle.recurring_actions(found.status), f"salescli recurring … {found.id}")
+    actions, command = lifecycle.recurring_actions(found.status), f"salescli recurring … {found.id}"
+    yield _possible(actions, command, actor, permissions.MANAGE_RECURRING)
 
 
 def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetime, zone: ZoneInfo) -> Iterator[str]:
@@ -97,7 +103,7 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     when = time.local_text(found.next_payment_at, zone)
     due = time.from_text(found.next_payment_at) <= now
     at = "at the next tick" if due else f"on {when}"
-    attempt = found.retries.attempt(found.declines)
+    attempt = found.retries.attempt(found.declines, recurring.attempts_made(connection, found.id))
     yield f"Payment {found.payment_number} is made {at} through {system.name}, {attempt}."
     if found.declines:
         last = f"{found.last_error} ({found.last_error_code})"
@@ -112,9 +118,10 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     yield from (f"But {line}." for line in limits.status(connection))
 
 
-def _what_is_missing(found: Order) -> Iterator[str]:
+def _what_is_missing(found: Order, actor: Actor | None) -> Iterator[str]:
     left = found.amount(found.left_minor)
-    yield f"{found.amount(found.paid_minor)} is paid and {left} is left: salescli orders pay {found.id}."
+    pay = _advised(actor, permissions.ENTER_ORDERS, f"salescli orders pay {found.id}")
+    yield f"{found.amount(found.paid_minor)} is paid and {left} is left: {pay}."
     if not found.partial:
         return
     needed = money.share_of(found.price_minor, found.partial_success_ppm)
@@ -171,7 +178,14 @@ def _seller(connection: sqlite3.Connection, found: Order) -> str:
     return str(row["name"]) if row else "the system"
 
 
-def _possible(actions: list[str], command: str) -> str:
+def _possible(actions: list[str], command: str, actor: Actor | None, permission: str) -> str:
+    """Return what the acting user can decide; what only others can is not named (R40)."""
     if not actions:
         return "There is nothing left to decide."
+    if actor is not None and not actor.may(permission):
+        return f"What can be decided about it needs the permission {permission}."
     return f"You can: {', '.join(actions)} ({command})."
+
+
+def _advised(actor: Actor | None, permission: str, command: str) -> str:
+    return command if actor is None else actor.advised(permission, command)

@@ -1,17 +1,24 @@
-"""What a person must do, the largest amounts first, each with its command (B10).
+"""What a person must do, the most urgent first, each with its command (B10).
 
-Amounts in different currencies cannot be compared, so each is ranked within its currency: the list has the largest
-of each currency first, then the second largest of each. Even a short list has the largest of every currency.
+What has a deadline or costs a sale comes first: disputes, failed recurring orders, payments to confirm, partial orders,
+unconfirmed sales. Of one kind the oldest day comes first, and of one day the largest amount within each currency, since
+amounts in different currencies cannot be compared.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
-from salescli.lists.columns import Column
+from salescli.lists.columns import Column, View
+from salescli.lists.filters import Filters, clauses
 from salescli.rules import money, permissions
 from salescli.rules.permissions import Actor
-from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, searched
+from salescli.storage.schema import comparable
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 COLUMNS = (
     Column("what"),
@@ -20,38 +27,71 @@ COLUMNS = (
     Column("amount", "money"),
     Column("currency"),
     Column("due", "time"),  # by when; None: no matter when
+    Column("since", "time", shown=False),
     Column("command", "command"),
 )
 
+_OF_THE_ORDER = "o.customer_id, o.offer_id, o.category_id, o.manager_id, o.partial, o.recurring_id, o.source_number"
+_PAID_THROUGH = "(SELECT max(p.payment_system_id) FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL)"
 _UNCONFIRMED = f"""
-SELECT 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount, o.currency AS currency,
-  NULL AS due
+SELECT 4 AS urgency, 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount,
+  o.currency AS currency, NULL AS due, o.completed_at AS since, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
 FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = 'completed' AND o.confirmed = 0
   AND NOT {OF_A_CLOSED_MONTH}
 """
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
-SELECT 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency, NULL
+SELECT 3, 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency, NULL, o.created_at, {_PAID_THROUGH},
+  {_OF_THE_ORDER}
 FROM orders o JOIN customers c ON c.id = o.customer_id
 WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
   AND o.paid_minor >= (o.price_minor * o.partial_success_ppm + {money.PPM // 2}) / {money.PPM}
 """
-_WAITING = """
-SELECT 'payment to confirm', i.id, c.name, i.amount_minor, i.currency, NULL
+_WAITING = f"""
+SELECT 2, 'payment to confirm', i.id, c.name, i.amount_minor, i.currency, NULL, a.started_at, a.payment_system_id,
+  {_OF_THE_ORDER}
 FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id
   JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
 WHERE a.status = 'live' AND p.gateway = 'manual'
 """
 _FAILED = """
-SELECT 'failed recurring order', r.id, c.name, r.price_minor, r.currency, NULL
-FROM recurring r JOIN customers c ON c.id = r.customer_id WHERE r.status = 'failed'
+SELECT 1, 'failed recurring order', r.id, c.name, r.price_minor, r.currency, NULL, coalesce(r.due_at, r.created_at),
+  r.payment_system_id, r.customer_id, r.offer_id, f.category_id, o.manager_id, coalesce(o.partial, 0), r.id,
+  r.source_number
+FROM recurring r JOIN customers c ON c.id = r.customer_id JOIN offers f ON f.id = r.offer_id
+  LEFT JOIN orders o ON o.id = r.initial_order_id
+WHERE r.status = 'failed'
 """
-_DISPUTED = """
-SELECT 'dispute to answer', d.invoice_id, c.name, d.amount_minor, d.currency, d.due_at
+_DISPUTED = f"""
+SELECT 0, 'dispute to answer', d.invoice_id, c.name, d.amount_minor, d.currency, d.due_at, d.opened_at,
+  i.payment_system_id, {_OF_THE_ORDER}
 FROM disputes d JOIN invoices i ON i.id = d.invoice_id JOIN orders o ON o.id = i.order_id
   JOIN customers c ON c.id = o.customer_id WHERE d.status = 'open'
 """
 _ALL = " UNION ALL ".join((_UNCONFIRMED, _CONFIRMABLE, _WAITING, _FAILED, _DISPUTED))
+_VIEW = View(
+    name="things to do",
+    source=f"({_ALL}) t",
+    columns=COLUMNS,
+    newest_first=(),
+    id="t.number",
+    filters={
+        "from": "t.since",
+        "before": "t.since",
+        "customer": "t.customer_id",
+        "offer": "t.offer_id",
+        "category": "t.category_id",
+        "manager": "t.manager_id",
+        "system": "t.manager_id",
+        "payment_system": "t.payment_system_id",
+        "currency": "t.currency",
+        "payment_type": "t.partial",
+        "kind": "t.recurring_id",
+        "min": comparable("t.amount", "t.currency"),
+        "max": comparable("t.amount", "t.currency"),
+        "search": searched("t.customer_id", "t.offer_id", "t.number IN ({number})", "t.source_number IN ({words})"),
+    },
+)
 
 # what -> its command, and the permission that the command needs (R40)
 _COMMANDS = {
@@ -63,24 +103,39 @@ _COMMANDS = {
 }
 
 
+def narrowed(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Where:
+    """Return the WHERE of the filters (R6). Periods apply to the day since which a thing waits."""
+    return clauses(connection, _VIEW, filters, zone=zone)
+
+
 def waiting(
-    connection: sqlite3.Connection, limit: int | None, *, actor: Actor, program: str = "salescli"
+    connection: sqlite3.Connection,
+    limit: int | None,
+    *,
+    actor: Actor,
+    program: str = "salescli",
+    where: Where | None = None,
 ) -> list[dict[str, object]]:
-    """Return rows with the keys of COLUMNS; ``limit`` None returns all.
+    """Return rows with the keys of COLUMNS, the most urgent first; ``limit`` None returns all.
 
     ``program`` is the name of the program in commands. A command without permission is None.
     """
+    where = where or Where()
+    shown = ", ".join(column.key for column in COLUMNS if column.key != "command")
     rows = connection.execute(
-        f"SELECT *, row_number() OVER (PARTITION BY currency ORDER BY amount DESC, number, what) AS place FROM ({_ALL})"
-        " ORDER BY place, currency LIMIT :limit",
-        {"limit": -1 if limit is None else limit},
+        f"SELECT {shown} FROM {_VIEW.source} WHERE {where}"
+        " ORDER BY urgency, substr(coalesce(due, since), 1, 10), currency, amount DESC, number"
+        f" LIMIT {where.bind(-1 if limit is None else limit)}",
+        where.values,
     )
     return [{**dict(row), "command": _command(row, actor, program)} for row in rows]
 
 
-def count(connection: sqlite3.Connection) -> int:
+def count(connection: sqlite3.Connection, where: Where | None = None) -> int:
     """Return the number of rows."""
-    return int(connection.execute(f"SELECT count(*) FROM ({_ALL})").fetchone()[0])
+    where = where or Where()
+    sql = f"SELECT count(*) FROM {_VIEW.source} WHERE {where}"
+    return int(connection.execute(sql, where.values).fetchone()[0])
 
 
 def _command(row: sqlite3.Row, actor: Actor, program: str) -> str | None:

@@ -21,6 +21,7 @@ from salescli.reports.periods import By
 from salescli.rules import time
 from salescli.sales import recurring
 from salescli.sales.recurring import Recurring
+from salescli.storage.clauses import ATTEMPTS_MADE
 
 COLUMNS = (
     Column("recurring", "number"),
@@ -88,13 +89,15 @@ def payments(
 
 
 _CHARGED_ORDERS = f"""
-SELECT r.*, c.name AS customer, p.name AS payment_system, coalesce(m.name, 'system') AS manager
+SELECT r.*, {ATTEMPTS_MADE} AS attempts_made,
+  c.name AS customer, p.name AS payment_system, coalesce(m.name, 'system') AS manager
 FROM {recurring_list.VIEW.source} WHERE r.status IN ('active', 'processing')"""
 _PAUSED = f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.source} WHERE r.status = 'paused'"
 
 
 def _row(payment: UpcomingPayment, row: sqlite3.Row) -> dict[str, Any]:
     order = payment.recurring
+    made = row["attempts_made"] if order.payments_made == row["payments_made"] else 0
     return {
         "recurring": order.id,
         "expected_at": time.utc_text(payment.at),
@@ -104,7 +107,7 @@ def _row(payment: UpcomingPayment, row: sqlite3.Row) -> dict[str, Any]:
         "payments": order.payments_total,
         "amount": order.price_minor,
         "currency": order.currency,
-        "attempt": order.retries.attempt(order.declines) if order.declines else None,
+        "attempt": order.retries.attempt(order.declines, made) if order.declines or made else None,
         "payment_system": row["payment_system"],
         "due_at": order.due_at,
         "manager": row["manager"],

@@ -173,6 +173,8 @@ def _apply(
     if movement is None:
         return
     if finding.finding == match.UNKNOWN_OUTCOME and finding.sure:
+        if not work.actor.may(permissions.RESOLVE):
+            raise WrongStatus(f"{reason}: only a user with the permission {permissions.RESOLVE} resolves an outcome")
         by_hand.resolve(work, movement.invoice, "succeeded", reason)
     elif finding.finding == match.WAITS:
         _confirm(work, line, movement.invoice, reason)

@@ -52,7 +52,7 @@ _FILTERS: Mapping[str, str] = {
     "currency": "coalesce(i.currency, o.currency)",
     "min": "o.price_e4",
     "max": "o.price_e4",
-    "search": searched("o.customer_id", "o.offer_id", "o.id = {number}", "o.source_number = {words}"),
+    "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
 }
 _PAYMENTS = "invoices i JOIN orders o ON o.id = i.order_id"
 
@@ -75,7 +75,7 @@ _BY_AN_INDEX = {*_INDEXED, "search", "first_day", "last_day"}  # orders are foun
 _COUNTED = {**_FILTERS, "system": "-1 NOT IN ({v})"}
 _WITHOUT_INDEX = {
     **{name: f"+{_FILTERS[name]}" for name in _INDEXED},
-    "search": searched("+o.customer_id", "+o.offer_id", "+o.id = {number}", "+o.source_number = {words}"),
+    "search": searched("+o.customer_id", "+o.offer_id", "+o.id IN ({number})", "+o.source_number IN ({words})"),
 }
 
 # reports by-offer --min 20: no bound at all, but it has SQLite work each row out before it sorts them: it would else

@@ -21,7 +21,7 @@ _EVERYWHERE = {
     "status": "t.status",
     "confirmed": "t.status IN ('completed', 'refund') AND t.confirmed = {v}",
     "payment_type": "t.partial",
-    "kind": "t.recurring = {v}",
+    "kind": "t.recurring IN ({v})",
     "currency": "t.currency",
 }
 

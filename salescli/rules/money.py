@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from salescli.errors import BadData, DamagedValue
+from salescli.rules.numbers import count
 
 MINOR_MAX = 10**14  # 90,000 amounts of this size still sum within SQLite's 64 bits
 PPM = 1_000_000  # shares and fees are stored in parts per million: 2.9 % is 29,000
@@ -35,9 +36,10 @@ class _Exponents(dict[str, int]):
 
 EXPONENTS = _Exponents({code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()})
 
-_AMOUNT = r"([0-9]{1,15})(?:\.([0-9]{1,15}))?"
-_PERCENT = r"([0-9]{1,3})(?:\.([0-9]{1,4}))? ?%?"
-_RATE = r"[0-9]{1,9}(?:\.[0-9]{1,12})?"
+# Zeros at the end of the decimals mean nothing, however many: spreadsheets and other systems write 1000.00 JPY.
+_AMOUNT = r"([0-9]{1,15})(?:\.([0-9]{1,15})0*)?"
+_PERCENT = r"([0-9]{1,3})(?:\.([0-9]{1,4})0*)? ?%?"
+_RATE = r"([0-9]{1,9})(?:(\.[0-9]{1,12})0*)?"
 
 
 def currency_code(value: str) -> str:
@@ -51,7 +53,8 @@ def currency_code(value: str) -> str:
 def parse(value: str, currency: str) -> int:
     """Return the minor units of an amount such as ``49.00``.
 
-    ASCII digits with at most the currency's decimals, no sign, no separators, up to 10^14 minor units.
+    ASCII digits with at most the currency's decimals, or zeros beyond them; no sign, no separators, up to 10^14 minor
+    units.
     Raise BadData otherwise.
     """
     exponent = EXPONENTS[currency]
@@ -59,10 +62,10 @@ def parse(value: str, currency: str) -> int:
     if match is None:
         raise BadData(f"{value!r} is not an amount; write digits and a period, as in 1234.50")
     whole, decimals = match[1], match[2] or ""
-    if len(decimals) > exponent:
+    if decimals[exponent:].strip("0"):
         most = "no decimals" if exponent == 0 else f"at most {exponent} decimals"
-        raise BadData(f"{value} {currency} has {len(decimals)} decimals; {currency} has {most}")
-    minor = int(whole + decimals.ljust(exponent, "0"))
+        raise BadData(f"{value} {currency} has {count(len(decimals), 'decimal')}; {currency} has {most}")
+    minor = int(whole + decimals[:exponent].ljust(exponent, "0"))
     if minor > MINOR_MAX:
         raise BadData(f"{value} {currency} is more than the largest amount, {text(MINOR_MAX, currency)}")
     return minor
@@ -109,9 +112,10 @@ def fee(minor: int, ppm: int, fixed_minor: int) -> int:
 
 def parse_rate(value: str) -> str:
     """Return an exchange rate as decimal text. Raise BadData unless it is a positive number."""
-    if not re.fullmatch(_RATE, value) or _ratio(value)[0] == 0:
+    match = re.fullmatch(_RATE, value)
+    if match is None or _ratio(value)[0] == 0:
         raise BadData(f"{value!r} is not a rate; write the offer's currency per unit paid, as in 0.9215")
-    return value
+    return match[1] + (match[2] or "")
 
 
 def convert(minor: int, currency: str, rate: str, into: str) -> int:

@@ -17,6 +17,7 @@ IMPORT = "import"
 MANAGE_USERS = "manage-users"
 RUN_TICK = "run-tick"
 ACT_FOR_OTHERS = "act-for-others"
+RESOLVE = "resolve"  # separate from entering payments: it declares a doubtful one paid
 
 PERMISSIONS = {
     VIEW: "see lists, records and reports",
@@ -30,13 +31,14 @@ PERMISSIONS = {
     MANAGE_USERS: "manage users and roles",
     RUN_TICK: "run tick, and control charging",
     ACT_FOR_OTHERS: "act for others, with their permissions",
+    RESOLVE: "resolve payments and refunds whose outcome is unknown",
 }
 
 OWNER = "owner"
 _SELL = frozenset({VIEW, ENTER_ORDERS})
 READY = {  # the roles that `init` creates; an owner may change them
     OWNER: frozenset(PERMISSIONS),
-    "sales-head": _SELL | {REFUND, MANAGE_SALES, MANAGE_RECURRING, EDIT_CATALOGUE, IMPORT},
+    "sales-head": _SELL | {REFUND, MANAGE_SALES, MANAGE_RECURRING, EDIT_CATALOGUE, IMPORT, RESOLVE},
     "manager": _SELL,
     "accountant": frozenset({VIEW}),  # reads and exports
     "cron": frozenset({RUN_TICK}),
@@ -66,6 +68,10 @@ class Actor(NamedTuple):
     def may(self, permission: str) -> bool:
         """Return whether the actor has ``permission``."""
         return permission in self.permissions
+
+    def advised(self, permission: str, advice: str) -> str:
+        """Return advice that needs ``permission``, or whom to ask for it without (R40)."""
+        return advice if self.may(permission) else f"ask somebody with the permission {permission}"
 
     def require(self, permission: str) -> None:
         """Raise NotPermitted unless the actor has ``permission`` (R40)."""

@@ -105,9 +105,14 @@ class Retries:
         """Return when to retry after this many declines, the last of them ``now``; None when the payment has failed."""
         return now + timedelta(minutes=self.minutes[declines - 1]) if declines < self.attempts else None
 
-    def attempt(self, declines: int) -> str:
-        """Return the attempt that follows this many declines: ``attempt 2 of 3``."""
-        return f"attempt {declines + 1} of {self.attempts}"
+    def attempt(self, declines: int, made: int = 0) -> str:
+        """Return the attempt that follows this many declines: ``attempt 2 of 3``.
+
+        ``made``: the number of the last attempt at the payment; where it is larger, earlier series were given up, as in
+        ``attempt 4 (1 of 3 of a new series)``.
+        """
+        place = f"{declines + 1} of {self.attempts}"
+        return f"attempt {place}" if made <= declines else f"attempt {made + 1} ({place} of a new series)"
 
     def fit(self, interval: Interval) -> bool:
         """Return whether all attempts end before the next planned date."""

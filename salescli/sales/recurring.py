@@ -23,7 +23,7 @@ from salescli.sales.changes import RECURRING, store
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.storage import database, history
-from salescli.storage.clauses import Where
+from salescli.storage.clauses import ATTEMPTS_MADE, Where
 from salescli.storage.work import Work
 
 
@@ -92,6 +92,11 @@ class Recurring:
     def amount(self) -> str:
         """Return its price as text with its currency."""
         return f"{money.text(self.price_minor, self.currency)} {self.currency}"
+
+
+def attempts_made(connection: sqlite3.Connection, id: int) -> int:
+    """Return the number of the last declined attempt at the payment that it is at; 0 without one."""
+    return int(connection.execute(f"SELECT {ATTEMPTS_MADE} FROM recurring r WHERE r.id = ?", (id,)).fetchone()[0])
 
 
 # Rules: a recurring order in, the one it becomes out; nothing is read or written.

@@ -66,6 +66,13 @@ UNDER_WAY = (
 
 # Whether the order `o` became Completed in a closed month: whose sale it was is settled.
 OF_A_CLOSED_MONTH = "coalesce(substr(o.completed_on, 1, 7) IN (SELECT month FROM closed_months), 0)"
+# The number of the last declined attempt at the payment that the recurring order `r` is at, 0 without one. They go on
+# after `recurring retry`, which begins a new series.
+ATTEMPTS_MADE = (
+    "(SELECT coalesce(max(t.number), 0) FROM orders q JOIN invoices v ON v.order_id = q.id"
+    " JOIN attempts t ON t.invoice_id = v.id WHERE q.recurring_id = r.id AND q.payment_number = r.payments_made + 1"
+    " AND t.kind = 'charge' AND t.status = 'declined')"
+)
 
 
 def every(row: str) -> str:

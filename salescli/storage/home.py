@@ -45,7 +45,7 @@ def check(connection: sqlite3.Connection) -> None:
     home, here = database.setting(connection, "home"), home_of(database.path_of(connection))
     if home != here:
         raise SalesError(
-            f"the home of this database is {home}, and it is at {here}: nobody is charged from a copy."
+            f"this database belongs to {home}, but it is now at {here}: nobody is charged from a copy."
             " If it was moved or restored for good, run: salescli adopt"
         )
 

@@ -31,7 +31,7 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
 
 def _measured(folder: Path, orders: int, rounds: int, only: str = "") -> tuple[dict[str, Taken], bool | None]:
     path = database.made(folder, orders)
-    sql = sql_of(path, "orders", limit=None, kind="all")
+    sql = sql_of(path, "orders", limit=None, kind=("all",))
     outputs = {name: folder / f"from-{name}.csv" for name in (OURS, "sqlite3", "sqlite-utils")}
     words = peers.salescli(path, "orders", "list", "--kind", "all", "--csv")
     commands = {OURS: Command(words, outputs[OURS])}

@@ -68,7 +68,7 @@ def run(folder: Path, orders: int, rounds: int, *, brief: bool = False) -> Itera
 def _figure(
     connection: sqlite3.Connection, native: Any, name: str, question: Question, orders: int, rounds: int
 ) -> Figure:
-    filters = question.filters._replace(kind="all") if name == "orders" else question.filters
+    filters = question.filters._replace(kind=("all",)) if name == "orders" else question.filters
     view = VIEWS[name]
     done: dict[str, Callable[[], Any]] = {
         OURS: lambda: [row[view.columns[0].key] for row in page(connection, view, filters)]

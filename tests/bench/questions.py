@@ -56,7 +56,7 @@ def asked(connection: sqlite3.Connection) -> list[Question]:
         Question(
             "currency", Filters(currency=("UAH",)), "coalesce(i.currency, o.currency) = 'UAH'"
         ),
-        Question("search", Filters(search=WORD), f"({_named('customer')} OR {_named('offer')})"),
+        Question("search", Filters(search=(WORD,)), f"({_named('customer')} OR {_named('offer')})"),
     ]  # fmt: skip
 
 
@@ -72,8 +72,8 @@ def others(connection: sqlite3.Connection) -> list[Question]:
         Question("at least an amount", Filters(least="100"), f"{_CENTS} >= 10000"),
         Question("status", Filters(status=("refund",)), "o.status = 'refund'"),
         Question("confirmed", Filters(confirmed=True), "o.completed_at IS NOT NULL AND o.confirmed = 1"),
-        Question("payment type", Filters(payment_type="partial"), "o.partial = 1"),
-        Question("kind", Filters(kind="recurring"), "o.recurring_id IS NOT NULL"),
+        Question("payment type", Filters(payment_type=("partial",)), "o.partial = 1"),
+        Question("kind", Filters(kind=("recurring",)), "o.recurring_id IS NOT NULL"),
     ]
 
 

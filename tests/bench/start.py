@@ -25,7 +25,7 @@ _COMPLETION = {
 def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
     """Measure the start on a file of so many orders."""
     path = database.made(folder, orders)
-    sql = sql_of(path, "orders", limit=50, kind="regular")
+    sql = sql_of(path, "orders", limit=50, kind=("regular",))
     commands = {
         OURS: Command(peers.salescli(path, *FIRST)),
         BARE: Command([PYTHON, "-I", "-S", "-c", "pass"]),

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salescli.cli.output import chart
+from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import width
 from salescli.lists.columns import Column
 from tests.story import Story
@@ -38,7 +39,7 @@ def drawn(rows: list[dict[str, Any]], encoding: str = "utf-8") -> list[str]:
     """Return the lines of the bars of rows, as they go to a file or a pipe."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
-    chart.draw(rows, OFFER, stream)
+    chart.draw(rows, OFFER, Output(), stream)
     stream.flush()
     return raw.getvalue().decode(encoding).splitlines()
 

@@ -168,3 +168,15 @@ def test_a_strange_path_reaches_the_program_as_cron_reads_it(tmp_path: Path) -> 
     ran = subprocess.run(["/bin/sh", "-c", command.replace("\\%", "%")], capture_output=True, text=True)
 
     assert ran.stdout.splitlines() == ["--db", "/my $HOME; 50%/s.db", "tick", "--quiet-if-busy"]
+
+
+def test_installing_twice_has_one_tick_and_one_that_was_written_by_hand_is_named(run: Run, crontab: Path) -> None:
+    by_hand = "*/5 * * * * /usr/bin/salescli --db /srv/sales.db tick -v"
+    crontab.write_text(f"# salescli tick is below\n{by_hand}\n0 1 * * * salescli doctor\n", encoding="utf-8")
+    for _ in range(2):
+        done = run("--install")
+        assert done.returncode == 0, done.stderr
+        told = "another line of your crontab runs tick; if it is for this database, take it out with crontab -e"
+        assert done.stderr.count(told) == 1
+        assert f"{told}: {by_hand}\n" in done.stderr
+    assert crontab.read_text(encoding="utf-8").count(" tick --quiet-if-busy") == 1

@@ -66,12 +66,13 @@ def paid(sales: Run, *more: str) -> None:
         pytest.param("orders list --from 2026-03-02 --to 2026-03-01", 2, "before it begins", id="a period backwards"),
         pytest.param("orders list --columns a", 2, "the columns are order, created_at", id="an unknown column"),
         pytest.param("orders list --sort actions", 2, "cannot be sorted by actions", id="a column without an order"),
-        pytest.param("orders list --csv --json", 0, "", id="two short formats, of which the last one counts"),
+        pytest.param("orders list --csv --json", 2, "exclude each other", id="two short formats"),
         pytest.param("orders list --format md --csv", 2, "two formats", id="two formats"),
         pytest.param("orders list --excel --json", 2, "--excel writes CSV", id="Excel's JSON"),
         pytest.param("offers add Pen --price 1.005", 6, "EUR has at most 2 decimals", id="too many decimals"),
         pytest.param("offers add Pen --price 1 --currency JPY -n", 0, "nothing was written", id="a dry run"),
-        pytest.param("offers add Pen --price 1.0 --currency JPY", 6, "JPY has no decimals", id="a yen with decimals"),
+        pytest.param("offers add Pen --price 1.5 --currency JPY", 6, "JPY has no decimals", id="a yen with decimals"),
+        pytest.param("offers add Pen --price 1.000 --currency JPY -n", 0, "nothing was written", id="a yen with zeros"),
         pytest.param("offers add Pen --price NaN", 6, "is not an amount", id="not a number"),
         pytest.param("offers add Pen --price 1 --currency XXY", 6, "not a currency in use", id="an unknown currency"),
         pytest.param("offers add Pen --price 1 --every fortnight", 6, "not an interval", id="an unknown interval"),
@@ -167,7 +168,8 @@ def test_an_empty_list_is_empty_in_every_format(sales: Run) -> None:
     assert sales("orders", "list", "--csv", "--columns", "order").out == "order\n"
     assert sales("orders", "list", "-q").out == ""
     table = sales("orders", "list")
-    assert (table.out, table.err) == ("", "nothing to show\n")
+    told = f"there are no orders yet; to begin: salescli --db {sales.path} orders new CUSTOMER OFFER\n"
+    assert (table.out, table.err) == ("", f"nothing to show\n{told}")
 
 
 def test_an_output_file_is_private_whatever_the_umask(sales: Run, tmp_path: Path) -> None:
@@ -183,7 +185,7 @@ def test_an_output_file_is_private_whatever_the_umask(sales: Run, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "-o")]
+    "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "--csv", "-o")]
 )
 def test_an_output_file_never_replaces_a_database(sales: Run, path: Path, words: tuple[str, ...]) -> None:
     sales("orders", "new", "1", "7")
@@ -265,6 +267,7 @@ def test_control_characters_from_data_are_shown_and_not_obeyed(sales: Run, path:
         pytest.param({"FORCE_COLOR": "1"}, "auto", True, id="when the environment forces it"),
         pytest.param({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False, id="not against NO_COLOR"),
         pytest.param({"FORCE_COLOR": "1"}, "never", False, id="never means never"),
+        pytest.param({"FORCE_COLOR": "1", "TERM": "dumb"}, "auto", True, id="forced on a terminal that has none"),
     ],
 )
 def test_a_manager_is_coloured(

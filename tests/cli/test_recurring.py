@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from salescli.rules import time
 from tests.story import Story
 
 
@@ -127,3 +128,33 @@ def test_what_cannot_be_a_payment_is_refused(bank: Story, words: tuple[str, ...]
     refused = bank.house.run("recurring", "pay", "1", "--payment-system", *words)
     assert (refused.code, said in refused.err) == (code, True), refused.err
     assert bank.plan(1).payments_made == 1
+
+
+def test_attempts_after_a_retry_go_on_as_those_of_a_new_series(story: Story) -> None:
+    run = story.house.run
+    story.house.offer("49.00", number="7", every="1 month", payments="12", retry_after="8h,24h")
+    plan = str(story.subscribed("7"))
+    run("recurring", "edit", plan, "--token", "tok_card_declined")
+
+    def said() -> list[bool]:
+        """Return whether the list, explain, upcoming and the dry run name the words."""
+        listed = run("recurring", "list", "--json").json[0]["attempt"] or ""
+        explained = run("explain", "recurring", plan).out
+        upcoming = run("recurring", "upcoming", "--json").json[0]["attempt"] or ""
+        would = run("tick", "-n", "--now", "2099-01-01").out
+        return [words in text for text in (listed, explained, upcoming, would)]
+
+    words = "attempt 1 of 3"
+    assert said() == [False, True, False, True]  # nothing was tried yet
+    story.at("2026-02-28 10:30").tick()
+    words = "attempt 2 of 3"
+    assert said() == [True] * 4
+    for now in ("2026-02-28 20:30", "2026-03-02 10:30"):
+        story.at(now).tick()
+    assert run("recurring", "retry", plan).code == 0
+    words = "attempt 4 (1 of 3 of a new series)"
+    assert said() == [True] * 4
+    story.now = time.now()  # as retry has it due now, by the clock
+    story.tick()
+    words = "attempt 5 (2 of 3 of a new series)"
+    assert said() == [True] * 4

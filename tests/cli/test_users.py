@@ -195,3 +195,45 @@ def test_tick_needs_the_permission_of_the_one_acted_for_and_names_all_three(hous
     record(replace(house.work, actor=as_cron), "file", None, "ticked")
     lines = history.lines(house.connection, "file", None, zone=house.zone, limit=1)
     assert lines[0]["by"] == "system, started by Оксана Власник, as Нічний"
+
+
+def test_the_dialogue_of_check_numbers_who_may_sell_and_reads_the_numbers(story: Story) -> None:
+    house = story.house
+    house.user("anna", name="Анна", role="manager")
+    house.user("acc", name="Бух", role="accountant")
+    house.user("cron", name="Годинник", role="cron")
+    house.user("ivan", name="Іван", role="manager")
+    house.offer("49.00", number="7")
+    for _ in range(4):
+        story.pay(story.order("7"))
+    asked = house.run.typed("orders", "check", "1", answer="2\n")
+    lines = [line.strip() for line in asked.splitlines() if " sale" in line.lower() and line.startswith("  ")]
+    assert [line.split("  ")[0] for line in lines] == ["1", "2", "3", "4"]
+    assert not [line for line in lines if "Бух" in line or "Годинник" in line]
+    assert lines[-1] == "4  System sale"
+    second = lines[1].split("Sale by ")[1].split(" (")[0]
+    assert house.run("orders", "show", "1", "--json").json["manager"] == second
+    house.run.typed("orders", "check", "2", answer="4\n")
+    house.run.typed("orders", "check", "3", answer="acc\n")
+    shown = {row["order"]: row["manager"] for row in house.run("orders", "list", "--confirmed", "--csv").rows}
+    assert (shown["2"], shown["3"]) == ("system", "Бух")  # a name that is not offered is taken as well
+    for answer, says in (("n\n", "nothing was changed"), ("9\n", "there is no line 9"), ("0\n", "there is no line 0")):
+        assert says in house.run.typed("orders", "check", "4", answer=answer)
+    assert "4" not in house.run("orders", "list", "--confirmed", "-q").out.split()
+
+
+def test_who_sells_follows_the_role_until_somebody_says_otherwise(house: House) -> None:
+    def selling() -> dict[str, str]:
+        return {row["login"]: row["sells"] for row in house.run("users", "list", "--csv").rows}
+
+    house.user("anna", role="manager", name="Анна")
+    house.user("acc", role="accountant", name="Бух")
+    house.user("guest", name="Гість")
+    assert (selling()["anna"], selling()["acc"], selling()["guest"]) == ("yes", "no", "yes")
+    assert house.run("users", "edit", "acc", "--sells").code == 0
+    assert house.run("users", "edit", "acc", "--name", "Бухгалтер").code == 0
+    assert house.run("users", "edit", "anna", "--role", "accountant").code == 0
+    assert house.run("users", "edit", "guest", "--no-sells").code == 0
+    assert (selling()["anna"], selling()["acc"], selling()["guest"]) == ("no", "yes", "no")
+    assert house.run("users", "import", "-", "--update", stdin="login,role,sells\nanna,manager,no\n").code == 0
+    assert selling()["anna"] == "no"

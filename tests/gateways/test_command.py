@@ -422,3 +422,54 @@ def test_changes_in_a_bad_form_are_no_changes(programs: Path, result: str) -> No
     answer = f'{{"version": 1, "kind": "result", "result": {result}}}'
     gateway = write(programs, f"cat > /dev/null; echo '{answer}'")
     assert isinstance(ask_changes(gateway, SINCE, ()), Answer)
+
+
+def _message(gateway: Command, token: str = "rich") -> str:
+    with pytest.raises(OutcomeUnknown) as raised:
+        gateway.charge(charge(token=token), 5.0)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        pytest.param("echo 'no route to bank' >&2; exit 3", "ended with 3; it said: no route to bank", id="it fails"),
+        pytest.param("echo why >&2; echo nonsense", "it said: why", id="it answers garbage"),
+        pytest.param("printf 'a\\n\\nb\\nc\\nd\\n' >&2; exit 1", "it said: b | c | d", id="the last lines"),
+        pytest.param("printf '\\033[31mred\\a\\n' >&2; exit 1", "it said: [31mred", id="control characters"),
+        pytest.param("printf '\\377\\n' >&2; exit 1", "it said: \\xff", id="bytes that are no text"),
+        pytest.param("exit 1", "salescli-gateway-odd charge ended with 1", id="it says nothing"),
+        pytest.param("sleep 60 & echo late >&2; exit 1", "it said: late", id="what it leaves running waits for nobody"),
+    ],
+)
+def test_a_failing_program_s_last_words_are_in_the_message(programs: Path, body: str, says: str) -> None:
+    message = _message(write(programs, body))
+    assert message.endswith(says)
+    assert message.isprintable()
+
+
+def test_no_secret_and_no_card_number_is_in_the_message(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXAMPLE_BOOK", "s3cret")
+    write(programs, 'echo "key $EXAMPLE_BOOK token tok_77 card 4111 1111 1111 1111" >&2; exit 1')
+    message = _message(Command("odd", ("EXAMPLE_BOOK",)), token="tok_77")
+    assert message.endswith("it said: key (secret) token (secret) card (card number)")
+
+
+def test_a_long_complaint_is_cut_and_a_success_says_nothing(programs: Path) -> None:
+    gateway = write(programs, "head -c 300000 /dev/zero | tr '\\0' x >&2; exit 1")
+    assert len(_message(gateway)) < 400
+    gateway = write(programs, f"echo careful >&2; {ANSWER}")
+    assert "careful" not in repr(gateway.charge(charge(), 5.0))
+
+
+def test_the_last_words_are_in_the_attempt_and_in_the_check(programs: Path, story: Story) -> None:
+    write(programs, "echo 'no route to bank' >&2; exit 3")
+    house = story.house
+    house.payment_system("Odd", gateway="command:odd")
+    house.offer("49.00", number="7")
+    assert "no route to bank" in house.run("payment-systems", "check", "Odd").err
+    order = house.run("orders", "new", "1", "7", "--payment-system", "Odd", "--token", "tok_x")
+    paid = house.run("orders", "pay", "1")
+    assert "no route to bank" in order.err + paid.err
+    if house.count("attempts"):
+        assert "no route to bank" in house.run("payments", "show", "1").out

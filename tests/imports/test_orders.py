@@ -134,6 +134,12 @@ def test_a_plain_row_is_a_completed_order_paid_in_full(house: House) -> None:
             id="a yen has no decimals, and a currency is read in any case",
         ),
         pytest.param(
+            {"price": "1000.00", "currency": "JPY"},
+            {"price_minor": 1000, "currency": "JPY"},
+            id="a yen with decimals that are zero",
+        ),
+        pytest.param({"price": "45.0000"}, {"price_minor": 4500}, id="an amount with four decimals, two of them zero"),
+        pytest.param(
             {"created_at": "2026-01-05T23:30:00Z"},
             {"created_at": "2026-01-05T23:30:00Z", "created_on": "2026-01-06"},
             id="an instant with an offset falls on the account's day",

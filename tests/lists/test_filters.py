@@ -25,9 +25,9 @@ def test_a_view_has_columns_for_filters_that_there_are(view: View) -> None:
 
 def test_a_view_that_cannot_be_filtered_so_names_the_option(house: House) -> None:
     with pytest.raises(BadUsage, match="recurring orders cannot be filtered by --kind"):
-        filters.clauses(house.connection, recurring.VIEW, Filters(kind="regular"), zone=house.zone)
+        filters.clauses(house.connection, recurring.VIEW, Filters(kind=("regular",)), zone=house.zone)
 
 
 def test_a_filter_of_everything_does_not_narrow() -> None:
-    assert filters.given(Filters(kind="all", offer=())) == set()
+    assert filters.given(Filters(kind=("all",), offer=())) == set()
     assert filters.given(Filters(confirmed=False, least="0")) == {"confirmed", "least"}

@@ -171,7 +171,7 @@ def test_a_page_costs_the_same_however_deep_it_is_and_however_long_the_list(
         """Return how many steps SQLite's machine takes for a page of ten."""
         counted = itertools.count()
         house.connection.set_progress_handler(lambda: next(counted) and None, 1)
-        assert len(_names(house, view, (), Filters(kind=kind), limit=10, after=after)) == 10
+        assert len(_names(house, view, (), Filters(kind=(kind,)), limit=10, after=after)) == 10
         house.connection.set_progress_handler(None, 1)
         return next(counted)
 

@@ -69,14 +69,14 @@ def test_a_payment_in_another_currency_counts_in_its_own(story: Story) -> None:
 
 
 def test_every_failed_attempt_of_every_payment_is_there_with_its_code_and_message(sold: Story) -> None:
-    failed = show(sold)["failed attempts"]
+    failed = show(sold)["failed_attempts"]
     assert [(row["order"], row["number"], row["code"]) for row in failed] == [
         (3, 2, "insufficient_funds"),
         (3, 1, "insufficient_funds"),
     ]
     assert all("insufficient funds" in row["message"] for row in failed)
     sold.pay(orders.get(sold.house.connection, 3))  # the third time it succeeds: what failed is still told
-    assert len(show(sold)["failed attempts"]) == 2
+    assert len(show(sold)["failed_attempts"]) == 2
 
 
 def test_the_card_has_every_part_and_nothing_of_somebody_else(sold: Story) -> None:
@@ -85,7 +85,7 @@ def test_the_card_has_every_part_and_nothing_of_somebody_else(sold: Story) -> No
     assert {row["order"] for row in shown["orders"]} == {1, 2, 3, 4, 5, 6, 7}
     assert {row["order"] for row in shown["payments"]} == {1, 2, 3, 4, 5, 7}
     assert [row["recurring"] for row in shown["recurring"]] == [1]
-    assert [row["note"] for row in shown["sales plans"]] == ["met in Lviv"]
+    assert [row["note"] for row in shown["sales_plans"]] == ["met in Lviv"]
     story = [(row["subject"], row["what"]) for row in shown["history"]]
     assert {("customer", "sales plan 1"), ("order", "opened"), ("invoice", "paid")} <= {*story}
     assert {(row["subject"], row["number"]) for row in shown["history"]} <= {

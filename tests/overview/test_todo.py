@@ -1,4 +1,4 @@
-"""todo: everything that waits for a person and nothing else, the most money first, each with its command."""
+"""todo: everything that waits for a person and nothing else, the most urgent first, each with its command."""
 
 from __future__ import annotations
 
@@ -35,14 +35,55 @@ def _something_of_everything(story: Story) -> None:
     house.connection.execute("UPDATE recurring SET status = 'failed', next_payment_at = NULL")
 
 
-def test_what_waits_is_listed_by_its_money(story: Story) -> None:
+def test_what_waits_is_listed_by_its_urgency(story: Story) -> None:
     _something_of_everything(story)
     assert _list(story) == [
-        ("partial order to confirm", 2, 50000),
         ("failed recurring order", 1, 4900),
-        ("unconfirmed sale", 3, 4900),
         ("payment to confirm", 4, 4900),
+        ("partial order to confirm", 2, 50000),
+        ("unconfirmed sale", 3, 4900),
     ]
+
+
+def test_of_one_kind_the_oldest_day_comes_first_then_the_largest_of_each_currency(story: Story) -> None:
+    house = story.house
+    for number, price, currency in (("1", "10.00", "EUR"), ("2", "20.00", "EUR"), ("3", "9000.00", "UAH")):
+        house.offer(price, number=number, name=f"Offer {number}", currency=currency)
+    story.at("2026-02-02 10:00").pay(story.order("2"))
+    for number in ("3", "1", "2"):
+        story.at("2026-02-01 11:00").pay(story.order(number))
+    story.at("2026-02-01 09:00").pay(story.order("1"))
+    assert [(number, amount) for _, number, amount in _list(story)] == [
+        (4, 2000), (3, 1000), (5, 1000), (2, 900000), (1, 2000),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("filters", "numbers"),
+    [
+        pytest.param("", "1 4 2 3", id="all"),
+        pytest.param("--manager ivan", "1 3", id="a manager's"),
+        pytest.param("--manager system", "4 2", id="the system's"),
+        pytest.param("--payment-system 'Bank transfer'", "4", id="by payment system"),
+        pytest.param("--payment-type partial", "2", id="in parts"),
+        pytest.param("--min 100 --offer 8", "2", id="by amount and offer"),
+        pytest.param("--search nobody --search 4", "4", id="by numbers or words"),
+        pytest.param("--on 2026-01-31 --currency EUR", "4 2 3", id="of a day"),
+        pytest.param("--from 2026-02-01", "1", id="of later days"),
+        pytest.param("--customer Олена --kind recurring", "1 3", id="of recurring orders"),
+    ],
+)
+def test_the_list_takes_the_filters_of_the_others(story: Story, filters: str, numbers: str) -> None:
+    _something_of_everything(story)
+    story.house.user("ivan", role="manager")
+    assert story.house.run("orders", "assign", "3", "ivan").code == 0
+    done = story.house.run("todo", *shlex.split(filters), "--json")
+    assert [str(row["number"]) for row in done.json] == numbers.split(), done.err
+
+
+def test_a_filter_that_makes_no_sense_is_refused(story: Story) -> None:
+    done = story.house.run("todo", "--status", "open")
+    assert (done.code, "things to do cannot be filtered by --status" in done.err) == (2, True)
 
 
 def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(story: Story, tmp_path: Path) -> None:
@@ -59,7 +100,8 @@ def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(sto
     assert len(shown) == 4
     for row in shown:
         told = on_a_terminal(
-            ["sh", "-c", f"PATH={shlex.quote(str(program.parent))}:$PATH; {row['command']}"], answer="\n"
+            ["sh", "-c", f"PATH={shlex.quote(str(program.parent))}:$PATH; {row['command']}"],
+            answer="\n" if row["what"] == "unconfirmed sale" else "y\n",
         )
         assert "Traceback" not in told
         what, number = row["what"], row["number"]
@@ -82,8 +124,8 @@ def test_without_an_option_for_the_file_the_commands_have_none(
     monkeypatch.setenv("SALESCLI_DB", os.fspath(story.house.path))
     assert main.run(["todo", "--csv", "--columns", "command", "--no-headers"]) == 0
     assert capfd.readouterr().out.splitlines() == [
-        "salescli orders confirm 2", "salescli recurring retry 1", "salescli orders check 3",
-        "salescli payments confirm 4",
+        "salescli recurring retry 1", "salescli payments confirm 4", "salescli orders confirm 2",
+        "salescli orders check 3",
     ]  # fmt: skip
 
 
@@ -91,18 +133,6 @@ def test_a_terminal_never_cuts_a_command_short(story: Story) -> None:
     _something_of_everything(story)
     command = f"salescli --db {shlex.quote(os.fspath(story.house.path))} orders check 3"
     assert command in story.house.run.typed("todo", columns=40)
-
-
-def test_the_largest_of_every_currency_come_first_and_currencies_are_never_compared(story: Story) -> None:
-    for price, currency in (("49.00", "EUR"), ("70.00", "EUR"), ("2000.00", "UAH"), ("500", "JPY"), ("9.00", "UAH")):
-        story.house.offer(price, name=f"{price} {currency}", currency=currency)
-        story.pay(story.order(f"{price} {currency}"))
-    rows = todo.waiting(story.house.connection, None, actor=story.house.actor)
-    assert [(row["currency"], row["amount"]) for row in rows] == [
-        ("EUR", 7000), ("JPY", 500), ("UAH", 200000), ("EUR", 4900), ("UAH", 900),
-    ]  # fmt: skip
-    cut = todo.waiting(story.house.connection, 3, actor=story.house.actor)
-    assert [row["currency"] for row in cut] == ["EUR", "JPY", "UAH"]
 
 
 def test_a_partial_order_whose_next_payment_waits_is_listed_by_that_payment_only(story: Story) -> None:

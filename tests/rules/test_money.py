@@ -59,6 +59,10 @@ def test_a_text_has_the_value_of_the_amount_and_the_currencys_decimals(minor: in
         pytest.param("1.234", "KWD", 1234, id="dinars have three decimals"),
         pytest.param("1.2345", "CLF", 12345, id="CLF has four decimals"),
         pytest.param("1000000000000.00", "EUR", MINOR_MAX, id="the largest amount is taken"),
+        pytest.param("45.0000", "EUR", 4500, id="zeros beyond the decimals of a euro mean nothing"),
+        pytest.param("10.010", "USD", 1001, id="a zero behind the cents means nothing"),
+        pytest.param("2985.00", "JPY", 2985, id="decimals of a yen that are zero mean nothing"),
+        pytest.param(f"1.5{'0' * 30}", "EUR", 150, id="any number of zeros means nothing"),
     ],
 )
 def test_reading_an_amount(given_text: str, currency: str, minor: int) -> None:
@@ -85,8 +89,9 @@ def test_reading_an_amount(given_text: str, currency: str, minor: int) -> None:
         pytest.param("5.", "EUR", id="a bare period is refused"),
         pytest.param("€5", "EUR", id="a currency sign is refused"),
         pytest.param("1.005", "EUR", id="a third decimal of a euro is refused, not rounded"),
-        pytest.param("1.000", "EUR", id="even a zero third decimal of a euro is refused"),
-        pytest.param("1.0", "JPY", id="a decimal of a yen is refused"),
+        pytest.param("1.0050", "EUR", id="a zero behind a third decimal does not make it right"),
+        pytest.param("1.5", "JPY", id="a decimal of a yen is refused"),
+        pytest.param("1.000.00", "EUR", id="zeros after a separator are refused"),
         pytest.param("1000000000000.01", "EUR", id="more than the largest amount is refused"),
         pytest.param("100000000000001", "JPY", id="more than the largest amount of yen is refused"),
         pytest.param("9" * 200, "EUR", id="a very long number is refused"),
@@ -115,6 +120,11 @@ def test_too_many_decimals_are_told_with_what_the_currency_has(currency: str, sa
         money.parse("1.23456", currency)
 
 
+def test_one_decimal_too_many_is_one_decimal() -> None:
+    with pytest.raises(BadData, match=r"1\.5 JPY has 1 decimal; JPY has no decimals"):
+        money.parse("1.5", "JPY")
+
+
 @pytest.mark.parametrize("word", ["eur", " EUR ", "Eur"])
 def test_a_currency_is_known_in_any_case(word: str) -> None:
     assert money.currency_code(word) == "EUR"
@@ -136,6 +146,7 @@ def test_what_is_no_currency_in_use_is_refused(word: str) -> None:
         ("100%", PPM),
         ("0.0001", 1),
         ("33.3333%", 333_333),
+        ("2.900000%", 29_000),
     ],
 )
 def test_a_percentage_is_kept_in_parts_per_million(word: str, ppm: int) -> None:
@@ -190,6 +201,11 @@ def test_a_commission(minor: int, ppm: int, fixed: int, commission: int) -> None
 @pytest.mark.parametrize("rate", ["0.9215", "1", "40", "0.000000000001", "999999999.999999999999"])
 def test_a_rate_is_kept_as_it_was_written(rate: str) -> None:
     assert money.parse_rate(rate) == rate
+
+
+def test_a_rate_is_kept_without_zeros_that_no_rate_needs() -> None:
+    assert money.parse_rate("0.921500000000000000") == "0.921500000000"
+    assert money.parse_rate("40.0") == "40.0"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ TABLE = {
     "orders cancel 1 --reason x -n": SELLERS,
     "orders note 1 x -n": SELLERS,
     "customers unplan 1 -n": SELLERS,
-    "payments resolve 1 --succeeded --reason x -n": SELLERS,
+    "payments resolve 1 --succeeded --reason x -n": HEADS,
     "reconcile /dev/null --payment-system Sandbox": READERS,
     "reconcile /dev/null --payment-system Sandbox --apply -n": SELLERS,
     "customers plan 1 7 --manager ivan -n": SELLERS,
@@ -230,3 +231,36 @@ def test_a_stranger_learns_nothing_from_a_wrong_call_and_takes_no_lock(
     for call in (["orders", "list", "--from", "never"], ["orders", "new", "1", "7", "-n"]):
         assert sold.house.run(*call).code == 4
     sold.house.connection.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        pytest.param("owner", {"orders pay", "orders …", "payments resolve", "payments confirm", "recurring …",
+                               "recurring retry", "charging on"}, id="an owner"),
+        pytest.param("sales-head", {"orders pay", "orders …", "payments resolve", "payments confirm", "recurring …",
+                                    "recurring retry"}, id="a head of sales"),
+        pytest.param("manager", {"orders pay", "payments confirm"}, id="a manager"),
+        pytest.param("accountant", set(), id="an accountant"),
+    ],
+)  # fmt: skip
+def test_nobody_is_advised_to_do_what_they_may_not(
+    story: Story, role: str, may: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = story.house
+    house.offer("49.00", number="7", every="1 month")
+    house.offer("1000.00", number="8", name="Course", partial_min="1", partial_success="50")
+    plan = story.subscribed("7")
+    story.order("8")
+    story.pay(story.order("7", through="Bank transfer"))
+    story.pay(story.order("7", token="tok_timeout_after_charge"))
+    house.connection.execute("UPDATE recurring SET status = 'failed', next_payment_at = NULL")
+    house.run("charging", "off", "--reason", "a test")
+    if role != "owner":
+        house.user("olha", name="Ольга", role=role)
+        monkeypatch.setattr(caller, "os_login", lambda: "olha")
+    lines = [f"recurring {plan}", "order 2", "invoice 2", "invoice 3"]
+    text = "\n".join(house.run("explain", *line.split()).out for line in lines) + house.run("doctor", "--csv").out
+    offered = set(re.findall(r"salescli (?:--db \S+ )?((?:orders|payments|recurring|charging) [a-z…]+)", text))
+    assert offered == may
+    assert ("ask somebody with the permission" in text) is (role != "owner")

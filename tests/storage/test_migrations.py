@@ -34,6 +34,8 @@ DIGESTS = {
     "m0009_closed_months": "3e0dde6757f6ac6ada973660c38ddd7ed6d38fdf7e0a52b014c94ed2fce9fac6",
     "m0010_credit": "9024d933aded564abcf51f8bce988063b87d0bbc99ff6ba040c0fc7cfe0a5b04",
     "m0011_order_comment": "e1172446122d74ce1a6e6dc8da28b1ef197c91871fd2bced7597292973cb20dd",
+    "m0012_sells": "e8c4385811b3d479ad32d96438ae5404feb62bd506d6a533b38e64ee8ee0cd47",
+    "m0013_resolve": "5a57df963ad2e111a4cc9ba1c81b26b7a0295cfdafc408ae43782bb33bd82146",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -122,6 +124,8 @@ def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
             if "retry_1_minutes" in row:  # in version 1
                 waits = [row.pop(f"retry_{number}_minutes") for number in (1, 2)]
                 row["retry_after"] = str(Retries((waits[0], waits[1]))) if waits[0] else None
+            if name == "roles" and row["name"] in ("owner", "sales-head"):  # before version 9
+                row["permissions"] = f"{row['permissions'].removesuffix(' resolve')} resolve"
             assert {column: kept[column] for column in row} == row, name
     assert list(totals.differences(old)) == []
 
@@ -154,6 +158,7 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del line["written_at"]  # 0.1.0 kept none
         del line["id"]  # a tick may write what became of payments in another order
         changes = json.loads(line["changes"])
+        changes.pop("sells", None)  # of users, since version 12
         waits = [changes.pop(f"retry_{number}_minutes", None) for number in (1, 2)]
         if waits[0]:  # lines of version 1 stay as they were written
             changes["retry_after"] = [None, str(Retries((waits[0][1], waits[1][1])))]

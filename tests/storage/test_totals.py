@@ -39,8 +39,8 @@ CARRIED: tuple[dict[str, Any], ...] = (
     {"status": ("open", "refund")},
     {"confirmed": True},
     {"confirmed": False},
-    {"payment_type": "partial"},
-    {"kind": "recurring"},
+    {"payment_type": ("partial",)},
+    {"kind": ("recurring",)},
     {"currency": ("USD",)},
 )
 OF_ITS_OWN = (
@@ -49,7 +49,7 @@ OF_ITS_OWN = (
     (("offer", "category"), {"offer": ("10",), "category": ("2",)}),
     (("manager",), {"manager": ("ivan",)}),
     (("sale",), {"manager": ("system", "maria")}),
-    ((), {"category": ("1",), "kind": "regular"}),
+    ((), {"category": ("1",), "kind": ("regular",)}),
 )
 DIMENSIONS = ((), ("offer",), ("category",), ("manager",), ("manager", "confirmed"), ("sale",))
 COLUMNS = ("period", "currency", "orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
@@ -283,7 +283,7 @@ def test_rebuilding_needs_a_permission(shop: Shop) -> None:
         {"offer": ("10", "20"), "manager": ("ivan",)},
         {"manager": ("ivan",)},
         {"manager": ("ivan", "system")},
-        {"search": "dra"},
+        {"search": ("dra",)},
         {"category": ("1",)},
         {"payment_system": ("Sandbox",)},
         {"least": "20", "most": "100"},
@@ -338,7 +338,7 @@ def test_orders_of_a_manager_and_a_period_are_found_by_the_narrower(shop: Shop, 
     [
         pytest.param(Filters(least="20"), ["SCAN i USING INDEX invoices_amounts"], id="one index by amounts"),
         pytest.param(
-            Filters(least="20", kind="regular"),
+            Filters(least="20", kind=("regular",)),
             ["SCAN o", "SEARCH i USING INDEX sqlite_autoindex_invoices_1 (order_id=?)"],
             id="orders by what only they are",
         ),

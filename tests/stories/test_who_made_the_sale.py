@@ -304,7 +304,7 @@ def test_r45_r46_an_order_without_a_manager_offers_both_and_the_user_is_one_of_t
     assert row(desk, order)["actions"] == "Check, Add user"
     shown = ask(desk, f"orders check {order}", "\n")
     for login, name in (("ivan", "Іван"), ("olha", "Ольга"), (LOGIN, "Оксана Власник")):
-        assert re.search(rf"^  {login} +Sale by {name}$", shown, re.MULTILINE)
+        assert re.search(rf"^ +[1-3]  Sale by {name} \({login}\)$", shown, re.MULTILINE)
     assert "Марія" not in shown  # who left sells nothing new
     for nobody in ("mariia", "stranger"):
         assert run(desk, f"orders assign {order} {nobody}").code == 3

@@ -6,13 +6,14 @@ import click
 
 from salescli.charging import elsewhere, limits
 from salescli.cli import options
+from salescli.cli.groups import IndexedGroup
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions
 from salescli.storage.work import Work
 
 
-@click.group("charging")
+@click.group("charging", cls=IndexedGroup)
 def charging_group() -> None:
     """Turn charging off and on, and limit charges or money per tick and per day."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +17,7 @@ from salescli.cli.hints import decided, say_recurring_goes_on
 from salescli.cli.output.terminal import say
 from salescli.cli.prompts import prompt
 from salescli.cli.session import Session, pass_session
-from salescli.errors import BadUsage, NotFound
+from salescli.errors import BadUsage, NotFound, SalesError
 from salescli.lists.columns import Column
 from salescli.rules import numbers, permissions
 from salescli.sales import attribution, orders
@@ -91,7 +93,9 @@ def confirm(
         replace(ORDERS, describe=_describe_payment),
         words,
         lambda one: _confirm_payment(work, one, reason),
-        Mode(f"Mark {numbers.these(len(words), 'order')} Completed?", given["dry_run"], given["keep_going"]),
+        Mode(
+            f"Mark {numbers.these(len(words), 'order')} Completed?", given["dry_run"], given["keep_going"], final=True
+        ),
     )
     return done.exit_code
 
@@ -125,7 +129,7 @@ def decline(
         ORDERS,
         words,
         lambda one: by_hand.decline(session.work, one.id, reason=reason, completes_recurring=completes),
-        Mode(f"Decline {numbers.these(len(words), 'order')}?", **mode),
+        Mode(f"Decline {numbers.these(len(words), 'order')}?", **mode, final=True),
     )
     for before, _ in outcome.done:
         say_recurring_goes_on(session, before)
@@ -210,17 +214,30 @@ def _ask_seller(session: Session, order: Order) -> Seller:
         f"order {order.id}: {customer}, {order.offer_name}, {order.amount(order.price_minor)};"
         f" sale by {default} ({attribution.why(order)})"
     )
-    registered = users.active(session.connection)
-    for row in registered[:_LISTED_MAX]:
-        say(f"  {row['login'] or row['name']:<12}  Sale by {row['name']}")
-    if len(registered) > _LISTED_MAX:
-        say(f"  … {len(registered) - _LISTED_MAX} more: salescli users list")
-    say(f"  {'system':<12}  System sale")
+    sellers = users.sellers(session.connection)
+    offered = sellers[:_LISTED_MAX]
+    for line, row in enumerate(offered, 1):
+        login = f" ({row['login']})" if row["login"] else ""
+        say(f"  {line:>2}  Sale by {row['name']}{login}")
+    if len(sellers) > _LISTED_MAX:
+        say(f"      … {len(sellers) - _LISTED_MAX} more: {session.program} users list")
+    say(f"  {len(offered) + 1:>2}  System sale")
     advice = "without a terminal, say whose sale it is: --manager LOGIN, --system, or --yes for the one shown"
-    answer = prompt("Sale by (a login or name, or system; Ctrl-C cancels)", default=default, advice=advice)
-    if answer == default:
-        return Seller()
-    return Seller(system=True) if answer.strip().lower() == "system" else Seller(manager=answer)
+    answer = prompt("Sale by (a number above, a login or name, or system; n changes nothing)", default, advice=advice)
+    return Seller() if answer == default else _answered(answer.strip(), offered)
+
+
+def _answered(answer: str, offered: Sequence[sqlite3.Row]) -> Seller:
+    """Return the seller that an answer means: a line of ``offered``, counted from 1, the system, or a name."""
+    if answer.lower() in ("n", "no"):
+        raise SalesError("nothing was changed")
+    if answer.lower() == "system" or answer == str(len(offered) + 1):
+        return Seller(system=True)
+    if not numbers.is_record_number(answer):
+        return Seller(manager=answer)
+    if not 1 <= int(answer) <= len(offered):
+        raise NotFound(f"there is no line {answer}; nothing was changed")
+    return Seller(manager=str(offered[int(answer) - 1]["login"] or offered[int(answer) - 1]["id"]))
 
 
 def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:
@@ -258,7 +275,8 @@ def _describe(session: Session, before: Order, order: Order) -> str:
         return f"{words}, sale by {seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
     words = f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
     if order.status == "declined" and order.paid_minor:  # R23
-        return f"{words}; the money stays recorded; to refund it: salescli orders refund {order.id}"
+        back = f"to refund it: salescli orders refund {order.id}"
+        return f"{words}; the money stays recorded; {session.actor.advised(permissions.REFUND, back)}"
     return words
 
 

@@ -66,6 +66,8 @@ def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -
     block = b"" if remove else lines(_program(), database, any_file_system=session.any_file_system).encode()
     before = _read()
     after = replaced(before, block, database)
+    for line in _by_hand(after) if install else ():
+        say(f"another line of your crontab runs tick; if it is for this database, take it out with crontab -e: {line}")
     if after == before:
         say(f"nothing to change: the lines of {database} are {'there already' if install else 'not in the crontab'}")
         return
@@ -104,6 +106,13 @@ def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
     if own.search(crontab):
         return own.sub(lambda _: block, crontab, count=1)
     return crontab + (b"" if crontab.endswith(b"\n") or not crontab else b"\n") + block
+
+
+def _by_hand(crontab: bytes) -> list[str]:
+    """Return the lines outside of all blocks that run a tick: a second one, if they were written by hand."""
+    block = re.compile(rb"^# salescli begin: .*?^# salescli end: [^\n]*$", re.MULTILINE | re.DOTALL)
+    found = re.findall(rb"^[^#\n]*\bsalescli\b[^\n]*\btick\b[^\n]*$", block.sub(b"", crontab), re.MULTILINE)
+    return [line.decode(errors="backslashreplace") for line in found]
 
 
 def _markers(database: str) -> tuple[str, str]:

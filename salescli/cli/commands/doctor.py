@@ -28,20 +28,20 @@ _FINDINGS = (Column("check"), Column("what"), Column("advice"))
 def doctor_command(session: Session, output: Output) -> None:
     """Check the database: integrity, totals, scheduler, and what needs attention.
 
-    Exit code 1 if there is a finding. Prints nothing without a terminal when all is well, so that cron mails only
-    findings.
+    Exit code 1 if there is a finding. When all is well, a table is nothing at all without a terminal, so that cron
+    mails only findings; JSON is an empty list.
 
     \b
     Example:
       salescli doctor
     """
     session.actor.require(permissions.VIEW)
-    found = [
-        asdict(finding) for finding in doctor.examine(session.file, session.now, session.zone, program=session.program)
-    ]
-    if found:
+    findings = doctor.examine(session.file, session.now, session.zone, program=session.program, actor=session.actor)
+    found = [asdict(finding) for finding in findings]
+    if found or output.format != "table":
         rows = sorted_rows(found, output.sort, _FINDINGS)[: output.limit or None]
         render(rows, output.chosen(_FINDINGS), output, session.zone)
+    if found:
         raise SalesError(numbers.count(len(found), "finding"))
     if sys.stderr.isatty():  # cron would mail it every day
         say(f"all is well; tick last ran {_or_never(tick_log.last(session.file), session)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from salescli.cli.groups import IndexedGroup
 from salescli.cli.output.terminal import escaped
 from salescli.cli.session import Session, pass_session
 from salescli.overview import explain
@@ -11,7 +12,7 @@ from salescli.rules import permissions
 from salescli.sales import invoices, orders, recurring
 
 
-@click.group("explain")
+@click.group("explain", cls=IndexedGroup)
 def explain_group() -> None:
     """Explain why a record is in its state, what happens next and when, and which setting or person decided."""
 
@@ -28,7 +29,7 @@ def order(session: Session, order: str) -> None:
     """
     session.actor.require(permissions.VIEW)
     found = orders.find(session.connection, order)
-    for line in explain.order(session.connection, found, zone=session.zone):
+    for line in explain.order(session.connection, found, zone=session.zone, actor=session.actor):
         click.echo(escaped(line))
 
 
@@ -44,7 +45,9 @@ def recurring_order(session: Session, id: str) -> None:
     """
     session.actor.require(permissions.VIEW)
     found = recurring.find(session.connection, id)
-    for line in explain.recurring_order(session.connection, found, now=session.now, zone=session.zone):
+    for line in explain.recurring_order(
+        session.connection, found, now=session.now, zone=session.zone, actor=session.actor
+    ):
         click.echo(escaped(line))
 
 
@@ -60,5 +63,5 @@ def invoice(session: Session, invoice: str) -> None:
     """
     session.actor.require(permissions.VIEW)
     found = invoices.find(session.connection, invoice)
-    for line in explain.invoice(session.connection, found, zone=session.zone):
+    for line in explain.invoice(session.connection, found, zone=session.zone, actor=session.actor):
         click.echo(escaped(line))

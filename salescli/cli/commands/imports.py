@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from salescli.cli import importing
+from salescli.cli.groups import IndexedGroup
 from salescli.cli.session import Session, pass_session
 from salescli.imports import orders, recurring
 from salescli.imports.run import DEFAULT_SOURCE
@@ -25,7 +26,7 @@ _NO_CREATE = click.option(
 )
 
 
-@click.group("import")
+@click.group("import", cls=IndexedGroup)
 def import_group() -> None:
     """Import orders or recurring orders from another system, as CSV.
 

@@ -14,6 +14,7 @@ from salescli.cli import bulk, options, pages, record_page
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line
+from salescli.cli.prompts import ask_first, on_a_terminal
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
@@ -22,7 +23,7 @@ from salescli.lists import ledger
 from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.rules import numbers
+from salescli.rules import numbers, permissions
 from salescli.sales import invoices, orders
 from salescli.sales.invoices import Invoice
 
@@ -134,10 +135,11 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
     "--not-charged", "became", flag_value="not_sent", help="It never reached the payment system; it will be sent again."
 )
 @click.option("--reason", metavar="TEXT", required=True, help="How you know. It is kept in the history.")
+@options.yes
 @options.dry_run
 @pass_session
-def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dry_run: bool) -> None:
-    """Record the outcome of a payment if neither salescli nor its payment system knows it.
+def resolve_payment(session: Session, invoice: str, became: Any, reason: str, yes: bool, dry_run: bool) -> None:
+    """Record the outcome of a payment if neither salescli nor its payment system knows it. This cannot be undone.
 
     \b
     Example:
@@ -145,10 +147,16 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, dr
     """
     if became is None:
         raise BadUsage("give the outcome: --succeeded, --declined or --not-charged")
+    session.actor.require(permissions.RESOLVE)
     found = invoices.find(session.connection, invoice)
+    question = f"Record that invoice {found.id} ({found.amount()}) {_OUTCOMES[became]}? This cannot be undone."
+    ask_first(question, yes=yes or dry_run or not on_a_terminal())
     with options.rehearsed(session, dry_run):
         after = by_hand.resolve(session.work, found.id, became, reason)
         print_line(f"invoice {after.id}: {after.amount()} {after.status}")
+
+
+_OUTCOMES = {"succeeded": "was paid", "declined": "was declined", "not_sent": "never reached the payment system"}
 
 
 @click.command("undo")
@@ -192,7 +200,7 @@ def _answer(
     words = options.numbers(given)
     became = "paid" if confirmed else "not paid"
     question = f"Mark {numbers.these(len(words), 'invoice')} as {became}?"
-    return bulk.each(session, INVOICES, words, act, Mode(question, **mode)).exit_code
+    return bulk.each(session, INVOICES, words, act, Mode(question, **mode, final=True)).exit_code
 
 
 def _describe(session: Session, before: Invoice, after: Invoice) -> str:
@@ -202,6 +210,9 @@ def _describe(session: Session, before: Invoice, after: Invoice) -> str:
         return f"{words}, {order.amount(order.left_minor)} is left: {session.program} orders pay {order.id}"
     if after.amount_minor > before.amount_minor and (credit := after.amount_minor - after.share_minor):
         return f"{words}; {order.amount(credit)} is credit of the customer"
+    if after.paid and order.recurring_id and order.payment_number == 1:
+        shown = f"{session.program} recurring show {order.recurring_id}"
+        return f"{words}; recurring order {order.recurring_id} is under way: {shown}"
     return words
 
 

@@ -93,7 +93,7 @@ def reconcile_command(
         comparison = _applied(session, request, mode["dry_run"]) if mode["apply"] else _compared(session, request)
     known = movements.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
-    advise = partial(_advice, comparison, system, known, session.program)
+    advise = partial(_advice, comparison, system, known, session)
     _write(session, [_row(finding, advise(finding)) for finding in found], output)
     _write_sums(comparison, system, output)
     if comparison.findings:
@@ -157,14 +157,15 @@ def _advice(
     comparison: Comparison,
     system: PaymentSystem,
     known: Mapping[int, KnownInvoice],
-    program: str,
+    session: Session,
     finding: MatchFinding,
 ) -> str:
-    """Return the advice for a finding, as a command if there is one."""
+    """Return the advice for a finding, as a command if there is one that the acting user may run."""
+    program, actor = session.program, session.actor
     invoice = finding.movement.invoice if finding.movement else finding.invoice
     show = f"{program} payments show {invoice}"
     if finding.finding == ONLY_THERE:
-        return _only_there(finding, system, known, program)
+        return _only_there(finding, system, known, session)
     if finding.finding == ONLY_HERE:
         day, period = finding.movement and finding.movement.day, comparison.period
         edge = period is not None and day in (period.first, period.last)
@@ -174,17 +175,22 @@ def _advice(
         match.TWICE_THERE: f"line {finding.same_as} lists it too; if it moved twice, have one refunded there",
         match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {_another_amount(finding, program) or show}",
         match.UNKNOWN_OUTCOME: (
-            "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}"
+            actor.advised(
+                permissions.RESOLVE,
+                "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
+            )
         ),
-        match.WAITS: "confirmed by --apply",
+        match.WAITS: actor.advised(permissions.ENTER_ORDERS, "confirmed by --apply"),
         match.DISPUTE_OPEN: f"answer it at {system.name}; {show}",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
-        match.FEE_REPORTED: "filled in by --apply",
+        match.FEE_REPORTED: actor.advised(permissions.ENTER_ORDERS, "filled in by --apply"),
         AGREES: "",
     }[finding.finding]
 
 
-def _only_there(finding: MatchFinding, system: PaymentSystem, known: Mapping[int, KnownInvoice], program: str) -> str:
+def _only_there(
+    finding: MatchFinding, system: PaymentSystem, known: Mapping[int, KnownInvoice], session: Session
+) -> str:
     """Return the advice for a line without a movement: a refund or dispute of a payment here can be recorded."""
     line, invoice = finding.line, finding.invoice
     if invoice is None or line is None:
@@ -192,16 +198,17 @@ def _only_there(finding: MatchFinding, system: PaymentSystem, known: Mapping[int
     if invoice not in known:
         return f"there is no invoice {invoice} here"
     if compare.recordable(finding):
-        return "recorded by --apply"
+        return session.actor.advised(permissions.REFUND, "recorded by --apply")
     here = known[invoice]
     if line.kind == PAYMENT or not here.refundable:
-        return f"{here.state}: {program} payments show {invoice}"
+        return f"{here.state}: {session.program} payments show {invoice}"
     record = (
-        f"{program} orders refund {here.order} --invoice {invoice} --record-only"
+        f"{session.program} orders refund {here.order} --invoice {invoice} --record-only"
         f" --amount {money.text(line.amount_minor, line.currency)} --at {line.at or 'TIME'}"
         f" --reason 'line {line.number} of the statement'"
     )
-    return record if line.kind == REFUND else f"if it was lost: {record} --dispute"
+    advice = record if line.kind == REFUND else f"if it was lost: {record} --dispute"
+    return session.actor.advised(permissions.REFUND, advice)
 
 
 def _here(finding: MatchFinding) -> str:

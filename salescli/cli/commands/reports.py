@@ -140,7 +140,7 @@ def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output:
 
 def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[TextIO], None] | None:
     """Return a function that draws the bars under a table, or None without --chart."""
-    return partial(chart.draw, rows, report.groups) if output.chart else None
+    return partial(chart.draw, rows, report.groups, output) if output.chart else None
 
 
 def _command(report: Breakdown) -> Callable[..., None]:

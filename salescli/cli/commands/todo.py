@@ -9,32 +9,35 @@ from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.render import render
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
+from salescli.lists.filters import Filters
 from salescli.overview import todo
 from salescli.rules import permissions
 
 
 @click.command("todo", cls=pages.ListCommand, columns=todo.COLUMNS)
+@options.filters
 @options.output
 @pass_session
-def todo_command(session: Session, output: Output) -> None:
+def todo_command(session: Session, filters: Filters, output: Output) -> None:
     """List what waits for a person, with the command that does it.
 
-    These are sales, partial orders and manual payments to confirm, disputes to answer at the payment system, and
-    failed recurring orders. The largest amount of each currency comes first, then the second largest of each. The
-    command is shown if you may run it.
+    These are disputes to answer at the payment system, failed recurring orders, and manual payments, partial orders and
+    sales to confirm, in this order. Of one kind the oldest day comes first, of one day the largest amount of each
+    currency. The command is shown if you may run it. Period filters apply to the day since which it waits.
 
     \b
     Examples:
-      salescli todo
+      salescli todo --manager olena
       salescli todo --format count
     """
     session.actor.require(permissions.VIEW)
     limit = output.row_limit()
     first = None if output.sort else limit
-    rows = todo.waiting(session.connection, first, actor=session.actor, program=session.program)
+    where = todo.narrowed(session.connection, filters, session.zone)
+    rows = todo.waiting(session.connection, first, actor=session.actor, program=session.program, where=where)
     rows = sorted_rows(rows, output.sort, todo.COLUMNS)[:limit]
     render(rows, output.chosen(todo.COLUMNS), output, session.zone)
     if output.format == "table" and output.limit is None and len(rows) == limit:
-        total = todo.count(session.connection)
+        total = todo.count(session.connection, todo.narrowed(session.connection, filters, session.zone))
         if total > limit:
             say(f"{limit} of {total} things to do; --limit 0 shows all")

@@ -25,11 +25,12 @@ users_group = group_of(
             ("name", "The name that lists and reports show."),
             ("role", "The role, which says what they may do: see `salescli roles list`; '' for none."),
             ("active", "Whether they may act; their sales keep their name."),
+            ("sells", "Whether they are offered when a sale is checked.  [default: as the role enters orders or not]"),
         ),
         "olena --name 'Olena Kovalenko' --role manager",
         "olena",
         "--role sales-head",
-        ("active",),
+        ("active", "sells"),
         (),
     )
 )

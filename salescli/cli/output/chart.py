@@ -11,8 +11,8 @@ from typing import TextIO
 
 import click
 
-from salescli.cli.output.contract import Row
-from salescli.cli.output.terminal import escaped, shortened, terminal_width, width
+from salescli.cli.output.contract import Output, Row
+from salescli.cli.output.terminal import escaped, line_width, shortened, width
 from salescli.lists.columns import Column
 from salescli.rules import money
 
@@ -64,9 +64,9 @@ def _named(column: Column, row: Row) -> str:
     return str(row[column.key])
 
 
-def draw(rows: Sequence[Row], labels: Sequence[Column], stream: TextIO) -> None:
-    """Write net as bars, as wide as the terminal, else 72 columns; of # if the stream cannot encode blocks."""
-    room = terminal_width() if stream.isatty() else _PIPED_WIDTH
+def draw(rows: Sequence[Row], labels: Sequence[Column], output: Output, stream: TextIO) -> None:
+    """Write net as bars, as wide as the terminal or $COLUMNS, else 72 cells; of # if the stream has no blocks."""
+    room = line_width(output, stream) or _PIPED_WIDTH
     finely = (stream.encoding or "").lower().startswith("utf")
     for bars in blocks(rows, labels):
         click.echo(f"\nnet in {bars.currency}", file=stream)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from salescli.cli.output.contract import RIGHT, Output, Row, as_text
-from salescli.cli.output.terminal import escaped, say, shortened, terminal_width, width
+from salescli.cli.output.terminal import escaped, line_width, say, shortened, width
 from salescli.lists.columns import Column
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
 
 
 def write_table(rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> None:
-    """Write rows as a table for people; on a terminal, no wider than it."""
+    """Write rows as a table for people, no wider than the terminal or $COLUMNS."""
     cell = _cell if _is_colored(stream) else plain_cell  # click would strip colours, and tabulate count them
     cells = [[cell(column, row, zone) for column in columns] for row in rows]
     headers = [column.key for column in columns] if output.headers else ()
-    if stream.isatty():
-        _fit(cells, columns, headers, terminal_width())
+    if room := line_width(output, stream):
+        _fit(cells, columns, headers, room)
     click.echo(_tabulated(cells, columns, headers, "simple" if output.headers else "plain"), file=stream)
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
 from salescli.cli.output.contract import Output
 from salescli.errors import SalesError
 from salescli.rules import text
+
+_WIDE = 2  # cells
 
 _lost: list[OSError] | None = None  # what kept output from being written, inside ``going_on``
 _waiting: list[tuple[str, bool]] | None = None  # lines to write later, and whether on stderr
@@ -94,25 +98,56 @@ def _escape(character: str) -> str:
 
 
 def width(text: str) -> int:
-    """Return the width of a text in terminal cells: two for wide scripts, none for combining marks."""
+    """Return the width of a text in terminal cells: two for wide scripts and emoji, none for combining marks."""
     if text.isascii():
         return len(text)
+    if _FORMING_EMOJI.search(text):
+        return _width_with_emoji(text)
     return sum(map(_cells, text))
+
+
+_JOINER, _AS_EMOJI = "\u200d", "\ufe0f"
+_TONES = "\U0001f3fb-\U0001f3ff"
+_FORMING_EMOJI = re.compile(f"[{_JOINER}{_AS_EMOJI}{_TONES}]")
+
+
+def _width_with_emoji(text: str) -> int:
+    """Return the width of a text in which several characters are one emoji, such as a family or a flag.
+
+    What is joined to an emoji, and the tone of its skin, takes no cell; a character shown as an emoji takes two.
+    """
+    cells, last, joined = 0, 0, False
+    for character in text:
+        if character == _JOINER:
+            joined = last == _WIDE
+            continue
+        if character == _AS_EMOJI and last == 1:
+            cells, last = cells + 1, _WIDE
+        elif not (joined or (last == _WIDE and "\U0001f3fb" <= character <= "\U0001f3ff")):
+            own = _cells(character)
+            cells, last = cells + own, own or last
+        joined = False
+    return cells
 
 
 @functools.lru_cache(maxsize=4096)
 def _cells(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return _WIDE if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def terminal_width() -> int:
-    """Return the width of the terminal; without one, more than any line needs."""
+def line_width(output: Output, stream: TextIO) -> int | None:
+    """Return how many cells a line may take: $COLUMNS, as `watch` sets it, else those of the terminal; None is any."""
+    if output.file is not None and str(output.file) != "-":
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdecimal() and int(columns) > 0:
+        return int(columns)
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
+        return os.get_terminal_size(sys.stdout.fileno()).columns if stream.isatty() else None
     except (OSError, ValueError):
-        return 100_000
+        return None
 
 
 def shortened(text: str, limit: int) -> str:
@@ -121,6 +156,6 @@ def shortened(text: str, limit: int) -> str:
     if width(plain) <= limit:
         return text
     kept = plain
-    while width(kept) > limit - 1:
+    while width(kept) > limit - 1 or kept.endswith(_JOINER):
         kept = kept[:-1]
     return text.replace(plain, f"{kept}…")

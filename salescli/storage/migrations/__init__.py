@@ -12,6 +12,8 @@ m0008_written_at — version 8: when each line of history was written
 m0009_closed_months — version 9: months that are closed
 m0010_credit — version 10: what was paid above the price is credit
 m0011_order_comment — version 11: a comment of an order
+m0012_sells — version 12: who is offered as a sale's manager
+m0013_resolve — version 13: a permission to resolve unknown outcomes
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -34,6 +34,6 @@ def list_orders(session: Session, filters: Filters, output: Output, after: str |
       salescli orders list --limit 50 --after 950
       salescli orders list --from 2026-01-01 --csv -o orders.csv
     """
-    if filters.kind is None and filters.confirmed is None:
-        filters = filters._replace(kind="regular")
+    if not filters.kind and filters.confirmed is None:
+        filters = filters._replace(kind=("regular",))
     pages.show(session, orders.VIEW, filters, output, after=after)

@@ -11,7 +11,7 @@ from typing import Any
 
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import IMPORTED, Draft, InvoiceColumns
-from salescli.rules import money
+from salescli.rules import money, names
 
 _STORED = """
 SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, o.category_id, o.category_number,
@@ -92,7 +92,7 @@ def differences(stored: sqlite3.Row, drafted: Draft, row: OrderRow) -> dict[str,
         id = record[f"{column}_id"]
         if stored[f"{column}_id"] != id or (id is None and record[column]):  # named, but not created yet
             changed[column] = (_named(stored, column), _named(record, column))
-    if stored["offer_id"] != record["offer_id"] or stored["offer_name"] != record["offer_name"]:
+    if stored["offer_id"] != record["offer_id"] or names.key(stored["offer_name"]) != names.key(record["offer_name"]):
         changed["offer"] = (_offer(stored), _offer(record))
     return changed
 

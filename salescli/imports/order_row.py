@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from salescli.catalogue import users
 from salescli.errors import BadData
 from salescli.imports import times
 from salescli.imports.cells import Columns, Fields, Reader, Readers
@@ -171,7 +172,7 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         price,
         _partial(fields, given, price, payment),
         payment,
-        None if manager is None or manager.lower() == "system" else manager,
+        None if manager is None or users.is_system(manager) else manager,
         given.get("confirmed", False),
     )
 
@@ -333,7 +334,7 @@ def _partial(fields: Fields, given: Given, price: Price, payment: ImportedPaymen
 def _order_number(given: str) -> str:
     if len(given) <= _SHORT and given.isascii() and given.isalnum():
         return given
-    return text.text(given, "order")
+    return text.word(given, "order")
 
 
 def _rate(given: str) -> str:
@@ -345,11 +346,9 @@ def _rate(given: str) -> str:
 NAMES: Readers = {
     **{
         column: partial(text.text, what=column)
-        for column in (
-            "customer", "customer_id", "category", "category_number", "offer", "offer_number", "payment_system",
-            "manager",
-        )
+        for column in ("customer", "category", "offer", "payment_system", "manager")
     },
+    **{column: partial(text.word, what=column) for column in ("customer_id", "category_number", "offer_number")},
     "email": text.email,
     "phone": partial(text.free_text, what="phone"),
 }  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from salescli.lists.columns import Column, View
-from salescli.storage.clauses import every
+from salescli.storage.clauses import FOUND_OFFERS, every
 
 VIEW = View(
     name="offers",
-    source="offers f LEFT JOIN categories g ON g.id = f.category_id",
+    source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id",
     columns=(
         Column("number", "text", "f.number"),
         Column("name", "text", "f.name"),
@@ -26,6 +26,8 @@ VIEW = View(
     newest_first=("length(f.number)", "f.number"),
     id="f.id",
     filters={
-        "search": "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number = {words})"
+        "search": (
+            f"f.id IN ({FOUND_OFFERS} UNION SELECT coalesce(merged_into, id) FROM offers WHERE number = {{words}})"
+        )
     },
 )

@@ -6,7 +6,7 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="payment systems",
-    source="payment_systems p",
+    source="(SELECT * FROM payment_systems WHERE merged_into IS NULL) p",
     columns=(
         Column("name", "text", "p.name"),
         Column("gateway", "text", "p.gateway"),

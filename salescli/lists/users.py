@@ -6,7 +6,7 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="users",
-    source="users u",
+    source="(SELECT * FROM users WHERE merged_into IS NULL) u",
     columns=(
         Column("user", "number", "u.id"),
         Column("login", "text", "u.login"),

@@ -12,21 +12,16 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from salescli.catalogue import merge
+from salescli.catalogue.merge import Merging
 from salescli.charging import limits, tick_log
+from salescli.overview import doubles
+from salescli.overview.doubles import Finding
 from salescli.rules import numbers, time
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, migrate, schema, totals
 
 _FINDINGS_MAX = 20  # per check
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A problem, the check that found it, and what to do about it."""
-
-    check: str
-    what: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,20 @@ class _Sum:
     check: str
     sql: str
     what: str
+
+
+def _merged(merging: Merging) -> _Sum:
+    """Return the check that nothing refers to a record that was merged into another."""
+    noun, column = merging.noun, merging.column
+    referring = [f"SELECT {column} AS id FROM {table}" for table in merging.tables]
+    referring.append(f"SELECT merged_into FROM {noun.table}")
+    return _Sum(
+        f"merged {noun.table.replace('_', ' ')}",
+        f"SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM {noun.table} c"
+        f" JOIN ({' UNION ALL '.join(referring)}) x ON x.id = c.id"
+        " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
+        f"{noun.subject} {{id}} was merged into {{stored}}; records that still refer to it: {{counted}}",
+    )
 
 
 _BROKEN = "do not run tick; keep this database, and restore a backup or ask for help"
@@ -122,6 +131,7 @@ _SUMS = (
         " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
         "customer {id} was merged into {stored}; records that still refer to it: {counted}",
     ),
+    *map(_merged, (merge.USERS, merge.OFFERS, merge.CATEGORIES, merge.PAYMENT_SYSTEMS)),
     _Sum(
         "erased customers",
         "SELECT c.id, c.erased_at AS stored, count(*) AS counted FROM customers c JOIN"
@@ -155,6 +165,7 @@ def examine(
         lambda: _unknown_outcomes(connection, now, zone, program),
         lambda: _paused_systems(connection, now, zone),
         lambda: _failed(connection, program),
+        lambda: doubles.findings(connection, program),
     )
     return [finding for check in checks for finding in check()]
 

@@ -27,6 +27,7 @@ from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.rules import money
 from salescli.sales import orders
+from salescli.storage import database
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -345,9 +346,8 @@ def test_a_name_that_fits_two_records_is_never_guessed(house: House, column: str
     for number in ("1", "2"):
         house.category("Two", number=number)
         house.user(f"two{number}", name="Two")
-        house.connection.execute(
-            "INSERT INTO offers (number, name, currency, created_at) VALUES (?, 'Two', 'EUR', '')", (number,)
-        )
+        words = {"number": number, "name": "Two", "currency": "EUR", "created_at": ""}
+        database.insert(house.connection, "offers", words)
     (said,) = refused(house, csv_of({column: "Two"}))
     assert re.match(f"line 2, {column}: 'Two' fits 2", said)
 

@@ -204,7 +204,7 @@ def _ask_seller(session: Session, order: Order) -> Seller:
     answer = prompt("Sale by (a login or name, or system; Ctrl-C cancels)", default=default, advice=advice)
     if answer == default:
         return Seller()
-    return Seller(system=True) if answer.strip().lower() == "system" else Seller(manager=answer)
+    return Seller(system=True) if users.is_system(answer) else Seller(manager=answer)
 
 
 def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:

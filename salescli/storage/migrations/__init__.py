@@ -8,6 +8,7 @@ m0004_checked_elsewhere — version 4: when a person checked what another copy d
 m0005_one_payment_each — version 5: one payment of a gateway pays one invoice
 m0006_gateway_checks — version 6: test charges, until they are refunded
 m0007_moved_elsewhere — version 7: refunds and disputes made at the payment system
+m0008_names — version 8: keys of names, and records merged into others
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -120,7 +120,7 @@ def _places(names: tuple[str, ...]) -> list[int]:
 def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
     """Return the reader of amounts of a currency; None if it is not a currency."""
     try:
-        return dict.fromkeys(columns, _amount(money.currency_code(currency or "")))
+        return dict.fromkeys(columns, _amount(money.ever_currency_code(currency or "")))
     except BadData:
         return {}
 
@@ -139,11 +139,11 @@ def _readers(zone: ZoneInfo) -> Readers:
         "order": _order_number,
         "created_at": instant,
         "status": partial(text.one_of, allowed=lifecycle.ORDER_STATUSES, what="status"),
-        "currency": money.currency_code,
+        "currency": money.ever_currency_code,
         "quantity": partial(text.whole_number, what="quantity"),
         "payment_type": partial(text.one_of, allowed=("full", "partial"), what="payment type"),
         "paid_at": instant,
-        "paid_currency": money.currency_code,
+        "paid_currency": money.ever_currency_code,
         "rate": _rate,
         "refunded_at": instant,
         "one_click": partial(text.yes_no, what="one_click"),
@@ -157,6 +157,7 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
     given = fields.read(columns(fields.row), REQUIRED)
     fields.check()
     given.setdefault("paid_currency", given["currency"])
+    _check_currencies(fields, given)
     price = _price(fields, given)
     payment = _payment(fields, given, price)
     if given.get("confirmed") and given["status"] not in _PAID:
@@ -175,6 +176,16 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         None if manager is None or users.is_system(manager) else manager,
         given.get("confirmed", False),
     )
+
+
+def _check_currencies(fields: Fields, given: Given) -> None:
+    """Refuse a currency of the past on a day after its last."""
+    days = {"currency": given["created_at"].on, "paid_currency": given.get("paid_at", given["created_at"]).on}
+    for column, day in days.items():
+        try:
+            money.check_current(given[column], day)
+        except BadData as error:
+            fields.stop(column if column in fields.row.values else "currency", str(error))
 
 
 def customer(given: Given) -> tuple[str | None, str | None, str, str | None]:

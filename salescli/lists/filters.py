@@ -209,7 +209,7 @@ def _payment_system(connection: sqlite3.Connection, view: View, value: tuple[str
 
 
 def _currency(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
-    return "currency", {"v": [money.currency_code(words) for words in value]}
+    return "currency", {"v": [money.ever_currency_code(words) for words in value]}
 
 
 def _payment_type(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:

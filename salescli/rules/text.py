@@ -38,7 +38,7 @@ def word(value: str, what: str) -> str:
 
 def free_text(value: str, what: str) -> str:
     """Return ``value`` as ``text`` does, but allow an empty one."""
-    cleaned = unicodedata.normalize("NFC", value.strip())
+    cleaned = unicodedata.normalize("NFC", value.strip().replace("\r\n", "\n"))  # a cell's line end is a line end
     if len(cleaned) > TEXT_MAX:
         raise BadData(f"{what} has {len(cleaned)} characters; at most {TEXT_MAX} are allowed")
     if not cleaned.isprintable() and (match := _CONTROL.search(cleaned)):

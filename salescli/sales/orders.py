@@ -107,6 +107,7 @@ def open_order(work: Work, new: NewOrder) -> Order:
     with database.transaction(work.connection):
         offer = offers.find(work.connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
+        money.check_current(offer.currency, time.local_day(work.now, work.zone))
         customer = customers.find(work.connection, new.customer, whole=True)
         customers.check_not_erased(customer)
         if not customer["active"]:

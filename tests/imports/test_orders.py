@@ -845,3 +845,32 @@ def test_what_is_imported_is_what_is_stored(
     assert stored["i_amount"] == (None if status == "open" else paid)
     assert stored["r_amount"] == (paid if status == "refund" and paid else None)
     assert load(house, row).unchanged == 1
+
+
+@pytest.mark.parametrize(
+    ("currency", "day"),
+    [("BGN", "2025-12-31"), ("HRK", "2022-06-01"), ("BYR", "2016-06-01"), ("RUR", "2003-05-01"), ("DEM", "2001-12-31")],
+)
+def test_a_currency_of_the_past_is_taken_while_it_was_current(house: House, currency: str, day: str) -> None:
+    load_bytes(house, csv_of({"currency": currency, "created_at": f"{day} 23:30", "price": "10"}))
+    (row,) = house.connection.execute("SELECT currency, price_minor, price_e4 FROM orders").fetchall()
+    assert (row["currency"], row["price_e4"]) == (currency, 100_000)
+    assert house.run("orders", "list", "--currency", currency, "-q").out == "1\n"
+
+
+@pytest.mark.parametrize(("currency", "last"), [("BGN", "2025-12-31"), ("HRK", "2022-12-31"), ("RUR", "2004-01-31")])
+def test_a_currency_of_the_past_is_not_taken_after_its_last_day(house: House, currency: str, last: str) -> None:
+    (said,) = refused(house, csv_of({"currency": currency, "created_at": "2026-01-01 00:30"}))
+    assert f"{currency} was a currency until {last}" in said
+
+
+def test_nothing_is_sold_today_in_a_currency_of_the_past(house: House) -> None:
+    load_bytes(house, csv_of({"currency": "BGN", "created_at": "2025-06-01"}))
+    house.connection.execute("UPDATE offers SET price_minor = 100")
+    assert "BGN was a currency until" in house.run("orders", "new", "1", "1").err
+    assert "BGN is not a currency in use" in house.run("offers", "add", "X", "--price", "1", "--currency", "BGN").err
+
+
+def test_a_line_end_in_a_cell_is_a_line_end(house: House) -> None:
+    load_bytes(house, csv_of({"comment": "first\r\nsecond", "paid": "49.00"}))
+    assert house.connection.execute("SELECT comment FROM invoices").fetchone()[0] == "first\nsecond"

@@ -31,6 +31,7 @@ DIGESTS = {
     "m0006_gateway_checks": "ba8e7fd8f5d627725d0adbac677a9fd629434369257fbb5f71f4a1ffed6dc0c7",
     "m0007_moved_elsewhere": "f4995431ed66a277e3eca4cfb024c2634b345a4305645611583d1d5de3607bf3",
     "m0008_names": "2e080f47871ad25afae8b446bfd4be4ab85eb0f8bb81db4c8a1e86f21d3098c5",
+    "m0009_currencies": "86bf2d0135324484bb56cfafa75ebfd3477f3823cb3f831f013d249cf455027a",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -9,6 +9,7 @@ m0005_one_payment_each — version 5: one payment of a gateway pays one invoice
 m0006_gateway_checks — version 6: test charges, until they are refunded
 m0007_moved_elsewhere — version 7: refunds and disputes made at the payment system
 m0008_names — version 8: keys of names, and records merged into others
+m0009_currencies — version 9: currencies of the past that had no decimals
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

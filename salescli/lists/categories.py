@@ -9,7 +9,7 @@ VIEW = View(
     source="(SELECT * FROM categories WHERE merged_into IS NULL) g",
     columns=(
         Column("number", "text", "g.number"),
-        Column("name", "text", "g.name"),
+        Column("name", "text", "g.name", sort="g.name_key", filled=True),
         Column(
             "offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id AND f.merged_into IS NULL)"
         ),

@@ -10,9 +10,9 @@ VIEW = View(
     source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id",
     columns=(
         Column("number", "text", "f.number"),
-        Column("name", "text", "f.name"),
+        Column("name", "text", "f.name", sort="f.name_key", filled=True),
         Column("category_number", "text", "g.number"),
-        Column("category", "text", "g.name"),
+        Column("category", "text", "g.name", sort="g.name_key"),
         Column("price", "money", "f.price_minor"),
         Column("currency", "text", "f.currency"),
         Column("multiple", "yesno", "f.multiple"),

@@ -26,7 +26,7 @@ VIEW = View(
         Column("funds_credited", "money", "CASE WHEN i.paid_at IS NOT NULL THEN i.amount_minor - i.fee_minor END"),
         Column("estimated", "yesno", "CASE WHEN i.paid_at IS NOT NULL THEN i.fee_estimated END"),
         Column("one_click", "yesno", "i.one_click"),
-        Column("payment_system", "text", "p.name"),
+        Column("payment_system", "text", "p.name", sort="p.name_key"),
         Column(
             "share", "percent",
             "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
@@ -42,7 +42,7 @@ VIEW = View(
         Column("comment", "text", "i.comment"),
         Column("error_code", "text", "CASE WHEN i.status <> 'completed' THEN a.code END"),
         Column("error", "text", "CASE WHEN i.status <> 'completed' THEN a.message END", shown=False),
-        Column("customer", "text", "c.name", shown=False),
+        Column("customer", "text", "c.name", shown=False, sort="c.name_key", filled=True),
         Column("offer", "text", "o.offer_name", shown=False),
         Column("commission", "money", "i.fee_minor", shown=False),
         Column("rate", "text", "i.rate", shown=False),

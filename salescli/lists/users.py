@@ -10,7 +10,7 @@ VIEW = View(
     columns=(
         Column("user", "number", "u.id"),
         Column("login", "text", "u.login"),
-        Column("name", "text", "u.name"),
+        Column("name", "text", "u.name", sort="u.name_key", filled=True),
         Column("role", "text", "u.role"),
         Column("active", "yesno", "u.active"),
         Column("created_at", "time", "u.created_at", shown=False),

@@ -71,9 +71,7 @@ def ever_currency_code(value: str) -> str:
     """Return the ISO 4217 code of a currency in use or of the past, in capitals. Raise BadData for an unknown code."""
     code = value.strip().upper()
     if code not in EXPONENTS:
-        raise BadData(
-            f"{value!r} is not a currency in use or of the past; give a code of ISO 4217, as EUR or UAH"
-        )
+        raise BadData(f"{value!r} is not a currency in use or of the past; give a code of ISO 4217, as EUR or UAH")
     return code
 
 

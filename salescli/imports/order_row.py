@@ -23,7 +23,7 @@ COLUMNS = (
     "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
     "offer", "offer_number", "quantity", "unit_price", "discount", "price", "currency", "payment_type",
     "payment_system", "paid_at", "paid", "paid_currency", "rate", "funds_credited", "refunded", "refunded_at",
-    "one_click", "comment", "manager", "confirmed",
+    "one_click", "comment", "manager", "confirmed", "gateway_id", "payment_reference",
 )  # fmt: skip
 REQUIRED = ("order", "created_at", "status", "customer", "offer", "currency")
 _CURRENCIES = 32  # pairs of currencies whose columns are kept
@@ -58,6 +58,8 @@ class ImportedPayment(NamedTuple):
     payment_system: str | None
     attempted: Instant
     refunded: Instant | None
+    gateway_id: str | None = None  # the payment system's number of it
+    payment_reference: str | None = None  # the shop's
 
 
 class OrderRow(NamedTuple):
@@ -89,7 +91,9 @@ class OrderRow(NamedTuple):
         if payment is None:
             return (*head, *names, *self.price)
         moments = (payment.attempted.at, payment.refunded and payment.refunded.at)
-        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS])
+        known_by: tuple[str | None, ...] = (payment.gateway_id, payment.payment_reference)
+        known_by = known_by if any(known_by) else ()  # as rows were recognized before files had these columns
+        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS], *known_by)
 
 
 _PAID = ("completed", "refund")
@@ -149,6 +153,8 @@ def _readers(zone: ZoneInfo) -> Readers:
         "one_click": partial(text.yes_no, what="one_click"),
         "comment": partial(text.free_text, what="comment"),
         "confirmed": partial(text.yes_no, what="confirmed"),
+        "gateway_id": partial(text.word, what="gateway_id"),
+        "payment_reference": partial(text.word, what="payment_reference"),
     }
 
 
@@ -248,6 +254,8 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
         given.get("payment_system"),
         attempted,
         given.get("refunded_at", attempted) if refunded else None,
+        given.get("gateway_id"),
+        given.get("payment_reference"),
     )
 
 
@@ -273,6 +281,8 @@ def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | Non
         payment_system=given.get("payment_system"),
         attempted=given.get("paid_at") or given["created_at"],
         refunded=None,
+        gateway_id=given.get("gateway_id"),
+        payment_reference=given.get("payment_reference"),
     )
 
 

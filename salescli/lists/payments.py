@@ -49,6 +49,7 @@ VIEW = View(
         Column("paid_at", "time", "i.paid_at", shown=False),
         Column("refunded", "money", "i.refunded_minor", shown=False),
         Column("gateway_id", "text", "i.gateway_id", shown=False),
+        Column("payment_reference", "text", "i.payment_reference", shown=False),
         Column("attempts", "number", "a.number", shown=False),
         Column("recurring", "number", "o.recurring_id", shown=False),
     ),

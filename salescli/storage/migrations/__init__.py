@@ -10,6 +10,7 @@ m0006_gateway_checks — version 6: test charges, until they are refunded
 m0007_moved_elsewhere — version 7: refunds and disputes made at the payment system
 m0008_names — version 8: keys of names, and records merged into others
 m0009_currencies — version 9: currencies of the past that had no decimals
+m0010_payment_reference — version 10: the reference of an imported payment
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -5,6 +5,7 @@ categories — categories of offers
 customer_erase — erases a customer's personal data
 customer_merge — merges two records of one customer
 customers — customers, and how to find one
+merge — merges two records of one user, offer, category or payment system
 offers — offers, their prices and terms
 payment_systems — payment systems, their gateways and fees
 records — add, edit and find the records of every noun

@@ -16,6 +16,9 @@ def acting(connection: sqlite3.Connection, login: str) -> Actor:
         raise NotPermitted(
             f"{login} is not a registered user of this database; an owner can add you: salescli users add {login}"
         )
+    if row["merged_into"]:
+        kept = connection.execute("SELECT login FROM users WHERE id = ?", (row["merged_into"],)).fetchone()
+        raise NotPermitted(f"{login} was merged into {kept['login']}; act as {kept['login']}")
     if not row["active"]:
         raise NotPermitted(f"{login} was deactivated; an owner can undo that: salescli users edit {login} --active")
     return Actor(row["id"], row["login"], row["name"], permissions.permissions(row["permissions"]))

@@ -30,7 +30,7 @@ def free_number(connection: sqlite3.Connection, table: str) -> str:
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if words.get("number"):
-        values["number"] = text.text(words["number"], "number")
+        values["number"] = text.word(words["number"], "number")
         taken = connection.execute("SELECT id FROM categories WHERE number = ?", (values["number"],)).fetchone()
         if taken and (before is None or taken["id"] != before["id"]):
             raise BadData(f"the category number {values['number']} is taken")
@@ -44,10 +44,19 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
-    key = "number" if words.get("number") else "name"
-    wanted = text.text(words.get(key, ""), key)
-    rows = connection.execute(f"SELECT * FROM categories WHERE {key} = ?", (wanted,)).fetchall()
-    return records.the_only(NOUN, wanted, rows) if rows else None
+    if words.get("number"):
+        rows = records.rows_of(connection, NOUN, "number = ?", (text.word(words["number"], "number"),))
+    else:
+        rows = records.named(connection, NOUN, text.text(words.get("name", ""), "name"))
+    return records.the_only(NOUN, words.get("name", ""), rows) if rows else None
 
 
-NOUN = records.Noun("category", "categories", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match)
+NOUN = records.Noun(
+    "category",
+    "categories",
+    permissions.EDIT_CATALOGUE,
+    FIELDS,
+    _draft,
+    _match,
+    stands_for="coalesce(merged_into, id)",
+)

@@ -32,7 +32,8 @@ _ERASED = {
     "attempts": ("token = NULL, message = NULL, reason = NULL", f"invoice_id IN ({_INVOICES})"),
     "refunds": ("reason = NULL", f"invoice_id IN ({_INVOICES})"),
     "customers": (
-        f"name = '{NAME}', email = NULL, phone = NULL, source = NULL, source_id = NULL, active = 0, erased_at = :now",
+        f"name = '{NAME}', name_key = '{NAME}', email = NULL, phone = NULL, source = NULL, source_id = NULL,"
+        " active = 0, erased_at = :now",
         f"id IN ({_PEOPLE})",
     ),
 }

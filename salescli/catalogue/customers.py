@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData, WrongStatus
-from salescli.rules import permissions, text
+from salescli.rules import names, permissions, text
 from salescli.rules.numbers import is_record_number
 from salescli.storage import database
 
@@ -32,7 +32,7 @@ def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> 
         numbered = numbered or records.rows_of(connection, NOUN, "source_id = ?", (words,))
         return records.the_only(NOUN, words, numbered)
     if "@" in words:
-        wanted = wanted.lower()
+        wanted = text.cleaned_email(wanted)
         return records.find(connection, NOUN, wanted, "email", "source_id", whole=whole)
     return records.find(connection, NOUN, wanted, "name", "source_id", whole=whole)
 
@@ -92,7 +92,7 @@ def _meant(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row
         if known or not address:
             return known
         return _one_person(connection, f"email = ? AND {_WITHOUT_ID}", address)
-    return _one_person(connection, "email = ?", address) if address else _one_person(connection, "name = ?", name)
+    return _one_person(connection, "email = ?", address) if address else _one_named(connection, name)
 
 
 # No row of the same person, merged duplicates included, has an id in a source.
@@ -105,19 +105,27 @@ _WITHOUT_ID = " AND NOT EXISTS ".join(
 )
 
 
-def _one_person(connection: sqlite3.Connection, clause: str, value: str) -> sqlite3.Row | None:
+def _one_named(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
+    """Return the row of a name, of several spellings preferably as given. Raise NotFound if several people match."""
+    key = names.key(name)
+    as_given = _one_person(connection, "name_key = ? AND name = ?", key, name)
+    return as_given or _one_person(connection, "name_key = ?", key, called=name)
+
+
+def _one_person(connection: sqlite3.Connection, clause: str, *values: str, called: str = "") -> sqlite3.Row | None:
     """Return the row of ``clause``, preferring a merged duplicate. Raise NotFound if several people match."""
-    found = connection.execute(f"SELECT * FROM customers c WHERE {clause}", (value,)).fetchall()
+    found = connection.execute(f"SELECT * FROM customers c WHERE {clause}", values).fetchall()
     if len(found) > 1:
         found.sort(key=lambda row: row["merged_into"] is None)
         if len({row["merged_into"] or row["id"] for row in found}) > 1:
-            records.the_only(NOUN, value, found)
+            records.the_only(NOUN, called or values[-1], found)
     return found[0] if found else None
 
 
 def identifiers(words: Words) -> Identifiers:
     """Return the identifiers of a customer in a row. Raise BadData for an invalid email or name."""
     source_id, address, name = (words.get(key, "").strip() for key in ("customer_id", "email", "name"))
+    source_id = text.word(source_id, "customer_id") if source_id else ""
     address = text.email(address) if address else ""
     name = text.text(name, "name") if not (source_id or address) else name
     return Identifiers(words.get("source") or DEFAULT_SOURCE, source_id, address, name)
@@ -130,7 +138,12 @@ def digests(connection: sqlite3.Connection, known_by: Identifiers) -> dict[str, 
     """
     source, source_id, address, name = known_by
     key = (database.setting(connection, "installation") or "").encode()[:64]
-    identifying = {"customer_id": source_id and f"{source}\0{source_id}", "email": address, "name": name}
+    identifying = {
+        "customer_id": source_id and f"{source}\0{source_id}",
+        "email": address,
+        "name": name,  # as it was erased before names had keys
+        "name_key": names.key(name),
+    }
     return {
         field: blake2b(f"{field}\0{value}".encode(), digest_size=16, key=key).digest()
         for field, value in identifying.items()
@@ -149,8 +162,8 @@ def check_nobody_erased(connection: sqlite3.Connection, known_by: Identifiers) -
     A name counts only if the row has nothing else, as in ``identify``.
     """
     found_by = digests(connection, known_by)
-    if len(found_by) > 1:
-        found_by.pop("name", None)
+    if known_by.source_id or known_by.email:
+        found_by = {field: digest for field, digest in found_by.items() if not field.startswith("name")}
     places = ", ".join("?" * len(found_by))
     found = connection.execute(f"SELECT customer_id FROM erased WHERE digest IN ({places})", [*found_by.values()])
     row = found.fetchone()
@@ -186,7 +199,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 def _id_elsewhere(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     """Return the columns of an id in a source; none if a duplicate merged into ``before`` has it."""
     source = text.text(words.get("source") or DEFAULT_SOURCE, "source")
-    source_id = text.text(words["customer_id"], "customer_id")
+    source_id = text.word(words["customer_id"], "customer_id")
     sql = "SELECT id, name, merged_into FROM customers WHERE source = ? AND source_id = ?"
     held = connection.execute(sql, (source, source_id)).fetchone()
     if held is None or (before is not None and held["id"] == before["id"]):

@@ -95,7 +95,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
 def _identity(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if words.get("number"):
-        values["number"] = text.text(words["number"], "number")
+        values["number"] = text.word(words["number"], "number")
         taken = connection.execute("SELECT id FROM offers WHERE number = ?", (values["number"],)).fetchone()
         if taken and (before is None or taken["id"] != before["id"]):
             raise BadData(f"the offer number {values['number']} is taken")
@@ -188,18 +188,27 @@ def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> Re
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     """Return the offer with the number, else with the category, name and currency."""
     if words.get("number"):
-        sql = "SELECT * FROM offers WHERE number = :number"
-        values: dict[str, Any] = {"number": words["number"].strip()}
+        rows = records.rows_of(connection, NOUN, "number = ?", (text.word(words["number"], "number"),))
     else:
-        category = words.get("category")
-        values = {
-            "name": text.text(words.get("name", ""), "name"),
-            "category": categories.find(connection, category)["id"] if category else None,
-            "currency": (words.get("currency", "").strip() or database.setting(connection, "currency") or "").upper(),
-        }
-        sql = "SELECT * FROM offers WHERE name = :name AND currency = :currency AND category_id IS :category"
-    rows = connection.execute(sql, values).fetchall()
+        category = categories.find(connection, words["category"])["id"] if words.get("category") else None
+        currency = (words.get("currency", "").strip() or database.setting(connection, "currency") or "").upper()
+        rows = same_offers(connection, text.text(words.get("name", ""), "name"), currency, category)
     return records.the_only(NOUN, words.get("name", ""), rows) if rows else None
 
 
-NOUN = records.Noun("offer", "offers", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match, searched=("name",))
+def same_offers(connection: sqlite3.Connection, name: str, currency: str, category_id: int | None) -> list[sqlite3.Row]:
+    """Return the offers of a name, currency and category."""
+    clause = "currency = ? AND category_id IS ?"
+    return records.named(connection, NOUN, name, clause, (currency, category_id))
+
+
+NOUN = records.Noun(
+    "offer",
+    "offers",
+    permissions.EDIT_CATALOGUE,
+    FIELDS,
+    _draft,
+    _match,
+    searched=("name",),
+    stands_for="coalesce(merged_into, id)",
+)

@@ -79,9 +79,11 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     values: dict[str, Any] = {}
     if "name" in words or before is None:
         values["name"] = text.text(words.get("name", ""), "name")
-        taken = connection.execute("SELECT id FROM payment_systems WHERE name = ?", (values["name"],)).fetchone()
-        if taken and (before is None or taken["id"] != before["id"]):
-            raise BadData(f"there is a payment system called {values['name']} already")
+        taken = [
+            row for row in records.named(connection, NOUN, values["name"]) if not before or row["id"] != before["id"]
+        ]
+        if taken:
+            raise BadData(f"there is a payment system called {taken[0]['name']} already")
     if "gateway" in words or before is None:
         values["gateway"] = registry.checked_name(text.text(words.get("gateway") or registry.MANUAL, "gateway"))
         _check_gateway_may_change(connection, before, values["gateway"])
@@ -132,8 +134,16 @@ def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
 
 def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     name = text.text(words.get("name", ""), "name")
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM payment_systems WHERE name = ?", (name,)).fetchone()
-    return row
+    rows = records.named(connection, NOUN, name)
+    return records.the_only(NOUN, name, rows) if rows else None
 
 
-NOUN = records.Noun("payment system", "payment_systems", permissions.EDIT_CATALOGUE, FIELDS, _draft, _match)
+NOUN = records.Noun(
+    "payment system",
+    "payment_systems",
+    permissions.EDIT_CATALOGUE,
+    FIELDS,
+    _draft,
+    _match,
+    stands_for="coalesce(merged_into, id)",
+)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from salescli.errors import BadData, DamagedValue, NotFound, SeveralFit
-from salescli.rules import text, time
+from salescli.rules import names, text, time
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
@@ -93,7 +93,8 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
     """
     wanted = text.free_text(words, f"the {noun.subject}")
     for key in keys:
-        rows = rows_of(connection, noun, f"{key} = ?", (wanted,))
+        by_name = key == "name" and noun.table in database.NAMED
+        rows = named(connection, noun, wanted) if by_name else rows_of(connection, noun, f"{key} = ?", (wanted,))
         if rows:
             return the_only(noun, words, rows)
     found = _in_any_case(connection, noun, wanted, most=-1 if whole else SEARCHED_MAX)
@@ -101,10 +102,21 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
         folded = wanted.casefold()
         matching = [row for row in found if folded in (row[key].casefold() for key in (*keys, "name") if row[key])]
         if found and not matching:
-            near = ", ".join(_named(noun, row) for row in found[:5])
+            near = ", ".join(called(noun, row) for row in found[:5])
             raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. Similar: {near}")
         found = matching
     return the_only(noun, words, found)
+
+
+def named(
+    connection: sqlite3.Connection, noun: Noun, name: str, clause: str = "1 = 1", values: tuple[Any, ...] = ()
+) -> list[sqlite3.Row]:
+    """Return the records of a name, whatever its case, blanks and invisible characters: ``names.key``.
+
+    Of several spellings only the one that is given, if there is such a record. ``clause`` narrows the rows.
+    """
+    keyed, given = f"name_key = ? AND {clause}", (names.key(name), *values)
+    return rows_of(connection, noun, f"{keyed} AND name = ?", (*given, name)) or rows_of(connection, noun, keyed, given)
 
 
 def rows_of(connection: sqlite3.Connection, noun: Noun, clause: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
@@ -118,7 +130,7 @@ def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
     if not rows:
         raise NotFound(f"there is no {noun.subject} {words!r}")
     if len(rows) > 1:
-        which = ", ".join(_named(noun, row) for row in rows[:NAMED_MAX])
+        which = ", ".join(called(noun, row) for row in rows[:NAMED_MAX])
         which += f" and {len(rows) - NAMED_MAX} more" if len(rows) > NAMED_MAX else ""
         raise SeveralFit(
             f"{words!r} fits {len(rows)} records ({noun.subject}): {which};"
@@ -161,12 +173,14 @@ def rebuild_search(connection: sqlite3.Connection, noun: Noun) -> None:
 def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int) -> list[sqlite3.Row]:
     if noun.searched:
         return search(connection, noun, words, most=most)
+    if noun.table in database.NAMED:
+        return []  # by its name it is found already
     folded = words.casefold()
     rows = connection.execute(f"SELECT * FROM {noun.table} ORDER BY id").fetchall()
     return [row for row in rows if row["name"].casefold() == folded]
 
 
-def _named(noun: Noun, row: sqlite3.Row) -> str:
+def called(noun: Noun, row: sqlite3.Row) -> str:
     """Return a record's name with its number or login, to distinguish records of the same name."""
     return f"{row['name']} ({row[_key_of(noun)] or row['id']})"
 

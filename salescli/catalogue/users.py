@@ -9,7 +9,7 @@ from typing import Any
 from salescli.catalogue import actors, records, roles
 from salescli.catalogue.records import Words
 from salescli.errors import BadData, NotFound, SeveralFit
-from salescli.rules import permissions, text
+from salescli.rules import names, permissions, text
 from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.rules.time import utc_text
@@ -37,13 +37,13 @@ def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
         raise
     except NotFound:
         if is_record_number(words):
-            return records.get(connection, NOUN, int(words))
+            return records.the_only(NOUN, words, records.rows_of(connection, NOUN, "id = ?", (int(words),)))
         raise
 
 
 def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
     """Return the id of the manager that ``words`` names; None for None or ``system`` (R18)."""
-    if words is None or words.strip().lower() == "system":
+    if words is None or is_system(words):
         return None
     row = find_manager(connection, words)
     if not row["active"]:
@@ -54,18 +54,23 @@ def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
 def sellers(connection: sqlite3.Connection) -> list[sqlite3.Row]:
     """Return the active users who sell, by name, from whom a sale's manager is chosen (R46)."""
     return connection.execute(
-        "SELECT id, login, name FROM users WHERE active = 1 AND sells = 1 ORDER BY name, id"
+        "SELECT id, login, name FROM users WHERE active = 1 AND sells = 1 ORDER BY name_key, id"
     ).fetchall()
+
+
+def is_system(words: str) -> bool:
+    """Return whether ``words`` names the system, which is no user (R18)."""
+    return names.key(words) == "system"
 
 
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "login" in words:
-        values["login"] = text.text(words["login"], "login")
+        values["login"] = text.word(words["login"], "login")
         _check_free(connection, values["login"], before)
     if "name" in words or before is None:
         values["name"] = text.text(words.get("name") or words.get("login", ""), "name")
-    if "system" in (values.get("login", "").lower(), values.get("name", "").lower()):
+    if any(is_system(values.get(field, "")) for field in ("login", "name")):
         raise BadData("a user cannot be called system: that is the name of sales without a manager")
     if "role" in words:
         values["role"] = roles.checked_name(connection, words["role"]) if words["role"] else None
@@ -75,11 +80,11 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         values["sells"] = int(text.yes_no(words["sells"], "sells"))
     elif values.get("role") and (before is None or before["role"] != values["role"]):
         values["sells"] = int(permissions.ENTER_ORDERS in roles.allowed(connection, values["role"]))
-    _check_an_owner_stays(connection, values, before)
+    check_an_owner_stays(connection, values, before)
     return values
 
 
-def _check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any], before: sqlite3.Row | None) -> None:
+def check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any], before: sqlite3.Row | None) -> None:
     """Raise BadData if a change would leave no owner."""
     if before is None or before["role"] != permissions.OWNER or not before["active"]:
         return
@@ -101,8 +106,10 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     login = words.get("login")
     if not login:
         raise BadData("a user needs a login")
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM users WHERE login = ?", (login.strip(),)).fetchone()
-    return row
+    rows = records.rows_of(connection, NOUN, "login = ?", (text.word(login, "login"),))
+    return rows[0] if rows else None
 
 
-NOUN = records.Noun("user", "users", permissions.MANAGE_USERS, FIELDS, _draft, _match)
+NOUN = records.Noun(
+    "user", "users", permissions.MANAGE_USERS, FIELDS, _draft, _match, stands_for="coalesce(merged_into, id)"
+)

@@ -53,7 +53,9 @@ def systems(connection: sqlite3.Connection, names: Iterable[str]) -> list[Paymen
     """Return the payment systems of these names, or all that are no person's. Raise NotFound."""
     if named := [payment_systems.find(connection, name) for name in names]:
         return named
-    rows = connection.execute("SELECT * FROM payment_systems WHERE gateway <> 'manual' ORDER BY id").fetchall()
+    rows = connection.execute(
+        "SELECT * FROM payment_systems WHERE gateway <> 'manual' AND merged_into IS NULL ORDER BY id"
+    ).fetchall()
     return [PaymentSystem.from_row(row) for row in rows]
 
 

@@ -12,20 +12,23 @@ from typing import Any
 
 import click
 
+from salescli.catalogue import merge as merger
 from salescli.catalogue import records
+from salescli.catalogue.merge import Merging
 from salescli.catalogue.records import Noun
 from salescli.cli import importing, options, pages, record_page
 from salescli.cli.groups import ListingGroup
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line
 from salescli.cli.paths import Outside
+from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SeveralFit
 from salescli.gateways import registry
 from salescli.lists import changes
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
-from salescli.rules import permissions
+from salescli.rules import numbers, permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class CatalogueGroup:
     edit_example: str
     flags: tuple[str, ...] = ()  # yes-or-no options, such as --multiple/--no-multiple
     parts: tuple[record_page.Part | record_page.ComputedPart, ...] = ()
+    merge_example: str = ""
+    merging: Merging | None = None  # how two records become one; customers have a command of their own
 
 
 def group_of(group: CatalogueGroup) -> click.Group:
@@ -54,6 +59,8 @@ def group_of(group: CatalogueGroup) -> click.Group:
 
     for command in (_list(group), _show(group), _add(group), _edit(group), importing.command(group.noun)):
         commands.add_command(command)
+    if group.merging:
+        commands.add_command(_merge(group, group.merging))
     return commands
 
 
@@ -108,7 +115,7 @@ def _add(group: CatalogueGroup) -> click.Command:
         with options.rehearsed(session, dry_run):
             given = _given(words, group)
             id = records.add(session.work, group.noun, given)
-            print_line(f"{group.noun.subject} {_name(session, group, id)}: added")
+            print_line(f"{_name(session, group, id)}: added")
 
     return add
 
@@ -126,9 +133,49 @@ def _edit(group: CatalogueGroup) -> click.Command:
         with options.rehearsed(session, dry_run):
             changed = records.edit(session.work, group.noun, id, _given(words, group))
             what = f"changed: {changes.labels(changed)}" if changed else "nothing changed"
-            print_line(f"{group.noun.subject} {_name(session, group, id)}: {what}")
+            print_line(f"{_name(session, group, id)}: {what}")
 
     return edit
+
+
+def _merge(group: CatalogueGroup, merging: Merging) -> click.Command:
+    noun = group.noun.subject
+    help = (
+        f"Merge DUPLICATE into KEEP: two records of one {noun} become one.\n\nOrders and all else move to KEEP, and"
+        " DUPLICATE's name then finds KEEP, here and in imports. This cannot be undone.\n\n\b\nExample:\n"
+        f"  salescli {group.plural} merge {group.merge_example}"
+    )
+
+    @click.command("merge", help=help)
+    @click.argument("keep")
+    @click.argument("duplicate")
+    @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
+    @options.yes
+    @options.dry_run
+    @pass_session
+    def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
+        if not dry_run:
+            session.actor.require(group.noun.permission)
+            pair = [merger.found(session.connection, merging, words) for words in (duplicate, keep)]
+            names = [described(group.noun, row) for row in pair]
+            ask_first("Move everything from {} to {}? This cannot be undone.".format(*names), yes=yes)
+        with options.rehearsed(session, dry_run):
+            print_merged(merging.noun, merger.merge(session.work, merging, keep, duplicate, reason=reason))
+
+    return merge
+
+
+def print_merged(noun: Noun, done: merger.Merged) -> None:
+    """Say what became of a duplicate, and what moved."""
+    moved = ", ".join(numbers.count(number, noun) for noun, number in done.moved.items())
+    filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
+    print_line(f"{described(noun, done.duplicate)} is now {described(noun, done.keep)}; moved {moved}{filled}")
+
+
+def described(noun: Noun, row: sqlite3.Row) -> str:
+    """Return a record with its number and name: ``customer 12 (Olena)``."""
+    number = row["number"] if "number" in noun.fields else row["id"]
+    return f"{noun.subject} {number} ({row['name']})"
 
 
 def _spoken(group: CatalogueGroup) -> str:
@@ -174,6 +221,4 @@ def _given(words: dict[str, Any], group: CatalogueGroup) -> dict[str, str]:
 
 
 def _name(session: Session, group: CatalogueGroup, id: int) -> str:
-    row = records.get(session.connection, group.noun, id)
-    number = row["number"] if "number" in group.noun.fields else row["id"]
-    return f"{number} ({row['name']})"
+    return described(group.noun, records.get(session.connection, group.noun, id))

@@ -25,18 +25,18 @@ COMMANDS = {
         "customers:customers_group",
         "Customers: list, show, add, edit, merge, erase, import.",
     ),
-    "offers": ("catalogue:offers_group", "Offers: list, show, add, edit, import."),
+    "offers": ("catalogue:offers_group", "Offers: list, show, add, edit, merge, import."),
     "categories": (
         "catalogue:categories_group",
-        "Categories of offers: list, show, add, edit, import.",
+        "Categories of offers: list, show, add, edit, merge, import.",
     ),
     "payment-systems": (
         "catalogue:payment_systems_group",
-        "Payment systems: list, show, add, edit, check, import.",
+        "Payment systems: list, show, add, edit, check, merge, import.",
     ),
     "users": (
         "users:users_group",
-        "Users and managers: list, show, add, edit, deactivate, import.",
+        "Users and managers: list, show, add, edit, deactivate, merge, import.",
     ),
     "roles": ("users:roles_group", "What users may do: list, show, add, edit, import."),
     "import": ("imports:import_group", "Import orders or recurring orders from another system."),

@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from salescli.imports.cells import Fields
 from salescli.imports.csv_file import BadRow, Row, attempted
 from salescli.imports.run import ImportRun, Outcome, Outcomes
+from salescli.rules import time
 from salescli.storage import history
 
 _NEVER_UPDATED = ("manager", "confirmed")  # confirmed here, and never changed by an import (R41)
@@ -173,7 +174,7 @@ def settle(
         return "unchanged"
     if not run.request.update:
         for column, (here, there) in changed.items():
-            fields.refuse(column, f"{here} here, {there} in the file; --update takes the file's")
+            fields.refuse(column, _difference(run, fields, column, here, there))
         raise BadRow(fields.problems)
     reason = why_kept()
     if reason:
@@ -181,6 +182,16 @@ def settle(
     update()
     _record_update(run, subject, changed)
     return "updated"
+
+
+def _difference(run: ImportRun, fields: Fields, column: str, here: str, there: str) -> str:
+    """Return a difference in words, times in the account's zone; what a file leaves out, it does not say."""
+    shown_here, shown_there = (
+        time.local_text(text, run.work.zone) if time.is_utc_text(text) else text for text in (here, there)
+    )
+    if column in fields.row.values:
+        return f"{shown_here} here, {shown_there} in the file; --update takes the file's"
+    return f"{shown_here} here; the file does not say, and its other columns make it {shown_there}; --update takes that"
 
 
 def _record_update(run: ImportRun, subject: tuple[str, int], changed: Changed) -> None:

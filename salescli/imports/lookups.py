@@ -147,8 +147,8 @@ def _find_category(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the category of (number, name): by number, else by name."""
     number, name = key
     if number:
-        return _row(run, "SELECT * FROM categories WHERE number = :number", number=number)
-    rows = run.work.connection.execute("SELECT * FROM categories WHERE name = :name", {"name": name}).fetchall()
+        return _only(run, CATEGORY, "number = ?", number)
+    rows = records.named(run.work.connection, categories.NOUN, name)
     return records.the_only(categories.NOUN, name, rows) if rows else None
 
 
@@ -161,12 +161,8 @@ def _find_offer(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the offer of (number, category's id, name, currency): by number, else by the other three."""
     number, category_id, name, currency = key
     if number:
-        return _row(run, f"{_OFFERS} WHERE t.number = :number", number=number)
-    rows = run.work.connection.execute(
-        f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency AND coalesce(t.category_id, 0) = :category",
-        {"name": name, "currency": currency, "category": category_id or 0},
-    ).fetchall()
-    return records.the_only(offers.NOUN, name, rows) if rows else None
+        return _only(run, OFFER, "number = ?", number)
+    return _with_category(run, name, offers.same_offers(run.work.connection, name, currency, category_id))
 
 
 def _find_offer_by_name(run: ImportRun, key: Key) -> sqlite3.Row | None:
@@ -174,10 +170,13 @@ def _find_offer_by_name(run: ImportRun, key: Key) -> sqlite3.Row | None:
     number, _, name, currency = key
     if number:
         return _find_offer(run, key)
-    rows = run.work.connection.execute(
-        f"{_OFFERS} WHERE t.name = :name AND t.currency = :currency", {"name": name, "currency": currency}
-    ).fetchall()
-    return records.the_only(offers.NOUN, name, rows) if rows else None
+    found = records.named(run.work.connection, offers.NOUN, name, "currency = ?", (currency,))
+    return _with_category(run, name, found)
+
+
+def _with_category(run: ImportRun, name: str, found: list[sqlite3.Row]) -> sqlite3.Row | None:
+    """Return the only offer of those found, with the number of its category."""
+    return _only(run, OFFER, "id = ?", records.the_only(offers.NOUN, name, found)["id"]) if found else None
 
 
 def _offer_values(run: ImportRun, key: Key) -> dict[str, Any]:
@@ -187,7 +186,8 @@ def _offer_values(run: ImportRun, key: Key) -> dict[str, Any]:
 
 
 def _find_payment_system(run: ImportRun, key: Key) -> sqlite3.Row | None:
-    return _row(run, "SELECT * FROM payment_systems WHERE name = :name", name=key[0])
+    rows = records.named(run.work.connection, payment_systems.NOUN, key[0])
+    return records.the_only(payment_systems.NOUN, key[0], rows) if rows else None
 
 
 def _payment_system_values(run: ImportRun, key: Key) -> dict[str, Any]:
@@ -197,10 +197,10 @@ def _payment_system_values(run: ImportRun, key: Key) -> dict[str, Any]:
 def _find_manager(run: ImportRun, key: Key) -> sqlite3.Row | None:
     """Return the user of a login, else of exactly one user's name; a former manager's sales stay theirs."""
     words = key[0]
-    by_login = _row(run, "SELECT * FROM users WHERE login = :login", login=words)
+    by_login = _only(run, MANAGER, "login = ?", words)
     if by_login is not None:
         return by_login
-    rows = run.work.connection.execute("SELECT * FROM users WHERE name = :name", {"name": words}).fetchall()
+    rows = records.named(run.work.connection, users.NOUN, words)
     return records.the_only(users.NOUN, words, rows) if rows else None
 
 
@@ -208,8 +208,12 @@ def _manager_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"name": key[0]}
 
 
-def _row(run: ImportRun, sql: str, **values: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = run.work.connection.execute(sql, values).fetchone()
+def _only(run: ImportRun, sought: Sought, clause: str, value: Any) -> sqlite3.Row | None:
+    """Return the record of the row that ``clause``, on a unique column, finds; of a merged row, the kept record."""
+    named = f"SELECT {sought.noun.stands_for} FROM {sought.noun.table} WHERE {clause}"
+    row: sqlite3.Row | None = run.work.connection.execute(
+        f"{sought.select} WHERE t.id IN ({named})", (value,)
+    ).fetchone()
     return row
 
 

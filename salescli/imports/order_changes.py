@@ -12,7 +12,7 @@ from typing import Any
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import IMPORTED, Draft, InvoiceColumns
 from salescli.imports.refunds import RefundColumns
-from salescli.rules import money
+from salescli.rules import money, names
 
 _STORED = """
 SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, o.category_id, o.category_number,
@@ -21,6 +21,7 @@ SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, 
   c.name AS customer, g.name AS category, m.name AS manager, p.name AS payment_system,
   i.id AS invoice_id, i.amount_minor, i.currency AS paid_currency, i.rate, i.fee_minor, i.fee_estimated,
   i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.paid_on, i.refunded_minor,
+  i.gateway_id, i.payment_reference,
   (SELECT max(refunded_at) FROM refunds WHERE invoice_id = i.id) AS refunded_at,
   (SELECT max(refunded_on) FROM refunds WHERE invoice_id = i.id) AS refunded_on
 FROM orders o
@@ -73,6 +74,9 @@ def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:
     invoice = drafted.invoice
     if invoice and row.payment and row.payment.credited_minor is None and _same_payment(invoice, stored):
         invoice = invoice._replace(**_stored(stored, "fee_minor", "fee_estimated"))
+    if invoice:  # what the file does not say stays
+        missing = [name for name in ("gateway_id", "payment_reference") if getattr(invoice, name) is None]
+        invoice = invoice._replace(**_stored(stored, *missing))
     return Draft(order, invoice, _dated_as_stored(drafted.refund, row, stored))
 
 
@@ -103,7 +107,7 @@ def differences(stored: sqlite3.Row, drafted: Draft, row: OrderRow) -> dict[str,
         id = record[f"{column}_id"]
         if stored[f"{column}_id"] != id or (id is None and record[column]):  # named, but not created yet
             changed[column] = (_named(stored, column), _named(record, column))
-    if stored["offer_id"] != record["offer_id"] or stored["offer_name"] != record["offer_name"]:
+    if stored["offer_id"] != record["offer_id"] or names.key(stored["offer_name"]) != names.key(record["offer_name"]):
         changed["offer"] = (_offer(stored), _offer(record))
     return changed
 
@@ -125,7 +129,7 @@ def _record(drafted: Draft, row: OrderRow) -> dict[str, Any]:
 
 _INVOICE_COLUMNS = (
     "amount_minor", "currency", "rate", "fee_minor", "one_click", "comment", "payment_system_id", "attempted_at",
-    "refunded_minor",
+    "refunded_minor", "gateway_id", "payment_reference",
 )  # fmt: skip
 
 
@@ -151,6 +155,8 @@ def _as_file_columns(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
         "one_click": "yes" if record["one_click"] else "no",
         "comment": record["comment"],
         "confirmed": "yes" if record["confirmed"] else "no",
+        "gateway_id": record["gateway_id"],
+        "payment_reference": record["payment_reference"],
     }
     return {column: text or "nothing" for column, text in texts.items()}
 

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from salescli.catalogue import users
 from salescli.errors import BadData
 from salescli.imports import times
 from salescli.imports.cells import Columns, Fields, Reader, Readers
@@ -23,7 +24,7 @@ COLUMNS = (
     "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
     "offer", "offer_number", "quantity", "unit_price", "discount", "price", "currency", "payment_type",
     "payment_system", "paid_at", "paid", "paid_currency", "rate", "funds_credited", "refunded", "refunded_at",
-    "one_click", "comment", "manager", "confirmed",
+    "one_click", "comment", "manager", "confirmed", "gateway_id", "payment_reference",
 )  # fmt: skip
 REQUIRED = ("order", "created_at", "status", "customer", "offer", "currency")
 _CURRENCIES = 32  # pairs of currencies whose columns are kept
@@ -61,6 +62,8 @@ class ImportedPayment(NamedTuple):
     payment_system: str | None
     attempted: Instant
     refunded: Instant | None
+    gateway_id: str | None = None  # the payment system's number of it
+    payment_reference: str | None = None  # the shop's
 
 
 class OrderRow(NamedTuple):
@@ -92,7 +95,9 @@ class OrderRow(NamedTuple):
         if payment is None:
             return (*head, *names, *self.price)
         moments = (payment.attempted.at, payment.refunded and payment.refunded.at)
-        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS])
+        known_by: tuple[str | None, ...] = (payment.gateway_id, payment.payment_reference)
+        known_by = known_by if any(known_by) else ()  # as rows were recognized before files had these columns
+        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS], *known_by)
 
 
 _PAID = ("completed", "refund")
@@ -123,7 +128,7 @@ def _places(names: tuple[str, ...]) -> list[int]:
 def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
     """Return the reader of amounts of a currency; None if it is not a currency."""
     try:
-        return dict.fromkeys(columns, _amount(money.currency_code(currency or "")))
+        return dict.fromkeys(columns, _amount(money.ever_currency_code(currency or "")))
     except BadData:
         return {}
 
@@ -142,16 +147,18 @@ def _readers(zone: ZoneInfo, clock: datetime) -> Readers:
         "order": _order_number,
         "created_at": instant,
         "status": partial(text.one_of, allowed=lifecycle.ORDER_STATUSES, what="status"),
-        "currency": money.currency_code,
+        "currency": money.ever_currency_code,
         "quantity": partial(text.whole_number, what="quantity"),
         "payment_type": partial(text.one_of, allowed=("full", "partial"), what="payment type"),
         "paid_at": instant,
-        "paid_currency": money.currency_code,
+        "paid_currency": money.ever_currency_code,
         "rate": _rate,
         "refunded_at": instant,
         "one_click": partial(text.yes_no, what="one_click"),
         "comment": partial(text.free_text, what="comment"),
         "confirmed": partial(text.yes_no, what="confirmed"),
+        "gateway_id": partial(text.word, what="gateway_id"),
+        "payment_reference": partial(text.word, what="payment_reference"),
     }
 
 
@@ -160,6 +167,7 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
     given = fields.read(columns(fields.row), REQUIRED)
     fields.check()
     given.setdefault("paid_currency", given["currency"])
+    _check_currencies(fields, given)
     price = _price(fields, given)
     payment = _payment(fields, given, price)
     if given.get("confirmed") and given["status"] not in _PAID:
@@ -175,9 +183,19 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         price,
         _partial(fields, given, price, payment),
         payment,
-        None if manager is None or manager.lower() == "system" else manager,
+        None if manager is None or users.is_system(manager) else manager,
         given.get("confirmed", False),
     )
+
+
+def _check_currencies(fields: Fields, given: Given) -> None:
+    """Refuse a currency of the past on a day after its last."""
+    days = {"currency": given["created_at"].on, "paid_currency": given.get("paid_at", given["created_at"]).on}
+    for column, day in days.items():
+        try:
+            money.check_current(given[column], day)
+        except BadData as error:
+            fields.stop(column if column in fields.row.values else "currency", str(error))
 
 
 def customer(given: Given) -> tuple[str | None, str | None, str, str | None]:
@@ -242,6 +260,8 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
         given.get("payment_system"),
         attempted,
         given.get("refunded_at") if refunded else None,
+        given.get("gateway_id"),
+        given.get("payment_reference"),
     )
 
 
@@ -276,6 +296,8 @@ def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | Non
         payment_system=given.get("payment_system"),
         attempted=_attempted(fields, given),
         refunded=None,
+        gateway_id=given.get("gateway_id"),
+        payment_reference=given.get("payment_reference"),
     )
 
 
@@ -348,7 +370,7 @@ def _partial(fields: Fields, given: Given, price: Price, payment: ImportedPaymen
 def _order_number(given: str) -> str:
     if len(given) <= _SHORT and given.isascii() and given.isalnum():
         return given
-    return text.text(given, "order")
+    return text.word(given, "order")
 
 
 def _rate(given: str) -> str:
@@ -360,11 +382,9 @@ def _rate(given: str) -> str:
 NAMES: Readers = {
     **{
         column: partial(text.text, what=column)
-        for column in (
-            "customer", "customer_id", "category", "category_number", "offer", "offer_number", "payment_system",
-            "manager",
-        )
+        for column in ("customer", "category", "offer", "payment_system", "manager")
     },
+    **{column: partial(text.word, what=column) for column in ("customer_id", "category_number", "offer_number")},
     "email": text.email,
     "phone": partial(text.free_text, what="phone"),
 }  # fmt: skip

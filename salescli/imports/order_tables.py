@@ -77,6 +77,8 @@ class InvoiceColumns(NamedTuple):
     paid_at: str | None
     paid_on: str | None
     refunded_minor: int
+    gateway_id: str | None
+    payment_reference: str | None
 
 
 class Draft(NamedTuple):
@@ -156,6 +158,8 @@ def _invoice(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> In
         paid_at,
         paid_on,
         payment.refunded_minor,
+        payment.gateway_id,
+        payment.payment_reference,
     )
 
 

@@ -23,7 +23,7 @@ from salescli.imports.order_tables import Additions, Draft, Parties
 from salescli.imports.refunds import RefundColumns
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
 from salescli.imports.times import Instant
-from salescli.rules import closing, time
+from salescli.rules import closing, names, time
 from salescli.sales import closed_months
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -55,6 +55,7 @@ class _Orders:
         self._run = run
         self._lookups = lookups
         self._aside = aside
+        self._payments: dict[tuple[str, str], str] = {}  # payment system and its number -> the order it paid
         self._additions = Additions(run.work.connection, run.request.source)
         columns = order_row.columns(run.work.zone, run.work.written_at)
         self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
@@ -81,15 +82,33 @@ class _Orders:
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
         """Return the existing records that the row names."""
         find, system = self._lookups.find, _payment_system(order)
+        payment_system = find(fields, PAYMENT_SYSTEM, (system,)) if system else None
+        self._check_payment(fields, order, payment_system)
         category = find(fields, CATEGORY, order.category) if order.category else None
         new_category = order.category is not None and category is None  # which has no offers yet
         return Parties(
             find(fields, CUSTOMER, order.customer),
             category,
             None if new_category and not order.offer[0] else find(fields, OFFER, _offer(order, category)),
-            find(fields, PAYMENT_SYSTEM, (system,)) if system else None,
+            payment_system,
             find(fields, MANAGER, (order.manager,)) if order.manager else None,
         )
+
+    def _check_payment(self, fields: Fields, order: OrderRow, system: sqlite3.Row | None) -> None:
+        """Refuse a payment of a payment system that paid another order: it is one payment."""
+        number = order.payment.gateway_id if order.payment else None
+        if number is None:
+            return
+        paid = self._payments.setdefault((names.key(_payment_system(order) or ""), number), order.number)
+        row = self._run.work.connection.execute(
+            "SELECT o.id, o.source, o.source_number FROM invoices i JOIN orders o ON o.id = i.order_id"
+            " WHERE i.gateway_id = ? AND i.payment_system_id IS ?",
+            (number, system["id"] if system else None),
+        ).fetchone()
+        known = row is not None and (row["source"], row["source_number"]) != (self._run.request.source, order.number)
+        if known or paid != order.number:
+            which = f"order {row['id']}, here" if known else f"order {paid} of the file"
+            fields.refuse("gateway_id", f"is the payment of {which}; one payment pays one order")
 
     def _taken(self, order: OrderRow, found: Parties) -> Parties:
         """Return the records that the row names, and create missing ones."""

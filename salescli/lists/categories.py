@@ -6,11 +6,13 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="categories",
-    source="categories g",
+    source="(SELECT * FROM categories WHERE merged_into IS NULL) g",
     columns=(
         Column("number", "text", "g.number"),
-        Column("name", "text", "g.name"),
-        Column("offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id)"),
+        Column("name", "text", "g.name", sort="g.name_key", filled=True),
+        Column(
+            "offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id AND f.merged_into IS NULL)"
+        ),
         Column("active", "yesno", "g.active"),
     ),
     newest_first=("length(g.number)", "g.number"),

@@ -15,7 +15,8 @@ class Column(NamedTuple):
     """A column: its stable key, how its raw value is formatted, and its SQL.
 
     ``currency``: for money, the key of the column with its currency. ``compute``: instead of SQL, a function of the
-    actor and the view's hidden columns. ``shown``: whether it is shown by default.
+    actor and the view's hidden columns. ``shown``: whether it is shown by default. ``sort``: the SQL that sorts it, if
+    not its own; ``filled``: that is never NULL, so that an index can carry the sort.
     """
 
     key: str
@@ -24,6 +25,8 @@ class Column(NamedTuple):
     shown: bool = True
     currency: str = "currency"
     compute: Callable[..., str] | None = None
+    sort: str = ""
+    filled: bool = False
 
 
 class View(NamedTuple):

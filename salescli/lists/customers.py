@@ -10,7 +10,7 @@ VIEW = View(
     source="(SELECT * FROM customers WHERE merged_into IS NULL) c",
     columns=(
         Column("customer", "number", "c.id"),
-        Column("name", "text", "c.name"),
+        Column("name", "text", "c.name", sort="c.name_key", filled=True),
         Column("email", "text", "c.email"),
         Column("phone", "text", "c.phone"),
         Column("orders", "number", "(SELECT count(*) FROM orders o WHERE o.customer_id = c.id)"),

@@ -14,7 +14,7 @@ from salescli.errors import BadUsage, NotFound
 from salescli.lists.columns import View
 from salescli.rules import money, time
 from salescli.rules.numbers import is_record_number
-from salescli.storage.clauses import FOUND_CUSTOMERS, Where
+from salescli.storage.clauses import FOUND_CUSTOMERS, FOUND_OFFERS, Where
 
 # Resolvers import the catalogue only when they run: docs/start.md.
 if TYPE_CHECKING:
@@ -126,9 +126,7 @@ def _allows_all(filter: Filter, words: Any) -> bool:
 # Resolvers
 
 _CUSTOMERS = f"SELECT coalesce(merged_into, id) FROM customers WHERE id IN ({{ids}}) UNION {FOUND_CUSTOMERS}"
-_OFFERS = (
-    "SELECT id FROM offers WHERE id IN ({ids}) UNION SELECT rowid FROM offers_search WHERE offers_search MATCH {query}"
-)
+_OFFERS = f"SELECT id FROM offers WHERE id IN ({{ids}}) UNION {FOUND_OFFERS}"
 
 _FEW = 100  # up to this many ids are listed, so that SQLite uses an index; more stay a subquery
 
@@ -165,7 +163,9 @@ def _offer(connection: sqlite3.Connection, view: View, value: tuple[str, ...], z
     from salescli.catalogue import offers
 
     places = ", ".join("?" * len(value))
-    rows = connection.execute(f"SELECT id, number FROM offers WHERE number IN ({places})", value).fetchall()
+    rows = connection.execute(
+        f"SELECT {offers.NOUN.stands_for} AS id, number FROM offers WHERE number IN ({places})", value
+    ).fetchall()
     numbered = {row["number"]: row["id"] for row in rows}
     others = [words for words in value if words not in numbered]
     return _searched(connection, offers.NOUN, _OFFERS, others, list(numbered.values()))
@@ -199,7 +199,7 @@ def _category(connection: sqlite3.Connection, view: View, value: tuple[str, ...]
 def _manager(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import users
 
-    people = [words for words in value if words.strip().lower() != "system"]
+    people = [words for words in value if not users.is_system(words)]
     ids = [int(users.find_manager(connection, words)["id"]) for words in people]
     return ("manager" if len(people) == len(value) else "system"), {"v": ids or [0]}
 
@@ -215,7 +215,7 @@ def _payment_system(connection: sqlite3.Connection, view: View, value: tuple[str
 
 
 def _currency(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
-    return "currency", {"v": [money.currency_code(words) for words in value]}
+    return "currency", {"v": [money.ever_currency_code(words) for words in value]}
 
 
 def _payment_type(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:

@@ -63,6 +63,9 @@ BY = (
 )
 
 
+_SAME_USER = "SELECT id FROM users WHERE id = :by OR merged_into = :by"
+
+
 def lines(  # noqa: PLR0913 - a record, what narrows, and the page
     connection: sqlite3.Connection,
     subject: str | None,
@@ -79,7 +82,7 @@ def lines(  # noqa: PLR0913 - a record, what narrows, and the page
     invoices and recurring orders. Times in ``changes`` are in ``zone``.
     """
     clauses = {
-        "(h.user_id = :by OR h.for_user_id = :by) AND h.by_system = 0": wanted.by is not None,
+        f"(h.user_id IN ({_SAME_USER}) OR h.for_user_id IN ({_SAME_USER})) AND h.by_system = 0": wanted.by is not None,
         "h.by_system = 1": wanted.by_system,
         f"{WRITTEN} >= :since": wanted.since is not None,
         f"{WRITTEN} < :before": wanted.before is not None,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from salescli.lists.columns import Column, View
-from salescli.storage.clauses import every
+from salescli.storage.clauses import FOUND_OFFERS, every
 
 VIEW = View(
     name="offers",
-    source="offers f LEFT JOIN categories g ON g.id = f.category_id",
+    source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id",
     columns=(
         Column("number", "text", "f.number"),
-        Column("name", "text", "f.name"),
+        Column("name", "text", "f.name", sort="f.name_key", filled=True),
         Column("category_number", "text", "g.number"),
-        Column("category", "text", "g.name"),
+        Column("category", "text", "g.name", sort="g.name_key"),
         Column("price", "money", "f.price_minor"),
         Column("currency", "text", "f.currency"),
         Column("multiple", "yesno", "f.multiple"),
@@ -27,7 +27,7 @@ VIEW = View(
     id="f.id",
     filters={
         "search": (
-            "(f.id IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {query}) OR f.number IN ({words}))"
+            f"f.id IN ({FOUND_OFFERS} UNION SELECT coalesce(merged_into, id) FROM offers WHERE number IN ({{words}}))"
         )
     },
 )

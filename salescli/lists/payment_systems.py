@@ -6,9 +6,9 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="payment systems",
-    source="payment_systems p",
+    source="(SELECT * FROM payment_systems WHERE merged_into IS NULL) p",
     columns=(
-        Column("name", "text", "p.name"),
+        Column("name", "text", "p.name", sort="p.name_key", filled=True),
         Column("gateway", "text", "p.gateway"),
         Column("fee", "percent", "p.fee_ppm"),
         Column("fee_fixed", "money", "p.fee_fixed_minor"),

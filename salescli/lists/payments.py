@@ -28,7 +28,7 @@ VIEW = View(
         Column("funds_credited", "money", "CASE WHEN i.paid_at IS NOT NULL THEN i.amount_minor - i.fee_minor END"),
         Column("estimated", "yesno", "CASE WHEN i.paid_at IS NOT NULL THEN i.fee_estimated END"),
         Column("one_click", "yesno", "i.one_click"),
-        Column("payment_system", "text", "p.name"),
+        Column("payment_system", "text", "p.name", sort="p.name_key"),
         Column(
             "share", "percent",
             "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
@@ -44,7 +44,7 @@ VIEW = View(
         Column("comment", "text", "i.comment"),
         Column("error_code", "text", "CASE WHEN i.status <> 'completed' THEN a.code END"),
         Column("error", "text", "CASE WHEN i.status <> 'completed' THEN a.message END", shown=False),
-        Column("customer", "text", "c.name", shown=False),
+        Column("customer", "text", "c.name", shown=False, sort="c.name_key", filled=True),
         Column("offer", "text", "o.offer_name", shown=False),
         Column("commission", "money", "i.fee_minor", shown=False),
         Column("rate", "text", "i.rate", shown=False),
@@ -56,6 +56,7 @@ VIEW = View(
             "written_off", "money", f"CASE WHEN {_SAME} THEN max(0, i.share_minor - i.amount_minor) END", shown=False
         ),
         Column("gateway_id", "text", "i.gateway_id", shown=False),
+        Column("payment_reference", "text", "i.payment_reference", shown=False),
         Column("attempts", "number", "a.number", shown=False),
         Column("recurring", "number", "o.recurring_id", shown=False),
     ),

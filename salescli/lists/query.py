@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salescli.errors import BadUsage, NotFound
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from salescli.rules.permissions import Actor
+
+
+_KEYS_CACHED = 10_000
 
 
 class Page(NamedTuple):
@@ -52,6 +56,8 @@ def select(
     if page.belonging is not None:
         where.add(f"{page.belonging[0]} = {{id}}", id=page.belonging[1])
     order = _order(view, page.sort)
+    if page.sort:
+        _know_name_key(connection)
     if page.after is not None:
         where.texts.append(_beyond(where, order, _place_of(connection, view, order, page.after)))
     needed = _needed(view, page.columns)
@@ -126,9 +132,27 @@ def _order(view: View, sort: Sequence[str]) -> list[Term]:
         column = view.column(key.removeprefix("-"))
         if not column.sql:
             raise BadUsage(f"{view.name} cannot be sorted by {column.key}")
-        nullable = column.sql not in [term.sql for term in own]  # so that SQLite can use an index for the others
-        terms.append(Term(column.sql, descending=key.startswith("-"), nullable=nullable))
+        of_own = column.sql in [term.sql for term in own]
+        sql = column.sql if of_own else _sorting(column)
+        nullable = not (of_own or column.filled)  # so that SQLite can use an index for the others
+        terms.append(Term(sql, descending=key.startswith("-"), nullable=nullable))
     return terms + own
+
+
+def _sorting(column: Column) -> str:
+    """Return the SQL that sorts a column: texts by the key of names, stored or computed."""
+    return column.sort or (f"name_key({column.sql})" if column.kind in ("text", "manager") else column.sql)
+
+
+def _know_name_key(connection: sqlite3.Connection) -> None:
+    """Let SQL compute ``names.key``, for texts that have none stored; those repeat from row to row."""
+    from salescli.rules import names  # lists start without it
+
+    def key(text: str | None) -> str | None:
+        return None if text is None else cached(text)
+
+    cached = lru_cache(_KEYS_CACHED)(names.key)
+    connection.create_function("name_key", 1, key, deterministic=True)
 
 
 def _place_of(connection: sqlite3.Connection, view: View, order: Sequence[Term], after: str) -> tuple[Any, ...]:

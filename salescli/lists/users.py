@@ -6,11 +6,11 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="users",
-    source="users u",
+    source="(SELECT * FROM users WHERE merged_into IS NULL) u",
     columns=(
         Column("user", "number", "u.id"),
         Column("login", "text", "u.login"),
-        Column("name", "text", "u.name"),
+        Column("name", "text", "u.name", sort="u.name_key", filled=True),
         Column("role", "text", "u.role"),
         Column("active", "yesno", "u.active"),
         Column("sells", "yesno", "u.sells"),

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from salescli.catalogue import merge
+from salescli.catalogue.merge import Merging
 from salescli.charging import limits, tick_log
+from salescli.overview import doubles
+from salescli.overview.finding import Finding
 from salescli.rules import numbers, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
@@ -23,26 +27,26 @@ _FINDINGS_MAX = 20  # per check
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A problem, the check that found it, and what to do about it."""
-
-    check: str
-    what: str
-    advice: str
-    permission: str = permissions.VIEW  # that the advice needs
-
-    def for_actor(self, actor: Actor) -> Finding:
-        """Return the finding with advice that the actor may follow."""
-        return replace(self, advice=actor.advised(self.permission, self.advice))
-
-
-@dataclass(frozen=True, slots=True)
 class _Sum:
     """A stored value that can be recomputed; the query returns the rows that disagree."""
 
     check: str
     sql: str
     what: str
+
+
+def _merged(merging: Merging) -> _Sum:
+    """Return the check that nothing refers to a record that was merged into another."""
+    noun, column = merging.noun, merging.column
+    referring = [f"SELECT {column} AS id FROM {table}" for table in merging.tables]
+    referring.append(f"SELECT merged_into FROM {noun.table}")
+    return _Sum(
+        f"merged {noun.table.replace('_', ' ')}",
+        f"SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM {noun.table} c"
+        f" JOIN ({' UNION ALL '.join(referring)}) x ON x.id = c.id"
+        " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
+        f"{noun.subject} {{id}} was merged into {{stored}}; records that still refer to it: {{counted}}",
+    )
 
 
 _BROKEN = "do not run tick; keep this database, and restore a backup or ask for help"
@@ -129,6 +133,7 @@ _SUMS = (
         " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
         "customer {id} was merged into {stored}; records that still refer to it: {counted}",
     ),
+    *map(_merged, (merge.USERS, merge.OFFERS, merge.CATEGORIES, merge.PAYMENT_SYSTEMS)),
     _Sum(
         "erased customers",
         "SELECT c.id, c.erased_at AS stored, count(*) AS counted FROM customers c JOIN"
@@ -170,6 +175,7 @@ def examine(
         lambda: _paused_systems(connection, now, zone),
         lambda: _failed(connection, program),
         lambda: _groundless(connection, program),
+        lambda: doubles.findings(connection, program),
     )
     found = [finding for check in checks for finding in check()]
     return [finding if actor is None else finding.for_actor(actor) for finding in found]

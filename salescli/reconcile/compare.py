@@ -118,22 +118,27 @@ def _named(
 ) -> list[NamedLine]:
     """Return each line with the invoices that its keys agree on. Raise BadData when they name different ones."""
     references = movements.by_reference(connection, {line.reference for line in lines})
+    shop = movements.by_shop(connection, request.system, {line.reference for line in lines} - references.keys())
     ids: KeyMatches = defaultdict(list)
     for movement in of_period:
         if movement.gateway_id is not None:
             ids[movement.gateway_id].append(KeyMatch(movement.invoice, movement.kind, request.system.id))
     rest = {line.gateway_id for line in lines if line.gateway_id not in ids}
     ids.update(movements.by_gateway_id(connection, rest))
-    read = [_read(line, references, ids, request.system) for line in lines]
+    read = [_read(line, references, shop, ids, request.system) for line in lines]
     statement.refuse_bad([one.line if isinstance(one, NamedLine) else one for one in read], request.on_bad)
     return [one for one in read if isinstance(one, NamedLine)]
 
 
-def _read(line: Line, references: KeyMatches, ids: KeyMatches, system: PaymentSystem) -> NamedLine | BadRow:
+def _read(
+    line: Line, references: KeyMatches, shop: KeyMatches, ids: KeyMatches, system: PaymentSystem
+) -> NamedLine | BadRow:
     by_reference = references.get(line.reference or "", [])
+    by_shop = shop.get(line.reference or "", [])
     by_id = ids.get(line.gateway_id or "", [])
     ours = [key for key in by_id if key.system == system.id]  # another payment system may use the same numbers
-    by_column = {"reference": by_reference, "gateway_id": ours or ([] if by_reference or line.invoice else by_id)}
+    elsewhere = [] if by_reference or by_shop or line.invoice else by_id
+    by_column = {"reference": by_reference or by_shop, "gateway_id": ours or elsewhere}
     invoices, first = frozenset[int](), ""
     for column, keyed in by_column.items():
         if keyed and all(one.kind != line.kind for one in keyed) and line.kind == PAYMENT:
@@ -146,8 +151,8 @@ def _read(line: Line, references: KeyMatches, ids: KeyMatches, system: PaymentSy
             )
         if them:
             invoices, first = (invoices & them or them), first or column
-    known = bool(ours or [key for key in by_reference if key.system == system.id])
-    return NamedLine(line, invoices, any(key.kind == line.kind for key in by_reference), known)
+    known = bool(ours or [key for key in by_reference or by_shop if key.system == system.id])
+    return NamedLine(line, invoices, any(key.kind == line.kind for key in by_reference), known, bool(by_shop))
 
 
 def _bad(line: Line, column: str, reason: str) -> BadRow:

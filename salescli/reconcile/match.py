@@ -67,13 +67,14 @@ class NamedLine(NamedTuple):
     """A line with the invoices that its keys name: one, unless a payment system gave several the same id.
 
     ``attempt``: its reference belongs to an attempt of the line's kind. ``known``: a number of the payment system
-    itself names the invoice, as one of its payments.
+    itself names the invoice, as one of its payments. ``shop``: its reference is the shop's, of the payment or order.
     """
 
     line: Line
     invoices: frozenset[int] = frozenset()
     attempt: bool = False
     known: bool = False
+    shop: bool = False
 
 
 class Period(NamedTuple):
@@ -228,6 +229,8 @@ def _known_by(named: NamedLine, movement: Movement) -> int | None:
         return _BY_BOTH if by_id else _BY_REFERENCE
     if named.attempt and (movement.state != "moved" or line.kind != PAYMENT):
         return None
+    if named.shop and not by_id:
+        return _BY_REFERENCE
     return _BY_GATEWAY_ID if by_id else _BY_INVOICE
 
 

@@ -32,17 +32,25 @@ def by_reference(connection: sqlite3.Connection, references: Iterable[str | None
     return _found(connection, _BY_REFERENCE, references)
 
 
+def by_shop(connection: sqlite3.Connection, system: PaymentSystem, references: Iterable[str | None]) -> KeyMatches:
+    """Return the invoices of a payment system by their reference in the shop, or the number of their order there.
+
+    An import kept both; a payment system is often given one of them as its reference.
+    """
+    return _found(connection, _BY_SHOP, references, system=system.id)
+
+
 def by_gateway_id(connection: sqlite3.Connection, ids: Iterable[str | None]) -> KeyMatches:
     """Return the invoices of the payments and attempts with these ids, of any payment system."""
     return _found(connection, _BY_GATEWAY_ID, ids)
 
 
-def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]) -> KeyMatches:
+def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None], **values: int) -> KeyMatches:
     """Return the invoices that keys name, read with one query."""
     found: KeyMatches = defaultdict(list)
     wanted = sorted({word for word in words if word is not None})
     if wanted:
-        for row in connection.execute(sql, {"words": json.dumps(wanted)}):
+        for row in connection.execute(sql, {"words": json.dumps(wanted), **values}):
             found[row["word"]].append(KeyMatch(row["invoice"], row["kind"], row["system"]))
     return found
 
@@ -100,6 +108,14 @@ _BY_REFERENCE = """
 SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
   CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END AS kind
 FROM attempts WHERE reference IN (SELECT value FROM json_each(:words))
+"""
+
+_BY_SHOP = """
+SELECT payment_reference AS word, id AS invoice, payment_system_id AS system, 'payment' AS kind
+FROM invoices WHERE payment_reference IN (SELECT value FROM json_each(:words)) AND +payment_system_id = :system
+UNION
+SELECT o.source_number, i.id, i.payment_system_id, 'payment' FROM orders o JOIN invoices i ON i.order_id = o.id
+WHERE o.source_number IN (SELECT value FROM json_each(:words)) AND +i.payment_system_id = :system
 """
 
 # Without an index: one pass over both tables, for ids outside the period.

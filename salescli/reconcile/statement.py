@@ -104,7 +104,7 @@ def _readers(zone: ZoneInfo) -> Readers:
         "gateway_id": _word,
         "invoice": partial(text.whole_number, what="number of an invoice", most=_INVOICE_MAX),
         "kind": partial(text.one_of, allowed=(PAYMENT, REFUND, DISPUTE), what="kind"),
-        "currency": money.currency_code,
+        "currency": money.ever_currency_code,
         "at": partial(time.parse_time, zone=zone),
     }
 

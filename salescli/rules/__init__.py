@@ -5,6 +5,7 @@ formulas — texts that a spreadsheet would compute, harmless in CSV and read ba
 happened — times given for what happened: past, and not before what it follows
 lifecycle — statuses, which may follow which, and the actions each allows
 money — amounts in minor units, percentages, fees, exchange rates
+names — names compared and sorted as people do
 numbers — record numbers, counts with plurals
 permissions — permissions, predefined roles, the acting user
 schedule — when recurring payments are due and retried

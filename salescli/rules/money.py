@@ -27,6 +27,24 @@ _BY_EXPONENT = {
 }
 
 
+# ISO 4217: the currencies that were withdrawn since 1999, with the last day on which money was owed in them. Those that
+# ended within a month that ISO names without a day are taken to its end.
+LAST_DAY = {
+    **dict.fromkeys(["ATS", "BEF", "DEM", "ESP", "FIM", "FRF", "GRD", "IEP", "ITL", "LUF", "NLG", "PTE"], "2002-02-28"),
+    "ADP": "2003-07-31", "AFA": "2003-01-31", "ANG": "2025-06-30", "AON": "2000-02-29", "AOR": "2000-02-29",
+    "AZM": "2006-12-31", "BGL": "2003-11-30", "BGN": "2025-12-31", "BYB": "2001-01-31", "BYR": "2016-12-31",
+    "CSD": "2006-10-31", "CUC": "2021-06-30", "CYP": "2007-12-31", "ECS": "2000-09-30", "ECV": "2000-09-30",
+    "EEK": "2010-12-31", "GHC": "2008-01-31", "HRK": "2022-12-31", "LTL": "2014-12-31", "LVL": "2013-12-31",
+    "MGF": "2004-12-31", "MRO": "2017-12-31", "MTL": "2007-12-31", "MZM": "2006-06-30", "ROL": "2005-06-30",
+    "RUR": "2004-01-31", "SDD": "2007-07-31", "SIT": "2006-12-31", "SKK": "2008-12-31", "SLL": "2023-12-31",
+    "SRG": "2004-01-31", "STD": "2017-12-31", "TJR": "2001-04-30", "TMM": "2009-01-31", "TPE": "2002-11-30",
+    "TRL": "2005-12-31", "USS": "2014-03-31", "VEB": "2008-01-31", "VEF": "2018-08-31", "YUM": "2003-07-31",
+    "ZMK": "2012-12-31", "ZRN": "1999-06-30", "ZWD": "2008-08-31", "ZWL": "2024-09-30", "ZWN": "2009-02-28",
+    "ZWR": "2009-06-30",
+}  # fmt: skip
+_WITHOUT_DECIMALS = frozenset(["ADP", "BEF", "BYB", "BYR", "ESP", "GRD", "ITL", "LUF", "MGF", "PTE", "TPE", "TRL"])
+
+
 class _Exponents(dict[str, int]):
     """Number of decimals by currency. What a person gives passes ``currency_code`` first, so the rest is stored."""
 
@@ -34,7 +52,8 @@ class _Exponents(dict[str, int]):
         raise DamagedValue(code, "a currency")
 
 
-EXPONENTS = _Exponents({code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()})
+_IN_USE = {code: exponent for exponent, codes in _BY_EXPONENT.items() for code in codes.split()}
+EXPONENTS = _Exponents({**_IN_USE, **{code: 0 if code in _WITHOUT_DECIMALS else 2 for code in LAST_DAY}})
 
 # Zeros at the end of the decimals mean nothing, however many: spreadsheets and other systems write 1000.00 JPY.
 _AMOUNT = r"([0-9]{1,15})(?:\.([0-9]{1,15})0*)?"
@@ -43,11 +62,26 @@ _RATE = r"([0-9]{1,9})(?:(\.[0-9]{1,12})0*)?"
 
 
 def currency_code(value: str) -> str:
-    """Return an ISO 4217 code in capitals. Raise BadData for an unknown code."""
+    """Return the ISO 4217 code of a currency in use, in capitals. Raise BadData for any other."""
+    code = ever_currency_code(value)
+    if code in LAST_DAY:
+        raise BadData(f"{code} is not a currency in use; it was one until {LAST_DAY[code]}")
+    return code
+
+
+def ever_currency_code(value: str) -> str:
+    """Return the ISO 4217 code of a currency in use or of the past, in capitals. Raise BadData for an unknown code."""
     code = value.strip().upper()
     if code not in EXPONENTS:
-        raise BadData(f"{value!r} is not a currency in use; give an ISO 4217 code such as EUR, UAH or JPY")
+        raise BadData(f"{value!r} is not a currency in use or of the past; give a code of ISO 4217, as EUR or UAH")
     return code
+
+
+def check_current(currency: str, day: str) -> None:
+    """Raise BadData unless ``currency`` was one on a local day, such as 2025-12-31."""
+    last = LAST_DAY.get(currency, day)
+    if day > last:
+        raise BadData(f"{currency} was a currency until {last}, so nothing was priced or paid in it on {day}")
 
 
 def parse(value: str, currency: str) -> int:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from salescli.errors import BadData
+from salescli.rules import names
 
 TEXT_MAX = 500  # characters of a name or comment; a table could not show more
 
@@ -27,19 +28,24 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def text(value: str, what: str) -> str:
-    """Return ``value`` trimmed and in Unicode NFC, so that equal names compare equal.
+    """Return ``value`` trimmed and in Unicode NFC; names that differ otherwise are compared by ``names.key``.
 
     Raise BadData if it is empty, too long, or contains control characters or a card number.
     """
     cleaned = free_text(value, what)
-    if not cleaned:
+    if not cleaned or not (cleaned.isascii() or names.visible(cleaned).strip()):
         raise BadData(f"{what} is empty")
     return cleaned
 
 
+def word(value: str, what: str) -> str:
+    """Return a number, login or id as ``text`` does, without invisible characters, which would make it another."""
+    return text(names.visible(value), what)
+
+
 def free_text(value: str, what: str) -> str:
     """Return ``value`` as ``text`` does, but allow an empty one."""
-    cleaned = unicodedata.normalize("NFC", value.strip())
+    cleaned = unicodedata.normalize("NFC", value.strip().replace("\r\n", "\n"))  # a cell's line end is a line end
     if len(cleaned) > TEXT_MAX:
         raise BadData(f"{what} has {len(cleaned)} characters; at most {TEXT_MAX} are allowed")
     if not cleaned.isprintable() and (match := _CONTROL.search(cleaned)):
@@ -79,10 +85,15 @@ def one_of(value: str, allowed: tuple[str, ...], what: str) -> str:
 
 def email(value: str) -> str:
     """Return an email address in lower case. Raise BadData unless it has one @."""
-    address = free_text(value, "email").lower()
+    address = cleaned_email(value)
     if not _EMAIL.fullmatch(address):
         raise BadData(f"{value!r} is not an email address")
     return address
+
+
+def cleaned_email(value: str) -> str:
+    """Return what is given as an email address in lower case, without blanks around it and invisible characters."""
+    return unicodedata.normalize("NFKC", names.visible(free_text(value, "email"))).strip().lower()
 
 
 def holds_card_number(value: str) -> bool:

@@ -113,6 +113,7 @@ def open_order(work: Work, new: NewOrder) -> Order:
     with database.transaction(work.connection):
         offer = offers.find(work.connection, new.offer, whole=True)
         price_minor = _sellable(offer, new.quantity)
+        money.check_current(offer.currency, time.local_day(work.now, work.zone))
         customer = customers.buyer(work.connection, new.customer)
         values = {
             **_snapshot(offer),

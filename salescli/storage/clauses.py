@@ -34,6 +34,13 @@ FOUND_CUSTOMERS = (
 )
 
 
+# The offers that a full-text query finds, in the same way.
+FOUND_OFFERS = (
+    "SELECT coalesce(merged_into, id) FROM offers WHERE id IN"
+    " (SELECT rowid FROM offers_search WHERE offers_search MATCH {query})"
+)
+
+
 def searched(customer: str, offer: str, *also: str) -> str:
     """Return the clause of ``--search`` over a customer column, an offer column and further clauses.
 
@@ -41,7 +48,7 @@ def searched(customer: str, offer: str, *also: str) -> str:
     """
     found = (
         f"{customer} IN ({FOUND_CUSTOMERS})",
-        f"{offer} IN (SELECT rowid FROM offers_search WHERE offers_search MATCH {{query}})",
+        f"{offer} IN ({FOUND_OFFERS})",
         *also,
     )
     return f"({' OR '.join(found)})"

@@ -205,8 +205,12 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+NAMED = frozenset({"users", "categories", "offers", "customers", "payment_systems"})  # tables with a ``name_key``
+
+
 def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
-    """Insert a row and return its id. Column names come from code, never from a user."""
+    """Insert a row, with the key of its name, and return its id. Column names come from code, never from a user."""
+    values = _with_key(table, values)
     columns = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
     cursor = connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
@@ -215,11 +219,20 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]
 
 
 def update(connection: sqlite3.Connection, table: str, id: int, changes: Mapping[str, Any]) -> None:
-    """Change columns of the row with ``id``. Column names come from code, never from a user."""
+    """Change columns of the row with ``id``, and the key of its name. Column names come from code, never a user."""
     if changes:
+        changes = _with_key(table, changes)
         assignments = ", ".join(f"{name} = :{name}" for name in changes)
         changed = connection.execute(f"UPDATE {table} SET {assignments} WHERE id = :id", {**changes, "id": id})
         assert changed.rowcount == 1, f"{table} has no row {id}"
+
+
+def _with_key(table: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if table not in NAMED or "name" not in values:
+        return values
+    from salescli.rules import names  # lists start without it
+
+    return {**values, "name_key": names.key(values["name"])}
 
 
 def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:

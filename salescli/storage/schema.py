@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from salescli.rules import money
 
-VERSION = 13  # PRAGMA user_version: the number of the last migration
+VERSION = 16  # PRAGMA user_version: the number of the last migration
 
 
 def comparable(minor: str, currency: str) -> str:
@@ -13,6 +13,9 @@ def comparable(minor: str, currency: str) -> str:
     No currency has more than four decimals. CASE rather than IN, for which SQLite would build a table at each INSERT.
     Stored as ``orders.price_e4``, so a change needs a migration.
     """
-    others = sorted((code, exponent) for code, exponent in money.EXPONENTS.items() if exponent != 2)
+    others = sorted(
+        ((code, exponent) for code, exponent in money.EXPONENTS.items() if exponent != 2),
+        key=lambda other: (other[0] not in money.LAST_DAY, other),  # in the order in which migrations wrote them
+    )
     cases = " ".join(f"WHEN '{code}' THEN {10 ** (4 - exponent)}" for code, exponent in others)
     return f"{minor} * CASE {currency} {cases} ELSE 100 END"

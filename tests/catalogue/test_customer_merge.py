@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from salescli.catalogue import customer_erase, customer_merge, customers, records
-from salescli.catalogue.customer_merge import Merged
+from salescli.catalogue.merge import Merged
 from salescli.charging import calls, pay
 from salescli.errors import BadUsage, NotFound, NotPermitted, WrongStatus
 from salescli.imports import catalogue, orders

@@ -7,6 +7,7 @@ import io
 import re
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from salescli.rules import formulas, text
 UTC = ZoneInfo("UTC")
 COLUMNS = (Column("name"), Column("note"))
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# Characters that do something where they are printed, but for a line end.
+ACTING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 # Anything that text may be, and what does harm somewhere more often than chance would have it.
 HOSTILE = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
@@ -60,7 +63,20 @@ def written(format: str, *texts: str, excel: bool = False) -> str:
 @given(HOSTILE)
 @example("a\x1b[31m\x9b2J\u202eb\r\n\t\x07")
 def test_nothing_in_a_table_acts_on_the_terminal(text: str) -> None:
-    assert all(line.isprintable() for line in written("table", text).split("\n"))
+    assert not ACTING.search(written("table", text))
+
+
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "क्\u200dष", "ක්\u200dෂ", "Société\u00a0: un", "👩\u200d🏫"])
+def test_joiners_and_blanks_that_a_language_needs_are_text(name: str) -> None:
+    assert escaped(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\u200db", "a\\u200db"), ("\u200cа", "\\u200cа"), ("а\u200b", "а\\u200b")],
+)
+def test_a_joiner_that_joins_nothing_is_shown(name: str, shown: str) -> None:
+    assert escaped(name) == shown
 
 
 @given(st.lists(HOSTILE, min_size=1, max_size=4), st.booleans())
@@ -147,7 +163,7 @@ def test_in_markdown_a_text_is_one_cell_and_nothing_else(texts: list[str]) -> No
     lines = written("md", *texts).split("\n")[2:-1]
     assert len(lines) == len(texts)
     for line, one in zip(lines, texts, strict=True):
-        assert line.isprintable()
+        assert not ACTING.search(line)
         cells = re.split(r"(?<!\\)(?:\\\\)*\|", line)
         assert len(cells) == 4
         assert not re.search(r"(?<!\\)[`*_~&<>\[\]]", re.sub(r"\\\\", "", line))

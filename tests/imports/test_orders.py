@@ -27,6 +27,7 @@ from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.rules import money
 from salescli.sales import orders
+from salescli.storage import database
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -351,9 +352,8 @@ def test_a_name_that_fits_two_records_is_never_guessed(house: House, column: str
     for number in ("1", "2"):
         house.category("Two", number=number)
         house.user(f"two{number}", name="Two")
-        house.connection.execute(
-            "INSERT INTO offers (number, name, currency, created_at) VALUES (?, 'Two', 'EUR', '')", (number,)
-        )
+        words = {"number": number, "name": "Two", "currency": "EUR", "created_at": ""}
+        database.insert(house.connection, "offers", words)
     (said,) = refused(house, csv_of({column: "Two"}))
     assert re.match(f"line 2, {column}: 'Two' fits 2", said)
 
@@ -634,14 +634,20 @@ CHANGES = [
     pytest.param({"price": "59.00"}, "price: '59.00': 49.00 here, 59.00 in the file", id="price"),
     pytest.param({"quantity": "7"}, "quantity: '7': 1 here, 7 in the file", id="quantity"),
     pytest.param({"status": "refund"}, "status: 'refund': completed here, refund in the file", id="status"),
-    pytest.param({"created_at": "2026-01-06"}, "created_at: .*2026-01-05T10:00:00Z here", id="created_at"),
+    pytest.param(
+        {"created_at": "2026-01-06"},
+        "created_at: .*2026-01-05 12:00:00 here, 2026-01-06 00:00:00 in the file",
+        id="created_at",
+    ),
     pytest.param({"currency": "USD"}, "currency: 'USD': EUR here, USD in the file", id="currency"),
     pytest.param({"customer": "Інша"}, r"customer: 'Інша': Олена Коваль \(1\) here, Інша in", id="customer"),
     pytest.param({"offer": "Painting"}, r"offer: 'Painting': Drawing \(1\) here, Painting", id="offer"),
     pytest.param({"category": "Art"}, "category: 'Art': nothing here, Art in the file", id="category"),
     pytest.param({"payment_system": "Bank"}, "payment_system: 'Bank': nothing here, Bank in", id="payment system"),
     pytest.param({"comment": "hi"}, "comment: 'hi': nothing here, hi in the file", id="comment"),
-    pytest.param({"paid": "9.00"}, "payment_type: full here, partial in the file", id="paid"),
+    pytest.param(
+        {"paid": "9.00"}, "payment_type: full here; the file does not say, and its other columns make", id="paid"
+    ),
     pytest.param({"paid_at": "2026-01-09"}, "paid_at: ", id="paid_at"),
     pytest.param({"refunded": "9.00"}, "refunded: '9.00': 0.00 here, 9.00 in the file", id="refunded"),
     pytest.param({"funds_credited": "40.00"}, "funds_credited: '40.00': nothing here, 40.00 in", id="funds credited"),
@@ -886,3 +892,52 @@ def test_a_time_that_cannot_be_is_named(house: House, row: dict[str, str], colum
 def test_times_of_the_same_day_and_within_two_clocks_are_taken(house: House) -> None:
     row = {"created_at": "2026-03-01 11:00", "paid_at": "2026-03-01", "status": "refund", "refunded_at": "2026-03-01"}
     assert load(house, row, {**row, "order": "A2", "created_at": "2026-03-01 12:05"}).added == 2
+
+
+@pytest.mark.parametrize(
+    ("currency", "day"),
+    [("BGN", "2025-12-31"), ("HRK", "2022-06-01"), ("BYR", "2016-06-01"), ("RUR", "2003-05-01"), ("DEM", "2001-12-31")],
+)
+def test_a_currency_of_the_past_is_taken_while_it_was_current(house: House, currency: str, day: str) -> None:
+    load_bytes(house, csv_of({"currency": currency, "created_at": f"{day} 23:30", "price": "10"}))
+    (row,) = house.connection.execute("SELECT currency, price_minor, price_e4 FROM orders").fetchall()
+    assert (row["currency"], row["price_e4"]) == (currency, 100_000)
+    assert house.run("orders", "list", "--currency", currency, "-q").out == "1\n"
+
+
+@pytest.mark.parametrize(("currency", "last"), [("BGN", "2025-12-31"), ("HRK", "2022-12-31"), ("RUR", "2004-01-31")])
+def test_a_currency_of_the_past_is_not_taken_after_its_last_day(house: House, currency: str, last: str) -> None:
+    (said,) = refused(house, csv_of({"currency": currency, "created_at": "2026-01-01 00:30"}))
+    assert f"{currency} was a currency until {last}" in said
+
+
+def test_nothing_is_sold_today_in_a_currency_of_the_past(house: House) -> None:
+    load_bytes(house, csv_of({"currency": "BGN", "created_at": "2025-06-01"}))
+    house.connection.execute("UPDATE offers SET price_minor = 100")
+    assert "BGN was a currency until" in house.run("orders", "new", "1", "1").err
+    assert "BGN is not a currency in use" in house.run("offers", "add", "X", "--price", "1", "--currency", "BGN").err
+
+
+def test_a_line_end_in_a_cell_is_a_line_end(house: House) -> None:
+    load_bytes(house, csv_of({"comment": "first\r\nsecond", "paid": "49.00"}))
+    assert house.connection.execute("SELECT comment FROM invoices").fetchone()[0] == "first\nsecond"
+
+
+def test_a_payment_keeps_its_numbers_and_pays_one_order(house: House) -> None:
+    paid = {"payment_system": "Bank", "gateway_id": "pi_1", "payment_reference": "REF 7"}
+    load_bytes(house, csv_of(paid))
+    kept = "SELECT gateway_id, payment_reference FROM invoices"
+    assert [tuple(row) for row in house.connection.execute(kept)] == [("pi_1", "REF 7")]
+    assert load_bytes(house, csv_of(paid)).unchanged == 1
+    assert load_bytes(house, csv_of({"payment_system": "Bank", "comment": "x"}), update=True).updated == 1
+    assert [tuple(row) for row in house.connection.execute(kept)] == [("pi_1", "REF 7")]
+    both = ({**paid, "order": number, "gateway_id": "n"} for number in ("B1", "B2"))
+    (said,) = refused(house, csv_of(*both))
+    assert "the payment of order B1 of the file" in said
+
+
+def test_a_difference_is_told_in_local_time_and_only_what_the_file_says(house: House) -> None:
+    load_bytes(house, csv_of({"paid_at": "2026-01-06 00:30", "payment_type": "partial"}))
+    said = " ".join(refused(house, csv_of({})))
+    assert "2026-01-06 00:30:00 here; the file does not say, and its other columns make it 2026-01-05 12:00:00" in said
+    assert "T22:30" not in said

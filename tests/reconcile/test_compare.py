@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from salescli.catalogue import payment_systems
 from salescli.charging import by_hand
 from salescli.errors import BadData, NotPermitted, SalesError
+from salescli.imports import orders as order_import
 from salescli.imports.csv_file import Problem
+from salescli.imports.run import ImportRequest
 from salescli.lists import ledger, query
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
@@ -630,3 +632,21 @@ def test_applying_twice_is_applying_once(transferred: Shop) -> None:
         assert contents(transferred.house) == once
     assert done >= 2
     assert fees > 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [{"reference": "SHOP-17"}, {"reference": "REF 7"}, {"gateway_id": "pi_1"}],
+    ids=["the number of its order", "its reference in the shop", "its number there"],
+)
+def test_an_imported_payment_is_known_by_what_the_shop_called_it(story: Story, line: dict[str, str]) -> None:
+    header = "order,created_at,status,customer,offer,price,currency,payment_system,gateway_id,payment_reference\n"
+    row = "SHOP-17,2026-01-05,completed,A,Ink,10.00,EUR,Sandbox,pi_1,REF 7\n"
+    order_import.import_orders(story.work, ImportRequest(io.BytesIO((header + row).encode())))
+    dated = {**line, "amount": "10.00", "at": "2026-01-05 12:00"}
+    assert found(story, [dated]) == []
+    assert found(story, [dated], system="Bank transfer") == [match.ONLY_THERE]
+    back = {**dated, "kind": "refund", "at": "2026-01-20 12:00"}
+    written, _ = applied(story, [dated, back])
+    assert len(written.done) == 1
+    assert story.house.count("refunds", "amount_minor = 1000") == 1

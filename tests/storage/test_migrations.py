@@ -36,6 +36,9 @@ DIGESTS = {
     "m0011_order_comment": "e1172446122d74ce1a6e6dc8da28b1ef197c91871fd2bced7597292973cb20dd",
     "m0012_sells": "e8c4385811b3d479ad32d96438ae5404feb62bd506d6a533b38e64ee8ee0cd47",
     "m0013_resolve": "5a57df963ad2e111a4cc9ba1c81b26b7a0295cfdafc408ae43782bb33bd82146",
+    "m0014_names": "ad89a8a81060045085a61b18ebcac2b2355fb3abe4c1c76f05537ed8c86de4d9",
+    "m0015_currencies": "0745a3c3e40cd90f06a1d573b21efc5d3e0c3cf0e09064cbcfe63a55a21af106",
+    "m0016_payment_reference": "618a323e8549768332c6e4cc42e594699f62735c2dd80a55b268e8b4e38a726f",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -147,6 +150,9 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del row["version"]
     for row in found["recurring"]:
         del row["imported_as"]  # another digest than 0.1.0's; imports know both
+    for row in found["erased"]:
+        del row["digest"]  # by the key of a name too, since it has one
+    found["erased"] = [row for place, row in enumerate(found["erased"]) if row not in found["erased"][:place]]
     for row in found["payment_systems"]:
         del row["changes_until"], row["changes_asked_at"]  # 0.1.0 asked for no changes
     for row in found["attempts"]:

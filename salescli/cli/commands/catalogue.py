@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from salescli.catalogue import categories, offers, payment_systems
+from salescli.catalogue import categories, merge, offers, payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import gateway_check
 from salescli.cli import options, record_page
@@ -62,6 +62,8 @@ offers_group = group_of(
                 "orders list --offer {} --kind all --limit 0",
             ),
         ),
+        "7 12",
+        merge.OFFERS,
     )
 )
 
@@ -78,6 +80,8 @@ categories_group = group_of(
         "--name 'Fine art'",
         ("active",),
         (record_page.Part("offers", offer_list.VIEW, "f.category_id", ("number",)),),
+        "3 8",
+        merge.CATEGORIES,
     )
 )
 
@@ -106,6 +110,8 @@ payment_systems_group = group_of(
         "--fee 2.5%",
         ("one_click", "active"),
         (),
+        '"Sandbox EU" "sandbox eu (old)"',
+        merge.PAYMENT_SYSTEMS,
     )
 )
 

@@ -231,7 +231,7 @@ def _answered(answer: str, offered: Sequence[sqlite3.Row]) -> Seller:
     """Return the seller that an answer means: a line of ``offered``, counted from 1, the system, or a name."""
     if answer.lower() in ("n", "no"):
         raise SalesError("nothing was changed")
-    if answer.lower() == "system" or answer == str(len(offered) + 1):
+    if users.is_system(answer) or answer == str(len(offered) + 1):
         return Seller(system=True)
     if not numbers.is_record_number(answer):
         return Seller(manager=answer)

@@ -10,7 +10,7 @@ import click
 
 from salescli.catalogue import customer_erase, customer_merge, customers
 from salescli.cli import options, pages, record_page
-from salescli.cli.catalogue_group import CatalogueGroup, group_of
+from salescli.cli.catalogue_group import CatalogueGroup, described, group_of, print_merged
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import ask_first
@@ -216,9 +216,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
         ask_first("Move everything from {} to {}? This cannot be undone.".format(*map(_named, pair)), yes=yes)
     with options.rehearsed(session, dry_run):
         done = customer_merge.merge(session.work, keep, duplicate, reason=reason)
-        moved = ", ".join(numbers.count(number, noun) for noun, number in done.moved.items())
-        filled = f"; taken over: {', '.join(done.filled)}" if done.filled else ""
-        print_line(f"{_named(done.duplicate)} is now {_named(done.keep)}; moved {moved}{filled}")
+        print_merged(customers.NOUN, done)
 
 
 @customers_group.command("erase")
@@ -253,4 +251,4 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
 
 
 def _named(customer: sqlite3.Row) -> str:
-    return f"customer {customer['id']} ({customer['name']})"
+    return described(customers.NOUN, customer)

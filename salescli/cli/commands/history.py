@@ -115,7 +115,7 @@ def _id_of(session: Session, subject: str | None, words: str) -> int:
 
 
 def _criteria(session: Session, by: str | None, first: date | None, last: date | None) -> HistoryFilter:
-    system = by is not None and by.strip().lower() == "system"
+    system = by is not None and users.is_system(by)
     user = users.find_manager(session.connection, by)["id"] if by is not None and not system else None
     return HistoryFilter(
         by=user,

@@ -55,6 +55,7 @@ def orders_command(session: Session, /, source: str, **given: Any) -> None:
       category_number offer* offer_number quantity unit_price discount price
       currency* payment_type payment_system paid_at paid paid_currency rate
       funds_credited refunded refunded_at one_click comment manager confirmed
+      gateway_id payment_reference
 
     Give unit_price or price. A completed order without `paid` counts as paid in full.
 

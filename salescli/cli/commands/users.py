@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from salescli.catalogue import records, roles, users
+from salescli.catalogue import merge, records, roles, users
 from salescli.cli import options
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
 from salescli.cli.output.terminal import print_line
@@ -32,6 +32,8 @@ users_group = group_of(
         "--role sales-head",
         ("active", "sells"),
         (),
+        'olena "Olena Kovalenko"',
+        merge.USERS,
     )
 )
 

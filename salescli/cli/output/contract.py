@@ -66,11 +66,18 @@ def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
 
 
 def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return rows in the order of ``sort``, empty values last. Raise BadUsage for an unknown column."""
+    """Return rows in the order of ``sort``, texts by the alphabet, empty values last.
+
+    Raise BadUsage for an unknown column.
+    """
+    from salescli.rules import names  # lists in the database start without it
+
     for key in reversed(sort):
-        name = named(columns, key.removeprefix("-"), "these rows").key
+        column = named(columns, key.removeprefix("-"), "these rows")
+        name, is_text = column.key, column.kind in ("text", "manager")
         filled = [row for row in rows if row[name] is not None]
         empty = [row for row in rows if row[name] is None]
-        filled.sort(key=lambda row: row[name], reverse=key.startswith("-"))
+        keyed = {id(row): names.key(str(row[name])) if is_text else row[name] for row in filled}
+        filled.sort(key=lambda row: keyed[id(row)], reverse=key.startswith("-"))
         rows = filled + empty
     return rows

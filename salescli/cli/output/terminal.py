@@ -85,10 +85,29 @@ def print_beside(lines: Iterable[str], output: Output) -> None:
 
 
 def escaped(text: str) -> str:
-    """Return text with its control and direction-changing characters shown, not obeyed."""
+    """Return text with its control and direction-changing characters shown, not obeyed.
+
+    Blanks that do not break, and joiners inside words, are text: French, Persian, Hindi and Sinhala need them.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == " " else _escape(c) for c in text)
+    shown = (c if c.isprintable() or c in _BLANKS else _escape(c) for c in text)
+    return "".join(shown) if _JOINERS.isdisjoint(text) else _with_joiners(text)
+
+
+_BLANKS = " \u00a0\u202f"
+_JOINERS = frozenset("\u200c\u200d")
+
+
+def _with_joiners(text: str) -> str:
+    """Return text as ``escaped`` does; a joiner stays after a letter or mark that is not ASCII, or an emoji."""
+    shown, before = [], ""
+    for character in text:
+        joins = character in _JOINERS and before > "\x7f" and unicodedata.category(before)[0] in "LMS"
+        keep = joins or character.isprintable() or character in _BLANKS
+        shown.append(character if keep else _escape(character))
+        before = character
+    return "".join(shown)
 
 
 def _escape(character: str) -> str:

@@ -14,6 +14,9 @@ m0010_credit — version 10: what was paid above the price is credit
 m0011_order_comment — version 11: a comment of an order
 m0012_sells — version 12: who is offered as a sale's manager
 m0013_resolve — version 13: a permission to resolve unknown outcomes
+m0014_names — version 14: keys of names, and records merged into others
+m0015_currencies — version 15: currencies of the past that had no decimals
+m0016_payment_reference — version 16: the reference of an imported payment
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -1,0 +1,213 @@
+"""``users merge``, ``offers merge`` …: two records of one user, offer, category or payment system become one.
+
+keep + duplicate → everything moved, what ``keep`` lacks filled, the duplicate points to it; all its names then find it
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from salescli.catalogue import categories, offers, payment_systems, records, users
+from salescli.catalogue.records import Noun
+from salescli.errors import BadUsage, WrongStatus
+from salescli.gateways import registry
+from salescli.rules import text
+from salescli.storage import database, history
+from salescli.storage.work import Work
+
+# What may move: table → its noun, and its subject in history if its records have one.
+_NOUNS = {
+    "orders": ("order", "order"),
+    "invoices": ("payment", "invoice"),
+    "recurring": ("recurring order", "recurring"),
+    "sales_plans": ("sales plan", ""),
+    "offers": ("offer", "offer"),
+    "refunds": ("refund", ""),
+    "attempts": ("attempt", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The result of a merge: the kept row, the duplicate, how many records of each noun moved, the fields filled."""
+
+    keep: sqlite3.Row
+    duplicate: sqlite3.Row
+    moved: dict[str, int]
+    filled: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How records of a noun are merged.
+
+    ``column`` of ``tables`` refers to them. ``check``: raise WrongStatus where two may not be one. ``fill``: the
+    columns that the kept record takes over from the duplicate, and those that the duplicate is left with.
+    """
+
+    noun: Noun
+    find: Callable[[sqlite3.Connection, str], int]
+    column: str
+    tables: tuple[str, ...]
+    check: Callable[[sqlite3.Connection, sqlite3.Row, sqlite3.Row], None] = lambda connection, keep, duplicate: None
+    fill: Callable[[sqlite3.Row, sqlite3.Row], tuple[dict[str, Any], dict[str, Any]]] = lambda keep, duplicate: ({}, {})
+
+
+def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: str | None = None) -> Merged:
+    """Move everything of ``duplicate`` to ``keep``; the duplicate's name, number or login then finds ``keep``.
+
+    Raise WrongStatus if either was merged, or they cannot be one; BadUsage if both are the same record.
+    """
+    noun = merging.noun
+    work.actor.require(noun.permission)
+    why = text.text(reason, "the reason") if reason else None
+    with database.transaction(work.connection):
+        kept, other = (found(work.connection, merging, words) for words in (keep, duplicate))
+        if kept["id"] == other["id"]:
+            raise BadUsage(f"{keep!r} and {duplicate!r} are the same {noun.subject}; there is nothing to merge")
+        merging.check(work.connection, kept, other)
+        filled, left = merging.fill(kept, other)
+        moved = move(work, noun, merging.column, merging.tables, kept["id"], other["id"])
+        point_to(work, noun, kept, other, left, why)
+        if filled:
+            database.update(work.connection, noun.table, kept["id"], filled)
+            changes = {name: (kept[name], value) for name, value in filled.items()}
+            history.record(work, noun.subject, kept["id"], "edited", changes)
+        return Merged(records.get(work.connection, noun, kept["id"]), other, moved, tuple(filled))
+
+
+def found(connection: sqlite3.Connection, merging: Merging, words: str) -> sqlite3.Row:
+    """Return the record that ``words`` names. Raise WrongStatus if it was merged under that number or login."""
+    row = records.get(connection, merging.noun, merging.find(connection, words))
+    key = next((key for key in ("login", "number") if key in merging.noun.fields), "name")
+    merged = f"SELECT name FROM {merging.noun.table} WHERE {key} = ? AND merged_into IS NOT NULL"
+    if connection.execute(merged, (words.strip(),)).fetchone():
+        raise WrongStatus(
+            f"{merging.noun.subject} {words} was merged into {records.called(merging.noun, row)} already; use that one"
+        )
+    return row
+
+
+def move(work: Work, noun: Noun, column: str, tables: Iterable[str], keep: int, duplicate: int) -> dict[str, int]:
+    """Move the duplicate's rows of ``tables``, each with a line where rows have a history, and count them."""
+    moved = {}
+    for table in tables:
+        of_duplicate = f"SELECT id FROM {table} WHERE {column} = ?"
+        ids = [row["id"] for row in work.connection.execute(of_duplicate, (duplicate,))]
+        work.connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (keep, duplicate))
+        name, subject = _NOUNS[table]
+        for id in ids if subject else []:
+            history.record(work, subject, id, f"{noun.subject} merged", {column: (duplicate, keep)})
+        moved[name] = len(ids)
+    return moved
+
+
+def point_to(
+    work: Work, noun: Noun, keep: sqlite3.Row, duplicate: sqlite3.Row, left: dict[str, Any], why: str | None
+) -> None:
+    """Let the duplicate, and what was merged into it, point to the kept record; ``left``: what else becomes of it."""
+    pair = {"keep": keep["id"], "duplicate": duplicate["id"]}
+    work.connection.execute(f"UPDATE {noun.table} SET merged_into = :keep WHERE merged_into = :duplicate", pair)
+    changes = {**left, "merged_into": keep["id"]}
+    database.update(work.connection, noun.table, duplicate["id"], changes)
+    pairs = {name: (duplicate[name], value) for name, value in changes.items() if value != duplicate[name]}
+    what = f"merged into {noun.subject} {keep['id']}"
+    history.record(work, noun.subject, duplicate["id"], what, pairs, reason=why)
+    history.record(work, noun.subject, keep["id"], f"took in {noun.subject} {duplicate['id']}", reason=why)
+
+
+# Users
+
+
+def _check_users(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: sqlite3.Row) -> None:
+    """Raise BadData if no owner would be left who can log in."""
+    if keep["login"] is not None:
+        users.check_an_owner_stays(connection, {"active": 0}, duplicate)
+
+
+def _fill_user(keep: sqlite3.Row, duplicate: sqlite3.Row) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the login and the role of the duplicate for a user who came with an import and has none."""
+    if keep["login"] is not None or duplicate["login"] is None:
+        return {}, {"active": 0}
+    taken = {"login": duplicate["login"], "role": duplicate["role"], "active": duplicate["active"]}
+    return {name: value for name, value in taken.items() if value != keep[name]}, {"login": None, "active": 0}
+
+
+# Offers
+
+
+def _check_offers(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: sqlite3.Row) -> None:
+    if keep["currency"] != duplicate["currency"]:
+        raise WrongStatus(
+            f"offer {duplicate['number']} is in {duplicate['currency']} and offer {keep['number']} in"
+            f" {keep['currency']}; an offer has one currency, so they stay two"
+        )
+
+
+# Payment systems
+
+
+def _check_systems(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: sqlite3.Row) -> None:
+    """Raise WrongStatus where money would be looked for in an account that it never went through."""
+    name = duplicate["name"]
+    live = f"SELECT 1 FROM attempts WHERE payment_system_id = {duplicate['id']} AND status = 'live'"
+    if connection.execute(live).fetchone():
+        raise WrongStatus(f"a payment or refund through {name} is under way; confirm or decline it first")
+    if (
+        not keep["gateway"] == duplicate["gateway"] == registry.MANUAL
+        and connection.execute(_USED, (duplicate["id"],)).fetchone()
+    ):
+        raise WrongStatus(
+            f"money went through {name} ({duplicate['gateway']}), which {keep['name']} ({keep['gateway']}) has no"
+            f" records of; keep both, or deactivate it: salescli payment-systems edit {name!r} --no-active"
+        )
+    if connection.execute(_SAME_PAYMENTS, (keep["id"], duplicate["id"])).fetchone():
+        raise WrongStatus(
+            f"a payment stands under both {name} and {keep['name']}; they have the same id in two invoices"
+        )
+
+
+_USED = (
+    "SELECT 1 FROM payment_systems p WHERE p.id = ? AND ("
+    " EXISTS (SELECT 1 FROM attempts WHERE payment_system_id = p.id)"
+    " OR EXISTS (SELECT 1 FROM disputes WHERE payment_system_id = p.id)"
+    " OR EXISTS (SELECT 1 FROM gateway_checks WHERE payment_system_id = p.id)"
+    " OR EXISTS (SELECT 1 FROM recurring WHERE payment_system_id = p.id AND status <> 'completed'))"
+)
+_SAME_PAYMENTS = (
+    "SELECT 1 FROM invoices i JOIN invoices d ON d.gateway_id = i.gateway_id"
+    " WHERE i.payment_system_id = ? AND d.payment_system_id = ?"
+)
+
+
+USERS = Merging(
+    users.NOUN,
+    lambda connection, words: int(users.find_manager(connection, words)["id"]),
+    "manager_id",
+    ("orders", "sales_plans"),
+    _check_users,
+    _fill_user,
+)
+OFFERS = Merging(
+    offers.NOUN,
+    lambda connection, words: offers.find(connection, words, whole=True).id,
+    "offer_id",
+    ("orders", "recurring", "sales_plans"),
+    _check_offers,
+)
+CATEGORIES = Merging(
+    categories.NOUN,
+    lambda connection, words: int(categories.find(connection, words)["id"]),
+    "category_id",
+    ("offers", "orders"),
+)
+PAYMENT_SYSTEMS = Merging(
+    payment_systems.NOUN,
+    lambda connection, words: payment_systems.find(connection, words).id,
+    "payment_system_id",
+    ("orders", "invoices", "recurring", "refunds", "attempts"),
+    _check_systems,
+)

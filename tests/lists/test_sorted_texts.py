@@ -1,0 +1,78 @@
+"""Lists and dialogues sort texts as people of their language do, and an index carries the long ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from salescli.catalogue import users
+from salescli.cli.output.contract import sorted_rows
+from salescli.lists import customers as customer_list
+from salescli.lists import query
+from salescli.lists.columns import Column
+from salescli.lists.filters import Filters
+from salescli.lists.query import Page
+from tests.conftest import House
+
+NAMES = ("Юрій", "Єва", "іван", "Анна", "Ґанна", "Гнат", "Їжак", "Zoe", "Жанна", "Елла")
+SORTED = ["Zoe", "Анна", "Гнат", "Ґанна", "Елла", "Єва", "Жанна", "іван", "Їжак", "Юрій"]
+
+
+@pytest.fixture
+def named(house: House) -> House:
+    """Customers, offers and users of NAMES, and an order of each."""
+    house.payment_system("Bank", gateway="manual")
+    for number, name in enumerate(NAMES, start=1):
+        house.customer(name)
+        house.offer("1.00", name=name, number=str(number))
+        house.user(f"u{number}", name=name)
+        words = ("orders", "new", str(number), str(number), "--manager", f"u{number}")
+        assert house.run(*words).code == 0
+    return house
+
+
+def listed(house: House, group: str, column: str, *more: str) -> list[str]:
+    out = house.run(group, "list", "--sort", column, "--columns", column, "--csv", "--no-headers", *more).out
+    return out.split()
+
+
+@pytest.mark.parametrize(
+    ("group", "column"),
+    [("customers", "name"), ("offers", "name"), ("orders", "customer"), ("orders", "offer"), ("orders", "manager")],
+)
+def test_a_list_sorts_names_by_the_alphabet(named: House, group: str, column: str) -> None:
+    assert listed(named, group, column) == SORTED
+    backwards = named.run(group, "list", f"--sort=-{column}", "--columns", column, "--csv", "--no-headers").out
+    assert backwards.split() == SORTED[::-1]
+
+
+@pytest.mark.parametrize(("group", "column"), [("customers", "name"), ("orders", "offer")])
+def test_pages_continue_in_the_same_order(named: House, group: str, column: str) -> None:
+    found: list[str] = []
+    after: tuple[str, ...] = ()
+    for _ in range(5):
+        found += listed(named, group, column, "--limit", "2", *after)
+        ids = named.run(group, "list", "--sort", column, "-q", "--limit", "2", *after).out.split()
+        after = ("--after", ids[-1])
+    assert found == SORTED
+
+
+def test_a_dialogue_offers_users_by_the_alphabet(named: House) -> None:
+    offered = [row["name"] for row in users.sellers(named.connection) if row["login"].startswith("u")]
+    assert offered == SORTED
+
+
+def test_rows_in_memory_are_sorted_by_the_alphabet() -> None:
+    rows = [{"name": name} for name in NAMES] + [{"name": None}]
+    found = sorted_rows(rows, ("name",), (Column("name"),))
+    assert [row["name"] for row in found] == [*SORTED, None]
+
+
+def test_an_index_carries_the_sorted_list_of_customers(house: House) -> None:
+    asked: list[str] = []
+    house.connection.set_trace_callback(asked.append)
+    page = Page(customer_list.VIEW.columns[:2], ("name",), 50)
+    list(query.select(house.connection, customer_list.VIEW, Filters(), page, zone=house.zone, actor=house.actor))
+    house.connection.set_trace_callback(None)
+    plan = [row["detail"] for row in house.connection.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+    assert plan[0] == "SCAN customers USING INDEX customers_name"
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan

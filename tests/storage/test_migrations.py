@@ -32,7 +32,7 @@ DIGESTS = {
     "m0007_moved_elsewhere": "f4995431ed66a277e3eca4cfb024c2634b345a4305645611583d1d5de3607bf3",
     "m0008_names": "2e080f47871ad25afae8b446bfd4be4ab85eb0f8bb81db4c8a1e86f21d3098c5",
     "m0009_currencies": "86bf2d0135324484bb56cfafa75ebfd3477f3823cb3f831f013d249cf455027a",
-    "m0010_payment_reference": "9a59a199508a7ddff2146920baa5244b5c00438cf4a0d7dc65797982e354795a",
+    "m0010_payment_reference": "4922c7f9ebb15d9f2c956b7f67ea4af0c7d65c35570531471a0380617bdc45be",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

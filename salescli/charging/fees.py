@@ -56,6 +56,9 @@ def _record(run: ChargingRun, due: Invoice, answer: Answer) -> None:
     with database.transaction(run.work.connection):
         invoice = invoices.get(run.work.connection, due.id)
         fee = invoices.reported_fee(invoice, answer)
+        if foreign := invoices.foreign_fee(invoice, answer):
+            invoices.change(run.work, invoice, "fee recorded", foreign)
+            return
         if fee is None:
             invoices.expect_fee(run.work.connection, invoice.id, _next_time(invoice, run.work.now))
             return

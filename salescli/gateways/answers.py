@@ -77,7 +77,10 @@ def _storable(answer: Answer) -> Answer:
     """
     result = answer.result
     if result is not None:
-        possible = result.fee_minor is not None and 0 <= result.fee_minor <= (result.amount_minor or 0)
+        most = result.amount_minor or 0
+        if result.fee_currency not in (None, result.currency):
+            most = money.MINOR_MAX if result.fee_currency in money.EXPONENTS else -1
+        possible = result.fee_minor is not None and 0 <= result.fee_minor <= most
         result = replace(
             result,
             reference=_printable(result.reference),

@@ -97,6 +97,8 @@ class ChangeText:
 
     def _currencies_of(self, line: sqlite3.Row, changes: Changes, column: str) -> list[str | None]:
         """Return the currencies of an amount before and after a change."""
+        if column == "foreign_fee_minor":
+            return list(changes["foreign_fee_currency"])  # they change together
         if "currency" in changes:
             before, after = changes["currency"]
             return [before or after, after or before]

@@ -47,6 +47,8 @@ VIEW = View(
         Column("customer", "text", "c.name", shown=False, sort="c.name_key", filled=True),
         Column("offer", "text", "o.offer_name", shown=False),
         Column("commission", "money", "i.fee_minor", shown=False),
+        Column("foreign_fee", "money", "i.foreign_fee_minor", shown=False, currency="foreign_fee_currency"),
+        Column("foreign_fee_currency", "text", "i.foreign_fee_currency", shown=False),
         Column("rate", "text", "i.rate", shown=False),
         Column("paid_at", "time", "i.paid_at", shown=False),
         Column("refunded", "money", "i.refunded_minor", shown=False),

@@ -45,6 +45,8 @@ class Invoice:
     paid_at: str | None
     refunded_minor: int
     gateway_id: str | None
+    foreign_fee_minor: int | None  # a commission in another currency, kept as such
+    foreign_fee_currency: str | None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Invoice:
@@ -144,6 +146,7 @@ def payment(
         "fee_estimated": int(estimate is not None),
         "gateway_id": result.gateway_id if result else None,
         "fee_due_at": time.utc_text(now + FEE_DUE_AFTER) if reported is None and result and result.gateway_id else None,
+        **foreign_fee(invoice, answer),
     }
 
 
@@ -153,6 +156,18 @@ def reported_fee(invoice: Invoice, answer: Answer) -> int | None:
     if result is None or result.fee_minor is None or result.fee_currency != invoice.currency:
         return None
     return result.fee_minor if result.fee_minor <= invoice.amount_minor else None
+
+
+def foreign_fee(invoice: Invoice, answer: Answer) -> dict[str, Any]:
+    """Return the columns of a commission reported in another currency, kept as such; empty if there is none."""
+    result = answer.result
+    if result is None or result.fee_minor is None or result.fee_currency in (None, invoice.currency):
+        return {}
+    return {
+        "foreign_fee_minor": result.fee_minor,
+        "foreign_fee_currency": result.fee_currency,
+        "fee_due_at": None,
+    }
 
 
 def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> list[Invoice]:

@@ -86,7 +86,7 @@ def test_a_payment_system_that_does_not_answer_is_called_again_by_the_next_tick(
     [
         pytest.param(TOLD.replace("123", "4901"), id="more than the payment"),
         pytest.param(TOLD.replace("123", "-1"), id="less than nothing"),
-        pytest.param(TOLD.replace('"fee_currency": "EUR"', '"fee_currency": "USD"'), id="in another currency"),
+        pytest.param(TOLD.replace('"fee_currency": "EUR"', '"fee_currency": "XXX"'), id="in what is no currency"),
     ],
 )
 def test_a_fee_that_cannot_be_one_is_not_taken(later: Story, tmp_path: Path, reported: str) -> None:
@@ -115,3 +115,18 @@ def test_a_fee_that_is_told_when_the_month_is_closed_stays_an_estimate(later: St
     later.tick()
     assert fee(later) == (490, 1, None)
     assert later.house.history("invoice", 1)[-1]["what"] == "fee reported too late: 2026-03 is closed"
+
+
+def test_a_fee_in_another_currency_is_kept_as_such(later: Story, tmp_path: Path) -> None:
+    told = TOLD.replace('"fee_currency": "EUR"', '"fee_currency": "UAH"').replace("123", "6000")  # more than the amount
+    (tmp_path / "fee").write_text(told, encoding="utf-8")
+    later.at("2026-03-01 11:00").tick()
+    row = later.house.connection.execute("SELECT foreign_fee_minor, foreign_fee_currency FROM invoices").fetchone()
+    assert tuple(row) == (6000, "UAH")
+    assert fee(later) == (490, 1, None)  # in the payment's currency it stays an estimate, and is asked for no more
+    run = later.house.run
+    shown = run("payments", "list", "--columns", "foreign_fee,foreign_fee_currency", "--csv", "--no-headers").out
+    assert shown == "60.00,UAH\n"
+    assert "foreign fee: — → 60.00 UAH" in run("history", "payment", "1").out
+    later.at("2026-03-02 12:00").tick()
+    assert lookups(tmp_path) == 1

@@ -38,7 +38,7 @@ DIGESTS = {
     "m0013_resolve": "5a57df963ad2e111a4cc9ba1c81b26b7a0295cfdafc408ae43782bb33bd82146",
     "m0014_names": "ad89a8a81060045085a61b18ebcac2b2355fb3abe4c1c76f05537ed8c86de4d9",
     "m0015_currencies": "0745a3c3e40cd90f06a1d573b21efc5d3e0c3cf0e09064cbcfe63a55a21af106",
-    "m0016_payment_reference": "618a323e8549768332c6e4cc42e594699f62735c2dd80a55b268e8b4e38a726f",
+    "m0016_payment_reference": "b8eeb7efffadbb314cf0fd1e6ca3eeb0367314536905e61168e5891c10f0de2e",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

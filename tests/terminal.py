@@ -95,6 +95,7 @@ def on_a_terminal(
         stdin=slave,
         stdout=slave,
         stderr=slave,
+        env=dict(os.environ),  # Python's: readline puts COLUMNS and LINES into that of C alone
         start_new_session=True,
         preexec_fn=_heed_ctrl_c,
     )

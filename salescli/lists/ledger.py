@@ -15,9 +15,9 @@ _MOVED = """(
   SELECT id AS entry, id AS invoice_id, paid_on AS day, paid_at AS at, amount_minor AS moved, currency,
     fee_minor AS fee, fee_estimated AS estimated, gateway_id,
     CAST(NULL AS TEXT) AS reason,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM refunds m WHERE m.moved_to = n.id) THEN 'credit'
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM refunds m WHERE m.moved_to = invoices.id) THEN 'credit'
       ELSE 'payment' END AS TEXT) AS kind
-  FROM invoices n WHERE paid_on IS NOT NULL
+  FROM invoices WHERE paid_on IS NOT NULL
   UNION ALL
   SELECT CAST(-x.id AS INTEGER), x.invoice_id, x.refunded_on, x.refunded_at, CAST(-x.amount_minor AS INTEGER),
     x.currency, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), CAST(coalesce(x.gateway_id, a.gateway_id) AS TEXT),

@@ -92,7 +92,7 @@ def test_completed_while_a_payment_is_made_that_is_declined(plan: Story) -> None
 def test_how_it_is_paid_cannot_change_while_it_is_charged(plan: Story) -> None:
     plan.house.connection.execute("UPDATE recurring SET token = 'tok_pending'")
     plan.tick()
-    with pytest.raises(WrongStatus, match="how it is paid cannot change now"):
+    with pytest.raises(WrongStatus, match="is Processing and cannot change now"):
         recurring_edit.edit(plan.work, 1, RecurringEdit(token="tok_ok"))
 
 

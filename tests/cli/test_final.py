@@ -19,6 +19,10 @@ FINAL = {
     "recurring complete": "recurring complete 1",
     "customers merge": "customers merge 1 2",
     "customers erase": "customers erase 2",
+    "categories merge": "categories merge A B",
+    "offers merge": "offers merge 8 7",
+    "payment-systems merge": "payment-systems merge Till Cash",
+    "users merge": "users merge ivan maria",
     "restore": "restore nothing.db",
 }
 # command -> what undoes it, or why there is nothing to undo
@@ -35,7 +39,9 @@ NOT_FINAL = {
     "customers add": "customers edit",
     "customers edit": "customers edit",
     "customers import": "customers edit",
-    "customers plan": "a later mark",
+    "close": "reopen",
+    "customers plan": "customers unplan",
+    "customers unplan": "customers plan",
     "gateway-sync": "it records what the payment system did",
     "import orders": "import orders --update",
     "import recurring": "import recurring --update",
@@ -43,19 +49,25 @@ NOT_FINAL = {
     "offers edit": "offers edit",
     "offers import": "offers edit",
     "orders assign": "orders assign",
+    "orders cancel": "orders pay, or payments undo",
     "orders check": "orders check --reconfirm",
+    "orders edit": "orders edit",
     "orders new": "nothing is charged",
+    "orders note": "a line of history changes nothing",
     "orders pay": "orders refund",
     "payment-systems add": "payment-systems edit",
     "payment-systems check": "it refunds what it charges, and asks where that is real money",
     "payment-systems edit": "payment-systems edit",
     "payment-systems import": "payment-systems edit",
+    "payments undo": "payments confirm, or payments decline",
     "rebuild-totals": "it computes what follows from the rows",
     "reconcile": "it changes nothing without --apply, which says what it will write",
     "recurring activate": "recurring pause",
     "recurring edit": "recurring edit",
+    "recurring pay": "payments undo",
     "recurring pause": "recurring activate",
     "recurring retry": "recurring pause",
+    "reopen": "close",
     "roles add": "roles edit",
     "roles edit": "roles edit",
     "roles import": "roles edit",
@@ -76,6 +88,12 @@ def sold(story: Story) -> Story:
     house.offer("1000.00", number="8", name="Course", partial_min="1", partial_success="50")
     house.offer("49.00", number="7")
     house.offer("9.00", number="9", name="Club", every="1 month")
+    for name in ("A", "B"):
+        house.category(name)
+    for name in ("Till", "Cash"):
+        house.payment_system(name, gateway="manual")
+    for login in ("ivan", "maria"):
+        house.user(login, name=login.capitalize())
     story.pay(story.order("8"), amount="600.00")
     story.pay(story.order("7"))
     story.subscribed("9")

@@ -78,7 +78,7 @@ def test_reports_of_the_rows_read_the_orders_once(shop: Shop) -> None:
         "CREATE TEMP TABLE gathered_orders",
         "CREATE TEMP TABLE gathered_payments",
     ]
-    assert len(reading) == 3, "and the bridge"
+    assert len(reading) == 4, "and the bridge, and what payments brought above and below the price, by its own index"
 
 
 def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:

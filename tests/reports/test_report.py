@@ -65,7 +65,7 @@ def test_the_bridge_names_the_shift_between_periods(desk: Story) -> None:
     assert stated(desk, BY_CURRENCY, filters=MARCH).bridge == [
         {
             "currency": "EUR", "payments": 8500, "completed": 10000, "open": 2500, "declined": 0,
-            "shifted_out": 0, "shifted_in": 4000,
+            "shifted_out": 0, "shifted_in": 4000, "above": 0, "below": 0,
         }
     ]  # fmt: skip
 

@@ -189,9 +189,8 @@ _TAKEN = {
 def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     invoice = invoices.get(work.connection, attempt.invoice_id)
     system = payment_systems.get(work.connection, attempt.payment_system_id)
-    paid_at = (
-        work.now if system.manual else _moved_at(attempt, answer, work.now)
-    )  # a manual one: as a person says (R52)
+    # A manual payment was made when a person says so (R52).
+    paid_at = work.now if system.manual else _moved_at(attempt, answer, work.now)
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
     columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id

@@ -482,6 +482,17 @@ MUTANTS = (
         (("charging/gateway_sync.py", " or happened.is_future(time.from_text(until), work.now)", ""),),
     ),
     Mutant(
+        "our refund counts when its outcome is found",
+        "our_refund_of_unknown_outcome_counts_when_it_was_sent",
+        (
+            (
+                "charging/settle.py",
+                "record_refund(work, invoice, MoneyBack(attempt.amount_minor, at,",
+                "record_refund(work, invoice, MoneyBack(attempt.amount_minor, work.now,",
+            ),
+        ),
+    ),
+    Mutant(
         "a refund counts in a closed month",
         "money_of_a_closed_month_is_learnt_later",
         (

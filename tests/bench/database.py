@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import users
 from salescli.cli.caller import os_login
+from salescli.rules import names as name_keys
 from salescli.storage import database, home, migrate, totals
 from tests.bench.catalogue import Catalogue, Row
 from tests.bench.sales import Sales
@@ -99,6 +100,8 @@ def _bare(connection: sqlite3.Connection) -> Iterator[None]:
 def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
     """Insert rows, of which the table's columns are taken; those that no row has keep their defaults."""
     if rows:
+        if table in database.NAMED:
+            rows = [{**row, "name_key": name_keys.key(row["name"])} for row in rows]
         there = [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
         names = [name for name in there if name in rows[0]]
         places = ", ".join("?" * len(names))

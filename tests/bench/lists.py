@@ -99,7 +99,7 @@ def _as_command(path: Path, name: str, orders: int, rounds: int) -> Iterator[Fig
     kind = ("--kind", "all") if name == "orders" else ()
     words = peers.salescli(path, name, "list", *kind, "--month", f"{MONTH[0]:%Y-%m}", "--csv", "--limit", str(PAGE))
     commands = {OURS: Command(words)}
-    sql = sql_of(path, name, limit=PAGE, first_day=MONTH[0], last_day=MONTH[1], kind=kind[-1] if kind else None)
+    sql = sql_of(path, name, limit=PAGE, first_day=MONTH[0], last_day=MONTH[1], kind=kind[-1:])
     if theirs := peers.sqlite_utils("query", path, sql, "--csv"):
         commands["sqlite-utils"] = Command(theirs)
     taken = processes(commands, rounds)

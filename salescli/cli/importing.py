@@ -90,6 +90,8 @@ def run(
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
     say(summary(what, counts, request))
+    for note in counts.notes:
+        say(note)
     if counts.due:
         say(_due(counts))
 

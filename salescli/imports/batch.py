@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from salescli.imports.cells import Fields
 from salescli.imports.csv_file import BadRow, Row, attempted
@@ -124,9 +124,9 @@ class Steps(Generic[R, F]):
         fields = Fields(row)
         return fields, self.read(fields)
 
-    def refuse_again(self, fields: Fields, record: R, earlier: int) -> Outcome:
+    def refuse_again(self, fields: Fields, record: R, earlier: int, why: str = "") -> NoReturn:
         """Refuse a row whose number is on an earlier line."""
-        fields.stop(self.column, f"is on line {earlier} already; each row needs its own number")
+        fields.stop(self.column, f"is on line {earlier} already; each row needs its own number{why}")
 
     def _taken(self, fields: Fields, record: R, known: Known | None) -> Outcome:
         values = record.canonical

@@ -19,16 +19,16 @@ SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, 
   o.quantity, o.unit_price_minor, o.discount_minor, o.price_minor, o.currency, o.partial, o.partial_min_ppm,
   o.partial_success_ppm, o.manager_id, o.confirmed, o.recurring_id, o.created_at,
   c.name AS customer, g.name AS category, m.name AS manager, p.name AS payment_system,
-  i.id AS invoice_id, i.amount_minor, i.currency AS paid_currency, i.rate, i.fee_minor, i.fee_estimated,
-  i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.paid_on, i.refunded_minor,
-  i.gateway_id, i.payment_reference,
+  i.id AS invoice_id, :ordinal AS ordinal, i.amount_minor, i.currency AS paid_currency, i.rate,
+  i.fee_minor, i.fee_estimated, i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.paid_on,
+  i.refunded_minor, i.gateway_id, i.payment_reference,
   (SELECT max(refunded_at) FROM refunds WHERE invoice_id = i.id) AS refunded_at,
   (SELECT max(refunded_on) FROM refunds WHERE invoice_id = i.id) AS refunded_on
 FROM orders o
 JOIN customers c ON c.id = o.customer_id
 LEFT JOIN categories g ON g.id = o.category_id
 LEFT JOIN users m ON m.id = o.manager_id
-LEFT JOIN invoices i ON i.order_id = o.id AND i.ordinal = 1
+LEFT JOIN invoices i ON i.order_id = o.id AND i.ordinal = :ordinal
 LEFT JOIN payment_systems p ON p.id = i.payment_system_id
 WHERE o.id = :id
 """
@@ -38,15 +38,24 @@ _TOUCHED = """
 SELECT
   (SELECT max(p.name) FROM attempts a JOIN invoices i ON i.id = a.invoice_id
    JOIN payment_systems p ON p.id = a.payment_system_id WHERE i.order_id = :id) AS through,
-  (SELECT count(*) FROM invoices WHERE order_id = :id AND ordinal > 1) AS more_invoices,
   (SELECT count(*) FROM refunds r JOIN invoices i ON i.id = r.invoice_id
-   WHERE i.order_id = :id AND (r.attempt_id IS NOT NULL OR r.reason <> :imported)) AS refunds
+   WHERE i.order_id = :id AND (r.attempt_id IS NOT NULL OR r.reason <> :imported)) AS refunds,
+  (SELECT count(*) FROM invoices i JOIN history h ON h.subject = 'invoice' AND h.subject_id = i.id
+   WHERE i.order_id = :id AND h.what = 'opened') AS opened
 """
 
 
-def find_stored(connection: sqlite3.Connection, id: int) -> sqlite3.Row:
-    """Return an order with its imported invoice and the names of what it points to."""
-    row: sqlite3.Row = connection.execute(_STORED, {"id": id}).fetchone()
+# The columns of a file that are of a payment, not of its order; and those of its refund.
+PAYMENT = frozenset((
+    "payment_system", "paid_at", "paid", "paid_currency", "rate", "funds_credited", "one_click", "comment",
+    "gateway_id", "payment_reference",
+))  # fmt: skip
+REFUND = frozenset(("refunded", "refunded_at"))
+
+
+def find_stored(connection: sqlite3.Connection, id: int, ordinal: int) -> sqlite3.Row:
+    """Return an order with its imported invoice ``ordinal``, blank if there is none, and the names of what it names."""
+    row: sqlite3.Row = connection.execute(_STORED, {"id": id, "ordinal": ordinal}).fetchone()
     return row
 
 
@@ -55,7 +64,7 @@ def why_kept(connection: sqlite3.Connection, stored: sqlite3.Row, status: str) -
     touched = connection.execute(_TOUCHED, {"id": stored["id"], "imported": IMPORTED}).fetchone()
     if touched["through"]:
         return f"its money was taken through {touched['through']}; refund or edit it there"
-    if touched["more_invoices"] or touched["refunds"] or stored["recurring_id"]:
+    if touched["refunds"] or touched["opened"] or stored["recurring_id"]:
         return "it was paid or refunded here since; change it here"
     if stored["confirmed"] and status not in ("completed", "refund"):
         return f"its sale is confirmed, which an order that is {status} cannot be"

@@ -44,7 +44,7 @@ class Price(NamedTuple):
 
 
 class ImportedPayment(NamedTuple):
-    """The one invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35).
+    """An invoice of an imported order. ``share_minor``: what it bought, in the order's currency (R35).
 
     ``refunded``: when money went back, None where the file does not tell.
     """
@@ -242,7 +242,7 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
     status, currency = given["status"], given["paid_currency"]
     if given.get("funds_credited", 0) > amount:
         fields.stop("funds_credited", f"is more than what was paid, {money.text(amount, currency)}")
-    refunded = _refunded(fields, given, amount)
+    refunded = _refunded(fields, given, amount, in_part=share < price.price_minor)
     attempted = _attempted(fields, given)
     if "refunded_at" in given and given["refunded_at"].on < attempted.on:
         fields.stop("refunded_at", f"is before the payment, of {attempted.on}")
@@ -338,8 +338,11 @@ def _paid_abroad(fields: Fields, given: Given, price: Price) -> tuple[int, int]:
         fields.stop("rate", str(error))
 
 
-def _refunded(fields: Fields, given: Given, amount: int) -> int:
-    """Return the amount refunded: all of it for a Refund, less than that for any other order that was paid (R11)."""
+def _refunded(fields: Fields, given: Given, amount: int, *, in_part: bool) -> int:
+    """Return the amount refunded: all of it for a Refund, less than that for any other order that was paid (R11).
+
+    ``in_part``: it may be one of several payments, of which others were kept.
+    """
     refunded, status = given.get("refunded"), given["status"]
     if status == "refund" and refunded is None:
         return amount
@@ -352,7 +355,7 @@ def _refunded(fields: Fields, given: Given, amount: int) -> int:
         fields.stop("refunded", f"is not the {paid} that was paid; a partial refund leaves the status completed")
     if refunded > amount:
         fields.stop("refunded", f"is more than what was paid, {paid}")
-    if status == "completed" and refunded == amount:
+    if status == "completed" and refunded == amount and not in_part:
         fields.stop("refunded", f"is all of the {paid} that was paid; then the status is refund")
     return int(refunded)
 

@@ -82,7 +82,7 @@ class InvoiceColumns(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """Column values of an order, of its one invoice and its refund, as a row gives them."""
+    """Column values of an order, of an invoice and its refund, as a row gives them."""
 
     order: OrderColumns
     invoice: InvoiceColumns | None
@@ -196,6 +196,7 @@ class Additions:
         # One random prefix plus the order's id: neighbours in the index, where random values would scatter.
         self._uid = secrets.token_hex(5)
         self._ids = {table: database.free_ids(connection, table) for table in _INSERT}
+        self.last_invoice = 0  # the id of the newest invoice
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
 
     def add(self, drafted: Draft, *, number: str, digest: bytes) -> int:
@@ -204,27 +205,30 @@ class Additions:
         marks = (id, f"{self._uid}{id:06x}", self._source, number, digest)
         self._rows["orders"].append(marks + drafted.order)
         if drafted.invoice:
-            self.add_refund(drafted.refund, self._add_invoice(drafted.invoice, id))
+            self.add_refund(drafted.refund, self._add_invoice(drafted.invoice, id, 1))
         return id
 
-    def update(self, stored: sqlite3.Row, drafted: Draft, digest: bytes) -> None:
-        """Update a stored order, its imported invoice and its refunds to the draft."""
+    def update(self, stored: sqlite3.Row, drafted: Draft, digest: bytes | None) -> None:
+        """Update a stored order, one of its imported invoices and its refunds to the draft, or add the invoice."""
         connection, invoice_id = self._connection, stored["invoice_id"]
         order = {name: value for name, value in drafted.order._asdict().items() if name not in _NEVER_UPDATED}
-        database.update(connection, "orders", stored["id"], {**order, "imported_as": digest})
+        if stored["ordinal"] == 1:
+            order["imported_as"] = digest
+        database.update(connection, "orders", stored["id"], order)
         more = refunds.bring_to(connection, invoice_id, drafted.refund) if invoice_id else drafted.refund
         if drafted.invoice is None:
             connection.execute("DELETE FROM invoices WHERE id = :id", {"id": invoice_id})
             return
         if invoice_id is None:
-            invoice_id = self._add_invoice(drafted.invoice, stored["id"])
+            invoice_id = self._add_invoice(drafted.invoice, stored["id"], stored["ordinal"])
         else:
             database.update(connection, "invoices", invoice_id, drafted.invoice._asdict())
         self.add_refund(more, invoice_id)
 
-    def _add_invoice(self, invoice: InvoiceColumns, order_id: int) -> int:
+    def _add_invoice(self, invoice: InvoiceColumns, order_id: int, ordinal: int) -> int:
         id = next(self._ids["invoices"])
-        self._rows["invoices"].append((id, order_id, 1, *invoice))
+        self.last_invoice = id
+        self._rows["invoices"].append((id, order_id, ordinal, *invoice))
         return id
 
     def add_refund(self, refund: RefundColumns | None, invoice_id: int) -> None:
@@ -236,6 +240,11 @@ class Additions:
         """Insert the queued rows."""
         for table, rows in self._rows.items():
             self._connection.executemany(_INSERT[table], rows)
+            rows.clear()
+
+    def drop(self) -> None:
+        """Forget the queued rows of a record that could not be written."""
+        for rows in self._rows.values():
             rows.clear()
 
 

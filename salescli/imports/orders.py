@@ -6,13 +6,14 @@ row -> ``order_row.read`` -> digest stored: unchanged -> ``Parties`` -> insert, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from salescli.errors import WrongStatus
-from salescli.imports import order_changes, order_row, order_tables, refunds
-from salescli.imports.batch import Numbers, Steps, find_known, settle
+from salescli.imports import order_changes, order_row, order_tables, parts, refunds
+from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, settle
 from salescli.imports.bulk_load import Aside
 from salescli.imports.cells import Fields
 from salescli.imports.csv_file import Row
@@ -45,7 +46,21 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 @contextmanager
 def _orders(run: ImportRun, aside: Aside) -> Iterator[Take]:
     with opened(run) as lookups:
-        yield _Orders(run, lookups, aside).take
+        orders = _Orders(run, lookups, aside)
+        yield orders.take
+        orders.end()
+
+
+class _Match(NamedTuple):
+    """The payment here that a row tells, the others of its order, and what differs.
+
+    ``again``: an earlier row of the file told it. ``stored``: with no invoice if it is a further payment.
+    """
+
+    stored: sqlite3.Row
+    others: Sequence[sqlite3.Row]
+    changed: Changed
+    again: bool = False
 
 
 class _Orders:
@@ -56,6 +71,7 @@ class _Orders:
         self._lookups = lookups
         self._aside = aside
         self._payments: dict[tuple[str, str], str] = {}  # payment system and its number -> the order it paid
+        self._parts = parts.Payments(run.work.connection)
         self._additions = Additions(run.work.connection, run.request.source)
         columns = order_row.columns(run.work.zone, run.work.written_at)
         self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
@@ -65,12 +81,12 @@ class _Orders:
             numbers=Numbers(run.work.connection),
             column="order",
             read=lambda fields: order_row.read(fields, columns),
-            known=partial(find_known, run, "orders"),
+            known=self._known,
             ahead=lambda orders: lookups.read_customers([order.customer for order in orders]),
             find=self._found,
             insert=self._insert,
             compare=self._compare,
-            again=self._refunded_again,
+            again=self._again,
         )
 
     def take(self, rows: Sequence[Row]) -> Outcomes:
@@ -78,6 +94,16 @@ class _Orders:
         outcomes = self._steps.take(rows)
         self._additions.write()
         return outcomes
+
+    def end(self) -> None:
+        """Note the payments of known orders that the file leaves out."""
+        self._run.notes.extend(self._parts.missing(self._run.work.zone))
+
+    def _known(self, orders: Sequence[str]) -> Mapping[str, Known]:
+        """Return the orders imported before, by number, and expect the payments of those that have several."""
+        known = find_known(self._run, "orders", orders)
+        self._parts.expect([order.id for order in known.values() if not order.erased and order.id < self._first_new])
+        return known
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
         """Return the existing records that the row names."""
@@ -125,40 +151,82 @@ class _Orders:
     def _insert(self, fields: Fields, order: OrderRow, found: Parties, digest: bytes) -> None:
         self._check_open(fields, order)
         parties = found if _complete(order, found) else self._taken(order, found)
-        draft = self._drafted(order, parties)
+        draft = parts.whole(fields, self._drafted(order, parties), ())
         id = self._additions.add(draft, number=order.number, digest=digest)
-        self._note_day(id, order, draft)
+        self._note_day(id, order, draft.refund)
         self._aside.wrote_order()
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
-        connection = self._run.work.connection
-        stored = order_changes.find_stored(connection, id)
-        draft = self._compared(order, found, stored)
+        held = self._parts.of(id)
+        match = self._matched(order, found, id, held)
+        return self._settled(fields, order, found, match, digest)
+
+    def _matched(self, order: OrderRow, found: Parties, id: int, held: Sequence[sqlite3.Row]) -> _Match:
+        """Return the payment here that a row tells: the same, refunded, corrected, or a further one."""
+        drafted = self._drafted(order, found)
+        matches = [self._match(order, drafted, id, payment["ordinal"], held) for payment in held]
+        for is_seen in (False, True):
+            for match, one in zip(matches, held, strict=True):
+                if one["seen"] == is_seen and not match.changed.keys() & order_changes.PAYMENT:
+                    return match._replace(again=is_seen)
+        payment = parts.find(drafted, held)
+        if payment is not None:
+            return matches[held.index(payment)]
+        return self._match(order, drafted, id, self._next_ordinal(id), held)
+
+    def _match(self, order: OrderRow, drafted: Draft, id: int, ordinal: int, held: Sequence[sqlite3.Row]) -> _Match:
+        stored = order_changes.find_stored(self._run.work.connection, id, ordinal)
+        draft = order_changes.inherited(drafted, order, stored)
+        others = [payment for payment in held if payment["ordinal"] != ordinal]
+        return _Match(stored, others, order_changes.differences(stored, draft, order))
+
+    def _next_ordinal(self, id: int) -> int:
+        """Return the number of an order's next invoice."""
+        sql = "SELECT coalesce(max(ordinal), 0) + 1 FROM invoices WHERE order_id = ?"
+        return int(self._run.work.connection.execute(sql, (id,)).fetchone()[0])
+
+    def _settled(self, fields: Fields, order: OrderRow, found: Parties, match: _Match, digest: bytes | None) -> Outcome:
+        """Refuse what differs from a payment and its order, or store it with --update."""
+        connection, stored = self._run.work.connection, match.stored
+        if match.others and stored["invoice_id"]:
+            self._parts.see(stored["id"], stored["invoice_id"], stored["ordinal"])
+            refund = self._drafted(order, found).refund if match.changed.keys() <= order_changes.REFUND else None
+            if refund and refunds.is_held(connection, stored["invoice_id"], refund):  # one of several
+                return "unchanged"
         return settle(
             self._run,
             fields,
-            order_changes.differences(stored, draft, order),
-            subject=("order", id),
+            match.changed,
+            subject=("order", stored["id"]),
             why_kept=lambda: order_changes.why_kept(connection, stored, order.status),
-            update=lambda: self._update(fields, order, stored, found, digest),
+            update=lambda: self._update(fields, order, found, match, digest),
         )
 
-    def _update(self, fields: Fields, order: OrderRow, stored: sqlite3.Row, found: Parties, digest: bytes) -> None:
+    def _update(self, fields: Fields, order: OrderRow, found: Parties, match: _Match, digest: bytes | None) -> None:
+        stored = match.stored
         parties = self._taken(order._replace(manager=None), found)  # the seller is neither updated nor created
-        draft = self._compared(order, parties, stored)
+        draft = order_changes.inherited(self._drafted(order, parties), order, stored)
+        draft = parts.whole(fields, draft, match.others)
         if order.payment and order.payment.attempted.on != stored["paid_on"]:
             self._check_open(fields, order)
+        is_further = bool(match.others) and stored["invoice_id"] is None
+        if is_further:
+            self._additions.write()
         try:
             with database.savepoint(self._run.work.connection), closed_months.guarded():
                 self._additions.update(stored, draft, digest)
+                if is_further:
+                    self._additions.write()
         except WrongStatus as error:
+            if is_further:
+                self._additions.drop()
             fields.stop("order", str(error))
+        if is_further:
+            self._parts.expect([stored["id"]])
+            self._parts.see(stored["id"], self._additions.last_invoice, stored["ordinal"])
         if draft.refund and draft.refund.refunded_at != stored["refunded_at"]:
-            self._note_day(stored["id"], order, draft)
+            self._note_day(stored["id"], order, draft.refund)
         self._aside.wrote_order()
-
-    def _compared(self, order: OrderRow, parties: Parties, stored: sqlite3.Row) -> Draft:
-        return order_changes.inherited(self._drafted(order, parties), order, stored)
 
     def _drafted(self, order: OrderRow, parties: Parties) -> Draft:
         """Return the draft of a row; a refund of a closed month counts on the first open day."""
@@ -168,10 +236,10 @@ class _Orders:
         counts = closing.first_open(draft.refund.refunded_on, self._closed)
         return draft._replace(refund=draft.refund._replace(refunded_on=counts))
 
-    def _note_day(self, id: int, order: OrderRow, draft: Draft) -> None:
+    def _note_day(self, id: int, order: OrderRow, refund: RefundColumns | None) -> None:
         """Write a line of history if the order's refund counts on another day than its own."""
         refunded = order.payment and order.payment.refunded
-        if refunded and draft.refund and draft.refund.refunded_on != refunded.on:
+        if refunded and refund and refund.refunded_on != refunded.on:
             closed_months.counted_on(self._run.work, "order", id, refunded.on)
 
     def _check_open(self, fields: Fields, order: OrderRow) -> None:
@@ -181,27 +249,46 @@ class _Orders:
             column = "paid_at" if "paid_at" in fields.row.values else "created_at"
             fields.stop(column, f"is in {paid[:7]}, which is closed; to add payments to it, reopen it first")
 
-    def _refunded_again(self, fields: Fields, order: OrderRow, earlier: int) -> Outcome:
-        """Add a further refund of an order, which a further row of it tells; all else in it must be the same."""
-        connection = self._run.work.connection
+    def _again(self, fields: Fields, order: OrderRow, earlier: int) -> Outcome:
+        """Take a further row of an order, which tells a further payment or refund; all else in it must be the same."""
         self._additions.write()
         known = find_known(self._run, "orders", [order.number]).get(order.number)
+        if known is not None and known.erased:
+            return "unchanged"
         found = self._found(fields, order)
         fields.check()
-        draft = self._drafted(order, found)
-        refund = draft.refund
-        if known is None or known.erased or refund is None:
-            return self._steps.refuse_again(fields, order, earlier)
-        stored = order_changes.find_stored(connection, known.id)
-        changed = order_changes.differences(stored, self._compared(order, found, stored), order)
-        if not changed.keys() <= {"status", "refunded", "refunded_at"}:
-            return self._steps.refuse_again(fields, order, earlier)
+        held = self._parts.of_again(known.id) if known else []
+        if known is None or order.payment is None or not order.payment.paid or not all(one["paid_at"] for one in held):
+            self._steps.refuse_again(fields, order, earlier)
+        match = self._matched(order, found, known.id, held)
+        others = match.changed.keys() - order_changes.PAYMENT - order_changes.REFUND
+        if match.again:
+            refund = self._drafted(order, found).refund
+            if refund is None or others - {"status"}:
+                self._steps.refuse_again(fields, order, earlier, _same_but(others))
+            return self._refunded_again(fields, order, match.stored, refund)
+        if others:
+            self._steps.refuse_again(fields, order, earlier, _same_but(others))
+        return self._paid_again(fields, order, found, match)
+
+    def _paid_again(self, fields: Fields, order: OrderRow, found: Parties, match: _Match) -> Outcome:
+        """Compare a further payment with what is here, or add it: to an order of this file, else with --update."""
+        is_further = match.stored["invoice_id"] is None
+        if is_further and match.stored["id"] >= self._first_new:
+            self._update(fields, order, found, match, None)
+            return "updated"
+        if is_further and not self._run.request.update:
+            fields.stop("order", "has a further payment in the file; --update takes it")
+        return self._settled(fields, order, found, match, None)
+
+    def _refunded_again(self, fields: Fields, order: OrderRow, stored: sqlite3.Row, refund: RefundColumns) -> Outcome:
+        """Add a further refund of a payment, which a further row of it tells."""
         if "refunded_at" not in fields.row.values:
             fields.stop("refunded_at", "is blank; each of several refunds of an order needs its time")
-        if refunds.is_held(connection, stored["invoice_id"], refund):
+        if refunds.is_held(self._run.work.connection, stored["invoice_id"], refund):
             return "unchanged"
         self._add_refund(fields, stored, refund)
-        self._note_day(stored["id"], order, draft)
+        self._note_day(stored["id"], order, refund)
         return "updated"
 
     def _add_refund(self, fields: Fields, stored: sqlite3.Row, refund: RefundColumns) -> None:
@@ -215,11 +302,18 @@ class _Orders:
         self._additions.add_refund(refund, stored["invoice_id"])
         back = {"status": "refund"} if refunded == stored["amount_minor"] else {}
         database.update(work.connection, "invoices", stored["invoice_id"], {"refunded_minor": refunded, **back})
-        if back and stored["status"] == "completed":
+        if back and stored["status"] == "completed" and parts.all_refunded(self._parts.of(stored["id"])):
             database.update(work.connection, "orders", stored["id"], back)
         if not is_new:
             changes = {"refunded_minor": (stored["refunded_minor"], refunded)}
             history.record(work, "invoice", stored["invoice_id"], "refunded", changes, reason=order_tables.IMPORTED)
+
+
+def _same_but(columns: Set[str]) -> str:
+    """Return why a row with these columns is no further payment or refund of an order."""
+    if not columns:
+        return ""
+    return f"; a further payment or refund agrees in all else, and here {', '.join(sorted(columns))} differs"
 
 
 def _complete(order: OrderRow, found: Parties) -> bool:

@@ -89,11 +89,12 @@ class ImportCounts:
     created: Mapping[str, int]
     sha256: str
     due: Mapping[str, tuple[int, int]]
+    notes: Sequence[str] = ()  # sentences about what stays as it is here
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """An import under way; ``created`` and ``due`` grow with its rows."""
+    """An import under way; ``created``, ``due`` and ``notes`` grow with its rows."""
 
     work: Work
     what: str  # "orders", in messages and history
@@ -102,6 +103,7 @@ class ImportRun:
     request: ImportRequest
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
+    notes: list[str] = field(default_factory=list)
 
 
 class _Undone(Exception):
@@ -202,6 +204,7 @@ def _counted(run: ImportRun, table: csv_file.Table, outcomes: Counter[str]) -> I
         created=dict(run.created),
         sha256=table.sha256,
         due=dict(run.due),
+        notes=run.notes,
     )
 
 

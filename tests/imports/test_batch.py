@@ -107,7 +107,10 @@ def test_a_bad_row_among_good_ones_leaves_nothing_behind(house: House, tmp_path:
 def test_a_number_that_stands_twice_is_refused_however_far_apart(house: House, batch: int, between: int) -> None:
     others = [{"order": f"B{n}"} for n in range(between)]
     (said,) = refused(house, orders.import_orders, csv_of({}, *others, {"customer": "Other"}))
-    assert said == f"line {between + 3}, order: 'A1': is on line 2 already; each row needs its own number"
+    assert said == (
+        f"line {between + 3}, order: 'A1': is on line 2 already; each row needs its own number; a further payment or"
+        " refund agrees in all else, and here customer differs"
+    )
 
 
 def test_a_number_of_a_row_that_is_refused_is_taken(house: House, tmp_path: Path, batch: int) -> None:

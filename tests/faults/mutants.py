@@ -787,6 +787,11 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "what waits again pays an order twice",
+        "what_waits_again_buys_what_is_left",
+        (("charging/by_hand.py", "return min(share, left)", "return share"),),
+    ),
+    Mutant(
         "what a gateway did is taken back",
         "a_recorded_payment_is_taken_back",
         (("charging/undo.py", "if not system.manual:", "if False:"),),

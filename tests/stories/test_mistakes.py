@@ -156,6 +156,34 @@ def test_a_payment_confirmed_by_mistake_waits_again(shop: Story) -> None:
     sound(shop)
 
 
+def test_what_waits_again_buys_no_more_than_is_left(shop: Story) -> None:
+    order = shop.order("5", through=BANK)
+    shop.pay(order)
+    said(shop.house.run("payments", "confirm", "1", "--amount", "60.00", "--at", "2026-03-06"))
+    shop.at("2026-03-07 12:00").pay(order)
+    shop.answer(2)
+    undo.undo(shop.work, 1, "wrong day")
+    out = said(shop.house.run("payments", "confirm", "1", "--at", "2026-03-07"))
+    assert "40.00 EUR is credit of the customer" in out
+    assert (shop.see(order).status, shop.see(order).paid_minor) == ("completed", 10_000)
+    assert shop.invoices(order.id) == [("completed", 10_000), ("completed", 4_000)]
+    sound(shop)
+
+
+def test_what_waits_again_in_another_currency_is_refused_above_what_is_left(shop: Story) -> None:
+    order = shop.order("6", through=BANK)
+    shop.pay(order, amount="100.00", currency="USD", rate="0.9")
+    said(shop.house.run("payments", "confirm", "1", "--amount", "50.00", "--at", "2026-03-06"))
+    shop.at("2026-03-07 12:00").pay(order)
+    shop.answer(2)
+    undo.undo(shop.work, 1, "wrong day")
+    refused = shop.house.run("payments", "confirm", "1", "--at", "2026-03-07")
+    assert (refused.code, "90.00 EUR, and 45.00 EUR is left" in refused.err) == (6, True)
+    said(shop.house.run("payments", "confirm", "1", "--amount", "50.00", "--at", "2026-03-07"))
+    assert (shop.see(order).status, shop.see(order).paid_minor) == ("completed", 10_000)
+    sound(shop)
+
+
 def test_a_decline_by_mistake_waits_again(shop: Story) -> None:
     order = shop.order("5", through=BANK)
     shop.pay(order)
@@ -376,7 +404,8 @@ def test_whatever_is_taken_back_the_sums_are_those_of_the_rows(shop: Story, acts
             shop.now += timedelta(hours=29)
             _do(shop, act, which, made)
         sound(shop)
-        for row in shop.house.connection.execute("SELECT id, status FROM orders"):
+        for row in shop.house.connection.execute("SELECT id, status, paid_minor, price_minor FROM orders"):
+            assert row["paid_minor"] <= row["price_minor"]
             paid = [i for i in shop.invoices(row["id"]) if i[0] in ("completed", "refund")]
             assert paid or row["status"] not in ("completed", "refund")
     finally:

@@ -208,7 +208,7 @@ def _describe(session: Session, before: Invoice, after: Invoice) -> str:
     words = f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
     if after.amount_minor < before.amount_minor and order.status == "open":
         return f"{words}, {order.amount(order.left_minor)} is left: {session.program} orders pay {order.id}"
-    if after.amount_minor > before.amount_minor and (credit := after.amount_minor - after.share_minor):
+    if after.paid and after.rate is None and (credit := after.amount_minor - after.share_minor) > 0:
         return f"{words}; {order.amount(credit)} is credit of the customer"
     if after.paid and order.recurring_id and order.payment_number == 1:
         shown = f"{session.program} recurring show {order.recurring_id}"

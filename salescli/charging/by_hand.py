@@ -61,8 +61,9 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool, received: Re
 
 
 def _receive(work: Work, invoice: Invoice, attempt: Attempt, received: Received | None) -> None:
-    """Give an invoice the amount that came, by default what was asked for. Less buys less, or is written off; what is
-    more than is left of the order becomes credit.
+    """Give an invoice the amount that came, by default what was asked for.
+
+    Less buys less, or is written off; what is more than is left of the order becomes credit.
     """
     asked = invoice.amount_minor
     amount = asked if received is None else money.parse(received.amount, invoice.currency)
@@ -171,6 +172,7 @@ def record_payment(work: Work, recurring_id: int, system_name: str, comment: str
             orders.change(work, order, "reopened by a payment", {"status": "open"})
         attempts.give_up(work.connection, invoice.id, given_up=True)  # what was prepared at a gateway is closed there
         if comment:
+            orders.refuse_erased(work.connection, order)
             words = {"comment": text.free_text(comment, "the comment")}
             invoice = invoices.change(work, invoice, "comment", words)
         attempt = pay.begin(work, invoice, due_payments.attempt_of(work, before, system), system)

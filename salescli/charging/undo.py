@@ -83,7 +83,7 @@ def _take_back_payment(work: Work, invoice: Invoice, why: str) -> None:
     unpaid: dict[str, Any] = {"paid_at": None, "paid_on": None, "fee_minor": None, "fee_estimated": False}
     if used is not None:
         _remove_refund(work, invoices.get(work.connection, used.invoice_id), used, why)
-        unpaid["status"] = "declined"
+        unpaid |= {"status": "declined", "comment": None}  # which says whose credit it was
     else:
         assert attempt is not None
         unpaid |= {
@@ -100,8 +100,15 @@ def _take_back_payment(work: Work, invoice: Invoice, why: str) -> None:
         changes |= {"recurring_id": None, "payment_number": None}
     orders.change(work, order, f"payment {UNDONE}", changes, reason=why, taken_back=True)
     if plan is not None and order.payment_number != 1:
-        waiting = replace(_waiting(plan, order), payments_made=plan.payments_made - 1)
+        declines = _declines(work, invoice)
+        waiting = replace(_waiting(plan, order), payments_made=plan.payments_made - 1, declines=declines)
         recurring.save(work, plan, waiting, f"payment {order.payment_number} {UNDONE}", reason=why, taken_back=True)
+
+
+def _declines(work: Work, invoice: Invoice) -> int:
+    """Return how many attempts at a payment were declined, which count again when it is no longer made."""
+    made = attempts.of_invoice(work.connection, invoice.id)
+    return sum(one.kind == "charge" and one.status == "declined" for one in made)
 
 
 def _manual_attempt(work: Work, invoice: Invoice, status: str) -> Attempt:
@@ -160,6 +167,8 @@ def _take_back_decline(work: Work, invoice: Invoice, why: str) -> None:
     order = orders.get(work.connection, invoice.order_id)
     if order.completed_at is not None or (order.recurring_id is not None and order.payment_number == 1):
         raise WrongStatus(f"order {order.id} was paid since")
+    if order.status == "declined" and order.in_parts and attempt.code != "cancelled":
+        raise WrongStatus(f"order {order.id} was declined itself since, and takes no more payments")
     if order.recurring_id is not None:
         _wait_again(work, order, why)
     attempts.reopen(work.connection, attempt, work.now)

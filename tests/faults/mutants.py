@@ -787,6 +787,16 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a payment taken back is charged ahead of its date",
+        "a_payment_recorded_ahead_is_taken_back",
+        (("charging/settle.py", "attempt.started_at < before.due_at", "False"),),
+    ),
+    Mutant(
+        "a failed payment taken back is tried again",
+        "a_failed_payment_is_recorded_by_mistake",
+        (("charging/undo.py", "declines = _declines(work, invoice)", "declines = 0"),),
+    ),
+    Mutant(
         "what waits again pays an order twice",
         "what_waits_again_buys_what_is_left",
         (("charging/by_hand.py", "return min(share, left)", "return share"),),

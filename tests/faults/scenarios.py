@@ -1222,6 +1222,39 @@ def a_recorded_payment_is_taken_back(world: World) -> None:
 
 
 @scenario
+def a_payment_recorded_ahead_is_taken_back(world: World) -> None:
+    """What a person records ahead of its date by mistake is charged on its date then, neither before nor never."""
+    plan = world.subscribed("month", "card")
+    world.later(days=2).record_payment(plan)
+    invoice = world.value("SELECT max(id) FROM invoices")
+    world.undo(invoice)
+    world.answer(invoice, confirmed=False)
+    world.later(days=2).tick()
+    settled(world, charges=1)
+    following = world.plan(plan).next_payment_at
+    assert following is not None
+    world.at(time.from_text(following)).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_failed_payment_is_recorded_by_mistake(world: World) -> None:
+    """What had failed, was recorded as paid and taken back, has failed again: the card is not tried unasked."""
+    plan = due(world, "declined", "declined", "declined")
+    for _ in range(3):
+        world.tick()
+        world.later(days=2)
+    assert world.plan(plan).status == "failed"
+    world.record_payment(plan)
+    invoice = world.value("SELECT max(id) FROM invoices")
+    world.undo(invoice)
+    world.answer(invoice, confirmed=False)
+    world.later(days=2).tick()
+    settled(world, charges=1)
+    assert world.plan(plan).status == "failed"
+
+
+@scenario
 def what_waits_again_buys_what_is_left(world: World) -> None:
     """A payment that was less than asked and waits again buys what others have left; the rest is credit, not lost."""
     order = world.order("once", None, "By hand")

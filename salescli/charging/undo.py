@@ -10,6 +10,7 @@ from typing import Any
 
 from salescli.catalogue import payment_systems
 from salescli.errors import WrongStatus
+from salescli.gateways.answers import Answer
 from salescli.rules import money, permissions, text
 from salescli.sales import attempts, closed_months, invoices, orders, recurring, refunds
 from salescli.sales.attempts import Attempt
@@ -21,6 +22,7 @@ from salescli.storage import database
 from salescli.storage.work import Work
 
 UNDONE = "taken back"
+_NOT_MADE = Answer("not_sent", code="taken_back")
 
 
 def undo(work: Work, invoice_id: int, reason: str) -> Invoice:
@@ -100,15 +102,28 @@ def _take_back_payment(work: Work, invoice: Invoice, why: str) -> None:
         changes |= {"recurring_id": None, "payment_number": None}
     orders.change(work, order, f"payment {UNDONE}", changes, reason=why, taken_back=True)
     if plan is not None and order.payment_number != 1:
-        declines = _declines(work, invoice)
-        waiting = replace(_waiting(plan, order), payments_made=plan.payments_made - 1, declines=declines)
-        recurring.save(work, plan, waiting, f"payment {order.payment_number} {UNDONE}", reason=why, taken_back=True)
+        assert attempt is not None
+        _owe_again(work, plan, order, attempt, why)
 
 
-def _declines(work: Work, invoice: Invoice) -> int:
-    """Return how many attempts at a payment were declined, which count again when it is no longer made."""
-    made = attempts.of_invoice(work.connection, invoice.id)
-    return sum(one.kind == "charge" and one.status == "declined" for one in made)
+def _owe_again(work: Work, plan: Recurring, order: Order, attempt: Attempt, why: str) -> None:
+    """Let a recurring order owe the payment again: ahead of its date it is due then, one that had failed has failed.
+
+    Otherwise it waits for a person, who knows whether it came, before anything is charged.
+    """
+    declined = recurring.declined_attempts(work.connection, attempt.invoice_id)
+    declines = declined % plan.retries.attempts
+    before = replace(_waiting(plan, order), payments_made=plan.payments_made - 1, declines=declines)
+    failed = declined > 0 and declines == 0
+    ahead = order.due_at is not None and attempt.started_at < order.due_at
+    if failed or ahead:
+        attempts.close(work.connection, attempts.get(work.connection, attempt.id), "not_sent", _NOT_MADE, work.now)
+        before = recurring.not_charged(before)
+    if failed and before.status != "completed":
+        before = replace(before, status="failed", next_payment_at=None, declines=plan.retries.attempts)
+    recurring.save(work, plan, before, f"payment {order.payment_number} {UNDONE}", reason=why, taken_back=True)
+    if before.status in ("failed", "completed"):
+        recurring.give_up_payment(work, before, why)
 
 
 def _manual_attempt(work: Work, invoice: Invoice, status: str) -> Attempt:

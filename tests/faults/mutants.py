@@ -787,14 +787,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "a payment taken back is charged ahead of its date",
+        "a payment recorded ahead and taken back is forgotten",
         "a_payment_recorded_ahead_is_taken_back",
-        (("charging/settle.py", "attempt.started_at < before.due_at", "False"),),
+        (("charging/undo.py", "attempt.started_at < order.due_at", "False"),),
     ),
     Mutant(
         "a failed payment taken back is tried again",
         "a_failed_payment_is_recorded_by_mistake",
-        (("charging/undo.py", "declines = _declines(work, invoice)", "declines = 0"),),
+        (("charging/undo.py", "failed = declined > 0 and declines == 0", "failed = False"),),
     ),
     Mutant(
         "what waits again pays an order twice",

@@ -1228,7 +1228,6 @@ def a_payment_recorded_ahead_is_taken_back(world: World) -> None:
     world.later(days=2).record_payment(plan)
     invoice = world.value("SELECT max(id) FROM invoices")
     world.undo(invoice)
-    world.answer(invoice, confirmed=False)
     world.later(days=2).tick()
     settled(world, charges=1)
     following = world.plan(plan).next_payment_at
@@ -1248,7 +1247,6 @@ def a_failed_payment_is_recorded_by_mistake(world: World) -> None:
     world.record_payment(plan)
     invoice = world.value("SELECT max(id) FROM invoices")
     world.undo(invoice)
-    world.answer(invoice, confirmed=False)
     world.later(days=2).tick()
     settled(world, charges=1)
     assert world.plan(plan).status == "failed"

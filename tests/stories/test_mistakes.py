@@ -294,11 +294,12 @@ def test_the_first_payment_of_a_plan_taken_back_begins_it_anew(shop: Story) -> N
 
 def test_a_later_payment_of_a_plan_taken_back_is_owed_again(shop: Story) -> None:
     plan = shop.subscribed("7")
-    shop.at("2026-04-01 12:00")
+    shop.at("2026-04-05 13:00")
     by_hand.record_payment(shop.work, plan, BANK)
     invoice = shop.house.connection.execute("SELECT max(id) FROM invoices").fetchone()[0]
     undo.undo(shop.work, invoice, "it was for another thing")
     assert (shop.plan(plan).status, shop.plan(plan).payments_made) == ("processing", 1)
+    assert f"payments confirm {invoice}" in said(shop.house.run("explain", "recurring", str(plan)))
     shop.at("2026-04-06 12:00").tick()
     assert shop.charges() == 1, "a person is asked first"
     shop.answer(invoice, confirmed=False)
@@ -311,13 +312,23 @@ def test_a_payment_recorded_ahead_and_taken_back_is_charged_on_its_date(shop: St
     plan = shop.subscribed("7")
     invoice = by_hand.record_payment(shop.at("2026-03-10 12:00").work, plan, BANK).id
     undo.undo(shop.work, invoice, "it was another plan")
-    assert f"payments confirm {invoice}" in said(shop.house.run("explain", "recurring", str(plan)))
-    shop.answer(invoice, confirmed=False)
     assert (shop.plan(plan).status, shop.plan(plan).declines, shop.next_date(plan)) == ("active", 0, "2026-04-05 12:00")
     shop.at("2026-03-20 12:00").tick()
     assert shop.charges() == 1
     shop.at("2026-04-05 12:01").tick()
     assert (shop.charges(), shop.plan(plan).payments_made) == (2, 2)
+    sound(shop)
+
+
+def test_the_last_payment_recorded_ahead_and_taken_back_is_charged_on_its_date(shop: Story) -> None:
+    plan = shop.subscribed("7")
+    recurring_edit.edit(shop.work, plan, RecurringEdit(payments="2"), reason="shorter")
+    invoice = by_hand.record_payment(shop.at("2026-03-10 12:00").work, plan, BANK).id
+    assert shop.plan(plan).status == "completed"
+    undo.undo(shop.work, invoice, "it was another plan")
+    assert (shop.plan(plan).status, shop.next_date(plan)) == ("active", "2026-04-05 12:00")
+    shop.at("2026-04-05 12:01").tick()
+    assert (shop.charges(), shop.plan(plan).status) == (2, "completed")
     sound(shop)
 
 
@@ -328,8 +339,10 @@ def test_a_failed_payment_recorded_and_taken_back_is_not_tried_again_unasked(sho
     assert shop.plan(plan).status == "failed"
     invoice = by_hand.record_payment(shop.work, plan, BANK).id
     undo.undo(shop.work, invoice, "it was another plan")
-    shop.answer(invoice, confirmed=False)
-    assert shop.plan(plan).status == "failed"
+    assert (shop.plan(plan).status, shop.plan(plan).payments_made) == ("failed", 1)
+    assert shop.house.count("orders", "status = 'declined'") == 1
+    sound(shop)
+    assert recurring_actions.retry(shop.work, plan).status == "active"
     sound(shop)
 
 

@@ -24,7 +24,7 @@ from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.rules import numbers, permissions
-from salescli.sales import invoices, orders
+from salescli.sales import attempts, invoices, orders
 from salescli.sales.invoices import Invoice
 
 
@@ -179,7 +179,7 @@ def undo_payment(session: Session, invoice: str, reason: str, dry_run: bool) -> 
         order = orders.get(session.connection, after.order_id)
         words = f"invoice {after.id}: taken back; it is {after.status.capitalize()}, order {order.id} is"
         print_line(f"{words} {order.status.capitalize()}")
-        if after.status == "open":
+        if attempts.live_of(session.connection, after.id):
             print_line(f"it waits for: {session.program} payments confirm {after.id}, or decline")
 
 

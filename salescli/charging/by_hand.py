@@ -53,7 +53,6 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool, received: Re
         work = orders.since_made(work, invoice.order_id)
         if confirmed:
             closed_months.check_open(work)
-        if received is not None:
             _receive(work, invoice, attempt, received)
         no = Answer("declined", code="card_declined", message=f"declined by {work.actor.name}")
         answer = Answer("succeeded") if confirmed else no
@@ -61,26 +60,49 @@ def answer_by_hand(work: Work, invoice_id: int, *, confirmed: bool, received: Re
         return invoices.get(work.connection, invoice_id)
 
 
-def _receive(work: Work, invoice: Invoice, attempt: Attempt, received: Received) -> None:
-    """Give an invoice the amount that came. Less buys less, or is written off; what is more becomes credit."""
-    amount, asked = money.parse(received.amount, invoice.currency), invoice.amount_minor
+def _receive(work: Work, invoice: Invoice, attempt: Attempt, received: Received | None) -> None:
+    """Give an invoice the amount that came, by default what was asked for.
+
+    Less buys less, or is written off; what is more than is left of the order becomes credit.
+    """
+    asked = invoice.amount_minor
+    amount = asked if received is None else money.parse(received.amount, invoice.currency)
     if amount == 0:
         raise BadData("if nothing came, decline the invoice: salescli payments decline")
     order = orders.get(work.connection, invoice.order_id)
-    share = _short(order, invoice, attempt, amount, received) if amount < asked else invoice.share_minor
-    if amount >= asked and received.write_off:
+    write_off = received.write_off if received else None
+    if write_off and amount >= asked:
         raise BadData(f"nothing is missing from {invoice.amount()}; omit --write-off")
-    if amount > asked:
-        if invoice.rate is not None:
-            raise BadData(
-                f"more than {invoice.amount()} came, which is not the order's currency, so the rest cannot be credit:"
-                " confirm it without --amount, and return the rest"
-            )
-        share = min(amount, order.left_minor)
-    if amount != asked:
-        what = f"{money.text(amount, invoice.currency)} came instead of {money.text(asked, invoice.currency)}"
-        reason = text.text(received.write_off, "the reason") if received.write_off else None
-        invoices.change(work, invoice, what, {"amount_minor": amount, "share_minor": share}, reason=reason)
+    if amount > asked and invoice.rate is not None:
+        raise BadData(
+            f"more than {invoice.amount()} came, which is not the order's currency, so the rest cannot be credit:"
+            " confirm it without --amount, and return the rest"
+        )
+    share = amount if amount > asked else invoice.share_minor
+    if received is not None and amount < asked:
+        share = _short(order, invoice, attempt, amount, received)
+    share = _of_what_is_left(order, invoice, share)
+    if (amount, share) == (asked, invoice.share_minor):
+        return
+    what = f"{money.text(amount, invoice.currency)} came instead of {money.text(asked, invoice.currency)}"
+    if amount == asked:
+        what = f"{order.amount(share)} was left to pay"
+    reason = text.text(write_off, "the reason") if write_off else None
+    invoices.change(work, invoice, what, {"amount_minor": amount, "share_minor": share}, reason=reason)
+
+
+def _of_what_is_left(order: Order, invoice: Invoice, share: int) -> int:
+    """Return what a payment buys: never more than is left, as when an invoice waits again and others were paid since.
+
+    Raise BadData if the rest would be in another currency than the order's.
+    """
+    left = max(0, order.left_minor)
+    if share > left and invoice.rate is not None:
+        raise BadData(
+            f"{invoice.amount()} buys {order.amount(share)}, and {order.amount(left)} is left of order {order.id}; the"
+            " rest cannot be credit in another currency: return it, and give what stays with --amount"
+        )
+    return min(share, left)
 
 
 def _short(order: Order, invoice: Invoice, attempt: Attempt, amount: int, received: Received) -> int:
@@ -150,6 +172,7 @@ def record_payment(work: Work, recurring_id: int, system_name: str, comment: str
             orders.change(work, order, "reopened by a payment", {"status": "open"})
         attempts.give_up(work.connection, invoice.id, given_up=True)  # what was prepared at a gateway is closed there
         if comment:
+            orders.refuse_erased(work.connection, order)
             words = {"comment": text.free_text(comment, "the comment")}
             invoice = invoices.change(work, invoice, "comment", words)
         attempt = pay.begin(work, invoice, due_payments.attempt_of(work, before, system), system)

@@ -29,6 +29,7 @@ def use(work: Work, order_id: int, amount: str | None = None) -> list[Invoice]:
         closed_months.check_open(work)
         order = orders.get(work.connection, order_id)
         pay.check_payable(work.connection, order)
+        orders.refuse_erased(work.connection, order)
         sources = customer_credit.of_customer(work.connection, order.customer_id, order.currency)
         left = _wanted(order, amount, sum(source.left_minor for source in sources))
         if order.status == "declined":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from salescli.catalogue import customers, payment_systems, records
+from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import calls, elsewhere, limits, settle
 from salescli.charging.calls import Gateways
@@ -98,7 +98,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
     work.actor.require(permissions.ENTER_ORDERS)
     work = orders.since_made(work, order.id)
     check_payable(work.connection, order)
-    customers.check_not_erased(records.get(work.connection, customers.NOUN, order.customer_id))
+    orders.refuse_erased(work.connection, order)
     system = _system(work.connection, order, payment)
     if not system.manual:
         home.check(work.connection)

@@ -10,6 +10,7 @@ from typing import Any
 
 from salescli.catalogue import payment_systems
 from salescli.errors import WrongStatus
+from salescli.gateways.answers import Answer
 from salescli.rules import money, permissions, text
 from salescli.sales import attempts, closed_months, invoices, orders, recurring, refunds
 from salescli.sales.attempts import Attempt
@@ -21,6 +22,7 @@ from salescli.storage import database
 from salescli.storage.work import Work
 
 UNDONE = "taken back"
+_NOT_MADE = Answer("not_sent", code="taken_back")
 
 
 def undo(work: Work, invoice_id: int, reason: str) -> Invoice:
@@ -83,7 +85,7 @@ def _take_back_payment(work: Work, invoice: Invoice, why: str) -> None:
     unpaid: dict[str, Any] = {"paid_at": None, "paid_on": None, "fee_minor": None, "fee_estimated": False}
     if used is not None:
         _remove_refund(work, invoices.get(work.connection, used.invoice_id), used, why)
-        unpaid["status"] = "declined"
+        unpaid |= {"status": "declined", "comment": None}  # which says whose credit it was
     else:
         assert attempt is not None
         unpaid |= {
@@ -100,8 +102,28 @@ def _take_back_payment(work: Work, invoice: Invoice, why: str) -> None:
         changes |= {"recurring_id": None, "payment_number": None}
     orders.change(work, order, f"payment {UNDONE}", changes, reason=why, taken_back=True)
     if plan is not None and order.payment_number != 1:
-        waiting = replace(_waiting(plan, order), payments_made=plan.payments_made - 1)
-        recurring.save(work, plan, waiting, f"payment {order.payment_number} {UNDONE}", reason=why, taken_back=True)
+        assert attempt is not None
+        _owe_again(work, plan, order, attempt, why)
+
+
+def _owe_again(work: Work, plan: Recurring, order: Order, attempt: Attempt, why: str) -> None:
+    """Let a recurring order owe the payment again: ahead of its date it is due then, one that had failed has failed.
+
+    Otherwise it waits for a person, who knows whether it came, before anything is charged.
+    """
+    declined = recurring.declined_attempts(work.connection, attempt.invoice_id)
+    declines = declined % plan.retries.attempts
+    before = replace(_waiting(plan, order), payments_made=plan.payments_made - 1, declines=declines)
+    failed = declined > 0 and declines == 0
+    ahead = order.due_at is not None and attempt.started_at < order.due_at
+    if failed or ahead:
+        attempts.close(work.connection, attempts.get(work.connection, attempt.id), "not_sent", _NOT_MADE, work.now)
+        before = recurring.not_charged(before)
+    if failed and before.status != "completed":
+        before = replace(before, status="failed", next_payment_at=None, declines=plan.retries.attempts)
+    recurring.save(work, plan, before, f"payment {order.payment_number} {UNDONE}", reason=why, taken_back=True)
+    if before.status in ("failed", "completed"):
+        recurring.give_up_payment(work, before, why)
 
 
 def _manual_attempt(work: Work, invoice: Invoice, status: str) -> Attempt:
@@ -160,6 +182,8 @@ def _take_back_decline(work: Work, invoice: Invoice, why: str) -> None:
     order = orders.get(work.connection, invoice.order_id)
     if order.completed_at is not None or (order.recurring_id is not None and order.payment_number == 1):
         raise WrongStatus(f"order {order.id} was paid since")
+    if order.status == "declined" and order.in_parts and attempt.code != "cancelled":
+        raise WrongStatus(f"order {order.id} was declined itself since, and takes no more payments")
     if order.recurring_id is not None:
         _wait_again(work, order, why)
     attempts.reopen(work.connection, attempt, work.now)

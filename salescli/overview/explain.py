@@ -82,6 +82,9 @@ def recurring_order(
     yield f"{made} made{of}; dates count from {anchor}."
     if found.status == "active":
         yield from _next_payment(connection, found, now, zone)
+    elif found.status == "processing" and (waits := _waits_for_a_person(connection, found)):
+        confirm = _advised(actor, permissions.ENTER_ORDERS, f"salescli payments confirm {waits}, or decline")
+        yield f"Payment {found.payment_number} waits for a person to say whether it came: {confirm}."
     elif found.status == "processing":
         yield "Its payment is under way or its outcome is unknown; nothing else is charged until that is resolved."
         if found.wish:
@@ -95,6 +98,16 @@ def recurring_order(
         )
     actions, command = lifecycle.recurring_actions(found.status), f"salescli recurring … {found.id}"
     yield _possible(actions, command, actor, permissions.MANAGE_RECURRING)
+
+
+def _waits_for_a_person(connection: sqlite3.Connection, found: Recurring) -> int | None:
+    """Return the invoice of the current payment if it is to be confirmed by hand."""
+    order = recurring.payment_order(connection, found)
+    for invoice in invoices.of_order(connection, order.id) if order else ():
+        live = attempts.live_of(connection, invoice.id)
+        if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
+            return invoice.id
+    return None
 
 
 def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetime, zone: ZoneInfo) -> Iterator[str]:

@@ -43,10 +43,10 @@ _TAKEN_BACK: dict[str, dict[str, tuple[str, ...]]] = {
     "order": {"completed": ("open",), "declined": ("open",), "refund": ("completed",)},
     "invoice": {"completed": ("open", "declined"), "declined": ("open",), "refund": ("completed",)},
     "recurring order": {
-        "active": ("processing", "completed"),
-        "paused": ("processing", "completed"),
+        "active": ("processing", "failed", "completed"),
+        "paused": ("processing", "failed", "completed"),
         "failed": ("processing", "completed"),
-        "completed": ("processing",),
+        "completed": ("processing", "active", "failed"),
     },
 }
 

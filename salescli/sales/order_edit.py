@@ -12,7 +12,7 @@ from typing import Any
 from salescli.catalogue import customers, offers, payment_systems
 from salescli.errors import BadData, WrongStatus
 from salescli.rules import money, permissions, text, time
-from salescli.sales import invoices, orders
+from salescli.sales import invoices, orders, sales_plans
 from salescli.sales.orders import Order
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -54,15 +54,18 @@ def edit(work: Work, order_id: int, given: OrderEdit, *, reason: str | None = No
         order = orders.get(work.connection, order_id)
         if given.moves_money:
             _check_untouched(work, order)
+        if given.moves_money or given.comment:
+            orders.refuse_erased(work.connection, order)
         changes = {**_moment(work, order, given), **_sale(work, order, given), **_how_to_pay(work, order, given)}
         if given.comment is not None:
             changes["comment"] = text.free_text(given.comment, "the comment") if given.comment else None
         if given.customer is not None:
-            changes["customer_id"] = customers.buyer(work.connection, given.customer)["id"]
+            changes["customer_id"] = _buyer(work, order, given, changes.get("token", order.token))
         if all(getattr(order, name) == value for name, value in changes.items() if name != "created_on"):
             return order
         why = text.text(reason, "the reason") if reason else None
-        return orders.change(work, order, "edited", changes, reason=why)
+        after = orders.change(work, order, "edited", changes, reason=why)
+        return after if after.customer_id == order.customer_id else sales_plans.reassign(work, after)
 
 
 def note(work: Work, order_id: int, words: str) -> None:
@@ -72,7 +75,9 @@ def note(work: Work, order_id: int, words: str) -> None:
     if not said:
         raise BadData("the note is empty")
     with database.transaction(work.connection):
-        history.record(work, "order", orders.get(work.connection, order_id).id, "note", reason=said)
+        order = orders.get(work.connection, order_id)
+        orders.refuse_erased(work.connection, order)
+        history.record(work, "order", order.id, "note", reason=said)
 
 
 def _check_untouched(work: Work, order: Order) -> None:
@@ -87,6 +92,17 @@ def _check_untouched(work: Work, order: Order) -> None:
             f"money was paid for order {order.id}, so only --at and --comment can change; a payment that was recorded"
             " by mistake is taken back with: salescli payments undo"
         )
+
+
+def _buyer(work: Work, order: Order, given: OrderEdit, token: str | None) -> int:
+    """Return the customer given. Raise BadData if the saved payment method of another one would be charged."""
+    id = int(customers.buyer(work.connection, given.customer or "")["id"])
+    if id != order.customer_id and token and given.token is None:
+        raise BadData(
+            f"order {order.id} would charge the saved payment method of customer {order.customer_id}; give --token, or"
+            " --token '' for none"
+        )
+    return id
 
 
 def _moment(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import customers, offers, payment_systems, users
+from salescli.catalogue import customers, offers, payment_systems, records, users
 from salescli.catalogue.offers import Offer
 from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.gateways import registry
@@ -213,6 +213,11 @@ def refuse_while_paying(connection: sqlite3.Connection, order: Order, to_do: str
         f"order {order.id} cannot {to_do} now: a {row['kind']} of invoice {row['invoice_id']} through {row['name']}"
         f" is under way; {advice}"
     )
+
+
+def refuse_erased(connection: sqlite3.Connection, order: Order) -> None:
+    """Raise WrongStatus if the personal data of the order's customer was erased: no text or token is added then."""
+    customers.check_not_erased(records.get(connection, customers.NOUN, order.customer_id))
 
 
 def since_made(work: Work, order_id: int) -> Work:

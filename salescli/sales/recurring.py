@@ -94,6 +94,12 @@ class Recurring:
         return f"{money.text(self.price_minor, self.currency)} {self.currency}"
 
 
+def declined_attempts(connection: sqlite3.Connection, invoice_id: int) -> int:
+    """Return how many attempts at a payment were declined, in all its series."""
+    made = attempts.of_invoice(connection, invoice_id)
+    return sum(one.kind == "charge" and one.status == "declined" for one in made)
+
+
 def attempts_made(connection: sqlite3.Connection, id: int) -> int:
     """Return the number of the last declined attempt at the payment that it is at; 0 without one."""
     return int(connection.execute(f"SELECT {ATTEMPTS_MADE} FROM recurring r WHERE r.id = ?", (id,)).fetchone()[0])

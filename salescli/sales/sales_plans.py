@@ -102,6 +102,22 @@ def claim(work: Work, order: Order) -> Order:
     return _attribute(work, order, row["manager_id"], row["id"])
 
 
+def reassign(work: Work, order: Order) -> Order:
+    """Decide again whose sale an order is that got another customer; marks of the one before wait for theirs."""
+    marks = work.connection.execute(
+        "SELECT * FROM sales_plans WHERE order_id = ? ORDER BY marked_at, id", (order.id,)
+    ).fetchall()
+    for row in marks:
+        theirs = _undecided(work.connection, dict(row))
+        database.update(work.connection, "sales_plans", row["id"], {"order_id": theirs.id if theirs else None})
+        if theirs is not None:
+            _attribute(work, theirs, row["manager_id"], row["id"])
+    if order.manager_by == "plan":
+        nobody = {"manager_id": None, "manager_by": None}
+        order = orders.change(work, order, "another customer: no sales plan", nobody)
+    return claim(work, order)
+
+
 def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | None:
     """Return the newest order whose sale a mark may decide.
 

@@ -798,6 +798,21 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a payment recorded ahead and taken back is forgotten",
+        "a_payment_recorded_ahead_is_taken_back",
+        (("charging/undo.py", "attempt.started_at < order.due_at", "False"),),
+    ),
+    Mutant(
+        "a failed payment taken back is tried again",
+        "a_failed_payment_is_recorded_by_mistake",
+        (("charging/undo.py", "failed = declined > 0 and declines == 0", "failed = False"),),
+    ),
+    Mutant(
+        "what waits again pays an order twice",
+        "what_waits_again_buys_what_is_left",
+        (("charging/by_hand.py", "return min(share, left)", "return share"),),
+    ),
+    Mutant(
         "what a gateway did is taken back",
         "a_recorded_payment_is_taken_back",
         (("charging/undo.py", "if not system.manual:", "if False:"),),

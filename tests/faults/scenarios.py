@@ -29,7 +29,7 @@ from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
 from salescli.reconcile.statement import Line
 from salescli.rules import time
-from salescli.sales import attempts, closed_months, recurring_actions, recurring_edit
+from salescli.sales import attempts, closed_months, customer_credit, recurring_actions, recurring_edit
 from salescli.sales.attempts import Attempt
 from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import database, home
@@ -1219,6 +1219,55 @@ def a_recorded_payment_is_taken_back(world: World) -> None:
         world.undo(charged)
     settled(world, charges=2)
     assert world.value("SELECT count(*) FROM invoices WHERE paid_at IS NOT NULL") == 3
+
+
+@scenario
+def a_payment_recorded_ahead_is_taken_back(world: World) -> None:
+    """What a person records ahead of its date by mistake is charged on its date then, neither before nor never."""
+    plan = world.subscribed("month", "card")
+    world.later(days=2).record_payment(plan)
+    invoice = world.value("SELECT max(id) FROM invoices")
+    world.undo(invoice)
+    world.later(days=2).tick()
+    settled(world, charges=1)
+    following = world.plan(plan).next_payment_at
+    assert following is not None
+    world.at(time.from_text(following)).tick()
+    settled(world, charges=2)
+
+
+@scenario
+def a_failed_payment_is_recorded_by_mistake(world: World) -> None:
+    """What had failed, was recorded as paid and taken back, has failed again: the card is not tried unasked."""
+    plan = due(world, "declined", "declined", "declined")
+    for _ in range(3):
+        world.tick()
+        world.later(days=2)
+    assert world.plan(plan).status == "failed"
+    world.record_payment(plan)
+    invoice = world.value("SELECT max(id) FROM invoices")
+    world.undo(invoice)
+    world.later(days=2).tick()
+    settled(world, charges=1)
+    assert world.plan(plan).status == "failed"
+
+
+@scenario
+def what_waits_again_buys_what_is_left(world: World) -> None:
+    """A payment that was less than asked and waits again buys what others have left; the rest is credit, not lost."""
+    order = world.order("once", None, "By hand")
+    world.pay(order)
+    invoice = world.value("SELECT max(id) FROM invoices")
+    world.answer(invoice, confirmed=True, received=by_hand.Received("15.00"))
+    world.pay(order)
+    world.answer(invoice + 1, confirmed=True)
+    world.undo(invoice)
+    world.answer(invoice, confirmed=True)
+    settled(world, charges=0)
+    assert world.value("SELECT paid_minor FROM orders WHERE id = ?", order) == 20_00
+    connection = world.connect()
+    assert [one.left_minor for one in customer_credit.of_customer(connection, 1, "EUR")] == [5_00]
+    connection.close()
 
 
 @scenario

@@ -243,9 +243,9 @@ class World:
             dies_at,
         )
 
-    def answer(self, invoice: int, *, confirmed: bool) -> None:
+    def answer(self, invoice: int, *, confirmed: bool, received: by_hand.Received | None = None) -> None:
         """Answer a manual payment."""
-        self.process(lambda c: by_hand.answer_by_hand(self.work(c), invoice, confirmed=confirmed))
+        self.process(lambda c: by_hand.answer_by_hand(self.work(c), invoice, confirmed=confirmed, received=received))
 
     def record_payment(self, id: int) -> None:
         """Record that a recurring order's current payment came another way."""

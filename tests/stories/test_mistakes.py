@@ -94,6 +94,55 @@ def test_an_order_cannot_become_what_could_not_be_opened(shop: Story, edit: Orde
     assert shop.see(order) == order
 
 
+def test_another_customer_is_not_charged_by_the_card_of_the_one_before(shop: Story) -> None:
+    order = shop.order("5", token="tok_ok")
+    refused = shop.house.run("orders", "edit", str(order.id), "--customer", "maria@example.com")
+    assert (refused.code, "saved payment method of customer 1" in refused.err) == (6, True)
+    said(shop.house.run("orders", "edit", str(order.id), "--customer", "1"))
+    said(shop.house.run("orders", "edit", str(order.id), "--customer", "2", "--token", ""))
+    assert (shop.see(order).customer_id, shop.see(order).token) == (2, None)
+
+
+def test_a_mark_stays_with_its_customer_when_the_order_gets_another(shop: Story) -> None:
+    run = shop.house.run
+    said(run("customers", "plan", "1", "5", "--manager", "ivan"))
+    wrong = shop.order("5", through=BANK)
+    assert shop.see(wrong).manager_by == "plan"
+    said(run("orders", "edit", str(wrong.id), "--customer", "2"))
+    assert (shop.see(wrong).manager_id, shop.see(wrong).manager_by) == (None, None)
+    right = shop.order("5", through=BANK)
+    assert shop.see(right).manager_by == "plan"
+    later = shop.order("5", through=BANK)
+    said(run("orders", "edit", str(right.id), "--customer", "2"))
+    assert (shop.see(right).manager_id, shop.see(later).manager_by) == (None, "plan")
+
+
+def test_an_order_that_gets_another_customer_takes_their_mark(shop: Story) -> None:
+    said(shop.house.run("customers", "plan", "2", "5", "--manager", "ivan"))
+    order = shop.order("5", through=BANK)
+    said(shop.house.run("orders", "edit", str(order.id), "--customer", "2"))
+    assert shop.see(order).manager_by == "plan"
+
+
+def test_nothing_personal_is_written_of_an_erased_customer(shop: Story) -> None:
+    order, run = shop.order("5", through=BANK), shop.house.run
+    shop.pay(order)
+    said(run("payments", "confirm", "1", "--amount", "120.00", "--at", "2026-03-06"))
+    later = str(shop.order("5", through=BANK).id)
+    said(run("customers", "erase", "1", "--yes"))
+    for words in (
+        ("edit", later, "--comment", "Olena"),
+        ("edit", later, "--payment-system", "Sandbox", "--token", "tok_ok"),
+        ("edit", str(order.id), "--comment", "Olena"),
+        ("note", later, "Olena called"),
+        ("pay", later, "--credit"),
+    ):
+        refused = run("orders", *words)
+        assert (refused.code, "was erased" in refused.err) == (5, True), words
+    said(run("orders", "edit", str(order.id), "--at", "2026-03-01"))
+    sound(shop)
+
+
 def test_what_is_edited_is_what_is_paid(shop: Story) -> None:
     order = shop.order("5")
     order_edit.edit(shop.work, order.id, OrderEdit(discount="10.00"))
@@ -156,6 +205,34 @@ def test_a_payment_confirmed_by_mistake_waits_again(shop: Story) -> None:
     sound(shop)
 
 
+def test_what_waits_again_buys_no_more_than_is_left(shop: Story) -> None:
+    order = shop.order("5", through=BANK)
+    shop.pay(order)
+    said(shop.house.run("payments", "confirm", "1", "--amount", "60.00", "--at", "2026-03-06"))
+    shop.at("2026-03-07 12:00").pay(order)
+    shop.answer(2)
+    undo.undo(shop.work, 1, "wrong day")
+    out = said(shop.house.run("payments", "confirm", "1", "--at", "2026-03-07"))
+    assert "40.00 EUR is credit of the customer" in out
+    assert (shop.see(order).status, shop.see(order).paid_minor) == ("completed", 10_000)
+    assert shop.invoices(order.id) == [("completed", 10_000), ("completed", 4_000)]
+    sound(shop)
+
+
+def test_what_waits_again_in_another_currency_is_refused_above_what_is_left(shop: Story) -> None:
+    order = shop.order("6", through=BANK)
+    shop.pay(order, amount="100.00", currency="USD", rate="0.9")
+    said(shop.house.run("payments", "confirm", "1", "--amount", "50.00", "--at", "2026-03-06"))
+    shop.at("2026-03-07 12:00").pay(order)
+    shop.answer(2)
+    undo.undo(shop.work, 1, "wrong day")
+    refused = shop.house.run("payments", "confirm", "1", "--at", "2026-03-07")
+    assert (refused.code, "90.00 EUR, and 45.00 EUR is left" in refused.err) == (6, True)
+    said(shop.house.run("payments", "confirm", "1", "--amount", "50.00", "--at", "2026-03-07"))
+    assert (shop.see(order).status, shop.see(order).paid_minor) == ("completed", 10_000)
+    sound(shop)
+
+
 def test_a_decline_by_mistake_waits_again(shop: Story) -> None:
     order = shop.order("5", through=BANK)
     shop.pay(order)
@@ -186,6 +263,7 @@ def test_credit_used_by_mistake_comes_back(shop: Story) -> None:
         undo.undo(shop.work, 1, "x")
     undo.undo(shop.work, 2, "another order")
     assert shop.invoices(int(other)) == [("declined", 500)]
+    assert shop.house.count("invoices", "comment IS NOT NULL") == 0
     said(shop.house.run("orders", "pay", other, "--credit", "-n"))
     sound(shop)
 
@@ -216,16 +294,74 @@ def test_the_first_payment_of_a_plan_taken_back_begins_it_anew(shop: Story) -> N
 
 def test_a_later_payment_of_a_plan_taken_back_is_owed_again(shop: Story) -> None:
     plan = shop.subscribed("7")
-    shop.at("2026-04-01 12:00")
+    shop.at("2026-04-05 13:00")
     by_hand.record_payment(shop.work, plan, BANK)
     invoice = shop.house.connection.execute("SELECT max(id) FROM invoices").fetchone()[0]
     undo.undo(shop.work, invoice, "it was for another thing")
     assert (shop.plan(plan).status, shop.plan(plan).payments_made) == ("processing", 1)
+    assert f"payments confirm {invoice}" in said(shop.house.run("explain", "recurring", str(plan)))
     shop.at("2026-04-06 12:00").tick()
     assert shop.charges() == 1, "a person is asked first"
     shop.answer(invoice, confirmed=False)
     shop.at("2026-04-06 21:00").tick()
     assert (shop.charges(), shop.plan(plan).payments_made) == (2, 2)
+    sound(shop)
+
+
+def test_a_payment_recorded_ahead_and_taken_back_is_charged_on_its_date(shop: Story) -> None:
+    plan = shop.subscribed("7")
+    invoice = by_hand.record_payment(shop.at("2026-03-10 12:00").work, plan, BANK).id
+    undo.undo(shop.work, invoice, "it was another plan")
+    assert (shop.plan(plan).status, shop.plan(plan).declines, shop.next_date(plan)) == ("active", 0, "2026-04-05 12:00")
+    shop.at("2026-03-20 12:00").tick()
+    assert shop.charges() == 1
+    shop.at("2026-04-05 12:01").tick()
+    assert (shop.charges(), shop.plan(plan).payments_made) == (2, 2)
+    sound(shop)
+
+
+def test_the_last_payment_recorded_ahead_and_taken_back_is_charged_on_its_date(shop: Story) -> None:
+    plan = shop.subscribed("7")
+    recurring_edit.edit(shop.work, plan, RecurringEdit(payments="2"), reason="shorter")
+    invoice = by_hand.record_payment(shop.at("2026-03-10 12:00").work, plan, BANK).id
+    assert shop.plan(plan).status == "completed"
+    undo.undo(shop.work, invoice, "it was another plan")
+    assert (shop.plan(plan).status, shop.next_date(plan)) == ("active", "2026-04-05 12:00")
+    shop.at("2026-04-05 12:01").tick()
+    assert (shop.charges(), shop.plan(plan).status) == (2, "completed")
+    sound(shop)
+
+
+def test_a_failed_payment_recorded_and_taken_back_is_not_tried_again_unasked(shop: Story) -> None:
+    plan = shop.subscribed("7", token="tok_card_declined")
+    for moment in ("2026-04-05 12:00", "2026-04-06 12:00", "2026-04-08 12:00"):
+        shop.at(moment).tick()
+    assert shop.plan(plan).status == "failed"
+    invoice = by_hand.record_payment(shop.work, plan, BANK).id
+    undo.undo(shop.work, invoice, "it was another plan")
+    assert (shop.plan(plan).status, shop.plan(plan).payments_made) == ("failed", 1)
+    assert shop.house.count("orders", "status = 'declined'") == 1
+    sound(shop)
+    assert recurring_actions.retry(shop.work, plan).status == "active"
+    sound(shop)
+
+
+def test_a_decline_is_not_taken_back_after_its_order_was_declined(shop: Story) -> None:
+    order = shop.order("6", through=BANK)
+    shop.pay(order, amount="40.00")
+    shop.answer(1, confirmed=False)
+    said(shop.house.run("orders", "decline", str(order.id), "--yes"))
+    with pytest.raises(WrongStatus, match="was declined itself since"):
+        undo.undo(shop.work, 1, "x")
+    assert (shop.see(order).status, shop.house.count("attempts", "status = 'live'")) == ("declined", 0)
+
+
+def test_a_cancelled_order_whose_invoice_waited_waits_again(shop: Story) -> None:
+    order = shop.order("6", through=BANK)
+    shop.pay(order, amount="40.00")
+    by_hand.cancel(shop.work, order.id, "x")
+    undo.undo(shop.work, 1, "another one was meant")
+    assert (shop.see(order).status, shop.invoices(order.id)) == ("open", [("open", 4_000)])
     sound(shop)
 
 
@@ -376,7 +512,8 @@ def test_whatever_is_taken_back_the_sums_are_those_of_the_rows(shop: Story, acts
             shop.now += timedelta(hours=29)
             _do(shop, act, which, made)
         sound(shop)
-        for row in shop.house.connection.execute("SELECT id, status FROM orders"):
+        for row in shop.house.connection.execute("SELECT id, status, paid_minor, price_minor FROM orders"):
+            assert row["paid_minor"] <= row["price_minor"]
             paid = [i for i in shop.invoices(row["id"]) if i[0] in ("completed", "refund")]
             assert paid or row["status"] not in ("completed", "refund")
     finally:

@@ -24,7 +24,7 @@ from salescli.lists import payments as payment_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.rules import numbers, permissions
-from salescli.sales import invoices, orders
+from salescli.sales import attempts, invoices, orders
 from salescli.sales.invoices import Invoice
 
 
@@ -179,7 +179,7 @@ def undo_payment(session: Session, invoice: str, reason: str, dry_run: bool) -> 
         order = orders.get(session.connection, after.order_id)
         words = f"invoice {after.id}: taken back; it is {after.status.capitalize()}, order {order.id} is"
         print_line(f"{words} {order.status.capitalize()}")
-        if after.status == "open":
+        if attempts.live_of(session.connection, after.id):
             print_line(f"it waits for: {session.program} payments confirm {after.id}, or decline")
 
 
@@ -208,7 +208,7 @@ def _describe(session: Session, before: Invoice, after: Invoice) -> str:
     words = f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
     if after.amount_minor < before.amount_minor and order.status == "open":
         return f"{words}, {order.amount(order.left_minor)} is left: {session.program} orders pay {order.id}"
-    if after.amount_minor > before.amount_minor and (credit := after.amount_minor - after.share_minor):
+    if after.paid and after.rate is None and (credit := after.amount_minor - after.share_minor) > 0:
         return f"{words}; {order.amount(credit)} is credit of the customer"
     if after.paid and order.recurring_id and order.payment_number == 1:
         shown = f"{session.program} recurring show {order.recurring_id}"

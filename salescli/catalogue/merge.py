@@ -59,7 +59,8 @@ class Merging:
 def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: str | None = None) -> Merged:
     """Move everything of ``duplicate`` to ``keep``; the duplicate's name, number or login then finds ``keep``.
 
-    Raise WrongStatus if either was merged, or they cannot be one; BadUsage if both are the same record.
+    Raise WrongStatus if either was merged, they cannot be one, or a line of a closed month's reports would move;
+    BadUsage if both are the same record.
     """
     noun = merging.noun
     work.actor.require(noun.permission)
@@ -68,6 +69,7 @@ def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: st
         kept, other = (found(work.connection, merging, words) for words in (keep, duplicate))
         if kept["id"] == other["id"]:
             raise BadUsage(f"{keep!r} and {duplicate!r} are the same {noun.subject}; there is nothing to merge")
+        _check_open(work.connection, merging, other)
         merging.check(work.connection, kept, other)
         filled, left = merging.fill(kept, other)
         moved = move(work, noun, merging.column, merging.tables, kept["id"], other["id"])
@@ -89,6 +91,24 @@ def found(connection: sqlite3.Connection, merging: Merging, words: str) -> sqlit
             f"{merging.noun.subject} {words} was merged into {records.called(merging.noun, row)} already; use that one"
         )
     return row
+
+
+def _check_open(connection: sqlite3.Connection, merging: Merging, duplicate: sqlite3.Row) -> None:
+    """Raise WrongStatus if the duplicate has a line of its own in the reports of a closed month."""
+    of_it = {"category_id": "dimension = 'offer' AND category_id = :id"}.get(
+        merging.column, "dimension = :dimension AND key = :id"
+    )
+    rows = connection.execute(
+        f"SELECT DISTINCT period FROM totals WHERE {of_it} AND events <> 0"
+        " AND period IN (SELECT month FROM closed_months) ORDER BY period",
+        {"dimension": merging.column.removesuffix("_id"), "id": duplicate["id"]},
+    )
+    if months := [row["period"] for row in rows]:
+        raise WrongStatus(
+            f"{merging.noun.subject} {records.called(merging.noun, duplicate)} has a line in the reports of"
+            f" {', '.join(months)}, closed, and lines of closed months stay; to merge, reopen first:"
+            f" salescli reopen {months[0]} --reason TEXT"
+        )
 
 
 def move(work: Work, noun: Noun, column: str, tables: Iterable[str], keep: int, duplicate: int) -> dict[str, int]:

@@ -167,6 +167,7 @@ def check_payable(connection: sqlite3.Connection, order: Order) -> None:
         raise WrongStatus(
             f"order {order.id} is payment {order.payment_number} of recurring order {found.id}, which is"
             f" {found.status.capitalize()}; if the money came another way: salescli recurring pay {found.id}"
+            " --payment-system NAME"
         )
     if order.status == "declined" and order.in_parts:
         raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new order")

@@ -235,17 +235,17 @@ def _declined(work: Work, attempt: Attempt, answer: Answer) -> None:
     why = answer.message or answer.code
     invoices.change(work, invoice, "declined", {"status": "declined"}, reason=why)
     if attempt.recurring_id is not None:
-        _recurring_declined(work, attempt.recurring_id, answer)
+        _recurring_declined(work, attempt.recurring_id, attempt.number, answer)
         return
     order = orders.get(work.connection, invoice.order_id)
     if not order.in_parts and order.status == "open":
         orders.change(work, order, "declined", {"status": "declined"}, reason=why)
 
 
-def _recurring_declined(work: Work, id: int, answer: Answer) -> None:
+def _recurring_declined(work: Work, id: int, number: int, answer: Answer) -> None:
     before = recurring.get(work.connection, id)
     after = recurring.declined(before, answer.code, answer.message, now=work.now)
-    what = f"attempt {after.declines} of payment {before.payment_number} declined"
+    what = f"attempt {number} of payment {before.payment_number} declined"
     recurring.save(work, before, after, what, reason=answer.message)
     if after.status == "failed":
         recurring.give_up_payment(work, before, answer.message or "declined")

@@ -282,8 +282,5 @@ def _allowed(run: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
 def _reason_to_hold(connection: sqlite3.Connection, gap: timedelta | None) -> str | None:
     """Return why nothing new may be charged, or None."""
     if gap is not None:
-        return (
-            f"no tick ran for {gap.days} days, so nothing new was charged; if the clock is right, run"
-            " `salescli tick --accept-clock` once"
-        )
+        return tick_log.held(gap)
     return limits.space_is_short(Path(database.path_of(connection)))

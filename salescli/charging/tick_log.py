@@ -20,6 +20,14 @@ def gap(connection: sqlite3.Connection, clock_now: datetime) -> timedelta | None
     return clock_now - latest if latest is not None and clock_now - latest > GAP_MAX else None
 
 
+def held(gap: timedelta) -> str:
+    """Return what a tick does after a gap, and what to do about it."""
+    return (
+        f"no tick ran for {gap.days} days, so nothing new is charged; if the clock is right, run"
+        " `salescli tick --accept-clock` once"
+    )
+
+
 def is_behind(connection: sqlite3.Connection, clock_now: datetime) -> bool:
     """Return whether the clock is long behind a tick of the last days, as of a machine that starts in 1970."""
     latest = _latest(connection)

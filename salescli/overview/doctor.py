@@ -249,7 +249,9 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, prog
     if row["number"]:
         since = time.local_text(row["since"], zone)
         what = f"overdue payments: {row['number']}, the oldest since {since}"
-        yield Finding("overdue", what, f"{program} tick -v", permissions.RUN_TICK)
+        gap = tick_log.gap(connection, now)
+        advice = f"if the clock is right: {program} tick --accept-clock" if gap else f"{program} tick -v"
+        yield Finding("overdue", f"{what}; {tick_log.held(gap)}" if gap else what, advice, permissions.RUN_TICK)
 
 
 def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
-from salescli.charging import limits
+from salescli.charging import limits, pay, tick_log
 from salescli.lists import history
 from salescli.rules import lifecycle, money, numbers, permissions, time
 from salescli.rules.permissions import Actor
@@ -32,9 +32,9 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo, actor
             f" see: salescli explain recurring {found.recurring_id}."
         )
     if found.status == "open":
-        yield from _what_is_missing(found, actor)
+        yield from _what_is_missing(connection, found, actor)
     if back := invoices.money_back(invoices.of_order(connection, found.id)):
-        yield f"{back}."
+        yield f"{back[0].upper()}{back[1:]}."
     if found.completed_at is not None:
         not_confirmed = f" ({attribution.why(found)}), {'not yet' if found.status == 'completed' else 'never'}"
         yield f"The sale is {_seller(connection, found)}'s{', and' if found.confirmed else not_confirmed} confirmed."
@@ -86,7 +86,7 @@ def recurring_order(
         confirm = _advised(actor, permissions.ENTER_ORDERS, f"salescli payments confirm {waits}, or decline")
         yield f"Payment {found.payment_number} waits for a person to say whether it came: {confirm}."
     elif found.status == "processing":
-        yield "Its payment is under way or its outcome is unknown; nothing else is charged until that is resolved."
+        yield _under_way(connection, found, actor)
         if found.wish:
             yield f"Pending status: it then becomes {found.wish.capitalize()}."
     elif found.status == "paused":
@@ -117,7 +117,10 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     due = time.from_text(found.next_payment_at) <= now
     at = "at the next tick" if due else f"on {when}"
     attempt = found.retries.attempt(found.declines, recurring.attempts_made(connection, found.id))
-    yield f"Payment {found.payment_number} is made {at} through {system.name}, {attempt}."
+    if system.manual:
+        yield f"Payment {found.payment_number} is opened {at} and then waits for a person ({system.name}), {attempt}."
+    else:
+        yield f"Payment {found.payment_number} is made {at} through {system.name}, {attempt}."
     if found.declines:
         last = f"{found.last_error} ({found.last_error_code})"
         yield f"The last attempt was declined: {last}; retries are after {found.retries}."
@@ -128,18 +131,40 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
         yield "If it succeeds, the recurring order is Completed."
     if system.paused_until and system.paused_until > time.utc_text(now):
         yield f"{system.name} does not answer and is paused until {time.local_text(system.paused_until, zone)}."
+    if due and (gap := tick_log.gap(connection, now)):
+        yield f"But {tick_log.held(gap)}."
     yield from (f"But {line}." for line in limits.status(connection))
 
 
-def _what_is_missing(found: Order, actor: Actor | None) -> Iterator[str]:
-    left = found.amount(found.left_minor)
-    pay = _advised(actor, permissions.ENTER_ORDERS, f"salescli orders pay {found.id}")
-    yield f"{found.amount(found.paid_minor)} is paid and {left} is left: {pay}."
+def _under_way(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> str:
+    order = recurring.payment_order(connection, found)
+    for one in invoices.of_order(connection, order.id) if order else ():
+        live = attempts.live_of(connection, one.id)
+        if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
+            confirm = _advised(actor, permissions.ENTER_ORDERS, f"salescli payments confirm {one.id}, or decline")
+            return f"Payment {found.payment_number} waits for a person, who knows whether it arrived: {confirm}."
+    return "Its payment is under way or its outcome is unknown; nothing else is charged until that is resolved."
+
+
+def _what_is_missing(connection: sqlite3.Connection, found: Order, actor: Actor | None) -> Iterator[str]:
+    missing = f"{found.amount(found.paid_minor)} is paid and {found.amount(found.left_minor)} is left"
+    command = _payment(connection, found)
+    yield f"{missing}: {_advised(actor, permissions.ENTER_ORDERS, command)}." if command else f"{missing}."
     if not found.partial:
         return
     needed = money.share_of(found.price_minor, found.partial_success_ppm)
     share = money.percent_text(found.partial_success_ppm)
     yield f"It can be confirmed once {found.amount(needed)} is paid, the offer's success share of {share} %."
+
+
+def _payment(connection: sqlite3.Connection, found: Order) -> str:
+    """Return the command that takes a payment of an order now; empty while one is under way."""
+    if pay.payable(connection, found):
+        return f"salescli orders pay {found.id}{'' if found.payment_system_id else ' --payment-system NAME'}"
+    waits = any(attempts.live_of(connection, one.id) for one in invoices.of_order(connection, found.id))
+    if found.recurring_id is None or waits:
+        return ""
+    return f"if it came another way, salescli recurring pay {found.recurring_id} --payment-system NAME"
 
 
 def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:

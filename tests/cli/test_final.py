@@ -10,6 +10,7 @@ from tests.story import Story
 
 # command -> a call that is possible in the shop below
 FINAL = {
+    "orders cancel": "orders cancel 4 --reason x",
     "orders confirm": "orders confirm 1",
     "orders decline": "orders decline 1 --reason x",
     "orders refund": "orders refund 2",
@@ -49,7 +50,6 @@ NOT_FINAL = {
     "offers edit": "offers edit",
     "offers import": "offers edit",
     "orders assign": "orders assign",
-    "orders cancel": "orders pay, or payments undo",
     "orders check": "orders check --reconfirm",
     "orders edit": "orders edit",
     "orders new": "nothing is charged",

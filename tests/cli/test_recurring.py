@@ -158,3 +158,4 @@ def test_attempts_after_a_retry_go_on_as_those_of_a_new_series(story: Story) -> 
     story.tick()
     words = "attempt 5 (2 of 3 of a new series)"
     assert said() == [True] * 4
+    assert "attempt 4 of payment 2 declined" in run("explain", "recurring", plan).out

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from salescli.overview import explain
+from salescli.overview import doctor, explain
 from salescli.rules import time
-from salescli.sales import attribution, invoices, recurring, recurring_actions
+from salescli.sales import attribution, invoices, orders, recurring, recurring_actions
 from salescli.sales.attribution import Seller
 from tests.story import Story
 
@@ -86,3 +86,46 @@ def test_an_invoice_tells_each_attempt(story: Story) -> None:
     assert "Charge attempt 2 through Sandbox" in text[2]
     assert f"The money arrived on {time.local_text(found.paid_at or '', story.house.zone)}" in text[3]
     assert "its commission of 1.42 EUR is estimated" in text[3]
+
+
+def test_a_manual_payment_waits_for_a_person_before_and_after_tick_opens_it(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    order = story.order("7", through="Bank transfer")
+    story.pay(order)
+    story.answer(1)
+    plan = story.see(order).recurring_id
+    assert plan is not None
+    soon = "Payment 2 is opened on 2026-02-28 10:00:00 and then waits for a person (Bank transfer), attempt 1 of 3."
+    assert soon in explained(story, plan)
+    story.at("2026-02-28 10:00").tick()
+    assert "who knows whether it arrived: salescli payments confirm 2, or decline." in explained(story, plan)
+
+
+def test_after_days_without_a_tick_it_says_that_the_next_one_charges_nothing(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7")
+    story.tick()
+    story.at("2026-03-05 10:00")
+    held = "no tick ran for 33 days, so nothing new is charged; if the clock is right, run `salescli tick"
+    assert f"But {held}" in explained(story, plan)
+    found = doctor.examine(story.house.connection, now=story.now, zone=story.house.zone)
+    (finding,) = [one for one in found if one.check == "overdue"]
+    assert (held in finding.what, finding.advice) == (True, "if the clock is right: salescli tick --accept-clock")
+    counts = story.tick_by_the_clock()
+    assert (counts.charged, held in counts.for_a_person[0]) == (0, True)
+
+
+def test_an_order_advises_only_a_payment_that_can_be_taken(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7", token="tok_fail_twice")
+    story.at("2026-02-28 10:00").tick()
+
+    def said() -> str:
+        found = orders.get(story.house.connection, 2)
+        return "\n".join(explain.order(story.house.connection, found, zone=story.house.zone))
+
+    assert f"is left: if it came another way, salescli recurring pay {plan} --payment-system NAME." in said()
+    assert "orders pay" not in said()
+    unpaid = story.order_of("1", "7")
+    text = "\n".join(explain.order(story.house.connection, unpaid, zone=story.house.zone))
+    assert f"is left: salescli orders pay {unpaid.id} --payment-system NAME." in text

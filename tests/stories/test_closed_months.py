@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from salescli.catalogue import merge
 from salescli.charging import gateway_sync
 from salescli.errors import BadData, SalesError, WrongStatus
 from salescli.imports import orders as order_import
@@ -312,3 +313,35 @@ def test_no_statement_changes_it(shop: Story, sql: str) -> None:
 )
 def test_what_adds_nothing_up_may_change(shop: Story, sql: str) -> None:
     shop.house.connection.execute(sql)
+
+
+# Merging
+
+
+@pytest.mark.parametrize(
+    ("merging", "keep", "duplicate"),
+    [
+        pytest.param(merge.USERS, "maria", "ivan", id="managers"),
+        pytest.param(merge.OFFERS, "8", "7", id="offers"),
+        pytest.param(merge.PAYMENT_SYSTEMS, "Cash", "Bank transfer", id="payment systems"),
+        pytest.param(merge.CATEGORIES, "B", "A", id="categories"),
+    ],
+)
+def test_a_line_of_a_closed_month_is_not_merged_away(
+    shop: Story, merging: merge.Merging, keep: str, duplicate: str
+) -> None:
+    house = shop.house
+    house.user("maria", name="Марія")
+    house.payment_system("Cash", gateway="manual")
+    house.category("A")
+    house.category("B")
+    house.offer("49.00", number="8")
+    closed_months.reopen(shop.work, "2026-02", "to enter a sale")
+    house.connection.execute("UPDATE orders SET category_id = 1, category_number = '1' WHERE id = 1")
+    attribution.confirm_sale(shop.work, 1, Seller("ivan"))
+    closed_months.close(shop.work, "2026-02")
+    before = adds_up_to(shop)
+    with pytest.raises(WrongStatus, match="has a line in the reports of 2026-02, closed"):
+        merge.merge(shop.work, merging, keep, duplicate)
+    merge.merge(shop.work, merging, duplicate, keep)  # what has no line there can become one with it
+    assert adds_up_to(shop) == before

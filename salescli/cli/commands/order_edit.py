@@ -61,7 +61,8 @@ def edit_order(
 def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **mode: bool) -> int:
     """Cancel Open ORDERs for which no money came: they become Declined, and so do their invoices.
 
-    `-` reads order numbers from stdin. For an order with money: `orders decline` or `orders refund`.
+    `-` reads order numbers from stdin. For an order with money: `orders decline` or `orders refund`. An order with
+    partial payments takes no more of them.
 
     \b
     Example:
@@ -70,7 +71,7 @@ def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **mo
     words = options.numbers(order)
     question = f"Cancel {numbers.these(len(words), 'order')}?"
     outcome = bulk.each(
-        session, ORDERS, words, lambda one: by_hand.cancel(session.work, one.id, reason), Mode(question, **mode)
+        session, ORDERS, words, lambda one: by_hand.cancel(session.work, one.id, reason), Mode(question, **mode, final=True)
     )
     return outcome.exit_code
 

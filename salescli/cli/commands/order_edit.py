@@ -58,7 +58,7 @@ def edit_order(
 @options.keep_going
 @options.dry_run
 @pass_session
-def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **mode: bool) -> int:
+def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **given: bool) -> int:
     """Cancel Open ORDERs for which no money came: they become Declined, and so do their invoices.
 
     `-` reads order numbers from stdin. For an order with money: `orders decline` or `orders refund`. An order with
@@ -69,11 +69,8 @@ def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **mo
       salescli orders cancel 12 --reason "typed twice"
     """
     words = options.numbers(order)
-    question = f"Cancel {numbers.these(len(words), 'order')}?"
-    outcome = bulk.each(
-        session, ORDERS, words, lambda one: by_hand.cancel(session.work, one.id, reason), Mode(question, **mode, final=True)
-    )
-    return outcome.exit_code
+    mode = Mode(f"Cancel {numbers.these(len(words), 'order')}?", **given, final=True)
+    return bulk.each(session, ORDERS, words, lambda one: by_hand.cancel(session.work, one.id, reason), mode).exit_code
 
 
 @click.command("note")

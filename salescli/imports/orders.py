@@ -148,6 +148,8 @@ class _Orders:
         draft = self._compared(order, parties, stored)
         if order.payment and order.payment.attempted.on != stored["paid_on"]:
             self._check_open(fields, order)
+        if moved := order_changes.months_of_moved_lines(stored, draft) & self._closed:
+            fields.stop("order", f"would move to another line in the reports of {min(moved)}, which is closed")
         try:
             with database.savepoint(self._run.work.connection), closed_months.guarded():
                 self._additions.update(stored, draft, digest)

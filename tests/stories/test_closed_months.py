@@ -270,7 +270,18 @@ def test_a_refund_that_a_file_tells_later_counts_on_the_first_open_day(shop: Sto
         {"paid_at": "2026-03-01"},
         {"currency": "USD"},
     ],
-    ids=["price", "offer", "category", "payment system", "status", "fee", "less refunded", "refunded in March", "paid in March", "currency"],
+    ids=[
+        "price",
+        "offer",
+        "category",
+        "payment system",
+        "status",
+        "fee",
+        "less refunded",
+        "refunded in March",
+        "paid in March",
+        "currency",
+    ],
 )
 def test_an_update_that_would_change_it_is_named(shop: Story, row: dict[str, str]) -> None:
     closed_months.reopen(shop.work, "2026-02", "to see")

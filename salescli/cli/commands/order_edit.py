@@ -71,7 +71,11 @@ def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **mo
     words = options.numbers(order)
     question = f"Cancel {numbers.these(len(words), 'order')}?"
     outcome = bulk.each(
-        session, ORDERS, words, lambda one: by_hand.cancel(session.work, one.id, reason), Mode(question, **mode, final=True)
+        session,
+        ORDERS,
+        words,
+        lambda one: by_hand.cancel(session.work, one.id, reason),
+        Mode(question, **mode, final=True),
     )
     return outcome.exit_code
 

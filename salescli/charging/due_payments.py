@@ -303,7 +303,7 @@ def _note_payment_system(run: ChargingRun, claimed: ClaimedPayment, answer: Answ
     system = claimed.system
     if answer.became == "misconfigured" and system.id not in run.stopped:
         run.counts.broken = True
-        run.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.message}")
+        run.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.why}")
     if answer.became in ("not_sent", "misconfigured") and answer.code != settle.NOT_FOUND:
         run.stopped.add(system.id)
         run.trusted.discard(system.id)
@@ -323,6 +323,6 @@ def _report_if_failed(run: ChargingRun, attempt: Attempt, answer: Answer) -> Non
         run.counts.failed += 1
         run.counts.for_a_person.append(
             f"recurring order {after.id} failed: payment {after.payment_number} of {after.amount()} was declined"
-            f" {after.declines} times ({answer.code}: {answer.message});"
+            f" {after.declines} times ({answer.code}: {answer.why});"
             f" to try again: salescli recurring retry {after.id}"
         )

@@ -115,7 +115,7 @@ def finish(work: Work, check: GatewayCheck, gateway: Gateway) -> str:
         end(work, check, "nothing was charged")
         return f"{check.reference}: nothing was charged"
     if answer.became != "succeeded" or answer.result is None:
-        raise WrongStatus(f"the outcome of {check.reference} is unknown: {answer.message or 'no answer'}; try later")
+        raise WrongStatus(f"the outcome of {check.reference} is unknown: {answer.why}; try later")
     return _refund(work, check, gateway, answer.result.gateway_id or "")
 
 
@@ -125,8 +125,8 @@ def _refund(work: Work, check: GatewayCheck, gateway: Gateway, gateway_id: str) 
     if answer.became == "not_found":
         answer = ask(lambda: gateway.refund(gateway_id, reference, check.amount_minor))
     if answer.became not in ("succeeded", "declined"):
-        raise WrongStatus(f"the refund {reference} has an unknown outcome: {answer.message or 'no answer'}; try later")
-    done = "refunded" if answer.became == "succeeded" else f"not refunded, {answer.message}"
+        raise WrongStatus(f"the refund {reference} has an unknown outcome: {answer.why}; try later")
+    done = "refunded" if answer.became == "succeeded" else f"not refunded, {answer.why}"
     end(work, check, done)
     return f"{check.reference}: {check.amount()} {done}"
 

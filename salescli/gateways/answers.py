@@ -50,6 +50,11 @@ class Answer:
     retryable: bool | None = None
     looked_up: bool = False  # about an earlier call, perhaps made long ago
 
+    @property
+    def why(self) -> str:
+        """What the gateway said of the outcome, in words for a person."""
+        return self.message or self.code or "the payment system did not say why"
+
 
 def ask(call: Callable[[], Result]) -> Answer:
     """Make one call and classify it by the charge protocol's table of answers; never raises.

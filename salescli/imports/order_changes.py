@@ -17,7 +17,7 @@ from salescli.rules import money, names
 _STORED = """
 SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, o.category_id, o.category_number,
   o.quantity, o.unit_price_minor, o.discount_minor, o.price_minor, o.currency, o.partial, o.partial_min_ppm,
-  o.partial_success_ppm, o.manager_id, o.confirmed, o.recurring_id, o.created_at,
+  o.partial_success_ppm, o.manager_id, o.confirmed, o.recurring_id, o.created_at, o.completed_on,
   c.name AS customer, g.name AS category, m.name AS manager, p.name AS payment_system,
   i.id AS invoice_id, :ordinal AS ordinal, i.amount_minor, i.currency AS paid_currency, i.rate,
   i.fee_minor, i.fee_estimated, i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.paid_on,
@@ -69,6 +69,15 @@ def why_kept(connection: sqlite3.Connection, stored: sqlite3.Row, status: str) -
     if stored["confirmed"] and status not in ("completed", "refund"):
         return f"its sale is confirmed, which an order that is {status} cannot be"
     return None
+
+
+def months_of_moved_lines(stored: sqlite3.Row, drafted: Draft) -> set[str]:
+    """Return the months in whose reports the order goes from one line to another: of its offer, its payment system."""
+    sold = ("offer_id", "category_id")
+    days = [stored["completed_on"]] if any(stored[name] != getattr(drafted.order, name) for name in sold) else []
+    if drafted.invoice and drafted.invoice.payment_system_id != stored["payment_system_id"]:
+        days += [stored["paid_on"], stored["refunded_on"]]
+    return {day[:7] for day in days if day}
 
 
 def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:

@@ -209,6 +209,8 @@ class _Orders:
         draft = parts.whole(fields, draft, match.others)
         if order.payment and order.payment.attempted.on != stored["paid_on"]:
             self._check_open(fields, order)
+        if moved := order_changes.months_of_moved_lines(stored, draft) & self._closed:
+            fields.stop("order", f"would move to another line in the reports of {min(moved)}, which is closed")
         is_further = bool(match.others) and stored["invoice_id"] is None
         if is_further:
             self._additions.write()

@@ -58,3 +58,11 @@ def test_a_success_share_needs_a_first_payment(house: House) -> None:
     assert (done.code, "partial_success needs partial_min" in done.err) == (6, True)
     assert house.run("offers", "add", "Course", "--price", "1.00", "--number", "5", "--partial-min", "10").code == 0
     assert house.run("offers", "edit", "5", "--partial-success", "50").code == 0
+
+
+def test_an_outcome_that_nobody_explains_is_not_none(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    story.order("7", token="tok_pending")
+    said = story.house.run("orders", "pay", "1").err
+    assert "outcome unknown (" in said
+    assert "None" not in said

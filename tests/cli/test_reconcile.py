@@ -127,6 +127,21 @@ def test_what_is_applied_is_said_and_what_remains_is_listed(reconcile: Reconcile
     assert command == "reconcile"
 
 
+def test_what_a_closed_month_keeps_from_being_applied_is_not_promised(reconcile: Reconcile, sold: Story) -> None:
+    def advised() -> str:
+        line = ",,3,,49.00,EUR,0.50,2026-02-02\n"
+        return reconcile(line, system="Bank transfer", more=("--columns", "finding,advice", "--csv")).out
+
+    assert advised().splitlines()[1:] == ["waits,confirmed by --apply"]
+    assert sold.house.run("close", "2026-02").code == 0
+    assert 'waits,"not applied, since 2026-02 is closed; it stays, or salescli' in advised()
+    sold.house.run("reopen", "2026-02", "--reason", "a transfer", "--yes")
+    sold.house.run("payments", "confirm", "3", "--at", "2026-02-02")
+    assert advised().splitlines()[1:] == ["fee reported,filled in by --apply"]
+    assert sold.house.run("close", "2026-02").code == 0
+    assert 'fee reported,"not applied, since 2026-02 is closed' in advised()
+
+
 def test_without_apply_nothing_is_written(reconcile: Reconcile, sold: Story) -> None:
     before = contents(sold.house)
     assert reconcile(",,3,,49.00,EUR,0.50,2026-02-02\n", system="Bank transfer", more=("-n",)).code == 1

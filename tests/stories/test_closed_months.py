@@ -260,6 +260,9 @@ def test_a_refund_that_a_file_tells_later_counts_on_the_first_open_day(shop: Sto
     "row",
     [
         {"price": "90.00"},
+        {"offer": "Pen"},
+        {"category": "Other"},
+        {"payment_system": "Other"},
         {"status": "open"},
         {"funds_credited": "90.00"},
         {"refunded": "10.00", "refunded_at": "2026-02-11"},
@@ -267,7 +270,18 @@ def test_a_refund_that_a_file_tells_later_counts_on_the_first_open_day(shop: Sto
         {"paid_at": "2026-03-01"},
         {"currency": "USD"},
     ],
-    ids=["price", "status", "fee", "less refunded", "refunded in March", "paid in March", "currency"],
+    ids=[
+        "price",
+        "offer",
+        "category",
+        "payment system",
+        "status",
+        "fee",
+        "less refunded",
+        "refunded in March",
+        "paid in March",
+        "currency",
+    ],
 )
 def test_an_update_that_would_change_it_is_named(shop: Story, row: dict[str, str]) -> None:
     closed_months.reopen(shop.work, "2026-02", "to see")

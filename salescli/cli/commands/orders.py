@@ -260,18 +260,18 @@ def _print_payment(session: Session, invoice: Invoice, answer: Answer | None) ->
             )
         return
     advice = {
-        "declined": f"declined: {answer.message} ({answer.code})",
-        "not_sent": f"not charged, {answer.message}; try again later",
-        "misconfigured": f"not charged: {answer.message}",
-    }.get(answer.became, f"outcome unknown ({answer.message}); tick will look it up, do not charge it by hand")
+        "declined": f"declined: {answer.why} ({answer.code})",
+        "not_sent": f"not charged, {answer.why}; try again later",
+        "misconfigured": f"not charged: {answer.why}",
+    }.get(answer.became, f"outcome unknown ({answer.why}); tick will look it up, do not charge it by hand")
     raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {_state(order)}")
 
 
 def _refund_words(part: refund.RefundPart, answer: Answer) -> str:
     if answer.became == "unknown":
-        return f"its outcome is unknown ({answer.message}); tick will look it up, do not return it by hand"
+        return f"its outcome is unknown ({answer.why}); tick will look it up, do not return it by hand"
     if answer.became != "succeeded":
-        return f"not refunded: {answer.message}"
+        return f"not refunded: {answer.why}"
     if part.system is None:
         return "recorded; this money did not go through a gateway, so return it yourself"
     if answer.code == refund.FOUND_THERE:

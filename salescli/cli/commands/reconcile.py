@@ -28,7 +28,8 @@ from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Sums
 from salescli.reconcile.movements import KnownInvoice
 from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
-from salescli.rules import money, numbers, permissions
+from salescli.rules import money, numbers, permissions, time
+from salescli.sales import closed_months
 
 _INVOICE = Column("invoice", "number")
 _COLUMNS = (
@@ -180,12 +181,27 @@ def _advice(
                 "resolved by --apply" if finding.sure else f"{program} {_resolve(invoice, finding.line)}",
             )
         ),
-        match.WAITS: actor.advised(permissions.ENTER_ORDERS, "confirmed by --apply"),
+        match.WAITS: _promised(finding, invoice, session, "confirmed by --apply"),
         match.DISPUTE_OPEN: f"answer it at {system.name}; {show}",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
-        match.FEE_REPORTED: actor.advised(permissions.ENTER_ORDERS, "filled in by --apply"),
+        match.FEE_REPORTED: _promised(finding, invoice, session, "filled in by --apply"),
         AGREES: "",
     }[finding.finding]
+
+
+def _promised(finding: MatchFinding, invoice: int | None, session: Session, words: str) -> str:
+    """Return what --apply does about a payment, or the closed month in which it does nothing."""
+    if finding.line is None or invoice is None:
+        return ""
+    if finding.finding == match.FEE_REPORTED:
+        month = closed_months.fixed(session.connection, invoice)
+    else:
+        day = time.local_day(time.from_text(finding.line.at), session.zone) if finding.line.at else ""
+        month = day[:7] if day[:7] in closed_months.closed(session.connection) else None
+    if month:
+        words = f"not applied, since {month} is closed; it stays, or {session.program} reopen {month} --reason TEXT"
+        return session.actor.advised(permissions.MANAGE_SALES, words)
+    return session.actor.advised(permissions.ENTER_ORDERS, words)
 
 
 def _only_there(

@@ -533,7 +533,13 @@ MUTANTS = (
     Mutant(
         "a person is not refused a closed month",
         "a_person_dates_a_payment_in_a_closed_month",
-        (("charging/by_hand.py", "        if confirmed:\n            closed_months.check_open(work)\n", ""),),
+        (
+            (
+                "charging/by_hand.py",
+                "            closed_months.check_open(work)\n            _receive",
+                "            _receive",
+            ),
+        ),
     ),
     Mutant(
         "a success that contradicts us is not told",

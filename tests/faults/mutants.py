@@ -781,6 +781,17 @@ MUTANTS = (
         (("sales/recurring_actions.py", "if found is not None and completes is None:", "if False:"),),
     ),
     Mutant(
+        "a plan outlives the refund whose answer was lost",
+        "the_refund_that_ends_a_plan_is_cut",
+        (
+            (
+                "charging/refund.py",
+                'whole and answer.became in ("succeeded", "unknown")',
+                'whole and answer.became == "succeeded"',
+            ),
+        ),
+    ),
+    Mutant(
         "a payment taken back is charged without a person",
         "a_recorded_payment_is_taken_back",
         (

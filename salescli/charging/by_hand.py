@@ -163,8 +163,7 @@ def record_payment(work: Work, recurring_id: int, system_name: str, comment: str
         before = recurring.get(work.connection, recurring_id)
         system = payment_systems.find(work.connection, system_name)
         _check_recordable(work, before, system)
-        began = time.from_text(before.anchor_at)
-        work = work.at(happened.since(work.now, began, work.zone, what=f"recurring order {before.id} began at"))
+        work = _since_begun(work, before)
         closed_months.check_open(work)
         invoice = recurring.open_payment(work, before)
         order = orders.get(work.connection, invoice.order_id)
@@ -178,6 +177,19 @@ def record_payment(work: Work, recurring_id: int, system_name: str, comment: str
         attempt = pay.begin(work, invoice, due_payments.attempt_of(work, before, system), system)
         settle.settle(work, attempt, Answer("succeeded"))
         return invoices.get(work.connection, invoice.id)
+
+
+def _since_begun(work: Work, one: Recurring) -> Work:
+    """Return the context at the time that a person gave. Raise BadData for a time before the recurring order began.
+
+    Its dates may count from a later day by now.
+    """
+    if not work.dated:
+        return work
+    initial = orders.get(work.connection, one.initial_order_id) if one.initial_order_id else None
+    first = (initial.completed_at or initial.created_at) if initial else one.anchor_at
+    began = time.from_text(min(first, one.anchor_at))
+    return work.at(happened.since(work.now, began, work.zone, what=f"recurring order {one.id} began at"))
 
 
 def _check_recordable(work: Work, one: Recurring, system: PaymentSystem) -> None:

@@ -148,8 +148,8 @@ def refund(
             answer = _refund_through_gateway(work, part, reason, gateways)
         done.append((part, answer))
         if answer.became != "succeeded":
-            return done
-    if whole:
+            break
+    if whole and answer.became in ("succeeded", "unknown"):  # an unknown one is resolved later, without this command
         recurring_actions.decide(work, order, completes=wanted.completes_recurring)
     return done
 

@@ -7,15 +7,15 @@ COMMANDS = {
     "init": ("init:init", "Create the database, and register you as its owner."),
     "orders": (
         "lists.orders:orders_group",
-        "Orders: list, show, new, pay, refund, check, confirm, decline, assign.",
+        "Orders: list, show, new, edit, pay, refund, check, cancel, decline.",
     ),
     "recurring": (
         "lists.recurring:recurring_group",
-        "Recurring orders: list, show, upcoming, pause, activate, complete, retry.",
+        "Recurring orders: list, show, edit, pay, pause, complete, retry.",
     ),
     "payments": (
         "lists.payments:payments_group",
-        "Invoices: list, show, ledger; confirm or decline manual payments.",
+        "Invoices: list, show, ledger; confirm, decline, undo by hand.",
     ),
     "reports": (
         "reports:reports_group",

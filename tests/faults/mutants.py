@@ -544,7 +544,13 @@ MUTANTS = (
     Mutant(
         "a person is not refused a closed month",
         "a_person_dates_a_payment_in_a_closed_month",
-        (("charging/by_hand.py", "        if confirmed:\n            closed_months.check_open(work)\n", ""),),
+        (
+            (
+                "charging/by_hand.py",
+                "            closed_months.check_open(work)\n            _receive",
+                "            _receive",
+            ),
+        ),
     ),
     Mutant(
         "a success that contradicts us is not told",
@@ -784,6 +790,17 @@ MUTANTS = (
         "a plan outlives its refunded order unasked",
         "a_plan_waits_for_its_first_order",
         (("sales/recurring_actions.py", "if found is not None and completes is None:", "if False:"),),
+    ),
+    Mutant(
+        "a plan outlives the refund whose answer was lost",
+        "the_refund_that_ends_a_plan_is_cut",
+        (
+            (
+                "charging/refund.py",
+                'whole and answer.became in ("succeeded", "unknown")',
+                'whole and answer.became == "succeeded"',
+            ),
+        ),
     ),
     Mutant(
         "a payment taken back is charged without a person",

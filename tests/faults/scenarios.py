@@ -1202,6 +1202,19 @@ def a_plan_waits_for_its_first_order(world: World) -> None:
 
 
 @scenario
+def the_refund_that_ends_a_plan_is_cut(world: World) -> None:
+    """Who said that a plan ends with the refund of its first order is not charged because the answer was lost."""
+    plan = world.subscribed("month", "card")
+    order = world.value("SELECT initial_order_id FROM recurring WHERE id = ?", plan)
+    world.bank.moods["refund"].append("cut after")
+    wanted = NewRefund(reason="asked for", completes_recurring=True)
+    world.process(lambda c: refund.refund(world.work(c), order, wanted, gateways=world.gateway))
+    world.later(days=40).tick()
+    settled(world, charges=1)
+    assert world.plan(plan).status == "completed"
+
+
+@scenario
 def a_recorded_payment_is_taken_back(world: World) -> None:
     """A payment that a person records and takes back waits for a person; what a bank did is not taken back."""
     plan = due(world)

@@ -332,6 +332,19 @@ def test_the_last_payment_recorded_ahead_and_taken_back_is_charged_on_its_date(s
     sound(shop)
 
 
+def test_a_payment_is_recorded_although_the_dates_count_from_a_later_day(shop: Story) -> None:
+    plan = shop.subscribed("7")
+    at = time.parse_time("2026-04-15 12:00", shop.house.zone)
+    recurring_edit.edit(shop.work, plan, RecurringEdit(next_payment_at=at, anchor=True), reason="from the 15th on")
+    by_hand.record_payment(shop.at("2026-03-20 12:00").work, plan, BANK)
+    assert (shop.plan(plan).payments_made, shop.next_date(plan)) == (2, "2026-05-15 12:00")
+    dated = ("recurring", "pay", str(plan), "--payment-system", BANK, "--at")
+    early = shop.house.run(*dated, "2026-03-01", "--yes")
+    assert (early.code, "began at 2026-03-05" in early.err) == (6, True)
+    said(shop.house.run(*dated, "2026-04-01", "--yes"))
+    assert shop.next_date(plan) == "2026-06-15 12:00"
+
+
 def test_a_failed_payment_recorded_and_taken_back_is_not_tried_again_unasked(shop: Story) -> None:
     plan = shop.subscribed("7", token="tok_card_declined")
     for moment in ("2026-04-05 12:00", "2026-04-06 12:00", "2026-04-08 12:00"):

@@ -21,7 +21,7 @@ SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, 
   c.name AS customer, g.name AS category, m.name AS manager, p.name AS payment_system,
   i.id AS invoice_id, :ordinal AS ordinal, i.amount_minor, i.currency AS paid_currency, i.rate,
   i.fee_minor, i.fee_estimated, i.one_click, i.comment, i.payment_system_id, i.attempted_at, i.paid_on,
-  i.refunded_minor, i.gateway_id, i.payment_reference,
+  i.refunded_minor, i.gateway_id, i.payment_reference, i.foreign_fee_minor, i.foreign_fee_currency,
   (SELECT max(refunded_at) FROM refunds WHERE invoice_id = i.id) AS refunded_at,
   (SELECT max(refunded_on) FROM refunds WHERE invoice_id = i.id) AS refunded_on
 FROM orders o
@@ -48,7 +48,7 @@ SELECT
 # The columns of a file that are of a payment, not of its order; and those of its refund.
 PAYMENT = frozenset((
     "payment_system", "paid_at", "paid", "paid_currency", "rate", "funds_credited", "one_click", "comment",
-    "gateway_id", "payment_reference",
+    "gateway_id", "payment_reference", "fee",
 ))  # fmt: skip
 REFUND = frozenset(("refunded", "refunded_at"))
 
@@ -93,9 +93,12 @@ def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:
     if invoice and row.payment and row.payment.credited_minor is None and _same_payment(invoice, stored):
         invoice = invoice._replace(**_stored(stored, "fee_minor", "fee_estimated"))
     if invoice:  # what the file does not say stays
-        missing = [name for name in ("gateway_id", "payment_reference") if getattr(invoice, name) is None]
+        missing = [name for name in _KEPT if getattr(invoice, name) is None]
         invoice = invoice._replace(**_stored(stored, *missing))
     return Draft(order, invoice, _dated_as_stored(drafted.refund, row, stored))
+
+
+_KEPT = ("gateway_id", "payment_reference", "foreign_fee_minor", "foreign_fee_currency")
 
 
 def _dated_as_stored(refund: RefundColumns | None, row: OrderRow, stored: sqlite3.Row) -> RefundColumns | None:
@@ -147,7 +150,7 @@ def _record(drafted: Draft, row: OrderRow) -> dict[str, Any]:
 
 _INVOICE_COLUMNS = (
     "amount_minor", "currency", "rate", "fee_minor", "one_click", "comment", "payment_system_id", "attempted_at",
-    "refunded_minor", "gateway_id", "payment_reference",
+    "refunded_minor", "gateway_id", "payment_reference", "foreign_fee_minor", "foreign_fee_currency",
 )  # fmt: skip
 
 
@@ -175,8 +178,14 @@ def _as_file_columns(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
         "confirmed": "yes" if record["confirmed"] else "no",
         "gateway_id": record["gateway_id"],
         "payment_reference": record["payment_reference"],
+        "fee": _foreign_fee(record),
     }
     return {column: text or "nothing" for column, text in texts.items()}
+
+
+def _foreign_fee(record: Mapping[str, Any] | sqlite3.Row) -> str:
+    minor, currency = record["foreign_fee_minor"], record["foreign_fee_currency"]
+    return "" if minor is None else f"{money.text(minor, currency)} {currency}"
 
 
 def _credited(record: Mapping[str, Any] | sqlite3.Row) -> int | None:

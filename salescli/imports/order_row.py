@@ -24,7 +24,7 @@ COLUMNS = (
     "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
     "offer", "offer_number", "quantity", "unit_price", "discount", "price", "currency", "payment_type",
     "payment_system", "paid_at", "paid", "paid_currency", "rate", "funds_credited", "refunded", "refunded_at",
-    "one_click", "comment", "manager", "confirmed", "gateway_id", "payment_reference",
+    "one_click", "comment", "manager", "confirmed", "gateway_id", "payment_reference", "fee", "fee_currency",
 )  # fmt: skip
 REQUIRED = ("order", "created_at", "status", "customer", "offer", "currency")
 _CURRENCIES = 32  # pairs of currencies whose columns are kept
@@ -64,6 +64,7 @@ class ImportedPayment(NamedTuple):
     refunded: Instant | None
     gateway_id: str | None = None  # the payment system's number of it
     payment_reference: str | None = None  # the shop's
+    foreign_fee: tuple[int, str] | tuple[()] = ()  # a commission in another currency: minor units, currency
 
 
 class OrderRow(NamedTuple):
@@ -97,7 +98,7 @@ class OrderRow(NamedTuple):
         moments = (payment.attempted.at, payment.refunded and payment.refunded.at)
         known_by: tuple[str | None, ...] = (payment.gateway_id, payment.payment_reference)
         known_by = known_by if any(known_by) else ()  # as rows were recognized before files had these columns
-        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS], *known_by)
+        return (*head, *names, *self.price, *moments, *payment[:_INSTANTS], *known_by, *payment.foreign_fee)
 
 
 _PAID = ("completed", "refund")
@@ -152,6 +153,7 @@ def _readers(zone: ZoneInfo, clock: datetime) -> Readers:
         "payment_type": partial(text.one_of, allowed=("full", "partial"), what="payment type"),
         "paid_at": instant,
         "paid_currency": money.ever_currency_code,
+        "fee_currency": money.ever_currency_code,
         "rate": _rate,
         "refunded_at": instant,
         "one_click": partial(text.yes_no, what="one_click"),
@@ -167,6 +169,10 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
     given = fields.read(columns(fields.row), REQUIRED)
     fields.check()
     given.setdefault("paid_currency", given["currency"])
+    if "fee" in fields.row.names:
+        currency = given.setdefault("fee_currency", given["paid_currency"])
+        fields.read_also(given, "fee", partial(money.parse, currency=currency))
+        fields.check()
     _check_currencies(fields, given)
     price = _price(fields, given)
     payment = _payment(fields, given, price)
@@ -242,6 +248,7 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
     status, currency = given["status"], given["paid_currency"]
     if given.get("funds_credited", 0) > amount:
         fields.stop("funds_credited", f"is more than what was paid, {money.text(amount, currency)}")
+    credited, foreign_fee = _fee(fields, given, amount) if "fee" in given else (given.get("funds_credited"), ())
     refunded = _refunded(fields, given, amount, in_part=share < price.price_minor)
     attempted = _attempted(fields, given)
     if "refunded_at" in given and given["refunded_at"].on < attempted.on:
@@ -252,7 +259,7 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
         currency,
         given.get("rate") if currency != price.currency else None,
         share,
-        given.get("funds_credited"),
+        credited,
         True,  # paid
         refunded,
         given.get("one_click", False),
@@ -262,7 +269,20 @@ def _payment(fields: Fields, given: Given, price: Price) -> ImportedPayment | No
         given.get("refunded_at") if refunded else None,
         given.get("gateway_id"),
         given.get("payment_reference"),
+        foreign_fee,
     )
+
+
+def _fee(fields: Fields, given: Given, amount: int) -> tuple[int | None, tuple[int, str] | tuple[()]]:
+    """Return what was credited after a fee in the payment's currency, or the fee in another one, kept as such."""
+    fee, currency, credited = given["fee"], given["fee_currency"], given.get("funds_credited")
+    if currency != given["paid_currency"]:
+        return credited, (fee, currency)
+    if fee > amount:
+        fields.stop("fee", f"is more than what was paid, {money.text(amount, currency)}")
+    if credited not in (None, amount - fee):
+        fields.stop("fee", f"does not agree with funds_credited, {money.text(credited, currency)}")
+    return amount - fee, ()
 
 
 def _attempted(fields: Fields, given: Given) -> Instant:
@@ -277,7 +297,7 @@ def _attempted(fields: Fields, given: Given) -> Instant:
 def _unpaid(fields: Fields, given: Given, price: Price) -> ImportedPayment | None:
     """Return the invoice of an unpaid order: a declined one, else one that keeps the comment."""
     status, comment = given["status"], given.get("comment") or None
-    for column in ("funds_credited", "refunded", "paid_at" if status == "open" else "refunded_at"):
+    for column in ("funds_credited", "fee", "refunded", "paid_at" if status == "open" else "refunded_at"):
         if given.get(column):
             fields.stop(column, "is given, but nothing was paid; give what was paid, or leave this blank")
     if status == "open" and comment is None:

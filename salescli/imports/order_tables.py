@@ -79,6 +79,8 @@ class InvoiceColumns(NamedTuple):
     refunded_minor: int
     gateway_id: str | None
     payment_reference: str | None
+    foreign_fee_minor: int | None
+    foreign_fee_currency: str | None
 
 
 class Draft(NamedTuple):
@@ -160,6 +162,7 @@ def _invoice(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> In
         payment.refunded_minor,
         payment.gateway_id,
         payment.payment_reference,
+        *(payment.foreign_fee or _NEVER),
     )
 
 

@@ -234,7 +234,13 @@ def _record_refund(work: Work, request: ReconcileRequest, line: Line, invoice_id
 def _take_fee(work: Work, line: Line, invoice_id: int, reason: str) -> bool:
     """Store the fee in a line, and return whether it was stored; False: there is none, or it cannot be right."""
     invoice = invoices.get(work.connection, invoice_id)
-    if line.fee_minor is None or line.fee_minor > invoice.amount_minor:
+    if line.fee_minor is None:
+        return False
+    if line.fee_currency is not None:
+        foreign = {"foreign_fee_minor": line.fee_minor, "foreign_fee_currency": line.fee_currency, "fee_due_at": None}
+        invoices.change(work, invoice, "fee recorded", foreign, reason=reason)
+        return True
+    if line.fee_minor > invoice.amount_minor:
         return False
     if month := closed_months.fixed(work.connection, invoice.id):
         raise WrongStatus(f"{reason}: the fee of invoice {invoice.id} is not recorded, since {month} is closed")

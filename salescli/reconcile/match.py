@@ -61,6 +61,8 @@ class Movement(NamedTuple):
     reference: str | None
     at: str
     day: str | None
+    foreign_fee_minor: int | None = None  # a fee in another currency
+    foreign_fee_currency: str | None = None
 
 
 class NamedLine(NamedTuple):
@@ -263,6 +265,11 @@ def _fee(line: Line, movement: Movement) -> str:
     """Return the finding for the fees of a matched line; refunds have no fee here."""
     if line.fee_minor is None or line.kind != PAYMENT:
         return AGREES
+    if line.fee_currency is not None:
+        if movement.foreign_fee_minor is None:
+            return FEE_REPORTED
+        here = (movement.foreign_fee_minor, movement.foreign_fee_currency)
+        return AGREES if here == (line.fee_minor, line.fee_currency) else FEE_DIFFERS
     if (movement.fee_minor is None or movement.estimated) and line.fee_minor <= movement.amount_minor:
         return FEE_REPORTED
     return AGREES if line.fee_minor == movement.fee_minor and not movement.estimated else FEE_DIFFERS

@@ -139,7 +139,8 @@ WHERE gateway_id IN (SELECT value FROM json_each(:words))
 _PAID = """
 SELECT 'moved', i.id, 'payment', i.id, i.order_id, i.amount_minor, i.currency, i.fee_minor, i.fee_estimated,
   i.gateway_id, (SELECT max(a.reference) FROM attempts a
-    WHERE a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'), i.paid_at, i.paid_on
+    WHERE a.invoice_id = i.id AND a.kind = 'charge' AND a.status = 'succeeded'), i.paid_at, i.paid_on,
+  i.foreign_fee_minor, i.foreign_fee_currency
 FROM invoices i WHERE i.amount_minor > 0 AND +i.payment_system_id = :system
   AND NOT EXISTS (SELECT 1 FROM refunds m WHERE m.moved_to = i.id)
 """

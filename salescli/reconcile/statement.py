@@ -20,7 +20,7 @@ from salescli.rules import money, numbers, text, time
 
 PAYMENT, REFUND, DISPUTE = "payment", "refund", "dispute"
 KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement
-COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "at")
+COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "fee_currency", "at")
 REQUIRED = ("amount", "currency")
 _INVOICE_MAX = 999_999_999
 
@@ -30,7 +30,7 @@ ReportProblem = Callable[[Problem], None]
 class Line(NamedTuple):
     """A movement of money according to the payment system; ``number`` is its line in the file.
 
-    Amount and fee are minor units of ``currency``; ``at`` is UTC text, None without a date.
+    The amount is minor units of ``currency``, the fee of ``fee_currency``; ``at`` is UTC text, None without a date.
     """
 
     number: int
@@ -42,6 +42,7 @@ class Line(NamedTuple):
     currency: str
     fee_minor: int | None
     at: str | None
+    fee_currency: str | None = None  # None: the line's
 
     @property
     def keys(self) -> tuple[str | int | None, ...]:
@@ -105,6 +106,7 @@ def _readers(zone: ZoneInfo) -> Readers:
         "invoice": partial(text.whole_number, what="number of an invoice", most=_INVOICE_MAX),
         "kind": partial(text.one_of, allowed=(PAYMENT, REFUND, DISPUTE), what="kind"),
         "currency": money.ever_currency_code,
+        "fee_currency": money.ever_currency_code,
         "at": partial(time.parse_time, zone=zone),
     }
 
@@ -130,8 +132,9 @@ def _read(columns: Columns, row: Row) -> Line:
     if "amount" not in row.values:
         fields.refuse("amount", "is blank; every row needs it")
     if "currency" in given:
-        for column in ("amount", "fee"):
-            fields.read_also(given, column, partial(_amount, currency=given["currency"]))
+        for column, currency in (("amount", "currency"), ("fee", "fee_currency")):
+            in_currency = given.setdefault(currency, given["currency"])
+            fields.read_also(given, column, partial(_amount, currency=in_currency))
     if given.get("amount") == 0:
         fields.refuse("amount", "is zero; leave out rows in which no money moved")
     if not any(key in row.values for key in KEYS):
@@ -158,4 +161,5 @@ def _line(row: Row, given: dict[str, Any]) -> Line:
         currency=given["currency"],
         fee_minor=given.get("fee"),
         at=None if at is None else time.utc_text(at),
+        fee_currency=None if given["fee_currency"] == given["currency"] else given["fee_currency"],
     )

@@ -936,6 +936,33 @@ def test_a_payment_keeps_its_numbers_and_pays_one_order(house: House) -> None:
     assert "the payment of order B1 of the file" in said
 
 
+def test_a_fee_is_the_commission_or_kept_in_its_own_currency(house: House) -> None:
+    abroad = {"order": "F2", "fee": "1.20", "fee_currency": "USD", "funds_credited": "48.00"}
+    load(house, {"order": "F1", "fee": "1.50"}, abroad)
+    kept = "SELECT fee_minor, fee_estimated, foreign_fee_minor, foreign_fee_currency FROM invoices ORDER BY id"
+    assert [tuple(row) for row in house.connection.execute(kept)] == [(150, 0, None, None), (100, 0, 120, "USD")]
+    assert load(house, {"order": "F1", "funds_credited": "47.50"}, abroad).unchanged == 2
+    assert load(house, {"order": "F2", "funds_credited": "48.00"}, update=True).unchanged == 1  # it does not say
+    changed = {**abroad, "fee": "1.30"}
+    assert "fee: '1.30': 1.20 USD here, 1.30 USD in the file" in refused(house, csv_of(changed))[0]
+    assert load(house, changed, update=True).updated == 1
+    assert house.count("invoices", "foreign_fee_minor = 130") == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"fee": "49.01"}, "fee: '49.01': is more than what was paid, 49.00"),
+        ({"fee": "1", "funds_credited": "47"}, "fee: '1': does not agree with funds_credited, 47.00"),
+        ({"fee": "1", "status": "open"}, "fee: '1': is given, but nothing was paid"),
+        ({"fee": "1.5", "fee_currency": "JPY"}, "fee: '1.5'"),
+        ({"fee": "1", "fee_currency": "XYZ1"}, "fee_currency: 'XYZ1'"),
+    ],
+)
+def test_a_fee_that_cannot_be_is_refused(house: House, row: dict[str, str], said: str) -> None:
+    assert said in " ".join(refused(house, csv_of(row)))
+
+
 def test_a_difference_is_told_in_local_time_and_only_what_the_file_says(house: House) -> None:
     load_bytes(house, csv_of({"paid_at": "2026-01-06 00:30", "payment_type": "partial"}))
     said = " ".join(refused(house, csv_of({})))

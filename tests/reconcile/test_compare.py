@@ -379,6 +379,24 @@ def test_a_fee_is_taken_over_with_its_reason(paid: Story) -> None:
     assert (line["what"], line["reason"]) == ("fee recorded", "statement march.csv, line 2")
 
 
+def test_a_fee_in_another_currency_is_kept_as_such(paid: Story) -> None:
+    rows = [{**of_gateway(paid)[0], "fee": "1.55", "fee_currency": "USD"}]
+    assert found(paid, rows) == ["fee reported"]
+    before = invoices.get(paid.house.connection, 1)
+    written, remain = applied(paid, rows)
+    assert (written.fees, remain) == (1, [])
+    after = invoices.get(paid.house.connection, 1)
+    assert (after.foreign_fee_minor, after.foreign_fee_currency) == (155, "USD")
+    assert (after.fee_minor, after.fee_estimated) == (before.fee_minor, before.fee_estimated)
+    assert found(paid, [{**rows[0], "fee": "1.56"}]) == ["fee differs"]
+    assert found(paid, [{**rows[0], "fee": "9999", "fee_currency": "JPY"}]) == ["fee differs"]
+
+
+def test_a_fee_whose_currency_is_the_payments_is_its_commission(paid: Story) -> None:
+    written, remain = applied(paid, [{**of_gateway(paid)[0], "fee": "1.42", "fee_currency": "eur"}])
+    assert (written.fees, remain, invoices.get(paid.house.connection, 1).fee_minor) == (1, [], 142)
+
+
 def test_a_known_fee_stays(paid: Story) -> None:
     before = contents(paid.house)
     assert applied(paid, [{**of_gateway(paid)[2], "fee": "0.75"}])[1] == ["fee differs"]

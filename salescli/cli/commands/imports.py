@@ -55,9 +55,12 @@ def orders_command(session: Session, /, source: str, **given: Any) -> None:
       category_number offer* offer_number quantity unit_price discount price
       currency* payment_type payment_system paid_at paid paid_currency rate
       funds_credited refunded refunded_at one_click comment manager confirmed
-      gateway_id payment_reference
+      gateway_id payment_reference fee fee_currency
 
     Give unit_price or price. A completed order without `paid` counts as paid in full.
+
+    Several payments of an order are a row each, the same in all but the payment: paid, paid_at, payment_system,
+    gateway_id and what else is said of it. A payment that a later file leaves out stays, and is named.
 
     --update changes orders from the same source, but never who made the sale, and never an order that a gateway
     charged.

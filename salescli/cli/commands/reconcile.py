@@ -25,7 +25,7 @@ from salescli.errors import SalesError
 from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
-from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Sums
+from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Movement, Sums
 from salescli.reconcile.movements import KnownInvoice
 from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
 from salescli.rules import money, numbers, permissions, time
@@ -43,8 +43,9 @@ _COLUMNS = (
     Column("amount_here", "money"),  # in the row's currency; an amount in another one is in the advice
     Column("amount_there", "money"),
     Column("currency"),
-    Column("fee_here", "money"),
-    Column("fee_there", "money"),
+    Column("fee_here", "money", currency="fee_currency"),
+    Column("fee_there", "money", currency="fee_currency"),
+    Column("fee_currency", shown=False),
     Column("line", "number"),
     Column("advice"),
 )
@@ -68,7 +69,7 @@ def reconcile_command(
     FILE is CSV in UTF-8; - is stdin. Columns, in any order; * means required, and so is one of the first three:
 
     \b
-      reference gateway_id invoice kind amount* currency* fee at
+      reference gateway_id invoice kind amount* currency* fee fee_currency at
 
     `kind` is payment, refund or dispute; blank means payment. The days of the statement are compared.
 
@@ -128,6 +129,7 @@ def _row(finding: MatchFinding, advice: str) -> dict[str, Any]:
     """Return a finding as a row of ``_COLUMNS``; what one side does not state is empty."""
     line, movement = finding.line, finding.movement
     currency = line.currency if line else movement and movement.currency
+    fee_currency = (line and line.fee_minor is not None and line.fee_currency) or currency
     here = movement if movement and movement.currency == currency else None
     if finding.finding == match.TWICE_THERE:  # our amount is shown beside the first line about it
         here = None
@@ -142,11 +144,16 @@ def _row(finding: MatchFinding, advice: str) -> dict[str, Any]:
         "amount_here": here and here.amount_minor,
         "amount_there": line and line.amount_minor,
         "currency": currency,
-        "fee_here": here and here.fee_minor,
+        "fee_here": here and (here.fee_minor if fee_currency == currency else _foreign_fee(here, fee_currency)),
         "fee_there": line and line.fee_minor,
+        "fee_currency": fee_currency,
         "line": line and line.number,
         "advice": advice,
     }
+
+
+def _foreign_fee(movement: Movement, currency: str | None) -> int | None:
+    return movement.foreign_fee_minor if movement.foreign_fee_currency == currency else None
 
 
 def _of(name: str, *sides: Any) -> Any:

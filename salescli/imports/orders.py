@@ -37,13 +37,13 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
+    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, maps=True)
     aside = Aside(work.connection)
-    return import_rows(run, partial(_orders, run, aside), aside.end)
+    return import_rows(run, partial(_orders, aside), aside.end)
 
 
 @contextmanager
-def _orders(run: ImportRun, aside: Aside) -> Iterator[Take]:
+def _orders(aside: Aside, run: ImportRun) -> Iterator[Take]:
     with opened(run) as lookups:
         yield _Orders(run, lookups, aside).take
 

@@ -1,0 +1,126 @@
+"""The shipped mappings: a file in each vendor's own header comes in with no option, with its totals to the cent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from salescli.imports import find_mapping, orders
+from salescli.imports.run import ImportCounts, ImportRequest, Reporting
+from salescli.imports.told import lines
+from tests.conftest import House
+from tests.importing import contents
+
+FILES = Path(__file__).with_name("files")
+
+TOLD = {
+    "stripe-payments": [
+        "the file has 6 rows, 5 orders, 2 refunds",
+        "skipped 1 row: 1 authorised only, not captured",
+        "paid 69.00 EUR, refunded 5.00 EUR",
+        "paid 1250.00 USD, refunded 1250.00 USD",
+        "paid 1000 JPY",
+        "not kept, as there is no place for it here: tax on fees",
+    ],
+    "shopify-orders": [
+        "the file has 8 rows, 6 orders, 8 items, 2 refunds",
+        "paid 72.67 EUR, refunded 6.99 EUR",
+        "not kept, as there is no place for it here: tax, the shipping address, discount codes",
+    ],
+}
+
+
+def load(house: House, file: Path, **options: object) -> ImportCounts:
+    said: list[str] = []
+    request = ImportRequest(file, reporting=Reporting(on_bad=lambda problem: said.append(str(problem))), **options)  # type: ignore[arg-type]
+    try:
+        return orders.import_orders(house.work, request)
+    finally:
+        assert said == []
+
+
+def test_each_shipped_mapping_has_a_file_in_its_vendors_form() -> None:
+    shipped = {path.stem for path in find_mapping.SHIPPED.glob("*.toml")} - {"salescli-orders"}
+    assert shipped == set(TOLD) == {path.stem for path in FILES.glob("*.csv")}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_vendors_file_is_recognised_and_its_totals_are_told(house: House, name: str) -> None:
+    taken: list[str] = []
+    counts = orders.import_orders(
+        house.work,
+        ImportRequest(FILES / f"{name}.csv", reporting=Reporting(on_mapping=lambda _, name: taken.append(name))),
+    )
+    assert taken == [name]
+    assert counts.told is not None
+    assert sorted(lines(counts.told)) == sorted(TOLD[name])
+    assert sums(house) == {currency: (paid, back) for currency, paid, back in told_sums(counts)}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_vendors_file_a_second_time_changes_nothing(house: House, name: str) -> None:
+    load(house, FILES / f"{name}.csv")
+    before = contents(house)
+    counts = load(house, FILES / f"{name}.csv")
+    assert (counts.added, counts.updated) == (0, 0)
+    assert contents(house) == before
+
+
+def told_sums(counts: ImportCounts) -> list[tuple[str, int, int]]:
+    told = counts.told
+    assert told is not None
+    return [(currency, minor, told.refunded[currency]) for currency, minor in told.paid.items() if minor]
+
+
+def sums(house: House) -> dict[str, tuple[int, int]]:
+    """Return what is in the tables: currency -> minor units paid and refunded."""
+    rows = house.connection.execute(
+        "SELECT i.currency, sum(i.amount_minor), sum((SELECT coalesce(sum(r.amount_minor), 0) FROM refunds r"
+        " WHERE r.invoice_id = i.id)) FROM invoices i WHERE i.paid_at IS NOT NULL GROUP BY i.currency"
+    )
+    return {currency: (paid, back) for currency, paid, back in rows if paid}
+
+
+def order(house: House, number: str) -> dict[str, object]:
+    row = house.connection.execute(
+        "SELECT o.*, c.name AS customer, c.email, i.gateway_id, i.paid_at, i.fee_minor, i.refunded_minor, i.payment_reference,"
+        " p.name AS system, r.refunded_at FROM orders o JOIN customers c ON c.id = o.customer_id"
+        " LEFT JOIN invoices i ON i.order_id = o.id LEFT JOIN payment_systems p ON p.id = i.payment_system_id"
+        " LEFT JOIN refunds r ON r.invoice_id = i.id WHERE o.source_number = ?",
+        (number,),
+    ).fetchone()
+    return dict(row)
+
+
+def check(found: dict[str, object], **expected: object) -> None:
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_a_stripe_payment_is_an_order_with_its_fee_in_its_own_currency_only(house: House) -> None:
+    load(house, FILES / "stripe-payments.csv")
+    check(
+        order(house, "ch_3TestA"),
+        source="stripe", customer="Mira Test", email="mira@example.net", offer_name="Course, part 1", status="completed",
+        price_minor=4900, currency="EUR", created_at="2026-01-02T14:05:07Z", paid_at="2026-01-02T14:05:07Z",
+        fee_minor=167, gateway_id="ch_3TestA", system="Stripe",
+    )  # fmt: skip
+    check(order(house, "ch_3TestB"), status="refund", refunded_at="2026-01-05T09:00:00Z", fee_minor=None)
+    check(order(house, "ch_3TestC"), status="completed", refunded_minor=500, offer_name="Stripe payment")
+    check(order(house, "ch_3TestD"), status="declined", paid_at=None)
+
+
+def test_each_line_item_of_shopify_is_an_order_with_its_share_of_the_total(house: House) -> None:
+    """35.68 of 19.98 + 10.00: 5.00 off, 5.00 shipping, 5.70 tax; 23.77, the rest of a cent on the first, and 11.90."""
+    load(house, FILES / "shopify-orders.csv")
+    check(
+        order(house, "#1001-1"),
+        offer_name="Tee - Black / S", quantity=2, price_minor=2378, discount_minor=334, customer="Ann Example",
+        status="completed", created_at="2026-01-01T07:58:12Z", payment_reference="rTestOne",
+    )  # fmt: skip
+    check(order(house, "#1001-2"), offer_name="Mug", quantity=1, price_minor=1190, discount_minor=166)
+    check(order(house, "#1002-1"), status="refund", refunded_minor=99, system="Shopify Payments + Gift Card")
+    check(order(house, "#1003-1"), status="declined", paid_at=None)
+    check(order(house, "#1004-1"), status="completed", price_minor=1891, refunded_minor=437)
+    check(order(house, "#1004-2"), status="completed", price_minor=709, refunded_minor=163)
+    check(order(house, "#1006-1"), status="open", price_minor=1600, paid_minor=1000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from salescli.errors import BadData
 from salescli.imports import find_mapping, utc_columns
@@ -33,7 +33,11 @@ def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapp
             return replace(mapping, conventions=replace(mapping.conventions, delimiter=delimiter))
     if any(_mostly_ours(header, ours) for header in headers.values()):
         return None  # with a column too many, or another delimiter; the reader of our own columns says so
-    _refuse(max(headers.values(), key=len))
+    header = max(headers.values(), key=len)
+    raise BadData(
+        f"line 1: no mapping knows a file with the columns {', '.join(map(repr, header))}; write one with"
+        " --propose > my.toml, check it, and import with --map my.toml"
+    )
 
 
 def _mostly_ours(header: Sequence[str], ours: Sequence[str]) -> bool:
@@ -54,10 +58,3 @@ def header_of(stream: BinaryIO, delimiter: str) -> list[str]:
 def _is_ours(column: str, ours: Sequence[str]) -> bool:
     name = column.lower()
     return name in ours or name in REMARKS or utc_columns.meant(name, ours) is not None
-
-
-def _refuse(header: Sequence[str]) -> NoReturn:
-    raise BadData(
-        f"line 1: no mapping knows a file with the columns {', '.join(map(repr, header))}; write one with"
-        " --propose > my.toml, check it, and import with --map my.toml"
-    )

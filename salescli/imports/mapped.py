@@ -33,8 +33,11 @@ class _Group:
 class MappedTable:
     """A file of another system as rows of our columns; iterating yields them, good and bad."""
 
-    def __init__(self, file: ForeignTable, mapping: Mapping, ours: Sequence[str]) -> None:
-        """Check the header. Raise BadData for a column that the mapping reads and the file lacks."""
+    def __init__(self, file: ForeignTable, mapping: Mapping, ours: Sequence[str], home: str) -> None:
+        """Check the header. Raise BadData for a column that the mapping reads and the file lacks.
+
+        ``home``: the currency of a file that names none.
+        """
         missing = mapping.missing(file.header)
         if missing:
             raise BadData(
@@ -43,7 +46,7 @@ class MappedTable:
             )
         self._file = file
         self._mapping = mapping
-        self._given = Given(mapping, file.header, ours)
+        self._given = Given(mapping, file.header, ours, home)
         self._held = {key(name): label for label, names in (mapping.not_held or {}).items() for name in names}
         self._keys = [key(name) for name in file.header]
         self.header = file.header
@@ -144,7 +147,10 @@ class MappedTable:
                 self.told.not_held[label] = None
 
     def _holds(self, rule: Rule, cells: Cells) -> bool:
-        return all(self._meets(cells.get(key(column), ""), wanted) for column, wanted in rule.when)
+        def hold(conditions: Sequence[tuple[str, str | frozenset[str]]]) -> bool:
+            return all(self._meets(cells.get(key(column), ""), wanted) for column, wanted in conditions)
+
+        return hold(rule.when) and not (rule.unless and hold(rule.unless))
 
     def _meets(self, text: str, wanted: str | frozenset[str]) -> bool:
         """Return whether a text is one of several, or is of the kind that a word names."""
@@ -167,7 +173,8 @@ class MappedTable:
         """Yield the rows of an order, or one bad row with all its problems."""
         origin = (*group.rows, *(row for _, row, _ in group.refunds))
         reading = Reading(group.rows[0].line, self._mapping.conventions)
-        order = drafted(self._given, reading, group.cells, [_refund(*refund) for refund in group.refunds])
+        lines, refunds = [row.line for row in group.rows], [_refund(*refund) for refund in group.refunds]
+        order = drafted(self._given, reading, lines, group.cells, refunds)
         if order is None or reading.problems:
             yield Row(group.rows[0].line, [], problems=reading.problems, origin=origin)
             return
@@ -179,7 +186,7 @@ class MappedTable:
         self.told.refunds += len(group.refunds) - chargebacks or bool(order.refunded_minor and not chargebacks)
         self.told.chargebacks += chargebacks
         for line, cells in order.rows:
-            yield Row(group.rows[line].line, cells, self._given.names, origin=origin)
+            yield Row(line, cells, self._given.names, origin=origin)
 
 
 def _refund(kind: Refunds, row: Row, cells: Cells) -> Refund:

@@ -21,15 +21,22 @@ from salescli.imports.shares import share
 from salescli.rules import money
 
 _PAID = ("completed", "refund")
-_DERIVED = ("price", "discount", "refunded", "refunded_at")  # columns that an order has though none is mapped to them
+_DERIVED = (
+    "price",
+    "discount",
+    "currency",
+    "refunded",
+    "refunded_at",
+)  # columns that an order has though none is mapped to them
 _SHARED = ("paid", "funds_credited", "refunded")  # amounts of a whole order
 
 
 class Given:
     """A mapping as it applies to one header: our columns in their order, and the columns of numbered items."""
 
-    def __init__(self, mapping: Mapping, header: Sequence[str], ours: Sequence[str]) -> None:
+    def __init__(self, mapping: Mapping, header: Sequence[str], ours: Sequence[str], home: str) -> None:
         self.mapping = mapping
+        self.home = home  # the currency of a file that names none
         self.names = tuple(name for name in ours if name in mapping.columns or name in _DERIVED)
         self.labels = {column: " + ".join(value.columns) for column, value in mapping.columns.items() if value.columns}
         if mapping.items and mapping.items.total:
@@ -118,8 +125,16 @@ class Refund(NamedTuple):
     cells: Cells
 
 
+class Back(NamedTuple):
+    """What a refund gave back: when, of which line, how much."""
+
+    at: str
+    line: int
+    minor: int
+
+
 class Order(NamedTuple):
-    """An order in our columns: its rows, each with the place of the source row, and what it came to."""
+    """An order in our columns: its rows, each with the line that it was read from, and what it came to."""
 
     rows: Sequence[tuple[int, list[str]]]
     items: int
@@ -128,10 +143,15 @@ class Order(NamedTuple):
     refunded_minor: int
 
 
-def drafted(given: Given, reading: Reading, cells: Sequence[Cells], refunds: Sequence[Refund]) -> Order | None:
-    """Return an order in our columns; None, with the problems in ``reading``, if it cannot be read."""
+def drafted(
+    given: Given, reading: Reading, lines: Sequence[int], cells: Sequence[Cells], refunds: Sequence[Refund]
+) -> Order | None:
+    """Return an order in our columns; None, with the problems in ``reading``, if it cannot be read.
+
+    Two rows of the same number, as those of several refunds, are of different lines.
+    """
     mapping, head = given.mapping, cells[0]
-    currency = _currency(reading, mapping.columns.get("currency"), head)
+    currency = _currency(reading, mapping.columns["currency"], head) if "currency" in mapping.columns else given.home
     if not currency:
         return None
     texts = {**_texts(given, reading, head), "currency": currency}
@@ -144,21 +164,24 @@ def drafted(given: Given, reading: Reading, cells: Sequence[Cells], refunds: Seq
         _share_out(reading, mapping, items, whole)
     if reading.problems:
         return None
-    shares = [share(minor, [item.price or 0 for item in items]) for minor, _ in backs]
+    shares = _shares_of(backs, items)
     rows: list[tuple[int, list[str]]] = []
     for place, item in enumerate(items):
         number = {"order": f"{texts['order']}-{place + 1}"} if mapping.items and texts.get("order") else {}
-        own = [(of_items[place], at) for of_items, (_, at) in zip(shares, backs, strict=True) if of_items[place]]
-        for row in _item_rows({**texts, **item.texts, **number}, item, own, (currency, paid_in)):
-            rows.append((place if len(cells) == len(items) else 0, [row.get(name, "") for name in given.names]))
+        drafts = _item_rows({**texts, **item.texts, **number}, item, shares[place], (currency, paid_in))
+        own_lines = [lines[place] if len(lines) == len(items) else lines[0], *(back.line for back in shares[place][1:])]
+        rows.extend(
+            (line, [row.get(name, "") for name in given.names]) for line, row in zip(own_lines, drafts, strict=True)
+        )
     paid = [item for item in items if texts.get("status") in _PAID or item.paid]
-    refunded = sum(item.refunded or 0 for item in paid) + sum(minor for minor, _ in backs)
+    refunded = sum(item.refunded or 0 for item in paid) + sum(back.minor for back in backs)
+    if texts.get("status") == "refund" and not refunded:
+        refunded = sum(item.base for item in paid)
     return Order(rows, len(items), paid_in, sum(item.base for item in paid), refunded)
 
 
-def _currency(reading: Reading, value: Value | None, head: Cells) -> str:
+def _currency(reading: Reading, value: Value, head: Cells) -> str:
     """Return the currency of an order; nothing, with a problem, if it is none."""
-    value = value or Value()
     text = reading.text(value, head)
     try:
         return money.ever_currency_code(text)
@@ -222,15 +245,27 @@ def _whole(given: Given, reading: Reading, head: Cells, currencies: tuple[str, s
     return whole
 
 
-def _backs(reading: Reading, refunds: Sequence[Refund], currency: str) -> list[tuple[int, str]]:
+def _backs(reading: Reading, refunds: Sequence[Refund], currency: str) -> list[Back]:
     """Return what each refund gave back, and when, oldest first."""
     backs = []
     for line, kind, cells in refunds:
         own = Reading(line, reading.conventions)
         minor = own.amount(kind.amount, cells, currency, signed=False)  # most files write it below zero
-        backs.append((minor or 0, own.instant(kind.at, cells)))
+        backs.append(Back(own.instant(kind.at, cells), line, minor or 0))
         reading.problems.extend(own.problems)
-    return sorted(backs, key=lambda back: back[1])
+    return sorted(backs)
+
+
+def _shares_of(backs: Sequence[Back], items: Sequence[_Item]) -> list[list[Back]]:
+    """Return what of each refund went to each item: in proportion to what was paid and is not given back yet."""
+    left = [item.base for item in items]
+    shares: list[list[Back]] = [[] for _ in items]
+    for back in backs:
+        for place, minor in enumerate(share(back.minor, left, left if back.minor <= sum(left) else None)):
+            left[place] -= minor
+            if minor:
+                shares[place].append(back._replace(minor=minor))
+    return shares
 
 
 def _share_out(reading: Reading, mapping: Mapping, items: Sequence[_Item], whole: Dict[str, int | None]) -> None:
@@ -261,7 +296,7 @@ def _share_out(reading: Reading, mapping: Mapping, items: Sequence[_Item], whole
 
 
 def _item_rows(
-    texts: dict[str, str], item: _Item, backs: Sequence[tuple[int, str]], currencies: tuple[str, str]
+    texts: dict[str, str], item: _Item, backs: Sequence[Back], currencies: tuple[str, str]
 ) -> list[dict[str, str]]:
     """Return the rows of an item: one, or one for each refund of it."""
     currency, paid_in = currencies
@@ -272,13 +307,17 @@ def _item_rows(
         return [{**row, "refunded_at": "", **({"paid_at": ""} if status == "open" else {})}]
     paid = {"paid": item.paid, "funds_credited": item.funds_credited}
     row.update({name: money.text(minor, paid_in) for name, minor in paid.items() if minor is not None})
-    given_back = backs or ([(item.refunded, texts.get("refunded_at", ""))] if item.refunded is not None else [])
-    return [_refunded(row, minor, at, item.base, paid_in) for minor, at in given_back] or [row]
+    if not backs and item.refunded is not None:
+        backs = [Back(texts.get("refunded_at", ""), 0, item.refunded)]
+    return [_refunded(row, back, item.base, paid_in) for back in backs] or [row]
 
 
-def _refunded(row: dict[str, str], minor: int, at: str, base: int, currency: str) -> dict[str, str]:
+def _refunded(row: dict[str, str], back: Back, base: int, currency: str) -> dict[str, str]:
     """Return a row with a refund: of all that was paid, the status is refund; of less, completed."""
     status = row["status"]
+    at, _, minor = back
+    if status == "refund" and not minor:
+        return {**row, "refunded_at": at}  # of all, which some systems do not repeat as an amount
     if status in _PAID:
         status = "refund" if 0 < minor == base else "completed"
     return {**row, "status": status, "refunded": money.text(minor, currency), "refunded_at": at if minor else ""}

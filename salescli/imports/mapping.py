@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from salescli.errors import BadData
@@ -96,9 +96,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions on source columns, all of which must hold: one of several texts, or one of ``WORDS``."""
+    """Conditions on source columns, all of which must hold: one of several texts, or one of ``WORDS``.
+
+    It does not hold if all conditions of ``unless`` do.
+    """
 
     when: Sequence[tuple[str, str | frozenset[str]]]
+    unless: Sequence[tuple[str, str | frozenset[str]]] = ()
     reason: str = ""
 
 
@@ -135,7 +139,7 @@ class Mapping:
     recognised_by: Sequence[str] = ()
     optional: Sequence[str] = ()
     source: str | None = None
-    conventions: Conventions = Conventions()
+    conventions: Conventions = field(default_factory=Conventions)
     skip: Sequence[Rule] = ()
     refunds: Sequence[Refunds] = ()
     items: Items | None = None
@@ -160,7 +164,7 @@ def needed(value: Value) -> list[str]:
 
 
 def parsed(text: str, name: str, ours: Sequence[str]) -> Mapping:
-    """Return the mapping that a TOML text describes; ``ours``: the columns it may fill. Raise BadData with its place."""
+    """Return the mapping of a TOML text, which may fill the columns ``ours``. Raise BadData with its place."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -222,7 +226,7 @@ class _Reader:
         return [self._text(where, text) for text in given]
 
     def _conventions(self, given: dict[str, Any]) -> Conventions:
-        self._check_keys("file", given, [field.name for field in fields(Conventions)])
+        self._check_keys("file", given, [one.name for one in fields(Conventions)])
         conventions = Conventions(**given)
         choices = {"delimiter": (",", ";", "\t", "|"), "decimal": (".", ","), "minor": (False, True), "dates": DATES}
         for name, allowed in choices.items():
@@ -273,18 +277,22 @@ class _Reader:
         ends = [*pieces[1::2], None]
         return Template([part for part in zip(pieces[::2], ends, strict=True) if part != ("", None)])
 
-    def _rule(self, where: str, given: Any, reason: str = "") -> Rule:
-        conditions = []
-        for column, wanted in self._table(f"{where}.when", given).items():
+    def _conditions(self, where: str, given: Any) -> list[tuple[str, str | frozenset[str]]]:
+        conditions: list[tuple[str, str | frozenset[str]]] = []
+        for column, wanted in self._table(where, given).items():
             if isinstance(wanted, str) and wanted not in WORDS:
-                self._fail(f"{where}.when.{column}", f"is neither a list of values nor one of {', '.join(WORDS)}")
+                self._fail(f"{where}.{column}", f"is neither a list of values nor one of {', '.join(WORDS)}")
             texts = wanted if isinstance(wanted, str) else frozenset(map(key, self._texts(where, wanted)))
             conditions.append((column, texts))
-        return Rule(conditions, reason) if conditions else self._fail(where, "has no conditions under when")
+        return conditions or self._fail(where, "has no conditions")
 
     def _skip(self, where: str, given: dict[str, Any]) -> Rule:
-        self._check_keys(where, given, ("when", "reason"))
-        return self._rule(where, given.get("when", {}), self._text(f"{where}.reason", given.get("reason")))
+        self._check_keys(where, given, ("when", "unless", "reason"))
+        return Rule(
+            self._conditions(f"{where}.when", given.get("when", {})),
+            self._conditions(f"{where}.unless", given["unless"]) if "unless" in given else (),
+            self._text(f"{where}.reason", given.get("reason")),
+        )
 
     def _refunds(self, where: str, given: dict[str, Any], created: Any) -> Refunds:
         self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback"))
@@ -292,7 +300,8 @@ class _Reader:
             self._value(f"{where}.{name}", given.get(name, otherwise))
             for name, otherwise in (("of", ""), ("amount", ""), ("at", created))
         )
-        return Refunds(self._rule(where, given.get("when", {})), of, amount, at, given.get("chargeback") is True)
+        rule = Rule(self._conditions(f"{where}.when", given.get("when", {})))
+        return Refunds(rule, of, amount, at, given.get("chargeback") is True)
 
     def _items(self, given: dict[str, Any]) -> Items:
         self._check_keys("items", given, ("key", "total", "discount"))

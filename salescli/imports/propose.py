@@ -13,7 +13,7 @@ from salescli.imports import find_mapping, foreign
 from salescli.imports.mapping import key
 
 _CALLED = {  # our column -> what other systems call it, likeliest first; compared by ``key``, _ as a space
-    "order": "order, order number, order id, order no, number, name, transaction id, invoice number, id, номер заказа, номер",
+    "order": "order, order number, order id, order no, number, name, transaction id, invoice number, id, номер заказа",
     "created_at": "created at, order date, date created, created, date, transaction date, дата создания, дата",
     "status": "status, order status, financial status, payment status, state, статус",
     "customer": "customer, customer name, billing name, buyer name, full name, client, name, покупатель, клиент, имя",

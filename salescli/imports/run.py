@@ -1,6 +1,8 @@
 """Run an import: all or nothing, bad rows reported and counted, one line of history.
 
-file -> ``csv_file.Table`` or ``MappedTable`` -> batches, ``take`` (added | updated | unchanged | bad) -> ``ImportCounts`` -> history
+file -> ``csv_file.Table`` | ``MappedTable`` -> batches -> ``take``: added | updated | unchanged | bad
+
+``ImportCounts`` -> a line of history
 """
 
 from __future__ import annotations
@@ -145,7 +147,8 @@ def _read_by(run: ImportRun, stream: BinaryIO) -> tuple[ImportRun, Table | Mappe
     if mapping is None:
         return run, Table(stream, run.columns, run.required)
     run.request.reporting.on_mapping(mapping.title, mapping.name)
-    table = MappedTable(csv_file.ForeignTable(stream, mapping.conventions.delimiter), mapping, run.columns)
+    home = database.setting(run.work.connection, "currency") or ""
+    table = MappedTable(csv_file.ForeignTable(stream, mapping.conventions.delimiter), mapping, run.columns, home)
     if mapping.source and run.request.source == DEFAULT_SOURCE:
         run = replace(run, request=replace(run.request, source=mapping.source))
     return run, table

@@ -23,6 +23,26 @@ TOLD = {
         "paid 1000 JPY",
         "not kept, as there is no place for it here: tax on fees",
     ],
+    "paypal-activity": [
+        "the file has 12 rows, 3 orders, 3 refunds, 1 chargeback",
+        "skipped 5 rows: 1 fees of PayPal, 1 payouts and deposits, 1 not completed, 1 payments that you made,"
+        " 1 currency conversions",
+        "paid 69.00 USD, refunded 69.00 USD",
+        "paid 1234.50 EUR, refunded 134.50 EUR",
+        "not kept, as there is no place for it here: tax",
+    ],
+    "gumroad-sales": [
+        "the file has 8 rows, 6 orders, 3 refunds",
+        "skipped 2 rows: 1 free trial, not charged, 1 row of totals",
+        "paid 127.50 USD, refunded 64.75 USD",
+        "not kept, as there is no place for it here: tax",
+    ],
+    "woocommerce-orders": [
+        "the file has 6 rows, 5 orders, 7 items, 1 refund",
+        "skipped 1 row: 1 drafts and orders in the bin",
+        "paid 1850.01 UAH, refunded 400.00 UAH",
+        "not kept, as there is no place for it here: the shipping address, tax",
+    ],
     "shopify-orders": [
         "the file has 8 rows, 6 orders, 8 items, 2 refunds",
         "paid 72.67 EUR, refunded 6.99 EUR",
@@ -84,8 +104,8 @@ def sums(house: House) -> dict[str, tuple[int, int]]:
 
 def order(house: House, number: str) -> dict[str, object]:
     row = house.connection.execute(
-        "SELECT o.*, c.name AS customer, c.email, i.gateway_id, i.paid_at, i.fee_minor, i.refunded_minor, i.payment_reference,"
-        " p.name AS system, r.refunded_at FROM orders o JOIN customers c ON c.id = o.customer_id"
+        "SELECT o.*, c.name AS customer, c.email, i.gateway_id, i.paid_at, i.fee_minor, i.refunded_minor,"
+        " i.payment_reference, p.name AS system, r.refunded_at FROM orders o JOIN customers c ON c.id = o.customer_id"
         " LEFT JOIN invoices i ON i.order_id = o.id LEFT JOIN payment_systems p ON p.id = i.payment_system_id"
         " LEFT JOIN refunds r ON r.invoice_id = i.id WHERE o.source_number = ?",
         (number,),
@@ -101,7 +121,8 @@ def test_a_stripe_payment_is_an_order_with_its_fee_in_its_own_currency_only(hous
     load(house, FILES / "stripe-payments.csv")
     check(
         order(house, "ch_3TestA"),
-        source="stripe", customer="Mira Test", email="mira@example.net", offer_name="Course, part 1", status="completed",
+        source="stripe", customer="Mira Test", email="mira@example.net", offer_name="Course, part 1",
+        status="completed",
         price_minor=4900, currency="EUR", created_at="2026-01-02T14:05:07Z", paid_at="2026-01-02T14:05:07Z",
         fee_minor=167, gateway_id="ch_3TestA", system="Stripe",
     )  # fmt: skip
@@ -124,3 +145,47 @@ def test_each_line_item_of_shopify_is_an_order_with_its_share_of_the_total(house
     check(order(house, "#1004-1"), status="completed", price_minor=1891, refunded_minor=437)
     check(order(house, "#1004-2"), status="completed", price_minor=709, refunded_minor=163)
     check(order(house, "#1006-1"), status="open", price_minor=1600, paid_minor=1000)
+
+
+def test_a_payment_of_paypal_and_its_refunds_are_one_order(house: House) -> None:
+    """Newest first or not: a refund names its payment; several are several, each on its day."""
+    load(house, FILES / "paypal-activity.csv")
+    check(
+        order(house, "0PAYMENT00000001A"),
+        status="refund", created_at="2026-01-06T07:50:41Z", refunded_at="2026-01-20T17:15:00Z", fee_minor=192,
+        gateway_id="0PAYMENT00000001A", payment_reference="WEB-7", customer="Mira Test", offer_name="Course, part 1",
+    )  # fmt: skip
+    check(order(house, "0PAYMENT00000002B"), status="completed", price_minor=123450, refunded_minor=13450)
+    check(order(house, "0PAYMENT00000003C"), status="refund", customer="Олена Коваль", offer_name="Club")
+    refunds = house.connection.execute("SELECT amount_minor, refunded_at FROM refunds ORDER BY refunded_at").fetchall()
+    assert [tuple(row) for row in refunds] == [
+        (10000, "2026-01-07T18:00:00Z"),
+        (3450, "2026-01-09T18:00:00Z"),
+        (2000, "2026-01-15T16:00:00Z"),
+        (4900, "2026-01-20T17:15:00Z"),
+    ]
+
+
+def test_a_dispute_on_gumroad_that_is_lost_is_a_refund(house: House) -> None:
+    load(house, FILES / "gumroad-sales.csv")
+    check(order(house, "aBcD1=="), status="completed", price_minor=1200, fee_minor=170, paid_at="2026-01-02T14:05:07Z")
+    check(order(house, "aBcD2=="), status="refund", quantity=2, unit_price_minor=1200, refunded_minor=2400)
+    check(order(house, "aBcD3=="), status="completed", refunded_minor=1025)
+    check(order(house, "aBcD4=="), status="refund")
+    check(order(house, "aBcD5=="), status="completed", refunded_minor=0)
+    check(order(house, "aBcD6=="), status="completed", price_minor=0)
+
+
+def test_the_numbered_items_of_woocommerce_are_orders(house: House) -> None:
+    load(house, FILES / "woocommerce-orders.csv")
+    check(
+        order(house, "501-1"),
+        offer_name="Чай", quantity=2, price_minor=90000, currency="UAH", customer="Олена Коваль", system="LiqPay",
+        payment_reference="lp-test-1",
+    )  # fmt: skip
+    check(order(house, "501-2"), offer_name="Мед", price_minor=45000)
+    check(order(house, "502-1"), price_minor=3334, created_at="2026-01-03T08:00:00Z")
+    check(order(house, "502-2"), price_minor=6667)
+    check(order(house, "503-1"), status="refund", customer="Test Ltd")
+    check(order(house, "504-1"), status="open", paid_at=None)
+    check(order(house, "505-1"), status="declined", paid_at=None)

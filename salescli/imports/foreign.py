@@ -23,14 +23,16 @@ def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapp
 
     Raise NotFound for an unknown name, BadData for a header that no mapping knows.
     """
-    if name is not None:
-        return find_mapping.found(name, ours)
     headers = {delimiter: header_of(stream, delimiter) for delimiter in DELIMITERS}
+    if name is not None:
+        mapping = find_mapping.found(name, ours)
+        fitting = (by for by, header in headers.items() if not mapping.missing(header))
+        return _delimited(mapping, next(fitting, mapping.conventions.delimiter))
     if all(_is_ours(column, ours) for column in headers[","]):
         return None
     for delimiter, header in headers.items():
         if mapping := find_mapping.recognised(header, ours):
-            return replace(mapping, conventions=replace(mapping.conventions, delimiter=delimiter))
+            return _delimited(mapping, delimiter)
     if any(_mostly_ours(header, ours) for header in headers.values()):
         return None  # with a column too many, or another delimiter; the reader of our own columns says so
     header = max(headers.values(), key=len)
@@ -38,6 +40,11 @@ def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapp
         f"line 1: no mapping knows a file with the columns {', '.join(map(repr, header))}; write one with"
         " --propose > my.toml, check it, and import with --map my.toml"
     )
+
+
+def _delimited(mapping: Mapping, delimiter: str) -> Mapping:
+    """Return a mapping for a file whose header is separated so."""
+    return replace(mapping, conventions=replace(mapping.conventions, delimiter=delimiter))
 
 
 def _mostly_ours(header: Sequence[str], ours: Sequence[str]) -> bool:

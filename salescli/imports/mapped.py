@@ -15,10 +15,13 @@ from decimal import Decimal
 from salescli.errors import BadData
 from salescli.imports import convert
 from salescli.imports.csv_file import ForeignTable, Problem, Row, trimmed
-from salescli.imports.mapped_order import Given, Reading, Refund, drafted
+from salescli.imports.mapped_order import Given, Reading, Refund, drafted, late_refund
 from salescli.imports.mapping import Cells, Mapping, Refunds, Rule, key
 from salescli.imports.told import Told
-from salescli.rules import numbers
+from salescli.rules import money, numbers
+
+# The columns of a refund whose payment is not in the file.
+LATE_REFUND = ("refund_of", "refunded", "paid_currency", "refunded_at")
 
 
 @dataclass(slots=True)
@@ -64,6 +67,8 @@ class MappedTable:
 
     def named(self, problem: Problem) -> Problem:
         """Return a problem of our columns with the source columns that they were read from."""
+        if problem.column == LATE_REFUND[0]:
+            return problem._replace(column=" + ".join(self._mapping.refunds[0].of.columns))
         return problem._replace(column=self._given.labels.get(problem.column, problem.column))
 
     def __iter__(self) -> Iterator[Row]:
@@ -110,15 +115,24 @@ class MappedTable:
         for kind, row, cells in refunds:
             paid = by_number.get(kind.of.text(cells))
             if paid is None:
-                yield self._orphan(kind, row, cells)
+                yield self._late(kind, row, cells)
             else:
                 paid.refunds.append((kind, row, cells))
         yield from groups.values()
 
-    def _orphan(self, kind: Refunds, row: Row, cells: Cells) -> Row:
-        column, payment = ", ".join(kind.of.columns), kind.of.text(cells)
-        reason = "is the payment that this row gives back, and it is not in the file; export from its day on"
-        return row._replace(names=(), problems=[Problem(row.line, column, payment, reason)])
+    def _late(self, kind: Refunds, row: Row, cells: Cells) -> Row:
+        """Return the row of a refund whose payment is not in the file; it may have been imported before."""
+        reading = Reading(row.line, self._mapping.conventions)
+        late = late_refund(self._given, reading, kind, cells)
+        if late is None:
+            return Row(row.line, [], problems=reading.problems, origin=(row,))
+        currency, minor = late.currency, late.minor
+        self.told.refunds += not kind.chargeback
+        self.told.chargebacks += kind.chargeback
+        self.told.paid[currency] += 0
+        self.told.refunded[currency] += minor
+        values = [late.order, money.text(minor, currency), currency, late.at]
+        return Row(row.line, values, LATE_REFUND, origin=(row,))
 
     def _key(self, cells: Cells) -> str | None:
         """Return what the rows of one order share; None if each row is an order."""

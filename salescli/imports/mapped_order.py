@@ -180,6 +180,26 @@ def drafted(
     return Order(rows, len(items), paid_in, sum(item.base for item in paid), refunded)
 
 
+class LateRefund(NamedTuple):
+    """A refund of an order that is not in the file."""
+
+    order: str
+    currency: str
+    minor: int
+    at: str
+
+
+def late_refund(given: Given, reading: Reading, kind: Refunds, cells: Cells) -> LateRefund | None:
+    """Return a refund without its order; None, with the problems in ``reading``, if it cannot be read."""
+    columns = given.mapping.columns
+    currency = _currency(reading, columns["currency"], cells) if "currency" in columns else given.home
+    order, at = reading.text(kind.of, cells), reading.instant(kind.at, cells)
+    minor = reading.amount(kind.amount, cells, currency, signed=False) if currency else None
+    if not order:
+        reading.refuse(kind.of, "", "is blank; it names the payment that this row gives back")
+    return None if reading.problems else LateRefund(order, currency, minor or 0, at)
+
+
 def _currency(reading: Reading, value: Value, head: Cells) -> str:
     """Return the currency of an order; nothing, with a problem, if it is none."""
     text = reading.text(value, head)

@@ -43,6 +43,11 @@ TOLD = {
         "paid 1850.01 UAH, refunded 400.00 UAH",
         "not kept, as there is no place for it here: the shipping address, tax",
     ],
+    "getcourse-orders": [
+        "the file has 5 rows, 5 orders",
+        "paid 40000.50 RUB",
+        "not kept, as there is no place for it here: tags",
+    ],
     "shopify-orders": [
         "the file has 8 rows, 6 orders, 8 items, 2 refunds",
         "paid 72.67 EUR, refunded 6.99 EUR",
@@ -189,3 +194,13 @@ def test_the_numbered_items_of_woocommerce_are_orders(house: House) -> None:
     check(order(house, "503-1"), status="refund", customer="Test Ltd")
     check(order(house, "504-1"), status="open", paid_at=None)
     check(order(house, "505-1"), status="declined", paid_at=None)
+
+
+def test_an_order_of_getcourse_that_is_paid_in_part_stays_open(house: House) -> None:
+    load(house, FILES / "getcourse-orders.csv")
+    check(order(house, "1001"), status="completed", price_minor=3000000, customer="Тест Мира")
+    check(order(house, "1001"), created_at="2025-12-01T07:50:00Z", paid_at="2025-12-01T07:52:00Z")
+    check(order(house, "1002"), status="open", price_minor=3000000, paid_minor=1000050)
+    check(order(house, "1003"), status="open", customer="liu@example.net", paid_at=None)
+    check(order(house, "1004"), status="declined", paid_at=None)
+    check(order(house, "1005"), status="completed", price_minor=0)

@@ -22,6 +22,11 @@ def own_folder() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "salescli" / "mappings"
 
 
+def shipped() -> list[str]:
+    """Return the names of the mappings that are shipped."""
+    return sorted(path.stem for path in SHIPPED.glob(f"*{_SUFFIX}"))
+
+
 def found(name: str, ours: Sequence[str]) -> Mapping:
     """Return the mapping of a file ending in .toml, else of a name. Raise NotFound, or BadData for a bad one."""
     return _read(Path(name) if name.endswith(_SUFFIX) else path_of(name), ours)

@@ -31,8 +31,8 @@ def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapp
     if all(_is_ours(column, ours) for column in headers[","]):
         return None
     for delimiter, header in headers.items():
-        if mapping := find_mapping.recognised(header, ours):
-            return _delimited(mapping, delimiter)
+        if recognised := find_mapping.recognised(header, ours):
+            return _delimited(recognised, delimiter)
     if any(_mostly_ours(header, ours) for header in headers.values()):
         return None  # with a column too many, or another delimiter; the reader of our own columns says so
     header = max(headers.values(), key=len)

@@ -247,7 +247,10 @@ def _item(given: Given, reading: Reading, cells: Cells, currency: str) -> _Item:
     texts = {name: reading.text(columns[name], cells) for name in OF_AN_ITEM if name in columns and name not in AMOUNTS}
     if "quantity" in texts:
         texts["quantity"] = re.sub(r"\.0+$", "", texts["quantity"])  # 1.0 of a spreadsheet
-    quantity = int(texts["quantity"]) if texts.get("quantity", "").isdecimal() else 1
+    given_quantity = texts.get("quantity", "")
+    quantity = (
+        int(given_quantity) if re.fullmatch(r"[0-9]{1,9}", given_quantity) else 1
+    )  # the row's reader names others
     unit, price, discount = (
         reading.amount(columns[name], cells, currency) if name in columns else None
         for name in ("unit_price", "price", "discount")
@@ -298,7 +301,8 @@ def _share_out(reading: Reading, mapping: Mapping, items: Sequence[_Item], whole
         discount = whole["discount"]
         total = whole["total"] if whole["total"] is not None else sum(lines) - (discount or 0)
         if min(total, *lines, 0) < 0:
-            reading.refuse(mapping.items.discount or Value(), "", "is more than the order costs")
+            wrong = mapping.items.discount or mapping.items.total or Value()
+            reading.refuse(wrong, "", "is more than the order costs; an item or the order would cost less than nothing")
             return
         prices, discounts = share(total, lines), share(discount or 0, lines)
         for item, price, off in zip(items, prices, discounts, strict=True):

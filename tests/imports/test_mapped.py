@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from salescli.errors import BadData, NotFound
 from salescli.imports import convert, find_mapping, mapping, orders, propose
 from salescli.imports.convert import Conventions
+from salescli.imports.csv_file import ForeignTable
+from salescli.imports.mapped import MappedTable
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.shares import share
 from salescli.imports.told import lines
@@ -319,3 +321,39 @@ def test_whole_minor_units_become_units_of_the_currency() -> None:
 )
 def test_a_time_is_read_in_the_files_order_of_day_and_month(text: str, dates: str, read: str) -> None:
     assert convert.instant(text, Conventions(dates=dates)) == read
+
+
+_CELL = st.text(st.sampled_from("0123456789.,-/: $€()'+\u202f=#abZпаé\x1c\u0663"), max_size=12)
+
+
+@given(
+    st.sampled_from([*find_mapping.shipped(), "shop"]),
+    st.lists(st.lists(st.one_of(_CELL, st.sampled_from(["1", "5.00", "2026-01-02", "EUR", "paid"])), max_size=12)),
+    st.randoms(use_true_random=False),
+)
+def test_no_cell_whatsoever_gives_anything_but_rows_good_and_bad(
+    name: str, given: list[list[str]], chance: Any
+) -> None:
+    one = mapping.parsed(SHOP, name, orders.COLUMNS) if name == "shop" else find_mapping.found(name, orders.COLUMNS)
+    names = list(dict.fromkeys([*one.recognised_by, *one.missing([]), *one.optional]))
+    names = [column.replace("#", str(number)) for column in names for number in ((1, 2) if "#" in column else (1,))]
+    chance.shuffle(names)
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([names, *((cells * len(names))[: len(names)] for cells in given if cells)])
+    table = MappedTable(ForeignTable(io.BytesIO(out.getvalue().encode()), ","), one, orders.COLUMNS, "EUR")
+    for row in table:
+        assert row.problems or len(row.cells) == len(row.names)
+
+
+@given(
+    st.integers(0, 10**12),
+    st.sampled_from(["", ",", "'", " ", "\u202f", "\u00a0"]),
+    st.sampled_from(["{}", "-{}", "({})", "{}-", "$ {}", "{} EUR", "€{}"]),
+)
+def test_an_amount_in_any_form_comes_back_the_same(minor: int, group: str, form: str) -> None:
+    whole, cents = divmod(minor, 100)
+    for decimal, mark in ((".", group), (",", "." if group == "," else group)):
+        written = form.format(f"{whole:,}".replace(",", mark) + f"{decimal}{cents:02}")
+        read = convert.amount(written, Conventions(decimal=decimal), "EUR")
+        assert abs(read * 100) == minor
+        assert (read < 0) == (bool(minor) and any(sign in form for sign in "-("))

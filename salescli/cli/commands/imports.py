@@ -10,7 +10,7 @@ from salescli.cli import importing
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
-from salescli.imports import csv_file, orders, propose, recurring
+from salescli.imports import csv_file, find_mapping, orders, propose, recurring
 from salescli.imports.run import DEFAULT_SOURCE
 
 _SOURCE = click.option(
@@ -27,7 +27,7 @@ _NO_CREATE = click.option(
 )
 _MAP = click.option(
     "--map",
-    type=Outside(),
+    type=Outside(*find_mapping.shipped()),
     metavar="NAME|FILE.toml",
     help="The mapping of another system's columns to ours. [default: the one that the header is recognised by]",
 )

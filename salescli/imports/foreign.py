@@ -26,8 +26,8 @@ def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapp
     headers = {delimiter: header_of(stream, delimiter) for delimiter in DELIMITERS}
     if name is not None:
         mapping = find_mapping.found(name, ours)
-        fitting = (by for by, header in headers.items() if not mapping.missing(header))
-        return _delimited(mapping, next(fitting, mapping.conventions.delimiter))
+        best = min(headers, key=lambda by: (len(mapping.missing(headers[by])), by != mapping.conventions.delimiter))
+        return _delimited(mapping, best)
     if all(_is_ours(column, ours) for column in headers[","]):
         return None
     for delimiter, header in headers.items():

@@ -162,6 +162,10 @@ def drafted(
     backs = _backs(reading, refunds, paid_in)
     if not reading.problems:
         _share_out(reading, mapping, items, whole)
+    if backs and texts["status"] not in _PAID and not any(item.paid for item in items):
+        reading.refuse(
+            mapping.columns.get("status", Value()), texts["status"], "was not paid, but a row gives money back"
+        )
     if reading.problems:
         return None
     shares = _shares_of(backs, items)
@@ -173,9 +177,9 @@ def drafted(
         rows.extend(
             (line, [row.get(name, "") for name in given.names]) for line, row in zip(own_lines, drafts, strict=True)
         )
-    paid = [item for item in items if texts.get("status") in _PAID or item.paid]
+    paid = [item for item in items if texts["status"] in _PAID or item.paid]
     refunded = sum(item.refunded or 0 for item in paid) + sum(back.minor for back in backs)
-    if texts.get("status") == "refund" and not refunded:
+    if texts["status"] == "refund" and not refunded:
         refunded = sum(item.base for item in paid)
     return Order(rows, len(items), paid_in, sum(item.base for item in paid), refunded)
 
@@ -239,7 +243,7 @@ def _texts(given: Given, reading: Reading, head: Cells) -> dict[str, str]:
             texts[column] = reading.instant(value, head)
         elif column not in AMOUNTS and column not in OF_AN_ITEM:
             texts[column] = reading.text(value, head)
-    return texts
+    return {**texts, "status": texts.get("status", "").lower()}
 
 
 def _item(given: Given, reading: Reading, cells: Cells, currency: str) -> _Item:

@@ -1248,8 +1248,12 @@ def the_price_changes_between_attempts(world: World) -> None:
 def other_systems_files_come_in(world: World) -> None:
     """What items and refunds add up to is the file's total to the cent, and a second time nothing is added."""
     for name in ("shopify-orders", "paypal-activity", "stripe-payments") * 2:
-        file = PROJECT / "tests" / "imports" / "files" / f"{name}.csv"
-        world.process(lambda connection, file=file: import_orders(world.work(connection), ImportRequest(file)))
+        request = ImportRequest(PROJECT / "tests" / "imports" / "files" / f"{name}.csv")
+
+        def bring(connection: Any, request: ImportRequest = request) -> None:
+            import_orders(world.work(connection), request)
+
+        world.process(bring)
     sums = world.rows(
         "SELECT o.source, sum(o.price_minor) AS price, sum(i.refunded_minor) AS refunded, count(*) AS orders"
         " FROM orders o JOIN invoices i ON i.order_id = o.id WHERE o.currency = 'EUR' AND i.paid_at IS NOT NULL"

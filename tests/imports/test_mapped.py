@@ -146,6 +146,19 @@ def test_a_refund_of_an_unknown_payment_is_named(house: House) -> None:
     ]
 
 
+def test_a_refund_of_what_was_not_paid_is_named(house: House) -> None:
+    unpaid = FILE.replace("Bezahlt", "offen").replace("1-R;01.02.2026;Ink;-34,50 €", "1-R;01.02.2026;Ink;-1,00")
+    twice = unpaid.replace("2;01.02.2026;Pen;5;test", "1-R;02.02.2026;Ink;-2,00;live")
+    assert refused(house, twice) == ["line 2, State: 'open': was not paid, but a row gives money back"]
+
+
+def test_a_named_mapping_is_held_against_the_file_however_it_is_separated(house: House) -> None:
+    with pytest.raises(
+        BadData, match="reads 2 columns that this file does not have: 'What', 'Sum'; the file has 'No', "
+    ):
+        load(house, "No|When\n1|31.01.2026\n", map="shop")
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -251,6 +251,7 @@ def _item(given: Given, reading: Reading, cells: Cells, currency: str) -> _Item:
     texts = {name: reading.text(columns[name], cells) for name in OF_AN_ITEM if name in columns and name not in AMOUNTS}
     if "quantity" in texts:
         texts["quantity"] = re.sub(r"\.0+$", "", texts["quantity"])  # 1.0 of a spreadsheet
+        texts["quantity"] = "1" if texts["quantity"] == "0" else texts["quantity"]  # what all went back is subtracted
     given_quantity = texts.get("quantity", "")
     quantity = (
         int(given_quantity) if re.fullmatch(r"[0-9]{1,9}", given_quantity) else 1

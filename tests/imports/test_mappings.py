@@ -48,6 +48,11 @@ TOLD = {
         "paid 40000.50 RUB",
         "not kept, as there is no place for it here: tags",
     ],
+    "woocommerce-advanced": [
+        "the file has 6 rows, 4 orders, 6 items, 2 refunds",
+        "paid 105.00 EUR, refunded 30.00 EUR",
+        "not kept, as there is no place for it here: the billing address",
+    ],
     "shopify-orders": [
         "the file has 8 rows, 6 orders, 8 items, 2 refunds",
         "paid 72.67 EUR, refunded 6.99 EUR",
@@ -204,3 +209,12 @@ def test_an_order_of_getcourse_that_is_paid_in_part_stays_open(house: House) -> 
     check(order(house, "1003"), status="open", customer="liu@example.net", paid_at=None)
     check(order(house, "1004"), status="declined", paid_at=None)
     check(order(house, "1005"), status="completed", price_minor=0)
+
+
+def test_items_in_rows_that_repeat_their_order_and_name_no_currency(house: House) -> None:
+    load(house, FILES / "woocommerce-advanced.csv")
+    check(order(house, "801-1"), offer_name="Tea", quantity=2, price_minor=4400, currency="EUR", customer="Mira Test")
+    check(order(house, "801-2"), offer_name="Honey", price_minor=1100)
+    check(order(house, "802-1"), status="completed", price_minor=2000, refunded_minor=667)
+    check(order(house, "803-1"), status="refund", quantity=1, price_minor=2000)
+    check(order(house, "804-1"), status="declined")

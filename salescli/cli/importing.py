@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -20,7 +20,7 @@ from salescli.cli import options, problems
 from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
-from salescli.imports import catalogue
+from salescli.imports import catalogue, told
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting, summary
 from salescli.rules import money, numbers
 from salescli.storage.work import Work
@@ -82,18 +82,30 @@ def run(
     **given: Any,
 ) -> None:
     """Import a file by ``operation``, with bad rows and progress on stderr; print a summary."""
-    stream = sys.stdin.buffer if str(file) == "-" else file
+    stream = stream_of(file)
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
     with _progress(file) as advance, held_back(), problems.shown(where) as show:
-        reporting = Reporting(on_bad=show, on_progress=advance)
+        reporting = Reporting(on_bad=show, on_progress=advance, on_mapping=_say_mapping)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
     say(summary(what, counts, request))
     for note in counts.notes:
         say(note)
+    if counts.told:
+        for line in told.lines(counts.told):
+            say(line)
     if counts.due:
         say(_due(counts))
+
+
+def stream_of(file: Path) -> Path | BinaryIO:
+    """Return the file that an argument names: stdin for -."""
+    return sys.stdin.buffer if str(file) == "-" else file
+
+
+def _say_mapping(title: str, name: str) -> None:
+    say(f"read as {title}, by the mapping {name}")
 
 
 def _due(counts: ImportCounts) -> str:

@@ -4,18 +4,27 @@ batch — the steps of a batch of rows: recognised by number and digest, inserte
 bulk_load — triggers and indexes dropped during a long import, restored and counted at its end
 catalogue — the import of offers, categories, customers, payment systems and users
 cells — the values of a row, each parsed by its column, and the problems of the row
+convert — amounts and times of other systems in our form
 csv_file — strict CSV, read row by row
 customers_ahead — the customers of a batch, read by two statements
+find_mapping — mappings by name, file or header: the user's own, and those that are shipped
+foreign — which mapping a file is read by
 lookups — the records that a row refers to, found or created
+mapped — a file of another system, as rows of our columns
+mapped_order — one order of another system, in our columns
+mapping — a TOML file that says how another system's columns become ours
 order_changes — what ``--update`` changes of a stored order
 order_row — a row of orders, checked and completed
 order_tables — the columns of an order, its invoice and its refund, written in batches
 orders — the import of orders
 parts — the payments of an order that was paid in several parts
+propose — a mapping proposed for an unknown file
 recurring — the import of recurring orders
 refunds — the refunds of an imported order, brought to a file's sum
 rejects — the file of bad rows that ``--skip-bad`` leaves out
 run — what all imports share: one transaction, counts, one line of history
+shares — an amount of an order shared among its items
 times — fast timestamp parsing
+told — what a file of another system held, in sentences
 utc_columns — columns that say UTC in their name
 """

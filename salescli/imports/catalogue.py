@@ -34,7 +34,7 @@ def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCo
     work.actor.require(noun.permission)
     run = ImportRun(work, plural(noun), noun.fields, (), request)
     take = partial(attempted, partial(_take, run, noun))
-    return import_rows(run, lambda: nullcontext(lambda rows: [take(row) for row in rows]))
+    return import_rows(run, lambda run: nullcontext(lambda rows: [take(row) for row in rows]))
 
 
 def plural(noun: Noun) -> str:

@@ -80,12 +80,16 @@ def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
 
 
 class Row(NamedTuple):  # a tuple is created faster: a million per import
-    """A row: its first line, its cells as given, the columns they stand in (remarks: none), and its problems."""
+    """A row: its first line, its cells as given, the columns they stand in (remarks: none), and its problems.
+
+    ``origin``: the rows of another system's file that it was made of.
+    """
 
     line: int
     cells: list[str]
     names: tuple[str, ...] = ()
     problems: Sequence[Problem] = ()
+    origin: tuple[Row, ...] = ()
 
     @property
     def values(self) -> dict[str, str]:
@@ -197,6 +201,9 @@ class Table:
         return Row(line, [first.rstrip("\r\n")], problems=[Problem(line, "", "", f"the row is not CSV: {reason}")])
 
     def _read_header(self) -> tuple[str, ...]:
+        return tuple(name.lower() for name in self._read_names())
+
+    def _read_names(self) -> tuple[str, ...]:
         self._lines.begin()
         try:
             cells = next(self._reader)
@@ -206,7 +213,19 @@ class Table:
             raise BadData(f"line 1 is not CSV: {error}") from None
         if self._lines.damaged:
             raise BadData("line 1 is not UTF-8 text; save the file as CSV in UTF-8")
-        return tuple(cell.strip().lower() for cell in cells)
+        return tuple(cell.strip() for cell in cells)
+
+
+class ForeignTable(Table):
+    """A CSV file of another system: any header, its names as they stand there."""
+
+    def __init__(self, stream: BinaryIO, delimiter: str) -> None:
+        """Read the header. Raise BadData if there is none."""
+        self._bytes = _Hashed(stream)
+        self._lines = _Lines(io.BufferedReader(self._bytes, _BLOCK))
+        self._reader = csv.reader(self._lines, strict=True, delimiter=delimiter)
+        self.header = self._names = self._read_names()
+        self._utc = []
 
 
 def _check_header(header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:

@@ -12,19 +12,20 @@ from functools import partial
 from typing import NamedTuple
 
 from salescli.errors import WrongStatus
-from salescli.imports import order_changes, order_row, order_tables, parts, refunds
+from salescli.imports import order_changes, order_row, order_tables, parts, refunds, times
 from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, settle
 from salescli.imports.bulk_load import Aside
 from salescli.imports.cells import Fields
-from salescli.imports.csv_file import Row
+from salescli.imports.csv_file import Row, attempted
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups, opened
+from salescli.imports.mapped import LATE_REFUND
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Draft, Parties
 from salescli.imports.refunds import RefundColumns
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
 from salescli.imports.times import Instant
-from salescli.rules import closing, names, time
+from salescli.rules import closing, money, names, time
 from salescli.sales import closed_months
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -38,13 +39,13 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
+    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, maps=True)
     aside = Aside(work.connection)
-    return import_rows(run, partial(_orders, run, aside), aside.end)
+    return import_rows(run, partial(_orders, aside), aside.end)
 
 
 @contextmanager
-def _orders(run: ImportRun, aside: Aside) -> Iterator[Take]:
+def _orders(aside: Aside, run: ImportRun) -> Iterator[Take]:
     with opened(run) as lookups:
         orders = _Orders(run, lookups, aside)
         yield orders.take
@@ -75,6 +76,7 @@ class _Orders:
         self._additions = Additions(run.work.connection, run.request.source)
         columns = order_row.columns(run.work.zone, run.work.written_at)
         self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
+        self._past = times.past(run.work.zone, run.work.written_at)
         self._closed = closed_months.closed(run.work.connection)
         self._first_new = next(database.free_ids(run.work.connection, "orders"))
         self._steps = Steps(
@@ -91,9 +93,12 @@ class _Orders:
 
     def take(self, rows: Sequence[Row]) -> Outcomes:
         """Import rows and return the outcome of each."""
-        outcomes = self._steps.take(rows)
+        late = [row for row in rows if row.names is LATE_REFUND]
+        orders = iter(self._steps.take([row for row in rows if row.names is not LATE_REFUND] if late else rows))
         self._additions.write()
-        return outcomes
+        if not late:
+            return list(orders)
+        return [attempted(self._refunded_late, row) if row.names is LATE_REFUND else next(orders) for row in rows]
 
     def end(self) -> None:
         """Note the payments of known orders that the file leaves out."""
@@ -291,6 +296,30 @@ class _Orders:
             return "unchanged"
         self._add_refund(fields, stored, refund)
         self._note_day(stored["id"], order, refund)
+        return "updated"
+
+    def _refunded_late(self, row: Row) -> Outcome:
+        """Add a refund of an order that was imported before, which the file tells nothing else of."""
+        fields, connection = Fields(row), self._run.work.connection
+        number, values = row.cells[0], row.values
+        known = find_known(self._run, "orders", [number]).get(number)
+        if known is None:
+            fields.stop(LATE_REFUND[0], "is a payment that is neither in the file nor here; export from its day on")
+        stored = order_changes.find_stored(connection, known.id, 1)
+        currency, at = values["paid_currency"], self._past(values["refunded_at"])
+        if known.erased:
+            return "unchanged"
+        if stored["invoice_id"] is None or stored["paid_currency"] != currency:
+            fields.stop(LATE_REFUND[0], f"is not paid in {currency} here")
+        counts = closing.first_open(at.on, self._closed) if self._closed else at.on
+        minor = money.parse(values["refunded"], currency)
+        refund = RefundColumns(minor, currency, at.at, counts, order_tables.IMPORTED)
+        if refunds.is_held(connection, stored["invoice_id"], refund):
+            return "unchanged"
+        self._add_refund(fields, stored, refund)
+        if counts != at.on:
+            closed_months.counted_on(self._run.work, "order", known.id, at.on)
+        self._additions.write()
         return "updated"
 
     def _add_refund(self, fields: Fields, stored: sqlite3.Row, refund: RefundColumns) -> None:

@@ -77,7 +77,7 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
     run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request)
-    return import_rows(run, partial(_subscribers, run))
+    return import_rows(run, _subscribers)
 
 
 @contextmanager

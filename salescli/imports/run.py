@@ -1,6 +1,8 @@
 """Run an import: all or nothing, bad rows reported and counted, one line of history.
 
-file -> ``csv_file.Table`` -> batches, ``take`` (added | updated | unchanged | bad) -> ``ImportCounts`` -> history
+file -> ``csv_file.Table`` | ``MappedTable`` -> batches -> ``take``: added | updated | unchanged | bad
+
+``ImportCounts`` -> a line of history
 """
 
 from __future__ import annotations
@@ -8,15 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from salescli.errors import BadData, BadUsage
-from salescli.imports import csv_file, rejects
-from salescli.imports.csv_file import BadRow, Problem, Row
+from salescli.imports import csv_file, foreign, rejects
+from salescli.imports.csv_file import BadRow, Problem, Row, Table
+from salescli.imports.mapped import MappedTable
 from salescli.imports.rejects import Rejects
+from salescli.imports.told import Told
 from salescli.rules import numbers, permissions, text
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -28,15 +32,17 @@ Outcome = Literal["added", "updated", "unchanged"]
 Outcomes = Sequence[Outcome | BadRow]
 Take = Callable[[Sequence[Row]], Outcomes]  # imports rows and returns their outcomes; nothing of a bad row is written
 
-Begin = Callable[[], AbstractContextManager[Take]]  # runs code before the first row and after the last
+# Runs code before the first row and after the last.
+Begin = Callable[["ImportRun"], AbstractContextManager[Take]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """Callbacks for each problem found, and for the bytes read since the last call."""
+    """Callbacks for each problem found, for the bytes read since the last call, and for the mapping that is taken."""
 
     on_bad: Callable[[Problem], None] = lambda problem: None
     on_progress: Callable[[int], None] = lambda bytes_read: None
+    on_mapping: Callable[[str, str], None] = lambda title, name: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class ImportRequest:
     """An import and its options: create missing records, update different ones, skip bad rows, or dry run.
 
     ``source``: where the numbers in the file come from. ``rejects_file``: where the bad rows go that are skipped.
+    ``map``: the mapping of a file with another system's columns; None: the one that its header is recognised by.
     """
 
     file: Path | BinaryIO
@@ -53,6 +60,7 @@ class ImportRequest:
     skip_bad: bool = False
     dry_run: bool = False
     rejects_file: Path | None = None
+    map: str | None = None
     reporting: Reporting = Reporting()
 
     @property
@@ -78,7 +86,7 @@ class ImportCounts:
     """What an import did.
 
     ``created``: noun in the plural -> how many were created; ``due``: currency -> recurring payments that the next tick
-    will make, and their minor units (R66b).
+    will make, and their minor units (R66b); ``told``: what a file of another system held.
     """
 
     rows: int
@@ -90,17 +98,19 @@ class ImportCounts:
     sha256: str
     due: Mapping[str, tuple[int, int]]
     notes: Sequence[str] = ()  # sentences about what stays as it is here
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """An import under way; ``created``, ``due`` and ``notes`` grow with its rows."""
+    """An import under way; ``created``, ``due`` and ``notes`` grow with its rows. ``maps``: it takes others' files."""
 
     work: Work
     what: str  # "orders", in messages and history
     columns: Sequence[str]
     required: Sequence[str]
     request: ImportRequest
+    maps: bool = False
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
     notes: list[str] = field(default_factory=list)
@@ -123,8 +133,8 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
     request.check()
     rejects_file = None if request.dry_run else request.rejects_file
     with csv_file.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
-        table = csv_file.Table(stream, run.columns, run.required)
-        counts = _imported(run, table, begin, end, _Listener(request.reporting, rejected))
+        run, table = _read_by(run, stream)
+        counts = _imported(run, table, begin, end, _Listener(request.reporting, rejected, table))
     if counts.bad and not request.skip_bad:
         raise BadData(
             f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
@@ -133,19 +143,38 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
     return counts
 
 
+def _read_by(run: ImportRun, stream: BinaryIO) -> tuple[ImportRun, Table | MappedTable]:
+    """Return the reader of a file: of our own columns, or of another system's by its mapping, with its source."""
+    mapping = foreign.mapping_for(stream, run.columns, run.request.map) if run.maps else None
+    if mapping is None:
+        return run, Table(stream, run.columns, run.required)
+    run.request.reporting.on_mapping(mapping.title, mapping.name)
+    home = database.setting(run.work.connection, "currency") or ""
+    table = MappedTable(csv_file.ForeignTable(stream, mapping.conventions.delimiter), mapping, run.columns, home)
+    if mapping.source and run.request.source == DEFAULT_SOURCE:
+        run = replace(run, request=replace(run.request, source=mapping.source))
+    return run, table
+
+
 @dataclass(slots=True)
 class _Listener:
     """Receives bad rows and progress."""
 
     reporting: Reporting
     rejected: Rejects | None
+    table: Table | MappedTable
     reported_bytes: int = 0
+    rejected_origin: tuple[Row, ...] = ()
 
     def bad(self, row: Row, problems: Sequence[Problem]) -> None:
+        if isinstance(self.table, MappedTable) and row.names:
+            problems = [self.table.named(problem) for problem in problems]
         for problem in problems:
             self.reporting.on_bad(problem)
-        if self.rejected:
-            self.rejected.add(row, problems)
+        if self.rejected and not (row.origin and row.origin is self.rejected_origin):
+            for source_row in row.origin or (row,):
+                self.rejected.add(source_row, problems)
+            self.rejected_origin = row.origin
 
     def progress(self, bytes_read: int) -> None:
         self.reporting.on_progress(bytes_read - self.reported_bytes)
@@ -153,13 +182,13 @@ class _Listener:
 
 
 def _imported(
-    run: ImportRun, table: csv_file.Table, begin: Begin, end: Callable[[], None], listener: _Listener
+    run: ImportRun, table: Table | MappedTable, begin: Begin, end: Callable[[], None], listener: _Listener
 ) -> ImportCounts:
     if listener.rejected:
         listener.rejected.begin(table.header)
     try:
         with database.transaction(run.work.connection):
-            with begin() as take:
+            with begin(run) as take:
                 outcomes = _taken(table, take, listener)
             counts = _counted(run, table, outcomes)
             if run.request.dry_run or (counts.bad and not run.request.skip_bad):
@@ -173,7 +202,7 @@ def _imported(
     return counts
 
 
-def _taken(table: csv_file.Table, take: Take, listener: _Listener) -> Counter[str]:
+def _taken(table: Table | MappedTable, take: Take, listener: _Listener) -> Counter[str]:
     """Import every row and return the number of each outcome."""
     counted: Counter[str] = Counter()
     rows = iter(table)
@@ -194,7 +223,7 @@ def _outcomes(batch: Sequence[Row], take: Take) -> Outcomes:
     return [BadRow(row.problems) if row.problems else next(taken) for row in batch]
 
 
-def _counted(run: ImportRun, table: csv_file.Table, outcomes: Counter[str]) -> ImportCounts:
+def _counted(run: ImportRun, table: Table | MappedTable, outcomes: Counter[str]) -> ImportCounts:
     return ImportCounts(
         rows=sum(outcomes.values()),
         added=outcomes["added"],
@@ -205,6 +234,7 @@ def _counted(run: ImportRun, table: csv_file.Table, outcomes: Counter[str]) -> I
         sha256=table.sha256,
         due=dict(run.due),
         notes=run.notes,
+        told=table.told if isinstance(table, MappedTable) else None,
     )
 
 

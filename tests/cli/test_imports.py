@@ -141,3 +141,45 @@ def test_help_names_every_column(run: Run, noun: str) -> None:
     needed = {"orders": orders.REQUIRED, "recurring": recurring.REQUIRED}[noun]
     words = run("import", noun, "--help").out.split()
     assert all((f"{name}*" if name in needed else name) in words for name in columns)
+
+
+STRIPE = Path(__file__).parents[1] / "imports" / "files" / "stripe-payments.csv"
+
+
+def test_a_file_of_another_system_is_read_by_its_mapping_and_it_is_said(run: Run) -> None:
+    done = run("import", "orders", str(STRIPE), "--dry-run")
+    assert (done.code, done.out) == (0, "")
+    assert done.err.splitlines() == [
+        "read as Stripe payments, by the mapping stripe-payments",
+        "would import 5 orders (5 added, 0 updated, 0 unchanged); would create 4 customers, 4 offers, 1 payment system",
+        "the file has 6 rows, 5 orders, 2 refunds",
+        "skipped 1 row: 1 authorised only, not captured",
+        "paid 69.00 EUR, refunded 5.00 EUR",
+        "paid 1250.00 USD, refunded 1250.00 USD",
+        "paid 1000 JPY",
+        "not kept, as there is no place for it here: tax on fees",
+    ]
+    assert run("orders", "list", "-q").out == ""
+
+
+def test_a_mapping_is_proposed_on_stdout_and_nothing_is_imported(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("Nr,Buyer,Total,Currency\n1,Ann,5,EUR\n", encoding="utf-8")
+    assert "--propose > my.toml" in run("import", "orders", "new.csv").err
+    done = run("import", "orders", "new.csv", "--propose")
+    assert (done.code, done.err) == (0, "")
+    assert 'price = "Total"' in done.out
+    assert run("orders", "list", "-q").out == ""
+    assert run("import", "orders", "new.csv", "--map", "nothing").code == 3
+
+
+def test_what_a_list_writes_comes_in_again(run: Run, tmp_path: Path) -> None:
+    run("import", "orders", str(STRIPE))
+    listed = run("orders", "list", "--csv").out
+    (tmp_path / "list.csv").write_text(listed, encoding="utf-8")
+    other = Run(tmp_path / "other.db")
+    other("init", "--time-zone", "Europe/Kyiv", "--currency", "EUR")
+    done = other("import", "orders", "list.csv")
+    assert done.code == 0, done.err
+    columns = "created_at,customer,status,offer,price,currency"
+    sort = ("--columns", columns, "--csv")
+    assert other("orders", "list", *sort).out == run("orders", "list", *sort).out

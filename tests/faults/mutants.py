@@ -844,6 +844,27 @@ MUTANTS = (
         "the_price_changes_between_attempts",
         (("sales/recurring_edit.py", "        _follow(work, before, after, why)\n", ""),),
     ),
+    Mutant(
+        "the rest of what is shared is lost",
+        "other_systems_files_come_in",
+        (("imports/shares.py", "        shares[0] += rest\n        return shares", "        return shares"),),
+    ),
+    Mutant(
+        "a refund that is a row of its own is taken for less",
+        "other_systems_files_come_in",
+        (
+            (
+                "imports/mapped_order.py",
+                "            left[place] -= minor\n            if minor:",
+                "            if False:",
+            ),
+        ),
+    ),
+    Mutant(
+        "a fee in another currency is taken off",
+        "other_systems_files_come_in",
+        (("imports/mapped_order.py", "        if not value.applies(cells):\n            return None\n", ""),),
+    ),
 )
 
 

@@ -27,6 +27,8 @@ from salescli.errors import SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
+from salescli.imports.orders import import_orders
+from salescli.imports.run import ImportRequest
 from salescli.reconcile.statement import Line
 from salescli.rules import time
 from salescli.sales import attempts, closed_months, customer_credit, recurring_actions, recurring_edit
@@ -34,6 +36,7 @@ from salescli.sales.attempts import Attempt
 from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import database, home
 from salescli.storage.work import Work
+from tests import PROJECT
 from tests.faults import power
 from tests.faults.bank import Bank
 from tests.faults.world import ABLE, ZONE, World, charged_twice, left_over, money_back, violations
@@ -1301,3 +1304,28 @@ def the_price_changes_between_attempts(world: World) -> None:
     settled(world, charges=2)
     assert world.bank.charged()[-1].amount_minor == 6_000
     assert world.value("SELECT max(amount_minor) FROM invoices") == 6_000
+
+
+@scenario
+def other_systems_files_come_in(world: World) -> None:
+    """What items and refunds add up to is the file's total to the cent, and a second time nothing is added."""
+    for name in ("shopify-orders", "paypal-activity", "stripe-payments") * 2:
+        request = ImportRequest(PROJECT / "tests" / "imports" / "files" / f"{name}.csv")
+
+        def bring(connection: Any, request: ImportRequest = request) -> None:
+            import_orders(world.work(connection), request)
+
+        world.process(bring)
+    sums = world.rows(
+        "SELECT o.source, sum(o.price_minor) AS price, sum(i.refunded_minor) AS refunded, count(*) AS orders"
+        " FROM orders o JOIN invoices i ON i.order_id = o.id WHERE o.currency = 'EUR' AND i.paid_at IS NOT NULL"
+        " GROUP BY o.source ORDER BY o.source"
+    )
+    assert [tuple(row) for row in sums] == [
+        ("paypal", 123_450, 13_450, 1),
+        ("shopify", 7_867, 699, 7),  # one of them, of 16.00, is paid in part
+        ("stripe", 6_900, 500, 2),
+    ]
+    assert world.value("SELECT sum(amount_minor) FROM refunds r") == 13_450 + 6_900 + 699 + 500 + 125_000
+    assert world.value("SELECT count(*) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") == 1
+    assert world.value("SELECT max(fee_minor) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") is None

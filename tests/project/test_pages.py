@@ -20,6 +20,7 @@ from salescli import __version__
 from salescli.cli.commands import help as help_pages
 from salescli.cli.main import cli
 from salescli.errors import NotFound
+from salescli.imports import find_mapping
 from tests import PROJECT
 
 if TYPE_CHECKING:
@@ -247,6 +248,8 @@ def test_the_wheel_has_every_page_and_man_finds_every_command(wheel: Path, tmp_p
     manual = tmp_path / "share" / "man" / "man1"
 
     assert [_named(page) for page in PACKAGED if not (package / page.relative_to(DOCS.parent)).exists()] == []
+    mappings = {path.name for path in (package / "imports" / "mappings").iterdir()}
+    assert mappings == {f"{name}.toml" for name in find_mapping.shipped()}
     commands = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "commands").iterdir())
     headings = re.findall(r"^#{1,2} (salescli.*)$", commands, re.MULTILINE)
     assert {page.stem for page in manual.iterdir()} == {

@@ -8,8 +8,9 @@ import click
 
 from salescli.cli import importing
 from salescli.cli.groups import IndexedGroup
+from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
-from salescli.imports import orders, recurring
+from salescli.imports import csv_file, find_mapping, orders, propose, recurring
 from salescli.imports.run import DEFAULT_SOURCE
 
 _SOURCE = click.option(
@@ -23,6 +24,18 @@ _NO_CREATE = click.option(
     "--no-create",
     is_flag=True,
     help="Refuse rows that name an unknown customer, offer or other record, instead of adding it.",
+)
+_MAP = click.option(
+    "--map",
+    type=Outside(*find_mapping.shipped()),
+    metavar="NAME|FILE.toml",
+    help="The mapping of another system's columns to ours. [default: the one that the header is recognised by]",
+)
+_PROPOSE = click.option(
+    "--propose",
+    "propose_map",
+    is_flag=True,
+    help="Print a mapping for FILE as TOML, to be checked and given to --map; import nothing.",
 )
 
 
@@ -43,11 +56,14 @@ def import_group() -> None:
 @importing.file_options
 @_SOURCE
 @_NO_CREATE
+@_PROPOSE
+@_MAP
 @pass_session
-def orders_command(session: Session, /, source: str, **given: Any) -> None:
+def orders_command(session: Session, /, propose_map: bool, **given: Any) -> None:
     """Import orders, payments and refunds.
 
-    FILE is CSV in UTF-8; - is stdin.
+    FILE is CSV in UTF-8; - is stdin. The exports of Stripe, Shopify and other systems are recognised by their header,
+    and so is what `orders list --csv` writes.
 
     \b
     Columns, in any order; * means required:
@@ -69,8 +85,14 @@ def orders_command(session: Session, /, source: str, **given: Any) -> None:
     Examples:
       salescli import orders shop.csv --source shop
       salescli import orders shop.csv --skip-bad --rejects bad.csv
+      salescli import orders unknown.csv --propose > my.toml
+      salescli import orders unknown.csv --map my.toml
     """
-    importing.run(session, orders.import_orders, "orders", source=source, **given)
+    if propose_map:
+        with csv_file.opened(importing.stream_of(given["file"])) as stream:
+            click.echo(propose.proposal(stream, orders.COLUMNS, orders.REQUIRED), nl=False)
+        return
+    importing.run(session, orders.import_orders, "orders", **given)
 
 
 @import_group.command("recurring")

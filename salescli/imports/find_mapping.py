@@ -1,0 +1,75 @@
+"""Mappings by their name, their file, or the header that they are recognised by.
+
+``found``: NAME or FILE.toml;  ``recognised``: the user's own before those that are shipped
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from salescli.errors import BadData, NotFound
+from salescli.imports import mapping
+from salescli.imports.mapping import Mapping
+
+SHIPPED = Path(__file__).with_name("mappings")
+_SUFFIX = ".toml"
+
+
+def own_folder() -> Path:
+    """Return the folder of the user's own mappings."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "salescli" / "mappings"
+
+
+def shipped() -> list[str]:
+    """Return the names of the mappings that are shipped."""
+    return sorted(path.stem for path in SHIPPED.glob(f"*{_SUFFIX}"))
+
+
+def found(name: str, ours: Sequence[str]) -> Mapping:
+    """Return the mapping of a file ending in .toml, else of a name. Raise NotFound, or BadData for a bad one."""
+    return _read(Path(name) if name.endswith(_SUFFIX) else path_of(name), ours)
+
+
+def path_of(name: str) -> Path:
+    """Return the file of a mapping's name. Raise NotFound."""
+    paths = {path.stem: path for path in _paths()}
+    if name in paths:
+        return paths[name]
+    known = ", ".join(sorted(paths))
+    raise NotFound(
+        f"there is no mapping {name!r}; there are {known}; your own are in {own_folder()}, or name a .toml file"
+    )
+
+
+def recognised(header: Sequence[str], ours: Sequence[str]) -> Mapping | None:
+    """Return the mapping that a header belongs to: the one that knows most of it; None if there is none.
+
+    Raise BadData if several are equally good.
+    """
+    fitting = [one for path in _paths() if (one := _read(path, ours)).fits(header)]
+    most = max((len(one.recognised_by) for one in fitting), default=0)
+    best = [one for one in fitting if len(one.recognised_by) == most]
+    if len(best) > 1:
+        names = " and ".join(one.name for one in best)
+        raise BadData(f"the mappings {names} both fit this header; choose one with --map NAME")
+    return best[0] if best else None
+
+
+def _paths() -> Iterator[Path]:
+    """Yield the files of all mappings; the user's own take the place of shipped ones with their name."""
+    own = sorted(own_folder().glob(f"*{_SUFFIX}"))
+    names = {path.stem for path in own}
+    yield from own
+    yield from (path for path in sorted(SHIPPED.glob(f"*{_SUFFIX}")) if path.stem not in names)
+
+
+def _read(path: Path, ours: Sequence[str]) -> Mapping:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadData(f"cannot read {path}: {error}") from None
+    return mapping.parsed(text, path.stem, ours)

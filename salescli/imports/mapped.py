@@ -1,0 +1,207 @@
+"""A file of another system, read by its mapping: its rows in, rows of our columns out.
+
+``ForeignTable`` -> skipped | refund | ``_Group`` (one order) -> ``_Order`` -> a row for each item, and each refund
+
+With refunds as rows of their own the whole file is in memory, since a refund may stand before its payment.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from salescli.errors import BadData
+from salescli.imports import convert
+from salescli.imports.csv_file import ForeignTable, Problem, Row, trimmed
+from salescli.imports.mapped_order import Given, Reading, Refund, drafted, late_refund
+from salescli.imports.mapping import Cells, Mapping, Refunds, Rule, key
+from salescli.imports.told import Told
+from salescli.rules import money, numbers
+
+# The columns of a refund whose payment is not in the file.
+LATE_REFUND = ("refund_of", "refunded", "paid_currency", "refunded_at")
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rows of one order, the cells of each, and the rows that refund it."""
+
+    rows: list[Row] = field(default_factory=list)
+    cells: list[Cells] = field(default_factory=list)
+    refunds: list[tuple[Refunds, Row, Cells]] = field(default_factory=list)
+
+
+class MappedTable:
+    """A file of another system as rows of our columns; iterating yields them, good and bad."""
+
+    def __init__(self, file: ForeignTable, mapping: Mapping, ours: Sequence[str], home: str) -> None:
+        """Check the header. Raise BadData for a column that the mapping reads and the file lacks.
+
+        ``home``: the currency of a file that names none.
+        """
+        missing = mapping.missing(file.header)
+        if missing:
+            raise BadData(
+                f"line 1: the mapping {mapping.name} reads {numbers.count(len(missing), 'column')} that this file does"
+                f" not have: {', '.join(map(repr, missing))}; the file has {', '.join(map(repr, file.header))}"
+            )
+        self._file = file
+        self._mapping = mapping
+        self._given = Given(mapping, file.header, ours, home)
+        self._held = {key(name): label for label, names in (mapping.not_held or {}).items() for name in names}
+        self._keys = [key(name) for name in file.header]
+        self.header = file.header
+        self.told = Told()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes read: of the whole file after the last row."""
+        return self._file.sha256
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes of the file were read."""
+        return self._file.bytes_read
+
+    def named(self, problem: Problem) -> Problem:
+        """Return a problem of our columns with the source columns that they were read from."""
+        if problem.column == LATE_REFUND[0]:
+            return problem._replace(column=" + ".join(self._mapping.refunds[0].of.columns))
+        return problem._replace(column=self._given.labels.get(problem.column, problem.column))
+
+    def __iter__(self) -> Iterator[Row]:
+        for group in self._together() if self._mapping.refunds else self._one_by_one():
+            if isinstance(group, Row):
+                yield group
+            else:
+                yield from self._rows(group)
+
+    def _one_by_one(self) -> Iterator[_Group | Row]:
+        """Yield the orders of a file whose rows of one order follow each other."""
+        name, group = None, _Group()
+        for row, cells in self._kept():
+            if row.problems:
+                yield row
+                continue
+            its_name = self._key(cells)
+            if group.rows and (its_name is None or its_name != name):
+                yield group
+                group = _Group()
+            name = its_name
+            group.rows.append(row)
+            group.cells.append(cells)
+        if group.rows:
+            yield group
+
+    def _together(self) -> Iterator[_Group | Row]:
+        """Yield the orders of a whole file, with their refunds."""
+        groups: defaultdict[str | None, _Group] = defaultdict(_Group)
+        refunds: list[tuple[Refunds, Row, Cells]] = []
+        order = self._mapping.columns["order"].text if "order" in self._mapping.columns else lambda cells: ""
+        for row, cells in self._kept():
+            if row.problems:
+                yield row
+                continue
+            kind = next((kind for kind in self._mapping.refunds if self._holds(kind.rule, cells)), None)
+            if kind:
+                refunds.append((kind, row, cells))
+                continue
+            group = groups[self._key(cells) or order(cells) or f"line {row.line}"]
+            group.rows.append(row)
+            group.cells.append(cells)
+        by_number = {order(group.cells[0]): group for group in groups.values()}
+        for kind, row, cells in refunds:
+            paid = by_number.get(kind.of.text(cells))
+            if paid is None:
+                yield self._late(kind, row, cells)
+            else:
+                paid.refunds.append((kind, row, cells))
+        yield from groups.values()
+
+    def _late(self, kind: Refunds, row: Row, cells: Cells) -> Row:
+        """Return the row of a refund whose payment is not in the file; it may have been imported before."""
+        reading = Reading(row.line, self._mapping.conventions)
+        late = late_refund(self._given, reading, kind, cells)
+        if late is None:
+            return Row(row.line, [], problems=reading.problems, origin=(row,))
+        currency, minor = late.currency, late.minor
+        self.told.refunds += not kind.chargeback
+        self.told.chargebacks += kind.chargeback
+        self.told.paid[currency] += 0
+        self.told.refunded[currency] += minor
+        values = [late.order, money.text(minor, currency), currency, late.at]
+        return Row(row.line, values, LATE_REFUND, origin=(row,))
+
+    def _key(self, cells: Cells) -> str | None:
+        """Return what the rows of one order share; None if each row is an order."""
+        items = self._mapping.items
+        return cells.get(key(items.key), "") if items and items.key else None
+
+    def _kept(self) -> Iterator[tuple[Row, Cells]]:
+        """Yield the rows that are not skipped, with their cells by source column; bad ones without cells."""
+        for row in self._file:
+            self.told.rows += 1
+            if row.problems:
+                yield row, {}
+                continue
+            # Of two columns of the same name, the first counts.
+            cells = dict(zip(reversed(self._keys), map(trimmed, reversed(row.cells)), strict=True))
+            reason = next((rule.reason for rule in self._mapping.skip if self._holds(rule, cells)), None)
+            if reason is not None:
+                self.told.skipped[reason] += 1
+                continue
+            self._note_not_held(cells)
+            yield row, cells
+
+    def _note_not_held(self, cells: Cells) -> None:
+        for name, label in self._held.items():
+            if cells.get(name, "").strip("0.,$-"):
+                self.told.not_held[label] = None
+
+    def _holds(self, rule: Rule, cells: Cells) -> bool:
+        def hold(conditions: Sequence[tuple[str, str | frozenset[str]]]) -> bool:
+            return all(self._meets(cells.get(key(column), ""), wanted) for column, wanted in conditions)
+
+        return hold(rule.when) and not (rule.unless and hold(rule.unless))
+
+    def _meets(self, text: str, wanted: str | frozenset[str]) -> bool:
+        """Return whether a text is one of several, or is of the kind that a word names."""
+        if isinstance(wanted, frozenset):
+            return key(text) in wanted
+        if wanted in ("blank", "given"):
+            return (wanted == "given") == bool(text)
+        try:
+            value = convert.amount(text, self._mapping.conventions, "EUR") if text else Decimal(0)
+        except BadData:
+            return False
+        tests: dict[str, Callable[[Decimal], bool]] = {
+            "negative": lambda amount: amount < 0,
+            "positive": lambda amount: amount > 0,
+            "zero": lambda amount: amount == 0,
+        }
+        return tests[wanted](value)
+
+    def _rows(self, group: _Group) -> Iterator[Row]:
+        """Yield the rows of an order, or one bad row with all its problems."""
+        origin = (*group.rows, *(row for _, row, _ in group.refunds))
+        reading = Reading(group.rows[0].line, self._mapping.conventions)
+        lines, refunds = [row.line for row in group.rows], [_refund(*refund) for refund in group.refunds]
+        order = drafted(self._given, reading, lines, group.cells, refunds)
+        if order is None or reading.problems:
+            yield Row(group.rows[0].line, [], problems=reading.problems, origin=origin)
+            return
+        self.told.orders += 1
+        self.told.items += order.items
+        self.told.paid[order.currency] += order.paid_minor
+        self.told.refunded[order.currency] += order.refunded_minor
+        chargebacks = sum(kind.chargeback for kind, _, _ in group.refunds)
+        self.told.refunds += len(group.refunds) - chargebacks or bool(order.refunded_minor and not chargebacks)
+        self.told.chargebacks += chargebacks
+        for line, cells in order.rows:
+            yield Row(line, cells, self._given.names, origin=origin)
+
+
+def _refund(kind: Refunds, row: Row, cells: Cells) -> Refund:
+    return Refund(row.line, kind, cells)

@@ -1,0 +1,311 @@
+"""A mapping: a TOML file that says how another system's columns become ours; no code runs from it.
+
+text -> ``parsed`` -> ``Mapping``: a ``Value`` for each of our columns, rows that are skipped or refunds, and ``Items``
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NoReturn
+
+from salescli.errors import BadData
+from salescli.imports.convert import DATES, Conventions
+from salescli.rules import time
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+OF_AN_ITEM = (  # read from each item's own row or columns, all else from the first row of the order
+    "offer", "offer_number", "category", "category_number", "quantity", "unit_price", "price", "discount",
+)  # fmt: skip
+AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "refunded")
+TIMES = ("created_at", "paid_at", "refunded_at")
+WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
+_KEYS = ("title", "source", "recognised_by", "optional", "file", "columns", "skip", "refunds", "items", "not_held")
+
+
+def key(name: str) -> str:
+    """Return the name of a source column as it is compared: without regard to case and spaces."""
+    return " ".join(name.split()).casefold()
+
+
+Cells = Dict[str, str]  # of a row: the key of a source column -> its text
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Words around source columns; a plain column is a template of one, a constant of none."""
+
+    parts: Sequence[tuple[str, str | None]]  # words, and the column after them
+
+    def text(self, cells: Cells) -> str:
+        """Return the text of a row; blank if all columns are."""
+        given = [cells.get(key(column), "") for _, column in self.parts if column]
+        if given and not any(given):
+            return ""
+        texts = iter(given)
+        return " ".join("".join(words + (next(texts) if column else "") for words, column in self.parts).split())
+
+    @property
+    def columns(self) -> list[str]:
+        """The source columns in it."""
+        return [column for _, column in self.parts if column]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Where the text of one of our columns comes from: the first of several templates, or a sum of columns.
+
+    ``table``: the text -> what it becomes, by ``key``; ``otherwise``: for those that are not in it.
+    """
+
+    first: Sequence[Template] = ()
+    sum: Sequence[tuple[bool, str]] = ()  # (is it subtracted, column)
+    table: Dict[str, str] | None = None
+    otherwise: str | None = None
+    without: str = ""  # an ending to take off
+    same: Sequence[str] = ()  # columns whose texts must be equal, or the value is blank
+
+    def applies(self, cells: Cells) -> bool:
+        """Return whether the columns that must be the same are, where they are given."""
+        return len({text.casefold() for name in self.same if (text := cells.get(key(name), ""))}) < 2
+
+    def text(self, cells: Cells) -> str:
+        """Return the text of a row. Raise BadData for one that is not in the table."""
+        given = next(filter(None, (template.text(cells) for template in self.first)), "")
+        given = given.removesuffix(self.without) if self.without else given
+        if self.table is None:
+            return given
+        found = self.table.get(key(given), self.otherwise)
+        if found is None:
+            known = ", ".join(filter(None, self.table))
+            raise BadData(f"is not in the mapping, which knows {known}")
+        return found
+
+    @property
+    def columns(self) -> list[str]:
+        """The source columns that it reads."""
+        return [column for template in self.first for column in template.columns] + [name for _, name in self.sum]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Conditions on source columns, all of which must hold: one of several texts, or one of ``WORDS``.
+
+    It does not hold if all conditions of ``unless`` do.
+    """
+
+    when: Sequence[tuple[str, str | frozenset[str]]]
+    unless: Sequence[tuple[str, str | frozenset[str]]] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refunds:
+    """Rows that give back the payment whose order number ``of`` names."""
+
+    rule: Rule
+    of: Value
+    amount: Value
+    at: Value
+    chargeback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """How several items make an order: rows with the same ``key``, or, without one, columns numbered by #.
+
+    ``total``: what the order costs, shared among its items; ``discount``: what is already off it.
+    """
+
+    key: str = ""
+    total: Value | None = None
+    discount: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """How a file of another system is read."""
+
+    name: str
+    title: str
+    columns: Dict[str, Value]
+    recognised_by: Sequence[str] = ()
+    optional: Sequence[str] = ()
+    source: str | None = None
+    conventions: Conventions = field(default_factory=Conventions)
+    skip: Sequence[Rule] = ()
+    refunds: Sequence[Refunds] = ()
+    items: Items | None = None
+    not_held: Dict[str, Sequence[str]] | None = None
+
+    def missing(self, header: Sequence[str]) -> list[str]:
+        """Return the source columns that a header lacks and this mapping needs."""
+        have, may_lack = set(map(key, header)), set(map(key, self.optional))
+        have.update(re.sub(r"\d+", "#", name) for name in list(have))
+        named = [*self.recognised_by, *(name for value in self.columns.values() for name in needed(value))]
+        return [name for name in dict.fromkeys(named) if key(name) not in have and key(name) not in may_lack]
+
+    def fits(self, header: Sequence[str]) -> bool:
+        """Return whether a header has all columns by which this mapping is recognised."""
+        have = set(map(key, header))
+        return bool(self.recognised_by) and all(key(name) in have for name in self.recognised_by)
+
+
+def needed(value: Value) -> list[str]:
+    """Return the source columns without which a value has no text: of several to choose from, none."""
+    return value.columns if len(value.first) < 2 else []
+
+
+def parsed(text: str, name: str, ours: Sequence[str]) -> Mapping:
+    """Return the mapping of a TOML text, which may fill the columns ``ours``. Raise BadData with its place."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadData(f"the mapping {name} is not TOML: {error}") from None
+    return _Reader(name, ours).mapping(given)
+
+
+class _Reader:
+    """Reads the tables of one mapping and names it in errors."""
+
+    def __init__(self, name: str, ours: Sequence[str]) -> None:
+        self._name = name
+        self._ours = ours
+
+    def mapping(self, given: Dict[str, Any]) -> Mapping:
+        self._check_keys("", given, _KEYS)
+        columns = self._table("columns", given.get("columns", {}))
+        self._check_keys("columns", columns, self._ours)
+        if not columns:
+            self._fail("columns", "is missing: it says what each column is read from")
+        created = columns.get("created_at", "")
+        return Mapping(
+            self._name,
+            self._text("title", given.get("title", self._name)),
+            {column: self._value(f"columns.{column}", value) for column, value in columns.items()},
+            self._texts("recognised_by", given.get("recognised_by", [])),
+            self._texts("optional", given.get("optional", [])),
+            self._text("source", given["source"]) if "source" in given else None,
+            self._conventions(self._table("file", given.get("file", {}))),
+            [self._skip(f"skip {place}", rule) for place, rule in self._tables("skip", given)],
+            [self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)],
+            self._items(self._table("items", given["items"])) if "items" in given else None,
+            {label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()},
+        )
+
+    def _fail(self, where: str, what: str) -> NoReturn:
+        raise BadData(f"the mapping {self._name}: {where} {what}" if where else f"the mapping {self._name} {what}")
+
+    def _check_keys(self, where: str, given: Dict[str, Any], known: Sequence[str]) -> None:
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            self._fail(where, f"has an unknown key, {unknown[0]}; the keys are {', '.join(known)}")
+
+    def _table(self, where: str, given: Any) -> dict[str, Any]:
+        return given if isinstance(given, dict) else self._fail(where, "is not a table")
+
+    def _tables(self, where: str, given: Dict[str, Any]) -> Sequence[tuple[int, dict[str, Any]]]:
+        tables = given.get(where, [])
+        if not isinstance(tables, list):
+            self._fail(where, f"is not a list of tables; write [[{where}]]")
+        return [(place, self._table(f"{where} {place}", table)) for place, table in enumerate(tables, start=1)]
+
+    def _text(self, where: str, given: Any) -> str:
+        return given if isinstance(given, str) and given else self._fail(where, "is not a text")
+
+    def _texts(self, where: str, given: Any) -> list[str]:
+        if not isinstance(given, list):
+            self._fail(where, "is not a list of texts")
+        return [self._text(where, text) for text in given]
+
+    def _conventions(self, given: dict[str, Any]) -> Conventions:
+        self._check_keys("file", given, [one.name for one in fields(Conventions)])
+        conventions = Conventions(**given)
+        choices = {"delimiter": (",", ";", "\t", "|"), "decimal": (".", ","), "minor": (False, True), "dates": DATES}
+        for name, allowed in choices.items():
+            if getattr(conventions, name) not in allowed:
+                self._fail(f"file.{name}", f"is not one of {', '.join(map(repr, allowed))}")
+        if conventions.zone is not None:
+            time.time_zone(self._text("file.zone", conventions.zone))
+        return conventions
+
+    def _value(self, where: str, given: Any) -> Value:
+        """Return a value: a column, "{A} {B}", a list to take the first of, or a table."""
+        if not isinstance(given, dict):
+            return Value(self._first(where, given))
+        self._check_keys(where, given, ("from", "constant", "sum", "values", "else", "without", "same"))
+        if len({"from", "constant", "sum"} & given.keys()) != 1:
+            self._fail(where, "needs one of from, constant and sum")
+        if "sum" in given:
+            names = self._texts(f"{where}.sum", given["sum"])
+            signed = [(name.startswith("-"), name.removeprefix("-")) for name in names]
+            return Value(sum=signed, same=self._texts(f"{where}.same", given.get("same", [])))
+        if "constant" in given:
+            return Value([Template([(self._text(where, given["constant"]), None)])])
+        table = self._table(f"{where}.values", given["values"]) if "values" in given else None
+        return Value(
+            self._first(f"{where}.from", given["from"]),
+            table=None if table is None else {key(name): self._to(where, text) for name, text in table.items()},
+            otherwise=self._to(where, given["else"]) if "else" in given else None,
+            without=given.get("without", ""),
+            same=self._texts(f"{where}.same", given.get("same", [])),
+        )
+
+    def _to(self, where: str, given: Any) -> str:
+        return given if isinstance(given, str) else self._fail(where, f"turns a value into {given!r}, which is no text")
+
+    def _first(self, where: str, given: Any) -> list[Template]:
+        if not isinstance(given, list):
+            return [self._template(where, given)]
+        return [self._template(where, one) for one in given]
+
+    def _template(self, where: str, given: Any) -> Template:
+        if isinstance(given, dict):
+            self._check_keys(where, given, ("constant",))
+            return Template([(self._text(where, given.get("constant")), None)])
+        text = self._text(where, given)
+        if "{" not in text:
+            return Template([("", text)])
+        pieces = re.split(r"\{([^{}]+)\}", text)
+        ends = [*pieces[1::2], None]
+        return Template([part for part in zip(pieces[::2], ends, strict=True) if part != ("", None)])
+
+    def _conditions(self, where: str, given: Any) -> list[tuple[str, str | frozenset[str]]]:
+        conditions: list[tuple[str, str | frozenset[str]]] = []
+        for column, wanted in self._table(where, given).items():
+            if isinstance(wanted, str) and wanted not in WORDS:
+                self._fail(f"{where}.{column}", f"is neither a list of values nor one of {', '.join(WORDS)}")
+            texts = wanted if isinstance(wanted, str) else frozenset(map(key, self._texts(where, wanted)))
+            conditions.append((column, texts))
+        return conditions or self._fail(where, "has no conditions")
+
+    def _skip(self, where: str, given: dict[str, Any]) -> Rule:
+        self._check_keys(where, given, ("when", "unless", "reason"))
+        return Rule(
+            self._conditions(f"{where}.when", given.get("when", {})),
+            self._conditions(f"{where}.unless", given["unless"]) if "unless" in given else (),
+            self._text(f"{where}.reason", given.get("reason")),
+        )
+
+    def _refunds(self, where: str, given: dict[str, Any], created: Any) -> Refunds:
+        self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback"))
+        of, amount, at = (
+            self._value(f"{where}.{name}", given.get(name, otherwise))
+            for name, otherwise in (("of", ""), ("amount", ""), ("at", created))
+        )
+        rule = Rule(self._conditions(f"{where}.when", given.get("when", {})))
+        return Refunds(rule, of, amount, at, given.get("chargeback") is True)
+
+    def _items(self, given: dict[str, Any]) -> Items:
+        self._check_keys("items", given, ("key", "total", "discount"))
+        total, discount = (
+            self._value(f"items.{name}", given[name]) if name in given else None for name in ("total", "discount")
+        )
+        return Items(given.get("key", ""), total, discount)

@@ -1,0 +1,45 @@
+"""What a file of another system held, in sentences for its summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from salescli.rules import money, numbers
+
+
+@dataclass(slots=True)
+class Told:
+    """What a file held: rows, orders, items, refunds, and what was left out or cannot be held.
+
+    ``paid`` and ``refunded``: currency -> minor units, of all orders that could be read.
+    """
+
+    rows: int = 0
+    orders: int = 0
+    items: int = 0
+    refunds: int = 0
+    chargebacks: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    not_held: dict[str, None] = field(default_factory=dict)
+    paid: Counter[str] = field(default_factory=Counter)
+    refunded: Counter[str] = field(default_factory=Counter)
+
+
+def lines(told: Told) -> list[str]:
+    """Return what a file held as lines: counts, rows skipped by reason, sums by currency, what cannot be held."""
+    held = [numbers.count(told.rows, "row"), numbers.count(told.orders, "order")]
+    held += [numbers.count(told.items, "item")] if told.items != told.orders else []
+    held += [numbers.count(told.refunds, "refund")] if told.refunds else []
+    held += [numbers.count(told.chargebacks, "chargeback")] if told.chargebacks else []
+    said = [f"the file has {', '.join(held)}"]
+    if told.skipped:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in told.skipped.items())
+        said.append(f"skipped {numbers.count(told.skipped.total(), 'row')}: {reasons}")
+    for currency, minor in told.paid.items():
+        back = told.refunded[currency]
+        refunded = f", refunded {money.text(back, currency)} {currency}" if back else ""
+        said.append(f"paid {money.text(minor, currency)} {currency}{refunded}")
+    if told.not_held:
+        said.append(f"not kept, as there is no place for it here: {', '.join(told.not_held)}")
+    return said

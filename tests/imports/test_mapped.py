@@ -1,0 +1,372 @@
+"""Files of other systems: what a mapping may say, what its rows come to, and what is named when they do not."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salescli.errors import BadData, NotFound
+from salescli.imports import convert, find_mapping, mapping, orders, propose
+from salescli.imports.convert import Conventions
+from salescli.imports.csv_file import ForeignTable
+from salescli.imports.mapped import MappedTable
+from salescli.imports.run import ImportCounts, ImportRequest, Reporting
+from salescli.imports.shares import share
+from salescli.imports.told import lines
+from tests.conftest import House
+from tests.importing import contents
+
+SHOP = """
+title = "the shop"
+source = "shop"
+recognised_by = ["No", "When", "What", "Sum"]
+optional = ["Mode", "Tax", "State", "Of", "First", "Last", "Mail"]
+
+[file]
+delimiter = ";"
+decimal = ","
+dates = "dmy"
+zone = "Europe/Berlin"
+
+[columns]
+order = "No"
+created_at = "When"
+customer = ["{First} {Last}", "Mail", { constant = "somebody" }]
+email = "Mail"
+offer = "What"
+price = "Sum"
+currency = { constant = "EUR" }
+status = { from = "State", values = { bezahlt = "completed", "" = "completed", offen = "open" } }
+
+[[skip]]
+when = { Mode = ["test"] }
+reason = "test mode"
+
+[[refunds]]
+when = { Sum = "negative" }
+of = { from = "No", without = "-R" }
+amount = "Sum"
+
+[not_held]
+tax = ["Tax"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the user's own mappings, with one."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "config" / "salescli" / "mappings"
+    folder.mkdir(parents=True)
+    (folder / "shop.toml").write_text(SHOP, encoding="utf-8")
+    return folder
+
+
+def load(house: House, text: str, **options: Any) -> ImportCounts:
+    return orders.import_orders(house.work, ImportRequest(io.BytesIO(text.encode()), **options))
+
+
+def refused(house: House, text: str, **options: Any) -> list[str]:
+    said: list[str] = []
+    before = contents(house)
+    with pytest.raises(BadData, match="nothing was imported"):
+        load(house, text, reporting=Reporting(on_bad=lambda problem: said.append(str(problem))), **options)
+    assert contents(house) == before
+    return said
+
+
+def rows(house: House) -> list[tuple[Any, ...]]:
+    found = house.connection.execute(
+        "SELECT o.source_number, c.name, o.offer_name, o.status, o.price_minor, o.created_at,"
+        " (SELECT coalesce(sum(r.amount_minor), 0) FROM refunds r JOIN invoices i ON i.id = r.invoice_id"
+        " WHERE i.order_id = o.id) FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.source_number"
+    )
+    return [tuple(row) for row in found]
+
+
+FILE = (
+    "No;When;What;Sum;Mode;Tax;State;First;Last;Mail\n"
+    "1;31.01.2026 10:00;Ink;1.234,50;live;0,00;Bezahlt;Mira;Test;mira@example.net\n"
+    "1-R;01.02.2026;Ink;-34,50 €;live;;;;;\n"
+    "2;01.02.2026;Pen;5;test;;;;;\n"
+    "3;02.02.2026;Pen;5;live;0,95;offen;;Jan;\n"
+)
+
+
+def test_a_file_is_read_by_its_own_conventions_and_a_refund_goes_to_its_payment(house: House) -> None:
+    counts = load(house, FILE)
+    assert rows(house) == [
+        ("1", "Mira Test", "Ink", "completed", 123450, "2026-01-31T09:00:00Z", 3450),
+        ("3", "Jan", "Pen", "open", 500, "2026-02-01T23:00:00Z", 0),
+    ]
+    assert counts.told is not None
+    assert lines(counts.told) == [
+        "the file has 4 rows, 2 orders, 1 refund",
+        "skipped 1 row: 1 test mode",
+        "paid 1234.50 EUR, refunded 34.50 EUR",
+        "not kept, as there is no place for it here: tax",
+    ]
+
+
+def test_columns_in_another_order_in_capitals_and_unknown_ones_do_not_matter(house: House) -> None:
+    load(house, "extra;SUM;what;when;no\nx;5,00;Ink;02.02.2026;7\n")
+    assert rows(house) == [("7", "somebody", "Ink", "completed", 500, "2026-02-01T23:00:00Z", 0)]
+
+
+def test_the_numbers_are_of_the_mappings_source_unless_another_is_given(house: House) -> None:
+    load(house, FILE)
+    load(house, FILE, source="second shop")
+    sources = house.connection.execute("SELECT DISTINCT source FROM orders ORDER BY source").fetchall()
+    assert [row["source"] for row in sources] == ["second shop", "shop"]
+
+
+def test_a_refund_of_a_payment_imported_before_is_added_to_it(house: House) -> None:
+    header, sale, back, *_ = FILE.splitlines(keepends=True)
+    load(house, header + sale)
+    assert refused(house, header + back) == ["line 2, No: has a further refund in the file; --update takes it"]
+    assert load(house, header + back, update=True).updated == 1
+    assert rows(house)[0][-1] == 3450
+    assert load(house, header + back, update=True).unchanged == 1
+    more = "1-R;03.02.2026;Ink;-1200,01;live;;;;;\n"
+    assert refused(house, header + more, update=True)[0].endswith("more than what was paid")
+    load(house, header + more.replace("200,01", "200,00"), update=True)
+    assert rows(house)[0][3] == "refund"
+
+
+def test_a_refund_of_an_unknown_payment_is_named(house: House) -> None:
+    header, _, back, *_ = FILE.splitlines(keepends=True)
+    assert refused(house, header + back, update=True) == [
+        "line 2, No: '1': is a payment that is neither in the file nor here; export from its day on"
+    ]
+
+
+def test_a_refund_of_what_was_not_paid_is_named(house: House) -> None:
+    unpaid = FILE.replace("Bezahlt", "offen").replace("1-R;01.02.2026;Ink;-34,50 €", "1-R;01.02.2026;Ink;-1,00")
+    twice = unpaid.replace("2;01.02.2026;Pen;5;test", "1-R;02.02.2026;Ink;-2,00;live")
+    assert refused(house, twice) == ["line 2, State: 'open': was not paid, but a row gives money back"]
+
+
+def test_a_named_mapping_is_held_against_the_file_however_it_is_separated(house: House) -> None:
+    with pytest.raises(
+        BadData, match="reads 2 columns that this file does not have: 'What', 'Sum'; the file has 'No', "
+    ):
+        load(house, "No|When\n1|31.01.2026\n", map="shop")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("1;31.01.2026;Ink;1,234.50;;;;;;", "line 2, Sum: '1,234.50': is not an amount with a comma as decimal mark"),
+        ("1;01/31/2026;Ink;5;;;;;;", "line 2, When: '01/31/2026': is not a date of the form DD/MM/YYYY"),
+        ("1;31.01.26;Ink;5;;;;;;", "line 2, When: '31.01.26': is not a date of the form DD/MM/YYYY"),
+        ("1;soon;Ink;5;;;;;;", "line 2, When: 'soon': is not a date or time"),
+        ("1;31.01.2026;Ink;5;;;weg;;;", "line 2, State: 'weg': is not in the mapping, which knows bezahlt, offen"),
+        ("1;31.01.2026;Ink;0,005;;;;;;", "line 2, Sum: '0,005': 0.005 EUR has 3 decimals"),
+        ("1;31.01.2026;;5;;;;;;", "line 2, What: is blank"),
+        ("1;31.12.2039;Ink;5;;;;;;", "line 2, When: '2039-12-31 00:00 Europe/Berlin' is in the future"),
+        ("1;31.01.2026;Ink;5", "line 2, Mode: the row has 4 values, the header names 10 columns"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_line_and_source_column(house: House, row: str, said: str) -> None:
+    header = FILE.splitlines(keepends=True)[0]
+    assert [problem[: len(said)] for problem in refused(house, header + row + "\n")] == [said]
+
+
+def test_rejects_are_the_rows_as_they_were_and_come_in_when_repaired(house: House, tmp_path: Path) -> None:
+    bad = FILE.replace("1.234,50", "many")
+    rejects = tmp_path / "rejects.csv"
+    load(house, bad, skip_bad=True, rejects_file=rejects)
+    assert [row[0] for row in rows(house)] == ["3"]
+    header, sale, back = csv.reader(rejects.read_text(encoding="utf-8").splitlines())
+    assert header == ["line", "reason", *FILE.splitlines()[0].split(";")]
+    assert sale[:2] == ["2", "Sum: 'many': is not an amount with a comma as decimal mark, as this file has"]
+    assert [sale[3], back[2]] == ["31.01.2026 10:00", "1-R"]
+    repaired = rejects.read_text(encoding="utf-8").replace(",many,", ',"1.234,50",')
+    load(house, repaired, map="shop")
+    assert [(row[0], row[-1]) for row in rows(house)] == [("1", 3450), ("3", 0)]
+
+
+def test_a_header_that_nothing_knows_is_named(house: House) -> None:
+    with pytest.raises(
+        BadData, match=r"no mapping knows a file with the columns 'Nr', 'Betrag'; write one with --propose"
+    ):
+        load(house, "Nr,Betrag\n1,2\n")
+
+
+def test_a_named_mapping_that_reads_a_column_too_many_names_it(house: House) -> None:
+    with pytest.raises(BadData, match="the mapping shop reads 2 columns that this file does not have: 'What', 'Sum'"):
+        load(house, "No;When;Betrag\n1;31.01.2026;2\n", map="shop")
+
+
+def test_a_mapping_is_found_by_name_or_file_and_the_users_own_come_first(folder: Path) -> None:
+    own = SHOP.replace("the shop", "my Stripe")
+    (folder / "stripe-payments.toml").write_text(own, encoding="utf-8")
+    assert find_mapping.found("stripe-payments", orders.COLUMNS).title == "my Stripe"
+    assert find_mapping.found(str(folder / "shop.toml"), orders.COLUMNS).title == "the shop"
+    for name in ("nothing", "nothing.toml"):
+        with pytest.raises(NotFound, match="nothing"):
+            find_mapping.found(name, orders.COLUMNS)
+
+
+def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -> None:
+    (folder / "shop2.toml").write_text(SHOP, encoding="utf-8")
+    with pytest.raises(BadData, match="the mappings shop and shop2 both fit this header; choose one with --map NAME"):
+        load(house, FILE)
+    load(house, FILE, map="shop2")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("[columns]", "[columns"), "the mapping x is not TOML"),
+        (('order = "No"', 'ordre = "No"'), "columns has an unknown key, ordre; the keys are order,"),
+        (('order = "No"', "order = 5"), "columns.order is not a text"),
+        (('decimal = ","', 'decimal = ";"'), "file.decimal is not one of '.', ','"),
+        (('dates = "dmy"', 'dates = "ydm"'), "file.dates is not one of 'ymd', 'dmy', 'mdy'"),
+        (('zone = "Europe/Berlin"', 'zone = "Berlin"'), "'Berlin' is not a time zone"),
+        (('zone = "Europe/Berlin"', 'zone = "UTC"\nencoding = "x"'), "file has an unknown key, encoding"),
+        (('reason = "test mode"', ""), "skip 1.reason is not a text"),
+        (('{ Mode = ["test"] }', '{ Mode = "test" }'), "skip 1.when.Mode is neither a list of values nor one of blank"),
+        (('"-R"', '"-R", constant = "1"'), "needs one of from, constant and sum"),
+        (('offen = "open"', "offen = 1"), "turns a value into 1, which is no text"),
+    ],
+)
+def test_a_bad_mapping_names_its_place(change: tuple[str, str], said: str) -> None:
+    with pytest.raises(BadData) as error:
+        mapping.parsed(SHOP.replace(*change), "x", orders.COLUMNS)
+    assert said in str(error.value)
+
+
+def test_a_proposal_is_a_mapping_of_the_file(house: House, folder: Path) -> None:
+    file = "Order Number,Order Date,Buyer Name,Product,Total,Currency,Payment Status,Shoe Size\n"
+    text = propose.proposal(io.BytesIO(file.encode()), orders.COLUMNS, orders.REQUIRED)
+    assert "# Not used: Shoe Size" in text
+    (folder / "proposed.toml").write_text(text, encoding="utf-8")
+    load(house, file + "9,2026-02-02,Mira,Ink,5.00,EUR,Paid,42\n")
+    assert rows(house) == [("9", "Mira", "Ink", "completed", 500, "2026-02-01T22:00:00Z", 0)]
+
+
+def test_a_proposal_says_what_no_column_sounds_like_and_may_be_a_shipped_mapping() -> None:
+    text = propose.proposal(io.BytesIO(b"Nr;Betrag\n"), orders.COLUMNS, orders.REQUIRED)
+    assert 'delimiter = ";"' in text
+    assert 'customer = { constant = "" }  # no column sounds like it; to fill in' in text
+    known = ",".join(find_mapping.found("gumroad-sales", orders.COLUMNS).recognised_by)
+    text = propose.proposal(io.BytesIO(f"{known}\n".encode()), orders.COLUMNS, orders.REQUIRED)
+    assert text == find_mapping.path_of("gumroad-sales").read_text(encoding="utf-8")
+
+
+def test_a_refund_row_of_our_own_columns_goes_to_its_order_by_a_mapping(house: House, folder: Path) -> None:
+    (folder / "own.toml").write_text(
+        "[columns]\n"
+        + "".join(f'{name} = "{name}"\n' for name in (*orders.REQUIRED, "email", "quantity", "price"))
+        + '[[refunds]]\nwhen = { status = ["refund"], price = "negative" }\nof = { from = "order", without = "-R" }\n'
+        'amount = "price"\n',
+        encoding="utf-8",
+    )
+    file = (
+        "order,created_at,status,customer,email,offer,quantity,price,currency\n"
+        "10,2026-01-01,completed,A,a@example.net,Ink,1,20.00,EUR\n"
+        "10-R,2026-01-09,refund,A,a@example.net,Ink,-1,-20.00,EUR\n"
+    )
+    load(house, file, map="own")
+    assert rows(house) == [("10", "A", "Ink", "refund", 2000, "2025-12-31T22:00:00Z", 2000)]
+
+
+@given(
+    st.lists(st.integers(0, 10**9), min_size=1, max_size=8),
+    st.integers(0, 10**9),
+    st.integers(0, 100),
+)
+def test_shares_add_up_and_none_is_above_its_item(weights: list[int], amount: int, percent: int) -> None:
+    assert sum(share(amount, weights)) == amount
+    part = sum(weights) * percent // 100
+    shares = share(part, weights, weights)
+    assert sum(shares) == part
+    assert all(0 <= own <= weight for own, weight in zip(shares, weights, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "amount"),
+    [
+        ("1,234.50", ".", "1234.50"), ("$1,234.50", ".", "1234.50"), ("-$0.95", ".", "-0.95"), ("$-0.95", ".", "-0.95"),
+        ("(5.00)", ".", "-5.00"), ("5.00-", ".", "-5.00"), ("1'234.50", ".", "1234.50"), (".50", ".", "0.50"),
+        ("1 234,50", ",", "1234.50"), ("1\u202f234,50 €", ",", "1234.50"), ("1.234,50", ",", "1234.50"),
+        ("300 руб.", ".", "300"), ("5 грн", ",", "5"), ("EUR 5,00", ",", "5.00"), ("−5,00", ",", "-5.00"),
+    ],
+)  # fmt: skip
+def test_an_amount_is_read_by_the_files_decimal_mark(text: str, decimal: str, amount: str) -> None:
+    assert f"{convert.amount(text, Conventions(decimal=decimal), 'EUR'):f}" == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal"), [("1,23", "."), ("1.234.50", "."), ("12,34,567", "."), ("", "."), ("€", "."), ("1.23", ",")]
+)
+def test_an_amount_of_another_form_is_never_guessed(text: str, decimal: str) -> None:
+    with pytest.raises(BadData):
+        convert.amount(text, Conventions(decimal=decimal), "EUR")
+
+
+def test_whole_minor_units_become_units_of_the_currency() -> None:
+    minor = Conventions(minor=True)
+    assert f"{convert.amount('1234', minor, 'EUR'):f} {convert.amount('1234', minor, 'JPY'):f}" == "12.34 1234"
+
+
+@pytest.mark.parametrize(
+    ("text", "dates", "read"),
+    [
+        ("2026-12-31", "dmy", "2026-12-31"),
+        ("31.12.2026", "dmy", "2026-12-31"),
+        ("12/31/2026 2:30:00 PM", "mdy", "2026-12-31 14:30:00"),
+        ("12/31/2026 12:05 am", "mdy", "2026-12-31 00:05"),
+        ("1/3/2026 09:15:00 PST", "mdy", "2026-01-03 09:15:00 -08:00"),
+        ("2026-01-02 08:00:01 +0200", "ymd", "2026-01-02 08:00:01 +0200"),
+        ("2026-01-02T08:00:01Z", "ymd", "2026-01-02 08:00:01 Z"),
+        ("2026-01-02 08:00:01 Eastern Time (US & Canada)", "ymd", "2026-01-02 08:00:01 America/New_York"),
+        ("Dec 31, 2026", "ymd", "2026-12-31"),
+        ("31 December 2026 10:00", "ymd", "2026-12-31 10:00"),
+    ],
+)
+def test_a_time_is_read_in_the_files_order_of_day_and_month(text: str, dates: str, read: str) -> None:
+    assert convert.instant(text, Conventions(dates=dates)) == read
+
+
+_CELL = st.text(st.sampled_from("0123456789.,-/: $€()'+\u202f=#abZпаé\x1c\u0663"), max_size=12)
+
+
+@given(
+    st.sampled_from([*find_mapping.shipped(), "shop"]),
+    st.lists(st.lists(st.one_of(_CELL, st.sampled_from(["1", "5.00", "2026-01-02", "EUR", "paid"])), max_size=12)),
+    st.randoms(use_true_random=False),
+)
+def test_no_cell_whatsoever_gives_anything_but_rows_good_and_bad(
+    name: str, given: list[list[str]], chance: Any
+) -> None:
+    one = mapping.parsed(SHOP, name, orders.COLUMNS) if name == "shop" else find_mapping.found(name, orders.COLUMNS)
+    names = list(dict.fromkeys([*one.recognised_by, *one.missing([]), *one.optional]))
+    names = [column.replace("#", str(number)) for column in names for number in ((1, 2) if "#" in column else (1,))]
+    chance.shuffle(names)
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([names, *((cells * len(names))[: len(names)] for cells in given if cells)])
+    table = MappedTable(ForeignTable(io.BytesIO(out.getvalue().encode()), ","), one, orders.COLUMNS, "EUR")
+    for row in table:
+        assert row.problems or len(row.cells) == len(row.names)
+
+
+@given(
+    st.integers(0, 10**12),
+    st.sampled_from(["", ",", "'", " ", "\u202f", "\u00a0"]),
+    st.sampled_from(["{}", "-{}", "({})", "{}-", "$ {}", "{} EUR", "€{}"]),
+)
+def test_an_amount_in_any_form_comes_back_the_same(minor: int, group: str, form: str) -> None:
+    whole, cents = divmod(minor, 100)
+    for decimal, mark in ((".", group), (",", "." if group == "," else group)):
+        written = form.format(f"{whole:,}".replace(",", mark) + f"{decimal}{cents:02}")
+        read = convert.amount(written, Conventions(decimal=decimal), "EUR")
+        assert abs(read * 100) == minor
+        assert (read < 0) == (bool(minor) and any(sign in form for sign in "-("))

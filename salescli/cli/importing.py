@@ -1,10 +1,11 @@
-"""The options and the run of every import: CSV from a file or stdin.
+"""The options and the run of every import, from a file or stdin.
 
 ``file_options`` -> ``run``: the operation, bad rows and progress on stderr -> a summary
 """
 
 from __future__ import annotations
 
+import functools
 import select
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
+from salescli.imports.reading import layout
+from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting, summary
 from salescli.rules import money, numbers
 from salescli.storage.work import Work
@@ -37,13 +40,39 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # 
     click.option("--update", is_flag=True, help="Update stored records that differ from their row."),
     click.argument("file", type=FilePath(dash=True, dir_okay=True)),
 )
+_READING: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
+    click.option("--skip-lines", type=click.IntRange(0, 10_000), metavar="N", help="Lines above the line of names."),
+    click.option("--delimiter", metavar="CHARACTER", help="What separates the columns: , ; | or tab."),
+    click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1251, cp1252 or utf-16."),
+)
 
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the FILE argument and the options of all imports."""
     for decorate in _OPTIONS:
         command = decorate(command)
-    return command
+    return reading_options(command)
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of how its file is read, as ``reading``."""
+
+    @functools.wraps(command)
+    def with_reading(*args: Any, delimiter: str | None, **given: Any) -> Any:
+        stated = {name: given.pop(name) for name in ("encoding", "skip_lines")}
+        reading = ReadingOptions(delimiter=delimiter and layout.delimiter(delimiter), **stated)
+        return command(*args, reading=reading, **given)
+
+    decorated: Callable[..., Any] = with_reading
+    for decorate in _READING:
+        decorated = decorate(decorated)
+    return decorated
+
+
+def told(file: Path) -> Callable[[str], None]:
+    """Return what says on stderr how ``file`` was read."""
+    name = "standard input" if str(file) == "-" else file.name
+    return lambda words: say(f"{name}: {words}")
 
 
 def command(noun: Noun) -> click.Command:
@@ -86,7 +115,7 @@ def run(
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
     with _progress(file) as advance, held_back(), problems.shown(where) as show:
-        reporting = Reporting(on_bad=show, on_progress=advance)
+        reporting = Reporting(on_bad=show, on_progress=advance, on_told=told(file))
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
     say(summary(what, counts, request))

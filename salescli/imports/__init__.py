@@ -11,6 +11,7 @@ order_changes — what ``--update`` changes of a stored order
 order_row — a row of orders, checked and completed
 order_tables — the columns of an order, its invoice and its refund, written in batches
 orders — the import of orders
+reading — files as people have them become a header and rows of texts
 recurring — the import of recurring orders
 refunds — the refunds of an imported order, brought to a file's sum
 rejects — the file of bad rows that ``--skip-bad`` leaves out

@@ -1,6 +1,6 @@
 """Run an import: all or nothing, bad rows reported and counted, one line of history.
 
-file -> ``csv_file.Table`` -> batches, ``take`` (added | updated | unchanged | bad) -> ``ImportCounts`` -> history
+file -> ``tables.opened`` -> batches, ``take`` (added | updated | unchanged | bad) -> ``ImportCounts`` -> history
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from typing import BinaryIO, Literal
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row
+from salescli.imports.reading import tables
+from salescli.imports.reading.options import AS_FOUND, ReadingOptions
+from salescli.imports.reading.tables import Expected
 from salescli.imports.rejects import Rejects
 from salescli.rules import numbers, permissions, text
 from salescli.storage import database, history
@@ -33,10 +36,11 @@ Begin = Callable[[], AbstractContextManager[Take]]  # runs code before the first
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """Callbacks for each problem found, and for the bytes read since the last call."""
+    """Callbacks for each problem found, the bytes read since the last call, and how the file was read, in words."""
 
     on_bad: Callable[[Problem], None] = lambda problem: None
     on_progress: Callable[[int], None] = lambda bytes_read: None
+    on_told: Callable[[str], None] = lambda words: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class ImportRequest:
     dry_run: bool = False
     rejects_file: Path | None = None
     reporting: Reporting = Reporting()
+    reading: ReadingOptions = AS_FOUND
 
     @property
     def name(self) -> str:
@@ -103,6 +108,11 @@ class ImportRun:
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
 
+    @property
+    def expected(self) -> Expected:
+        """The columns of the file."""
+        return Expected(self.columns, self.required)
+
 
 class _Undone(Exception):
     """Rolls back an import that must change nothing."""
@@ -120,8 +130,10 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
     request = run.request
     request.check()
     rejects_file = None if request.dry_run else request.rejects_file
-    with csv_file.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
-        table = csv_file.Table(stream, run.columns, run.required)
+    with (
+        rejects.drafted(rejects_file, request.file) as rejected,
+        tables.opened(request.file, run.expected, request.reading, request.reporting.on_told) as table,
+    ):
         counts = _imported(run, table, begin, end, _Listener(request.reporting, rejected))
     if counts.bad and not request.skip_bad:
         raise BadData(

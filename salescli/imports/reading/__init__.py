@@ -1,0 +1,8 @@
+"""Files as people have them become a header and rows of texts in our own forms.
+
+encodings — which encoding a file is in, and its bytes as UTF-8
+layout — the encoding, the line ends, the delimiter and the header's line
+lines — lines of text for csv, hashed and counted
+options — what a person says about a file: its encoding, delimiter, amounts and dates
+tables — the door: a file becomes a table whose rows can be read
+"""

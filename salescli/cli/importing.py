@@ -25,7 +25,7 @@ from salescli.imports import catalogue
 from salescli.imports.reading import layout
 from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting, summary
-from salescli.rules import money, numbers
+from salescli.rules import money, numbers, time
 from salescli.storage.work import Work
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
@@ -41,6 +41,10 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # 
     click.argument("file", type=FilePath(dash=True, dir_okay=True)),
 )
 _READING: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
+    click.option("--time-zone", metavar="ZONE", help="The zone of times that name none.  [default: the account's]"),
+    click.option("--dates", type=click.Choice(("dmy", "mdy")), help="Whether days or months come first: 31/12/2026."),
+    click.option("--minor", is_flag=True, help="Amounts are in minor units, such as cents: 123450."),
+    click.option("--decimal", type=click.Choice(("point", "comma")), help="What begins the decimals of amounts."),
     click.option("--skip-lines", type=click.IntRange(0, 10_000), metavar="N", help="Lines above the line of names."),
     click.option("--delimiter", metavar="CHARACTER", help="What separates the columns: , ; | or tab."),
     click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1251, cp1252 or utf-16."),
@@ -58,9 +62,10 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of how its file is read, as ``reading``."""
 
     @functools.wraps(command)
-    def with_reading(*args: Any, delimiter: str | None, **given: Any) -> Any:
-        stated = {name: given.pop(name) for name in ("encoding", "skip_lines")}
-        reading = ReadingOptions(delimiter=delimiter and layout.delimiter(delimiter), **stated)
+    def with_reading(*args: Any, delimiter: str | None, time_zone: str | None, **given: Any) -> Any:
+        stated = {name: given.pop(name) for name in ("encoding", "skip_lines", "decimal", "minor", "dates")}
+        zone = time.time_zone(time_zone) if time_zone else None
+        reading = ReadingOptions(delimiter=delimiter and layout.delimiter(delimiter), zone=zone, **stated)
         return command(*args, reading=reading, **given)
 
     decorated: Callable[..., Any] = with_reading

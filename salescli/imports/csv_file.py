@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from salescli.errors import BadData, NotFound
 from salescli.imports import utc_columns
+from salescli.imports.reading.conventions import Conversion
 from salescli.imports.reading.encodings import UTF_8
 from salescli.imports.reading.layout import Layout
 from salescli.imports.reading.lines import NUL, Hashed, Lines
@@ -81,18 +82,27 @@ def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
 
 
 class Row(NamedTuple):  # a tuple is created faster: a million per import
-    """A row: its first line, its cells as given, the columns they stand in (remarks: none), and its problems."""
+    """A row: its first line, its cells in our own form, the columns they stand in (remarks: none), and its problems.
+
+    ``written``: the cells as the file has them, where those differ.
+    """
 
     line: int
     cells: list[str]
     names: tuple[str, ...] = ()
     problems: Sequence[Problem] = ()
+    written: list[str] | None = None
 
     @property
     def values(self) -> dict[str, str]:
         """Its trimmed values without the blank ones; a bad row has none."""
         named = zip(self.names, self.cells, strict=False)
         return {name: text for name, cell in named if name and (text := trimmed(cell))}
+
+    def shown(self, column: str) -> str:
+        """Return a value as the file has it, for messages."""
+        cells = self.written or self.cells
+        return trimmed(cells[self.names.index(column)]) if column in self.names else ""
 
     @property
     def blank(self) -> bool:
@@ -136,10 +146,20 @@ class Table:
     """A CSV file with a valid header; iterating yields its rows, good and bad."""
 
     def __init__(
-        self, stream: BinaryIO, columns: Sequence[str], required: Sequence[str], layout: Layout = _OURS
+        self,
+        stream: BinaryIO,
+        columns: Sequence[str],
+        required: Sequence[str],
+        layout: Layout = _OURS,
+        *,
+        conversions: Sequence[Conversion] = (),
+        totals: Container[int] = (),
     ) -> None:
         """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column."""
         self._bytes = Hashed(stream)
+        self._conversions = conversions
+        self._totals = totals  # lines that are left out
+        self.required = required
         self._encoding = "UTF-8" if layout.encoding == UTF_8 else layout.encoding
         self._lines = Lines(layout.decoded(self._bytes), layout.above)
         self._reader = csv.reader(self._lines, strict=True, delimiter=layout.delimiter)
@@ -148,8 +168,8 @@ class Table:
         in_utc = [utc_columns.meant(name, columns) for name in self.header]
         names = [column or name for column, name in zip(in_utc, self.header, strict=True)]
         _check_header(self._headed, names, columns, required)
-        self._names = tuple("" if name in REMARKS else name for name in names)
-        self._utc = [place for place, column in enumerate(in_utc) if column]
+        self.names = tuple("" if name in REMARKS else name for name in names)
+        self.utc = [place for place, column in enumerate(in_utc) if column]
 
     @property
     def sha256(self) -> str:
@@ -173,7 +193,7 @@ class Table:
                 yield self._unreadable(first, str(error))
                 continue
             row = self._row(first, cells) if any(cells) else None
-            if row and not row.blank:
+            if row and not row.blank and first not in self._totals:
                 yield row
 
     def _row(self, line: int, cells: list[str]) -> Row:
@@ -183,9 +203,24 @@ class Table:
             return Row(line, cells, problems=[self._wrong_width(line, cells)])
         if self._lines.damaged and (problems := self._damages(line, cells)):
             return Row(line, cells, problems=problems)
-        for place in self._utc:
+        written = None
+        if self._conversions:
+            written = list(cells)
+            if problems := list(self._convert(line, cells)):
+                return Row(line, written, problems=problems)
+        for place in self.utc:
             cells[place] = utc_columns.marked(cells[place])
-        return Row(line, cells, self._names)
+        return Row(line, cells, self.names, written=written)
+
+    def _convert(self, line: int, cells: list[str]) -> Iterator[Problem]:
+        """Bring the cells of a row into our own form; yield the problems of those that do not fit their column."""
+        for place, convert, currency in self._conversions:
+            if cell := trimmed(cells[place]):
+                code = next((code for other in currency if (code := cells[other].strip().upper())), "")
+                try:
+                    cells[place] = convert(cell, code)
+                except BadData as error:
+                    yield Problem(line, self.header[place], cell, str(error))
 
     def _wrong_width(self, line: int, cells: list[str]) -> Problem:
         most = len(self.header)

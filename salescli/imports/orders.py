@@ -37,7 +37,7 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request)
+    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS)
     aside = Aside(work.connection)
     return import_rows(run, partial(_orders, run, aside), aside.end)
 

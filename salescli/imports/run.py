@@ -17,6 +17,7 @@ from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.imports.reading import tables
+from salescli.imports.reading.conventions import Kind
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.imports.reading.tables import Expected
 from salescli.imports.rejects import Rejects
@@ -105,13 +106,14 @@ class ImportRun:
     columns: Sequence[str]
     required: Sequence[str]
     request: ImportRequest
+    kinds: Mapping[str, Kind] = field(default_factory=dict)  # of columns with conventions
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
 
     @property
     def expected(self) -> Expected:
         """The columns of the file."""
-        return Expected(self.columns, self.required)
+        return Expected(self.columns, self.required, self.kinds)
 
 
 class _Undone(Exception):

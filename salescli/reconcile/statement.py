@@ -16,7 +16,7 @@ from salescli.errors import BadData
 from salescli.imports import csv_file
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.csv_file import BadRow, Problem, Row
-from salescli.imports.reading import tables
+from salescli.imports.reading import conventions, tables
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.imports.reading.tables import Expected
 from salescli.rules import money, numbers, text, time
@@ -25,6 +25,7 @@ PAYMENT, REFUND, DISPUTE = "payment", "refund", "dispute"
 KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement
 COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "at")
 REQUIRED = ("amount", "currency")
+_KINDS = {"amount": conventions.AMOUNT, "fee": conventions.AMOUNT, "at": conventions.DATE}
 _INVOICE_MAX = 999_999_999
 
 ReportProblem = Callable[[Problem], None]
@@ -66,7 +67,7 @@ def read(
     problem, ``on_told`` how the file was read, in words.
     """
     columns = Columns(_readers(zone))
-    with tables.opened(file, Expected(COLUMNS, REQUIRED), reading, on_told) as table:
+    with tables.opened(file, Expected(COLUMNS, REQUIRED, _KINDS), reading, on_told) as table:
         if not any(key in table.header for key in KEYS):
             raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")
         return refuse_bad([csv_file.attempted(partial(_read, columns), row) for row in table], on_bad)

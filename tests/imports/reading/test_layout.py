@@ -19,7 +19,7 @@ from salescli.reconcile import statement
 from tests.conftest import KYIV, House
 from tests.importing import contents
 
-EXPECTED = Expected(("name", "price", "note", "created_at"), ("name",))
+EXPECTED = Expected(("name", "price", "note", "created_at"), ("name",), {})
 TEXT = "name,price,note\nЇжак Тест,49.00,Курс «Малюнок»\nОлена Петренко,1,кава\n"
 VALUES = [
     {"name": "Їжак Тест", "price": "49.00", "note": "Курс «Малюнок»"},

@@ -45,6 +45,7 @@ _READING: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # 
     click.option("--dates", type=click.Choice(("dmy", "mdy")), help="Whether days or months come first: 31/12/2026."),
     click.option("--minor", is_flag=True, help="Amounts are in minor units, such as cents: 123450."),
     click.option("--decimal", type=click.Choice(("point", "comma")), help="What begins the decimals of amounts."),
+    click.option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
     click.option("--skip-lines", type=click.IntRange(0, 10_000), metavar="N", help="Lines above the line of names."),
     click.option("--delimiter", metavar="CHARACTER", help="What separates the columns: , ; | or tab."),
     click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1251, cp1252 or utf-16."),
@@ -63,7 +64,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_reading(*args: Any, delimiter: str | None, time_zone: str | None, **given: Any) -> Any:
-        stated = {name: given.pop(name) for name in ("encoding", "skip_lines", "decimal", "minor", "dates")}
+        stated = {name: given.pop(name) for name in ("encoding", "skip_lines", "sheet", "decimal", "minor", "dates")}
         zone = time.time_zone(time_zone) if time_zone else None
         reading = ReadingOptions(delimiter=delimiter and layout.delimiter(delimiter), zone=zone, **stated)
         return command(*args, reading=reading, **given)

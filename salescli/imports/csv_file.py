@@ -22,6 +22,7 @@ from salescli.imports.reading.conventions import Conversion
 from salescli.imports.reading.encodings import UTF_8
 from salescli.imports.reading.layout import Layout
 from salescli.imports.reading.lines import NUL, Hashed, Lines
+from salescli.imports.reading.workbooks import SheetRows, Typed
 from salescli.rules import formulas, numbers, text
 
 REMARKS = frozenset({"line", "reason"})  # columns that a rejects file adds; an import ignores them
@@ -157,12 +158,18 @@ class Table:
     ) -> None:
         """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column."""
         self._bytes = Hashed(stream)
+        self._sha256 = layout.workbook
         self._conversions = conversions
         self._totals = totals  # lines that are left out
         self.required = required
         self._encoding = "UTF-8" if layout.encoding == UTF_8 else layout.encoding
-        self._lines = Lines(layout.decoded(self._bytes), layout.above)
-        self._reader = csv.reader(self._lines, strict=True, delimiter=layout.delimiter)
+        self._lines: Lines | SheetRows
+        self._reader: Iterator[list[str]]
+        if layout.workbook:
+            self._lines = self._reader = SheetRows(layout.decoded(self._bytes), layout.above)
+        else:
+            self._lines = Lines(layout.decoded(self._bytes), layout.above)
+            self._reader = csv.reader(self._lines, strict=True, delimiter=layout.delimiter)
         self._headed = self._lines.begin()  # the header's line
         self.header = self._read_header()
         in_utc = [utc_columns.meant(name, columns) for name in self.header]
@@ -174,7 +181,7 @@ class Table:
     @property
     def sha256(self) -> str:
         """The hash of the bytes read: of the whole file after the last row."""
-        return self._bytes.hash.hexdigest()
+        return self._sha256 or self._bytes.hash.hexdigest()
 
     @property
     def bytes_read(self) -> int:
@@ -215,7 +222,7 @@ class Table:
     def _convert(self, line: int, cells: list[str]) -> Iterator[Problem]:
         """Bring the cells of a row into our own form; yield the problems of those that do not fit their column."""
         for place, convert, currency in self._conversions:
-            if cell := trimmed(cells[place]):
+            if not isinstance(cells[place], Typed) and (cell := trimmed(cells[place])):
                 code = next((code for other in currency if (code := cells[other].strip().upper())), "")
                 try:
                     cells[place] = convert(cell, code)

@@ -9,4 +9,5 @@ lines — lines of text for csv, hashed and counted
 options — what a person says about a file: its encoding, delimiter, amounts and dates
 survey — the first of two readings: what all the rows tell
 tables — the door: a file becomes a table whose rows can be read
+workbooks — the rows of a sheet of XLSX or ODS, by the types of their cells
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO, NamedTuple
@@ -27,12 +27,16 @@ Knows = Callable[[str], bool]  # whether a lower-case name is one of the columns
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a text file is laid out. ``above``: lines above the header; ``cr``: lines end with CR alone."""
+    """How a file is laid out. ``above``: lines above the header; ``cr``: lines end with CR alone.
+
+    ``workbook``: the SHA-256 of the workbook whose sheet was spooled.
+    """
 
     encoding: str = encodings.UTF_8
     delimiter: str = ","
     above: int = 0
     cr: bool = False
+    workbook: str = ""
 
     def decoded(self, stream: io.RawIOBase | BinaryIO) -> io.BufferedReader:
         """Return the bytes of a file as UTF-8 with lines that end with LF or CRLF."""
@@ -52,7 +56,9 @@ def find(stream: BinaryIO, options: ReadingOptions, knows: Knows) -> tuple[Layou
     if "\r" in start and "\n" not in start:
         layout, start = replace(layout, cr=True), start.replace("\r", "\n")
     delimiters = DELIMITERS if options.delimiter is None else (options.delimiter,)
-    header = _header(_candidates(start, layout.above), delimiters, knows, fixed=options.skip_lines is not None)
+    lines = _candidates(start, layout.above)
+    split = ((above, [(_cells(line, delimiter), delimiter) for delimiter in delimiters]) for above, line in lines)
+    header = _header(split, knows, fixed=options.skip_lines is not None)
     if header is not None:
         layout = replace(layout, delimiter=header.delimiter, above=header.above)
     return layout, list(_told(layout, options, detected=encoding.detected))
@@ -87,20 +93,32 @@ class _Header(NamedTuple):
         return self.known > 1 and (self.known > 3 or self.known * 2 > self.columns)
 
 
-def _header(
-    lines: Iterator[tuple[int, str]], delimiters: Sequence[str], knows: Knows, *, fixed: bool
-) -> _Header | None:
+Split = tuple[int, list[tuple[list[str], str]]]  # lines above, and the cells of a line by each delimiter
+
+
+def _header(lines: Iterable[Split], knows: Knows, *, fixed: bool) -> _Header | None:
     """Return the line with the most known names, else the first; ``fixed``: it is the first. None in a blank file."""
     best: _Header | None = None
-    for above, line in lines:
-        read = [(_cells(line, delimiter), delimiter) for delimiter in delimiters]
-        headers = [_Header(sum(map(knows, cells)), len(cells), above, delimiter) for cells, delimiter in read]
+    for above, split in lines:
+        headers = [_Header(sum(map(knows, cells)), len(cells), above, delimiter) for cells, delimiter in split]
         header = max(headers, key=lambda header: header[:2])
         if best is None or (header.known > best.known and header.is_one):
             best = header
         if fixed:
             break
     return best
+
+
+def of_sheet(rows: list[list[str]], options: ReadingOptions, knows: Knows) -> tuple[Layout, int, list[str]]:
+    """Return the layout of a sheet by its first rows, how many columns its header has, and what was found, in words."""
+    above = options.skip_lines or 0
+    named = [(place, [cell.strip().lower() for cell in row]) for place, row in enumerate(rows)][above:]
+    header = _header(((place, [(row, ",")]) for place, row in named if any(row)), knows, fixed=bool(above))
+    layout = Layout(above=header.above if header else above)
+    width = (
+        max((place + 1 for place, cell in enumerate(rows[layout.above]) if cell.strip()), default=0) if header else 0
+    )
+    return layout, width, list(_told(layout, options, detected=False))
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 class ReadingOptions:
     """How a file is to be read; None: as the file shows.
 
-    ``skip_lines``: lines above the header. ``decimal``: point or comma. ``minor``: amounts are in minor units.
-    ``dates``: dmy or mdy. ``zone``: of times that name none; None: the account's.
+    ``skip_lines``: lines above the header. ``sheet``: its name in a workbook; None: the first. ``decimal``: point or
+    comma. ``minor``: amounts are in minor units. ``dates``: dmy or mdy. ``zone``: of times that name none; None: the
+    account's.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     skip_lines: int | None = None
+    sheet: str | None = None
     decimal: str | None = None
     minor: bool = False
     dates: str | None = None

@@ -45,7 +45,8 @@ def look(
     currencies: dict[int, set[str]] = {place: set() for place, name in enumerate(table.names) if "currency" in name}
     last: list[str] = []
     try:
-        last = _look(_quickly(stream, layout), columns, currencies, len(table.header))
+        batches = _as_imported(opened()) if layout.workbook else _quickly(stream, layout)
+        last = _look(batches, columns, currencies, len(table.header))
     except csv.Error:  # a row is not CSV: read as the import does, which goes on after it
         last = _look(_as_imported(opened()), columns, currencies, len(table.header))
     findings = _settled(table, columns, currencies, options, opened)
@@ -63,7 +64,7 @@ def _look(
     for batch in batches:
         full = [row for row in batch if len(row) >= width]
         for place, column in columns.items():
-            column.look([row[place] for row in full])
+            column.look([row[place] for row in full if type(row[place]) is str])  # typed cells need no convention
         for place, seen in currencies.items():
             seen.update([row[place] for row in full])
         last = next((row for row in reversed(batch) if any(map(str.strip, row))), last)

@@ -87,8 +87,9 @@ def command(noun: Noun) -> click.Command:
 
     @click.command(
         "import",
-        short_help=f"Import {nouns} from CSV.",
-        help=f"Import {nouns} as CSV from FILE, or from stdin for -, with the columns {', '.join(noun.fields)}.\n\n"
+        short_help=f"Import {nouns} from a file.",
+        help=f"Import {nouns} from FILE (CSV, XLSX, ODS), or from stdin for -, with the columns "
+        f"{', '.join(noun.fields)}.\n\n"
         f"\b\nExample:\n  salescli {nouns.replace(' ', '-')} import {noun.table}.csv --dry-run",
     )
     @file_options

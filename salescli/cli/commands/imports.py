@@ -47,7 +47,7 @@ def import_group() -> None:
 def orders_command(session: Session, /, source: str, **given: Any) -> None:
     """Import orders, payments and refunds.
 
-    FILE is CSV; - is stdin.
+    FILE is CSV, XLSX or ODS; - is stdin.
 
     \b
     Columns, in any order; * means required:
@@ -78,7 +78,7 @@ def orders_command(session: Session, /, source: str, **given: Any) -> None:
 def recurring_command(session: Session, /, source: str, **given: Any) -> None:
     """Import recurring orders, for tick to charge.
 
-    FILE is CSV; - is stdin.
+    FILE is CSV, XLSX or ODS; - is stdin.
 
     \b
     Columns, in any order; * means required:

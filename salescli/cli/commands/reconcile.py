@@ -66,7 +66,7 @@ def reconcile_command(
 ) -> None:
     """Compare a payment system's own statement with the payments recorded here.
 
-    FILE is CSV; - is stdin. Columns, in any order; * means required, and so is one of the first three:
+    FILE is CSV, XLSX or ODS; - is stdin. Columns, in any order; * means required, and so is one of the first three:
 
     \b
       reference gateway_id invoice kind amount* currency* fee at

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -51,7 +52,7 @@ def look(
         last = _look(_as_imported(opened()), columns, currencies, len(table.header))
     findings = _settled(table, columns, currencies, options, opened)
     if table.required and _is_total(last, table):
-        findings.totals = frozenset({[row.line for row in opened()][-1]})
+        findings.totals = frozenset(deque((row.line for row in opened()), maxlen=1))
         findings.told.append(f"line {max(findings.totals)} is a total and left out")
     return findings
 

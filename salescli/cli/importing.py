@@ -1,10 +1,11 @@
-"""The options and the run of every import: CSV from a file or stdin.
+"""The options and the run of every import, from a file or stdin.
 
 ``file_options`` -> ``run``: the operation, bad rows and progress on stderr -> a summary
 """
 
 from __future__ import annotations
 
+import functools
 import select
 import sys
 from collections.abc import Callable, Iterator
@@ -20,9 +21,12 @@ from salescli.cli import options, problems
 from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
-from salescli.imports import catalogue, told
+from salescli.imports import catalogue
+from salescli.imports import told as told_of
+from salescli.imports.reading import layout
+from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting, summary
-from salescli.rules import money, numbers
+from salescli.rules import money, numbers, time
 from salescli.storage.work import Work
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
@@ -37,13 +41,45 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # 
     click.option("--update", is_flag=True, help="Update stored records that differ from their row."),
     click.argument("file", type=FilePath(dash=True, dir_okay=True)),
 )
+_READING: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
+    click.option("--time-zone", metavar="ZONE", help="The zone of times that name none.  [default: the account's]"),
+    click.option("--dates", type=click.Choice(("dmy", "mdy")), help="Whether days or months come first: 31/12/2026."),
+    click.option("--minor", is_flag=True, help="Amounts are in minor units, such as cents: 123450."),
+    click.option("--decimal", type=click.Choice(("point", "comma")), help="What begins the decimals of amounts."),
+    click.option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
+    click.option("--skip-lines", type=click.IntRange(0, 10_000), metavar="N", help="Lines above the line of names."),
+    click.option("--delimiter", metavar="CHARACTER", help="What separates the columns: , ; | or tab."),
+    click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1251, cp1252 or utf-16."),
+)
 
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the FILE argument and the options of all imports."""
     for decorate in _OPTIONS:
         command = decorate(command)
-    return command
+    return reading_options(command)
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of how its file is read, as ``reading``."""
+
+    @functools.wraps(command)
+    def with_reading(*args: Any, delimiter: str | None, time_zone: str | None, **given: Any) -> Any:
+        stated = {name: given.pop(name) for name in ("encoding", "skip_lines", "sheet", "decimal", "minor", "dates")}
+        zone = time.time_zone(time_zone) if time_zone else None
+        reading = ReadingOptions(delimiter=delimiter and layout.delimiter(delimiter), zone=zone, **stated)
+        return command(*args, reading=reading, **given)
+
+    decorated: Callable[..., Any] = with_reading
+    for decorate in _READING:
+        decorated = decorate(decorated)
+    return decorated
+
+
+def told(file: Path) -> Callable[[str], None]:
+    """Return what says on stderr how ``file`` was read."""
+    name = "standard input" if str(file) == "-" else file.name
+    return lambda words: say(f"{name}: {words}")
 
 
 def command(noun: Noun) -> click.Command:
@@ -52,8 +88,9 @@ def command(noun: Noun) -> click.Command:
 
     @click.command(
         "import",
-        short_help=f"Import {nouns} from CSV.",
-        help=f"Import {nouns} as CSV from FILE, or from stdin for -, with the columns {', '.join(noun.fields)}.\n\n"
+        short_help=f"Import {nouns} from a file.",
+        help=f"Import {nouns} from FILE (CSV, XLSX, ODS), or from stdin for -, with the columns "
+        f"{', '.join(noun.fields)}.\n\n"
         f"\b\nExample:\n  salescli {nouns.replace(' ', '-')} import {noun.table}.csv --dry-run",
     )
     @file_options
@@ -86,14 +123,14 @@ def run(
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
     with _progress(file) as advance, held_back(), problems.shown(where) as show:
-        reporting = Reporting(on_bad=show, on_progress=advance, on_mapping=_say_mapping)
+        reporting = Reporting(on_bad=show, on_progress=advance, on_told=told(file), on_mapping=_say_mapping)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
     say(summary(what, counts, request))
     for note in counts.notes:
         say(note)
     if counts.told:
-        for line in told.lines(counts.told):
+        for line in told_of.lines(counts.told):
             say(line)
     if counts.due:
         say(_due(counts))

@@ -19,6 +19,7 @@ order_tables — the columns of an order, its invoice and its refund, written in
 orders — the import of orders
 parts — the payments of an order that was paid in several parts
 propose — a mapping proposed for an unknown file
+reading — files as people have them become a header and rows of texts
 recurring — the import of recurring orders
 refunds — the refunds of an imported order, brought to a file's sum
 rejects — the file of bad rows that ``--skip-bad`` leaves out

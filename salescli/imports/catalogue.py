@@ -14,6 +14,7 @@ from salescli.catalogue import categories, records
 from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound
 from salescli.imports.csv_file import BadRow, Problem, Row, attempted
+from salescli.imports.reading import conventions
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, import_rows
 from salescli.rules import money
 from salescli.storage.work import Work
@@ -22,6 +23,10 @@ from salescli.storage.work import Work
 _FIELDS = {
     "partial": "partial_min",
     "source_id": "customer_id",
+}
+_KINDS = {
+    **dict.fromkeys(("price", "fee_fixed"), conventions.AMOUNT),
+    **dict.fromkeys(("fee", "partial_min", "partial_success"), conventions.NUMBER),
 }
 _FLAGS = ("active", "multiple", "one_click", "partial")
 
@@ -32,7 +37,7 @@ def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCo
     A blank value counts as not given. Raise BadData when rows are bad and not skipped.
     """
     work.actor.require(noun.permission)
-    run = ImportRun(work, plural(noun), noun.fields, (), request)
+    run = ImportRun(work, plural(noun), noun.fields, (), request, _KINDS)
     take = partial(attempted, partial(_take, run, noun))
     return import_rows(run, lambda run: nullcontext(lambda rows: [take(row) for row in rows]))
 

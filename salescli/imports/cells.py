@@ -113,7 +113,7 @@ class Fields:
 
     def refuse(self, column: str, reason: str) -> None:
         """Add a problem with ``column``; the value of a token is not shown."""
-        value = "" if column == "token" else self.row.values.get(column, "")
+        value = "" if column == "token" else self.row.shown(column)
         self.problems.append(Problem(self.line, column, value, reason))
 
     def stop(self, column: str, reason: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """Strict CSV from outside: bytes are hashed and become rows, good or bad.
 
-bytes -> ``_Hashed`` -> ``_Lines`` (UTF-8) -> csv, strict -> ``Table`` -> ``Row``
+bytes -> ``Hashed`` -> ``Lines`` (UTF-8) -> csv, strict -> ``Table`` -> ``Row``
 
 One row is in memory at a time, whatever the file's size; a bad row does not stop the reading.
 """
@@ -8,11 +8,9 @@ One row is in memory at a time, whatever the file's size; a bad row does not sto
 from __future__ import annotations
 
 import csv
-import hashlib
-import io
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
@@ -20,13 +18,18 @@ from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from salescli.errors import BadData, NotFound
 from salescli.imports import utc_columns
+from salescli.imports.reading.conventions import Conversion
+from salescli.imports.reading.encodings import UTF_8
+from salescli.imports.reading.layout import Layout
+from salescli.imports.reading.lines import NUL, Hashed, Lines
+from salescli.imports.reading.workbooks import SheetRows, Typed
 from salescli.rules import formulas, numbers, text
 
-ROW_MAX = 128 * 1024  # bytes of one row: an unclosed quote must not swallow the file; csv's own limit of a field
 REMARKS = frozenset({"line", "reason"})  # columns that a rejects file adds; an import ignores them
+_SAY_ENCODING = "save the file in UTF-8, or name its encoding by --encoding"
 _SHOWN_MAX = 60  # characters of a value in a message
 _BLOCK = 1 << 16
-_NUL = "\udc00"  # stands in for NUL, which csv refuses before Python 3.11; no UTF-8 decodes to it
+_OURS = Layout()  # UTF-8, commas, the header on the first line
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
     "expected after": "a quoted value goes on after its closing quote; write quotes inside it twice",
@@ -80,15 +83,17 @@ def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
 
 
 class Row(NamedTuple):  # a tuple is created faster: a million per import
-    """A row: its first line, its cells as given, the columns they stand in (remarks: none), and its problems.
+    """A row: its first line, its cells in our own form, the columns they stand in (remarks: none), and its problems.
 
-    ``origin``: the rows of another system's file that it was made of.
+    ``written``: the cells as the file has them, where those differ; ``origin``: the rows of another system's file
+    that it was made of.
     """
 
     line: int
     cells: list[str]
     names: tuple[str, ...] = ()
     problems: Sequence[Problem] = ()
+    written: list[str] | None = None
     origin: tuple[Row, ...] = ()
 
     @property
@@ -96,6 +101,11 @@ class Row(NamedTuple):  # a tuple is created faster: a million per import
         """Its trimmed values without the blank ones; a bad row has none."""
         named = zip(self.names, self.cells, strict=False)
         return {name: text for name, cell in named if name and (text := trimmed(cell))}
+
+    def shown(self, column: str) -> str:
+        """Return a value as the file has it, for messages."""
+        cells = self.written or self.cells
+        return trimmed(cells[self.names.index(column)]) if column in self.names else ""
 
     @property
     def blank(self) -> bool:
@@ -138,22 +148,53 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
 class Table:
     """A CSV file with a valid header; iterating yields its rows, good and bad."""
 
-    def __init__(self, stream: BinaryIO, columns: Sequence[str], required: Sequence[str]) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        columns: Sequence[str],
+        required: Sequence[str],
+        layout: Layout = _OURS,
+        *,
+        conversions: Sequence[Conversion] = (),
+        totals: Container[int] = (),
+    ) -> None:
         """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column."""
-        self._bytes = _Hashed(stream)
-        self._lines = _Lines(io.BufferedReader(self._bytes, _BLOCK))
-        self._reader = csv.reader(self._lines, strict=True)
+        self._begin(stream, layout, conversions, totals)
+        self.required = required
         self.header = self._read_header()
         in_utc = [utc_columns.meant(name, columns) for name in self.header]
         names = [column or name for column, name in zip(in_utc, self.header, strict=True)]
-        _check_header(names, columns, required)
-        self._names = tuple("" if name in REMARKS else name for name in names)
-        self._utc = [place for place, column in enumerate(in_utc) if column]
+        _check_header(self._headed, names, columns, required)
+        self.names = tuple("" if name in REMARKS else name for name in names)
+        self.utc = [place for place, column in enumerate(in_utc) if column]
+
+    def _begin(
+        self,
+        stream: BinaryIO,
+        layout: Layout,
+        conversions: Sequence[Conversion] = (),
+        totals: Container[int] = (),
+    ) -> None:
+        """Begin to read a file, down to its header."""
+        self._bytes = Hashed(stream)
+        self._sha256 = layout.workbook
+        self._conversions = conversions
+        self._totals = totals  # lines that are left out
+        self._unnamed = 0
+        self._encoding = "UTF-8" if layout.encoding == UTF_8 else layout.encoding
+        self._lines: Lines | SheetRows
+        self._reader: Iterator[list[str]]
+        if layout.workbook:
+            self._lines = self._reader = SheetRows(layout.decoded(self._bytes), layout.above)
+        else:
+            self._lines = Lines(layout.decoded(self._bytes), layout.above)
+            self._reader = csv.reader(self._lines, strict=True, delimiter=layout.delimiter)
+        self._headed = self._lines.begin()  # the header's line
 
     @property
     def sha256(self) -> str:
         """The hash of the bytes read: of the whole file after the last row."""
-        return self._bytes.hash.hexdigest()
+        return self._sha256 or self._bytes.hash.hexdigest()
 
     @property
     def bytes_read(self) -> int:
@@ -172,17 +213,34 @@ class Table:
                 yield self._unreadable(first, str(error))
                 continue
             row = self._row(first, cells) if any(cells) else None
-            if row and not row.blank:
+            if row and not row.blank and first not in self._totals:
                 yield row
 
     def _row(self, line: int, cells: list[str]) -> Row:
+        if self._unnamed and not any(map(str.strip, cells[len(self.header) :])):
+            del cells[len(self.header) :]
         if len(cells) != len(self.header):
             return Row(line, cells, problems=[self._wrong_width(line, cells)])
         if self._lines.damaged and (problems := self._damages(line, cells)):
             return Row(line, cells, problems=problems)
-        for place in self._utc:
+        written = None
+        if self._conversions:
+            written = list(cells)
+            if problems := list(self._convert(line, cells)):
+                return Row(line, written, problems=problems)
+        for place in self.utc:
             cells[place] = utc_columns.marked(cells[place])
-        return Row(line, cells, self._names)
+        return Row(line, cells, self.names, written=written)
+
+    def _convert(self, line: int, cells: list[str]) -> Iterator[Problem]:
+        """Bring the cells of a row into our own form; yield the problems of those that do not fit their column."""
+        for place, convert, currency in self._conversions:
+            if not isinstance(cells[place], Typed) and (cell := trimmed(cells[place])):
+                code = next((code for other in currency if (code := cells[other].strip().upper())), "")
+                try:
+                    cells[place] = convert(cell, code)
+                except BadData as error:
+                    yield Problem(line, self.header[place], cell, str(error))
 
     def _wrong_width(self, line: int, cells: list[str]) -> Problem:
         most = len(self.header)
@@ -192,7 +250,7 @@ class Table:
         return Problem(line, column, "", f"the row has {has}, the header names {names}{extra}")
 
     def _damages(self, line: int, cells: list[str]) -> list[Problem]:
-        damages = zip(self.header, cells, map(_damage, cells), strict=True)
+        damages = zip(self.header, cells, (_damage(cell, self._encoding) for cell in cells), strict=True)
         return [Problem(line, column, cell, reason) for column, cell, reason in damages if reason]
 
     def _unreadable(self, line: int, error: str) -> Row:
@@ -201,18 +259,22 @@ class Table:
         return Row(line, [first.rstrip("\r\n")], problems=[Problem(line, "", "", f"the row is not CSV: {reason}")])
 
     def _read_header(self) -> tuple[str, ...]:
-        return tuple(name.lower() for name in self._read_names())
+        """Return the names of the columns; one that ends in a delimiter has no further column, which must be blank."""
+        names = [cell.lower() for cell in self._read_names()]
+        while names and not names[-1]:
+            names.pop()
+            self._unnamed += 1
+        return tuple(names)
 
     def _read_names(self) -> tuple[str, ...]:
-        self._lines.begin()
         try:
             cells = next(self._reader)
         except StopIteration:
             raise BadData("the file is empty; its first line must name the columns") from None
         except csv.Error as error:
-            raise BadData(f"line 1 is not CSV: {error}") from None
+            raise BadData(f"line {self._headed} is not CSV: {error}") from None
         if self._lines.damaged:
-            raise BadData("line 1 is not UTF-8 text; save the file as CSV in UTF-8")
+            raise BadData(f"line {self._headed} is not {self._encoding} text; {_SAY_ENCODING}")
         return tuple(cell.strip() for cell in cells)
 
 
@@ -221,25 +283,23 @@ class ForeignTable(Table):
 
     def __init__(self, stream: BinaryIO, delimiter: str) -> None:
         """Read the header. Raise BadData if there is none."""
-        self._bytes = _Hashed(stream)
-        self._lines = _Lines(io.BufferedReader(self._bytes, _BLOCK))
-        self._reader = csv.reader(self._lines, strict=True, delimiter=delimiter)
-        self.header = self._names = self._read_names()
-        self._utc = []
+        self._begin(stream, Layout(delimiter=delimiter))
+        self.required = ()
+        self.header = self.names = self._read_names()
+        self.utc = []
 
 
-def _check_header(header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:
+def _check_header(line: int, header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:
     unknown = [name for name in header if name not in columns and name not in REMARKS]
     if unknown:
-        hint = "; separate the columns by commas" if ";" in unknown[0] or "\t" in unknown[0] else ""
         named = ", ".join(map(_shown, unknown[:10]))
-        raise BadData(f"line 1: unknown {_columns(unknown)} {named}{hint}; the columns are {', '.join(columns)}")
+        raise BadData(f"line {line}: unknown {_columns(unknown)} {named}; the columns are {', '.join(columns)}")
     duplicates = sorted({name for name in header if header.count(name) > 1})
     if duplicates:
-        raise BadData(f"line 1: duplicate {_columns(duplicates)} {', '.join(duplicates)}; keep each once")
+        raise BadData(f"line {line}: duplicate {_columns(duplicates)} {', '.join(duplicates)}; keep each once")
     missing = [name for name in required if name not in header]
     if missing:
-        raise BadData(f"line 1: missing {_columns(missing)} {', '.join(missing)}; required: {', '.join(required)}")
+        raise BadData(f"line {line}: missing {_columns(missing)} {', '.join(missing)}; required: {', '.join(required)}")
 
 
 def _columns(names: Sequence[str]) -> str:
@@ -251,19 +311,19 @@ def trimmed(cell: str) -> str:
     return formulas.unguarded(cell).strip()
 
 
-def _damage(cell: str) -> str:
+def _damage(cell: str, encoding: str) -> str:
     """Return why a cell is not text, or nothing."""
-    if _NUL in cell:
+    if NUL in cell:
         return "holds a NUL character; remove it"
     byte = next((ord(character) - 0xDC00 for character in cell if "\udc80" <= character <= "\udcff"), None)
-    return "" if byte is None else f"is not UTF-8 (byte 0x{byte:02X}); save the file in UTF-8"
+    return "" if byte is None else f"is not {encoding} (byte 0x{byte:02X}); {_SAY_ENCODING}"
 
 
 def _shown(value: str) -> str:
     short = value if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]}…"
     if short.isprintable():
         return repr(short)
-    return repr(short.replace(_NUL, "\0")).replace("\\udc", "\\x")  # the byte that a surrogate stands for
+    return repr(short.replace(NUL, "\0")).replace("\\udc", "\\x")  # the byte that a surrogate stands for
 
 
 def guarded(cell: str) -> str:
@@ -273,88 +333,4 @@ def guarded(cell: str) -> str:
 
 def as_read(text: str) -> str:
     """Return text of cells for writing with ``surrogateescape``: byte for byte what was read."""
-    return text.replace(_NUL, "\0")
-
-
-class _Hashed(io.RawIOBase):
-    """Bytes on their way from a stream, hashed and counted."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.hash = hashlib.sha256()
-        self.count = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        block = self._stream.read(len(buffer))
-        buffer[: len(block)] = block
-        self.hash.update(block)
-        self.count += len(block)
-        return len(block)
-
-
-class _Lines:
-    """Lines of text for csv, which asks for as many as a row has; the lines of the current row can be read again."""
-
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._readline = stream.readline
-        self._again: list[bytes] = []  # to read again, last first
-        self._row: list[bytes] = []
-        self._size = 0
-        self._line = 0
-        self.damaged = False  # the row has a byte that is not UTF-8, or a NUL
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def begin(self) -> int:
-        """Begin a row and return its line number."""
-        self._row = []
-        self._size = 0
-        self.damaged = False
-        return self._line + 1
-
-    def give_back(self) -> str:
-        """Return the row's first line; the others will be read again, as rows of their own."""
-        first, *others = self._row
-        self._again.extend(reversed(others))
-        self._line -= len(others)
-        return first.decode("utf-8", "surrogateescape").replace("\0", _NUL)
-
-    def __next__(self) -> str:
-        raw = self._again.pop() if self._again else self._readline(ROW_MAX)
-        if not raw:
-            raise StopIteration
-        self._line += 1
-        self._row.append(raw)
-        if len(self._row) > 1 or len(raw) >= ROW_MAX:
-            self._check_size(raw)
-        if raw.isascii() and b"\0" not in raw:
-            return raw.decode("ascii")
-        return self._text(raw)
-
-    def _text(self, raw: bytes) -> str:
-        try:
-            text = raw.removeprefix(b"\xef\xbb\xbf").decode() if self._line == 1 else raw.decode()
-        except UnicodeDecodeError:
-            text = raw.decode("utf-8", "surrogateescape")
-            self.damaged = True
-        if "\0" in text:
-            text = text.replace("\0", _NUL)
-            self.damaged = True
-        return text
-
-    def _check_size(self, raw: bytes) -> None:
-        self._size = sum(map(len, self._row)) if self._size == 0 else self._size + len(raw)
-        if self._size >= ROW_MAX:
-            self._row[-1] = self._ended(raw)
-            raise csv.Error(f"it is longer than {ROW_MAX} bytes; is a quote not closed?")
-
-    def _ended(self, raw: bytes) -> bytes:
-        """Skip the rest of a line that was read in part only, and return that part as a line."""
-        rest = raw
-        while rest and not rest.endswith(b"\n"):
-            rest = self._readline(ROW_MAX)
-        return raw if raw.endswith(b"\n") else raw + b"\n"
+    return text.replace(NUL, "\0")

@@ -12,8 +12,9 @@ from typing import BinaryIO
 
 from salescli.errors import BadData
 from salescli.imports import find_mapping, utc_columns
-from salescli.imports.csv_file import REMARKS, ROW_MAX
+from salescli.imports.csv_file import REMARKS
 from salescli.imports.mapping import Mapping
+from salescli.imports.reading.lines import ROW_MAX
 
 DELIMITERS = ",;\t|"
 

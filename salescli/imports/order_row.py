@@ -17,6 +17,8 @@ from salescli.errors import BadData
 from salescli.imports import times
 from salescli.imports.cells import Columns, Fields, Reader, Readers
 from salescli.imports.csv_file import Row
+from salescli.imports.reading import conventions
+from salescli.imports.reading.conventions import Kind
 from salescli.imports.times import Instant
 from salescli.rules import lifecycle, money, text
 
@@ -27,6 +29,12 @@ COLUMNS = (
     "one_click", "comment", "manager", "confirmed", "gateway_id", "payment_reference", "fee", "fee_currency",
 )  # fmt: skip
 REQUIRED = ("order", "created_at", "status", "customer", "offer", "currency")
+KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("created_at", "paid_at", "refunded_at"), conventions.DATE),
+    **dict.fromkeys(("unit_price", "discount", "price"), conventions.AMOUNT),
+    **dict.fromkeys(("paid", "funds_credited", "refunded"), Kind("amount", ("paid_currency", "currency"))),
+    "rate": conventions.NUMBER,
+}
 _CURRENCIES = 32  # pairs of currencies whose columns are kept
 _PRICE_COLUMNS = ("unit_price", "discount", "price")
 _PAID_COLUMNS = ("paid", "funds_credited", "refunded")

@@ -39,7 +39,7 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, maps=True)
+    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=True)
     aside = Aside(work.connection)
     return import_rows(run, partial(_orders, aside), aside.end)
 

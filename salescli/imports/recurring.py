@@ -20,6 +20,7 @@ from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Lookups, opened
+from salescli.imports.reading import conventions
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
 from salescli.rules import money, numbers, schedule, text, time
 from salescli.rules.schedule import Interval, Retries
@@ -34,6 +35,7 @@ REQUIRED = (
     "recurring", "customer", "offer", "currency", "price", "payment_system", "token", "started_at", "every",
 )  # fmt: skip
 STATUSES = ("active", "paused", "completed", "failed")
+_KINDS = {"started_at": conventions.DATE, "next_payment_at": conventions.DATE, "price": conventions.AMOUNT}
 _PLANNED = ("active", "paused")  # those that have a next payment date (I10)
 
 
@@ -76,7 +78,7 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request)
+    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS)
     return import_rows(run, _subscribers)
 
 

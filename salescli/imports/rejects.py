@@ -36,7 +36,7 @@ class Rejects:
 
     def add(self, row: Row, problems: Sequence[Problem]) -> None:
         """Write a bad row."""
-        cells = compress(row.cells, self._kept + [True] * len(row.cells))
+        cells = compress(row.written or row.cells, self._kept + [True] * len(row.cells))
         reasons = "; ".join(problem.message for problem in problems)
         self._writer.writerow([row.line, formulas.guarded(reasons), *map(guarded, map(text.masked, cells))])
 

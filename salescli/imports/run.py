@@ -1,6 +1,6 @@
 """Run an import: all or nothing, bad rows reported and counted, one line of history.
 
-file -> ``csv_file.Table`` | ``MappedTable`` -> batches -> ``take``: added | updated | unchanged | bad
+file -> a mapping, or ``reading.tables`` -> batches, ``take`` (added | updated | unchanged | bad)
 
 ``ImportCounts`` -> a line of history
 """
@@ -8,8 +8,8 @@ file -> ``csv_file.Table`` | ``MappedTable`` -> batches -> ``take``: added | upd
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,11 @@ from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, foreign, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row, Table
 from salescli.imports.mapped import MappedTable
+from salescli.imports.mapping import Mapping as FileMapping
+from salescli.imports.reading import tables
+from salescli.imports.reading.conventions import Kind
+from salescli.imports.reading.options import AS_FOUND, ReadingOptions
+from salescli.imports.reading.tables import Expected
 from salescli.imports.rejects import Rejects
 from salescli.imports.told import Told
 from salescli.rules import numbers, permissions, text
@@ -38,10 +43,11 @@ Begin = Callable[["ImportRun"], AbstractContextManager[Take]]
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """Callbacks for each problem found, for the bytes read since the last call, and for the mapping that is taken."""
+    """Callbacks: for each problem, the bytes read since the last call, how the file was read, and by which mapping."""
 
     on_bad: Callable[[Problem], None] = lambda problem: None
     on_progress: Callable[[int], None] = lambda bytes_read: None
+    on_told: Callable[[str], None] = lambda words: None
     on_mapping: Callable[[str, str], None] = lambda title, name: None
 
 
@@ -62,6 +68,7 @@ class ImportRequest:
     rejects_file: Path | None = None
     map: str | None = None
     reporting: Reporting = Reporting()
+    reading: ReadingOptions = AS_FOUND
 
     @property
     def name(self) -> str:
@@ -110,10 +117,16 @@ class ImportRun:
     columns: Sequence[str]
     required: Sequence[str]
     request: ImportRequest
+    kinds: Mapping[str, Kind] = field(default_factory=dict)  # of columns with conventions
     maps: bool = False
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def expected(self) -> Expected:
+        """The columns of the file."""
+        return Expected(self.columns, self.required, self.kinds)
 
 
 class _Undone(Exception):
@@ -132,9 +145,12 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
     request = run.request
     request.check()
     rejects_file = None if request.dry_run else request.rejects_file
-    with csv_file.opened(request.file) as stream, rejects.drafted(rejects_file, request.file) as rejected:
-        run, table = _read_by(run, stream)
-        counts = _imported(run, table, begin, end, _Listener(request.reporting, rejected, table))
+    with (
+        csv_file.opened(request.file) as stream,
+        rejects.drafted(rejects_file, request.file) as rejected,
+        _read(run, stream) as (read_by, table),
+    ):
+        counts = _imported(read_by, table, begin, end, _Listener(request.reporting, rejected, table))
     if counts.bad and not request.skip_bad:
         raise BadData(
             f"{_many(counts.bad, 'rows')} of {counts.rows} {'is' if counts.bad == 1 else 'are'} bad and nothing was"
@@ -143,17 +159,41 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
     return counts
 
 
-def _read_by(run: ImportRun, stream: BinaryIO) -> tuple[ImportRun, Table | MappedTable]:
-    """Return the reader of a file: of our own columns, or of another system's by its mapping, with its source."""
-    mapping = foreign.mapping_for(stream, run.columns, run.request.map) if run.maps else None
+@contextmanager
+def _read(run: ImportRun, stream: BinaryIO) -> Iterator[tuple[ImportRun, Table | MappedTable]]:
+    """Yield the reader of a file: of our own columns, or of another system's by its mapping, with its source."""
+    mapping, unknown = _mapping(run, stream)
+    reporting = run.request.reporting
     if mapping is None:
-        return run, Table(stream, run.columns, run.required)
-    run.request.reporting.on_mapping(mapping.title, mapping.name)
+        with ExitStack() as held:
+            try:
+                table = held.enter_context(tables.opened(stream, run.expected, run.request.reading, reporting.on_told))
+            except BadData as error:
+                raise (unknown if unknown and "unknown column" in str(error) else error) from None
+            yield run, table
+        return
+    reporting.on_mapping(mapping.title, mapping.name)
     home = database.setting(run.work.connection, "currency") or ""
-    table = MappedTable(csv_file.ForeignTable(stream, mapping.conventions.delimiter), mapping, run.columns, home)
+    foreign_table = csv_file.ForeignTable(stream, mapping.conventions.delimiter)
     if mapping.source and run.request.source == DEFAULT_SOURCE:
         run = replace(run, request=replace(run.request, source=mapping.source))
-    return run, table
+    yield run, MappedTable(foreign_table, mapping, run.columns, home)
+
+
+def _mapping(run: ImportRun, stream: BinaryIO) -> tuple[FileMapping | None, BadData | None]:
+    """Return the mapping of a file or, of a header that none knows, the words of that.
+
+    A file of our own may have other lines above its header, or be in an encoding that only ``reading`` finds.
+    """
+    if not run.maps:
+        return None, None
+    try:
+        return foreign.mapping_for(stream, run.columns, run.request.map), None
+    except BadData as unknown:
+        if run.request.map is not None:
+            raise
+        stream.seek(0)
+        return None, unknown
 
 
 @dataclass(slots=True)

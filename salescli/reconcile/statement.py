@@ -1,6 +1,6 @@
 """A payment system's own statement: CSV with a row per movement of money (B7).
 
-bytes -> ``csv_file.Table`` -> ``_read`` each row -> ``Line`` or reported problems -> all lines or none
+file -> ``tables.opened`` -> ``_read`` each row -> ``Line`` or reported problems -> all lines or none
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from salescli.errors import BadData
 from salescli.imports import csv_file
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.csv_file import BadRow, Problem, Row
+from salescli.imports.reading import conventions, tables
+from salescli.imports.reading.options import AS_FOUND, ReadingOptions
+from salescli.imports.reading.tables import Expected
 from salescli.rules import money, numbers, text, time
 
 PAYMENT, REFUND, DISPUTE = "payment", "refund", "dispute"
 KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement
 COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "fee_currency", "at")
 REQUIRED = ("amount", "currency")
+_KINDS = {"amount": conventions.AMOUNT, "fee": conventions.AMOUNT, "at": conventions.DATE}
 _INVOICE_MAX = 999_999_999
 
 ReportProblem = Callable[[Problem], None]
@@ -50,14 +54,21 @@ class Line(NamedTuple):
         return (self.kind, self.reference, self.gateway_id, self.invoice)
 
 
-def read(file: Path | BinaryIO, *, zone: ZoneInfo, on_bad: ReportProblem = lambda problem: None) -> list[Line]:
+def read(
+    file: Path | BinaryIO,
+    *,
+    zone: ZoneInfo,
+    reading: ReadingOptions = AS_FOUND,
+    on_bad: ReportProblem = lambda problem: None,
+    on_told: Callable[[str], None] = lambda words: None,
+) -> list[Line]:
     """Return the lines of a statement; times without offset are in ``zone``.
 
-    Raise NotFound when the file does not exist, BadData when its header or a row is bad; ``on_bad`` gets each problem.
+    Raise NotFound when the file does not exist, BadData when its header or a row is bad. ``on_bad`` gets each
+    problem, ``on_told`` how the file was read, in words.
     """
     columns = Columns(_readers(zone))
-    with csv_file.opened(file) as stream:
-        table = csv_file.Table(stream, COLUMNS, REQUIRED)
+    with tables.opened(file, Expected(COLUMNS, REQUIRED, _KINDS), reading, on_told) as table:
         if not any(key in table.header for key in KEYS):
             raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")
         return refuse_bad([csv_file.attempted(partial(_read, columns), row) for row in table], on_bad)

@@ -96,7 +96,7 @@ def test_bad_rows_are_left_out_when_told_so(run: Run, tmp_path: Path) -> None:
         pytest.param((), 2, "Missing argument", id="no file"),
         pytest.param(("gone.csv",), 3, "there is no file gone.csv", id="a file that is not there"),
         pytest.param((".",), 6, "cannot read", id="a directory"),
-        pytest.param(("sales.db",), 6, "line 1", id="a file that is not text"),
+        pytest.param(("sales.db",), 6, "encoding is not clear", id="a file that is not text"),
         pytest.param(("orders.csv", "--no-create"), 6, "there is no such customer", id="a new name, not to be made"),
     ],
 )
@@ -183,3 +183,33 @@ def test_what_a_list_writes_comes_in_again(run: Run, tmp_path: Path) -> None:
     columns = "created_at,customer,status,offer,price,currency"
     sort = ("--columns", columns, "--csv")
     assert other("orders", "list", *sort).out == run("orders", "list", *sort).out
+
+
+def test_a_file_of_another_program_is_read_and_how_is_told(run: Run, tmp_path: Path) -> None:
+    lines = (
+        "Звіт за березень\n\norder;created_at;status;customer;offer;price;currency\n1;01.02.2026;completed;Їжак;Курс;"
+    )
+    (tmp_path / "shop.csv").write_bytes(f"{lines}1.234,50;EUR\nРазом;;;;;1.234,50;\n".encode("cp1251"))
+    done = run("import", "orders", "shop.csv")
+    assert done.err.startswith(
+        "shop.csv: read as cp1251; columns separated by semicolons; the header is on line 3, below 2 other lines;"
+        " the day first in created_at; a decimal comma in price; line 5 is a total and left out\n"
+    )
+    assert run("orders", "list", "--columns", "created_at,price", "--csv").out.splitlines()[1].endswith(",1234.50")
+
+
+def test_what_is_stated_is_read_from_stdin_too(run: Run) -> None:
+    header = "order|created_at|status|customer|offer|price|currency\n"
+    stated = ("--delimiter", "|", "--dates", "mdy", "--minor", "--time-zone", "UTC", "--encoding", "utf-8")
+    done = run("import", "orders", "-", *stated, stdin=f"{header}1|02/01/2026 10:00|completed|A|B|5|EUR\n")
+    assert done.code == 0
+    listed = run("orders", "list", "--columns", "created_at,price", "--csv").out.splitlines()[1]
+    assert listed == "2026-02-01 12:00:00,0.05"
+
+
+def test_a_column_that_is_not_clear_is_refused_with_what_to_say(run: Run) -> None:
+    header = "order,created_at,status,customer,offer,price,currency\n"
+    done = run("import", "orders", "-", stdin=f'{header}1,03/01/2026,completed,A,B,"1,234",EUR\n')
+    assert done.code == 6
+    assert "line 2, created_at: '03/01/2026' may be 2026-01-03 or 2026-03-01" in done.err
+    assert "line 2, price: '1,234' may be 1234 or 1.234" in done.err

@@ -111,7 +111,7 @@ def test_an_update_edits_the_record_with_its_history(
 @pytest.mark.parametrize(
     ("noun", "row", "said"),
     [
-        pytest.param(offers.NOUN, {"price": "4.999"}, "price: 4.999", id="an amount"),
+        pytest.param(offers.NOUN, {"price": "4.9999"}, "price: 4.9999", id="an amount"),
         pytest.param(offers.NOUN, {"price": "-"}, "an offer needs its price", id="an offer without price"),
         pytest.param(offers.NOUN, {"category": "None"}, "category: 'None'", id="a category that is not there"),
         pytest.param(offers.NOUN, {"every": "often"}, "every: 'often'", id="an interval"),

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from salescli.errors import BadData, NotFound
 from salescli.imports import csv_file
-from salescli.imports.csv_file import ROW_MAX, Problem, Row, Table
+from salescli.imports.csv_file import Problem, Row, Table
+from salescli.imports.reading.lines import ROW_MAX
 
 COLUMNS = ("name", "price", "note")
 
@@ -84,7 +85,7 @@ def test_a_blank_cell_is_left_out() -> None:
         pytest.param(b"", "the file is empty", id="the file is empty"),
         pytest.param(b"name,colour\n", "unknown column 'colour'", id="a column is unknown"),
         pytest.param(b"name,,note\n", "unknown column ''", id="a column has no name"),
-        pytest.param(b"name;price\n", "separate the columns by commas", id="it is separated by semicolons"),
+        pytest.param(b"name;price\n", "unknown column 'name;price'", id="it is separated by semicolons"),
         pytest.param(b"name,note,name\n", "duplicate column name", id="a column stands there twice"),
         pytest.param(b"price,note\n", "missing column name;", id="a needed column is missing"),
         pytest.param("name,price".encode("utf-16"), "not UTF-8", id="it is UTF-16"),

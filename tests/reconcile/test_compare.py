@@ -314,9 +314,9 @@ def test_a_bad_row_is_named_and_nothing_is_compared(story: Story, row: dict[str,
         pytest.param(
             b"amount,currency\n1,EUR\n", "one of the columns reference, gateway_id, invoice is needed", id="no key"
         ),
-        pytest.param(b"invoice;amount;currency\n", "separate the columns by commas", id="semicolons"),
+        pytest.param(b"sum;day\n", "unknown columns 'sum', 'day'", id="other names"),
         pytest.param(b"invoice,amount\n", "missing column currency", id="no currency"),
-        pytest.param(b"\xff\xfe", "not UTF-8", id="another encoding"),
+        pytest.param(b"\x81\x8d\x8f", "not UTF-8", id="another encoding"),
     ],
 )
 def test_a_file_that_is_no_statement_is_refused(story: Story, content: bytes, message: str) -> None:

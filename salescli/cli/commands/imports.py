@@ -62,8 +62,8 @@ def import_group() -> None:
 def orders_command(session: Session, /, propose_map: bool, **given: Any) -> None:
     """Import orders, payments and refunds.
 
-    FILE is CSV in UTF-8; - is stdin. The exports of Stripe, Shopify and other systems are recognised by their header,
-    and so is what `orders list --csv` writes.
+    FILE is CSV, XLSX or ODS; - is stdin. The exports of Stripe, Shopify and other systems are recognised by their
+    header, and so is what `orders list --csv` writes.
 
     \b
     Columns, in any order; * means required:
@@ -103,7 +103,7 @@ def orders_command(session: Session, /, propose_map: bool, **given: Any) -> None
 def recurring_command(session: Session, /, source: str, **given: Any) -> None:
     """Import recurring orders, for tick to charge.
 
-    FILE is CSV in UTF-8; - is stdin.
+    FILE is CSV, XLSX or ODS; - is stdin.
 
     \b
     Columns, in any order; * means required:

@@ -16,12 +16,13 @@ import click
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.cli import options, pages, problems
+from salescli.cli import importing, options, pages, problems
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.terminal import print_beside, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.errors import SalesError
+from salescli.imports.reading.options import ReadingOptions
 from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
@@ -55,6 +56,7 @@ Days = tuple[date | None, date | None]
 @click.command("reconcile", cls=pages.ListCommand, columns=_COLUMNS)
 @click.argument("path", metavar="FILE", type=FilePath(dash=True, dir_okay=True))
 @click.option("--payment-system", required=True, metavar="NAME", help="The payment system that the statement is from.")
+@importing.reading_options
 @options.from_to
 @click.option("--all", "everything", is_flag=True, help="Also list what agrees.")
 @click.option("--apply", is_flag=True, help="Apply what the statement resolves: see above.")
@@ -62,11 +64,11 @@ Days = tuple[date | None, date | None]
 @options.output
 @pass_session
 def reconcile_command(
-    session: Session, /, path: Path, payment_system: str, days: Days, output: Output, everything: bool, **mode: bool
+    session: Session, /, path: Path, payment_system: str, days: Days, output: Output, everything: bool, **mode: Any
 ) -> None:
     """Compare a payment system's own statement with the payments recorded here.
 
-    FILE is CSV in UTF-8; - is stdin. Columns, in any order; * means required, and so is one of the first three:
+    FILE is CSV, XLSX or ODS; - is stdin. Columns, in any order; * means required, and so is one of the first three:
 
     \b
       reference gateway_id invoice kind amount* currency* fee fee_currency at
@@ -89,9 +91,9 @@ def reconcile_command(
     elif mode["dry_run"]:
         say("--dry-run changes nothing without --apply: nothing is written anyway")
     system = payment_systems.find(session.connection, payment_system)
-    stream = sys.stdin.buffer if str(path) == "-" else path
     with problems.shown() as on_bad:
-        request = _request(session, system, stream, days, on_bad)
+        lines = _statement(session, path, mode["reading"], on_bad)
+        request = ReconcileRequest(system, lines, statement.name_of(path), session.zone, days, on_bad)
         comparison = _applied(session, request, mode["dry_run"]) if mode["apply"] else _compared(session, request)
     known = movements.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
@@ -102,12 +104,10 @@ def reconcile_command(
         raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
 
-def _request(
-    session: Session, system: PaymentSystem, stream: Any, days: Days, on_bad: ReportProblem
-) -> ReconcileRequest:
+def _statement(session: Session, path: Path, reading: ReadingOptions, on_bad: ReportProblem) -> list[Line]:
     """Read the statement, before the database is locked."""
-    lines = statement.read(stream, zone=session.zone, on_bad=on_bad)
-    return ReconcileRequest(system, lines, statement.name_of(stream), session.zone, days, on_bad)
+    stream = sys.stdin.buffer if str(path) == "-" else path
+    return statement.read(stream, zone=session.zone, reading=reading, on_bad=on_bad, on_told=importing.told(path))
 
 
 def _compared(session: Session, request: ReconcileRequest) -> Comparison:

@@ -1,0 +1,130 @@
+"""The first of two readings of a file: what all its rows tell of its columns, and whether its last row is a total.
+
+rows in batches -> ``ColumnSurvey`` of each column with a convention -> ``Findings``
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import BinaryIO
+
+from salescli.imports.csv_file import Table
+from salescli.imports.reading.conventions import ColumnSurvey, Conversion, Kind, Unclear, UnclearColumns
+from salescli.imports.reading.layout import Layout
+from salescli.imports.reading.options import ReadingOptions
+
+_BATCH = 500
+_TOTAL = re.compile(
+    r"((grand |sub)?totals?|sum|итого|всего|разом|усього|всього|підсумок|сума|сумма|summe|gesamt\w*|suma|razem|totale?|"
+    r"somme)\b[^\w]*(\(.*\))?",
+    re.IGNORECASE,
+)
+Opened = Callable[[], Table]  # reads the file from its beginning
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a survey found: the conversions of columns, the lines of totals, and all of it in words."""
+
+    conversions: list[Conversion] = field(default_factory=list)
+    totals: frozenset[int] = frozenset()
+    told: list[str] = field(default_factory=list)
+
+
+def look(
+    stream: BinaryIO, layout: Layout, opened: Opened, kinds: Mapping[str, Kind], options: ReadingOptions
+) -> Findings:
+    """Read a file to its end and return its findings. Raise UnclearColumns for those whose convention is not clear."""
+    table = opened()
+    columns = {place: ColumnSurvey(name, kinds[name]) for place, name in enumerate(table.names) if name in kinds}
+    currencies: dict[int, set[str]] = {place: set() for place, name in enumerate(table.names) if "currency" in name}
+    last: list[str] = []
+    try:
+        batches = _as_imported(opened()) if layout.workbook else _quickly(stream, layout)
+        last = _look(batches, columns, currencies, len(table.header))
+    except csv.Error:  # a row is not CSV: read as the import does, which goes on after it
+        last = _look(_as_imported(opened()), columns, currencies, len(table.header))
+    findings = _settled(table, columns, currencies, options, opened)
+    if table.required and _is_total(last, table):
+        findings.totals = frozenset(deque((row.line for row in opened()), maxlen=1))
+        findings.told.append(f"line {max(findings.totals)} is a total and left out")
+    return findings
+
+
+def _look(
+    batches: Iterator[list[list[str]]], columns: dict[int, ColumnSurvey], currencies: dict[int, set[str]], width: int
+) -> list[str]:
+    """Take all rows into account and return the last one that is not blank."""
+    last: list[str] = []
+    for batch in batches:
+        full = [row for row in batch if len(row) >= width]
+        for place, column in columns.items():
+            column.look([row[place] for row in full if type(row[place]) is str])  # typed cells need no convention
+        for place, seen in currencies.items():
+            seen.update([row[place] for row in full])
+        last = next((row for row in reversed(batch) if any(map(str.strip, row))), last)
+    return last
+
+
+def _quickly(stream: BinaryIO, layout: Layout) -> Iterator[list[list[str]]]:
+    """Yield the rows below the header. Raise csv.Error for one that is not CSV."""
+    stream.seek(0)
+    text = io.TextIOWrapper(layout.decoded(stream), "utf-8", "surrogateescape", newline="\n")
+    try:
+        for _ in range(layout.above):
+            text.readline()
+        rows = csv.reader(text, strict=True, delimiter=layout.delimiter)
+        next(rows)
+        while batch := list(islice(rows, _BATCH)):
+            yield batch
+    finally:
+        text.detach().detach()  # the stream stays open
+
+
+def _as_imported(table: Table) -> Iterator[list[list[str]]]:
+    rows = (row.cells for row in table if not row.problems)
+    while batch := list(islice(rows, _BATCH)):
+        yield batch
+
+
+def _settled(
+    table: Table,
+    columns: dict[int, ColumnSurvey],
+    currencies: dict[int, set[str]],
+    options: ReadingOptions,
+    opened: Opened,
+) -> Findings:
+    findings, unclear = Findings(), []
+    for place, column in columns.items():
+        of = tuple(table.names.index(name) for name in column.kind.currency if name in table.names)
+        seen = {code for where in of for code in currencies[where]}
+        try:
+            settled = column.settled(options.without_zone if place in table.utc else options, seen)
+        except Unclear as error:
+            unclear.append(f"line {_line_of(opened(), place, error.cell)}, {error}")
+            continue
+        if settled.convert is not None:
+            findings.conversions.append(Conversion(place, settled.convert, of))
+        if settled.told:
+            findings.told.append(settled.told)
+    if unclear:
+        raise UnclearColumns("\n".join(unclear))
+    return findings
+
+
+def _line_of(table: Table, place: int, cell: str) -> int:
+    """Return the first line that has a cell in a column."""
+    return next((row.line for row in table if len(row.cells) > place and row.cells[place].strip() == cell), 0)
+
+
+def _is_total(cells: Sequence[str], table: Table) -> bool:
+    """Return whether a row is a total: its first value says so, and it lacks what every row needs."""
+    first = next((cell.strip() for cell in cells if cell.strip()), "")
+    given = {name for name, cell in zip(table.names, cells, strict=False) if cell.strip()}
+    return _TOTAL.fullmatch(first) is not None and not given.issuperset(table.required)

@@ -1,0 +1,97 @@
+"""The door of reading: a file as people have it becomes a table whose rows can be read.
+
+path or stream -> ``layout.find`` -> ``survey.look`` reads it once -> ``Table`` reads it again
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from salescli.errors import BadData, BadUsage
+from salescli.imports import csv_file, utc_columns
+from salescli.imports.csv_file import REMARKS, Table
+from salescli.imports.reading import layout, survey, workbooks
+from salescli.imports.reading.conventions import Kind
+from salescli.imports.reading.layout import Layout
+from salescli.imports.reading.options import ReadingOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The columns that a file may have, those that it must have, and of which kind they are; others are text."""
+
+    columns: Sequence[str]
+    required: Sequence[str]
+    kinds: Mapping[str, Kind]
+
+    def knows(self, name: str) -> bool:
+        """Return whether a lower-case name of a header means one of the columns."""
+        return name in self.columns or name in REMARKS or utc_columns.meant(name, self.columns) is not None
+
+
+@contextmanager
+def opened(
+    file: Path | BinaryIO, expected: Expected, options: ReadingOptions, tell: Callable[[str], None]
+) -> Iterator[Table]:
+    """Yield the table of a file; ``tell`` gets in words what was found in it that nobody stated.
+
+    Raise NotFound; BadUsage for options that cannot be; BadData for what cannot be read or told, and a wrong header.
+    """
+    with csv_file.opened(file) as given, _laid_out(given, expected, options) as (stream, found, told):
+
+        def opened_table(**more: Any) -> Table:
+            stream.seek(0)
+            return Table(stream, expected.columns, expected.required, found, **more)
+
+        findings = survey.look(stream, found, opened_table, expected.kinds, options)
+        told += findings.told
+        if told:
+            tell("; ".join(told))
+        yield opened_table(conversions=findings.conversions, totals=findings.totals)
+
+
+@contextmanager
+def _laid_out(
+    stream: BinaryIO, expected: Expected, options: ReadingOptions
+) -> Iterator[tuple[BinaryIO, Layout, list[str]]]:
+    """Yield a file's text or its spooled sheet, its layout, and what was found."""
+    start = stream.read(4)
+    stream.seek(0)
+    if start == workbooks.OLD_EXCEL:
+        raise BadData("the file is of an old Excel (.xls); save it as .xlsx or as CSV")
+    if start != workbooks.ZIP:
+        if options.sheet is not None:
+            raise BadUsage("--sheet names a sheet of a workbook, and the file is none")
+        yield (stream, *layout.find(stream, options, expected.knows))
+        return
+    with tempfile.TemporaryFile() as sheet:
+        found, told = _spooled(stream, cast(BinaryIO, sheet), expected, options)
+        yield cast(BinaryIO, sheet), replace(found, workbook=_sha256(stream)), told
+
+
+def _spooled(
+    stream: BinaryIO, sheet: BinaryIO, expected: Expected, options: ReadingOptions
+) -> tuple[Layout, list[str]]:
+    laid_out: list[tuple[Layout, int, list[str]]] = []
+
+    def width(first: list[list[str]]) -> int:
+        laid_out.append(layout.of_sheet(first, options, expected.knows))
+        return laid_out[0][1]
+
+    workbooks.spool(workbooks.rows(stream, options.sheet), width, sheet)
+    found, _, told = laid_out[0]
+    return found, told
+
+
+def _sha256(stream: BinaryIO) -> str:
+    stream.seek(0)
+    hashed = hashlib.sha256()
+    while block := stream.read(1 << 16):
+        hashed.update(block)
+    return hashed.hexdigest()

@@ -98,7 +98,7 @@ def test_a_manual_payment_waits_for_a_person_before_and_after_tick_opens_it(stor
     soon = "Payment 2 is opened on 2026-02-28 10:00:00 and then waits for a person (Bank transfer), attempt 1 of 3."
     assert soon in explained(story, plan)
     story.at("2026-02-28 10:00").tick()
-    assert "who knows whether it arrived: salescli payments confirm 2, or decline." in explained(story, plan)
+    assert "to say whether it came: salescli payments confirm 2, or decline." in explained(story, plan)
 
 
 def test_after_days_without_a_tick_it_says_that_the_next_one_charges_nothing(story: Story) -> None:

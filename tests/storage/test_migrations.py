@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -161,6 +162,8 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
     lines = [{**row, "reason_id": texts.get(row["reason_id"])} for row in found["history"] if row["what"] != "upgraded"]
     for line in lines:
         line["what"] = REWORDED.get(line["what"], line["what"])
+        # 0.1.0 counted the attempts of a new series from 1 again.
+        line["what"] = re.sub(r"^attempt \d+ of payment", "an attempt of payment", line["what"])
         del line["written_at"]  # 0.1.0 kept none
         del line["id"]  # a tick may write what became of payments in another order
         changes = json.loads(line["changes"])

@@ -14,6 +14,7 @@ mapped — a file of another system, as rows of our columns
 mapped_order — one order of another system, in our columns
 mapping — a TOML file that says how another system's columns become ours
 order_changes — what ``--update`` changes of a stored order
+order_payment — the payment in a row of orders, checked against its price
 order_row — a row of orders, checked and completed
 order_tables — the columns of an order, its invoice and its refund, written in batches
 orders — the import of orders

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.imports import refunds
-from salescli.imports.order_row import ImportedPayment, OrderRow
+from salescli.imports.order_payment import ImportedPayment
+from salescli.imports.order_row import OrderRow
 from salescli.imports.refunds import RefundColumns
 from salescli.imports.times import Instant
 from salescli.rules import money

@@ -6,7 +6,6 @@ path -> ``connect`` (ours? current? local?) -> ``transaction`` (BEGIN IMMEDIATE 
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from salescli.errors import BadData, DamagedValue, DatabaseUnusable, OlderVersion
 from salescli.rules import time
-from salescli.storage import schema
+from salescli.storage import place, schema
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -27,18 +26,6 @@ APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
 LONGER_SECONDS = 90
 BRIEF_SECONDS = 5
-_NETWORK_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "9p",
-    "afs",
-    "ceph",
-    "fuse.sshfs",
-    "fuse.glusterfs",
-}
 # WAL had a reset bug that corrupts databases; fixed since these (sqlite.org/wal.html#walresetbug).
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
@@ -120,7 +107,7 @@ def connect(path: FilePath, *, any_file_system: bool = False, older: bool = Fals
     Raise DatabaseUnusable if it is missing, foreign, of a newer version, corrupt, or on a file system with unreliable
     locks. Raise OlderVersion if it is of an older version, unless ``older`` is true.
     """
-    _check_place(path, any_file_system)
+    place.check(path, any_file_system=any_file_system)
     try:
         return _connected(path, check=_check_ours_or_older if older else _check_ours)
     except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter is of a message that quotes a damaged schema
@@ -346,58 +333,3 @@ def _check_ours_or_older(connection: sqlite3.Connection, path: FilePath) -> None
         raise DatabaseUnusable(
             f"{path} was written by a newer salescli (version {version}, here {schema.VERSION}); install that one"
         )
-
-
-def _check_place(path: FilePath, any_file_system: bool) -> None:
-    try:
-        there = os.stat(path)
-    except FileNotFoundError:
-        raise DatabaseUnusable(
-            f"there is no database {path}; create it with `salescli init`, or name another with --db or SALESCLI_DB"
-        ) from None
-    except OSError as error:
-        raise DatabaseUnusable(f"{path}: {error.strerror}") from None
-    if not os.path.isfile(path):
-        raise DatabaseUnusable(f"{path} is not a file; check --db and SALESCLI_DB")
-    if any_file_system:
-        return
-    if there.st_nlink > 1:
-        raise DatabaseUnusable(
-            f"{path} has a second hard link; two names of one database corrupt it. {_mend(path)}"
-            f" ({_other_name(path, there.st_ino) or 'find it by: find / -xdev -inum ' + str(there.st_ino)})"
-        )
-    if _file_system(path) in _NETWORK_FILE_SYSTEMS:
-        raise DatabaseUnusable(
-            f"{path} is on a network file system, whose locks are unreliable; move it, or pass --any-file-system"
-        )
-
-
-def _mend(path: FilePath) -> str:
-    """Return the advice for a second name: one that a restore was killed over may hold the journal."""
-    if ".before-restore-" in os.path.basename(_other_name(path, os.stat(path).st_ino)):
-        return "A restore was interrupted; restore again"
-    return "Remove the other one"
-
-
-def _other_name(path: FilePath, inode: int) -> str:
-    """Return another name of the file in its directory; a killed `init` leaves one."""
-    with suppress(OSError):
-        directory, name = os.path.split(os.path.realpath(path))
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if entry.inode() == inode and entry.name != name:
-                    return entry.path
-    return ""
-
-
-def _file_system(path: FilePath) -> str:
-    """Return the type of the file system that holds ``path``; empty if unknown."""
-    best, type_of_best = "", ""
-    with suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
-        real = os.path.realpath(path)
-        for line in mounts:
-            _, mount, type_, *_ = line.split(" ")
-            mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)  # a space is \\040 there
-            if len(mount) >= len(best) and f"{real}/".startswith(f"{mount.rstrip('/')}/"):
-                best, type_of_best = mount, type_
-    return type_of_best

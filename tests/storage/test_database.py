@@ -15,7 +15,7 @@ import pytest
 
 from salescli.cli import caller
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, home, migrate, schema
+from salescli.storage import database, home, migrate, place, schema
 from salescli.storage.migrations import m0001_house
 from tests.conftest import House
 
@@ -321,11 +321,11 @@ def test_a_file_with_a_second_hard_link_is_refused_unless_told(path: Path) -> No
 
 
 def test_a_file_on_a_network_file_system_is_refused_unless_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = database._file_system(path)
+    here = place._file_system(path)
     if not here:
         pytest.skip("the kernel does not tell the file system here")
-    assert here not in database._NETWORK_FILE_SYSTEMS
-    monkeypatch.setattr(database, "_NETWORK_FILE_SYSTEMS", {here})
+    assert here not in place._NETWORK_FILE_SYSTEMS
+    monkeypatch.setattr(place, "_NETWORK_FILE_SYSTEMS", {here})
     refused(path, "is on a network file system, .* pass --any-file-system")
     database.connect(path, any_file_system=True).close()
 

@@ -1,0 +1,84 @@
+"""Where a database may lie: a file with one name, on a file system whose locks are reliable."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from salescli.errors import DatabaseUnusable
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    FilePath = str | PathLike[str]  # not pathlib: docs/start.md
+
+_NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+}
+
+
+def check(path: FilePath, *, any_file_system: bool) -> None:
+    """Raise DatabaseUnusable unless there is a file whose locks can be relied on, under one name."""
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        raise DatabaseUnusable(
+            f"there is no database {path}; create it with `salescli init`, or name another with --db or SALESCLI_DB"
+        ) from None
+    except OSError as error:
+        raise DatabaseUnusable(f"{path}: {error.strerror}") from None
+    if not os.path.isfile(path):
+        raise DatabaseUnusable(f"{path} is not a file; check --db and SALESCLI_DB")
+    if any_file_system:
+        return
+    if there.st_nlink > 1:
+        raise DatabaseUnusable(
+            f"{path} has a second hard link; two names of one database corrupt it. {_mend(path)}"
+            f" ({_other_name(path, there.st_ino) or 'find it by: find / -xdev -inum ' + str(there.st_ino)})"
+        )
+    if _file_system(path) in _NETWORK_FILE_SYSTEMS:
+        raise DatabaseUnusable(
+            f"{path} is on a network file system, whose locks are unreliable; move it, or pass --any-file-system"
+        )
+
+
+def _mend(path: FilePath) -> str:
+    """Return the advice for a second name: one that a restore was killed over may hold the journal."""
+    if ".before-restore-" in os.path.basename(_other_name(path, os.stat(path).st_ino)):
+        return "A restore was interrupted; restore again"
+    return "Remove the other one"
+
+
+def _other_name(path: FilePath, inode: int) -> str:
+    """Return another name of the file in its directory; a killed `init` leaves one."""
+    with suppress(OSError):
+        directory, name = os.path.split(os.path.realpath(path))
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.inode() == inode and entry.name != name:
+                    return entry.path
+    return ""
+
+
+def _file_system(path: FilePath) -> str:
+    """Return the type of the file system that holds ``path``; empty if unknown."""
+    best, type_of_best = "", ""
+    with suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
+        real = os.path.realpath(path)
+        for line in mounts:
+            _, mount, type_, *_ = line.split(" ")
+            mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)  # a space is \\040 there
+            if len(mount) >= len(best) and f"{real}/".startswith(f"{mount.rstrip('/')}/"):
+                best, type_of_best = mount, type_
+    return type_of_best

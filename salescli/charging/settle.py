@@ -131,7 +131,7 @@ def complete_order(
     columns["completed_on"] = closed_months.counted_on(work, "order", order.id, columns["completed_on"])
     order = orders.change(work, order, "completed", columns, reason=reason)
     if order.recurring_id is None and order.every_count is not None:
-        recurring.start(work, order, *_paid_through(work.connection, order), paid_at=completed_at)
+        recurring.start(work, order, *attempts.payment_method_of(work.connection, order.id), paid_at=completed_at)
         return orders.get(work.connection, order.id)
     if order.recurring_id is None or order.payment_number == 1 or order.manager_by == "person":
         return order
@@ -140,17 +140,6 @@ def complete_order(
         return order
     sale = {"manager_id": orders.get(work.connection, initial_id).manager_id, "confirmed": True}
     return orders.change(work, order, f"confirmed by initial order {initial_id}", sale)
-
-
-def _paid_through(connection: sqlite3.Connection, order: Order) -> tuple[int | None, str | None]:
-    """Return the payment system and token with which an order's payments go on: the last paid one that has a token."""
-    row = connection.execute(
-        "SELECT i.payment_system_id, a.token FROM invoices i LEFT JOIN attempts a ON a.invoice_id = i.id"
-        " AND a.kind = 'charge' AND a.status = 'succeeded' WHERE i.order_id = ? AND i.paid_at IS NOT NULL"
-        " ORDER BY a.token IS NULL, i.ordinal DESC LIMIT 1",
-        (order.id,),
-    ).fetchone()
-    return (row["payment_system_id"], row["token"]) if row else (None, None)
 
 
 def _checked(attempt: Attempt, answer: Answer) -> Answer:

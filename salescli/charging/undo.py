@@ -66,7 +66,7 @@ def _take_back_refund(work: Work, invoice: Invoice, last: Refund, why: str) -> N
 
 
 def _remove_refund(work: Work, invoice: Invoice, last: Refund, why: str) -> None:
-    work.connection.execute("DELETE FROM refunds WHERE id = ?", (last.id,))
+    refunds.remove(work.connection, last.id)
     changes = {"refunded_minor": invoice.refunded_minor - last.amount_minor, "status": "completed"}
     invoices.change(work, invoice, f"{last.kind} {UNDONE}", changes, reason=why, taken_back=True)
     order = orders.get(work.connection, invoice.order_id)

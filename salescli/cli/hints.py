@@ -32,8 +32,12 @@ def decided(session: Session, ended: Sequence[Order], given: bool | None) -> boo
     begun = [found.id for order in ended if (found := recurring_actions.begun_by(session.connection, order))]
     if given is not None or not begun or not on_a_terminal():
         return given
-    which = f"recurring order {begun[0]}" if len(begun) == 1 else f"recurring orders {', '.join(map(str, begun))}"
+    which, it = f"recurring order {begun[0]}", "it"
+    if len(begun) > 1:
+        which, it = f"recurring orders {', '.join(map(str, begun))}", "them"
     answer: bool = click.confirm(
-        f"It began {which}. Complete that too, so that nothing more is charged?", default=None, err=True
+        f"This would leave {which} without a first order. Complete {it} too, so that nothing more is charged?",
+        default=None,
+        err=True,
     )
     return answer

@@ -169,29 +169,27 @@ def _payment(connection: sqlite3.Connection, found: Order) -> str:
 
 def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:
     """Yield the latest change of the record's status, with its time and author."""
-    rows = connection.execute(
-        f"SELECT h.*, {history.BY} AS who, t.text AS reason FROM {history.SOURCE}"
-        " WHERE h.subject = :subject AND h.subject_id = :id ORDER BY h.id DESC",
-        {"subject": subject, "id": id},
-    )
-    for row in rows:
+    for row in _lines(connection, subject, id):
         if "status" in json.loads(row["changes"]):
-            who = f"the {row['who']}" if row["by_system"] else row["who"]
-            why = f" ({row['reason']})" if row["reason"] else ""
-            yield f"In this state since {time.local_text(row['at'], zone)}: {row['what']}{why}, by {who}."
+            yield f"In this state since {time.local_text(row['at'], zone)}: {row['what']}{row['why']}, by {row['who']}."
             return
 
 
 def _latest_edit(connection: sqlite3.Connection, found: Recurring, zone: ZoneInfo) -> Iterator[str]:
     """Yield when and why the payments to come were changed, the last time."""
-    row = connection.execute(
-        f"SELECT h.at, {history.BY} AS who, t.text AS reason FROM {history.SOURCE}"
-        " WHERE h.subject = 'recurring' AND h.subject_id = :id AND h.what = 'edited' ORDER BY h.id DESC LIMIT 1",
-        {"id": found.id},
-    ).fetchone()
-    if row is not None:
-        why = f" ({row['reason']})" if row["reason"] else ""
-        yield f"Its payments to come were changed on {time.local_text(row['at'], zone)} by {row['who']}{why}."
+    for row in _lines(connection, "recurring", found.id, "AND h.what = 'edited'"):
+        yield f"Its payments to come were changed on {time.local_text(row['at'], zone)} by {row['who']}{row['why']}."
+        return
+
+
+def _lines(connection: sqlite3.Connection, subject: str, id: int, also: str = "") -> sqlite3.Cursor:
+    """Return the lines of a record's history, newest first: at, what, changes, who, and why in brackets."""
+    return connection.execute(
+        f"SELECT h.at, h.what, h.changes, CASE h.by_system WHEN 1 THEN 'the ' ELSE '' END || {history.BY} AS who,"
+        f" coalesce(' (' || t.text || ')', '') AS why FROM {history.SOURCE}"
+        f" WHERE h.subject = :subject AND h.subject_id = :id {also} ORDER BY h.id DESC",
+        {"subject": subject, "id": id},
+    )
 
 
 def _outcome(attempt: attempts.Attempt) -> str:

@@ -147,6 +147,17 @@ def of_invoice(connection: sqlite3.Connection, invoice_id: int) -> list[Attempt]
     return [Attempt.from_row(row) for row in rows]
 
 
+def payment_method_of(connection: sqlite3.Connection, order_id: int) -> tuple[int | None, str | None]:
+    """Return the payment system and token of an order's last payment, if possible of one that has a token."""
+    row = connection.execute(
+        "SELECT i.payment_system_id, a.token FROM invoices i LEFT JOIN attempts a ON a.invoice_id = i.id"
+        " AND a.kind = 'charge' AND a.status = 'succeeded' WHERE i.order_id = ? AND i.paid_at IS NOT NULL"
+        " ORDER BY a.token IS NULL, i.ordinal DESC LIMIT 1",
+        (order_id,),
+    ).fetchone()
+    return (row["payment_system_id"], row["token"]) if row else (None, None)
+
+
 def close(connection: sqlite3.Connection, attempt: Attempt, status: str, answer: Answer, now: datetime) -> bool:
     """Settle a live attempt; False, and nothing changes, when another holder settled or took it (compare-and-set)."""
     changed = connection.execute(

@@ -60,6 +60,11 @@ def taken_by(connection: sqlite3.Connection, invoice_id: int) -> Refund | None:
     return Refund.from_row(row) if row else None
 
 
+def remove(connection: sqlite3.Connection, id: int) -> None:
+    """Remove a refund that was recorded by mistake; the caller holds the transaction and writes the history."""
+    connection.execute("DELETE FROM refunds WHERE id = ?", (id,))
+
+
 def without_number(connection: sqlite3.Connection, invoice_id: int, kind: str, amount_minor: int) -> list[Refund]:
     """Return the refunds of this amount whose number at the payment system is not known."""
     return [

@@ -482,17 +482,6 @@ MUTANTS = (
         (("charging/gateway_sync.py", " or happened.is_future(time.from_text(until), work.now)", ""),),
     ),
     Mutant(
-        "our refund counts when its outcome is found",
-        "our_refund_of_unknown_outcome_counts_when_it_was_sent",
-        (
-            (
-                "charging/settle.py",
-                "record_refund(work, invoice, MoneyBack(attempt.amount_minor, at,",
-                "record_refund(work, invoice, MoneyBack(attempt.amount_minor, work.now,",
-            ),
-        ),
-    ),
-    Mutant(
         "a refund counts in a closed month",
         "money_of_a_closed_month_is_learnt_later",
         (
@@ -780,7 +769,8 @@ MUTANTS = (
                 "charging/settle.py",
                 '    if order.status == "open" and order.left_minor <= 0:',
                 "    if order.every_count is not None and order.recurring_id is None:\n"
-                "        recurring.start(work, order, *_paid_through(work.connection, order), paid_at=paid_at)\n"
+                "        method = attempts.payment_method_of(work.connection, order.id)\n"
+                "        recurring.start(work, order, *method, paid_at=paid_at)\n"
                 "        order = orders.get(work.connection, order.id)\n"
                 '    if order.status == "open" and order.left_minor <= 0:',
             ),

@@ -637,17 +637,6 @@ def our_refund_of_unknown_outcome_is_told(world: World) -> None:
 
 
 @scenario
-def our_refund_of_unknown_outcome_counts_when_it_was_sent(world: World) -> None:
-    order = sold(world)
-    sent = time.local_day(world.now, ZONE)
-    world.bank.moods["refund"].append("cut after")
-    world.refund(order, "5.00")
-    world.later(days=6).tick()
-    agreed(world, refunds=1)
-    assert world.value("SELECT refunded_on FROM refunds") == sent
-
-
-@scenario
 def a_refund_there_waits_for_ours(world: World) -> None:
     order = sold(world)
     world.bank.tells_references = False

@@ -92,16 +92,17 @@ def note_order(session: Session, order: str, text: str, dry_run: bool) -> None:
 
 
 def _edited(session: Session, before: Order, after: Order) -> str:
-    changes = bulk.changes(
+    """Return what changed of an order; of a comment and how it is paid only that it did."""
+    pairs = (
         (before.amount(before.price_minor), after.amount(after.price_minor)),
-        (f"{before.quantity} units", f"{after.quantity} units"),
+        (numbers.count(before.quantity, "unit"), numbers.count(after.quantity, "unit")),
         (_moment(session, before), _moment(session, after)),
         (f"customer {before.customer_id}", f"customer {after.customer_id}"),
-        ("before", "another payment system") if before.payment_system_id != after.payment_system_id else ("", ""),
-        ("before", "another payment method") if before.token != after.token else ("", ""),
-        ("before", "another comment") if before.comment != after.comment else ("", ""),
     )
-    return f"order {after.id}: {changes.replace('before → ', '')}"
+    changed = [f"{one} → {other}" for one, other in pairs if one != other]
+    words = {"payment_system_id": "another payment system", "token": "another payment method", "comment": "the comment"}
+    changed += [word for name, word in words.items() if getattr(before, name) != getattr(after, name)]
+    return f"order {after.id}: changed: {', '.join(changed)}"
 
 
 def _moment(session: Session, order: Order) -> str:

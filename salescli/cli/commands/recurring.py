@@ -262,13 +262,17 @@ def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any
             (f"{before.payments_made} made", f"{after.payments_made} made"),
             (before.amount(), after.amount()),
             (f"every {before.interval}", f"every {after.interval}"),
-            (f"{before.payments_total or 'no end'}", f"{after.payments_total or 'no end'}"),
+            (_number(before), _number(after)),
             (_next(session, before), _next(session, after)),
             (f"retries after {before.retries}", f"retries after {after.retries}"),
             (_system(session, before), _system(session, after)),
-            ("payment method", "another") if before.token != after.token else ("", ""),
+            ("payment method", "another one") if before.token != after.token else ("", ""),
         ),
     }
+
+
+def _number(one: Recurring) -> str:
+    return numbers.count(one.payments_total, "payment") if one.payments_total else "no end"
 
 
 def _next(session: Session, one: Recurring) -> str:

@@ -13,7 +13,9 @@ from decimal import Decimal
 from salescli.errors import BadData
 from salescli.rules import money
 
-DATES = ("ymd", "dmy", "mdy")  # the order of day, month and year; a year of four digits in front is read in each
+# The order of day, month and year; a year of four digits in front is read in each. FOUND: as all rows of a file show.
+FOUND = "found"
+DATES = ("ymd", "dmy", "mdy", FOUND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,13 @@ from typing import BinaryIO
 
 from salescli.errors import BadData
 from salescli.imports import find_mapping, utc_columns
-from salescli.imports.csv_file import REMARKS
-from salescli.imports.mapping import Mapping
+from salescli.imports.convert import FOUND
+from salescli.imports.csv_file import REMARKS, ForeignTable
+from salescli.imports.mapping import TIMES, Mapping, key
+from salescli.imports.reading.amounts import COMMA, POINT
+from salescli.imports.reading.conventions import DATE, ColumnSurvey, Unclear
 from salescli.imports.reading.lines import ROW_MAX
+from salescli.imports.reading.options import ReadingOptions
 
 DELIMITERS = ",;\t|"
 
@@ -41,6 +45,36 @@ def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapp
         f"line 1: no mapping knows a file with the columns {', '.join(map(repr, header))}; write one with"
         " --propose > my.toml, check it, and import with --map my.toml"
     )
+
+
+def settled(mapping: Mapping, file: ForeignTable, stated: ReadingOptions) -> Mapping:
+    """Return the mapping with what a person states of the file, which is read to its end if its dates must tell.
+
+    Raise BadData where the order of day and month is left to the file, and it is not clear.
+    """
+    conventions = mapping.conventions
+    order = stated.dates or conventions.dates
+    settled = replace(
+        conventions,
+        dates=_order_of_dates(mapping, file) if order == FOUND else order,
+        decimal={None: conventions.decimal, POINT: ".", COMMA: ","}[stated.decimal],
+        minor=stated.minor or conventions.minor,
+        zone=stated.zone.key if stated.zone else conventions.zone,
+    )
+    return replace(mapping, conventions=settled)
+
+
+def _order_of_dates(mapping: Mapping, file: ForeignTable) -> str:
+    """Return the order that the dates of a file show; what stands beside them, such as their times, tells nothing."""
+    wanted = {key(name) for ours in TIMES if ours in mapping.columns for name in mapping.columns[ours].columns}
+    places = [place for place, name in enumerate(file.header) if key(name) in wanted]
+    survey = ColumnSurvey(" and ".join(file.header[place] for place in places), DATE)
+    for row in file:
+        survey.look([row.cells[place] for place in places if not row.problems])
+    try:
+        return survey.order_of_dates()
+    except Unclear as error:
+        raise BadData(str(error)) from None
 
 
 def _delimited(mapping: Mapping, delimiter: str) -> Mapping:

@@ -174,10 +174,12 @@ def _read(run: ImportRun, stream: BinaryIO) -> Iterator[tuple[ImportRun, Table |
         return
     reporting.on_mapping(mapping.title, mapping.name)
     home = database.setting(run.work.connection, "currency") or ""
-    foreign_table = csv_file.ForeignTable(stream, mapping.conventions.delimiter)
+    delimiter = mapping.conventions.delimiter
+    mapping = foreign.settled(mapping, csv_file.ForeignTable(stream, delimiter), run.request.reading)
+    stream.seek(0)
     if mapping.source and run.request.source == DEFAULT_SOURCE:
         run = replace(run, request=replace(run.request, source=mapping.source))
-    yield run, MappedTable(foreign_table, mapping, run.columns, home)
+    yield run, MappedTable(csv_file.ForeignTable(stream, delimiter), mapping, run.columns, home)
 
 
 def _mapping(run: ImportRun, stream: BinaryIO) -> tuple[FileMapping | None, BadData | None]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from salescli.errors import BadData
 from salescli.imports import find_mapping, orders
+from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.told import lines
 from tests.conftest import House
@@ -61,7 +67,7 @@ TOLD = {
 }
 
 
-def load(house: House, file: Path, **options: object) -> ImportCounts:
+def load(house: House, file: Path | BinaryIO, **options: object) -> ImportCounts:
     said: list[str] = []
     request = ImportRequest(file, reporting=Reporting(on_bad=lambda problem: said.append(str(problem))), **options)  # type: ignore[arg-type]
     try:
@@ -218,3 +224,27 @@ def test_items_in_rows_that_repeat_their_order_and_name_no_currency(house: House
     check(order(house, "802-1"), status="completed", price_minor=2000, refunded_minor=667)
     check(order(house, "803-1"), status="refund", quantity=1, price_minor=2000)
     check(order(house, "804-1"), status="declined")
+
+
+def _with_dates(change: Callable[[str], str]) -> bytes:
+    """Return the activity of PayPal with its dates written otherwise."""
+    text = (FILES / "paypal-activity.csv").read_text(encoding="utf-8-sig")
+    return re.sub(r"\d\d/\d\d/\d{4}", lambda date: change(date[0]), text).encode()
+
+
+def _day_first(date: str) -> str:
+    month, day, year = date.split("/")
+    return f"{day}/{month}/{year}"
+
+
+def test_dates_of_paypal_are_read_as_all_rows_show(house: House) -> None:
+    load(house, io.BytesIO(_with_dates(_day_first)))
+    check(order(house, "0PAYMENT00000001A"), created_at="2026-01-06T07:50:41Z", refunded_at="2026-01-20T17:15:00Z")
+
+
+def test_dates_of_paypal_that_no_row_tells_are_refused_until_they_are_stated(house: House) -> None:
+    unclear = _with_dates(lambda date: f"{date[:3]}{min(int(date[3:5]), 12):02}{date[5:]}")
+    with pytest.raises(BadData, match=r"may be 2026-\d\d-01 or 2026-01-\d\d.* say --dates dmy or --dates mdy"):
+        load(house, io.BytesIO(unclear))
+    load(house, io.BytesIO(unclear), reading=ReadingOptions(dates="mdy"))
+    check(order(house, "0PAYMENT00000001A"), created_at="2026-01-06T07:50:41Z")

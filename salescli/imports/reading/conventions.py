@@ -102,13 +102,19 @@ class ColumnSurvey:
         return Settled(_cached(partial(_READ[self.kind.what], decimal=decimal)), told)
 
     def _dates(self, options: ReadingOptions) -> Settled:
-        if options.dates is None:
-            self._check("")
-        order = options.dates or next(iter(self._only), dates.DMY)
+        order = options.dates or self.order_of_dates()
         if not self._foreign and options.zone is None:
             return Settled()
         told = f"{dates.WORDS[order]} first in {self.name}" if options.dates is None and self._only else ""
         return Settled(_cached(partial(_date, order=order, options=options)), told)
+
+    def order_of_dates(self) -> str:
+        """Return whether the day or the month comes first, as all its dates show; any where none tells and none asks.
+
+        Raise Unclear.
+        """
+        self._check("")
+        return next(iter(self._only), dates.DMY)
 
     def _check(self, usual: str) -> None:
         """Refuse a column whose convention is not clear; ``usual`` decides."""

@@ -75,7 +75,7 @@ def list_ledger(session: Session, filters: Filters, output: Output, after: str |
 @click.command("confirm")
 @click.argument("invoice", nargs=-1, required=True)
 @click.option("--amount", metavar="AMOUNT", help="What came, if it is not what was asked for; of one invoice.")
-@click.option("--write-off", metavar="TEXT", help="Do not ask for the rest, up to 5 % of the amount; why.")
+@click.option("--write-off", metavar="TEXT", help="Write off the rest, up to 5 % of the amount; say why.")
 @options.at("When the money arrived.")
 @options.yes
 @options.keep_going

@@ -23,7 +23,7 @@ from salescli.sales.recurring import Recurring
 from tests.faults.bank import CHARGE_MOODS, LOOKUP_MOODS, REFUND_MOODS
 from tests.faults.world import World, left_over, violations
 
-EXAMPLES = int(os.environ.get("SALESCLI_FAULTS_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("SALESCLI_FAULTS_EXAMPLES", "10"))
 PLANS = {"card-1": ("month", "One"), "card-2": ("day", "Two"), "card-3": ("day", "One"), None: ("month", "By hand")}
 AUTUMN = datetime(2026, 10, 24, 0, 30, tzinfo=timezone.utc)  # 03:30 in Kyiv, an hour that 25 October has twice
 

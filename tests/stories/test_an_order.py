@@ -220,6 +220,6 @@ def test_money_that_went_back_is_seen_on_the_order(story: Story) -> None:
 
     assert row() == ("declined", "50.00", "50.00", "0.00")
     assert f"order {order} is Declined; all of 40.00 EUR went back and all of 20.00 USD went back" in rest.out
-    assert "all of 40.00 EUR went back and all of 20.00 USD went back." in run("explain", "order", order).out
+    assert "All of 40.00 EUR went back and all of 20.00 USD went back." in run("explain", "order", order).out
     assert "refunded" in run("orders", "show", order).out
     assert "refunded" in run("customers", "show", "1").out

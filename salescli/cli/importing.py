@@ -47,7 +47,12 @@ _READING: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # 
     click.option("--minor", is_flag=True, help="Amounts are in minor units, such as cents: 123450."),
     click.option("--decimal", type=click.Choice(("point", "comma")), help="What begins the decimals of amounts."),
     click.option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
-    click.option("--skip-lines", type=click.IntRange(0, 10_000), metavar="N", help="How many lines to skip above the column names."),
+    click.option(
+        "--skip-lines",
+        type=click.IntRange(0, 10_000),
+        metavar="N",
+        help="How many lines to skip above the column names.",
+    ),
     click.option("--delimiter", metavar="CHARACTER", help="What separates the columns: , ; | or tab."),
     click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1251, cp1252 or utf-16."),
 )

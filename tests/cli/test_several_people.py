@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 import salescli
 
@@ -178,9 +179,9 @@ def _needed(name: str, seen: set[str]) -> set[str]:
     """Return the names of a distribution and of all that it needs."""
     if name not in seen:
         seen.add(name)
-        for line in distribution(name).requires or []:
-            if "extra ==" not in line:
-                _needed(re.split(r"[^\w.-]", line)[0], seen)
+        for requirement in map(Requirement, distribution(name).requires or []):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                _needed(requirement.name, seen)
     return seen
 
 

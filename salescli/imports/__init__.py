@@ -12,6 +12,7 @@ foreign — which mapping a file is read by
 lookups — the records that a row refers to, found or created
 mapped — a file of another system, as rows of our columns
 mapped_order — one order of another system, in our columns
+mapped_recurring — one subscription of another system, in our columns
 mapping — a TOML file that says how another system's columns become ours
 order_changes — what ``--update`` changes of a stored order
 order_payment — the payment in a row of orders, checked against its price

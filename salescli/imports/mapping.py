@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NoReturn
 
 from salescli.errors import BadData
@@ -24,10 +24,20 @@ else:
 OF_AN_ITEM = (  # read from each item's own row or columns, all else from the first row of the order
     "offer", "offer_number", "category", "category_number", "quantity", "unit_price", "price", "discount",
 )  # fmt: skip
+ENDS_AT = "ends_at"  # of a subscription: it becomes the number of payments that are left
 AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "refunded")
-TIMES = ("created_at", "paid_at", "refunded_at")
+TIMES = ("created_at", "paid_at", "refunded_at", "started_at", "next_payment_at", ENDS_AT)
 WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
-_KEYS = ("title", "source", "recognised_by", "optional", "file", "columns", "skip", "refunds", "items", "not_held")
+ORDERS = "orders"  # what a mapping is for, if it does not say
+RECURRING = "recurring"
+FOR = {ORDERS: "orders", RECURRING: "subscriptions"}  # the imports that take mappings -> what their files hold
+_KEYS = (
+    "title", "for", "source", "recognised_by", "optional", "file", "columns", "skip", "ended", "refunds", "items",
+    "not_held",
+)  # fmt: skip
+_OF_A_VALUE = (
+    "from", "constant", "sum", "values", "else", "without", "same", "blank", "between", "join", "times", "period",
+)  # fmt: skip
 
 
 def key(name: str) -> str:
@@ -62,7 +72,8 @@ class Template:
 class Value:
     """Where the text of one of our columns comes from: the first of several templates, or a sum of columns.
 
-    ``table``: the text -> what it becomes, by ``key``; ``otherwise``: for those that are not in it.
+    ``table``: the text -> what it becomes, by ``key``; ``otherwise``: for those that are not in it. ``between``: of a
+    text with several parts, all that stand between a beginning and an end, joined by ``join``.
     """
 
     first: Sequence[Template] = ()
@@ -70,6 +81,11 @@ class Value:
     table: Dict[str, str] | None = None
     otherwise: str | None = None
     without: str = ""  # an ending to take off
+    blank: frozenset[str] = frozenset()  # texts that say nothing, by ``key``
+    between: Sequence[tuple[str, str]] = ()
+    join: str = " + "
+    times: str = ""  # a column with the number of units that an amount is the price of one of
+    period: Sequence[str] = ()  # columns with the first and last day of an interval, and the end of a trial
     same: Sequence[str] = ()  # columns whose texts must be equal, or the value is blank
 
     def applies(self, cells: Cells) -> bool:
@@ -80,6 +96,9 @@ class Value:
         """Return the text of a row. Raise BadData for one that is not in the table."""
         given = next(filter(None, (template.text(cells) for template in self.first)), "")
         given = given.removesuffix(self.without) if self.without else given
+        given = "" if key(given) in self.blank else given
+        if self.between:
+            given = self.join.join(part for begin, end in self.between for part in _parts(given, begin, end))
         if self.table is None:
             return given
         found = self.table.get(key(given), self.otherwise)
@@ -91,7 +110,14 @@ class Value:
     @property
     def columns(self) -> list[str]:
         """The source columns that it reads."""
-        return [column for template in self.first for column in template.columns] + [name for _, name in self.sum]
+        columns = [column for template in self.first for column in template.columns] + [name for _, name in self.sum]
+        return columns + [name for name in (self.times, *self.period) if name]
+
+
+def _parts(text: str, begin: str, end: str) -> list[str]:
+    """Return each part of a text between ``begin`` and ``end``, or the end of the text."""
+    parts = (piece.partition(end)[0].strip() for piece in text.split(begin)[1:])
+    return [part for part in parts if part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +157,18 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How a file of another system is read."""
+    """How a file of another system is read. ``kind``: the import that it is for, one of ``FOR``."""
 
     name: str
     title: str
     columns: Dict[str, Value]
+    kind: str = ORDERS
     recognised_by: Sequence[str] = ()
     optional: Sequence[str] = ()
     source: str | None = None
     conventions: Conventions = field(default_factory=Conventions)
     skip: Sequence[Rule] = ()
+    ended: Sequence[Rule] = ()  # subscriptions that take no further payment, whatever their status
     refunds: Sequence[Refunds] = ()
     items: Items | None = None
     not_held: Dict[str, Sequence[str]] | None = None
@@ -163,13 +191,17 @@ def needed(value: Value) -> list[str]:
     return value.columns if len(value.first) < 2 else []
 
 
-def parsed(text: str, name: str, ours: Sequence[str]) -> Mapping:
-    """Return the mapping of a TOML text, which may fill the columns ``ours``. Raise BadData with its place."""
+def parsed(text: str, name: str, ours: Sequence[str], kind: str = ORDERS) -> Mapping:
+    """Return the mapping of a TOML text, which may fill the columns ``ours``. Raise BadData with its place.
+
+    Of a mapping for another import than ``kind``, only what it is recognised by.
+    """
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadData(f"the mapping {name} is not TOML: {error}") from None
-    return _Reader(name, ours).mapping(given)
+    reader = _Reader(name, (*ours, ENDS_AT) if kind == RECURRING else ours)
+    return reader.mapping(given) if given.get("for", ORDERS) == kind else reader.recognisable(given)
 
 
 class _Reader:
@@ -186,18 +218,30 @@ class _Reader:
         if not columns:
             self._fail("columns", "is missing: it says what each column is read from")
         created = columns.get("created_at", "")
+        return replace(
+            self.recognisable(given),
+            columns={column: self._value(f"columns.{column}", value) for column, value in columns.items()},
+            optional=self._texts("optional", given.get("optional", [])),
+            source=self._text("source", given["source"]) if "source" in given else None,
+            conventions=self._conventions(self._table("file", given.get("file", {}))),
+            skip=[self._skip(f"skip {place}", rule) for place, rule in self._tables("skip", given)],
+            ended=[self._ended(f"ended {place}", rule) for place, rule in self._tables("ended", given)],
+            refunds=[self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)],
+            items=self._items(self._table("items", given["items"])) if "items" in given else None,
+            not_held={label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()},
+        )
+
+    def recognisable(self, given: Dict[str, Any]) -> Mapping:
+        """Return a mapping with what it is recognised by, whatever import it is for."""
+        kind = given.get("for", ORDERS)
+        if kind not in FOR:
+            self._fail("for", f"is {kind!r}; it is one of {', '.join(FOR)}")
         return Mapping(
             self._name,
             self._text("title", given.get("title", self._name)),
-            {column: self._value(f"columns.{column}", value) for column, value in columns.items()},
-            self._texts("recognised_by", given.get("recognised_by", [])),
-            self._texts("optional", given.get("optional", [])),
-            self._text("source", given["source"]) if "source" in given else None,
-            self._conventions(self._table("file", given.get("file", {}))),
-            [self._skip(f"skip {place}", rule) for place, rule in self._tables("skip", given)],
-            [self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)],
-            self._items(self._table("items", given["items"])) if "items" in given else None,
-            {label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()},
+            columns={},
+            kind=kind,
+            recognised_by=self._texts("recognised_by", given.get("recognised_by", [])),
         )
 
     def _fail(self, where: str, what: str) -> NoReturn:
@@ -240,7 +284,7 @@ class _Reader:
         """Return a value: a column, "{A} {B}", a list to take the first of, or a table."""
         if not isinstance(given, dict):
             return Value(self._first(where, given))
-        self._check_keys(where, given, ("from", "constant", "sum", "values", "else", "without", "same"))
+        self._check_keys(where, given, _OF_A_VALUE)
         if len({"from", "constant", "sum"} & given.keys()) != 1:
             self._fail(where, "needs one of from, constant and sum")
         if "sum" in given:
@@ -256,7 +300,21 @@ class _Reader:
             otherwise=self._to(where, given["else"]) if "else" in given else None,
             without=given.get("without", ""),
             same=self._texts(f"{where}.same", given.get("same", [])),
+            blank=frozenset(map(key, self._texts(f"{where}.blank", given.get("blank", [])))),
+            between=self._between(f"{where}.between", given.get("between", [])),
+            join=self._text(f"{where}.join", given.get("join", " + ")),
+            times=self._text(f"{where}.times", given["times"]) if "times" in given else "",
+            period=self._texts(f"{where}.period", given.get("period", [])),
         )
+
+    def _between(self, where: str, given: Any) -> list[tuple[str, str]]:
+        if not isinstance(given, list):
+            self._fail(where, 'is not a list of beginnings and ends, such as [["name:", "|"]]')
+        return [self._pair(where, pair) for pair in given]
+
+    def _pair(self, where: str, given: Any) -> tuple[str, str]:
+        texts = self._texts(where, given)
+        return (texts[0], texts[1]) if len(texts) == 2 else self._fail(where, "has not two texts")
 
     def _to(self, where: str, given: Any) -> str:
         return given if isinstance(given, str) else self._fail(where, f"turns a value into {given!r}, which is no text")
@@ -293,6 +351,10 @@ class _Reader:
             self._conditions(f"{where}.unless", given["unless"]) if "unless" in given else (),
             self._text(f"{where}.reason", given.get("reason")),
         )
+
+    def _ended(self, where: str, given: dict[str, Any]) -> Rule:
+        self._check_keys(where, given, ("when",))
+        return Rule(self._conditions(f"{where}.when", given.get("when", {})))
 
     def _refunds(self, where: str, given: dict[str, Any], created: Any) -> Refunds:
         self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback"))

@@ -20,6 +20,7 @@ from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Lookups, opened
+from salescli.imports.mapping import RECURRING
 from salescli.imports.reading import conventions
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
 from salescli.rules import money, numbers, schedule, text, time
@@ -78,7 +79,7 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS)
+    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS, maps=RECURRING)
     return import_rows(run, _subscribers)
 
 

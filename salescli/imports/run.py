@@ -110,7 +110,10 @@ class ImportCounts:
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """An import under way; ``created``, ``due`` and ``notes`` grow with its rows. ``maps``: it takes others' files."""
+    """An import under way; ``created``, ``due`` and ``notes`` grow with its rows.
+
+    ``maps``: for which import mappings of others' files are taken; none if blank.
+    """
 
     work: Work
     what: str  # "orders", in messages and history
@@ -118,7 +121,7 @@ class ImportRun:
     required: Sequence[str]
     request: ImportRequest
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # of columns with conventions
-    maps: bool = False
+    maps: str = ""
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
     notes: list[str] = field(default_factory=list)
@@ -179,7 +182,7 @@ def _read(run: ImportRun, stream: BinaryIO) -> Iterator[tuple[ImportRun, Table |
     stream.seek(0)
     if mapping.source and run.request.source == DEFAULT_SOURCE:
         run = replace(run, request=replace(run.request, source=mapping.source))
-    yield run, MappedTable(csv_file.ForeignTable(stream, delimiter), mapping, run.columns, home)
+    yield run, MappedTable(csv_file.ForeignTable(stream, delimiter), mapping, run.columns, home, run.work.zone)
 
 
 def _mapping(run: ImportRun, stream: BinaryIO) -> tuple[FileMapping | None, BadData | None]:
@@ -190,7 +193,7 @@ def _mapping(run: ImportRun, stream: BinaryIO) -> tuple[FileMapping | None, BadD
     if not run.maps:
         return None, None
     try:
-        return foreign.mapping_for(stream, run.columns, run.request.map), None
+        return foreign.mapping_for(stream, run.columns, run.request.map, run.maps), None
     except BadData as unknown:
         if run.request.map is not None:
             raise

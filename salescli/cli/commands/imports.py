@@ -11,6 +11,7 @@ from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.imports import csv_file, find_mapping, orders, propose, recurring
+from salescli.imports.mapping import RECURRING
 from salescli.imports.run import DEFAULT_SOURCE
 
 _SOURCE = click.option(
@@ -99,11 +100,14 @@ def orders_command(session: Session, /, propose_map: bool, **given: Any) -> None
 @importing.file_options
 @_SOURCE
 @_NO_CREATE
+@_PROPOSE
+@_MAP
 @pass_session
-def recurring_command(session: Session, /, source: str, **given: Any) -> None:
+def recurring_command(session: Session, /, propose_map: bool, **given: Any) -> None:
     """Import recurring orders, for tick to charge.
 
-    FILE is CSV, XLSX or ODS; - is stdin.
+    FILE is CSV, XLSX or ODS; - is stdin. The subscriptions that Stripe and WooCommerce export are recognised by their
+    header, and so is what `recurring list --csv` writes with the columns below.
 
     \b
     Columns, in any order; * means required:
@@ -118,4 +122,8 @@ def recurring_command(session: Session, /, source: str, **given: Any) -> None:
     Example:
       salescli import recurring subscribers.csv --source old-shop --dry-run
     """
-    importing.run(session, recurring.import_recurring, "recurring orders", source=source, **given)
+    if propose_map:
+        with csv_file.opened(importing.stream_of(given["file"])) as stream:
+            click.echo(propose.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, RECURRING), nl=False)
+        return
+    importing.run(session, recurring.import_recurring, "recurring orders", **given)

@@ -19,6 +19,7 @@ order_payment — the payment in a row of orders, checked against its price
 order_row — a row of orders, checked and completed
 order_tables — the columns of an order, its invoice and its refund, written in batches
 orders — the import of orders
+own_lists — the columns of our own lists that an import leaves out, or has under another name
 parts — the payments of an order that was paid in several parts
 propose — a mapping proposed for an unknown file
 reading — files as people have them become a header and rows of texts

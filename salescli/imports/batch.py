@@ -189,17 +189,17 @@ def settle(
 def _tell_update(run: ImportRun, fields: Fields, subject: tuple[str, int], changed: Changed) -> None:
     """Note what changed, of personal data only that it did; after many, where the rest is."""
     noun, id = subject
-    if len(run.notes) > _TOLD_MAX:
+    if len(run.changed) > _TOLD_MAX:
         return
-    if len(run.notes) == _TOLD_MAX:
-        run.notes.append(f"more are changed; salescli history {'recurring' if noun == 'recurring' else 'orders'} names them")
+    if len(run.changed) == _TOLD_MAX:
+        run.changed.append(f"more are changed; salescli history {'recurring' if noun == 'recurring' else 'orders'} names them")
         return
     shown = (
         column if column in _PERSONAL else f"{column}: {' → '.join(_shown(run, text) for text in pair)}"
         for column, pair in changed.items()
     )
     called = "recurring order" if noun == "recurring" else noun
-    run.notes.append(f"line {fields.line}, {called} {id}: changed {', '.join(shown)}")
+    run.changed.append(f"line {fields.line}, {called} {id}: changed {', '.join(shown)}")
 
 
 def _shown(run: ImportRun, text: str) -> str:

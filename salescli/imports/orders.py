@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from salescli.errors import WrongStatus
-from salescli.imports import order_changes, order_row, order_tables, parts, refunds, times
+from salescli.imports import order_changes, order_row, order_tables, own_lists, parts, refunds, times
 from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, settle
 from salescli.imports.bulk_load import Aside
 from salescli.imports.cells import Fields
@@ -40,7 +40,7 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=ORDERS)
+    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=ORDERS, listed=own_lists.ORDERS)
     aside = Aside(work.connection)
     return import_rows(run, partial(_orders, aside), aside.end)
 

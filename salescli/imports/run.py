@@ -105,14 +105,16 @@ class ImportCounts:
     sha256: str
     due: Mapping[str, tuple[int, int]]
     notes: Sequence[str] = ()  # sentences about what stays as it is here
+    changed: Sequence[str] = ()  # the same about what --update changed
     told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """An import under way; ``created``, ``due`` and ``notes`` grow with its rows.
+    """An import under way; ``created``, ``due``, ``notes`` and ``changed`` grow with its rows.
 
-    ``maps``: for which import mappings of others' files are taken; none if blank.
+    ``maps``: for which import mappings of others' files are taken; none if blank. ``listed``: the columns of our own
+    list that the import does not have; ``own``: the file is such a list.
     """
 
     work: Work
@@ -122,14 +124,17 @@ class ImportRun:
     request: ImportRequest
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # of columns with conventions
     maps: str = ""
+    listed: Mapping[str, str] = field(default_factory=dict)
+    own: bool = False
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
     notes: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
     @property
     def expected(self) -> Expected:
         """The columns of the file."""
-        return Expected(self.columns, self.required, self.kinds)
+        return Expected(self.columns, self.required, self.kinds, self.listed)
 
 
 class _Undone(Exception):
@@ -173,7 +178,7 @@ def _read(run: ImportRun, stream: BinaryIO) -> Iterator[tuple[ImportRun, Table |
                 table = held.enter_context(tables.opened(stream, run.expected, run.request.reading, reporting.on_told))
             except BadData as error:
                 raise (unknown if unknown and "unknown column" in str(error) else error) from None
-            yield run, table
+            yield replace(run, own=table.own), table
         return
     reporting.on_mapping(mapping.title, mapping.name)
     home = database.setting(run.work.connection, "currency") or ""
@@ -279,6 +284,7 @@ def _counted(run: ImportRun, table: Table | MappedTable, outcomes: Counter[str])
         sha256=table.sha256,
         due=dict(run.due),
         notes=run.notes,
+        changed=run.changed,
         told=table.told if isinstance(table, MappedTable) else None,
     )
 

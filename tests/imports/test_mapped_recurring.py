@@ -144,7 +144,7 @@ def test_a_newer_export_adds_what_is_new_and_tells_what_changed(house: House) ->
     assert contents(house) == before
     counts = load(house, newer, update=True)
     assert (counts.added, counts.updated, counts.unchanged) == (5, 1, 1)
-    assert counts.notes == [
+    assert counts.changed == [
         "line 2, recurring order 1: changed next_payment_at: 2026-03-31 11:00:00 → none, status: active → completed"
     ]
     check(house, "sub_TestA", status="completed", next_payment_at=None)

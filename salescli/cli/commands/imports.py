@@ -112,8 +112,10 @@ def recurring_command(session: Session, /, propose_map: bool, **given: Any) -> N
     \b
     Columns, in any order; * means required:
       recurring* customer* customer_id email offer* offer_number currency* price*
-      payment_system* token* started_at* every* payments payments_made
+      payment_system* token started_at* every* payments payments_made
       next_payment_at status retry_after
+
+    A payment system that charges needs a token; a manual one has none.
 
     Without next_payment_at, the next payment is on the first planned date in the future. A date in the past is due at
     the next tick.

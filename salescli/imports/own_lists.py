@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from salescli.catalogue import categories, customers, offers, payment_systems, users
 from salescli.imports import order_row
+from salescli.imports.cells import Fields
 from salescli.lists import categories as category_list
 from salescli.lists import customers as customer_list
 from salescli.lists import offers as offer_list
@@ -17,6 +20,7 @@ from salescli.lists import payment_systems as payment_system_list
 from salescli.lists import recurring as recurring_list
 from salescli.lists import users as user_list
 from salescli.lists.columns import View
+from salescli.rules import numbers
 
 
 def _listed(view: View, ours: Sequence[str], **filled: str) -> dict[str, str]:
@@ -45,3 +49,22 @@ CATALOGUE: Mapping[str, Mapping[str, str]] = {
     )
 }
 
+
+def refuse_own(
+    connection: sqlite3.Connection, fields: Fields, noun: str, first_new: int, same: tuple[Any, ...]
+) -> None:
+    """Refuse a row of our own list if its record was here before the import: it would be here twice.
+
+    ``noun``: order or recurring, also its column. ``same``: when it began, its offer's name and its price.
+    """
+    table, began = {"order": ("orders", "created_at"), "recurring": ("recurring", "anchor_at")}[noun]
+    number = fields.row.values[noun]
+    if not numbers.is_record_number(number) or int(number) >= first_new:
+        return
+    sql = f"SELECT 1 FROM {table} WHERE id = ? AND {began} = ? AND offer_name = ? AND price_minor = ?"
+    if connection.execute(sql, (int(number), *same)).fetchone():
+        fields.stop(
+            noun,
+            f"is here; our own list comes in again in another database, and here it would be there twice."
+            f" Change it by salescli {table} edit {number}, or remove the row",
+        )

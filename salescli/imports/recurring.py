@@ -79,7 +79,8 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS, maps=RECURRING, listed=own_lists.recurring(COLUMNS))
+    listed = own_lists.recurring(COLUMNS)
+    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS, maps=RECURRING, listed=listed)
     return import_rows(run, _subscribers)
 
 
@@ -96,6 +97,7 @@ class _Subscribers:
         self._run = run
         self._zone = run.work.zone
         self._lookups = lookups
+        self._first_new = next(database.free_ids(run.work.connection, "recurring"))
         columns = Columns(_readers(self._zone))
         self.steps = Steps(
             numbers=Numbers(run.work.connection),
@@ -128,6 +130,9 @@ class _Subscribers:
         )
 
     def _insert(self, fields: Fields, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
+        if self._run.own:
+            same = (time.utc_text(row.started_at), row.offer[1], row.price_minor)
+            own_lists.refuse_own(self._run.work.connection, fields, "recurring", self._first_new, same)
         drafted = _draft(row, self._taken(row, found), now=self._run.work.now, zone=self._zone)
         marks = {"uid": secrets.token_hex(8), "source": self._run.request.source, "source_number": row.number}
         database.insert(self._run.work.connection, "recurring", {**drafted, **marks, "imported_as": digest})

@@ -149,7 +149,7 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
 class Table:
     """A CSV file with a valid header; iterating yields its rows, good and bad."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - how a file is laid out, and what is known of its columns
         self,
         stream: BinaryIO,
         columns: Sequence[str],
@@ -162,7 +162,7 @@ class Table:
     ) -> None:
         """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column.
 
-        ``listed``: a column that only our own list of these records has -> the column it fills, blank if it is computed.
+        ``listed``: a column that only our own list of these records has -> the column it fills, blank if computed.
         """
         self._begin(stream, layout, conversions, totals)
         self.required = required

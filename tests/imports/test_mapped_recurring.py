@@ -17,11 +17,13 @@ from tests.importing import contents
 
 FILES = Path(__file__).with_name("files") / "recurring"
 
+WARNED = "they are still charged where they come from: cancel them there before tick charges them here"
 TOLD = {
     "stripe-subscriptions": [
         "the file has 9 rows, 7 subscriptions",
         "skipped 2 rows: 1 never started, 1 free",
         "3 active, 2 completed, 1 failed, 1 paused",
+        WARNED,
         "one payment of each active one comes to 18.00 EUR",
         "one payment of each active one comes to 3750.00 USD",
         "not kept, as there is no place for it here: coupons, so that payments are of the full price",
@@ -30,6 +32,7 @@ TOLD = {
         "the file has 6 rows, 5 subscriptions",
         "skipped 1 row: 1 never started, or in the bin",
         "2 active, 2 completed, 1 paused",
+        WARNED,
         "one payment of each active one comes to 450.00 UAH",
         "one payment of each active one comes to 100.50 EUR",
         "not kept, as there is no place for it here: tax, the billing address, notes",

@@ -10,9 +10,11 @@ import json
 import os
 import pwd
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -109,6 +111,15 @@ class House:
         return int(row[0])
 
 
+@cache
+def _blank() -> bytes:
+    """Return a file with every table and no settings; made once, since to make it is most of a short test's time."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "sales.db"
+        database.create(path, {})
+        return path.read_bytes()
+
+
 @pytest.fixture
 def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     """Build houses: ``new_house("other.db", currency="UAH")``; further words are settings of the file."""
@@ -118,8 +129,11 @@ def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
         path = tmp_path / name
         usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": home.home_of(path)}
         wanted = {**usual, **further}
-        database.create(path, wanted)
+        path.touch(0o600, exist_ok=False)
+        path.write_bytes(_blank())
         connection = database.connect(path)
+        with database.transaction(connection):
+            connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", wanted.items())
         actor = users.register_owner(connection, login=LOGIN, name="Оксана Власник", now=NOW)
         built.append(House(path, connection, actor, time.time_zone(wanted["time_zone"])))
         return built[-1]

@@ -300,11 +300,11 @@ class ForeignTable(Table):
 
 
 def _filled(header: Sequence[str], listed: Mapping[str, str]) -> list[str]:
-    """Return the column that each of a header fills, blank if it is computed.
+    """Return the column that each of a header fills, blank if it is computed or another column fills it.
 
     The price of a list has its discount taken off; without that column, its unit price would not agree with it.
     """
-    filled = [listed.get(name, name) for name in header]
+    filled = ["" if name in listed and listed[name] in header else listed.get(name, name) for name in header]
     if filled != list(header) and "discount" not in header and "price" in header:
         filled = ["" if name == "unit_price" else name for name in filled]
     return filled

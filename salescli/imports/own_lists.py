@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from salescli.catalogue import categories, customers, offers, payment_systems, users
+from salescli.catalogue import categories, customers, offers, payment_systems, roles, users
 from salescli.imports import order_row
 from salescli.imports.cells import Fields
 from salescli.lists import categories as category_list
@@ -18,6 +18,7 @@ from salescli.lists import offers as offer_list
 from salescli.lists import orders as order_list
 from salescli.lists import payment_systems as payment_system_list
 from salescli.lists import recurring as recurring_list
+from salescli.lists import roles as role_list
 from salescli.lists import users as user_list
 from salescli.lists.columns import View
 from salescli.rules import numbers
@@ -39,12 +40,13 @@ def recurring(ours: Sequence[str]) -> Mapping[str, str]:
 
 
 CATALOGUE: Mapping[str, Mapping[str, str]] = {
-    noun.table: _listed(view, noun.fields)
+    noun.table: _listed(view, noun.fields, role="name", category_number="category")
     for noun, view in (
         (customers.NOUN, customer_list.VIEW),
         (offers.NOUN, offer_list.VIEW),
         (categories.NOUN, category_list.VIEW),
         (payment_systems.NOUN, payment_system_list.VIEW),
+        (roles.NOUN, role_list.VIEW),
         (users.NOUN, user_list.VIEW),
     )
 }

@@ -105,7 +105,7 @@ def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], requir
 
 
 def _missing(column: str) -> str:
-    usual = {"status": "completed", "currency": "EUR"}.get(column, "")
+    usual = {"status": "completed", "currency": "EUR", "every": "1 month"}.get(column, "")
     return f"{column} = {{ constant = {_toml(usual)} }}  # no column sounds like it; to fill in"
 
 

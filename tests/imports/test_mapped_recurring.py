@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from salescli.errors import BadData
-from salescli.imports import find_mapping, mapping, orders, recurring
+from salescli.imports import find_mapping, mapping, orders, propose, recurring
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.told import lines
 from tests.conftest import House
@@ -243,3 +243,29 @@ def test_a_mapping_may_only_be_for_an_import() -> None:
 def test_every_shipped_mapping_is_for_one_import() -> None:
     kinds = {name: find_mapping.kind_of(name) for name in find_mapping.shipped()}
     assert {name for name, kind in kinds.items() if kind == "recurring"} == set(TOLD)
+
+
+def test_a_mapping_is_proposed_for_an_unknown_file_of_subscriptions(house: House, tmp_path: Path) -> None:
+    text = (
+        "Profile ID;Full Name;Plan;Amount;Currency;Frequency;Start Date;Next Billing Date;Status\n"
+        "p1;Ann;Club;9.00;EUR;1 month;2026-01-10;2026-03-10;Live\n"
+        "p2;Bo;Club;9.00;EUR;2 weeks;2026-01-10;2026-03-11;Past_due\n"
+    )
+    proposed = propose.proposal(io.BytesIO(text.encode()), recurring.COLUMNS, recurring.REQUIRED, "recurring")
+    assert 'for = "recurring"' in proposed
+    for wrong, right in (
+        ('offer = { constant = "" }', 'offer = "Plan"'),
+        ('payment_system = { constant = "" }', 'payment_system = { constant = "Bank" }'),
+    ):
+        assert wrong in proposed
+        proposed = proposed.replace(wrong, right)
+    (tmp_path / "mine.toml").write_text(proposed, encoding="utf-8")
+    assert load(house, text, map=str(tmp_path / "mine.toml")).added == 2
+    check(house, "p1", status="active", next_payment_at="2026-03-09T22:00:00Z", every_count=1)
+    check(house, "p2", status="failed", every_count=2, every_unit="week")
+
+
+def test_the_proposal_for_a_vendors_file_is_its_own_mapping() -> None:
+    text = text_of("woocommerce-subscriptions").encode()
+    proposed = propose.proposal(io.BytesIO(text), recurring.COLUMNS, recurring.REQUIRED, "recurring")
+    assert proposed == find_mapping.path_of("woocommerce-subscriptions").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli.catalogue import offers, users
+from salescli.catalogue import offers, roles, users
 from salescli.catalogue.records import Noun
 from salescli.errors import BadData
 from salescli.imports import catalogue, orders, recurring
@@ -42,6 +42,7 @@ LISTS = {
     "offers": "",
     "customers": "name,email,phone,active,customer_id,source",
     "payment-systems": "",
+    "roles": "",
     "users": "",
     "orders": "order,created_at,customer,status,email,category,offer,offer_number,quantity,unit_price,discount,price,"
     "currency,payment_type,paid,refunded,left,completed_at,paid_through,comment,manager,confirmed,actions",
@@ -61,6 +62,7 @@ def shop(new_house: Callable[..., House]) -> House:
     shop.offer("49.00", name="Member", every="1 month", payments="4", retry_after="6h,12h")
     shop.customer("Bo", phone="+49 30 1", customer_id="c-7", source="crm")
     shop.payment_system("Sandbox", fee="2.9", fee_fixed="0.30", currency="EUR", one_click="yes")
+    shop.add(roles.NOUN, name="till", permissions="enter-orders")
     shop.user("maria", name="Марія", role="manager")
     load(shop, orders.import_orders, ORDERS)
     load(shop, recurring.import_recurring, SUBSCRIBERS)
@@ -143,7 +145,13 @@ def test_a_list_of_this_database_is_not_here_twice(shop: House, noun: str, run: 
 
 
 @pytest.mark.parametrize(
-    ("noun", "text"), [(offers.NOUN, "name,price,currency\nTea,,EUR\n"), (users.NOUN, "name\nIvan\n")]
+    ("noun", "text"),
+    [
+        (offers.NOUN, "name,price,currency\nTea,,EUR\n"),
+        (offers.NOUN, "name,category_number,currency\nTea,,EUR\n"),
+        (users.NOUN, "name\nIvan\n"),
+        (users.NOUN, "user,name\nivan,Ivan\n"),
+    ],
 )
 def test_another_file_makes_no_offer_without_a_price_and_no_user_without_a_login(
     house: House, noun: Noun, text: str
@@ -206,3 +214,10 @@ def test_a_refund_as_a_row_of_its_own_comes_in_by_a_mapping(house: House, tmp_pa
     orders.import_orders(house.work, ImportRequest(io.BytesIO(text.encode()), map=str(mapping)))
     assert house.count("orders", "status = 'refund' AND source_number = '10'") == house.count("orders") == 1
     assert house.count("refunds", "amount_minor = 2000 AND refunded_on = '2026-02-09'") == 1
+
+
+def test_a_category_may_be_given_by_its_number(house: House) -> None:
+    house.category("Art", number="3")
+    text = "name,price,currency,category_number\nTea,5.00,EUR,3\n"
+    catalogue.import_catalogue(house.work, offers.NOUN, ImportRequest(io.BytesIO(text.encode())))
+    assert house.count("offers", "category_id IS NOT NULL") == 1

@@ -858,7 +858,7 @@ MUTANTS = (
     Mutant(
         "a subscription of several units costs one",
         "other_systems_subscriptions_come_in",
-        (("imports/mapped_order.py", "(sum if signed else abs(sum)) * self._units(value, cells)", "abs(sum)"),),
+        (("imports/mapped_order.py", "            amount *= self._units(value, cells)\n", ""),),
     ),
     Mutant(
         "a subscription of every three months is paid each month",

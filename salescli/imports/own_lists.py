@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salescli.catalogue import categories, customers, offers, payment_systems, roles, users
 from salescli.imports import order_row
 from salescli.imports.cells import Fields
+from salescli.imports.run import ImportRun
 from salescli.lists import categories as category_list
 from salescli.lists import customers as customer_list
 from salescli.lists import offers as offer_list
@@ -52,9 +52,7 @@ CATALOGUE: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def refuse_own(
-    connection: sqlite3.Connection, fields: Fields, noun: str, first_new: int, same: tuple[Any, ...]
-) -> None:
+def refuse_own(run: ImportRun, fields: Fields, noun: str, first_new: int, same: tuple[Any, ...]) -> None:
     """Refuse a row of our own list if its record was here before the import: it would be here twice.
 
     ``noun``: order or recurring, also its column. ``same``: when it began, its offer's name and its price.
@@ -63,8 +61,12 @@ def refuse_own(
     number = fields.row.values[noun]
     if not numbers.is_record_number(number) or int(number) >= first_new:
         return
-    sql = f"SELECT 1 FROM {table} WHERE id = ? AND {began} = ? AND offer_name = ? AND price_minor = ?"
-    if connection.execute(sql, (int(number), *same)).fetchone():
+    sql = (
+        f"SELECT 1 FROM {table} r JOIN customers c ON c.id = r.customer_id WHERE r.id = ? AND r.{began} = ?"
+        " AND r.offer_name = ? AND r.price_minor = ? AND c.name = ? AND (r.source IS NOT ? OR r.source_number IS NOT ?)"
+    )
+    known_as = (fields.row.values["customer"], run.request.source, number)
+    if run.work.connection.execute(sql, (int(number), *same, *known_as)).fetchone():
         fields.stop(
             noun,
             f"is here; our own list comes in again in another database, and here it would be there twice."

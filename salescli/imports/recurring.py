@@ -112,6 +112,9 @@ class _Subscribers:
 
     def _find(self, fields: Fields, row: RecurringRow) -> SubscriberParties:
         """Return the records that the row names. A payment without token is only for a person to confirm."""
+        if self._run.own:
+            same = (time.utc_text(row.started_at), row.offer[1], row.price_minor)
+            own_lists.refuse_own(self._run, fields, "recurring", self._first_new, same)
         find = self._lookups.find
         system = find(fields, PAYMENT_SYSTEM, (row.payment_system,))
         if row.token is None and system is not None and system["gateway"] != registry.MANUAL:
@@ -130,9 +133,6 @@ class _Subscribers:
         )
 
     def _insert(self, fields: Fields, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
-        if self._run.own:
-            same = (time.utc_text(row.started_at), row.offer[1], row.price_minor)
-            own_lists.refuse_own(self._run.work.connection, fields, "recurring", self._first_new, same)
         drafted = _draft(row, self._taken(row, found), now=self._run.work.now, zone=self._zone)
         marks = {"uid": secrets.token_hex(8), "source": self._run.request.source, "source_number": row.number}
         database.insert(self._run.work.connection, "recurring", {**drafted, **marks, "imported_as": digest})

@@ -221,3 +221,12 @@ def test_a_category_may_be_given_by_its_number(house: House) -> None:
     text = "name,price,currency,category_number\nTea,5.00,EUR,3\n"
     catalogue.import_catalogue(house.work, offers.NOUN, ImportRequest(io.BytesIO(text.encode())))
     assert house.count("offers", "category_id IS NOT NULL") == 1
+
+
+def test_a_list_of_this_database_never_changes_another_order_of_its_number(house: House) -> None:
+    """Orders 2 and 1 of a file are orders 1 and 2 here."""
+    header = "order,created_at,status,customer,offer,price,currency"
+    load(house, orders.import_orders, f"{header}\n2,2026-02-02,open,Jan,Pen,50,EUR\n1,2026-02-01,open,Mira,Ink,9,EUR\n")
+    said = importing.refused(house, orders.import_orders, listed(house.run, "orders", "--csv").encode(), update=True)
+    assert len(said) == 2
+    assert all("is here; our own list" in words for words in said)

@@ -24,7 +24,7 @@ else:
 OF_AN_ITEM = (  # read from each item's own row or columns, all else from the first row of the order
     "offer", "offer_number", "category", "category_number", "quantity", "unit_price", "price", "discount",
 )  # fmt: skip
-AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "refunded")
+AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "fee", "refunded")
 TIMES = ("created_at", "paid_at", "refunded_at")
 WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
 _KEYS = ("title", "source", "recognised_by", "optional", "file", "columns", "skip", "refunds", "items", "not_held")
@@ -108,13 +108,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Refunds:
-    """Rows that give back the payment whose order number ``of`` names."""
+    """Rows that give back the payment whose order number ``of`` names.
+
+    ``otherwise``: the reason to skip those whose payment is not in the file; without one they go to a payment here.
+    """
 
     rule: Rule
     of: Value
     amount: Value
     at: Value
     chargeback: bool = False
+    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,13 +299,14 @@ class _Reader:
         )
 
     def _refunds(self, where: str, given: dict[str, Any], created: Any) -> Refunds:
-        self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback"))
+        self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback", "else"))
         of, amount, at = (
             self._value(f"{where}.{name}", given.get(name, otherwise))
             for name, otherwise in (("of", ""), ("amount", ""), ("at", created))
         )
         rule = Rule(self._conditions(f"{where}.when", given.get("when", {})))
-        return Refunds(rule, of, amount, at, given.get("chargeback") is True)
+        otherwise = self._text(f"{where}.else", given["else"]) if "else" in given else ""
+        return Refunds(rule, of, amount, at, given.get("chargeback") is True, otherwise)
 
     def _items(self, given: dict[str, Any]) -> Items:
         self._check_keys("items", given, ("key", "total", "discount"))

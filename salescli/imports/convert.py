@@ -100,7 +100,13 @@ _ABBREVIATED = {
     "CEST": "+02:00", "EET": "+02:00", "EEST": "+03:00", "MSK": "+03:00", "AEST": "+10:00", "AEDT": "+11:00",
     "EASTERN TIME (US & CANADA)": "America/New_York", "CENTRAL TIME (US & CANADA)": "America/Chicago",
     "MOUNTAIN TIME (US & CANADA)": "America/Denver", "PACIFIC TIME (US & CANADA)": "America/Los_Angeles",
+    "AWST": "+08:00", "ACST": "+09:30", "ACDT": "+10:30", "JST": "+09:00",
     "ARIZONA": "America/Phoenix", "ALASKA": "America/Anchorage", "HAWAII": "Pacific/Honolulu",
+    "ATLANTIC TIME (CANADA)": "America/Halifax", "NEWFOUNDLAND": "America/St_Johns", "SASKATCHEWAN": "America/Regina",
+    "INDIANA (EAST)": "America/Indiana/Indianapolis", "LONDON": "Europe/London", "EDINBURGH": "Europe/London",
+    "DUBLIN": "Europe/Dublin", "PARIS": "Europe/Paris", "MADRID": "Europe/Madrid", "SYDNEY": "Australia/Sydney",
+    "MELBOURNE": "Australia/Melbourne", "BRISBANE": "Australia/Brisbane", "ADELAIDE": "Australia/Adelaide",
+    "DARWIN": "Australia/Darwin", "HOBART": "Australia/Hobart", "PERTH": "Australia/Perth", "TOKYO": "Asia/Tokyo",
 }  # fmt: skip
 
 

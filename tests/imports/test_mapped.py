@@ -146,6 +146,48 @@ def test_a_refund_of_an_unknown_payment_is_named(house: House) -> None:
     ]
 
 
+def test_a_refund_that_names_no_payment_of_the_file_is_counted_where_the_mapping_says_so(
+    house: House, folder: Path
+) -> None:
+    (folder / "till.toml").write_text(
+        SHOP.replace('amount = "Sum"', 'amount = "Sum"\nelse = "refunds without a sale"').replace(
+            'from = "No", without = "-R"', 'from = "No"'
+        ),
+        encoding="utf-8",
+    )
+    counts = load(house, FILE, map="till")
+    assert counts.told is not None
+    assert lines(counts.told)[1] == "skipped 2 rows: 1 test mode, 1 refunds without a sale"
+    assert rows(house)[0][-1] == 0
+
+
+def test_a_fee_is_read_as_the_file_writes_it_in_its_own_currency(house: House, folder: Path) -> None:
+    (folder / "fees.toml").write_text(
+        SHOP.replace('price = "Sum"', 'price = "Sum"\nfee = "Tax"\nfee_currency = "Mode"').replace(
+            'when = { Mode = ["test"] }', 'when = { Mode = ["never"] }'
+        ),
+        encoding="utf-8",
+    )
+    load(
+        house,
+        "No;When;What;Sum;Mode;Tax\n1;31.01.2026;Ink;1.234,50;EUR;34,50\n2;31.01.2026;Pen;5;usd;1,10 $\n",
+        map="fees",
+    )
+    found = house.connection.execute(
+        "SELECT fee_minor, foreign_fee_minor, foreign_fee_currency FROM invoices ORDER BY id"
+    ).fetchall()
+    assert [tuple(row) for row in found] == [(3450, None, None), (None, 110, "USD")]
+
+
+def test_what_is_sold_by_weight_is_one_if_the_file_names_the_price_of_all(house: House, folder: Path) -> None:
+    (folder / "scales.toml").write_text(
+        SHOP.replace('price = "Sum"', 'price = "Sum"\nquantity = "Tax"'), encoding="utf-8"
+    )
+    load(house, "No;When;What;Sum;Tax\n1;31.01.2026;Tea;9,38;0.75\n2;31.01.2026;Tea;18,76;2.00\n", map="scales")
+    found = house.connection.execute("SELECT quantity, price_minor FROM orders ORDER BY source_number").fetchall()
+    assert [tuple(row) for row in found] == [(1, 938), (2, 1876)]
+
+
 def test_a_refund_of_what_was_not_paid_is_named(house: House) -> None:
     unpaid = FILE.replace("Bezahlt", "offen").replace("1-R;01.02.2026;Ink;-34,50 €", "1-R;01.02.2026;Ink;-1,00")
     twice = unpaid.replace("2;01.02.2026;Pen;5;test", "1-R;02.02.2026;Ink;-2,00;live")
@@ -234,6 +276,7 @@ def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -
         (('reason = "test mode"', ""), "skip 1.reason is not a text"),
         (('{ Mode = ["test"] }', '{ Mode = "test" }'), "skip 1.when.Mode is neither a list of values nor one of blank"),
         (('"-R"', '"-R", constant = "1"'), "needs one of from, constant and sum"),
+        (('amount = "Sum"', 'amount = "Sum"\nelse = 1'), "refunds 1.else is not a text"),
         (('offen = "open"', "offen = 1"), "turns a value into 1, which is no text"),
     ],
 )
@@ -328,6 +371,8 @@ def test_whole_minor_units_become_units_of_the_currency() -> None:
         ("2026-01-02 08:00:01 +0200", "ymd", "2026-01-02 08:00:01 +0200"),
         ("2026-01-02T08:00:01Z", "ymd", "2026-01-02 08:00:01 Z"),
         ("2026-01-02 08:00:01 Eastern Time (US & Canada)", "ymd", "2026-01-02 08:00:01 America/New_York"),
+        ("2026-01-02 08:00:01 Sydney", "ymd", "2026-01-02 08:00:01 Australia/Sydney"),
+        ("2026-01-02 08:00:01 AWST", "ymd", "2026-01-02 08:00:01 +08:00"),
         ("Dec 31, 2026", "ymd", "2026-12-31"),
         ("31 December 2026 10:00", "ymd", "2026-12-31 10:00"),
     ],

@@ -418,7 +418,8 @@ def test_a_refund_in_woocommerces_analytics_goes_to_the_order_of_its_number(hous
 def test_woocommerces_analytics_is_known_as_it_is_shown_too(house: House) -> None:
     """A short list comes from the browser: without the formatted sum, with the payment method."""
     shown = (
-        "Date,Order #,Status,Customer,Customer type,Payment method,Product(s),Items sold,Coupon(s),Net sales,Attribution\n"
+        "Date,Order #,Status,Customer,Customer type,Payment method,Product(s),Items sold,Coupon(s),Net sales,"
+        "Attribution\n"
         "2026-01-02 09:00:00,901,completed,Mira Test,returning,LiqPay,1\u00d7 Tea,1,,45.5,Direct\n"
     )
     load(house, io.BytesIO(shown.encode()))

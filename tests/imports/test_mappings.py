@@ -339,7 +339,7 @@ def test_items_in_rows_that_repeat_their_order_and_name_no_currency(house: House
 
 
 def test_a_sale_on_square_is_an_order_with_its_tip_tax_and_fee(house: House) -> None:
-    """30.00 less 3.00, 6.21 tax, 2.00 tip; a refund with a number of its own is counted, one with the sale's is joined."""
+    """30.00 less 3.00, 6.21 tax, 2.00 tip; a refund with its sale's number is joined, any other is counted."""
     load(house, FILES / "square-transactions.csv")
     check(
         order(house, "SqTest1"),

@@ -71,10 +71,12 @@ class Value:
     otherwise: str | None = None
     without: str = ""  # an ending to take off
     same: Sequence[str] = ()  # columns whose texts must be equal, or the value is blank
+    when: Dict[str, frozenset[str]] = field(default_factory=dict)  # column -> one of its texts, or the value is blank
 
     def applies(self, cells: Cells) -> bool:
-        """Return whether the columns that must be the same are, where they are given."""
-        return len({text.casefold() for name in self.same if (text := cells.get(key(name), ""))}) < 2
+        """Return whether the columns that must be the same are, where they are given, and ``when`` holds."""
+        are_the_same = len({text.casefold() for name in self.same if (text := cells.get(key(name), ""))}) < 2
+        return are_the_same and all(key(cells.get(key(name), "")) in texts for name, texts in self.when.items())
 
     def text(self, cells: Cells) -> str:
         """Return the text of a row. Raise BadData for one that is not in the table."""
@@ -244,13 +246,18 @@ class _Reader:
         """Return a value: a column, "{A} {B}", a list to take the first of, or a table."""
         if not isinstance(given, dict):
             return Value(self._first(where, given))
-        self._check_keys(where, given, ("from", "constant", "sum", "values", "else", "without", "same"))
+        self._check_keys(where, given, ("from", "constant", "sum", "values", "else", "without", "same", "when"))
         if len({"from", "constant", "sum"} & given.keys()) != 1:
             self._fail(where, "needs one of from, constant and sum")
+        same = self._texts(f"{where}.same", given.get("same", []))
+        when = {
+            column: frozenset(map(key, self._texts(f"{where}.when.{column}", texts)))
+            for column, texts in self._table(f"{where}.when", given.get("when", {})).items()
+        }
         if "sum" in given:
             names = self._texts(f"{where}.sum", given["sum"])
             signed = [(name.startswith("-"), name.removeprefix("-")) for name in names]
-            return Value(sum=signed, same=self._texts(f"{where}.same", given.get("same", [])))
+            return Value(sum=signed, same=same, when=when)
         if "constant" in given:
             return Value([Template([(self._text(where, given["constant"]), None)])])
         table = self._table(f"{where}.values", given["values"]) if "values" in given else None
@@ -259,7 +266,8 @@ class _Reader:
             table=None if table is None else {key(name): self._to(where, text) for name, text in table.items()},
             otherwise=self._to(where, given["else"]) if "else" in given else None,
             without=given.get("without", ""),
-            same=self._texts(f"{where}.same", given.get("same", [])),
+            same=same,
+            when=when,
         )
 
     def _to(self, where: str, given: Any) -> str:

@@ -179,6 +179,16 @@ def test_a_fee_is_read_as_the_file_writes_it_in_its_own_currency(house: House, f
     assert [tuple(row) for row in found] == [(3450, None, None), (None, 110, "USD")]
 
 
+def test_a_value_with_a_condition_is_blank_unless_it_holds(house: House, folder: Path) -> None:
+    (folder / "parts.toml").write_text(
+        SHOP.replace('price = "Sum"', 'price = "Sum"\npaid = { sum = ["Tax"], when = { State = ["offen"] } }'),
+        encoding="utf-8",
+    )
+    load(house, "No;When;What;Sum;Tax;State\n1;31.01.2026;Ink;5;2;Offen\n2;31.01.2026;Ink;5;2;bezahlt\n", map="parts")
+    found = house.connection.execute("SELECT status, paid_minor FROM orders ORDER BY source_number").fetchall()
+    assert [tuple(row) for row in found] == [("open", 200), ("completed", 500)]
+
+
 def test_what_is_sold_by_weight_is_one_if_the_file_names_the_price_of_all(house: House, folder: Path) -> None:
     (folder / "scales.toml").write_text(
         SHOP.replace('price = "Sum"', 'price = "Sum"\nquantity = "Tax"'), encoding="utf-8"
@@ -277,6 +287,10 @@ def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -
         (('{ Mode = ["test"] }', '{ Mode = "test" }'), "skip 1.when.Mode is neither a list of values nor one of blank"),
         (('"-R"', '"-R", constant = "1"'), "needs one of from, constant and sum"),
         (('amount = "Sum"', 'amount = "Sum"\nelse = 1'), "refunds 1.else is not a text"),
+        (
+            ('price = "Sum"', 'price = { sum = ["Sum"], when = { State = "x" } }'),
+            "price.when.State is not a list of texts",
+        ),
         (('offen = "open"', "offen = 1"), "turns a value into 1, which is no text"),
     ],
 )

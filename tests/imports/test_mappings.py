@@ -275,6 +275,20 @@ def test_each_line_item_of_shopify_is_an_order_with_its_share_of_the_total(house
     check(order(house, "#1006-1"), status="open", price_minor=1600, paid_minor=1000)
 
 
+@pytest.mark.parametrize("owed", ["0.00", "", None])
+def test_an_order_of_shopify_that_was_voided_owes_nothing_and_was_not_paid(house: House, owed: str | None) -> None:
+    """What is outstanding tells only of an order that is paid in part; older exports have no such column."""
+    rows = list(csv.DictReader((FILES / "shopify-orders.csv").read_text(encoding="utf-8").splitlines()))
+    columns = [name for name in rows[0] if owed is not None or name != "Outstanding Balance"]
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows({**row, "Outstanding Balance": owed} for row in rows if row["Name"] != "#1006")
+    load(house, io.BytesIO(out.getvalue().encode()))
+    check(order(house, "#1003-1"), status="declined", paid_at=None)
+    check(order(house, "#1001-1"), status="completed", price_minor=2378)
+
+
 def test_a_payment_of_paypal_and_its_refunds_are_one_order(house: House) -> None:
     """Newest first or not: a refund names its payment; several are several, each on its day."""
     load(house, FILES / "paypal-activity.csv")

@@ -42,7 +42,9 @@ class Given:
         self.labels = {column: " + ".join(value.columns) for column, value in mapping.columns.items() if value.columns}
         if mapping.items and mapping.items.total:
             self.labels["price"] = " + ".join(mapping.items.total.columns)
-        self.numbered = self._numbered(header) if mapping.items and not mapping.items.key else []
+        self.numbered = (
+            self._numbered(header) if mapping.items and not (mapping.items.key or mapping.items.cell) else []
+        )
 
     def _numbered(self, header: Sequence[str]) -> list[dict[str, str]]:
         """Return for each item the columns with # in their names -> the columns of the file with its number."""
@@ -57,6 +59,9 @@ class Given:
 
     def items(self, cells: Sequence[Cells]) -> list[Cells]:
         """Return the cells of each item of an order."""
+        listed = self.mapping.items.listed(cells[0]) if self.mapping.items and self.mapping.items.cell else []
+        if listed:
+            return [{**cells[0], **item} for item in listed]
         if not self.numbered:
             return list(cells)
         items: list[Cells] = [

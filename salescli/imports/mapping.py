@@ -128,11 +128,28 @@ class Items:
     """How several items make an order: rows with the same ``key``, or, without one, columns numbered by #.
 
     ``total``: what the order costs, shared among its items; ``discount``: what is already off it.
+    ``cell``: a column with a line for each item, and ``line``: what stands in one, as columns of its own.
     """
 
     key: str = ""
     total: Value | None = None
     discount: Value | None = None
+    cell: str = ""
+    line: Template | None = None
+
+    def listed(self, cells: Cells) -> list[Cells]:
+        """Return the items of a cell; a line that is not written so is the first column of an item."""
+        columns = [key(name) for name in self.line.columns] if self.line else []
+        return [
+            dict(zip(columns, self._read(text.strip()) or (text.strip(),), strict=False))
+            for text in cells.get(key(self.cell), "").splitlines()
+            if text.strip()
+        ]
+
+    def _read(self, line: str) -> tuple[str, ...]:
+        parts = self.line.parts if self.line else ()
+        match = re.fullmatch("".join(re.escape(words) + ("(.+)" if column else "") for words, column in parts), line)
+        return match.groups() if match else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +172,8 @@ class Mapping:
         """Return the source columns that a header lacks and this mapping needs."""
         have, may_lack = set(map(key, header)), set(map(key, self.optional))
         have.update(re.sub(r"\d+", "#", name) for name in list(have))
+        if self.items and self.items.line:
+            have.update(map(key, self.items.line.columns))
         named = [*self.recognised_by, *(name for value in self.columns.values() for name in needed(value))]
         return [name for name in dict.fromkeys(named) if key(name) not in have and key(name) not in may_lack]
 
@@ -317,8 +336,11 @@ class _Reader:
         return Refunds(rule, of, amount, at, given.get("chargeback") is True, otherwise)
 
     def _items(self, given: dict[str, Any]) -> Items:
-        self._check_keys("items", given, ("key", "total", "discount"))
+        self._check_keys("items", given, ("key", "total", "discount", "cell", "line"))
+        if ("cell" in given) != ("line" in given):
+            self._fail("items", "needs both cell and line, or neither")
         total, discount = (
             self._value(f"items.{name}", given[name]) if name in given else None for name in ("total", "discount")
         )
-        return Items(given.get("key", ""), total, discount)
+        line = self._template("items.line", given["line"]) if "line" in given else None
+        return Items(given.get("key", ""), total, discount, given.get("cell", ""), line)

@@ -189,6 +189,23 @@ def test_a_value_with_a_condition_is_blank_unless_it_holds(house: House, folder:
     assert [tuple(row) for row in found] == [("open", 200), ("completed", 500)]
 
 
+def test_each_line_of_a_cell_is_an_item_and_one_that_is_written_otherwise_its_name(house: House, folder: Path) -> None:
+    (folder / "cart.toml").write_text(
+        SHOP.replace('offer = "What"\nprice = "Sum"', 'offer = "Item"\nquantity = "Qty"\nunit_price = "Each"')
+        + '\n[items]\ncell = "What"\nline = "{Item} x {Qty} = {Each}"\ntotal = "Sum"\n',
+        encoding="utf-8",
+    )
+    load(
+        house,
+        'No;When;What;Sum\n1;31.01.2026;"Ink x 2 x 3 = 1,50\n\n gift \n";5,00\n',
+        map="cart",
+    )
+    found = house.connection.execute(
+        "SELECT source_number, offer_name, quantity, price_minor FROM orders ORDER BY source_number"
+    ).fetchall()
+    assert [tuple(row) for row in found] == [("1-1", "Ink x 2", 3, 500), ("1-2", "gift", 1, 0)]
+
+
 def test_what_is_sold_by_weight_is_one_if_the_file_names_the_price_of_all(house: House, folder: Path) -> None:
     (folder / "scales.toml").write_text(
         SHOP.replace('price = "Sum"', 'price = "Sum"\nquantity = "Tax"'), encoding="utf-8"
@@ -291,6 +308,7 @@ def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -
             ('price = "Sum"', 'price = { sum = ["Sum"], when = { State = "x" } }'),
             "price.when.State is not a list of texts",
         ),
+        (("[not_held]", '[items]\ncell = "What"\n[not_held]'), "items needs both cell and line, or neither"),
         (('offen = "open"', "offen = 1"), "turns a value into 1, which is no text"),
     ],
 )

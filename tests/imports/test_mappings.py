@@ -31,9 +31,9 @@ TOLD = {
         "not kept, as there is no place for it here: tax on fees",
     ],
     "paypal-activity": [
-        "the file has 12 rows, 3 orders, 3 refunds, 1 chargeback",
-        "skipped 5 rows: 1 fees of PayPal, 1 payouts and deposits, 1 not completed, 1 payments that you made,"
-        " 1 currency conversions",
+        "the file has 13 rows, 3 orders, 3 refunds, 1 chargeback",
+        "skipped 6 rows: 1 fees of PayPal, 1 payouts and deposits, 1 not completed, 1 payments that you made,"
+        " 1 currency conversions, 1 notes that move no money",
         "paid 69.00 USD, refunded 69.00 USD",
         "paid 1234.50 EUR, refunded 134.50 EUR",
         "not kept, as there is no place for it here: tax",
@@ -461,6 +461,20 @@ def test_the_activity_of_paypal_in_german(house: House) -> None:
     )  # fmt: skip
     check(order(house, "0PAYMENT00000012B"), currency="USD", price_minor=123450, refunded_minor=13450, fee_minor=4351)
     check(order(house, "0PAYMENT00000013C"), status="completed", offer_name="Handyzahlung")
+
+
+def test_decimal_commas_in_an_english_file_of_paypal_are_stated(house: House) -> None:
+    """Its account is in a country that writes 1.234,50."""
+    rows = csv.reader((FILES / "paypal-activity.csv").read_text(encoding="utf-8-sig").splitlines())
+    swapped = str.maketrans(".,", ",.")
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(
+        [cell.translate(swapped) if re.fullmatch(r"-?[\d,]+\.\d\d", cell) else cell for cell in row] for row in rows
+    )
+    assert "1.234,50" in out.getvalue()
+    counts = load(house, io.BytesIO(out.getvalue().encode()), reading=ReadingOptions(decimal="comma"))
+    assert counts.told is not None
+    assert sorted(lines(counts.told)) == sorted(TOLD["paypal-activity"])
 
 
 def test_a_status_of_paypal_that_the_mapping_does_not_know_is_named(house: House) -> None:

@@ -17,6 +17,7 @@ from salescli.imports import convert
 from salescli.imports.convert import Conventions
 from salescli.imports.csv_file import Problem
 from salescli.imports.mapping import AMOUNTS, OF_AN_ITEM, TIMES, Cells, Mapping, Refunds, Value, key
+from salescli.imports.reading import amounts
 from salescli.imports.shares import share
 from salescli.rules import money
 
@@ -112,6 +113,7 @@ class Reading:
         try:
             sum = Decimal(0)
             for minus, text in terms:
+                amounts.check_currency(text, currency)
                 amount = convert.amount(text, self.conventions, currency) if text else Decimal(0)
                 sum += -amount if minus else amount
             sum = sum if signed else abs(sum)
@@ -345,8 +347,8 @@ def _item_rows(
     """Return the rows of an item: one, or one for each refund of it."""
     currency, paid_in, fee_in = currencies
     priced = {"unit_price": item.unit, "price": item.price, "discount": item.discount}
-    amounts = {name: money.text(minor, currency) for name, minor in priced.items() if minor is not None}
-    row, status = {**texts, **amounts}, texts.get("status", "")
+    prices = {name: money.text(minor, currency) for name, minor in priced.items() if minor is not None}
+    row, status = {**texts, **prices}, texts.get("status", "")
     if status not in _PAID and not item.paid:
         return [{**row, "refunded_at": "", **({"paid_at": ""} if status == "open" else {})}]
     paid = {"paid": item.paid, "funds_credited": item.funds_credited}

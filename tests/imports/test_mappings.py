@@ -365,6 +365,20 @@ def test_a_sale_on_square_is_an_order_with_its_tip_tax_and_fee(house: House) -> 
     check(order(house, "SqTest4"), price_minor=0, discount_minor=800, status="completed")
 
 
+def test_a_file_of_square_in_dollars_is_no_file_in_euros(house: House, new_house: Callable[..., House]) -> None:
+    """It names no currency but by its sign."""
+    text = (FILES / "square-transactions.csv").read_text(encoding="utf-8").replace("€", "$").encode()
+    said: list[str] = []
+    with pytest.raises(BadData, match="nothing was imported"):
+        orders.import_orders(
+            house.work, ImportRequest(io.BytesIO(text), reporting=Reporting(on_bad=lambda one: said.append(str(one))))
+        )
+    assert said[0].endswith("names another currency, and the row's currency is EUR")
+    american = new_house("american.db", currency="USD")
+    load(american, io.BytesIO(text))
+    check(order(american, "SqTest1"), currency="USD", price_minor=3521)
+
+
 def test_each_item_sold_on_square_is_an_order(house: House) -> None:
     """A refund of an item is shared among the items of its sale; what was sold by weight is one."""
     load(house, FILES / "square-items.csv")

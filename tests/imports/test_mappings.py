@@ -13,6 +13,7 @@ import pytest
 
 from salescli.errors import BadData
 from salescli.imports import find_mapping, orders
+from salescli.imports.mapping import key
 from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.told import lines
@@ -213,6 +214,34 @@ def test_no_header_of_a_shipped_mapping_is_that_of_another() -> None:
     }
 
     assert fitting == {place: [place.removesuffix(".csv")] for place in headers}
+
+
+# Columns that other forms of the same export have: of another day, language or choice of columns.
+_ELSEWHERE = {
+    "getcourse-orders": {"Менеджер"},
+    "stripe-balance": {"customer_description", "invoice_number", "shipping_address_line1", "shipping_address_city"},
+    "stripe-payments": {"Card Name", "Mode", "PaymentIntent ID"},
+    "tilda-orders": {"Имя", "Name", "Phone"},
+    "woocommerce-analytics": {"Payment method"},
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_mapping_reads_columns_that_its_vendors_file_has(name: str) -> None:
+    shipped = find_mapping.found(name, orders.COLUMNS)
+    values = [*shipped.columns.values(), *(value for kind in shipped.refunds for value in (kind.of, kind.amount))]
+    rules = [*shipped.skip, *(kind.rule for kind in shipped.refunds)]
+    read = {column for value in values for column in (*value.columns, *value.when)}
+    read |= {column for rule in rules for column, _ in (*rule.when, *rule.unless)}
+    read |= {column for columns in (shipped.not_held or {}).values() for column in columns}
+    line = shipped.items.line.columns if shipped.items and shipped.items.line else []
+    text = (FILES / f"{name}.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    header = max((next(csv.reader([text], delimiter=by)) for by in ",;"), key=len)
+
+    has = {re.sub(r"\d+", "#", column) if "Product Item" in column else column for column in [*header, *line]}
+
+    known = {key(column) for column in has}
+    assert {column for column in read if key(column) not in known} == _ELSEWHERE.get(name, set())
 
 
 def told_sums(counts: ImportCounts) -> list[tuple[str, int, int]]:

@@ -288,6 +288,19 @@ def test_a_stripe_payment_is_an_order_with_its_fee_in_its_own_currency_only(hous
     check(order(house, "ch_3TestD"), status="declined", paid_at=None)
 
 
+def test_payments_of_stripes_test_mode_are_counted_and_left_out(house: House) -> None:
+    rows = list(csv.reader((FILES / "stripe-payments.csv").read_text(encoding="utf-8").splitlines()))
+    modes = ["Mode", *("Test" if row[0] == "ch_3TestA" else "Live" for row in rows[1:])]
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([*row, mode] for row, mode in zip(rows, modes, strict=True))
+
+    counts = load(house, io.BytesIO(out.getvalue().encode()))
+
+    assert counts.told is not None
+    assert counts.told.skipped["test mode"] == 1
+    assert (counts.told.orders, counts.told.paid["EUR"]) == (4, 2000)
+
+
 def test_each_line_item_of_shopify_is_an_order_with_its_share_of_the_total(house: House) -> None:
     """35.68 of 19.98 + 10.00: 5.00 off, 5.00 shipping, 5.70 tax; 23.77, the rest of a cent on the first, and 11.90."""
     load(house, FILES / "shopify-orders.csv")

@@ -518,7 +518,7 @@ def test_the_activity_of_paypal_in_german(house: House) -> None:
     check(order(house, "0PAYMENT00000013C"), status="completed", offer_name="Handyzahlung")
 
 
-def test_decimal_commas_in_an_english_file_of_paypal_are_stated(house: House) -> None:
+def test_decimal_commas_in_an_english_file_of_paypal_are_found(house: House) -> None:
     """Its account is in a country that writes 1.234,50."""
     rows = csv.reader((FILES / "paypal-activity.csv").read_text(encoding="utf-8-sig").splitlines())
     swapped = str.maketrans(".,", ",.")
@@ -527,7 +527,7 @@ def test_decimal_commas_in_an_english_file_of_paypal_are_stated(house: House) ->
         [cell.translate(swapped) if re.fullmatch(r"-?[\d,]+\.\d\d", cell) else cell for cell in row] for row in rows
     )
     assert "1.234,50" in out.getvalue()
-    counts = load(house, io.BytesIO(out.getvalue().encode()), reading=ReadingOptions(decimal="comma"))
+    counts = load(house, io.BytesIO(out.getvalue().encode()))
     assert counts.told is not None
     assert sorted(lines(counts.told)) == sorted(TOLD["paypal-activity"])
 

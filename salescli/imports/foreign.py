@@ -17,7 +17,7 @@ from salescli.imports.csv_file import REMARKS, ForeignTable
 from salescli.imports.forms import Forms
 from salescli.imports.mapping import ORDERS, Mapping, key, patterns
 from salescli.imports.reading import survey, tables
-from salescli.imports.reading.conventions import DATE, ColumnSurvey, Kind
+from salescli.imports.reading.conventions import AMOUNT, DATE, ColumnSurvey, Kind
 from salescli.imports.reading.layout import Layout
 from salescli.imports.reading.lines import ROW_MAX
 from salescli.imports.reading.options import ReadingOptions
@@ -157,6 +157,9 @@ def _as_mapped(
     if words := [*told, *findings.told]:
         tell("; ".join(words))
     converts = {of[conversion.place]: conversion.convert for conversion in findings.conversions}
+    for name in mapping.items.line.columns if mapping.items and mapping.items.line else ():
+        if stated := ColumnSurvey(name, AMOUNT).settled(options, ()).convert:  # of a line in a cell: only as stated
+            converts[key(name)] = stated
     forms = Forms(converts, options.minor, options.zone.key if options.zone else None)
     return ForeignFile(mapping, again(), forms, findings.totals)
 

@@ -110,10 +110,12 @@ class MappedTable:
         by_number = {order(group.cells[0]): group for group in groups.values()}
         for kind, row, cells in refunds:
             paid = by_number.get(kind.of.text(cells))
-            if paid is None:
-                yield self._late(kind, row, cells)
-            else:
+            if paid:
                 paid.refunds.append((kind, row, cells))
+            elif kind.otherwise:
+                self.told.skipped[kind.otherwise] += 1
+            else:
+                yield self._late(kind, row, cells)
         yield from groups.values()
 
     def _late(self, kind: Refunds, row: Row, cells: Cells) -> Row:

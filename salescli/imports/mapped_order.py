@@ -23,7 +23,8 @@ _DERIVED = {  # columns that a row has though none is mapped to them
     ORDERS: ("price", "discount", "currency", "refunded", "refunded_at"),
     RECURRING: ("price", "currency", "every", "payments", "next_payment_at", "status"),
 }
-_SHARED = ("paid", "funds_credited", "refunded")  # amounts of a whole order
+_SHARED = ("paid", "funds_credited", "fee", "refunded")  # amounts of a whole order
+_WEIGHED = re.compile(r"\d{1,9}\.\d{1,9}")
 
 
 class Given:
@@ -37,7 +38,9 @@ class Given:
         self.labels = {column: " + ".join(value.columns) for column, value in mapping.columns.items() if value.columns}
         if mapping.items and mapping.items.total:
             self.labels["price"] = " + ".join(mapping.items.total.columns)
-        self.numbered = self._numbered(header) if mapping.items and not mapping.items.key else []
+        self.numbered = (
+            self._numbered(header) if mapping.items and not (mapping.items.key or mapping.items.cell) else []
+        )
 
     def _numbered(self, header: Sequence[str]) -> list[dict[str, str]]:
         """Return for each item the columns with # in their names -> the columns of the file with its number."""
@@ -52,6 +55,9 @@ class Given:
 
     def items(self, cells: Sequence[Cells]) -> list[Cells]:
         """Return the cells of each item of an order."""
+        listed = self.mapping.items.listed(cells[0]) if self.mapping.items and self.mapping.items.cell else []
+        if listed:
+            return [{**cells[0], **item} for item in listed]
         if not self.numbered:
             return list(cells)
         items: list[Cells] = [
@@ -163,8 +169,10 @@ def drafted(
     texts = {**_texts(given, reading, head), "currency": currency}
     foreign = texts.get("paid_currency", "").upper()
     paid_in = foreign if foreign in money.EXPONENTS else currency
+    charged = texts.get("fee_currency", "").upper()
+    fee_in = charged if charged in money.EXPONENTS else paid_in
     items = [_item(given, reading, item, currency) for item in given.items(cells)]
-    whole = _whole(given, reading, head, (currency, paid_in))
+    whole = _whole(given, reading, head, (currency, paid_in, fee_in))
     backs = _backs(reading, refunds, paid_in)
     if not reading.problems:
         _share_out(reading, mapping, items, whole)
@@ -178,7 +186,7 @@ def drafted(
     rows: list[tuple[int, list[str]]] = []
     for place, item in enumerate(items):
         number = {"order": f"{texts['order']}-{place + 1}"} if mapping.items and texts.get("order") else {}
-        drafts = _item_rows({**texts, **item.texts, **number}, item, shares[place], (currency, paid_in))
+        drafts = _item_rows({**texts, **item.texts, **number}, item, shares[place], (currency, paid_in, fee_in))
         own_lines = [lines[place] if len(lines) == len(items) else lines[0], *(back.line for back in shares[place][1:])]
         rows.extend(
             (line, [row.get(name, "") for name in given.names]) for line, row in zip(own_lines, drafts, strict=True)
@@ -233,6 +241,7 @@ class _Item:
     discount: int | None = None
     paid: int | None = None
     funds_credited: int | None = None
+    fee: int | None = None
     refunded: int | None = None
 
     @property
@@ -257,7 +266,8 @@ def _item(given: Given, reading: Reading, cells: Cells, currency: str) -> _Item:
     texts = {name: reading.text(columns[name], cells) for name in OF_AN_ITEM if name in columns and name not in AMOUNTS}
     if "quantity" in texts:
         texts["quantity"] = re.sub(r"\.0+$", "", texts["quantity"])  # 1.0 of a spreadsheet
-        texts["quantity"] = "1" if texts["quantity"] == "0" else texts["quantity"]  # what all went back is subtracted
+        if texts["quantity"] == "0" or (_WEIGHED.fullmatch(texts["quantity"]) and "price" in columns):
+            texts["quantity"] = "1"  # of what all went back, and of 0.75 of a pound, whose price is that of all
     given_quantity = texts.get("quantity", "")
     quantity = (
         int(given_quantity) if re.fullmatch(r"[0-9]{1,9}", given_quantity) else 1
@@ -270,12 +280,17 @@ def _item(given: Given, reading: Reading, cells: Cells, currency: str) -> _Item:
     return _Item(texts, quantity, line, price, unit, discount)
 
 
-def _whole(given: Given, reading: Reading, head: Cells, currencies: tuple[str, str]) -> Dict[str, int | None]:
-    """Return the amounts of a whole order, in its currency and in that of its payment."""
+def _whole(given: Given, reading: Reading, head: Cells, currencies: tuple[str, str, str]) -> Dict[str, int | None]:
+    """Return the amounts of a whole order, in its currency, that of its payment, and that of its fee."""
     items, columns = given.mapping.items, given.mapping.columns
-    whole = {name: reading.amount(columns[name], head, currencies[1]) for name in _SHARED if name in columns}
+    currency, paid_in, fee_in = currencies
+    whole = {
+        name: reading.amount(columns[name], head, fee_in if name == "fee" else paid_in)
+        for name in _SHARED
+        if name in columns
+    }
     for name, value in (("total", items.total), ("discount", items.discount)) if items else ():
-        whole[name] = reading.amount(value, head, currencies[0]) if value else None
+        whole[name] = reading.amount(value, head, currency) if value else None
     return whole
 
 
@@ -318,30 +333,32 @@ def _share_out(reading: Reading, mapping: Mapping, items: Sequence[_Item], whole
         prices, discounts = share(total, lines), share(discount or 0, lines)
         for item, price, off in zip(items, prices, discounts, strict=True):
             item.line = item.price = price
-            item.unit, item.discount = None, off
+            item.unit, item.discount = None, off if mapping.items.discount else item.discount
     weights = [item.line for item in items]
     bought = whole.get("paid")
     most = weights if bought is None else share(bought, weights)
     for name in _SHARED:
         minor = whole.get(name)
-        limits = most if name != "paid" and minor is not None and minor <= sum(most) else None
+        limits = most if name not in ("paid", "fee") and minor is not None and minor <= sum(most) else None
         shares = [None] * len(items) if minor is None else share(minor, weights, limits)
         for item, its_share in zip(items, shares, strict=True):
             setattr(item, name, its_share)
 
 
 def _item_rows(
-    texts: dict[str, str], item: _Item, backs: Sequence[Back], currencies: tuple[str, str]
+    texts: dict[str, str], item: _Item, backs: Sequence[Back], currencies: tuple[str, str, str]
 ) -> list[dict[str, str]]:
     """Return the rows of an item: one, or one for each refund of it."""
-    currency, paid_in = currencies
+    currency, paid_in, fee_in = currencies
     priced = {"unit_price": item.unit, "price": item.price, "discount": item.discount}
-    amounts = {name: money.text(minor, currency) for name, minor in priced.items() if minor is not None}
-    row, status = {**texts, **amounts}, texts.get("status", "")
+    prices = {name: money.text(minor, currency) for name, minor in priced.items() if minor is not None}
+    row, status = {**texts, **prices}, texts.get("status", "")
     if status not in _PAID and not item.paid:
         return [{**row, "refunded_at": "", **({"paid_at": ""} if status == "open" else {})}]
     paid = {"paid": item.paid, "funds_credited": item.funds_credited}
     row.update({name: money.text(minor, paid_in) for name, minor in paid.items() if minor is not None})
+    if item.fee is not None:
+        row["fee"] = money.text(item.fee, fee_in)
     if not backs and item.refunded is not None:
         backs = [Back(texts.get("refunded_at", ""), 0, item.refunded)]
     return [_refunded(row, back, item.base, paid_in) for back in backs] or [row]

@@ -26,7 +26,7 @@ OF_AN_ITEM = (  # read from each item's own row or columns, all else from the fi
     "offer", "offer_number", "category", "category_number", "quantity", "unit_price", "price", "discount",
 )  # fmt: skip
 ENDS_AT = "ends_at"  # of a subscription: it becomes the number of payments that are left
-AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "refunded")
+AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "fee", "refunded")
 TIMES = ("created_at", "paid_at", "refunded_at", "started_at", "next_payment_at", ENDS_AT)
 DATES = ("ymd", "dmy", "mdy", "found")  # the order of day, month and year; a year of four digits in front always is one
 WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
@@ -38,7 +38,8 @@ _KEYS = (
     "not_held",
 )  # fmt: skip
 _OF_A_VALUE = (
-    "from", "constant", "sum", "values", "else", "without", "same", "blank", "between", "join", "times", "period",
+    "from", "constant", "sum", "values", "else", "without", "same", "when", "blank", "between", "join", "times",
+    "period",
 )  # fmt: skip
 
 
@@ -116,10 +117,12 @@ class Value:
     times: str = ""  # a column with the number of units that an amount is the price of one of
     period: Sequence[str] = ()  # columns with the first and last day of an interval, and the end of a trial
     same: Sequence[str] = ()  # columns whose texts must be equal, or the value is blank
+    when: Dict[str, frozenset[str]] = field(default_factory=dict)  # column -> one of its texts, or the value is blank
 
     def applies(self, cells: Cells) -> bool:
-        """Return whether the columns that must be the same are, where they are given."""
-        return len({text.casefold() for name in self.same if (text := cells.get(key(name), ""))}) < 2
+        """Return whether the columns that must be the same are, where they are given, and ``when`` holds."""
+        are_the_same = len({text.casefold() for name in self.same if (text := cells.get(key(name), ""))}) < 2
+        return are_the_same and all(key(cells.get(key(name), "")) in texts for name, texts in self.when.items())
 
     def text(self, cells: Cells) -> str:
         """Return the text of a row. Raise BadData for one that is not in the table."""
@@ -167,13 +170,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Refunds:
-    """Rows that give back the payment whose order number ``of`` names."""
+    """Rows that give back the payment whose order number ``of`` names.
+
+    ``otherwise``: the reason to skip those whose payment is not in the file; without one they go to a payment here.
+    """
 
     rule: Rule
     of: Value
     amount: Value
     at: Value
     chargeback: bool = False
+    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +188,28 @@ class Items:
     """How several items make an order: rows with the same ``key``, or, without one, columns numbered by #.
 
     ``total``: what the order costs, shared among its items; ``discount``: what is already off it.
+    ``cell``: a column with a line for each item, and ``line``: what stands in one, as columns of its own.
     """
 
     key: str = ""
     total: Value | None = None
     discount: Value | None = None
+    cell: str = ""
+    line: Template | None = None
+
+    def listed(self, cells: Cells) -> list[Cells]:
+        """Return the items of a cell; a line that is not written so is the first column of an item."""
+        columns = [key(name) for name in self.line.columns] if self.line else []
+        return [
+            dict(zip(columns, self._read(text.strip()) or (text.strip(),), strict=False))
+            for text in cells.get(key(self.cell), "").splitlines()
+            if text.strip()
+        ]
+
+    def _read(self, line: str) -> tuple[str, ...]:
+        parts = self.line.parts if self.line else ()
+        match = re.fullmatch("".join(re.escape(words) + ("(.+)" if column else "") for words, column in parts), line)
+        return match.groups() if match else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +272,8 @@ class Mapping:
         """Return the source columns that a header lacks and this mapping needs."""
         have, may_lack = set(map(key, header)), set(map(key, self.optional))
         have.update(re.sub(r"\d+", "#", name) for name in list(have))
+        if self.items and self.items.line:
+            have.update(map(key, self.items.line.columns))
         named = [*self.recognised_by, *(name for value in self.columns.values() for name in needed(value))]
         return [name for name in dict.fromkeys(named) if key(name) not in have and key(name) not in may_lack]
 
@@ -366,10 +392,15 @@ class _Reader:
         self._check_keys(where, given, _OF_A_VALUE)
         if len({"from", "constant", "sum"} & given.keys()) != 1:
             self._fail(where, "needs one of from, constant and sum")
+        same = self._texts(f"{where}.same", given.get("same", []))
+        when = {
+            column: frozenset(map(key, self._texts(f"{where}.when.{column}", texts)))
+            for column, texts in self._table(f"{where}.when", given.get("when", {})).items()
+        }
         if "sum" in given:
             names = self._texts(f"{where}.sum", given["sum"])
             signed = [(name.startswith("-"), name.removeprefix("-")) for name in names]
-            return Value(sum=signed, same=self._texts(f"{where}.same", given.get("same", [])))
+            return Value(sum=signed, same=same, when=when)
         if "constant" in given:
             return Value([Template([(self._text(where, given["constant"]), None)])])
         table = self._table(f"{where}.values", given["values"]) if "values" in given else None
@@ -378,7 +409,8 @@ class _Reader:
             table=None if table is None else {key(name): self._to(where, text) for name, text in table.items()},
             otherwise=self._to(where, given["else"]) if "else" in given else None,
             without=given.get("without", ""),
-            same=self._texts(f"{where}.same", given.get("same", [])),
+            same=same,
+            when=when,
             blank=frozenset(map(key, self._texts(f"{where}.blank", given.get("blank", [])))),
             between=self._between(f"{where}.between", given.get("between", [])),
             join=self._text(f"{where}.join", given.get("join", " + ")),
@@ -436,17 +468,21 @@ class _Reader:
         return Rule(self._conditions(f"{where}.when", given.get("when", {})))
 
     def _refunds(self, where: str, given: dict[str, Any], created: Any) -> Refunds:
-        self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback"))
+        self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback", "else"))
         of, amount, at = (
             self._value(f"{where}.{name}", given.get(name, otherwise))
             for name, otherwise in (("of", ""), ("amount", ""), ("at", created))
         )
         rule = Rule(self._conditions(f"{where}.when", given.get("when", {})))
-        return Refunds(rule, of, amount, at, given.get("chargeback") is True)
+        otherwise = self._text(f"{where}.else", given["else"]) if "else" in given else ""
+        return Refunds(rule, of, amount, at, given.get("chargeback") is True, otherwise)
 
     def _items(self, given: dict[str, Any]) -> Items:
-        self._check_keys("items", given, ("key", "total", "discount"))
+        self._check_keys("items", given, ("key", "total", "discount", "cell", "line"))
+        if ("cell" in given) != ("line" in given):
+            self._fail("items", "needs both cell and line, or neither")
         total, discount = (
             self._value(f"items.{name}", given[name]) if name in given else None for name in ("total", "discount")
         )
-        return Items(given.get("key", ""), total, discount)
+        line = self._template("items.line", given["line"]) if "line" in given else None
+        return Items(given.get("key", ""), total, discount, given.get("cell", ""), line)

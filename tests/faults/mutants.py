@@ -851,7 +851,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "a fee in another currency is taken off",
+        "a value with a condition is read without it",
         "other_systems_files_come_in",
         (("imports/mapped_order.py", "        if not value.applies(cells):\n            return None\n", ""),),
     ),
@@ -880,6 +880,22 @@ MUTANTS = (
         "a subscription is paid after its end",
         "other_systems_subscriptions_come_in",
         (("imports/mapped_recurring.py", '{**interval, "payments": str(left)} if left', "interval if left"),),
+    ),
+    Mutant(
+        "a fee in another currency is written in the payment's",
+        "other_systems_files_come_in",
+        (
+            (
+                "imports/mapped_order.py",
+                "fee_in = charged if charged in money.EXPONENTS else paid_in",
+                "fee_in = paid_in",
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund of no payment of the file is taken for an order's",
+        "other_systems_files_come_in",
+        (("imports/mapped.py", "            elif kind.otherwise:\n", "            elif False:\n"),),
     ),
 )
 

@@ -1324,7 +1324,7 @@ def other_systems_subscriptions_come_in(world: World) -> None:
 @scenario
 def other_systems_files_come_in(world: World) -> None:
     """What items and refunds add up to is the file's total to the cent, and a second time nothing is added."""
-    for name in ("shopify-orders", "paypal-activity", "stripe-payments") * 2:
+    for name in ("shopify-orders", "paypal-activity", "stripe-payments", "square-items") * 2:
         request = ImportRequest(PROJECT / "tests" / "imports" / "files" / f"{name}.csv")
 
         def bring(connection: Any, request: ImportRequest = request) -> None:
@@ -1339,8 +1339,10 @@ def other_systems_files_come_in(world: World) -> None:
     assert [tuple(row) for row in sums] == [
         ("paypal", 123_450, 13_450, 1),
         ("shopify", 7_867, 699, 7),  # one of them, of 16.00, is paid in part
+        ("square", 5_581, 1_350, 5),
         ("stripe", 6_900, 500, 2),
     ]
-    assert world.value("SELECT sum(amount_minor) FROM refunds r") == 13_450 + 6_900 + 699 + 500 + 125_000
+    assert world.value("SELECT sum(amount_minor) FROM refunds r") == 13_450 + 6_900 + 699 + 1_350 + 500 + 125_000
     assert world.value("SELECT count(*) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") == 1
     assert world.value("SELECT max(fee_minor) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") is None
+    assert world.value("SELECT sum(foreign_fee_minor) FROM invoices WHERE foreign_fee_currency = 'EUR'") == 3_655 + 45

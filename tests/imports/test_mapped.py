@@ -149,6 +149,75 @@ def test_a_refund_of_an_unknown_payment_is_named(house: House) -> None:
     ]
 
 
+def test_a_refund_that_names_no_payment_of_the_file_is_counted_where_the_mapping_says_so(
+    house: House, folder: Path
+) -> None:
+    (folder / "till.toml").write_text(
+        SHOP.replace('amount = "Sum"', 'amount = "Sum"\nelse = "refunds without a sale"').replace(
+            'from = "No", without = "-R"', 'from = "No"'
+        ),
+        encoding="utf-8",
+    )
+    counts = load(house, FILE, map="till")
+    assert counts.told is not None
+    assert lines(counts.told)[1] == "skipped 2 rows: 1 test mode, 1 refunds without a sale"
+    assert rows(house)[0][-1] == 0
+
+
+def test_a_fee_is_read_as_the_file_writes_it_in_its_own_currency(house: House, folder: Path) -> None:
+    (folder / "fees.toml").write_text(
+        SHOP.replace('price = "Sum"', 'price = "Sum"\nfee = "Tax"\nfee_currency = "Mode"').replace(
+            'when = { Mode = ["test"] }', 'when = { Mode = ["never"] }'
+        ),
+        encoding="utf-8",
+    )
+    load(
+        house,
+        "No;When;What;Sum;Mode;Tax\n1;31.01.2026;Ink;1.234,50;EUR;34,50\n2;31.01.2026;Pen;5;usd;1,10 $\n",
+        map="fees",
+    )
+    found = house.connection.execute(
+        "SELECT fee_minor, foreign_fee_minor, foreign_fee_currency FROM invoices ORDER BY id"
+    ).fetchall()
+    assert [tuple(row) for row in found] == [(3450, None, None), (None, 110, "USD")]
+
+
+def test_a_value_with_a_condition_is_blank_unless_it_holds(house: House, folder: Path) -> None:
+    (folder / "parts.toml").write_text(
+        SHOP.replace('price = "Sum"', 'price = "Sum"\npaid = { sum = ["Tax"], when = { State = ["offen"] } }'),
+        encoding="utf-8",
+    )
+    load(house, "No;When;What;Sum;Tax;State\n1;31.01.2026;Ink;5;2;Offen\n2;31.01.2026;Ink;5;2;bezahlt\n", map="parts")
+    found = house.connection.execute("SELECT status, paid_minor FROM orders ORDER BY source_number").fetchall()
+    assert [tuple(row) for row in found] == [("open", 200), ("completed", 500)]
+
+
+def test_each_line_of_a_cell_is_an_item_and_one_that_is_written_otherwise_its_name(house: House, folder: Path) -> None:
+    (folder / "cart.toml").write_text(
+        SHOP.replace('offer = "What"\nprice = "Sum"', 'offer = "Item"\nquantity = "Qty"\nunit_price = "Each"')
+        + '\n[items]\ncell = "What"\nline = "{Item} x {Qty} = {Each}"\ntotal = "Sum"\n',
+        encoding="utf-8",
+    )
+    load(
+        house,
+        'No;When;What;Sum\n1;31.01.2026;"Ink x 2 x 3 = 1,50\n\n gift \n";5,00\n',
+        map="cart",
+    )
+    found = house.connection.execute(
+        "SELECT source_number, offer_name, quantity, price_minor FROM orders ORDER BY source_number"
+    ).fetchall()
+    assert [tuple(row) for row in found] == [("1-1", "Ink x 2", 3, 500), ("1-2", "gift", 1, 0)]
+
+
+def test_what_is_sold_by_weight_is_one_if_the_file_names_the_price_of_all(house: House, folder: Path) -> None:
+    (folder / "scales.toml").write_text(
+        SHOP.replace('price = "Sum"', 'price = "Sum"\nquantity = "Tax"'), encoding="utf-8"
+    )
+    load(house, "No;When;What;Sum;Tax\n1;31.01.2026;Tea;9,38;0.75\n2;31.01.2026;Tea;18,76;2.00\n", map="scales")
+    found = house.connection.execute("SELECT quantity, price_minor FROM orders ORDER BY source_number").fetchall()
+    assert [tuple(row) for row in found] == [(1, 938), (2, 1876)]
+
+
 def test_a_refund_of_what_was_not_paid_is_named(house: House) -> None:
     unpaid = FILE.replace("Bezahlt", "offen").replace("1-R;01.02.2026;Ink;-34,50 €", "1-R;01.02.2026;Ink;-1,00")
     twice = unpaid.replace("2;01.02.2026;Pen;5;test", "1-R;02.02.2026;Ink;-2,00;live")
@@ -238,6 +307,12 @@ def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -
         (('reason = "test mode"', ""), "skip 1.reason is not a text"),
         (('{ Mode = ["test"] }', '{ Mode = "test" }'), "skip 1.when.Mode is neither a list of values nor one of blank"),
         (('"-R"', '"-R", constant = "1"'), "needs one of from, constant and sum"),
+        (('amount = "Sum"', 'amount = "Sum"\nelse = 1'), "refunds 1.else is not a text"),
+        (
+            ('price = "Sum"', 'price = { sum = ["Sum"], when = { State = "x" } }'),
+            "price.when.State is not a list of texts",
+        ),
+        (("[not_held]", '[items]\ncell = "What"\n[not_held]'), "items needs both cell and line, or neither"),
         (('offen = "open"', "offen = 1"), "turns a value into 1, which is no text"),
     ],
 )

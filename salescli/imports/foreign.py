@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from salescli.errors import BadData
-from salescli.imports import find_mapping, utc_columns
+from salescli.imports import find_mapping, sample, utc_columns
 from salescli.imports.convert import FOUND
 from salescli.imports.csv_file import REMARKS, ForeignTable
 from salescli.imports.mapping import TIMES, Mapping, key
@@ -19,18 +19,38 @@ from salescli.imports.reading.amounts import COMMA, POINT
 from salescli.imports.reading.conventions import DATE, ColumnSurvey, Unclear
 from salescli.imports.reading.lines import ROW_MAX
 from salescli.imports.reading.options import ReadingOptions
+from salescli.imports.sample import Sample
+from salescli.rules import numbers
 
 DELIMITERS = ",;\t|"
+_NAMES_MAX, _NAME_MAX = 100, 60  # columns in a message, and characters of each
 
 
-def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapping | None:
+class UnknownHeader(BadData):
+    """A header that no mapping knows."""
+
+
+def unknown(stream: BinaryIO, ours: Sequence[str], options: ReadingOptions) -> Sample | None:
+    """Return the sample of a file that no mapping knows, None of one that is known or ours.
+
+    The stream stays at its beginning.
+    """
+    try:
+        mapping_for(stream, ours, None)
+        return None
+    except UnknownHeader:
+        found = sample.read(stream, options)
+    return None if _mostly_ours(found.header, ours) else found
+
+
+def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | Mapping | None) -> Mapping | None:
     """Return the mapping of a file, None for our own columns; the stream stays at its beginning.
 
     Raise NotFound for an unknown name, BadData for a header that no mapping knows.
     """
     headers = {delimiter: header_of(stream, delimiter) for delimiter in DELIMITERS}
     if name is not None:
-        mapping = find_mapping.found(name, ours)
+        mapping = name if isinstance(name, Mapping) else find_mapping.found(name, ours)
         best = min(headers, key=lambda by: (len(mapping.missing(headers[by])), by != mapping.conventions.delimiter))
         return _delimited(mapping, best)
     if all(_is_ours(column, ours) for column in headers[","]):
@@ -41,10 +61,17 @@ def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapp
     if any(_mostly_ours(header, ours) for header in headers.values()):
         return None  # with a column too many, or another delimiter; the reader of our own columns says so
     header = max(headers.values(), key=len)
-    raise BadData(
-        f"line 1: no mapping knows a file with the columns {', '.join(map(repr, header))}; write one with"
+    raise UnknownHeader(
+        f"line 1: no mapping knows a file with the columns {shown(header)}; write one with"
         " --propose > my.toml, check it, and import with --map my.toml"
     )
+
+
+def shown(header: Sequence[str]) -> str:
+    """Return the names of columns for a message: at most a few, and not all of a long one."""
+    names = [repr(f"{name[:_NAME_MAX]}…" if len(name) > _NAME_MAX else name) for name in header[:_NAMES_MAX]]
+    more = f" and {numbers.count(len(header) - _NAMES_MAX, 'more column')}" if len(header) > _NAMES_MAX else ""
+    return f"{', '.join(names)}{more}"
 
 
 def settled(mapping: Mapping, file: ForeignTable, stated: ReadingOptions) -> Mapping:

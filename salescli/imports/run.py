@@ -66,7 +66,7 @@ class ImportRequest:
     skip_bad: bool = False
     dry_run: bool = False
     rejects_file: Path | None = None
-    map: str | None = None
+    map: str | FileMapping | None = None
     reporting: Reporting = Reporting()
     reading: ReadingOptions = AS_FOUND
 
@@ -157,6 +157,12 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
             " imported; repair the file, or import the rest with --skip-bad --rejects FILE"
         )
     return counts
+
+
+def first_rows(run: ImportRun, most: int) -> list[Row]:
+    """Return the first rows of a file in our columns, good and bad, as they would be imported. Raise BadData."""
+    with csv_file.opened(run.request.file) as stream, _read(run, stream) as (_, table):
+        return list(islice(table, most))
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def _source(request: ImportRequest) -> str:
     """Ask for the name of the shop: the same number in two shops is two orders."""
     stem = request.file.stem if isinstance(request.file, Path) else ""
     usual = re.sub(r"[\W_]+", "-", re.sub(r"[\W\d_]+$", "", stem)).strip("-").lower()[:30] or "shop"
-    return _valid("A name for this shop; its order numbers are kept apart by it", usual, find_mapping.check_name)
+    return _valid("Name of this shop; it keeps its order numbers apart from others", usual, find_mapping.check_name)
 
 
 def _valid(question: str, usual: str, check: Callable[[str], None]) -> str:
@@ -149,9 +149,8 @@ def _preview(session: Session, request: ImportRequest) -> None:
 def _row(values: dict[str, str]) -> dict[str, str]:
     amount = values.get("price") or values.get("unit_price", "")
     quantity = values.get("quantity", "1")
-    price = (
-        f"{amount} {values.get('currency', '')}" if values.get("price") or quantity == "1" else f"{quantity} × {amount}"
-    )
+    each = "" if values.get("price") or quantity == "1" else f"{quantity} × "
+    price = f"{each}{amount} {values.get('currency', '')}"
     texts = {name: values.get(name, "")[:_EXAMPLE_MAX] for name in ("order", "status", "customer", "offer")}
     return {**texts, "created": values.get("created_at", "")[:10], "price": price}
 
@@ -169,9 +168,8 @@ def _save(text: str, source: str, save_as: str | None) -> None:
             find_mapping.check_new(source)
             save_as = source
         except BadData:
-            save_as = _valid(
-                "Another mapping has that name. A name for this one", f"{source}-2", find_mapping.check_new
-            )
+            other = "Another mapping has that name. A name for this one"
+            save_as = _valid(other, f"{source}-2", find_mapping.check_new)
     path = find_mapping.save(save_as, text)
     prompts.say_wrapped(f"saved as {path}")
 

@@ -12,6 +12,8 @@ from salescli.cli.output.terminal import escaped, line_width, say, shortened
 from salescli.errors import BadUsage, SalesError
 from salescli.rules import text
 
+_TYPED = 10  # cells for an answer beside its question
+
 
 def ask_first(question: str, *, yes: bool) -> None:
     """Ask for confirmation. Raise SalesError for a no, BadUsage without a terminal and without --yes."""
@@ -36,7 +38,11 @@ def choose(question: str, choices: Sequence[tuple[str, str]], usual: str | None)
     """
     width = _width()
     if not choices:
-        answer: str = click.prompt(shortened(escaped(text.masked(question)), width - 40), default=usual, err=True)
+        shown = escaped(text.masked(question))
+        if len(shown) + len(usual or "") + len(" []: ") > width - _TYPED:
+            say_wrapped(shown)
+            shown = "Answer"
+        answer: str = click.prompt(shown, default=usual, err=True)
         return answer.strip()
     say_wrapped(question)
     for place, (_, words) in enumerate(choices, start=1):
@@ -53,10 +59,12 @@ def confirmed(question: str, *, default: bool) -> bool:
 
 
 def say_wrapped(words: str) -> None:
-    """Say a sentence in lines no wider than the terminal."""
+    """Say a sentence, on a terminal in lines no wider than it."""
     import textwrap  # lists start without it
 
-    for line in textwrap.wrap(escaped(text.masked(words)), _width(), subsequent_indent="  ") or [""]:
+    width = line_width(Output(), sys.stderr)
+    shown = escaped(text.masked(words))
+    for line in textwrap.wrap(shown, width, subsequent_indent="  ") if width else [shown]:
         say(line)
 
 

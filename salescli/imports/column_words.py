@@ -38,9 +38,9 @@ _CALLED = {
     "unit_price": "unit price, item price, lineitem price, price each, ціна, цена, цена за единицу, einzelpreis, preis,"
     " stückpreis, precio unitario, precio",
     "discount": "discount, discount amount, total discount, знижка, скидка, rabatt, descuento",
-    "price": "price, total, order total, amount, gross, grand total, sum, сума, сума замовлення, всього, разом, вартість,"
-    " до сплати, стоимость, сумма, сумма заказа, итого, gesamt, gesamtbetrag, betrag, summe, gesamtpreis, importe,"
-    " total del pedido, line total, item total",
+    "price": "price, total, order total, amount, gross, grand total, sum, сума, сума замовлення, всього, разом,"
+    " вартість, до сплати, стоимость, сумма, сумма заказа, итого, gesamt, gesamtbetrag, betrag, summe,"
+    " gesamtpreis, importe, total del pedido, line total, item total",
     "currency": "currency, order currency, currency code, валюта, währung, moneda, divisa",
     "payment_system": "payment method, payment method title, payment system, gateway, спосіб оплати, способ оплаты,"
     " zahlungsart, zahlungsmethode, método de pago, metodo de pago",
@@ -51,8 +51,8 @@ _CALLED = {
     " erstattet, reembolsado",
     "refunded_at": "refunded at, refund date, date refunded, дата повернення, дата возврата, erstattet am,"
     " fecha de reembolso",
-    "comment": "comment, comments, note, notes, customer note, order notes, коментар, примітка, комментарий, примечание,"
-    " kommentar, notiz, bemerkung, comentario, nota, notas",
+    "comment": "comment, comments, note, notes, customer note, order notes, коментар, примітка, комментарий,"
+    " примечание, kommentar, notiz, bemerkung, comentario, nota, notas",
     "manager": "manager, salesperson, staff, employee, sold by, менеджер, продавець, продавец, verkäufer, vendedor",
 }  # fmt: skip
 _FIRST = "first name, given name, billing first name, ім'я, имя, vorname, nombre"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
@@ -12,6 +14,7 @@ from salescli.imports.propose import SKIP, Proposal, status_values
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 
 _GROUPS = ("completed", "open", "declined", "refund")  # statuses, as a person reads them
+_WIDTH = 90
 _FILL_IN = "no column sounds like it; to fill in"
 
 
@@ -39,7 +42,8 @@ def _lines(proposal: Proposal, name: str | None, required: Sequence[str]) -> Ite
         yield "# How the files of a shop are read: ours = theirs. Edit what is not right; salescli help mappings"
         yield f"title = {_toml(name)}"
         yield f"source = {_toml(name)}  # its orders' numbers are apart from those of other sources"
-    yield f"recognised_by = {_toml(proposal.used)}  # a file with these columns"
+    yield "# A file with these columns is recognised:"
+    yield from _array("recognised_by", proposal.used)
     yield from ["", "[file]", *_file(proposal), "", "[columns]"]
     for ours, texts in proposal.columns.items():
         if ours != "status":
@@ -105,6 +109,12 @@ def _refunds(proposal: Proposal) -> Iterator[str]:
         yield from ["", "[[skip]]", below, 'reason = "amounts below zero"']
 
 
+def _array(name: str, texts: Sequence[str]) -> Iterator[str]:
+    """Yield a list of texts, in lines of a width to be read."""
+    lines = textwrap.wrap(", ".join(_toml(text).replace(" ", "\0") for text in texts), _WIDTH)
+    yield from [f"{name} = [", *(f"    {line}".replace("\0", " ") for line in lines), "]"]
+
+
 def _either(proposal: Proposal, ours: str, word: str = "") -> str:
     names = [name for name in proposal.either.get(ours, []) if name not in proposal.columns.get(ours, [])]
     return f"{word or '  # or'} {', '.join(map(_toml, names))}" if names else ""
@@ -116,8 +126,5 @@ def _shown(name: str) -> str:
 
 def _toml(value: str | Sequence[str]) -> str:
     """Return TOML's basic strings and arrays, which are written as JSON's but for DEL and what is no text."""
-    written = json.dumps(value, ensure_ascii=False)
-    return "".join(
-        one if one != "\x7f" and not "\ud800" <= one <= "\udfff" else "\\u007f" if one == "\x7f" else "\\ufffd"
-        for one in written
-    )
+    written = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return re.sub("[\ud800-\udfff]", "\ufffd", written)

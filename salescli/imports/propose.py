@@ -118,16 +118,14 @@ def _taken(evidence: Mapping[str, Evidence], ours: Sequence[str]) -> tuple[dict[
         if sources:
             taken[column] = sources[0]
     either = {}
-    for column in ("email", "currency", "created_at", "price", "order", "status", "customer", "offer"):
+    for column in ("email", "currency", "created_at", "order", "price", "customer", "offer"):
         if column in taken or column not in ours or (column == "price" and "unit_price" in taken):
             continue
-        sources = [name for name, seen in evidence.items() if seen.values and name not in taken.values()]
-        sources = [
-            name for name in sources if _fits(column, evidence[name]) and not _is_of_another(column, evidence[name])
-        ]
-        if len(sources) == 1 and column in ("email", "currency", "created_at", "price"):
+        free = [(name, seen) for name, seen in evidence.items() if seen.values and name not in taken.values()]
+        sources = [name for name, seen in free if _fits(column, seen) and not _is_of_another(column, seen)]
+        if len(sources) == 1 and column in ("email", "currency", "created_at", "price", "order"):
             taken[column] = sources[0]
-        elif sources and column not in ("email", "currency", "status"):
+        elif sources and column not in ("email", "currency"):
             either[column] = sources
     prices = [name for name in _called("price", evidence) if name not in taken.values()]
     differing = [name for name in prices if evidence[name].values != evidence[taken["price"]].values]
@@ -148,9 +146,7 @@ def _called(column: str, evidence: Mapping[str, Evidence]) -> list[str]:
 def _is_of_another(column: str, seen: Evidence) -> bool:
     """Return whether values that may be of ours are rather those of another column."""
     if column == "price":
-        return seen.is_date or (
-            seen.is_phone and seen.has_digits and not any("." in one or "," in one for one in seen.values)
-        )
+        return seen.is_date or (seen.is_phone and not any({".", ","} & set(text) for text in seen.values))
     return column in ("customer", "offer") and (seen.is_currency or seen.is_phone)
 
 
@@ -172,9 +168,8 @@ def _currency(evidence: Mapping[str, Evidence], columns: Mapping[str, str]) -> s
     """Return the one currency that the names or signs of the amounts mean; else nothing."""
     sources = [columns[ours] for ours in _AMOUNTS if ours in columns]
     named = {code for name in sources if (code := column_words.currency(name))}
-    meant = [
-        written.currencies for name in sources for text in evidence[name].values if (written := amounts.stripped(text))
-    ]
+    texts = [text for name in sources for text in evidence[name].values]
+    meant = [written.currencies for text in texts if (written := amounts.stripped(text))]
     signs = {next(iter(one)) for one in meant if len(one) == 1}
     unclear = any(len(one) > 1 for one in meant)
     found = named or (set() if unclear else signs)
@@ -240,9 +235,10 @@ def _with_statuses(proposal: Proposal) -> Proposal:
     """Take the statuses of the languages that the file's are in, so that a later file may have others of them."""
     seen = status_values(proposal)
     known: dict[str, str] = {}
-    for words in STATUSES.values():
-        if any(key(value) in words for value in seen):
-            known = {**words, **known}
+    left = {key(value) for value in seen}
+    while left & (words := max(STATUSES.values(), key=lambda words: len(left & words.keys()))).keys():
+        known = {**words, **known}
+        left -= words.keys()
     return replace(proposal, statuses=known)
 
 
@@ -258,9 +254,8 @@ def _with_conventions(proposal: Proposal) -> Proposal:
     values = [text for name in sources for text in proposal.sample.values(name)]
     options = proposal.options
     marks = {POINT: ".", COMMA: ",", "": ""}
-    decimal = options.decimal or (
-        "." if options.minor else _convention(values, amounts.fits, amounts.is_ambiguous, POINT)
-    )
+    shown = POINT if options.minor else _convention(values, amounts.fits, amounts.is_ambiguous, POINT)
+    decimal = options.decimal or shown
     times = [text for ours in _TIMES for name in proposal.columns.get(ours, ()) for text in _values(proposal, name)]
     order = options.dates or _convention(times, dates.fits, dates.is_ambiguous, "ymd")
     return replace(proposal, decimal=marks.get(decimal, "."), dates=order)

@@ -68,7 +68,11 @@ def answered(proposal: Proposal, question: Question, answer: str) -> Proposal:
         return replace(proposal, constants={**proposal.constants, about.removesuffix(_CALLED): answer})
     if not answer:
         return replace(proposal, either={ours: names for ours, names in proposal.either.items() if ours != about})
-    either = {ours: names for ours, names in proposal.either.items() if ours != about}
+    either = {
+        ours: left
+        for ours, names in proposal.either.items()
+        if ours != about and (left := [name for name in names if name != answer])
+    }
     others = {ours: names for ours, names in proposal.columns.items() if ours == about or names != [answer]}
     return propose.reconsidered(replace(proposal, columns={**others, about: [answer]}, either=either))
 

@@ -108,10 +108,9 @@ def _sampled(rows: Iterator[list[str]], delimiter: str) -> Sample:
     names = {key(name): name for name in reversed(given) if name and _can_be_named(name)}
     if not names:
         raise BadData("the file names no columns; its first line must name them")
-    header = [
-        name for place, name in enumerate(given) if key(name) in names and key(name) not in map(key, given[:place])
-    ]
-    left_out = [name for place, name in enumerate(given) if name and (name not in header or name in given[:place])]
+    first = {key(name): place for place, name in reversed([*enumerate(given)])}
+    header = [name for place, name in enumerate(given) if key(name) in names and first[key(name)] == place]
+    left_out = [name for place, name in enumerate(given) if name and (name not in header or first[key(name)] != place)]
     places = [(key(name), given.index(name)) for name in header]
     sampled = [
         {name: trimmed(row[place]) if place < len(row) else "" for name, place in places}

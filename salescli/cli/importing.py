@@ -128,7 +128,7 @@ def run(
     stream = stream_of(file)
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
-    with _progress(file) as advance, held_back(), problems.shown(where) as show:
+    with held_back(), _progress(file) as advance, problems.shown(where) as show:
         reporting = Reporting(on_bad=show, on_progress=advance, on_told=told(file), on_mapping=_say_mapping)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)

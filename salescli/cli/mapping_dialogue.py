@@ -16,7 +16,7 @@ from salescli.cli.output.contract import Output
 from salescli.cli.output.table import write_table
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session
-from salescli.errors import BadData, SalesError
+from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, find_mapping, foreign, mapping, mapping_text, orders, propose, questions
 from salescli.imports.mapping import Mapping
 from salescli.imports.propose import Proposal
@@ -177,7 +177,7 @@ def _save(text: str, source: str, save_as: str | None) -> None:
 def check_save(save_as: str | None, found: Sample | None) -> None:
     """Refuse to save a mapping where nothing was asked."""
     if save_as is not None and found is None:
-        raise SalesError(
+        raise BadUsage(
             "--save-map saves what is answered about an unknown file, on a terminal; this file is known, or nobody can"
             " answer: leave --save-map out, or write a mapping with --propose"
         )

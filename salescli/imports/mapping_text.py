@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from salescli.imports import find_mapping, foreign, propose, sample
+from salescli.imports.column_words import CALLED
 from salescli.imports.mapping import key
 from salescli.imports.propose import SKIP, Proposal, status_values
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 
 _GROUPS = ("completed", "open", "declined", "refund")  # statuses, as a person reads them
 _WIDTH = 90
+_PLACES = {ours: place for place, ours in enumerate(CALLED)}
 _FILL_IN = "no column sounds like it; to fill in"
 
 
@@ -45,7 +47,7 @@ def _lines(proposal: Proposal, name: str | None, required: Sequence[str]) -> Ite
     yield "# A file with these columns is recognised:"
     yield from _array("recognised_by", proposal.used)
     yield from ["", "[file]", *_file(proposal), "", "[columns]"]
-    for ours, texts in proposal.columns.items():
+    for ours, texts in sorted(proposal.columns.items(), key=lambda pair: _PLACES.get(pair[0], len(_PLACES))):
         if ours != "status":
             yield f"{ours} = {_toml(texts[0] if len(texts) == 1 else list(texts))}{_either(proposal, ours)}"
     for ours, text in proposal.constants.items():
@@ -112,6 +114,9 @@ def _refunds(proposal: Proposal) -> Iterator[str]:
 def _array(name: str, texts: Sequence[str]) -> Iterator[str]:
     """Yield a list of texts, in lines of a width to be read."""
     lines = textwrap.wrap(", ".join(_toml(text).replace(" ", "\0") for text in texts), _WIDTH)
+    if len(lines) == 1:
+        yield f"{name} = [{lines[0]}]".replace("\0", " ")
+        return
     yield from [f"{name} = [", *(f"    {line}".replace("\0", " ") for line in lines), "]"]
 
 

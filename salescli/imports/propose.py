@@ -92,7 +92,7 @@ def reconsidered(proposal: Proposal) -> Proposal:
 def _fits(ours: str, seen: Evidence) -> bool:
     """Return whether the values of a column may be those of ours; a blank column fits what need not be given."""
     if not seen.values:
-        return ours not in ("order", "created_at", "status", "price")
+        return not seen.has_rows or ours not in ("order", "created_at", "status", "price")
     if ours in _TIMES:
         return seen.is_date
     if ours in _AMOUNTS:
@@ -235,6 +235,8 @@ def _with_statuses(proposal: Proposal) -> Proposal:
     """Take the statuses of the languages that the file's are in, so that a later file may have others of them."""
     seen = status_values(proposal)
     known: dict[str, str] = {}
+    if not proposal.sample.rows:
+        return replace(proposal, statuses=STATUSES["English"])
     left = {key(value) for value in seen}
     while left & (words := max(STATUSES.values(), key=lambda words: len(left & words.keys()))).keys():
         known = {**words, **known}

@@ -33,6 +33,7 @@ class Evidence:
     """What the values of a column look like."""
 
     values: Sequence[str]  # each once, without blanks, in the file's order
+    has_rows: bool  # a file of only a header tells nothing
     is_date: bool
     is_amount: bool
     is_email: bool
@@ -66,6 +67,7 @@ class Sample:
         seen = values[:_SEEN]
         return Evidence(
             values,
+            has_rows=bool(self.rows),
             is_date=_all(lambda text: bool(dates.fits(text)), seen),
             is_amount=_all(lambda text: bool(amounts.fits(text)), seen),
             is_email=_all(lambda text: _EMAIL.fullmatch(text) is not None, seen),

@@ -17,7 +17,7 @@ from salescli.cli.output.table import write_table
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage
-from salescli.imports import csv_file, find_mapping, foreign, mapping, mapping_text, orders, propose, questions
+from salescli.imports import csv_file, find_mapping, foreign, mapping, mapping_text, orders, propose, questions, sample
 from salescli.imports.mapping import Mapping
 from salescli.imports.propose import Proposal
 from salescli.imports.reading.options import ReadingOptions
@@ -38,7 +38,7 @@ def unknown(file: Path, reading: ReadingOptions) -> Sample | None:
     if not prompts.on_a_terminal() or not file.is_file():  # a pipe could not be read again
         return None
     with csv_file.opened(file) as stream:
-        return foreign.unknown(stream, orders.COLUMNS, reading)
+        return sample.unknown(stream, orders.COLUMNS, reading)
 
 
 def mapping_of(session: Session, found: Sample, request: ImportRequest, save_as: str | None) -> Mapping:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
@@ -234,8 +234,8 @@ class Table:
 
     def _convert(self, line: int, cells: list[str]) -> Iterator[Problem]:
         """Bring the cells of a row into our own form; yield the problems of those that do not fit their column."""
-        for place, convert, currency in self._conversions:
-            if not isinstance(cells[place], Typed) and (cell := trimmed(cells[place])):
+        for place, convert, currency, typed in self._conversions:
+            if (typed or not isinstance(cells[place], Typed)) and (cell := trimmed(cells[place])):
                 code = next((code for other in currency if (code := cells[other].strip().upper())), "")
                 try:
                     cells[place] = convert(cell, code)
@@ -260,7 +260,11 @@ class Table:
 
     def _read_header(self) -> tuple[str, ...]:
         """Return the names of the columns; one that ends in a delimiter has no further column, which must be blank."""
-        names = [cell.lower() for cell in self._read_names()]
+        return self._unended(cell.lower() for cell in self._read_names())
+
+    def _unended(self, given: Iterable[str]) -> tuple[str, ...]:
+        """Return names without the blank ones at their end."""
+        names = list(given)
         while names and not names[-1]:
             names.pop()
             self._unnamed += 1
@@ -279,14 +283,22 @@ class Table:
 
 
 class ForeignTable(Table):
-    """A CSV file of another system: any header, its names as they stand there."""
+    """A file of another system: any header, its names as they stand there, its cells as they were written.
 
-    def __init__(self, stream: BinaryIO, delimiter: str) -> None:
+    ``required``: the names of columns that every row fills, unless it is a total.
+    """
+
+    def __init__(self, stream: BinaryIO, layout: Layout, required: Sequence[str] = ()) -> None:
         """Read the header. Raise BadData if there is none."""
-        self._begin(stream, Layout(delimiter=delimiter))
-        self.required = ()
-        self.header = self.names = self._read_names()
+        self._begin(stream, layout)
+        self.required = required
+        self.header = self.names = self._unended(self._read_names())
         self.utc = []
+
+    @property
+    def line(self) -> int:
+        """The line of the header."""
+        return self._headed
 
 
 def _check_header(line: int, header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:

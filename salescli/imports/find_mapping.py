@@ -74,13 +74,18 @@ def recognised(header: Sequence[str], ours: Sequence[str]) -> Mapping | None:
 
     Raise BadData if several are equally good.
     """
-    fitting = [one for path in _paths() if (one := _read(path, ours)).fits(header)]
+    fitting = [one for one in every(ours) if one.fits(header)]
     most = max((len(one.recognised_by) for one in fitting), default=0)
     best = [one for one in fitting if len(one.recognised_by) == most]
     if len(best) > 1:
         names = " and ".join(one.name for one in best)
         raise BadData(f"the mappings {names} both fit this header; choose one with --map NAME")
     return best[0] if best else None
+
+
+def every(ours: Sequence[str]) -> list[Mapping]:
+    """Return all mappings, the user's own before those that are shipped."""
+    return [_read(path, ours) for path in _paths()]
 
 
 def _paths() -> Iterator[Path]:

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from salescli.imports import find_mapping, foreign, propose, sample
+from salescli.imports import find_mapping, propose, sample
 from salescli.imports.column_words import CALLED
 from salescli.imports.mapping import key
 from salescli.imports.propose import SKIP, Proposal, status_values
@@ -22,10 +22,10 @@ _FILL_IN = "no column sounds like it; to fill in"
 
 def proposal(stream: BinaryIO, ours: Sequence[str], required: Sequence[str], options: ReadingOptions = AS_FOUND) -> str:
     """Return a mapping for a file as TOML: the shipped one that knows its header, else one proposed, to be checked."""
-    for delimiter in foreign.DELIMITERS:
-        if known := find_mapping.recognised(foreign.header_of(stream, delimiter), ours):
-            return find_mapping.path_of(known.name).read_text(encoding="utf-8")
-    return toml(propose.proposed(sample.read(stream, options), ours, options), None, required)
+    found = sample.read(stream, ours, options)
+    if known := find_mapping.recognised([*found.header, *found.left_out], ours):
+        return find_mapping.path_of(known.name).read_text(encoding="utf-8")
+    return toml(propose.proposed(found, ours, options), None, required)
 
 
 def toml(proposal: Proposal, name: str | None, required: Sequence[str]) -> str:
@@ -71,12 +71,11 @@ def _lines(proposal: Proposal, name: str | None, required: Sequence[str]) -> Ite
 
 def _file(proposal: Proposal) -> Iterator[str]:
     options = proposal.options
-    yield f"delimiter = {_toml(proposal.sample.delimiter)}"
-    unclear = "" if proposal.decimal else '  # not clear: or ","'
-    yield f"decimal = {_toml(proposal.decimal or '.')}{unclear}"
-    yield f"dates = {_toml(proposal.dates or 'found')}" + (
-        "" if proposal.dates else '  # not clear: "dmy" is 31/12/2026, "mdy" 12/31/2026'
-    )
+    if proposal.sample.delimiter:
+        yield f"delimiter = {_toml(proposal.sample.delimiter)}"
+    for name, stated, usual in (("decimal", proposal.decimal, ","), ("dates", proposal.dates, "dmy")):
+        why = "not clear: state it" if stated == "" else "left out: as the columns show"
+        yield f"{name} = {_toml(stated)}" if stated else f"# {name} = {_toml(usual)}  # {why}"
     yield from ["minor = true"] if options.minor else []
     zone = options.zone.key if options.zone else None
     yield f"zone = {_toml(zone)}" if zone else '# zone = "UTC"  # of times without a zone; else the account\'s'

@@ -28,7 +28,8 @@ class Proposal:
     """How an unknown file would be read, and what only a person knows.
 
     ``columns``: ours -> the source columns to take the first of, in a mapping's words; ``constants``: ours -> a text.
-    ``statuses``: their word -> ours or SKIP. ``decimal`` and ``dates``: of a mapping; blank while they are not clear.
+    ``statuses``: their word -> ours or SKIP. ``decimal`` and ``dates``: of a mapping; None: as the file shows; blank:
+    it is not clear.
     ``total``: what an order of several rows costs; ``refunds``: whether rows below zero give money back.
     ``either``: ours -> source columns of which one must be chosen.
     """
@@ -37,8 +38,8 @@ class Proposal:
     columns: Mapping[str, Sequence[str]]
     constants: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, str] = field(default_factory=dict)
-    decimal: str = "."
-    dates: str = "ymd"
+    decimal: str | None = None
+    dates: str | None = None
     has_items: bool = False
     total: str | None = None
     refunds: bool | None = None  # None: no row is below zero
@@ -251,16 +252,16 @@ def status_values(proposal: Proposal) -> Counter[str]:
 
 
 def _with_conventions(proposal: Proposal) -> Proposal:
-    """Return a proposal with the decimal mark and the order of dates that its columns show; blank if they do not."""
+    """Return a proposal with the decimal mark and the order of dates that its columns show."""
     sources = [name for ours in _AMOUNTS for name in proposal.columns.get(ours, ())] + [*filter(None, [proposal.total])]
     values = [text for name in sources for text in proposal.sample.values(name)]
     options = proposal.options
-    marks = {POINT: ".", COMMA: ",", "": ""}
-    shown = POINT if options.minor else _convention(values, amounts.fits, amounts.is_ambiguous, POINT)
+    shown = POINT if options.minor else _convention(values, amounts.fits, amounts.is_ambiguous)
     decimal = options.decimal or shown
     times = [text for ours in _TIMES for name in proposal.columns.get(ours, ()) for text in _values(proposal, name)]
-    order = options.dates or _convention(times, dates.fits, dates.is_ambiguous, "ymd")
-    return replace(proposal, decimal=marks.get(decimal, "."), dates=order)
+    order = options.dates or _convention(times, dates.fits, dates.is_ambiguous)
+    order = None if order == dates.SERIAL else order
+    return replace(proposal, decimal={POINT: ".", COMMA: ","}.get(decimal or "", decimal), dates=order)
 
 
 def ambiguous_date(proposal: Proposal) -> str:
@@ -280,11 +281,11 @@ def _values(proposal: Proposal, name: str) -> list[str]:
 
 
 def _convention(
-    values: Sequence[str], fits: Callable[[str], frozenset[str]], is_ambiguous: Callable[[str], bool], usual: str
-) -> str:
-    """Return the one convention that values show, the usual one if all read the same in each, else nothing."""
+    values: Sequence[str], fits: Callable[[str], frozenset[str]], is_ambiguous: Callable[[str], bool]
+) -> str | None:
+    """Return the one convention that values show, None if all read the same in each, else a blank."""
     distinct = list(dict.fromkeys(filter(None, values)))
     shown = {next(iter(found)) for text in distinct if len(found := fits(text)) == 1}
     if len(shown) == 1:
         return shown.pop()
-    return "" if shown or any(map(is_ambiguous, distinct)) else usual
+    return "" if shown or any(map(is_ambiguous, distinct)) else None

@@ -121,7 +121,7 @@ def _status(proposal: Proposal) -> Question | None:
 
 
 def _dates(proposal: Proposal) -> Question | None:
-    if proposal.dates:
+    if proposal.dates != "":
         return None
     example = propose.ambiguous_date(proposal)
     choices = [("dmy", "the day (31/12/2026)"), ("mdy", "the month (12/31/2026)")]
@@ -129,7 +129,7 @@ def _dates(proposal: Proposal) -> Question | None:
 
 
 def _decimal(proposal: Proposal) -> Question | None:
-    if proposal.decimal:
+    if proposal.decimal != "":
         return None
     example = propose.ambiguous_amount(proposal)
     choices = [(".", "a period: 1,234.50"), (",", "a comma: 1.234,50")]

@@ -5,19 +5,17 @@ stream -> ``read`` -> ``Sample`` -> for each column, the ``Evidence`` of its val
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
-from salescli.errors import BadData
-from salescli.imports import column_words
-from salescli.imports.csv_file import trimmed
+from salescli.errors import BadData, SalesError
+from salescli.imports import column_words, find_mapping, foreign
+from salescli.imports.csv_file import ForeignTable, trimmed
 from salescli.imports.mapping import key
-from salescli.imports.reading import amounts, dates, layout, workbooks
+from salescli.imports.reading import amounts, dates, survey
 from salescli.imports.reading.options import ReadingOptions
 from salescli.rules import money
 
@@ -54,7 +52,7 @@ class Sample:
 
     header: Sequence[str]  # without those that have no name, or one that a mapping cannot write
     rows: Sequence[dict[str, str]]
-    delimiter: str
+    delimiter: str  # blank: it is a workbook
     left_out: Sequence[str] = ()  # columns of the second kind, and later ones of the same name
 
     def values(self, column: str) -> list[str]:
@@ -68,7 +66,7 @@ class Sample:
         return Evidence(
             values,
             has_rows=bool(self.rows),
-            is_date=_all(lambda text: bool(dates.fits(text)), seen),
+            is_date=_all(lambda text: bool(dates.fits(text) - {dates.SERIAL}), seen),
             is_amount=_all(lambda text: bool(amounts.fits(text)), seen),
             is_email=_all(lambda text: _EMAIL.fullmatch(text) is not None, seen),
             is_phone=_all(lambda text: _PHONE.fullmatch(text) is not None, seen),
@@ -83,30 +81,42 @@ def _all(test: Callable[[str], bool], values: Sequence[str]) -> bool:
     return bool(values) and sum(map(test, values)) * 10 >= len(values) * 9
 
 
-def read(stream: BinaryIO, options: ReadingOptions) -> Sample:
-    """Return the sample of a file, and leave the stream at its beginning. Raise BadData for a file without columns."""
-    start = stream.read(4)
-    stream.seek(0)
+def unknown(stream: BinaryIO, ours: Sequence[str], options: ReadingOptions) -> Sample | None:
+    """Return the sample of a file that no mapping knows; None of any other, which the import reads or refuses.
+
+    The stream stays at its beginning.
+    """
     try:
-        if start == workbooks.ZIP:
-            rows, delimiter = ([*map(str, row)] for row in workbooks.rows(stream, options.sheet)), ","
-            return _sampled(rows, delimiter)
-        found, _ = layout.find(stream, options, lambda name: column_words.plain(name) in _KNOWN)
-        text = io.TextIOWrapper(found.decoded(stream), "utf-8-sig", "replace", newline="\n")
-        try:
-            for _ in range(found.above):
-                text.readline()
-            return _sampled(csv.reader(text, delimiter=found.delimiter), found.delimiter)
-        except csv.Error as error:
-            raise BadData(f"the file is not CSV: {error}") from None
-        finally:
-            text.detach().detach()  # the stream stays open
+        foreign.check_known(stream, ours, options)
+    except foreign.UnknownHeader:
+        return read(stream, ours, options)
+    except SalesError:
+        return None
     finally:
         stream.seek(0)
+    return None
 
 
-def _sampled(rows: Iterator[list[str]], delimiter: str) -> Sample:
-    given = [" ".join(trimmed(cell).split()) for cell in next((row for row in rows if any(map(str.strip, row))), [])]
+def read(stream: BinaryIO, ours: Sequence[str], options: ReadingOptions) -> Sample:
+    """Return the sample of a file. Raise BadData for a file without columns."""
+    stream.seek(0)
+    known = find_mapping.every(ours)
+    with foreign.header_laid_out(
+        stream, ours, known, options, lambda name: column_words.plain(name) in _KNOWN
+    ) as found:
+        text, layout, _ = found
+        text.seek(0)
+        table = ForeignTable(text, layout)
+        rows = (row.cells for row in table if not row.problems)
+        return _sampled(table.header, rows, "" if layout.workbook else layout.delimiter)
+
+
+def _is_called(name: str) -> bool:
+    return column_words.plain(name) in _KNOWN
+
+
+def _sampled(given: Sequence[str], rows: Iterator[list[str]], delimiter: str) -> Sample:
+    given = [" ".join(trimmed(cell).split()) for cell in given]
     names = {key(name): name for name in reversed(given) if name and _can_be_named(name)}
     if not names:
         raise BadData("the file names no columns; its first line must name them")
@@ -115,9 +125,9 @@ def _sampled(rows: Iterator[list[str]], delimiter: str) -> Sample:
     left_out = [name for place, name in enumerate(given) if name and (name not in header or first[key(name)] != place)]
     places = [(key(name), given.index(name)) for name in header]
     sampled = [
-        {name: trimmed(row[place]) if place < len(row) else "" for name, place in places}
+        {name: trimmed(str(row[place])) if place < len(row) else "" for name, place in places}
         for row in islice(rows, ROWS)
-        if any(map(str.strip, row))
+        if any(map(str.strip, row)) and not survey.adds_up(row)
     ]
     return Sample(header, sampled, delimiter, left_out)
 

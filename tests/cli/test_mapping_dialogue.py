@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tests.terminal import CTRL_C, Run
@@ -32,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     run = Run(tmp_path / "sales.db")
     run("init", "--time-zone", "Europe/Kyiv", "--currency", "EUR")
     for name, text in (("chai.csv", UKRAINIAN), ("items.csv", ITEMS), ("least.csv", LEAST)):
-        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).write_text(text, encoding="cp1251" if text is UKRAINIAN else "utf-8")
     return run
 
 
@@ -94,6 +96,17 @@ def proposed(run: Run) -> str:
     file = run.path.parent / "least.toml"
     file.write_text(text, encoding="utf-8")
     return str(file)
+
+
+def test_a_workbook_is_mapped_as_a_file_is(run: Run) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Bestellnummer", "Bestelldatum", "Kunde", "Artikel", "Betrag", "Status", "Währung"])
+    book.active.append([17, datetime(2026, 1, 5, 10, 30), "Jörg Groß", "Tee", 12.5, "bezahlt", "EUR"])
+    book.save("shop.xlsx")
+    shown = run.typed("import", "orders", "shop.xlsx", "--save-map", "tee", answer="y\n", columns=80)
+    narrow(shown)
+    assert "17     2026-01-05  completed  Jörg Groß  Tee    12.50 EUR" in shown
+    assert "nothing changed" in run("import", "orders", "shop.xlsx").err
 
 
 @pytest.mark.parametrize("answer", ["2\nteahouse\nn\n", CTRL_C])

@@ -49,6 +49,8 @@ def mapping_of(session: Session, found: Sample, request: ImportRequest, save_as:
     session.work.actor.require(permissions.IMPORT)
     if save_as is not None:
         find_mapping.check_new(save_as)
+    if not found.rows:
+        raise BadData("the file names columns and has no rows; there is nothing to import, and nothing to ask about it")
     proposal = propose.proposed(found, orders.COLUMNS, request.reading)
     if lacking := questions.missing(proposal):
         raise BadData(
@@ -140,8 +142,6 @@ def _preview(session: Session, request: ImportRequest) -> None:
     if good:
         say("The first rows, as they would be imported:")
         _table(session, [_row(values) for values in good], _ROWS)
-    elif not rows:
-        say("The file has no rows yet.")
     for problem in [problem for row in rows for problem in row.problems][:_PREVIEWED]:
         prompts.say_wrapped(str(problem))
 

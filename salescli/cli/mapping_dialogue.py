@@ -129,6 +129,8 @@ def _words(proposal: Proposal) -> list[str]:
         lines.append(f"Dates begin with the {'day' if proposal.dates == 'dmy' else 'month'}.")
     if proposal.decimal == ",":
         lines.append("Decimals begin with a comma.")
+    if again := [name for name in proposal.sample.left_out if name in proposal.sample.header]:
+        lines.append(f"Of columns with the same name only the first is read: {foreign.shown(again)}")
     if proposal.unused:
         lines.append(f"Not used: {foreign.shown(proposal.unused)}")
     return lines

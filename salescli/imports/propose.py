@@ -108,7 +108,7 @@ def _fits(ours: str, seen: Evidence) -> bool:
         "customer": lambda seen: seen.is_text,
         "offer": lambda seen: seen.is_text and not seen.is_email,
     }
-    return tests.get(ours, lambda seen: True)(seen)
+    return ours not in tests or tests[ours](seen)
 
 
 def _taken(evidence: Mapping[str, Evidence], ours: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:

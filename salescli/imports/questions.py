@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from salescli.imports import propose
 from salescli.imports.mapping import key
 from salescli.imports.propose import SKIP, Proposal
-from salescli.rules import numbers
+from salescli.rules import money, numbers
 
 _STATUSES = (
     ("completed", "paid"),
@@ -55,13 +55,16 @@ def following(proposal: Proposal, home: str) -> Question | None:
 
 
 def answered(proposal: Proposal, question: Question, answer: str) -> Proposal:
-    """Return a proposal with the answer to a question."""
+    """Return a proposal with the answer to a question. Raise BadData for a currency that is none."""
     about = question.about
+    answer = money.ever_currency_code(answer) if about == "currency" else answer
     proposal = replace(proposal, answered=proposal.answered | {about})
     if about.startswith("status:"):
         return replace(proposal, statuses={**proposal.statuses, key(about.removeprefix("status:")): answer})
-    if about in ("dates", "decimal"):
-        return replace(proposal, **{about: answer})
+    if about == "dates":
+        return replace(proposal, dates=answer)
+    if about == "decimal":
+        return replace(proposal, decimal=answer)
     if about == "refunds":
         return replace(proposal, refunds=answer == "refunds")
     if about in CONSTANTS:

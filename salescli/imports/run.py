@@ -19,6 +19,7 @@ from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, foreign, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row, Table
 from salescli.imports.mapped import MappedTable
+from salescli.imports.mapping import Mapping as FileMapping
 from salescli.imports.reading import tables
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
@@ -65,7 +66,7 @@ class ImportRequest:
     skip_bad: bool = False
     dry_run: bool = False
     rejects_file: Path | None = None
-    map: str | foreign.Mapping | None = None
+    map: str | FileMapping | None = None
     reporting: Reporting = Reporting()
     reading: ReadingOptions = AS_FOUND
 

@@ -71,6 +71,14 @@ def test_only_what_cannot_be_known_is_asked() -> None:
     assert asked(proposed(known.replace("2026-01-05", "01/05/2026"), options=stated)) == []
 
 
+def test_a_currency_that_is_none_is_not_taken() -> None:
+    proposal = proposed("No,Date,Status,Buyer,Product,Total\n1,2026-01-05,Paid,Ann,Tea,5\n")
+    question = questions.following(proposal, "EUR")
+    assert question is not None
+    with pytest.raises(BadData, match="not a currency"):
+        questions.answered(proposal, question, "Thing")
+
+
 def test_of_two_dates_or_amounts_one_is_chosen() -> None:
     file = "No,Begun,Ended,Status,Buyer,Product,Total,Amount,Currency\n1,2026-01-05,2026-01-06,Paid,Ann,Tea,5,6,EUR\n"
     proposal = proposed(file)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli.errors import BadData, NotFound
@@ -21,6 +21,7 @@ from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.shares import share
 from salescli.imports.told import lines
+from salescli.rules import money
 from tests.conftest import House
 from tests.importing import contents
 
@@ -465,3 +466,44 @@ def test_amounts_in_minor_units_are_of_each_rows_currency(house: House) -> None:
 def test_cells_that_a_mapping_does_not_use_are_of_no_matter(house: House) -> None:
     lines = [[*KYIV, "€ 1.2.3"], [*["8", *KYIV[1:]], "\x1b"]]
     assert len(read(house, written([*HEADER, "Note"], *lines).encode())) == 2
+
+
+AMOUNTS = {
+    "1,234.50": lambda minor: f"{minor / 100:,.2f}",
+    "1.234,50": lambda minor: f"{minor / 100:,.2f}".translate(str.maketrans(",.", ".,")),
+    "1 234,50": lambda minor: f"{minor / 100:,.2f}".translate(str.maketrans(",.", "\u00a0,")),
+    "1'234.50": lambda minor: f"{minor / 100:,.2f}".replace(",", "'"),
+    "€ 1234,50": lambda minor: f"€ {minor // 100},{minor % 100:02}",
+    "1234.50 EUR": lambda minor: f"{minor // 100}.{minor % 100:02} EUR",
+}
+TIMES = ("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%d/%m/%y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%b %d, %Y %H:%M:%S")
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 10**11), st.integers(0, 700_000)), min_size=1, max_size=6),
+    st.sampled_from(sorted(AMOUNTS)),
+    st.sampled_from(TIMES),
+    st.sampled_from(",;\t|"),
+    st.permutations([*HEADER, "Colour", ""]),
+)
+def test_orders_of_any_convention_come_back_the_same(
+    shop_file: Path, sales: list[tuple[int, int]], form: str, times: str, delimiter: str, names: list[str]
+) -> None:
+    """A further row shows the convention, since a file of a single 1,234 or 01/02/2026 tells none."""
+    path = shop_file.with_name("open.toml")
+    path.write_text(OPEN, encoding="utf-8")
+    sales = [*sales, (123450, 30 * 1440)]
+    lines = []
+    for number, (minor, minutes) in enumerate(sales):
+        at = datetime(2025, 1, 1) + timedelta(minutes=minutes)
+        given = {"No": str(number), "When": at.strftime(times), "What": "Ink", "Money": "EUR", "Colour": "red"}
+        lines += [[{**given, "Sum": AMOUNTS[form](minor)}.get(name, "") for name in names], [""] * len(names)]
+    content = written(names, *lines, delimiter=delimiter).encode()
+    with foreign.opened(io.BytesIO(content), orders.COLUMNS, str(path), ReadingOptions(), lambda said: None) as file:
+        assert file is not None
+        found = [row.values for row in MappedTable(file, orders.COLUMNS, "EUR")]
+    assert [(row["order"], money.parse(row["price"], "EUR"), row["created_at"][:16]) for row in found] == [
+        (str(number), minor, f"{datetime(2025, 1, 1) + timedelta(minutes=minutes):%Y-%m-%d %H:%M}")
+        for number, (minor, minutes) in enumerate(sales)
+    ]

@@ -18,6 +18,7 @@ from salescli.imports.csv_file import Table
 from salescli.imports.reading.conventions import ColumnSurvey, Conversion, Unclear, UnclearColumns
 from salescli.imports.reading.layout import Layout
 from salescli.imports.reading.options import ReadingOptions
+from salescli.imports.reading.workbooks import Typed
 
 _BATCH = 500
 _TOTAL = re.compile(
@@ -58,9 +59,9 @@ def look(
     last: list[str] = []
     try:
         batches = _as_imported(opened()) if layout.workbook else _quickly(stream, layout)
-        last = _look(batches, columns, currencies, len(table.header))
+        last = _look(batches, columns, currencies, len(table.header), as_text=not layout.workbook)
     except csv.Error:  # a row is not CSV: read as the import does, which goes on after it
-        last = _look(_as_imported(opened()), columns, currencies, len(table.header))
+        last = _look(_as_imported(opened()), columns, currencies, len(table.header), as_text=True)
     findings = _settled(table, columns, currencies, options, opened, together=together)
     if table.required and _is_total(last, table):
         findings.totals = frozenset(deque((row.line for row in opened()), maxlen=1))
@@ -68,16 +69,24 @@ def look(
 
 
 def _look(
-    batches: Iterator[list[list[str]]], columns: Columns, currencies: dict[int, set[str]], width: int
+    batches: Iterator[list[list[str]]],
+    columns: Columns,
+    currencies: dict[int, set[str]],
+    width: int,
+    *,
+    as_text: bool,
 ) -> list[str]:
-    """Take all rows into account and return the last one that is not blank."""
+    """Take all rows into account and return the last one that is not blank.
+
+    ``as_text``: no cell has a type; one that has needs no convention.
+    """
     last: list[str] = []
     for batch in batches:
-        full = [row for row in batch if len(row) >= width]
+        cells = list(zip(*(row for row in batch if len(row) >= width), strict=False)) or [()] * width  # by column
         for place, column in columns.items():
-            column.look([row[place] for row in full if type(row[place]) is str])  # typed cells need no convention
+            column.look(cells[place] if as_text else [cell for cell in cells[place] if not isinstance(cell, Typed)])
         for place, seen in currencies.items():
-            seen.update([row[place] for row in full])
+            seen.update(cells[place])
         last = next((row for row in reversed(batch) if any(map(str.strip, row))), last)
     return last
 

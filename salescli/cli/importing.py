@@ -20,6 +20,7 @@ from salescli.catalogue.records import Noun
 from salescli.cli import options, problems
 from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
+from salescli.cli.prompts import say_wrapped
 from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
 from salescli.imports import told as told_of
@@ -127,16 +128,16 @@ def run(
     stream = stream_of(file)
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
-    with _progress(file) as advance, held_back(), problems.shown(where) as show:
+    with held_back(), _progress(file) as advance, problems.shown(where) as show:
         reporting = Reporting(on_bad=show, on_progress=advance, on_told=told(file), on_mapping=_say_mapping)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
-    say(summary(what, counts, request))
+    say_wrapped(summary(what, counts, request))
     for note in (*counts.changed, *counts.notes):
-        say(note)
+        say_wrapped(note)
     if counts.told:
         for line in told_of.lines(counts.told):
-            say(line)
+            say_wrapped(line)
     if counts.due:
         say(_due(counts))
 

@@ -4,6 +4,7 @@ batch — the steps of a batch of rows: recognised by number and digest, inserte
 bulk_load — triggers and indexes dropped during a long import, restored and counted at its end
 catalogue — the import of offers, categories, customers, payment systems and users
 cells — the values of a row, each parsed by its column, and the problems of the row
+column_words — what shops call their columns and statuses, in five languages
 csv_file — strict CSV, read row by row
 customers_ahead — the customers of a batch, read by two statements
 find_mapping — mappings by name, file or header: the user's own, and those that are shipped
@@ -14,6 +15,7 @@ mapped — a file of another system, as rows of our columns
 mapped_order — one order of another system, in our columns
 mapped_recurring — one subscription of another system, in our columns
 mapping — a TOML file that says how another system's columns become ours
+mapping_text — a proposal as the TOML of a mapping
 order_changes — what ``--update`` changes of a stored order
 order_payment — the payment in a row of orders, checked against its price
 order_row — a row of orders, checked and completed
@@ -22,11 +24,13 @@ orders — the import of orders
 own_lists — the columns of our own lists that an import leaves out, or has under another name
 parts — the payments of an order that was paid in several parts
 propose — a mapping proposed for an unknown file
+questions — what only a person knows of an unknown file
 reading — files as people have them become a header and rows of texts
 recurring — the import of recurring orders
 refunds — the refunds of an imported order, brought to a file's sum
 rejects — the file of bad rows that ``--skip-bad`` leaves out
 run — what all imports share: one transaction, counts, one line of history
+sample — the first rows of an unknown file, and what its values look like
 shares — an amount of an order shared among its items
 times — fast timestamp parsing
 told — what a file of another system held, in sentences

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -52,6 +53,31 @@ def path_of(name: str) -> Path:
     raise NotFound(
         f"there is no mapping {name!r}; there are {known}; your own are in {own_folder()}, or name a .toml file"
     )
+
+
+def check_name(name: str) -> None:
+    """Raise BadData for what cannot be a mapping's name."""
+    if not re.fullmatch(r"\w[\w-]{0,59}", name):
+        raise BadData(f"{name!r} is no name for a mapping; write letters, digits and hyphens, at most 60")
+
+
+def check_new(name: str) -> None:
+    """Raise BadData for what cannot be a new mapping's name."""
+    check_name(name)
+    if name in (path.stem for path in _paths()):
+        raise BadData(f"there is a mapping {name} already; choose another name, or remove it from {own_folder()}")
+
+
+def save(name: str, text: str) -> Path:
+    """Write a new mapping into the user's own folder and return its file. Raise BadData if it cannot be written."""
+    path = own_folder() / f"{name}{_SUFFIX}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise BadData(f"cannot write {path}: {error.strerror or error}; nothing was imported") from None
+    return path
 
 
 def recognised(header: Sequence[str], ours: Sequence[str], kind: str = ORDERS) -> Mapping | None:

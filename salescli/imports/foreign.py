@@ -23,6 +23,8 @@ from salescli.imports.reading.lines import ROW_MAX
 from salescli.imports.reading.options import ReadingOptions
 from salescli.rules import numbers
 
+_NAMES_MAX, _NAME_MAX = 100, 60  # columns in a message, and characters of each
+
 
 class ForeignFile(NamedTuple):
     """A file of another system. ``totals``: the lines of rows that add up the others."""
@@ -33,11 +35,15 @@ class ForeignFile(NamedTuple):
     totals: frozenset[int] = frozenset()
 
 
+class UnknownHeader(BadData):
+    """A header that no mapping knows."""
+
+
 @contextmanager
 def opened(  # noqa: PLR0913 - what a person said of the file, and whose columns it may have
     stream: BinaryIO,
     ours: Sequence[str],
-    name: str | None,
+    name: str | Mapping | None,
     stated: ReadingOptions,
     tell: Callable[[str], None],
     *,
@@ -47,13 +53,13 @@ def opened(  # noqa: PLR0913 - what a person said of the file, and whose columns
     """Yield a file as its mapping reads it, None if it has our own columns; the stream is then at its beginning.
 
     ``kind``: which import mappings are taken for; ``listed``: columns that only our own list has.
-    ``name``: of the mapping; None: the one that knows the header. ``stated`` comes before what the mapping states, and
-    that before what the file shows; ``tell`` gets in words what was found.
+    ``name``: of the mapping, or itself; None: the one that knows the header. ``stated`` comes before what the mapping
+    states, and that before what the file shows; ``tell`` gets in words what was found.
 
     Raise NotFound for an unknown name, BadUsage for options that cannot be, BadData for a header that no mapping knows
     or that lacks what its mapping reads, and for columns whose convention is not clear.
     """
-    named = find_mapping.found(name, ours, kind) if name is not None else None
+    named = find_mapping.found(name, ours, kind) if isinstance(name, str) else name
     own = (*ours, *listed)
     if named is None and all(is_ours(column, own) for column in _first_line(stream)):
         yield None
@@ -68,6 +74,14 @@ def opened(  # noqa: PLR0913 - what a person said of the file, and whose columns
             return
     stream.seek(0)
     yield None
+
+
+def check_known(stream: BinaryIO, ours: Sequence[str], listed: Collection[str], stated: ReadingOptions) -> None:
+    """Raise UnknownHeader for a file of orders that no mapping knows; its rows are not read. See ``opened``."""
+    own = (*ours, *listed)
+    if not all(is_ours(column, own) for column in _first_line(stream)):
+        with header_laid_out(stream, own, find_mapping.every(ours), stated) as (text, layout, _):
+            _recognised(_table(text, layout), ours, own, ORDERS)
 
 
 @contextmanager
@@ -89,6 +103,13 @@ def header_laid_out(
 
     with tables.laid_out(stream, knows, stated) as found:
         yield found
+
+
+def shown(header: Sequence[str]) -> str:
+    """Return the names of columns for a message: at most a few, and not all of a long one."""
+    names = [repr(f"{name[:_NAME_MAX]}…" if len(name) > _NAME_MAX else name) for name in header[:_NAMES_MAX]]
+    more = f" and {numbers.count(len(header) - _NAMES_MAX, 'more column')}" if len(header) > _NAMES_MAX else ""
+    return f"{', '.join(names)}{more}"
 
 
 def is_ours(column: str, ours: Sequence[str]) -> bool:
@@ -119,8 +140,8 @@ def _recognised(table: ForeignTable, ours: Sequence[str], known: Sequence[str], 
         return None
     mapping = find_mapping.recognised(table.header, ours, kind)
     if mapping is None and 2 * own < len(table.header):
-        raise BadData(
-            f"line {table.line}: no mapping knows a file with the columns {', '.join(map(repr, table.header))}; write"
+        raise UnknownHeader(
+            f"line {table.line}: no mapping knows a file with the columns {shown(table.header)}; write"
             " one with --propose > my.toml, check it, and import with --map my.toml"
         )
     return mapping  # none: ours with a column too many; the reader of our own columns says so

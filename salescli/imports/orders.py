@@ -25,6 +25,7 @@ from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Draft, Parties
 from salescli.imports.refunds import RefundColumns
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
+from salescli.imports.run import first_rows as first_rows_of
 from salescli.imports.times import Instant
 from salescli.rules import closing, money, names, time
 from salescli.sales import closed_months
@@ -40,9 +41,17 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=ORDERS, listed=own_lists.ORDERS)
     aside = Aside(work.connection)
-    return import_rows(run, partial(_orders, aside), aside.end)
+    return import_rows(_run(work, request), partial(_orders, aside), aside.end)
+
+
+def first_rows(work: Work, request: ImportRequest, most: int) -> list[Row]:
+    """Return the first rows of a file in our columns, good and bad, as they would be imported; write nothing."""
+    return first_rows_of(_run(work, request), most)
+
+
+def _run(work: Work, request: ImportRequest) -> ImportRun:
+    return ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=ORDERS, listed=own_lists.ORDERS)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, foreign, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row, Table
 from salescli.imports.mapped import MappedTable
+from salescli.imports.mapping import Mapping as FileMapping
 from salescli.imports.reading import tables
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
@@ -65,7 +66,7 @@ class ImportRequest:
     skip_bad: bool = False
     dry_run: bool = False
     rejects_file: Path | None = None
-    map: str | None = None
+    map: str | FileMapping | None = None
     reporting: Reporting = Reporting()
     reading: ReadingOptions = AS_FOUND
 
@@ -164,6 +165,12 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
             " imported; repair the file, or import the rest with --skip-bad --rejects FILE"
         )
     return counts
+
+
+def first_rows(run: ImportRun, most: int) -> list[Row]:
+    """Return the first rows of a file in our columns, good and bad, as they would be imported. Raise BadData."""
+    with csv_file.opened(run.request.file) as stream, _read(run, stream) as (_, table):
+        return list(islice(table, most))
 
 
 @contextmanager

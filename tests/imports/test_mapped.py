@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli.errors import BadData, NotFound
-from salescli.imports import find_mapping, foreign, mapping, orders, propose, recurring
+from salescli.imports import find_mapping, foreign, mapping, mapping_text, orders, recurring
 from salescli.imports.mapped import MappedTable
 from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
@@ -324,7 +324,7 @@ def test_a_bad_mapping_names_its_place(change: tuple[str, str], said: str) -> No
 
 def test_a_proposal_is_a_mapping_of_the_file(house: House, folder: Path) -> None:
     file = "Order Number,Order Date,Buyer Name,Product,Total,Currency,Payment Status,Shoe Size\n"
-    text = propose.proposal(io.BytesIO(file.encode()), orders.COLUMNS, orders.REQUIRED)
+    text = mapping_text.proposal(io.BytesIO(file.encode()), orders.COLUMNS, orders.REQUIRED)
     assert "# Not used: Shoe Size" in text
     (folder / "proposed.toml").write_text(text, encoding="utf-8")
     load(house, file + "9,2026-02-02,Mira,Ink,5.00,EUR,Paid,42\n")
@@ -332,13 +332,13 @@ def test_a_proposal_is_a_mapping_of_the_file(house: House, folder: Path) -> None
 
 
 def test_a_proposal_says_what_no_column_sounds_like_and_may_be_a_shipped_mapping() -> None:
-    text = propose.proposal(io.BytesIO(b"Nr;Betrag\n"), orders.COLUMNS, orders.REQUIRED)
+    text = mapping_text.proposal(io.BytesIO(b"Nr;Betrag\n"), orders.COLUMNS, orders.REQUIRED)
     assert 'delimiter = ";"' in text
-    below = propose.proposal(io.BytesIO(b"Our shop\n\nOrder Number;Total;Shoe\n"), orders.COLUMNS, orders.REQUIRED)
+    below = mapping_text.proposal(io.BytesIO(b"Our shop\n\nOrder Number;Total;Shoe\n"), orders.COLUMNS, orders.REQUIRED)
     assert 'order = "Order Number"' in below
     assert 'customer = { constant = "" }  # no column sounds like it; to fill in' in text
     known = ",".join(find_mapping.found("gumroad-sales", orders.COLUMNS).recognised_by)
-    text = propose.proposal(io.BytesIO(f"{known}\n".encode()), orders.COLUMNS, orders.REQUIRED)
+    text = mapping_text.proposal(io.BytesIO(f"{known}\n".encode()), orders.COLUMNS, orders.REQUIRED)
     assert text == find_mapping.path_of("gumroad-sales").read_text(encoding="utf-8")
 
 

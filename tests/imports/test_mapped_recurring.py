@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from salescli.errors import BadData
-from salescli.imports import find_mapping, mapping, orders, propose, recurring
+from salescli.imports import find_mapping, mapping, mapping_text, orders, recurring
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.told import lines
 from tests.conftest import House
@@ -251,7 +251,7 @@ def test_a_mapping_is_proposed_for_an_unknown_file_of_subscriptions(house: House
         "p1;Ann;Club;9.00;EUR;1 month;2026-01-10;2026-03-10;Live\n"
         "p2;Bo;Club;9.00;EUR;2 weeks;2026-01-10;2026-03-11;Past_due\n"
     )
-    proposed = propose.proposal(io.BytesIO(text.encode()), recurring.COLUMNS, recurring.REQUIRED, "recurring")
+    proposed = mapping_text.proposal(io.BytesIO(text.encode()), recurring.COLUMNS, recurring.REQUIRED, kind="recurring")
     assert 'for = "recurring"' in proposed
     for wrong, right in (
         ('offer = { constant = "" }', 'offer = "Plan"'),
@@ -267,5 +267,5 @@ def test_a_mapping_is_proposed_for_an_unknown_file_of_subscriptions(house: House
 
 def test_the_proposal_for_a_vendors_file_is_its_own_mapping() -> None:
     text = text_of("woocommerce-subscriptions").encode()
-    proposed = propose.proposal(io.BytesIO(text), recurring.COLUMNS, recurring.REQUIRED, "recurring")
+    proposed = mapping_text.proposal(io.BytesIO(text), recurring.COLUMNS, recurring.REQUIRED, kind="recurring")
     assert proposed == find_mapping.path_of("woocommerce-subscriptions").read_text(encoding="utf-8")

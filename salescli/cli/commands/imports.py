@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from salescli.cli import importing
+from salescli.cli import importing, mapping_dialogue
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
-from salescli.imports import csv_file, find_mapping, orders, propose, recurring
+from salescli.imports import csv_file, find_mapping, mapping_text, orders, recurring
 from salescli.imports.mapping import RECURRING
-from salescli.imports.run import DEFAULT_SOURCE
+from salescli.imports.run import DEFAULT_SOURCE, ImportRequest
 
 _SOURCE = click.option(
     "--source",
@@ -39,6 +39,12 @@ _PROPOSE = click.option(
     help="Print a mapping for FILE as TOML, to be checked and given to --map; import nothing.",
 )
 
+_SAVE_MAP = click.option(
+    "--save-map",
+    metavar="NAME",
+    help="Save what is answered about an unknown file as your mapping NAME, for the next file.",
+)
+
 
 @click.group("import", cls=IndexedGroup)
 def import_group() -> None:
@@ -58,13 +64,15 @@ def import_group() -> None:
 @_SOURCE
 @_NO_CREATE
 @_PROPOSE
+@_SAVE_MAP
 @_MAP
 @pass_session
-def orders_command(session: Session, /, propose_map: bool, **given: Any) -> None:
+def orders_command(session: Session, /, propose_map: bool, save_map: str | None, **given: Any) -> None:
     """Import orders, payments and refunds.
 
     FILE is CSV, XLSX or ODS; - is stdin. The exports of Stripe, Shopify and other systems are recognised by their
-    header, and so is what `orders list --csv` writes.
+    header, and so is what `orders list --csv` writes. About the file of another shop you are asked, on a terminal:
+    its columns are shown beside ours, and the answers can be saved, so that the next file needs no question.
 
     \b
     Columns, in any order; * means required:
@@ -91,8 +99,15 @@ def orders_command(session: Session, /, propose_map: bool, **given: Any) -> None
     """
     if propose_map:
         with csv_file.opened(importing.stream_of(given["file"])) as stream:
-            click.echo(propose.proposal(stream, orders.COLUMNS, orders.REQUIRED), nl=False)
+            text = mapping_text.proposal(stream, orders.COLUMNS, orders.REQUIRED, given["reading"])
+        click.echo(text, nl=False)
         return
+    file, source = given["file"], given["source"]
+    found = mapping_dialogue.unknown(file, given["reading"]) if given["map"] is None else None
+    mapping_dialogue.check_save(save_map, found)
+    if found is not None:
+        request = ImportRequest(file, source, reading=given["reading"])
+        given["map"] = mapping_dialogue.mapping_of(session, found, request, save_map)
     importing.run(session, orders.import_orders, "orders", **given)
 
 
@@ -126,6 +141,8 @@ def recurring_command(session: Session, /, propose_map: bool, **given: Any) -> N
     """
     if propose_map:
         with csv_file.opened(importing.stream_of(given["file"])) as stream:
-            click.echo(propose.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, RECURRING), nl=False)
+            reading = given["reading"]
+            text = mapping_text.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, reading, RECURRING)
+        click.echo(text, nl=False)
         return
     importing.run(session, recurring.import_recurring, "recurring orders", **given)

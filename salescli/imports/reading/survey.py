@@ -150,8 +150,13 @@ def _line_of(table: Table, place: int, cell: str) -> int:
     return next((row.line for row in table if len(row.cells) > place and row.cells[place].strip() == cell), 0)
 
 
+def adds_up(cells: Sequence[str]) -> bool:
+    """Return whether the first value of a row says that it is a total."""
+    first = next((cell.strip() for cell in cells if cell.strip()), "")
+    return _TOTAL.fullmatch(first) is not None
+
+
 def _is_total(cells: Sequence[str], table: Table) -> bool:
     """Return whether a row is a total: its first value says so, and it lacks what every row needs."""
-    first = next((cell.strip() for cell in cells if cell.strip()), "")
     given = {name for name, cell in zip(table.names, cells, strict=False) if cell.strip()}
-    return _TOTAL.fullmatch(first) is not None and not given.issuperset(table.required)
+    return adds_up(cells) and not given.issuperset(table.required)

@@ -289,6 +289,15 @@ class ForeignTable(Table):
         self.utc = []
 
 
+class HeaderTable(Table):
+    """A file of any header and layout, of which only the header is of interest."""
+
+    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
+        """Read the header. Raise BadData if there is none."""
+        self._begin(stream, layout)
+        self.header = self.names = self._read_names()
+
+
 def _check_header(line: int, header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:
     unknown = [name for name in header if name not in columns and name not in REMARKS]
     if unknown:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from salescli.errors import BadData, NotFound
 from salescli.imports import mapping
-from salescli.imports.mapping import Mapping
+from salescli.imports.mapping import FOR, ORDERS, READ_BY, Mapping
 
 SHIPPED = Path(__file__).with_name("mappings")
 _SUFFIX = ".toml"
@@ -27,9 +27,21 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob(f"*{_SUFFIX}"))
 
 
-def found(name: str, ours: Sequence[str]) -> Mapping:
-    """Return the mapping of a file ending in .toml, else of a name. Raise NotFound, or BadData for a bad one."""
-    return _read(Path(name) if name.endswith(_SUFFIX) else path_of(name), ours)
+def found(name: str, ours: Sequence[str], kind: str = ORDERS) -> Mapping:
+    """Return the mapping of a file ending in .toml, else of a name.
+
+    Raise NotFound, or BadData for a bad one and one that is for another file than of ``kind``.
+    """
+    mapping = _read(Path(name) if name.endswith(_SUFFIX) else path_of(name), ours, kind)
+    if mapping.kind != kind:
+        raise BadData(
+            f"the mapping {mapping.name} is for {FOR[mapping.kind]}, not for {FOR[kind]}: {_command(mapping)}"
+        )
+    return mapping
+
+
+def _command(mapping: Mapping) -> str:
+    return READ_BY.get(mapping.kind, f"salescli import {mapping.kind} FILE")
 
 
 def path_of(name: str) -> Path:
@@ -43,12 +55,15 @@ def path_of(name: str) -> Path:
     )
 
 
-def recognised(header: Sequence[str], ours: Sequence[str]) -> Mapping | None:
+def recognised(header: Sequence[str], ours: Sequence[str], kind: str = ORDERS) -> Mapping | None:
     """Return the mapping that a header belongs to: the one that knows most of it; None if there is none.
 
-    Raise BadData if several are equally good.
+    Raise BadData if several are equally good, or if only those for other files than of ``kind`` know it.
     """
-    fitting = [one for path in _paths() if (one := _read(path, ours)).fits(header)]
+    known = [one for path in _paths() if (one := _read(path, ours, kind)).fits(header)]
+    fitting = [one for one in known if one.kind == kind]
+    if known and not fitting:
+        raise BadData(f"this is {known[0].title}, {FOR[known[0].kind]}: {_command(known[0])}")
     most = max((len(one.recognised_by) for one in fitting), default=0)
     best = [one for one in fitting if len(one.recognised_by) == most]
     if len(best) > 1:
@@ -65,11 +80,16 @@ def _paths() -> Iterator[Path]:
     yield from (path for path in sorted(SHIPPED.glob(f"*{_SUFFIX}")) if path.stem not in names)
 
 
-def _read(path: Path, ours: Sequence[str]) -> Mapping:
+def of_kind(ours: Sequence[str], kind: str) -> list[Mapping]:
+    """Return all mappings for files of a kind, the user's own before those that are shipped."""
+    return [one for path in _paths() if (one := _read(path, ours, kind)).kind == kind]
+
+
+def _read(path: Path, ours: Sequence[str], kind: str) -> Mapping:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(f"cannot read {path}: {error}") from None
-    return mapping.parsed(text, path.stem, ours)
+    return mapping.parsed(text, path.stem, ours, kind)

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NoReturn
 
 from salescli.errors import BadData
@@ -27,7 +27,13 @@ OF_AN_ITEM = (  # read from each item's own row or columns, all else from the fi
 AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "refunded")
 TIMES = ("created_at", "paid_at", "refunded_at")
 WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
-_KEYS = ("title", "source", "recognised_by", "optional", "file", "columns", "skip", "refunds", "items", "not_held")
+ORDERS = "orders"  # what a mapping is for, if it does not say
+STATEMENT = "statement"
+FOR = {ORDERS: "orders", STATEMENT: "a statement"}  # what a mapping may be for -> what its file holds
+READ_BY = {STATEMENT: "salescli reconcile FILE"}  # the others: salescli import
+_KEYS = (
+    "title", "for", "source", "recognised_by", "optional", "file", "columns", "skip", "refunds", "items", "not_held",
+)  # fmt: skip
 
 
 def key(name: str) -> str:
@@ -131,11 +137,12 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How a file of another system is read."""
+    """How a file of another system is read. ``kind``: what it is for, one of ``FOR``."""
 
     name: str
     title: str
     columns: Dict[str, Value]
+    kind: str = ORDERS
     recognised_by: Sequence[str] = ()
     optional: Sequence[str] = ()
     source: str | None = None
@@ -163,13 +170,17 @@ def needed(value: Value) -> list[str]:
     return value.columns if len(value.first) < 2 else []
 
 
-def parsed(text: str, name: str, ours: Sequence[str]) -> Mapping:
-    """Return the mapping of a TOML text, which may fill the columns ``ours``. Raise BadData with its place."""
+def parsed(text: str, name: str, ours: Sequence[str], kind: str = ORDERS) -> Mapping:
+    """Return the mapping of a TOML text, which may fill the columns ``ours``. Raise BadData with its place.
+
+    Of a mapping that is not for ``kind``, only what it is recognised by is read.
+    """
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadData(f"the mapping {name} is not TOML: {error}") from None
-    return _Reader(name, ours).mapping(given)
+    reader = _Reader(name, ours)
+    return reader.mapping(given) if given.get("for", ORDERS) == kind else reader.recognisable(given)
 
 
 class _Reader:
@@ -186,18 +197,33 @@ class _Reader:
         if not columns:
             self._fail("columns", "is missing: it says what each column is read from")
         created = columns.get("created_at", "")
+        return replace(
+            self.recognisable(given),
+            columns={column: self._value(f"columns.{column}", value) for column, value in columns.items()},
+            optional=self._texts("optional", given.get("optional", [])),
+            source=self._text("source", given["source"]) if "source" in given else None,
+            conventions=self._conventions(self._table("file", given.get("file", {}))),
+            skip=[self._skip(f"skip {place}", rule) for place, rule in self._tables("skip", given)],
+            refunds=[
+                self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)
+            ],
+            items=self._items(self._table("items", given["items"])) if "items" in given else None,
+            not_held={
+                label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()
+            },
+        )
+
+    def recognisable(self, given: Dict[str, Any]) -> Mapping:
+        """Return a mapping with what it is recognised by, whatever it is for."""
+        kind = given.get("for", ORDERS)
+        if kind not in FOR:
+            self._fail("for", f"is {kind!r}; it is one of {', '.join(FOR)}")
         return Mapping(
             self._name,
             self._text("title", given.get("title", self._name)),
-            {column: self._value(f"columns.{column}", value) for column, value in columns.items()},
-            self._texts("recognised_by", given.get("recognised_by", [])),
-            self._texts("optional", given.get("optional", [])),
-            self._text("source", given["source"]) if "source" in given else None,
-            self._conventions(self._table("file", given.get("file", {}))),
-            [self._skip(f"skip {place}", rule) for place, rule in self._tables("skip", given)],
-            [self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)],
-            self._items(self._table("items", given["items"])) if "items" in given else None,
-            {label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()},
+            columns={},
+            kind=kind,
+            recognised_by=self._texts("recognised_by", given.get("recognised_by", [])),
         )
 
     def _fail(self, where: str, what: str) -> NoReturn:

@@ -168,7 +168,7 @@ def test_bad_rows_are_named_and_nothing_is_written(reconcile: Reconcile, sold: S
     assert (said.code, said.out) == (6, "")
     assert said.err.splitlines() == [
         "line 3, amount: '1e9' is not an amount; write digits and a period, as in 1234.50",
-        "line 4, reference: is blank; a row needs one of reference, gateway_id, invoice",
+        "line 4, reference: is blank; a row needs one of reference, gateway_id, payment_id, invoice",
         "salescli: 2 rows of 3 are bad and nothing was compared; repair the file",
     ]
     assert contents(sold.house) == before

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, utc_columns
-from salescli.imports.csv_file import REMARKS, Table
+from salescli.imports.csv_file import REMARKS, HeaderTable, Table
 from salescli.imports.reading import layout, survey, workbooks
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.reading.layout import Layout
@@ -54,6 +54,16 @@ def opened(
         if told:
             tell("; ".join(told))
         yield opened_table(conversions=findings.conversions, totals=findings.totals)
+
+
+def header_of(file: Path | BinaryIO, expected: Expected, options: ReadingOptions) -> tuple[str, ...]:
+    """Return the names of a file's columns as they stand there; ``expected`` knows which line they are on.
+
+    Raise NotFound; BadData for what cannot be read.
+    """
+    with csv_file.opened(file) as given, _laid_out(given, expected, options) as (stream, found, _):
+        stream.seek(0)
+        return HeaderTable(stream, found).header
 
 
 @contextmanager

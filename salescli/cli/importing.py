@@ -132,7 +132,7 @@ def run(
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
     say(summary(what, counts, request))
-    for note in counts.notes:
+    for note in (*counts.changed, *counts.notes):
         say(note)
     if counts.told:
         for line in told_of.lines(counts.told):

@@ -12,12 +12,14 @@ foreign — which mapping a file is read by
 lookups — the records that a row refers to, found or created
 mapped — a file of another system, as rows of our columns
 mapped_order — one order of another system, in our columns
+mapped_recurring — one subscription of another system, in our columns
 mapping — a TOML file that says how another system's columns become ours
 order_changes — what ``--update`` changes of a stored order
 order_payment — the payment in a row of orders, checked against its price
 order_row — a row of orders, checked and completed
 order_tables — the columns of an order, its invoice and its refund, written in batches
 orders — the import of orders
+own_lists — the columns of our own lists that an import leaves out, or has under another name
 parts — the payments of an order that was paid in several parts
 propose — a mapping proposed for an unknown file
 reading — files as people have them become a header and rows of texts

@@ -20,6 +20,7 @@ from salescli.rules import time
 from salescli.storage import history
 
 _NEVER_UPDATED = ("manager", "confirmed")  # confirmed here, and never changed by an import (R41)
+_TOLD_MAX = 20  # changed records that the summary names
 _PERSONAL = ("customer", "comment", "token")  # columns of the file; history has only their names
 
 
@@ -181,14 +182,33 @@ def settle(
         fields.stop(subject[0].split()[0], reason)
     update()
     _record_update(run, subject, changed)
+    _tell_update(run, fields, subject, changed)
     return "updated"
+
+
+def _tell_update(run: ImportRun, fields: Fields, subject: tuple[str, int], changed: Changed) -> None:
+    """Note what changed, of personal data only that it did; after many, where the rest is."""
+    noun, id = subject
+    if len(run.changed) > _TOLD_MAX:
+        return
+    if len(run.changed) == _TOLD_MAX:
+        run.changed.append(f"more are changed; salescli history {'recurring' if noun == 'recurring' else 'orders'} names them")
+        return
+    shown = (
+        column if column in _PERSONAL else f"{column}: {' → '.join(_shown(run, text) for text in pair)}"
+        for column, pair in changed.items()
+    )
+    called = "recurring order" if noun == "recurring" else noun
+    run.changed.append(f"line {fields.line}, {called} {id}: changed {', '.join(shown)}")
+
+
+def _shown(run: ImportRun, text: str) -> str:
+    return time.local_text(text, run.work.zone) if time.is_utc_text(text) else text
 
 
 def _difference(run: ImportRun, fields: Fields, column: str, here: str, there: str) -> str:
     """Return a difference in words, times in the account's zone; what a file leaves out, it does not say."""
-    shown_here, shown_there = (
-        time.local_text(text, run.work.zone) if time.is_utc_text(text) else text for text in (here, there)
-    )
+    shown_here, shown_there = (_shown(run, text) for text in (here, there))
     if column in fields.row.values:
         return f"{shown_here} here, {shown_there} in the file; --update takes the file's"
     return f"{shown_here} here; the file does not say, and its other columns make it {shown_there}; --update takes that"

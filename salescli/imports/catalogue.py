@@ -6,17 +6,18 @@ row -> the noun's ``match`` -> none: ``draft``, ``create`` | the record: unchang
 from __future__ import annotations
 
 import sqlite3
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from salescli.catalogue import categories, records
-from salescli.catalogue.records import Noun
+from salescli.catalogue import categories, offers, records, users
+from salescli.catalogue.records import Noun, Words
 from salescli.errors import BadData, NotFound
+from salescli.imports import own_lists
 from salescli.imports.csv_file import BadRow, Problem, Row, attempted
 from salescli.imports.reading import conventions
-from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, import_rows
-from salescli.rules import money
+from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
+from salescli.rules import money, text
 from salescli.storage.work import Work
 
 # Stored columns that do not begin as the file's column does.
@@ -37,9 +38,13 @@ def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCo
     A blank value counts as not given. Raise BadData when rows are bad and not skipped.
     """
     work.actor.require(noun.permission)
-    run = ImportRun(work, plural(noun), noun.fields, (), request, _KINDS)
-    take = partial(attempted, partial(_take, run, noun))
-    return import_rows(run, lambda run: nullcontext(lambda rows: [take(row) for row in rows]))
+    run = ImportRun(work, plural(noun), noun.fields, (), request, _KINDS, listed=own_lists.CATALOGUE[noun.table])
+
+    def begin(run: ImportRun) -> AbstractContextManager[Take]:
+        take = partial(attempted, partial(_take, run, noun))
+        return nullcontext(lambda rows: [take(row) for row in rows])
+
+    return import_rows(run, begin)
 
 
 def plural(noun: Noun) -> str:
@@ -49,15 +54,29 @@ def plural(noun: Noun) -> str:
 
 def _take(run: ImportRun, noun: Noun, row: Row) -> Outcome:
     try:
-        record = noun.match(run.work.connection, row.values)
+        record = _match(run, noun, row.values)
         if record is None:
             noun.check_import(run.work.connection, row.values)
-            values = noun.draft(run.work.connection, row.values, None)
-            records.create(run.work, noun, values)
+            records.create(run.work, noun, _draft(run, noun, row.values))
             return "added"
         return _compared(run, noun, record, row)
     except (BadData, NotFound) as error:
         raise BadRow([_problem(row, str(error))]) from None
+
+
+def _match(run: ImportRun, noun: Noun, words: Words) -> sqlite3.Row | None:
+    """Return the record of a row; in our own list, a manager without login is found by name."""
+    if run.own and noun is users.NOUN and "login" not in words:
+        rows = records.named(run.work.connection, noun, text.text(words.get("name", ""), "name"))
+        return records.the_only(noun, words["name"], rows) if rows else None
+    return noun.match(run.work.connection, words)
+
+
+def _draft(run: ImportRun, noun: Noun, words: Words) -> dict[str, Any]:
+    """Return the columns of a new record; in our own list, an offer that came with an order may have no price."""
+    if run.own and noun is offers.NOUN and "price" not in words:
+        return {**noun.draft(run.work.connection, {**words, "price": "0"}, None), "price_minor": None}
+    return noun.draft(run.work.connection, words, None)
 
 
 def _compared(run: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:

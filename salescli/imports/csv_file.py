@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
@@ -29,6 +29,7 @@ REMARKS = frozenset({"line", "reason"})  # columns that a rejects file adds; an 
 _SAY_ENCODING = "save the file in UTF-8, or name its encoding by --encoding"
 _SHOWN_MAX = 60  # characters of a value in a message
 _BLOCK = 1 << 16
+_NO_LIST: Mapping[str, str] = {}
 _OURS = Layout()  # UTF-8, commas, the header on the first line
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SYNTAX = {
@@ -157,14 +158,23 @@ class Table:
         *,
         conversions: Sequence[Conversion] = (),
         totals: Container[int] = (),
+        listed: Mapping[str, str] = _NO_LIST,
     ) -> None:
-        """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column."""
+        """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column.
+
+        ``listed``: a column that only our own list of these records has -> the column it fills, blank if it is computed.
+        """
         self._begin(stream, layout, conversions, totals)
         self.required = required
         self.header = self._read_header()
         in_utc = [utc_columns.meant(name, columns) for name in self.header]
         names = [column or name for column, name in zip(in_utc, self.header, strict=True)]
-        _check_header(self._headed, names, columns, required)
+        filled = _filled(names, listed)
+        self.left_out = [name for name, fills in zip(names, filled, strict=True) if name and not fills]
+        self.own = names != filled  # a list of our own
+        checked = [fills for name, fills in zip(names, filled, strict=True) if fills or not name]
+        _check_header(self._headed, checked, columns, required, own=self.own)
+        names = filled
         self.names = tuple("" if name in REMARKS else name for name in names)
         self.utc = [place for place, column in enumerate(in_utc) if column]
 
@@ -298,7 +308,20 @@ class HeaderTable(Table):
         self.header = self.names = self._read_names()
 
 
-def _check_header(line: int, header: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> None:
+def _filled(header: Sequence[str], listed: Mapping[str, str]) -> list[str]:
+    """Return the column that each of a header fills, blank if it is computed.
+
+    The price of a list has its discount taken off; without that column, its unit price would not agree with it.
+    """
+    filled = [listed.get(name, name) for name in header]
+    if filled != list(header) and "discount" not in header and "price" in header:
+        filled = ["" if name == "unit_price" else name for name in filled]
+    return filled
+
+
+def _check_header(
+    line: int, header: Sequence[str], columns: Sequence[str], required: Sequence[str], *, own: bool
+) -> None:
     unknown = [name for name in header if name not in columns and name not in REMARKS]
     if unknown:
         named = ", ".join(map(_shown, unknown[:10]))
@@ -308,7 +331,8 @@ def _check_header(line: int, header: Sequence[str], columns: Sequence[str], requ
         raise BadData(f"line {line}: duplicate {_columns(duplicates)} {', '.join(duplicates)}; keep each once")
     missing = [name for name in required if name not in header]
     if missing:
-        raise BadData(f"line {line}: missing {_columns(missing)} {', '.join(missing)}; required: {', '.join(required)}")
+        what = "give the list these --columns too" if own else f"required: {', '.join(required)}"
+        raise BadData(f"line {line}: missing {_columns(missing)} {', '.join(missing)}; {what}")
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -30,18 +30,17 @@ def shipped() -> list[str]:
 def found(name: str, ours: Sequence[str], kind: str = ORDERS) -> Mapping:
     """Return the mapping of a file ending in .toml, else of a name.
 
-    Raise NotFound, or BadData for a bad one and one that is for another file than of ``kind``.
+    Raise NotFound, or BadData for a bad one and one that is for another import than ``kind``.
     """
     mapping = _read(Path(name) if name.endswith(_SUFFIX) else path_of(name), ours, kind)
     if mapping.kind != kind:
-        raise BadData(
-            f"the mapping {mapping.name} is for {FOR[mapping.kind]}, not for {FOR[kind]}: {_command(mapping)}"
-        )
+        raise BadData(f"the mapping {mapping.name} is for {FOR[mapping.kind]}: {READ_BY[mapping.kind]}")
     return mapping
 
 
-def _command(mapping: Mapping) -> str:
-    return READ_BY.get(mapping.kind, f"salescli import {mapping.kind} FILE")
+def kind_of(name: str) -> str:
+    """Return which import the mapping of this name is for."""
+    return _read(path_of(name), (), "").kind
 
 
 def path_of(name: str) -> Path:
@@ -58,12 +57,13 @@ def path_of(name: str) -> Path:
 def recognised(header: Sequence[str], ours: Sequence[str], kind: str = ORDERS) -> Mapping | None:
     """Return the mapping that a header belongs to: the one that knows most of it; None if there is none.
 
-    Raise BadData if several are equally good, or if only those for other files than of ``kind`` know it.
+    Raise BadData if several are equally good, or if only those of another import than ``kind`` know it.
     """
     known = [one for path in _paths() if (one := _read(path, ours, kind)).fits(header)]
     fitting = [one for one in known if one.kind == kind]
     if known and not fitting:
-        raise BadData(f"this is {known[0].title}, {FOR[known[0].kind]}: {_command(known[0])}")
+        other = known[0]
+        raise BadData(f"this is a file of {FOR[other.kind]}, {other.title}: {READ_BY[other.kind]}")
     most = max((len(one.recognised_by) for one in fitting), default=0)
     best = [one for one in fitting if len(one.recognised_by) == most]
     if len(best) > 1:

@@ -14,7 +14,7 @@ from salescli.errors import BadData
 from salescli.imports import find_mapping, utc_columns
 from salescli.imports.convert import FOUND
 from salescli.imports.csv_file import REMARKS, ForeignTable
-from salescli.imports.mapping import TIMES, Mapping, key
+from salescli.imports.mapping import ORDERS, TIMES, Mapping, key
 from salescli.imports.reading.amounts import COMMA, POINT
 from salescli.imports.reading.conventions import DATE, ColumnSurvey, Unclear
 from salescli.imports.reading.lines import ROW_MAX
@@ -23,20 +23,20 @@ from salescli.imports.reading.options import ReadingOptions
 DELIMITERS = ",;\t|"
 
 
-def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None) -> Mapping | None:
+def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None, kind: str = ORDERS) -> Mapping | None:
     """Return the mapping of a file, None for our own columns; the stream stays at its beginning.
 
     Raise NotFound for an unknown name, BadData for a header that no mapping knows.
     """
     headers = {delimiter: header_of(stream, delimiter) for delimiter in DELIMITERS}
     if name is not None:
-        mapping = find_mapping.found(name, ours)
+        mapping = find_mapping.found(name, ours, kind)
         best = min(headers, key=lambda by: (len(mapping.missing(headers[by])), by != mapping.conventions.delimiter))
         return _delimited(mapping, best)
     if all(_is_ours(column, ours) for column in headers[","]):
         return None
     for delimiter, header in headers.items():
-        if recognised := find_mapping.recognised(header, ours):
+        if recognised := find_mapping.recognised(header, ours, kind):
             return _delimited(recognised, delimiter)
     if any(_mostly_ours(header, ours) for header in headers.values()):
         return None  # with a column too many, or another delimiter; the reader of our own columns says so

@@ -1,6 +1,7 @@
 """A file of another system, read by its mapping: its rows in, rows of our columns out.
 
 ``ForeignTable`` -> skipped | refund | ``_Group`` (one order) -> ``_Order`` -> a row for each item, and each refund
+a file of subscriptions -> skipped | a row for each
 
 With refunds as rows of their own the whole file is in memory, since a refund may stand before its payment.
 """
@@ -11,12 +12,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData
-from salescli.imports import convert
+from salescli.imports import convert, mapped_recurring
 from salescli.imports.csv_file import ForeignTable, Problem, Row, trimmed
 from salescli.imports.mapped_order import Given, Reading, Refund, drafted, late_refund
-from salescli.imports.mapping import Cells, Mapping, Refunds, Rule, key
+from salescli.imports.mapping import FOR, RECURRING, Cells, Mapping, Refunds, Rule, key
 from salescli.imports.told import Told
 from salescli.rules import money, numbers
 
@@ -36,10 +38,12 @@ class _Group:
 class MappedTable:
     """A file of another system as rows of our columns; iterating yields them, good and bad."""
 
-    def __init__(self, file: ForeignTable, mapping: Mapping, ours: Sequence[str], home: str) -> None:
+    def __init__(
+        self, file: ForeignTable, mapping: Mapping, ours: Sequence[str], home: str, zone: ZoneInfo | None = None
+    ) -> None:
         """Check the header. Raise BadData for a column that the mapping reads and the file lacks.
 
-        ``home``: the currency of a file that names none.
+        ``home``: the currency of a file that names none; ``zone``: the account's.
         """
         missing = mapping.missing(file.header)
         if missing:
@@ -53,7 +57,8 @@ class MappedTable:
         self._held = {key(name): label for label, names in (mapping.not_held or {}).items() for name in names}
         self._keys = [key(name) for name in file.header]
         self.header = file.header
-        self.told = Told()
+        self._zone = ZoneInfo(mapping.conventions.zone) if mapping.conventions.zone else zone or ZoneInfo("UTC")
+        self.told = Told(FOR[mapping.kind].removesuffix("s"))
 
     @property
     def sha256(self) -> str:
@@ -184,6 +189,27 @@ class MappedTable:
         return tests[wanted](value)
 
     def _rows(self, group: _Group) -> Iterator[Row]:
+        """Yield the rows of an order or a subscription, or one bad row with all its problems."""
+        if self._mapping.kind == RECURRING:
+            yield self._subscription(group.rows[0], group.cells[0])
+        else:
+            yield from self._order(group)
+
+    def _subscription(self, row: Row, cells: Cells) -> Row:
+        """Return the row of a subscription, or a bad row with all its problems."""
+        reading = Reading(row.line, self._mapping.conventions)
+        ended = any(self._holds(rule, cells) for rule in self._mapping.ended)
+        found = mapped_recurring.drafted(self._given, reading, cells, self._zone, ended=ended)
+        if found is None:
+            return Row(row.line, [], problems=reading.problems, origin=(row,))
+        self.told.orders += 1
+        self.told.items += 1
+        self.told.statuses[found.status] += 1
+        if found.status == mapped_recurring.ACTIVE:
+            self.told.planned[found.currency] += found.price_minor
+        return Row(row.line, found.cells, self._given.names, origin=(row,))
+
+    def _order(self, group: _Group) -> Iterator[Row]:
         """Yield the rows of an order, or one bad row with all its problems."""
         origin = (*group.rows, *(row for _, row, _ in group.refunds))
         reading = Reading(group.rows[0].line, self._mapping.conventions)

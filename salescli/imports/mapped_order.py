@@ -16,18 +16,15 @@ from salescli.errors import BadData
 from salescli.imports import convert
 from salescli.imports.convert import Conventions
 from salescli.imports.csv_file import Problem
-from salescli.imports.mapping import AMOUNTS, OF_AN_ITEM, TIMES, Cells, Mapping, Refunds, Value, key
+from salescli.imports.mapping import AMOUNTS, OF_AN_ITEM, ORDERS, RECURRING, TIMES, Cells, Mapping, Refunds, Value, key
 from salescli.imports.shares import share
 from salescli.rules import money
 
 _PAID = ("completed", "refund")
-_DERIVED = (
-    "price",
-    "discount",
-    "currency",
-    "refunded",
-    "refunded_at",
-)  # columns that an order has though none is mapped to them
+_DERIVED = {  # columns that a row has though none is mapped to them
+    ORDERS: ("price", "discount", "currency", "refunded", "refunded_at"),
+    RECURRING: ("price", "currency", "every", "payments", "next_payment_at", "status"),
+}
 _SHARED = ("paid", "funds_credited", "refunded")  # amounts of a whole order
 
 
@@ -37,7 +34,8 @@ class Given:
     def __init__(self, mapping: Mapping, header: Sequence[str], ours: Sequence[str], home: str) -> None:
         self.mapping = mapping
         self.home = home  # the currency of a file that names none
-        self.names = tuple(name for name in ours if name in mapping.columns or name in _DERIVED)
+        derived = _DERIVED[mapping.kind]
+        self.names = tuple(name for name in ours if name in mapping.columns or name in derived)
         self.labels = {column: " + ".join(value.columns) for column, value in mapping.columns.items() if value.columns}
         if mapping.items and mapping.items.total:
             self.labels["price"] = " + ".join(mapping.items.total.columns)
@@ -108,13 +106,20 @@ class Reading:
             for minus, text in terms:
                 amount = convert.amount(text, self.conventions, currency) if text else Decimal(0)
                 sum += -amount if minus else amount
-            sum = sum if signed else abs(sum)
+            sum = (sum if signed else abs(sum)) * self._units(value, cells)
             if sum < 0:
                 raise BadData("is below zero")
             return money.parse(f"{sum:f}", currency)
         except BadData as error:
             self.refuse(value, shown, str(error))
             return None
+
+    def _units(self, value: Value, cells: Cells) -> int:
+        """Return how many units an amount is the price of one of."""
+        text = re.sub(r"\.0+$", "", cells.get(key(value.times), "") if value.times else "") or "1"
+        if not re.fullmatch(r"[0-9]{1,9}", text):
+            raise BadData(f"is the price of one of {text!r}, which is not a whole number")
+        return int(text)
 
 
 class Refund(NamedTuple):
@@ -151,7 +156,7 @@ def drafted(
     Two rows of the same number, as those of several refunds, are of different lines.
     """
     mapping, head = given.mapping, cells[0]
-    currency = _currency(reading, mapping.columns["currency"], head) if "currency" in mapping.columns else given.home
+    currency = currency_of(reading, mapping.columns["currency"], head) if "currency" in mapping.columns else given.home
     if not currency:
         return None
     texts = {**_texts(given, reading, head), "currency": currency}
@@ -196,7 +201,7 @@ class LateRefund(NamedTuple):
 def late_refund(given: Given, reading: Reading, kind: Refunds, cells: Cells) -> LateRefund | None:
     """Return a refund without its order; None, with the problems in ``reading``, if it cannot be read."""
     columns = given.mapping.columns
-    currency = _currency(reading, columns["currency"], cells) if "currency" in columns else given.home
+    currency = currency_of(reading, columns["currency"], cells) if "currency" in columns else given.home
     order, at = reading.text(kind.of, cells), reading.instant(kind.at, cells)
     minor = reading.amount(kind.amount, cells, currency, signed=False) if currency else None
     if not order:
@@ -204,7 +209,7 @@ def late_refund(given: Given, reading: Reading, kind: Refunds, cells: Cells) -> 
     return None if reading.problems else LateRefund(order, currency, minor or 0, at)
 
 
-def _currency(reading: Reading, value: Value, head: Cells) -> str:
+def currency_of(reading: Reading, value: Value, head: Cells) -> str:
     """Return the currency of an order; nothing, with a problem, if it is none."""
     text = reading.text(value, head)
     try:

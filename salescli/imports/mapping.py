@@ -24,15 +24,21 @@ else:
 OF_AN_ITEM = (  # read from each item's own row or columns, all else from the first row of the order
     "offer", "offer_number", "category", "category_number", "quantity", "unit_price", "price", "discount",
 )  # fmt: skip
+ENDS_AT = "ends_at"  # of a subscription: it becomes the number of payments that are left
 AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "refunded")
-TIMES = ("created_at", "paid_at", "refunded_at")
+TIMES = ("created_at", "paid_at", "refunded_at", "started_at", "next_payment_at", ENDS_AT)
 WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
 ORDERS = "orders"  # what a mapping is for, if it does not say
+RECURRING = "recurring"
 STATEMENT = "statement"
-FOR = {ORDERS: "orders", STATEMENT: "a statement"}  # what a mapping may be for -> what its file holds
-READ_BY = {STATEMENT: "salescli reconcile FILE"}  # the others: salescli import
+FOR = {ORDERS: "orders", RECURRING: "subscriptions", STATEMENT: "statements"}  # -> what their files hold
+READ_BY = {kind: f"salescli import {kind} FILE" for kind in FOR} | {STATEMENT: "salescli reconcile FILE"}
 _KEYS = (
-    "title", "for", "source", "recognised_by", "optional", "file", "columns", "skip", "refunds", "items", "not_held",
+    "title", "for", "source", "recognised_by", "optional", "file", "columns", "skip", "ended", "refunds", "items",
+    "not_held",
+)  # fmt: skip
+_OF_A_VALUE = (
+    "from", "constant", "sum", "values", "else", "without", "same", "blank", "between", "join", "times", "period",
 )  # fmt: skip
 
 
@@ -68,7 +74,8 @@ class Template:
 class Value:
     """Where the text of one of our columns comes from: the first of several templates, or a sum of columns.
 
-    ``table``: the text -> what it becomes, by ``key``; ``otherwise``: for those that are not in it.
+    ``table``: the text -> what it becomes, by ``key``; ``otherwise``: for those that are not in it. ``between``: of a
+    text with several parts, all that stand between a beginning and an end, joined by ``join``.
     """
 
     first: Sequence[Template] = ()
@@ -76,6 +83,11 @@ class Value:
     table: Dict[str, str] | None = None
     otherwise: str | None = None
     without: str = ""  # an ending to take off
+    blank: frozenset[str] = frozenset()  # texts that say nothing, by ``key``
+    between: Sequence[tuple[str, str]] = ()
+    join: str = " + "
+    times: str = ""  # a column with the number of units that an amount is the price of one of
+    period: Sequence[str] = ()  # columns with the first and last day of an interval, and the end of a trial
     same: Sequence[str] = ()  # columns whose texts must be equal, or the value is blank
 
     def applies(self, cells: Cells) -> bool:
@@ -86,6 +98,9 @@ class Value:
         """Return the text of a row. Raise BadData for one that is not in the table."""
         given = next(filter(None, (template.text(cells) for template in self.first)), "")
         given = given.removesuffix(self.without) if self.without else given
+        given = "" if key(given) in self.blank else given
+        if self.between:
+            given = self.join.join(part for begin, end in self.between for part in _parts(given, begin, end))
         if self.table is None:
             return given
         found = self.table.get(key(given), self.otherwise)
@@ -97,7 +112,14 @@ class Value:
     @property
     def columns(self) -> list[str]:
         """The source columns that it reads."""
-        return [column for template in self.first for column in template.columns] + [name for _, name in self.sum]
+        columns = [column for template in self.first for column in template.columns] + [name for _, name in self.sum]
+        return columns + [name for name in (self.times, *self.period) if name]
+
+
+def _parts(text: str, begin: str, end: str) -> list[str]:
+    """Return each part of a text between ``begin`` and ``end``, or the end of the text."""
+    parts = (piece.partition(end)[0].strip() for piece in text.split(begin)[1:])
+    return [part for part in parts if part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +159,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How a file of another system is read. ``kind``: what it is for, one of ``FOR``."""
+    """How a file of another system is read. ``kind``: the import that it is for, one of ``FOR``."""
 
     name: str
     title: str
@@ -148,6 +170,7 @@ class Mapping:
     source: str | None = None
     conventions: Conventions = field(default_factory=Conventions)
     skip: Sequence[Rule] = ()
+    ended: Sequence[Rule] = ()  # subscriptions that take no further payment, whatever their status
     refunds: Sequence[Refunds] = ()
     items: Items | None = None
     not_held: Dict[str, Sequence[str]] | None = None
@@ -173,13 +196,13 @@ def needed(value: Value) -> list[str]:
 def parsed(text: str, name: str, ours: Sequence[str], kind: str = ORDERS) -> Mapping:
     """Return the mapping of a TOML text, which may fill the columns ``ours``. Raise BadData with its place.
 
-    Of a mapping that is not for ``kind``, only what it is recognised by is read.
+    Of a mapping for another import than ``kind``, only what it is recognised by.
     """
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadData(f"the mapping {name} is not TOML: {error}") from None
-    reader = _Reader(name, ours)
+    reader = _Reader(name, (*ours, ENDS_AT) if kind == RECURRING else ours)
     return reader.mapping(given) if given.get("for", ORDERS) == kind else reader.recognisable(given)
 
 
@@ -204,17 +227,14 @@ class _Reader:
             source=self._text("source", given["source"]) if "source" in given else None,
             conventions=self._conventions(self._table("file", given.get("file", {}))),
             skip=[self._skip(f"skip {place}", rule) for place, rule in self._tables("skip", given)],
-            refunds=[
-                self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)
-            ],
+            ended=[self._ended(f"ended {place}", rule) for place, rule in self._tables("ended", given)],
+            refunds=[self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)],
             items=self._items(self._table("items", given["items"])) if "items" in given else None,
-            not_held={
-                label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()
-            },
+            not_held={label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()},
         )
 
     def recognisable(self, given: Dict[str, Any]) -> Mapping:
-        """Return a mapping with what it is recognised by, whatever it is for."""
+        """Return a mapping with what it is recognised by, whatever import it is for."""
         kind = given.get("for", ORDERS)
         if kind not in FOR:
             self._fail("for", f"is {kind!r}; it is one of {', '.join(FOR)}")
@@ -266,7 +286,7 @@ class _Reader:
         """Return a value: a column, "{A} {B}", a list to take the first of, or a table."""
         if not isinstance(given, dict):
             return Value(self._first(where, given))
-        self._check_keys(where, given, ("from", "constant", "sum", "values", "else", "without", "same"))
+        self._check_keys(where, given, _OF_A_VALUE)
         if len({"from", "constant", "sum"} & given.keys()) != 1:
             self._fail(where, "needs one of from, constant and sum")
         if "sum" in given:
@@ -282,7 +302,21 @@ class _Reader:
             otherwise=self._to(where, given["else"]) if "else" in given else None,
             without=given.get("without", ""),
             same=self._texts(f"{where}.same", given.get("same", [])),
+            blank=frozenset(map(key, self._texts(f"{where}.blank", given.get("blank", [])))),
+            between=self._between(f"{where}.between", given.get("between", [])),
+            join=self._text(f"{where}.join", given.get("join", " + ")),
+            times=self._text(f"{where}.times", given["times"]) if "times" in given else "",
+            period=self._texts(f"{where}.period", given.get("period", [])),
         )
+
+    def _between(self, where: str, given: Any) -> list[tuple[str, str]]:
+        if not isinstance(given, list):
+            self._fail(where, 'is not a list of beginnings and ends, such as [["name:", "|"]]')
+        return [self._pair(where, pair) for pair in given]
+
+    def _pair(self, where: str, given: Any) -> tuple[str, str]:
+        texts = self._texts(where, given)
+        return (texts[0], texts[1]) if len(texts) == 2 else self._fail(where, "has not two texts")
 
     def _to(self, where: str, given: Any) -> str:
         return given if isinstance(given, str) else self._fail(where, f"turns a value into {given!r}, which is no text")
@@ -319,6 +353,10 @@ class _Reader:
             self._conditions(f"{where}.unless", given["unless"]) if "unless" in given else (),
             self._text(f"{where}.reason", given.get("reason")),
         )
+
+    def _ended(self, where: str, given: dict[str, Any]) -> Rule:
+        self._check_keys(where, given, ("when",))
+        return Rule(self._conditions(f"{where}.when", given.get("when", {})))
 
     def _refunds(self, where: str, given: dict[str, Any], created: Any) -> Refunds:
         self._check_keys(where, given, ("when", "of", "amount", "at", "chargeback"))

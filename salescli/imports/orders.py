@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from salescli.errors import WrongStatus
-from salescli.imports import order_changes, order_row, order_tables, parts, refunds, times
+from salescli.imports import order_changes, order_row, order_tables, own_lists, parts, refunds, times
 from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, settle
 from salescli.imports.bulk_load import Aside
 from salescli.imports.cells import Fields
@@ -20,6 +20,7 @@ from salescli.imports.csv_file import Row, attempted
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups, opened
 from salescli.imports.mapped import LATE_REFUND
+from salescli.imports.mapping import ORDERS
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Draft, Parties
 from salescli.imports.refunds import RefundColumns
@@ -39,7 +40,7 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=True)
+    run = ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=ORDERS, listed=own_lists.ORDERS)
     aside = Aside(work.connection)
     return import_rows(run, partial(_orders, aside), aside.end)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from salescli.imports import find_mapping, foreign
-from salescli.imports.mapping import key
+from salescli.imports.mapping import ORDERS, key
 
 _CALLED = {  # our column -> what other systems call it, likeliest first; compared by ``key``, _ as a space
     "order": "order, order number, order id, order no, number, name, transaction id, invoice number, id, номер заказа",
@@ -33,6 +33,12 @@ _CALLED = {  # our column -> what other systems call it, likeliest first; compar
     "refunded": "refunded, amount refunded, refunded amount, refund amount, возвращено",
     "refunded_at": "refunded at, refund date, date refunded",
     "comment": "comment, note, notes, customer note, order notes, комментарий",
+    "recurring": "subscription id, subscription, subscription number, profile id, agreement id, id",
+    "every": "interval, billing period, period, frequency",
+    "payments": "payments, total cycles, billing cycles",
+    "started_at": "started at, start date, start, created at, created, date created",
+    "next_payment_at": "next payment at, next payment date, next billing date, next payment, current period end",
+    "token": "token, payment method id, payment token",
     "manager": "manager, salesperson, staff, employee, менеджер",
 }
 _STATUSES = (  # what other systems call a status, and what it is here
@@ -43,17 +49,25 @@ _STATUSES = (  # what other systems call a status, and what it is here
 )
 
 
-def proposal(stream: BinaryIO, ours: Sequence[str], required: Sequence[str]) -> str:
+_STATUSES_OF_SUBSCRIPTIONS = (
+    ("active", "active, trialing, live"),
+    ("paused", "paused, on-hold, suspended"),
+    ("completed", "canceled, cancelled, expired, completed, ended"),
+    ("failed", "past_due, unpaid, failed"),
+)
+
+
+def proposal(stream: BinaryIO, ours: Sequence[str], required: Sequence[str], kind: str = ORDERS) -> str:
     """Return a mapping for a file as TOML: the shipped one that knows its header, else one proposed by its names."""
     headers = {delimiter: foreign.header_of(stream, delimiter) for delimiter in foreign.DELIMITERS}
     for header in headers.values():
-        if known := find_mapping.recognised(header, ours):
+        if known := find_mapping.recognised(header, ours, kind):
             return find_mapping.path_of(known.name).read_text(encoding="utf-8")
     delimiter, header = max(headers.items(), key=lambda pair: len(pair[1]))
-    return _proposed(delimiter, header, ours, required)
+    return _proposed(delimiter, header, ours, required, kind)
 
 
-def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], required: Sequence[str]) -> str:
+def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], required: Sequence[str], kind: str) -> str:
     by_name = {_plain(name): name for name in reversed(header)}
     taken: dict[str, str] = {}
     for column in ours:
@@ -67,6 +81,7 @@ def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], requir
         taken.pop("unit_price", None)
     lines = [
         "# A proposal from the names of the columns. Check each line, then import with --map and this file's name.",
+        *([] if kind == ORDERS else [f"for = {_toml(kind)}"]),
         f"recognised_by = {_toml([*taken.values()])}",
         "",
         "[file]",
@@ -80,9 +95,10 @@ def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], requir
         *(_missing(column) for column in required if column not in taken),
         *([] if {"price", "unit_price"} & taken.keys() else ['price = ""  # to fill in']),
     ]
+    statuses = _STATUSES if kind == ORDERS else _STATUSES_OF_SUBSCRIPTIONS
     if "status" in taken:
         lines += ["", "[columns.status]", f"from = {_toml(taken['status'])}", "", "[columns.status.values]"]
-        lines += [f"{_toml(word)} = {_toml(status)}" for status, words in _STATUSES for word in words.split(", ")]
+        lines += [f"{_toml(word)} = {_toml(status)}" for status, words in statuses for word in words.split(", ")]
     rest = [name for name in header if name and name not in taken.values()]
     lines += ["", f"# Not used: {', '.join(rest)}"] if rest else []
     return "\n".join(lines) + "\n"

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.gateways import registry
-from salescli.imports import order_row
+from salescli.imports import order_row, own_lists
 from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Lookups, opened
+from salescli.imports.mapping import RECURRING
 from salescli.imports.reading import conventions
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
 from salescli.rules import money, numbers, schedule, text, time
@@ -32,7 +33,7 @@ COLUMNS = (
     "token", "started_at", "every", "payments", "payments_made", "next_payment_at", "status", "retry_after",
 )  # fmt: skip
 REQUIRED = (
-    "recurring", "customer", "offer", "currency", "price", "payment_system", "token", "started_at", "every",
+    "recurring", "customer", "offer", "currency", "price", "payment_system", "started_at", "every",
 )  # fmt: skip
 STATUSES = ("active", "paused", "completed", "failed")
 _KINDS = {"started_at": conventions.DATE, "next_payment_at": conventions.DATE, "price": conventions.AMOUNT}
@@ -78,7 +79,7 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS)
+    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS, maps=RECURRING, listed=own_lists.recurring(COLUMNS))
     return import_rows(run, _subscribers)
 
 
@@ -196,7 +197,7 @@ def _made(given: str) -> int:
 
 
 def _read(fields: Fields, columns: Columns, work: Work) -> RecurringRow:
-    given = fields.read(columns, [column for column in REQUIRED if column != "token"])
+    given = fields.read(columns, REQUIRED)
     if "currency" in given:
         fields.read_also(given, "price", partial(money.parse, currency=given["currency"]))
     if "every" in given:

@@ -105,12 +105,17 @@ class ImportCounts:
     sha256: str
     due: Mapping[str, tuple[int, int]]
     notes: Sequence[str] = ()  # sentences about what stays as it is here
+    changed: Sequence[str] = ()  # the same about what --update changed
     told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """An import under way; ``created``, ``due`` and ``notes`` grow with its rows. ``maps``: it takes others' files."""
+    """An import under way; ``created``, ``due``, ``notes`` and ``changed`` grow with its rows.
+
+    ``maps``: for which import mappings of others' files are taken; none if blank. ``listed``: the columns of our own
+    list that the import does not have; ``own``: the file is such a list.
+    """
 
     work: Work
     what: str  # "orders", in messages and history
@@ -118,15 +123,18 @@ class ImportRun:
     required: Sequence[str]
     request: ImportRequest
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # of columns with conventions
-    maps: bool = False
+    maps: str = ""
+    listed: Mapping[str, str] = field(default_factory=dict)
+    own: bool = False
     created: Counter[str] = field(default_factory=Counter)
     due: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency -> payments due at once, minor units
     notes: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
     @property
     def expected(self) -> Expected:
         """The columns of the file."""
-        return Expected(self.columns, self.required, self.kinds)
+        return Expected(self.columns, self.required, self.kinds, self.listed)
 
 
 class _Undone(Exception):
@@ -170,7 +178,7 @@ def _read(run: ImportRun, stream: BinaryIO) -> Iterator[tuple[ImportRun, Table |
                 table = held.enter_context(tables.opened(stream, run.expected, run.request.reading, reporting.on_told))
             except BadData as error:
                 raise (unknown if unknown and "unknown column" in str(error) else error) from None
-            yield run, table
+            yield replace(run, own=table.own), table
         return
     reporting.on_mapping(mapping.title, mapping.name)
     home = database.setting(run.work.connection, "currency") or ""
@@ -179,7 +187,7 @@ def _read(run: ImportRun, stream: BinaryIO) -> Iterator[tuple[ImportRun, Table |
     stream.seek(0)
     if mapping.source and run.request.source == DEFAULT_SOURCE:
         run = replace(run, request=replace(run.request, source=mapping.source))
-    yield run, MappedTable(csv_file.ForeignTable(stream, delimiter), mapping, run.columns, home)
+    yield run, MappedTable(csv_file.ForeignTable(stream, delimiter), mapping, run.columns, home, run.work.zone)
 
 
 def _mapping(run: ImportRun, stream: BinaryIO) -> tuple[FileMapping | None, BadData | None]:
@@ -190,7 +198,7 @@ def _mapping(run: ImportRun, stream: BinaryIO) -> tuple[FileMapping | None, BadD
     if not run.maps:
         return None, None
     try:
-        return foreign.mapping_for(stream, run.columns, run.request.map), None
+        return foreign.mapping_for(stream, run.columns, run.request.map, run.maps), None
     except BadData as unknown:
         if run.request.map is not None:
             raise
@@ -276,6 +284,7 @@ def _counted(run: ImportRun, table: Table | MappedTable, outcomes: Counter[str])
         sha256=table.sha256,
         due=dict(run.due),
         notes=run.notes,
+        changed=run.changed,
         told=table.told if isinstance(table, MappedTable) else None,
     )
 

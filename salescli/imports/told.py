@@ -10,11 +10,13 @@ from salescli.rules import money, numbers
 
 @dataclass(slots=True)
 class Told:
-    """What a file held: rows, orders, items, refunds, and what was left out or cannot be held.
+    """What a file held: rows, orders or subscriptions, items, refunds, and what was left out or cannot be held.
 
-    ``paid`` and ``refunded``: currency -> minor units, of all orders that could be read.
+    ``paid`` and ``refunded``: currency -> minor units, of all orders that could be read. Of subscriptions, ``statuses``
+    and what one payment of each active one comes to, ``planned``.
     """
 
+    what: str = "order"
     rows: int = 0
     orders: int = 0
     items: int = 0
@@ -24,11 +26,13 @@ class Told:
     not_held: dict[str, None] = field(default_factory=dict)
     paid: Counter[str] = field(default_factory=Counter)
     refunded: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    planned: Counter[str] = field(default_factory=Counter)
 
 
 def lines(told: Told) -> list[str]:
     """Return what a file held as lines: counts, rows skipped by reason, sums by currency, what cannot be held."""
-    held = [numbers.count(told.rows, "row"), numbers.count(told.orders, "order")]
+    held = [numbers.count(told.rows, "row"), numbers.count(told.orders, told.what)]
     held += [numbers.count(told.items, "item")] if told.items != told.orders else []
     held += [numbers.count(told.refunds, "refund")] if told.refunds else []
     held += [numbers.count(told.chargebacks, "chargeback")] if told.chargebacks else []
@@ -36,6 +40,10 @@ def lines(told: Told) -> list[str]:
     if told.skipped:
         reasons = ", ".join(f"{number} {reason}" for reason, number in told.skipped.items())
         said.append(f"skipped {numbers.count(told.skipped.total(), 'row')}: {reasons}")
+    if told.statuses:
+        said.append(", ".join(f"{number} {status}" for status, number in sorted(told.statuses.items())))
+    for currency, minor in told.planned.items():
+        said.append(f"one payment of each active one comes to {money.text(minor, currency)} {currency}")
     for currency, minor in told.paid.items():
         back = told.refunded[currency]
         refunded = f", refunded {money.text(back, currency)} {currency}" if back else ""

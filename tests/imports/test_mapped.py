@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salescli.errors import BadData, NotFound
-from salescli.imports import convert, find_mapping, mapping, orders, propose
+from salescli.imports import convert, find_mapping, mapping, orders, propose, recurring
 from salescli.imports.convert import Conventions
 from salescli.imports.csv_file import ForeignTable
 from salescli.imports.mapped import MappedTable
@@ -340,20 +340,22 @@ _CELL = st.text(st.sampled_from("0123456789.,-/: $€()'+\u202f=#abZпаé\x1c\u
 
 
 @given(
-    st.sampled_from([*find_mapping.shipped(), "shop"]),
+    st.sampled_from([*(name for name in find_mapping.shipped() if find_mapping.kind_of(name) != "statement"), "shop"]),
     st.lists(st.lists(st.one_of(_CELL, st.sampled_from(["1", "5.00", "2026-01-02", "EUR", "paid"])), max_size=12)),
     st.randoms(use_true_random=False),
 )
 def test_no_cell_whatsoever_gives_anything_but_rows_good_and_bad(
     name: str, given: list[list[str]], chance: Any
 ) -> None:
-    one = mapping.parsed(SHOP, name, orders.COLUMNS) if name == "shop" else find_mapping.found(name, orders.COLUMNS)
+    kind = "orders" if name == "shop" else find_mapping.kind_of(name)
+    ours = recurring.COLUMNS if kind == "recurring" else orders.COLUMNS
+    one = mapping.parsed(SHOP, name, ours) if name == "shop" else find_mapping.found(name, ours, kind)
     names = list(dict.fromkeys([*one.recognised_by, *one.missing([]), *one.optional]))
     names = [column.replace("#", str(number)) for column in names for number in ((1, 2) if "#" in column else (1,))]
     chance.shuffle(names)
     out = io.StringIO(newline="")
     csv.writer(out).writerows([names, *((cells * len(names))[: len(names)] for cells in given if cells)])
-    table = MappedTable(ForeignTable(io.BytesIO(out.getvalue().encode()), ","), one, orders.COLUMNS, "EUR")
+    table = MappedTable(ForeignTable(io.BytesIO(out.getvalue().encode()), ","), one, ours, "EUR")
     for row in table:
         assert row.problems or len(row.cells) == len(row.names)
 

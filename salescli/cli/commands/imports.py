@@ -11,6 +11,7 @@ from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.imports import csv_file, find_mapping, orders, propose, recurring
+from salescli.imports.mapping import RECURRING
 from salescli.imports.run import DEFAULT_SOURCE
 
 _SOURCE = click.option(
@@ -99,17 +100,22 @@ def orders_command(session: Session, /, propose_map: bool, **given: Any) -> None
 @importing.file_options
 @_SOURCE
 @_NO_CREATE
+@_PROPOSE
+@_MAP
 @pass_session
-def recurring_command(session: Session, /, source: str, **given: Any) -> None:
+def recurring_command(session: Session, /, propose_map: bool, **given: Any) -> None:
     """Import recurring orders, for tick to charge.
 
-    FILE is CSV, XLSX or ODS; - is stdin.
+    FILE is CSV, XLSX or ODS; - is stdin. The subscriptions that Stripe and WooCommerce export are recognised by their
+    header, and so is what `recurring list --csv` writes with the columns below.
 
     \b
     Columns, in any order; * means required:
       recurring* customer* customer_id email offer* offer_number currency* price*
-      payment_system* token* started_at* every* payments payments_made
+      payment_system* token started_at* every* payments payments_made
       next_payment_at status retry_after
+
+    A payment system that charges needs a token; a manual one has none.
 
     Without next_payment_at, the next payment is on the first planned date in the future. A date in the past is due at
     the next tick.
@@ -118,4 +124,8 @@ def recurring_command(session: Session, /, source: str, **given: Any) -> None:
     Example:
       salescli import recurring subscribers.csv --source old-shop --dry-run
     """
-    importing.run(session, recurring.import_recurring, "recurring orders", source=source, **given)
+    if propose_map:
+        with csv_file.opened(importing.stream_of(given["file"])) as stream:
+            click.echo(propose.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, RECURRING), nl=False)
+        return
+    importing.run(session, recurring.import_recurring, "recurring orders", **given)

@@ -9,7 +9,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -24,15 +24,19 @@ from salescli.imports.reading.options import ReadingOptions
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The columns that a file may have, those that it must have, and of which kind they are; others are text."""
+    """The columns that a file may have, those that it must have, and of which kind they are; others are text.
+
+    ``listed``: those of our own list that an import does not have, as for ``Table``.
+    """
 
     columns: Sequence[str]
     required: Sequence[str]
     kinds: Mapping[str, Kind]
+    listed: Mapping[str, str] = field(default_factory=dict)
 
     def knows(self, name: str) -> bool:
         """Return whether a lower-case name of a header means one of the columns."""
-        return name in self.columns or name in REMARKS or utc_columns.meant(name, self.columns) is not None
+        return name in self.columns or name in REMARKS or name in self.listed or utc_columns.meant(name, self.columns) is not None
 
 
 @contextmanager
@@ -47,13 +51,16 @@ def opened(
 
         def opened_table(**more: Any) -> Table:
             stream.seek(0)
-            return Table(stream, expected.columns, expected.required, found, **more)
+            return Table(stream, expected.columns, expected.required, found, listed=expected.listed, **more)
 
         findings = survey.look(stream, found, opened_table, expected.kinds, options)
+        table = opened_table(conversions=findings.conversions, totals=findings.totals)
         told += findings.told
+        if table.left_out:
+            told.append(f"read as our own list, without {', '.join(table.left_out)}")
         if told:
             tell("; ".join(told))
-        yield opened_table(conversions=findings.conversions, totals=findings.totals)
+        yield table
 
 
 def header_of(file: Path | BinaryIO, expected: Expected, options: ReadingOptions) -> tuple[str, ...]:

@@ -192,7 +192,9 @@ def _tell_update(run: ImportRun, fields: Fields, subject: tuple[str, int], chang
     if len(run.changed) > _TOLD_MAX:
         return
     if len(run.changed) == _TOLD_MAX:
-        run.changed.append(f"more are changed; salescli history {'recurring' if noun == 'recurring' else 'orders'} names them")
+        run.changed.append(
+            f"more are changed; salescli history {'recurring' if noun == 'recurring' else 'orders'} names them"
+        )
         return
     shown = (
         column if column in _PERSONAL else f"{column}: {' → '.join(_shown(run, text) for text in pair)}"

@@ -228,9 +228,13 @@ class _Reader:
             conventions=self._conventions(self._table("file", given.get("file", {}))),
             skip=[self._skip(f"skip {place}", rule) for place, rule in self._tables("skip", given)],
             ended=[self._ended(f"ended {place}", rule) for place, rule in self._tables("ended", given)],
-            refunds=[self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)],
+            refunds=[
+                self._refunds(f"refunds {place}", rule, created) for place, rule in self._tables("refunds", given)
+            ],
             items=self._items(self._table("items", given["items"])) if "items" in given else None,
-            not_held={label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()},
+            not_held={
+                label: self._texts(f"not_held.{label}", names) for label, names in given.get("not_held", {}).items()
+            },
         )
 
     def recognisable(self, given: Dict[str, Any]) -> Mapping:

@@ -44,4 +44,3 @@ CATALOGUE: Mapping[str, Mapping[str, str]] = {
         (users.NOUN, user_list.VIEW),
     )
 }
-

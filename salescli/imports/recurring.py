@@ -79,7 +79,16 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS, maps=RECURRING, listed=own_lists.recurring(COLUMNS))
+    run = ImportRun(
+        work,
+        "recurring orders",
+        COLUMNS,
+        REQUIRED,
+        request,
+        _KINDS,
+        maps=RECURRING,
+        listed=own_lists.recurring(COLUMNS),
+    )
     return import_rows(run, _subscribers)
 
 

@@ -19,7 +19,7 @@ from salescli.charging import by_hand, moved_there
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.protocol import Refunded
 from salescli.imports.csv_file import BadRow, Problem
-from salescli.reconcile import match, movements, statement
+from salescli.reconcile import evidence, match, movements, statement
 from salescli.reconcile.evidence import Whose
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
 from salescli.reconcile.movements import KeyMatch, KeyMatches
@@ -84,17 +84,19 @@ def _whose(
     known: dict[tuple[str, int], Movement],
 ) -> dict[int, Whose]:
     """Return by what movements may be named in words, if a line names nothing; what waits is added to ``known``."""
-    amounts = {
-        (one.line.amount_minor, one.line.currency)
-        for one in named
-        if not one.invoices and (one.line.text or one.line.payer)
-    }
-    if not amounts:
+    lines = [one.line for one in named if not one.invoices and (one.line.text or one.line.payer)]
+    if not lines:
         return {}
+    amounts = {(line.amount_minor, line.currency) for line in lines}
     waiting = movements.waiting(connection, request.system)
     alike = [movement for movement in known.values() if (movement.amount_minor, movement.currency) in amounts]
     known.update((movement.key, movement) for movement in waiting)
-    return movements.whose(connection, [movement.invoice for movement in (*alike, *waiting)])
+    said = [evidence.said(line.text, line.payer) for line in lines]
+    return movements.whose(
+        connection,
+        {movement.invoice for movement in (*alike, *waiting)}.union(*(one.invoices | one.either for one in said)),
+        frozenset().union(*(one.orders | one.either for one in said)),
+    )
 
 
 def apply(work: Work, request: ReconcileRequest, accepted: Accepted = frozenset()) -> tuple[Applied, Comparison]:

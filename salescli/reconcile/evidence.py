@@ -25,6 +25,7 @@ _NAMED = re.compile(
     r"[\s.:]*(?P<sign>№|#|n[o°º]\.?|nr\.?|ном\w*\.?)?\s*(?P<number>\d{1,9})(?![\w/.-]*\d)",
     re.IGNORECASE,
 )
+_EMAILS = re.compile(r"\S+@\S+")
 _DATES = re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")
 
 
@@ -71,8 +72,8 @@ def said(text: str, payer: str) -> Said:
             found[kind].add(int(match["number"]))
     return Said(
         *(frozenset(numbers) for numbers in found.values()),
-        words=_words(f"{payer} {text}"),
-        payer=_words(payer),
+        words=_words(_EMAILS.sub(" ", f"{payer} {text}")),
+        payer=_words(_EMAILS.sub(" ", payer)),
         whole=names.visible(f"{payer} {text}").casefold(),
     )
 

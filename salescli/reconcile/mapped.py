@@ -49,7 +49,7 @@ def mapping_of(
     named = find_mapping.found(name, ours.columns, STATEMENT) if name else None
     candidates = [named] if named else find_mapping.of_kind(ours.columns, STATEMENT)
     mapped = frozenset(key(column) for one in candidates for column in _names_of(one))
-    header = tables.header_of(file, _Names(ours.columns, ours.required, ours.kinds, mapped), reading)
+    header = tables.header_of(file, _Names(ours.columns, ours.required, ours.kinds, mapped=mapped), reading)
     if named is None and all(_is_ours(column, ours.columns) for column in header if column):
         return None
     mapping = named or find_mapping.recognised(header, ours.columns, STATEMENT)
@@ -110,7 +110,8 @@ def rows(
     )
     tell(f"read as {mapping.title}, by the mapping {mapping.name}")
     skipped = Skipped()
-    with tables.opened(file, _expected(mapping, header), options, tell) as table:
+    one_line = lambda words: tell(" ".join(words.split()))  # noqa: E731 — names of columns may have line ends
+    with tables.opened(file, _expected(mapping, header), options, one_line) as table:
         for row in table:
             if row.problems:
                 yield row
@@ -164,6 +165,12 @@ def _problem(mapping: Mapping, row: Row, column: str, cells: Cells, reason: str)
     names = mapping.columns[column].columns
     given = " ".join(filter(None, (cells.get(key(name), "") for name in names)))
     return Problem(row.line, " + ".join(names) or column, given, reason)
+
+
+def named(mapping: Mapping, problem: Problem) -> Problem:
+    """Return a problem of our columns with the source columns that they were read from."""
+    value = mapping.columns.get(problem.column)
+    return problem._replace(column=" + ".join(value.columns) or problem.column) if value else problem
 
 
 def _text(column: str, value: Value, cells: Cells, zone: ZoneInfo | None) -> str:

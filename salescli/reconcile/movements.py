@@ -86,9 +86,9 @@ def waiting(connection: sqlite3.Connection, system: PaymentSystem) -> list[Movem
     return list(_read_movements(connection, _WAITING, {"system": system.id}))
 
 
-def whose(connection: sqlite3.Connection, invoices: Iterable[int]) -> dict[int, Whose]:
-    """Return, by invoice, by what a statement may name a payment of it."""
-    rows = connection.execute(_WHOSE, {"ids": json.dumps(sorted(set(invoices)))})
+def whose(connection: sqlite3.Connection, invoices: Iterable[int], orders: Iterable[int]) -> dict[int, Whose]:
+    """Return, by invoice, by what a statement may name a payment of it: of these invoices, and those of these orders."""
+    rows = connection.execute(_WHOSE, {"ids": json.dumps(sorted(invoices)), "orders": json.dumps(sorted(orders))})
     return {row["id"]: Whose(row["order_id"], *(row[name] or "" for name in Whose._fields[1:])) for row in rows}
 
 
@@ -178,7 +178,8 @@ _WAITING = f"{_LIVE} AND a.kind = 'charge' AND p.gateway = 'manual'"
 _WHOSE = """
 SELECT i.id, i.order_id, c.name, c.email, c.phone, o.source_number, i.payment_reference
 FROM invoices i JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
-WHERE c.erased_at IS NULL AND i.id IN (SELECT value FROM json_each(:ids))
+WHERE c.erased_at IS NULL
+  AND (i.id IN (SELECT value FROM json_each(:ids)) OR i.order_id IN (SELECT value FROM json_each(:orders)))
 """
 _DISPUTED_OF = """
 SELECT 'dispute open', d.id, 'dispute', d.invoice_id, i.order_id, d.amount_minor, d.currency,

@@ -114,10 +114,14 @@ def proposed(lines: Mapping[int, Line], waiting: Sequence[Due], words: Words) ->
 
 
 def _once(lines: Mapping[int, Line]) -> Iterator[tuple[int, Line]]:
-    """Yield the payments among lines; of those with the same number there, which is one payment, the first."""
+    """Yield the payments among lines that are known again once they are recorded, by their time or number.
+
+    Of those with the same number there, which is one payment, the first.
+    """
     seen: set[str] = set()
     for at, line in lines.items():
-        if line.kind == PAYMENT and line.gateway_id not in seen:
+        known_again = line.at is not None or line.gateway_id is not None
+        if line.kind == PAYMENT and known_again and line.gateway_id not in seen:
             seen.update(filter(None, (line.gateway_id,)))
             yield at, line
 

@@ -90,7 +90,8 @@ def read(
         if not isinstance(given, Path):
             given.seek(0)
         if found is not None:
-            return _lines(columns, mapped.rows(given, *found, reading, on_told), on_bad)
+            rows = mapped.rows(given, *found, reading, on_told)
+            return _lines(columns, rows, lambda problem: on_bad(mapped.named(found[0], problem)))
         with tables.opened(given, ours, reading, on_told) as table:
             if not any(key in table.header for key in (*KEYS, *SAYS)):
                 raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")

@@ -313,7 +313,9 @@ def test_a_bad_row_is_named_and_nothing_is_compared(story: Story, row: dict[str,
     [
         pytest.param(b"", "the file is empty", id="empty"),
         pytest.param(
-            b"amount,currency\n1,EUR\n", "one of the columns reference, gateway_id, payment_id, invoice is needed", id="no key"
+            b"amount,currency\n1,EUR\n",
+            "one of the columns reference, gateway_id, payment_id, invoice is needed",
+            id="no key",
         ),
         pytest.param(b"sum;day\n", "no mapping knows a statement with the columns .sum., .day.", id="other names"),
         pytest.param(b"invoice,amount\n", "missing column currency", id="no currency"),

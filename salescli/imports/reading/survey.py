@@ -43,7 +43,10 @@ def look(
     """Read a file to its end and return its findings. Raise UnclearColumns for those whose convention is not clear."""
     table = opened()
     columns = {place: ColumnSurvey(name, kinds[name]) for place, name in enumerate(table.names) if name in kinds}
-    currencies: dict[int, set[str]] = {place: set() for place, name in enumerate(table.names) if "currency" in name}
+    of_amounts = {name for kind in kinds.values() for name in kind.currency}
+    currencies: dict[int, set[str]] = {
+        place: set() for place, name in enumerate(table.names) if "currency" in name or name in of_amounts
+    }
     last: list[str] = []
     try:
         batches = _as_imported(opened()) if layout.workbook else _quickly(stream, layout)

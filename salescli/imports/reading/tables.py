@@ -36,7 +36,12 @@ class Expected:
 
     def knows(self, name: str) -> bool:
         """Return whether a lower-case name of a header means one of the columns."""
-        return name in self.columns or name in REMARKS or name in self.listed or utc_columns.meant(name, self.columns) is not None
+        return (
+            name in self.columns
+            or name in REMARKS
+            or name in self.listed
+            or utc_columns.meant(name, self.columns) is not None
+        )
 
 
 @contextmanager

@@ -71,7 +71,9 @@ def said(text: str, payer: str) -> Said:
         if kind:
             found[kind].add(int(match["number"]))
     return Said(
-        *(frozenset(numbers) for numbers in found.values()),
+        frozenset(found["invoice"]),
+        frozenset(found["order"]),
+        frozenset(found["sign"]),
         words=_words(_EMAILS.sub(" ", f"{payer} {text}")),
         payer=_words(_EMAILS.sub(" ", payer)),
         whole=names.visible(f"{payer} {text}").casefold(),

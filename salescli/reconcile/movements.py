@@ -87,7 +87,7 @@ def waiting(connection: sqlite3.Connection, system: PaymentSystem) -> list[Movem
 
 
 def whose(connection: sqlite3.Connection, invoices: Iterable[int], orders: Iterable[int]) -> dict[int, Whose]:
-    """Return, by invoice, by what a statement may name a payment of it: of these invoices, and those of these orders."""
+    """Return, by invoice, by what a statement may name a payment of it: of these, and of these orders."""
     rows = connection.execute(_WHOSE, {"ids": json.dumps(sorted(invoices)), "orders": json.dumps(sorted(orders))})
     return {row["id"]: Whose(row["order_id"], *(row[name] or "" for name in Whose._fields[1:])) for row in rows}
 

@@ -139,7 +139,9 @@ def test_a_newer_export_adds_what_is_new_and_tells_what_changed(house: House) ->
     load(house, "\n".join([header, first, rest[0]]))
     newer = "\n".join([header, first.replace(",active,", ",canceled,"), *rest])
     before = contents(house)
-    with pytest.raises(BadData, match="line 2, Status: 'completed': active here, completed in the file; --update takes"):
+    with pytest.raises(
+        BadData, match="line 2, Status: 'completed': active here, completed in the file; --update takes"
+    ):
         load(house, newer)
     assert contents(house) == before
     counts = load(house, newer, update=True)
@@ -154,9 +156,13 @@ def test_a_file_of_another_import_names_its_command(house: House) -> None:
     payments = (FILES.parent / "stripe-payments.csv").read_text(encoding="utf-8")
     with pytest.raises(BadData, match="this is a file of orders, Stripe payments: salescli import orders FILE"):
         load(house, payments)
-    with pytest.raises(BadData, match="this is a file of subscriptions, Stripe subscriptions: salescli import recurring"):
+    with pytest.raises(
+        BadData, match="this is a file of subscriptions, Stripe subscriptions: salescli import recurring"
+    ):
         orders.import_orders(house.work, ImportRequest(FILES / "stripe-subscriptions.csv"))
-    with pytest.raises(BadData, match="the mapping stripe-subscriptions is for subscriptions: salescli import recurring"):
+    with pytest.raises(
+        BadData, match="the mapping stripe-subscriptions is for subscriptions: salescli import recurring"
+    ):
         orders.import_orders(house.work, ImportRequest(FILES / "stripe-subscriptions.csv", map="stripe-subscriptions"))
 
 
@@ -226,7 +232,9 @@ def test_a_mapping_may_only_be_for_an_import() -> None:
     with pytest.raises(BadData, match="the mapping x: for is 'parties'; it is one of orders, recurring"):
         mapping.parsed(MINE.replace('"recurring"', '"parties"'), "x", recurring.COLUMNS, "recurring")
     with pytest.raises(BadData, match="between has not two texts"):
-        mapping.parsed(MINE.replace('"Name"', '{ from = "Name", between = [["a"]] }'), "x", recurring.COLUMNS, "recurring")
+        mapping.parsed(
+            MINE.replace('"Name"', '{ from = "Name", between = [["a"]] }'), "x", recurring.COLUMNS, "recurring"
+        )
 
 
 def test_every_shipped_mapping_is_for_one_import() -> None:

@@ -221,7 +221,9 @@ def _advice(
             )
         ),
         match.WAITS: _promised(finding, invoice, session, "confirmed by --apply"),
-        match.PROPOSED: _promised(finding, invoice, session, f"{finding.reason}; confirmed by --apply --proposed"),
+        match.PROPOSED: _promised(
+            finding, invoice, session, f"taken for invoice {invoice} {finding.reason}; confirmed by --apply --proposed"
+        ),
         match.DISPUTE_OPEN: f"answer it at {system.name}; {show}",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
         match.FEE_REPORTED: _promised(
@@ -300,8 +302,22 @@ def _write(session: Session, rows: list[dict[str, Any]], output: Output) -> None
     if output.format == "ids":  # numbers of invoices, for pipes
         numbered = [row for row in sorted_rows(rows, output.sort, _COLUMNS) if row["invoice"] is not None]
         pages.show_rows(session, numbered, [_INVOICE], output._replace(sort=()))
-    elif rows or output.format != "table":
+    elif output.format != "table" or output.file is not None or output.columns:
         pages.show_rows(session, rows, _COLUMNS, output)
+    elif rows:
+        _show(session, rows, output)
+
+
+def _show(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
+    """Show a table without blank columns, and below it what to do, for which a column is too narrow."""
+    filled = [column for column in _COLUMNS if column.shown and any(row[column.key] is not None for row in rows)]
+    pages.show_rows(session, rows, [column for column in filled if column.key != "advice"], output)
+    shown = sorted_rows(rows, output.sort, _COLUMNS)[: output.row_limit()]
+    print_beside((f"{_subject(row)}: {row['advice']}" for row in shown if row["advice"]), output)
+
+
+def _subject(row: Mapping[str, Any]) -> str:
+    return f"line {row['line']}" if row["line"] is not None else f"invoice {row['invoice']}"
 
 
 def _say_applied(written: Applied, *, would: bool) -> None:

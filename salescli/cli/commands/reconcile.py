@@ -5,6 +5,7 @@ FILE -> ``statement.read`` -> ``reconciling.compare`` or, with --apply, ``apply`
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -260,6 +261,9 @@ def _only_there(
         confirm = f"{session.program} payments confirm {finding.candidates[0]} --at {line.at or 'TIME'}"
         advice = f"may pay invoice {may}{more}, {finding.reason}; if so: {confirm}"
         return session.actor.advised(permissions.ENTER_ORDERS, advice)
+    if invoice is None and line is not None and system.manual and line.kind == PAYMENT:
+        advice = f"no open invoice fits; if it pays an order: {_paid_order(system, line, session.program)}"
+        return session.actor.advised(permissions.ENTER_ORDERS, advice)
     if invoice is None or line is None:
         return f"ask {system.name} what it was; no invoice here matches"
     if invoice not in known:
@@ -276,6 +280,11 @@ def _only_there(
     )
     advice = record if line.kind == REFUND else f"if it was lost: {record} --dispute"
     return session.actor.advised(permissions.REFUND, advice)
+
+
+def _paid_order(system: PaymentSystem, line: Line, program: str) -> str:
+    """Return the command that opens an invoice for a line, at its time."""
+    return f"{program} orders pay ORDER --payment-system {shlex.quote(system.name)} --at {line.at or 'TIME'}"
 
 
 def _here(finding: MatchFinding) -> str:
@@ -309,9 +318,11 @@ def _write(session: Session, rows: list[dict[str, Any]], output: Output) -> None
 
 
 def _show(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
-    """Show a table without blank columns, and below it what to do, for which a column is too narrow."""
-    filled = [column for column in _COLUMNS if column.shown and any(row[column.key] is not None for row in rows)]
-    pages.show_rows(session, rows, [column for column in filled if column.key != "advice"], output)
+    """Show a table without columns that say nothing, and below it what to do, for which a column is too narrow."""
+    same = all(row["amount_here"] in (None, row["amount_there"]) for row in rows)
+    left_out = ("advice", "order", "amount_here" if same else "")
+    columns = [column for column in _COLUMNS if column.shown and column.key not in left_out]
+    pages.show_rows(session, rows, [one for one in columns if any(row[one.key] is not None for row in rows)], output)
     shown = sorted_rows(rows, output.sort, _COLUMNS)[: output.row_limit()]
     print_beside((f"{_subject(row)}: {row['advice']}" for row in shown if row["advice"]), output)
 

@@ -50,7 +50,7 @@ _COLUMNS = (
     Column("line", "number"),
     Column("advice"),
 )
-_CANDIDATES_MAX = 5
+_CANDIDATES_MAX = _SUBJECTS_MAX = 5
 _SINGULARS = {"payout": "payout", "fee": "fee", SENT: "payment sent", "other": "other movement"}
 _PLURALS = {"payout": "payouts", "fee": "fees", SENT: "payments sent", "other": "other movements"}
 Days = tuple[date | None, date | None]
@@ -324,7 +324,18 @@ def _show(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
     columns = [column for column in _COLUMNS if column.shown and column.key not in left_out]
     pages.show_rows(session, rows, [one for one in columns if any(row[one.key] is not None for row in rows)], output)
     shown = sorted_rows(rows, output.sort, _COLUMNS)[: output.row_limit()]
-    print_beside((f"{_subject(row)}: {row['advice']}" for row in shown if row["advice"]), output)
+    print_beside(_advised(shown), output)
+
+
+def _advised(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield each advice once, with what it is about."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        if row["advice"]:
+            about.setdefault(row["advice"], []).append(_subject(row))
+    for advice, subjects in about.items():
+        more = len(subjects) - _SUBJECTS_MAX
+        yield f"{', '.join(subjects[:_SUBJECTS_MAX])}{f' and {more} more' if more > 0 else ''}: {advice}"
 
 
 def _subject(row: Mapping[str, Any]) -> str:

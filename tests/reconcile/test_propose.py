@@ -49,7 +49,7 @@ def compared(story: Story, *rows: Row) -> Comparison:
 
 def proposals(comparison: Comparison) -> dict[int, int]:
     """Return line → invoice."""
-    return dict(filter(None, map(compare.proposal, comparison.found)))  # type: ignore[arg-type]
+    return dict(filter(None, map(compare.proposal, comparison.found)))
 
 
 def applied(story: Story, *rows: Row, agreed: bool = True) -> tuple[Applied, Comparison]:

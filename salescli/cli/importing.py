@@ -95,7 +95,7 @@ def command(noun: Noun) -> click.Command:
         "import",
         short_help=f"Import {nouns} from a file.",
         help=f"Import {nouns} from FILE (CSV, XLSX, ODS), or from stdin for -, with the columns "
-        f"{', '.join(noun.fields)}.\n\n"
+        f"{', '.join(noun.fields)}. What the list of {nouns} writes comes in again in another database.\n\n"
         f"\b\nExample:\n  salescli {nouns.replace(' ', '-')} import {noun.table}.csv --dry-run",
     )
     @file_options

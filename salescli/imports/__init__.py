@@ -4,11 +4,11 @@ batch — the steps of a batch of rows: recognised by number and digest, inserte
 bulk_load — triggers and indexes dropped during a long import, restored and counted at its end
 catalogue — the import of offers, categories, customers, payment systems and users
 cells — the values of a row, each parsed by its column, and the problems of the row
-convert — amounts and times of other systems in our form
 csv_file — strict CSV, read row by row
 customers_ahead — the customers of a batch, read by two statements
 find_mapping — mappings by name, file or header: the user's own, and those that are shipped
-foreign — which mapping a file is read by
+foreign — a file of another system, opened by its mapping: the door for all kinds of records
+forms — the amounts and times of a mapped file, by the convention of each column
 lookups — the records that a row refers to, found or created
 mapped — a file of another system, as rows of our columns
 mapped_order — one order of another system, in our columns

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from salescli.catalogue import categories, offers, records, users
-from salescli.catalogue.records import Noun, Words
+from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound
 from salescli.imports import own_lists
 from salescli.imports.csv_file import BadRow, Problem, Row, attempted
@@ -54,27 +54,29 @@ def plural(noun: Noun) -> str:
 
 def _take(run: ImportRun, noun: Noun, row: Row) -> Outcome:
     try:
-        record = _match(run, noun, row.values)
+        record = _match(run, noun, row)
         if record is None:
             noun.check_import(run.work.connection, row.values)
-            records.create(run.work, noun, _draft(run, noun, row.values))
+            records.create(run.work, noun, _draft(run, noun, row))
             return "added"
         return _compared(run, noun, record, row)
     except (BadData, NotFound) as error:
         raise BadRow([_problem(row, str(error))]) from None
 
 
-def _match(run: ImportRun, noun: Noun, words: Words) -> sqlite3.Row | None:
+def _match(run: ImportRun, noun: Noun, row: Row) -> sqlite3.Row | None:
     """Return the record of a row; in our own list, a manager without login is found by name."""
-    if run.own and noun is users.NOUN and "login" not in words:
+    words = row.values
+    if run.own and noun is users.NOUN and "login" in row.names and "login" not in words:
         rows = records.named(run.work.connection, noun, text.text(words.get("name", ""), "name"))
         return records.the_only(noun, words["name"], rows) if rows else None
     return noun.match(run.work.connection, words)
 
 
-def _draft(run: ImportRun, noun: Noun, words: Words) -> dict[str, Any]:
+def _draft(run: ImportRun, noun: Noun, row: Row) -> dict[str, Any]:
     """Return the columns of a new record; in our own list, an offer that came with an order may have no price."""
-    if run.own and noun is offers.NOUN and "price" not in words:
+    words = row.values
+    if run.own and noun is offers.NOUN and "price" in row.names and "price" not in words:
         return {**noun.draft(run.work.connection, {**words, "price": "0"}, None), "price_minor": None}
     return noun.draft(run.work.connection, words, None)
 

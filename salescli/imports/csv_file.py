@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
@@ -149,7 +149,7 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
 class Table:
     """A CSV file with a valid header; iterating yields its rows, good and bad."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - how a file is laid out, and what is known of its columns
         self,
         stream: BinaryIO,
         columns: Sequence[str],
@@ -162,7 +162,7 @@ class Table:
     ) -> None:
         """Read the header. Raise BadData for an unknown, duplicate, unnamed or missing column.
 
-        ``listed``: a column that only our own list of these records has -> the column it fills, blank if it is computed.
+        ``listed``: a column that only our own list of these records has -> the column it fills, blank if computed.
         """
         self._begin(stream, layout, conversions, totals)
         self.required = required
@@ -244,8 +244,8 @@ class Table:
 
     def _convert(self, line: int, cells: list[str]) -> Iterator[Problem]:
         """Bring the cells of a row into our own form; yield the problems of those that do not fit their column."""
-        for place, convert, currency in self._conversions:
-            if not isinstance(cells[place], Typed) and (cell := trimmed(cells[place])):
+        for place, convert, currency, typed in self._conversions:
+            if (typed or not isinstance(cells[place], Typed)) and (cell := trimmed(cells[place])):
                 code = next((code for other in currency if (code := cells[other].strip().upper())), "")
                 try:
                     cells[place] = convert(cell, code)
@@ -270,7 +270,11 @@ class Table:
 
     def _read_header(self) -> tuple[str, ...]:
         """Return the names of the columns; one that ends in a delimiter has no further column, which must be blank."""
-        names = [cell.lower() for cell in self._read_names()]
+        return self._unended(cell.lower() for cell in self._read_names())
+
+    def _unended(self, given: Iterable[str]) -> tuple[str, ...]:
+        """Return names without the blank ones at their end."""
+        names = list(given)
         while names and not names[-1]:
             names.pop()
             self._unnamed += 1
@@ -289,31 +293,30 @@ class Table:
 
 
 class ForeignTable(Table):
-    """A CSV file of another system: any header, its names as they stand there."""
+    """A file of another system: any header, its names as they stand there, its cells as they were written.
 
-    def __init__(self, stream: BinaryIO, delimiter: str) -> None:
-        """Read the header. Raise BadData if there is none."""
-        self._begin(stream, Layout(delimiter=delimiter))
-        self.required = ()
-        self.header = self.names = self._read_names()
-        self.utc = []
+    ``required``: the names of columns that every row fills, unless it is a total.
+    """
 
-
-class HeaderTable(Table):
-    """A file of any header and layout, of which only the header is of interest."""
-
-    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
+    def __init__(self, stream: BinaryIO, layout: Layout, required: Sequence[str] = ()) -> None:
         """Read the header. Raise BadData if there is none."""
         self._begin(stream, layout)
-        self.header = self.names = self._read_names()
+        self.required = required
+        self.header = self.names = self._unended(self._read_names())
+        self.utc = []
+
+    @property
+    def line(self) -> int:
+        """The line of the header."""
+        return self._headed
 
 
 def _filled(header: Sequence[str], listed: Mapping[str, str]) -> list[str]:
-    """Return the column that each of a header fills, blank if it is computed.
+    """Return the column that each of a header fills, blank if it is computed or another column fills it.
 
     The price of a list has its discount taken off; without that column, its unit price would not agree with it.
     """
-    filled = [listed.get(name, name) for name in header]
+    filled = ["" if name in listed and listed[name] in header else listed.get(name, name) for name in header]
     if filled != list(header) and "discount" not in header and "price" in header:
         filled = ["" if name == "unit_price" else name for name in filled]
     return filled

@@ -59,7 +59,7 @@ def recognised(header: Sequence[str], ours: Sequence[str], kind: str = ORDERS) -
 
     Raise BadData if several are equally good, or if only those of another import than ``kind`` know it.
     """
-    known = [one for path in _paths() if (one := _read(path, ours, kind)).fits(header)]
+    known = [one for one in every(ours, kind) if one.fits(header)]
     fitting = [one for one in known if one.kind == kind]
     if known and not fitting:
         other = known[0]
@@ -70,6 +70,11 @@ def recognised(header: Sequence[str], ours: Sequence[str], kind: str = ORDERS) -
         names = " and ".join(one.name for one in best)
         raise BadData(f"the mappings {names} both fit this header; choose one with --map NAME")
     return best[0] if best else None
+
+
+def every(ours: Sequence[str], kind: str = ORDERS) -> list[Mapping]:
+    """Return all mappings, the user's own before those that are shipped; of another ``kind``, how to recognise them."""
+    return [_read(path, ours, kind) for path in _paths()]
 
 
 def _paths() -> Iterator[Path]:

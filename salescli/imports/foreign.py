@@ -1,102 +1,177 @@
-"""Which mapping a file is read by: the one that is named, none for our own columns, else by the header.
+"""A file of another system, opened by its mapping: the door for all kinds of records.
 
-header -> ours: none | ``find_mapping.recognised`` | BadData, with the names that are not known
+file, our columns, a mapping's name or none -> ``opened`` -> None for our own columns, else ``ForeignFile``: the mapping
+that the header is recognised by, the rows as they were written, and the forms of their amounts and times
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import BinaryIO
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple
 
 from salescli.errors import BadData
 from salescli.imports import find_mapping, utc_columns
-from salescli.imports.convert import FOUND
 from salescli.imports.csv_file import REMARKS, ForeignTable
-from salescli.imports.mapping import ORDERS, TIMES, Mapping, key
-from salescli.imports.reading.amounts import COMMA, POINT
-from salescli.imports.reading.conventions import DATE, ColumnSurvey, Unclear
+from salescli.imports.forms import Forms
+from salescli.imports.mapping import ORDERS, Mapping, key, patterns
+from salescli.imports.reading import survey, tables
+from salescli.imports.reading.conventions import DATE, ColumnSurvey, Kind
+from salescli.imports.reading.layout import Layout
 from salescli.imports.reading.lines import ROW_MAX
 from salescli.imports.reading.options import ReadingOptions
+from salescli.rules import numbers
 
-DELIMITERS = ",;\t|"
+
+class ForeignFile(NamedTuple):
+    """A file of another system. ``totals``: the lines of rows that add up the others."""
+
+    mapping: Mapping
+    table: ForeignTable
+    forms: Forms
+    totals: frozenset[int] = frozenset()
 
 
-def mapping_for(stream: BinaryIO, ours: Sequence[str], name: str | None, kind: str = ORDERS) -> Mapping | None:
-    """Return the mapping of a file, None for our own columns; the stream stays at its beginning.
+@contextmanager
+def opened(  # noqa: PLR0913 - what a person said of the file, and whose columns it may have
+    stream: BinaryIO,
+    ours: Sequence[str],
+    name: str | None,
+    stated: ReadingOptions,
+    tell: Callable[[str], None],
+    *,
+    kind: str = ORDERS,
+    listed: Collection[str] = (),
+) -> Iterator[ForeignFile | None]:
+    """Yield a file as its mapping reads it, None if it has our own columns; the stream is then at its beginning.
 
-    Raise NotFound for an unknown name, BadData for a header that no mapping knows.
+    ``kind``: which import mappings are taken for; ``listed``: columns that only our own list has.
+    ``name``: of the mapping; None: the one that knows the header. ``stated`` comes before what the mapping states, and
+    that before what the file shows; ``tell`` gets in words what was found.
+
+    Raise NotFound for an unknown name, BadUsage for options that cannot be, BadData for a header that no mapping knows
+    or that lacks what its mapping reads, and for columns whose convention is not clear.
     """
-    headers = {delimiter: header_of(stream, delimiter) for delimiter in DELIMITERS}
-    if name is not None:
-        mapping = find_mapping.found(name, ours, kind)
-        best = min(headers, key=lambda by: (len(mapping.missing(headers[by])), by != mapping.conventions.delimiter))
-        return _delimited(mapping, best)
-    if all(_is_ours(column, ours) for column in headers[","]):
-        return None
-    for delimiter, header in headers.items():
-        if recognised := find_mapping.recognised(header, ours, kind):
-            return _delimited(recognised, delimiter)
-    if any(_mostly_ours(header, ours) for header in headers.values()):
-        return None  # with a column too many, or another delimiter; the reader of our own columns says so
-    header = max(headers.values(), key=len)
-    raise BadData(
-        f"line 1: no mapping knows a file with the columns {', '.join(map(repr, header))}; write one with"
-        " --propose > my.toml, check it, and import with --map my.toml"
-    )
-
-
-def settled(mapping: Mapping, file: ForeignTable, stated: ReadingOptions) -> Mapping:
-    """Return the mapping with what a person states of the file, which is read to its end if its dates must tell.
-
-    Raise BadData where the order of day and month is left to the file, and it is not clear.
-    """
-    conventions = mapping.conventions
-    order = stated.dates or conventions.dates
-    settled = replace(
-        conventions,
-        dates=_order_of_dates(mapping, file) if order == FOUND else order,
-        decimal={None: conventions.decimal, POINT: ".", COMMA: ","}[stated.decimal],
-        minor=stated.minor or conventions.minor,
-        zone=stated.zone.key if stated.zone else conventions.zone,
-    )
-    return replace(mapping, conventions=settled)
-
-
-def _order_of_dates(mapping: Mapping, file: ForeignTable) -> str:
-    """Return the order that the dates of a file show; what stands beside them, such as their times, tells nothing."""
-    wanted = {key(name) for ours in TIMES if ours in mapping.columns for name in mapping.columns[ours].columns}
-    places = [place for place, name in enumerate(file.header) if key(name) in wanted]
-    survey = ColumnSurvey(" and ".join(file.header[place] for place in places), DATE)
-    for row in file:
-        survey.look([row.cells[place] for place in places if not row.problems])
-    try:
-        return survey.order_of_dates()
-    except Unclear as error:
-        raise BadData(str(error)) from None
-
-
-def _delimited(mapping: Mapping, delimiter: str) -> Mapping:
-    """Return a mapping for a file whose header is separated so."""
-    return replace(mapping, conventions=replace(mapping.conventions, delimiter=delimiter))
-
-
-def _mostly_ours(header: Sequence[str], ours: Sequence[str]) -> bool:
-    return 2 * sum(_is_ours(column, ours) for column in header) >= len(header)
-
-
-def header_of(stream: BinaryIO, delimiter: str) -> list[str]:
-    """Return the column names of a file; none of one that cannot be read. The stream stays at its beginning."""
-    begins = stream.read(ROW_MAX)
+    named = find_mapping.found(name, ours, kind) if name is not None else None
+    own = (*ours, *listed)
+    if named is None and all(is_ours(column, own) for column in _first_line(stream)):
+        yield None
+        return
+    mappings = [named] if named else find_mapping.every(ours, kind)
+    with header_laid_out(stream, own, mappings, stated) as (text, layout, told):
+        table = _table(text, layout)
+        mapping = named or _recognised(table, ours, own, kind)
+        if mapping is not None:
+            _check(mapping, table)
+            yield _as_mapped(mapping, text, layout, mapping.conventions.beside(stated), told, tell)
+            return
     stream.seek(0)
-    text = begins.decode("utf-8-sig", "replace")
+    yield None
+
+
+@contextmanager
+def header_laid_out(
+    stream: BinaryIO,
+    ours: Sequence[str],
+    mappings: Sequence[Mapping],
+    stated: ReadingOptions,
+    called: Callable[[str], bool] = lambda name: False,
+) -> Iterator[tuple[BinaryIO, Layout, list[str]]]:
+    """Yield a file's text, its layout and what was found.
+
+    Its header is the line that has the most names of ours, of ``mappings``, or that are ``called`` so.
+    """
+    known = {name for mapping in mappings for name in mapping.names}
+
+    def knows(name: str) -> bool:
+        return bool(name) and (not known.isdisjoint(patterns(name)) or is_ours(name, ours) or called(name))
+
+    with tables.laid_out(stream, knows, stated) as found:
+        yield found
+
+
+def is_ours(column: str, ours: Sequence[str]) -> bool:
+    """Return whether the name of a column is one of ours."""
+    name = column.lower()
+    return name in ours or name in REMARKS or utc_columns.meant(name, ours) is not None
+
+
+def _first_line(stream: BinaryIO) -> list[str]:
+    """Return the names on the first line of a file as we write them; the stream stays at its beginning."""
+    text = stream.read(ROW_MAX).decode("utf-8-sig", "replace")
+    stream.seek(0)
     try:
-        return [cell.strip() for cell in next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), [])]
+        return [cell.strip() for cell in next(csv.reader(text.splitlines(keepends=True)), [])]
     except csv.Error:
         return []
 
 
-def _is_ours(column: str, ours: Sequence[str]) -> bool:
-    name = column.lower()
-    return name in ours or name in REMARKS or utc_columns.meant(name, ours) is not None
+def _table(text: BinaryIO, layout: Layout, required: Sequence[str] = ()) -> ForeignTable:
+    text.seek(0)
+    return ForeignTable(text, layout, required)
+
+
+def _recognised(table: ForeignTable, ours: Sequence[str], known: Sequence[str], kind: str) -> Mapping | None:
+    """Return the mapping of a header, None for one of ours. Raise BadData for one that none knows."""
+    own = sum(is_ours(column, known) for column in table.header)
+    if own == len(table.header):
+        return None
+    mapping = find_mapping.recognised(table.header, ours, kind)
+    if mapping is None and 2 * own < len(table.header):
+        raise BadData(
+            f"line {table.line}: no mapping knows a file with the columns {', '.join(map(repr, table.header))}; write"
+            " one with --propose > my.toml, check it, and import with --map my.toml"
+        )
+    return mapping  # none: ours with a column too many; the reader of our own columns says so
+
+
+def _check(mapping: Mapping, table: ForeignTable) -> None:
+    if missing := mapping.missing(table.header):
+        raise BadData(
+            f"line {table.line}: the mapping {mapping.name} reads {numbers.count(len(missing), 'column')} that this"
+            f" file does not have: {', '.join(map(repr, missing))}; the file has"
+            f" {', '.join(map(repr, table.header))}"
+        )
+
+
+def _as_mapped(
+    mapping: Mapping,
+    text: BinaryIO,
+    layout: Layout,
+    options: ReadingOptions,
+    told: Sequence[str],
+    tell: Callable[[str], None],
+) -> ForeignFile:
+    """Read a file to its end for the conventions of its columns, and open it again."""
+    header = _table(text, layout).header
+    every = mapping.of_every_row
+    required = [name for name in header if key(name) in every]
+
+    def again(**_: Any) -> ForeignTable:
+        return _table(text, layout, required)
+
+    surveys, columns = _surveys(mapping, header)
+    findings = survey.look(text, layout, again, columns, options.without_zone, together=True)
+    of = {place: name for name, shared in surveys.items() for place, one in columns.items() if one is shared}
+    if words := [*told, *findings.told]:
+        tell("; ".join(words))
+    converts = {of[conversion.place]: conversion.convert for conversion in findings.conversions}
+    forms = Forms(converts, options.minor, options.zone.key if options.zone else None)
+    return ForeignFile(mapping, again(), forms, findings.totals)
+
+
+def _surveys(mapping: Mapping, header: Sequence[str]) -> tuple[dict[str, ColumnSurvey], dict[int, ColumnSurvey]]:
+    """Return the surveys of the columns that hold amounts and times: by name, and by place.
+
+    Numbered columns share one, and of two columns of the same name the first counts.
+    """
+    currency = tuple(name for name in header if key(name) in mapping.currencies)
+    kinds = {**dict.fromkeys(mapping.times, DATE), **dict.fromkeys(mapping.amounts, Kind("amount", currency))}
+    surveys: dict[str, ColumnSurvey] = {}
+    columns: dict[int, ColumnSurvey] = {}
+    for place, name in enumerate(header):
+        meant = next((pattern for pattern in patterns(name) if pattern in kinds), None)
+        if meant is not None and name not in header[:place]:
+            columns[place] = surveys.setdefault(meant, ColumnSurvey(name, kinds[meant]))
+    return surveys, columns

@@ -1,6 +1,6 @@
 """A file of another system, read by its mapping: its rows in, rows of our columns out.
 
-``ForeignTable`` -> skipped | refund | ``_Group`` (one order) -> ``_Order`` -> a row for each item, and each refund
+``ForeignFile`` -> skipped | refund | ``_Group`` (one order) -> ``_Order`` -> a row for each item, and each refund
 a file of subscriptions -> skipped | a row for each
 
 With refunds as rows of their own the whole file is in memory, since a refund may stand before its payment.
@@ -9,21 +9,23 @@ With refunds as rows of their own the whole file is in memory, since a refund ma
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from salescli.errors import BadData
-from salescli.imports import convert, mapped_recurring
-from salescli.imports.csv_file import ForeignTable, Problem, Row, trimmed
+from salescli.imports import mapped_recurring
+from salescli.imports.csv_file import Problem, Row, trimmed
+from salescli.imports.foreign import ForeignFile
 from salescli.imports.mapped_order import Given, Reading, Refund, drafted, late_refund
-from salescli.imports.mapping import FOR, RECURRING, Cells, Mapping, Refunds, Rule, key
+from salescli.imports.mapping import FOR, RECURRING, Cells, Refunds, Rule, key
+from salescli.imports.reading import amounts
+from salescli.imports.reading.workbooks import Typed
 from salescli.imports.told import Told
-from salescli.rules import money, numbers
+from salescli.rules import money
 
 # The columns of a refund whose payment is not in the file.
 LATE_REFUND = ("refund_of", "refunded", "paid_currency", "refunded_at")
+_SIGNS = {"negative": -1, "zero": 0, "positive": 1}
 
 
 @dataclass(slots=True)
@@ -38,26 +40,15 @@ class _Group:
 class MappedTable:
     """A file of another system as rows of our columns; iterating yields them, good and bad."""
 
-    def __init__(
-        self, file: ForeignTable, mapping: Mapping, ours: Sequence[str], home: str, zone: ZoneInfo | None = None
-    ) -> None:
-        """Check the header. Raise BadData for a column that the mapping reads and the file lacks.
-
-        ``home``: the currency of a file that names none; ``zone``: the account's.
-        """
-        missing = mapping.missing(file.header)
-        if missing:
-            raise BadData(
-                f"line 1: the mapping {mapping.name} reads {numbers.count(len(missing), 'column')} that this file does"
-                f" not have: {', '.join(map(repr, missing))}; the file has {', '.join(map(repr, file.header))}"
-            )
-        self._file = file
+    def __init__(self, file: ForeignFile, ours: Sequence[str], home: str, zone: ZoneInfo | None = None) -> None:
+        """``home``: the currency of a file that names none; ``zone``: the account's."""
+        mapping, self._file, self._forms, self._totals = file
         self._mapping = mapping
-        self._given = Given(mapping, file.header, ours, home)
+        self._given = Given(mapping, self._file.header, ours, home)
         self._held = {key(name): label for label, names in (mapping.not_held or {}).items() for name in names}
-        self._keys = [key(name) for name in file.header]
-        self.header = file.header
-        self._zone = ZoneInfo(mapping.conventions.zone) if mapping.conventions.zone else zone or ZoneInfo("UTC")
+        self._keys = [key(name) for name in self._file.header]
+        self.header = self._file.header
+        self._zone = ZoneInfo(self._forms.zone) if self._forms.zone else zone or ZoneInfo("UTC")
         self.told = Told(FOR[mapping.kind].removesuffix("s"))
 
     @property
@@ -127,7 +118,7 @@ class MappedTable:
 
     def _late(self, kind: Refunds, row: Row, cells: Cells) -> Row:
         """Return the row of a refund whose payment is not in the file; it may have been imported before."""
-        reading = Reading(row.line, self._mapping.conventions)
+        reading = Reading(row.line, self._forms)
         late = late_refund(self._given, reading, kind, cells)
         if late is None:
             return Row(row.line, [], problems=reading.problems, origin=(row,))
@@ -152,8 +143,10 @@ class MappedTable:
                 yield row, {}
                 continue
             # Of two columns of the same name, the first counts.
-            cells = dict(zip(reversed(self._keys), map(trimmed, reversed(row.cells)), strict=True))
+            cells = dict(zip(reversed(self._keys), map(_text, reversed(row.cells)), strict=True))
             reason = next((rule.reason for rule in self._mapping.skip if self._holds(rule, cells)), None)
+            if reason is None and row.line in self._totals:
+                reason = "row of totals"
             if reason is not None:
                 self.told.skipped[reason] += 1
                 continue
@@ -177,16 +170,7 @@ class MappedTable:
             return key(text) in wanted
         if wanted in ("blank", "given"):
             return (wanted == "given") == bool(text)
-        try:
-            value = convert.amount(text, self._mapping.conventions, "EUR") if text else Decimal(0)
-        except BadData:
-            return False
-        tests: dict[str, Callable[[Decimal], bool]] = {
-            "negative": lambda amount: amount < 0,
-            "positive": lambda amount: amount > 0,
-            "zero": lambda amount: amount == 0,
-        }
-        return tests[wanted](value)
+        return (amounts.sign(text) if text else 0) == _SIGNS[wanted]
 
     def _rows(self, group: _Group) -> Iterator[Row]:
         """Yield the rows of an order or a subscription, or one bad row with all its problems."""
@@ -197,7 +181,7 @@ class MappedTable:
 
     def _subscription(self, row: Row, cells: Cells) -> Row:
         """Return the row of a subscription, or a bad row with all its problems."""
-        reading = Reading(row.line, self._mapping.conventions)
+        reading = Reading(row.line, self._forms)
         ended = any(self._holds(rule, cells) for rule in self._mapping.ended)
         found = mapped_recurring.drafted(self._given, reading, cells, self._zone, ended=ended)
         if found is None:
@@ -212,7 +196,7 @@ class MappedTable:
     def _order(self, group: _Group) -> Iterator[Row]:
         """Yield the rows of an order, or one bad row with all its problems."""
         origin = (*group.rows, *(row for _, row, _ in group.refunds))
-        reading = Reading(group.rows[0].line, self._mapping.conventions)
+        reading = Reading(group.rows[0].line, self._forms)
         lines, refunds = [row.line for row in group.rows], [_refund(*refund) for refund in group.refunds]
         order = drafted(self._given, reading, lines, group.cells, refunds)
         if order is None or reading.problems:
@@ -231,3 +215,8 @@ class MappedTable:
 
 def _refund(kind: Refunds, row: Row, cells: Cells) -> Refund:
     return Refund(row.line, kind, cells)
+
+
+def _text(cell: str) -> str:
+    """Return the text of a cell; one whose type says its value keeps it."""
+    return cell if isinstance(cell, Typed) else trimmed(cell)

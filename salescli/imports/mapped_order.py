@@ -9,13 +9,11 @@ import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import NamedTuple
 
 from salescli.errors import BadData
-from salescli.imports import convert
-from salescli.imports.convert import Conventions
 from salescli.imports.csv_file import Problem
+from salescli.imports.forms import Forms
 from salescli.imports.mapping import AMOUNTS, OF_AN_ITEM, ORDERS, RECURRING, TIMES, Cells, Mapping, Refunds, Value, key
 from salescli.imports.shares import share
 from salescli.rules import money
@@ -69,7 +67,7 @@ class Reading:
     """Reads the values of an order, and collects what is wrong with them by source column."""
 
     line: int
-    conventions: Conventions
+    forms: Forms
     problems: list[Problem] = field(default_factory=list)
 
     def refuse(self, value: Value, text: str, reason: str, line: int | None = None) -> None:
@@ -86,32 +84,26 @@ class Reading:
 
     def instant(self, value: Value, cells: Cells) -> str:
         """Return the text of a time, as an import reads it."""
-        text = self.text(value, cells)
         try:
-            return convert.instant(text, self.conventions) if text else ""
+            return self.forms.instant(value, cells) if value.applies(cells) else ""
         except BadData as error:
-            self.refuse(value, text, str(error))
+            self.refuse(value, _shown(value, cells), str(error))
             return ""
 
     def amount(self, value: Value, cells: Cells, currency: str, *, signed: bool = True) -> int | None:
-        """Return the minor units of an amount, which is not below zero if it is ``signed``; None if it is blank."""
+        """Return the minor units of an amount, which is not negative if it is ``signed``; None if it is blank."""
         if not value.applies(cells):
             return None
-        terms = [(minus, cells.get(key(name), "")) for minus, name in value.sum] or [(False, self.text(value, cells))]
-        shown = " + ".join(text for _, text in terms if text)
-        if not shown:
-            return None
         try:
-            sum = Decimal(0)
-            for minus, text in terms:
-                amount = convert.amount(text, self.conventions, currency) if text else Decimal(0)
-                sum += -amount if minus else amount
-            sum = (sum if signed else abs(sum)) * self._units(value, cells)
-            if sum < 0:
-                raise BadData("is below zero")
-            return money.parse(f"{sum:f}", currency)
+            amount = self.forms.amount(value, cells, currency)
+            if amount is None:
+                return None
+            amount *= self._units(value, cells)
+            if amount < 0 and signed:
+                raise BadData("is negative, and an amount here is zero or more")
+            return money.parse(f"{abs(amount):f}", currency)
         except BadData as error:
-            self.refuse(value, shown, str(error))
+            self.refuse(value, _shown(value, cells), str(error))
             return None
 
     def _units(self, value: Value, cells: Cells) -> int:
@@ -120,6 +112,15 @@ class Reading:
         if not re.fullmatch(r"[0-9]{1,9}", text):
             raise BadData(f"is the price of one of {text!r}, which is not a whole number")
         return int(text)
+
+
+def _shown(value: Value, cells: Cells) -> str:
+    """Return the texts that a value is read from, as the file has them."""
+    try:
+        texts = [cells.get(key(name), "") for _, name in value.sum] or [value.text(cells)]
+    except BadData:
+        texts = [cells.get(key(name), "") for name in value.columns]
+    return " + ".join(filter(None, texts))
 
 
 class Refund(NamedTuple):
@@ -282,7 +283,7 @@ def _backs(reading: Reading, refunds: Sequence[Refund], currency: str) -> list[B
     """Return what each refund gave back, and when, oldest first."""
     backs = []
     for line, kind, cells in refunds:
-        own = Reading(line, reading.conventions)
+        own = Reading(line, reading.forms)
         minor = own.amount(kind.amount, cells, currency, signed=False)  # most files write it below zero
         backs.append(Back(own.instant(kind.at, cells), line, minor or 0))
         reading.problems.extend(own.problems)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NoReturn
 
 from salescli.errors import BadData
-from salescli.imports.convert import DATES, Conventions
+from salescli.imports.reading.amounts import COMMA, POINT
+from salescli.imports.reading.options import ReadingOptions
 from salescli.rules import time
 
 if sys.version_info >= (3, 11):
@@ -27,6 +28,7 @@ OF_AN_ITEM = (  # read from each item's own row or columns, all else from the fi
 ENDS_AT = "ends_at"  # of a subscription: it becomes the number of payments that are left
 AMOUNTS = ("unit_price", "discount", "price", "paid", "funds_credited", "refunded")
 TIMES = ("created_at", "paid_at", "refunded_at", "started_at", "next_payment_at", ENDS_AT)
+DATES = ("ymd", "dmy", "mdy", "found")  # the order of day, month and year; a year of four digits in front always is one
 WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
 ORDERS = "orders"  # what a mapping is for, if it does not say
 RECURRING = "recurring"
@@ -45,6 +47,33 @@ _OF_A_VALUE = (
 def key(name: str) -> str:
     """Return the name of a source column as it is compared: without regard to case and spaces."""
     return " ".join(name.split()).casefold()
+
+
+def patterns(name: str) -> list[str]:
+    """Return the keys by which a mapping may name a column: its own, and with # for each of its numbers."""
+    plain = key(name)
+    return [plain, *(f"{plain[: one.start()]}#{plain[one.end() :]}" for one in re.finditer(r"\d+", plain))]
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What a mapping states of how its file is written; None: as the file shows. ``zone``: of times that have none."""
+
+    delimiter: str | None = None
+    decimal: str | None = None
+    minor: bool = False  # amounts are whole minor units
+    dates: str | None = None
+    zone: str | None = None
+
+    def beside(self, stated: ReadingOptions) -> ReadingOptions:
+        """Return what a person states and, where that is nothing, what the mapping does."""
+        return replace(
+            stated,
+            decimal=stated.decimal or {".": POINT, ",": COMMA}.get(self.decimal or ""),
+            minor=stated.minor or self.minor,
+            dates=stated.dates or (None if self.dates == "found" else self.dates),
+            zone=stated.zone or (time.time_zone(self.zone) if self.zone else None),
+        )
 
 
 Cells = Dict[str, str]  # of a row: the key of a source column -> its text
@@ -112,8 +141,12 @@ class Value:
     @property
     def columns(self) -> list[str]:
         """The source columns that it reads."""
-        columns = [column for template in self.first for column in template.columns] + [name for _, name in self.sum]
-        return columns + [name for name in (self.times, *self.period) if name]
+        return [column for template in self.first for column in template.columns] + [name for _, name in self.sum]
+
+    @property
+    def beside(self) -> list[str]:
+        """Further source columns that it needs: a number of units, and days."""
+        return [name for name in (self.times, *self.period) if name]
 
 
 def _parts(text: str, begin: str, end: str) -> list[str]:
@@ -175,6 +208,44 @@ class Mapping:
     items: Items | None = None
     not_held: Dict[str, Sequence[str]] | None = None
 
+    @property
+    def names(self) -> set[str]:
+        """The keys of all source columns that it knows, those with # among them."""
+        of_refunds = [value for kind in self.refunds for value in (kind.of, kind.amount, kind.at)]
+        values = [*self.columns.values(), *self._of_whole_orders(), *of_refunds]
+        return (
+            {key(name) for names in (self.recognised_by, self.optional) for name in names}
+            | _keys(values)
+            | {key(name) for value in values for name in value.beside}
+        )
+
+    @property
+    def amounts(self) -> set[str]:
+        """The keys of the source columns that hold amounts."""
+        named = [self.columns[name] for name in AMOUNTS if name in self.columns]
+        return _keys([*named, *self._of_whole_orders(), *(kind.amount for kind in self.refunds)])
+
+    @property
+    def times(self) -> set[str]:
+        """The keys of the source columns that hold dates and times."""
+        named = [self.columns[name] for name in TIMES if name in self.columns]
+        days = {key(name) for value in self.columns.values() for name in value.period}
+        return _keys([*named, *(kind.at for kind in self.refunds)]) | days
+
+    @property
+    def currencies(self) -> set[str]:
+        """The keys of the source columns that name a currency."""
+        return _keys([value for name, value in self.columns.items() if "currency" in name])
+
+    @property
+    def of_every_row(self) -> set[str]:
+        """The keys of the source columns that every row fills, unless it adds up the others."""
+        filled = (self.columns[name] for name in ("order", "created_at") if name in self.columns)
+        return {key(name) for value in filled for name in needed(value)}
+
+    def _of_whole_orders(self) -> list[Value]:
+        return [value for value in (self.items.total, self.items.discount) if value] if self.items else []
+
     def missing(self, header: Sequence[str]) -> list[str]:
         """Return the source columns that a header lacks and this mapping needs."""
         have, may_lack = set(map(key, header)), set(map(key, self.optional))
@@ -188,9 +259,13 @@ class Mapping:
         return bool(self.recognised_by) and all(key(name) in have for name in self.recognised_by)
 
 
+def _keys(values: Iterable[Value]) -> set[str]:
+    return {key(name) for value in values for name in value.columns}
+
+
 def needed(value: Value) -> list[str]:
     """Return the source columns without which a value has no text: of several to choose from, none."""
-    return value.columns if len(value.first) < 2 else []
+    return [*(value.columns if len(value.first) < 2 else []), *value.beside]
 
 
 def parsed(text: str, name: str, ours: Sequence[str], kind: str = ORDERS) -> Mapping:
@@ -280,7 +355,7 @@ class _Reader:
         conventions = Conventions(**given)
         choices = {"delimiter": (",", ";", "\t", "|"), "decimal": (".", ","), "minor": (False, True), "dates": DATES}
         for name, allowed in choices.items():
-            if getattr(conventions, name) not in allowed:
+            if name in given and given[name] not in allowed:
                 self._fail(f"file.{name}", f"is not one of {', '.join(map(repr, allowed))}")
         if conventions.zone is not None:
             time.time_zone(self._text("file.zone", conventions.zone))

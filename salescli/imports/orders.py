@@ -113,6 +113,9 @@ class _Orders:
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
         """Return the existing records that the row names."""
+        if self._run.own:
+            same = (order.created.at, order.offer[1], order.price.price_minor)
+            own_lists.refuse_own(self._run, fields, "order", self._first_new, same)
         find, system = self._lookups.find, _payment_system(order)
         payment_system = find(fields, PAYMENT_SYSTEM, (system,)) if system else None
         self._check_payment(fields, order, payment_system)

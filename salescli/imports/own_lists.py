@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from salescli.catalogue import categories, customers, offers, payment_systems, users
+from salescli.catalogue import categories, customers, offers, payment_systems, roles, users
 from salescli.imports import order_row
+from salescli.imports.cells import Fields
+from salescli.imports.run import ImportRun
 from salescli.lists import categories as category_list
 from salescli.lists import customers as customer_list
 from salescli.lists import offers as offer_list
 from salescli.lists import orders as order_list
 from salescli.lists import payment_systems as payment_system_list
 from salescli.lists import recurring as recurring_list
+from salescli.lists import roles as role_list
 from salescli.lists import users as user_list
 from salescli.lists.columns import View
+from salescli.rules import numbers
 
 
 def _listed(view: View, ours: Sequence[str], **filled: str) -> dict[str, str]:
@@ -35,12 +40,35 @@ def recurring(ours: Sequence[str]) -> Mapping[str, str]:
 
 
 CATALOGUE: Mapping[str, Mapping[str, str]] = {
-    noun.table: _listed(view, noun.fields)
+    noun.table: _listed(view, noun.fields, role="name", category_number="category")
     for noun, view in (
         (customers.NOUN, customer_list.VIEW),
         (offers.NOUN, offer_list.VIEW),
         (categories.NOUN, category_list.VIEW),
         (payment_systems.NOUN, payment_system_list.VIEW),
+        (roles.NOUN, role_list.VIEW),
         (users.NOUN, user_list.VIEW),
     )
 }
+
+
+def refuse_own(run: ImportRun, fields: Fields, noun: str, first_new: int, same: tuple[Any, ...]) -> None:
+    """Refuse a row of our own list if its record was here before the import: it would be here twice.
+
+    ``noun``: order or recurring, also its column. ``same``: when it began, its offer's name and its price.
+    """
+    table, began = {"order": ("orders", "created_at"), "recurring": ("recurring", "anchor_at")}[noun]
+    number = fields.row.values[noun]
+    if not numbers.is_record_number(number) or int(number) >= first_new:
+        return
+    sql = (
+        f"SELECT 1 FROM {table} r JOIN customers c ON c.id = r.customer_id WHERE r.id = ? AND r.{began} = ?"
+        " AND r.offer_name = ? AND r.price_minor = ? AND c.name = ? AND (r.source IS NOT ? OR r.source_number IS NOT ?)"
+    )
+    known_as = (fields.row.values["customer"], run.request.source, number)
+    if run.work.connection.execute(sql, (int(number), *same, *known_as)).fetchone():
+        fields.stop(
+            noun,
+            f"is here; our own list comes in again in another database, and here it would be there twice."
+            f" Change it by salescli {table} edit {number}, or remove the row",
+        )

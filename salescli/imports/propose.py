@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from salescli.imports import find_mapping, foreign
+from salescli.imports.csv_file import ForeignTable
 from salescli.imports.mapping import ORDERS, key
+from salescli.imports.reading.options import AS_FOUND
 
 _CALLED = {  # our column -> what other systems call it, likeliest first; compared by ``key``, _ as a space
     "order": "order, order number, order id, order no, number, name, transaction id, invoice number, id, номер заказа",
@@ -59,12 +61,14 @@ _STATUSES_OF_SUBSCRIPTIONS = (
 
 def proposal(stream: BinaryIO, ours: Sequence[str], required: Sequence[str], kind: str = ORDERS) -> str:
     """Return a mapping for a file as TOML: the shipped one that knows its header, else one proposed by its names."""
-    headers = {delimiter: foreign.header_of(stream, delimiter) for delimiter in foreign.DELIMITERS}
-    for header in headers.values():
-        if known := find_mapping.recognised(header, ours, kind):
-            return find_mapping.path_of(known.name).read_text(encoding="utf-8")
-    delimiter, header = max(headers.items(), key=lambda pair: len(pair[1]))
-    return _proposed(delimiter, header, ours, required, kind)
+    called = {name for names in _CALLED.values() for name in map(_plain, names.split(", "))}
+    mappings = find_mapping.every(ours, kind)
+    with foreign.header_laid_out(stream, ours, mappings, AS_FOUND, lambda name: _plain(name) in called) as found:
+        text, layout, _ = found
+        header = ForeignTable(text, layout).header
+    if known := find_mapping.recognised(header, ours, kind):
+        return find_mapping.path_of(known.name).read_text(encoding="utf-8")
+    return _proposed(layout.delimiter, header, ours, required, kind)
 
 
 def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], required: Sequence[str], kind: str) -> str:
@@ -86,8 +90,8 @@ def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], requir
         "",
         "[file]",
         f"delimiter = {_toml(delimiter)}",
-        'decimal = "."  # or ","',
-        'dates = "ymd"  # or "dmy", "mdy"',
+        '# decimal = ","  # or "."; else as the columns show',
+        '# dates = "dmy"  # or "mdy", "ymd"; else as the columns show',
         '# zone = "UTC"  # of times without a zone; else the account\'s',
         "",
         "[columns]",
@@ -105,7 +109,7 @@ def _proposed(delimiter: str, header: Sequence[str], ours: Sequence[str], requir
 
 
 def _missing(column: str) -> str:
-    usual = {"status": "completed", "currency": "EUR"}.get(column, "")
+    usual = {"status": "completed", "currency": "EUR", "every": "1 month"}.get(column, "")
     return f"{column} = {{ constant = {_toml(usual)} }}  # no column sounds like it; to fill in"
 
 

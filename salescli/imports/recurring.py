@@ -79,16 +79,8 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    run = ImportRun(
-        work,
-        "recurring orders",
-        COLUMNS,
-        REQUIRED,
-        request,
-        _KINDS,
-        maps=RECURRING,
-        listed=own_lists.recurring(COLUMNS),
-    )
+    listed = own_lists.recurring(COLUMNS)
+    run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS, maps=RECURRING, listed=listed)
     return import_rows(run, _subscribers)
 
 
@@ -105,6 +97,7 @@ class _Subscribers:
         self._run = run
         self._zone = run.work.zone
         self._lookups = lookups
+        self._first_new = next(database.free_ids(run.work.connection, "recurring"))
         columns = Columns(_readers(self._zone))
         self.steps = Steps(
             numbers=Numbers(run.work.connection),
@@ -119,6 +112,9 @@ class _Subscribers:
 
     def _find(self, fields: Fields, row: RecurringRow) -> SubscriberParties:
         """Return the records that the row names. A payment without token is only for a person to confirm."""
+        if self._run.own:
+            same = (time.utc_text(row.started_at), row.offer[1], row.price_minor)
+            own_lists.refuse_own(self._run, fields, "recurring", self._first_new, same)
         find = self._lookups.find
         system = find(fields, PAYMENT_SYSTEM, (row.payment_system,))
         if row.token is None and system is not None and system["gateway"] != registry.MANUAL:

@@ -19,7 +19,6 @@ from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, foreign, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row, Table
 from salescli.imports.mapped import MappedTable
-from salescli.imports.mapping import Mapping as FileMapping
 from salescli.imports.reading import tables
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
@@ -170,40 +169,29 @@ def import_rows(run: ImportRun, begin: Begin, end: Callable[[], None] = lambda: 
 @contextmanager
 def _read(run: ImportRun, stream: BinaryIO) -> Iterator[tuple[ImportRun, Table | MappedTable]]:
     """Yield the reader of a file: of our own columns, or of another system's by its mapping, with its source."""
-    mapping, unknown = _mapping(run, stream)
-    reporting = run.request.reporting
-    if mapping is None:
-        with ExitStack() as held:
-            try:
-                table = held.enter_context(tables.opened(stream, run.expected, run.request.reading, reporting.on_told))
-            except BadData as error:
-                raise (unknown if unknown and "unknown column" in str(error) else error) from None
+    reporting, request = run.request.reporting, run.request
+    with ExitStack() as held:
+        file = None
+        if run.maps:
+            mapped = foreign.opened(
+                stream,
+                run.columns,
+                request.map,
+                request.reading,
+                reporting.on_told,
+                kind=run.maps,
+                listed=run.listed,
+            )
+            file = held.enter_context(mapped)
+        if file is None:
+            table = held.enter_context(tables.opened(stream, run.expected, request.reading, reporting.on_told))
             yield replace(run, own=table.own), table
-        return
-    reporting.on_mapping(mapping.title, mapping.name)
-    home = database.setting(run.work.connection, "currency") or ""
-    delimiter = mapping.conventions.delimiter
-    mapping = foreign.settled(mapping, csv_file.ForeignTable(stream, delimiter), run.request.reading)
-    stream.seek(0)
-    if mapping.source and run.request.source == DEFAULT_SOURCE:
-        run = replace(run, request=replace(run.request, source=mapping.source))
-    yield run, MappedTable(csv_file.ForeignTable(stream, delimiter), mapping, run.columns, home, run.work.zone)
-
-
-def _mapping(run: ImportRun, stream: BinaryIO) -> tuple[FileMapping | None, BadData | None]:
-    """Return the mapping of a file or, of a header that none knows, the words of that.
-
-    A file of our own may have other lines above its header, or be in an encoding that only ``reading`` finds.
-    """
-    if not run.maps:
-        return None, None
-    try:
-        return foreign.mapping_for(stream, run.columns, run.request.map, run.maps), None
-    except BadData as unknown:
-        if run.request.map is not None:
-            raise
-        stream.seek(0)
-        return None, unknown
+            return
+        reporting.on_mapping(file.mapping.title, file.mapping.name)
+        home = database.setting(run.work.connection, "currency") or ""
+        if file.mapping.source and request.source == DEFAULT_SOURCE:
+            run = replace(run, request=replace(request, source=file.mapping.source))
+        yield run, MappedTable(file, run.columns, home, run.work.zone)
 
 
 @dataclass(slots=True)

@@ -42,6 +42,8 @@ def lines(told: Told) -> list[str]:
         said.append(f"skipped {numbers.count(told.skipped.total(), 'row')}: {reasons}")
     if told.statuses:
         said.append(", ".join(f"{number} {status}" for status, number in sorted(told.statuses.items())))
+    if told.planned:
+        said.append("they are still charged where they come from: cancel them there before tick charges them here")
     for currency, minor in told.planned.items():
         said.append(f"one payment of each active one comes to {money.text(minor, currency)} {currency}")
     for currency, minor in told.paid.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import BinaryIO
@@ -17,11 +17,11 @@ from salescli.errors import BadData
 from salescli.imports import find_mapping, utc_columns
 from salescli.imports.csv_file import REMARKS, Problem, Row
 from salescli.imports.mapping import STATEMENT, Cells, Mapping, Rule, Value, key, needed
-from salescli.imports.reading import amounts, conventions, dates, tables
+from salescli.imports.reading import conventions, dates, tables
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.reading.tables import Expected
-from salescli.rules import numbers, time
+from salescli.rules import numbers
 
 AMOUNTS = ("amount", "fee")
 SENT = "sent"  # what a bank's negative row is, if its mapping does not say
@@ -100,14 +100,11 @@ def rows(
     tell: Callable[[str], None],
 ) -> Iterator[Row]:
     """Yield the rows of a statement in our columns, good and bad; ``tell`` gets how the file was read, in words."""
-    stated = mapping.conventions
-    zone = reading.zone or (time.time_zone(stated.zone) if stated.zone else None)
-    options = replace(
-        reading.without_zone,
-        minor=reading.minor or stated.minor,
-        decimal=reading.decimal or (amounts.COMMA if stated.decimal == "," else None),
-        dates=reading.dates or (stated.dates if stated.dates in (dates.DMY, dates.MDY) else None),
-    )
+    options = mapping.conventions.beside(reading)
+    zone, options = (
+        options.zone,
+        options.without_zone,
+    )  # the date alone is read by its column; its time stands beside it
     tell(f"read as {mapping.title}, by the mapping {mapping.name}")
     skipped = Skipped()
     one_line = lambda words: tell(" ".join(words.split()))  # noqa: E731 — names of columns may have line ends

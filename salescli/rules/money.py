@@ -93,6 +93,8 @@ def parse(value: str, currency: str) -> int:
     """
     exponent = EXPONENTS[currency]
     match = re.fullmatch(_AMOUNT, value)
+    if match is None and value.startswith("-") and re.fullmatch(_AMOUNT, value[1:]):
+        raise BadData(f"{value!r} is negative; an amount here is zero or more")
     if match is None:
         raise BadData(f"{value!r} is not an amount; write digits and a period, as in 1234.50")
     whole, decimals = match[1], match[2] or ""

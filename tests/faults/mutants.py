@@ -870,6 +870,32 @@ MUTANTS = (
         "other_systems_files_come_in",
         (("imports/mapped_order.py", "        if not value.applies(cells):\n            return None\n", ""),),
     ),
+    Mutant(
+        "a subscription of several units costs one",
+        "other_systems_subscriptions_come_in",
+        (("imports/mapped_order.py", "            amount *= self._units(value, cells)\n", ""),),
+    ),
+    Mutant(
+        "a subscription of every three months is paid each month",
+        "other_systems_subscriptions_come_in",
+        (
+            (
+                "imports/mapped_recurring.py",
+                "    return next((one for one in longer if",
+                "    return next((one for one in () if",
+            ),
+        ),
+    ),
+    Mutant(
+        "a subscription that was cancelled for its end goes on",
+        "other_systems_subscriptions_come_in",
+        (("imports/mapped_recurring.py", "COMPLETED if ended else", ""),),
+    ),
+    Mutant(
+        "a subscription is paid after its end",
+        "other_systems_subscriptions_come_in",
+        (("imports/mapped_recurring.py", '{**interval, "payments": str(left)} if left', "interval if left"),),
+    ),
 )
 
 

@@ -28,6 +28,7 @@ from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
 from salescli.imports.orders import import_orders
+from salescli.imports.recurring import import_recurring
 from salescli.imports.run import ImportRequest
 from salescli.reconcile.statement import Line
 from salescli.rules import time
@@ -1317,6 +1318,31 @@ def the_price_changes_between_attempts(world: World) -> None:
     settled(world, charges=2)
     assert world.bank.charged()[-1].amount_minor == 6_000
     assert world.value("SELECT max(amount_minor) FROM invoices") == 6_000
+
+
+@scenario
+def other_systems_subscriptions_come_in(world: World) -> None:
+    """What a payment costs, how often, how often still, and that nothing is paid for what was cancelled."""
+    for name in ("stripe-subscriptions", "woocommerce-subscriptions") * 2:
+        request = ImportRequest(PROJECT / "tests" / "imports" / "files" / "recurring" / f"{name}.csv")
+
+        def bring(connection: Any, request: ImportRequest = request) -> None:
+            import_recurring(world.work(connection), request)
+
+        world.process(bring)
+    found = world.rows(
+        "SELECT source_number, price_minor, every_count, payments_total FROM recurring WHERE status = 'active'"
+        " ORDER BY source_number"
+    )
+    assert [tuple(row) for row in found] == [
+        ("701", 45_000, 1, None),
+        ("702", 10_050, 3, 3),
+        ("sub_TestA", 900, 1, None),
+        ("sub_TestB", 375_000, 3, None),
+        ("sub_TestD", 900, 1, None),
+    ]
+    planned = "status NOT IN ('active', 'paused') AND next_payment_at IS NOT NULL"
+    assert world.value(f"SELECT count(*) FROM recurring WHERE {planned}") == 0
 
 
 @scenario

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli.errors import BadData, NotFound
-from salescli.imports import convert, find_mapping, mapping, orders, propose, recurring
-from salescli.imports.convert import Conventions
-from salescli.imports.csv_file import ForeignTable
+from salescli.imports import find_mapping, foreign, mapping, orders, propose, recurring
 from salescli.imports.mapped import MappedTable
+from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.shares import share
 from salescli.imports.told import lines
+from salescli.rules import money
 from tests.conftest import House
 from tests.importing import contents
 
@@ -162,9 +165,10 @@ def test_a_named_mapping_is_held_against_the_file_however_it_is_separated(house:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("1;31.01.2026;Ink;1,234.50;;;;;;", "line 2, Sum: '1,234.50': is not an amount with a comma as decimal mark"),
-        ("1;01/31/2026;Ink;5;;;;;;", "line 2, When: '01/31/2026': is not a date of the form DD/MM/YYYY"),
-        ("1;31.01.26;Ink;5;;;;;;", "line 2, When: '31.01.26': is not a date of the form DD/MM/YYYY"),
+        ("1;31.01.2026;Ink;1,234.50;;;;;;", "line 2, Sum: '1,234.50' is not an amount with a decimal comma, as the"),
+        ("1;31.01.2026;Ink;$5;;;;;;", "line 2, Sum: '$5' names another currency, and the row's currency is EUR"),
+        ("1;01/31/2026;Ink;5;;;;;;", "line 2, When: '01/31/2026' is not a date with the day first, as the column has"),
+        ("1;31-01-26x;Ink;5;;;;;;", "line 2, When: '31-01-26x': is not a date or time"),
         ("1;soon;Ink;5;;;;;;", "line 2, When: 'soon': is not a date or time"),
         ("1;31.01.2026;Ink;5;;;weg;;;", "line 2, State: 'weg': is not in the mapping, which knows bezahlt, offen"),
         ("1;31.01.2026;Ink;0,005;;;;;;", "line 2, Sum: '0,005': 0.005 EUR has 3 decimals"),
@@ -185,7 +189,7 @@ def test_rejects_are_the_rows_as_they_were_and_come_in_when_repaired(house: Hous
     assert [row[0] for row in rows(house)] == ["3"]
     header, sale, back = csv.reader(rejects.read_text(encoding="utf-8").splitlines())
     assert header == ["line", "reason", *FILE.splitlines()[0].split(";")]
-    assert sale[:2] == ["2", "Sum: 'many': is not an amount with a comma as decimal mark, as this file has"]
+    assert sale[:2] == ["2", "Sum: 'many' is not an amount; write digits and a period, as in 1234.50"]
     assert [sale[3], back[2]] == ["31.01.2026 10:00", "1-R"]
     repaired = rejects.read_text(encoding="utf-8").replace(",many,", ',"1.234,50",')
     load(house, repaired, map="shop")
@@ -255,6 +259,8 @@ def test_a_proposal_is_a_mapping_of_the_file(house: House, folder: Path) -> None
 def test_a_proposal_says_what_no_column_sounds_like_and_may_be_a_shipped_mapping() -> None:
     text = propose.proposal(io.BytesIO(b"Nr;Betrag\n"), orders.COLUMNS, orders.REQUIRED)
     assert 'delimiter = ";"' in text
+    below = propose.proposal(io.BytesIO(b"Our shop\n\nOrder Number;Total;Shoe\n"), orders.COLUMNS, orders.REQUIRED)
+    assert 'order = "Order Number"' in below
     assert 'customer = { constant = "" }  # no column sounds like it; to fill in' in text
     known = ",".join(find_mapping.found("gumroad-sales", orders.COLUMNS).recognised_by)
     text = propose.proposal(io.BytesIO(f"{known}\n".encode()), orders.COLUMNS, orders.REQUIRED)
@@ -291,49 +297,12 @@ def test_shares_add_up_and_none_is_above_its_item(weights: list[int], amount: in
     assert all(0 <= own <= weight for own, weight in zip(shares, weights, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("text", "decimal", "amount"),
-    [
-        ("1,234.50", ".", "1234.50"), ("$1,234.50", ".", "1234.50"), ("-$0.95", ".", "-0.95"), ("$-0.95", ".", "-0.95"),
-        ("(5.00)", ".", "-5.00"), ("5.00-", ".", "-5.00"), ("1'234.50", ".", "1234.50"), (".50", ".", "0.50"),
-        ("1 234,50", ",", "1234.50"), ("1\u202f234,50 €", ",", "1234.50"), ("1.234,50", ",", "1234.50"),
-        ("300 руб.", ".", "300"), ("5 грн", ",", "5"), ("EUR 5,00", ",", "5.00"), ("−5,00", ",", "-5.00"),
-    ],
-)  # fmt: skip
-def test_an_amount_is_read_by_the_files_decimal_mark(text: str, decimal: str, amount: str) -> None:
-    assert f"{convert.amount(text, Conventions(decimal=decimal), 'EUR'):f}" == amount
-
-
-@pytest.mark.parametrize(
-    ("text", "decimal"), [("1,23", "."), ("1.234.50", "."), ("12,34,567", "."), ("", "."), ("€", "."), ("1.23", ",")]
-)
-def test_an_amount_of_another_form_is_never_guessed(text: str, decimal: str) -> None:
-    with pytest.raises(BadData):
-        convert.amount(text, Conventions(decimal=decimal), "EUR")
-
-
-def test_whole_minor_units_become_units_of_the_currency() -> None:
-    minor = Conventions(minor=True)
-    assert f"{convert.amount('1234', minor, 'EUR'):f} {convert.amount('1234', minor, 'JPY'):f}" == "12.34 1234"
-
-
-@pytest.mark.parametrize(
-    ("text", "dates", "read"),
-    [
-        ("2026-12-31", "dmy", "2026-12-31"),
-        ("31.12.2026", "dmy", "2026-12-31"),
-        ("12/31/2026 2:30:00 PM", "mdy", "2026-12-31 14:30:00"),
-        ("12/31/2026 12:05 am", "mdy", "2026-12-31 00:05"),
-        ("1/3/2026 09:15:00 PST", "mdy", "2026-01-03 09:15:00 -08:00"),
-        ("2026-01-02 08:00:01 +0200", "ymd", "2026-01-02 08:00:01 +0200"),
-        ("2026-01-02T08:00:01Z", "ymd", "2026-01-02 08:00:01 Z"),
-        ("2026-01-02 08:00:01 Eastern Time (US & Canada)", "ymd", "2026-01-02 08:00:01 America/New_York"),
-        ("Dec 31, 2026", "ymd", "2026-12-31"),
-        ("31 December 2026 10:00", "ymd", "2026-12-31 10:00"),
-    ],
-)
-def test_a_time_is_read_in_the_files_order_of_day_and_month(text: str, dates: str, read: str) -> None:
-    assert convert.instant(text, Conventions(dates=dates)) == read
+@pytest.fixture(scope="module")
+def shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the mapping of the shop."""
+    path = tmp_path_factory.mktemp("mapping") / "shop.toml"
+    path.write_text(SHOP, encoding="utf-8")
+    return path
 
 
 _CELL = st.text(st.sampled_from("0123456789.,-/: $€()'+\u202f=#abZпаé\x1c\u0663"), max_size=12)
@@ -345,30 +314,198 @@ _CELL = st.text(st.sampled_from("0123456789.,-/: $€()'+\u202f=#abZпаé\x1c\u
     st.randoms(use_true_random=False),
 )
 def test_no_cell_whatsoever_gives_anything_but_rows_good_and_bad(
-    name: str, given: list[list[str]], chance: Any
+    shop_file: Path, name: str, given: list[list[str]], chance: Any
 ) -> None:
+    path = shop_file if name == "shop" else find_mapping.SHIPPED / f"{name}.toml"
     kind = "orders" if name == "shop" else find_mapping.kind_of(name)
     ours = recurring.COLUMNS if kind == "recurring" else orders.COLUMNS
-    one = mapping.parsed(SHOP, name, ours) if name == "shop" else find_mapping.found(name, ours, kind)
+    one = find_mapping.found(str(path), ours, kind)
     names = list(dict.fromkeys([*one.recognised_by, *one.missing([]), *one.optional]))
     names = [column.replace("#", str(number)) for column in names for number in ((1, 2) if "#" in column else (1,))]
     chance.shuffle(names)
     out = io.StringIO(newline="")
     csv.writer(out).writerows([names, *((cells * len(names))[: len(names)] for cells in given if cells)])
-    table = MappedTable(ForeignTable(io.BytesIO(out.getvalue().encode()), ","), one, ours, "EUR")
-    for row in table:
-        assert row.problems or len(row.cells) == len(row.names)
+    stated = ReadingOptions(decimal="point", dates="dmy")
+    with foreign.opened(io.BytesIO(out.getvalue().encode()), ours, str(path), stated, print, kind=kind) as file:
+        assert file is not None
+        for row in MappedTable(file, ours, "EUR"):
+            assert row.problems or len(row.cells) == len(row.names)
 
 
-@given(
-    st.integers(0, 10**12),
-    st.sampled_from(["", ",", "'", " ", "\u202f", "\u00a0"]),
-    st.sampled_from(["{}", "-{}", "({})", "{}-", "$ {}", "{} EUR", "€{}"]),
+# A mapping that states no convention: the file shows it.
+OPEN = """
+recognised_by = ["No", "When", "What", "Sum", "Money"]
+
+[columns]
+order = "No"
+created_at = "When"
+customer = { constant = "somebody" }
+offer = "What"
+price = "Sum"
+currency = "Money"
+status = { constant = "completed" }
+"""
+HEADER = ["No", "When", "What", "Sum", "Money"]
+KYIV = ["7", "31.01.2026 10:00", "Чай", "1 234,50", "UAH"]
+
+
+@pytest.fixture
+def open_mapping(folder: Path) -> None:
+    (folder / "open.toml").write_text(OPEN, encoding="utf-8")
+
+
+def written(*lines: list[str], delimiter: str = ",") -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter).writerows(lines)
+    return out.getvalue()
+
+
+def read(house: House, content: bytes, **options: Any) -> list[tuple[Any, ...]]:
+    orders.import_orders(house.work, ImportRequest(io.BytesIO(content), **options))
+    return [(row[0], row[2], row[4], row[5]) for row in rows(house)]
+
+
+TEA = ("7", "Чай", 123450, "2026-01-31T08:00:00Z")
+
+
+@pytest.mark.usefixtures("open_mapping")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
+@pytest.mark.parametrize("delimiter", list(",;\t|"))
+def test_a_mapped_file_is_read_in_any_encoding_and_separation(house: House, encoding: str, delimiter: str) -> None:
+    stated = ReadingOptions(encoding="cp1251" if encoding == "cp1251" else None)
+    content = written(HEADER, KYIV, delimiter=delimiter).encode(encoding)
+    assert read(house, content, reading=stated) == [TEA]
+
+
+@pytest.mark.usefixtures("open_mapping")
+def test_the_header_of_a_mapped_file_is_found_below_other_lines_and_above_a_total(house: House) -> None:
+    told: list[str] = []
+    text = "Orders of the shop\n\nfrom 1 January;to 31 January\n"
+    text += written(HEADER, KYIV, [], ["Total", "", "", "1 234,50", "UAH"], [], delimiter=";")
+    request = ImportRequest(io.BytesIO(text.encode()), reporting=Reporting(on_told=told.append))
+    counts = orders.import_orders(house.work, request)
+    assert counts.told is not None
+    assert counts.told.skipped == {"row of totals": 1}
+    assert rows(house)[0][4] == 123450
+    assert told == [
+        "columns separated by semicolons; the header is on line 4, below 3 other lines; the day first in When;"
+        " a decimal comma in Sum"
+    ]
+
+
+@pytest.mark.usefixtures("open_mapping")
+def test_a_mapped_sheet_is_read_by_the_types_of_its_cells(house: House) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["of another matter"])
+    sheet = book.create_sheet("Orders")
+    sheet.append(HEADER)
+    sheet.append([7, datetime(2026, 1, 31, 10), "Чай", 1234.5, "UAH"])
+    sheet.append([8, 46053.5, "Чай", 0.1 + 0.2, "UAH"])
+    sheet["D3"].number_format = "0.00"
+    content = io.BytesIO()
+    book.save(content)
+    assert read(house, content.getvalue(), reading=ReadingOptions(sheet="Orders")) == [
+        TEA,
+        ("8", "Чай", 30, "2026-01-31T10:00:00Z"),
+    ]
+
+
+@pytest.mark.usefixtures("open_mapping")
+@pytest.mark.parametrize(
+    ("dates", "read_as"),
+    [
+        (["31.01.26", "01.02.26"], ["2026-01-30T22:00:00Z", "2026-01-31T22:00:00Z"]),
+        (["1/31/26 2:30 PM PST", "2/1/26 2:30 PM PST"], ["2026-01-31T22:30:00Z", "2026-02-01T22:30:00Z"]),
+        (["46053", "46054.25"], ["2026-01-30T22:00:00Z", "2026-02-01T04:00:00Z"]),
+        (["46053,5", "46054"], ["2026-01-31T10:00:00Z", "2026-01-31T22:00:00Z"]),
+        (
+            ["2026-01-31 10:00:00 Eastern Time (US & Canada)", "2026-02-01"],
+            ["2026-01-31T15:00:00Z", "2026-01-31T22:00:00Z"],
+        ),
+    ],
 )
-def test_an_amount_in_any_form_comes_back_the_same(minor: int, group: str, form: str) -> None:
-    whole, cents = divmod(minor, 100)
-    for decimal, mark in ((".", group), (",", "." if group == "," else group)):
-        written = form.format(f"{whole:,}".replace(",", mark) + f"{decimal}{cents:02}")
-        read = convert.amount(written, Conventions(decimal=decimal), "EUR")
-        assert abs(read * 100) == minor
-        assert (read < 0) == (bool(minor) and any(sign in form for sign in "-("))
+def test_dates_are_read_by_what_fits_all_rows(house: House, dates: list[str], read_as: list[str]) -> None:
+    lines = [[str(number), date, "Ink", "5", "UAH"] for number, date in enumerate(dates)]
+    assert [row[3] for row in read(house, written(HEADER, *lines).encode())] == read_as
+
+
+@pytest.mark.usefixtures("open_mapping")
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (["1", "2026-01-31", "Ink", "1,234", "UAH"], "line 2, Sum: '1,234' may be 1234 or 1.234, and no other row"),
+        (["1", "02/01/26", "Ink", "5", "UAH"], "line 2, When: '02/01/26' may be 2026-01-02 or 2026-02-01, and no"),
+    ],
+)
+def test_a_column_that_no_row_tells_of_is_refused(house: House, row: list[str], said: str) -> None:
+    before = contents(house)
+    with pytest.raises(BadData, match=f"^{re.escape(said)}"):
+        read(house, written(HEADER, row).encode())
+    assert contents(house) == before
+
+
+@pytest.mark.usefixtures("open_mapping")
+@pytest.mark.parametrize("column", ["Sum", "price"])
+def test_a_negative_amount_is_called_negative(house: House, column: str) -> None:
+    if column == "price":
+        names = ["order", "created_at", "offer", "price", "currency", "status", "customer"]
+        text = written(names, ["1", "2026-01-31", "Ink", "-20.00", "UAH", "completed", "Ann"])
+    else:
+        text = written(HEADER, ["1", "2026-01-31", "Ink", "-20.00", "UAH"])
+    (said,) = refused(house, text)
+    assert said.startswith(f"line 2, {column}: '-20.00'")
+    assert "is negative" in said
+
+
+@pytest.mark.usefixtures("open_mapping")
+def test_amounts_in_minor_units_are_of_each_rows_currency(house: House) -> None:
+    lines = [["1", "2026-01-31", "Ink", "1234", "EUR"], ["2", "2026-01-31", "Ink", "1234", "JPY"]]
+    found = read(house, written(HEADER, *lines).encode(), reading=ReadingOptions(minor=True))
+    assert [row[2] for row in found] == [1234, 1234]
+
+
+@pytest.mark.usefixtures("open_mapping")
+def test_cells_that_a_mapping_does_not_use_are_of_no_matter(house: House) -> None:
+    lines = [[*KYIV, "€ 1.2.3"], [*["8", *KYIV[1:]], "\x1b"]]
+    assert len(read(house, written([*HEADER, "Note"], *lines).encode())) == 2
+
+
+AMOUNTS = {
+    "1,234.50": lambda minor: f"{minor / 100:,.2f}",
+    "1.234,50": lambda minor: f"{minor / 100:,.2f}".translate(str.maketrans(",.", ".,")),
+    "1 234,50": lambda minor: f"{minor / 100:,.2f}".translate(str.maketrans(",.", "\u00a0,")),
+    "1'234.50": lambda minor: f"{minor / 100:,.2f}".replace(",", "'"),
+    "€ 1234,50": lambda minor: f"€ {minor // 100},{minor % 100:02}",
+    "1234.50 EUR": lambda minor: f"{minor // 100}.{minor % 100:02} EUR",
+}
+TIMES = ("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%d/%m/%y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%b %d, %Y %H:%M:%S")
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 10**11), st.integers(0, 700_000)), min_size=1, max_size=6),
+    st.sampled_from(sorted(AMOUNTS)),
+    st.sampled_from(TIMES),
+    st.sampled_from(",;\t|"),
+    st.permutations([*HEADER, "Colour", ""]),
+)
+def test_orders_of_any_convention_come_back_the_same(
+    shop_file: Path, sales: list[tuple[int, int]], form: str, times: str, delimiter: str, names: list[str]
+) -> None:
+    """A further row shows the convention, since a file of a single 1,234 or 01/02/2026 tells none."""
+    path = shop_file.with_name("open.toml")
+    path.write_text(OPEN, encoding="utf-8")
+    sales = [*sales, (123450, 30 * 1440)]
+    lines = []
+    for number, (minor, minutes) in enumerate(sales):
+        at = datetime(2025, 1, 1) + timedelta(minutes=minutes)
+        given = {"No": str(number), "When": at.strftime(times), "What": "Ink", "Money": "EUR", "Colour": "red"}
+        lines += [[{**given, "Sum": AMOUNTS[form](minor)}.get(name, "") for name in names], [""] * len(names)]
+    content = written(names, *lines, delimiter=delimiter).encode()
+    with foreign.opened(io.BytesIO(content), orders.COLUMNS, str(path), ReadingOptions(), lambda said: None) as file:
+        assert file is not None
+        found = [row.values for row in MappedTable(file, orders.COLUMNS, "EUR")]
+    assert [(row["order"], money.parse(row["price"], "EUR"), row["created_at"][:16]) for row in found] == [
+        (str(number), minor, f"{datetime(2025, 1, 1) + timedelta(minutes=minutes):%Y-%m-%d %H:%M}")
+        for number, (minor, minutes) in enumerate(sales)
+    ]

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from salescli.errors import BadData, NotFound
-from salescli.imports import find_mapping, foreign
-from salescli.imports.orders import COLUMNS as OF_ORDERS
+from salescli.imports import find_mapping, orders
 from salescli.imports.reading.options import ReadingOptions
+from salescli.imports.run import ImportRequest
 from salescli.reconcile import statement
 from salescli.reconcile.statement import Line
+from tests.conftest import House
 
 FILES = Path(__file__).with_name("files")
 ZONE = ZoneInfo("Europe/Kyiv")
@@ -128,9 +129,9 @@ def test_what_cannot_be_read_is_refused_with_the_way_out(tmp_path: Path) -> None
         read(b"Tag;Betrag\n1.4.2026;5\n", mapping=str(tmp_path / "mine.toml"))
 
 
-def test_an_import_of_orders_says_where_a_statement_goes() -> None:
-    with (FILES / "stripe-balance.csv").open("rb") as file, pytest.raises(BadData, match="salescli reconcile FILE"):
-        foreign.mapping_for(file, OF_ORDERS, None)
+def test_an_import_of_orders_says_where_a_statement_goes(house: House) -> None:
+    with pytest.raises(BadData, match="salescli reconcile FILE"):
+        orders.import_orders(house.work, ImportRequest(FILES / "stripe-balance.csv"))
 
 
 def test_a_bad_cell_is_named_by_the_column_of_the_file() -> None:

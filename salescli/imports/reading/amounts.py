@@ -93,6 +93,14 @@ def plain(cell: str, decimal: str) -> str:
     return f"{'-' if written.negative else ''}{'0' if digits.startswith('.') else ''}{digits}"
 
 
+def sign(cell: str) -> int | None:
+    """Return whether an amount of any convention is below zero (-1), above it (1) or zero; None if it is no amount."""
+    written = stripped(cell)
+    if written is None:
+        return None
+    return 0 if not re.search("[1-9]", written.digits) else -1 if written.negative else 1
+
+
 def is_ambiguous(cell: str) -> bool:
     """Return whether the two conventions read different amounts in a cell."""
     return fits(cell) == BOTH and plain(cell, POINT) != plain(cell, COMMA)

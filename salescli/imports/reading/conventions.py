@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from salescli.errors import BadData
 from salescli.imports.reading import amounts, dates
-from salescli.imports.reading.options import ReadingOptions
+from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.rules import money
 
 _CACHED = 2_000  # cells of a column
@@ -48,6 +48,7 @@ class Conversion(NamedTuple):
     place: int
     convert: Convert
     currency: tuple[int, ...] = ()
+    typed: bool = False  # cells whose type says their value are converted too: they are minor units
 
 
 class Settled(NamedTuple):
@@ -66,6 +67,7 @@ class ColumnSurvey:
         self._only: dict[str, str] = {}  # convention -> the first cell that fits no other
         self._ambiguous: str | None = None  # the first cell that two conventions read differently
         self._foreign = False  # whether a cell is not in our own form
+        self._dated = False  # whether a cell is a date as people write it, no spreadsheet's number
 
     def look(self, cells: Iterable[str]) -> None:
         """Take cells into account."""
@@ -75,49 +77,55 @@ class ColumnSurvey:
                 self._look_at(cell.strip())
         elif self.kind is not DATE and amounts.POINT not in self._only:
             self._only.update([(amounts.POINT, cell) for cell in distinct if "." in cell][:1])
+        elif self.kind is DATE and any(distinct):
+            self._dated = True
 
     def _look_at(self, cell: str) -> None:
         fitting = _fits(self.kind, cell)
+        self._dated = self._dated or bool(fitting & dates.BOTH)
         if len(fitting) == 1:
             self._only.setdefault(next(iter(fitting)), cell)
         elif fitting and self._ambiguous is None and _is_ambiguous(self.kind, cell):
             self._ambiguous = cell
         self._foreign = self._foreign or bool(fitting and not _PLAIN[self.kind.what].fullmatch(f"{cell}\n"))
 
-    def settled(self, options: ReadingOptions, currencies: Iterable[str]) -> Settled:
+    @property
+    def shown(self) -> str | None:
+        """The one convention that its cells show, apart from a spreadsheet's numbers of days; None if there is none."""
+        shown = [one for one in self._only if one != dates.SERIAL]
+        return shown[0] if len(shown) == 1 else None
+
+    def settled(self, options: ReadingOptions, currencies: Iterable[str], usual: str | None = None) -> Settled:
         """Return the conversion of the column, whose amounts are of ``currencies``.
 
-        Raise Unclear when its cells do not fit one convention, or fit two that read them differently.
+        ``usual`` decides where its cells tell nothing. Raise Unclear when they do not fit one convention, or fit two
+        that read them differently.
         """
-        if self.kind is DATE:
-            return self._dates(options)
+        if self.kind.what == "date":
+            return self._dates(options, usual)
         if options.minor and self.kind.what == "amount":
             return Settled(_cached(amounts.minor))
         if options.decimal is None:
-            self._check(amounts.POINT if _has_three_decimals(self._ambiguous, currencies) else "")
+            self._check(amounts.POINT if _has_three_decimals(self._ambiguous, currencies) else usual or "")
         decimal = options.decimal or next(iter(self._only), amounts.POINT)
         if decimal == amounts.POINT and not self._foreign:
             return Settled()
         told = f"a decimal {decimal} in {self.name}" if options.decimal is None and self._only else ""
         return Settled(_cached(partial(_READ[self.kind.what], decimal=decimal)), told)
 
-    def _dates(self, options: ReadingOptions) -> Settled:
-        order = options.dates or self.order_of_dates()
+    def _dates(self, options: ReadingOptions, usual: str | None) -> Settled:
+        serial = self._only.pop(dates.SERIAL, None) is not None and not self._dated
+        if options.dates is None and not serial:
+            self._check(usual or "")
+        order = dates.SERIAL if serial else options.dates or next(iter(self._only), dates.DMY)
         if not self._foreign and options.zone is None:
             return Settled()
         told = f"{dates.WORDS[order]} first in {self.name}" if options.dates is None and self._only else ""
+        told = f"days as a spreadsheet counts them in {self.name}" if serial else told
         return Settled(_cached(partial(_date, order=order, options=options)), told)
 
-    def order_of_dates(self) -> str:
-        """Return whether the day or the month comes first, as all its dates show; any where none tells and none asks.
-
-        Raise Unclear.
-        """
-        self._check("")
-        return next(iter(self._only), dates.DMY)
-
     def _check(self, usual: str) -> None:
-        """Refuse a column whose convention is not clear; ``usual`` decides."""
+        """Refuse a column whose convention is not clear; ``usual`` decides where its cells tell nothing."""
         if len(self._only) == 2:
             first, second = self._only.items()
             raise Unclear(self.name, first[1], _contradicting(self.kind, *first, *second))
@@ -180,6 +188,13 @@ def _unclear(kind: Kind, cell: str) -> str:
 
 
 # Converting
+
+
+def as_ours(kind: Kind) -> Convert:
+    """Return the conversion of a column that nothing is known of: a decimal point, the year first."""
+    return (
+        partial(_date, order=dates.YMD, options=AS_FOUND) if kind is DATE else partial(_amount, decimal=amounts.POINT)
+    )
 
 
 def _cached(convert: Convert) -> Convert:

@@ -15,9 +15,10 @@ from itertools import islice
 from typing import BinaryIO
 
 from salescli.imports.csv_file import Table
-from salescli.imports.reading.conventions import ColumnSurvey, Conversion, Kind, Unclear, UnclearColumns
+from salescli.imports.reading.conventions import ColumnSurvey, Conversion, Unclear, UnclearColumns
 from salescli.imports.reading.layout import Layout
 from salescli.imports.reading.options import ReadingOptions
+from salescli.imports.reading.workbooks import Typed
 
 _BATCH = 500
 _TOTAL = re.compile(
@@ -26,6 +27,7 @@ _TOTAL = re.compile(
     re.IGNORECASE,
 )
 Opened = Callable[[], Table]  # reads the file from its beginning
+Columns = Mapping[int, ColumnSurvey]
 
 
 @dataclass(slots=True)
@@ -38,39 +40,53 @@ class Findings:
 
 
 def look(
-    stream: BinaryIO, layout: Layout, opened: Opened, kinds: Mapping[str, Kind], options: ReadingOptions
+    stream: BinaryIO,
+    layout: Layout,
+    opened: Opened,
+    columns: Columns,
+    options: ReadingOptions,
+    *,
+    together: bool = False,
 ) -> Findings:
-    """Read a file to its end and return its findings. Raise UnclearColumns for those whose convention is not clear."""
+    """Read a file to its end and return its findings. Raise UnclearColumns for those whose convention is not clear.
+
+    ``columns``: the place of each column with a convention -> its survey, which several may share. ``together``: one
+    program wrote the file, so that a column that tells nothing goes by the others.
+    """
     table = opened()
-    columns = {place: ColumnSurvey(name, kinds[name]) for place, name in enumerate(table.names) if name in kinds}
-    of_amounts = {name for kind in kinds.values() for name in kind.currency}
-    currencies: dict[int, set[str]] = {
-        place: set() for place, name in enumerate(table.names) if "currency" in name or name in of_amounts
-    }
+    of_currency = {name for column in columns.values() for name in column.kind.currency}
+    currencies: dict[int, set[str]] = {place: set() for place, name in enumerate(table.names) if name in of_currency}
     last: list[str] = []
     try:
         batches = _as_imported(opened()) if layout.workbook else _quickly(stream, layout)
-        last = _look(batches, columns, currencies, len(table.header))
+        last = _look(batches, columns, currencies, len(table.header), as_text=not layout.workbook)
     except csv.Error:  # a row is not CSV: read as the import does, which goes on after it
-        last = _look(_as_imported(opened()), columns, currencies, len(table.header))
-    findings = _settled(table, columns, currencies, options, opened)
+        last = _look(_as_imported(opened()), columns, currencies, len(table.header), as_text=True)
+    findings = _settled(table, columns, currencies, options, opened, together=together)
     if table.required and _is_total(last, table):
         findings.totals = frozenset(deque((row.line for row in opened()), maxlen=1))
-        findings.told.append(f"line {max(findings.totals)} is a total and left out")
     return findings
 
 
 def _look(
-    batches: Iterator[list[list[str]]], columns: dict[int, ColumnSurvey], currencies: dict[int, set[str]], width: int
+    batches: Iterator[list[list[str]]],
+    columns: Columns,
+    currencies: dict[int, set[str]],
+    width: int,
+    *,
+    as_text: bool,
 ) -> list[str]:
-    """Take all rows into account and return the last one that is not blank."""
+    """Take all rows into account and return the last one that is not blank.
+
+    ``as_text``: no cell has a type; one that has needs no convention.
+    """
     last: list[str] = []
     for batch in batches:
-        full = [row for row in batch if len(row) >= width]
+        cells = list(zip(*(row for row in batch if len(row) >= width), strict=False)) or [()] * width  # by column
         for place, column in columns.items():
-            column.look([row[place] for row in full if type(row[place]) is str])  # typed cells need no convention
+            column.look(cells[place] if as_text else [cell for cell in cells[place] if not isinstance(cell, Typed)])
         for place, seen in currencies.items():
-            seen.update([row[place] for row in full])
+            seen.update(cells[place])
         last = next((row for row in reversed(batch) if any(map(str.strip, row))), last)
     return last
 
@@ -98,23 +114,31 @@ def _as_imported(table: Table) -> Iterator[list[list[str]]]:
 
 def _settled(
     table: Table,
-    columns: dict[int, ColumnSurvey],
+    columns: Columns,
     currencies: dict[int, set[str]],
     options: ReadingOptions,
     opened: Opened,
+    *,
+    together: bool,
 ) -> Findings:
-    findings, unclear = Findings(), []
+    findings = Findings()
+    unclear: list[str] = []
+    shown = {(column.kind.what, column.shown) for column in columns.values() if column.shown} if together else set()
+    usual = {what: one for what, one in shown if len([kind for kind, _ in shown if kind == what]) == 1}
     for place, column in columns.items():
         of = tuple(table.names.index(name) for name in column.kind.currency if name in table.names)
         seen = {code for where in of for code in currencies[where]}
         try:
-            settled = column.settled(options.without_zone if place in table.utc else options, seen)
+            stated = options.without_zone if place in table.utc else options
+            settled = column.settled(stated, seen, usual.get(column.kind.what))
         except Unclear as error:
-            unclear.append(f"line {_line_of(opened(), place, error.cell)}, {error}")
+            if not any(said.endswith(str(error)) for said in unclear):
+                unclear.append(f"line {_line_of(opened(), place, error.cell)}, {error}")
             continue
         if settled.convert is not None:
-            findings.conversions.append(Conversion(place, settled.convert, of))
-        if settled.told:
+            typed = options.minor and column.kind.what == "amount"
+            findings.conversions.append(Conversion(place, settled.convert, of, typed))
+        if settled.told and settled.told not in findings.told:
             findings.told.append(settled.told)
     if unclear:
         raise UnclearColumns("\n".join(unclear))

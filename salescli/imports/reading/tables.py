@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, cast
 
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, utc_columns
-from salescli.imports.csv_file import REMARKS, HeaderTable, Table
+from salescli.imports.csv_file import REMARKS, ForeignTable, Table
 from salescli.imports.reading import layout, survey, workbooks
-from salescli.imports.reading.conventions import Kind
-from salescli.imports.reading.layout import Layout
+from salescli.imports.reading.conventions import ColumnSurvey, Kind
+from salescli.imports.reading.layout import Knows, Layout
 from salescli.imports.reading.options import ReadingOptions
 
 
@@ -52,15 +52,19 @@ def opened(
 
     Raise NotFound; BadUsage for options that cannot be; BadData for what cannot be read or told, and a wrong header.
     """
-    with csv_file.opened(file) as given, _laid_out(given, expected, options) as (stream, found, told):
+    with csv_file.opened(file) as given, laid_out(given, expected.knows, options) as (stream, found, told):
 
         def opened_table(**more: Any) -> Table:
             stream.seek(0)
             return Table(stream, expected.columns, expected.required, found, listed=expected.listed, **more)
 
-        findings = survey.look(stream, found, opened_table, expected.kinds, options)
+        kinds = expected.kinds
+        named = enumerate(opened_table().names)
+        columns = {place: ColumnSurvey(name, kinds[name]) for place, name in named if name in kinds}
+        findings = survey.look(stream, found, opened_table, columns, options)
         table = opened_table(conversions=findings.conversions, totals=findings.totals)
         told += findings.told
+        told += [f"line {line} is a total and left out" for line in findings.totals]
         if table.left_out:
             told.append(f"read as our own list, without {', '.join(table.left_out)}")
         if told:
@@ -73,16 +77,18 @@ def header_of(file: Path | BinaryIO, expected: Expected, options: ReadingOptions
 
     Raise NotFound; BadData for what cannot be read.
     """
-    with csv_file.opened(file) as given, _laid_out(given, expected, options) as (stream, found, _):
+    with csv_file.opened(file) as given, laid_out(given, expected.knows, options) as (stream, found, _):
         stream.seek(0)
-        return HeaderTable(stream, found).header
+        return ForeignTable(stream, found).header
 
 
 @contextmanager
-def _laid_out(
-    stream: BinaryIO, expected: Expected, options: ReadingOptions
-) -> Iterator[tuple[BinaryIO, Layout, list[str]]]:
-    """Yield a file's text or its spooled sheet, its layout, and what was found."""
+def laid_out(stream: BinaryIO, knows: Knows, options: ReadingOptions) -> Iterator[tuple[BinaryIO, Layout, list[str]]]:
+    """Yield a file's text or its spooled sheet, its layout, and what was found, in words.
+
+    ``knows``: whether a lower-case name may stand in the header, by which its line and the delimiter are found.
+    Raise BadUsage for options that cannot be, BadData for what cannot be read or told.
+    """
     start = stream.read(4)
     stream.seek(0)
     if start == workbooks.OLD_EXCEL:
@@ -90,20 +96,18 @@ def _laid_out(
     if start != workbooks.ZIP:
         if options.sheet is not None:
             raise BadUsage("--sheet names a sheet of a workbook, and the file is none")
-        yield (stream, *layout.find(stream, options, expected.knows))
+        yield (stream, *layout.find(stream, options, knows))
         return
     with tempfile.TemporaryFile() as sheet:
-        found, told = _spooled(stream, cast(BinaryIO, sheet), expected, options)
+        found, told = _spooled(stream, cast(BinaryIO, sheet), knows, options)
         yield cast(BinaryIO, sheet), replace(found, workbook=_sha256(stream)), told
 
 
-def _spooled(
-    stream: BinaryIO, sheet: BinaryIO, expected: Expected, options: ReadingOptions
-) -> tuple[Layout, list[str]]:
+def _spooled(stream: BinaryIO, sheet: BinaryIO, knows: Knows, options: ReadingOptions) -> tuple[Layout, list[str]]:
     laid_out: list[tuple[Layout, int, list[str]]] = []
 
     def width(first: list[list[str]]) -> int:
-        laid_out.append(layout.of_sheet(first, options, expected.knows))
+        laid_out.append(layout.of_sheet(first, options, knows))
         return laid_out[0][1]
 
     workbooks.spool(workbooks.rows(stream, options.sheet), width, sheet)

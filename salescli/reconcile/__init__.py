@@ -6,5 +6,5 @@ movements — our side, read from the database
 mapped — a statement in another system's columns, read by its mapping
 evidence — what the words of a line say about whose payment it is; pure
 propose — which payment a line is of that names none; pure
-statement — the statement's lines, read from CSV
+statement — the statement's lines, read from a file
 """

@@ -23,6 +23,11 @@ def ask_first(question: str, *, yes: bool) -> None:
             raise SalesError("nothing was changed")
 
 
+def agreed(question: str) -> bool:
+    """Return whether a person on a terminal says yes; False without a terminal."""
+    return on_a_terminal() and click.confirm(text.masked(question), err=True)
+
+
 def prompt(question: str, default: str, *, advice: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage with ``advice`` without one."""
     if not on_a_terminal():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from salescli.errors import BadData, NotFound
 from salescli.imports import mapping
-from salescli.imports.mapping import FOR, ORDERS, Mapping
+from salescli.imports.mapping import FOR, ORDERS, READ_BY, Mapping
 
 SHIPPED = Path(__file__).with_name("mappings")
 _SUFFIX = ".toml"
@@ -35,7 +35,7 @@ def found(name: str, ours: Sequence[str], kind: str = ORDERS) -> Mapping:
     """
     mapping = _read(Path(name) if name.endswith(_SUFFIX) else path_of(name), ours, kind)
     if mapping.kind != kind:
-        raise BadData(f"the mapping {mapping.name} is for {FOR[mapping.kind]}: salescli import {mapping.kind} FILE")
+        raise BadData(f"the mapping {mapping.name} is for {FOR[mapping.kind]}: {READ_BY[mapping.kind]}")
     return mapping
 
 
@@ -89,7 +89,7 @@ def recognised(header: Sequence[str], ours: Sequence[str], kind: str = ORDERS) -
     fitting = [one for one in known if one.kind == kind]
     if known and not fitting:
         other = known[0]
-        raise BadData(f"this is a file of {FOR[other.kind]}, {other.title}: salescli import {other.kind} FILE")
+        raise BadData(f"this is a file of {FOR[other.kind]}, {other.title}: {READ_BY[other.kind]}")
     most = max((len(one.recognised_by) for one in fitting), default=0)
     best = [one for one in fitting if len(one.recognised_by) == most]
     if len(best) > 1:
@@ -109,6 +109,11 @@ def _paths() -> Iterator[Path]:
     names = {path.stem for path in own}
     yield from own
     yield from (path for path in sorted(SHIPPED.glob(f"*{_SUFFIX}")) if path.stem not in names)
+
+
+def of_kind(ours: Sequence[str], kind: str) -> list[Mapping]:
+    """Return all mappings for files of a kind, the user's own before those that are shipped."""
+    return [one for path in _paths() if (one := _read(path, ours, kind)).kind == kind]
 
 
 def _read(path: Path, ours: Sequence[str], kind: str) -> Mapping:

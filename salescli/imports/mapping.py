@@ -32,7 +32,9 @@ DATES = ("ymd", "dmy", "mdy", "found")  # the order of day, month and year; a ye
 WORDS = ("blank", "given", "negative", "positive", "zero")  # of a condition, instead of a list of values
 ORDERS = "orders"  # what a mapping is for, if it does not say
 RECURRING = "recurring"
-FOR = {ORDERS: "orders", RECURRING: "subscriptions"}  # the imports that take mappings -> what their files hold
+STATEMENT = "statement"
+FOR = {ORDERS: "orders", RECURRING: "subscriptions", STATEMENT: "statements"}  # -> what their files hold
+READ_BY = {kind: f"salescli import {kind} FILE" for kind in FOR} | {STATEMENT: "salescli reconcile FILE"}
 _KEYS = (
     "title", "for", "source", "recognised_by", "optional", "file", "columns", "skip", "ended", "refunds", "items",
     "not_held",

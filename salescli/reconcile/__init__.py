@@ -3,5 +3,8 @@
 compare — the comparison, and writing what a statement settles
 match — match lines with movements, and find what does not agree; pure
 movements — our side, read from the database
-statement — the statement's lines, read from CSV
+mapped — a statement in another system's columns, read by its mapping
+evidence — what the words of a line say about whose payment it is; pure
+propose — which payment a line is of that names none; pure
+statement — the statement's lines, read from a file
 """

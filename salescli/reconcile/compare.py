@@ -19,7 +19,8 @@ from salescli.charging import by_hand, moved_there
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.protocol import Refunded
 from salescli.imports.csv_file import BadRow, Problem
-from salescli.reconcile import match, movements, statement
+from salescli.reconcile import evidence, match, movements, statement
+from salescli.reconcile.evidence import Whose
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
 from salescli.reconcile.movements import KeyMatch, KeyMatches
 from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
@@ -28,6 +29,8 @@ from salescli.rules.permissions import Actor
 from salescli.sales import closed_months, invoices
 from salescli.storage import database
 from salescli.storage.work import Work
+
+Accepted = frozenset[tuple[int, int]]  # lines with the invoices that they are said to pay
 
 
 class ReconcileRequest(NamedTuple):
@@ -70,11 +73,36 @@ def compare(connection: sqlite3.Connection, request: ReconcileRequest, *, actor:
         known = {movement.key: movement for movement in of_period}
         wanted = sorted({invoice for one in named for invoice in one.invoices})
         known.update((movement.key, movement) for movement in movements.of_invoices(connection, request.system, wanted))
-    return match.compare(named, list(known.values()), period, request.zone)
+        whose = _whose(connection, request, named, known)
+    return match.compare(named, list(known.values()), period, request.zone, whose)
 
 
-def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
+def _whose(
+    connection: sqlite3.Connection,
+    request: ReconcileRequest,
+    named: Iterable[NamedLine],
+    known: dict[tuple[str, int], Movement],
+) -> dict[int, Whose]:
+    """Return by what movements may be named in words, if a line names nothing; what waits is added to ``known``."""
+    lines = [one.line for one in named if not one.invoices and (one.line.text or one.line.payer)]
+    if not lines:
+        return {}
+    amounts = {(line.amount_minor, line.currency) for line in lines}
+    waiting = movements.waiting(connection, request.system)
+    alike = [movement for movement in known.values() if (movement.amount_minor, movement.currency) in amounts]
+    known.update((movement.key, movement) for movement in waiting)
+    said = [evidence.said(line.text, line.payer) for line in lines]
+    return movements.whose(
+        connection,
+        {movement.invoice for movement in (*alike, *waiting)}.union(*(one.invoices | one.either for one in said)),
+        frozenset().union(*(one.orders | one.either for one in said)),
+    )
+
+
+def apply(work: Work, request: ReconcileRequest, accepted: Accepted = frozenset()) -> tuple[Applied, Comparison]:
     """Write what a statement settles, in one transaction, and return that and the remaining comparison.
+
+    ``accepted``: the proposals that a person agreed to, which are confirmed too; others are not.
 
     It settles live attempts that succeeded there, manual payments that arrived, and unknown fees, and records refunds
     of payments that are known here. Other differences and movements on only one side are left to a person. An attempt
@@ -89,9 +117,18 @@ def apply(work: Work, request: ReconcileRequest) -> tuple[Applied, Comparison]:
             try:
                 with database.savepoint(work.connection):
                     _apply(work, request, finding, applied)
+                    if proposal(finding) in accepted:
+                        _confirm_proposed(work, request, finding, applied)
             except (WrongStatus, BadData) as error:
                 applied.refused.append(str(error))
         return applied, compare(work.connection, request, actor=work.actor)
+
+
+def proposal(finding: MatchFinding) -> tuple[int, int] | None:
+    """Return the line and the invoice of a proposal; None for another finding."""
+    if finding.finding != match.PROPOSED or finding.line is None or finding.movement is None:
+        return None
+    return finding.line.number, finding.movement.invoice
 
 
 def _when(finding: MatchFinding) -> tuple[str, int]:
@@ -120,11 +157,11 @@ def _named(
     references = movements.by_reference(connection, {line.reference for line in lines})
     shop = movements.by_shop(connection, request.system, {line.reference for line in lines} - references.keys())
     ids: KeyMatches = defaultdict(list)
+    wanted = {id for line in lines for id in line.ids}
     for movement in of_period:
         if movement.gateway_id is not None:
             ids[movement.gateway_id].append(KeyMatch(movement.invoice, movement.kind, request.system.id))
-    rest = {line.gateway_id for line in lines if line.gateway_id not in ids}
-    ids.update(movements.by_gateway_id(connection, rest))
+    ids.update(movements.by_gateway_id(connection, wanted - ids.keys()))
     read = [_read(line, references, shop, ids, request.system) for line in lines]
     statement.refuse_bad([one.line if isinstance(one, NamedLine) else one for one in read], request.on_bad)
     return [one for one in read if isinstance(one, NamedLine)]
@@ -135,7 +172,7 @@ def _read(
 ) -> NamedLine | BadRow:
     by_reference = references.get(line.reference or "", [])
     by_shop = shop.get(line.reference or "", [])
-    by_id = ids.get(line.gateway_id or "", [])
+    by_id = ids.get(line.gateway_id or "", []) or ids.get(line.payment_id or "", [])
     ours = [key for key in by_id if key.system == system.id]  # another payment system may use the same numbers
     elsewhere = [] if by_reference or by_shop or line.invoice else by_id
     by_column = {"reference": by_reference or by_shop, "gateway_id": ours or elsewhere}
@@ -190,6 +227,21 @@ def _apply(
         applied.done.append(f"invoice {movement.invoice}: {line.kind} of {amount} made ({reason})")
     if line.kind == PAYMENT:
         applied.fees += _take_fee(work, line, movement.invoice, reason)
+
+
+def _confirm_proposed(work: Work, request: ReconcileRequest, finding: MatchFinding, applied: Applied) -> None:
+    """Confirm the payment that a line is proposed for, with the number that it has there. Raise WrongStatus."""
+    line, movement = finding.line, finding.movement
+    assert line is not None  # it is a proposal, which has both
+    assert movement is not None
+    reason = f"statement {request.name}, line {line.number}: {finding.reason}"
+    _confirm(work, line, movement.invoice, reason)
+    if line.gateway_id:  # by which the same line is known next time
+        paid = invoices.get(work.connection, movement.invoice)
+        invoices.change(work, paid, "known there", {"gateway_id": line.gateway_id}, reason=reason)
+    amount = f"{money.text(line.amount_minor, line.currency)} {line.currency}"
+    applied.done.append(f"invoice {movement.invoice}: payment of {amount} made ({reason})")
+    applied.fees += _take_fee(work, line, movement.invoice, reason)
 
 
 def _confirm(

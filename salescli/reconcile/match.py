@@ -1,6 +1,6 @@
 """Match the lines of a statement with our movements, and find what does not agree; pure (B7).
 
-lines, movements -> ``_paired``, the surest first -> findings for pairs and leftovers -> ``Comparison``
+lines, movements -> ``_paired``, the surest first -> ``_by_words`` -> findings for pairs and leftovers -> ``Comparison``
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Literal, NamedTuple
 
-from salescli.reconcile.statement import PAYMENT, Line
+from salescli.reconcile import propose
+from salescli.reconcile.evidence import Whose
+from salescli.reconcile.propose import Due, Match, Proposals, Words
+from salescli.reconcile.statement import PAYMENT, UNCOMPARED, Line
 from salescli.rules import time
 
 AGREES = "agrees"
+NOT_COMPARED = "not compared"  # a payout, a fee of the payment system's own, money that was sent
 ONLY_THERE = "only there"  # our database does not have this movement
 TWICE_THERE = "twice there"
 AMOUNT_DIFFERS = "amount differs"
 UNKNOWN_OUTCOME = "outcome unknown"
 WAITS = "waits"
+PROPOSED = "proposed"  # no number names the payment that waits; its amount and the words do
 DISPUTE_OPEN = "dispute open"  # its money may have been taken already; it is lost, or comes back
 ONLY_HERE = "only here"
 FEE_DIFFERS = "fee differs"
@@ -29,11 +34,13 @@ FINDINGS = (
     AMOUNT_DIFFERS,
     UNKNOWN_OUTCOME,
     WAITS,
+    PROPOSED,
     DISPUTE_OPEN,
     ONLY_HERE,
     FEE_DIFFERS,
     FEE_REPORTED,
     AGREES,
+    NOT_COMPARED,
 )
 _SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_REPORTED: AGREES}  # their amounts agree
 # How a line is matched with a movement, the surest first.
@@ -94,6 +101,7 @@ class MatchFinding(NamedTuple):
     """The finding for a line, a movement or both. ``sure``: matched by more than the invoice's number.
 
     ``same_as``: the earlier line of the same movement; ``invoice``: the invoice named by a line without movement.
+    ``reason``: why a line is taken for a movement that it does not name, or may be of ``candidates``, which wait.
     """
 
     finding: str
@@ -102,6 +110,8 @@ class MatchFinding(NamedTuple):
     sure: bool = True
     same_as: int | None = None
     invoice: int | None = None
+    reason: str = ""
+    candidates: tuple[int, ...] = ()
 
 
 class Sums(NamedTuple):
@@ -126,20 +136,32 @@ class Comparison(NamedTuple):
     @property
     def findings(self) -> list[MatchFinding]:
         """The findings that do not agree."""
-        return [finding for finding in self.found if finding.finding != AGREES]
+        return [finding for finding in self.found if finding.finding not in (AGREES, NOT_COMPARED)]
+
+    @property
+    def uncompared(self) -> list[Line]:
+        """The lines that are shown and not compared."""
+        return [finding.line for finding in self.found if finding.finding == NOT_COMPARED and finding.line]
 
 
 def compare(
-    lines: Sequence[NamedLine], movements: Sequence[Movement], period: Period | None, zone: tzinfo
+    lines: Sequence[NamedLine],
+    movements: Sequence[Movement],
+    period: Period | None,
+    zone: tzinfo,
+    whose: Mapping[int, Whose] | None = None,
 ) -> Comparison:
     """Compare a statement with the movements of its payment system.
 
-    ``movements``: those of the period, and all movements of every invoice that a line names.
+    ``movements``: those of the period, all movements of every invoice that a line names, and what waits. ``whose``: by
+    what those may be named in words, by invoice.
     """
     paired = _paired(lines, movements)
     found = [_judged(lines[at].line, movements[paired[at].place], paired[at]) for at in sorted(paired)]
-    found += _unpaired(lines, movements, paired)
-    claimed = {pair.place for pair in paired.values()}
+    by_words = _by_words(lines, movements, paired, Words(whose or {}, zone))
+    found += _worded(lines, movements, by_words)
+    found += _unpaired(lines, movements, paired, by_words)
+    claimed = {pair.place for pair in paired.values()} | {match.place for match in by_words.matched.values()}
     left = [movement for place, movement in enumerate(movements) if place not in claimed]
     found += [MatchFinding(ONLY_HERE, None, movement) for movement in left if movement.state == "moved"]
     days = _Days(period, zone)
@@ -226,7 +248,7 @@ def _known_by(named: NamedLine, movement: Movement) -> int | None:
     A line that names another attempt neither settles a live attempt, which may charge too, nor matches another refund.
     """
     line = named.line
-    by_id = line.gateway_id is not None and line.gateway_id == movement.gateway_id
+    by_id = movement.gateway_id is not None and movement.gateway_id in line.ids
     if line.reference is not None and line.reference == movement.reference:
         return _BY_BOTH if by_id else _BY_REFERENCE
     if named.attempt and (movement.state != "moved" or line.kind != PAYMENT):
@@ -244,6 +266,45 @@ def _apart(line: Line, movement: Movement) -> float:
     if line.at is None:
         return 0.0
     return abs((time.from_text(line.at) - time.from_text(movement.at)).total_seconds())
+
+
+# Lines that name nothing
+
+
+class _ByWords(NamedTuple):
+    """Lines by their index: those that are movements which happened, and those of payments that may wait."""
+
+    matched: Mapping[int, Match]
+    proposals: Proposals
+
+
+def _by_words(
+    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, _Pair], words: Words
+) -> _ByWords:
+    """Return what lines are, by their amounts and words, that name no invoice here."""
+    taken = {pair.place for pair in paired.values()}
+    free = {
+        at: named.line
+        for at, named in enumerate(lines)
+        if at not in paired and not named.invoices and (named.line.text or named.line.payer)
+    }
+    dues = [
+        (one.state, Due(place, one.invoice, one.kind, one.amount_minor, one.currency, one.at, one.gateway_id))
+        for place, one in enumerate(movements)
+        if place not in taken
+    ]
+    matched = propose.matched(free, [due for state, due in dues if state == "moved"], words)
+    rest = {at: line for at, line in free.items() if at not in matched}
+    return _ByWords(matched, propose.proposed(rest, [due for state, due in dues if state == "waits"], words))
+
+
+def _worded(lines: Sequence[NamedLine], movements: Sequence[Movement], by_words: _ByWords) -> Iterator[MatchFinding]:
+    """Yield a finding for each line that is taken for a movement by its words."""
+    for at, (place, reason) in by_words.matched.items():
+        line, movement = lines[at].line, movements[place]
+        yield MatchFinding(_fee(line, movement), line, movement, reason=reason)
+    for at, (place, reason) in by_words.proposals.matches.items():
+        yield MatchFinding(PROPOSED, lines[at].line, movements[place], sure=False, reason=reason)
 
 
 # Findings
@@ -276,16 +337,22 @@ def _fee(line: Line, movement: Movement) -> str:
 
 
 def _unpaired(
-    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, _Pair]
+    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, _Pair], by_words: _ByWords
 ) -> Iterator[MatchFinding]:
-    """Yield a finding for each line without a movement: a duplicate of another line, or unknown here."""
+    """Yield a finding for each line without a movement: a duplicate of another, unknown here, or not compared."""
     matched: defaultdict[tuple[str, int], list[_Pair]] = defaultdict(list)
     for pair in paired.values():
         movement = movements[pair.place]
         matched[movement.kind, movement.invoice].append(pair)
     unmatched: dict[tuple[str | int | None, ...], int] = {}
     for at, named in enumerate(lines):
+        if at in by_words.matched or at in by_words.proposals.matches:
+            unmatched.setdefault(_duplicate_key(named.line), named.line.number)
+            continue
         if at in paired:
+            continue
+        if named.line.kind in UNCOMPARED:
+            yield MatchFinding(NOT_COMPARED, named.line)
             continue
         line, invoice = named.line, min(named.invoices, default=None)
         before = [pair for of in named.invoices for pair in matched[line.kind, of]]
@@ -298,7 +365,10 @@ def _unpaired(
             again_there = first != line.number
             finding = TWICE_THERE if again_there else ONLY_THERE
             sure = named.known and len(named.invoices) == 1
-            yield MatchFinding(finding, line, None, sure, first if again_there else None, invoice)
+            places, reason = by_words.proposals.hints.get(at, ((), ""))
+            candidates = tuple(sorted(movements[place].invoice for place in places))
+            same_as = first if again_there else None
+            yield MatchFinding(finding, line, None, sure, same_as, invoice, reason, candidates)
 
 
 def _duplicate_key(line: Line) -> tuple[str | int | None, ...]:
@@ -319,6 +389,8 @@ def _sums(found: Iterable[MatchFinding], days: _Days) -> Iterator[Sums]:
     here: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for finding in found:
         line, movement = finding.line, finding.movement
+        if finding.finding == NOT_COMPARED:
+            continue
         name = _SUMMED_AS.get(finding.finding, finding.finding)
         if line is not None and days.has(line):
             there[line.currency].update(_counted(name, line))

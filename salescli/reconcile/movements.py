@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.reconcile import match
+from salescli.reconcile.evidence import Whose
 from salescli.reconcile.match import Comparison, Movement, Period
 
 
@@ -78,6 +79,17 @@ def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, 
         yield Movement(
             (f"{state} {kind}", id), state, kind, invoice, order, amount, currency, fee, bool(estimated), *last
         )
+
+
+def waiting(connection: sqlite3.Connection, system: PaymentSystem) -> list[Movement]:
+    """Return the payments that wait for a person at a payment system, whatever their day."""
+    return list(_read_movements(connection, _WAITING, {"system": system.id}))
+
+
+def whose(connection: sqlite3.Connection, invoices: Iterable[int], orders: Iterable[int]) -> dict[int, Whose]:
+    """Return, by invoice, by what a statement may name a payment of it: of these, and of these orders."""
+    rows = connection.execute(_WHOSE, {"ids": json.dumps(sorted(invoices)), "orders": json.dumps(sorted(orders))})
+    return {row["id"]: Whose(row["order_id"], *(row[name] or "" for name in Whose._fields[1:])) for row in rows}
 
 
 class KnownInvoice(NamedTuple):
@@ -154,12 +166,20 @@ _PAID_BETWEEN = f"{_PAID} AND i.paid_on BETWEEN :first AND :last"
 _REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"
 _PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN (SELECT value FROM json_each(:ids))"
 _REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN (SELECT value FROM json_each(:ids))"
-_LIVE_OF = """
+_LIVE = """
 SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'outcome unknown' END, a.id,
   CASE a.kind WHEN 'charge' THEN 'payment' ELSE 'refund' END, a.invoice_id, i.order_id, a.amount_minor, a.currency,
   NULL, 0, CASE a.kind WHEN 'charge' THEN a.gateway_id END, a.reference, a.started_at, NULL
 FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id
-WHERE a.status = 'live' AND a.payment_system_id = :system AND a.invoice_id IN (SELECT value FROM json_each(:ids))
+WHERE a.status = 'live' AND a.payment_system_id = :system
+"""
+_LIVE_OF = f"{_LIVE} AND a.invoice_id IN (SELECT value FROM json_each(:ids))"
+_WAITING = f"{_LIVE} AND a.kind = 'charge' AND p.gateway = 'manual'"
+_WHOSE = """
+SELECT i.id, i.order_id, c.name, c.email, c.phone, o.source_number, i.payment_reference
+FROM invoices i JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
+WHERE c.erased_at IS NULL
+  AND (i.id IN (SELECT value FROM json_each(:ids)) OR i.order_id IN (SELECT value FROM json_each(:orders)))
 """
 _DISPUTED_OF = """
 SELECT 'dispute open', d.id, 'dispute', d.invoice_id, i.order_id, d.amount_minor, d.currency,

@@ -1,11 +1,12 @@
-"""A payment system's own statement: CSV with a row per movement of money (B7).
+"""A payment system's own statement: a file with a row per movement of money (B7).
 
-file -> ``tables.opened`` -> ``_read`` each row -> ``Line`` or reported problems -> all lines or none
+file -> ``tables.opened``, or ``mapped`` for another system's columns -> ``_read`` each row -> all lines or none
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,15 @@ from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.imports.reading import conventions, tables
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.imports.reading.tables import Expected
+from salescli.reconcile import mapped
 from salescli.rules import money, numbers, text, time
 
 PAYMENT, REFUND, DISPUTE = "payment", "refund", "dispute"
-KEYS = ("reference", "gateway_id", "invoice")  # that identify a movement
-COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "fee_currency", "at")
+SENT = mapped.SENT  # money that went out of an account: perhaps a refund, perhaps the rent
+UNCOMPARED = ("fee", "payout", SENT, "other")  # kinds that are shown and not compared
+KEYS = ("reference", "gateway_id", "payment_id", "invoice")  # that identify a movement
+SAYS = ("text", "payer")  # words in which it may be recognised
+COLUMNS = (*KEYS, "kind", "amount", "currency", "fee", "fee_currency", "at", *SAYS)
 REQUIRED = ("amount", "currency")
 _KINDS = {"amount": conventions.AMOUNT, "fee": conventions.AMOUNT, "at": conventions.DATE}
 _INVOICE_MAX = 999_999_999
@@ -47,11 +52,20 @@ class Line(NamedTuple):
     fee_minor: int | None
     at: str | None
     fee_currency: str | None = None  # None: the line's
+    payment_id: str | None = None  # the id of the payment that a refund or dispute is of
+    text: str = ""
+    payer: str = ""
 
     @property
     def keys(self) -> tuple[str | int | None, ...]:
         """The values that identify the movement: lines with equal keys are duplicates."""
-        return (self.kind, self.reference, self.gateway_id, self.invoice)
+        found = (self.reference, self.gateway_id, self.payment_id, self.invoice)
+        return (self.kind, *found) if any(found) else (self.kind, self.number)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The payment system's ids in it: the movement's own, and its payment's."""
+        return tuple(filter(None, (self.gateway_id, self.payment_id)))
 
 
 def read(
@@ -59,19 +73,43 @@ def read(
     *,
     zone: ZoneInfo,
     reading: ReadingOptions = AS_FOUND,
+    mapping: str | None = None,
     on_bad: ReportProblem = lambda problem: None,
     on_told: Callable[[str], None] = lambda words: None,
 ) -> list[Line]:
     """Return the lines of a statement; times without offset are in ``zone``.
 
+    ``mapping``: the name or file of the mapping by which it is read; None: our own columns, else found by the header.
     Raise NotFound when the file does not exist, BadData when its header or a row is bad. ``on_bad`` gets each
     problem, ``on_told`` how the file was read, in words.
     """
     columns = Columns(_readers(zone))
-    with tables.opened(file, Expected(COLUMNS, REQUIRED, _KINDS), reading, on_told) as table:
-        if not any(key in table.header for key in KEYS):
-            raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")
-        return refuse_bad([csv_file.attempted(partial(_read, columns), row) for row in table], on_bad)
+    ours = Expected(COLUMNS, REQUIRED, _KINDS)
+    with _seekable(file) as given:
+        found = mapped.mapping_of(given, ours, reading, mapping)
+        if not isinstance(given, Path):
+            given.seek(0)
+        if found is not None:
+            rows = mapped.rows(given, *found, reading, on_told)
+            return _lines(columns, rows, lambda problem: on_bad(mapped.named(found[0], problem)))
+        with tables.opened(given, ours, reading, on_told) as table:
+            if not any(key in table.header for key in (*KEYS, *SAYS)):
+                raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")
+            return _lines(columns, table, on_bad)
+
+
+@contextmanager
+def _seekable(file: Path | BinaryIO) -> Iterator[Path | BinaryIO]:
+    """Yield a file that can be read twice: its path, or all of what a pipe had."""
+    if isinstance(file, Path) and file.is_file():
+        yield file
+    else:
+        with csv_file.opened(file) as stream:
+            yield stream
+
+
+def _lines(columns: Columns, rows: Iterable[Row], on_bad: ReportProblem) -> list[Line]:
+    return refuse_bad([csv_file.attempted(partial(_read, columns), row) for row in rows], on_bad)
 
 
 def refuse_bad(rows: Sequence[Line | BadRow], on_bad: ReportProblem) -> list[Line]:
@@ -114,8 +152,11 @@ def _readers(zone: ZoneInfo) -> Readers:
     return {
         "reference": _word,
         "gateway_id": _word,
+        "payment_id": _word,
+        "text": _said,
+        "payer": _said,
         "invoice": partial(text.whole_number, what="number of an invoice", most=_INVOICE_MAX),
-        "kind": partial(text.one_of, allowed=(PAYMENT, REFUND, DISPUTE), what="kind"),
+        "kind": partial(text.one_of, allowed=(PAYMENT, REFUND, DISPUTE, *UNCOMPARED), what="kind"),
         "currency": money.ever_currency_code,
         "fee_currency": money.ever_currency_code,
         "at": partial(time.parse_time, zone=zone),
@@ -134,6 +175,11 @@ def _word(given: str) -> str:
     return given
 
 
+def _said(given: str) -> str:
+    """Return words of a bank, in which a payment may be recognised; they are never stored."""
+    return " ".join(given.split())
+
+
 def _read(columns: Columns, row: Row) -> Line:
     """Return the line of a row. Raise BadRow."""
     if row.problems:
@@ -148,8 +194,10 @@ def _read(columns: Columns, row: Row) -> Line:
             fields.read_also(given, column, partial(_amount, currency=in_currency))
     if given.get("amount") == 0:
         fields.refuse("amount", "is zero; leave out rows in which no money moved")
-    if not any(key in row.values for key in KEYS):
-        fields.refuse(next(key for key in KEYS if key in row.names), f"is blank; a row needs one of {', '.join(KEYS)}")
+    given.setdefault("kind", PAYMENT)
+    if given["kind"] not in UNCOMPARED and not any(key in row.values for key in (*KEYS, *SAYS)):
+        first = next(key for key in (*KEYS, *SAYS) if key in row.names)
+        fields.refuse(first, f"is blank; a row needs one of {', '.join(KEYS)}")
     fields.check()
     return _line(row, given)
 
@@ -164,7 +212,7 @@ def _line(row: Row, given: dict[str, Any]) -> Line:
     at: datetime | None = given.get("at")
     return Line(
         number=row.line,
-        kind=given.get("kind", PAYMENT),
+        kind=given["kind"],
         reference=given.get("reference"),
         gateway_id=given.get("gateway_id"),
         invoice=given.get("invoice"),
@@ -173,4 +221,7 @@ def _line(row: Row, given: dict[str, Any]) -> Line:
         fee_minor=given.get("fee"),
         at=None if at is None else time.utc_text(at),
         fee_currency=None if given["fee_currency"] == given["currency"] else given["fee_currency"],
+        payment_id=given.get("payment_id"),
+        text=given.get("text", ""),
+        payer=given.get("payer", ""),
     )

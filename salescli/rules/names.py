@@ -71,23 +71,23 @@ def key(name: str) -> str:
 
 def sounds_like(name: str) -> str:
     """Return a rough key, equal for a name in Latin and in Cyrillic letters, and for any order of its words."""
-    spelled = "".join(_ROMAN.get(letter, letter) for letter in _bare(name))
+    spelled = "".join(_ROMAN.get(letter, letter) for letter in unaccented(name))
     return " ".join(sorted(re.sub(r"(.)\1", r"\1", word) for word in re.findall(r"\w+", spelled)))
 
 
 def looks_like(name: str) -> str:
     """Return a rough key, equal for names that mix letters of the other alphabet that look the same."""
-    return " ".join(re.findall(r"\w+", _bare(name).translate(_SAME_LOOK)))
+    return " ".join(re.findall(r"\w+", unaccented(name).translate(_SAME_LOOK)))
 
 
-def _bare(name: str) -> str:
+def unaccented(name: str) -> str:
     """Return a name in lower case without accents, apostrophes and invisible characters."""
     folded = unicodedata.normalize("NFKC", visible(name).translate(_ALIKE)).casefold()
     return _MARKS.sub("", unicodedata.normalize("NFD", folded))
 
 
 _SAME_LOOK = str.maketrans("асеіјорхутмнквѕԁһ", "aceijopxytmhkbsdh")
-_ROMAN = {  # letters as `_bare` leaves them: й is и, ї is і; Ukrainian and Russian both, so h and g are one
+_ROMAN = {  # letters as `unaccented` leaves them: й is и, ї is і; Ukrainian and Russian both, so h and g are one
     "а": "a", "б": "b", "в": "v", "г": "g", "ґ": "g", "д": "d", "е": "e", "є": "ie", "ж": "zh", "з": "z", "и": "i",
     "і": "i", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t", "у": "u",
     "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "", "ы": "i", "ь": "", "э": "e",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from salescli.cli import caller
 from tests.importing import contents
 from tests.story import Story
-from tests.terminal import Ran
+from tests.terminal import Ran, on_a_terminal
 
 Reconcile = Callable[..., Ran]
 HEADER = "gateway_id,reference,invoice,kind,amount,currency,fee,at\n"
@@ -168,7 +169,7 @@ def test_bad_rows_are_named_and_nothing_is_written(reconcile: Reconcile, sold: S
     assert (said.code, said.out) == (6, "")
     assert said.err.splitlines() == [
         "line 3, amount: '1e9' is not an amount; write digits and a period, as in 1234.50",
-        "line 4, reference: is blank; a row needs one of reference, gateway_id, invoice",
+        "line 4, reference: is blank; a row needs one of reference, gateway_id, payment_id, invoice",
         "salescli: 2 rows of 3 are bad and nothing was compared; repair the file",
     ]
     assert contents(sold.house) == before
@@ -197,7 +198,8 @@ def test_a_wrong_call_is_one_clear_line(sold: Story, words: list[str], code: int
 def test_more_rows_than_a_table_shows_are_counted(reconcile: Reconcile) -> None:
     said = reconcile(*(f"x{n},,,,1.00,EUR,,\n" for n in range(60)))
     assert "50 of 60; show all with --limit 0" in said.err
-    assert len(said.out.splitlines()) == 2 + 50 + 2 + 1
+    assert len(said.out.splitlines()) == 2 + 50 + 1 + 2 + 1
+    assert "line 2, line 3, line 4, line 5, line 6 and 45 more: ask Sandbox what it was" in said.out
 
 
 def test_a_terminal_is_shown_a_table_and_is_not_acted_upon(sold: Story, tmp_path: Path) -> None:
@@ -206,3 +208,69 @@ def test_a_terminal_is_shown_a_table_and_is_not_acted_upon(sold: Story, tmp_path
     shown = sold.house.run.typed("reconcile", file, "--payment-system", "Sandbox", "--all")
     assert [line.split()[0] for line in shown.splitlines()[2:4]] == ["agrees", "agrees"]
     assert "EUR here: 98.00 = 98.00 agrees (2)" in shown
+
+
+BANK = "at,amount,currency,payer\n2026-02-03,49.00,EUR,КОВАЛЬ ОЛЕНА\n2026-02-04,5.00,EUR,Хтось\n"
+
+
+@pytest.fixture
+def bank(sold: Story, tmp_path: Path) -> Path:
+    """A bank's statement that names no invoice: one line is of invoice 3, which waits."""
+    sold.house.connection.execute("UPDATE customers SET name = 'Olena Koval'")
+    file = tmp_path / "bank.csv"
+    file.write_text(BANK, encoding="utf-8")
+    return file
+
+
+def test_a_transfer_without_a_number_is_proposed_below_a_table_that_fits(sold: Story, bank: Path) -> None:
+    said = sold.house.run("reconcile", bank, "--payment-system", "Bank transfer")
+    assert said.code == 1
+    table, advice = said.out.splitlines()[:4], said.out.splitlines()[4:6]
+    assert max(map(len, table)) <= 80
+    assert advice[0].startswith("line 3: no open invoice fits; if it pays an order: salescli ")
+    assert advice[1].startswith("line 2: taken for invoice 3 by the amount and the name, ")
+    assert advice[1].endswith("; confirmed by --apply --proposed")
+
+
+def test_a_proposal_is_confirmed_only_when_asked_for(sold: Story, bank: Path) -> None:
+    command = ("reconcile", bank, "--payment-system", "Bank transfer")
+    before = contents(sold.house)
+    assert sold.house.run(*command, "--proposed").err.startswith("salescli: --proposed confirms what is proposed")
+    assert "there is nothing to apply" in sold.house.run(*command, "--apply").err
+    assert "would be written: invoice 3" in sold.house.run(*command, "--apply", "--proposed", "--dry-run").err
+    assert contents(sold.house) == before
+    said = sold.house.run(*command, "--apply", "--proposed")
+    assert said.err.startswith(
+        "invoice 3: payment of 49.00 EUR made (statement bank.csv, line 2: by the amount and the"
+    )
+    assert sold.house.count("invoices", "status = 'completed' AND id = 3") == 1
+
+
+@pytest.mark.parametrize(("answer", "paid"), [("n\n", 0), ("y\n", 1)])
+def test_on_a_terminal_each_proposal_is_asked_about(sold: Story, bank: Path, answer: str, paid: int) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "salescli",
+        "--db",
+        str(sold.house.path),
+        "reconcile",
+        str(bank),
+        "--payment-system",
+        "Bank transfer",
+    ]
+    shown = " ".join(on_a_terminal([*command, "--apply"], answer=answer, columns=200).split())
+    assert "Line 2, 49.00 EUR of 2026-02-03 from КОВАЛЬ ОЛЕНА: pays invoice 3, by the amount and the name" in shown
+    assert sold.house.count("invoices", "status = 'completed' AND id = 3") == paid
+
+
+def test_payouts_and_what_was_sent_are_counted_below_the_sums(sold: Story, bank: Path) -> None:
+    bank.write_text(
+        "kind,gateway_id,amount,currency,at\npayout,p,7.00,EUR,2026-02-03\nfee,,1.00,EUR,2026-02-03\n"
+        "fee,,0.50,EUR,2026-02-03\n"
+    )
+    said = sold.house.run("reconcile", bank, "--payment-system", "Bank transfer")
+    assert (said.code, "not compared: 2 fees of 1.50 EUR, 1 payout of 7.00 EUR; --all lists them" in said.out) == (
+        0,
+        True,
+    )

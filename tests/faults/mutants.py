@@ -553,6 +553,21 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a payment is confirmed that is only proposed",
+        "a_statement_names_no_invoice",
+        (("reconcile/compare.py", "if proposal(finding) in accepted:", "if proposal(finding) is not None:"),),
+    ),
+    Mutant(
+        "of several lines for one invoice, one is proposed",
+        "a_statement_names_no_invoice",
+        (("reconcile/propose.py", ' and equal["place", place, strength] == 1', ""),),
+    ),
+    Mutant(
+        "of several that fit a line equally, one is proposed",
+        "a_statement_names_no_invoice",
+        (("reconcile/propose.py", 'equal["line", at, strength] == 1 and ', ""),),
+    ),
+    Mutant(
         "a statement's refund is recorded by a number of ours",
         "a_statement_and_the_bank_tell_of_one_refund",
         (

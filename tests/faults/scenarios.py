@@ -786,6 +786,30 @@ def a_statement_and_the_bank_tell_of_one_refund(world: World) -> None:
 
 
 @scenario
+def a_statement_names_no_invoice(world: World) -> None:
+    """Two invoices wait for the same amount; one line names the first, another one fits both."""
+    for _ in range(2):
+        world.pay(world.order("once", None, "By hand"))
+    amount, currency = world.rows("SELECT amount_minor, currency FROM invoices WHERE id = 1")[0]
+    name = world.value("SELECT name FROM customers WHERE id = 1")
+    at = time.utc_text(world.later(minutes=5).time)
+    line = Line(2, "payment", None, None, None, amount, currency, None, at, text="invoice 1", payer=name)
+    paid = "SELECT count(*) FROM invoices WHERE status = 'completed'"
+    world.reconcile(line, through="By hand")
+    assert world.value(paid) == 0, "nobody agreed to what is only proposed"
+    either = line._replace(number=3, text="")
+    world.reconcile(either, through="By hand", agreed=True)
+    assert world.value(paid) == 0, "two fit equally"
+    for _ in range(2):
+        world.reconcile(line, line._replace(number=3), through="By hand", agreed=True)
+        assert world.value(paid) == 0, "two lines name one invoice"
+    world.reconcile(line, through="By hand", agreed=True)
+    world.reconcile(line, through="By hand", agreed=True)
+    assert world.value(paid) == 1
+    well(world)
+
+
+@scenario
 def a_card_is_changed_while_its_payment_waits(world: World) -> None:
     """The gateway was not reached; the payment goes to another card, which the old reference does not stand for."""
     plan = due(world, "unreachable")

@@ -227,12 +227,14 @@ class World:
 
         self.process(ask, dies_at)
 
-    def reconcile(self, *lines: Line) -> None:
-        """Apply a statement of One."""
+    def reconcile(self, *lines: Line, through: str = "One", agreed: bool = False) -> None:
+        """Apply a statement; ``agreed``: with all that it proposes."""
 
         def apply(connection: Any) -> None:
-            [system] = gateway_sync.systems(connection, ["One"])
-            compare.apply(self.work(connection), ReconcileRequest(system, lines, "march.csv", ZONE))
+            request = ReconcileRequest(payment_systems.find(connection, through), lines, "march.csv", ZONE)
+            work = self.work(connection)
+            found = compare.compare(connection, request, actor=work.actor).found if agreed else []
+            compare.apply(work, request, frozenset(filter(None, map(compare.proposal, found))))
 
         self.process(apply)
 

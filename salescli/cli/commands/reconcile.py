@@ -5,7 +5,8 @@ FILE -> ``statement.read`` -> ``reconciling.compare`` or, with --apply, ``apply`
 
 from __future__ import annotations
 
-import sys
+import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
@@ -16,19 +17,18 @@ import click
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.cli import importing, options, pages, problems
+from salescli.cli import importing, options, pages, problems, prompts
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.terminal import print_beside, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
-from salescli.errors import SalesError
-from salescli.imports.reading.options import ReadingOptions
+from salescli.errors import BadUsage, SalesError
 from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, movements, statement
-from salescli.reconcile.compare import Applied, ReconcileRequest
+from salescli.reconcile.compare import Accepted, Applied, ReconcileRequest
 from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding, Movement, Sums
 from salescli.reconcile.movements import KnownInvoice
-from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
+from salescli.reconcile.statement import PAYMENT, REFUND, SENT, Line, ReportProblem
 from salescli.rules import money, numbers, permissions, time
 from salescli.sales import closed_months
 
@@ -50,6 +50,9 @@ _COLUMNS = (
     Column("line", "number"),
     Column("advice"),
 )
+_CANDIDATES_MAX = _SUBJECTS_MAX = 5
+_SINGULARS = {"payout": "payout", "fee": "fee", SENT: "payment sent", "other": "other movement"}
+_PLURALS = {"payout": "payouts", "fee": "fees", SENT: "payments sent", "other": "other movements"}
 Days = tuple[date | None, date | None]
 
 
@@ -57,9 +60,11 @@ Days = tuple[date | None, date | None]
 @click.argument("path", metavar="FILE", type=FilePath(dash=True, dir_okay=True))
 @click.option("--payment-system", required=True, metavar="NAME", help="The payment system that the statement is from.")
 @importing.reading_options
+@click.option("--map", "mapping", metavar="NAME|FILE.toml", help="The mapping of the file.  [default: by its columns]")
 @options.from_to
 @click.option("--all", "everything", is_flag=True, help="Also list what agrees.")
 @click.option("--apply", is_flag=True, help="Apply what the statement resolves: see above.")
+@click.option("--proposed", is_flag=True, help="With --apply: also confirm the payments that are proposed.")
 @options.dry_run
 @options.output
 @pass_session
@@ -68,33 +73,44 @@ def reconcile_command(
 ) -> None:
     """Compare a payment system's own statement with the payments recorded here.
 
-    FILE is CSV, XLSX or ODS; - is stdin. Columns, in any order; * means required, and so is one of the first three:
+    FILE is CSV, XLSX or ODS; - is stdin. Statements of Stripe, PayPal, monobank and PrivatBank are known by their
+    columns, others are read with --map: see salescli help mappings. Columns of our own, in any order; * means required:
 
     \b
-      reference gateway_id invoice kind amount* currency* fee fee_currency at
+      reference gateway_id payment_id invoice kind amount* currency* fee
+      fee_currency at text payer
 
-    `kind` is payment, refund or dispute; blank means payment. The days of the statement are compared.
+    One of the first four is needed, or what the bank says: text, payer. `payment_id` is the payment of a refund.
+    `kind` is payment, refund or dispute; blank means payment. fee, payout, sent and other are shown and not compared.
+    The days of the statement are compared.
 
     Lists the differences, with what to do about each. Exit code 1 if there is one, 0 if all agrees; -q then prints
     nothing. --apply resolves payments with an unknown outcome, confirms open manual payments, fills in unknown fees,
     and records refunds of payments that are known here by a number of the payment system. The rest is for a person. No
     money is ever moved.
 
+    A payment that names no invoice is proposed for an open one of the same amount, by its number, or the customer's
+    name, email or phone in the text. --apply asks about each on a terminal; --apply --proposed confirms all. Where
+    several fit equally, they are named and none is confirmed.
+
     \b
     Examples:
       salescli reconcile march.csv --payment-system LiqPay
       salescli reconcile march.csv --payment-system LiqPay --apply --dry-run
+      salescli reconcile bank.csv --payment-system Bank --map my.toml
     """
     session.actor.require(permissions.VIEW)
+    if mode["proposed"] and not mode["apply"]:
+        raise BadUsage("--proposed confirms what is proposed, so it needs --apply")
     if mode["apply"]:
         session.actor.require(permissions.ENTER_ORDERS)
     elif mode["dry_run"]:
         say("--dry-run changes nothing without --apply: nothing is written anyway")
     system = payment_systems.find(session.connection, payment_system)
     with problems.shown() as on_bad:
-        lines = _statement(session, path, mode["reading"], on_bad)
+        lines = _statement(session, path, mode, on_bad)
         request = ReconcileRequest(system, lines, statement.name_of(path), session.zone, days, on_bad)
-        comparison = _applied(session, request, mode["dry_run"]) if mode["apply"] else _compared(session, request)
+        comparison = _applied(session, request, mode) if mode["apply"] else _compared(session, request)
     known = movements.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
     advise = partial(_advice, comparison, system, known, session)
@@ -104,25 +120,42 @@ def reconcile_command(
         raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
 
-def _statement(session: Session, path: Path, reading: ReadingOptions, on_bad: ReportProblem) -> list[Line]:
+def _statement(session: Session, path: Path, mode: Mapping[str, Any], on_bad: ReportProblem) -> list[Line]:
     """Read the statement, before the database is locked."""
-    stream = sys.stdin.buffer if str(path) == "-" else path
-    return statement.read(stream, zone=session.zone, reading=reading, on_bad=on_bad, on_told=importing.told(path))
+    how = {"reading": mode["reading"], "mapping": mode["mapping"], "on_told": importing.told(path)}
+    return statement.read(importing.stream_of(path), zone=session.zone, on_bad=on_bad, **how)
 
 
 def _compared(session: Session, request: ReconcileRequest) -> Comparison:
     return compare.compare(session.connection, request, actor=session.actor)
 
 
-def _applied(session: Session, request: ReconcileRequest, dry_run: bool) -> Comparison:
+def _applied(session: Session, request: ReconcileRequest, mode: Mapping[str, Any]) -> Comparison:
     """Apply the statement, or rehearse it, and print what was or would be written."""
+    dry_run, accepted = mode["dry_run"], _accepted(session, request, proposed=mode["proposed"])
     with options.rehearsed(session, dry_run):
-        written, after = compare.apply(session.work, request)
+        written, after = compare.apply(session.work, request, accepted)
         if dry_run:
             _say_applied(written, would=True)
     if not dry_run:
         _say_applied(written, would=False)
     return after
+
+
+def _accepted(session: Session, request: ReconcileRequest, *, proposed: bool) -> Accepted:
+    """Return the proposals that a person agrees to: all with --proposed, else those confirmed on a terminal."""
+    found = {one: finding for finding in _compared(session, request).findings if (one := compare.proposal(finding))}
+    return frozenset(one for one, finding in found.items() if proposed or prompts.agreed(_question(session, finding)))
+
+
+def _question(session: Session, finding: MatchFinding) -> str:
+    line, movement = finding.line, finding.movement
+    if line is None or movement is None:
+        return ""
+    day = f" of {time.local_day(time.from_text(line.at), session.zone)}" if line.at else ""
+    payer = f" from {line.payer}" if line.payer else ""
+    amount = f"{money.text(line.amount_minor, line.currency)} {line.currency}"
+    return f"Line {line.number}, {amount}{day}{payer}: pays invoice {movement.invoice}, {finding.reason}. Confirm it?"
 
 
 def _row(finding: MatchFinding, advice: str) -> dict[str, Any]:
@@ -189,10 +222,16 @@ def _advice(
             )
         ),
         match.WAITS: _promised(finding, invoice, session, "confirmed by --apply"),
+        match.PROPOSED: _promised(
+            finding, invoice, session, f"taken for invoice {invoice} {finding.reason}; confirmed by --apply --proposed"
+        ),
         match.DISPUTE_OPEN: f"answer it at {system.name}; {show}",
         match.FEE_DIFFERS: f"ask {system.name}; ours stays; {show}",
-        match.FEE_REPORTED: _promised(finding, invoice, session, "filled in by --apply"),
-        AGREES: "",
+        match.FEE_REPORTED: _promised(
+            finding, invoice, session, "; ".join(filter(None, (finding.reason, "filled in by --apply")))
+        ),
+        AGREES: finding.reason,
+        match.NOT_COMPARED: "",
     }[finding.finding]
 
 
@@ -216,6 +255,15 @@ def _only_there(
 ) -> str:
     """Return the advice for a line without a movement: a refund or dispute of a payment here can be recorded."""
     line, invoice = finding.line, finding.invoice
+    if line is not None and finding.candidates:
+        may = " or ".join(map(str, finding.candidates[:_CANDIDATES_MAX]))
+        more = " or others" if len(finding.candidates) > _CANDIDATES_MAX else ""
+        confirm = f"{session.program} payments confirm {finding.candidates[0]} --at {line.at or 'TIME'}"
+        advice = f"may pay invoice {may}{more}, {finding.reason}; if so: {confirm}"
+        return session.actor.advised(permissions.ENTER_ORDERS, advice)
+    if invoice is None and line is not None and system.manual and line.kind == PAYMENT:
+        advice = f"no open invoice fits; if it pays an order: {_paid_order(system, line, session.program)}"
+        return session.actor.advised(permissions.ENTER_ORDERS, advice)
     if invoice is None or line is None:
         return f"ask {system.name} what it was; no invoice here matches"
     if invoice not in known:
@@ -232,6 +280,11 @@ def _only_there(
     )
     advice = record if line.kind == REFUND else f"if it was lost: {record} --dispute"
     return session.actor.advised(permissions.REFUND, advice)
+
+
+def _paid_order(system: PaymentSystem, line: Line, program: str) -> str:
+    """Return the command that opens an invoice for a line, at its time."""
+    return f"{program} orders pay ORDER --payment-system {shlex.quote(system.name)} --at {line.at or 'TIME'}"
 
 
 def _here(finding: MatchFinding) -> str:
@@ -258,8 +311,35 @@ def _write(session: Session, rows: list[dict[str, Any]], output: Output) -> None
     if output.format == "ids":  # numbers of invoices, for pipes
         numbered = [row for row in sorted_rows(rows, output.sort, _COLUMNS) if row["invoice"] is not None]
         pages.show_rows(session, numbered, [_INVOICE], output._replace(sort=()))
-    elif rows or output.format != "table":
+    elif output.format != "table" or output.file is not None or output.columns:
         pages.show_rows(session, rows, _COLUMNS, output)
+    elif rows:
+        _show(session, rows, output)
+
+
+def _show(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
+    """Show a table without columns that say nothing, and below it what to do, for which a column is too narrow."""
+    same = all(row["amount_here"] in (None, row["amount_there"]) for row in rows)
+    left_out = ("advice", "order", "amount_here" if same else "")
+    columns = [column for column in _COLUMNS if column.shown and column.key not in left_out]
+    pages.show_rows(session, rows, [one for one in columns if any(row[one.key] is not None for row in rows)], output)
+    shown = sorted_rows(rows, output.sort, _COLUMNS)[: output.row_limit()]
+    print_beside(_advised(shown), output)
+
+
+def _advised(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield each advice once, with what it is about."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        if row["advice"]:
+            about.setdefault(row["advice"], []).append(_subject(row))
+    for advice, subjects in about.items():
+        more = len(subjects) - _SUBJECTS_MAX
+        yield f"{', '.join(subjects[:_SUBJECTS_MAX])}{f' and {more} more' if more > 0 else ''}: {advice}"
+
+
+def _subject(row: Mapping[str, Any]) -> str:
+    return f"line {row['line']}" if row["line"] is not None else f"invoice {row['invoice']}"
 
 
 def _say_applied(written: Applied, *, would: bool) -> None:
@@ -288,8 +368,25 @@ def _lines(comparison: Comparison, system: PaymentSystem) -> Iterator[str]:
         yield "the statement has no dates, so payments only here are not listed; give --from and --to"
     else:
         yield f"compared {_span(period.first, period.last)}"
+    yield from _uncompared(comparison)
     if comparison.left_out:
         yield f"lines of other days, left out: {comparison.left_out}"
+
+
+def _uncompared(comparison: Comparison) -> Iterator[str]:
+    """Yield how much of each kind was not compared."""
+    counts: Counter[tuple[str, str]] = Counter()
+    sums: Counter[tuple[str, str]] = Counter()
+    for line in comparison.uncompared:
+        counts[line.kind, line.currency] += 1
+        sums[line.kind, line.currency] += line.amount_minor
+    words = [
+        f"{numbers.count(counts[kind, currency], _SINGULARS[kind], _PLURALS[kind])} of"
+        f" {money.text(sums[kind, currency], currency)} {currency}"
+        for kind, currency in sorted(counts)
+    ]
+    if words:
+        yield f"not compared: {', '.join(words)}; --all lists them"
 
 
 def _span(first: str | None, last: str | None) -> str:

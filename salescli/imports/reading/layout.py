@@ -22,6 +22,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "|"}
 _START = 1 << 16  # characters in which the header is looked for
 _LINES = 50  # at most this many of them
+_CONTINUED = 40  # lines that a header may go on over, in quotes
 Knows = Callable[[str], bool]  # whether a lower-case name is one of the columns
 
 
@@ -77,8 +78,20 @@ def _start(stream: BinaryIO, layout: Layout) -> str:
 
 def _candidates(start: str, above: int) -> Iterator[tuple[int, str]]:
     """Yield the lines that may be the header, each with the number of lines above it."""
-    lines = enumerate(io.StringIO(start, newline="\n"))
-    return ((number, line) for number, line in islice(lines, above, above + _LINES) if line.strip())
+    lines = list(islice(io.StringIO(start, newline="\n"), above + _LINES + _CONTINUED))
+    for number, line in enumerate(lines[above : above + _LINES], above):
+        if line.strip():
+            yield number, _whole(line, lines[number + 1 :])
+
+
+def _whole(line: str, following: list[str]) -> str:
+    """Return a line with those that go on with its quoted name, as banks break the names of wide columns."""
+    whole = line
+    for more in following[:_CONTINUED]:
+        if whole.count('"') % 2 == 0:
+            return whole
+        whole += more
+    return whole if whole.count('"') % 2 == 0 else line
 
 
 class _Header(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, utc_columns
-from salescli.imports.csv_file import REMARKS, Table
+from salescli.imports.csv_file import REMARKS, ForeignTable, Table
 from salescli.imports.reading import layout, survey, workbooks
 from salescli.imports.reading.conventions import ColumnSurvey, Kind
 from salescli.imports.reading.layout import Knows, Layout
@@ -70,6 +70,16 @@ def opened(
         if told:
             tell("; ".join(told))
         yield table
+
+
+def header_of(file: Path | BinaryIO, expected: Expected, options: ReadingOptions) -> tuple[str, ...]:
+    """Return the names of a file's columns as they stand there; ``expected`` knows which line they are on.
+
+    Raise NotFound; BadData for what cannot be read.
+    """
+    with csv_file.opened(file) as given, laid_out(given, expected.knows, options) as (stream, found, _):
+        stream.seek(0)
+        return ForeignTable(stream, found).header
 
 
 @contextmanager

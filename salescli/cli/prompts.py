@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from salescli.cli.output.terminal import fitted
 from salescli.errors import BadUsage, SalesError
 from salescli.rules import text
 
@@ -14,15 +15,27 @@ def ask_first(question: str, *, yes: bool) -> None:
     """Ask for confirmation. Raise SalesError for a no, BadUsage without a terminal and without --yes."""
     if not yes:
         check_terminal(question)
-        if not click.confirm(text.masked(question), err=True):
+        if not confirm(question, default=False):
             raise SalesError("nothing was changed")
+
+
+def confirm(question: str, *, default: bool | None) -> bool:
+    """Ask for a yes or a no on the terminal; without a default, until there is one."""
+    answer: bool = click.confirm(_fitted(question, " [y/N]: "), default=default, err=True)
+    return answer
+
+
+def _fitted(question: str, behind: str) -> str:
+    """Return a question in lines that fit the terminal together with what Click writes behind it."""
+    last = behind.replace(" ", "\u00a0")  # no line ends in it
+    return fitted(f"{text.masked(question)}{last}", sys.stderr).removesuffix(last)
 
 
 def prompt(question: str, default: str, *, advice: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage with ``advice`` without one."""
     if not on_a_terminal():
         raise BadUsage(advice)
-    answer: str = click.prompt(question, default=default, err=True)
+    answer: str = click.prompt(_fitted(question, f" [{default}]: "), default=default, err=True)
     return answer
 
 

@@ -518,7 +518,13 @@ def test_a_closed_pipe_ends_quietly(sales: Run, line: str) -> None:
     for _ in range(5):
         sales("orders", "new", "1", "7")
     line = f"{shlex.quote(sys.executable)} -m salescli {line} | true"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),  # Python's, without COLUMNS
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -563,7 +569,7 @@ def test_on_a_terminal_a_table_fits_and_check_asks(sales: Run) -> None:
     shown = on_a_terminal(_salescli("orders", "list"), columns=100)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "\x1b[31m" in shown  # red: not confirmed yet
-    assert "…" in plain
+    assert "not shown: category_number, offer_number" in plain
 
 
 @pytest.mark.parametrize(
@@ -579,7 +585,7 @@ def test_on_a_terminal_check_asks_whose_sale_it_was(sales: Run, answer: str, sel
     sales("customers", "plan", "1", "7", "--manager", "ivan")
     paid(sales)
     asked = on_a_terminal(_salescli("orders", "check", "1"), answer=answer)
-    assert "sale by Іван Петренко (marked in the customer's sales plans)" in asked
+    assert "sale by Іван Петренко (marked in the customer's sales plans)" in " ".join(asked.split())
     [row] = sales("orders", "list", "--confirmed", "--csv").rows
     assert row["manager"] == seller
 

@@ -15,7 +15,7 @@ from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
 from salescli.cli.output.report_workbook import Origin
-from salescli.cli.output.table import write_table
+from salescli.cli.output.table import say_left_out, write_table
 from salescli.cli.output.terminal import print_beside
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
@@ -73,9 +73,9 @@ _DETAILS = (
     Column("number"),
     Column("name"),
     Column("currency"),
-    Column("orders", "number"),
-    Column("payments", "number"),
-    Column("quantity", "number"),
+    Column("orders", "count"),
+    Column("payments", "count"),
+    Column("quantity", "count"),
     *(Column(name, "money") for name in _MONEY),
     *COMMISSIONS,
 )
@@ -127,15 +127,17 @@ def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output:
     """Write the tables one below the other, each under its name; --columns picks from each."""
     there = {column.key: column for report in found for column in report.columns}
     output.chosen(list(there.values()))  # raises BadUsage for a column that no table has
+    left_out: list[str] = []
     with stream_of(output) as stream:
         for report, rows in found.items():
             columns = output.among(report.columns)
             stream.write(f"{report.name}\n")
             if rows and columns:
-                write_table(rows, columns, output, session.zone, stream)
+                left_out += write_table(rows, columns, output, session.zone, stream)
             if under := _chart(report, rows, output):
                 under(stream)
             stream.write("\n")
+        say_left_out(left_out)
 
 
 def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[TextIO], None] | None:

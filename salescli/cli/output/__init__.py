@@ -3,6 +3,8 @@
 contract — the output options, and raw values as text
 render — writes rows in the wanted format
 table — tables for people, and one record as lines
+fit — which columns of a table fit the terminal, and how far texts are cut
+fold — long lines for a person, broken between words
 markdown — Markdown tables
 csv — CSV without formulas
 json — a list of objects, or one on each line

@@ -13,5 +13,6 @@ report_workbook — the workbook of a report
 chart — bars of a report
 destination — stdout, or a file that is replaced when all is written
 read_ahead — output that waits for no reader with the database locked
+pager — a pager for what is taller than the terminal
 terminal — lines for a person, text widths, control characters
 """

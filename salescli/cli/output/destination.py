@@ -25,7 +25,8 @@ def stream_of(output: Output) -> Iterator[TextIO]:
     if output.file is None or str(output.file) == "-":
         if output.format != "table":
             sys.stdout.reconfigure(encoding=encoding, newline="", errors="strict")  # type: ignore[union-attr]
-        with held_back(), read_ahead(sys.stdout) as stream:  # what is said of the rows comes after them
+        paged = output.pager and output.format == "table"
+        with held_back(), read_ahead(sys.stdout, paged=paged) as stream:  # what is said of the rows comes after them
             yield stream
         return
     with _replaced(output.file, "w", encoding=encoding, newline="") as stream:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from salescli.cli.output.terminal import width
 
-# A command in a sentence, up to what ends it, or a word.
-_PIECE = re.compile(r"`[^`]*`[^ ]*|salescli (?:'[^']*'|[^;,)'])+[;,)]*|[^ ]+")
+# A command in a sentence, up to what ends it, or a word, with the points behind it.
+_PIECE = re.compile(r"salescli (?:'[^']*'|[^;,)'`.]|\.(?! ))+[^ ]*|(?:`[^`]*`|[^ ])+")
 
 
 def folded(text: str, room: int, *, command: bool = False) -> list[str]:
@@ -34,7 +34,7 @@ def folded(text: str, room: int, *, command: bool = False) -> list[str]:
 def _command(text: str, room: int) -> list[str]:
     """Return a command in lines that a shell reads as one."""
     lines = [""]
-    for word in re.findall(r"(?:'[^']*'|[^ '])+", text):
+    for word in re.findall(r"(?:'[^']*'|\"[^\"]*\"|[^ '\"]|['\"])+", text):
         if lines[-1] and width(lines[-1]) + 1 + width(word) > room - 2:
             lines[-1] += " \\"
             lines.append(f"  {word}")

@@ -197,7 +197,7 @@ def test_a_wrong_call_is_one_clear_line(sold: Story, words: list[str], code: int
 def test_more_rows_than_a_table_shows_are_counted(reconcile: Reconcile) -> None:
     said = reconcile(*(f"x{n},,,,1.00,EUR,,\n" for n in range(60)))
     assert "50 of 60; show all with --limit 0" in said.err
-    assert len(said.out.splitlines()) == 2 + 50 + 2 + 1
+    assert (len(said.out.splitlines()), len(said.err.splitlines())) == (2 + 50, 1 + 2 + 1 + 1)
 
 
 def test_a_terminal_is_shown_a_table_and_is_not_acted_upon(sold: Story, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ csv — CSV without formulas
 json — a list of objects, or one on each line
 workbook — workbooks for spreadsheet programs
 report_workbook — the workbook of a report
+report_footer — the totals of a report and what they are made of
 chart — bars of a report
 destination — stdout, or a file that is replaced when all is written
 read_ahead — output that waits for no reader with the database locked

@@ -78,8 +78,8 @@ def _write(line: str, *, to_stderr: bool) -> None:
 
 
 def print_beside(lines: Iterable[str], output: Output) -> None:
-    """Write lines about the rows under a table, else on stderr: never among the rows."""
-    to_stderr = output.format != "table" or output.file is not None
+    """Write lines about the rows under a table on a terminal, else on stderr: never among the rows."""
+    to_stderr = output.format != "table" or output.file is not None or not sys.stdout.isatty()
     for line in lines:
         _write(escaped(text.masked(line)), to_stderr=to_stderr)
 

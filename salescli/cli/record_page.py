@@ -10,7 +10,7 @@ from salescli.cli.output.contract import Output
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
 from salescli.cli.output.table import say_left_out, write_card, write_table
-from salescli.cli.output.terminal import escaped
+from salescli.cli.output.terminal import escaped, line_width, within
 from salescli.cli.session import Session
 from salescli.errors import NotFound
 from salescli.lists import query
@@ -153,7 +153,7 @@ def _write_part(session: Session, part: Part | ComputedPart, id: int, output: Ou
     left_out = write_table(rows, columns, asked, session.zone, stream)
     if part.see_all and total > len(rows):
         see_all = escaped(f"{session.program} {part.see_all.format(id)}")
-        stream.write(f"{len(rows)} of {total}; all: {see_all}\n")
+        stream.write(within(f"{len(rows)} of {total}; all: {see_all}", line_width(output, stream)) + "\n")
     return left_out
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from salescli.cli.output.fold import folded
+from salescli.cli.output.fold import narrowed
 from salescli.cli.output.read_ahead import read_ahead
 from salescli.cli.output.terminal import columns_of, fitted, width
 from salescli.errors import NotFound
@@ -124,7 +124,7 @@ def readable(page: str, room: int = WIDTH) -> str:
     lines: list[str] = []
     for number, part in enumerate(re.split(r"^```.*\n", page, flags=re.MULTILINE)):
         if number % 2:  # between two fences: commands and what they show
-            lines += [shown for line in part.splitlines() for shown in _narrow(line, room)]
+            lines += [shown for line in part.splitlines() for shown in narrowed(line, room)]
             continue
         for in_table, grouped in groupby(part.splitlines(), key=lambda line: line.startswith("|")):
             lines += (_table if in_table else _paragraphs)(list(grouped), room)
@@ -148,15 +148,7 @@ def _paragraphs(lines: Sequence[str], room: int) -> Iterator[str]:
         else:
             paragraphs.append(line)
     for paragraph in paragraphs:
-        yield from _narrow(paragraph, room)
-
-
-def _narrow(line: str, room: int) -> Iterator[str]:
-    """Yield a line in parts that fit; a command goes on after a backslash."""
-    indent = line[: len(line) - len(line.lstrip(" "))]
-    is_command = bool(re.match(r"( {4,}|\$ )(\S+=\S+ )?salescli ", line))
-    for part in folded(line[len(indent) :], room - len(indent), command=is_command):
-        yield f"{indent}{part}".rstrip()
+        yield from narrowed(paragraph, room)
 
 
 def _table(lines: Sequence[str], room: int) -> Iterator[str]:

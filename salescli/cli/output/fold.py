@@ -31,6 +31,14 @@ def folded(text: str, room: int, *, command: bool = False) -> list[str]:
     return [f"{indent}{line}" for line in lines]
 
 
+def narrowed(line: str, room: int) -> Iterator[str]:
+    """Yield a line of a page in parts that fit; a command goes on after a backslash."""
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    is_command = bool(re.match(r"( +|\$ )(\S+=\S+ )?salescli ", line))
+    for part in folded(line[len(indent) :], room - len(indent), command=is_command):
+        yield f"{indent}{part}".rstrip()
+
+
 def _command(text: str, room: int) -> list[str]:
     """Return a command in lines that a shell reads as one."""
     lines = [""]

@@ -158,7 +158,11 @@ def _cells(character: str) -> int:
 
 def fitted(lines: str, stream: TextIO) -> str:
     """Return lines for a person, broken between words where they are wider than the terminal that they go to."""
-    room = columns_of(stream) if stream.isatty() else None
+    return within(lines, columns_of(stream) if stream.isatty() else None)
+
+
+def within(lines: str, room: int | None) -> str:
+    """Return lines for a person, broken between words where they are wider than ``room`` cells; None is any."""
     if room is None or all(width(line) <= room for line in lines.splitlines()):
         return lines
     from salescli.cli.output import fold  # see docs/start.md

@@ -11,7 +11,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import IO
 
 from salescli.cli.output.terminal import terminal_size
 
@@ -37,7 +37,7 @@ def _command() -> list[str]:
 
 
 @contextmanager
-def opened(stream: BinaryIO) -> Iterator[BinaryIO]:
+def opened(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     """Yield what a pager reads, and wait until a person closes it; ``stream`` if there is no such program."""
     environment = {"LESS": "FRSX", **os.environ}
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pager's

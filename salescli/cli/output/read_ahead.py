@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, BinaryIO, TextIO
+from typing import IO, Any, BinaryIO, TextIO
 
 from salescli.errors import SalesError
 
@@ -41,7 +41,7 @@ def read_ahead(stream: TextIO, *, paged: bool = False) -> Iterator[TextIO]:
         stream.flush()
 
 
-def _pager(lines: int, stream: BinaryIO) -> AbstractContextManager[BinaryIO]:
+def _pager(lines: int, stream: IO[bytes]) -> AbstractContextManager[IO[bytes]]:
     from salescli.cli.output import pager  # see docs/start.md
 
     return pager.opened(stream) if pager.is_wanted(lines) else nullcontext(stream)
@@ -92,7 +92,7 @@ class _Kept(io.RawIOBase):
         file.write(self._bytes.getbuffer())
         self._bytes, self._in_memory = file, False
 
-    def pour(self, stream: BinaryIO) -> None:
+    def pour(self, stream: IO[bytes]) -> None:
         """Write everything to a stream."""
         try:
             self._bytes.seek(0)  # which writes what is left to the file

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, Any, BinaryIO, TextIO
+from typing import IO, Any, TextIO
 
 from salescli.errors import SalesError
 

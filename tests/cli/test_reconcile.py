@@ -45,7 +45,7 @@ def reconcile(sold: Story, tmp_path: Path) -> Reconcile:
 
 
 def test_when_all_agrees_only_the_sums_are_said(reconcile: Reconcile) -> None:
-    assert reconcile(FIRST, SECOND) == Ran(0, ALL_AGREE, "")
+    assert reconcile(FIRST, SECOND) == Ran(0, "", ALL_AGREE)
 
 
 def test_in_cron_nothing_is_said_when_all_agrees(reconcile: Reconcile) -> None:

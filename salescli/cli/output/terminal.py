@@ -153,6 +153,8 @@ def _width_with_emoji(text: str) -> int:
 def _cells(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
+    if "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7ff":
+        return 0  # the second or third letter of a Korean syllable, as macOS writes names of files
     return _WIDE if unicodedata.east_asian_width(character) in "WF" else 1
 
 

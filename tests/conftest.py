@@ -44,7 +44,7 @@ KYIV = ZoneInfo("Europe/Kyiv")
 # Of who runs the tests, perhaps through sudo, on a terminal of their own.
 for name in ("SUDO_UID", "SALESCLI_DB", "SALESCLI_USER", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
     os.environ.pop(name, None)
-os.environ["TERM"] = "xterm"
+os.environ |= {"TERM": "xterm", "PAGER": "cat"}
 
 settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from salescli.cli import options
 from salescli.cli.output.contract import TABLE_LIMIT, Output
-from salescli.cli.output.table import write_table
+from salescli.cli.output.table import say_left_out, write_table
 from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import ask_first, check_terminal, on_a_terminal
 from salescli.cli.session import Session
@@ -161,7 +161,7 @@ def _show(session: Session, record_type: RecordType[Record], would: Outcome[Reco
     rows = [record_type.row(session, before, after) for before, after in shown]
     if rows:
         stream = sys.stdout if mode.dry_run else sys.stderr
-        write_table(rows, record_type.columns, Output(), session.zone, stream)
+        say_left_out(write_table(rows, record_type.columns, Output(), session.zone, stream), advice="")
     if len(shown) < len(would.done):
         say(f"… {len(would.done) - len(shown)} more of {len(would.done)}; --dry-run shows all")
     _say_refused(would.refused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,24 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Resolved = tuple[str | None, click.Command | None, list[str]]
+
+
+class HelpFormatter(click.HelpFormatter):
+    """What writes --help: Click keeps the lines of examples, which a narrow terminal would tear."""
+
+    def getvalue(self) -> str:
+        """Return the page, no line wider than the terminal."""
+        from salescli.cli.output.terminal import columns_of, width
+
+        page, room = super().getvalue(), columns_of(sys.stdout)
+        if room is None or all(width(line) <= room for line in page.splitlines()):
+            return page
+        from salescli.cli.output.fold import narrowed
+
+        return "\n".join(part for line in page.split("\n") for part in narrowed(line, room))
+
+
+click.Context.formatter_class = HelpFormatter
 
 
 class IndexedGroup(click.Group):

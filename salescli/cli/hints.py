@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from salescli.cli.output.terminal import say
-from salescli.cli.prompts import on_a_terminal
+from salescli.cli.prompts import confirm, on_a_terminal
 from salescli.cli.session import Session
 from salescli.rules import permissions
 from salescli.sales import recurring, recurring_actions
@@ -35,9 +33,7 @@ def decided(session: Session, ended: Sequence[Order], given: bool | None) -> boo
     which, it = f"recurring order {begun[0]}", "it"
     if len(begun) > 1:
         which, it = f"recurring orders {', '.join(map(str, begun))}", "them"
-    answer: bool = click.confirm(
+    return confirm(
         f"This would leave {which} without a first order. Complete {it} too, so that nothing more is charged?",
         default=None,
-        err=True,
     )
-    return answer

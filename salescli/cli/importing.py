@@ -20,7 +20,6 @@ from salescli.catalogue.records import Noun
 from salescli.cli import options, problems
 from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
-from salescli.cli.prompts import say_wrapped
 from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
 from salescli.imports import told as told_of
@@ -132,12 +131,12 @@ def run(
         reporting = Reporting(on_bad=show, on_progress=advance, on_told=told(file), on_mapping=_say_mapping)
         request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
         counts = operation(session.work, request)
-    say_wrapped(summary(what, counts, request))
+    say(summary(what, counts, request))
     for note in (*counts.changed, *counts.notes):
-        say_wrapped(note)
+        say(note)
     if counts.told:
         for line in told_of.lines(counts.told):
-            say_wrapped(line)
+            say(line)
     if counts.due:
         say(_due(counts))
 

@@ -112,9 +112,11 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
+        from salescli.cli.output.terminal import fitted
+
         usage = io.StringIO()
         error.show(usage)
-        click.echo(text.masked(usage.getvalue()), err=True, nl=False)
+        click.echo(fitted(text.masked(usage.getvalue()), sys.stderr), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted; unfinished work was not written", 130)

@@ -127,7 +127,7 @@ def _show(session: Session, proposal: Proposal) -> None:
     _table(session, rows, _FILE)
     say("")
     for line in _words(proposal):
-        prompts.say_wrapped(line)
+        say(line)
 
 
 def _words(proposal: Proposal) -> list[str]:
@@ -156,7 +156,7 @@ def _preview(session: Session, request: ImportRequest) -> None:
         say("The first rows, as they would be imported:")
         _table(session, [_row(values) for values in good], _ROWS)
     for problem in [problem for row in rows for problem in row.problems][:_PREVIEWED]:
-        prompts.say_wrapped(str(problem))
+        say(str(problem))
 
 
 def _row(values: dict[str, str]) -> dict[str, str]:
@@ -175,7 +175,7 @@ def _table(session: Session, rows: Sequence[dict[str, str]], columns: Sequence[C
 def _save(text: str, source: str, save_as: str | None) -> None:
     """Save a mapping under its name, or offer it."""
     if save_as is None:
-        if not prompts.confirmed("Save this, so that the next file needs no question?", default=True):
+        if not prompts.confirm("Save this, so that the next file needs no question?", default=True):
             return
         try:
             find_mapping.check_new(source)
@@ -184,7 +184,7 @@ def _save(text: str, source: str, save_as: str | None) -> None:
             other = "Another mapping has that name. A name for this one"
             save_as = _valid(other, f"{source}-2", find_mapping.check_new)
     path = find_mapping.save(save_as, text)
-    prompts.say_wrapped(f"saved as {path}")
+    say(f"saved as {path}")
 
 
 def check_save(save_as: str | None, found: Sample | None) -> None:

@@ -137,7 +137,7 @@ _OUTPUT = (
     ),
     click.option(
         "--columns", metavar="A,B,…", shell_complete=_columns, is_eager=True, callback=_list_columns,
-        help="Columns to show, in order. `--columns help` lists them.",
+        help="Columns to show, in order, or all. `--columns help` lists them.",
     ),
     click.option("--sort", metavar="A,-B", shell_complete=_columns, help="Sort by these columns; - means descending."),
     click.option(
@@ -145,6 +145,8 @@ _OUTPUT = (
         help="Show at most N rows; 0 shows all.  [default: 50 in a table]",
     ),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
+    click.option("-x", "--expanded", is_flag=True, help="Show each row as a block of lines, a line per column."),
+    click.option("--no-pager", is_flag=True, help="Do not open $PAGER for a table taller than the terminal."),
 )  # fmt: skip
 
 
@@ -176,6 +178,9 @@ def _gathered(options: dict[str, Any]) -> Output:
         raise BadUsage("--chart draws under a table; leave out the other format (--xlsx FILE has charts of its own)")
     if chosen == "xlsx" and options["no_headers"]:
         raise BadUsage("a workbook needs column names for its filters; leave out --no-headers")
+    expanded = options.pop("expanded")
+    if expanded and chosen != "table":
+        raise BadUsage("--expanded shows a table as blocks; leave out the other format")
     return Output(
         format=chosen,
         excel=excel,
@@ -184,6 +189,8 @@ def _gathered(options: dict[str, Any]) -> Output:
         sort=_keys(options.pop("sort")),
         limit=options.pop("limit"),
         headers=not options.pop("no_headers"),
+        expanded=expanded,
+        pager=not options.pop("no_pager"),
         chart=chart,
         title=" ".join(click.get_current_context().command_path.split()[1:]),
     )

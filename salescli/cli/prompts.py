@@ -7,32 +7,41 @@ from collections.abc import Sequence
 
 import click
 
-from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import escaped, line_width, say, shortened
+from salescli.cli.output.terminal import columns_of, fitted, say, shortened
 from salescli.errors import BadUsage, SalesError
 from salescli.rules import text
-
-_TYPED = 10  # cells for an answer beside its question
 
 
 def ask_first(question: str, *, yes: bool) -> None:
     """Ask for confirmation. Raise SalesError for a no, BadUsage without a terminal and without --yes."""
     if not yes:
         check_terminal(question)
-        if not click.confirm(text.masked(question), err=True):
+        if not confirm(question, default=False):
             raise SalesError("nothing was changed")
 
 
 def agreed(question: str) -> bool:
     """Return whether a person on a terminal says yes; False without a terminal."""
-    return on_a_terminal() and click.confirm(text.masked(question), err=True)
+    return on_a_terminal() and confirm(question, default=False)
+
+
+def confirm(question: str, *, default: bool | None) -> bool:
+    """Ask for a yes or a no on the terminal; without a default, until there is one."""
+    answer: bool = click.confirm(_fitted(question, " [y/N]: "), default=default, err=True)
+    return answer
+
+
+def _fitted(question: str, behind: str) -> str:
+    """Return a question in lines that fit the terminal together with what Click writes behind it."""
+    last = behind.replace(" ", "\u00a0")  # no line ends in it
+    return fitted(f"{text.masked(question)}{last}", sys.stderr).removesuffix(last)
 
 
 def prompt(question: str, default: str, *, advice: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage with ``advice`` without one."""
     if not on_a_terminal():
         raise BadUsage(advice)
-    answer: str = click.prompt(question, default=default, err=True)
+    answer: str = click.prompt(_fitted(question, f" [{default}]: "), default=default, err=True)
     return answer
 
 
@@ -41,40 +50,16 @@ def choose(question: str, choices: Sequence[tuple[str, str]], usual: str | None)
 
     ``usual``: the answer to Enter. No line is wider than the terminal.
     """
-    width = _width()
     if not choices:
-        shown = escaped(text.masked(question))
-        if len(shown) + len(usual or "") + len(" []: ") > width - _TYPED:
-            say_wrapped(shown)
-            shown = "Answer"
-        answer: str = click.prompt(shown, default=usual, err=True)
+        answer: str = click.prompt(_fitted(question, f" [{usual}]: "), default=usual, err=True)
         return answer.strip()
-    say_wrapped(question)
+    say(question)
     for place, (_, words) in enumerate(choices, start=1):
-        say(shortened(f"  {place:>2}  {' '.join(words.split())}", width))
+        say(shortened(f"  {place:>2}  {' '.join(words.split())}", columns_of(sys.stderr) or 80))
     answers = [answer for answer, _ in choices]
     default = answers.index(usual) + 1 if usual in answers else None
     number: int = click.prompt("Number", type=click.IntRange(1, len(choices)), default=default, err=True)
     return answers[number - 1]
-
-
-def confirmed(question: str, *, default: bool) -> bool:
-    """Ask for a yes or no, on a terminal."""
-    return click.confirm(text.masked(question), default=default, err=True)
-
-
-def say_wrapped(words: str) -> None:
-    """Say a sentence, on a terminal in lines no wider than it."""
-    import textwrap  # lists start without it
-
-    width = line_width(Output(), sys.stderr)
-    shown = escaped(text.masked(words))
-    for line in textwrap.wrap(shown, width, subsequent_indent="  ") if width else [shown]:
-        say(line)
-
-
-def _width() -> int:
-    return line_width(Output(), sys.stderr) or 80
 
 
 def on_a_terminal() -> bool:

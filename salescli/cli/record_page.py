@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from salescli.cli.output.contract import Output
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
-from salescli.cli.output.table import write_card, write_table
-from salescli.cli.output.terminal import escaped
+from salescli.cli.output.table import say_left_out, write_card, write_table
+from salescli.cli.output.terminal import escaped, line_width, within
 from salescli.cli.session import Session
 from salescli.errors import NotFound
 from salescli.lists import query
@@ -86,9 +86,8 @@ def page(session: Session, view: View, id: int, parts: Sequence[Part | ComputedP
             stream.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
             return
         shown = output.chosen(view.columns) if output.columns and not parts else view.columns
-        write_card(record, shown, session.zone, stream)
-        for part in listed:
-            _write_part(session, part, id, output, stream)
+        write_card(record, shown, output, session.zone, stream)
+        say_left_out([key for part in listed for key in _write_part(session, part, id, output, stream)])
 
 
 def _first(parts: Sequence[Part | ComputedPart]) -> Part | None:
@@ -143,16 +142,19 @@ def belonging(session: Session, view: View, column: str, id: int, output: Output
     render(rows, chosen, output, session.zone)
 
 
-def _write_part(session: Session, part: Part | ComputedPart, id: int, output: Output, stream: Any) -> None:
+def _write_part(session: Session, part: Part | ComputedPart, id: int, output: Output, stream: Any) -> tuple[str, ...]:
+    """Write a list under its title and return the keys of the columns that found no room."""
     columns = output._replace(columns=part.columns).chosen(part.all_columns)
     rows, total = part.first(session, id, columns, _limit(part, output))
     if not rows:
-        return
+        return ()
     stream.write(f"\n{part.title}\n")
-    write_table(rows, columns, output, session.zone, stream)
+    asked = output._replace(columns=output.columns if part.columns == output.columns else ())
+    left_out = write_table(rows, columns, asked, session.zone, stream)
     if part.see_all and total > len(rows):
         see_all = escaped(f"{session.program} {part.see_all.format(id)}")
-        stream.write(f"{len(rows)} of {total}; all: {see_all}\n")
+        stream.write(within(f"{len(rows)} of {total}; all: {see_all}", line_width(output, stream)) + "\n")
+    return left_out
 
 
 def _limit(part: Part | ComputedPart, output: Output) -> int | None:

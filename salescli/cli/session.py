@@ -89,11 +89,12 @@ class Session:
         Commands that view no records, such as tick, use ``file`` and check their own permission.
         """
         from salescli.charging import tick_log
+        from salescli.cli.output.terminal import say
         from salescli.rules import permissions
 
         self.actor.require(permissions.VIEW)
         if warning := tick_log.is_late(self.file, self.now):
-            click.echo(f"salescli: warning: {warning}", err=True)
+            say(f"salescli: warning: {warning}")
         return self.file
 
     def gateway(self, system: PaymentSystem) -> Gateway:

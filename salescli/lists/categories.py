@@ -8,10 +8,10 @@ VIEW = View(
     name="categories",
     source="(SELECT * FROM categories WHERE merged_into IS NULL) g",
     columns=(
-        Column("number", "text", "g.number"),
-        Column("name", "text", "g.name", sort="g.name_key", filled=True),
+        Column("number", "text", "g.number", rank=0),
+        Column("name", "text", "g.name", sort="g.name_key", filled=True, rank=0),
         Column(
-            "offers", "number", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id AND f.merged_into IS NULL)"
+            "offers", "count", "(SELECT count(*) FROM offers f WHERE f.category_id = g.id AND f.merged_into IS NULL)"
         ),
         Column("active", "yesno", "g.active"),
     ),

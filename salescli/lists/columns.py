@@ -7,8 +7,11 @@ from typing import Literal, NamedTuple
 
 from salescli.errors import BadUsage
 
-# `command` is text that is never truncated, so that it can be copied.
-Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
+# `number` is of a record, `count` of things, whose digits a terminal shows in groups. `whole` is text that is never
+# cut, so that nothing is approved unread; `command` neither, so that it can be copied.
+Kind = Literal[
+    "text", "number", "count", "money", "time", "day", "yesno", "status", "percent", "manager", "whole", "command"
+]
 
 
 class Column(NamedTuple):
@@ -16,7 +19,8 @@ class Column(NamedTuple):
 
     ``currency``: for money, the key of the column with its currency. ``compute``: instead of SQL, a function of the
     actor and the view's hidden columns. ``shown``: whether it is shown by default. ``sort``: the SQL that sorts it, if
-    not its own; ``filled``: that is never NULL, so that an index can carry the sort.
+    not its own; ``filled``: that is never NULL, so that an index can carry the sort. ``rank``: on a terminal too narrow
+    for all columns, the one with the highest rank is left out first, of equals the last; 0 stays.
     """
 
     key: str
@@ -27,6 +31,7 @@ class Column(NamedTuple):
     compute: Callable[..., str] | None = None
     sort: str = ""
     filled: bool = False
+    rank: int = 1
 
 
 class View(NamedTuple):

@@ -40,15 +40,15 @@ class HistoryFilter:
 
 COLUMNS = (
     Column("line", "number", shown=False),  # for --sort line, oldest first
-    Column("at", "time"),
-    Column("about", "time"),  # the time that the change is about, where that is another
-    Column("by"),
-    Column("subject"),
-    Column("number", "number"),
-    Column("what"),
-    Column("changes"),
-    Column("reason"),
-    Column("command"),
+    Column("at", "time", rank=0),
+    Column("about", "time", rank=5),  # the time that the change is about, where that is another
+    Column("by", rank=1),
+    Column("subject", rank=0),
+    Column("number", "number", rank=0),
+    Column("what", rank=0),
+    Column("changes", rank=0),
+    Column("reason", rank=2),
+    Column("command", rank=3),
 )
 
 SOURCE = (

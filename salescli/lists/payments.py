@@ -19,30 +19,32 @@ VIEW = View(
         f" LEFT JOIN attempts a ON a.id = ({_LATEST_CHARGE})"
     ),
     columns=(
-        Column("invoice", "number", "i.id"),
+        Column("invoice", "number", "i.id", rank=0),
         Column("order", "number", "i.order_id"),
         Column("attempted_at", "time", "i.attempted_at"),
-        Column("status", "status", "i.status"),
-        Column("amount", "money", "i.amount_minor"),
-        Column("currency", "text", "i.currency"),
-        Column("funds_credited", "money", "CASE WHEN i.paid_at IS NOT NULL THEN i.amount_minor - i.fee_minor END"),
-        Column("estimated", "yesno", "CASE WHEN i.paid_at IS NOT NULL THEN i.fee_estimated END"),
-        Column("one_click", "yesno", "i.one_click"),
-        Column("payment_system", "text", "p.name", sort="p.name_key"),
+        Column("status", "status", "i.status", rank=0),
+        Column("amount", "money", "i.amount_minor", rank=0),
+        Column("currency", "text", "i.currency", rank=0),
+        Column(
+            "funds_credited", "money", "CASE WHEN i.paid_at IS NOT NULL THEN i.amount_minor - i.fee_minor END", rank=3
+        ),
+        Column("estimated", "yesno", "CASE WHEN i.paid_at IS NOT NULL THEN i.fee_estimated END", rank=6),
+        Column("one_click", "yesno", "i.one_click", rank=6),
+        Column("payment_system", "text", "p.name", sort="p.name_key", rank=2),
         Column(
             "share", "percent",
             "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
-            " ELSE (i.share_minor * 1000000 + o.price_minor / 2) / o.price_minor END",
+            " ELSE (i.share_minor * 1000000 + o.price_minor / 2) / o.price_minor END", rank=4,
         ),
         Column(
             "share_total", "percent",
             "CASE WHEN i.paid_at IS NULL THEN NULL WHEN o.price_minor = 0 THEN 1000000"
             " ELSE ((SELECT sum(s.share_minor) FROM invoices s WHERE s.order_id = i.order_id"
             " AND s.ordinal <= i.ordinal AND s.paid_at IS NOT NULL) * 1000000 + o.price_minor / 2)"
-            " / o.price_minor END",
+            " / o.price_minor END", rank=4,
         ),
-        Column("comment", "text", "i.comment"),
-        Column("error_code", "text", "CASE WHEN i.status <> 'completed' THEN a.code END"),
+        Column("comment", "text", "i.comment", rank=5),
+        Column("error_code", "text", "CASE WHEN i.status <> 'completed' THEN a.code END", rank=2),
         Column("error", "text", "CASE WHEN i.status <> 'completed' THEN a.message END", shown=False),
         Column("customer", "text", "c.name", shown=False, sort="c.name_key", filled=True),
         Column("offer", "text", "o.offer_name", shown=False),
@@ -59,7 +61,7 @@ VIEW = View(
         ),
         Column("gateway_id", "text", "i.gateway_id", shown=False),
         Column("payment_reference", "text", "i.payment_reference", shown=False),
-        Column("attempts", "number", "a.number", shown=False),
+        Column("attempts", "count", "a.number", shown=False),
         Column("recurring", "number", "o.recurring_id", shown=False),
     ),
     newest_first=("-i.attempted_at", "-i.id"),

@@ -15,9 +15,9 @@ VIEW = View(
     name="roles",
     source="roles r",
     columns=(
-        Column("role", "text", "r.name"),
-        Column("users", "number", "(SELECT count(*) FROM users u WHERE u.role = r.name AND u.active = 1)"),
-        Column("permissions", "text", "replace(r.permissions, ' ', ',')"),
+        Column("role", "text", "r.name", rank=0),
+        Column("users", "count", "(SELECT count(*) FROM users u WHERE u.role = r.name AND u.active = 1)", rank=2),
+        Column("permissions", "text", "replace(r.permissions, ' ', ',')", rank=0),
         Column("may", "text", shown=False, compute=_in_words),
     ),
     newest_first=("r.id",),

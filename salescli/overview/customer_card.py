@@ -23,16 +23,16 @@ from salescli.sales.orders import Order
 from salescli.storage.clauses import UNDER_WAY
 
 TOTALS = (
-    Column("currency"),
-    Column("orders", "number"),
-    Column("payments", "number"),
-    Column("paid", "money"),
-    Column("refunded", "money"),
-    Column("net", "money"),
-    Column("open", "money"),
-    Column("credit", "money"),
+    Column("currency", rank=0),
+    Column("orders", "count", rank=3),
+    Column("payments", "count", rank=4),
+    Column("paid", "money", rank=0),
+    Column("refunded", "money", rank=2),
+    Column("net", "money", rank=0),
+    Column("open", "money", rank=1),
+    Column("credit", "money", rank=2),
 )
-COMMANDS = (Column("action"), Column("record"), Column("command", "command"))
+COMMANDS = (Column("action", rank=0), Column("record", rank=1), Column("command", "command", rank=0))
 
 _TOTALS = f"""
 SELECT currency, sum(orders) AS orders, sum(payments) AS payments, sum(paid) AS paid, sum(refunded) AS refunded,

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 COLUMNS = (
-    Column("what"),
-    Column("number", "number"),
-    Column("customer"),
-    Column("amount", "money"),
-    Column("currency"),
-    Column("due", "time"),  # by when; None: no matter when
+    Column("what", rank=0),
+    Column("number", "number", rank=3),
+    Column("customer", rank=1),
+    Column("amount", "money", rank=1),
+    Column("currency", rank=1),
+    Column("due", "time", rank=2),  # by when; None: no matter when
     Column("since", "time", shown=False),
-    Column("command", "command"),
+    Column("command", "command", rank=0),
 )
 
 _OF_THE_ORDER = "o.customer_id, o.offer_id, o.category_id, o.manager_id, o.partial, o.recurring_id, o.source_number"

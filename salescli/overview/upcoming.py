@@ -24,20 +24,25 @@ from salescli.sales.recurring import Recurring
 from salescli.storage.clauses import ATTEMPTS_MADE
 
 COLUMNS = (
-    Column("recurring", "number"),
-    Column("expected_at", "time"),
-    Column("customer"),
-    Column("offer"),
-    Column("payment", "number"),
-    Column("payments", "number"),
-    Column("amount", "money"),
-    Column("currency"),
-    Column("attempt"),
-    Column("payment_system"),
+    Column("recurring", "number", rank=0),
+    Column("expected_at", "time", rank=0),
+    Column("customer", rank=0),
+    Column("offer", rank=2),
+    Column("payment", "number", rank=3),
+    Column("payments", "count", rank=4),
+    Column("amount", "money", rank=0),
+    Column("currency", rank=0),
+    Column("attempt", rank=2),
+    Column("payment_system", rank=4),
     Column("due_at", "time", shown=False),
     Column("manager", shown=False),
 )
-SUMS = (Column("period"), Column("currency"), Column("payments", "number"), Column("amount", "money"))
+SUMS = (
+    Column("period", rank=0),
+    Column("currency", rank=0),
+    Column("payments", "count", rank=1),
+    Column("amount", "money", rank=0),
+)
 Rows = list[dict[str, Any]]
 
 

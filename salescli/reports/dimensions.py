@@ -42,7 +42,7 @@ class Dimension:
 
 PAYMENT_SYSTEM = Dimension(
     "payment_system",
-    labels=(Column("payment_system", "text", "p.name"),),
+    labels=(Column("payment_system", "text", "p.name", rank=0),),
     rows="i.payment_system_id",
     totals={"payment_system": "nullif(t.key, 0)"},
     named="LEFT JOIN payment_systems p ON p.id = t.payment_system",
@@ -50,21 +50,21 @@ PAYMENT_SYSTEM = Dimension(
 )
 OFFER = Dimension(
     "offer",
-    labels=(Column("offer_number", "text", "f.number"), Column("offer", "text", "f.name")),
+    labels=(Column("offer_number", "text", "f.number", rank=3), Column("offer", "text", "f.name", rank=0)),
     rows="o.offer_id",
     totals={"offer": "t.key"},
     named="LEFT JOIN offers f ON f.id = t.offer",
 )
 CATEGORY = Dimension(
     "category",
-    labels=(Column("category_number", "text", "g.number"), Column("category", "text", "g.name")),
+    labels=(Column("category_number", "text", "g.number", rank=3), Column("category", "text", "g.name", rank=0)),
     rows="o.category_id",
     totals={"offer": "nullif(t.category_id, 0)"},
     named="LEFT JOIN categories g ON g.id = t.category",
 )
 MANAGER = Dimension(
     "manager",
-    labels=(Column("manager", "text", "coalesce(m.name, 'system')"),),
+    labels=(Column("manager", "text", "coalesce(m.name, 'system')", rank=0),),
     rows="o.manager_id",
     totals={"manager": "nullif(t.key, 0)"},
     named="LEFT JOIN users m ON m.id = t.manager",
@@ -74,13 +74,13 @@ DIMENSIONS = (PAYMENT_SYSTEM, OFFER, CATEGORY, MANAGER)  # each with a report of
 # What only splits a report further.
 CONFIRMED = Dimension(
     "confirmed",
-    labels=(Column("confirmed", "yesno", "t.confirmed"),),
+    labels=(Column("confirmed", "yesno", "t.confirmed", rank=0),),
     rows="o.confirmed",
     totals=dict.fromkeys(("manager", "offer", "payment_system"), "t.confirmed"),
 )
 SALE = Dimension(
     "sale",
-    labels=(Column("sale", "text", "t.sale"),),
+    labels=(Column("sale", "text", "t.sale", rank=0),),
     rows=sale("o.manager_id", "o.confirmed"),
     totals={"manager": sale("nullif(t.key, 0)", "t.confirmed")},
 )

@@ -24,7 +24,7 @@ Rows = list[dict[str, Any]]
 
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
-COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "number", shown=False))
+COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +44,23 @@ class Breakdown:
     @property
     def groups(self) -> tuple[Column, ...]:
         """Return the columns that name a group, its period first."""
-        period = Column("period", "day" if self.by == "day" else "text")
+        period = Column("period", "day" if self.by == "day" else "text", rank=0)
         return ((period,) if self.by else ()) + self.labels
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """Return the report's columns: what names a group, currency, counts, money."""
-        quantity = (Column("quantity", "number"),) if self.counts == "orders" else ()
+        quantity = (Column("quantity", "count", rank=4),) if self.counts == "orders" else ()
         return (
             *self.groups,
-            Column("currency"),
-            Column(self.counts, "number"),
+            Column("currency", rank=0),
+            Column(self.counts, "count", rank=1),
             *quantity,
-            Column("gross", "money"),
-            Column("commission", "money"),
-            Column("credited", "money"),
-            Column("refunded", "money"),
-            Column("net", "money"),
+            Column("gross", "money", rank=1),
+            Column("commission", "money", rank=3),
+            Column("credited", "money", rank=3),
+            Column("refunded", "money", rank=2),
+            Column("net", "money", rank=0),
             *COMMISSIONS,
         )
 

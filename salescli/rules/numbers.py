@@ -15,6 +15,18 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or plural(one)}"
 
 
+def grouped(text: str) -> str:
+    """Return a number with its whole digits in groups of three: ``1 234 567.50``.
+
+    No line and no word ends at the blanks between them, which are U+00A0.
+    """
+    whole, point, decimals = text.partition(".")
+    digits = whole.lstrip("-")
+    if not (len(digits) > 3 and digits.isdecimal()):
+        return text
+    return f"{whole[: len(whole) - len(digits)]}{int(digits):,}".replace(",", "\u00a0") + point + decimals
+
+
 def these(number: int, noun: str) -> str:
     """Return the subject of a question: ``this order``, ``these 2 orders``."""
     return f"this {noun}" if number == 1 else f"these {number} {plural(noun)}"

@@ -152,7 +152,6 @@ def sold(story: Story) -> Story:
 def test_the_bars_stand_under_the_table(sold: Story) -> None:
     out = sold.house.run("reports", "by-offer", "--chart").out
     assert out.index("offer_number") < out.index("net in EUR\n10 Drawing") < out.index("net in JPY\n20 Violin")
-    assert out.index("net in JPY") < out.index("total of completed orders")
     out = sold.house.run("reports", "details", "--chart").out
     assert out.count("net in EUR") == 4  # by-manager has no confirmed sale to show
 
@@ -185,5 +184,5 @@ def test_in_a_locale_without_blocks_the_bars_are_signs(sold: Story) -> None:
     plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
     line = [sys.executable, "-m", "salescli", "--db", str(sold.house.path), "reports", "by-offer", "--chart"]
     ran = subprocess.run(line, capture_output=True, env=plain)
-    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert (ran.returncode, ran.stderr[:6]) == (0, b"totals")
     assert b"10 Drawing  100.00  ####" in ran.stdout

@@ -46,7 +46,7 @@ def reconcile(sold: Story, tmp_path: Path) -> Reconcile:
 
 
 def test_when_all_agrees_only_the_sums_are_said(reconcile: Reconcile) -> None:
-    assert reconcile(FIRST, SECOND) == Ran(0, ALL_AGREE, "")
+    assert reconcile(FIRST, SECOND) == Ran(0, "", ALL_AGREE)
 
 
 def test_in_cron_nothing_is_said_when_all_agrees(reconcile: Reconcile) -> None:
@@ -198,8 +198,8 @@ def test_a_wrong_call_is_one_clear_line(sold: Story, words: list[str], code: int
 def test_more_rows_than_a_table_shows_are_counted(reconcile: Reconcile) -> None:
     said = reconcile(*(f"x{n},,,,1.00,EUR,,\n" for n in range(60)))
     assert "50 of 60; show all with --limit 0" in said.err
-    assert len(said.out.splitlines()) == 2 + 50 + 1 + 2 + 1
-    assert "line 2, line 3, line 4, line 5, line 6 and 45 more: ask Sandbox what it was" in said.out
+    assert (len(said.out.splitlines()), len(said.err.splitlines())) == (2 + 50, 1 + 1 + 2 + 1 + 1)
+    assert "line 2, line 3, line 4, line 5, line 6 and 45 more: ask Sandbox what it was" in said.err
 
 
 def test_a_terminal_is_shown_a_table_and_is_not_acted_upon(sold: Story, tmp_path: Path) -> None:

@@ -39,7 +39,10 @@ LISTS = (
     "orders show 1 --json", "todo", "explain order 1", "recurring list", "recurring upcoming", "doctor",
     "charging status",
 )  # fmt: skip
-WRITES_AT_ONCE = "import contextlib; from salescli.cli.output import destination as d; d.read_ahead = contextlib.{}"
+WRITES_AT_ONCE = (
+    "import contextlib; from salescli.cli.output import destination as d;"
+    " d.read_ahead = lambda stream, **_: contextlib.{}(stream)"
+)
 
 
 def salescli(house: House, journal: str, *words: str, first: str = "") -> list[str]:

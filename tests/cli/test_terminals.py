@@ -71,6 +71,7 @@ def test_colours(environment: dict[str, str], colored: bool | None, monkeypatch:
         pytest.param("Олена", 5, id="letters"),
         pytest.param("日本", 4, id="a wide script"),
         pytest.param("e\u0301", 1, id="a combining mark"),
+        pytest.param("\u1112\u1161\u11ab\u1100\u1173\u11af", 4, id="Korean in single letters"),
         pytest.param("🎨", 2, id="an emoji"),
         pytest.param("❤\ufe0f", 2, id="a sign shown as an emoji"),
         pytest.param("❤", 1, id="the sign itself"),

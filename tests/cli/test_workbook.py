@@ -166,7 +166,7 @@ def test_details_have_a_cover_a_sheet_for_each_breakdown_and_charts(sold: Story,
     file = tmp_path / "march.xlsx"
     done = run("reports", "details", "--month", "2026-03", "--xlsx", file)
     assert (done.code, done.out) == (0, "")
-    assert "total of completed orders, refunds excluded: 49.00 EUR" in done.err
+    assert "total, refunds excluded" in done.err
     book = opened(file)
     assert book.sheetnames == [
         "cover", "by-currency", "by-payment-system", "by-offer", "by-category", "by-manager", "charts",
@@ -193,7 +193,8 @@ def test_the_cover_names_period_and_filters_and_its_totals_are_those_of_the_tabl
     assert [(row["currency"], row["orders"], row["gross"], row["net"]) for row in totals] == [
         ("EUR", 1, 49, 49), ("KWD", 2, 24.69, 22.345),
     ]  # fmt: skip
-    assert "22.345 KWD (2 orders, gross 24.690 KWD, refunded 2.345 KWD)" in told
+    assert "gross 49.00 24.690" in " ".join(told.split())
+    assert told.endswith("22.345\n")
     sellers = _under(cover, "By who sold; adds up to the above")
     for total in totals:
         parts = [row["gross"] for row in sellers if row["currency"] == total["currency"]]

@@ -28,7 +28,8 @@ def status(session: Session) -> None:
       salescli charging status
     """
     session.actor.require(permissions.VIEW)
-    click.echo("\n".join(limits.status(session.connection)) or "charging is on, without limits")
+    for line in limits.status(session.connection) or ["charging is on, without limits"]:
+        print_line(line)
 
 
 @charging_group.command("off")

@@ -19,7 +19,7 @@ from salescli.overview import doctor
 from salescli.rules import numbers, permissions, time
 from salescli.storage import totals
 
-_FINDINGS = (Column("check"), Column("what"), Column("advice"))
+_FINDINGS = (Column("check", rank=0), Column("what", "whole", rank=0), Column("advice", "whole", rank=0))
 
 
 @click.command("doctor", cls=pages.ListCommand, columns=_FINDINGS)

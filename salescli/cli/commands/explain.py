@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from salescli.cli.groups import IndexedGroup
-from salescli.cli.output.terminal import escaped
+from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.overview import explain
 from salescli.rules import permissions
@@ -30,7 +30,7 @@ def order(session: Session, order: str) -> None:
     session.actor.require(permissions.VIEW)
     found = orders.find(session.connection, order)
     for line in explain.order(session.connection, found, zone=session.zone, actor=session.actor):
-        click.echo(escaped(line))
+        print_line(line)
 
 
 @explain_group.command("recurring")
@@ -48,7 +48,7 @@ def recurring_order(session: Session, id: str) -> None:
     for line in explain.recurring_order(
         session.connection, found, now=session.now, zone=session.zone, actor=session.actor
     ):
-        click.echo(escaped(line))
+        print_line(line)
 
 
 @explain_group.command("invoice", short_help="Explain an INVOICE.")
@@ -64,4 +64,4 @@ def invoice(session: Session, invoice: str) -> None:
     session.actor.require(permissions.VIEW)
     found = invoices.find(session.connection, invoice)
     for line in explain.invoice(session.connection, found, zone=session.zone, actor=session.actor):
-        click.echo(escaped(line))
+        print_line(line)

@@ -7,6 +7,7 @@ docs/*.md, docs/guide/*.md -> `help TOPIC`
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -15,9 +16,12 @@ from typing import Any
 
 import click
 
+from salescli.cli.output.fold import narrowed
+from salescli.cli.output.read_ahead import read_ahead
+from salescli.cli.output.terminal import columns_of, fitted, width
 from salescli.errors import NotFound
 
-WIDTH = 80  # of every page, whatever the terminal
+WIDTH = 80  # of every page, on a terminal that is not narrower
 _SINGLES = "salescli"  # the page of the commands that are in no group
 
 
@@ -39,12 +43,13 @@ def help_command(topic: tuple[str, ...]) -> None:
     """
     name = " ".join(" ".join(topic).split()).removeprefix("salescli ")
     if not name:
-        click.echo(_contents())
+        click.echo(fitted(_contents(), sys.stdout))
         return
     page = _page(name)
     if page is None:
         raise NotFound(f"there is no page {name!r}; `salescli help` lists the pages")
-    click.echo_via_pager(readable(page))
+    with read_ahead(sys.stdout, paged=True) as stream:
+        click.echo(readable(page, min(WIDTH, columns_of(sys.stdout) or WIDTH)), file=stream)
 
 
 def _page(name: str) -> str | None:
@@ -112,22 +117,45 @@ def _read(page: Any) -> str:
     return text
 
 
-def readable(page: str) -> str:
-    """Return a Markdown page as plain text of 80 columns: without fences, comments and link targets; tables fitted."""
-    page = re.sub(r"^(```.*|<!-- .* -->)\n", "", page, flags=re.MULTILINE)
+def readable(page: str, room: int = WIDTH) -> str:
+    """Return a Markdown page as plain text: without fences, comments and link targets; tables and texts fitted."""
+    page = re.sub(r"^<!-- .* -->\n", "", page, flags=re.MULTILINE)
     page = re.sub(r"\[([^]]+)]\([^)]+\)", r"\1", page)
     lines: list[str] = []
-    for in_table, grouped in groupby(page.splitlines(), key=lambda line: line.startswith("|")):
-        part = list(grouped)
-        lines += _table(part) if in_table else part
+    for number, part in enumerate(re.split(r"^```.*\n", page, flags=re.MULTILINE)):
+        if number % 2:  # between two fences: commands and what they show
+            lines += [shown for line in part.splitlines() for shown in narrowed(line, room)]
+            continue
+        for in_table, grouped in groupby(part.splitlines(), key=lambda line: line.startswith("|")):
+            lines += (_table if in_table else _paragraphs)(list(grouped), room)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 
-def _table(lines: Sequence[str]) -> Iterator[str]:
+_ITEM = re.compile(r"#|[-*] |[0-9]+\. |$")  # a line that does not go on with the one before
+
+
+def _paragraphs(lines: Sequence[str], room: int) -> Iterator[str]:
+    """Yield lines as they are where they fit; else their paragraphs are filled again, and code keeps its lines."""
+    if all(width(line) <= room for line in lines):
+        yield from lines
+        return
+    paragraphs: list[str] = []
+    for line in lines:
+        before = paragraphs[-1] if paragraphs else ""
+        is_text = before and not before.startswith(("#", "    ")) and not line.startswith("    ")
+        if is_text and not _ITEM.match(line.lstrip(" ")):
+            paragraphs[-1] += f" {line.lstrip(' ')}"
+        else:
+            paragraphs.append(line)
+    for paragraph in paragraphs:
+        yield from narrowed(paragraph, room)
+
+
+def _table(lines: Sequence[str], room: int) -> Iterator[str]:
     """Yield a Markdown table's rows as aligned columns; the cells of a wide one are wrapped."""
     rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))] for line in lines]
     del rows[1]  # the line of dashes
-    widths = _widths(list(zip(*rows, strict=True)))
+    widths = _widths(list(zip(*rows, strict=True)), room)
     for number, row in enumerate(rows):
         wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
         for line in range(max(map(len, wrapped))):
@@ -137,11 +165,11 @@ def _table(lines: Sequence[str]) -> Iterator[str]:
             yield "  ".join("-" * width for width in widths)
 
 
-def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     """Return widths that fit a page: the widest columns shrink, down to their longest words as long as that helps."""
     widths = [max(map(len, column)) for column in columns]
     words = [max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns]
-    while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
+    while sum(widths) + 2 * (len(widths) - 1) > room:
         spare = [width if width > word else 0 for width, word in zip(widths, words, strict=True)]
         widest = spare if any(spare) else widths
         widths[widest.index(max(widest))] -= 1

@@ -32,23 +32,23 @@ from salescli.reconcile.statement import PAYMENT, REFUND, SENT, Line, ReportProb
 from salescli.rules import money, numbers, permissions, time
 from salescli.sales import closed_months
 
-_INVOICE = Column("invoice", "number")
+_INVOICE = Column("invoice", "number", rank=1)
 _COLUMNS = (
-    Column("finding"),
-    Column("kind"),
+    Column("finding", rank=0),
+    Column("kind", rank=4),
     _INVOICE,
-    Column("order", "number"),
-    Column("gateway_id"),
+    Column("order", "number", rank=3),
+    Column("gateway_id", rank=2),
     Column("reference", shown=False),
-    Column("at", "time"),
-    Column("amount_here", "money"),  # in the row's currency; an amount in another one is in the advice
-    Column("amount_there", "money"),
-    Column("currency"),
-    Column("fee_here", "money", currency="fee_currency"),
-    Column("fee_there", "money", currency="fee_currency"),
+    Column("at", "time", rank=3),
+    Column("amount_here", "money", rank=0),  # in the row's currency; an amount in another one is in the advice
+    Column("amount_there", "money", rank=0),
+    Column("currency", rank=0),
+    Column("fee_here", "money", currency="fee_currency", rank=5),
+    Column("fee_there", "money", currency="fee_currency", rank=5),
     Column("fee_currency", shown=False),
-    Column("line", "number"),
-    Column("advice"),
+    Column("line", "number", rank=2),
+    Column("advice", "whole", rank=0),
 )
 _CANDIDATES_MAX = _SUBJECTS_MAX = 5
 _SINGULARS = {"payout": "payout", "fee": "fee", SENT: "payment sent", "other": "other movement"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TextIO
 
@@ -10,22 +11,21 @@ import click
 
 from salescli.cli import options, pages
 from salescli.cli.groups import ListingGroup
-from salescli.cli.output import chart, report_workbook
+from salescli.cli.output import chart, report_footer, report_workbook
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
 from salescli.cli.output.report_workbook import Origin
-from salescli.cli.output.table import write_table
-from salescli.cli.output.terminal import print_beside
+from salescli.cli.output.table import say_left_out, write_table
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.reports import report
 from salescli.reports.by_rows import Basis
-from salescli.reports.dimensions import DIMENSIONS, SALES
+from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, Breakdown, Statement
-from salescli.rules import money, numbers, permissions
+from salescli.rules import permissions
 
 _BASIS = click.option(
     "--date-basis",
@@ -73,9 +73,9 @@ _DETAILS = (
     Column("number"),
     Column("name"),
     Column("currency"),
-    Column("orders", "number"),
-    Column("payments", "number"),
-    Column("quantity", "number"),
+    Column("orders", "count"),
+    Column("payments", "count"),
+    Column("quantity", "count"),
     *(Column(name, "money") for name in _MONEY),
     *COMMISSIONS,
 )
@@ -94,7 +94,8 @@ def details(
 ) -> None:
     """Show all breakdowns, and how payments and completed orders relate.
 
-    CSV and JSON hold one list; its column `breakdown` names the breakdown of each row.
+    CSV and JSON hold one list; its column `breakdown` names the breakdown of each row. JSON is an object: `rows`,
+    `totals` of completed orders, `sales` that they are made of, and the `payments` behind them.
 
     \b
     Examples:
@@ -109,33 +110,34 @@ def details(
     if output.format in ("table", "xlsx"):
         found = {report: rows[: output.limit or None] for report, rows in found.items()}
     if output.format == "table":
-        _write_tables(session, found, output)
+        _write_tables(session, found, output, statement)
     elif output.format == "xlsx":
         report_workbook.write(found, statement, _origin(session, filters, basis), output)
+        _say_totals(session, output, statement)
     else:
-        flat = [_flat(report, row) for report, rows in found.items() for row in rows]
-        render(
-            flat[: output.limit or None],
-            output.chosen(((Column("period"),) if by else ()) + _DETAILS),
-            output,
-            session.zone,
-        )
-    _write_totals(output, statement)
+        flat = [_flat(report, row) for report, rows in found.items() for row in rows][: output.limit or None]
+        columns = output.chosen(((Column("period"),) if by else ()) + _DETAILS)
+        _write_rows(session, flat, columns, output, statement)
 
 
-def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output: Output) -> None:
+def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output: Output, statement: Statement) -> None:
     """Write the tables one below the other, each under its name; --columns picks from each."""
     there = {column.key: column for report in found for column in report.columns}
     output.chosen(list(there.values()))  # raises BadUsage for a column that no table has
+    left_out: list[str] = []
     with stream_of(output) as stream:
         for report, rows in found.items():
             columns = output.among(report.columns)
             stream.write(f"{report.name}\n")
             if rows and columns:
-                write_table(rows, columns, output, session.zone, stream)
+                left_out += write_table(rows, columns, output, session.zone, stream)
             if under := _chart(report, rows, output):
                 under(stream)
             stream.write("\n")
+        if report_footer.is_below(output):
+            report_footer.write(statement, output, session.zone, stream)
+    say_left_out(left_out)
+    _say_totals(session, output, statement)
 
 
 def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[TextIO], None] | None:
@@ -172,9 +174,10 @@ def _command(report: Breakdown) -> Callable[..., None]:
         rows = _sorted(statement.rows[wanted], wanted, output)[: output.limit or None]
         if output.format == "xlsx":
             report_workbook.write({wanted: rows}, statement, _origin(session, filters, basis), output)
+            _say_totals(session, output, statement)
         else:
-            render(rows, output.chosen(wanted.columns), output, session.zone, _chart(wanted, rows, output))
-        _write_totals(output, statement)
+            columns = output.chosen(wanted.columns)
+            _write_rows(session, rows, columns, output, statement, _chart(wanted, rows, output))
 
     return show
 
@@ -243,54 +246,41 @@ def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows
     return sorted_rows(rows, wanted, report.columns)
 
 
-def _write_totals(output: Output, statement: Statement) -> None:
-    """Write the total and the tie-out beside the rows (R76, B9)."""
-    print_beside((*_total_lines(statement.total), *_tie_out(statement.sales), *_bridge(statement.bridge)), output)
+def _write_rows(
+    session: Session,
+    rows: report.Rows,
+    columns: Sequence[Column],
+    output: Output,
+    statement: Statement,
+    chart: Callable[[TextIO], None] | None = None,
+) -> None:
+    """Write rows in one format: JSON as one object with the totals, else the totals beside them."""
+    if output.format == "json":
+        _write_object(rows, columns, output, statement)
+        return
+
+    def under(stream: TextIO) -> None:
+        if chart:
+            chart(stream)
+        if report_footer.is_below(output):
+            stream.write("\n")
+            report_footer.write(statement, output, session.zone, stream)
+
+    render(rows, columns, output, session.zone, under)
+    _say_totals(session, output, statement)
 
 
-def _total_lines(total: report.Rows) -> list[str]:
-    """Return the total of all Completed orders, refunds excluded, a line per currency (R76)."""
-    return [
-        f"total of completed orders, refunds excluded: {_amount(row, 'net')}"
-        f" ({numbers.count(row['orders'], 'order')}, gross {_amount(row, 'gross')},"
-        f" refunded {_amount(row, 'refunded')})"
-        for row in total
-    ]
+def _write_object(rows: report.Rows, columns: Sequence[Column], output: Output, statement: Statement) -> None:
+    import json
+
+    from salescli.cli.output.json import as_object
+
+    found = {"rows": [as_object(columns, row) for row in rows], **report_footer.as_objects(statement)}
+    with stream_of(output) as stream:
+        stream.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
 
 
-def _tie_out(sales: report.Rows) -> list[str]:
-    """Return the parts of the total, a line per currency (B9)."""
-    lines = []
-    for currency in sorted({row["currency"] for row in sales}):
-        parts = {row["sale"]: row for row in sales if row["currency"] == currency}
-        summands = [f"{_sum(parts, name, currency)} {name}" for name in SALES]
-        lines.append(f"gross {_all(parts, currency)} = {' + '.join(summands)}")
-    return lines
-
-
-def _sum(parts: dict[str, Any], name: str, currency: str) -> str:
-    return _amount(parts[name], "gross") if name in parts else f"{money.text(0, currency)} {currency}"
-
-
-def _all(parts: dict[str, Any], currency: str) -> str:
-    return f"{money.text(sum(row['gross'] for row in parts.values()), currency)} {currency}"
-
-
-def _bridge(bridge: report.Rows) -> list[str]:
-    """Return how the payments of the period lead to its completed orders, a line per currency (R76a)."""
-    return [
-        f"payments {_amount(row, 'payments')} = completed orders {_amount(row, 'completed')}"
-        f" + on open orders {_amount(row, 'open')} + on declined orders {_amount(row, 'declined')}"
-        f" + paid for orders completed in another period {_amount(row, 'shifted_out')}"
-        f" − paid in another period {_amount(row, 'shifted_in')}"
-        for row in bridge
-    ] + [
-        f"of the payments {_amount(row, 'above')} came above the price (credit of customers) and"
-        f" {_amount(row, 'below')} was written off below it"
-        for row in bridge
-        if row["above"] or row["below"]
-    ]
-
-
-def _amount(row: dict[str, Any], name: str) -> str:
-    return f"{money.text(row[name], row['currency'])} {row['currency']}"
+def _say_totals(session: Session, output: Output, statement: Statement) -> None:
+    """Write the totals on stderr, unless they stand below the rows (R76, B9)."""
+    if not report_footer.is_below(output):
+        report_footer.write(statement, Output(), session.zone, sys.stderr)

@@ -3,13 +3,17 @@
 contract — the output options, and raw values as text
 render — writes rows in the wanted format
 table — tables for people, and one record as lines
+fit — which columns of a table fit the terminal, and how far texts are cut
+fold — long lines for a person, broken between words
 markdown — Markdown tables
 csv — CSV without formulas
 json — a list of objects, or one on each line
 workbook — workbooks for spreadsheet programs
 report_workbook — the workbook of a report
+report_footer — the totals of a report and what they are made of
 chart — bars of a report
 destination — stdout, or a file that is replaced when all is written
 read_ahead — output that waits for no reader with the database locked
+pager — a pager for what is taller than the terminal
 terminal — lines for a person, text widths, control characters
 """

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
-RIGHT = ("number", "money", "percent")
+RIGHT = ("number", "count", "money", "percent")
+ALL = ("all",)  # --columns all
 
 Row = Mapping[str, Any]
 
@@ -29,6 +30,8 @@ class Output(NamedTuple):
     sort: tuple[str, ...] = ()
     limit: int | None = None
     headers: bool = True
+    expanded: bool = False  # a block of lines per record
+    pager: bool = True  # for what is taller than the terminal
     chart: bool = False  # bars under the table
     title: str = ""  # the command, as the title of a workbook
 
@@ -39,14 +42,26 @@ class Output(NamedTuple):
         return self.limit or None
 
     def chosen(self, columns: Sequence[Column]) -> list[Column]:
-        """Return the columns to show: those of --columns in that order, else the default ones."""
+        """Return the columns to show: those of --columns in that order, or all of them, else the default ones."""
         if self.format == "ids":
             return [columns[0]]
+        if self.columns == ALL:
+            return list(columns)
         return [named(columns, key, "these rows") for key in self.columns] or [c for c in columns if c.shown]
 
     def among(self, columns: Sequence[Column]) -> list[Column]:
         """Return the columns to show of one table of several: those of --columns that it has, else its default ones."""
+        if self.columns == ALL:
+            return list(columns)
         return [c for c in columns if (c.key in self.columns if self.columns else c.shown)]
+
+
+class Table(NamedTuple):
+    """The columns of a table with the cells of each, uncoloured, and the keys of those that are left out."""
+
+    columns: list[Column]
+    cells: list[list[str]]
+    left_out: tuple[str, ...] = ()
 
 
 def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
@@ -74,7 +89,7 @@ def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequen
 
     for key in reversed(sort):
         column = named(columns, key.removeprefix("-"), "these rows")
-        name, is_text = column.key, column.kind in ("text", "manager")
+        name, is_text = column.key, column.kind in ("text", "manager", "whole")
         filled = [row for row in rows if row[name] is not None]
         empty = [row for row in rows if row[name] is None]
         keyed = {id(row): names.key(str(row[name])) if is_text else row[name] for row in filled}

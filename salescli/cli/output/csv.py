@@ -45,7 +45,7 @@ def _cells(column: Column, zone: ZoneInfo, delimiter: str) -> Callable[[Sequence
     Numbers, and None for nothing, are left to the csv writer.
     """
     key, currency, decimal = column.key, column.currency, "," if delimiter == ";" else "."
-    if column.kind in ("number", "status"):
+    if column.kind in ("number", "count", "status"):
         return functools.partial(map, itemgetter(key))
     if column.kind == "money":
         amount = functools.lru_cache(_AMOUNTS)(lambda *given: money.text(*given).replace(".", decimal))

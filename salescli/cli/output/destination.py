@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from salescli.cli.output.contract import Output
 from salescli.cli.output.read_ahead import read_ahead
+from salescli.cli.output.terminal import held_back
 from salescli.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def stream_of(output: Output) -> Iterator[TextIO]:
     if output.file is None or str(output.file) == "-":
         if output.format != "table":
             sys.stdout.reconfigure(encoding=encoding, newline="", errors="strict")  # type: ignore[union-attr]
-        with read_ahead(sys.stdout) as stream:
+        paged = output.pager and output.format == "table"
+        with held_back(), read_ahead(sys.stdout, paged=paged) as stream:  # what is said of the rows comes after them
             yield stream
         return
     with _replaced(output.file, "w", encoding=encoding, newline="") as stream:

@@ -1,6 +1,6 @@
 """Output that waits for no reader: all of it is read from the database before the first byte goes out.
 
-rows -> memory, beyond ``KEPT_MAX`` a temporary file without a name -> the database is let go -> stdout
+rows -> memory, beyond ``KEPT_MAX`` a temporary file without a name -> the database is let go -> stdout or a pager
 
 A pager or a suspended terminal may take its time; meanwhile no lock is held, and ticks and imports go on.
 """
@@ -11,8 +11,8 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO, TextIO
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO, Any, TextIO
 
 from salescli.errors import SalesError
 
@@ -21,10 +21,11 @@ _BLOCK = 1 << 16
 
 
 @contextmanager
-def read_ahead(stream: TextIO) -> Iterator[TextIO]:
+def read_ahead(stream: TextIO, *, paged: bool = False) -> Iterator[TextIO]:
     """Yield a stream whose text goes to ``stream`` when the block has ended; after a failure nothing does.
 
-    A regular file waits for nobody and is written to at once. Raise SalesError if the text cannot be kept.
+    ``paged``: what is taller than the terminal goes to a pager. A regular file waits for nobody and is written to at
+    once. Raise SalesError if the text cannot be kept.
     """
     if _is_regular(stream):
         yield stream
@@ -35,8 +36,15 @@ def read_ahead(stream: TextIO) -> Iterator[TextIO]:
         yield text
         text.flush()
         stream.flush()
-        kept.pour(stream.buffer)
+        with _pager(kept.lines, stream.buffer) if paged and stream.isatty() else nullcontext(stream.buffer) as target:
+            kept.pour(target)
         stream.flush()
+
+
+def _pager(lines: int, stream: IO[bytes]) -> AbstractContextManager[IO[bytes]]:
+    from salescli.cli.output import pager  # see docs/start.md
+
+    return pager.opened(stream) if pager.is_wanted(lines) else nullcontext(stream)
 
 
 def _is_regular(stream: TextIO) -> bool:
@@ -54,6 +62,7 @@ class _Kept(io.RawIOBase):
         self._bytes: Any = io.BytesIO()
         self._size = 0
         self._in_memory = True
+        self.lines = 0
 
     def writable(self) -> bool:
         return True
@@ -63,6 +72,7 @@ class _Kept(io.RawIOBase):
 
     def write(self, block: Any) -> int:
         self._size += len(block)
+        self.lines += bytes(block).count(b"\n")
         try:
             if self._in_memory and self._size > KEPT_MAX:
                 self._move_to_file()
@@ -82,7 +92,7 @@ class _Kept(io.RawIOBase):
         file.write(self._bytes.getbuffer())
         self._bytes, self._in_memory = file, False
 
-    def pour(self, stream: BinaryIO) -> None:
+    def pour(self, stream: IO[bytes]) -> None:
         """Write everything to a stream."""
         try:
             self._bytes.seek(0)  # which writes what is left to the file

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from salescli.cli.output.contract import RIGHT, Output, Row, as_text
-from salescli.cli.output.terminal import escaped, line_width, say, shortened, width
+from salescli.cli.output.contract import RIGHT, Output, Row, Table, as_text
+from salescli.cli.output.terminal import escaped, line_width, say, width
 from salescli.lists.columns import Column
+from salescli.rules import numbers
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -21,20 +23,43 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
     """Write rows as a table, or say that there are none."""
     kept = list(rows)
     if kept:
-        write_table(kept, columns, output, zone, stream)
+        say_left_out(write_table(kept, columns, output, zone, stream))
     else:
         say("nothing to show")
     return len(kept)
 
 
-def write_table(rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> None:
-    """Write rows as a table for people, no wider than the terminal or $COLUMNS."""
-    cell = _cell if _is_colored(stream) else plain_cell  # click would strip colours, and tabulate count them
-    cells = [[cell(column, row, zone) for column in columns] for row in rows]
-    headers = [column.key for column in columns] if output.headers else ()
-    if room := line_width(output, stream):
-        _fit(cells, columns, headers, room)
-    click.echo(_tabulated(cells, columns, headers, "simple" if output.headers else "plain"), file=stream)
+def write_table(
+    rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO
+) -> tuple[str, ...]:
+    """Write rows as a table for people and return the keys of the columns that found no room.
+
+    It is no wider than the terminal or $COLUMNS; where even its first columns are wider, each row becomes a block.
+    """
+    if output.expanded:
+        _write_blocks(rows, columns, output, zone, stream)
+        return ()
+    room = line_width(output, stream)
+    table = Table(list(columns), [_cells(column, rows, zone, grouped=room is not None) for column in columns])
+    fits: Table | None = table
+    if room is not None:
+        from salescli.cli.output import fit  # see docs/start.md
+
+        fits = fit.fitted(table, room, headers=output.headers, whole=bool(output.columns))
+    if fits is None:
+        _write_blocks(rows, columns, output, zone, stream)
+        return ()
+    cells = fits.cells
+    if _is_colored(stream):  # click would strip colours, and tabulate count them
+        cells = [_colored(column, rows, cells) for column, cells in zip(fits.columns, fits.cells, strict=True)]
+    click.echo(_tabulated(cells, fits.columns, output.headers), file=stream)
+    return fits.left_out
+
+
+def say_left_out(keys: Sequence[str], advice: str = "; --columns all, or --expanded") -> None:
+    """Name the columns that found no room, and how to see them."""
+    if keys:
+        say(f"not shown: {', '.join(dict.fromkeys(keys))}{advice}")
 
 
 def _is_colored(stream: TextIO) -> bool:
@@ -42,20 +67,44 @@ def _is_colored(stream: TextIO) -> bool:
     return stream.isatty() if chosen is None else chosen
 
 
-def write_card(record: Row, columns: Sequence[Column], zone: ZoneInfo, stream: TextIO) -> None:
-    """Write one record as lines of name and value, leaving out what is empty."""
-    lines = [(column.key, _cell(column, record, zone)) for column in columns]
-    size = max(len(key) for key, _ in lines)
-    for key, value in lines:
-        if value:
-            click.echo(f"{key.ljust(size)}  {value}", file=stream)
+def write_card(record: Row, columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> None:
+    """Write one record as lines of name and value, leaving out what is empty; a long value goes on below itself."""
+    room = line_width(output, stream)
+    size = max(len(column.key) for column in columns)
+    for column in columns:
+        [value] = _cells(column, [record], zone, grouped=room is not None)
+        lines = [value]
+        if room is not None and size + 2 + width(value) > room:
+            from salescli.cli.output.fold import folded  # see docs/start.md
+
+            lines = folded(value, max(room - size - 2, 8), command=column.kind == "command")
+        for line, name in zip(
+            _colored(column, [record] * len(lines), lines), [column.key, *repeat("", len(lines) - 1)], strict=True
+        ):
+            if line:
+                click.echo(f"{name.ljust(size)}  {line}", file=stream)
 
 
-def _cell(column: Column, row: Row, zone: ZoneInfo) -> str:
-    text = plain_cell(column, row, zone)
-    if column.kind == "manager":  # R19: the name is green once the sale is confirmed
-        return click.style(text, fg="green" if row["confirmed"] else "red")
-    return text
+def _write_blocks(
+    rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO
+) -> None:
+    for number, row in enumerate(rows):
+        if number:
+            stream.write("\n")
+        write_card(row, columns, output, zone, stream)
+
+
+def _cells(column: Column, rows: Sequence[Row], zone: ZoneInfo, *, grouped: bool) -> list[str]:
+    cells = [plain_cell(column, row, zone) for row in rows]
+    return list(map(numbers.grouped, cells)) if grouped and column.kind in ("money", "count") else cells
+
+
+def _colored(column: Column, rows: Sequence[Row], cells: list[str]) -> list[str]:
+    """Return cells with the colour of their rows (R19): a manager is green once the sale is confirmed."""
+    if column.kind != "manager":
+        return cells
+    pairs = zip(rows, cells, strict=True)
+    return [click.style(cell, fg="green" if row["confirmed"] else "red") for row, cell in pairs]
 
 
 def plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
@@ -64,18 +113,21 @@ def plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
     return text.capitalize() if column.kind == "status" else text
 
 
-def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[str], style: str) -> str:
+def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: bool) -> str:
     tabulate = _tabulate()
     # tabulate measures by wcwidth if that is installed, else by len(); it gets our own measure.
     tabulate.wcwidth = _Widths
     tabulate.WIDE_CHARS_MODE = True
     tabulate.MIN_PADDING = 0
-    align = ["right" if column.kind in RIGHT else "left" for column in columns]
     # One row, whose cells have a line for each row: tabulate would else guess the type of every cell. An empty cell
     # becomes a space, since an empty last line would be dropped.
-    row = ["\n".join([cell or " " for cell in column]) for column in zip(*cells, strict=True)]
     text = tabulate.tabulate(
-        [row], headers=headers, tablefmt=style, disable_numparse=True, colalign=align, preserve_whitespace=True
+        [["\n".join([cell or " " for cell in column]) for column in cells]],
+        headers=[column.key for column in columns] if headers else (),
+        tablefmt="simple" if headers else "plain",
+        disable_numparse=True,
+        colalign=["right" if column.kind in RIGHT else "left" for column in columns],
+        preserve_whitespace=True,
     )
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
@@ -100,25 +152,3 @@ class _Widths:
     """The part of wcwidth that tabulate uses."""
 
     wcswidth = staticmethod(width)
-
-
-def _fit(cells: list[list[str]], columns: Sequence[Column], headers: Sequence[str], room: int) -> None:
-    """Shorten the widest text columns, in place, until a row fits the terminal; numbers and dates stay whole."""
-    widths = [
-        max([len(headers[i]) if headers else 0, *(width(click.unstyle(row[i])) for row in cells)])
-        for i in range(len(columns))
-    ]
-    limits = list(widths)
-    excess = sum(widths) + 2 * (len(widths) - 1) - room
-    texts = [i for i, column in enumerate(columns) if column.kind in ("text", "manager")]
-    while excess > 0 and texts:
-        widest = max(texts, key=lambda i: limits[i])
-        if limits[widest] <= max(8, len(headers[widest]) if headers else 0):
-            texts.remove(widest)
-            continue
-        limits[widest] -= 1
-        excess -= 1
-    for row in cells:
-        for i, limit in enumerate(limits):
-            if limit < widths[i]:
-                row[i] = shortened(row[i], limit)

@@ -8,7 +8,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 import click
@@ -70,7 +70,7 @@ def _write(line: str, *, to_stderr: bool) -> None:
         _waiting.append((line, to_stderr))
         return
     try:
-        click.echo(line, err=to_stderr)
+        click.echo(fitted(line, sys.stderr if to_stderr else sys.stdout), err=to_stderr)
     except OSError as error:
         if _lost is None:
             raise
@@ -78,8 +78,8 @@ def _write(line: str, *, to_stderr: bool) -> None:
 
 
 def print_beside(lines: Iterable[str], output: Output) -> None:
-    """Write lines about the rows under a table, else on stderr: never among the rows."""
-    to_stderr = output.format != "table" or output.file is not None
+    """Write lines about the rows under a table on a terminal, else on stderr: never among the rows."""
+    to_stderr = output.format != "table" or output.file is not None or not sys.stdout.isatty()
     for line in lines:
         _write(escaped(text.masked(line)), to_stderr=to_stderr)
 
@@ -153,20 +153,46 @@ def _width_with_emoji(text: str) -> int:
 def _cells(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
+    if "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7ff":
+        return 0  # the second or third letter of a Korean syllable, as macOS writes names of files
     return _WIDE if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def fitted(lines: str, stream: TextIO) -> str:
+    """Return lines for a person, broken between words where they are wider than the terminal that they go to."""
+    return within(lines, columns_of(stream) if stream.isatty() else None)
+
+
+def within(lines: str, room: int | None) -> str:
+    """Return lines for a person, broken between words where they are wider than ``room`` cells; None is any."""
+    if room is None or all(width(line) <= room for line in lines.splitlines()):
+        return lines
+    from salescli.cli.output import fold  # see docs/start.md
+
+    return "\n".join(part for line in lines.split("\n") for part in fold.folded(line, room))
+
+
 def line_width(output: Output, stream: TextIO) -> int | None:
-    """Return how many cells a line may take: $COLUMNS, as `watch` sets it, else those of the terminal; None is any."""
-    if output.file is not None and str(output.file) != "-":
-        return None
+    """Return how many cells a line of a table may take; None is any."""
+    return columns_of(stream) if output.file is None or str(output.file) == "-" else None
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return $COLUMNS, as `watch` sets it, else the columns of the terminal that a stream is; None without one."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdecimal() and int(columns) > 0:
         return int(columns)
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns if stream.isatty() else None
-    except (OSError, ValueError):
-        return None
+    size = terminal_size() if stream.isatty() else None
+    return size.columns if size else None
+
+
+def terminal_size() -> os.terminal_size | None:
+    """Return the size of the terminal that stdout, stderr or stdin is; None without one, or if it has no size."""
+    for descriptor in (1, 2, 0):
+        with suppress(OSError):
+            if (size := os.get_terminal_size(descriptor)).columns:
+                return size
+    return None
 
 
 def shortened(text: str, limit: int) -> str:

@@ -262,6 +262,7 @@ class Book:
         write = {
             "money": self._write_money,
             "number": self._write_number,
+            "count": self._write_number,
             "percent": self._write_percent,
             "time": self._write_time,
             "day": self._write_day,

@@ -74,8 +74,12 @@ _STATUS = _BY_FIELD.pop("status")
 _FILTERS = (
     _STATUS,
     *_FROM_TO,
-    click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year: 2026-03-05."),
-    click.option("--month", metavar="MONTH", help="In a month: this-month, last-month, 2026-03."),
+    click.option(
+        "--on", "on", metavar="DAY", help="On this day, or in this period: yesterday, this-week, 2026-W07, 2026-Q1."
+    ),
+    click.option(
+        "--month", metavar="MONTH", help="In a month or another period: this-month, last-month, 2026-03, last-30d."
+    ),
     *_BY_FIELD.values(),
 )
 
@@ -226,7 +230,7 @@ completes_recurring = click.option(
 
 def at(help: str, *, default: str = "now") -> Callable[[Command], Command]:
     """Give a command ``--at TIME``, when something happened; ``work_at`` and ``happened_at`` read it."""
-    return click.option("--at", metavar="TIME", help=f"{help}  [default: {default}]")
+    return click.option("--at", metavar="TIME", help=f"{help} Also yesterday, -3d.  [default: {default}]")
 
 
 def work_at(given: str | None, session: Session) -> Work:
@@ -243,8 +247,11 @@ def happened_at(given: str | None, session: Session) -> datetime:
 
 
 def moment(given: str | None, session: Session) -> datetime:
-    """Return the instant of an option: ISO 8601, in the account's zone unless it says otherwise; by default now."""
-    return time.parse_time(given, session.zone) if given else session.now
+    """Return the instant of an option, in the account's zone unless it says otherwise; by default now.
+
+    ISO 8601, or a day as people say it: ``yesterday``, ``yesterday 10:30``, ``-3d``.
+    """
+    return time.parse_moment(given, session.zone, session.now) if given else session.now
 
 
 @contextmanager

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.errors import BadUsage
+from salescli.rules import numbers
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Resolved = tuple[str | None, click.Command | None, list[str]]
+
+
+class _Index(MutableMapping[str, click.Command]):
+    """The commands of a group as Click keeps them, name -> command; one of the index is imported when it is read."""
+
+    def __init__(self, index: Mapping[str, tuple[str, str]]) -> None:
+        self._index = index
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name in self._loaded or name not in self._index:
+            return self._loaded[name]
+        file, _, attribute = self._index[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"salescli.cli.commands.{file}"), attribute)
+        self._loaded[name] = command
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._index, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**self._index, **self._loaded})
 
 
 class IndexedGroup(click.Group):
@@ -22,27 +51,36 @@ class IndexedGroup(click.Group):
     def __init__(self, *args: Any, index: Mapping[str, tuple[str, str]] | None = None, **kw: Any) -> None:
         super().__init__(*args, **kw)
         self.index = index or {}
+        if index:
+            self.commands = _Index(index)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the index."""
         return list(self.index) or super().list_commands(ctx)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import one command."""
-        if name not in self.index:
-            return super().get_command(ctx, name)
-        file, _, attribute = self.index[name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(f"salescli.cli.commands.{file}"), attribute)
-        return command
-
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that ``args`` name, with its arguments. Raise BadUsage for an option given twice (R6)."""
+        """Return the command that ``args`` name, with its arguments; the singular of a group's name means the group.
+
+        Raise BadUsage for an option given twice (R6), and for no command, with the one that was meant.
+        """
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            args = self._understood(ctx, args)
         name, command, rest = super().resolve_command(ctx, args)
         if command and not (isinstance(command, click.Group) or ctx.resilient_parsing):
             _check_repeated(command, click.Context(command, ctx, name), rest)
         return name, command, rest
+
+    def _understood(self, ctx: click.Context, args: list[str]) -> list[str]:
+        plural = numbers.plural(args[0]) if len(args[0]) > 1 else ""
+        if plural in self.commands:
+            return [plural, *args[1:]]
+        from salescli.cli import misheard  # only mistakes need it
+
+        if not ctx.resilient_parsing and (meant := misheard.meant(self, ctx, args)):
+            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {meant}?", ctx)
+        return args
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the index without importing its commands."""

@@ -112,6 +112,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
+        _say_where_it_goes(error)
         usage = io.StringIO()
         error.show(usage)
         click.echo(text.masked(usage.getvalue()), err=True, nl=False)
@@ -127,6 +128,15 @@ def run(arguments: list[str]) -> int:
         return _output_failed(error)
     except SystemExit as ended:  # so Click ends a completion; and so, with 1, when `| head` has seen enough
         return int(ended.code or 0) if "_SALESCLI_COMPLETE" in os.environ else 0
+
+
+def _say_where_it_goes(error: click.ClickException) -> None:
+    """Answer an option of the program that stands after the command with the place where it is taken."""
+    if not isinstance(error, click.NoSuchOption):
+        return
+    if error.ctx and error.ctx.parent and any(error.option_name in param.opts for param in cli.params):
+        error.message += f" It goes before the command: salescli {error.option_name} …"
+        error.possibilities = None  # type: ignore[misc]
 
 
 def _is_text(word: str) -> bool:

@@ -54,4 +54,7 @@ def named(columns: Sequence[Column], key: str, whose: str) -> Column:
     for column in columns:
         if column.key == key:
             return column
-    raise BadUsage(f"{whose} have no column {key!r}; the columns are {', '.join(c.key for c in columns)}")
+    from salescli.rules import suggest  # only mistakes need it
+
+    meant = suggest.did_you_mean(key, [column.key for column in columns])
+    raise BadUsage(f"{whose} have no column {key!r}; the columns are {', '.join(c.key for c in columns)}{meant}")

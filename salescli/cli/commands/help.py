@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from salescli.errors import NotFound
+from salescli.rules import suggest
 
 WIDTH = 80  # of every page, whatever the terminal
 _SINGLES = "salescli"  # the page of the commands that are in no group
@@ -43,7 +44,8 @@ def help_command(topic: tuple[str, ...]) -> None:
         return
     page = _page(name)
     if page is None:
-        raise NotFound(f"there is no page {name!r}; `salescli help` lists the pages")
+        meant = suggest.did_you_mean(name, [*_topics(), *_folder("commands")])
+        raise NotFound(f"there is no page {name!r}; `salescli help` lists the pages{meant}")
     click.echo_via_pager(readable(page))
 
 

@@ -17,7 +17,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import history
 from salescli.lists.history import HistoryFilter
-from salescli.rules import numbers, permissions, time
+from salescli.rules import numbers, permissions, suggest, time
 from salescli.sales import invoices, orders, recurring
 from salescli.storage.history import SUBJECTS
 
@@ -96,7 +96,9 @@ def _subject(given: str) -> str:
     for subject in SUBJECTS:
         if singular in (subject, _plural(subject)):
             return subject
-    raise BadUsage(f"there is no history of {given!r}; there is one of {', '.join(map(_spoken, SUBJECTS))}")
+    known = [_spoken(subject) for subject in SUBJECTS]
+    meant = suggest.did_you_mean(given, known)
+    raise BadUsage(f"there is no history of {given!r}; there is one of {', '.join(known)}{meant}")
 
 
 def _plural(subject: str) -> str:

@@ -70,6 +70,10 @@ class IndexedGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         if command and not (isinstance(command, click.Group) or ctx.resilient_parsing):
             _check_repeated(command, click.Context(command, ctx, name), rest)
+        if command and name and ctx.resilient_parsing:
+            from salescli.cli import completing  # only a shell that completes needs it
+
+            completing.furnish(ctx, name, command)
         return name, command, rest
 
     def _understood(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -84,6 +84,10 @@ COMMANDS = {
         "Replace the database with a backup; the old one is kept.",
     ),
     "cron": ("cron:cron_command", "Print or install the crontab lines of this database."),
+    "completion": (
+        "completion:completion_command",
+        "Let bash, zsh or fish complete commands, numbers and names.",
+    ),
     "help": (
         "help:help_command",
         "Show the page of a topic, a group of commands or a command.",

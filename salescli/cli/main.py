@@ -107,6 +107,7 @@ def run(arguments: list[str]) -> int:
     for name in ("SALESCLI_DB", "SALESCLI_USER", "XDG_DATA_HOME", "HOME"):
         if not _is_text(os.environ.get(name, "")):
             return _fail(f"{name} in the environment is not UTF-8 text; write it in UTF-8", 2)
+    _ready_to_complete()
     try:
         result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False)
         sys.stdout.flush()
@@ -128,6 +129,13 @@ def run(arguments: list[str]) -> int:
         return _output_failed(error)
     except SystemExit as ended:  # so Click ends a completion; and so, with 1, when `| head` has seen enough
         return int(ended.code or 0) if "_SALESCLI_COMPLETE" in os.environ else 0
+
+
+def _ready_to_complete() -> None:
+    if "_SALESCLI_COMPLETE" in os.environ:
+        from salescli.cli import completing
+
+        completing.register()
 
 
 def _say_where_it_goes(error: click.ClickException) -> None:

@@ -16,6 +16,7 @@ paths — files and programs that the caller names
 session — the open database, who acts, when
 misheard — which command is meant by a word that is none
 completing — completion of numbers and names in a shell
+configuration — the configuration file
 groups — groups that load a command when it is called
 output — how rows are written
 caller — who called, and the default database

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salescli.errors import BadUsage
+from salescli.errors import BadUsage, NotFound, SalesError
 from salescli.rules import numbers
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class IndexedGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         if command and not (isinstance(command, click.Group) or ctx.resilient_parsing):
             _check_repeated(command, click.Context(command, ctx, name), rest)
+        if command and name:
+            ctx.default_map = {name: _defaults(ctx, name, command, rest)}
         if command and name and ctx.resilient_parsing:
             from salescli.cli import completing  # only a shell that completes needs it
 
@@ -113,6 +115,30 @@ class ListingGroup(IndexedGroup):
         if incomplete.startswith("-") and (command := self.get_command(ctx, self.bare)):
             found += command.shell_complete(click.Context(command, parent=ctx, resilient_parsing=True), incomplete)
         return found
+
+
+def _defaults(ctx: click.Context, name: str, command: click.Command, args: list[str]) -> dict[str, Any]:
+    """Return the defaults of a command's options by the configuration file and ``--view``."""
+    root = ctx.find_root()
+    found = root.meta.setdefault("salescli.configuration", root.default_map)
+    view = None
+    if any(word.startswith("--view") for word in args) and not isinstance(command, click.Group):
+        view = command.make_parser(click.Context(command, ctx, name)).parse_args(list(args))[0].get("view")
+    if found is None:
+        if view is None or ctx.resilient_parsing:
+            return {}
+        raise NotFound(f"there is no view {view!r}, as there is no configuration file; see `salescli config path`")
+    from salescli.cli import configuration
+
+    if isinstance(command, click.Group) or not isinstance(found, configuration.Configuration):
+        return {}
+    path = (*([] if ctx.parent is None else [ctx.info_name or ""]), name)
+    try:
+        return configuration.of_command(found, path, command, view)
+    except SalesError:
+        if ctx.resilient_parsing or command.name == "config":
+            return {}
+        raise
 
 
 def _check_repeated(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:

@@ -10,6 +10,8 @@ record_page — a record with the lists of what belongs to it
 pages — lists
 hints — hints that several commands print
 problems — problems in a file, shown as they are found
+schema — JSON Schema of what --json writes
+results — what a command changed, as JSON or numbers
 options — options that commands share
 prompts — questions on a terminal
 paths — files and programs that the caller names

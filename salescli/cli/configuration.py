@@ -16,14 +16,14 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from salescli.errors import BadData, NotFound
 from salescli.rules import suggest
 
-if TYPE_CHECKING or sys.version_info >= (3, 11):
+if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
@@ -158,10 +158,12 @@ def _layers(found: Configuration, path: Sequence[str], view: str | None) -> Iter
 
 def section_of(found: Configuration, path: Sequence[str]) -> Mapping[str, Any]:
     """Return the section of a command, empty if it has none. Raise BadData if it is something else."""
-    section: Any = found.data
+    section: Mapping[str, Any] = found.data
     for word in path:
-        section = section.get(word, {})
-        if not isinstance(section, dict):
+        below = section.get(word, {})
+        if isinstance(below, dict):
+            section = below
+        else:
             raise BadData(f"{found.path}: {'.'.join(path)} is a command; write its options below [{'.'.join(path)}]")
     return section
 

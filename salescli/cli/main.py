@@ -114,7 +114,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
-        _say_where_it_goes(error)
+        error = _placed(error)
         usage = io.StringIO()
         error.show(usage)
         click.echo(text.masked(usage.getvalue()), err=True, nl=False)
@@ -154,13 +154,15 @@ def _ready_to_complete() -> None:
         completing.register()
 
 
-def _say_where_it_goes(error: click.ClickException) -> None:
+def _placed(error: click.ClickException) -> click.ClickException:
     """Answer an option of the program that stands after the command with the place where it is taken."""
-    if not isinstance(error, click.NoSuchOption):
-        return
-    if error.ctx and error.ctx.parent and any(error.option_name in param.opts for param in cli.params):
-        error.message += f" It goes before the command: salescli {error.option_name} …"
-        error.possibilities = None  # type: ignore[misc]
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
+        return error
+    name = error.option_name
+    if not any(name in param.opts for param in cli.params):
+        return error
+    where = f"No such option {name!r}. It goes before the command: salescli {name} …"
+    return click.NoSuchOption(name, where, ctx=error.ctx)
 
 
 def _is_text(word: str) -> bool:

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 from salescli.errors import BadUsage
 
-# `command` is text that is never truncated, so that it can be copied.
-Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command"]
+# `command` is text that is never truncated, so that it can be copied; `json` is a value of several parts.
+Kind = Literal["text", "number", "money", "time", "day", "yesno", "status", "percent", "manager", "command", "json"]
 
 
 class Column(NamedTuple):

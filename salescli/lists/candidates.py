@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from salescli.rules import names, numbers
 
 SHOWN_MAX = 30
-_LOOKED_AT = 2000  # newest records that are searched for those of a status: a shell waits for the answer
+_LOOKED_AT = 2000  # newest records of a range that are searched for those of a status: a shell waits
 
 Candidate = tuple[str, str]
 
@@ -45,10 +45,11 @@ def _numbered(
 ) -> Iterator[Candidate]:
     """Yield the newest numbers that begin with ``typed``, of records of these statuses (none: of all)."""
     wanted = f"r.status IN ({', '.join('?' * len(statuses))})" if statuses else "1 = 1"
+    looked_at = _LOOKED_AT if typed else 5 * _LOOKED_AT
     for low, high in _ranges(typed):
         rows = connection.execute(
             f"SELECT r.id, {described} FROM"
-            f" (SELECT * FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT {_LOOKED_AT}) r"
+            f" (SELECT * FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT {looked_at}) r"
             f" WHERE {wanted} ORDER BY r.id DESC LIMIT {SHOWN_MAX}",
             (low, high, *statuses),
         )
@@ -70,13 +71,12 @@ def _named(table: str, key: str) -> Callable[[sqlite3.Connection, str], Iterator
 
     def found(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate]:
         begins = names.key(typed)
-        order = "name_key" if begins else "id DESC"  # without a beginning: the newest
-        rows = connection.execute(
-            f"SELECT name, coalesce({key}, '') FROM {table}"
-            " WHERE merged_into IS NULL AND name_key >= ? AND name_key < ?"
-            f" ORDER BY {order} LIMIT {SHOWN_MAX}",
-            (begins, f"{begins}\U0010ffff"),
-        )
+        named = f"SELECT name, coalesce({key}, '') FROM {table} WHERE merged_into IS NULL"
+        if begins:
+            sql = f"{named} AND name_key >= ? AND name_key < ? ORDER BY name_key LIMIT {SHOWN_MAX}"
+            rows = connection.execute(sql, (begins, f"{begins}\U0010ffff"))
+        else:
+            rows = connection.execute(f"{named} ORDER BY id DESC LIMIT {SHOWN_MAX}")
         yield from ((str(row[0]), str(row[1])) for row in rows if row[0].casefold().startswith(typed.casefold()))
 
     return found

@@ -29,10 +29,10 @@ def meant(group: click.Group, ctx: click.Context, args: Sequence[str]) -> str:
     known = group.list_commands(ctx)
     if swapped := _swapped(group, ctx, word, rest):
         return _written(ctx, [swapped])
-    near = suggest.near(word, [*known, *(name.removesuffix("s") for name in known if name.endswith("s"))])
-    named = [name if name in known else f"{name}s" for name in near]
-    found = [one for one in _SAID.get(word.lower(), ()) if one in known]
-    found += [name for name in named if name not in found] or ([] if found else _elsewhere(group, ctx, word))
+    found = [one for one in _SAID.get(word.lower(), ()) if one in known] + _elsewhere(group, ctx, word)
+    if not found:
+        near = suggest.near(word, [*known, *(name.removesuffix("s") for name in known if name.endswith("s"))])
+        found = [name if name in known else f"{name}s" for name in near]
     return _written(ctx, dict.fromkeys(found))
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from salescli.errors import BadData, NotFound
-from salescli.rules import suggest
+from salescli.rules import suggest, time
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -85,6 +85,8 @@ def load(path: str, program: click.Group) -> Configuration | None:
         if key in SETTINGS and isinstance(value, (dict, list)):
             raise BadData(f"{path}: {key} takes one value")
     _take_settings(found, program)
+    if "period" in data:
+        _check_period(found, data["period"])
     return found
 
 
@@ -109,12 +111,26 @@ def _take_settings(found: Configuration, program: click.Group) -> None:
         param = _option(program, PROGRAM[name])
         assert param is not None
         assert param.name is not None
-        value = found.data[name]
-        found[param.name] = os.path.expanduser(value) if name == "database" else value  # noqa: PTH111
+        value = _path(found, found.data[name]) if name == "database" else found.data[name]
+        found[param.name] = value
         _check_value(found, ctx, "", name, param, found[param.name])
     if PAGER in found.data:
         found.pager_chosen = "PAGER" not in os.environ
         os.environ.setdefault("PAGER", str(found.data[PAGER] or "cat"))
+
+
+def _check_period(found: Configuration, value: Any) -> None:
+    try:
+        time.parse_period(str(value), time.now().date())
+    except BadData as error:
+        raise BadData(f"{found.path}: period: {error}") from None
+
+
+def _path(found: Configuration, value: Any) -> str:
+    path = os.path.expanduser(value) if isinstance(value, str) else ""  # noqa: PTH111
+    if not os.path.isabs(path):  # noqa: PTH117
+        raise BadData(f"{found.path}: database = {value!r}: write a whole path, from / or ~, whatever the folder")
+    return path
 
 
 def of_command(

@@ -109,7 +109,7 @@ def run(arguments: list[str]) -> int:
             return _fail(f"{name} in the environment is not UTF-8 text; write it in UTF-8", 2)
     _ready_to_complete()
     try:
-        defaults = _configuration()
+        defaults = _configuration(arguments)
         result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False, default_map=defaults)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
@@ -132,7 +132,7 @@ def run(arguments: list[str]) -> int:
         return int(ended.code or 0) if "_SALESCLI_COMPLETE" in os.environ else 0
 
 
-def _configuration() -> dict[str, Any] | None:
+def _configuration(arguments: list[str]) -> dict[str, Any] | None:
     """Return the defaults of the configuration file, if there is one. Raise BadData if it cannot be used."""
     path = caller.config_path()
     if path is None or not os.path.lexists(path):  # most have none, and then nothing more is imported
@@ -142,7 +142,8 @@ def _configuration() -> dict[str, Any] | None:
     try:
         return configuration.load(path, cli)
     except SalesError:
-        if "_SALESCLI_COMPLETE" in os.environ:
+        asks = {"--help", "-h"} & {*arguments} or arguments[-2:] == ["config", "path"]  # where it is, how to mend it
+        if asks or "_SALESCLI_COMPLETE" in os.environ:
             return None
         raise
 

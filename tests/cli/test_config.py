@@ -95,6 +95,9 @@ def test_a_view_without_a_file_says_where_it_would_be(shop: House) -> None:
         pytest.param("[orders.pay]\nyes = true", "there is no setting 'yes'", id="what is said each time"),
         pytest.param('orders = "x"', "write its options below [orders]", id="a command as a value"),
         pytest.param("format = json", "Invalid value (at line 1", id="no TOML"),
+        pytest.param('period = "this-mnth"', "period: 'this-mnth' is not a date or period", id="a period"),
+        pytest.param("database = 3", "database = 3: write a whole path", id="a path that is none"),
+        pytest.param('database = "sales.db"', "write a whole path", id="a path by the folder one is in"),
         pytest.param("format = []", "format takes one value", id="a list for one"),
     ],
 )
@@ -102,6 +105,13 @@ def test_what_is_wrong_in_the_file_is_named_with_what_was_meant(house: House, fi
     _write(file, text)
     done = house.run("config", "show")
     assert (done.code, says in done.err, str(file) in done.err) == (6, True, True), done.err
+
+
+def test_help_and_where_the_file_is_are_told_whatever_is_in_it(house: House, file: Path) -> None:
+    _write(file, "nonsense")
+    assert (house.run("--help").code, house.run("orders", "list", "-h").code) == (0, 0)
+    assert house.run("config", "path").out == f"{file}\n"
+    assert house.run("orders", "list").code == 6
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])

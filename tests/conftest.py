@@ -45,6 +45,7 @@ KYIV = ZoneInfo("Europe/Kyiv")
 for name in ("SUDO_UID", "SALESCLI_DB", "SALESCLI_USER", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
     os.environ.pop(name, None)
 os.environ |= {"TERM": "xterm", "PAGER": "cat"}
+os.environ["XDG_CONFIG_HOME"] = "/dev/null"  # no configuration file but a test's own
 
 settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from salescli.errors import BadData, DamagedValue, NotFound, SeveralFit
-from salescli.rules import names, text, time
+from salescli.rules import names, suggest, text, time
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
 NAMED_MAX = 10  # records that a message lists
 SEARCHED_MAX = 20  # records that a search returns
+COMPARED_MAX = 500  # records that an unknown name is compared with
 
 Words = Mapping[str, str]  # field name -> its text; fields that are not set are absent
 
@@ -105,7 +106,31 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
             near = ", ".join(called(noun, row) for row in found[:5])
             raise NotFound(f"there is no {noun.subject} {words!r}; give the whole name or the number. Similar: {near}")
         found = matching
+    if not found:
+        raise unknown(connection, noun, words)
     return the_only(noun, words, found)
+
+
+def unknown(connection: sqlite3.Connection, noun: Noun, words: str) -> NotFound:
+    """Return the error for words that name no record, with the names that they are like."""
+    known = [name for row in _alike(connection, noun, words) for name in row if name]
+    return NotFound(f"there is no {noun.subject} {words!r}{suggest.did_you_mean(words, known)}")
+
+
+def _alike(connection: sqlite3.Connection, noun: Noun, words: str) -> list[sqlite3.Row]:
+    """Return names (and logins) to compare with ``words``: all of a short list, else those that begin alike."""
+    columns = "name, login" if "login" in noun.fields else "name"
+    rows = connection.execute(f"SELECT {columns} FROM {noun.table} LIMIT {COMPARED_MAX + 1}").fetchall()
+    if len(rows) <= COMPARED_MAX or not noun.searched:
+        return rows[:COMPARED_MAX]
+    parts = text.searchable(words).split()
+    for kept in range(max(map(len, parts), default=0) - 1, 1, -1):
+        if found := search(connection, noun, " ".join(part[:kept] for part in parts), most=COMPARED_MAX):
+            return connection.execute(
+                f"SELECT {columns} FROM {noun.table} WHERE id IN ({', '.join('?' * len(found))})",
+                [row["id"] for row in found],
+            ).fetchall()
+    return []
 
 
 def named(

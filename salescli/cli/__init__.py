@@ -10,10 +10,15 @@ record_page — a record with the lists of what belongs to it
 pages — lists
 hints — hints that several commands print
 problems — problems in a file, shown as they are found
+schema — JSON Schema of what --json writes
+results — what a command changed, as JSON or numbers
 options — options that commands share
 prompts — questions on a terminal
 paths — files and programs that the caller names
 session — the open database, who acts, when
+misheard — which command is meant by a word that is none
+completing — completion of numbers and names in a shell
+configuration — the configuration file
 groups — groups that load a command when it is called
 output — how rows are written
 caller — who called, and the default database

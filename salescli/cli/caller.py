@@ -38,6 +38,17 @@ def default_path() -> str:
     return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.join(_home(), _BELOW_HOME), _FILE)
 
 
+def config_path() -> str | None:
+    """Return ``$XDG_CONFIG_HOME/salescli/config.toml``, by default below ``~/.config``; None through sudo.
+
+    There the environment is the caller's and the rights are not.
+    """
+    if "SUDO_UID" in os.environ:
+        return None
+    folder = os.environ.get("XDG_CONFIG_HOME") or os.path.join(_home(), ".config")
+    return os.path.join(folder, "salescli", "config.toml")
+
+
 def own_path() -> str:
     """Return the effective user's default path by the user database alone, whatever the environment says."""
     return os.path.join(_own_home(), _BELOW_HOME, _FILE)

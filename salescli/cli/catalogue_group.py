@@ -16,7 +16,7 @@ from salescli.catalogue import merge as merger
 from salescli.catalogue import records
 from salescli.catalogue.merge import Merging
 from salescli.catalogue.records import Noun
-from salescli.cli import importing, options, pages, record_page
+from salescli.cli import importing, options, pages, record_page, results
 from salescli.cli.groups import ListingGroup
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line
@@ -109,7 +109,7 @@ def _add(group: CatalogueGroup) -> click.Command:
     @click.command("add", help=_help(group, f"Add {_one(group)}", f"add {group.add_example}"))
     @click.argument(group.first)
     @_fields(group, leave_out=group.first)
-    @options.dry_run
+    @results.changes
     @pass_session
     def add(session: Session, /, dry_run: bool, **words: Any) -> None:
         with options.rehearsed(session, dry_run):
@@ -126,7 +126,7 @@ def _edit(group: CatalogueGroup) -> click.Command:
     @click.command("edit", help=help)
     @click.argument("which", metavar=_place(group))
     @_fields(group)
-    @options.dry_run
+    @results.changes
     @pass_session
     def edit(session: Session, /, which: str, dry_run: bool, **words: Any) -> None:
         id = group.find(session.connection, which, True)
@@ -151,7 +151,7 @@ def _merge(group: CatalogueGroup, merging: Merging) -> click.Command:
     @click.argument("duplicate")
     @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
     @options.yes
-    @options.dry_run
+    @results.changes
     @pass_session
     def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
         if not dry_run:

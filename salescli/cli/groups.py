@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from salescli.errors import BadUsage
+from salescli.errors import BadUsage, NotFound, SalesError
+from salescli.rules import numbers
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -35,33 +36,76 @@ class HelpFormatter(click.HelpFormatter):
 click.Context.formatter_class = HelpFormatter
 
 
+class _Index(MutableMapping[str, click.Command]):
+    """The commands of a group as Click keeps them, name -> command; one of the index is imported when it is read."""
+
+    def __init__(self, index: Mapping[str, tuple[str, str]]) -> None:
+        self._index = index
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name in self._loaded or name not in self._index:
+            return self._loaded[name]
+        file, _, attribute = self._index[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"salescli.cli.commands.{file}"), attribute)
+        self._loaded[name] = command
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._index, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**self._index, **self._loaded})
+
+
 class IndexedGroup(click.Group):
     """A group whose commands come from an index and load when called; without an index, a plain group."""
 
     def __init__(self, *args: Any, index: Mapping[str, tuple[str, str]] | None = None, **kw: Any) -> None:
         super().__init__(*args, **kw)
         self.index = index or {}
+        if index:
+            self.commands = _Index(index)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the index."""
         return list(self.index) or super().list_commands(ctx)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import one command."""
-        if name not in self.index:
-            return super().get_command(ctx, name)
-        file, _, attribute = self.index[name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(f"salescli.cli.commands.{file}"), attribute)
-        return command
-
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that ``args`` name, with its arguments. Raise BadUsage for an option given twice (R6)."""
+        """Return the command that ``args`` name, with its arguments; the singular of a group's name means the group.
+
+        Raise BadUsage for an option given twice (R6), and for no command, with the one that was meant.
+        """
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            args = self._understood(ctx, args)
         name, command, rest = super().resolve_command(ctx, args)
         if command and not (isinstance(command, click.Group) or ctx.resilient_parsing):
             _check_repeated(command, click.Context(command, ctx, name), rest)
+        if command and name:
+            ctx.default_map = {name: _defaults(ctx, name, command, rest)}
+        if command and name and ctx.resilient_parsing:
+            from salescli.cli import completing  # only a shell that completes needs it
+
+            completing.furnish(ctx, name, command)
         return name, command, rest
+
+    def _understood(self, ctx: click.Context, args: list[str]) -> list[str]:
+        plural = numbers.plural(args[0]) if len(args[0]) > 1 else ""
+        if plural in self.commands:
+            return [plural, *args[1:]]
+        from salescli.cli import misheard  # only mistakes need it
+
+        if not ctx.resilient_parsing and (meant := misheard.meant(self, ctx, args)):
+            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {meant}?", ctx)
+        return args
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the index without importing its commands."""
@@ -90,6 +134,30 @@ class ListingGroup(IndexedGroup):
         if incomplete.startswith("-") and (command := self.get_command(ctx, self.bare)):
             found += command.shell_complete(click.Context(command, parent=ctx, resilient_parsing=True), incomplete)
         return found
+
+
+def _defaults(ctx: click.Context, name: str, command: click.Command, args: list[str]) -> dict[str, Any]:
+    """Return the defaults of a command's options by the configuration file and ``--view``."""
+    root = ctx.find_root()
+    found = root.meta.setdefault("salescli.configuration", root.default_map)
+    view = None
+    if any(word.startswith("--view") for word in args) and not isinstance(command, click.Group):
+        view = command.make_parser(click.Context(command, ctx, name)).parse_args(list(args))[0].get("view")
+    if found is None:
+        if view is None or ctx.resilient_parsing:
+            return {}
+        raise NotFound(f"there is no view {view!r}, as there is no configuration file; see `salescli config path`")
+    from salescli.cli import configuration
+
+    if isinstance(command, click.Group) or not isinstance(found, configuration.Configuration):
+        return {}
+    path = (*([] if ctx.parent is None else [ctx.info_name or ""]), name)
+    try:
+        return configuration.of_command(found, path, command, view)
+    except SalesError:
+        if ctx.resilient_parsing or command.name == "config":
+            return {}
+        raise
 
 
 def _check_repeated(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:

@@ -84,6 +84,11 @@ COMMANDS = {
         "Replace the database with a backup; the old one is kept.",
     ),
     "cron": ("cron:cron_command", "Print or install the crontab lines of this database."),
+    "config": ("config:config_group", "Show the settings and where each comes from."),
+    "completion": (
+        "completion:completion_command",
+        "Let bash, zsh or fish complete commands, numbers and names.",
+    ),
     "help": (
         "help:help_command",
         "Show the page of a topic, a group of commands or a command.",

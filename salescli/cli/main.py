@@ -104,16 +104,19 @@ def run(arguments: list[str]) -> int:
     """
     if not all(map(_is_text, arguments)):
         return _fail("a word of this command line is not UTF-8 text; write it in UTF-8", 2)
-    for name in ("SALESCLI_DB", "SALESCLI_USER", "XDG_DATA_HOME", "HOME"):
+    for name in ("SALESCLI_DB", "SALESCLI_USER", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"):
         if not _is_text(os.environ.get(name, "")):
             return _fail(f"{name} in the environment is not UTF-8 text; write it in UTF-8", 2)
+    _ready_to_complete()
     try:
-        result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False)
+        defaults = _configuration(arguments)
+        result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False, default_map=defaults)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         from salescli.cli.output.terminal import fitted
 
+        error = _placed(error)
         usage = io.StringIO()
         error.show(usage)
         click.echo(fitted(text.masked(usage.getvalue()), sys.stderr), err=True, nl=False)
@@ -129,6 +132,40 @@ def run(arguments: list[str]) -> int:
         return _output_failed(error)
     except SystemExit as ended:  # so Click ends a completion; and so, with 1, when `| head` has seen enough
         return int(ended.code or 0) if "_SALESCLI_COMPLETE" in os.environ else 0
+
+
+def _configuration(arguments: list[str]) -> dict[str, Any] | None:
+    """Return the defaults of the configuration file, if there is one. Raise BadData if it cannot be used."""
+    path = caller.config_path()
+    if path is None or not os.path.lexists(path):  # most have none, and then nothing more is imported
+        return None
+    from salescli.cli import configuration
+
+    try:
+        return configuration.load(path, cli)
+    except SalesError:
+        asks = {"--help", "-h"} & {*arguments} or arguments[-2:] == ["config", "path"]  # where it is, how to mend it
+        if asks or "_SALESCLI_COMPLETE" in os.environ:
+            return None
+        raise
+
+
+def _ready_to_complete() -> None:
+    if "_SALESCLI_COMPLETE" in os.environ:
+        from salescli.cli import completing
+
+        completing.register()
+
+
+def _placed(error: click.ClickException) -> click.ClickException:
+    """Answer an option of the program that stands after the command with the place where it is taken."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
+        return error
+    name = error.option_name
+    if not any(name in param.opts for param in cli.params):
+        return error
+    where = f"No such option {name!r}. It goes before the command: salescli {name} …"
+    return click.NoSuchOption(name, where, ctx=error.ctx)
 
 
 def _is_text(word: str) -> bool:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from salescli.cli.output.contract import FORMATS, Output
 from salescli.cli.output.terminal import held_back, say
@@ -47,6 +48,16 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
 
 
+def _views(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a view in the configuration file."""
+    from salescli.cli import configuration  # only a shell that completes needs it
+
+    if (found := configuration.of_run(ctx)) is None:
+        return []
+    names = configuration.views_of(found, ctx.command_path.split()[1:])
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def _list_columns(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Print the columns of the command and end it, for ``--columns help``; opens no database."""
     if value is None or value.strip() != "help" or ctx.resilient_parsing:
@@ -74,8 +85,12 @@ _STATUS = _BY_FIELD.pop("status")
 _FILTERS = (
     _STATUS,
     *_FROM_TO,
-    click.option("--on", "on", metavar="DAY", help="On this day, or in this month or year: 2026-03-05."),
-    click.option("--month", metavar="MONTH", help="In a month: this-month, last-month, 2026-03."),
+    click.option(
+        "--on", "on", metavar="DAY", help="On this day, or in this period: yesterday, this-week, 2026-W07, 2026-Q1."
+    ),
+    click.option(
+        "--month", metavar="MONTH", help="In a month or another period: this-month, last-month, 2026-03, last-30d."
+    ),
     *_BY_FIELD.values(),
 )
 
@@ -88,6 +103,8 @@ def filters(command: Command) -> Command:
         *args: Any, since: str | None, until: str | None, on: str | None, month: str | None, **kw: Any
     ) -> Any:
         session = click.get_current_context().obj
+        if (since or until or on) and _is_configured("month"):
+            month = None
         if on and month:
             raise BadUsage("--on and --month are two periods; give one")
         first, last = _period(since, until, on or month, session)
@@ -144,6 +161,10 @@ _OUTPUT = (
         "--limit", type=click.IntRange(0, 999_999_999), metavar="N",
         help="Show at most N rows; 0 shows all.  [default: 50 in a table]",
     ),
+    click.option(
+        "--view", metavar="NAME", expose_value=False, shell_complete=_views,
+        help="Use the options of this view in the configuration file; see `salescli config`.",
+    ),
     click.option("--no-headers", is_flag=True, help="Leave out the line of column names."),
     click.option("-x", "--expanded", is_flag=True, help="Show each row as a block of lines, a line per column."),
     click.option("--no-pager", is_flag=True, help="Do not open $PAGER for a table taller than the terminal."),
@@ -160,9 +181,18 @@ def output(command: Command) -> Command:
     return _decorated(with_output, _OUTPUT)  # type: ignore[return-value]
 
 
+def _is_configured(name: str) -> bool:
+    """Return whether an option has its value from the configuration file: what is typed goes before it."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+
+
 def _gathered(options: dict[str, Any]) -> Output:
     """Remove the output options from a command's options and return them as one object."""
     format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
+    if (short or xlsx or options["file"] or options.get("chart")) and _is_configured("format"):
+        format = None
+    if excel and format and _is_configured("excel"):
+        excel = False
     if format and short and format != short:
         raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")
     given = format or short or ("csv" if excel else None)
@@ -233,7 +263,7 @@ completes_recurring = click.option(
 
 def at(help: str, *, default: str = "now") -> Callable[[Command], Command]:
     """Give a command ``--at TIME``, when something happened; ``work_at`` and ``happened_at`` read it."""
-    return click.option("--at", metavar="TIME", help=f"{help}  [default: {default}]")
+    return click.option("--at", metavar="TIME", help=f"{help} Also yesterday, -3d.  [default: {default}]")
 
 
 def work_at(given: str | None, session: Session) -> Work:
@@ -250,8 +280,11 @@ def happened_at(given: str | None, session: Session) -> datetime:
 
 
 def moment(given: str | None, session: Session) -> datetime:
-    """Return the instant of an option: ISO 8601, in the account's zone unless it says otherwise; by default now."""
-    return time.parse_time(given, session.zone) if given else session.now
+    """Return the instant of an option, in the account's zone unless it says otherwise; by default now.
+
+    ISO 8601, or a day as people say it: ``yesterday``, ``yesterday 10:30``, ``-3d``.
+    """
+    return time.parse_moment(given, session.zone, session.now) if given else session.now
 
 
 @contextmanager

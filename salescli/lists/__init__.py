@@ -1,6 +1,7 @@
 """What each list shows and filters by, and the SQL of a page. Changes nothing.
 
 attempts — attempts of an invoice, failed attempts of a customer
+candidates — what a shell completes: numbers and names that begin with what is typed
 categories — the list of categories
 changes — the changes of a history line as text
 columns — columns and views, which every list, report and page uses

@@ -67,6 +67,14 @@ class ChangeText:
         changes: Changes = _with_interval(json.loads(line["changes"]))
         return "; ".join(f"{label(column)}: {self._pair(line, changes, column)}" for column in changes)
 
+    def fields(self, line: sqlite3.Row) -> list[dict[str, Any]]:
+        """Return the changes of a history line as they are stored: amounts in minor units, times in UTC.
+
+        What is hidden is ``(before)``, ``(given)`` or ``(changed)``.
+        """
+        changes: Changes = json.loads(line["changes"])
+        return [{"field": column, "from": before, "to": after} for column, (before, after) in changes.items()]
+
     def _pair(self, line: sqlite3.Row, changes: Changes, column: str) -> str:
         pair = changes[column]
         if column.startswith(_LIMIT):

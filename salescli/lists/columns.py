@@ -8,9 +8,21 @@ from typing import Literal, NamedTuple
 from salescli.errors import BadUsage
 
 # `number` is of a record, `count` of things, whose digits a terminal shows in groups. `whole` is text that is never
-# cut, so that nothing is approved unread; `command` neither, so that it can be copied.
+# cut, so that nothing is approved unread; `command` neither, so that it can be copied. `json` has several parts.
 Kind = Literal[
-    "text", "number", "count", "money", "time", "day", "yesno", "status", "percent", "manager", "whole", "command"
+    "text",
+    "number",
+    "count",
+    "money",
+    "time",
+    "day",
+    "yesno",
+    "status",
+    "percent",
+    "manager",
+    "whole",
+    "command",
+    "json",
 ]
 
 
@@ -59,4 +71,7 @@ def named(columns: Sequence[Column], key: str, whose: str) -> Column:
     for column in columns:
         if column.key == key:
             return column
-    raise BadUsage(f"{whose} have no column {key!r}; the columns are {', '.join(c.key for c in columns)}")
+    from salescli.rules import suggest  # only mistakes need it
+
+    meant = suggest.did_you_mean(key, [column.key for column in columns])
+    raise BadUsage(f"{whose} have no column {key!r}; the columns are {', '.join(c.key for c in columns)}{meant}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from salescli.errors import BadUsage, NotFound
+from salescli.errors import BadUsage
 from salescli.lists.columns import View
 from salescli.rules import money, time
 from salescli.rules.numbers import is_record_number
@@ -136,7 +136,10 @@ def _status(connection: sqlite3.Connection, view: View, value: tuple[str, ...], 
     if not view.statuses:
         raise BadUsage(f"{view.name} cannot be filtered by --status")
     if unknown := [word for word in words if word not in view.statuses]:
-        raise BadUsage(f"{view.name} have no status {unknown[0]!r}; write one of {', '.join(view.statuses)}")
+        from salescli.rules import suggest
+
+        meant = suggest.did_you_mean(unknown[0], view.statuses)
+        raise BadUsage(f"{view.name} have no status {unknown[0]!r}; write one of {', '.join(view.statuses)}{meant}")
     return "status", {"v": words}
 
 
@@ -179,7 +182,7 @@ def _searched(
 
     for one in words:
         if not records.search(connection, noun, one, most=1):
-            raise NotFound(f"there is no {noun.subject} {one!r}")
+            raise records.unknown(connection, noun, one)
     for id in ids:
         records.get(connection, noun, id)
     query = " OR ".join(f"({records.match_query(one)})" for one in words or [""])
@@ -252,7 +255,7 @@ FILTERS = (
         {"status": _IN}, _status, metavar="STATUS", multiple=True,
     ),
     Filter(
-        "first_day", ("--from", "since"), "First day: 2026-03-01, 2026-03, today, -30d.",
+        "first_day", ("--from", "since"), "First day: 2026-03-01, 2026-Q1, yesterday, last-week, -30d.",
         {"from": "{column} >= {v}"}, _first_day, metavar="DAY",
     ),
     Filter(

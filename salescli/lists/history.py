@@ -50,6 +50,7 @@ COLUMNS = (
     Column("reason", rank=2),
     Column("command", rank=3),
 )
+FIELDS = Column("fields", "json", shown=False)  # the changes, for programs: in JSON it is shown
 
 SOURCE = (
     "history h JOIN users u ON u.id = h.user_id LEFT JOIN users f ON f.id = h.for_user_id"
@@ -104,7 +105,7 @@ def lines(  # noqa: PLR0913 - a record, what narrows, and the page
         },
     )
     changes = ChangeText(connection, zone)
-    return [{**dict(row), "changes": changes.of(row)} for row in rows]
+    return [{**dict(row), "changes": changes.of(row), "fields": changes.fields(row)} for row in rows]
 
 
 def count(connection: sqlite3.Connection, subject: str, subject_id: int) -> int:

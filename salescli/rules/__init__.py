@@ -9,6 +9,7 @@ names — names compared and sorted as people do
 numbers — record numbers, counts with plurals
 permissions — permissions, predefined roles, the acting user
 schedule — when recurring payments are due and retried
+suggest — what a mistyped word may mean
 text — cleans and checks text from outside
 time — instants in UTC, the account's zone, days and periods
 """

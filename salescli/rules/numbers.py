@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-_DIGITS_MAX = 17  # every such number fits SQLite's 64 bits
+DIGITS_MAX = 17  # every such number fits SQLite's 64 bits
 
 
 def is_record_number(words: str) -> bool:
     """Return whether a text can be a record's number: ASCII digits, at most 17."""
-    return words.isascii() and words.isdigit() and len(words) <= _DIGITS_MAX
+    return words.isascii() and words.isdigit() and len(words) <= DIGITS_MAX
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -79,7 +79,10 @@ def one_of(value: str, allowed: tuple[str, ...], what: str) -> str:
     """Return ``value`` in lower case if it is one of ``allowed``. Raise BadData otherwise."""
     word = value.strip().lower()
     if word not in allowed:
-        raise BadData(f"{value!r} is not a {what}; write one of {', '.join(allowed)}")
+        from salescli.rules import suggest  # only mistakes need it
+
+        meant = suggest.did_you_mean(word, allowed)
+        raise BadData(f"{value!r} is not a {what}; write one of {', '.join(allowed)}{meant}")
     return word
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from salescli.errors import BadData, DamagedValue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
@@ -142,8 +143,8 @@ def parse_time(value: str, zone: tzinfo) -> datetime:
     match = re.fullmatch(_ISO, value.strip(), re.ASCII)
     if match is None:
         raise BadData(
-            f"{value!r} is not a time; write 2026-03-01, 2026-03-01 10:30, 2026-03-01T10:30:00Z"
-            " or 2026-03-01 10:30 Europe/Kyiv"
+            f"{value!r} is not a time; write 2026-03-01, 2026-03-01 10:30, 2026-03-01T10:30:00Z,"
+            " 2026-03-01 10:30 Europe/Kyiv or, on the command line, yesterday, yesterday 10:30, -3d"
         )
     try:
         if match[4] == "24" or match[6] == "60":
@@ -169,44 +170,75 @@ def _zone(value: str) -> tzinfo:
     return timezone(-size if value[0] == "-" else size)
 
 
-def parse_period(value: str, today: date) -> tuple[date, date]:
-    """Return the first and last day of a period, relative to ``today`` in the account's zone (R6).
-
-    ``2026-03-01``, ``2026-03``, ``2026``, ``today``, ``yesterday``, ``-30d``, ``this-month``, ``last-month``; in the
-    future: ``tomorrow``, ``+30d``, ``next-month``. Raise BadData otherwise.
-    """
-    word = value.strip().lower()
-    try:
-        if word in _DAYS:
-            day = today + _DAYS[word] * ONE_DAY
-            return day, day
-        if word in ("this-month", "last-month", "next-month"):
-            first, last = _month(today)
-            return _month({"last": first - ONE_DAY, "this": first, "next": last + ONE_DAY}[word[:4]])
-        if match := re.fullmatch(_DAYS_AWAY, word, re.ASCII):
-            day = today + int(f"{match[1]}{match[2]}") * ONE_DAY
-            return day, day
-        return _dated(word)
-    except (ValueError, OverflowError):
-        raise BadData(
-            f"{value!r} is not a date; write 2026-03-01, 2026-03, 2026, today, yesterday, -30d, this-month, last-month,"
-            " or in the future tomorrow, +30d, next-month"
-        ) from None
-
-
+PERIODS = (  # the forms, for help and errors
+    "2026-03-01, 2026-03, 2026-W07, 2026-Q1, 2026, today, yesterday, -30d, this-week, last-month, last-30d"
+)
+_STEPS = {"last": -1, "this": 0, "next": 1}
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 
 
+def parse_period(value: str, today: date) -> tuple[date, date]:
+    """Return the first and last day of a period, relative to ``today`` in the account's zone (R6).
+
+    ``2026-03-01``, ``2026-03``, ``2026-W07`` (ISO 8601), ``2026-Q1``, ``2026``; ``today``, ``yesterday``, ``tomorrow``,
+    ``-30d``, ``+30d``; ``this-``, ``last-`` or ``next-`` with ``week``, ``month``, ``quarter``, ``year``; ``last-30d``
+    ends today, ``next-30d`` begins today. Raise BadData otherwise.
+    """
+    word = value.strip().lower()
+    try:
+        if match := re.fullmatch(r"(last|this|next)-(week|month|quarter|year)", word):
+            return _stepped(_UNITS[match[2]], today, _STEPS[match[1]])
+        if match := re.fullmatch(r"(last|next)-(\d{1,5})d", word, re.ASCII):
+            others = (int(match[2]) - 1) * ONE_DAY  # beside today
+            if others < timedelta(0):
+                raise ValueError(word)
+            return (today - others, today) if match[1] == "last" else (today, today + others)
+        return _day_of(word, today) or _dated(word)
+    except (ValueError, OverflowError):
+        raise BadData(
+            f"{value!r} is not a date or period; write one of {PERIODS},"
+            " or in the future tomorrow, +30d, next-week, next-month, next-30d"
+        ) from None
+
+
+def parse_moment(value: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the UTC instant of a time as ``parse_time`` reads it, or of a day as people say it.
+
+    ``yesterday``, ``-3d``: its first moment; ``yesterday 10:30``. Raise BadData otherwise.
+    """
+    word, _, clock = value.strip().partition(" ")
+    day = _day_of(word.lower(), now.astimezone(zone).date())
+    if day is not None:
+        return parse_time(f"{day[0].isoformat()} {clock}".strip(), zone)
+    return parse_time(value, zone)
+
+
+def _day_of(word: str, today: date) -> tuple[date, date] | None:
+    """Return the day of a word that is relative to today, None for any other word."""
+    match = re.fullmatch(_DAYS_AWAY, word, re.ASCII)
+    if not match and word not in _DAYS:
+        return None
+    day = today + (int(f"{match[1]}{match[2]}") if match else _DAYS[word]) * ONE_DAY
+    return day, day
+
+
+def _stepped(unit: Callable[[date], tuple[date, date]], day: date, steps: int) -> tuple[date, date]:
+    """Return the week, month, … of a day, or the one before or after it."""
+    first, last = unit(day)
+    return unit({-1: first - ONE_DAY, 0: first, 1: last + ONE_DAY}[steps])
+
+
 def _dated(word: str) -> tuple[date, date]:
-    if re.fullmatch(r"\d{4}", word, re.ASCII):
-        year = int(word)
-        return date(_in_years(year), 1, 1), date(year, 12, 31)
-    if re.fullmatch(r"\d{4}-\d{2}", word, re.ASCII):
-        return _month(date(_in_years(int(word[:4])), int(word[5:]), 1))
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word, re.ASCII):
-        day = date(_in_years(int(word[:4])), int(word[5:7]), int(word[8:]))
-        return day, day
-    raise ValueError(word)
+    match = re.fullmatch(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-w(\d{2})|-q([1-4]))?", word, re.ASCII)
+    if match is None:
+        raise ValueError(word)
+    year = _in_years(int(match[1]))
+    if match[4]:
+        return _week(date.fromisocalendar(year, int(match[4]), 1))
+    if match[5]:
+        return _quarter(date(year, 3 * int(match[5]), 1))
+    day = date(year, int(match[2] or 1), int(match[3] or 1))
+    return (day, day) if match[3] else _month(day) if match[2] else _year(day)
 
 
 def _in_years(year: int) -> int:
@@ -215,7 +247,24 @@ def _in_years(year: int) -> int:
     return year
 
 
+def _week(day: date) -> tuple[date, date]:
+    first = day - day.weekday() * ONE_DAY  # Monday
+    return first, first + 6 * ONE_DAY
+
+
 def _month(day: date) -> tuple[date, date]:
     first = day.replace(day=1)
     following = (first + timedelta(days=31)).replace(day=1)
     return first, following - timedelta(days=1)
+
+
+def _quarter(day: date) -> tuple[date, date]:
+    first = date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+    return first, _month(first.replace(month=first.month + 2))[1]
+
+
+def _year(day: date) -> tuple[date, date]:
+    return date(day.year, 1, 1), date(day.year, 12, 31)
+
+
+_UNITS = {"week": _week, "month": _month, "quarter": _quarter, "year": _year}

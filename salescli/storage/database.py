@@ -114,6 +114,21 @@ def connect(path: FilePath, *, any_file_system: bool = False, older: bool = Fals
         raise unusable(error, path) from None
 
 
+def read_only(path: FilePath) -> sqlite3.Connection:
+    """Open a current database for a quick look: nothing is written, and nobody is waited for.
+
+    Raise DatabaseUnusable or sqlite3.Error if it is missing, foreign, of another version or busy.
+    """
+    connection = sqlite3.connect(f"{_uri(path)}?mode=ro", uri=True, timeout=0.02, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        _check_ours(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> DatabaseUnusable:
     """Return an SQLite error as one line with advice."""
     message = str(error)

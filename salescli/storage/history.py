@@ -9,7 +9,8 @@ Lines are never changed. They hold no personal data: of a personal column only i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from salescli.rules import time
@@ -59,7 +60,23 @@ def record(
     }
     if work.dated:  # else it is written at that time; a backup of an older version, when restored, has no such column
         row["written_at"] = time.utc_text(work.written_at)
-    database.insert(work.connection, "history", row)
+    line = database.insert(work.connection, "history", row)
+    if _watching is not None:
+        _watching.append(line)
+
+
+_watching: list[int] | None = None  # the lines of one command of this process
+
+
+@contextmanager
+def watched() -> Iterator[list[int]]:
+    """Gather the numbers of the lines that a block writes, also of those that are taken back with a transaction."""
+    global _watching
+    before, _watching = _watching, []
+    try:
+        yield _watching
+    finally:
+        _watching = before
 
 
 def _named_only(pair: tuple[Any, Any]) -> list[str | None]:

@@ -1,20 +1,27 @@
-"""Tab completion, as bash asks for it: it offers what the program takes, and opens no database."""
+"""Tab completion, as bash asks for it: what the program takes, and the database's names and numbers."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from salescli.cli.index import PAYMENTS
+from salescli.cli.main import cli
+from salescli.lists import candidates
+from tests.conftest import House
 
 _COMPLETE = """
 eval "$(_SALESCLI_COMPLETE=bash_source salescli)"
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+COMP_LINE="$1" COMP_POINT=${#1}
 _salescli_completion salescli
 printf '%s\\n' "${COMPREPLY[@]}"
 """
@@ -44,16 +51,131 @@ printf '%s\\n' "${COMPREPLY[@]}"
         pytest.param("salescli history pay", {"payments", "payment-systems"}, id="a subject of the history"),
         pytest.param("salescli history order --columns rea", {"reason"}, id="a column of the history"),
         pytest.param("salescli help sev", {"several-people"}, id="a page of help"),
-        pytest.param("salescli orders show ", {""}, id="nothing for a record"),
+        pytest.param("salescli orders show ", {""}, id="nothing for a record where there is no database"),
     ],
 )
 def test_bash_is_offered(typed: str, offered: set[str], tmp_path: Path) -> None:
-    programs = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SALESCLI_DB": str(tmp_path / "none.db")}
-
-    done = subprocess.run(
-        ["bash", "-c", _COMPLETE, "bash", *typed.split(" ")], env=environment, capture_output=True, text=True
-    )
+    done = _bash(typed, tmp_path / "none.db")
 
     assert (set(done.stdout.split("\n")[:-1]), done.stderr) == (offered, "")
     assert list(tmp_path.iterdir()) == []
+
+
+def _bash(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
+    programs = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SALESCLI_DB": str(path)}
+    return subprocess.run(["bash", "-c", _COMPLETE, "bash", typed], env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        pytest.param("salescli orders new Ol", {r"Olena\ Koval", "olena@example.com"}, id="a name and an email"),
+        pytest.param(r"salescli orders new Olena\ K", {r"Olena\ Koval"}, id="within a name"),
+        pytest.param("salescli orders new 'Olena K", {"Olena Koval"}, id="within quotes"),
+        pytest.param("salescli customers show olena@ex", {"example.com"}, id="after @, where bash splits"),
+        pytest.param("salescli orders list --customer=Ole", {r"Olena\ Koval", "olena@example.com"}, id="after ="),
+    ],
+)
+def test_bash_is_offered_names_as_it_takes_them(shop: House, typed: str, offered: set[str]) -> None:
+    done = _bash(typed, shop.path)
+    assert (set(done.stdout.split("\n")[:-1]), done.stderr) == (offered, "")
+
+
+@pytest.fixture
+def shop(house: House) -> House:
+    """A customer with two orders, one of them paid, an offer, a payment system."""
+    house.customer("Olena Koval", email="olena@example.com")
+    house.offer(name="Drawing course", number="7")
+    house.payment_system("Sandbox")
+    assert house.run("orders", "new", "1", "7", "--payment-system", "Sandbox", "--token", "tok_ok").code == 0
+    assert house.run("orders", "pay", "1").code == 0
+    assert house.run("orders", "new", "1", "7").code == 0
+    return house
+
+
+def _offered(path: Path, *words: str) -> list[str]:
+    """Return what is offered for the last word."""
+    found = ShellComplete(cli, {}, "salescli", "_SALESCLI_COMPLETE")
+    return [item.value for item in found.get_completions(["--db", str(path), *words[:-1]], words[-1])]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["orders", "show", ""], ["2", "1"]),
+        (["orders", "pay", ""], ["2"]),
+        (["orders", "refund", ""], ["1"]),
+        (["orders", "show", "1"], ["1"]),
+        (["orders", "show", "0"], []),
+        (["orders", "show", "x"], []),
+        (["orders", "new", "1", "dra"], ["Drawing course"]),
+        (["orders", "new", "1", "7", "--payment-system", "s"], ["Sandbox"]),
+        (["orders", "list", "--offer", ""], ["Drawing course"]),
+        (["orders", "assign", "--manager", "zz"], []),
+        (["payments", "show", ""], ["1"]),
+        (["payments", "confirm", ""], []),
+        (["recurring", "pause", ""], []),
+        (["customers", "edit", "ole"], ["Olena Koval", "olena@example.com"]),
+        (["customers", "add", "ole"], []),
+        (["explain", "order", "2"], ["2"]),
+        (["users", "edit", "zz"], []),
+        (["order", "pay", ""], ["2"]),
+    ],
+    ids=" ".join,
+)
+def test_records_are_offered(shop: House, words: list[str], offered: list[str]) -> None:
+    assert _offered(shop.path, *words) == offered
+
+
+def test_nothing_is_offered_while_the_database_is_locked(shop: House) -> None:
+    with sqlite3.connect(shop.path) as other:
+        other.execute("PRAGMA locking_mode = exclusive")
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        offered = _offered(shop.path, "orders", "show", "")
+        took = time.monotonic() - began
+    assert offered in ([], ["2", "1"])  # a write-ahead log lets others read
+    assert took < 2
+
+
+def test_nothing_is_offered_to_a_stranger_nor_through_sudo(shop: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("salescli.cli.caller.os_login", lambda: "stranger")
+        assert _offered(shop.path, "orders", "show", "") == []
+    monkeypatch.setenv("SUDO_UID", "0")
+    assert _offered(shop.path, "orders", "show", "") == []
+
+
+def test_what_is_no_database_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "notes.db"
+    file.write_text("not a database " * 100)
+    assert _offered(file, "orders", "show", "") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_is_installed_where_the_shell_looks(
+    shell: str, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    done = house.run("completion", shell, "--install")
+    [file] = [path for path in tmp_path.rglob("*salescli*") if path.is_file() and path.suffix in ("", ".fish")]
+    assert (done.code, file.read_text(), str(file) in done.err) == (0, house.run("completion", shell).out, True)
+    if program := shutil.which(shell):
+        syntax = subprocess.run([program, "-n", str(file)], capture_output=True, text=True)
+        assert (syntax.returncode, syntax.stderr) == (0, "")
+
+
+def test_a_status_is_looked_for_by_index_and_among_the_newest(house: House) -> None:
+    for kind in candidates.KINDS:
+        assert candidates.find(house.connection, kind, "") is not None
+    plans: list[str] = []
+    house.connection.set_trace_callback(plans.append)
+    candidates.find(house.connection, "customer", "ole")
+    candidates.find(house.connection, "open order", "12")
+    house.connection.set_trace_callback(None)
+    for sql in plans:
+        for row in house.connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall():
+            assert not re.match(r"SCAN (orders|customers)", row["detail"]), (sql, row["detail"])

@@ -112,6 +112,10 @@ TABLE = {
     "upgrade -n": {"owner", "cron"},
     "cron -n": EVERYBODY,  # it opens no database
     "restore /dev/null -n": EVERYBODY,  # the database may be lost or damaged: who may write there may restore
+    "config show": EVERYBODY,
+    "config path": EVERYBODY,
+    "config init": EVERYBODY,
+    "completion": EVERYBODY,
     "help": EVERYBODY,
 }
 
@@ -173,7 +177,16 @@ FURTHER = {
     "reopen": ["--yes"],
 }
 KNOWN = {"offers": "7", "users": "ivan", "roles": "manager", "payment-systems": "Sandbox"}  # elsewhere it is 1
-FOR_EVERYBODY = {"init", "help", "cron", "restore"}  # they open no database that is there
+FOR_EVERYBODY = {
+    "init",
+    "help",
+    "completion",
+    "config show",
+    "config path",
+    "config init",
+    "cron",
+    "restore",
+}  # they open no database that is there
 
 
 def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:

@@ -207,6 +207,19 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
         pytest.param("-0d", "2026-03-01", "2026-03-01", id="no days ago is today"),
         pytest.param("this-month", "2026-03-01", "2026-03-31", id="this month, to its end"),
         pytest.param("last-month", "2026-02-01", "2026-02-28", id="last month"),
+        pytest.param("2026-W01", "2025-12-29", "2026-01-04", id="the first week of a year begins in the year before"),
+        pytest.param("2026-w53", "2026-12-28", "2027-01-03", id="a year of 53 weeks"),
+        pytest.param("2026-Q1", "2026-01-01", "2026-03-31", id="a quarter"),
+        pytest.param("2026-q4", "2026-10-01", "2026-12-31", id="the last quarter"),
+        pytest.param("this-week", "2026-02-23", "2026-03-01", id="this week: a Sunday is its last day"),
+        pytest.param("last-week", "2026-02-16", "2026-02-22", id="last week"),
+        pytest.param("next-week", "2026-03-02", "2026-03-08", id="next week"),
+        pytest.param("last-quarter", "2025-10-01", "2025-12-31", id="last quarter, in the year before"),
+        pytest.param("next-quarter", "2026-04-01", "2026-06-30", id="next quarter"),
+        pytest.param("this-year", "2026-01-01", "2026-12-31", id="this year"),
+        pytest.param("last-year", "2025-01-01", "2025-12-31", id="last year"),
+        pytest.param("last-30d", "2026-01-31", "2026-03-01", id="thirty days that end today"),
+        pytest.param("next-2d", "2026-03-01", "2026-03-02", id="two days that begin today"),
         pytest.param(" Last-Month ", "2026-02-01", "2026-02-28", id="a word in any case"),
     ],
 )
@@ -220,12 +233,50 @@ def test_last_month_in_january_is_december() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["", "next-week", "+d", "2026-3-1", "2026-02-30", "2026-13", "2026-00", "26", "1899", "9000", "0000-01-01",
-             "-30", "30d", "-30w", "-999999d", "2026-03-01 10:00", "last-week", "２０２６"],
+    "word", ["", "next-days", "+d", "2025-W53", "2026-W00", "2026-Q5", "last-0d", "this-30d", "last-30", "-W07",
+             "2026-3-1", "2026-02-30", "2026-13", "2026-00", "26", "1899", "9000", "0000-01-01",
+             "-30", "30d", "-30w", "-999999d", "2026-03-01 10:00", "last-weeks", "２０２６"],
 )  # fmt: skip
 def test_a_word_that_is_no_period_is_refused(word: str) -> None:
     with pytest.raises(BadData, match="is not a date"):
         time.parse_period(word, NOW.date())
+
+
+@given(days, st.sampled_from(["week", "month", "quarter", "year"]))
+def test_neighbouring_periods_meet_and_this_one_holds_today(today: date, unit: str) -> None:
+    last, this, following = (time.parse_period(f"{word}-{unit}", today) for word in ("last", "this", "next"))
+    assert this[0] <= today <= this[1]
+    assert (last[1], this[1]) == (this[0] - timedelta(days=1), following[0] - timedelta(days=1))
+
+
+@given(days, st.integers(1, 2000))
+def test_as_many_days_as_are_said_end_and_begin_today(today: date, number: int) -> None:
+    first, last = time.parse_period(f"last-{number}d", today)
+    assert (last, (last - first).days + 1) == (today, number)
+    assert time.parse_period(f"next-{number}d", today) == (today, today + (last - first))
+
+
+@given(days)
+def test_a_day_is_in_its_named_week_quarter_and_year(day: date) -> None:
+    year, week, _ = day.isocalendar()
+    for word in (f"{year}-W{week:02}", f"{day.year}-Q{(day.month + 2) // 3}", f"{day.year}"):
+        first, last = time.parse_period(word, NOW.date())
+        assert first <= day <= last
+
+
+@pytest.mark.parametrize(
+    ("words", "stored"),
+    [
+        pytest.param("yesterday", "2026-03-28T22:00:00Z", id="its first moment, before clocks changed"),
+        pytest.param("Yesterday 10:30", "2026-03-29T07:30:00Z", id="a time of that day"),
+        pytest.param("-1d 10:30 UTC", "2026-03-29T10:30:00Z", id="in a named zone"),
+        pytest.param("today", "2026-03-29T21:00:00Z", id="the day it is in the account's zone, not in UTC"),
+        pytest.param("2026-03-01 10:30", "2026-03-01T08:30:00Z", id="a time as before"),
+    ],
+)
+def test_a_time_is_also_a_day_as_people_say_it(words: str, stored: str) -> None:
+    now = datetime(2026, 3, 29, 22, 30, tzinfo=timezone.utc)  # the 30th in Kyiv
+    assert time.utc_text(time.parse_moment(words, KYIV, now)) == stored
 
 
 @given(days)

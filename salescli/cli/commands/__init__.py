@@ -4,6 +4,8 @@ backup — backup, restore
 catalogue — offers, categories, payment-systems
 charging — charging off and on, limits
 closing — close and reopen a month
+completion — the scripts for shells
+config — the configuration file, and where settings come from
 confirm — orders check, confirm, decline, assign
 cron — the crontab lines
 customers — customers: the catalogue's commands, sales plans, merge, erase

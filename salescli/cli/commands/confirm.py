@@ -11,7 +11,7 @@ import click
 
 from salescli.catalogue import customers, users
 from salescli.charging import by_hand
-from salescli.cli import bulk, options
+from salescli.cli import bulk, options, results
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.hints import decided, say_recurring_goes_on
 from salescli.cli.output.terminal import say
@@ -36,7 +36,7 @@ _LISTED_MAX = 30  # managers that the dialogue names; any other is given by logi
 @click.option("--reason", metavar="TEXT", help="Why the sale is changed.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def check(session: Session, /, order: tuple[str, ...], **given: Any) -> int:
     """Confirm who made the sale of Completed ORDERs: a manager or the system.
@@ -62,7 +62,7 @@ def check(session: Session, /, order: tuple[str, ...], **given: Any) -> int:
 @options.at("When the payment was complete.")
 @click.option("-y", "--yes", is_flag=True, help="Confirm the sale as the order shows it.")
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def confirm(
     session: Session, /, order: tuple[str, ...], force: bool, reason: str | None, at: str | None, **given: Any
@@ -106,7 +106,7 @@ def confirm(
 @options.completes_recurring
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def decline(
     session: Session,
@@ -142,7 +142,7 @@ def decline(
 @click.option("--check", is_flag=True, help="Confirm the sale as well.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool, **mode: bool) -> int:
     """Make LOGIN the manager of ORDERs (Add user). The sale stays unconfirmed until it is checked.

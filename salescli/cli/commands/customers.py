@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from salescli.catalogue import customer_erase, customer_merge, customers
-from salescli.cli import options, pages, record_page
+from salescli.cli import options, pages, record_page, results
 from salescli.cli.catalogue_group import CatalogueGroup, described, group_of, print_merged
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line, say
@@ -130,7 +130,7 @@ customers_group = group_of(
 @click.option("--manager", metavar="LOGIN", required=True, help="The manager who made the sale.")
 @click.option("--note", metavar="TEXT", help="A note for colleagues.")
 @options.at("When it was agreed. The latest mark counts.")
-@options.dry_run
+@results.changes
 @pass_session
 def plan(  # noqa: PLR0913 - one parameter per option
     session: Session, customer: str, offer: str, manager: str, note: str | None, at: str | None, dry_run: bool
@@ -178,7 +178,7 @@ def plans(session: Session, customer: str, output: Output) -> None:
 @customers_group.command("unplan")
 @click.argument("plan", type=int)
 @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
-@options.dry_run
+@results.changes
 @pass_session
 def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> None:
     """Take back the sales plan PLAN, a number of `customers plans`. The sale of its order is the system's again.
@@ -198,7 +198,7 @@ def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> No
 @click.argument("duplicate")
 @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
 @options.yes
-@options.dry_run
+@results.changes
 @pass_session
 def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Merge DUPLICATE into KEEP: two records of one person become one.
@@ -223,7 +223,7 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
 @click.argument("customer")
 @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history, so name nobody in it.")
 @options.yes
-@options.dry_run
+@results.changes
 @pass_session
 def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
     """Erase CUSTOMER's personal data.

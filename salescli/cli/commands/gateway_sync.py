@@ -10,7 +10,7 @@ from salescli.cli import options
 from salescli.cli.output.terminal import going_on, print_line, say
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
-from salescli.rules import permissions, time
+from salescli.rules import permissions
 from salescli.storage.work import Work
 
 
@@ -37,7 +37,7 @@ def gateway_sync_command(session: Session, payment_system: tuple[str, ...], sinc
     """
     session.actor.require(permissions.RUN_TICK)
     work = Work(session.file, session.actor, session.now, session.zone)
-    from_then = time.parse_time(since, session.zone) if since else None
+    from_then = options.moment(since, session) if since else None
     if from_then and from_then > session.now:
         raise BadUsage("--since is in the future")
     systems = gateway_sync.systems(session.file, payment_system)

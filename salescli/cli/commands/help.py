@@ -20,6 +20,7 @@ from salescli.cli.output.fold import narrowed
 from salescli.cli.output.read_ahead import read_ahead
 from salescli.cli.output.terminal import columns_of, fitted, width
 from salescli.errors import NotFound
+from salescli.rules import suggest
 
 WIDTH = 80  # of every page, on a terminal that is not narrower
 _SINGLES = "salescli"  # the page of the commands that are in no group
@@ -47,7 +48,8 @@ def help_command(topic: tuple[str, ...]) -> None:
         return
     page = _page(name)
     if page is None:
-        raise NotFound(f"there is no page {name!r}; `salescli help` lists the pages")
+        meant = suggest.did_you_mean(name, [*_topics(), *_folder("commands")])
+        raise NotFound(f"there is no page {name!r}; `salescli help` lists the pages{meant}")
     with read_ahead(sys.stdout, paged=True) as stream:
         click.echo(readable(page, min(WIDTH, columns_of(sys.stdout) or WIDTH)), file=stream)
 

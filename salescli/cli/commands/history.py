@@ -17,7 +17,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import history
 from salescli.lists.history import HistoryFilter
-from salescli.rules import numbers, permissions, time
+from salescli.rules import numbers, permissions, suggest, time
 from salescli.sales import invoices, orders, recurring
 from salescli.storage.history import SUBJECTS
 
@@ -44,7 +44,7 @@ def _subjects(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [word for word in map(_spoken, SUBJECTS) if word.startswith(incomplete.lower())]
 
 
-@click.command("history", cls=pages.ListCommand, columns=history.COLUMNS)
+@click.command("history", cls=pages.ListCommand, columns=(*history.COLUMNS, history.FIELDS))
 @click.argument("subject", required=False, shell_complete=_subjects)
 @click.argument("which", metavar="[ID]", required=False)
 @click.option("--by", metavar="LOGIN", help="Show what this user did; system shows what tick did.")
@@ -66,7 +66,8 @@ def history_command(
     history of an order includes its payments and refunds. --sort line starts with the oldest change.
 
     `at` is when a change was written, by the clock, and --from and --to go by it; `about` is the time that the change
-    is about, if that is another, such as the time of --at.
+    is about, if that is another, such as the time of --at. --json adds `fields`: each change with its column, before
+    and after, as they are stored.
 
     \b
     Examples:
@@ -84,7 +85,10 @@ def history_command(
         oldest_first=which_first == "oldest", limit=limit if output.sort in _AS_WRITTEN else None,
     )  # fmt: skip
     rows = sorted_rows(found, output.sort, history.COLUMNS)[:limit]
-    render(rows, output.chosen(history.COLUMNS), output, session.zone)
+    columns = output.chosen((*history.COLUMNS, history.FIELDS))
+    if output.format in ("json", "ndjson") and not output.columns:
+        columns.append(history.FIELDS)
+    render(rows, columns, output, session.zone)
     if output.format == "table" and output.limit is None and len(rows) == limit:
         say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")
 
@@ -96,7 +100,9 @@ def _subject(given: str) -> str:
     for subject in SUBJECTS:
         if singular in (subject, _plural(subject)):
             return subject
-    raise BadUsage(f"there is no history of {given!r}; there is one of {', '.join(map(_spoken, SUBJECTS))}")
+    known = [_spoken(subject) for subject in SUBJECTS]
+    meant = suggest.did_you_mean(given, known)
+    raise BadUsage(f"there is no history of {given!r}; there is one of {', '.join(known)}{meant}")
 
 
 def _plural(subject: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from salescli.charging import by_hand
-from salescli.cli import bulk, options
+from salescli.cli import bulk, options, results
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
@@ -30,7 +30,7 @@ from salescli.sales.orders import Order
 @click.option("--payment-system", metavar="NAME", help="The payment system for its payments; '' for none.")
 @click.option("--token", help="The saved payment method at that payment system.")
 @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
-@options.dry_run
+@results.changes
 @pass_session
 def edit_order(
     session: Session, /, order: str, at: str | None, reason: str | None, dry_run: bool, **given: Any
@@ -56,7 +56,7 @@ def edit_order(
 @click.option("--reason", metavar="TEXT", required=True, help="Why. It is kept in the history.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **given: bool) -> int:
     """Cancel Open ORDERs for which no money came: they become Declined, and so do their invoices.
@@ -76,7 +76,7 @@ def cancel_orders(session: Session, /, order: tuple[str, ...], reason: str, **gi
 @click.command("note")
 @click.argument("order")
 @click.argument("text")
-@options.dry_run
+@results.changes
 @pass_session
 def note_order(session: Session, order: str, text: str, dry_run: bool) -> None:
     """Write a TEXT into the history of an ORDER. It cannot be changed afterwards.

@@ -10,7 +10,7 @@ import click
 from salescli.charging import credit, pay, refund
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import MadeOutside, NewRefund
-from salescli.cli import options, pages, record_page
+from salescli.cli import options, pages, record_page, results
 from salescli.cli.hints import decided, say_recurring_goes_on
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import going_on, print_line
@@ -66,7 +66,7 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
 @click.option("--token", help="The saved payment method at that payment system.")
 @click.option("--one-click", is_flag=True, help="Record a one-click payment.")
 @options.at("When it was ordered.")
-@options.dry_run
+@results.changes
 @pass_session
 def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) -> None:
     """Open an order of CUSTOMER (number, email or name) for OFFER (number or name).
@@ -100,7 +100,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
 @click.option("--credit", "by_credit", is_flag=True, help="Pay with what the customer paid above the price before.")
 @options.at("When it was paid.")
-@options.dry_run
+@results.changes
 @pass_session
 @going_on()
 def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, dry_run: bool, **given: Any) -> None:
@@ -151,7 +151,7 @@ def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, 
 @click.option("--gateway-id", metavar="NUMBER", help="Its number at the payment system; with --record-only.")
 @click.option("--dispute", is_flag=True, help="The money went back by a dispute that was lost; with --record-only.")
 @options.completes_recurring
-@options.dry_run
+@results.changes
 @options.yes
 @pass_session
 @going_on()

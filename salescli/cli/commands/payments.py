@@ -10,7 +10,7 @@ import click
 from salescli.catalogue import customers
 from salescli.charging import by_hand, undo
 from salescli.charging.by_hand import Received
-from salescli.cli import bulk, options, pages, record_page
+from salescli.cli import bulk, options, pages, record_page, results
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line
@@ -79,7 +79,7 @@ def list_ledger(session: Session, filters: Filters, output: Output, after: str |
 @options.at("When the money arrived.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def confirm_payments(
     session: Session,
@@ -115,7 +115,7 @@ def confirm_payments(
 @options.at("When it became known.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | None, **mode: bool) -> int:
     """Record that manual INVOICEs were not paid: all of them, or none. `-` reads invoice numbers from stdin.
@@ -136,7 +136,7 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
 )
 @click.option("--reason", metavar="TEXT", required=True, help="How you know. It is kept in the history.")
 @options.yes
-@options.dry_run
+@results.changes
 @pass_session
 def resolve_payment(session: Session, invoice: str, became: Any, reason: str, yes: bool, dry_run: bool) -> None:
     """Record the outcome of a payment if neither salescli nor its payment system knows it. This cannot be undone.
@@ -162,7 +162,7 @@ _OUTCOMES = {"succeeded": "was paid", "declined": "was declined", "not_sent": "n
 @click.command("undo")
 @click.argument("invoice")
 @click.option("--reason", metavar="TEXT", required=True, help="Why. It is kept in the history.")
-@options.dry_run
+@results.changes
 @pass_session
 def undo_payment(session: Session, invoice: str, reason: str, dry_run: bool) -> None:
     """Take back the last thing that a person recorded on an INVOICE: a payment, a decline, a refund, credit used.

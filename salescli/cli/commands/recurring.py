@@ -10,7 +10,7 @@ import click
 from salescli.catalogue import customers, payment_systems
 from salescli.charging import by_hand, due_payments
 from salescli.charging.due_payments import ChargingRun
-from salescli.cli import bulk, options, pages, record_page
+from salescli.cli import bulk, options, pages, record_page, results
 from salescli.cli.bulk import Mode, Outcome, RecordType
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import going_on, print_line
@@ -48,7 +48,7 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
 @click.argument("id", nargs=-1, required=True)
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def pause(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     """Pause recurring orders: nothing is charged, retries included, until they are activated.
@@ -67,7 +67,7 @@ def pause(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
 @click.option("--now", "at_once", is_flag=True, help="Charge what is due now, without waiting for tick.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **mode: bool) -> int:
     """Resume paused recurring orders. The next tick charges an overdue payment, once.
@@ -87,7 +87,7 @@ def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **mode: bo
 @click.argument("id", nargs=-1, required=True)
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def complete(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     """Complete recurring orders early. This cannot be undone. Payments already made stay.
@@ -103,7 +103,7 @@ def complete(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
 @click.argument("id", nargs=-1, required=True)
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
     """Start new attempts at the payment on which recurring orders failed. The next tick makes the first one.
@@ -122,7 +122,7 @@ def retry(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
 @options.at("When the money arrived.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def pay(
     session: Session, /, id: tuple[str, ...], system: str, comment: str | None, at: str | None, **mode: bool
@@ -160,7 +160,7 @@ def pay(
 @click.option("--reason", metavar="TEXT", help="Why. Required unless only --token or --payment-system change.")
 @options.yes
 @options.keep_going
-@options.dry_run
+@results.changes
 @pass_session
 def edit(  # noqa: PLR0913 - one parameter per option
     session: Session,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from salescli.catalogue import merge, records, roles, users
-from salescli.cli import options
+from salescli.cli import options, results
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
@@ -40,7 +40,7 @@ users_group = group_of(
 
 @users_group.command("deactivate")
 @click.argument("user")
-@options.dry_run
+@results.changes
 @pass_session
 def deactivate(session: Session, user: str, dry_run: bool) -> None:
     """Deactivate USER, such as a manager who leaves. Users are never deleted; their sales keep their name.

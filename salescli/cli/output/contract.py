@@ -77,6 +77,10 @@ def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
         return "yes" if value else "no"
     if column.kind == "percent":
         return money.percent_text(value)
+    if column.kind == "json":
+        import json  # only the history has some
+
+        return json.dumps(value, ensure_ascii=False)
     return str(value)
 
 

@@ -54,6 +54,8 @@ def _cells(column: Column, zone: ZoneInfo, delimiter: str) -> Callable[[Sequence
         return lambda rows: [None if (at := row[key]) is None else time.local_text(at, zone) for row in rows]
     if column.kind == "yesno":
         return lambda rows: [None if (value := row[key]) is None else "yes" if value else "no" for row in rows]
+    if column.kind == "json":
+        return lambda rows: [as_text(column, row, zone) for row in rows]
     if column.kind == "percent":
         return lambda rows: [as_text(column, row, zone).replace(".", decimal) for row in rows]
     other = "," if delimiter == ";" else ";"

@@ -1,0 +1,93 @@
+"""What a command changed, for programs: ``--json`` gives the records as the lists do, ``-q`` their numbers.
+
+the command, its words on stderr -> the lines that it wrote into the history -> their records as they are now -> stdout
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any, TypeVar
+
+import click
+
+from salescli.cli import options
+from salescli.cli.session import Session
+from salescli.errors import BadUsage
+from salescli.lists.columns import View
+from salescli.storage import history
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Subject of the history -> the key of its records, and the list whose objects they are.
+LISTS = {
+    "order": ("orders", "orders"), "invoice": ("payments", "payments"), "recurring": ("recurring", "recurring"),
+    "customer": ("customers", "customers"), "offer": ("offers", "offers"), "category": ("categories", "categories"),
+    "payment system": ("payment-systems", "payment_systems"), "user": ("users", "users"), "role": ("roles", "roles"),
+}  # fmt: skip
+
+
+def changes(command: Command) -> Command:
+    """Give a command that changes records ``--dry-run``, ``--json`` and ``-q``."""
+
+    @functools.wraps(command)
+    def with_results(*args: Any, as_json: bool, as_ids: bool, **given: Any) -> Any:
+        if not (as_json or as_ids):
+            return command(*args, **given)
+        if given.get("dry_run"):
+            raise BadUsage("--json and -q tell what is now true, and a dry run changes nothing; leave one out")
+        ctx = click.get_current_context()
+        with history.watched() as lines:
+            try:
+                with redirect_stdout(sys.stderr):
+                    return command(*args, **given)
+            finally:  # also what a declined payment left behind
+                if lines or sys.exc_info()[0] is None:
+                    _write(ctx, lines, as_json=as_json)
+
+    for option in (
+        click.option("-q", "--quiet", "as_ids", is_flag=True, help="Show only the numbers of the changed records."),
+        click.option("--json", "as_json", is_flag=True, help="Show the changed records as they are now, as lists do."),
+        options.dry_run,
+    ):
+        with_results = option(with_results)
+    return with_results  # type: ignore[return-value]
+
+
+def _write(ctx: click.Context, lines: list[int], *, as_json: bool) -> None:
+    """Write the records of these lines of the history, those that were written and not taken back."""
+    import json
+
+    session: Session = ctx.obj
+    found: dict[str, dict[int, None]] = {}
+    for line in lines:
+        row = session.file.execute("SELECT subject, subject_id FROM history WHERE id = ?", (line,)).fetchone()
+        if row and row["subject"] in LISTS and row["subject_id"] is not None:
+            found.setdefault(row["subject"], {})[row["subject_id"]] = None
+    if as_json:
+        told = {LISTS[subject][0]: _objects(session, subject, list(ids)) for subject, ids in found.items()}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    group = ctx.command_path.split()[1]
+    for subject, ids in found.items():
+        if LISTS[subject][0] == (group if group in dict(LISTS.values()) else "orders"):
+            for one in _objects(session, subject, list(ids)):
+                click.echo(str(next(iter(one.values()))))
+
+
+def _objects(session: Session, subject: str, ids: list[int]) -> list[dict[str, Any]]:
+    from salescli.cli.output.json import as_object
+    from salescli.lists import query
+    from salescli.lists.filters import Filters
+    from salescli.lists.query import Page
+
+    view: View = importlib.import_module(f"salescli.lists.{LISTS[subject][1]}").VIEW
+    columns = [column for column in view.columns if column.shown]
+    rows: list[dict[str, Any]] = []
+    for id in ids:
+        page = Page(columns, (), None, belonging=(view.id, id))
+        rows += query.select(session.file, view, Filters(), page, zone=session.zone, actor=session.actor)
+    return [as_object(columns, row) for row in rows]

@@ -1,0 +1,144 @@
+"""What a change leaves, for programs: the records as the lists give them, or their numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import salescli
+from salescli.cli import schema
+from salescli.cli.results import LISTS
+from tests.conftest import House
+from tests.project.test_architecture import COMMANDS
+
+# They change no record of a list, or many: imports name what they did in a line, tick and the like in their own words.
+WITHOUT = {
+    "init", "adopt", "upgrade", "rebuild-totals", "restore", "cron", "tick", "gateway-sync", "reconcile", "close",
+    "reopen", "charging off", "charging on", "charging limit", "charging resume", "import orders", "import recurring",
+}  # fmt: skip
+
+
+@pytest.fixture
+def shop(house: House) -> House:
+    """A customer, an offer, a payment system that charges and one for people."""
+    house.customer("Olena", email="olena@example.com")
+    house.offer(number="7", price="49.00")
+    house.payment_system("Sandbox")
+    house.payment_system("Bank", gateway="manual")
+    return house
+
+
+def test_every_command_that_changes_a_record_has_json_and_numbers() -> None:
+    for path, command in COMMANDS:
+        names = {param.name for param in command.params}
+        name = " ".join(path)
+        if isinstance(command, click.Group) or "dry_run" not in names or name in WITHOUT or path[-1] == "import":
+            continue
+        assert {"as_json", "as_ids"} <= names, name
+
+
+def test_a_change_gives_the_objects_of_the_lists(shop: House) -> None:
+    done = shop.run("orders", "new", "1", "7", "--payment-system", "Sandbox", "--token", "tok_ok", "--json")
+    assert done.json["orders"] == shop.run("orders", "list", "--json").json
+    assert "order 1: Course" in done.err
+    paid = shop.run("orders", "pay", "1", "--json").json
+    assert paid == {
+        "orders": shop.run("orders", "list", "--json").json,
+        "payments": shop.run("payments", "list", "--json").json,
+    }
+
+
+def test_a_declined_payment_gives_what_it_left(shop: House) -> None:
+    shop.run("orders", "new", "1", "7", "--payment-system", "Sandbox", "--token", "tok_declined")
+    done = shop.run("orders", "pay", "1", "--json")
+    assert (done.code, [one["status"] for one in done.json["payments"]]) == (1, ["declined"])
+
+
+@pytest.mark.parametrize(
+    ("line", "numbers"),
+    [
+        ("orders new 1 7", "1\n"),
+        ("customers add Ivan", "2\n"),
+        ("customers edit 1 --phone +380441234567", "1\n"),
+        ("customers edit 1 --email olena@example.com", ""),
+        ("offers add Pen --price 1.00", "2\n"),
+        ("payment-systems edit Bank --fee 1%", "Bank\n"),
+    ],
+)
+def test_q_gives_the_numbers_of_what_changed(shop: House, line: str, numbers: str) -> None:
+    done = shop.run(*line.split(), "-q")
+    assert (done.code, done.out) == (0, numbers), done.err
+
+
+def test_several_records_are_given_in_one_object(shop: House) -> None:
+    for _ in range(2):
+        shop.run("orders", "new", "1", "7")
+    done = shop.run("orders", "cancel", "1", "2", "--reason", "twice", "--yes", "--json")
+    assert [(one["order"], one["status"]) for one in done.json["orders"]] == [(1, "declined"), (2, "declined")], done
+
+
+def test_what_is_refused_gives_nothing_and_a_dry_run_has_nothing_to_give(shop: House) -> None:
+    refused = shop.run("orders", "new", "1", "nothing", "--json")
+    assert (refused.code, refused.out) == (3, "")
+    done = shop.run("orders", "new", "1", "7", "--json", "--dry-run")
+    assert (done.code, "a dry run changes nothing" in done.err) == (2, True)
+
+
+def test_the_history_gives_changes_as_fields_in_json_only(shop: House) -> None:
+    shop.run("offers", "edit", "7", "--price", "50.00")
+    [first, *_] = shop.run("history", "offer", "7", "--json").json
+    assert first["fields"] == [{"field": "price_minor", "from": 4900, "to": 5000}]
+    assert first["changes"] == "price: 49.00 → 50.00 EUR"
+    assert "fields" not in shop.run("history", "offer", "7", "--csv").rows[0]
+    [row, *_] = shop.run("history", "offer", "7", "--csv", "--columns", "fields").rows
+    assert json.loads(row["fields"]) == first["fields"]
+
+
+def test_each_subject_has_its_list() -> None:
+    from salescli.storage.history import SUBJECTS
+
+    assert LISTS.keys() == set(SUBJECTS) - {"import", "file"}
+
+
+def test_what_is_written_is_as_its_schema_says(shop: House) -> None:
+    shop.run("orders", "new", "1", "7", "--payment-system", "Sandbox", "--token", "tok_ok")
+    changed = shop.run("orders", "pay", "1", "--json").json
+    schemas = schema.all_schemas()
+    for key in (*dict(LISTS.values()), "history"):
+        words = ["history"] if key == "history" else [key, "list"]
+        rows = shop.run(*words, "--json").json
+        assert _faults(schemas[key], rows) == [], key
+    for key, rows in changed.items():
+        assert _faults(schemas[key], rows) == []
+        assert key in schemas["changes"]["properties"]
+    assert _faults(schemas["orders"], [{"order": "1"}]) != []
+
+
+def _faults(wanted: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    """Return what is not as the schema of a list says."""
+    types = {"string": str, "integer": int, "boolean": bool, "array": list, "null": type(None)}
+    row_schema, faults = wanted["items"], []
+    for row in rows:
+        faults += [f"{key} is missing" for key in row_schema["required"] if key not in row]
+        for key, value in row.items():
+            expected = row_schema["properties"].get(key)
+            if expected is None:
+                faults.append(f"{key} is not told")
+                continue
+            allowed = [expected["type"]] if isinstance(expected["type"], str) else expected["type"]
+            if type(value) not in [types[name] for name in allowed] or (
+                isinstance(value, str) and not re.search(expected.get("pattern", ""), value)
+            ):
+                faults.append(f"{key} is {value!r}")
+    return faults
+
+
+def test_the_schemas_in_the_docs_are_fresh() -> None:
+    folder = Path(salescli.__file__).parent / "docs" / "schema"
+    stored = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert stored == schema.all_schemas()

@@ -228,6 +228,6 @@ PAYMENT_SYSTEMS = Merging(
     payment_systems.NOUN,
     lambda connection, words: payment_systems.find(connection, words).id,
     "payment_system_id",
-    ("orders", "invoices", "recurring", "refunds", "attempts"),
+    ("offers", "orders", "invoices", "recurring", "refunds", "attempts"),
     _check_systems,
 )

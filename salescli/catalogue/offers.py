@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from salescli.catalogue import categories, records
+from salescli.catalogue import categories, payment_systems, records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
 from salescli.rules import money, permissions, schedule, text
@@ -15,7 +15,7 @@ from salescli.storage import database
 
 FIELDS = (
     "number", "name", "category", "price", "currency", "multiple", "partial_min", "partial_success",
-    "every", "payments", "retry_after", "active",
+    "every", "payments", "retry_after", "payment_system", "active",
 )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ class Offer:
     interval: Interval | None
     payments_total: int | None
     retries: Retries | None
+    payment_system_id: int | None  # of orders for which none is given
     active: bool
 
     @classmethod
@@ -58,6 +59,7 @@ class Offer:
             interval=Interval(row["every_count"], row["every_unit"]) if recurring else None,
             payments_total=row["payments_total"],
             retries=Retries.stored(row["retry_after"]) if recurring else None,
+            payment_system_id=row["payment_system_id"],
             active=bool(row["active"]),
         )
 
@@ -86,6 +88,9 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     values = {**_identity(connection, words, before), **_price(connection, words, before)}
     values.update(_partial(words, before))
     values.update(_recurring(words, before))
+    if "payment_system" in words:
+        name = words["payment_system"]
+        values["payment_system_id"] = payment_systems.find(connection, name).id if name else None
     for flag in ("multiple", "active"):
         if flag in words:
             values[flag] = int(text.yes_no(words[flag], flag))

@@ -15,6 +15,7 @@ from salescli.charging.calls import Gateways
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Charge
 from salescli.rules import money, permissions, text, time
 from salescli.sales import attempts, closed_months, invoices, orders, recurring, sales_plans
 from salescli.sales.attempts import Attempt, NewAttempt
@@ -42,10 +43,11 @@ class NewPayment:
 
 @dataclass(frozen=True, slots=True)
 class OrderClaim:
-    """A live attempt, committed, and its payment system."""
+    """A live attempt, its payment system, and the request to it."""
 
     attempt: Attempt
     system: PaymentSystem
+    request: Charge
     late: bool  # the order is old enough to look its payment up first, see LOOKED_UP_WHEN_LATE_BY
 
 
@@ -64,14 +66,23 @@ def pay(
     _check_tells(work, orders.get(work.connection, order_id), payment, gateways)
     with database.transaction(work.connection):
         made = claim(work, orders.get(work.connection, order_id), payment)
-        request = calls.request_of(work.connection, made.attempt)
+    return send(work, made, gateways=gateways)
+
+
+def send(work: Work, made: OrderClaim, *, gateways: Gateways) -> tuple[Invoice, Answer | None]:
+    """Make the call of a committed claim and record its outcome; return the invoice and the gateway's answer.
+
+    A manual payment calls nobody: a person must confirm it, and the answer is None (R37).
+    """
     if made.system.manual:
         return invoices.get(work.connection, made.attempt.invoice_id), None
     with calls.warn_if_cut(made.attempt):
         gateway = gateways(made.system)
         answer = calls.known_already(made.attempt, gateway) if made.late else None
         other = elsewhere.other_copy(work.connection, made.attempt, gateways) if made.late and not answer else None
-        answer = answer or (other and other.made()) or calls.carry_out(work.connection, made.attempt, request, gateway)
+        answer = (
+            answer or (other and other.made()) or calls.carry_out(work.connection, made.attempt, made.request, gateway)
+        )
         answer = settle.settle(work, made.attempt, answer) or answer
     return invoices.get(work.connection, made.attempt.invoice_id), answer
 
@@ -119,7 +130,8 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
     if order.status == "declined":
         orders.change(work, order, "reopened by a new payment", {"status": "open"})
     late = elsewhere.may_be_done(work.connection, order.created_at, work.now)
-    return OrderClaim(begin(work, invoice, new, system), system, late)
+    attempt = begin(work, invoice, new, system)
+    return OrderClaim(attempt, system, calls.request_of(work.connection, attempt), late)
 
 
 def _check_tells(work: Work, order: Order, payment: NewPayment, gateways: Gateways) -> None:

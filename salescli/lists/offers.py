@@ -7,7 +7,8 @@ from salescli.storage.clauses import FOUND_OFFERS, every
 
 VIEW = View(
     name="offers",
-    source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id",
+    source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id"
+    " LEFT JOIN payment_systems p ON p.id = f.payment_system_id",
     columns=(
         Column("number", "text", "f.number"),
         Column("name", "text", "f.name", sort="f.name_key", filled=True),
@@ -21,6 +22,7 @@ VIEW = View(
         Column("every", "text", every("f")),
         Column("payments", "number", "f.payments_total"),
         Column("active", "yesno", "f.active"),
+        Column("payment_system", "text", "p.name", sort="p.name_key", shown=False),
         Column("retry_after", "text", "f.retry_after", shown=False),
     ),
     newest_first=("length(f.number)", "f.number"),

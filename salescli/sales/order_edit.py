@@ -123,12 +123,12 @@ def _sale(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:
     if given.quantity is not None:
         orders.check_quantity(offers.get(work.connection, order.offer_id), quantity)
     unit = order.unit_price_minor if given.price is None else money.parse(given.price, order.currency)
-    discount = order.discount_minor
-    if given.discount is not None:
-        discount = money.parse(given.discount, order.currency) if given.discount else 0
     if unit is None and given.quantity is not None:
         raise BadData(f"the unit price of order {order.id} is not whole; give --price too")
     gross = order.price_minor + order.discount_minor if unit is None else unit * quantity
+    discount = order.discount_minor
+    if given.discount is not None:
+        discount = money.parse_discount(given.discount, gross, order.currency)
     if not 0 < gross - discount <= money.MINOR_MAX:
         raise BadData(
             f"{order.amount(gross)} less {order.amount(discount)} is not a price; an order that is not to be paid is"

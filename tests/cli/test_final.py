@@ -55,6 +55,7 @@ NOT_FINAL = {
     "orders new": "nothing is charged",
     "orders note": "a line of history changes nothing",
     "orders pay": "orders refund",
+    "orders sell": "orders refund",
     "payment-systems add": "payment-systems edit",
     "payment-systems check": "it refunds what it charges, and asks where that is real money",
     "payment-systems edit": "payment-systems edit",

@@ -40,6 +40,7 @@ DIGESTS = {
     "m0014_names": "ad89a8a81060045085a61b18ebcac2b2355fb3abe4c1c76f05537ed8c86de4d9",
     "m0015_currencies": "0745a3c3e40cd90f06a1d573b21efc5d3e0c3cf0e09064cbcfe63a55a21af106",
     "m0016_payment_reference": "b8eeb7efffadbb314cf0fd1e6ca3eeb0367314536905e61168e5891c10f0de2e",
+    "m0017_default_system": "7cdfbf2507498bced1de84eb84842363c09960ef9ee202c4b0eaf2239249c3a8",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -20,6 +20,7 @@ payments — payments show, ledger, confirm, decline, resolve
 reconcile — a statement compared with the database
 recurring — recurring show, pause, activate, complete, retry, edit
 reports — totals by dimension and period
+sell — orders sell
 simulate — tick on a copy
 tick — charge what is due
 todo — what waits for a person

@@ -92,8 +92,8 @@ def _customer(work: Work, fields: dict[str, str]) -> int:
     known = customers.NOUN.match(work.connection, fields)
     if known is not None:
         raise BadData(
-            f"{records.called(customers.NOUN, known)} is a customer already; to sell to them, omit --new, or for another"
-            " person of that name give their --email"
+            f"{records.called(customers.NOUN, known)} is a customer already; to sell to them, omit --new; for"
+            " another person of that name, give their --email"
         )
     return records.add(work, customers.NOUN, fields)
 

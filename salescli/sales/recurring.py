@@ -85,6 +85,11 @@ class Recurring:
         """Payments remaining (R65); None for one without an end."""
         return None if self.payments_total is None else self.payments_total - self.payments_made
 
+    @property
+    def discount_minor(self) -> int:
+        """What each payment is below the price of its units: its first order had a discount."""
+        return 0 if self.unit_price_minor is None else self.unit_price_minor * self.quantity - self.price_minor
+
     def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """Return the first planned date later than ``moment`` (R58, R66a)."""
         return schedule.next_planned(time.from_text(self.anchor_at), self.interval, moment, zone)
@@ -362,7 +367,7 @@ def _new_payment_order(work: Work, recurring: Recurring) -> Order:
         "category_number": offer.category_number,
         "unit_price_minor": recurring.unit_price_minor,
         "quantity": recurring.quantity,
-        "discount_minor": 0,
+        "discount_minor": recurring.discount_minor,
         "price_minor": recurring.price_minor,
         "currency": recurring.currency,
         "manager_id": initial.manager_id if initial else None,

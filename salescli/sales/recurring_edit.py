@@ -136,7 +136,7 @@ def _paid_through(work: Work, one: Recurring, given: RecurringEdit) -> Recurring
     return replace(one, token=given.token, payment_system_id=system.id)
 
 
-_OF_THE_ORDER = ("unit_price_minor", "quantity", "price_minor", "payment_system_id", "due_at")
+_OF_THE_ORDER = ("unit_price_minor", "quantity", "discount_minor", "price_minor", "payment_system_id", "due_at")
 
 
 def _follow(work: Work, before: Recurring, after: Recurring, why: str | None) -> None:

@@ -158,6 +158,19 @@ def test_price_and_discount(shop: House, words: tuple[str, ...], off: int, price
     assert order.status == ("open" if price else "completed")
 
 
+def test_a_discounted_recurring_order_is_charged_as_its_first(story: Story) -> None:
+    story.house.offer("49.00", number="7", every="1 month")
+    story.house.run("orders", "new", "1", "7", "--discount", "10%", "--payment-system", "Sandbox", "--token", "tok_ok")
+    assert story.house.connection.execute("UPDATE orders SET created_at = '2026-01-31T08:00:00Z'").rowcount == 1
+    assert story.pay(orders.get(story.house.connection, 1)) == "succeeded"
+    assert story.at("2026-02-28 10:00").tick().charged == 1
+    second = orders.get(story.house.connection, 2)
+    assert (second.price_minor, second.discount_minor, second.unit_price_minor) == (4410, 490, 4900)
+    assert story.house.run("recurring", "edit", "1", "--price", "60.00", "--reason", "x").code == 0
+    assert story.at("2026-03-31 10:00").tick().charged == 1
+    assert orders.get(story.house.connection, 3).price_minor == 6000
+
+
 def test_an_edit_takes_percent_too(shop: House) -> None:
     sell(shop, "1", "7", "--quantity", "2")
     assert shop.run("orders", "edit", "1", "--discount", "12.5%").code == 0

@@ -61,7 +61,7 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
     help="The number of units; more than one only if the offer allows it.",
 )
 @click.option("--price", metavar="AMOUNT", help="The price per unit.  [default: the offer's]")
-@click.option("--discount", metavar="10%|5.00", help="Off the whole order: a percentage, or an amount.")
+@click.option("--discount", metavar="10%|5.00", help="Off the whole order, and each later payment if it is recurring.")
 @click.option("--manager", metavar="LOGIN", help="The manager who made the sale.  [default: the system]")
 @click.option("--payment-system", metavar="NAME", help="The payment system for its payments.  [default: the offer's]")
 @click.option("--token", help="The saved payment method at that payment system.")

@@ -26,7 +26,7 @@ from salescli.storage.work import Work
 @click.option("--phone", metavar="PHONE", help="The new customer's phone number.")
 @click.option("--quantity", type=int, default=1, show_default=True, help="The number of units.")
 @click.option("--price", metavar="AMOUNT", help="The price per unit.  [default: the offer's]")
-@click.option("--discount", metavar="10%|5.00", help="Off the whole order: a percentage, or an amount.")
+@click.option("--discount", metavar="10%|5.00", help="Off the whole order, and each later payment if it is recurring.")
 @click.option(
     "--paid", is_flag=False, flag_value="", metavar="[AMOUNT]",
     help="It is paid: all of it, or AMOUNT. A gateway charges it now; of a manual payment system it is confirmed.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from salescli.catalogue import payment_systems
+from salescli.catalogue import payment_systems, tokens
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import calls, elsewhere, limits, settle
 from salescli.charging.calls import Gateways
@@ -124,7 +124,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
         payment_system_id=system.id,
         amount_minor=invoice.amount_minor,
         currency=invoice.currency,
-        token=_token(order, payment, system),
+        token=_token(work.connection, order, payment, system),
         owner=None if system.manual else process.this_process(),
     )
     if order.status == "declined":
@@ -186,25 +186,30 @@ def check_payable(connection: sqlite3.Connection, order: Order) -> None:
 
 
 def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> PaymentSystem:
-    """Return the payment system given for this payment, else the order's."""
+    """Return the payment system given for this payment, else the order's, else that of the customer's saved token."""
     if payment.payment_system is not None:
         system = payment_systems.find(connection, payment.payment_system)
     elif order.payment_system_id is not None:
         system = payment_systems.get(connection, order.payment_system_id)
+    elif (saved := tokens.for_payment(connection, order.customer_id, None)) is not None:
+        system = payment_systems.get(connection, saved.payment_system_id)
     else:
         raise BadData(f"order {order.id} has no payment system; give --payment-system NAME")
-    token = _token(order, payment, system)
+    token = _token(connection, order, payment, system)
     payment_systems.check_usable(system, token, one_click=payment.one_click)
     if not system.manual and not token:
         raise BadData(f"{system.name} charges a saved payment method; give its --token")
     return system
 
 
-def _token(order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
-    """Return the payment method given for this payment, else the order's if its payment system is used."""
+def _token(connection: sqlite3.Connection, order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
+    """Return the payment method given for this payment, else the order's, else the customer's, of the system used."""
     if payment.token or system.manual:
         return payment.token
-    return order.token if order.payment_system_id == system.id else None
+    if order.token and order.payment_system_id == system.id:
+        return order.token
+    saved = tokens.for_payment(connection, order.customer_id, system.id)
+    return saved and saved.token
 
 
 def _invoice(

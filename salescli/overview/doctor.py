@@ -128,7 +128,7 @@ _SUMS = (
         "merged customers",
         "SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM recurring"
-        " UNION ALL SELECT customer_id FROM sales_plans"
+        " UNION ALL SELECT customer_id FROM sales_plans UNION ALL SELECT customer_id FROM saved_tokens"
         " UNION ALL SELECT merged_into FROM customers WHERE merged_into IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
         "customer {id} was merged into {stored}; records that still refer to it: {counted}",
@@ -141,6 +141,7 @@ _SUMS = (
         " OR comment IS NOT NULL"
         " UNION ALL SELECT customer_id FROM recurring WHERE token IS NOT NULL OR status <> 'completed'"
         " UNION ALL SELECT customer_id FROM sales_plans WHERE note IS NOT NULL"
+        " UNION ALL SELECT customer_id FROM saved_tokens"
         " UNION ALL SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id"
         " WHERE i.comment IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.erased_at IS NOT NULL GROUP BY c.id, c.erased_at",

@@ -41,6 +41,8 @@ NOT_FINAL = {
     "customers edit": "customers edit",
     "customers import": "customers edit",
     "close": "reopen",
+    "customers save-token": "customers forget-token",
+    "customers forget-token": "customers save-token",
     "customers plan": "customers unplan",
     "customers unplan": "customers plan",
     "gateway-sync": "it records what the payment system did",

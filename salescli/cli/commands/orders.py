@@ -93,8 +93,10 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 )
 @click.option("--currency", metavar="CODE", help="The currency it is paid in, if not the order's; needs --rate.")
 @click.option("--rate", metavar="RATE", help="The value of one unit of that currency in the order's currency.")
-@click.option("--payment-system", metavar="NAME", help="The payment system.  [default: the order's]")
-@click.option("--token", help="The saved payment method at that payment system.")
+@click.option(
+    "--payment-system", metavar="NAME", help="The payment system.  [default: the order's, or of the saved one]"
+)
+@click.option("--token", help="The payment method there.  [default: the order's, or the customer's saved one]")
 @click.option("--one-click", is_flag=True, help="Record a one-click payment.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
 @click.option("--credit", "by_credit", is_flag=True, help="Pay with what the customer paid above the price before.")

@@ -156,7 +156,9 @@ def pay(
 @click.option("--anchor", is_flag=True, help="The dates after --next-payment-at count from it too.")
 @click.option("--retry-after", metavar="WAITS", help="The waits after declined attempts, such as 8h,24h.")
 @click.option("--token", help="The saved payment method, such as a new card.")
-@click.option("--payment-system", "system", metavar="NAME", help="Another payment system; needs its --token.")
+@click.option(
+    "--payment-system", "system", metavar="NAME", help="Another payment system, by --token or the customer's saved one."
+)
 @click.option("--reason", metavar="TEXT", help="Why. Required unless only --token or --payment-system change.")
 @options.yes
 @options.keep_going

@@ -32,7 +32,7 @@ from salescli.storage.work import Work
     help="It is paid: all of it, or AMOUNT. A gateway charges it now; of a manual payment system it is confirmed.",
 )  # fmt: skip
 @click.option("--payment-system", metavar="NAME", help="The payment system.  [default: the offer's]")
-@click.option("--token", help="The saved payment method at that payment system.")
+@click.option("--token", help="The payment method there.  [default: the customer's saved one]")
 @click.option("--manager", metavar="LOGIN", help="The manager who made the sale.  [default: the system]")
 @click.option("--check", is_flag=True, help="Confirm whose sale it was as well.")
 @options.at("When it was sold, and paid.")

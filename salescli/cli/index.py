@@ -102,6 +102,8 @@ ORDERS = {
     "sell": ("sell:sell_order", "Open an order, take its payment and confirm its sale."),
     "edit": ("order_edit:edit_order", "Mend an order that was typed wrong."),
     "cancel": ("order_edit:cancel_orders", "Cancel open orders for which no money came."),
+    "owing": ("owing:list_owing", "List who owes what, with due days and contact."),
+    "instalments": ("owing:agree_instalments", "Agree when the parts of an order's price are due."),
     "note": ("order_edit:note_order", "Write a note into the history of an order."),
     "assign": ("confirm:assign", "Make a user the manager of orders (Add user)."),
 }

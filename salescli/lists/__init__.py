@@ -8,6 +8,7 @@ customers — the list of customers
 disputes — disputes of an order or a payment
 filters — the table of filters: option, help, clauses, resolver
 history — the history of a record, a subject or everything
+instalments — the list of an order's instalments
 ledger — money in and out by day
 offers — the list of offers
 orders — the list of orders, with the actions each allows

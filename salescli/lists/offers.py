@@ -23,6 +23,7 @@ VIEW = View(
         Column("payments", "number", "f.payments_total"),
         Column("active", "yesno", "f.active"),
         Column("payment_system", "text", "p.name", sort="p.name_key", shown=False),
+        Column("instalments", "text", "f.instalments", shown=False),
         Column("retry_after", "text", "f.retry_after", shown=False),
     ),
     newest_first=("length(f.number)", "f.number"),

@@ -125,6 +125,12 @@ _SUMS = (
         "dispute {id} is {stored}; the invoice of its money back: {counted}",
     ),
     _Sum(
+        "instalments",
+        "SELECT o.id, o.price_minor AS stored, sum(n.amount_minor) AS counted FROM orders o"
+        " JOIN instalments n ON n.order_id = o.id GROUP BY o.id, o.price_minor HAVING stored <> counted",
+        "order {id} costs {stored}; its instalments: {counted}",
+    ),
+    _Sum(
         "merged customers",
         "SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM recurring"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.gateways import registry
 from salescli.rules import happened, lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
+from salescli.sales import instalments
 from salescli.sales.changes import ORDER, store
 from salescli.storage import database, history
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
@@ -130,6 +131,9 @@ def open_order(work: Work, new: NewOrder) -> Order:
             "manager_by": "person" if new.manager else None,
         }
         id = create(work, values)
+        if offer.instalments is not None:
+            first = date.fromisoformat(time.local_day(work.now, work.zone))
+            instalments.store(work.connection, id, offer.instalments.parts(values["price_minor"], first))
         return get(work.connection, id)
 
 

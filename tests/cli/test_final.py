@@ -53,6 +53,7 @@ NOT_FINAL = {
     "offers import": "offers edit",
     "orders assign": "orders assign",
     "orders check": "orders check --reconfirm",
+    "orders instalments": "orders instalments",
     "orders edit": "orders edit",
     "orders new": "nothing is charged",
     "orders note": "a line of history changes nothing",

@@ -42,6 +42,8 @@ TABLE = {
     "orders sell 1 7 -n": SELLERS,
     "orders sell 1 7 --check -n": HEADS,
     "orders sell X 7 --new -n": HEADS,
+    "orders owing": READERS,
+    "orders instalments 1 --none -n": SELLERS,
     "orders pay 2 -n": SELLERS,
     "payments confirm 1 -n": SELLERS,
     "payments decline 1 -n": SELLERS,

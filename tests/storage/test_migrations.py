@@ -42,6 +42,7 @@ DIGESTS = {
     "m0016_payment_reference": "b8eeb7efffadbb314cf0fd1e6ca3eeb0367314536905e61168e5891c10f0de2e",
     "m0017_default_system": "7cdfbf2507498bced1de84eb84842363c09960ef9ee202c4b0eaf2239249c3a8",
     "m0018_saved_tokens": "a3820e526490c08fa477fde0bc4909f65bf178de4721932ce54a285a68c98430",
+    "m0019_instalments": "02cdf13e0ff928d3f64765dd6344a73298ff3c87c8532f78f01a13948118e680",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

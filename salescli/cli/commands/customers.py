@@ -23,7 +23,8 @@ from salescli.lists import payments as payment_list
 from salescli.lists import recurring as recurring_list
 from salescli.lists import sales_plans as sales_plan_list
 from salescli.lists import tokens as token_list
-from salescli.overview import customer_card
+from salescli.lists.filters import Filters
+from salescli.overview import customer_card, owing
 from salescli.rules import numbers, permissions
 from salescli.sales import sales_plans
 
@@ -42,6 +43,12 @@ _RECURRING = ("recurring", "offer", "status", "price", "currency", "payments_rem
 
 def _totals(session: Session, id: int, limit: int | None) -> record_page.Shown:
     return _cut(customer_card.totals(session.connection, id), limit)
+
+
+def _owing(session: Session, id: int, limit: int | None) -> record_page.Shown:
+    today = session.now.astimezone(session.zone).date()
+    found = owing.rows(session.connection, Filters(), today=today, zone=session.zone, customer_id=id)
+    return _cut([row for row in found if row["due_on"]], limit)
 
 
 def _history(session: Session, id: int, limit: int | None) -> record_page.Shown:
@@ -81,6 +88,12 @@ customers_group = group_of(
         ("active",),
         (
             record_page.ComputedPart("totals", customer_card.TOTALS, _totals),
+            record_page.ComputedPart(
+                "instalments due",
+                owing.COLUMNS,
+                _owing,
+                columns=("order", "left", "currency", "due_on", "due", "days_late"),
+            ),
             record_page.Part(
                 "orders",
                 order_list.VIEW,

@@ -19,6 +19,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.gateways.answers import Answer
 from salescli.lists import disputes as dispute_list
+from salescli.lists import instalments as instalment_list
 from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
 from salescli.rules import permissions
@@ -44,6 +45,7 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
         found.id,
         [
             record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
+            record_page.Part("instalments", instalment_list.VIEW, "n.order_id", ("due_on",)),
             record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
         ],
         output,

@@ -90,7 +90,10 @@ def recurring_order(
         if found.wish:
             yield f"Pending status: it then becomes {found.wish.capitalize()}."
     elif found.status == "paused":
-        yield "Nothing is charged until it is activated; an overdue payment is then charged once, and its dates stay."
+        until = (
+            f"tick resumes it at {time.local_text(found.resumes_at, zone)}" if found.resumes_at else "it is activated"
+        )
+        yield f"Nothing is charged until {until}; an overdue payment is then charged once, and its dates stay."
     elif found.status == "failed":
         yield (
             f"Payment {found.payment_number} was declined {numbers.count(found.declines, 'time')}, most recently:"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -56,14 +56,22 @@ def expected(order: Recurring, until: datetime, *, now: datetime, zone: ZoneInfo
     """Yield the payments before ``until``, if the next attempt at each succeeds; an overdue one is paid now.
 
     Follows the rules of tick (R58, R66a): a recurring order that is Paused, Completed or Failed, or has one of these
-    as its pending status, has no more.
+    as its pending status, has no more; one that is Paused until a moment goes on then.
     """
+    order = _resumed(order)
     while order.status in _CHARGED and order.next_payment_at is not None:
         at = max(time.from_text(order.next_payment_at), now)
         if at >= until:
             return
         yield UpcomingPayment(at, order)
-        order = recurring.paid(order, now=at, zone=zone)
+        order = _resumed(recurring.paid(order, now=at, zone=zone))
+
+
+def _resumed(order: Recurring) -> Recurring:
+    if order.status != "paused" or order.resumes_at is None or order.next_payment_at is None:
+        return order
+    at = max(order.next_payment_at, order.resumes_at)
+    return replace(order, status="active", next_payment_at=at, resumes_at=None)
 
 
 _CHARGED = ("active", "processing")
@@ -125,8 +133,12 @@ FROM {order_list.VIEW.source} WHERE o.status = 'open' AND o.id IN (SELECT order_
 _CHARGED_ORDERS = f"""
 SELECT r.*, {ATTEMPTS_MADE} AS attempts_made,
   c.name AS customer, p.name AS payment_system, coalesce(m.name, 'system') AS manager
-FROM {recurring_list.VIEW.source} WHERE r.status IN ('active', 'processing')"""
-_PAUSED = f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.source} WHERE r.status = 'paused'"
+FROM {recurring_list.VIEW.source}
+WHERE (r.status IN ('active', 'processing') OR r.resumes_at IS NOT NULL)"""
+_PAUSED = (
+    f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.source}"
+    " WHERE r.status = 'paused' AND r.resumes_at IS NULL"
+)
 
 
 def _row(payment: UpcomingPayment, row: sqlite3.Row) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def edit(work: Work, id: int, given: RecurringEdit, *, reason: str | None = None
         if after == before:
             return before
         recurring.save(work, before, after, "edited" if given.changes_terms else "paid otherwise", reason=why)
-        _follow(work, before, after, why)
+        follow(work, before, after, why)
         return after
 
 
@@ -141,7 +141,7 @@ def _paid_through(work: Work, one: Recurring, given: RecurringEdit) -> Recurring
 _OF_THE_ORDER = ("unit_price_minor", "quantity", "discount_minor", "price_minor", "payment_system_id", "due_at")
 
 
-def _follow(work: Work, before: Recurring, after: Recurring, why: str | None) -> None:
+def follow(work: Work, before: Recurring, after: Recurring, why: str | None) -> None:
     """Give the order and invoice of a payment between attempts what changed."""
     order = recurring.payment_order(work.connection, before)
     if order is None:

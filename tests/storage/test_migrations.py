@@ -43,6 +43,7 @@ DIGESTS = {
     "m0017_default_system": "7cdfbf2507498bced1de84eb84842363c09960ef9ee202c4b0eaf2239249c3a8",
     "m0018_saved_tokens": "a3820e526490c08fa477fde0bc4909f65bf178de4721932ce54a285a68c98430",
     "m0019_instalments": "02cdf13e0ff928d3f64765dd6344a73298ff3c87c8532f78f01a13948118e680",
+    "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -209,7 +209,7 @@ def _token(connection: sqlite3.Connection, order: Order, payment: NewPayment, sy
     if order.token and order.payment_system_id == system.id:
         return order.token
     saved = tokens.for_payment(connection, order.customer_id, system.id)
-    return saved and saved.token
+    return saved.token if saved else None
 
 
 def _invoice(

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import merge
+from salescli.catalogue import customers, merge
 from salescli.catalogue.merge import Merging
 from salescli.charging import limits, tick_log
 from salescli.overview import doubles
@@ -272,7 +272,8 @@ def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneI
         again = time.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] else "the next tick"
         yield Finding(
             "outcome unknown",
-            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {since} ({row['reference']});"
+            f"{row['kind']} of invoice {row['invoice_id']} ({customers.contact(connection, row['customer_id'])})"
+            f" through {row['name']} since {since} ({row['reference']});"
             f" next lookup: {again}",
             f"check at {row['name']}, then {program} payments resolve {row['invoice_id']} …",
             permissions.RESOLVE,
@@ -291,10 +292,11 @@ def _paused_systems(connection: sqlite3.Connection, now: datetime, zone: ZoneInf
 
 
 def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
-    rows = connection.execute("SELECT id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
+    rows = connection.execute("SELECT id, customer_id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
     for row in rows.fetchmany(_FINDINGS_MAX):
         advice = f"{program} recurring retry {row['id']}, or complete it"
-        what = f"recurring order {row['id']} failed: {row['last_error']}"
+        who = customers.contact(connection, row["customer_id"])
+        what = f"recurring order {row['id']} ({who}) failed: {row['last_error']}"
         yield Finding("failed", what, advice, permissions.MANAGE_RECURRING)
 
 

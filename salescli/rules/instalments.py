@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from salescli.errors import BadData
 from salescli.rules import money, schedule, time
@@ -44,7 +44,7 @@ class Terms:
         now = money.share_of(price_minor, self.now_ppm)
         rest = price_minor - now
         ends = [rest * n // self.count for n in range(self.count + 1)]
-        later = [(_later(first, self.interval, n), ends[n] - ends[n - 1]) for n in range(1, self.count + 1)]
+        later = [(schedule.day_later(first, self.interval, n), ends[n] - ends[n - 1]) for n in range(1, self.count + 1)]
         return [part for part in ((first, now), *later) if part[1]]
 
 
@@ -95,12 +95,3 @@ def scaled(parts: Sequence[Part], price_minor: int) -> list[Part]:
             scaled_parts.append((day, end - before))
         before = end
     return scaled_parts
-
-
-def _later(first: date, interval: Interval, n: int) -> date:
-    """Return the day n intervals after ``first``: 31 January, 28 February, 31 March."""
-    if interval.unit == "month":
-        from dateutil.relativedelta import relativedelta
-
-        return first + relativedelta(months=n * interval.count)
-    return first + timedelta(days=n * interval.count * (7 if interval.unit == "week" else 1))

@@ -104,8 +104,8 @@ def set_instalments(work: Work, order_id: int, *, parts: Sequence[str] = (), ter
         if agreed == before:
             return order
         instalments.store(work.connection, order.id, agreed)
-        texts = (instalments.words(kept, order.currency) for kept in (before, agreed))
-        history.record(work, "order", order.id, "instalments agreed", {"instalments": tuple(texts)})
+        texts = instalments.words(before, order.currency), instalments.words(agreed, order.currency)
+        history.record(work, "order", order.id, "instalments agreed", {"instalments": texts})
         if agreed and not order.partial:
             return orders.change(work, order, "to be paid in parts", {"partial": True})
         return order

@@ -34,7 +34,7 @@ def pause(work: Work, id: int, *, until: datetime | None = None) -> Recurring:
     """
     if until is not None and not work.now < until < work.now + schedule.PLANNED_MAX:
         raise BadData("a pause ends later than now, and within ten years")
-    resumes_at = until and time.utc_text(until)
+    resumes_at = time.utc_text(until) if until else None
     rules = {"active": _paused(resumes_at), "processing": _pending("paused", resumes_at)}
     if until is not None or recurring.get(work.connection, id).resumes_at:
         rules["paused"] = _paused(resumes_at)

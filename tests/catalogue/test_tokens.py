@@ -26,7 +26,7 @@ def save(story: Story, token: str, system: str, *more: str, customer: str = "1")
     return done.out
 
 
-def charged(story: Story) -> tuple[int, str]:
+def charged(story: Story) -> tuple[int, str | None]:
     """Return the payment system and the token of the last attempt."""
     sql = "SELECT payment_system_id, token FROM attempts ORDER BY id DESC LIMIT 1"
     return tuple(story.house.connection.execute(sql).fetchone())

@@ -13,6 +13,7 @@ from salescli.lists.filters import Filters
 from salescli.overview import doctor, owing, todo, upcoming
 from salescli.rules import instalments as plans
 from salescli.rules import money
+from salescli.rules.schedule import Interval
 from salescli.sales import instalments, orders
 from tests.story import Story
 
@@ -51,7 +52,7 @@ def parts(story: Story, order: int = 1) -> list[tuple[str, int]]:
     unit=st.sampled_from(["day", "week", "month"]), every=st.integers(1, 24),
 )  # fmt: skip
 def test_the_parts_add_up_to_the_price(price: int, ppm: int, count: int, first: date, unit: str, every: int) -> None:
-    terms = plans.Terms(ppm, count, plans.Interval(every, unit))
+    terms = plans.Terms(ppm, count, Interval(every, unit))
     made = terms.parts(price, first)
     assert sum(minor for _, minor in made) == price
     days = [day for day, _ in made]

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -109,19 +112,34 @@ class House:
         return int(row[0])
 
 
+@cache
+def _blank() -> bytes:
+    """Return a file with every table and no settings; made once, since to make it is most of a short test's time."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "sales.db"
+        database.create(path, {})
+        return path.read_bytes()
+
+
+def _furnished(path: Path, further: Mapping[str, str]) -> House:
+    usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": home.home_of(path)}
+    wanted = {**usual, **further}
+    path.touch(0o600, exist_ok=False)
+    path.write_bytes(_blank())
+    connection = database.connect(path)
+    with database.transaction(connection):
+        connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", wanted.items())
+    actor = users.register_owner(connection, login=LOGIN, name="Оксана Власник", now=NOW)
+    return House(path, connection, actor, time.time_zone(wanted["time_zone"]))
+
+
 @pytest.fixture
 def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     """Build houses: ``new_house("other.db", currency="UAH")``; further words are settings of the file."""
     built: list[House] = []
 
     def build(name: str = "sales.db", **further: str) -> House:
-        path = tmp_path / name
-        usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": home.home_of(path)}
-        wanted = {**usual, **further}
-        database.create(path, wanted)
-        connection = database.connect(path)
-        actor = users.register_owner(connection, login=LOGIN, name="Оксана Власник", now=NOW)
-        built.append(House(path, connection, actor, time.time_zone(wanted["time_zone"])))
+        built.append(_furnished(tmp_path / name, further))
         return built[-1]
 
     yield build
@@ -168,9 +186,21 @@ def story(house: House) -> Story:
     return Story(house).at("2026-01-31 10:00")
 
 
-@pytest.fixture
-def shop(house: House) -> Shop:
-    """A shop after every act there is: see ``tests.shop``."""
+@pytest.fixture(scope="session")
+def _shop_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     from tests.shop import after_every_act  # which itself needs House
 
-    return after_every_act(house)
+    house = _furnished(tmp_path_factory.mktemp("shop") / "sales.db", {})
+    yield after_every_act(house)
+    house.connection.close()
+
+
+@pytest.fixture
+def shop(house: House, _shop_of_all: Shop) -> Shop:
+    """A copy, at home where it is, of a shop after every act there is: see ``tests.shop``."""
+    made = _shop_of_all.house
+    made.connection.backup(house.connection)
+    with database.transaction(house.connection):
+        house.connection.execute("UPDATE settings SET value = ? WHERE name = 'home'", (home.home_of(house.path),))
+    shutil.copyfile(f"{made.path}.sandbox", f"{house.path}.sandbox")
+    return _shop_of_all.again(house)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -53,6 +54,12 @@ class Shop(Story):
         house.offer("0", name="Sample", number="40", category="1")
         house.user("ivan", name="Іван Петренко")
         house.user("maria", name="Марія Бондар")
+
+    def again(self, house: House) -> Shop:
+        """Return the same shop at the same moment in a house that is a copy of its own."""
+        shop = copy(self)
+        shop.house = house
+        return shop
 
     def do(self, act: str, which: int) -> None:
         """Let a day and a half go by and do something, if the rules allow it."""

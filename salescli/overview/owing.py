@@ -21,7 +21,7 @@ COLUMNS = (
     Column("left", "money"),
     Column("currency"),
     Column("due_on", "day"),
-    Column("due", "money"),  # on that day, or by today
+    Column("due", "money", shown=False),  # on that day, or by today
     Column("days_late", "number"),
     Column("contact", "command"),  # whole, so that it can be copied
     Column("email", shown=False),

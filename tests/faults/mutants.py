@@ -873,7 +873,7 @@ MUTANTS = (
     Mutant(
         "the invoice of a payment between attempts keeps the old price",
         "the_price_changes_between_attempts",
-        (("sales/recurring_edit.py", "        _follow(work, before, after, why)\n", ""),),
+        (("sales/recurring_edit.py", "        follow(work, before, after, why)\n", ""),),
     ),
     Mutant(
         "the rest of what is shared is lost",

@@ -238,7 +238,7 @@ def _state(one: Recurring, session: Session) -> str:
     if one.status == "processing" or one.next_payment_at is None:
         return words
     if until:
-        return f"{words}{until}; nothing is charged before, and a payment that was due by then once"
+        return f"{words}{until}; nothing is charged before; what is due by then is charged then, once"
     if one.status == "paused":
         return f"{words}; nothing is charged until `salescli recurring activate {one.id}`"
     if _due(one, session):

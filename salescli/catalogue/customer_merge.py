@@ -40,7 +40,8 @@ def merge(
                 f"{keep!r} and {duplicate!r} are the same record, customer {kept['id']}; there is nothing to merge"
             )
         moved = move(work, customers.NOUN, "customer_id", _MOVED, kept["id"], other["id"])
-        moved["saved payment method"] = tokens.merge(work, kept["id"], other["id"])
+        if saved := tokens.merge(work, kept["id"], other["id"]):
+            moved["saved payment method"] = saved
         missing = {field: other[field] for field in _FILLED if other[field] and not kept[field]}
         filled = records.edit(work, customers.NOUN, kept["id"], missing)
         point_to(work, customers.NOUN, kept, other, {}, why)

@@ -68,9 +68,9 @@ def agree_instalments(session: Session, /, order: str, dry_run: bool, **given: A
       salescli orders instalments 12 --terms "30% now, the rest over 3 months"
       salescli orders instalments 12 2026-04-01=50.00 2026-05-15=70.00
     """
+    found = orders.find(session.connection, order)
     if bool(given["parts"]) + bool(given["terms"]) + given["no_more"] != 1:
         raise BadUsage("give DAY=AMOUNT for each part, or --terms, or --none")
-    found = orders.find(session.connection, order)
     with options.rehearsed(session, dry_run):
         after = order_edit.set_instalments(session.work, found.id, parts=given["parts"], terms=given["terms"])
         left = instalments.left(instalments.of_order(session.connection, after.id), after.paid_minor)

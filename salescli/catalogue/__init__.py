@@ -10,5 +10,6 @@ offers — offers, their prices and terms
 payment_systems — payment systems, their gateways and fees
 records — add, edit and find the records of every noun
 roles — roles and their permissions
+tokens — saved payment methods of customers
 users — users, and the managers of sales
 """

@@ -74,6 +74,7 @@ def erase(work: Work, words: str, *, reason: str | None = None) -> Erased:
                 history.erase_reasons(work.connection, subject, ids, values)
             for table, (assignments, which) in _ERASED.items():
                 work.connection.execute(f"UPDATE {table} SET {assignments} WHERE {which}", values)
+            work.connection.execute(f"DELETE FROM saved_tokens WHERE customer_id IN ({_PEOPLE})", values)
             records.rebuild_search(work.connection, customers.NOUN)
             history.record(work, "customer", found["id"], "erased", reason=why)
         orders, recurring = (

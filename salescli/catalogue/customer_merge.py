@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from salescli.catalogue import customers, records
+from salescli.catalogue import customers, records, tokens
 from salescli.catalogue.merge import Merged, move, point_to
 from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import permissions, text
@@ -40,6 +40,8 @@ def merge(
                 f"{keep!r} and {duplicate!r} are the same record, customer {kept['id']}; there is nothing to merge"
             )
         moved = move(work, customers.NOUN, "customer_id", _MOVED, kept["id"], other["id"])
+        if saved := tokens.merge(work, kept["id"], other["id"]):
+            moved["saved payment method"] = saved
         missing = {field: other[field] for field in _FILLED if other[field] and not kept[field]}
         filled = records.edit(work, customers.NOUN, kept["id"], missing)
         point_to(work, customers.NOUN, kept, other, {}, why)

@@ -42,6 +42,13 @@ def get_name(connection: sqlite3.Connection, id: int) -> str:
     return str(records.get(connection, NOUN, id)["name"])
 
 
+def contact(connection: sqlite3.Connection, id: int) -> str:
+    """Return the customer's name and how to reach them, for a person who is to act: ``Olena, olena@example.com``."""
+    row = records.get(connection, NOUN, id)
+    row = records.get(connection, NOUN, row["merged_into"]) if row["merged_into"] else row
+    return ", ".join(filter(None, (row["name"], row["email"], row["phone"])))
+
+
 def buyer(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
     """Return the customer of an order, by number, email or whole name. Raise NotFound, or BadData if not active."""
     customer = find(connection, words, whole=True)

@@ -27,6 +27,7 @@ _NOUNS = {
     "offers": ("offer", "offer"),
     "refunds": ("refund", ""),
     "attempts": ("attempt", ""),
+    "saved_tokens": ("saved payment method", ""),
 }
 
 
@@ -228,6 +229,6 @@ PAYMENT_SYSTEMS = Merging(
     payment_systems.NOUN,
     lambda connection, words: payment_systems.find(connection, words).id,
     "payment_system_id",
-    ("orders", "invoices", "recurring", "refunds", "attempts"),
+    ("offers", "orders", "invoices", "recurring", "refunds", "attempts", "saved_tokens"),
     _check_systems,
 )

@@ -6,16 +6,17 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from salescli.catalogue import categories, records
+from salescli.catalogue import categories, payment_systems, records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
-from salescli.rules import money, permissions, schedule, text
+from salescli.rules import instalments, money, permissions, schedule, text
+from salescli.rules.instalments import Terms
 from salescli.rules.schedule import Interval, Retries
 from salescli.storage import database
 
 FIELDS = (
     "number", "name", "category", "price", "currency", "multiple", "partial_min", "partial_success",
-    "every", "payments", "retry_after", "active",
+    "every", "payments", "retry_after", "payment_system", "instalments", "active",
 )  # fmt: skip
 
 
@@ -37,6 +38,8 @@ class Offer:
     interval: Interval | None
     payments_total: int | None
     retries: Retries | None
+    payment_system_id: int | None  # of orders for which none is given
+    instalments: Terms | None  # when the parts of an order's price are due
     active: bool
 
     @classmethod
@@ -58,6 +61,8 @@ class Offer:
             interval=Interval(row["every_count"], row["every_unit"]) if recurring else None,
             payments_total=row["payments_total"],
             retries=Retries.stored(row["retry_after"]) if recurring else None,
+            payment_system_id=row["payment_system_id"],
+            instalments=instalments.parse(row["instalments"]) if row["instalments"] else None,
             active=bool(row["active"]),
         )
 
@@ -84,8 +89,14 @@ def _with_category(connection: sqlite3.Connection, row: sqlite3.Row) -> Offer:
 
 def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     values = {**_identity(connection, words, before), **_price(connection, words, before)}
+    words = _with_instalments(words, before)
     values.update(_partial(words, before))
+    if "instalments" in words:
+        values["instalments"] = str(instalments.parse(words["instalments"])) if words["instalments"] else None
     values.update(_recurring(words, before))
+    if "payment_system" in words:
+        name = words["payment_system"]
+        values["payment_system_id"] = payment_systems.find(connection, name).id if name else None
     for flag in ("multiple", "active"):
         if flag in words:
             values[flag] = int(text.yes_no(words[flag], flag))
@@ -122,6 +133,20 @@ def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     elif currency != before["currency"]:
         raise BadData(f"a new currency needs a new price; give the price in {currency} too")
     return values
+
+
+def _with_instalments(words: Words, before: sqlite3.Row | None) -> Words:
+    """Return the words of an offer with instalments: paid in parts, its first part by default the least payment.
+
+    Raise BadData for an offer whose price is to be paid in full.
+    """
+    given = words.get("instalments")
+    kept = before is not None and bool(before["instalments"]) and given is None
+    if (given or kept) and "partial_min" in words and not words["partial_min"]:
+        raise BadData("an offer with instalments is paid in parts; remove them too: --instalments ''")
+    if not given or words.get("partial_min") or (before is not None and before["partial"]):
+        return words
+    return {**words, "partial_min": f"{money.percent_text(instalments.parse(given).now_ppm)}%"}
 
 
 def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:

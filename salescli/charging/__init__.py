@@ -2,6 +2,7 @@
 
 pay — take a payment of an order
 by_hand — payments and orders that a person confirms, declines or resolves
+sell — an order, its payment and its confirmation in one
 credit — pay an order with what its customer paid above the price
 refund — pay money back
 undo — take back what a person recorded

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from salescli.catalogue import payment_systems
+from salescli.catalogue import customers, payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import calls, elsewhere, limits, pay, settle
 from salescli.charging.calls import Gateways
@@ -239,7 +239,8 @@ def report_waiting(run: ChargingRun, claimed: ClaimedPayment) -> None:
     assert due is not None
     run.counts.waiting += 1
     run.counts.for_a_person.append(
-        f"recurring order {due.id}: payment {due.payment_number} of {due.amount()} waits for a person:"
+        f"recurring order {due.id} ({customers.contact(run.work.connection, due.customer_id)}):"
+        f" payment {due.payment_number} of {due.amount()} waits for a person:"
         f" salescli payments confirm {claimed.attempt.invoice_id}"
     )
 
@@ -322,7 +323,8 @@ def _report_if_failed(run: ChargingRun, attempt: Attempt, answer: Answer) -> Non
     if after.status == "failed":
         run.counts.failed += 1
         run.counts.for_a_person.append(
-            f"recurring order {after.id} failed: payment {after.payment_number} of {after.amount()} was declined"
+            f"recurring order {after.id} ({customers.contact(run.work.connection, after.customer_id)}) failed:"
+            f" payment {after.payment_number} of {after.amount()} was declined"
             f" {after.declines} times ({answer.code}: {answer.why});"
             f" to try again: salescli recurring retry {after.id}"
         )

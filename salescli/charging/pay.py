@@ -8,13 +8,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from salescli.catalogue import payment_systems
+from salescli.catalogue import payment_systems, tokens
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import calls, elsewhere, limits, settle
 from salescli.charging.calls import Gateways
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
+from salescli.gateways.protocol import Charge
 from salescli.rules import money, permissions, text, time
 from salescli.sales import attempts, closed_months, invoices, orders, recurring, sales_plans
 from salescli.sales.attempts import Attempt, NewAttempt
@@ -42,10 +43,11 @@ class NewPayment:
 
 @dataclass(frozen=True, slots=True)
 class OrderClaim:
-    """A live attempt, committed, and its payment system."""
+    """A live attempt, its payment system, and the request to it."""
 
     attempt: Attempt
     system: PaymentSystem
+    request: Charge
     late: bool  # the order is old enough to look its payment up first, see LOOKED_UP_WHEN_LATE_BY
 
 
@@ -64,14 +66,23 @@ def pay(
     _check_tells(work, orders.get(work.connection, order_id), payment, gateways)
     with database.transaction(work.connection):
         made = claim(work, orders.get(work.connection, order_id), payment)
-        request = calls.request_of(work.connection, made.attempt)
+    return send(work, made, gateways=gateways)
+
+
+def send(work: Work, made: OrderClaim, *, gateways: Gateways) -> tuple[Invoice, Answer | None]:
+    """Make the call of a committed claim and record its outcome; return the invoice and the gateway's answer.
+
+    A manual payment calls nobody: a person must confirm it, and the answer is None (R37).
+    """
     if made.system.manual:
         return invoices.get(work.connection, made.attempt.invoice_id), None
     with calls.warn_if_cut(made.attempt):
         gateway = gateways(made.system)
         answer = calls.known_already(made.attempt, gateway) if made.late else None
         other = elsewhere.other_copy(work.connection, made.attempt, gateways) if made.late and not answer else None
-        answer = answer or (other and other.made()) or calls.carry_out(work.connection, made.attempt, request, gateway)
+        answer = (
+            answer or (other and other.made()) or calls.carry_out(work.connection, made.attempt, made.request, gateway)
+        )
         answer = settle.settle(work, made.attempt, answer) or answer
     return invoices.get(work.connection, made.attempt.invoice_id), answer
 
@@ -113,13 +124,14 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
         payment_system_id=system.id,
         amount_minor=invoice.amount_minor,
         currency=invoice.currency,
-        token=_token(order, payment, system),
+        token=_token(work.connection, order, payment, system),
         owner=None if system.manual else process.this_process(),
     )
     if order.status == "declined":
         orders.change(work, order, "reopened by a new payment", {"status": "open"})
     late = elsewhere.may_be_done(work.connection, order.created_at, work.now)
-    return OrderClaim(begin(work, invoice, new, system), system, late)
+    attempt = begin(work, invoice, new, system)
+    return OrderClaim(attempt, system, calls.request_of(work.connection, attempt), late)
 
 
 def _check_tells(work: Work, order: Order, payment: NewPayment, gateways: Gateways) -> None:
@@ -174,25 +186,30 @@ def check_payable(connection: sqlite3.Connection, order: Order) -> None:
 
 
 def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> PaymentSystem:
-    """Return the payment system given for this payment, else the order's."""
+    """Return the payment system given for this payment, else the order's, else that of the customer's saved token."""
     if payment.payment_system is not None:
         system = payment_systems.find(connection, payment.payment_system)
     elif order.payment_system_id is not None:
         system = payment_systems.get(connection, order.payment_system_id)
+    elif (saved := tokens.for_payment(connection, order.customer_id, None)) is not None:
+        system = payment_systems.get(connection, saved.payment_system_id)
     else:
         raise BadData(f"order {order.id} has no payment system; give --payment-system NAME")
-    token = _token(order, payment, system)
+    token = _token(connection, order, payment, system)
     payment_systems.check_usable(system, token, one_click=payment.one_click)
     if not system.manual and not token:
         raise BadData(f"{system.name} charges a saved payment method; give its --token")
     return system
 
 
-def _token(order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
-    """Return the payment method given for this payment, else the order's if its payment system is used."""
+def _token(connection: sqlite3.Connection, order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
+    """Return the payment method given for this payment, else the order's, else the customer's, of the system used."""
     if payment.token or system.manual:
         return payment.token
-    return order.token if order.payment_system_id == system.id else None
+    if order.token and order.payment_system_id == system.id:
+        return order.token
+    saved = tokens.for_payment(connection, order.customer_id, system.id)
+    return saved.token if saved else None
 
 
 def _invoice(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from salescli.catalogue import payment_systems
+from salescli.catalogue import customers, payment_systems
 from salescli.charging import calls, due_payments, elsewhere, limits, settle
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment
 from salescli.gateways import answers
@@ -79,21 +79,22 @@ def close_given_up(
 def report_unknown(run: ChargingRun) -> None:
     """Report the payments whose outcome has been unknown for days; only a person can resolve them."""
     rows = run.work.connection.execute(
-        "SELECT a.invoice_id, a.reference, a.started_at, a.code, a.message, p.name FROM attempts a"
+        "SELECT a.invoice_id, a.customer_id, a.reference, a.started_at, a.code, a.message, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.started_at < ? OR a.code = ?)",
         (time.utc_text(run.work.now - UNKNOWN_MAX), elsewhere.MADE_OTHERWISE),
     )
     for row in rows:
+        who = customers.contact(run.work.connection, row["customer_id"])
         if row["code"] == elsewhere.MADE_OTHERWISE:
             resolve = f"salescli payments resolve {row['invoice_id']}"
             run.counts.for_a_person.append(
-                f"invoice {row['invoice_id']} is not charged: {row['message']}; when you know: {resolve}"
+                f"invoice {row['invoice_id']} ({who}) is not charged: {row['message']}; when you know: {resolve}"
             )
             continue
         since = time.local_text(row["started_at"], run.work.zone)
         run.counts.for_a_person.append(
-            f"invoice {row['invoice_id']} has had an unknown outcome since {since}: check {row['reference']}"
+            f"invoice {row['invoice_id']} ({who}) has had an unknown outcome since {since}: check {row['reference']}"
             f" at {row['name']}, then salescli payments resolve {row['invoice_id']}"
         )
 

@@ -155,6 +155,7 @@ def _following(connection: sqlite3.Connection, moment: datetime, zone: ZoneInfo,
 
 _COMING = """
 SELECT min(next_payment_at) AS at FROM recurring WHERE status = 'active' AND next_payment_at > :now
+UNION ALL SELECT min(resumes_at) FROM recurring WHERE status = 'paused' AND resumes_at > :now
 UNION ALL SELECT min(next_lookup_at) FROM attempts WHERE status = 'live' AND next_lookup_at > :now
 UNION ALL SELECT min(paused_until) FROM payment_systems WHERE paused_until > :now"""
 

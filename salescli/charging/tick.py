@@ -32,7 +32,7 @@ from salescli.errors import DatabaseUnusable, SalesError
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, time
-from salescli.sales import attempts, recurring
+from salescli.sales import attempts, recurring, recurring_actions
 from salescli.sales.recurring import Recurring, Waiting
 from salescli.storage import database
 from salescli.storage.work import Work
@@ -147,10 +147,23 @@ def _work_through(run: ChargingRun, bounds: Bounds, gap: timedelta | None, *, cl
         run.held = elsewhere.held(run.work, run.gateways)
         run.counts.for_a_person.extend(run.held.lines.values())
         run.counts.broken |= bool(run.held.lines)
+        _resume(run, only)
         _charge_all(run, bounds)
     recover.close_given_up(run, only=only, stopping=stopping)
     fees.look_up(run, only=only, stopping=stopping)
     gateway_sync.sync_due(run, only=only, stopping=stopping)
+
+
+def _resume(run: ChargingRun, only: tuple[str, ...] | None) -> None:
+    """Resume the recurring orders whose pause has ended; while charging is held for its clock, none is."""
+    try:
+        for id in recurring.resuming(run.work.connection, run.work.now, only):
+            if recurring_actions.resume(run.work, id):
+                run.say(f"recurring order {id}: its pause has ended")
+    except sqlite3.OperationalError as error:
+        if not database.is_busy(error):
+            raise
+        run.note_busy()
 
 
 def _ended_early(run: ChargingRun) -> TickCounts:
@@ -175,6 +188,8 @@ def forecast(
     if held := [line for line in limits.status(connection) if line.startswith("charging is off")]:
         yield f"{held[0]}: nothing else would be charged"
         return
+    for id in recurring.resuming(connection, now):
+        yield f"would resume recurring order {id}, whose pause has ended"
     for due in recurring.due(connection, now, limit=-1 if limit is None else limit):
         system = payment_systems.get(connection, due.payment_system_id)
         what = "ask a person for" if system.manual else "charge"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from salescli.cli.output.terminal import say
+from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import confirm, on_a_terminal
 from salescli.cli.session import Session
+from salescli.errors import SalesError
+from salescli.gateways.answers import Answer
 from salescli.rules import permissions
-from salescli.sales import recurring, recurring_actions
+from salescli.sales import orders, recurring, recurring_actions
+from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 
 
@@ -37,3 +40,40 @@ def decided(session: Session, ended: Sequence[Order], given: bool | None) -> boo
         f"This would leave {which} without a first order. Complete {it} too, so that nothing more is charged?",
         default=None,
     )
+
+
+def opened(order: Order) -> str:
+    """Return a new order: what was sold, for how much, and its status."""
+    off = f" ({order.amount(order.discount_minor)} off)" if order.discount_minor else ""
+    return f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}{off}, {order.status.capitalize()}"
+
+
+def state_of(order: Order) -> str:
+    """Return an order's status, and how much of it is paid unless it was completed."""
+    words = f"order {order.id} is {order.status.capitalize()}"
+    if order.completed_at is None:
+        return f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
+    return words
+
+
+def print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:
+    """Print the outcome of a payment. Raise SalesError (1) unless it succeeded or waits for a person."""
+    order = orders.get(session.connection, invoice.order_id)
+    if answer is None:
+        print_line(
+            f"invoice {invoice.id} ({invoice.amount()}) is open; when paid: salescli payments confirm {invoice.id}"
+        )
+        return
+    if answer.became == "succeeded":
+        print_line(f"invoice {invoice.id}: {invoice.amount()} paid; {state_of(order)}")
+        if order.recurring_id:
+            print_line(
+                f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}"
+            )
+        return
+    advice = {
+        "declined": f"declined: {answer.why} ({answer.code})",
+        "not_sent": f"not charged, {answer.why}; try again later",
+        "misconfigured": f"not charged: {answer.why}",
+    }.get(answer.became, f"outcome unknown ({answer.why}); tick will look it up, do not charge it by hand")
+    raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {state_of(order)}")

@@ -7,7 +7,7 @@ COMMANDS = {
     "init": ("init:init", "Create the database, and register you as its owner."),
     "orders": (
         "lists.orders:orders_group",
-        "Orders: list, show, new, edit, pay, refund, check, cancel, decline.",
+        "Orders: list, show, new, sell, edit, pay, refund, check, cancel, decline.",
     ),
     "recurring": (
         "lists.recurring:recurring_group",
@@ -104,8 +104,11 @@ ORDERS = {
     "check": ("confirm:check", "Confirm who made the sale: a manager or the system."),
     "confirm": ("confirm:confirm", "Confirm what orders wait for: the payment, or the sale."),
     "decline": ("confirm:decline", "Decline open orders with partial payments."),
+    "sell": ("sell:sell_order", "Open an order, take its payment and confirm its sale."),
     "edit": ("order_edit:edit_order", "Mend an order that was typed wrong."),
     "cancel": ("order_edit:cancel_orders", "Cancel open orders for which no money came."),
+    "owing": ("owing:list_owing", "List who owes what, with due days and contact."),
+    "instalments": ("owing:agree_instalments", "Agree when the parts of an order's price are due."),
     "note": ("order_edit:note_order", "Write a note into the history of an order."),
     "assign": ("confirm:assign", "Make a user the manager of orders (Add user)."),
 }

@@ -9,6 +9,7 @@ customers — the list of customers
 disputes — disputes of an order or a payment
 filters — the table of filters: option, help, clauses, resolver
 history — the history of a record, a subject or everything
+instalments — the list of an order's instalments
 ledger — money in and out by day
 offers — the list of offers
 orders — the list of orders, with the actions each allows
@@ -18,5 +19,6 @@ query — the SQL of a view: select, count, continue after a row
 recurring — the list of recurring orders
 roles — the list of roles
 sales_plans — the list of sales plans
+tokens — the list of a customer's saved payment methods
 users — the list of users
 """

@@ -7,7 +7,8 @@ from salescli.storage.clauses import FOUND_OFFERS, every
 
 VIEW = View(
     name="offers",
-    source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id",
+    source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id"
+    " LEFT JOIN payment_systems p ON p.id = f.payment_system_id",
     columns=(
         Column("number", "text", "f.number", rank=0),
         Column("name", "text", "f.name", sort="f.name_key", filled=True, rank=0),
@@ -21,6 +22,8 @@ VIEW = View(
         Column("every", "text", every("f"), rank=1),
         Column("payments", "count", "f.payments_total", rank=2),
         Column("active", "yesno", "f.active", rank=3),
+        Column("payment_system", "text", "p.name", sort="p.name_key", shown=False, rank=6),
+        Column("instalments", "text", "f.instalments", shown=False, rank=6),
         Column("retry_after", "text", "f.retry_after", shown=False),
     ),
     newest_first=("length(f.number)", "f.number"),

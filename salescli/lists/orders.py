@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from salescli.lists.columns import Column, View
+from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import lifecycle, money, permissions
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, OF_AN_ORDER, UNDER_WAY, searched
 
@@ -77,6 +78,7 @@ VIEW = View(
         Column("paid", "money", "o.paid_minor", shown=False),
         Column("refunded", "money", _REFUNDED, shown=False),
         Column("left", "money", "CASE o.status WHEN 'open' THEN o.price_minor - o.paid_minor ELSE 0 END", shown=False),
+        Column("due_on", "day", NEXT_DUE, shown=False),
         Column("payment_type", "text", "CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END", shown=False),
         Column("completed_at", "time", "o.completed_at", shown=False),
         Column("recurring", "number", "o.recurring_id", shown=False),

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import merge
+from salescli.catalogue import customers, merge
 from salescli.catalogue.merge import Merging
 from salescli.charging import limits, tick_log
 from salescli.overview import doubles
@@ -125,10 +125,16 @@ _SUMS = (
         "dispute {id} is {stored}; the invoice of its money back: {counted}",
     ),
     _Sum(
+        "instalments",
+        "SELECT o.id, o.price_minor AS stored, sum(n.amount_minor) AS counted FROM orders o"
+        " JOIN instalments n ON n.order_id = o.id GROUP BY o.id, o.price_minor HAVING stored <> counted",
+        "order {id} costs {stored}; its instalments: {counted}",
+    ),
+    _Sum(
         "merged customers",
         "SELECT c.id, c.merged_into AS stored, count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM recurring"
-        " UNION ALL SELECT customer_id FROM sales_plans"
+        " UNION ALL SELECT customer_id FROM sales_plans UNION ALL SELECT customer_id FROM saved_tokens"
         " UNION ALL SELECT merged_into FROM customers WHERE merged_into IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.merged_into IS NOT NULL GROUP BY c.id, c.merged_into",
         "customer {id} was merged into {stored}; records that still refer to it: {counted}",
@@ -141,6 +147,7 @@ _SUMS = (
         " OR comment IS NOT NULL"
         " UNION ALL SELECT customer_id FROM recurring WHERE token IS NOT NULL OR status <> 'completed'"
         " UNION ALL SELECT customer_id FROM sales_plans WHERE note IS NOT NULL"
+        " UNION ALL SELECT customer_id FROM saved_tokens"
         " UNION ALL SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id"
         " WHERE i.comment IS NOT NULL) x ON x.customer_id = c.id"
         " WHERE c.erased_at IS NOT NULL GROUP BY c.id, c.erased_at",
@@ -265,7 +272,8 @@ def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneI
         again = time.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] else "the next tick"
         yield Finding(
             "outcome unknown",
-            f"{row['kind']} of invoice {row['invoice_id']} through {row['name']} since {since} ({row['reference']});"
+            f"{row['kind']} of invoice {row['invoice_id']} ({customers.contact(connection, row['customer_id'])})"
+            f" through {row['name']} since {since} ({row['reference']});"
             f" next lookup: {again}",
             f"check at {row['name']}, then {program} payments resolve {row['invoice_id']} …",
             permissions.RESOLVE,
@@ -284,10 +292,11 @@ def _paused_systems(connection: sqlite3.Connection, now: datetime, zone: ZoneInf
 
 
 def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
-    rows = connection.execute("SELECT id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
+    rows = connection.execute("SELECT id, customer_id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
     for row in rows.fetchmany(_FINDINGS_MAX):
         advice = f"{program} recurring retry {row['id']}, or complete it"
-        what = f"recurring order {row['id']} failed: {row['last_error']}"
+        who = customers.contact(connection, row["customer_id"])
+        what = f"recurring order {row['id']} ({who}) failed: {row['last_error']}"
         yield Finding("failed", what, advice, permissions.MANAGE_RECURRING)
 
 

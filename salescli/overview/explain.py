@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import payment_systems
+from salescli.catalogue import customers, payment_systems
 from salescli.charging import limits, pay, tick_log
 from salescli.lists import history
 from salescli.rules import lifecycle, money, numbers, permissions, time
@@ -25,6 +25,7 @@ from salescli.sales.recurring import Recurring
 def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo, actor: Actor | None = None) -> Iterator[str]:
     """Yield why an order is Open, Completed, Declined or Refund, whose sale it is, and what can be done."""
     yield f"Order {found.id} ({found.offer_name}, {found.amount(found.price_minor)}) is {found.status.capitalize()}."
+    yield _customer(connection, found.customer_id)
     yield from _latest_change(connection, "order", found.id, zone)
     if found.recurring_id is not None:
         yield (
@@ -49,6 +50,7 @@ def invoice(
 ) -> Iterator[str]:
     """Yield the outcome of each attempt to charge an invoice, and what happens next."""
     yield f"Invoice {found.id} of {found.amount()} for order {found.order_id} is {found.status.capitalize()}."
+    yield _customer(connection, orders.get(connection, found.order_id).customer_id)
     for attempt in attempts.of_invoice(connection, found.id):
         system = payment_systems.get(connection, attempt.payment_system_id)
         when = time.local_text(attempt.started_at, zone)
@@ -75,6 +77,7 @@ def recurring_order(
     of = f" of {found.payments_total}" if found.payments_total else ", with no end"
     named = f"{found.offer_name}, {found.amount()} every {found.interval}"
     yield f"Recurring order {found.id} ({named}) is {found.status.capitalize()}."
+    yield _customer(connection, found.customer_id)
     yield from _latest_change(connection, "recurring", found.id, zone)
     anchor = time.local_text(found.anchor_at, zone)
     yield from _latest_edit(connection, found, zone)
@@ -90,7 +93,10 @@ def recurring_order(
         if found.wish:
             yield f"Pending status: it then becomes {found.wish.capitalize()}."
     elif found.status == "paused":
-        yield "Nothing is charged until it is activated; an overdue payment is then charged once, and its dates stay."
+        until = (
+            f"tick resumes it at {time.local_text(found.resumes_at, zone)}" if found.resumes_at else "it is activated"
+        )
+        yield f"Nothing is charged until {until}; an overdue payment is then charged once, and its dates stay."
     elif found.status == "failed":
         yield (
             f"Payment {found.payment_number} was declined {numbers.count(found.declines, 'time')}, most recently:"
@@ -108,6 +114,10 @@ def _waits_for_a_person(connection: sqlite3.Connection, found: Recurring) -> int
         if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
             return invoice.id
     return None
+
+
+def _customer(connection: sqlite3.Connection, id: int) -> str:
+    return f"The customer is {customers.contact(connection, id)}."
 
 
 def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetime, zone: ZoneInfo) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What a person must do, the most urgent first, each with its command (B10).
 
-What has a deadline or costs a sale comes first: disputes, failed recurring orders, payments to confirm, partial orders,
-unconfirmed sales. Of one kind the oldest day comes first, and of one day the largest amount within each currency, since
-amounts in different currencies cannot be compared.
+What has a deadline or costs a sale comes first: disputes, failed recurring orders, payments to confirm, instalments
+that are due, partial orders, unconfirmed sales. Of one kind the oldest day comes first, and of one day the largest
+amount within each currency, since amounts in different currencies cannot be compared.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters, clauses
+from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import money, permissions
 from salescli.rules.permissions import Actor
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, searched
 from salescli.storage.schema import comparable
 
 if TYPE_CHECKING:
+    from datetime import date
     from zoneinfo import ZoneInfo
 
 COLUMNS = (
@@ -27,6 +29,7 @@ COLUMNS = (
     Column("amount", "money", rank=1),
     Column("currency", rank=1),
     Column("due", "time", rank=2),  # by when; None: no matter when
+    Column("contact", rank=4),
     Column("since", "time", shown=False),
     Column("command", "command", rank=0),
 )
@@ -34,18 +37,27 @@ COLUMNS = (
 _OF_THE_ORDER = "o.customer_id, o.offer_id, o.category_id, o.manager_id, o.partial, o.recurring_id, o.source_number"
 _PAID_THROUGH = "(SELECT max(p.payment_system_id) FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL)"
 _UNCONFIRMED = f"""
-SELECT 4 AS urgency, 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount,
+SELECT 5 AS urgency, 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount,
   o.currency AS currency, NULL AS due, o.completed_at AS since, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
 FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = 'completed' AND o.confirmed = 0
   AND NOT {OF_A_CLOSED_MONTH}
 """
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
-SELECT 3, 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency, NULL, o.created_at, {_PAID_THROUGH},
+SELECT 4, 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency, NULL, o.created_at, {_PAID_THROUGH},
   {_OF_THE_ORDER}
 FROM orders o JOIN customers c ON c.id = o.customer_id
 WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
   AND o.paid_minor >= (o.price_minor * o.partial_success_ppm + {money.PPM // 2}) / {money.PPM}
+"""
+# What is left of an order on the first day on which more is due than is paid; ``:today`` is the account's.
+_DUE = f"""
+SELECT 3, 'instalment due', o.id, c.name, o.price_minor - o.paid_minor - (SELECT coalesce(sum(l.amount_minor), 0)
+    FROM instalments l WHERE l.order_id = o.id AND l.due_on > :today), o.currency, {NEXT_DUE}, {NEXT_DUE},
+  o.payment_system_id, {_OF_THE_ORDER}
+FROM (SELECT DISTINCT order_id FROM instalments) d JOIN orders o ON o.id = d.order_id
+  JOIN customers c ON c.id = o.customer_id
+WHERE o.status = 'open' AND {NEXT_DUE} <= :today AND NOT EXISTS ({UNDER_WAY})
 """
 _WAITING = f"""
 SELECT 2, 'payment to confirm', i.id, c.name, i.amount_minor, i.currency, NULL, a.started_at, a.payment_system_id,
@@ -68,10 +80,10 @@ SELECT 0, 'dispute to answer', d.invoice_id, c.name, d.amount_minor, d.currency,
 FROM disputes d JOIN invoices i ON i.id = d.invoice_id JOIN orders o ON o.id = i.order_id
   JOIN customers c ON c.id = o.customer_id WHERE d.status = 'open'
 """
-_ALL = " UNION ALL ".join((_UNCONFIRMED, _CONFIRMABLE, _WAITING, _FAILED, _DISPUTED))
+_ALL = " UNION ALL ".join((_UNCONFIRMED, _CONFIRMABLE, _DUE, _WAITING, _FAILED, _DISPUTED))
 _VIEW = View(
     name="things to do",
-    source=f"({_ALL}) t",
+    source=f"({_ALL}) t JOIN customers k ON k.id = t.customer_id",
     columns=COLUMNS,
     newest_first=(),
     id="t.number",
@@ -97,6 +109,7 @@ _VIEW = View(
 _COMMANDS = {
     "unconfirmed sale": ("orders check", permissions.MANAGE_SALES),
     "partial order to confirm": ("orders confirm", permissions.MANAGE_SALES),
+    "instalment due": ("orders pay", permissions.ENTER_ORDERS),
     "payment to confirm": ("payments confirm", permissions.ENTER_ORDERS),
     "dispute to answer": ("payments show", permissions.VIEW),  # it is answered at the payment system
     "failed recurring order": ("recurring retry", permissions.MANAGE_RECURRING),
@@ -113,29 +126,31 @@ def waiting(
     limit: int | None,
     *,
     actor: Actor,
+    today: date,
     program: str = "salescli",
     where: Where | None = None,
 ) -> list[dict[str, object]]:
     """Return rows with the keys of COLUMNS, the most urgent first; ``limit`` None returns all.
 
-    ``program`` is the name of the program in commands. A command without permission is None.
+    ``today``: the account's day, on which instalments are due. ``program`` is the name of the program in commands. A
+    command without permission is None.
     """
     where = where or Where()
-    shown = ", ".join(column.key for column in COLUMNS if column.key != "command")
+    shown = ", ".join(f"t.{column.key}" for column in COLUMNS if column.key not in ("command", "contact"))
     rows = connection.execute(
-        f"SELECT {shown} FROM {_VIEW.source} WHERE {where}"
+        f"SELECT {shown}, coalesce(k.email, k.phone) AS contact FROM {_VIEW.source} WHERE {where}"
         " ORDER BY urgency, substr(coalesce(due, since), 1, 10), currency, amount DESC, number"
         f" LIMIT {where.bind(-1 if limit is None else limit)}",
-        where.values,
+        {**where.values, "today": today.isoformat()},
     )
     return [{**dict(row), "command": _command(row, actor, program)} for row in rows]
 
 
-def count(connection: sqlite3.Connection, where: Where | None = None) -> int:
+def count(connection: sqlite3.Connection, where: Where | None = None, *, today: date) -> int:
     """Return the number of rows."""
     where = where or Where()
     sql = f"SELECT count(*) FROM {_VIEW.source} WHERE {where}"
-    return int(connection.execute(sql, where.values).fetchone()[0])
+    return int(connection.execute(sql, {**where.values, "today": today.isoformat()}).fetchone()[0])
 
 
 def _command(row: sqlite3.Row, actor: Actor, program: str) -> str | None:

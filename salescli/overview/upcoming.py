@@ -1,6 +1,7 @@
 """Upcoming payments: the payments expected from recurring orders, each on its planned date (B8).
 
 recurring orders → ``expected``: the next attempt, then the planned dates → rows, or sums of a period
+open orders → their instalments → the same
 """
 
 from __future__ import annotations
@@ -8,18 +9,19 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from salescli.lists import orders as order_list
 from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters, clauses
 from salescli.reports import periods
 from salescli.reports.periods import By
 from salescli.rules import time
-from salescli.sales import recurring
+from salescli.sales import instalments, recurring
 from salescli.sales.recurring import Recurring
 from salescli.storage.clauses import ATTEMPTS_MADE
 
@@ -36,6 +38,7 @@ COLUMNS = (
     Column("payment_system", rank=4),
     Column("due_at", "time", shown=False),
     Column("manager", shown=False),
+    Column("order", "number", shown=False),  # whose instalment it is
 )
 SUMS = (
     Column("period", rank=0),
@@ -58,14 +61,22 @@ def expected(order: Recurring, until: datetime, *, now: datetime, zone: ZoneInfo
     """Yield the payments before ``until``, if the next attempt at each succeeds; an overdue one is paid now.
 
     Follows the rules of tick (R58, R66a): a recurring order that is Paused, Completed or Failed, or has one of these
-    as its pending status, has no more.
+    as its pending status, has no more; one that is Paused until a moment goes on then.
     """
+    order = _resumed(order)
     while order.status in _CHARGED and order.next_payment_at is not None:
         at = max(time.from_text(order.next_payment_at), now)
         if at >= until:
             return
         yield UpcomingPayment(at, order)
-        order = recurring.paid(order, now=at, zone=zone)
+        order = _resumed(recurring.paid(order, now=at, zone=zone))
+
+
+def _resumed(order: Recurring) -> Recurring:
+    if order.status != "paused" or order.resumes_at is None or order.next_payment_at is None:
+        return order
+    at = max(order.next_payment_at, order.resumes_at)
+    return replace(order, status="active", next_payment_at=at, resumes_at=None)
 
 
 _CHARGED = ("active", "processing")
@@ -89,15 +100,50 @@ def payments(
         for payment in expected(Recurring.from_row(row), until, now=now, zone=zone)
         if payment.at >= since
     ]
-    found.sort(key=lambda pair: (pair[0].at, pair[0].recurring.id))
-    return [_row(payment, row) for payment, row in found], paused_orders
+    rows = [_row(payment, row) for payment, row in found]
+    rows += _instalments(connection, filters, since, until, now=now, zone=zone)
+    rows.sort(key=lambda row: (row["expected_at"], row["recurring"] or 0, row["order"] or 0))
+    return rows, paused_orders
+
+
+def _instalments(
+    connection: sqlite3.Connection, filters: Filters, since: datetime, until: datetime, *, now: datetime, zone: ZoneInfo
+) -> Rows:
+    """Return what is left of the instalments due in a period; a late one is expected now, as a late payment is."""
+    if filters.status:  # of recurring orders
+        return []
+    where = clauses(connection, order_list.VIEW, filters, zone=zone)
+    found = []
+    for row in connection.execute(f"{_IN_INSTALMENTS} AND {where}", where.values).fetchall():
+        parts = instalments.of_order(connection, row["order"])
+        for day, minor in instalments.left(parts, row["paid_minor"]):
+            at = max(time.start_of(day, zone), now)
+            if since <= at < until:
+                number = [due for due, _ in parts].index(day) + 1
+                of_it = {name: row[name] for name in _OF_THE_ORDER}
+                expected_at = {"expected_at": time.utc_text(at), "due_at": time.utc_text(time.start_of(day, zone))}
+                place = {"payment": number, "payments": len(parts), "amount": minor, "attempt": None, "recurring": None}
+                found.append({**of_it, **place, **expected_at})
+    return found
+
+
+_OF_THE_ORDER = ("order", "customer", "offer", "currency", "payment_system", "manager")
+_IN_INSTALMENTS = f"""
+SELECT o.id AS "order", o.paid_minor, c.name AS customer, o.offer_name AS offer, o.currency,
+  (SELECT p.name FROM payment_systems p WHERE p.id = o.payment_system_id) AS payment_system,
+  coalesce(m.name, 'system') AS manager
+FROM {order_list.VIEW.source} WHERE o.status = 'open' AND o.id IN (SELECT order_id FROM instalments)"""
 
 
 _CHARGED_ORDERS = f"""
 SELECT r.*, {ATTEMPTS_MADE} AS attempts_made,
   c.name AS customer, p.name AS payment_system, coalesce(m.name, 'system') AS manager
-FROM {recurring_list.VIEW.source} WHERE r.status IN ('active', 'processing')"""
-_PAUSED = f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.source} WHERE r.status = 'paused'"
+FROM {recurring_list.VIEW.source}
+WHERE (r.status IN ('active', 'processing') OR r.resumes_at IS NOT NULL)"""
+_PAUSED = (
+    f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.source}"
+    " WHERE r.status = 'paused' AND r.resumes_at IS NULL"
+)
 
 
 def _row(payment: UpcomingPayment, row: sqlite3.Row) -> dict[str, Any]:
@@ -116,6 +162,7 @@ def _row(payment: UpcomingPayment, row: sqlite3.Row) -> dict[str, Any]:
         "payment_system": row["payment_system"],
         "due_at": order.due_at,
         "manager": row["manager"],
+        "order": None,
     }
 
 

@@ -3,6 +3,7 @@
 closing — closed months: which can be, and the first open day after them
 formulas — texts that a spreadsheet would compute, harmless in CSV and read back
 happened — times given for what happened: past, and not before what it follows
+instalments — when the parts of a price are due
 lifecycle — statuses, which may follow which, and the actions each allows
 money — amounts in minor units, percentages, fees, exchange rates
 names — names compared and sorted as people do

@@ -131,6 +131,16 @@ def percent_text(ppm: int) -> str:
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
 
 
+def parse_discount(value: str, price_minor: int, currency: str) -> int:
+    """Return the minor units that ``5.00`` or ``10%`` takes off a price, rounded half up; empty text takes off none.
+
+    Raise BadData for what is neither an amount nor a percentage.
+    """
+    if value.strip().endswith("%"):
+        return share_of(price_minor, parse_percent(value))
+    return parse(value, currency) if value else 0
+
+
 def share_of(minor: int, ppm: int) -> int:
     """Return ``ppm`` parts per million of ``minor``, rounded half up."""
     return (minor * ppm + PPM // 2) // PPM

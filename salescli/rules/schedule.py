@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData, DamagedValue
@@ -141,13 +141,17 @@ def planned(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> dat
     """Return the n-th planned date: ``anchor`` + n intervals at the same local hour (31 Jan → 28 Feb → 31 Mar)."""
     if n == 0:
         return anchor  # of an hour that occurs twice, keep the one of the anchor
-    wall = anchor.astimezone(zone).replace(tzinfo=None)
+    wall = anchor.astimezone(zone).replace(tzinfo=None, fold=0)
+    return time.localize(datetime.combine(day_later(wall.date(), interval, n), wall.time()), zone)
+
+
+def day_later(day: date, interval: Interval, n: int) -> date:
+    """Return the day n intervals after ``day``: 31 January, 28 February, 31 March."""
     if interval.unit == "month":
         from dateutil.relativedelta import relativedelta
 
-        return time.localize(wall + relativedelta(months=n * interval.count), zone)
-    days = n * interval.count * _SHORTEST_DAYS[interval.unit]
-    return time.localize(wall + timedelta(days=days), zone)
+        return day + relativedelta(months=n * interval.count)
+    return day + timedelta(days=n * interval.count * _SHORTEST_DAYS[interval.unit])
 
 
 def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: ZoneInfo) -> datetime:

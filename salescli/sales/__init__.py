@@ -2,6 +2,7 @@
 
 orders — an order and its states
 order_edit — mend an order that was typed wrong
+instalments — the days on which parts of an order's price are due
 invoices — one payment of an order, its commission
 changes — one change of any of them: its rule, its row, its line of history
 attempts — one try each to move an invoice's money

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from salescli.catalogue import customers, offers, payment_systems
 from salescli.errors import BadData, WrongStatus
+from salescli.rules import instalments as plans
 from salescli.rules import money, permissions, text, time
-from salescli.sales import invoices, orders, sales_plans
+from salescli.sales import instalments, invoices, orders, sales_plans
 from salescli.sales.orders import Order
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -65,7 +67,53 @@ def edit(work: Work, order_id: int, given: OrderEdit, *, reason: str | None = No
             return order
         why = text.text(reason, "the reason") if reason else None
         after = orders.change(work, order, "edited", changes, reason=why)
+        if after.price_minor != order.price_minor and (parts := instalments.of_order(work.connection, order.id)):
+            instalments.store(work.connection, order.id, plans.scaled(parts, after.price_minor))
         return after if after.customer_id == order.customer_id else sales_plans.reassign(work, after)
+
+
+def set_instalments(work: Work, order_id: int, *, parts: Sequence[str] = (), terms: str | None = None) -> Order:
+    """Agree when what is left of an Open order is due, and return it: by ``parts``, by ``terms``, or no more at all.
+
+    It can be paid in parts from then on. Raise WrongStatus for an order that is not Open, BadData for parts that are
+    not what is left, or due before the order was made.
+    """
+    work.actor.require(permissions.ENTER_ORDERS)
+    with database.transaction(work.connection):
+        order = orders.get(work.connection, order_id)
+        if order.status != "open" or (order.recurring_id is not None and order.payment_number != 1):
+            raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; instalments are of an Open order")
+        made, today = (
+            date.fromisoformat(time.local_day(moment, work.zone))
+            for moment in (time.from_text(order.created_at), work.now)
+        )
+        agreed = plans.by_hand(parts, order.currency, today)
+        if terms:
+            agreed = plans.parse(terms).parts(order.left_minor, today)
+        whole = sum(minor for _, minor in agreed)
+        if agreed and whole != order.left_minor:
+            raise BadData(
+                f"the instalments add up to {order.amount(whole)}, and {order.amount(order.left_minor)} of order"
+                f" {order.id} is left"
+            )
+        if agreed and agreed[0][0] < made:
+            raise BadData(f"{agreed[0][0]} is before order {order.id} was made, on {made}")
+        if agreed and order.paid_minor:
+            agreed = [(made, order.paid_minor), *agreed] if agreed[0][0] > made else _with_paid(order, agreed)
+        before = instalments.of_order(work.connection, order.id)
+        if agreed == before:
+            return order
+        instalments.store(work.connection, order.id, agreed)
+        texts = instalments.words(before, order.currency), instalments.words(agreed, order.currency)
+        history.record(work, "order", order.id, "instalments agreed", {"instalments": texts})
+        if agreed and not order.partial:
+            return orders.change(work, order, "to be paid in parts", {"partial": True})
+        return order
+
+
+def _with_paid(order: Order, agreed: list[plans.Part]) -> list[plans.Part]:
+    """Return the parts with what is paid already in the first, which is due on the day of the order."""
+    return [(agreed[0][0], agreed[0][1] + order.paid_minor), *agreed[1:]]
 
 
 def note(work: Work, order_id: int, words: str) -> None:
@@ -123,12 +171,12 @@ def _sale(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:
     if given.quantity is not None:
         orders.check_quantity(offers.get(work.connection, order.offer_id), quantity)
     unit = order.unit_price_minor if given.price is None else money.parse(given.price, order.currency)
-    discount = order.discount_minor
-    if given.discount is not None:
-        discount = money.parse(given.discount, order.currency) if given.discount else 0
     if unit is None and given.quantity is not None:
         raise BadData(f"the unit price of order {order.id} is not whole; give --price too")
     gross = order.price_minor + order.discount_minor if unit is None else unit * quantity
+    discount = order.discount_minor
+    if given.discount is not None:
+        discount = money.parse_discount(given.discount, gross, order.currency)
     if not 0 < gross - discount <= money.MINOR_MAX:
         raise BadData(
             f"{order.amount(gross)} less {order.amount(discount)} is not a price; an order that is not to be paid is"

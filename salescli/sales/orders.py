@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.gateways import registry
 from salescli.rules import happened, lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
+from salescli.sales import instalments
 from salescli.sales.changes import ORDER, store
 from salescli.storage import database, history
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
@@ -93,7 +94,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """What a person enters for a new order."""
+    """What a person enters for a new order.
+
+    ``price`` is per unit, by default the offer's; ``discount``, as ``10%`` or ``5.00``, is off the whole order. Without
+    a ``payment_system`` it is the offer's.
+    """
 
     customer: str
     offer: str
@@ -102,30 +107,33 @@ class NewOrder:
     payment_system: str | None = None
     token: str | None = None
     one_click: bool = False
+    price: str | None = None
+    discount: str | None = None
 
 
 def open_order(work: Work, new: NewOrder) -> Order:
-    """Open an order at the offer's present price (R8–R17).
+    """Open an order at the offer's present price, or the one given, less a discount (R8–R17).
 
     Raise BadData for an offer that cannot be sold so, NotFound for an unknown name.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
         offer = offers.find(work.connection, new.offer, whole=True)
-        price_minor = _sellable(offer, new.quantity)
+        sold_for = _sellable(offer, new)
         money.check_current(offer.currency, time.local_day(work.now, work.zone))
         customer = customers.buyer(work.connection, new.customer)
         values = {
             **_snapshot(offer),
-            **_how_to_pay(work.connection, new),
+            **sold_for,
+            **_how_to_pay(work.connection, offer, new),
             "customer_id": customer["id"],
-            "unit_price_minor": offer.price_minor,
-            "quantity": new.quantity,
-            "price_minor": price_minor,
             "manager_id": users.manager_id(work.connection, new.manager),
             "manager_by": "person" if new.manager else None,
         }
         id = create(work, values)
+        if offer.instalments is not None:
+            first = date.fromisoformat(time.local_day(work.now, work.zone))
+            instalments.store(work.connection, id, offer.instalments.parts(values["price_minor"], first))
         return get(work.connection, id)
 
 
@@ -239,21 +247,36 @@ def check_quantity(offer: Offer, quantity: int) -> None:
         )
 
 
-def _sellable(offer: Offer, quantity: int) -> int:
-    """Return price per unit × quantity. Raise BadData when the offer cannot be sold so (R15, R17)."""
+def _sellable(offer: Offer, new: NewOrder) -> dict[str, int]:
+    """Return the columns of what it costs: price per unit × quantity − discount.
+
+    Raise BadData when the offer cannot be sold so (R15, R17).
+    """
     if not offer.active:
         raise BadData(
             f"offer {offer.number}, {offer.name}, is not active;"
             f" to change that: salescli offers edit {offer.number} --active"
         )
-    if offer.price_minor is None:
+    unit = offer.price_minor if new.price is None else money.parse(new.price, offer.currency)
+    if unit is None:
         raise BadData(
-            f"offer {offer.number}, {offer.name}, has no price; set one: salescli offers edit {offer.number} --price …"
+            f"offer {offer.number}, {offer.name}, has no price; give --price, or set one:"
+            f" salescli offers edit {offer.number} --price …"
         )
-    check_quantity(offer, quantity)
-    if offer.price_minor * quantity > money.MINOR_MAX:
-        raise BadData(f"{quantity} × {money.text(offer.price_minor, offer.currency)} is more than the largest amount")
-    return offer.price_minor * quantity
+    check_quantity(offer, new.quantity)
+    gross = unit * new.quantity
+    if gross > money.MINOR_MAX:
+        raise BadData(f"{new.quantity} × {money.text(unit, offer.currency)} is more than the largest amount")
+    discount = money.parse_discount(new.discount or "", gross, offer.currency)
+    if discount > gross:
+        off, whole = (money.text(minor, offer.currency) for minor in (discount, gross))
+        raise BadData(f"a discount of {off} is more than the {whole} {offer.currency} that it is taken from")
+    return {
+        "unit_price_minor": unit,
+        "quantity": new.quantity,
+        "discount_minor": discount,
+        "price_minor": gross - discount,
+    }
 
 
 def _snapshot(offer: Offer) -> dict[str, Any]:
@@ -275,12 +298,15 @@ def _snapshot(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _how_to_pay(connection: sqlite3.Connection, new: NewOrder) -> dict[str, Any]:
-    if new.payment_system is None:
+def _how_to_pay(connection: sqlite3.Connection, offer: Offer, new: NewOrder) -> dict[str, Any]:
+    if new.payment_system is not None:
+        system = payment_systems.find(connection, new.payment_system)
+    elif offer.payment_system_id is not None:
+        system = payment_systems.get(connection, offer.payment_system_id)
+    else:
         if new.token or new.one_click:
             raise BadData("--token and --one-click need --payment-system")
         return {}
-    system = payment_systems.find(connection, new.payment_system)
     payment_systems.check_usable(system, new.token, one_click=new.one_click)
     return {"payment_system_id": system.id, "token": new.token, "one_click": int(new.one_click)}
 

@@ -59,6 +59,7 @@ class Recurring:
     activated_at: str | None
     last_error_code: str | None
     last_error: str | None
+    resumes_at: str | None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Recurring:
@@ -84,6 +85,11 @@ class Recurring:
     def remaining(self) -> int | None:
         """Payments remaining (R65); None for one without an end."""
         return None if self.payments_total is None else self.payments_total - self.payments_made
+
+    @property
+    def discount_minor(self) -> int:
+        """What each payment is below the price of its units: its first order had a discount."""
+        return 0 if self.unit_price_minor is None else self.unit_price_minor * self.quantity - self.price_minor
 
     def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """Return the first planned date later than ``moment`` (R58, R66a)."""
@@ -212,7 +218,12 @@ def save(
     reason: str | None = None,
     taken_back: bool = False,
 ) -> Recurring:
-    """Store what changed with a history line. Raise WrongStatus when the status may not change so."""
+    """Store what changed with a history line. Raise WrongStatus when the status may not change so.
+
+    When it resumes is kept while it is Paused, or is to be.
+    """
+    if "paused" not in (after.status, after.wish):
+        after = replace(after, resumes_at=None)
     changes = {
         name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
     }
@@ -313,6 +324,16 @@ def due(
     return [Recurring.from_row(row) for row in rows]
 
 
+def resuming(connection: sqlite3.Connection, now: datetime, gateways: tuple[str, ...] | None = None) -> list[int]:
+    """Return the numbers of the Paused recurring orders whose pause has ended, of these gateways; None: of all."""
+    where = Where()
+    where.add("r.status = 'paused' AND r.resumes_at <= {now}", now=time.utc_text(now))
+    if gateways is not None:
+        where.add("p.gateway IN ({names})", names=list(gateways))
+    sql = f"SELECT r.id FROM recurring r JOIN payment_systems p ON p.id = r.payment_system_id WHERE {where} ORDER BY 1"
+    return [row["id"] for row in connection.execute(sql, where.values)]
+
+
 def payment_order(connection: sqlite3.Connection, recurring: Recurring) -> Order | None:
     """Return the order of its current payment, if it exists (R79)."""
     row = connection.execute(
@@ -362,7 +383,7 @@ def _new_payment_order(work: Work, recurring: Recurring) -> Order:
         "category_number": offer.category_number,
         "unit_price_minor": recurring.unit_price_minor,
         "quantity": recurring.quantity,
-        "discount_minor": 0,
+        "discount_minor": recurring.discount_minor,
         "price_minor": recurring.price_minor,
         "currency": recurring.currency,
         "manager_id": initial.manager_id if initial else None,

@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from salescli.errors import BadUsage, WrongStatus
-from salescli.rules import lifecycle, permissions, time
-from salescli.sales import attempts, invoices, orders, recurring
+from salescli.errors import BadData, BadUsage, WrongStatus
+from salescli.rules import lifecycle, permissions, schedule, time
+from salescli.sales import attempts, invoices, orders, recurring, recurring_edit
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, history
@@ -25,16 +26,41 @@ Rule = Callable[[Recurring], Recurring]
 KEPT = "kept without its first order"  # in its history: a person decided so when that was declined or refunded
 
 
-def pause(work: Work, id: int) -> Recurring:
-    """Put an Active one on hold, pending retries included (R54); while Processing this is the pending status (I11)."""
-    rules = {"active": _paused, "processing": _pending("paused")}
+def pause(work: Work, id: int, *, until: datetime | None = None) -> Recurring:
+    """Put an Active one on hold, pending retries included (R54); while Processing this is the pending status (I11).
+
+    ``until``: when tick resumes it, which can be changed while it is Paused. Raise BadData for a time that is past, or
+    more than ten years away.
+    """
+    if until is not None and not work.now < until < work.now + schedule.PLANNED_MAX:
+        raise BadData("a pause ends later than now, and within ten years")
+    resumes_at = time.utc_text(until) if until else None
+    rules = {"active": _paused(resumes_at), "processing": _pending("paused", resumes_at)}
+    if until is not None or recurring.get(work.connection, id).resumes_at:
+        rules["paused"] = _paused(resumes_at)
     return _manage(work, id, "paused", rules)
 
 
-def activate(work: Work, id: int) -> Recurring:
-    """Resume a Paused one (R57, R58); while Processing this clears the pending status."""
-    rules = {"paused": _activated(work.now), "processing": _pending(None)}
-    return _manage(work, id, "activated", rules)
+def activate(work: Work, id: int, *, skip_missed: bool = False) -> Recurring:
+    """Resume a Paused one (R57, R58); while Processing this clears the pending status.
+
+    ``skip_missed``: what was due in the pause is not charged; the next payment is on the next planned date.
+    """
+    rule = _skipping(work.now, work.zone) if skip_missed else _activated(work.now)
+    with database.transaction(work.connection):
+        before = recurring.get(work.connection, id)
+        after = _manage(work, id, "activated", {"paused": rule, "processing": _pending(None)})
+        if skip_missed:
+            recurring_edit.follow(work, before, after, None)
+        return after
+
+
+def resume(work: Work, id: int) -> Recurring | None:
+    """Resume one whose pause ends now, as agreed; None if it was resumed, or its pause changed, in the meantime."""
+    with database.transaction(work.connection):
+        if id not in recurring.resuming(work.connection, work.now):
+            return None
+        return _manage(work, id, "resumed as agreed", {"paused": _activated(work.now)})
 
 
 def complete(work: Work, id: int) -> Recurring:
@@ -116,8 +142,8 @@ def _manage(work: Work, id: int, what: str, rules: Mapping[str, Rule]) -> Recurr
 # Rules: from a recurring order to its next state.
 
 
-def _paused(before: Recurring) -> Recurring:
-    return replace(before, status="paused", activated_at=None)
+def _paused(resumes_at: str | None) -> Rule:
+    return lambda before: replace(before, status="paused", activated_at=None, resumes_at=resumes_at)
 
 
 def _activated(now: datetime) -> Rule:
@@ -133,6 +159,20 @@ def _activated(now: datetime) -> Rule:
     return rule
 
 
+def _skipping(now: datetime, zone: ZoneInfo) -> Rule:
+    """Return the rule that resumes a Paused one on its next planned date, if one has passed."""
+    moment = time.utc_text(now)
+
+    def rule(before: Recurring) -> Recurring:
+        assert before.next_payment_at is not None
+        if min(before.next_payment_at, before.due_at or before.next_payment_at) > moment:
+            return replace(before, status="active")
+        following = time.utc_text(before.planned_after(now, zone))
+        return replace(before, status="active", due_at=following, next_payment_at=following)
+
+    return rule
+
+
 def _over(before: Recurring) -> Recurring:
     return replace(before, status="completed", due_at=None, next_payment_at=None, activated_at=None)
 
@@ -143,14 +183,14 @@ def _tried_again(now: datetime) -> Rule:
     return lambda before: replace(before, status="active", declines=0, next_payment_at=moment, activated_at=moment)
 
 
-def _pending(wish: str | None) -> Rule:
-    """Return the rule that sets a pending status while a payment is in flight (I11)."""
+def _pending(wish: str | None, resumes_at: str | None = None) -> Rule:
+    """Return the rule that sets a pending status while a payment is in flight (I11), and until when it is Paused."""
 
     def rule(before: Recurring) -> Recurring:
         if before.wish == "completed" and wish != "completed":
             raise WrongStatus(
                 f"recurring order {before.id} was completed; that is final, and applies when its payment has ended"
             )
-        return replace(before, wish=wish)
+        return replace(before, wish=wish, resumes_at=resumes_at)
 
     return rule

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from salescli.catalogue import offers, payment_systems
+from salescli.catalogue import offers, payment_systems, tokens
 from salescli.errors import BadData, WrongStatus
 from salescli.rules import money, permissions, schedule, text, time
 from salescli.rules.numbers import is_record_number
@@ -62,7 +62,7 @@ def edit(work: Work, id: int, given: RecurringEdit, *, reason: str | None = None
         if after == before:
             return before
         recurring.save(work, before, after, "edited" if given.changes_terms else "paid otherwise", reason=why)
-        _follow(work, before, after, why)
+        follow(work, before, after, why)
         return after
 
 
@@ -130,16 +130,18 @@ def _paid_through(work: Work, one: Recurring, given: RecurringEdit) -> Recurring
         return one
     named = payment_systems.find(work.connection, given.system) if given.system else None
     system = named or payment_systems.get(work.connection, one.payment_system_id)
-    payment_systems.check_usable(system, given.token, one_click=False)
-    if not (given.token or system.manual):
+    saved = None if given.token or system.manual else tokens.for_payment(work.connection, one.customer_id, system.id)
+    token = saved.token if saved else given.token
+    payment_systems.check_usable(system, token, one_click=False)
+    if not (token or system.manual):
         raise BadData(f"{system.name} charges a saved payment method; give its --token")
-    return replace(one, token=given.token, payment_system_id=system.id)
+    return replace(one, token=token, payment_system_id=system.id)
 
 
-_OF_THE_ORDER = ("unit_price_minor", "quantity", "price_minor", "payment_system_id", "due_at")
+_OF_THE_ORDER = ("unit_price_minor", "quantity", "discount_minor", "price_minor", "payment_system_id", "due_at")
 
 
-def _follow(work: Work, before: Recurring, after: Recurring, why: str | None) -> None:
+def follow(work: Work, before: Recurring, after: Recurring, why: str | None) -> None:
     """Give the order and invoice of a payment between attempts what changed."""
     order = recurring.payment_order(work.connection, before)
     if order is None:

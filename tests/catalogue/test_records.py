@@ -213,6 +213,8 @@ def test_an_offer_has_what_it_was_given(house: House) -> None:
         "interval": asdict(Interval(1, "month")),
         "payments_total": 12,
         "retries": asdict(Retries((120, 720))),
+        "payment_system_id": None,
+        "instalments": None,
         "active": True,
     }
     (line,) = house.history("offer", offer.id)

@@ -762,6 +762,47 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a pause ends at the next tick",
+        "a_plan_is_paused_until_a_day",
+        (("sales/recurring.py", "r.status = 'paused' AND r.resumes_at <= {now}", "r.resumes_at > '' AND '' < {now}"),),
+    ),
+    Mutant(
+        "a pause until a day never ends",
+        "a_plan_is_paused_until_a_day",
+        (("charging/tick.py", "        _resume(run, only)\n", ""),),
+    ),
+    Mutant(
+        "a resumed plan keeps the end of its pause",
+        "a_plan_is_paused_until_a_day",
+        (("sales/recurring.py", "after = replace(after, resumes_at=None)", "pass"),),
+    ),
+    Mutant(
+        "a pause that was changed ends all the same",
+        "a_pause_that_ends_is_changed_while_tick_resumes",
+        (("sales/recurring_actions.py", "if id not in recurring.resuming(work.connection, work.now):", "if False:"),),
+    ),
+    Mutant(
+        "a pause of a payment in flight has no end",
+        "a_plan_is_paused_until_a_day_while_its_payment_is_in_doubt",
+        (("sales/recurring_actions.py", "wish=wish, resumes_at=resumes_at", "wish=wish"),),
+    ),
+    Mutant(
+        "what was missed is charged after all",
+        "a_plan_skips_what_it_missed",
+        (("sales/recurring_actions.py", "_skipping(work.now, work.zone) if skip_missed else ", ""),),
+    ),
+    Mutant(
+        "the order of a skipped date keeps it",
+        "a_plan_skips_what_it_missed",
+        (
+            (
+                "sales/recurring_actions.py",
+                "            recurring_edit.follow(work, before, after, None)\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    Mutant(
         "a payment recorded by hand resumes a paused plan",
         "a_resting_plan_is_paid_another_way",
         (("sales/recurring.py", '"paused" if recurring.status == "paused" else "active"', '"active"'),),
@@ -847,7 +888,7 @@ MUTANTS = (
     Mutant(
         "the invoice of a payment between attempts keeps the old price",
         "the_price_changes_between_attempts",
-        (("sales/recurring_edit.py", "        _follow(work, before, after, why)\n", ""),),
+        (("sales/recurring_edit.py", "        follow(work, before, after, why)\n", ""),),
     ),
     Mutant(
         "the rest of what is shared is lost",

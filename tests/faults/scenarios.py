@@ -1370,3 +1370,69 @@ def other_systems_files_come_in(world: World) -> None:
     assert world.value("SELECT count(*) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") == 1
     assert world.value("SELECT max(fee_minor) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") is None
     assert world.value("SELECT sum(foreign_fee_minor) FROM invoices WHERE foreign_fee_currency = 'EUR'") == 3_655 + 45
+
+
+def _paused_until(world: World, plan: int, **time: float) -> datetime:
+    """Pause a plan until so long from now, and return the moment."""
+    ends = world.now + timedelta(**time)
+    world.manage(lambda work, id: recurring_actions.pause(work, id, until=ends), plan)
+    return ends
+
+
+@scenario
+def a_plan_is_paused_until_a_day(world: World) -> None:
+    """Nothing is charged before; then what was due, once, and there is one resumption."""
+    plan = world.subscribed("month", "card")
+    ends = _paused_until(world, plan, days=40)
+    while world.later(days=1).now < ends:
+        world.tick()
+        settled(world, charges=1)
+    for _ in range(2):
+        world.tick()
+    settled(world, charges=2)
+    assert world.plan(plan).status == "active"
+    assert world.value("SELECT count(*) FROM history WHERE what = 'resumed as agreed'") == 1
+
+
+@scenario
+def a_pause_that_ends_is_changed_while_tick_resumes(world: World) -> None:
+    plan = world.subscribed("month", "card")
+    world.at(_paused_until(world, plan, days=40))
+    world.manage(recurring_actions.pause, plan)  # for good, after tick has read what is to be resumed
+    assert world.process(lambda c: recurring_actions.resume(world.work(c), plan)) is None
+    world.tick()
+    settled(world, charges=1)
+    assert world.plan(plan).status == "paused"
+
+
+@scenario
+def a_plan_is_paused_until_a_day_while_its_payment_is_in_doubt(world: World) -> None:
+    plan = due(world, "cut after")
+    world.tick()
+    ends = _paused_until(world, plan, days=40)
+    world.later(minutes=10).tick()
+    settled(world, charges=2)
+    assert world.plan(plan).status == "paused"
+    while world.later(days=1).now < ends:
+        world.tick()
+        settled(world, charges=2)
+    world.tick()
+    settled(world, charges=3)
+
+
+@scenario
+def a_plan_skips_what_it_missed(world: World) -> None:
+    """Also a payment between two attempts: its order is then for the next planned date."""
+    plan = due(world, "declined")
+    world.tick()
+    world.manage(recurring_actions.pause, plan)
+    world.later(days=70)
+    world.manage(lambda work, id: recurring_actions.activate(work, id, skip_missed=True), plan)
+    world.tick()
+    settled(world, charges=1)
+    following = world.plan(plan).due_at
+    assert following is not None
+    assert following > time.utc_text(world.now)
+    assert world.value("SELECT due_at FROM orders WHERE payment_number = 2") == following
+    world.at(time.from_text(following)).tick()
+    settled(world, charges=2)

@@ -19,7 +19,7 @@ from tests.terminal import Run, on_a_terminal
 
 
 def _list(shop: Story) -> list[tuple[object, ...]]:
-    rows = todo.waiting(shop.house.connection, None, actor=shop.house.actor)
+    rows = todo.waiting(shop.house.connection, None, actor=shop.house.actor, today=shop.now.date())
     return [(row["what"], row["number"], row["amount"]) for row in rows]
 
 
@@ -157,7 +157,7 @@ def test_a_command_is_offered_to_whom_it_is_allowed(story: Story, role: str, off
     _something_of_everything(story)
     house = story.house
     actor = house.actor if role == "owner" else house.user("ivan", role=role)
-    rows = todo.waiting(house.connection, None, actor=actor)
+    rows = todo.waiting(house.connection, None, actor=actor, today=story.now.date())
     assert len(rows) == 4
     assert {" ".join(str(row["command"]).split()[1:3]) for row in rows if row["command"]} == offered
 

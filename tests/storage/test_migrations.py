@@ -40,13 +40,22 @@ DIGESTS = {
     "m0014_names": "ad89a8a81060045085a61b18ebcac2b2355fb3abe4c1c76f05537ed8c86de4d9",
     "m0015_currencies": "0745a3c3e40cd90f06a1d573b21efc5d3e0c3cf0e09064cbcfe63a55a21af106",
     "m0016_payment_reference": "b8eeb7efffadbb314cf0fd1e6ca3eeb0367314536905e61168e5891c10f0de2e",
+    "m0017_default_system": "7cdfbf2507498bced1de84eb84842363c09960ef9ee202c4b0eaf2239249c3a8",
+    "m0018_saved_tokens": "a3820e526490c08fa477fde0bc4909f65bf178de4721932ce54a285a68c98430",
+    "m0019_instalments": "02cdf13e0ff928d3f64765dd6344a73298ff3c87c8532f78f01a13948118e680",
+    "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
     "the line was cut": "the connection was cut",
     "outcome of the charge not known": "outcome of the charge unknown",
 }
-NEW_TABLES = ("closed_months", "disputes", "gateway_checks")  # since 0.1.0, whose story has nothing for them
+NEW_TABLES = (
+    "closed_months",
+    "disputes",
+    "gateway_checks",
+    "saved_tokens",
+)  # since 0.1.0, whose story has nothing for them
 
 
 @pytest.fixture(params=released.older(), ids=lambda each: f"{each[0]} of version {each[1]}")

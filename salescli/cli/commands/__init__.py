@@ -18,10 +18,12 @@ imports — import of orders and recurring orders
 init — init, adopt
 lists — the lists of orders, payments and recurring orders
 orders — orders show, new, pay, refund
+owing — orders owing, instalments
 payments — payments show, ledger, confirm, decline, resolve
 reconcile — a statement compared with the database
 recurring — recurring show, pause, activate, complete, retry, edit
 reports — totals by dimension and period
+sell — orders sell
 simulate — tick on a copy
 tick — charge what is due
 todo — what waits for a person

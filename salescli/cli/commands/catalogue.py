@@ -43,6 +43,8 @@ offers_group = group_of(
             ("every", "Recurring: the interval, such as 1 month, 2 weeks or 30 days."),
             ("payments", "Recurring: the number of payments, including the first.  [default: no end]"),
             ("retry_after", "Recurring: the waits after a declined payment.  [default: 8h,24h]"),
+            ("instalments", "When the parts of the price are due: `30% now, the rest over 3 months`, `… in 30 days`."),
+            ("payment_system", "The payment system of its orders, unless another is given."),
             ACTIVE,
         ),
         '"Drawing, full course" --number 7 --price 49.00 \\\n'

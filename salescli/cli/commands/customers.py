@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from salescli.catalogue import customer_erase, customer_merge, customers
+from salescli.catalogue import customer_erase, customer_merge, customers, payment_systems, tokens
 from salescli.cli import options, pages, record_page, results
 from salescli.cli.catalogue_group import CatalogueGroup, described, group_of, print_merged
 from salescli.cli.output.contract import Output
@@ -22,7 +22,9 @@ from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
 from salescli.lists import recurring as recurring_list
 from salescli.lists import sales_plans as sales_plan_list
-from salescli.overview import customer_card
+from salescli.lists import tokens as token_list
+from salescli.lists.filters import Filters
+from salescli.overview import customer_card, owing
 from salescli.rules import numbers, permissions
 from salescli.sales import sales_plans
 
@@ -41,6 +43,12 @@ _RECURRING = ("recurring", "offer", "status", "price", "currency", "payments_rem
 
 def _totals(session: Session, id: int, limit: int | None) -> record_page.Shown:
     return _cut(customer_card.totals(session.connection, id), limit)
+
+
+def _owing(session: Session, id: int, limit: int | None) -> record_page.Shown:
+    today = session.now.astimezone(session.zone).date()
+    found = owing.rows(session.connection, Filters(), today=today, zone=session.zone, customer_id=id)
+    return _cut([row for row in found if row["due_on"]], limit)
 
 
 def _history(session: Session, id: int, limit: int | None) -> record_page.Shown:
@@ -80,6 +88,12 @@ customers_group = group_of(
         ("active",),
         (
             record_page.ComputedPart("totals", customer_card.TOTALS, _totals),
+            record_page.ComputedPart(
+                "instalments due",
+                owing.COLUMNS,
+                _owing,
+                columns=("order", "left", "currency", "due_on", "due", "days_late"),
+            ),
             record_page.Part(
                 "orders",
                 order_list.VIEW,
@@ -117,6 +131,7 @@ customers_group = group_of(
                 SHOWN_MAX,
                 "customers plans {} --limit 0",
             ),
+            record_page.Part("saved payment methods", token_list.VIEW, "t.customer_id", ("saved",)),
             record_page.ComputedPart("history", history.COLUMNS, _history, SHOWN_MAX, "history customer {} --limit 0"),
             record_page.ComputedPart("commands", customer_card.COMMANDS, _commands, COMMANDS_MAX, _EVERYTHING),
         ),
@@ -191,6 +206,60 @@ def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> No
         order = sales_plans.unmark(session.work, plan, reason=reason)
         what = f"; order {order.id} is a sale by the system again" if order else ""
         print_line(f"sales plan {plan}: taken back{what}")
+
+
+@customers_group.command("save-token")
+@click.argument("customer")
+@click.argument("token")
+@click.option("--payment-system", "system", metavar="NAME", required=True, help="The payment system that gave it.")
+@click.option("--default", "preferred", is_flag=True, help="Charge it where no payment system is given.")
+@options.dry_run
+@pass_session
+def save_token(session: Session, customer: str, token: str, system: str, preferred: bool, dry_run: bool) -> None:
+    """Save TOKEN, a payment system's name for a card of CUSTOMER. Never a card number.
+
+    `orders pay`, `orders sell` and `recurring edit` charge it where no token is given. The first one is the default.
+
+    \b
+    Example:
+      salescli customers save-token olena@example.com tok_ok --payment-system Card
+    """
+    with options.rehearsed(session, dry_run):
+        saved = tokens.save(session.work, customer, token, system, preferred=preferred)
+        name = payment_systems.get(session.connection, saved.payment_system_id).name
+        print_line(f"saved payment method {saved.id}, {name}{', the default' if saved.preferred else ''}")
+
+
+@customers_group.command("tokens", cls=pages.ListCommand, view=token_list.VIEW)
+@click.argument("customer")
+@options.output
+@pass_session
+def list_tokens(session: Session, customer: str, output: Output) -> None:
+    """List the saved payment methods of CUSTOMER, the default first. Of a token only the end is shown.
+
+    \b
+    Example:
+      salescli customers tokens olena@example.com
+    """
+    found = customers.find(session.connection, customer)
+    record_page.belonging(session, token_list.VIEW, "t.customer_id", found["id"], output)
+
+
+@customers_group.command("forget-token")
+@click.argument("saved", type=int)
+@options.dry_run
+@pass_session
+def forget_token(session: Session, saved: int, dry_run: bool) -> None:
+    """Forget SAVED, a number of `customers tokens`. A recurring order goes on charging the token that it has.
+
+    \b
+    Example:
+      salescli customers forget-token 2
+    """
+    with options.rehearsed(session, dry_run):
+        gone = tokens.forget(session.work, saved)
+        left = tokens.for_payment(session.connection, gone.customer_id, None)
+        print_line(f"payment method {saved}: forgotten{f'; the default is {left.id}' if left else ''}")
 
 
 @customers_group.command("merge")

@@ -25,7 +25,7 @@ from salescli.sales.orders import Order
 @click.option("--customer", metavar="WHO", help="Another customer: number, email or name.")
 @click.option("--quantity", type=int, metavar="N", help="The number of units.")
 @click.option("--price", metavar="AMOUNT", help="The price per unit.")
-@click.option("--discount", metavar="AMOUNT", help="Off the whole order; '' for none.")
+@click.option("--discount", metavar="10%|5.00", help="Off the whole order; '' for none.")
 @click.option("--comment", metavar="TEXT", help="A comment on the order; '' for none.")
 @click.option("--payment-system", metavar="NAME", help="The payment system for its payments; '' for none.")
 @click.option("--token", help="The saved payment method at that payment system.")

@@ -11,7 +11,7 @@ from salescli.charging import credit, pay, refund
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.cli import options, pages, record_page, results
-from salescli.cli.hints import decided, say_recurring_goes_on
+from salescli.cli.hints import decided, opened, print_payment, say_recurring_goes_on, state_of
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.prompts import ask_first
@@ -19,11 +19,11 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.gateways.answers import Answer
 from salescli.lists import disputes as dispute_list
+from salescli.lists import instalments as instalment_list
 from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
 from salescli.rules import permissions
 from salescli.sales import invoices, orders
-from salescli.sales.invoices import Invoice
 from salescli.sales.orders import NewOrder, Order
 
 
@@ -45,6 +45,7 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
         found.id,
         [
             record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
+            record_page.Part("instalments", instalment_list.VIEW, "n.order_id", ("due_on",)),
             record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
         ],
         output,
@@ -61,8 +62,10 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
     show_default=True,
     help="The number of units; more than one only if the offer allows it.",
 )
+@click.option("--price", metavar="AMOUNT", help="The price per unit.  [default: the offer's]")
+@click.option("--discount", metavar="10%|5.00", help="Off the whole order, and each later payment if it is recurring.")
 @click.option("--manager", metavar="LOGIN", help="The manager who made the sale.  [default: the system]")
-@click.option("--payment-system", metavar="NAME", help="The payment system for its payments.")
+@click.option("--payment-system", metavar="NAME", help="The payment system for its payments.  [default: the offer's]")
 @click.option("--token", help="The saved payment method at that payment system.")
 @click.option("--one-click", is_flag=True, help="Record a one-click payment.")
 @options.at("When it was ordered.")
@@ -75,14 +78,12 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
     Examples:
       salescli orders new olena@example.com 7 --manager ivan
       salescli orders new "Olena Kovalenko" "Drawing, full course" \\
-        --payment-system Sandbox --token tok_ok
+        --payment-system Sandbox --token tok_ok --discount 10%
     """
     work = options.work_at(at, session)
     with options.rehearsed(session, dry_run):
         order = pay.open_and_settle_free(work, NewOrder(**given))
-        print_line(
-            f"order {order.id}: {order.offer_name}, {order.amount(order.price_minor)}, {order.status.capitalize()}"
-        )
+        print_line(opened(order))
 
 
 @click.command("pay")
@@ -94,8 +95,10 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
 )
 @click.option("--currency", metavar="CODE", help="The currency it is paid in, if not the order's; needs --rate.")
 @click.option("--rate", metavar="RATE", help="The value of one unit of that currency in the order's currency.")
-@click.option("--payment-system", metavar="NAME", help="The payment system.  [default: the order's]")
-@click.option("--token", help="The saved payment method at that payment system.")
+@click.option(
+    "--payment-system", metavar="NAME", help="The payment system.  [default: the order's, or of the saved one]"
+)
+@click.option("--token", help="The payment method there.  [default: the order's, or the customer's saved one]")
 @click.option("--one-click", is_flag=True, help="Record a one-click payment.")
 @click.option("--comment", metavar="TEXT", help="The buyer's comment.")
 @click.option("--credit", "by_credit", is_flag=True, help="Pay with what the customer paid above the price before.")
@@ -122,7 +125,7 @@ def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, 
         with options.rehearsed(session, dry_run):
             for paid in credit.use(work, found.id, payment.amount):
                 print_line(f"invoice {paid.id}: {paid.amount()}, {paid.comment}")
-            print_line(_state(orders.get(session.connection, found.id)))
+            print_line(state_of(orders.get(session.connection, found.id)))
         return
     if dry_run:
         with options.rehearsed(session, dry_run):
@@ -136,7 +139,7 @@ def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, 
         payment,
         gateways=session.gateway,
     )
-    _print_payment(session, invoice, answer)
+    print_payment(session, invoice, answer)
 
 
 @click.command("refund")
@@ -235,36 +238,6 @@ def _after_refund(session: Session, id: int) -> str:
     words = f"order {id} is {orders.get(session.connection, id).status.capitalize()}"
     back = invoices.money_back(invoices.of_order(session.connection, id))
     return f"{words}; {back}" if back else words
-
-
-def _state(order: Order) -> str:
-    words = f"order {order.id} is {order.status.capitalize()}"
-    if order.completed_at is None:
-        return f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
-    return words
-
-
-def _print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> None:
-    """Print the outcome of a payment. Raise SalesError (1) unless it succeeded or waits for a person."""
-    order = orders.get(session.connection, invoice.order_id)
-    if answer is None:
-        print_line(
-            f"invoice {invoice.id} ({invoice.amount()}) is open; when paid: salescli payments confirm {invoice.id}"
-        )
-        return
-    if answer.became == "succeeded":
-        print_line(f"invoice {invoice.id}: {invoice.amount()} paid; {_state(order)}")
-        if order.recurring_id:
-            print_line(
-                f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}"
-            )
-        return
-    advice = {
-        "declined": f"declined: {answer.why} ({answer.code})",
-        "not_sent": f"not charged, {answer.why}; try again later",
-        "misconfigured": f"not charged: {answer.why}",
-    }.get(answer.became, f"outcome unknown ({answer.why}); tick will look it up, do not charge it by hand")
-    raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {_state(order)}")
 
 
 def _refund_words(part: refund.RefundPart, answer: Answer) -> str:

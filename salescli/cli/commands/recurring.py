@@ -46,38 +46,54 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
 
 @click.command("pause")
 @click.argument("id", nargs=-1, required=True)
+@click.option("--until", metavar="TIME", help="When tick resumes it, such as 2026-05-01.  [default: never]")
 @options.yes
 @options.keep_going
 @results.changes
 @pass_session
-def pause(session: Session, /, id: tuple[str, ...], **mode: bool) -> int:
+def pause(session: Session, /, id: tuple[str, ...], until: str | None, **mode: bool) -> int:
     """Pause recurring orders: nothing is charged, retries included, until they are activated.
 
-    `-` reads their numbers from stdin.
+    With --until, tick resumes them, at the beginning of a day: a payment that was due in the pause is then charged,
+    once. Pausing again changes that. `-` reads their numbers from stdin.
 
     \b
-    Example:
+    Examples:
       salescli recurring pause 3
+      salescli recurring pause 3 --until 2026-05-01
     """
-    return _each(session, "Pause", id, recurring_actions.pause, mode).exit_code
+    ends = options.moment(until, session) if until else None
+
+    def act(work: Work, number: int) -> Recurring:
+        return recurring_actions.pause(work, number, until=ends)
+
+    return _each(session, "Pause", id, act, mode).exit_code
 
 
 @click.command("activate")
 @click.argument("id", nargs=-1, required=True)
 @click.option("--now", "at_once", is_flag=True, help="Charge what is due now, without waiting for tick.")
+@click.option("--skip-missed", is_flag=True, help="Charge nothing that was due in the pause; go on at the next date.")
 @options.yes
 @options.keep_going
 @results.changes
 @pass_session
-def activate(session: Session, /, id: tuple[str, ...], at_once: bool, **mode: bool) -> int:
-    """Resume paused recurring orders. The next tick charges an overdue payment, once.
+def activate(session: Session, /, id: tuple[str, ...], at_once: bool, skip_missed: bool, **mode: bool) -> int:
+    """Resume paused recurring orders. The next tick charges an overdue payment, once, or with --skip-missed nothing.
 
     \b
     Examples:
       salescli recurring activate 3
       salescli recurring activate 3 --now
+      salescli recurring activate 3 --skip-missed
     """
-    outcome = _each(session, "Activate", id, recurring_actions.activate, mode)
+    if at_once and skip_missed:
+        raise BadUsage("--now charges what is due, and --skip-missed does not; give one")
+
+    def act(work: Work, number: int) -> Recurring:
+        return recurring_actions.activate(work, number, skip_missed=skip_missed)
+
+    outcome = _each(session, "Activate", id, act, mode)
     if at_once and not mode["dry_run"]:
         _charge(session, [after for _, after in outcome.done if _due(after, session)])
     return outcome.exit_code
@@ -156,7 +172,9 @@ def pay(
 @click.option("--anchor", is_flag=True, help="The dates after --next-payment-at count from it too.")
 @click.option("--retry-after", metavar="WAITS", help="The waits after declined attempts, such as 8h,24h.")
 @click.option("--token", help="The saved payment method, such as a new card.")
-@click.option("--payment-system", "system", metavar="NAME", help="Another payment system; needs its --token.")
+@click.option(
+    "--payment-system", "system", metavar="NAME", help="Another payment system, by --token or the customer's saved one."
+)
 @click.option("--reason", metavar="TEXT", help="Why. Required unless only --token or --payment-system change.")
 @options.yes
 @options.keep_going
@@ -214,10 +232,13 @@ def _each(
 
 def _state(one: Recurring, session: Session) -> str:
     words = f"recurring order {one.id} is {one.status.capitalize()}"
+    until = f", until {time.local_text(one.resumes_at, session.zone)}" if one.resumes_at else ""
     if one.wish:
-        return f"{words}; it becomes {one.wish.capitalize()} when the current payment has ended"
+        return f"{words}; it becomes {one.wish.capitalize()} when the current payment has ended{until}"
     if one.status == "processing" or one.next_payment_at is None:
         return words
+    if until:
+        return f"{words}{until}; nothing is charged before; what is due by then is charged then, once"
     if one.status == "paused":
         return f"{words}; nothing is charged until `salescli recurring activate {one.id}`"
     if _due(one, session):
@@ -259,6 +280,7 @@ def _row(session: Session, before: Recurring, after: Recurring) -> dict[str, Any
         "change": bulk.changes(
             (before.status.capitalize(), after.status.capitalize()),
             pending,
+            (_until(session, before), _until(session, after)),
             (f"{before.payments_made} made", f"{after.payments_made} made"),
             (before.amount(), after.amount()),
             (f"every {before.interval}", f"every {after.interval}"),
@@ -277,6 +299,10 @@ def _number(one: Recurring) -> str:
 
 def _next(session: Session, one: Recurring) -> str:
     return f"next {time.local_text(one.next_payment_at, session.zone)}" if one.next_payment_at else "nothing due"
+
+
+def _until(session: Session, one: Recurring) -> str:
+    return f"until {time.local_text(one.resumes_at, session.zone)}" if one.resumes_at else ""
 
 
 def _system(session: Session, one: Recurring) -> str:

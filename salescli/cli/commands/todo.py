@@ -21,9 +21,10 @@ from salescli.rules import permissions
 def todo_command(session: Session, filters: Filters, output: Output) -> None:
     """List what waits for a person, with the command that does it.
 
-    These are disputes to answer at the payment system, failed recurring orders, and manual payments, partial orders and
-    sales to confirm, in this order. Of one kind the oldest day comes first, of one day the largest amount of each
-    currency. The command is shown if you may run it. Period filters apply to the day since which it waits.
+    These are disputes to answer at the payment system, failed recurring orders, manual payments to confirm,
+    instalments that are due, and partial orders and sales to confirm, in this order. Of one kind the oldest day comes
+    first, of one day the largest amount of each currency. The command is shown if you may run it. Period filters apply
+    to the day since which it waits.
 
     \b
     Examples:
@@ -34,10 +35,13 @@ def todo_command(session: Session, filters: Filters, output: Output) -> None:
     limit = output.row_limit()
     first = None if output.sort else limit
     where = todo.narrowed(session.connection, filters, session.zone)
-    rows = todo.waiting(session.connection, first, actor=session.actor, program=session.program, where=where)
+    today = session.now.astimezone(session.zone).date()
+    rows = todo.waiting(
+        session.connection, first, actor=session.actor, today=today, program=session.program, where=where
+    )
     rows = sorted_rows(rows, output.sort, todo.COLUMNS)[:limit]
     render(rows, output.chosen(todo.COLUMNS), output, session.zone)
     if output.format == "table" and output.limit is None and len(rows) == limit:
-        total = todo.count(session.connection, todo.narrowed(session.connection, filters, session.zone))
+        total = todo.count(session.connection, todo.narrowed(session.connection, filters, session.zone), today=today)
         if total > limit:
             say(f"{limit} of {total} things to do; --limit 0 shows all")

@@ -35,10 +35,11 @@ _DAYS = 30  # the default period
 @options.output
 @pass_session
 def upcoming_payments(session: Session, days: int | None, by: By | None, filters: Filters, output: Output) -> None:
-    """List the payments that recurring orders are expected to bring, next first, with a total per currency.
+    """List the payments expected from recurring orders and instalments, next first, with a total per currency.
 
-    Each payment is expected to succeed at its next attempt and is listed on its planned day; late ones are listed
-    today. Paused orders are left out. Period filters apply to the expected day: next-month, +90d.
+    Each payment is expected to succeed at its next attempt and is listed on its planned day; late ones, and late
+    instalments, are listed today. Paused orders are left out. Period filters apply to the expected day: next-month,
+    +90d.
 
     \b
     Examples:

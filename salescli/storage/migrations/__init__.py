@@ -17,6 +17,10 @@ m0013_resolve — version 13: a permission to resolve unknown outcomes
 m0014_names — version 14: keys of names, and records merged into others
 m0015_currencies — version 15: currencies of the past that had no decimals
 m0016_payment_reference — version 16: the reference of an imported payment
+m0017_default_system — version 17: the payment system of an offer
+m0018_saved_tokens — version 18: saved payment methods of customers
+m0019_instalments — version 19: when the parts of an order's price are due
+m0020_resumes_at — version 20: until when a recurring order is paused
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

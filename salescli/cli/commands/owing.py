@@ -1,0 +1,80 @@
+"""``salescli orders owing`` and ``orders instalments``: who owes what, and by when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from salescli.cli import options, pages, results
+from salescli.cli.output.contract import Output
+from salescli.cli.output.terminal import print_beside, print_line
+from salescli.cli.session import Session, pass_session
+from salescli.errors import BadUsage
+from salescli.lists.filters import Filters
+from salescli.overview import owing
+from salescli.rules import money, numbers, permissions
+from salescli.sales import instalments, order_edit, orders
+
+
+@click.command("owing", cls=pages.ListCommand, columns=owing.COLUMNS)
+@click.option("--overdue", is_flag=True, help="Show only what was due before today.")
+@options.filters
+@options.output
+@pass_session
+def list_owing(session: Session, overdue: bool, filters: Filters, output: Output) -> None:
+    """List Open orders with something left to pay: the latest first, with the contact of the customer.
+
+    `due_on` is the day of the first instalment that is not paid, `due` what is due by then, or by today. An order
+    without instalments is due on no day. Period filters apply to the day of the order.
+
+    \b
+    Examples:
+      salescli orders owing --overdue
+      salescli orders owing --manager olena --csv -o owing.csv
+    """
+    session.actor.require(permissions.VIEW)
+    today = session.now.astimezone(session.zone).date()
+    rows = owing.rows(session.connection, filters, today=today, zone=session.zone, overdue=overdue)
+    pages.show_rows(session, rows, owing.COLUMNS, output)
+    print_beside(_totals(rows), output)
+
+
+def _totals(rows: owing.Rows) -> list[str]:
+    lines = []
+    for currency in sorted({row["currency"] for row in rows}):
+        of_it = [row for row in rows if row["currency"] == currency]
+        late = sum(row["due"] for row in of_it if row["days_late"])
+        left = money.text(sum(row["left"] for row in of_it), currency)
+        overdue = f", {money.text(late, currency)} {currency} late" if late else ""
+        lines.append(f"owing: {left} {currency} ({numbers.count(len(of_it), 'order')}){overdue}")
+    return lines
+
+
+@click.command("instalments")
+@click.argument("order")
+@click.argument("parts", nargs=-1, metavar="[DAY=AMOUNT]...")
+@click.option("--terms", metavar="TEXT", help="Such as `30% now, the rest over 3 months`, or `0% now, … in 30 days`.")
+@click.option("--none", "no_more", is_flag=True, help="Agree on no days.")
+@results.changes
+@pass_session
+def agree_instalments(session: Session, /, order: str, dry_run: bool, **given: Any) -> None:
+    """Agree when what is left of ORDER is due. It can be paid in parts from then on.
+
+    `over 3 months` is a part each month, `in 3 months` one part. By hand, give each day with its amount.
+
+    \b
+    Examples:
+      salescli orders instalments 12 --terms "30% now, the rest over 3 months"
+      salescli orders instalments 12 2026-04-01=50.00 2026-05-15=70.00
+    """
+    found = orders.find(session.connection, order)
+    if bool(given["parts"]) + bool(given["terms"]) + given["no_more"] != 1:
+        raise BadUsage("give DAY=AMOUNT for each part, or --terms, or --none")
+    with options.rehearsed(session, dry_run):
+        after = order_edit.set_instalments(session.work, found.id, parts=given["parts"], terms=given["terms"])
+        left = instalments.left(instalments.of_order(session.connection, after.id), after.paid_minor)
+        for day, minor in left:
+            print_line(f"order {after.id}: {after.amount(minor)} due on {day}")
+        if not left:
+            print_line(f"order {after.id}: {after.amount(after.left_minor)} left, due on no day")

@@ -14,6 +14,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: dict[str, Any] = {"type": ["string", "null"]}
 _KINDS: dict[str, dict[str, Any]] = {
     "number": {"type": ["integer", "null"]},
+    "count": {"type": ["integer", "null"]},
     "yesno": {"type": ["boolean", "null"]},
     "time": {"type": ["string", "null"], "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
     "day": {"type": ["string", "null"], "pattern": r"^\d{4}-\d\d-\d\d$"},

@@ -213,7 +213,7 @@ def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> No
 @click.argument("token")
 @click.option("--payment-system", "system", metavar="NAME", required=True, help="The payment system that gave it.")
 @click.option("--default", "preferred", is_flag=True, help="Charge it where no payment system is given.")
-@options.dry_run
+@results.changes
 @pass_session
 def save_token(session: Session, customer: str, token: str, system: str, preferred: bool, dry_run: bool) -> None:
     """Save TOKEN, a payment system's name for a card of CUSTOMER. Never a card number.
@@ -247,7 +247,7 @@ def list_tokens(session: Session, customer: str, output: Output) -> None:
 
 @customers_group.command("forget-token")
 @click.argument("saved", type=int)
-@options.dry_run
+@results.changes
 @pass_session
 def forget_token(session: Session, saved: int, dry_run: bool) -> None:
     """Forget SAVED, a number of `customers tokens`. A recurring order goes on charging the token that it has.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import Any, BinaryIO, NoReturn
 from xml.etree import ElementTree
 
@@ -25,6 +25,7 @@ FIRST_ROWS = 50  # among which the header is
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_BLOCK = 1 << 16
 _CELLS_MAX = 16_384  # columns of a sheet
 
 
@@ -107,10 +108,47 @@ def _xlsx(stream: BinaryIO, sheet: str | None) -> Rows:
         warnings.simplefilter("ignore")  # about styles and validations, which are of no matter here
         with closing(load_workbook(stream, read_only=True, data_only=True)) as book:
             names = [found.title for found in book.worksheets]
-            chosen = book.worksheets[_place(names, sheet)]
+            place = _place(names, sheet)
+            chosen = book.worksheets[place]
             chosen.reset_dimensions()  # some programs write wrong ones
-            for row in chosen.iter_rows():
+            uncounted = _formulas(stream, place) if _has_formulas(stream, chosen) else repeat(())
+            for row, formulas in zip(chosen.iter_rows(), uncounted, strict=False):
+                for cell, formula in zip(row, formulas, strict=False):
+                    _check_value(cell, formula)
                 yield [_text(cell.value, cell) for cell in row]
+
+
+def _has_formulas(stream: BinaryIO, sheet: Any) -> bool:
+    """Return whether a sheet has formulas: then it is read a second time, beside the first, for them."""
+    with zipfile.ZipFile(stream) as archive, archive.open(sheet._worksheet_path) as content:
+        before = b""
+        while block := content.read(_BLOCK):
+            if b"<f>" in before + block or b"<f " in before + block:
+                return True
+            before = block[-2:]
+    return False
+
+
+def _formulas(stream: BinaryIO, place: int) -> Iterator[tuple[Any, ...]]:
+    from openpyxl import load_workbook
+
+    with closing(load_workbook(stream, read_only=True)) as book:
+        sheet = book.worksheets[place]
+        sheet.reset_dimensions()
+        yield from sheet.iter_rows()
+
+
+def _check_value(cell: Any, formula: Any) -> None:
+    """Refuse a formula without its value, as a program writes it that cannot calculate: a blank would be a guess."""
+    if cell.value is None and cell.data_type == "n" and formula.data_type == "f":
+        _refuse_formula(f"the cell {cell.coordinate}")
+
+
+def _refuse_formula(where: str) -> NoReturn:
+    raise BadData(
+        f"{where} has a formula, and the file does not hold what it comes to; open it in Excel or LibreOffice and save"
+        " it again, or save it as CSV"
+    )
 
 
 def _place(names: list[str], sheet: str | None) -> int:
@@ -214,6 +252,8 @@ def _cells(row: ElementTree.Element) -> Iterator[str]:
 
 def _ods_text(cell: ElementTree.Element) -> str:
     kind = cell.get(f"{_OFFICE}value-type", "")
+    if not kind and cell.get(f"{_TABLE}formula"):
+        _refuse_formula("a cell")
     shown = "\n".join("".join(line.itertext()) for line in cell.iter(f"{_TEXT}p"))
     if kind in ("float", "currency", "percentage"):
         return Typed(_shown_number(float(cell.get(f"{_OFFICE}value", "nan")), shown, percent=kind == "percentage"))

@@ -141,7 +141,7 @@ def _settled(
         if settled.told and settled.told not in findings.told:
             findings.told.append(settled.told)
     if unclear:
-        raise UnclearColumns("\n".join(unclear))
+        raise UnclearColumns("; ".join(unclear))
     return findings
 
 

@@ -12,8 +12,9 @@ from salescli.rules import money, numbers
 class Told:
     """What a file held: rows, orders or subscriptions, items, refunds, and what was left out or cannot be held.
 
-    ``paid`` and ``refunded``: currency -> minor units, of all orders that could be read. Of subscriptions, ``statuses``
-    and what one payment of each active one comes to, ``planned``.
+    ``paid`` and ``refunded``: currency -> minor units, of all orders that could be read; ``unpaid``: what the
+    file says was given back of orders that were not paid. Of subscriptions, ``statuses`` and what one payment of each
+    active one comes to, ``planned``.
     """
 
     what: str = "order"
@@ -26,6 +27,7 @@ class Told:
     not_held: dict[str, None] = field(default_factory=dict)
     paid: Counter[str] = field(default_factory=Counter)
     refunded: Counter[str] = field(default_factory=Counter)
+    unpaid: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     planned: Counter[str] = field(default_factory=Counter)
 
@@ -50,6 +52,10 @@ def lines(told: Told) -> list[str]:
         back = told.refunded[currency]
         refunded = f", refunded {money.text(back, currency)} {currency}" if back else ""
         said.append(f"paid {money.text(minor, currency)} {currency}{refunded}")
+    for currency, minor in told.unpaid.items():
+        if minor:
+            amount = f"{money.text(minor, currency)} {currency}"
+            said.append(f"left out refunds of {amount}: their orders were not paid; see their status in the file")
     if told.not_held:
         said.append(f"not kept, as there is no place for it here: {', '.join(told.not_held)}")
     return said

@@ -953,6 +953,16 @@ MUTANTS = (
         "other_systems_files_come_in",
         (("imports/mapped.py", "            elif kind.otherwise:\n", "            elif False:\n"),),
     ),
+    Mutant(
+        "of two equal refunds at one time one is lost",
+        "refunds_of_one_payment_come_in",
+        (("imports/refunds.py", "int(row[0]) >= place", "int(row[0]) >= 1"),),
+    ),
+    Mutant(
+        "a refund in another currency is taken for the payment's",
+        "refunds_of_one_payment_come_in",
+        (("imports/mapped_order.py", "if its_own.upper() != currency:", "if False:"),),
+    ),
 )
 
 

@@ -6,6 +6,7 @@ scenario(world) -> AssertionError, or whatever broke, when a claim does not hold
 from __future__ import annotations
 
 import copy
+import io
 import os
 import shutil
 import sqlite3
@@ -23,7 +24,7 @@ from salescli.catalogue import offers, records
 from salescli.charging import by_hand, limits, pay, refund, settle, tick_log
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import NewRefund
-from salescli.errors import SalesError, WrongStatus
+from salescli.errors import BadData, SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
@@ -1370,6 +1371,30 @@ def other_systems_files_come_in(world: World) -> None:
     assert world.value("SELECT count(*) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") == 1
     assert world.value("SELECT max(fee_minor) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") is None
     assert world.value("SELECT sum(foreign_fee_minor) FROM invoices WHERE foreign_fee_currency = 'EUR'") == 3_655 + 45
+
+
+_BALANCE = """\
+balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id
+txn_1,2026-01-05 10:00:00,eur,100.00,3.00,97.00,charge,ch_1,ch_1
+txn_2,2026-01-07 10:00:00,eur,-5.00,0.00,-5.00,refund,re_1,ch_1
+txn_3,2026-01-07 10:00:00,eur,-5.00,0.00,-5.00,refund,re_2,ch_1
+"""
+_ELSEWHERE = "txn_4,2026-01-08 10:00:00,usd,-6.00,0.00,-6.00,refund,re_3,ch_1\n"
+
+
+@scenario
+def refunds_of_one_payment_come_in(world: World) -> None:
+    """Two of one amount at one time are two, and one in another currency is not taken for the payment's."""
+    for file, refunded in ((_BALANCE + _ELSEWHERE, None), (_BALANCE, 1000), (_BALANCE, 1000)):
+        request = ImportRequest(io.BytesIO(file.encode()))
+
+        def bring(connection: Any, request: ImportRequest = request) -> None:
+            with suppress(BadData):
+                import_orders(world.work(connection), request)
+
+        world.process(bring)
+        assert world.value("SELECT sum(amount_minor) FROM refunds") == refunded
+        assert world.value("SELECT sum(refunded_minor) FROM invoices") == refunded
 
 
 def _paused_until(world: World, plan: int, **time: float) -> datetime:

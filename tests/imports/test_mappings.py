@@ -63,7 +63,8 @@ TOLD = {
     ],
     "paypal-activity-de": [
         "the file has 11 rows, 3 orders, 2 refunds",
-        "skipped 6 rows: 1 payouts and deposits, 1 not completed, 1 payments that you made, 1 currency conversions,"
+        "skipped 6 rows: 1 payouts and deposits, 1 not completed,"
+        " 1 payments that you made, or chargebacks: record those by hand, 1 currency conversions,"
         " 1 holds, authorisations and notes, 1 notes that move no money",
         "paid 69.00 EUR, refunded 49.00 EUR",
         "paid 1234.50 USD, refunded 134.50 USD",

@@ -298,6 +298,7 @@ def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -
     ("change", "said"),
     [
         (("[columns]", "[columns"), "the mapping x is not TOML"),
+        (("[columns]", f"a = {'[' * 5000}{']' * 5000}"), "the mapping x has lists in lists too deep to read"),
         (('order = "No"', 'ordre = "No"'), "columns has an unknown key, ordre; the keys are order,"),
         (('order = "No"', "order = 5"), "columns.order is not a text"),
         (('decimal = ","', 'decimal = ";"'), "file.decimal is not one of '.', ','"),

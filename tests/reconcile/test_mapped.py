@@ -79,7 +79,7 @@ def test_what_a_bank_says_and_when_is_read() -> None:
 
 
 def test_rows_that_are_left_out_are_counted_with_the_reason() -> None:
-    assert read(FILES / "paypal-statement.csv")[1][-1] == "skipped 1 row: 1 not completed"
+    assert read(FILES / "paypal-statement.csv")[1][-1] == "skipped 1 row: not completed"
 
 
 def test_stripe_without_payment_intents_is_read_too() -> None:

@@ -39,9 +39,7 @@ def lines(told: Told) -> list[str]:
     held += [numbers.count(told.refunds, "refund")] if told.refunds else []
     held += [numbers.count(told.chargebacks, "chargeback")] if told.chargebacks else []
     said = [f"the file has {', '.join(held)}"]
-    if told.skipped:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in told.skipped.items())
-        said.append(f"skipped {numbers.count(told.skipped.total(), 'row')}: {reasons}")
+    said += [skipped(told.skipped)] if told.skipped else []
     if told.statuses:
         said.append(", ".join(f"{number} {status}" for status, number in sorted(told.statuses.items())))
     if told.planned:
@@ -59,3 +57,11 @@ def lines(told: Told) -> list[str]:
     if told.not_held:
         said.append(f"not kept, as there is no place for it here: {', '.join(told.not_held)}")
     return said
+
+
+def skipped(reasons: Counter[str]) -> str:
+    """Return how many rows were left out, and why; several reasons each with their number, largest first."""
+    total = numbers.count(reasons.total(), "row")
+    if len(reasons) == 1:
+        return f"skipped {total}: {next(iter(reasons))}"
+    return f"skipped {total}: {', '.join(f'{reason} ({number})' for reason, number in reasons.most_common())}"

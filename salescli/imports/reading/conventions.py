@@ -110,7 +110,8 @@ class ColumnSurvey:
         decimal = options.decimal or next(iter(self._only), amounts.POINT)
         if decimal == amounts.POINT and not self._foreign:
             return Settled()
-        told = f"a decimal {decimal} in {self.name}" if options.decimal is None and self._only else ""
+        is_worth_telling = decimal == amounts.COMMA and options.decimal is None and self._only
+        told = f"a decimal comma in {self.name}" if is_worth_telling else ""
         return Settled(_cached(partial(_READ[self.kind.what], decimal=decimal)), told)
 
     def _dates(self, options: ReadingOptions, usual: str | None) -> Settled:

@@ -77,6 +77,7 @@ def test_a_sign_of_another_currency_is_refused() -> None:
 
 def test_the_convention_is_told() -> None:
     assert read(file_of("price", "5,00"))[1] == "a decimal comma in price"
+    assert read(file_of("price", "€5.50"))[1] == ""  # a point is what everybody expects
     assert read(file_of("at", "31.12.2026"))[1] == "the day first in at"
     assert read(file_of("price", "5.00"))[1] == ""
 

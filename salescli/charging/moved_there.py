@@ -61,7 +61,9 @@ def take_refund(work: Work, system: PaymentSystem, reported: Refunded, *, reason
             return _settled(work, live, reported)
         if _known_without_number(work, invoice, own, reported):
             return KNOWN
-        line = f"{_named(work, invoice.id)}: {_amount(reported)} went back through {system.name} on {_day(work, reported)}"
+        line = (
+            f"{_named(work, invoice.id)}: {_amount(reported)} went back through {system.name} on {_day(work, reported)}"
+        )
         if reported.currency != invoice.currency or reported.amount_minor > invoice.refundable_minor:
             left = f"{money.text(invoice.refundable_minor, invoice.currency)} {invoice.currency}"
             return Taken("unfit", f"{line} ({reported.gateway_id}), but only {left} is left here; ask {system.name}")
@@ -154,7 +156,9 @@ def _settled(work: Work, live: Attempt, reported: Refunded) -> Taken:
     settle.settle(work, live, Answer("succeeded", result, looked_up=True))
     if attempts.get(work.connection, live.id).status != "succeeded":
         return WAITS
-    return Taken("recorded", f"{_named(work, live.invoice_id)}: refund of {_amount(reported)} made", reported.amount_minor)
+    return Taken(
+        "recorded", f"{_named(work, live.invoice_id)}: refund of {_amount(reported)} made", reported.amount_minor
+    )
 
 
 def _known_without_number(work: Work, invoice: Invoice, own: Attempt | None, reported: Refunded) -> bool:

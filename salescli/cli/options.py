@@ -103,7 +103,7 @@ def filters(command: Command) -> Command:
         *args: Any, since: str | None, until: str | None, on: str | None, month: str | None, **kw: Any
     ) -> Any:
         session = click.get_current_context().obj
-        if (since or until or on) and _is_configured("month"):
+        if (since or until or on) and is_configured("month"):
             month = None
         if on and month:
             raise BadUsage("--on and --month are two periods; give one")
@@ -181,7 +181,7 @@ def output(command: Command) -> Command:
     return _decorated(with_output, _OUTPUT)  # type: ignore[return-value]
 
 
-def _is_configured(name: str) -> bool:
+def is_configured(name: str) -> bool:
     """Return whether an option has its value from the configuration file: what is typed goes before it."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT_MAP
 
@@ -189,9 +189,9 @@ def _is_configured(name: str) -> bool:
 def _gathered(options: dict[str, Any]) -> Output:
     """Remove the output options from a command's options and return them as one object."""
     format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
-    if (short or xlsx or options["file"] or options.get("chart")) and _is_configured("format"):
+    if (short or xlsx or options["file"] or options.get("chart")) and is_configured("format"):
         format = None
-    if excel and format and _is_configured("excel"):
+    if excel and format and is_configured("excel"):
         excel = False
     if format and short and format != short:
         raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")

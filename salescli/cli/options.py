@@ -39,6 +39,18 @@ def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [word for word in statuses if word.startswith(incomplete.lower())]
 
 
+_PERIODS = (
+    "today",
+    "yesterday",
+    *(f"{step}-{unit}" for unit in ("week", "month", "year") for step in ("this", "last")),
+)
+
+
+def _periods(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a period as people say it."""
+    return [word for word in _PERIODS if word.startswith(incomplete.lower())]
+
+
 def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the last of several columns, with or without the - of descending order."""
     columns: Sequence[Column] = getattr(ctx.command, "columns", ())
@@ -86,10 +98,17 @@ _FILTERS = (
     _STATUS,
     *_FROM_TO,
     click.option(
-        "--on", "on", metavar="DAY", help="On this day, or in this period: yesterday, this-week, 2026-W07, 2026-Q1."
+        "--on",
+        "on",
+        metavar="DAY",
+        help="On this day, or in this period: yesterday, this-week, 2026-W07, 2026-Q1.",
+        shell_complete=_periods,
     ),
     click.option(
-        "--month", metavar="MONTH", help="In a month or another period: this-month, last-month, 2026-03, last-30d."
+        "--month",
+        metavar="MONTH",
+        help="In a month or another period: this-month, last-month, 2026-03, last-30d.",
+        shell_complete=_periods,
     ),
     *_BY_FIELD.values(),
 )

@@ -121,7 +121,7 @@ def narrowed(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -
     return clauses(connection, _VIEW, filters, zone=zone)
 
 
-def waiting(
+def waiting(  # noqa: PLR0913 - where, whose, when
     connection: sqlite3.Connection,
     limit: int | None,
     *,

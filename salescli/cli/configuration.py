@@ -28,13 +28,15 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PERIOD = "period"
 # Setting -> the options that it is the default of: of the program, or of every command that has one.
 PROGRAM: Mapping[str, str] = {"database": "--db", "color": "--color", "any-file-system": "--any-file-system"}
-COMMANDS: Mapping[str, str] = {"format": "--format", "period": "--month", "limit": "--limit", "excel": "--excel"}
+COMMANDS: Mapping[str, str] = {"format": "--format", PERIOD: "--month", "limit": "--limit", "excel": "--excel"}
 PAGER = "pager"
 PAYMENT_SYSTEM = "payment-system"  # only of commands that open an order: elsewhere it is a filter
 SETTINGS = (*PROGRAM, *COMMANDS, PAYMENT_SYSTEM, PAGER)
 _OPENS_ORDERS = ("new", "sell")
+_OF_NOW = {"todo", "owing", "recurring", "simulate"}  # a period would hide what has waited since before it
 _SAID_EACH_TIME = ("--yes", "--help", "--version", "--view", "--dry-run")  # never by a file
 _VIEWS = "views"
 _FILE = "file of the configuration"  # no option has this name
@@ -149,6 +151,8 @@ def of_command(
                 _check_key(found, section, key, _names(command))
             continue
         if not section and key == PAYMENT_SYSTEM and path[-1] not in _OPENS_ORDERS:
+            continue
+        if not section and key == PERIOD and _OF_NOW.intersection(path):
             continue
         given = [str(one) for one in value] if isinstance(value, list) and not param.multiple else value
         given = ",".join(given) if isinstance(given, list) and not param.multiple else given

@@ -39,6 +39,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         pytest.param("salescli orders --unc", {"--unconfirmed"}, id="an option of the list that the bare name means"),
         pytest.param("salescli --color n", {"never"}, id="a choice"),
         pytest.param("salescli orders list --format nd", {"ndjson"}, id="a format"),
+        pytest.param("salescli orders list --month last-m", {"last-month"}, id="a period"),
         pytest.param("salescli orders list --status de", {"declined"}, id="a status of orders"),
         pytest.param("salescli recurring list --status pa", {"paused"}, id="a status of recurring orders"),
         pytest.param("salescli reports by-offer --status Com", {"completed"}, id="a status in a report"),

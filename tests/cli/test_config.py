@@ -61,6 +61,14 @@ def test_a_file_gives_defaults_and_what_is_typed_goes_before_them(shop: House, f
     assert shop.run("orders", "list", "-q", "--on", "2026-01-05").out.split() == ["2"]
 
 
+def test_a_period_hides_nothing_that_waits(shop: House, file: Path) -> None:
+    _write(file, 'period = "2025"\n')
+    assert [row["order"] for row in shop.run("orders", "owing", "--json").json] == [1, 2, 3]
+    said = shop.run("orders", "list").err
+    assert "no orders match the filters; the period is of the configuration file" in said
+    assert "of the configuration file" not in shop.run("orders", "list", "--month", "2025").err
+
+
 def test_a_payment_system_is_the_default_of_new_orders_and_no_filter(shop: House, file: Path) -> None:
     _write(file, 'payment-system = "Sandbox"\n')
     assert len(shop.run("orders", "list", "-q").out.split()) == 3

@@ -193,7 +193,7 @@ def views_of(found: Configuration, path: Sequence[str]) -> list[str]:
 
 def check(found: Configuration, group: click.Group, path: tuple[str, ...] = ()) -> None:
     """Check every section of a file, which loads their commands. Raise BadData."""
-    for name, section in section_of(found, path).items():
+    for name in section_of(found, path):
         if name not in group.commands:
             if path:
                 _check_key(found, ".".join(path), name, list(group.commands))

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from salescli.cli.pages import ListCommand
 from salescli.cli.results import LISTS
 from salescli.lists import history
 from salescli.lists.columns import Column
@@ -43,8 +42,8 @@ def _of_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tup
         below = (*path, name)
         if isinstance(command, click.Group):
             yield from _of_commands(command, below)
-        elif isinstance(command, ListCommand) and not _has_own(below):
-            rows = of_rows(command.columns)
+        elif (columns := getattr(command, "columns", ())) and not _has_own(below):
+            rows = of_rows(columns)
             schema = _with_totals(rows) if path == ("reports",) else rows
             yield "-".join(below), _schema(f"salescli {' '.join(below)} --json", schema)
 

@@ -93,7 +93,8 @@ for one in "${COMPREPLY[@]}"; do eval "set -- $quote$one$quote"; printf '%s\\n' 
 
 _HOSTILE = [
     "x$(touch pwned)", "x`touch pwned`", "x'; touch pwned; '", 'x"; touch pwned; "', "x; touch pwned", "x&touch pwned",
-    "x|touch pwned", "x >pwned", "x\\", "x\\$(touch pwned)", "x *", "x?", "x{a,b}", "x!!", "x!$(touch pwned)", "x#y", "x~",
+    "x|touch pwned", "x >pwned", "x\\", "x\\$(touch pwned)", "x *", "x?", "x{a,b}", "x!!", "x!$(touch pwned)", "x#y",
+    "x~",
     "x a  b", "x=~", "x\u00a0y",
 ]  # fmt: skip
 

@@ -792,6 +792,11 @@ MUTANTS = (
         (("sales/recurring_actions.py", "_skipping(work.now, work.zone) if skip_missed else ", ""),),
     ),
     Mutant(
+        "a payment under way is skipped in words only",
+        "a_payment_under_way_is_not_skipped",
+        (("sales/recurring_actions.py", 'if skip_missed and before.status == "processing":', "if False:"),),
+    ),
+    Mutant(
         "the order of a skipped date keeps it",
         "a_plan_skips_what_it_missed",
         (

@@ -1461,3 +1461,16 @@ def a_plan_skips_what_it_missed(world: World) -> None:
     assert world.value("SELECT due_at FROM orders WHERE payment_number = 2") == following
     world.at(time.from_text(following)).tick()
     settled(world, charges=2)
+
+
+@scenario
+def a_payment_under_way_is_not_skipped(world: World) -> None:
+    """It may have been made; and the pause that waits for its end stays."""
+    plan = due(world, "cut after")
+    world.tick()
+    ends = _paused_until(world, plan, days=40)
+    with suppress(WrongStatus):
+        world.manage(lambda work, id: recurring_actions.activate(work, id, skip_missed=True), plan)
+    world.later(minutes=10).tick()
+    settled(world, charges=2)
+    assert (world.plan(plan).status, world.plan(plan).resumes_at) == ("paused", time.utc_text(ends))

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from tests import PROJECT
@@ -958,7 +959,8 @@ MUTANTS = (
 
 def mutated(mutant: Mutant, directory: Path) -> None:
     """Make a copy of the package with the mistake in ``directory``. Raise LookupError when a text is not there once."""
-    shutil.copytree(PROJECT / "salescli", directory / "salescli", ignore=shutil.ignore_patterns("__pycache__"))
+    half_written = shutil.ignore_patterns("*.pyc.*")  # of another process; whole ones spare the compiling
+    shutil.copytree(PROJECT / "salescli", directory / "salescli", ignore=half_written)
     (directory / "tests").symlink_to(PROJECT / "tests")
     for name, old, new in mutant.patches:
         file = directory / "salescli" / name
@@ -966,6 +968,7 @@ def mutated(mutant: Mutant, directory: Path) -> None:
         if text.count(old) != 1:
             raise LookupError(f"{mutant.name}: {name} holds {old!r} {text.count(old)} times; mend this mutant")
         file.write_text(text.replace(old, new), encoding="utf-8")
+        Path(cache_from_source(str(file))).unlink(missing_ok=True)  # of the text without the mistake
 
 
 def catch(mutant: Mutant) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,9 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 from tests import PROJECT
+from tests.faults.world import furnished
 
+_FURNISHING = ("storage/", "catalogue/", "rules/", "errors.py")  # what makes a file with offers and customers
 CAUGHT = 3  # the exit code of a scenario that saw a claim broken; a mutant that cannot even start is not caught
 
 
@@ -972,20 +974,26 @@ def mutated(mutant: Mutant, directory: Path) -> None:
 
 
 def catch(mutant: Mutant) -> subprocess.CompletedProcess[str]:
-    """Run a mutant's scenario against it; its exit code is CAUGHT, 0 when it survived, else it could not be run."""
+    """Run a mutant's scenario against it; its exit code is CAUGHT, 0 when it survived, else it could not be run.
+
+    It furnishes its file itself if the mistake may show in that.
+    """
     with tempfile.TemporaryDirectory() as directory:
         mutated(mutant, Path(directory))
         line = [sys.executable, "-m", "tests.faults.mutants", mutant.scenario]
+        if not any(file.startswith(_FURNISHING) for file, *_ in mutant.patches):
+            line.append("furnished.db")
+            Path(directory, line[-1]).write_bytes(furnished())
         return subprocess.run(line, cwd=directory, capture_output=True, text=True, timeout=120)
 
 
-def play(name: str) -> int:
-    """Play a scenario against the package that is imported here and return the exit code."""
+def play(name: str, file: str | None = None) -> int:
+    """Play a scenario against the package that is imported here, on a furnished file, and return the exit code."""
     from tests.faults.scenarios import SCENARIOS
     from tests.faults.world import World
 
     with tempfile.TemporaryDirectory() as directory:
-        world = World(Path(directory))
+        world = World(Path(directory), file=Path(file).read_bytes() if file else None)
         try:
             SCENARIOS[name](world)
         except Exception:
@@ -997,4 +1005,4 @@ def play(name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(play(sys.argv[1]))
+    sys.exit(play(*sys.argv[1:]))

@@ -108,9 +108,11 @@ class World:
         *,
         capabilities: frozenset[str] = ABLE,
         key_ttl_seconds: int | None = DAY_SECONDS,
+        file: bytes | None = None,
     ) -> None:
+        """``file``: one that was furnished elsewhere."""
         self.path = directory / "sales.db"
-        self.path.write_bytes(furnished())
+        self.path.write_bytes(file or furnished())
         self.time, self.skew, self.boot, self.depth = START, timedelta(0), 0, 0
         self.bank = Bank(START, capabilities, key_ttl_seconds)
         self.bank.witness, self.bank.meanwhile = self._witness, self._overtake

@@ -765,6 +765,17 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a plan is moved to a date that is paid",
+        "a_plan_is_moved_to_a_date_that_is_paid",
+        (
+            (
+                "sales/recurring_edit.py",
+                "if (paid := _last_paid_date(work, one)) >= moment:",
+                "if not (paid := moment):",
+            ),
+        ),
+    ),
+    Mutant(
         "a pause ends at the next tick",
         "a_plan_is_paused_until_a_day",
         (("sales/recurring.py", "r.status = 'paused' AND r.resumes_at <= {now}", "r.resumes_at > '' AND '' < {now}"),),

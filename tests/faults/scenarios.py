@@ -1446,6 +1446,22 @@ def a_plan_is_paused_until_a_day_while_its_payment_is_in_doubt(world: World) -> 
 
 
 @scenario
+def a_plan_is_moved_to_a_date_that_is_paid(world: World) -> None:
+    """Two payments came ahead of their dates: the next one is neither on these nor before them."""
+    plan = world.subscribed("day", "card")
+    for _ in range(2):
+        world.record_payment(plan)
+    for days in (1, 2):
+        with suppress(SalesError):
+            world.edit(plan, next_payment_at=world.now + timedelta(days=days))
+    world.record_payment(plan)
+    well(world)
+    for _ in range(5):
+        world.later(days=1).tick()
+    settled(world, charges=3)
+
+
+@scenario
 def a_plan_skips_what_it_missed(world: World) -> None:
     """Also a payment between two attempts: its order is then for the next planned date."""
     plan = due(world, "declined")

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import re
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import chain, islice, repeat
-from typing import Any, BinaryIO, NoReturn
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from salescli.errors import BadData, SalesError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 ZIP = b"PK\x03\x04"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -82,8 +83,10 @@ def spool(rows: Rows, width: Callable[[list[list[str]]], int], target: BinaryIO)
 
 def rows(stream: BinaryIO, sheet: str | None) -> Rows:
     """Yield the rows of a sheet, of the first one unless it is named. Raise BadData for a file that is no workbook."""
+    from zipfile import ZipFile  # here: most files are CSV
+
     try:
-        with zipfile.ZipFile(stream) as archive:
+        with ZipFile(stream) as archive:
             names = set(archive.namelist())
         if "xl/workbook.xml" in names:
             yield from _xlsx(stream, sheet)
@@ -199,7 +202,9 @@ def number(value: float, shown_as: str) -> str:
 
 
 def _ods(stream: BinaryIO, sheet: str | None) -> Rows:
-    with zipfile.ZipFile(stream) as archive:
+    from zipfile import ZipFile
+
+    with ZipFile(stream) as archive:
         with archive.open("content.xml") as content:
             names = [element.get(f"{_TABLE}name", "") for element in _tables(content)]
         wanted = _place(names, sheet)
@@ -207,8 +212,14 @@ def _ods(stream: BinaryIO, sheet: str | None) -> Rows:
             yield from _rows_of(content, wanted)
 
 
-def _tables(content: Any) -> Iterator[ElementTree.Element]:
-    for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314 — see above
+def _events(content: Any) -> Iterator[tuple[str, Element]]:
+    from xml.etree import ElementTree
+
+    yield from ElementTree.iterparse(content, ("start", "end"))  # noqa: S314 — see above
+
+
+def _tables(content: Any) -> Iterator[Element]:
+    for event, element in _events(content):
         if event == "start" and element.tag == f"{_TABLE}table":
             yield element
         if event == "end" and element.tag == f"{_TABLE}table-row":
@@ -218,7 +229,7 @@ def _tables(content: Any) -> Iterator[ElementTree.Element]:
 def _rows_of(content: Any, wanted: int) -> Rows:
     """Yield the rows of a table; blank ones at its end, of which there may be a million, are left out."""
     table, blank = -1, 0
-    for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314 — see above
+    for event, element in _events(content):
         if event == "start":
             table += element.tag == f"{_TABLE}table"
             continue
@@ -235,7 +246,7 @@ def _rows_of(content: Any, wanted: int) -> Rows:
         element.clear()
 
 
-def _cells(row: ElementTree.Element) -> Iterator[str]:
+def _cells(row: Element) -> Iterator[str]:
     """Yield the cells of a row without the blank ones at its end."""
     blank = 0
     for cell in row:
@@ -250,7 +261,7 @@ def _cells(row: ElementTree.Element) -> Iterator[str]:
         blank = 0
 
 
-def _ods_text(cell: ElementTree.Element) -> str:
+def _ods_text(cell: Element) -> str:
     kind = cell.get(f"{_OFFICE}value-type", "")
     if not kind and cell.get(f"{_TABLE}formula"):
         _refuse_formula("a cell")

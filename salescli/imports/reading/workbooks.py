@@ -123,6 +123,8 @@ def _xlsx(stream: BinaryIO, sheet: str | None) -> Rows:
 
 def _has_formulas(stream: BinaryIO, sheet: Any) -> bool:
     """Return whether a sheet has formulas: then it is read a second time, beside the first, for them."""
+    import zipfile  # see docs/start.md
+
     with zipfile.ZipFile(stream) as archive, archive.open(sheet._worksheet_path) as content:
         before = b""
         while block := content.read(_BLOCK):

@@ -331,7 +331,7 @@ def test_an_amount_of_more_digits_is_rounded_and_that_is_said(capfd: pytest.Capt
         pytest.param("orders list --format table --xlsx F", 2, "a format of its own", id="a table"),
         pytest.param("orders list -o F --xlsx F", 2, "leave out --output", id="two files"),
         pytest.param("orders list --no-headers --xlsx F", 2, "leave out --no-headers", id="no names of columns"),
-        pytest.param("reports --chart --xlsx F", 2, "has charts of its own", id="bars of the terminal"),
+        pytest.param("reports --chart --xlsx F", 2, "have charts of their own", id="bars of the terminal"),
         pytest.param("orders list --columns nope --xlsx F", 2, "no column 'nope'", id="an unknown column"),
         pytest.param("orders list --xlsx F/x", 1, "Not a directory", id="a file for a folder"),
     ],

@@ -15,7 +15,7 @@ from salescli.cli.output import chart, report_footer, report_workbook
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
-from salescli.cli.output.report_workbook import Origin
+from salescli.cli.output.report_cover import Origin
 from salescli.cli.output.table import say_left_out, write_table
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column

@@ -8,7 +8,11 @@ fold — long lines for a person, broken between words
 markdown — Markdown tables
 csv — CSV without formulas
 json — a list of objects, or one on each line
+page — pages for a browser
+page_style — the style sheet of pages, and the policy that allows nothing else
+browser — shows a page that was written
 workbook — workbooks for spreadsheet programs
+report_cover — what a report says of itself, in workbooks and on pages
 report_workbook — the workbook of a report
 report_footer — the totals of a report and what they are made of
 chart — bars of a report

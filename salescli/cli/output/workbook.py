@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.cli.output.chart import Bars
 from salescli.cli.output.contract import RIGHT, Row, as_text
+from salescli.cli.output.report_cover import Fact, Table
 from salescli.cli.output.terminal import say, width
 from salescli.errors import BadData, SalesError
 from salescli.lists.columns import Column
@@ -55,17 +56,7 @@ _SUBTITLE = {"bold": True}
 _READ_AS_ESCAPE = re.compile("_(?=x[0-9a-fA-F]{4}_)")  # looks ahead: two may share an underscore
 _ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
-Fact = tuple[str, "str | date"]
 Widths = Counter[int]  # the place of a column -> the cells of its widest text
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under a title, on the cover."""
-
-    title: str
-    columns: Sequence[Column]
-    rows: Sequence[Row]
 
 
 class _Sheet(Worksheet):  # type: ignore[misc]

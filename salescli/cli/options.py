@@ -217,7 +217,7 @@ def _gathered(options: dict[str, Any]) -> Output:
     chart = options.pop("chart", False)  # of reports
     if chart and chosen != "table":
         raise BadUsage(
-            "--chart draws under a table; leave out the other format (--html FILE and --xlsx FILE have charts of their own)"
+            "--chart draws under a table; leave out the other format (--html and --xlsx have charts of their own)"
         )
     if chosen == "xlsx" and options["no_headers"]:
         raise BadUsage("a workbook needs column names for its filters; leave out --no-headers")

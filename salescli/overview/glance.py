@@ -20,7 +20,7 @@ from salescli.reports.report import BREAKDOWNS, Breakdown, Rows, Statement
 from salescli.storage.work import Work
 
 EXPECTED_DAYS = 90
-WAITING_MAX = 20  # things to do on a page
+WAITING_MAX = 10  # things to do on a page
 _BY_CURRENCY = BREAKDOWNS[0]
 _DAYS_MAX = 45  # of a chart by day; a longer period has one by month, a yet longer one by year
 _MONTHS_MAX = 60

@@ -255,11 +255,8 @@ def test_days_are_dates_and_a_second_dimension_names_its_bars(sold: Story, run: 
     book = opened(file)
     periods = [row["period"] for row in table(book["by-offer"])]
     assert (periods[0].value, {cell.data_type for cell in periods}) == (datetime(2026, 2, 10), {"d"})
-    names = [row[0].value for row in book["charts"].iter_rows(max_row=4)]
-    assert names[2:] == [
-        "2026-02-10 1 Offer 1 Іван Петренко not confirmed",
-        "2026-03-05 1 Offer 1 Іван Петренко confirmed",
-    ]
+    names = [cell.value for cell in book["charts"][2]]
+    assert names[:3] == ["period", "1 Offer 1 Іван Петренко confirmed", "1 Offer 1 Іван Петренко not confirmed"]
 
 
 def test_nothing_in_a_workbook_is_computed(sold: Story, run: Run, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import TextIO
 import click
 
 from salescli.cli.output.contract import Output, Row
-from salescli.cli.output.terminal import escaped, line_width, shortened, width
 from salescli.cli.output.stacks import Stacks, named_parts, stacks
+from salescli.cli.output.terminal import escaped, line_width, shortened, width
 from salescli.lists.columns import Column
 from salescli.reports.report import Breakdown
 from salescli.rules import money

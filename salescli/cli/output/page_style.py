@@ -22,6 +22,7 @@ html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
 "Noto Sans","Liberation Sans",sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 main{max-width:1180px;margin:0 auto;padding:32px 24px 56px}
+.whole{max-width:1720px}
 h1{font-size:28px;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em}
 h2{font-size:18px;line-height:1.3;margin:40px 0 12px}
 h3{font-size:15px;margin:0 0 10px}
@@ -46,17 +47,18 @@ th,td{padding:7px 12px;text-align:left;vertical-align:top;border-bottom:1px soli
 th:first-child,td:first-child{padding-left:0}
 th:last-child,td:last-child{padding-right:0}
 th{font-weight:600;color:var(--soft);font-size:13px;white-space:nowrap;vertical-align:bottom}
-td{min-width:5ch;max-width:46ch}
+.t{min-width:17ch}
+h1+.card{margin-top:16px}
 tbody tr:last-child>*{border-bottom:0}
 tbody tr:hover>*{background:color-mix(in srgb,var(--accent) 6%,transparent)}
 .n{text-align:right;white-space:nowrap}
 .k{white-space:nowrap}
-td.name{min-width:18ch}
 .b{width:22%;min-width:96px}
 .b svg{display:block;width:100%;height:14px;margin-top:4px}
 .minus{color:var(--bad)}
 .yes{color:var(--good)}.yes::after{content:" \\2713"}
 .no{color:var(--bad)}
+.note{color:var(--soft);font-size:14px;margin:12px 0 0}
 .empty{color:var(--soft);margin:0}
 code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;background:var(--track);
 padding:2px 6px;border-radius:4px;-webkit-box-decoration-break:clone;box-decoration-break:clone}
@@ -79,7 +81,8 @@ summary{cursor:pointer;color:var(--accent);font-size:14px;padding:8px 0 4px}
 @media (max-width:560px){main{padding:20px 14px 40px}h1{font-size:23px}h2{margin-top:30px}.card{padding:14px}
 .wide{margin:0 -14px;padding:0 14px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:11px 12px 9px}
 .tile .big{font-size:18px}.tile.first{grid-column:1/-1}.tile.first .big{font-size:24px}
-.b{min-width:64px}th,td{padding:6px 8px}td.name{min-width:15ch}.facts{gap:2px 12px}.legend{flex:1 1 100%}}
+.b{min-width:64px}th,td{padding:6px 8px}.t{min-width:15ch}col{width:auto}.more{display:none}
+.facts{gap:2px 12px}.legend{flex:1 1 100%}}
 @media print{:root{color-scheme:light;--ground:#fff;--card:#fff;--text:#000;--soft:#444;--line:#bbb;--accent:#1d4d80;
 --track:#eee;--good:#14532d;--bad:#8c1d18;--s0:#2a6099;--s1:#c26d12;--s2:#2f8557;--s3:#8a559f;--s4:#b3403e;
 --s5:#20808f;--s6:#74818d}
@@ -88,8 +91,8 @@ body{font-size:10.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .card{border:0;padding:0;border-radius:0}.wide{overflow:visible;margin:0;padding:0}h2{margin-top:20pt}
 h1{font-size:19pt}h2{font-size:13pt}table,.legend,.facts{font-size:8.5pt}th{font-size:8pt}code{font-size:8pt}
 .tiles{grid-template-columns:repeat(5,1fr);gap:6pt}.tile{padding:6pt 8pt}.tile .big{font-size:13pt}
-.tile.first{grid-column:auto}.tile dt,.tile .before{font-size:8pt}th,td{padding:3pt 6pt}td.name{min-width:12ch}
-.b{width:14%;min-width:40px}h2,h3,summary{break-after:avoid}tr,.tile,.chart,.together{break-inside:avoid}
+.tile.first{grid-column:auto}.tile dt,.tile .before{font-size:8pt}th,td{padding:3pt 5pt}.t{min-width:14ch}
+col{width:auto}.plot{zoom:.8}.b{width:14%;min-width:40px}h2,h3,summary{break-after:avoid}tr,.tile,.chart,.together{break-inside:avoid}
 thead{display:table-header-group}}
 """
 SHEET = _SHEET.strip()

@@ -50,7 +50,7 @@ def write(statement: Statement, output: Output, zone: ZoneInfo, stream: TextIO) 
 
 
 def lines(statement: Statement) -> Iterator[dict[str, Any]]:
-    """Yield the lines of the total and the tie-out: a text in ``totals``, which is indented, and what each currency has."""
+    """Yield the lines of the total and the tie-out: ``totals`` is a text, indented, the rest by currency."""
     yield {"totals": "completed orders", **{row["currency"]: row["orders"] for row in statement.total}}
     yield _line("  gross", statement.total, "gross")
     for sale in SALES:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, TextIO
 
-from salescli.cli.output import chart, page, report_cover, report_footer, svg
+from salescli.cli.output import page, report_cover, report_footer, svg
 from salescli.cli.output.contract import RIGHT, Output, Row, as_text
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.page import text
@@ -51,11 +51,11 @@ def write(
         page.begin(stream, title)
         _head(stream, title, origin, glance)
         for sums in glance.sums:
-            _currency(stream, sums, glance, origin)
-        if ahead:
-            _ahead(stream, ahead, origin)
+            _currency(stream, sums, glance, origin, with_chart=not all(report.by and report.labels for report in found))
         for report, rows in found.items():
             _breakdown(stream, report, rows, output, origin)
+        if ahead:
+            _ahead(stream, ahead, origin)
         _tie_out(stream, statement)
         _origin(stream, origin)
         page.end(stream)
@@ -67,7 +67,7 @@ def _head(stream: TextIO, title: str, origin: Origin, glance: Glance) -> None:
     period = days if filters.first_day or filters.last_day else "All time"
     stream.write(f'<header>\n<h1>{text(title)}</h1>\n<p class="lead">{text(period)}')
     if glance.days_before:
-        stream.write(f" beside {glance.days_before[0]} to {glance.days_before[1]}")
+        stream.write(f" compared with {glance.days_before[0]} to {glance.days_before[1]}")
     stream.write("</p>\n</header>\n")
     if not glance.sums:
         stream.write('<p class="card empty">No payments in this period.</p>\n')
@@ -76,14 +76,15 @@ def _head(stream: TextIO, title: str, origin: Origin, glance: Glance) -> None:
 # Tiles
 
 
-def _currency(stream: TextIO, sums: Sums, glance: Glance, origin: Origin) -> None:
+def _currency(stream: TextIO, sums: Sums, glance: Glance, origin: Origin, *, with_chart: bool) -> None:
     stream.write(f'<section>\n<h2>{text(sums.currency)}</h2>\n<div class="tiles">\n')
     before = glance.before.get(sums.currency, Sums(sums.currency)) if glance.days_before else None
     for name in _TILES:
         stream.write(_tile(name, sums, before))
     stream.write("</div>\n")
     by = glance.over_time.by or "month"
-    for drawn in stacks([row for row in glance.rows if row["currency"] == sums.currency], (), by):
+    of_it = [row for row in glance.rows if row["currency"] == sums.currency] if with_chart else []
+    for drawn in stacks(of_it, (), by):
         _drawing(stream, f"Net by {by}", drawn, origin.zone)
     stream.write("</section>\n")
 
@@ -132,35 +133,43 @@ def _breakdown(stream: TextIO, report: Breakdown, rows: Rows, output: Output, or
     columns = output.among(report.columns)
     stream.write(f"<section>\n<h2>{text(_title(report))}</h2>\n")
     if report.by and report.labels:
-        for drawn in chart.of_report(report, rows):
-            assert isinstance(drawn, Stacks)
+        for drawn in stacks(rows, report.labels, report.by):
             _drawing(stream, f"Net by {report.by}", drawn, origin.zone)
     stream.write('<div class="card">\n')
-    columns = _with_names_first(columns)
-    bar = svg.bar_of(rows) if rows and columns else None
+    unknown = [] if output.columns else _unknown(columns, rows)
+    columns = [column for column in columns if column.key not in unknown]
+    bar = svg.bar_of(rows) if columns and len({row["currency"] for row in rows}) < len(rows) else None
+    bar_at = sum(column in report.groups for column in columns)
     widths = _widths(columns, rows, origin)
-    page.write_table(stream, columns, rows[:_ROWS_SHOWN], origin.zone, bar=bar, widths=widths)
+    page.write_table(stream, columns, rows[:_ROWS_SHOWN], origin.zone, bar=bar, bar_at=bar_at, widths=widths)
     if rest := rows[_ROWS_SHOWN:]:
-        stream.write(f"<details><summary>{numbers.count(len(rest), 'more row')}</summary>\n")
-        page.write_table(stream, columns, rest, origin.zone, bar=bar, widths=widths)
+        stream.write(f"<details><summary>{_more(len(rest))}</summary>\n")
+        page.write_table(stream, columns, rest, origin.zone, bar=bar, bar_at=bar_at, widths=widths)
         stream.write("</details>\n")
+    if unknown:
+        stream.write(f'<p class="note">{" and ".join(unknown)}: unknown</p>\n')
     stream.write("</div>\n</section>\n")
+
+
+def _unknown(columns: Sequence[Column], rows: Rows) -> list[str]:
+    """Return the amounts that no row has: a column of nothing takes the room of the others."""
+    amounts = [column.key for column in columns if column.kind == "money"]
+    return [key for key in amounts if rows and all(row[key] is None for row in rows)]
+
+
+def _more(number: int) -> str:
+    return f"{numbers.grouped(str(number))} more {'row' if number == 1 else 'rows'}"
 
 
 def _title(report: Breakdown) -> str:
     return report.name.replace("-", " ").capitalize() + (f" and {report.by}" if report.by else "")
 
 
-def _with_names_first(columns: Sequence[Column]) -> list[Column]:
-    """Return the columns with what names a row before its number, since a bar stands beside the first."""
-    return sorted(columns, key=lambda column: column.kind == "number" and 1)
-
-
 def _widths(columns: Sequence[Column], rows: Rows, origin: Origin) -> list[int]:
     """Return how many pixels the numbers of each column take, so that a table and its folded rest are aligned."""
     found = []
     for column in columns:
-        if column.kind not in RIGHT and column.key != "currency":
+        if column.kind not in RIGHT:
             found.append(0)
             continue
         texts = [numbers.grouped(as_text(column, row, origin.zone)) for row in rows]
@@ -187,7 +196,7 @@ def _ahead(stream: TextIO, ahead: Ahead, origin: Origin) -> None:
         page.write_table(stream, _TO_DO, ahead.waiting, origin.zone)
         if ahead.to_do > len(ahead.waiting):
             shown = f"{len(ahead.waiting)} of {numbers.grouped(str(ahead.to_do))}"
-            stream.write(f'<p class="soft">{shown}; all: <code>salescli todo --limit 0</code></p>\n')
+            stream.write(f'<p class="note">{shown}; all: <code>salescli todo --limit 0</code></p>\n')
         stream.write("</div>\n")
     else:
         stream.write('<p class="card empty">Nothing waits.</p>\n')

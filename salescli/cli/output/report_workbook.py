@@ -21,4 +21,4 @@ def write(found: Mapping[Breakdown, Rows], statement: Statement, origin: Origin,
         for report, rows in found.items():
             columns = output.among(report.columns)
             book.sheet(report.name, columns, rows)
-        book.charts({report.name: chart.blocks(rows, report.groups) for report, rows in found.items()})
+        book.charts({report.name: chart.of_report(report, rows) for report, rows in found.items()})

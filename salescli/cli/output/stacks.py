@@ -11,6 +11,7 @@ from salescli.reports import periods
 from salescli.reports.periods import By
 
 PERIODS_MAX = 60  # columns of a chart
+WHOLE = "net"  # the name of columns that are not divided
 SERIES_MAX = 6  # groups with a colour of their own
 
 
@@ -78,7 +79,7 @@ def _of_currency(currency: str, rows: Sequence[Row], labels: Sequence[Column], b
     groups: dict[str, list[int]] = {}
     for row in rows:
         if row["period"] in place:
-            name = " ".join(named_parts(row, labels)) if labels else "net"
+            name = " ".join(named_parts(row, labels)) if labels else WHOLE
             groups.setdefault(name, [0] * len(shown))[place[row["period"]]] += row["net"]
     ranked = sorted(groups.items(), key=lambda group: (-sum(group[1]), group[0]))
     first_ones, rest = ranked[:SERIES_MAX], ranked[SERIES_MAX:]

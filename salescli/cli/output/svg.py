@@ -7,7 +7,7 @@ from html import escape
 
 from salescli.cli.output.contract import Row
 from salescli.cli.output.page_style import SERIES
-from salescli.cli.output.stacks import Stacks
+from salescli.cli.output.stacks import WHOLE, Stacks
 from salescli.cli.output.terminal import escaped
 from salescli.rules import money, numbers
 
@@ -58,7 +58,7 @@ def columns(stacks: Stacks) -> Iterator[str]:
         yield from _column(stacks, place, scale)
     yield from _periods(stacks)
     yield "</svg>\n</div>"
-    if len(stacks.series) > 1:
+    if len(stacks.series) > 1 or stacks.series[0].name != WHOLE:
         yield from _legend(stacks)
     yield "</div>"
 
@@ -100,15 +100,18 @@ def _periods(stacks: Stacks) -> Iterator[str]:
         at = (place + 0.5) * 100 / number
         anchor = "start" if at < 7 else "end" if at > 93 else "middle"
         at = place * 100 / number if anchor == "start" else (place + 1) * 100 / number if anchor == "end" else at
-        yield f'<text x="{at:.2f}%" y="{_TOP + _HEIGHT + 20}" text-anchor="{anchor}">{stacks.periods[place]}</text>'
+        more = ' class="more"' if place // step % 2 else ""
+        where = f'x="{at:.2f}%" y="{_TOP + _HEIGHT + 20}" text-anchor="{anchor}"'
+        yield f"<text{more} {where}>{stacks.periods[place]}</text>"
 
 
 def _legend(stacks: Stacks) -> Iterator[str]:
     yield '<ul class="legend">'
     for number, one in reversed(list(enumerate(stacks.series))):  # as the stack is, from the top down
         yield (
-            f'<li><svg width="12" height="12" aria-hidden="true"><rect class="s{number % SERIES}" width="12" height="12"'
-            f' rx="2"/></svg><span class="t">{escape(escaped(one.name))}</span>'
+            '<li><svg width="12" height="12" aria-hidden="true">'
+            f'<rect class="s{number % SERIES}" width="12" height="12" rx="2"/></svg>'
+            f'<span class="t">{escape(escaped(one.name))}</span>'
             f'<span class="n">{numbers.grouped(money.text(sum(one.amounts), stacks.currency))}</span></li>'
         )
     yield "</ul>"

@@ -34,7 +34,7 @@ def lines(stacks: Stacks, room: int, *, finely: bool) -> Iterator[str]:
         yield f"{name.rjust(left)} {'│' if finely else '|'}{drawn}".rstrip()
         if line == 1:
             yield f"{axis[1].rjust(left)} {'└' if finely else '+'}{('─' if finely else '-') * (step * shown)}"
-    yield from _below(stacks, left, step * shown)
+    yield from _below(stacks, left, step * shown, room)
     yield from _legend(stacks, room, finely)
 
 
@@ -80,13 +80,14 @@ def _lines(amount: int, most: int, lines: int) -> int:
     return (2 * amount * lines + most) // (2 * most)
 
 
-def _below(stacks: Stacks, left: int, wide: int) -> Iterator[str]:
-    """Yield the first and the last period under the columns."""
+def _below(stacks: Stacks, left: int, wide: int, room: int) -> Iterator[str]:
+    """Yield the first and the last period under the columns, the first alone where both find no room."""
     first, last = stacks.periods[0], stacks.periods[-1]
-    if first == last or wide < len(first) + len(last) + 1:
-        yield f"{' ' * (left + 2)}{first}{'' if first == last else f' … {last}'}"
+    apart = max(wide - len(first), len(last) + 3)
+    if first == last or left + 2 + len(first) + apart > room:
+        yield f"{' ' * (left + 2)}{first}"
     else:
-        yield f"{' ' * (left + 2)}{first}{last.rjust(wide - len(first))}"
+        yield f"{' ' * (left + 2)}{first}{last.rjust(apart)}"
 
 
 def _legend(stacks: Stacks, room: int, finely: bool) -> Iterator[str]:

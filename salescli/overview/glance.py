@@ -61,6 +61,7 @@ class Ahead:
     last_day: date
     waiting: Sequence[Mapping[str, object]]  # the first
     to_do: int
+    program: str  # its name in commands
 
 
 def of_period(work: Work, filters: Filters, basis: Basis, by: By | None = None) -> Glance:
@@ -109,7 +110,7 @@ def ahead(work: Work, filters: Filters, program: str) -> Ahead:
     where = todo.narrowed(work.connection, filters, work.zone)
     to_do = todo.count(work.connection, where, today=today)
     waiting = todo.waiting(work.connection, WAITING_MAX, actor=work.actor, today=today, program=program, where=where)
-    return Ahead(_recurring(work, filters, today, last), last, waiting, to_do)
+    return Ahead(_recurring(work, filters, today, last), last, waiting, to_do, program)
 
 
 def _recurring(work: Work, filters: Filters, today: date, last: date) -> Rows:

@@ -104,6 +104,7 @@ def details(
       salescli reports --month last-month
       salescli reports details --from 2026-01-01 --csv -o details.csv
       salescli reports details --month last-month --xlsx month.xlsx
+      salescli reports details --month last-month --html month.html --open
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]

@@ -196,7 +196,7 @@ def _ahead(stream: TextIO, ahead: Ahead, origin: Origin) -> None:
         page.write_table(stream, _TO_DO, ahead.waiting, origin.zone)
         if ahead.to_do > len(ahead.waiting):
             shown = f"{len(ahead.waiting)} of {numbers.grouped(str(ahead.to_do))}"
-            stream.write(f'<p class="note">{shown}; all: <code>salescli todo --limit 0</code></p>\n')
+            stream.write(f'<p class="note">{shown}; all: <code>{text(ahead.program)} todo --limit 0</code></p>\n')
         stream.write("</div>\n")
     else:
         stream.write('<p class="card empty">Nothing waits.</p>\n')

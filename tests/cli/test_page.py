@@ -265,7 +265,7 @@ def test_open_shows_the_page_in_the_browser(story: Story, tmp_path: Path) -> Non
     environment = {**os.environ, "BROWSER": f"{tmp_path}/browser", "DISPLAY": ":0"}
     file = tmp_path / "the page.html"
     command = [sys.executable, "-m", "salescli", "--db", story.house.path, "orders", "list", "-o", file, "--open"]
-    subprocess.run(command, env=environment, check=True)
+    subprocess.run(list(map(str, command)), env=environment, check=True)
     assert (tmp_path / "shown").read_text() == file.as_uri()
 
 
@@ -290,7 +290,7 @@ def test_the_period_before_is_as_long(first: str, last: str, before: tuple[str, 
 
 def _colours() -> dict[str, dict[str, str]]:
     """Return the colours of the style sheet, light, dark and printed."""
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for name, block in zip(("light", "dark", "print"), re.findall(r":root\{(.*?)\}", SHEET, re.DOTALL), strict=True):
         found[name] = {**found.get("light", {}), **dict(re.findall(r"--(\w+):(#\w+)", block))}
     return found

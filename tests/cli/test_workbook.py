@@ -259,6 +259,18 @@ def test_days_are_dates_and_a_second_dimension_names_its_bars(sold: Story, run: 
     assert names[:3] == ["period", "1 Offer 1 Іван Петренко confirmed", "1 Offer 1 Іван Петренко not confirmed"]
 
 
+def test_a_chart_over_time_is_a_stack_of_columns(sold: Story, run: Run, tmp_path: Path) -> None:
+    assert run("reports", "by-category", "--and", "offer", "--by", "month", "--xlsx", tmp_path / "x.xlsx").code == 0
+    sheet = opened(tmp_path / "x.xlsx")["charts"]
+    told = run("reports", "by-category", "--and", "offer", "--by", "month", "--csv").rows
+    assert len(sheet._charts) == len({row["currency"] for row in told})
+    for drawn in sheet._charts:
+        assert (drawn.type, drawn.grouping) == ("col", "stacked")
+    [wanted] = {row["period"]: row["net"] for row in told if row["currency"] == "JPY"}.items()
+    [at] = [row[0].row for row in sheet.iter_rows() if str(row[0].value).endswith(", JPY")]
+    assert (sheet.cell(at + 2, 1).value, str(sheet.cell(at + 2, 2).value)) == wanted
+
+
 def test_nothing_in_a_workbook_is_computed(sold: Story, run: Run, tmp_path: Path) -> None:
     for words in (("reports", "details"), ("payments", "list"), ("customers", "list")):
         run(*words, "--xlsx", tmp_path / "x.xlsx")

@@ -71,7 +71,7 @@ summary{cursor:pointer;color:var(--accent);font-size:14px;padding:8px 0 4px}
 .plot svg:last-child{flex:1;min-width:0}
 .axis text{fill:var(--soft);font-size:12px}
 .grid{stroke:var(--line)}.zero{stroke:var(--soft)}
-.legend{list-style:none;margin:0;padding:0;font-size:14px;flex:0 1 auto;max-width:100%}
+.legend{list-style:none;margin:0;padding:0;font-size:14px;flex:0 1 auto;max-width:min(100%,380px)}
 .legend li{display:flex;gap:8px;align-items:baseline;justify-content:space-between;padding:2px 0}
 .legend svg{flex:none}.legend .t{flex:1}.legend .n{padding-left:16px}
 .s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}.s3{fill:var(--s3)}.s4{fill:var(--s4)}.s5{fill:var(--s5)}
@@ -82,7 +82,7 @@ summary{cursor:pointer;color:var(--accent);font-size:14px;padding:8px 0 4px}
 .wide{margin:0 -14px;padding:0 14px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:11px 12px 9px}
 .tile .big{font-size:18px}.tile.first{grid-column:1/-1}.tile.first .big{font-size:24px}
 .b{min-width:64px}th,td{padding:6px 8px}.t{min-width:15ch}col{width:auto}.more{display:none}
-.facts{gap:2px 12px}.legend{flex:1 1 100%}}
+.facts{gap:2px 12px}.legend{flex:1 1 100%;max-width:none}}
 @media print{:root{color-scheme:light;--ground:#fff;--card:#fff;--text:#000;--soft:#444;--line:#bbb;--accent:#1d4d80;
 --track:#eee;--good:#14532d;--bad:#8c1d18;--s0:#2a6099;--s1:#c26d12;--s2:#2f8557;--s3:#8a559f;--s4:#b3403e;
 --s5:#20808f;--s6:#74818d}

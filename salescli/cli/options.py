@@ -166,11 +166,15 @@ _OUTPUT = (
     ),
     click.option(
         "-o", "--output", "file", type=FilePath(dash=True), metavar="FILE",
-        help="Write to FILE, in the format of its ending: .csv, .json, .ndjson, .md, .xlsx, .txt (a table).",
+        help="Write to FILE, in the format of its ending: .csv, .json, .ndjson, .md, .html, .xlsx, .txt (a table).",
     ),
     click.option(
         "--xlsx", type=FilePath(dash=True), metavar="FILE", help="Write a workbook for Excel, LibreOffice or Numbers."
     ),
+    click.option(
+        "--html", type=FilePath(dash=True), metavar="FILE", help="Write a page for a browser, without scripts."
+    ),
+    click.option("--open", "opened", is_flag=True, help="Show the page of --html in the browser."),
     click.option(
         "--columns", metavar="A,B,…", shell_complete=_columns, is_eager=True, callback=_list_columns,
         help="Columns to show, in order, or all. `--columns help` lists them.",
@@ -207,8 +211,8 @@ def is_configured(name: str) -> bool:
 
 def _gathered(options: dict[str, Any]) -> Output:
     """Remove the output options from a command's options and return them as one object."""
-    format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
-    if (short or xlsx or options["file"] or options.get("chart")) and is_configured("format"):
+    format, short, excel, xlsx, html = (options.pop(name) for name in ("format", "short", "excel", "xlsx", "html"))
+    if (short or xlsx or html or options["file"] or options.get("chart")) and is_configured("format"):
         format = None
     if excel and format and is_configured("excel"):
         excel = False
@@ -218,13 +222,22 @@ def _gathered(options: dict[str, Any]) -> Output:
     if excel and given != "csv":
         raise BadUsage("--excel writes CSV; leave out the other format")
     file = options.pop("file")
-    if xlsx and (given or file):
-        other = "is a format of its own; leave out the other one" if given else "names its file; leave out --output"
-        raise BadUsage(f"--xlsx {other}")
-    chosen = "xlsx" if xlsx else given or _by_ending(file)
+    own = xlsx or html
+    if own and (given or file or (xlsx and html)):
+        is_named_twice = file and not given and not (xlsx and html)
+        other = "names its file; leave out --output" if is_named_twice else _OF_ITS_OWN
+        raise BadUsage(f"--{'xlsx' if xlsx else 'html'} {other}")
+    chosen = "xlsx" if xlsx else "html" if html else given or _by_ending(file)
+    opened = options.pop("opened")
+    if opened:
+        from salescli.cli.output import browser  # only this option needs it
+
+        browser.check_can_open(chosen, html or file)
     chart = options.pop("chart", False)  # of reports
     if chart and chosen != "table":
-        raise BadUsage("--chart draws under a table; leave out the other format (--xlsx FILE has charts of its own)")
+        raise BadUsage(
+            "--chart draws under a table; leave out the other format (--html and --xlsx have charts of their own)"
+        )
     if chosen == "xlsx" and options["no_headers"]:
         raise BadUsage("a workbook needs column names for its filters; leave out --no-headers")
     expanded = options.pop("expanded")
@@ -233,7 +246,7 @@ def _gathered(options: dict[str, Any]) -> Output:
     return Output(
         format=chosen,
         excel=excel,
-        file=xlsx or file,
+        file=own or file,
         columns=_keys(options.pop("columns")),
         sort=_keys(options.pop("sort")),
         limit=options.pop("limit"),
@@ -241,13 +254,15 @@ def _gathered(options: dict[str, Any]) -> Output:
         expanded=expanded,
         pager=not options.pop("no_pager"),
         chart=chart,
+        opened=opened,
         title=" ".join(click.get_current_context().command_path.split()[1:]),
     )
 
 
+_OF_ITS_OWN = "is a format of its own; leave out the other one"
 _ENDINGS = {
     "": "table", ".txt": "table", ".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson",
-    ".md": "md", ".xlsx": "xlsx",
+    ".md": "md", ".html": "html", ".htm": "html", ".xlsx": "xlsx",
 }  # fmt: skip
 
 

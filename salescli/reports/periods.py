@@ -37,6 +37,33 @@ def merged(rows: list[dict[str, Any]], by: By | None, sums: Sequence[str]) -> li
     return [row for _, row in sorted(merged.items(), key=lambda item: (*item[0][:2], -item[1]["gross"], *item[0][2:]))]
 
 
+def first_day(period: str, by: By) -> date:
+    """Return the first day of a period."""
+    if by == "week":
+        return date.fromisocalendar(int(period[:4]), int(period[6:]), 1)
+    if by == "quarter":
+        return date(int(period[:4]), 3 * int(period[6:]) - 2, 1)
+    return date.fromisoformat(f"{period}-01-01"[:10] if by == "year" else f"{period}-01"[:10])
+
+
+def until(last: str, first: str, by: By, most: int) -> list[str]:
+    """Return the periods from ``first`` to ``last``, without a gap; of more than ``most`` the last ones."""
+    found = [last]
+    while found[0] > first and len(found) < most:
+        found.insert(0, period((first_day(found[0], by) - timedelta(days=1)).isoformat(), by))
+    return found
+
+
+def before(first: date, last: date) -> tuple[date, date]:
+    """Return the period before one: as many whole months before whole months, else as many days."""
+    end = first - timedelta(days=1)
+    if first != _first_month(first) or last != _last_month(last):
+        return first - (last - first) - timedelta(days=1), end
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    begun = first.year * 12 + first.month - 1 - months
+    return date(begun // 12, begun % 12 + 1, 1), end
+
+
 def _week(day: str) -> str:
     year, week, _ = date.fromisoformat(day).isocalendar()
     return f"{year}-W{week:02}"

@@ -255,11 +255,20 @@ def test_days_are_dates_and_a_second_dimension_names_its_bars(sold: Story, run: 
     book = opened(file)
     periods = [row["period"] for row in table(book["by-offer"])]
     assert (periods[0].value, {cell.data_type for cell in periods}) == (datetime(2026, 2, 10), {"d"})
-    names = [row[0].value for row in book["charts"].iter_rows(max_row=4)]
-    assert names[2:] == [
-        "2026-02-10 1 Offer 1 Іван Петренко not confirmed",
-        "2026-03-05 1 Offer 1 Іван Петренко confirmed",
-    ]
+    names = [cell.value for cell in book["charts"][2]]
+    assert names[:3] == ["period", "1 Offer 1 Іван Петренко confirmed", "1 Offer 1 Іван Петренко not confirmed"]
+
+
+def test_a_chart_over_time_is_a_stack_of_columns(sold: Story, run: Run, tmp_path: Path) -> None:
+    assert run("reports", "by-category", "--and", "offer", "--by", "month", "--xlsx", tmp_path / "x.xlsx").code == 0
+    sheet = opened(tmp_path / "x.xlsx")["charts"]
+    told = run("reports", "by-category", "--and", "offer", "--by", "month", "--csv").rows
+    assert len(sheet._charts) == len({row["currency"] for row in told})
+    for drawn in sheet._charts:
+        assert (drawn.type, drawn.grouping) == ("col", "stacked")
+    [wanted] = {row["period"]: row["net"] for row in told if row["currency"] == "JPY"}.items()
+    [at] = [row[0].row for row in sheet.iter_rows() if str(row[0].value).endswith(", JPY")]
+    assert (sheet.cell(at + 2, 1).value, str(sheet.cell(at + 2, 2).value)) == wanted
 
 
 def test_nothing_in_a_workbook_is_computed(sold: Story, run: Run, tmp_path: Path) -> None:
@@ -331,7 +340,7 @@ def test_an_amount_of_more_digits_is_rounded_and_that_is_said(capfd: pytest.Capt
         pytest.param("orders list --format table --xlsx F", 2, "a format of its own", id="a table"),
         pytest.param("orders list -o F --xlsx F", 2, "leave out --output", id="two files"),
         pytest.param("orders list --no-headers --xlsx F", 2, "leave out --no-headers", id="no names of columns"),
-        pytest.param("reports --chart --xlsx F", 2, "has charts of its own", id="bars of the terminal"),
+        pytest.param("reports --chart --xlsx F", 2, "have charts of their own", id="bars of the terminal"),
         pytest.param("orders list --columns nope --xlsx F", 2, "no column 'nope'", id="an unknown column"),
         pytest.param("orders list --xlsx F/x", 1, "Not a directory", id="a file for a folder"),
     ],

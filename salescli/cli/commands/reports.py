@@ -15,7 +15,7 @@ from salescli.cli.output import chart, report_footer, report_workbook
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
-from salescli.cli.output.report_workbook import Origin
+from salescli.cli.output.report_cover import Origin
 from salescli.cli.output.table import say_left_out, write_table
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
@@ -40,7 +40,9 @@ _BY = click.option(
     "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]),
     help="Show a row for each period: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026.",
 )  # fmt: skip
-_CHART = click.option("--chart", is_flag=True, help="Draw net as bars under the table, with a scale for each currency.")
+_CHART = click.option(
+    "--chart", is_flag=True, help="Draw net under the table, over time with --by; each currency has its scale."
+)
 _MONEY = ("gross", "commission", "credited", "refunded", "net")
 
 
@@ -102,18 +104,21 @@ def details(
       salescli reports --month last-month
       salescli reports details --from 2026-01-01 --csv -o details.csv
       salescli reports details --month last-month --xlsx month.xlsx
+      salescli reports details --month last-month --html month.html --open
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
     statement = _statement(session, wanted, filters, basis, include_system)
     found = {report: _sorted(rows, report, output) for report, rows in statement.rows.items()}
-    if output.format in ("table", "xlsx"):
+    if output.format in ("table", "xlsx", "html"):
         found = {report: rows[: output.limit or None] for report, rows in found.items()}
     if output.format == "table":
         _write_tables(session, found, output, statement)
     elif output.format == "xlsx":
         report_workbook.write(found, statement, _origin(session, filters, basis), output)
         _say_totals(session, output, statement)
+    elif output.format == "html":
+        _write_page(session, found, output, statement, _origin(session, filters, basis), ahead=True)
     else:
         flat = [_flat(report, row) for report, rows in found.items() for row in rows][: output.limit or None]
         columns = output.chosen(((Column("period"),) if by else ()) + _DETAILS)
@@ -141,8 +146,8 @@ def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output:
 
 
 def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[TextIO], None] | None:
-    """Return a function that draws the bars under a table, or None without --chart."""
-    return partial(chart.draw, rows, report.groups, output) if output.chart else None
+    """Return a function that draws the chart under a table, or None without --chart."""
+    return partial(chart.draw_report, report, rows, output) if output.chart else None
 
 
 def _command(report: Breakdown) -> Callable[..., None]:
@@ -175,6 +180,8 @@ def _command(report: Breakdown) -> Callable[..., None]:
         if output.format == "xlsx":
             report_workbook.write({wanted: rows}, statement, _origin(session, filters, basis), output)
             _say_totals(session, output, statement)
+        elif output.format == "html":
+            _write_page(session, {wanted: rows}, output, statement, _origin(session, filters, basis))
         else:
             columns = output.chosen(wanted.columns)
             _write_rows(session, rows, columns, output, statement, _chart(wanted, rows, output))
@@ -236,6 +243,24 @@ def _statement(
 
 def _origin(session: Session, filters: Filters, basis: Basis) -> Origin:
     return Origin(filters, basis, session.now, session.zone, session.actor.name)
+
+
+def _write_page(
+    session: Session,
+    found: dict[Breakdown, report.Rows],
+    output: Output,
+    statement: Statement,
+    origin: Origin,
+    ahead: bool = False,
+) -> None:
+    """Write a page of one moment: the reports, what is at a glance, and with ``ahead`` what is to come."""
+    from salescli.cli.output import report_page  # only pages need them
+    from salescli.overview import glance
+
+    by = next(iter(found)).by
+    at_a_glance = glance.of_period(session.work, origin.filters, origin.basis, by)
+    to_come = glance.ahead(session.work, origin.filters, session.program) if ahead else None
+    report_page.write(found, statement, origin, output, at_a_glance, to_come)
 
 
 def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows:

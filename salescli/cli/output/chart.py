@@ -1,6 +1,7 @@
 """Charts: which rows are drawn together, and bars in the terminal.
 
-rows of a report -> ``blocks``: one of each currency, never a scale across currencies -> ``draw`` | a workbook's charts
+rows of a report -> ``of_report``: one of each currency, never a scale across currencies: ``Bars``, or ``Stacks`` over
+time where the report has periods -> ``draw`` | a workbook's charts | a page's
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import TextIO
 import click
 
 from salescli.cli.output.contract import Output, Row
+from salescli.cli.output.stacks import Stacks, named_parts, stacks
 from salescli.cli.output.terminal import escaped, line_width, shortened, width
 from salescli.lists.columns import Column
+from salescli.reports.report import Breakdown
 from salescli.rules import money
 
 BARS_MAX = 31  # of a currency: the days of a month; more do not fit a screen, nor an axis
@@ -41,15 +44,20 @@ class Bars:
         )
 
 
+def of_report(report: Breakdown, rows: Sequence[Row]) -> Sequence[Bars | Stacks]:
+    """Return what is drawn of a report: a column for each period where it has periods, else a bar for each row."""
+    return stacks(rows, report.labels, report.by) if report.by else blocks(rows, report.groups)
+
+
 def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
     """Return the bars of a report's rows, the currencies in their order; without labels a row is its currency."""
     named = labels or [Column("currency")]
     found: dict[str, list[Row]] = {}
     for row in rows:
-        parts = [_named(column, row) for column in named if row[column.key] is not None]
+        parts = named_parts(row, named)
         drawn = {
-            "name": " ".join(parts) or "(none)",
-            "parts": parts or ["(none)"],
+            "name": " ".join(parts),
+            "parts": parts,
             "currency": row["currency"],
             "gross": row["gross"],
             "net": row["net"],
@@ -58,16 +66,27 @@ def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
     return [Bars(currency, tuple(kept[:BARS_MAX]), len(kept)) for currency, kept in sorted(found.items())]
 
 
-def _named(column: Column, row: Row) -> str:
-    if column.kind == "yesno":
-        return column.key if row[column.key] else f"not {column.key}"
-    return str(row[column.key])
+def draw_report(report: Breakdown, rows: Sequence[Row], output: Output, stream: TextIO) -> None:
+    """Write the chart of a report's rows, as wide as the terminal or $COLUMNS, else 72 cells."""
+    if report.by is None:
+        draw(rows, report.groups, output, stream)
+        return
+    from salescli.cli.output import stack_lines
+
+    room = line_width(output, stream) or _PIPED_WIDTH
+    for drawn in stacks(rows, report.labels, report.by):
+        for line in stack_lines.lines(drawn, room, finely=_is_fine(stream)):
+            click.echo(line, file=stream)
+
+
+def _is_fine(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().startswith("utf")
 
 
 def draw(rows: Sequence[Row], labels: Sequence[Column], output: Output, stream: TextIO) -> None:
     """Write net as bars, as wide as the terminal or $COLUMNS, else 72 cells; of # if the stream has no blocks."""
     room = line_width(output, stream) or _PIPED_WIDTH
-    finely = (stream.encoding or "").lower().startswith("utf")
+    finely = _is_fine(stream)
     for bars in blocks(rows, labels):
         click.echo(f"\nnet in {bars.currency}", file=stream)
         for line in _lines(bars, room, finely):

@@ -33,6 +33,7 @@ class Output(NamedTuple):
     expanded: bool = False  # a block of lines per record
     pager: bool = True  # for what is taller than the terminal
     chart: bool = False  # bars under the table
+    opened: bool = False  # show the page that was written
     title: str = ""  # the command, as the title of a workbook
 
     def row_limit(self) -> int | None:

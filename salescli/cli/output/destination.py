@@ -31,6 +31,10 @@ def stream_of(output: Output) -> Iterator[TextIO]:
         return
     with _replaced(output.file, "w", encoding=encoding, newline="") as stream:
         yield stream
+    if output.opened:
+        from salescli.cli.output import browser  # only --open needs it
+
+        browser.show(output.file)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The renderer of all lists and reports: raw values of columns -> table, csv, json, ndjson, md, ids, count or xlsx.
+"""The renderer of all lists and reports: raw values -> table, csv, json, ndjson, md, html, ids, count or xlsx.
 
 Data goes to stdout or ``-o FILE``, everything about it to stderr.
 """
@@ -46,6 +46,10 @@ def _writer(format: str) -> Writer:
         from salescli.cli.output import markdown
 
         return markdown.write
+    if format == "html":
+        from salescli.cli.output import page
+
+        return page.write
     if format == "csv":
         from salescli.cli.output import csv
 

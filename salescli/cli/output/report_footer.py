@@ -42,14 +42,15 @@ def is_below(output: Output) -> bool:
 def write(statement: Statement, output: Output, zone: ZoneInfo, stream: TextIO) -> None:
     """Write the total and the tie-out as a small table, without terms that are zero in every currency."""
     codes = sorted({row["currency"] for row in (*statement.total, *statement.bridge)})
-    rows = [row for row in _lines(statement) if any(row.get(code) for code in codes)]
+    rows = [row for row in lines(statement) if any(row.get(code) for code in codes)]
     if rows:
         columns = (Column("totals", "whole"), *(Column(code, "count") for code in codes))
         texts = [{**dict.fromkeys(codes), **row} for row in rows]
         write_table(texts, columns, output._replace(columns=("totals",), expanded=False), zone, stream)
 
 
-def _lines(statement: Statement) -> Iterator[dict[str, Any]]:
+def lines(statement: Statement) -> Iterator[dict[str, Any]]:
+    """Yield the lines of the total and the tie-out: ``totals`` is a text, indented, the rest by currency."""
     yield {"totals": "completed orders", **{row["currency"]: row["orders"] for row in statement.total}}
     yield _line("  gross", statement.total, "gross")
     for sale in SALES:

@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 
 from salescli.cli.output.chart import Bars
 from salescli.cli.output.contract import RIGHT, Row, as_text
+from salescli.cli.output.report_cover import Fact, Table
+from salescli.cli.output.stacks import Stacks
 from salescli.cli.output.terminal import say, width
 from salescli.errors import BadData, SalesError
 from salescli.lists.columns import Column
@@ -41,6 +43,8 @@ _PAGE_ROWS = 44  # of the charts' sheet, printed at
 _PAGE_SCALE = 70  # %
 _TIME = "yyyy-mm-dd hh:mm:ss"
 _COLOURS = {"gross": "#B4C7DC", "net": "#2A6099"}
+_STACKED = ("#2A6099", "#C26D12", "#2F8557", "#8A559F", "#B3403E", "#20808F", "#74818D")  # as on pages
+_STACKED_ROWS = 18
 _DATE = "yyyy-mm-dd"
 _ROW_PIXELS = 20
 
@@ -55,17 +59,7 @@ _SUBTITLE = {"bold": True}
 _READ_AS_ESCAPE = re.compile("_(?=x[0-9a-fA-F]{4}_)")  # looks ahead: two may share an underscore
 _ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
-Fact = tuple[str, "str | date"]
 Widths = Counter[int]  # the place of a column -> the cells of its widest text
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under a title, on the cover."""
-
-    title: str
-    columns: Sequence[Column]
-    rows: Sequence[Row]
 
 
 class _Sheet(Worksheet):  # type: ignore[misc]
@@ -169,7 +163,7 @@ class Book:
         _set_widths(sheet, widths)
         return end - 1
 
-    def charts(self, drawn: Mapping[str, Sequence[Bars]]) -> None:
+    def charts(self, drawn: Mapping[str, Sequence[Bars | Stacks]]) -> None:
         """Add a sheet with a chart for each breakdown and currency, beside the numbers that it shows.
 
         The charts do not look at the breakdowns' own sheets: sorting those would mix currencies on one axis.
@@ -189,11 +183,15 @@ class Book:
         sheet.set_h_pagebreaks(pages[1:])
         _set_widths(sheet, widths)
 
-    def _drawn(self, sheet: Any, name: str, bars: Bars, at: int, widths: Widths) -> None:
+    def _drawn(self, sheet: Any, name: str, bars: Bars | Stacks, at: int, widths: Widths) -> None:
         """Write what a chart shows and put the chart beside it."""
         sheet.write_string(at, 0, f"{name}, {bars.label}", self._format("subtitle", _SUBTITLE))
         self._table(sheet, at + 1, bars.columns, bars.rows, widths=widths)
-        sheet.insert_chart(at, len(bars.columns) + 1, self._chart(name, bars, at + 2))
+        sheet.insert_chart(
+            at,
+            len(bars.columns) + 1,
+            self._stacked(name, bars, at + 2) if isinstance(bars, Stacks) else self._chart(name, bars, at + 2),
+        )
 
     def _chart(self, name: str, bars: Bars, first: int) -> Any:
         chart = self.workbook.add_chart({"type": "bar"})
@@ -217,6 +215,31 @@ class Book:
         chart.set_x_axis({"num_format": "#,##0", "label_position": "high", **lowest})  # the top is its high end now
         chart.set_legend({"position": "bottom"})
         chart.set_size({"width": 640, "height": _chart_rows(bars) * _ROW_PIXELS - _ROW_PIXELS // 2})
+        return chart
+
+    def _stacked(self, name: str, stacks: Stacks, first: int) -> Any:
+        """Return a chart with a column for each period, stacked from the first group up."""
+        chart = self.workbook.add_chart({"type": "column", "subtype": "stacked"})
+        last = first + len(stacks.periods) - 1
+        for at, one in enumerate(stacks.series, 1):
+            chart.add_series(
+                {
+                    "name": ["charts", first - 1, at],
+                    "fill": {"color": _STACKED[(at - 1) % len(_STACKED)]},
+                    "gap": 40,
+                    "categories": ["charts", first, 0, last, 0],
+                    "values": ["charts", first, at, last, at],
+                    # for programs that show a file without computing it
+                    "name_data": [one.name],
+                    "categories_data": list(stacks.periods),
+                    "values_data": [_amount(amount, stacks.currency) for amount in one.amounts],
+                }
+            )
+        chart.set_title({"name": f"{name}, {stacks.label}", "name_font": {"size": 12}})
+        chart.set_x_axis({"label_position": "low", "text_axis": True})
+        chart.set_y_axis({"num_format": "#,##0"})
+        chart.set_legend({"none": True} if len(stacks.series) == 1 else {"position": "right"})  # in the stack's order
+        chart.set_size({"width": 860, "height": _chart_rows(stacks) * _ROW_PIXELS - _ROW_PIXELS // 2})
         return chart
 
     def _added(self, name: str) -> Any:
@@ -335,8 +358,10 @@ def _amount(minor: int, currency: str) -> float:
     return number
 
 
-def _chart_rows(bars: Bars) -> int:
+def _chart_rows(bars: Bars | Stacks) -> int:
     """Return how many rows of the sheet a chart is high: fewer for each of many bars, so that it fits a page."""
+    if isinstance(bars, Stacks):
+        return _STACKED_ROWS
     number = max(len(bars.rows), 2)
     return 6 + min(2 * number, number + 6)
 

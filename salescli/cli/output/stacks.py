@@ -1,0 +1,110 @@
+"""Stacks: a column for each period, of the largest groups and the others, one drawing for each currency."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from salescli.cli.output.contract import Row
+from salescli.lists.columns import Column
+from salescli.reports import periods
+from salescli.reports.periods import By
+
+PERIODS_MAX = 60  # columns of a chart
+WHOLE = "net"  # the name of columns that are not divided
+SERIES_MAX = 6  # groups with a colour of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A group: its name, and its net in each period, in minor units."""
+
+    name: str
+    amounts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """The periods of one currency, without a gap, and the groups, the one with the highest net at the bottom."""
+
+    currency: str
+    periods: tuple[str, ...]
+    series: tuple[Series, ...]
+    cut: bool  # whether there are earlier periods
+
+    @property
+    def label(self) -> str:
+        """The currency, and whether these are only the last periods."""
+        return f"{self.currency}: the last {len(self.periods)} periods" if self.cut else self.currency
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the table of what is drawn; their keys are the names of the groups."""
+        return (Column(_PERIOD), *(Column(one.name, "money", currency=_CURRENCY) for one in self.series))
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the table of what is drawn, a period each."""
+        amounts = list(zip(*(one.amounts for one in self.series), strict=True))
+        names = [one.name for one in self.series]
+        return [
+            {_PERIOD: period, _CURRENCY: self.currency, **dict(zip(names, row, strict=True))}
+            for period, row in zip(self.periods, amounts, strict=True)
+        ]
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The lowest and the highest end of a column, 0 among them."""
+        columns = list(zip(*(one.amounts for one in self.series), strict=True))
+        below = [sum(amount for amount in column if amount < 0) for column in columns]
+        above = [sum(amount for amount in column if amount > 0) for column in columns]
+        return min(0, *below), max(0, *above)
+
+
+_PERIOD, _CURRENCY = "period", " currency"  # no group has such a name: see _distinct
+
+
+def stacks(rows: Sequence[Row], labels: Sequence[Column], by: By) -> list[Stacks]:
+    """Return the columns of a report's rows, the currencies in their order; without labels a column is not divided."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["currency"], []).append(row)
+    return [_of_currency(currency, found[currency], labels, by) for currency in sorted(found)]
+
+
+def _of_currency(currency: str, rows: Sequence[Row], labels: Sequence[Column], by: By) -> Stacks:
+    first, last = min(row["period"] for row in rows), max(row["period"] for row in rows)
+    shown = periods.until(last, first, by, PERIODS_MAX)
+    place = {period: at for at, period in enumerate(shown)}
+    groups: dict[str, list[int]] = {}
+    for row in rows:
+        if row["period"] in place:
+            name = " ".join(named_parts(row, labels)) if labels else WHOLE
+            groups.setdefault(name, [0] * len(shown))[place[row["period"]]] += row["net"]
+    ranked = sorted(groups.items(), key=lambda group: (-sum(group[1]), group[0]))
+    first_ones, rest = ranked[:SERIES_MAX], ranked[SERIES_MAX:]
+    if rest:
+        sums = [sum(amounts) for amounts in zip(*(amounts for _, amounts in rest), strict=True)]
+        first_ones.append((f"others ({len(rest)})", sums))
+    series: list[Series] = []
+    for name, amounts in first_ones:
+        series.append(Series(_distinct(name, {one.name for one in series}), tuple(amounts)))
+    return Stacks(currency, tuple(shown), tuple(series), shown[0] > first)
+
+
+def _distinct(name: str, taken: Collection[str]) -> str:
+    """Return a name that no other column has."""
+    while name in taken or name in (_PERIOD, _CURRENCY):
+        name += "'"
+    return name
+
+
+def named_parts(row: Row, labels: Sequence[Column]) -> list[str]:
+    """Return what names a row's group."""
+    return [_named(column, row) for column in labels if row[column.key] is not None] or ["(none)"]
+
+
+def _named(column: Column, row: Row) -> str:
+    if column.kind == "yesno":
+        return column.key if row[column.key] else f"not {column.key}"
+    return str(row[column.key])

@@ -287,17 +287,17 @@ MUTANTS = (
         "a_program_has_its_question_and_cannot_be_killed",
         (
             (
-                "gateways/command.py",
+                "gateways/program.py",
                 "    with suppress(OSError):\n        os.killpg",
                 "    if True:\n        os.killpg",
             ),
-            ("gateways/command.py", "except _NotStarted as error:", "except (_NotStarted, OSError) as error:"),
+            ("gateways/command.py", "except program.NotStarted as error:", "except (program.NotStarted, OSError) as error:"),
         ),
     ),
     Mutant(
         "a gateway's program outlives who asked it",
         "a_gateways_program_hangs_and_who_asked_it_is_killed",
-        (("gateways/command.py", "            os.killpg(0, signal.SIGKILL)\n", "            pass\n"),),
+        (("gateways/program.py", "            os.killpg(0, signal.SIGKILL)\n", "            pass\n"),),
     ),
     Mutant(
         "one payment of a gateway pays two orders",

@@ -86,7 +86,7 @@ def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
     ago = now - time.from_text(before)
     if ago <= OVERDUE:
         return None
-    return f"tick last ran {ago(ago)} ago, although recurring orders are active; is cron running?"
+    return f"tick last ran {how_long(ago)} ago, although recurring orders are active; is cron running?"
 
 
 def silence(connection: sqlite3.Connection, clock_now: datetime) -> str | None:
@@ -102,7 +102,7 @@ def silence(connection: sqlite3.Connection, clock_now: datetime) -> str | None:
     return next(late, None) if waiting else None
 
 
-def ago(time: timedelta) -> str:
+def how_long(time: timedelta) -> str:
     """Return a length of time for people: ``20 minutes``, ``3 hours``, ``5 days``."""
     minutes = int(time.total_seconds() // 60)
     if minutes < 120:

@@ -82,4 +82,4 @@ def late(file: TextIO, name: str, now: datetime) -> str | None:
         return f"the last good tick is from {sign['last_good_tick']}, which is yet to come: is a clock wrong?"
     if now - moment <= tick_log.OVERDUE:
         return None
-    return f"no good tick since {sign['last_good_tick']} ({tick_log.ago(now - moment)} ago)"
+    return f"no good tick since {sign['last_good_tick']} ({tick_log.how_long(now - moment)} ago)"

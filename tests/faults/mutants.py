@@ -291,7 +291,7 @@ MUTANTS = (
                 "    with suppress(OSError):\n        os.killpg",
                 "    if True:\n        os.killpg",
             ),
-            ("gateways/command.py", "except program.NotStarted as error:", "except (program.NotStarted, OSError) as error:"),
+            ("gateways/command.py", "except program.NotStarted as", "except (program.NotStarted, OSError) as"),
         ),
     ),
     Mutant(

@@ -90,6 +90,7 @@ def add_hook(session: Session, name: str, env: tuple[str, ...], dry_run: bool, *
       salescli hooks add customers --email customer --from shop@example.com --language uk
       salescli hooks add crm --webhook https://crm.example.com/in --secret SALESCLI_HOOK_CRM
     """
+    session.actor.require(permissions.MANAGE_USERS)
     targets = {sender: given.pop(sender) for sender in ("program", "webhook", "email")}
     chosen = [(sender, target) for sender, target in targets.items() if target is not None]
     if len(chosen) != 1:

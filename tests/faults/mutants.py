@@ -300,6 +300,29 @@ MUTANTS = (
         (("gateways/program.py", "            os.killpg(0, signal.SIGKILL)\n", "            pass\n"),),
     ),
     Mutant(
+        "a hook that hangs holds up the next tick",
+        "a_hook_hangs_while_the_next_tick_is_due",
+        (
+            (
+                "cli/commands/tick.py",
+                "            stopped = stopping()\n",
+                "            stopped = stopping()\n            _tell(session)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a hook was told before it is told",
+        "notify_dies_at_every_moment",
+        (
+            (
+                "notices/deliver.py",
+                "                senders.send(run.hook, [event]",
+                '                hooks.told(run.connection, run.hook, event["event"])\n'
+                "                senders.send(run.hook, [event]",
+            ),
+        ),
+    ),
+    Mutant(
         "one payment of a gateway pays two orders",
         "a_gateway_answers_with_another_invoices_payment",
         (("charging/settle.py", "        answer = _of_this_one(work.connection, attempt, answer)\n", ""),),

@@ -20,6 +20,7 @@ class Webhook:
 
     url: str = ""
     status: int = 204
+    pings: int = 0
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -40,7 +41,10 @@ def webhook() -> Iterator[Webhook]:
             self.send_response(kept.status)
             self.end_headers()
 
-        do_GET = do_HEAD = lambda self: (self.send_response(kept.status), self.end_headers())  # noqa: E731
+        def do_GET(self) -> None:
+            kept.pings += 1
+            self.send_response(kept.status)
+            self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

@@ -125,14 +125,14 @@ def kind_of(subject: str, what: str, changes: Mapping[str, list[Any]]) -> str | 
         return "recurring.completed"
     if subject == "recurring" and _attempt(what) and status == "active":
         return "attempt.scheduled"
-    return _MOVES.get((subject, before, status)) or next(
+    return _MOVES.get((subject, str(before), str(status))) or next(
         (kind for (of, words), kind in _WORDS.items() if of == subject and what.startswith(words)), None
     )
 
 
 def is_first_decline(event: Mapping[str, Any]) -> bool:
     """Return whether an event is the first decline of a payment of a recurring order."""
-    return event["kind"] == "attempt.scheduled" and event["attempt"] == 1
+    return bool(event["kind"] == "attempt.scheduled" and event["attempt"] == 1)
 
 
 def as_object(event: Mapping[str, Any]) -> dict[str, Any]:

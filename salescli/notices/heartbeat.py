@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
-from typing import TextIO
+from typing import IO
 
 from salescli.charging import tick_log
 from salescli.errors import BadData, DamagedValue
@@ -71,7 +71,7 @@ def write(path: Path, installation: str, now: datetime) -> None:
         raise BadData(f"{path}: {error.strerror or error}; tick's sign of life was not written") from None
 
 
-def late(file: TextIO, name: str, now: datetime) -> str | None:
+def late(file: IO[str], name: str, now: datetime) -> str | None:
     """Return what is wrong with a sign of life, None if its tick is fresh. Raise BadData for another file."""
     try:
         sign = json.loads(file.read(4096))

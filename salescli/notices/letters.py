@@ -91,11 +91,8 @@ def _words(event: Mapping[str, Any], language: str, folder: Path, zone: ZoneInfo
         shown[key] = time.local_text(event[key], zone) if event[key] else ""
     if event["amount"] is not None:
         shown["amount"] = money.text(event["amount"], event["currency"])
-    titles = dict(
-        (part.strip() for part in line.split("=", 1))
-        for line in _template(_KINDS, language, folder).splitlines()
-        if "=" in line
-    )
+    pairs = (line.partition("=") for line in _template(_KINDS, language, folder).splitlines())
+    titles = {kind.strip(): title.strip() for kind, _, title in pairs}
     shown["title"] = titles.get(event["kind"], event["kind"])
     noun = next((noun for noun in ("recurring", "order", "invoice") if event[noun] is not None), None)
     shown["command"] = f"salescli explain {noun} {event[noun]}" if noun in ("recurring", "order") else "salescli todo"

@@ -89,7 +89,7 @@ def smtp() -> Iterator[Mailboxes]:
                         self._say(b"451 try again")
                         continue
                     read = message_from_bytes(letter, policy=policy.default)
-                    kept.letters.append((to, read))  # type: ignore[arg-type]
+                    kept.letters.append((to, read))
                     self._say(b"250 kept")
                 elif verb == b"QUIT":
                     self._say(b"221 bye")

@@ -76,7 +76,21 @@ def list_hooks(session: Session, output: Output) -> None:
 @click.option("--daily", is_flag=True, help="One letter each morning about everything since the last.")
 @options.dry_run
 @pass_session
-def add_hook(session: Session, name: str, env: tuple[str, ...], dry_run: bool, **given: str | None) -> None:
+def add_hook(  # noqa: PLR0913 - one parameter per option
+    session: Session,
+    name: str,
+    program: str | None,
+    webhook: str | None,
+    email: str | None,
+    via: str | None,
+    mail_from: str | None,
+    secret: str | None,
+    env: tuple[str, ...],
+    events: str,
+    language: str,
+    daily: bool,
+    dry_run: bool,
+) -> None:
     """Add a hook called NAME, which is told what happens from now on.
 
     A mailbox is told problems: the first decline of a payment, a failed recurring order, an unknown outcome, a dispute,
@@ -91,17 +105,15 @@ def add_hook(session: Session, name: str, env: tuple[str, ...], dry_run: bool, *
       salescli hooks add crm --webhook https://crm.example.com/in --secret SALESCLI_HOOK_CRM
     """
     session.actor.require(permissions.MANAGE_USERS)
-    targets = {sender: given.pop(sender) for sender in ("program", "webhook", "email")}
+    targets = {"program": program, "webhook": webhook, "email": email}
     chosen = [(sender, target) for sender, target in targets.items() if target is not None]
     if len(chosen) != 1:
         raise BadUsage("give one of --program, --webhook and --email")
     sender, target = chosen[0]
-    via = given.pop("via")
-    if sender != "email" and (via or given["mail_from"]):
+    if sender != "email" and (via or mail_from):
         raise BadUsage("--via and --from are for --email; leave them out")
-    if sender == "email":
-        via = via or "sendmail"
-    new = NewHook(name, sender, str(target), via=via, environment=" ".join(env), **given)  # type: ignore[arg-type]
+    via = via or ("sendmail" if sender == "email" else None)
+    new = NewHook(name, sender, target, via, mail_from, secret, " ".join(env), events, language, daily)
     with options.rehearsed(session, dry_run):
         hook = hooks.add(session.work, new)
     print_line(f"hook {hook.name}: {'would be' if dry_run else 'is'} told {hook.events}, from now on")

@@ -259,7 +259,9 @@ def _check_webhook(new: NewHook) -> None:
 
 
 def _check_email(new: NewHook) -> None:
-    for what, address in (("--email", new.target), ("--from", new.mail_from or "")):
+    if not new.mail_from:
+        raise BadData("a letter needs a sender; add --from ADDRESS")
+    for what, address in (("--email", new.target), ("--from", new.mail_from)):
         if not ADDRESS.fullmatch(address) and (what, address) != ("--email", CUSTOMER):
             raise BadData(f"{what} {address!r} is no e-mail address; write it like shop@example.com")
     if new.via == "sendmail":

@@ -40,8 +40,10 @@ def to_customer(event: Mapping[str, Any], language: str, folder: Path, zone: Zon
 
 
 def to_seller(event: Mapping[str, Any], language: str, folder: Path, zone: ZoneInfo) -> Letter:
-    """Return the letter to the seller of an event."""
-    return _filled(_template(_SELLER, language, folder), _words(event, language, folder, zone))
+    """Return the letter to the seller of an event; lines of what it does not have are left out."""
+    letter = _filled(_template(_SELLER, language, folder), _words(event, language, folder, zone))
+    lines = (line for line in letter.body.splitlines(keepends=True) if not line.rstrip().endswith(":"))
+    return letter._replace(body="".join(lines))
 
 
 def digest(events: Sequence[Mapping[str, Any]], language: str, folder: Path, zone: ZoneInfo) -> Letter:
@@ -88,7 +90,7 @@ def _template(name: str, language: str, folder: Path) -> str:
 def _words(event: Mapping[str, Any], language: str, folder: Path, zone: ZoneInfo) -> dict[str, str]:
     shown = {key: "" if value is None else str(value) for key, value in event.items()}
     for key in ("at", "next_attempt_at"):
-        shown[key] = time.local_text(event[key], zone) if event[key] else ""
+        shown[key] = time.local_text(event[key], zone)[:16] if event[key] else ""  # nobody needs seconds
     if event["amount"] is not None:
         shown["amount"] = money.text(event["amount"], event["currency"])
     pairs = (line.partition("=") for line in _template(_KINDS, language, folder).splitlines())

@@ -104,7 +104,7 @@ def add_hook(  # noqa: PLR0913 - one parameter per option
       salescli hooks add customers --email customer --from shop@example.com --language uk
       salescli hooks add crm --webhook https://crm.example.com/in --secret SALESCLI_HOOK_CRM
     """
-    session.actor.require(permissions.MANAGE_USERS)
+    session.work.actor.require(permissions.MANAGE_USERS)  # who may not look may not have it sent
     targets = {"program": program, "webhook": webhook, "email": email}
     chosen = [(sender, target) for sender, target in targets.items() if target is not None]
     if len(chosen) != 1:
@@ -168,7 +168,7 @@ def templates(session: Session, copy: bool) -> None:
     Example:
       salescli hooks templates --copy
     """
-    session.actor.require(permissions.MANAGE_USERS)
+    session.work.actor.require(permissions.MANAGE_USERS)  # who may not look may not have it sent
     folder = letters.folder_of(session.path)
     if copy:
         say(f"copied {numbers.count(len(letters.copy_shipped(folder)), 'template')}")

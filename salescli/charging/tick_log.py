@@ -86,10 +86,24 @@ def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
     ago = now - time.from_text(before)
     if ago <= OVERDUE:
         return None
-    return f"tick last ran {_ago(ago)} ago, although recurring orders are active; is cron running?"
+    return f"tick last ran {how_long(ago)} ago, although recurring orders are active; is cron running?"
 
 
-def _ago(time: timedelta) -> str:
+def silence(connection: sqlite3.Connection, clock_now: datetime) -> str | None:
+    """Return since when no tick ran, or none had run before the last one, if recurring orders waited meanwhile.
+
+    As UTC text; None if ticks came in time.
+    """
+    starts = [row[0] for row in connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 2")]
+    waiting = connection.execute("SELECT 1 FROM recurring WHERE status = 'active' LIMIT 1").fetchone()
+    ends = [time.utc_text(clock_now), *starts]
+    pairs = zip(starts, ends, strict=False)
+    late = (since for since, until in pairs if time.from_text(until) - time.from_text(since) > OVERDUE)
+    return next(late, None) if waiting else None
+
+
+def how_long(time: timedelta) -> str:
+    """Return a length of time for people: ``20 minutes``, ``3 hours``, ``5 days``."""
     minutes = int(time.total_seconds() // 60)
     if minutes < 120:
         return f"{minutes} minutes"

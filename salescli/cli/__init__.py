@@ -11,6 +11,7 @@ pages — lists
 hints — hints that several commands print
 problems — problems in a file, shown as they are found
 schema — JSON Schema of what --json writes
+telling — hooks told, as tick and notify do
 results — what a command changed, as JSON or numbers
 options — options that commands share
 prompts — questions on a terminal

@@ -52,6 +52,9 @@ COMMANDS = {
         "tick:tick_command",
         "Charge the recurring payments that are due; run it from cron.",
     ),
+    "notify": ("notify:notify_command", "Tell hooks what happened; tick does it after each run."),
+    "hooks": ("hooks:hooks_group", "Who is told what happens: list, add, edit, remove, templates."),
+    "events": ("events:events_command", "List what happened, by number, for programs."),
     "gateway-sync": (
         "gateway_sync:gateway_sync_command",
         "Record refunds and disputes made in payment systems themselves.",

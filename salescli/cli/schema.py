@@ -11,6 +11,7 @@ import click
 from salescli.cli.results import LISTS
 from salescli.lists import history
 from salescli.lists.columns import Column
+from salescli.notices import events
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -26,10 +27,11 @@ _AMOUNT = {"type": ["string", "null"], "pattern": r"^-?\d+(\.\d+)?$"}
 
 
 def all_schemas(program: click.Group) -> dict[str, dict[str, Any]]:
-    """Return the schemas by name: orders, payments …, history, changes, and orders-owing, todo … by their command."""
+    """Return the schemas by name: orders …, history, events, changes, and orders-owing, todo … by their command."""
     views = {key: importlib.import_module(f"salescli.lists.{file}").VIEW for key, file in LISTS.values()}
     schemas = {key: _schema(f"salescli {key} list --json", of_rows(view.columns)) for key, view in views.items()}
     schemas["history"] = _schema("salescli history --json", of_rows((*history.COLUMNS, history.FIELDS)))
+    schemas["events"] = _schema("salescli events --json", of_rows(events.COLUMNS))
     parts = {key: {"$ref": f"{key}.json"} for key in views}
     changed = {"type": "object", "properties": parts, "additionalProperties": False}
     schemas["changes"] = _schema("--json of a command that changes records", changed)

@@ -10,20 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime
 from functools import cached_property
-from time import monotonic
-from typing import Any, BinaryIO
+from typing import Any
 
+from salescli.gateways import program
 from salescli.gateways.protocol import (
     CHARGE_SECONDS,
     Changes,
@@ -37,38 +30,12 @@ from salescli.gateways.protocol import (
     Result,
     Unavailable,
 )
-from salescli.rules import text, time
+from salescli.rules import time
 
 VERSION = 1
-ANSWER_MAX = 64 * 1024  # bytes; more is refused
 CAPABILITIES = frozenset({"charge", "lookup", "refund", "fee", "changes", "idempotent"})
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 _MOVES_MONEY = ("charge", "refund")
 _REMEMBERED_MAX = 10**12  # seconds; what is longer is for ever
-_OUTLIVED_SECONDS = 2  # how much longer than its deadline a program lives when nobody is left to kill it
-# What starts a program: whoever asked it may die, and a charge must not be made minutes after it was given up, when a
-# look-up has found nothing and it is sent again. So another process of its group kills the group after the deadline.
-_GUARD = """
-import os, signal, sys, time
-try:
-    middle = os.fork()
-    if not middle:
-        if not os.fork():
-            for handle in range(3):
-                os.close(handle)
-            time.sleep(float(sys.argv[1]))
-            os.killpg(0, signal.SIGKILL)
-        os._exit(0)
-    os.waitpid(middle, 0)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(ignored, signal.SIG_DFL)
-    os.execv(sys.argv[2], sys.argv[2:])
-except OSError as error:
-    import json
-    message = f"{sys.argv[2]} cannot be run: {error.strerror or error}"
-    print(json.dumps({"version": 1, "kind": "misconfigured", "message": message}))
-"""
-_KILLED_SECONDS = 1.0  # a killed program is gone long before
 
 
 class Command:
@@ -142,157 +109,26 @@ class Command:
             raise Misconfigured(f"there is no program {self._program} on PATH")
         request_bytes = json.dumps({"version": VERSION, "op": op, "request": request}).encode()
         secrets = [os.environ.get(name, "") for name in self._environment] + [str(request.get("token") or "")]
-        with _kept_errors() as errors:
+        with program.kept_errors() as errors:
             try:
-                return _parsed(_run([path, op], request_bytes, self._limited_environment(), timeout, errors))
-            except _NotStarted as error:
+                return _parsed(
+                    program.run(
+                        [path, op], request_bytes, program.limited_environment(self._environment), timeout, errors
+                    )
+                )
+            except program.NotStarted as error:
                 raise Misconfigured(f"{path} cannot be run: {error}") from None
-            except _NoAnswer as error:
+            except program.NoAnswer as error:
                 what = str(error)
             except ValueError as error:
                 what = f"answered garbage: {error}"
-            said = _last_lines(errors, secrets)
+            said = program.last_lines(errors, secrets)
             raise _silence(op)(f"{self._program} {op} {what}{f'; it said: {said}' if said else ''}")
-
-    def _limited_environment(self) -> dict[str, str]:
-        wanted = {*_ENVIRONMENT, *self._environment}
-        return {name: value for name, value in os.environ.items() if name in wanted or name.startswith("LC_")}
-
-
-class _NotStarted(Exception):
-    """The program was not started, so it was asked nothing. The only failure of which that is certain."""
-
-
-class _NoAnswer(Exception):
-    """The program crashed, did not answer in time, or answered too much."""
 
 
 def _silence(op: str) -> type[GatewayError]:
     """Return the meaning of an unusable answer: an unknown outcome if money may have moved."""
     return OutcomeUnknown if op in _MOVES_MONEY else Unavailable
-
-
-@contextmanager
-def _kept_errors() -> Iterator[BinaryIO | None]:
-    """Yield a file without a name for a program's stderr, None where there is no space for one.
-
-    No pipe: what the program leaves running may hold it open, and nobody would read it.
-    """
-    try:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-    except OSError:
-        yield None
-        return
-    with file:
-        yield file
-
-
-def _last_lines(errors: BinaryIO | None, secrets: Sequence[str]) -> str:
-    """Return the last lines of a failed program's stderr as one, cut, without card numbers and ``secrets``."""
-    if errors is None:
-        return ""
-    try:
-        errors.seek(max(0, errors.seek(0, os.SEEK_END) - _SAID_BYTES_MAX))
-        said = errors.read().decode("utf-8", "backslashreplace")
-    except OSError:
-        return ""
-    for secret in secrets:
-        if len(secret) >= _SECRET_MIN:
-            said = said.replace(secret, "(secret)")
-    lines = [" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in said.splitlines()]
-    last = text.masked(" | ".join(list(filter(None, lines))[-_SAID_LINES_MAX:]))
-    return last if len(last) <= _SAID_MAX else f"…{last[1 - _SAID_MAX :]}"
-
-
-_SAID_BYTES_MAX = 4096
-_SAID_LINES_MAX = 3
-_SECRET_MIN = 4  # characters; a shorter word is no secret, and may stand anywhere
-_SAID_MAX = 300  # characters
-
-
-def _run(
-    command: list[str], request_bytes: bytes, environment: dict[str, str], timeout: float, errors: BinaryIO | None
-) -> bytes:
-    """Run a program to its end and return what it wrote; its stderr goes to ``errors``. Raise _NotStarted or _NoAnswer.
-
-    An error of our own once it runs, such as no free file descriptor, is no answer: it may have its question.
-    """
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _GUARD, str(timeout + _OUTLIVED_SECONDS), *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors or subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise _NotStarted(error.strerror or error) from None
-    try:
-        deadline = monotonic() + timeout
-        answered = _exchange(process, request_bytes, deadline)
-        try:
-            code = process.wait(max(0.0, deadline - monotonic()))
-        except subprocess.TimeoutExpired:
-            raise _NoAnswer(f"did not end within {timeout:g} s") from None
-        if code != 0:
-            raise _NoAnswer(f"ended with {code}" if code > 0 else f"was killed by signal {-code}")
-        return answered
-    except OSError as error:
-        raise _NoAnswer(f"was started, but could not be asked: {error.strerror or error}") from None
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of a program's process group, and never fail: its answer counts, or that there is none.
-
-    What runs under another account, through sudo or as a helper, cannot be killed, and is left to end by itself.
-    """
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired, OSError):
-        process.wait(_KILLED_SECONDS)
-    for pipe in (process.stdin, process.stdout):
-        with suppress(OSError):
-            if pipe:
-                pipe.close()
-
-
-def _exchange(process: subprocess.Popen[bytes], request_bytes: bytes, deadline: float) -> bytes:
-    """Write the request and read the whole answer, as the pipes allow."""
-    assert process.stdin
-    assert process.stdout
-    answered = bytearray()
-    os.set_blocking(process.stdin.fileno(), False)
-    with selectors.DefaultSelector() as ready:
-        ready.register(process.stdin, selectors.EVENT_WRITE)
-        ready.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            events = ready.select(max(0.0, deadline - monotonic()))
-            if not events:
-                raise _NoAnswer("gave no answer in time")
-            for key, _ in events:
-                if key.fileobj is process.stdin:
-                    request_bytes = _written(process.stdin.fileno(), request_bytes)
-                    if not request_bytes:
-                        ready.unregister(process.stdin)
-                        process.stdin.close()
-                    continue
-                block = os.read(process.stdout.fileno(), ANSWER_MAX)
-                answered += block
-                if len(answered) > ANSWER_MAX:
-                    raise _NoAnswer(f"answered more than {ANSWER_MAX} bytes")
-                if not block:
-                    return bytes(answered)
-
-
-def _written(handle: int, request_bytes: bytes) -> bytes:
-    """Write as much as fits and return the rest; a program need not read its input."""
-    try:
-        return request_bytes[os.write(handle, request_bytes) :]
-    except BrokenPipeError:
-        return b""
 
 
 def _parsed(answered: bytes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue import customers, merge
 from salescli.catalogue.merge import Merging
 from salescli.charging import limits, tick_log
+from salescli.notices import events, hooks
 from salescli.overview import doubles
 from salescli.overview.finding import Finding
 from salescli.rules import numbers, permissions, time
@@ -24,6 +25,7 @@ from salescli.sales.attempts import Attempt
 from salescli.storage import database, migrate, schema, totals
 
 _FINDINGS_MAX = 20  # per check
+_EVENTS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ def examine(
         lambda: _overdue(connection, now, zone, program),
         lambda: _unknown_outcomes(connection, now, zone, program),
         lambda: _paused_systems(connection, now, zone),
+        lambda: _hooks(connection, zone, program),
         lambda: _failed(connection, program),
         lambda: _groundless(connection, program),
         lambda: doubles.findings(connection, program),
@@ -289,6 +292,17 @@ def _paused_systems(connection: sqlite3.Connection, now: datetime, zone: ZoneInf
         failed = numbers.count(row["failures"], "time")
         what = f"{row['name']} did not answer {failed} in a row and is paused until {until}"
         yield Finding("payment system", what, "nothing to do; it is tried again automatically")
+
+
+def _hooks(connection: sqlite3.Connection, zone: ZoneInfo, program: str) -> Iterator[Finding]:
+    for hook in hooks.every(connection):
+        if hook.active and hook.failures and hook.failing_since:
+            waiting = sum(hook.wants(event) for event in islice(events.after(connection, hook.position), _EVENTS_MAX))
+            since = time.local_text(hook.failing_since, zone)
+            more = "at least " if waiting == _EVENTS_MAX else ""
+            what = f"hook {hook.name} has failed since {since}: {hook.last_error}"
+            what += f"; {more}{numbers.count(waiting, 'event')} not told"
+            yield Finding("hook", what, f"mend it, then {program} notify {hook.name}", permissions.RUN_TICK)
 
 
 def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def alone(path: FilePath, busy: str = "another tick is running") -> Iterator[None]:
-    """Hold the lock of the database at ``path``. Raise AlreadyRunning (75) with the message ``busy``."""
-    lock = os.open(lock_of(path), os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o600)
+def alone(path: FilePath, busy: str = "another tick is running", *, of: str = "tick") -> Iterator[None]:
+    """Hold the lock of the database at ``path``. Raise AlreadyRunning (75) with the message ``busy``.
+
+    ``of``: what it keeps apart; notify runs beside tick.
+    """
+    lock = os.open(lock_of(path, of), os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.utime(lock)  # since when it is held
@@ -33,9 +36,9 @@ def alone(path: FilePath, busy: str = "another tick is running") -> Iterator[Non
         os.close(lock)
 
 
-def lock_of(path: FilePath) -> str:
+def lock_of(path: FilePath, of: str = "tick") -> str:
     """Return the path of the lock file of a database."""
-    return f"{os.path.realpath(path)}.tick.lock"
+    return f"{os.path.realpath(path)}.{of}.lock"
 
 
 def held_minutes(path: FilePath) -> float:

@@ -290,17 +290,40 @@ MUTANTS = (
         "a_program_has_its_question_and_cannot_be_killed",
         (
             (
-                "gateways/command.py",
+                "gateways/program.py",
                 "    with suppress(OSError):\n        os.killpg",
                 "    if True:\n        os.killpg",
             ),
-            ("gateways/command.py", "except _NotStarted as error:", "except (_NotStarted, OSError) as error:"),
+            ("gateways/command.py", "except program.NotStarted as", "except (program.NotStarted, OSError) as"),
         ),
     ),
     Mutant(
         "a gateway's program outlives who asked it",
         "a_gateways_program_hangs_and_who_asked_it_is_killed",
-        (("gateways/command.py", "            os.killpg(0, signal.SIGKILL)\n", "            pass\n"),),
+        (("gateways/program.py", "            os.killpg(0, signal.SIGKILL)\n", "            pass\n"),),
+    ),
+    Mutant(
+        "a hook that hangs holds up the next tick",
+        "a_hook_hangs_while_the_next_tick_is_due",
+        (
+            (
+                "cli/commands/tick.py",
+                "            stopped = stopping()\n",
+                "            stopped = stopping()\n            _tell(session)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a hook was told before it is told",
+        "notify_dies_at_every_moment",
+        (
+            (
+                "notices/deliver.py",
+                "                senders.send(run.hook, [event]",
+                '                hooks.told(run.connection, run.hook, event["event"])\n'
+                "                senders.send(run.hook, [event]",
+            ),
+        ),
     ),
     Mutant(
         "one payment of a gateway pays two orders",

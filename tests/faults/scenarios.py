@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import os
 import shutil
 import sqlite3
@@ -17,6 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -24,19 +26,22 @@ from salescli.catalogue import offers, records
 from salescli.charging import by_hand, limits, pay, refund, settle, tick_log
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import NewRefund
-from salescli.errors import BadData, SalesError, WrongStatus
+from salescli.cli import caller
+from salescli.errors import AlreadyRunning, BadData, SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
 from salescli.imports.orders import import_orders
 from salescli.imports.recurring import import_recurring
 from salescli.imports.run import ImportRequest
+from salescli.notices import deliver, events, hooks
+from salescli.notices.hooks import NewHook
 from salescli.reconcile.statement import Line
 from salescli.rules import time
 from salescli.sales import attempts, closed_months, customer_credit, recurring_actions, recurring_edit
 from salescli.sales.attempts import Attempt
 from salescli.sales.recurring_edit import RecurringEdit
-from salescli.storage import database, home
+from salescli.storage import database, home, lock
 from salescli.storage.work import Work
 from tests import PROJECT
 from tests.faults import power
@@ -453,6 +458,58 @@ def a_gateways_program_hangs_and_who_asked_it_is_killed(world: World) -> None:
     asker.wait()
     sleep(5)
     assert not (folder / "charged").exists(), "charged long after it was given up"
+
+
+@scenario
+def a_hook_hangs_while_the_next_tick_is_due(world: World) -> None:
+    folder = _with_hook(world, "touch $0.begun; exec sleep 5")
+    line = [sys.executable, "-m", "salescli", "--db", str(world.path), "tick"]
+    ticking = subprocess.Popen(line, env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
+    deadline = monotonic() + 30
+    while not (folder / "salescli-hook-slow.begun").exists():
+        assert monotonic() < deadline
+        sleep(0.02)
+    try:
+        with lock.alone(world.path):
+            world.process(lambda c: database.set_setting(c, "further", "it may write"))
+    except AlreadyRunning:
+        raise AssertionError("no tick can charge while a hook hangs") from None
+    finally:
+        ticking.kill()
+        ticking.wait()
+
+
+@scenario
+def notify_dies_at_every_moment(world: World) -> None:
+    folder = _with_hook(world, "cat >> $0.got; echo >> $0.got")
+    path = os.environ["PATH"]
+    os.environ["PATH"] = f"{folder}:{path}"
+    try:
+        for moment in count():  # each process lives for one statement more, until one is not killed
+            if world.process(lambda c: deliver.run(world.work(c)), dies_at=moment) is not None:
+                break
+    finally:
+        os.environ["PATH"] = path
+    got = [json.loads(line)["event"] for line in (folder / "salescli-hook-slow.got").read_text().splitlines()]
+    connection = world.connect()
+    expected = [event["event"] for event in events.after(connection, 0) if event["kind"] == "order.opened"]
+    connection.close()
+    assert got == sorted(got)
+    assert sorted(set(got)) == expected, "an event was never told"
+
+
+def _with_hook(world: World, script: str) -> Path:
+    """Add a hook, whose program is in the folder that is returned, and three events for it."""
+    folder = world.path.parent / "bin"
+    folder.mkdir()
+    program = folder / "salescli-hook-slow"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    world.process(lambda c: hooks.add(world.work(c), NewHook("slow", "program", "slow", events="order.opened")))
+    world.rows("UPDATE users SET login = ? WHERE login = 'owner' RETURNING id", caller.os_login())
+    for _ in range(3):
+        world.order("once", "card")
+    return folder
 
 
 @scenario

@@ -111,6 +111,13 @@ TABLE = {
     "--as ivan orders list": set(),
     "--as nobody orders list": OWNER,  # others are not told who there is; an owner is, with another code
     "tick -n": {"owner", "cron"},
+    "notify -n": {"owner", "cron"},
+    "hooks list": READERS,
+    "hooks add x --webhook https://example.com -n": OWNER,
+    "hooks edit seller --skip -n": OWNER,
+    "hooks remove seller -n": OWNER,
+    "hooks templates": OWNER,
+    "events": READERS,
     "adopt -n": {"owner", "cron"},
     "charging off --reason x -n": {"owner", "cron"},
     "charging resume Sandbox --reason x -n": {"owner", "cron"},

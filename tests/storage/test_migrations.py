@@ -44,6 +44,7 @@ DIGESTS = {
     "m0018_saved_tokens": "a3820e526490c08fa477fde0bc4909f65bf178de4721932ce54a285a68c98430",
     "m0019_instalments": "02cdf13e0ff928d3f64765dd6344a73298ff3c87c8532f78f01a13948118e680",
     "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
+    "m0021_hooks": "63693d0a2ab1263ca0d1d7ff39ddf4d8f9820224061079ebf77599a68ebc2ef1",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -54,6 +55,7 @@ NEW_TABLES = (
     "closed_months",
     "disputes",
     "gateway_checks",
+    "hooks",
     "saved_tokens",
 )  # since 0.1.0, whose story has nothing for them
 

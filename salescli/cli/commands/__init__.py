@@ -10,13 +10,16 @@ confirm — orders check, confirm, decline, assign
 cron — the crontab lines
 customers — customers: the catalogue's commands, sales plans, merge, erase
 doctor — doctor, rebuild-totals
+events — what happened, by number
 explain — why a record is in its state
 gateway_sync — what happened in payment systems themselves
 help — the pages
 history — who changed what
+hooks — who is told what happens
 imports — import of orders and recurring orders
 init — init, adopt
 lists — the lists of orders, payments and recurring orders
+notify — tell the hooks
 orders — orders show, new, pay, refund
 owing — orders owing, instalments
 payments — payments show, ledger, confirm, decline, resolve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -12,8 +13,9 @@ from salescli.cli import options, pages
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.render import render
 from salescli.cli.output.terminal import say
+from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
-from salescli.errors import SalesError
+from salescli.errors import BadData, SalesError
 from salescli.lists.columns import Column
 from salescli.overview import doctor
 from salescli.rules import numbers, permissions, time
@@ -23,18 +25,26 @@ _FINDINGS = (Column("check", rank=0), Column("what", "whole", rank=0), Column("a
 
 
 @click.command("doctor", cls=pages.ListCommand, columns=_FINDINGS)
+@click.option(
+    "--watch", type=FilePath(dash=True), metavar="FILE",
+    help="Check only FILE, the sign of life of `tick --heartbeat`, on any machine; - is stdin.",
+)  # fmt: skip
 @options.output
 @pass_session
-def doctor_command(session: Session, output: Output) -> None:
+def doctor_command(session: Session, watch: Path | None, output: Output) -> None:
     """Check the database: integrity, totals, scheduler, and what needs attention.
 
-    Exit code 1 if there is a finding. When all is well, a table is nothing at all without a terminal, so that cron
-    mails only findings; JSON is an empty list.
+    Exit code 1 if there is a finding, or with --watch if the last good tick was more than 15 minutes ago. When all is
+    well, a table is nothing at all without a terminal, so that cron mails only findings; JSON is an empty list.
 
     \b
     Example:
       salescli doctor
+      ssh shop cat tick.beat | salescli doctor --watch -
     """
+    if watch is not None:
+        _watch(watch)
+        return
     session.actor.require(permissions.VIEW)
     findings = doctor.examine(session.file, session.now, session.zone, program=session.program, actor=session.actor)
     found = [asdict(finding) for finding in findings]
@@ -45,6 +55,19 @@ def doctor_command(session: Session, output: Output) -> None:
         raise SalesError(numbers.count(len(found), "finding"))
     if sys.stderr.isatty():  # cron would mail it every day
         say(f"all is well; tick last ran {_or_never(tick_log.last(session.file), session)}")
+
+
+def _watch(path: Path) -> None:
+    """Check a sign of life; no database is opened, so that a monitor needs none."""
+    from salescli.notices import heartbeat  # http and TLS, which the other checks need not load
+
+    try:
+        with click.open_file(str(path), encoding="utf-8", errors="replace") as file:
+            late = heartbeat.late(file, str(path), time.now())
+    except OSError as error:
+        raise BadData(f"{path}: {error.strerror or error}; does tick --heartbeat write it?") from None
+    if late:
+        raise SalesError(f"{late}; is cron running?")
 
 
 def _or_never(stored: str | None, session: Session) -> str:

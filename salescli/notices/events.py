@@ -1,0 +1,167 @@
+"""What happened, as events for programs and notices: each is a line of the history, and has its number.
+
+A line of history is written in the transaction of its change, and numbers grow in the order of the commits. So who
+knows the last number it has seen misses nothing and sees nothing twice. What an event shows beside the line (the name
+of the customer, the offer) is looked up when it is read: who was erased has no name.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from salescli.lists.columns import Column
+from salescli.rules import money
+
+COLUMNS = (
+    Column("event", "number", rank=0),
+    Column("at", "time", rank=0),
+    Column("kind", rank=0),
+    Column("what", "whole", rank=0),
+    Column("order", "number", rank=2),
+    Column("invoice", "number", rank=4),
+    Column("recurring", "number", rank=3),
+    Column("customer", "number", rank=4),
+    Column("name", rank=1),
+    Column("offer", rank=3),
+    Column("amount", "money", rank=1),
+    Column("currency", rank=1),
+    Column("attempt", "number", rank=5),
+    Column("next_attempt_at", "time", rank=2),
+    Column("reason", rank=2),
+)
+
+# (subject, status before, status after) -> kind; None: whatever it was.
+_MOVES = {
+    ("order", "open", "completed"): "order.paid",
+    ("order", "open", "declined"): "order.declined",
+    ("order", "completed", "refund"): "order.refunded",
+    ("order", "completed", "open"): "order.reopened",
+    ("order", "declined", "open"): "order.reopened",
+    ("invoice", "open", "completed"): "payment.paid",
+    ("invoice", "processing", "completed"): "payment.paid",
+    ("invoice", "declined", "completed"): "payment.paid",
+    ("invoice", "processing", "declined"): "payment.declined",
+    ("invoice", "completed", "open"): "payment.undone",
+    ("invoice", "completed", "declined"): "payment.undone",
+    ("recurring", "processing", "failed"): "recurring.failed",
+    ("recurring", "active", "paused"): "recurring.paused",
+    ("recurring", "processing", "paused"): "recurring.paused",
+    ("recurring", "paused", "active"): "recurring.resumed",
+    ("recurring", "failed", "active"): "recurring.resumed",
+}
+# (subject, how its words begin) -> kind
+_WORDS = {
+    ("order", "opened"): "order.opened",
+    ("recurring", "started by "): "recurring.started",
+    ("invoice", "outcome of the "): "payment.unknown",
+    ("invoice", "refund not made"): "refund.failed",
+    ("file", "no tick since "): "tick.dead",
+    ("file", "charging off"): "charging.off",
+    ("file", "charging on"): "charging.on",
+}
+_OTHERS = (
+    "attempt.scheduled",
+    "dispute.lost",
+    "dispute.opened",
+    "payment.refunded",
+    "recurring.completed",
+    "sale.confirmed",
+)
+KINDS = tuple(sorted({*_MOVES.values(), *_WORDS.values(), *_OTHERS}))
+_IMPORTED = "updated by an import"  # it happened long ago, elsewhere
+
+_LINES = (
+    "SELECT h.id AS event, coalesce(h.written_at, h.at) AS at, h.subject, h.subject_id AS id, h.what, h.changes,"
+    " t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id"
+    " WHERE h.id > :after AND h.subject IN ('order', 'invoice', 'recurring', 'file') ORDER BY h.id"
+)
+_CUSTOMER = "c.id AS customer, c.name AS name, c.email AS email"
+_ABOUT = {
+    "order": (
+        'SELECT o.id AS "order", NULL AS invoice, o.recurring_id AS recurring, o.offer_name AS offer,'
+        f" o.price_minor AS amount, o.currency, {_CUSTOMER} FROM orders o JOIN customers c ON c.id = o.customer_id"
+        " WHERE o.id = :id"
+    ),
+    "invoice": (
+        'SELECT o.id AS "order", i.id AS invoice, o.recurring_id AS recurring, o.offer_name AS offer,'
+        f" i.amount_minor AS amount, i.currency, {_CUSTOMER} FROM invoices i JOIN orders o ON o.id = i.order_id"
+        " JOIN customers c ON c.id = o.customer_id WHERE i.id = :id"
+    ),
+    "recurring": (
+        'SELECT NULL AS "order", NULL AS invoice, r.id AS recurring, r.offer_name AS offer, r.price_minor AS amount,'
+        f" r.currency, {_CUSTOMER} FROM recurring r JOIN customers c ON c.id = r.customer_id WHERE r.id = :id"
+    ),
+}
+
+
+def after(connection: sqlite3.Connection, number: int) -> Iterator[dict[str, Any]]:
+    """Yield the events after a number, oldest first, in the shape of COLUMNS, with ``email`` of the customer."""
+    for line in connection.execute(_LINES, {"after": number}):
+        changes: Mapping[str, list[Any]] = json.loads(line["changes"])
+        if kind := kind_of(line["subject"], line["what"], changes):
+            yield _event(connection, line, kind, changes)
+
+
+def last(connection: sqlite3.Connection) -> int:
+    """Return the number of the last line of history, 0 in an empty one."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()[0])
+
+
+def kind_of(subject: str, what: str, changes: Mapping[str, list[Any]]) -> str | None:
+    """Return the kind of event that a line of history is, None if it is none."""
+    if what == _IMPORTED:
+        return None
+    if subject == "order" and changes.get("confirmed", [0, 0])[1]:
+        return "sale.confirmed"
+    if subject == "invoice" and what in ("refunded", "dispute lost"):
+        return "payment.refunded" if what == "refunded" else "dispute.lost"
+    if subject == "invoice" and what.startswith("dispute ") and what.endswith(" opened"):
+        return "dispute.opened"
+    before, status = changes.get("status", (None, None))
+    if subject == "recurring" and status == "completed":
+        return "recurring.completed"
+    if subject == "recurring" and _attempt(what) and status == "active":
+        return "attempt.scheduled"
+    return _MOVES.get((subject, str(before), str(status))) or next(
+        (kind for (of, words), kind in _WORDS.items() if of == subject and what.startswith(words)), None
+    )
+
+
+def is_first_decline(event: Mapping[str, Any]) -> bool:
+    """Return whether an event is the first decline of a payment of a recurring order."""
+    return bool(event["kind"] == "attempt.scheduled" and event["attempt"] == 1)
+
+
+def as_object(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event for programs, in the shape that ``events --ndjson`` writes: salescli/docs/schema/events.json."""
+    shown = {column.key: event[column.key] for column in COLUMNS}
+    minor, currency = event["amount"], event["currency"]
+    both = {"amount": None if minor is None else money.text(minor, currency), "amount_minor": minor}
+    return {name: shown[name] for name in shown if name != "amount"} | both
+
+
+def _event(
+    connection: sqlite3.Connection, line: sqlite3.Row, kind: str, changes: Mapping[str, list[Any]]
+) -> dict[str, Any]:
+    found = connection.execute(_ABOUT[line["subject"]], {"id": line["id"]}).fetchone() if line["id"] else None
+    empty = dict.fromkeys((*(column.key for column in COLUMNS), "email"))
+    event = empty | (dict(found) if found else {})
+    event |= {"event": line["event"], "at": line["at"], "kind": kind, "what": line["what"], "reason": line["reason"]}
+    if kind in ("payment.refunded", "dispute.lost") and "refunded_minor" in changes:
+        before, back = changes["refunded_minor"]
+        event["amount"] = back - before
+    if kind in ("attempt.scheduled", "recurring.failed"):
+        event["attempt"] = _attempt(line["what"])
+    if kind == "attempt.scheduled":
+        event["next_attempt_at"] = changes.get("next_payment_at", [None, None])[1]
+    return event
+
+
+def _attempt(what: str) -> int | None:
+    """Return the number of the attempt in the words of its decline, ``attempt 2 of payment 5 declined``."""
+    words = what.split()
+    declined = words[:1] == ["attempt"] and words[-1] == "declined"
+    return int(words[1]) if declined else None

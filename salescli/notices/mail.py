@@ -1,0 +1,90 @@
+"""A letter by sendmail, or by SMTP over TLS. The same event has the same Message-ID, whenever it is sent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import formatdate
+
+from salescli.gateways import program
+from salescli.notices import hooks
+from salescli.notices.hooks import Hook
+from salescli.notices.letters import Letter
+from salescli.notices.undelivered import Refused, Undelivered
+
+_SENDMAIL = "/usr/sbin/sendmail"
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+def message(hook: Hook, to: str, letter: Letter, number: str) -> EmailMessage:
+    """Return a letter with its headers. Raise Refused for an address that no header can hold."""
+    if not hooks.ADDRESS.fullmatch(to) or not to.isascii():
+        raise Refused("this address cannot be written to")
+    made = EmailMessage()
+    try:
+        made["From"], made["To"], made["Subject"] = hook.mail_from, to, letter.subject
+    except ValueError:
+        raise Refused("the address cannot be written into a letter") from None
+    made["Message-ID"] = f"<{number}@salescli>"
+    made["Date"] = formatdate()
+    made["Auto-Submitted"] = "auto-generated"  # so that no absence notice answers
+    made.set_content(letter.body)
+    return made
+
+
+def send(hook: Hook, made: EmailMessage, seconds: float) -> None:
+    """Send a letter. Raise Undelivered, or Refused where the server will never take it."""
+    if hook.via == "sendmail":
+        _by_sendmail(made, seconds)
+    else:
+        _by_smtp(hook, made, seconds)
+
+
+def _by_sendmail(made: EmailMessage, seconds: float) -> None:
+    path = shutil.which("sendmail") or _SENDMAIL
+    try:
+        program.run([path, "-i", "-t"], made.as_bytes(), program.limited_environment(()), seconds, None)
+    except (program.NotStarted, program.NoAnswer) as error:
+        raise Undelivered(f"{path} {error}") from None
+
+
+def _by_smtp(hook: Hook, made: EmailMessage, seconds: float) -> None:
+    parts = hooks.server(hook.via or "")
+    host = parts.hostname or ""
+    context = ssl.create_default_context()
+    port = parts.port or _PORTS[parts.scheme]
+    try:
+        with (
+            smtplib.SMTP_SSL(host, port, timeout=seconds, context=context)
+            if parts.scheme == "smtps"
+            else smtplib.SMTP(host, port, timeout=seconds)
+        ) as server:
+            server.ehlo()
+            if parts.scheme == "smtp" and (server.has_extn("starttls") or not hooks.is_loopback(host)):
+                server.starttls(context=context)
+                server.ehlo()
+            if parts.username:
+                server.login(parts.username, os.environ.get(hook.secret or "", ""))
+            server.send_message(made)
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        if all(500 <= code < 600 for code in codes):
+            raise _never(hook)(f"{host} does not take letters to this address ({codes[0]})") from None
+        raise Undelivered(f"{host} does not take the letter now ({codes[0]})") from None
+    except smtplib.SMTPAuthenticationError as error:
+        raise Undelivered(f"{host} does not accept the user or the password ({error.smtp_code})") from None
+    except smtplib.SMTPDataError as error:  # its words may name somebody
+        refused = _never(hook) if 500 <= error.smtp_code < 600 else Undelivered
+        raise refused(f"{host} did not take the letter ({error.smtp_code})") from None
+    except smtplib.SMTPException as error:
+        raise Undelivered(f"{host}: {type(error).__name__}") from None
+    except OSError as error:
+        raise Undelivered(f"{host}:{port}: {error.strerror or error}") from None
+
+
+def _never(hook: Hook) -> type[Undelivered] | type[Refused]:
+    """Return what a refusal for good means: one customer's holds up no other's; the seller's own address is wrong."""
+    return Refused if hook.target == hooks.CUSTOMER else Undelivered

@@ -1,0 +1,126 @@
+"""What happened, as events: each step of a sale and of a recurring order by its kind, with whom it is about."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+from salescli.charging import limits
+from salescli.cli.output import json as json_output
+from salescli.cli.schema import all_schemas
+from salescli.notices import events
+from salescli.sales import attribution, recurring_actions
+from salescli.sales.attribution import Seller
+from tests.shop import Shop
+from tests.story import Story
+
+
+def since(story: Story, number: int = 0) -> list[dict[str, Any]]:
+    return list(events.after(story.house.connection, number))
+
+
+def kinds(story: Story, number: int = 0) -> list[str]:
+    return [event["kind"] for event in since(story, number)]
+
+
+def test_a_sale_is_a_row_of_events_with_names_and_amounts(story: Story) -> None:
+    story.house.offer("49.00", number="7", name="Course")
+    order = story.order("7")
+    story.pay(order)
+    attribution.confirm_sale(story.work, order.id, Seller(system=True))
+    story.refund(order, amount="9.00")
+    assert kinds(story) == ["order.opened", "payment.paid", "order.paid", "sale.confirmed", "payment.refunded"]
+    back = since(story)[-1]
+    assert (back["order"], back["customer"], back["name"], back["amount"]) == (order.id, 1, "Олена Коваленко", 900)
+
+
+def test_declines_of_a_plan_say_when_it_is_tried_again_and_then_that_it_failed(story: Story) -> None:
+    story.house.offer("49.00", number="7", name="Club", every="1 month")
+    story.subscribed("7", token="tok_card_declined")
+    begun = events.last(story.house.connection)
+    for _ in range(3):
+        story.now += timedelta(days=40)
+        story.tick()
+    told = [event for event in since(story, begun) if event["kind"] in ("attempt.scheduled", "recurring.failed")]
+    assert [(event["kind"], event["attempt"]) for event in told] == [
+        ("attempt.scheduled", 1),
+        ("attempt.scheduled", 2),
+        ("recurring.failed", 3),
+    ]
+    assert told[0]["next_attempt_at"] > told[0]["at"]
+    assert told[2]["next_attempt_at"] is None
+    assert kinds(story, begun).count("payment.declined") == 3
+    recurring_actions.retry(story.work, 1)
+    assert "recurring.resumed" in kinds(story)
+
+
+def test_doubt_a_last_payment_and_charging_turned_off_are_events(story: Story) -> None:
+    story.house.offer("49.00", number="7", every="1 month", payments="2")
+    story.pay(story.order("7"), token="tok_timeout_after_charge", payment_system="Sandbox")
+    assert kinds(story)[-1] == "payment.unknown"
+    story.subscribed("7")
+    story.now += timedelta(days=40)
+    story.tick()
+    assert "recurring.completed" in kinds(story)
+    limits.turn_off(story.work, "a doubt")
+    assert kinds(story)[-1] == "charging.off"
+
+
+def test_an_event_is_written_in_the_transaction_of_its_change(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    before = kinds(story)
+    assert story.house.run("orders", "new", "1", "7", "--dry-run").code == 0
+    assert kinds(story) == before
+
+
+def test_every_kind_happens_or_is_known_and_all_are_shown(shop: Shop) -> None:
+    happened = set(kinds(shop))
+    assert happened <= set(events.KINDS)
+    assert {"order.paid", "order.declined", "order.refunded", "sale.confirmed", "recurring.started"} <= happened
+
+
+def test_what_an_import_brings_is_no_event(story: Story) -> None:
+    assert events.kind_of("order", "updated by an import", {"status": ["open", "completed"]}) is None
+
+
+def test_programs_get_the_objects_of_the_schema_and_go_on_after_a_number(shop: Shop) -> None:
+    ran = shop.house.run("events", "--after", "0", "--ndjson")
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    found = since(shop)
+    assert [line["event"] for line in lines] == [event["event"] for event in found]
+    assert lines == [events.as_object(event) for event in found]
+    assert lines == [json_output.as_object(events.COLUMNS, event) for event in found]
+    assert lines[0].keys() == all_schemas()["events"]["items"]["properties"].keys()
+    middle = lines[len(lines) // 2]["event"]
+    rest = shop.house.run("events", "--after", middle, "--format", "ndjson").out.splitlines()
+    assert [json.loads(line)["event"] for line in rest] == [n["event"] for n in lines if n["event"] > middle]
+
+
+def test_a_table_shows_the_latest_and_a_kind_alone(shop: Shop) -> None:
+    found = [event["event"] for event in since(shop) if event["kind"] == "order.paid"]
+    shown = shop.house.run("events", "--kind", "order.paid", "--limit", "3", "--csv").rows
+    assert [int(row["event"]) for row in shown] == found[-3:]
+    wrong = shop.house.run("events", "--kind", "order.payd")
+    assert (wrong.code, "order.paid" in wrong.err) == (2, True)
+
+
+def test_follow_writes_what_happens_while_it_runs(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    line = [sys.executable, "-m", "salescli", "--db", str(story.house.path), "events", "--follow", "--ndjson"]
+    with subprocess.Popen([*line, "--after", "0"], stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout
+        story.order("7")
+        assert json.loads(following.stdout.readline())["kind"] == "order.opened"
+        following.kill()
+
+
+def test_who_was_erased_has_no_name_in_old_events(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    story.pay(story.order("7"))
+    assert since(story)[-1]["name"] == "Олена Коваленко"
+    assert story.house.run("customers", "erase", "1", "--yes").code == 0
+    assert "Олена" not in story.house.run("events", "--json").out
+    assert "olena@" not in story.house.run("events", "--json").out

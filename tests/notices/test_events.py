@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from salescli.charging import limits
+from salescli.cli.main import cli
 from salescli.cli.output import json as json_output
 from salescli.cli.schema import all_schemas
 from salescli.notices import events
@@ -93,7 +94,7 @@ def test_programs_get_the_objects_of_the_schema_and_go_on_after_a_number(shop: S
     assert [line["event"] for line in lines] == [event["event"] for event in found]
     assert lines == [events.as_object(event) for event in found]
     assert lines == [json_output.as_object(events.COLUMNS, event) for event in found]
-    assert lines[0].keys() == all_schemas()["events"]["items"]["properties"].keys()
+    assert lines[0].keys() == all_schemas(cli)["events"]["items"]["properties"].keys()
     middle = lines[len(lines) // 2]["event"]
     rest = shop.house.run("events", "--after", middle, "--format", "ndjson").out.splitlines()
     assert [json.loads(line)["event"] for line in rest] == [n["event"] for n in lines if n["event"] > middle]

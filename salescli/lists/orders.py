@@ -9,6 +9,7 @@ from salescli.lists.columns import Column, View
 from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import lifecycle, money, permissions
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, OF_AN_ORDER, UNDER_WAY, searched
+from salescli.storage.schema import comparable
 
 if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
@@ -113,8 +114,8 @@ VIEW = View(
             " AND p.payment_system_id IN ({v}))"
         ),
         "currency": "o.currency",
-        "min": "o.price_e4",
-        "max": "o.price_e4",
+        "min": comparable("o.price_minor", "o.currency"),
+        "max": comparable("o.price_minor", "o.currency"),
         "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
     },
     hidden=(  # the arguments of _order_actions

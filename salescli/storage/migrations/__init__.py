@@ -21,6 +21,7 @@ m0017_default_system — version 17: the payment system of an offer
 m0018_saved_tokens — version 18: saved payment methods of customers
 m0019_instalments — version 19: when the parts of an order's price are due
 m0020_resumes_at — version 20: until when a recurring order is paused
+m0021_views — version 21: views for other programs
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -9,6 +9,7 @@ from typing import Any
 from salescli.cli.results import LISTS
 from salescli.lists import history
 from salescli.lists.columns import Column
+from salescli.reports import recurring
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -28,6 +29,13 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     views = {key: importlib.import_module(f"salescli.lists.{file}").VIEW for key, file in LISTS.values()}
     schemas = {key: _schema(f"salescli {key} list --json", of_rows(view.columns)) for key, view in views.items()}
     schemas["history"] = _schema("salescli history --json", of_rows((*history.COLUMNS, history.FIELDS)))
+    of_plans: dict[str, Any] = {
+        "type": "object",
+        "properties": {"rows": of_rows(recurring.COLUMNS)},
+        "required": ["rows"],
+    }
+    of_plans["properties"]["rows"]["items"]["properties"]["period"] = _TEXT
+    schemas["reports-recurring"] = _schema("salescli reports recurring --json", of_plans)
     parts = {key: {"$ref": f"{key}.json"} for key in views}
     changed = {"type": "object", "properties": parts, "additionalProperties": False}
     schemas["changes"] = _schema("--json of a command that changes records", changed)

@@ -78,6 +78,12 @@ VIEW = View(
         Column("discount", "money", "o.discount_minor", shown=False),
         Column("paid", "money", "o.paid_minor", shown=False),
         Column("refunded", "money", _REFUNDED, shown=False),
+        Column(
+            "refunded_at",
+            "time",
+            "(SELECT max(x.refunded_at) FROM refunds x JOIN invoices i ON i.id = x.invoice_id WHERE i.order_id = o.id)",
+            shown=False,
+        ),
         Column("left", "money", "CASE o.status WHEN 'open' THEN o.price_minor - o.paid_minor ELSE 0 END", shown=False),
         Column("due_on", "day", NEXT_DUE, shown=False),
         Column("payment_type", "text", "CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END", shown=False),

@@ -225,4 +225,5 @@ def _monthly(state: dict[str, Any] | None) -> Fraction | None:
     """Return what a recurring order is worth a month, in minor units; None unless it is active."""
     if state is None or state["status"] not in _ACTIVE:
         return None
-    return Fraction(state["price_minor"]) / (state["every_count"] * _MONTHS[state["every_unit"]])
+    months: Fraction = state["every_count"] * _MONTHS[state["every_unit"]]
+    return Fraction(state["price_minor"]) / months

@@ -98,8 +98,8 @@ def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    found = [_with_amounts(row) for row in periods.merged(rows, report.by, _COUNTED)]
-    return found if report.share_ppm is None else [_with_earned(row, report.share_ppm) for row in found]
+    counted = [_with_amounts(row) for row in periods.merged(rows, report.by, _COUNTED)]
+    return counted if report.share_ppm is None else [_with_earned(row, report.share_ppm) for row in counted]
 
 
 def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:

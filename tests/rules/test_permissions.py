@@ -32,6 +32,7 @@ TABLE = {
     "recurring list": READERS,
     "reports details": READERS,
     "reports recurring": READERS,
+    "export": READERS,
     "customers show 1": READERS,
     "orders show 1": READERS,
     "history": READERS,

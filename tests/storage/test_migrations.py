@@ -44,7 +44,7 @@ DIGESTS = {
     "m0018_saved_tokens": "a3820e526490c08fa477fde0bc4909f65bf178de4721932ce54a285a68c98430",
     "m0019_instalments": "02cdf13e0ff928d3f64765dd6344a73298ff3c87c8532f78f01a13948118e680",
     "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
-    "m0021_views": "b7ef137de7bf28af4ae3a8d510d05ea3f7ebdb3a11e2768dcb0900f0e770fd76",
+    "m0021_views": "522ac2a9b05185575272e2492b2b39e4ffc74bc4f526cf75f8b57eb0a60f2cb9",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -154,7 +154,7 @@ PAGE = (PROJECT / "salescli" / "docs" / "sql.md").read_text(encoding="utf-8")
 
 def _recipe(heading: str, number: int = 0) -> str:
     section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"```\w+\n(.*?)```", section, re.DOTALL)[number]
+    return str(re.findall(r"```\w+\n(.*?)```", section, re.DOTALL)[number])
 
 
 def _run(recipe: str, folder: Path) -> str:

@@ -11,6 +11,7 @@ cron — the crontab lines
 customers — customers: the catalogue's commands, sales plans, merge, erase
 doctor — doctor, rebuild-totals
 explain — why a record is in its state
+export — every list as one CSV file
 gateway_sync — what happened in payment systems themselves
 help — the pages
 history — who changed what

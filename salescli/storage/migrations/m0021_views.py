@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlite_utils import Database
-
 from salescli.rules import time
 from salescli.storage import offsets
 from salescli.storage.migrations import steps
@@ -52,6 +50,8 @@ END;
 
 def run(connection: sqlite3.Connection) -> None:
     """Drop the generated column; add the table of offsets and the views, inside the caller's transaction."""
+    from sqlite_utils import Database  # here: what compares tables needs none of it
+
     for trigger in ("invoices_price_insert", "invoices_price_update"):
         connection.execute(f"DROP TRIGGER {trigger}")
     with steps.without_triggers(connection):

@@ -47,8 +47,16 @@ for name in ("SUDO_UID", "SALESCLI_DB", "SALESCLI_USER", "COLUMNS", "NO_COLOR", 
 os.environ |= {"TERM": "xterm", "PAGER": "cat"}
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"  # no configuration file but a test's own
 
+# Those that wait, or take long, begin first; the others are done beside them.
+_FIRST = ("tests/project/test_cron.py", "tests/faults/test_machine.py", "tests/faults/test_upgrades.py")
+
 settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of ``_FIRST`` first, in its order."""
+    items.sort(key=lambda item: next((place for place, file in enumerate(_FIRST) if item.nodeid.startswith(file)), 9))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Literal, NamedTuple
 
+from salescli.catalogue import customers
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import settle
 from salescli.charging.settle import MoneyBack
@@ -60,7 +61,9 @@ def take_refund(work: Work, system: PaymentSystem, reported: Refunded, *, reason
             return _settled(work, live, reported)
         if _known_without_number(work, invoice, own, reported):
             return KNOWN
-        line = f"invoice {invoice.id}: {_amount(reported)} went back through {system.name} on {_day(work, reported)}"
+        line = (
+            f"{_named(work, invoice.id)}: {_amount(reported)} went back through {system.name} on {_day(work, reported)}"
+        )
         if reported.currency != invoice.currency or reported.amount_minor > invoice.refundable_minor:
             left = f"{money.text(invoice.refundable_minor, invoice.currency)} {invoice.currency}"
             return Taken("unfit", f"{line} ({reported.gateway_id}), but only {left} is left here; ask {system.name}")
@@ -81,7 +84,7 @@ def take_dispute(work: Work, system: PaymentSystem, reported: Disputed) -> Taken
         known = disputes.find(work.connection, system.id, reported.gateway_id)
         if known is not None and known.status == reported.status:
             return KNOWN if not _fee_reported(known, reported) else _dispute_fee(work, known, reported)
-        line = f"invoice {invoice.id}: dispute {reported.gateway_id} of {_amount(reported)} at {system.name}"
+        line = f"{_named(work, invoice.id)}: dispute {reported.gateway_id} of {_amount(reported)} at {system.name}"
         if known is not None and (known.status, reported.status) not in (("open", "won"), *_ENDS_LOST):
             return Taken("unfit", f"{line} is {reported.status} there and {known.status} here; ask {system.name}")
         if reported.status == "lost" and attempts.live_of(work.connection, invoice.id):
@@ -102,7 +105,7 @@ def take_payment(work: Work, system: PaymentSystem, reported: Result) -> Taken:
         return STRANGER
     if attempt.status == "succeeded":
         return KNOWN
-    line = f"invoice {attempt.invoice_id}: payment {reported.gateway_id} was made at {system.name}"
+    line = f"{_named(work, attempt.invoice_id)}: payment {reported.gateway_id} was made at {system.name}"
     if attempt.status == "live" and attempt.age(work.now) < attempts.IN_TRANSIT_MAX:
         return WAITS  # whoever made the call, or the next recovery, settles it
     if attempt.status == "live":
@@ -153,7 +156,9 @@ def _settled(work: Work, live: Attempt, reported: Refunded) -> Taken:
     settle.settle(work, live, Answer("succeeded", result, looked_up=True))
     if attempts.get(work.connection, live.id).status != "succeeded":
         return WAITS
-    return Taken("recorded", f"invoice {live.invoice_id}: refund of {_amount(reported)} made", reported.amount_minor)
+    return Taken(
+        "recorded", f"{_named(work, live.invoice_id)}: refund of {_amount(reported)} made", reported.amount_minor
+    )
 
 
 def _known_without_number(work: Work, invoice: Invoice, own: Attempt | None, reported: Refunded) -> bool:
@@ -277,6 +282,13 @@ def _left(dispute: Dispute, lost: int) -> str:
 def _noted(connection: sqlite3.Connection, invoice_id: int, what: str) -> bool:
     sql = "SELECT 1 FROM history WHERE subject = 'invoice' AND subject_id = ? AND what = ?"
     return connection.execute(sql, (invoice_id, what)).fetchone() is not None
+
+
+def _named(work: Work, invoice_id: int) -> str:
+    """Return an invoice with its customer and how to reach them, for a person who is to act."""
+    sql = "SELECT o.customer_id FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = ?"
+    row = work.connection.execute(sql, (invoice_id,)).fetchone()
+    return f"invoice {invoice_id} ({customers.contact(work.connection, row['customer_id'])})"
 
 
 def _amount(reported: Refunded | Disputed) -> str:

@@ -198,7 +198,10 @@ def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -
     token = _token(connection, order, payment, system)
     payment_systems.check_usable(system, token, one_click=payment.one_click)
     if not system.manual and not token:
-        raise BadData(f"{system.name} charges a saved payment method; give its --token")
+        raise BadData(
+            f"{system.name} charges a saved payment method; give its --token, or keep it for the customer:"
+            " salescli customers save-token --help"
+        )
     return system
 
 
@@ -274,5 +277,5 @@ def _check_share(order: Order, share: int) -> None:
     if order.paid_minor == 0 and share < least:
         raise BadData(
             f"the first payment of order {order.id} must be at least {order.amount(least)},"
-            f" {money.percent_text(order.partial_min_ppm)} % of {order.amount(order.price_minor)}"
+            f" {money.percent_text(order.partial_min_ppm)} % of {order.amount(order.price_minor)}; nothing was charged"
         )

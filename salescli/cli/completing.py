@@ -38,6 +38,7 @@ _OF_GROUPS: Mapping[str, str] = {
     "customers": "customer", "offers": "offer", "categories": "category", "payment-systems": "payment system",
     "users": "user", "roles": "role", "recurring": "recurring", "order": "order", "invoice": "invoice",
 }  # fmt: skip
+_UNTYPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # a line end would be two answers to a shell
 _OF_A_RECORD = ("order", "orders", "invoice", "invoices", "id", "ids")  # the arguments that _OF_COMMANDS is about
 
 
@@ -72,9 +73,15 @@ class _Known(click.types.StringParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return records of this kind; nothing if the database is absent, busy or not the caller's to see."""
         try:
-            return [CompletionItem(word, help=what) for word, what in _found(ctx, self._kind, incomplete)]
+            found = _found(ctx, self._kind, incomplete)
+            return [CompletionItem(word, help=_UNTYPED.sub(" ", what)) for word, what in found if _is_typed(word)]
         except (SalesError, sqlite3.Error, OSError, ValueError):
             return []
+
+
+def _is_typed(word: str) -> bool:
+    """Return whether a name can stand in a line: no line end, and not what would be an option."""
+    return not (word.startswith("-") or _UNTYPED.search(word))
 
 
 def _found(ctx: click.Context, kind: str, incomplete: str) -> list[tuple[str, str]]:
@@ -99,8 +106,11 @@ class _Bash(BashComplete):
 
     source_template = """\
 %(complete_func)s() {
-    local IFS=$'\\n'
-    COMPREPLY=($(COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2>/dev/null))
+    local word
+    COMPREPLY=()
+    while IFS= read -r word; do COMPREPLY+=("$word"); done < <(
+        COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2>/dev/null
+    )
     case "${COMPREPLY[0]}" in
         ://file) COMPREPLY=(); compopt -o default;;
         ://dir) COMPREPLY=(); compopt -o dirnames;;
@@ -119,11 +129,13 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         return (words[1:-1], words[-1]) if self._last and len(words) > 1 else (words[1:], "")
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a word as bash takes it in the place of the last piece."""
+        """Return a word as bash takes it in the place of the last piece; no name may be run as a command."""
         if item.type != "plain":
             return f"://{item.type}"
-        if self._last[:1] in "\"'" and self._last:
-            return str(item.value)
+        if self._last.startswith("'"):
+            return str(item.value).replace("'", r"'\''")
+        if self._last.startswith('"'):
+            return re.sub(r'([\\"$`])', r"\\\1", str(item.value)).replace("!", '"\\!"')
         value = re.sub(r"([^\w@%+=:,./-])", r"\\\1", str(item.value))
         before = self._last[: max(self._last.rfind(character) for character in "@=:") + 1]
         return value.removeprefix(before) if value.startswith(before) else value

@@ -28,14 +28,17 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PERIOD = "period"
 # Setting -> the options that it is the default of: of the program, or of every command that has one.
 PROGRAM: Mapping[str, str] = {"database": "--db", "color": "--color", "any-file-system": "--any-file-system"}
-COMMANDS: Mapping[str, str] = {"format": "--format", "period": "--month", "limit": "--limit", "excel": "--excel"}
+COMMANDS: Mapping[str, str] = {"format": "--format", PERIOD: "--month", "limit": "--limit", "excel": "--excel"}
 PAGER = "pager"
 PAYMENT_SYSTEM = "payment-system"  # only of commands that open an order: elsewhere it is a filter
 SETTINGS = (*PROGRAM, *COMMANDS, PAYMENT_SYSTEM, PAGER)
 _OPENS_ORDERS = ("new", "sell")
-_SAID_EACH_TIME = ("--yes", "--help", "--version", "--view", "--dry-run")  # never by a file
+_OF_NOW = {"todo", "owing", "recurring", "simulate"}  # a period would hide what has waited since before it
+# Never by a file: what asks, what moves money, and when it moved.
+_SAID_EACH_TIME = ("--yes", "--help", "--version", "--view", "--dry-run", "--paid", "--now", "--at")
 _VIEWS = "views"
 _FILE = "file of the configuration"  # no option has this name
 
@@ -150,6 +153,8 @@ def of_command(
             continue
         if not section and key == PAYMENT_SYSTEM and path[-1] not in _OPENS_ORDERS:
             continue
+        if not section and key == PERIOD and _OF_NOW.intersection(path):
+            continue
         given = [str(one) for one in value] if isinstance(value, list) and not param.multiple else value
         given = ",".join(given) if isinstance(given, list) and not param.multiple else given
         given = [given] if param.multiple and not isinstance(given, list) else given
@@ -165,11 +170,11 @@ def _layers(found: Configuration, path: Sequence[str], view: str | None) -> Iter
     section = section_of(found, path)
     yield from ((".".join(path), key, value) for key, value in section.items() if key != _VIEWS)
     if view is not None:
-        views = section.get(_VIEWS, {})
-        if view not in views:
+        if view not in (views := views_of(found, path)):
             named = suggest.did_you_mean(view, views) or f"; {found.path} has {', '.join(views) or 'none'} for it"
             raise NotFound(f"there is no view {view!r} of {' '.join(path)}{named}")
-        yield from ((".".join((*path, _VIEWS, view)), key, value) for key, value in views[view].items())
+        words = (*path, _VIEWS, view)
+        yield from ((".".join(words), key, value) for key, value in section_of(found, words).items())
 
 
 def section_of(found: Configuration, path: Sequence[str]) -> Mapping[str, Any]:
@@ -180,18 +185,19 @@ def section_of(found: Configuration, path: Sequence[str]) -> Mapping[str, Any]:
         if isinstance(below, dict):
             section = below
         else:
-            raise BadData(f"{found.path}: {'.'.join(path)} is a command; write its options below [{'.'.join(path)}]")
+            name = ".".join(path)
+            raise BadData(f"{found.path}: {name} is a section; write its options below [{name}]")
     return section
 
 
 def views_of(found: Configuration, path: Sequence[str]) -> list[str]:
     """Return the names of the views of a command."""
-    return list(section_of(found, path).get(_VIEWS, {}))
+    return list(section_of(found, (*path, _VIEWS)))
 
 
 def check(found: Configuration, group: click.Group, path: tuple[str, ...] = ()) -> None:
     """Check every section of a file, which loads their commands. Raise BadData."""
-    for name, section in section_of(found, path).items():
+    for name in section_of(found, path):
         if name not in group.commands:
             if path:
                 _check_key(found, ".".join(path), name, list(group.commands))
@@ -200,7 +206,7 @@ def check(found: Configuration, group: click.Group, path: tuple[str, ...] = ()) 
         if isinstance(command, click.Group):
             check(found, command, below)
             continue
-        for view in (None, *section.get(_VIEWS, {})):
+        for view in (None, *views_of(found, below)):
             of_command(found, below, command, view)
 
 

@@ -10,7 +10,7 @@ from salescli.cli.session import Session
 from salescli.errors import SalesError
 from salescli.gateways.answers import Answer
 from salescli.rules import permissions
-from salescli.sales import orders, recurring, recurring_actions
+from salescli.sales import instalments, orders, recurring, recurring_actions
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 
@@ -65,7 +65,7 @@ def print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
         )
         return
     if answer.became == "succeeded":
-        print_line(f"invoice {invoice.id}: {invoice.amount()} paid; {state_of(order)}")
+        print_paid(session, invoice, order)
         if order.recurring_id:
             print_line(
                 f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}"
@@ -76,4 +76,14 @@ def print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
         "not_sent": f"not charged, {answer.why}; try again later",
         "misconfigured": f"not charged: {answer.why}",
     }.get(answer.became, f"outcome unknown ({answer.why}); tick will look it up, do not charge it by hand")
-    raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {state_of(order)}")
+    again = f"; to try again: {session.program} orders pay {order.id} --token TOKEN" if order.can_be_tried_again else ""
+    raise SalesError(f"invoice {invoice.id} ({invoice.amount()}): {advice}; {state_of(order)}{again}")
+
+
+def print_paid(session: Session, invoice: Invoice, order: Order) -> None:
+    """Print that an invoice is paid, and which part of the order's price is due next."""
+    print_line(f"invoice {invoice.id}: {invoice.amount()} paid; {state_of(order)}")
+    left = instalments.left(instalments.of_order(session.connection, order.id), order.paid_minor)
+    if order.status == "open" and left:
+        day, minor = left[0]
+        print_line(f"order {order.id}: {order.amount(minor)} due on {day}")

@@ -16,7 +16,7 @@ from salescli.cli.output.contract import Output
 from salescli.cli.output.table import write_table
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session
-from salescli.errors import BadData, BadUsage
+from salescli.errors import BadData, BadUsage, SalesError
 from salescli.imports import (
     csv_file,
     find_mapping,
@@ -77,7 +77,11 @@ def mapping_of(session: Session, found: Sample, request: ImportRequest, save_as:
     read_by = mapping.parsed(text, source, orders.COLUMNS)
     _show(session, proposal)
     _preview(session, replace(request, map=read_by, source=source))
-    prompts.ask_first("Is this right?", yes=False)
+    if not prompts.confirm("Is this right?", default=False):
+        raise SalesError(
+            "nothing was imported; import it again to answer otherwise, or write what was proposed to a file with"
+            " --propose > my.toml, correct it there, and import with --map my.toml"
+        )
     _save(text, source, save_as)
     return read_by
 

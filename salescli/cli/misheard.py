@@ -29,6 +29,8 @@ def meant(group: click.Group, ctx: click.Context, args: Sequence[str]) -> str:
     known = group.list_commands(ctx)
     if swapped := _swapped(group, ctx, word, rest):
         return _written(ctx, [swapped])
+    if numbers.is_record_number(word) and (ctx.command_path.endswith(" explain") or "show" in known):
+        return _written(ctx, [f"{one} {word}" for one in (("show",) if "show" in known else known)])
     found = [one for one in _SAID.get(word.lower(), ()) if one in known] + _elsewhere(group, ctx, word)
     if not found:
         near = suggest.near(word, [*known, *(name.removesuffix("s") for name in known if name.endswith("s"))])

@@ -39,6 +39,18 @@ def _statuses(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [word for word in statuses if word.startswith(incomplete.lower())]
 
 
+_PERIODS = (
+    "today",
+    "yesterday",
+    *(f"{step}-{unit}" for unit in ("week", "month", "year") for step in ("this", "last")),
+)
+
+
+def _periods(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a period as people say it."""
+    return [word for word in _PERIODS if word.startswith(incomplete.lower())]
+
+
 def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the last of several columns, with or without the - of descending order."""
     columns: Sequence[Column] = getattr(ctx.command, "columns", ())
@@ -86,10 +98,17 @@ _FILTERS = (
     _STATUS,
     *_FROM_TO,
     click.option(
-        "--on", "on", metavar="DAY", help="On this day, or in this period: yesterday, this-week, 2026-W07, 2026-Q1."
+        "--on",
+        "on",
+        metavar="DAY",
+        help="On this day, or in this period: yesterday, this-week, 2026-W07, 2026-Q1.",
+        shell_complete=_periods,
     ),
     click.option(
-        "--month", metavar="MONTH", help="In a month or another period: this-month, last-month, 2026-03, last-30d."
+        "--month",
+        metavar="MONTH",
+        help="In a month or another period: this-month, last-month, 2026-03, last-30d.",
+        shell_complete=_periods,
     ),
     *_BY_FIELD.values(),
 )
@@ -103,7 +122,7 @@ def filters(command: Command) -> Command:
         *args: Any, since: str | None, until: str | None, on: str | None, month: str | None, **kw: Any
     ) -> Any:
         session = click.get_current_context().obj
-        if (since or until or on) and _is_configured("month"):
+        if (since or until or on) and is_configured("month"):
             month = None
         if on and month:
             raise BadUsage("--on and --month are two periods; give one")
@@ -181,7 +200,7 @@ def output(command: Command) -> Command:
     return _decorated(with_output, _OUTPUT)  # type: ignore[return-value]
 
 
-def _is_configured(name: str) -> bool:
+def is_configured(name: str) -> bool:
     """Return whether an option has its value from the configuration file: what is typed goes before it."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT_MAP
 
@@ -189,9 +208,9 @@ def _is_configured(name: str) -> bool:
 def _gathered(options: dict[str, Any]) -> Output:
     """Remove the output options from a command's options and return them as one object."""
     format, short, excel, xlsx = (options.pop(name) for name in ("format", "short", "excel", "xlsx"))
-    if (short or xlsx or options["file"] or options.get("chart")) and _is_configured("format"):
+    if (short or xlsx or options["file"] or options.get("chart")) and is_configured("format"):
         format = None
-    if excel and format and _is_configured("excel"):
+    if excel and format and is_configured("excel"):
         excel = False
     if format and short and format != short:
         raise BadUsage(f"--format {format} and --{short if short != 'ids' else 'quiet'} are two formats; give one")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from salescli.cli import options
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.render import render
 from salescli.cli.output.terminal import say
@@ -80,13 +81,17 @@ _BEGINNINGS = {
 }
 
 
+_OF_THE_FILE = "; the period is of the configuration file: salescli config show; another: --month, --from"
+
+
 def _why_empty(session: Session, view: View, filters: Filters) -> str:
     """Return why a list shows nothing, and what to do about it."""
     if query.count(session.connection, view, Filters(), zone=session.zone):
         others = filters._replace(kind=())
         if filters.kind == ("regular",) and query.count(session.connection, view, others, zone=session.zone):
             return f"these {view.name} belong to recurring orders; show them with --kind all"
-        return f"no {view.name} match the filters"
+        of_file = filters.first_day and options.is_configured("month")
+        return f"no {view.name} match the filters{_OF_THE_FILE if of_file else ''}"
     command, permission = _BEGINNINGS.get(view.name, ("", permissions.VIEW))
     if not command:
         return f"there are no {view.name} yet"

@@ -1,10 +1,12 @@
-"""JSON Schema of what ``--json`` writes: an object of each list, of the history, and of what a command changed."""
+"""JSON Schema of what ``--json`` writes: each list, each report, the history, and what a command changed."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import click
 
 from salescli.cli.results import LISTS
 from salescli.lists import history
@@ -24,8 +26,8 @@ _KINDS: dict[str, dict[str, Any]] = {
 _AMOUNT = {"type": ["string", "null"], "pattern": r"^-?\d+(\.\d+)?$"}
 
 
-def all_schemas() -> dict[str, dict[str, Any]]:
-    """Return the schemas by name: orders, payments …, history, changes."""
+def all_schemas(program: click.Group) -> dict[str, dict[str, Any]]:
+    """Return the schemas by name: orders, payments …, history, changes, and orders-owing, todo … by their command."""
     views = {key: importlib.import_module(f"salescli.lists.{file}").VIEW for key, file in LISTS.values()}
     schemas = {key: _schema(f"salescli {key} list --json", of_rows(view.columns)) for key, view in views.items()}
     schemas["history"] = _schema("salescli history --json", of_rows((*history.COLUMNS, history.FIELDS)))
@@ -39,7 +41,28 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     parts = {key: {"$ref": f"{key}.json"} for key in views}
     changed = {"type": "object", "properties": parts, "additionalProperties": False}
     schemas["changes"] = _schema("--json of a command that changes records", changed)
-    return schemas
+    return {**dict(_of_commands(program)), **schemas}
+
+
+def _of_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and schema of what commands write that are no plain list of records; a record's page has none."""
+    for name, command in group.commands.items():
+        below = (*path, name)
+        if isinstance(command, click.Group):
+            yield from _of_commands(command, below)
+        elif (columns := getattr(command, "columns", ())) and not _has_own(below):
+            rows = of_rows(columns)
+            schema = _with_totals(rows) if path == ("reports",) else rows
+            yield "-".join(below), _schema(f"salescli {' '.join(below)} --json", schema)
+
+
+def _has_own(path: tuple[str, ...]) -> bool:
+    return path == ("history",) or path[-1] == "list" or (path[-1] == "show" and path[0] != "config")
+
+
+def _with_totals(rows: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a report: its rows, with what they add up to beside them."""
+    return {"type": "object", "properties": {"rows": rows}, "required": ["rows"]}
 
 
 def of_rows(columns: Sequence[Column]) -> dict[str, Any]:

@@ -58,7 +58,11 @@ def path_of(name: str) -> Path:
 def check_name(name: str) -> None:
     """Raise BadData for what cannot be a mapping's name."""
     if not re.fullmatch(r"\w[\w-]{0,59}", name):
-        raise BadData(f"{name!r} is no name for a mapping; write letters, digits and hyphens, at most 60")
+        file = "; to keep it elsewhere, use --propose > FILE.toml" if name.endswith(".toml") else ""
+        raise BadData(
+            f"{name!r} is no name for a mapping; write a name such as my-shop: letters, digits and hyphens, at most 60"
+            f"{file}"
+        )
 
 
 def check_new(name: str) -> None:

@@ -141,8 +141,9 @@ def _recognised(table: ForeignTable, ours: Sequence[str], known: Sequence[str], 
     mapping = find_mapping.recognised(table.header, ours, kind)
     if mapping is None and 2 * own < len(table.header):
         raise UnknownHeader(
-            f"line {table.line}: no mapping knows a file with the columns {shown(table.header)}; write"
-            " one with --propose > my.toml, check it, and import with --map my.toml"
+            f"line {table.line}: no mapping knows a file with the columns {shown(table.header)};"
+            " import it on a terminal, where you are asked what they mean, or write a mapping with"
+            " --propose > my.toml, check it, and import with --map my.toml"
         )
     return mapping  # none: ours with a column too many; the reader of our own columns says so
 

@@ -8,7 +8,7 @@ With refunds as rows of their own the whole file is in memory, since a refund ma
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from salescli.imports import mapped_recurring
 from salescli.imports.csv_file import Problem, Row, trimmed
 from salescli.imports.foreign import ForeignFile
-from salescli.imports.mapped_order import Given, Reading, Refund, drafted, late_refund
+from salescli.imports.mapped_order import EQUAL, Given, LateRefund, Reading, Refund, drafted, late_refund
 from salescli.imports.mapping import FOR, RECURRING, Cells, Refunds, Rule, key
 from salescli.imports.reading import amounts
 from salescli.imports.reading.workbooks import Typed
@@ -24,7 +24,7 @@ from salescli.imports.told import Told
 from salescli.rules import money
 
 # The columns of a refund whose payment is not in the file.
-LATE_REFUND = ("refund_of", "refunded", "paid_currency", "refunded_at")
+LATE_REFUND = ("refund_of", "refunded", "paid_currency", "refunded_at", EQUAL)
 _SIGNS = {"negative": -1, "zero": 0, "positive": 1}
 
 
@@ -49,6 +49,7 @@ class MappedTable:
         self._keys = [key(name) for name in self._file.header]
         self.header = self._file.header
         self._zone = ZoneInfo(self._forms.zone) if self._forms.zone else zone or ZoneInfo("UTC")
+        self._late_ones: Counter[LateRefund] = Counter()
         self.told = Told(FOR[mapping.kind].removesuffix("s"))
 
     @property
@@ -96,12 +97,16 @@ class MappedTable:
         groups: defaultdict[str | None, _Group] = defaultdict(_Group)
         refunds: list[tuple[Refunds, Row, Cells]] = []
         order = self._mapping.columns["order"].text if "order" in self._mapping.columns else lambda cells: ""
+        lines: dict[tuple[str, ...], int] = {}  # the refunds: a row that is there twice may be one refund
         for row, cells in self._kept():
             if row.problems:
                 yield row
                 continue
             kind = next((kind for kind in self._mapping.refunds if self._holds(kind.rule, cells)), None)
             if kind:
+                if (first := lines.setdefault(tuple(row.cells), row.line)) != row.line:
+                    yield self._twice(kind, row, cells, first)
+                    continue
                 refunds.append((kind, row, cells))
                 continue
             group = groups[self._key(cells) or order(cells) or f"line {row.line}"]
@@ -118,6 +123,12 @@ class MappedTable:
                 yield self._late(kind, row, cells)
         yield from groups.values()
 
+    def _twice(self, kind: Refunds, row: Row, cells: Cells, first: int) -> Row:
+        """Return a bad row: a refund that is the same as one above in every cell."""
+        why = f"is line {first} again, in every cell; delete one of them, or change its time if they are two refunds"
+        problem = Problem(row.line, " + ".join(kind.of.columns), cells.get(key(kind.of.columns[0]), ""), why)
+        return Row(row.line, [], problems=[problem], origin=(row,))
+
     def _late(self, kind: Refunds, row: Row, cells: Cells) -> Row:
         """Return the row of a refund whose payment is not in the file; it may have been imported before."""
         reading = Reading(row.line, self._forms)
@@ -129,7 +140,8 @@ class MappedTable:
         self.told.chargebacks += kind.chargeback
         self.told.paid[currency] += 0
         self.told.refunded[currency] += minor
-        values = [late.order, money.text(minor, currency), currency, late.at]
+        self._late_ones[late] += 1
+        values = [late.order, money.text(minor, currency), currency, late.at, str(self._late_ones[late])]
         return Row(row.line, values, LATE_REFUND, origin=(row,))
 
     def _key(self, cells: Cells) -> str | None:
@@ -198,7 +210,8 @@ class MappedTable:
     def _order(self, group: _Group) -> Iterator[Row]:
         """Yield the rows of an order, or one bad row with all its problems."""
         origin = (*group.rows, *(row for _, row, _ in group.refunds))
-        reading = Reading(group.rows[0].line, self._forms)
+        grouped = bool(self._mapping.items and self._mapping.items.key)
+        reading = Reading(group.rows[0].line, self._forms, grouped=grouped)
         lines, refunds = [row.line for row in group.rows], [_refund(*refund) for refund in group.refunds]
         order = drafted(self._given, reading, lines, group.cells, refunds)
         if order is None or reading.problems:
@@ -208,6 +221,7 @@ class MappedTable:
         self.told.items += order.items
         self.told.paid[order.currency] += order.paid_minor
         self.told.refunded[order.currency] += order.refunded_minor
+        self.told.unpaid[order.currency] += order.unpaid_minor
         chargebacks = sum(kind.chargeback for kind, _, _ in group.refunds)
         self.told.refunds += len(group.refunds) - chargebacks or bool(order.refunded_minor and not chargebacks)
         self.told.chargebacks += chargebacks

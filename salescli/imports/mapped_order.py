@@ -6,6 +6,7 @@ cells of its rows -> ``Reading``: texts, times, amounts -> shares -> a row for e
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from salescli.imports.mapping import AMOUNTS, OF_AN_ITEM, ORDERS, RECURRING, TIM
 from salescli.imports.shares import share
 from salescli.rules import money
 
+EQUAL = "equal refunds"  # a column of ours alone: which of several refunds of one amount at one time a row tells
 _PAID = ("completed", "refund")
 _DERIVED = {  # columns that a row has though none is mapped to them
     ORDERS: ("price", "discount", "currency", "refunded", "refunded_at"),
     RECURRING: ("price", "currency", "every", "payments", "next_payment_at", "status"),
 }
 _SHARED = ("paid", "funds_credited", "fee", "refunded")  # amounts of a whole order
+_CURRENCIES = ("paid_currency", "currency")  # of what was paid and given back
 _WEIGHED = re.compile(r"\d{1,9}\.\d{1,9}")
 
 
@@ -34,7 +37,8 @@ class Given:
         self.mapping = mapping
         self.home = home  # the currency of a file that names none
         derived = _DERIVED[mapping.kind]
-        self.names = tuple(name for name in ours if name in mapping.columns or name in derived)
+        equal = (EQUAL,) if mapping.refunds else ()
+        self.names = (*(name for name in ours if name in mapping.columns or name in derived), *equal)
         self.labels = {column: " + ".join(value.columns) for column, value in mapping.columns.items() if value.columns}
         if mapping.items and mapping.items.total:
             self.labels["price"] = " + ".join(mapping.items.total.columns)
@@ -75,6 +79,7 @@ class Reading:
     line: int
     forms: Forms
     problems: list[Problem] = field(default_factory=list)
+    grouped: bool = False  # whether the rows of an order follow each other
 
     def refuse(self, value: Value, text: str, reason: str, line: int | None = None) -> None:
         """Add a problem with the source columns of a value."""
@@ -153,6 +158,7 @@ class Order(NamedTuple):
     currency: str
     paid_minor: int
     refunded_minor: int
+    unpaid_minor: int  # that the file gives back of an order that was not paid
 
 
 def drafted(
@@ -171,9 +177,10 @@ def drafted(
     paid_in = foreign if foreign in money.EXPONENTS else currency
     charged = texts.get("fee_currency", "").upper()
     fee_in = charged if charged in money.EXPONENTS else paid_in
+    _agree(mapping, reading, lines, cells)
     items = [_item(given, reading, item, currency) for item in given.items(cells)]
     whole = _whole(given, reading, head, (currency, paid_in, fee_in))
-    backs = _backs(reading, refunds, paid_in)
+    backs = _backs(given.mapping, reading, refunds, paid_in)
     if not reading.problems:
         _share_out(reading, mapping, items, whole)
     if backs and texts["status"] not in _PAID and not any(item.paid for item in items):
@@ -195,7 +202,25 @@ def drafted(
     refunded = sum(item.refunded or 0 for item in paid) + sum(back.minor for back in backs)
     if texts["status"] == "refund" and not refunded:
         refunded = sum(item.base for item in paid)
-    return Order(rows, len(items), paid_in, sum(item.base for item in paid), refunded)
+    unpaid = sum(item.refunded or 0 for item in items if item not in paid)
+    return Order(rows, len(items), paid_in, sum(item.base for item in paid), refunded, unpaid)
+
+
+def _agree(mapping: Mapping, reading: Reading, lines: Sequence[int], cells: Sequence[Cells]) -> None:
+    """Refuse a further row of an order that says another currency, status or amount of the whole order than its first.
+
+    Most files have them on the first row alone, or the same on each: else two orders have one number.
+    """
+    items = mapping.items
+    if len(cells) == 1 or not items:
+        return
+    of_order = [mapping.columns.get(name) for name in ("currency", "status", *_SHARED)] + [items.total, items.discount]
+    for column in dict.fromkeys(column for value in of_order if value for column in value.columns):
+        first = cells[0].get(key(column), "")
+        for line, row in zip(lines[1:], cells[1:], strict=True):
+            if (other := row.get(key(column), "")) not in ("", first):
+                why = f"is {first!r} on line {lines[0]}, of the same order; correct one, or give two orders two numbers"
+                reading.problems.append(Problem(line, column, other, why))
 
 
 class LateRefund(NamedTuple):
@@ -221,6 +246,11 @@ def late_refund(given: Given, reading: Reading, kind: Refunds, cells: Cells) -> 
 def currency_of(reading: Reading, value: Value, head: Cells) -> str:
     """Return the currency of an order; nothing, with a problem, if it is none."""
     text = reading.text(value, head)
+    if not text and reading.grouped:
+        if not reading.problems:
+            why = "is blank; if it is a further row of an order above, put the rows of each order together"
+            reading.refuse(value, "", why)
+        return ""
     try:
         return money.ever_currency_code(text)
     except BadData as error:
@@ -294,11 +324,18 @@ def _whole(given: Given, reading: Reading, head: Cells, currencies: tuple[str, s
     return whole
 
 
-def _backs(reading: Reading, refunds: Sequence[Refund], currency: str) -> list[Back]:
-    """Return what each refund gave back, and when, oldest first."""
+def _backs(mapping: Mapping, reading: Reading, refunds: Sequence[Refund], currency: str) -> list[Back]:
+    """Return what each refund gave back, and when, oldest first; refuse one that is not in its payment's currency."""
     backs = []
     for line, kind, cells in refunds:
         own = Reading(line, reading.forms)
+        named = [own.text(mapping.columns[name], cells) for name in _CURRENCIES if name in mapping.columns]
+        its_own = next(filter(None, named), currency)
+        if its_own.upper() != currency:
+            why = f"is in {its_own.upper()}, and its payment in {currency}; record it by hand, with orders refund"
+            own.refuse(kind.amount, _shown(kind.amount, cells), why)
+            reading.problems.extend(own.problems)
+            continue
         minor = own.amount(kind.amount, cells, currency, signed=False)  # most files write it below zero
         backs.append(Back(own.instant(kind.at, cells), line, minor or 0))
         reading.problems.extend(own.problems)
@@ -361,7 +398,18 @@ def _item_rows(
         row["fee"] = money.text(item.fee, fee_in)
     if not backs and item.refunded is not None:
         backs = [Back(texts.get("refunded_at", ""), 0, item.refunded)]
-    return [_refunded(row, back, item.base, paid_in) for back in backs] or [row]
+    return _numbered([_refunded(row, back, item.base, paid_in) for back in backs]) or [row]
+
+
+def _numbered(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return rows that say which of their equal refunds they tell, where it is not the first."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        refund = (row.get("refunded", ""), row["refunded_at"])
+        seen[refund] += 1
+        if seen[refund] > 1:
+            row[EQUAL] = str(seen[refund])
+    return list(rows)
 
 
 def _refunded(row: dict[str, str], back: Back, base: int, currency: str) -> dict[str, str]:

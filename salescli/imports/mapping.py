@@ -303,6 +303,8 @@ def parsed(text: str, name: str, ours: Sequence[str], kind: str = ORDERS) -> Map
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadData(f"the mapping {name} is not TOML: {error}") from None
+    except RecursionError:
+        raise BadData(f"the mapping {name} has lists in lists too deep to read; a mapping has two levels") from None
     reader = _Reader(name, (*ours, ENDS_AT) if kind == RECURRING else ours)
     return reader.mapping(given) if given.get("for", ORDERS) == kind else reader.recognisable(given)
 

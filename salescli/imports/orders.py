@@ -20,6 +20,7 @@ from salescli.imports.csv_file import Row, attempted
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups, opened
 from salescli.imports.mapped import LATE_REFUND
+from salescli.imports.mapped_order import EQUAL
 from salescli.imports.mapping import ORDERS
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Draft, Parties
@@ -208,8 +209,11 @@ class _Orders:
         connection, stored = self._run.work.connection, match.stored
         if match.others and stored["invoice_id"]:
             self._parts.see(stored["id"], stored["invoice_id"], stored["ordinal"])
+        if (match.others or EQUAL in fields.row.names) and stored[
+            "invoice_id"
+        ]:  # the row's refund may be one of several
             refund = self._drafted(order, found).refund if match.changed.keys() <= order_changes.REFUND else None
-            if refund and refunds.is_held(connection, stored["invoice_id"], refund):  # one of several
+            if refund and refunds.is_held(connection, stored["invoice_id"], refund, _place(fields)):
                 return "unchanged"
         return settle(
             self._run,
@@ -305,7 +309,7 @@ class _Orders:
         """Add a further refund of a payment, which a further row of it tells."""
         if "refunded_at" not in fields.row.values:
             fields.stop("refunded_at", "is blank; each of several refunds of an order needs its time")
-        if refunds.is_held(self._run.work.connection, stored["invoice_id"], refund):
+        if refunds.is_held(self._run.work.connection, stored["invoice_id"], refund, _place(fields)):
             return "unchanged"
         self._add_refund(fields, stored, refund)
         self._note_day(stored["id"], order, refund)
@@ -327,7 +331,7 @@ class _Orders:
         counts = closing.first_open(at.on, self._closed) if self._closed else at.on
         minor = money.parse(values["refunded"], currency)
         refund = RefundColumns(minor, currency, at.at, counts, order_tables.IMPORTED)
-        if refunds.is_held(connection, stored["invoice_id"], refund):
+        if refunds.is_held(connection, stored["invoice_id"], refund, _place(fields)):
             return "unchanged"
         self._add_refund(fields, stored, refund)
         if counts != at.on:
@@ -351,6 +355,11 @@ class _Orders:
         if not is_new:
             changes = {"refunded_minor": (stored["refunded_minor"], refunded)}
             history.record(work, "invoice", stored["invoice_id"], "refunded", changes, reason=order_tables.IMPORTED)
+
+
+def _place(fields: Fields) -> int:
+    """Return which of the equal refunds of its order, of one amount at one time, the refund of a row is."""
+    return int(fields.row.values.get(EQUAL, "1"))
 
 
 def _same_but(columns: Set[str]) -> str:

@@ -55,10 +55,13 @@ def _take_off(connection: sqlite3.Connection, held: list[sqlite3.Row], minor: in
         minor -= less
 
 
-def is_held(connection: sqlite3.Connection, invoice_id: int, refund: RefundColumns) -> bool:
-    """Return whether this refund of an invoice is here: of the same amount, at the same time."""
+def is_held(connection: sqlite3.Connection, invoice_id: int, refund: RefundColumns, place: int) -> bool:
+    """Return whether this refund of an invoice is here: of the same amount, at the same time.
+
+    ``place``: which of the file's equal ones it is, from 1; a second one is here only if two are.
+    """
     row = connection.execute(
-        "SELECT 1 FROM refunds WHERE invoice_id = ? AND amount_minor = ? AND refunded_at = ?",
+        "SELECT count(*) FROM refunds WHERE invoice_id = ? AND amount_minor = ? AND refunded_at = ?",
         (invoice_id, refund.amount_minor, refund.refunded_at),
     ).fetchone()
-    return row is not None
+    return int(row[0]) >= place

@@ -42,6 +42,10 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo, actor
     for invoice in invoices.of_order(connection, found.id):
         if not invoice.paid:
             yield f"Its invoice {invoice.id} is {invoice.status.capitalize()}: salescli explain invoice {invoice.id}."
+    if found.can_be_tried_again:
+        again = _advised(actor, permissions.ENTER_ORDERS, f"salescli orders pay {found.id}, with another --token")
+        yield f"It can still be paid: {again}."
+        return
     yield _possible(orders.actions(connection, found), f"salescli orders … {found.id}", actor, permissions.MANAGE_SALES)
 
 

@@ -8,18 +8,18 @@ amount within each currency, since amounts in different currencies cannot be com
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters, clauses
 from salescli.lists.instalments import NEXT_DUE
-from salescli.rules import money, permissions
+from salescli.rules import money, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, searched
 from salescli.storage.schema import comparable
 
 if TYPE_CHECKING:
-    from datetime import date
     from zoneinfo import ZoneInfo
 
 COLUMNS = (
@@ -121,19 +121,20 @@ def narrowed(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -
     return clauses(connection, _VIEW, filters, zone=zone)
 
 
-def waiting(
+def waiting(  # noqa: PLR0913 - where, whose, when
     connection: sqlite3.Connection,
     limit: int | None,
     *,
     actor: Actor,
     today: date,
+    zone: ZoneInfo,
     program: str = "salescli",
     where: Where | None = None,
 ) -> list[dict[str, object]]:
     """Return rows with the keys of COLUMNS, the most urgent first; ``limit`` None returns all.
 
-    ``today``: the account's day, on which instalments are due. ``program`` is the name of the program in commands. A
-    command without permission is None.
+    ``today``: the account's day in its ``zone``, on which instalments are due: from its beginning. ``program`` is the
+    name of the program in commands. A command without permission is None.
     """
     where = where or Where()
     shown = ", ".join(f"t.{column.key}" for column in COLUMNS if column.key not in ("command", "contact"))
@@ -143,7 +144,7 @@ def waiting(
         f" LIMIT {where.bind(-1 if limit is None else limit)}",
         {**where.values, "today": today.isoformat()},
     )
-    return [{**dict(row), "command": _command(row, actor, program)} for row in rows]
+    return [{**_with_times(dict(row), zone), "command": _command(row, actor, program)} for row in rows]
 
 
 def count(connection: sqlite3.Connection, where: Where | None = None, *, today: date) -> int:
@@ -151,6 +152,15 @@ def count(connection: sqlite3.Connection, where: Where | None = None, *, today: 
     where = where or Where()
     sql = f"SELECT count(*) FROM {_VIEW.source} WHERE {where}"
     return int(connection.execute(sql, {**where.values, "today": today.isoformat()}).fetchone()[0])
+
+
+def _with_times(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """Return a row with the instant at which a day begins where a day is stored."""
+    days = {key: row[key] for key in ("due", "since") if row[key] and len(row[key]) == len("2026-03-01")}
+    return {
+        **row,
+        **{key: time.utc_text(time.start_of(date.fromisoformat(day), zone)) for key, day in days.items()},
+    }
 
 
 def _command(row: sqlite3.Row, actor: Actor, program: str) -> str | None:

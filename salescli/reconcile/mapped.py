@@ -14,7 +14,7 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData
-from salescli.imports import find_mapping, utc_columns
+from salescli.imports import find_mapping, told, utc_columns
 from salescli.imports.csv_file import REMARKS, Problem, Row
 from salescli.imports.mapping import STATEMENT, Cells, Mapping, Rule, Value, key, needed
 from salescli.imports.reading import conventions, dates, tables
@@ -57,8 +57,9 @@ def mapping_of(
         if 2 * sum(_is_ours(column, ours.columns) for column in header) >= len(header):
             return None  # with a column too many; the reader of our own columns says so
         raise BadData(
-            f"no mapping knows a statement with the columns {', '.join(map(repr, header))}; write one"
-            " (salescli help mappings), and give it with --map my.toml"
+            f"no mapping knows a statement with the columns {', '.join(map(repr, header))}; rename them to"
+            " at, amount, currency, text and payer, or write a mapping (salescli help mappings) and give it with"
+            " --map my.toml"
         )
     if missing := mapping.missing(header):
         raise BadData(
@@ -87,9 +88,7 @@ class Skipped:
 
     def told(self) -> str:
         """Return the number of rows and the reasons in words; empty if there are none."""
-        total = sum(self.by_reason.values())
-        words = ", ".join(f"{count} {reason}" for reason, count in self.by_reason.items())
-        return f"skipped {numbers.count(total, 'row')}: {words}" if total else ""
+        return told.skipped(self.by_reason) if self.by_reason else ""
 
 
 def rows(

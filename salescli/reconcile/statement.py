@@ -204,7 +204,10 @@ def _read(columns: Columns, row: Row) -> Line:
 
 def _amount(given: str, currency: str) -> int:
     if given.startswith("-"):
-        raise BadData("is negative; for a refund, set kind to refund and leave out the sign")
+        raise BadData(
+            "is negative; leave out the sign, and add the column kind: refund for a refund, sent for what you paid to"
+            " others"
+        )
     return money.parse(given, currency)
 
 

@@ -68,7 +68,7 @@ def edit(work: Work, order_id: int, given: OrderEdit, *, reason: str | None = No
         why = text.text(reason, "the reason") if reason else None
         after = orders.change(work, order, "edited", changes, reason=why)
         if after.price_minor != order.price_minor and (parts := instalments.of_order(work.connection, order.id)):
-            instalments.store(work.connection, order.id, plans.scaled(parts, after.price_minor))
+            _agree(work, order, parts, plans.scaled(parts, after.price_minor))
         return after if after.customer_id == order.customer_id else sales_plans.reassign(work, after)
 
 
@@ -103,12 +103,16 @@ def set_instalments(work: Work, order_id: int, *, parts: Sequence[str] = (), ter
         before = instalments.of_order(work.connection, order.id)
         if agreed == before:
             return order
-        instalments.store(work.connection, order.id, agreed)
-        texts = instalments.words(before, order.currency), instalments.words(agreed, order.currency)
-        history.record(work, "order", order.id, "instalments agreed", {"instalments": texts})
+        _agree(work, order, before, agreed)
         if agreed and not order.partial:
             return orders.change(work, order, "to be paid in parts", {"partial": True})
         return order
+
+
+def _agree(work: Work, order: Order, before: Sequence[plans.Part], agreed: Sequence[plans.Part]) -> None:
+    instalments.store(work.connection, order.id, agreed)
+    texts = instalments.words(before, order.currency), instalments.words(agreed, order.currency)
+    history.record(work, "order", order.id, "instalments agreed", {"instalments": texts})
 
 
 def _with_paid(order: Order, agreed: list[plans.Part]) -> list[plans.Part]:

@@ -83,6 +83,12 @@ class Order:
         return self.partial or 0 < self.paid_minor < self.price_minor
 
     @property
+    def can_be_tried_again(self) -> bool:
+        """Return whether it was declined and can be charged again by hand: a whole price, not of a later payment."""
+        of_a_later_payment = self.recurring_id is not None and self.payment_number != 1
+        return self.status == "declined" and not self.in_parts and not of_a_later_payment
+
+    @property
     def confirmable(self) -> bool:
         """Return whether enough came in to mark it Completed by hand: the offer's success share (R36a)."""
         return self.paid_minor >= money.share_of(self.price_minor, self.partial_success_ppm)

@@ -44,11 +44,17 @@ def pause(work: Work, id: int, *, until: datetime | None = None) -> Recurring:
 def activate(work: Work, id: int, *, skip_missed: bool = False) -> Recurring:
     """Resume a Paused one (R57, R58); while Processing this clears the pending status.
 
-    ``skip_missed``: what was due in the pause is not charged; the next payment is on the next planned date.
+    ``skip_missed``: what was due in the pause is not charged; the next payment is on the next planned date. Raise
+    WrongStatus while a payment is in flight, which cannot be skipped.
     """
     rule = _skipping(work.now, work.zone) if skip_missed else _activated(work.now)
     with database.transaction(work.connection):
         before = recurring.get(work.connection, id)
+        if skip_missed and before.status == "processing":
+            raise WrongStatus(
+                f"recurring order {id} is Processing: its payment is under way and cannot be skipped;"
+                f" see: salescli explain recurring {id}"
+            )
         after = _manage(work, id, "activated", {"paused": rule, "processing": _pending(None)})
         if skip_missed:
             recurring_edit.follow(work, before, after, None)

@@ -120,8 +120,17 @@ def _moved(work: Work, one: Recurring, at: datetime, *, anchor: bool) -> Recurri
     if not work.now < at < work.now + schedule.PLANNED_MAX:
         raise BadData("the next payment must be later than now, and within ten years")
     moment = time.utc_text(at)
+    if (paid := _last_paid_date(work, one)) >= moment:
+        shown = time.local_text(paid, work.zone)
+        raise BadData(f"the payment of {shown} is made already; the next one must be later")
     moved = replace(one, due_at=moment, next_payment_at=moment, activated_at=None)
     return replace(moved, anchor_at=moment) if anchor else moved
+
+
+def _last_paid_date(work: Work, one: Recurring) -> str:
+    """Return the last date whose payment is made, perhaps ahead; no date of a plan is paid twice."""
+    sql = "SELECT coalesce(max(due_at), '') FROM orders WHERE recurring_id = ? AND payment_number < ?"
+    return str(work.connection.execute(sql, (one.id, one.payment_number)).fetchone()[0])
 
 
 def _paid_through(work: Work, one: Recurring, given: RecurringEdit) -> Recurring:

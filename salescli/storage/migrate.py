@@ -9,6 +9,7 @@ import pkgutil
 import re
 import sqlite3
 from contextlib import closing
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -67,11 +68,15 @@ def changes(before: int, after: int = VERSION) -> list[str]:
 
 def missing(connection: sqlite3.Connection, version: int) -> list[str]:
     """Return the tables, indexes, triggers and views of ``version`` that are missing or differ in a database."""
+    held = definitions(connection)
+    return sorted(name for name, sql in _wanted(version).items() if held.get(name) != sql)
+
+
+@cache
+def _wanted(version: int) -> dict[str, str]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, version)
-        wanted = definitions(model)
-    held = definitions(connection)
-    return sorted(name for name, sql in wanted.items() if held.get(name) != sql)
+        return definitions(model)
 
 
 def definitions(connection: sqlite3.Connection) -> dict[str, str]:

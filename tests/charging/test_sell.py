@@ -78,6 +78,12 @@ def test_a_part_is_paid(shop: House) -> None:
     assert "order 1 is Open, 30.00 EUR of 100.00 EUR paid" in sell(shop, "1", "8", "--paid", "30.00")
 
 
+def test_what_is_due_next_is_said(shop: House) -> None:
+    shop.offer("100.00", number="9", instalments="30% now, the rest in 3 months")
+    said = sell(shop, "1", "9", "--paid", "40.00", "--payment-system", "Bank transfer", "--at", "2026-01-31")
+    assert said.splitlines()[-1] == "order 1: 60.00 EUR due on 2026-04-30"
+
+
 def test_a_customer_is_made_on_the_way(shop: House) -> None:
     said = sell(shop, "Ганна Бондар", "7", "--new", "--email", "hanna@example.com", "--phone", "+380441", "--paid")
     assert said.startswith("customer 2 (Ганна Бондар): added\norder 1: ")
@@ -97,6 +103,10 @@ def test_a_gateway_that_declines_leaves_the_order_declined(shop: House) -> None:
     words = ("--payment-system", "Sandbox", "--token", "tok_card_declined", "--check")
     done = shop.run("orders", "sell", "1", "7", "--paid", *words)
     assert (done.code, "order 1 is Declined" in done.err) == (1, True)
+    assert "; to try again: salescli" in done.err
+    assert "orders pay 1 --token TOKEN" in done.err
+    assert "It can still be paid: salescli orders pay 1" in shop.run("explain", "order", "1").out
+    assert shop.run("orders", "pay", "1", "--token", "tok_ok").code == 0
     assert not orders.get(shop.connection, 1).confirmed
 
 

@@ -39,6 +39,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         pytest.param("salescli orders --unc", {"--unconfirmed"}, id="an option of the list that the bare name means"),
         pytest.param("salescli --color n", {"never"}, id="a choice"),
         pytest.param("salescli orders list --format nd", {"ndjson"}, id="a format"),
+        pytest.param("salescli orders list --month last-m", {"last-month"}, id="a period"),
         pytest.param("salescli orders list --status de", {"declined"}, id="a status of orders"),
         pytest.param("salescli recurring list --status pa", {"paused"}, id="a status of recurring orders"),
         pytest.param("salescli reports by-offer --status Com", {"completed"}, id="a status in a report"),
@@ -81,6 +82,49 @@ def _bash(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
 def test_bash_is_offered_names_as_it_takes_them(shop: House, typed: str, offered: set[str]) -> None:
     done = _bash(typed, shop.path)
     assert (set(done.stdout.split("\n")[:-1]), done.stderr) == (offered, "")
+
+
+_TYPED = """
+eval "$(_SALESCLI_COMPLETE=bash_source salescli)"
+COMP_LINE="salescli customers show $1$2" COMP_POINT=1000
+_salescli_completion salescli
+quote="$1"
+for one in "${COMPREPLY[@]}"; do eval "set -- $quote$one$quote"; printf '%s\\n' "$*"; done
+"""
+
+_HOSTILE = [
+    "x$(touch pwned)", "x`touch pwned`", "x'; touch pwned; '", 'x"; touch pwned; "', "x; touch pwned", "x&touch pwned",
+    "x|touch pwned", "x >pwned", "x\\", "x\\$(touch pwned)", "x *", "x?", "x{a,b}", "x!!", "x!$(touch pwned)", "x#y",
+    "x~",
+    "x a  b", "x=~", "x\u00a0y",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize("quote", ["", "'", '"'], ids=["bare", "single quotes", "double quotes"])
+def test_a_name_that_bash_offers_is_that_name_and_runs_nothing(house: House, quote: str) -> None:
+    """What is offered, read by bash as part of a line, is one word; a file beside it is not offered."""
+    for name in _HOSTILE:
+        house.customer(name)
+    programs = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SALESCLI_DB": str(house.path)}
+    folder = house.path.parent
+    before = sorted(folder.iterdir())
+    line = ["bash", "-c", _TYPED, "bash", quote, "x"]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, cwd=folder)
+    assert done.stderr == ""
+    assert sorted(done.stdout.splitlines()) == sorted(_HOSTILE)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_names_that_would_be_options_or_lines_are_not_offered(house: House) -> None:
+    """Also not in what stands beside a number: a shell reads it line by line."""
+    for name in ("--yes", "-y", "two\nlines", "tab\tname"):
+        house.customer(name)
+    assert _offered(house.path, "customers", "erase", "") == []
+    found = ShellComplete(cli, {}, "salescli", "_SALESCLI_COMPLETE")
+    items = found.get_completions(["--db", str(house.path), "customers", "show"], "3")
+    assert [(item.value, item.help) for item in items] == [("3", "two lines")]
 
 
 @pytest.fixture

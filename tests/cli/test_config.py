@@ -61,6 +61,14 @@ def test_a_file_gives_defaults_and_what_is_typed_goes_before_them(shop: House, f
     assert shop.run("orders", "list", "-q", "--on", "2026-01-05").out.split() == ["2"]
 
 
+def test_a_period_hides_nothing_that_waits(shop: House, file: Path) -> None:
+    _write(file, 'period = "2025"\n')
+    assert [row["order"] for row in shop.run("orders", "owing", "--json").json] == [1, 2, 3]
+    said = shop.run("orders", "list").err
+    assert "no orders match the filters; the period is of the configuration file" in said
+    assert "of the configuration file" not in shop.run("orders", "list", "--month", "2025").err
+
+
 def test_a_payment_system_is_the_default_of_new_orders_and_no_filter(shop: House, file: Path) -> None:
     _write(file, 'payment-system = "Sandbox"\n')
     assert len(shop.run("orders", "list", "-q").out.split()) == 3
@@ -93,6 +101,10 @@ def test_a_view_without_a_file_says_where_it_would_be(shop: House) -> None:
         pytest.param("limit = -1", "limit = -1: -1 is not in the range", id="a number out of range"),
         pytest.param('[orders.list]\nexcel = "yes"', "write true or false", id="a flag"),
         pytest.param("[orders.pay]\nyes = true", "there is no setting 'yes'", id="what is said each time"),
+        pytest.param('[orders.sell]\npaid = ""', "there is no setting 'paid'", id="what moves money"),
+        pytest.param("[recurring.activate]\nnow = true", "there is no setting 'now'", id="what charges now"),
+        pytest.param("[orders.list]\nviews = 3", "orders.list.views is a section", id="views that are none"),
+        pytest.param('[orders.list.views]\nmine = "x"', "below [orders.list.views.mine]", id="a view that is none"),
         pytest.param('orders = "x"', "write its options below [orders]", id="a command as a value"),
         pytest.param("format = json", "Invalid value (at line 1", id="no TOML"),
         pytest.param('period = "this-mnth"', "period: 'this-mnth' is not a date or period", id="a period"),

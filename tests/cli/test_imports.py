@@ -153,7 +153,7 @@ def test_a_file_of_another_system_is_read_by_its_mapping_and_it_is_said(run: Run
         "read as Stripe payments, by the mapping stripe-payments",
         "would import 5 orders (5 added, 0 updated, 0 unchanged); would create 4 customers, 4 offers, 1 payment system",
         "the file has 6 rows, 5 orders, 2 refunds",
-        "skipped 1 row: 1 authorised only, not captured",
+        "skipped 1 row: authorised only, not captured",
         "paid 69.00 EUR, refunded 5.00 EUR",
         "paid 1250.00 USD, refunded 1250.00 USD",
         "paid 1000 JPY",

@@ -111,7 +111,8 @@ def test_a_workbook_is_mapped_as_a_file_is(run: Run) -> None:
 
 @pytest.mark.parametrize("answer", ["2\nteahouse\nn\n", CTRL_C])
 def test_a_no_or_ctrl_c_writes_nothing(run: Run, answer: str) -> None:
-    run.typed("import", "orders", "chai.csv", answer=answer, columns=80)
+    shown = run.typed("import", "orders", "chai.csv", answer=answer, columns=80)
+    assert ("--propose > my.toml" in shown) is (answer != CTRL_C)  # a no leaves a way on
     assert mappings(run) == []
     assert run("orders", "list", "-q").out == ""
 
@@ -125,6 +126,7 @@ def test_a_dry_run_asks_and_imports_nothing(run: Run) -> None:
 def test_a_script_is_told_the_names_that_are_not_known(run: Run) -> None:
     done = run("import", "orders", "least.csv")
     assert (done.code, "'ref', 'day', 'who', 'sum'" in done.err) == (6, True)
+    assert "import it on a terminal" in done.err
     done = run("import", "orders", "least.csv", "--save-map", "x")
     assert (done.code, "--propose" in done.err) == (2, True)
 
@@ -134,6 +136,12 @@ def test_a_name_that_is_taken_or_no_name_is_refused_before_anything_is_asked(run
         shown = run.typed("import", "orders", "least.csv", "--save-map", name, answer="")
         assert "mapping" in shown
         assert "Which column" not in shown
+
+
+def test_a_file_is_no_name_for_a_mapping_and_the_way_to_one_is_said(run: Run) -> None:
+    shown = run.typed("import", "orders", "least.csv", "--save-map", "shop.toml", answer="", columns=80)
+    assert "a name such as my-shop" in shown
+    assert "to keep it elsewhere, use --propose" in shown
 
 
 def test_the_dialogue_is_not_loaded_by_lists(run: Run) -> None:

@@ -13,7 +13,7 @@ from tests.project.test_architecture import COMMANDS
 from tests.shop import Shop
 
 _RECORDS = {
-    "orders show": "1", "recurring show": "1", "payments show": "1", "customers show": "1", "customers plans": "1",
+    "orders show": "1", "recurring show": "1", "payments show": "1", "customers show": "1", "customers plans": "1", "customers tokens": "1",
     "offers show": "10", "categories show": "1", "payment-systems show": "Sandbox", "users show": "ivan",
     "roles show": "manager",
 }  # fmt: skip

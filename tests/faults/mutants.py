@@ -11,10 +11,13 @@ import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from tests import PROJECT
+from tests.faults.world import furnished
 
+_FURNISHING = ("storage/", "catalogue/", "rules/", "errors.py")  # what makes a file with offers and customers
 CAUGHT = 3  # the exit code of a scenario that saw a claim broken; a mutant that cannot even start is not caught
 
 
@@ -762,6 +765,17 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a plan is moved to a date that is paid",
+        "a_plan_is_moved_to_a_date_that_is_paid",
+        (
+            (
+                "sales/recurring_edit.py",
+                "if (paid := _last_paid_date(work, one)) >= moment:",
+                "if not (paid := moment):",
+            ),
+        ),
+    ),
+    Mutant(
         "a pause ends at the next tick",
         "a_plan_is_paused_until_a_day",
         (("sales/recurring.py", "r.status = 'paused' AND r.resumes_at <= {now}", "r.resumes_at > '' AND '' < {now}"),),
@@ -790,6 +804,11 @@ MUTANTS = (
         "what was missed is charged after all",
         "a_plan_skips_what_it_missed",
         (("sales/recurring_actions.py", "_skipping(work.now, work.zone) if skip_missed else ", ""),),
+    ),
+    Mutant(
+        "a payment under way is skipped in words only",
+        "a_payment_under_way_is_not_skipped",
+        (("sales/recurring_actions.py", 'if skip_missed and before.status == "processing":', "if False:"),),
     ),
     Mutant(
         "the order of a skipped date keeps it",
@@ -953,12 +972,23 @@ MUTANTS = (
         "other_systems_files_come_in",
         (("imports/mapped.py", "            elif kind.otherwise:\n", "            elif False:\n"),),
     ),
+    Mutant(
+        "of two equal refunds at one time one is lost",
+        "refunds_of_one_payment_come_in",
+        (("imports/refunds.py", "int(row[0]) >= place", "int(row[0]) >= 1"),),
+    ),
+    Mutant(
+        "a refund in another currency is taken for the payment's",
+        "refunds_of_one_payment_come_in",
+        (("imports/mapped_order.py", "if its_own.upper() != currency:", "if False:"),),
+    ),
 )
 
 
 def mutated(mutant: Mutant, directory: Path) -> None:
     """Make a copy of the package with the mistake in ``directory``. Raise LookupError when a text is not there once."""
-    shutil.copytree(PROJECT / "salescli", directory / "salescli", ignore=shutil.ignore_patterns("__pycache__"))
+    half_written = shutil.ignore_patterns("*.pyc.*")  # of another process; whole ones spare the compiling
+    shutil.copytree(PROJECT / "salescli", directory / "salescli", ignore=half_written)
     (directory / "tests").symlink_to(PROJECT / "tests")
     for name, old, new in mutant.patches:
         file = directory / "salescli" / name
@@ -966,23 +996,30 @@ def mutated(mutant: Mutant, directory: Path) -> None:
         if text.count(old) != 1:
             raise LookupError(f"{mutant.name}: {name} holds {old!r} {text.count(old)} times; mend this mutant")
         file.write_text(text.replace(old, new), encoding="utf-8")
+        Path(cache_from_source(str(file))).unlink(missing_ok=True)  # of the text without the mistake
 
 
 def catch(mutant: Mutant) -> subprocess.CompletedProcess[str]:
-    """Run a mutant's scenario against it; its exit code is CAUGHT, 0 when it survived, else it could not be run."""
+    """Run a mutant's scenario against it; its exit code is CAUGHT, 0 when it survived, else it could not be run.
+
+    It furnishes its file itself if the mistake may show in that.
+    """
     with tempfile.TemporaryDirectory() as directory:
         mutated(mutant, Path(directory))
         line = [sys.executable, "-m", "tests.faults.mutants", mutant.scenario]
+        if not any(file.startswith(_FURNISHING) for file, *_ in mutant.patches):
+            line.append("furnished.db")
+            Path(directory, line[-1]).write_bytes(furnished())
         return subprocess.run(line, cwd=directory, capture_output=True, text=True, timeout=120)
 
 
-def play(name: str) -> int:
-    """Play a scenario against the package that is imported here and return the exit code."""
+def play(name: str, file: str | None = None) -> int:
+    """Play a scenario against the package that is imported here, on a furnished file, and return the exit code."""
     from tests.faults.scenarios import SCENARIOS
     from tests.faults.world import World
 
     with tempfile.TemporaryDirectory() as directory:
-        world = World(Path(directory))
+        world = World(Path(directory), file=Path(file).read_bytes() if file else None)
         try:
             SCENARIOS[name](world)
         except Exception:
@@ -994,4 +1031,4 @@ def play(name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(play(sys.argv[1]))
+    sys.exit(play(*sys.argv[1:]))

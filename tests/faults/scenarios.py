@@ -6,6 +6,7 @@ scenario(world) -> AssertionError, or whatever broke, when a claim does not hold
 from __future__ import annotations
 
 import copy
+import io
 import os
 import shutil
 import sqlite3
@@ -23,7 +24,7 @@ from salescli.catalogue import offers, records
 from salescli.charging import by_hand, limits, pay, refund, settle, tick_log
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import NewRefund
-from salescli.errors import SalesError, WrongStatus
+from salescli.errors import BadData, SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
@@ -1372,6 +1373,30 @@ def other_systems_files_come_in(world: World) -> None:
     assert world.value("SELECT sum(foreign_fee_minor) FROM invoices WHERE foreign_fee_currency = 'EUR'") == 3_655 + 45
 
 
+_BALANCE = """\
+balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id
+txn_1,2026-01-05 10:00:00,eur,100.00,3.00,97.00,charge,ch_1,ch_1
+txn_2,2026-01-07 10:00:00,eur,-5.00,0.00,-5.00,refund,re_1,ch_1
+txn_3,2026-01-07 10:00:00,eur,-5.00,0.00,-5.00,refund,re_2,ch_1
+"""
+_ELSEWHERE = "txn_4,2026-01-08 10:00:00,usd,-6.00,0.00,-6.00,refund,re_3,ch_1\n"
+
+
+@scenario
+def refunds_of_one_payment_come_in(world: World) -> None:
+    """Two of one amount at one time are two, and one in another currency is not taken for the payment's."""
+    for file, refunded in ((_BALANCE + _ELSEWHERE, None), (_BALANCE, 1000), (_BALANCE, 1000)):
+        request = ImportRequest(io.BytesIO(file.encode()))
+
+        def bring(connection: Any, request: ImportRequest = request) -> None:
+            with suppress(BadData):
+                import_orders(world.work(connection), request)
+
+        world.process(bring)
+        assert world.value("SELECT sum(amount_minor) FROM refunds") == refunded
+        assert world.value("SELECT sum(refunded_minor) FROM invoices") == refunded
+
+
 def _paused_until(world: World, plan: int, **time: float) -> datetime:
     """Pause a plan until so long from now, and return the moment."""
     ends = world.now + timedelta(**time)
@@ -1421,6 +1446,22 @@ def a_plan_is_paused_until_a_day_while_its_payment_is_in_doubt(world: World) -> 
 
 
 @scenario
+def a_plan_is_moved_to_a_date_that_is_paid(world: World) -> None:
+    """Two payments came ahead of their dates: the next one is neither on these nor before them."""
+    plan = world.subscribed("day", "card")
+    for _ in range(2):
+        world.record_payment(plan)
+    for days in (1, 2):
+        with suppress(SalesError):
+            world.edit(plan, next_payment_at=world.now + timedelta(days=days))
+    world.record_payment(plan)
+    well(world)
+    for _ in range(5):
+        world.later(days=1).tick()
+    settled(world, charges=3)
+
+
+@scenario
 def a_plan_skips_what_it_missed(world: World) -> None:
     """Also a payment between two attempts: its order is then for the next planned date."""
     plan = due(world, "declined")
@@ -1436,3 +1477,16 @@ def a_plan_skips_what_it_missed(world: World) -> None:
     assert world.value("SELECT due_at FROM orders WHERE payment_number = 2") == following
     world.at(time.from_text(following)).tick()
     settled(world, charges=2)
+
+
+@scenario
+def a_payment_under_way_is_not_skipped(world: World) -> None:
+    """It may have been made; and the pause that waits for its end stays."""
+    plan = due(world, "cut after")
+    world.tick()
+    ends = _paused_until(world, plan, days=40)
+    with suppress(WrongStatus):
+        world.manage(lambda work, id: recurring_actions.activate(work, id, skip_missed=True), plan)
+    world.later(minutes=10).tick()
+    settled(world, charges=2)
+    assert (world.plan(plan).status, world.plan(plan).resumes_at) == ("paused", time.utc_text(ends))

@@ -240,3 +240,19 @@ class TestSelling(Selling.TestCase):  # type: ignore[valid-type, misc]
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def test_a_payment_that_is_taken_back_after_its_plan_moved_is_due_as_it_was(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    try:
+        plan = world.subscribed("day", "card-3")
+        was = world.plan(plan).due_at
+        world.record_payment(plan)
+        world.edit(plan, next_payment_at=world.now + timedelta(days=7), anchor=True)
+        moved = world.plan(plan).due_at
+        world.undo(world.value("SELECT max(id) FROM invoices"))
+        assert (world.plan(plan).due_at, violations(world)) == (was, [])
+        world.record_payment(plan)
+        assert (world.plan(plan).due_at, violations(world)) == (moved, [])
+    finally:
+        world.close()

@@ -21,6 +21,7 @@ from salescli.storage import database
 from tests import released
 from tests.conftest import LOGIN
 from tests.faults import power, syscalls
+from tests.terminal import Run
 
 SAMPLE = int(os.environ.get("SALESCLI_FAULTS_SYSCALLS", "6"))  # of each way to go wrong; 0 means every call
 
@@ -78,7 +79,8 @@ def _names(path: Path) -> str:
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC", "error=EIO"])
 def test_whatever_call_it_dies_or_fails_in_both_files_stay_whole(fault: str, place: Path) -> None:
     path = _put(place)
-    line = [sys.executable, "-m", "salescli", "--db", str(path), "restore", "--yes", str(place / "backup.db")]
+    restore = ("restore", "--yes", str(place / "backup.db"))
+    line = [sys.executable, "-m", "salescli", "--db", str(path), *restore]
     points = syscalls.points(syscalls.traced(line, place / "log"))
     assert len(points) > 30, "the calls were not seen"
     new = _names(path)
@@ -93,8 +95,8 @@ def test_whatever_call_it_dies_or_fails_in_both_files_stay_whole(fault: str, pla
         asides = [file for file in place.glob("sales.db.before-restore-*") if not file.name.endswith("-journal")]
         olds = [file for file in (path, *asides) if _names(file) == "after the backup"]
         assert olds, f"{what}: the old one is not whole"
-        again = subprocess.run(line, capture_output=True, text=True)
-        assert again.returncode == 0, f"{what}: {again.stderr}"
+        again = Run(path)(*restore)
+        assert again.code == 0, f"{what}: {again.err}"
         assert _names(path) == new, what
         assert not list(place.glob(".sales.db.restore-*")), what
     assert left <= {new, "after the backup"}

@@ -111,7 +111,7 @@ def test_a_file_is_read_by_its_own_conventions_and_a_refund_goes_to_its_payment(
     assert counts.told is not None
     assert lines(counts.told) == [
         "the file has 4 rows, 2 orders, 1 refund",
-        "skipped 1 row: 1 test mode",
+        "skipped 1 row: test mode",
         "paid 1234.50 EUR, refunded 34.50 EUR",
         "not kept, as there is no place for it here: tax",
     ]
@@ -160,7 +160,7 @@ def test_a_refund_that_names_no_payment_of_the_file_is_counted_where_the_mapping
     )
     counts = load(house, FILE, map="till")
     assert counts.told is not None
-    assert lines(counts.told)[1] == "skipped 2 rows: 1 test mode, 1 refunds without a sale"
+    assert lines(counts.told)[1] == "skipped 2 rows: test mode (1), refunds without a sale (1)"
     assert rows(house)[0][-1] == 0
 
 
@@ -267,7 +267,7 @@ def test_rejects_are_the_rows_as_they_were_and_come_in_when_repaired(house: Hous
 
 def test_a_header_that_nothing_knows_is_named(house: House) -> None:
     with pytest.raises(
-        BadData, match=r"no mapping knows a file with the columns 'Nr', 'Betrag'; write one with --propose"
+        BadData, match=r"no mapping knows a file with the columns 'Nr', 'Betrag'; import it on a terminal, .* --propose"
     ):
         load(house, "Nr,Betrag\n1,2\n")
 
@@ -298,6 +298,7 @@ def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -
     ("change", "said"),
     [
         (("[columns]", "[columns"), "the mapping x is not TOML"),
+        (("[columns]", f"a = {'[' * 5000}{']' * 5000}"), "the mapping x has lists in lists too deep to read"),
         (('order = "No"', 'ordre = "No"'), "columns has an unknown key, ordre; the keys are order,"),
         (('order = "No"', "order = 5"), "columns.order is not a text"),
         (('decimal = ","', 'decimal = ";"'), "file.decimal is not one of '.', ','"),
@@ -584,3 +585,84 @@ def test_orders_of_any_convention_come_back_the_same(
         (str(number), minor, f"{datetime(2025, 1, 1) + timedelta(minutes=minutes):%Y-%m-%d %H:%M}")
         for number, (minor, minutes) in enumerate(sales)
     ]
+
+
+# What one number hides
+
+BALANCE = "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id\n"
+CHARGE = "txn_1,2026-01-05 10:00:00,eur,100.00,3.00,97.00,charge,ch_1,ch_1\n"
+BACK = "txn_2,2026-01-07 10:00:00,eur,-5.00,0.00,-5.00,refund,re_1,ch_1\n"
+EQUAL_BACK = "txn_3,2026-01-07 10:00:00,eur,-5.00,0.00,-5.00,refund,re_2,ch_1\n"
+
+
+def given_back(house: House) -> int:
+    return int(house.connection.execute("SELECT coalesce(sum(amount_minor), 0) FROM refunds").fetchone()[0])
+
+
+def test_two_equal_refunds_of_one_payment_at_one_time_are_two(house: House) -> None:
+    file = BALANCE + CHARGE + BACK + EQUAL_BACK
+    counts = load(house, file)
+    assert counts.told is not None
+    assert given_back(house) == counts.told.refunded["EUR"] == 1000
+    before = contents(house)
+    assert load(house, file).unchanged == 2
+    assert contents(house) == before
+
+
+def test_two_equal_refunds_of_a_payment_imported_before_are_two(house: House) -> None:
+    load(house, BALANCE + CHARGE)
+    assert load(house, BALANCE + BACK + EQUAL_BACK, update=True).updated == 2
+    assert given_back(house) == 1000
+    before = contents(house)
+    assert load(house, BALANCE + BACK + EQUAL_BACK).unchanged == 2
+    assert load(house, BALANCE + CHARGE + BACK + EQUAL_BACK).unchanged == 2  # and with the payment itself
+    assert contents(house) == before
+
+
+def test_a_refund_that_is_in_the_file_twice_is_refused(house: House) -> None:
+    assert refused(house, BALANCE + CHARGE + BACK + BACK) == [
+        "line 4, charge_id: 'ch_1': is line 3 again, in every cell; delete one of them, or change its time if they are"
+        " two refunds"
+    ]
+
+
+def test_a_refund_in_another_currency_than_its_payment_is_refused(house: House) -> None:
+    (said,) = refused(house, BALANCE + CHARGE + BACK.replace("eur", "usd"))
+    assert said.endswith("is in USD, and its payment in EUR; record it by hand, with orders refund")
+
+
+SHOPIFY = "Name,Financial Status,Created at,Currency,Lineitem name,Lineitem quantity,Lineitem price,Total\n"
+
+
+def test_two_orders_of_one_number_are_refused(house: House) -> None:
+    first, second = "#1,paid,2026-01-05,EUR,Tea,1,5.00,5.00\n", "#1,paid,2026-01-06,EUR,Mug,1,7.00,7.00\n"
+    assert refused(house, SHOPIFY + first + second) == [
+        "line 3, Total: '7.00': is '5.00' on line 2, of the same order; correct one, or give two orders two numbers"
+    ]
+
+
+def test_a_row_of_an_order_that_stands_apart_is_refused_with_what_to_do(house: House) -> None:
+    first, second = "#1,paid,2026-01-05,EUR,Tea,1,5.00,12.00\n", "#2,paid,2026-01-06,EUR,Mug,1,7.00,7.00\n"
+    said = refused(house, SHOPIFY + first + second + "#1,,2026-01-05,,Mug,1,7.00,\n")
+    assert said == [
+        "line 4, Currency: is blank; if it is a further row of an order above, put the rows of each order together"
+    ]
+
+
+def test_several_unclear_columns_are_told_in_one_line(house: House) -> None:
+    with pytest.raises(BadData, match="say --decimal point for 1234") as error:
+        load(house, SHOPIFY + '#1,paid,2026-01-05,EUR,Tea,1,"1,234","1,234"\n')
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_given_back_of_an_order_that_was_not_paid_is_told(house: House) -> None:
+    header = SHOPIFY.replace("\n", ",Refunded Amount\n")
+    pending, voided = (
+        "#1,pending,2026-01-05,EUR,Tea,1,5.00,5.00,4.00\n",
+        "#2,voided,2026-01-05,EUR,Tea,1,5.00,5.00,0.50\n",
+    )
+    counts = load(house, header + pending + voided)
+    assert counts.told is not None
+    assert "left out refunds of 4.50 EUR: their orders were not paid; see their status in the file" in lines(
+        counts.told
+    )

@@ -21,7 +21,7 @@ WARNED = "they are still charged where they come from: cancel them there before 
 TOLD = {
     "stripe-subscriptions": [
         "the file has 9 rows, 7 subscriptions",
-        "skipped 2 rows: 1 never started, 1 free",
+        "skipped 2 rows: never started (1), free (1)",
         "3 active, 2 completed, 1 failed, 1 paused",
         WARNED,
         "one payment of each active one comes to 18.00 EUR",
@@ -30,7 +30,7 @@ TOLD = {
     ],
     "woocommerce-subscriptions": [
         "the file has 6 rows, 5 subscriptions",
-        "skipped 1 row: 1 never started, or in the bin",
+        "skipped 1 row: never started, or in the bin",
         "2 active, 2 completed, 1 paused",
         WARNED,
         "one payment of each active one comes to 450.00 UAH",

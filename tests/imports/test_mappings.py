@@ -25,7 +25,7 @@ FILES = Path(__file__).with_name("files")
 TOLD = {
     "stripe-payments": [
         "the file has 6 rows, 5 orders, 2 refunds",
-        "skipped 1 row: 1 authorised only, not captured",
+        "skipped 1 row: authorised only, not captured",
         "paid 69.00 EUR, refunded 5.00 EUR",
         "paid 1250.00 USD, refunded 1250.00 USD",
         "paid 1000 JPY",
@@ -33,21 +33,21 @@ TOLD = {
     ],
     "paypal-activity": [
         "the file has 13 rows, 3 orders, 3 refunds, 1 chargeback",
-        "skipped 6 rows: 1 fees of PayPal, 1 payouts and deposits, 1 not completed, 1 payments that you made,"
-        " 1 currency conversions, 1 notes that move no money",
+        "skipped 6 rows: fees of PayPal (1), payouts and deposits (1), not completed (1), payments that you made (1),"
+        " currency conversions (1), notes that move no money (1)",
         "paid 69.00 USD, refunded 69.00 USD",
         "paid 1234.50 EUR, refunded 134.50 EUR",
         "not kept, as there is no place for it here: tax",
     ],
     "gumroad-sales": [
         "the file has 8 rows, 6 orders, 3 refunds",
-        "skipped 2 rows: 1 free trial, not charged, 1 row of totals",
+        "skipped 2 rows: free trial, not charged (1), row of totals (1)",
         "paid 127.50 USD, refunded 64.75 USD",
         "not kept, as there is no place for it here: tax",
     ],
     "woocommerce-orders": [
         "the file has 6 rows, 5 orders, 7 items, 1 refund",
-        "skipped 1 row: 1 drafts and orders in the bin",
+        "skipped 1 row: drafts and orders in the bin",
         "paid 1850.01 UAH, refunded 400.00 UAH",
         "not kept, as there is no place for it here: the shipping address, tax",
     ],
@@ -63,39 +63,40 @@ TOLD = {
     ],
     "paypal-activity-de": [
         "the file has 11 rows, 3 orders, 2 refunds",
-        "skipped 6 rows: 1 payouts and deposits, 1 not completed, 1 payments that you made, 1 currency conversions,"
-        " 1 holds, authorisations and notes, 1 notes that move no money",
+        "skipped 6 rows: payouts and deposits (1), not completed (1),"
+        " payments that you made, or chargebacks: record those by hand (1), currency conversions (1),"
+        " holds, authorisations and notes (1), notes that move no money (1)",
         "paid 69.00 EUR, refunded 49.00 EUR",
         "paid 1234.50 USD, refunded 134.50 USD",
     ],
     "square-transactions": [
         "the file has 6 rows, 4 orders, 1 refund",
-        "skipped 1 row: 1 refunds that name no sale of this file, to be recorded by hand",
+        "skipped 1 row: refunds that name no sale of this file, to be recorded by hand",
         "paid 1249.97 EUR, refunded 40.00 EUR",
         "not kept, as there is no place for it here: tax, tips, the location, the staff member",
     ],
     "square-items": [
         "the file has 7 rows, 4 orders, 5 items, 1 refund",
-        "skipped 1 row: 1 refunds that name no sale of this file, to be recorded by hand",
+        "skipped 1 row: refunds that name no sale of this file, to be recorded by hand",
         "paid 55.81 EUR, refunded 13.50 EUR",
         "not kept, as there is no place for it here: tax, the location, modifiers",
     ],
     "stripe-balance": [
         "the file has 9 rows, 4 orders, 1 refund, 1 chargeback",
-        "skipped 3 rows: 1 fees of Stripe, 1 payouts, 1 other movements of the balance",
+        "skipped 3 rows: fees of Stripe (1), payouts (1), other movements of the balance (1)",
         "paid 69.00 EUR, refunded 54.00 EUR",
         "paid 1250.00 USD",
         "paid 1000 JPY",
     ],
     "tilda-orders": [
         "the file has 4 rows, 3 orders, 4 items",
-        "skipped 1 row: 1 requests without an order",
+        "skipped 1 row: requests without an order",
         "paid 0.00 EUR",
         "not kept, as there is no place for it here: promo codes, the address, campaigns",
     ],
     "woocommerce-analytics": [
         "the file has 9 rows, 6 orders, 2 refunds",
-        "skipped 1 row: 1 refunds of shipping or tax alone",
+        "skipped 1 row: refunds of shipping or tax alone",
         "paid 95.50 EUR, refunded 30.00 EUR",
         "not kept, as there is no place for it here: where customers came from, coupons",
     ],

@@ -19,7 +19,9 @@ from tests.terminal import Run, on_a_terminal
 
 
 def _list(shop: Story) -> list[tuple[object, ...]]:
-    rows = todo.waiting(shop.house.connection, None, actor=shop.house.actor, today=shop.now.date())
+    rows = todo.waiting(
+        shop.house.connection, None, actor=shop.house.actor, today=shop.now.date(), zone=shop.house.zone
+    )
     return [(row["what"], row["number"], row["amount"]) for row in rows]
 
 
@@ -157,7 +159,7 @@ def test_a_command_is_offered_to_whom_it_is_allowed(story: Story, role: str, off
     _something_of_everything(story)
     house = story.house
     actor = house.actor if role == "owner" else house.user("ivan", role=role)
-    rows = todo.waiting(house.connection, None, actor=actor, today=story.now.date())
+    rows = todo.waiting(house.connection, None, actor=actor, today=story.now.date(), zone=house.zone)
     assert len(rows) == 4
     assert {" ".join(str(row["command"]).split()[1:3]) for row in rows if row["command"]} == offered
 

@@ -104,6 +104,15 @@ def test_tick_with_nothing_due_loads_nothing_slow(house: House) -> None:
     assert not {name.partition(".")[0] for name in _loaded(house, ["tick"])} & SLOW_TO_IMPORT
 
 
+def test_an_import_of_our_own_columns_loads_nothing_of_other_files(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("order,created_at,status,customer,offer,price,currency\n1,2026-01-01,open,Ann,Course,49.00,EUR\n")
+
+    assert not _loaded(house, ["import", "orders", str(file)]) & {
+        "openpyxl", "salescli.cli.mapping_dialogue", "salescli.imports.propose", "xml.etree.ElementTree", "zipfile",
+    }  # fmt: skip
+
+
 def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Yield every command with the words that call it, groups before what is in them."""
     yield path, command

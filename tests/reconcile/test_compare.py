@@ -286,7 +286,11 @@ def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> N
         pytest.param({"amount": "1"}, "line 2, reference: is blank; a row needs one of", id="no key"),
         pytest.param({"invoice": "1"}, "line 2, amount: is blank; every row needs it", id="no amount"),
         pytest.param({"invoice": "1", "amount": "0.00"}, "line 2, amount: '0.00': is zero", id="nothing"),
-        pytest.param({"invoice": "1", "amount": "-5.00"}, "for a refund, set kind to refund", id="below zero"),
+        pytest.param(
+            {"invoice": "1", "amount": "-5.00"},
+            "add the column kind: refund for a refund, sent for what",
+            id="below zero",
+        ),
         pytest.param({"invoice": "1", "amount": "1" * 40}, "is not an amount", id="a huge amount"),
         pytest.param({"invoice": "1", "amount": "9" * 15}, "is more than the largest amount", id="too much"),
         pytest.param({"invoice": "1", "amount": "NaN"}, "is not an amount", id="no number"),

@@ -127,9 +127,9 @@ def test_one_without_days_is_owed_on_no_day(sold: Story) -> None:
 
 
 def test_the_list_names_the_customer_and_the_sums(sold: Story) -> None:
-    out = sold.house.run("orders", "owing", "--overdue").out
-    assert "olena@example.com" in out
-    assert "owing: 100.00 EUR (1 order), 100.00 EUR late" in out
+    done = sold.house.run("orders", "owing", "--overdue")
+    assert "olena@example.com" in done.out
+    assert "owing: 100.00 EUR (1 order), 100.00 EUR late" in done.err
 
 
 def test_days_by_hand(sold: Story) -> None:
@@ -176,6 +176,8 @@ def test_a_new_price_keeps_the_days(sold: Story) -> None:
     assert [
         each for each in doctor.examine(sold.house.connection, sold.now, sold.house.zone) if "instal" in each.check
     ] == []
+    [line] = [line for line in sold.house.history("order", 1) if line["what"] == "instalments agreed"]
+    assert line["changes"]["instalments"][1].startswith("2026-01-31 15.00, ")
 
 
 def test_doctor_adds_them_up(sold: Story) -> None:
@@ -184,14 +186,25 @@ def test_doctor_adds_them_up(sold: Story) -> None:
     assert [each.what for each in found if "instalments" in each.what] == ["order 1 costs 10000; its instalments: 7667"]
 
 
+def to_do(sold: Story) -> list[dict[str, object]]:
+    house = sold.house
+    return todo.waiting(house.connection, None, actor=house.actor, today=sold.now.date(), zone=house.zone)
+
+
 def test_what_is_due_is_to_do(sold: Story) -> None:
     sold.at("2026-02-28 12:00")
-    rows = todo.waiting(sold.house.connection, None, actor=sold.house.actor, today=sold.now.date())
+    rows = to_do(sold)
     assert [(row["what"], row["amount"], row["contact"], row["command"]) for row in rows] == [
         ("instalment due", 5333, "olena@example.com", "salescli orders pay 1")
     ]
     sold.pay(orders.get(sold.house.connection, 1), amount="60.00")
-    assert todo.waiting(sold.house.connection, None, actor=sold.house.actor, today=sold.now.date()) == []
+    assert to_do(sold) == []
+
+
+def test_what_is_due_is_shown_with_the_times_of_the_rest(sold: Story) -> None:
+    shown = sold.house.run("todo", "--columns", "what,due,since")
+    assert shown.code == 0, shown.err
+    assert "instalment due  2026-01-31 00:00:00  2026-01-31 00:00:00" in shown.out
 
 
 def test_they_are_expected_on_their_days(sold: Story) -> None:

@@ -122,3 +122,17 @@ def test_one_that_missed_nothing_keeps_its_date(begun: Story) -> None:
     recurring_actions.pause(begun.work, 1)
     recurring_actions.activate(begun.work, 1, skip_missed=True)
     assert begun.next_date(1) == "2026-02-28 10:00"
+
+
+def test_a_payment_under_way_cannot_be_skipped(story: Story) -> None:
+    """Its pause, and that it waits for a person, stay."""
+    story.house.offer("49.00", number="7", every="1 month")
+    story.pay(story.order("7", through="Bank transfer"))
+    story.answer(1)
+    story.at("2026-03-01 10:00").tick()
+    recurring_actions.pause(story.work, 1, until=story.now + timedelta(days=40))
+    before = story.plan(1)
+    with pytest.raises(WrongStatus, match="under way and cannot be skipped"):
+        recurring_actions.activate(story.work, 1, skip_missed=True)
+    assert story.plan(1) == before
+    assert (before.status, before.wish) == ("processing", "paused")

@@ -78,7 +78,7 @@ def test_three_failures_end_in_failed_and_retry_opens_a_new_series(story: Story)
     last = story.at("2026-03-01 18:00").tick()
     assert (last.declined, last.failed, last.broken) == (1, 1, False)
     [line] = last.for_a_person
-    assert "recurring order 1 failed" in line
+    assert "recurring order 1 (Олена Коваленко, olena@example.com) failed" in line
     assert "salescli recurring retry 1" in line
     failed = story.plan(plan)
     assert (failed.status, failed.next_payment_at, failed.last_error_code) == ("failed", None, "card_declined")

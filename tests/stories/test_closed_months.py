@@ -201,7 +201,8 @@ def test_a_refund_that_the_payment_system_made_counts_on_the_first_open_day(
     synced = gateway_sync.record(shop.work, gateway_sync.fetch(shop.work, system, shop.gateway))
 
     assert synced.recorded == [
-        "invoice 1: 20.00 EUR went back through Sandbox on 2026-02-27; it counts on 2026-03-01, since 2026-02 is closed"
+        "invoice 1 (Олена Коваленко, olena@example.com): 20.00 EUR went back through Sandbox on 2026-02-27;"
+        " it counts on 2026-03-01, since 2026-02 is closed"
     ]
     [row] = shop.house.connection.execute("SELECT refunded_at, refunded_on FROM refunds").fetchall()
     assert tuple(row) == ("2026-02-27T10:00:00Z", "2026-03-01")

@@ -41,6 +41,9 @@ def recorded(story: Story) -> list[tuple[int, str, str]]:
     return [tuple(row) for row in rows]
 
 
+OF_OLENA = "invoice 1 (Олена Коваленко, olena@example.com)"
+
+
 def record(story: Story, order: Order, at: str, reason: str | None = "seen there", **more: str) -> None:
     """Record a refund that was made outside."""
     made = MadeOutside(time.parse_time(at, story.house.zone), gateway_id=more.get("gateway_id"))
@@ -217,7 +220,7 @@ def test_a_refund_is_recorded_once_by_sync_however_often_it_is_told(story: Story
     order = sold(story)
     refunded_there(story, 1, 2000, "2026-02-03T09:00:00Z")
     story.at("2026-02-03 12:00")
-    assert synced(story) == ["invoice 1: 20.00 EUR went back through Sandbox on 2026-02-03"]
+    assert synced(story) == [f"{OF_OLENA}: 20.00 EUR went back through Sandbox on 2026-02-03"]
     for moment in ("2026-02-03 12:00", "2026-02-03 18:00", "2026-03-30 10:00"):
         assert synced(story.at(moment)) == []
     assert recorded(story) == [(2000, "2026-02-03", "refund")]
@@ -331,8 +334,8 @@ def test_the_command_rehearses_and_records(story: Story) -> None:
     refunded_there(story, 1, 2000, "2026-02-03T09:00:00Z")
     tried = story.house.run("gateway-sync", "Sandbox", "--since", "2026-01-01", "--dry-run")
     assert (tried.code, recorded(story)) == (0, [])
-    assert "invoice 1: 20.00 EUR went back" in tried.out
-    assert "invoice 1: 20.00 EUR went back" in story.house.run("gateway-sync", "--since", "2026-01-01").out
+    assert f"{OF_OLENA}: 20.00 EUR went back" in tried.out
+    assert f"{OF_OLENA}: 20.00 EUR went back" in story.house.run("gateway-sync", "--since", "2026-01-01").out
     assert story.house.run("gateway-sync", "--since", "2026-01-01").out == "nothing new\n"
     assert "Bank transfer cannot tell" in story.house.run("gateway-sync", "Bank transfer").err
     assert len(recorded(story)) == 1
@@ -342,13 +345,13 @@ def test_a_dispute_is_opened_and_lost_once(story: Story) -> None:
     order = sold(story)
     number = story.ledger.dispute("sb_1", story.at("2026-02-10 10:00").now, fee_minor=1500)
     assert synced(story) == [
-        "invoice 1: dispute sb_dp_1 of 49.00 EUR at Sandbox is open; answer it by 2026-02-17 10:00:00"
+        f"{OF_OLENA}: dispute sb_dp_1 of 49.00 EUR at Sandbox is open; answer it by 2026-02-17 10:00:00"
     ]
     assert (synced(story), recorded(story)) == ([], [])
     with pytest.raises(WrongStatus, match="is disputed"):
         story.refund(order)
     story.ledger.settle_dispute(number, "lost", story.at("2026-03-20 10:00").now)
-    assert synced(story) == ["invoice 1: dispute sb_dp_1 of 49.00 EUR at Sandbox is lost"]
+    assert synced(story) == [f"{OF_OLENA}: dispute sb_dp_1 of 49.00 EUR at Sandbox is lost"]
     assert synced(story) == []
     assert recorded(story) == [(4900, "2026-03-20", "dispute")]
     assert story.see(order).status == "refund"
@@ -392,7 +395,7 @@ def test_a_payment_that_a_person_called_not_charged_is_told_of(story: Story) -> 
     order = story.order("7", token="tok_timeout_after_charge")
     story.pay(order)
     by_hand.resolve(story.work, 1, "not_sent", "they say so")
-    assert synced(story)[0].startswith("invoice 1: payment sb_1 was made at Sandbox, and is not sent here")
+    assert synced(story)[0].startswith(f"{OF_OLENA}: payment sb_1 was made at Sandbox, and is not sent here")
     synced(story)
     assert sum(line["what"].startswith("payment sb_1 made there") for line in story.house.history("invoice", 1)) == 1
 

@@ -33,7 +33,8 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 @click.command("help")
 @click.argument("topic", nargs=-1, shell_complete=_complete)
-def help_command(topic: tuple[str, ...]) -> None:
+@click.option("--no-pager", is_flag=True, help="Do not open $PAGER for a page taller than the terminal.")
+def help_command(topic: tuple[str, ...], no_pager: bool) -> None:
     """Show the page of a TOPIC, a group of commands or a command. Without TOPIC, list the pages.
 
     \b
@@ -50,7 +51,7 @@ def help_command(topic: tuple[str, ...]) -> None:
     if page is None:
         meant = suggest.did_you_mean(name, [*_topics(), *_folder("commands")])
         raise NotFound(f"there is no page {name!r}; `salescli help` lists the pages{meant}")
-    with read_ahead(sys.stdout, paged=True) as stream:
+    with read_ahead(sys.stdout, paged=not no_pager) as stream:
         click.echo(readable(page, min(WIDTH, columns_of(sys.stdout) or WIDTH)), file=stream)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from salescli.cli import importing, mapping_dialogue
+from salescli.cli import importing, prompts
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
-from salescli.imports import csv_file, find_mapping, mapping_text, orders, recurring
+from salescli.imports import csv_file, find_mapping, orders, recurring
 from salescli.imports.mapping import RECURRING
 from salescli.imports.run import DEFAULT_SOURCE, ImportRequest
 
@@ -98,16 +98,21 @@ def orders_command(session: Session, /, propose_map: bool, save_map: str | None,
       salescli import orders unknown.csv --map my.toml
     """
     if propose_map:
+        from salescli.imports import mapping_text  # here: few imports need it
+
         with csv_file.opened(importing.stream_of(given["file"])) as stream:
             text = mapping_text.proposal(stream, orders.COLUMNS, orders.REQUIRED, given["reading"])
         click.echo(text, nl=False)
         return
     file, source = given["file"], given["source"]
-    found = mapping_dialogue.unknown(file, given["reading"]) if given["map"] is None else None
-    mapping_dialogue.check_save(save_map, found)
-    if found is not None:
-        request = ImportRequest(file, source, reading=given["reading"])
-        given["map"] = mapping_dialogue.mapping_of(session, found, request, save_map)
+    if save_map is not None or (given["map"] is None and prompts.on_a_terminal()):
+        from salescli.cli import mapping_dialogue  # here: it takes 30 ms to load, and scripts are asked nothing
+
+        found = mapping_dialogue.unknown(file, given["reading"]) if given["map"] is None else None
+        mapping_dialogue.check_save(save_map, found)
+        if found is not None:
+            request = ImportRequest(file, source, reading=given["reading"])
+            given["map"] = mapping_dialogue.mapping_of(session, found, request, save_map)
     importing.run(session, orders.import_orders, "orders", **given)
 
 
@@ -140,6 +145,8 @@ def recurring_command(session: Session, /, propose_map: bool, **given: Any) -> N
       salescli import recurring subscribers.csv --source old-shop --dry-run
     """
     if propose_map:
+        from salescli.imports import mapping_text  # here: few imports need it
+
         with csv_file.opened(importing.stream_of(given["file"])) as stream:
             reading = given["reading"]
             text = mapping_text.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, reading, RECURRING)

@@ -235,6 +235,9 @@ def _state(one: Recurring, session: Session) -> str:
     until = f", until {time.local_text(one.resumes_at, session.zone)}" if one.resumes_at else ""
     if one.wish:
         return f"{words}; it becomes {one.wish.capitalize()} when the current payment has ended{until}"
+    if one.status == "failed":
+        again = f"to try again: {session.program} recurring retry {one.id}"
+        return f"{words}; {session.actor.advised(permissions.MANAGE_RECURRING, again)}"
     if one.status == "processing" or one.next_payment_at is None:
         return words
     if until:

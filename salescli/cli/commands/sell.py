@@ -10,7 +10,7 @@ from salescli.charging import sell
 from salescli.charging.pay import NewPayment
 from salescli.charging.sell import Sale, Sold
 from salescli.cli import options, results
-from salescli.cli.hints import opened, print_payment, state_of
+from salescli.cli.hints import opened, print_paid, print_payment
 from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, NotFound, SeveralFit
@@ -96,7 +96,7 @@ def _print_sold(session: Session, sale: Sale, sold: Sold) -> None:
     if sold.answer is not None and sold.invoice is not None:
         print_payment(session, sold.invoice, sold.answer)
     elif sold.invoice is not None and sold.invoice.paid:
-        print_line(f"invoice {sold.invoice.id}: {sold.invoice.amount()} paid; {state_of(sold.order)}")
+        print_paid(session, sold.invoice, sold.order)
         if sold.order.recurring_id:
             print_line(_under_way(sold.order))
     if sold.order.confirmed:

@@ -37,7 +37,13 @@ def todo_command(session: Session, filters: Filters, output: Output) -> None:
     where = todo.narrowed(session.connection, filters, session.zone)
     today = session.now.astimezone(session.zone).date()
     rows = todo.waiting(
-        session.connection, first, actor=session.actor, today=today, program=session.program, where=where
+        session.connection,
+        first,
+        actor=session.actor,
+        today=today,
+        zone=session.zone,
+        program=session.program,
+        where=where,
     )
     rows = sorted_rows(rows, output.sort, todo.COLUMNS)[:limit]
     render(rows, output.chosen(todo.COLUMNS), output, session.zone)

@@ -27,6 +27,7 @@ _PLAIN = {
         re.ASCII,
     ),
 }
+_DIGITS = str.maketrans("123456789", "0" * 9)
 Convert = Callable[[str, str], str]  # a cell and the row's currency -> the cell in our own form; raises BadData
 
 
@@ -72,7 +73,8 @@ class ColumnSurvey:
     def look(self, cells: Iterable[str]) -> None:
         """Take cells into account."""
         distinct = dict.fromkeys(cells)  # in the file's order
-        if not _PLAIN[self.kind.what].fullmatch("\n".join(distinct) + "\n"):
+        forms = set("\n".join(distinct).translate(_DIGITS).split("\n"))  # a few: to match them all takes far longer
+        if not _PLAIN[self.kind.what].fullmatch("\n".join(forms) + "\n"):
             for cell in distinct:
                 self._look_at(cell.strip())
         elif self.kind is not DATE and amounts.POINT not in self._only:
@@ -110,7 +112,8 @@ class ColumnSurvey:
         decimal = options.decimal or next(iter(self._only), amounts.POINT)
         if decimal == amounts.POINT and not self._foreign:
             return Settled()
-        told = f"a decimal {decimal} in {self.name}" if options.decimal is None and self._only else ""
+        is_worth_telling = decimal == amounts.COMMA and options.decimal is None and self._only
+        told = f"a decimal comma in {self.name}" if is_worth_telling else ""
         return Settled(_cached(partial(_READ[self.kind.what], decimal=decimal)), told)
 
     def _dates(self, options: ReadingOptions, usual: str | None) -> Settled:

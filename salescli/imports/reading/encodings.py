@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -26,6 +27,7 @@ _MARKS = (
 _DETECTED = ["cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "koi8_u", "cp866"]
 _OF_PROGRAMS = frozenset({"unicode_escape", "raw_unicode_escape", "punycode", "idna"})  # Python's, of no file's
 _DAMAGE = "salescli.damage"
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _SHOWN_MAX = 20  # characters of a reading in a message
 
 
@@ -116,7 +118,8 @@ def _mostly_utf_8(sample: bytes) -> bool:
 def _detected(sample: bytes) -> str:
     from charset_normalizer import from_bytes  # here: most files are UTF-8, and it takes 30 ms to load
 
-    matches = list(from_bytes(sample, cp_isolation=_DETECTED))
+    found = list(from_bytes(sample, cp_isolation=_DETECTED))
+    matches = [match for match in found if not _strewn_with_accents(str(match))] or found
     if not matches:
         raise BadData("the file is not UTF-8, and its encoding is not clear; name it, as in --encoding cp1251")
     best = [match for match in matches if _quality(match) == _quality(matches[0])]
@@ -127,6 +130,14 @@ def _detected(sample: bytes) -> str:
         f"the file is not UTF-8, and several encodings fit; name it: {readings}; or with --encoding utf-8 the damaged"
         " rows are named"
     )
+
+
+def _strewn_with_accents(text: str) -> bool:
+    """Return whether most Latin letters have accents: no language is written so, and Cyrillic read as Latin is."""
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    letters = "".join(words)
+    accented = sum("\x7f" < letter < "\u0250" for letter in letters)
+    return 2 * accented > len(letters)
 
 
 def _quality(match: CharsetMatch) -> tuple[float, float]:

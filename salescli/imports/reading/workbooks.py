@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import re
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import chain, islice
-from typing import Any, BinaryIO, NoReturn
-from xml.etree import ElementTree
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from salescli.errors import BadData, SalesError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 ZIP = b"PK\x03\x04"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -25,6 +26,7 @@ FIRST_ROWS = 50  # among which the header is
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_BLOCK = 1 << 16
 _CELLS_MAX = 16_384  # columns of a sheet
 
 
@@ -81,8 +83,10 @@ def spool(rows: Rows, width: Callable[[list[list[str]]], int], target: BinaryIO)
 
 def rows(stream: BinaryIO, sheet: str | None) -> Rows:
     """Yield the rows of a sheet, of the first one unless it is named. Raise BadData for a file that is no workbook."""
+    from zipfile import ZipFile  # here: most files are CSV
+
     try:
-        with zipfile.ZipFile(stream) as archive:
+        with ZipFile(stream) as archive:
             names = set(archive.namelist())
         if "xl/workbook.xml" in names:
             yield from _xlsx(stream, sheet)
@@ -107,10 +111,49 @@ def _xlsx(stream: BinaryIO, sheet: str | None) -> Rows:
         warnings.simplefilter("ignore")  # about styles and validations, which are of no matter here
         with closing(load_workbook(stream, read_only=True, data_only=True)) as book:
             names = [found.title for found in book.worksheets]
-            chosen = book.worksheets[_place(names, sheet)]
+            place = _place(names, sheet)
+            chosen = book.worksheets[place]
             chosen.reset_dimensions()  # some programs write wrong ones
-            for row in chosen.iter_rows():
+            uncounted = _formulas(stream, place) if _has_formulas(stream, chosen) else repeat(())
+            for row, formulas in zip(chosen.iter_rows(), uncounted, strict=False):
+                for cell, formula in zip(row, formulas, strict=False):
+                    _check_value(cell, formula)
                 yield [_text(cell.value, cell) for cell in row]
+
+
+def _has_formulas(stream: BinaryIO, sheet: Any) -> bool:
+    """Return whether a sheet has formulas: then it is read a second time, beside the first, for them."""
+    import zipfile  # see docs/start.md
+
+    with zipfile.ZipFile(stream) as archive, archive.open(sheet._worksheet_path) as content:
+        before = b""
+        while block := content.read(_BLOCK):
+            if b"<f>" in before + block or b"<f " in before + block:
+                return True
+            before = block[-2:]
+    return False
+
+
+def _formulas(stream: BinaryIO, place: int) -> Iterator[tuple[Any, ...]]:
+    from openpyxl import load_workbook
+
+    with closing(load_workbook(stream, read_only=True)) as book:
+        sheet = book.worksheets[place]
+        sheet.reset_dimensions()
+        yield from sheet.iter_rows()
+
+
+def _check_value(cell: Any, formula: Any) -> None:
+    """Refuse a formula without its value, as a program writes it that cannot calculate: a blank would be a guess."""
+    if cell.value is None and cell.data_type == "n" and formula.data_type == "f":
+        _refuse_formula(f"the cell {cell.coordinate}")
+
+
+def _refuse_formula(where: str) -> NoReturn:
+    raise BadData(
+        f"{where} has a formula, and the file does not hold what it comes to; open it in Excel or LibreOffice and save"
+        " it again, or save it as CSV"
+    )
 
 
 def _place(names: list[str], sheet: str | None) -> int:
@@ -161,7 +204,9 @@ def number(value: float, shown_as: str) -> str:
 
 
 def _ods(stream: BinaryIO, sheet: str | None) -> Rows:
-    with zipfile.ZipFile(stream) as archive:
+    from zipfile import ZipFile
+
+    with ZipFile(stream) as archive:
         with archive.open("content.xml") as content:
             names = [element.get(f"{_TABLE}name", "") for element in _tables(content)]
         wanted = _place(names, sheet)
@@ -169,8 +214,14 @@ def _ods(stream: BinaryIO, sheet: str | None) -> Rows:
             yield from _rows_of(content, wanted)
 
 
-def _tables(content: Any) -> Iterator[ElementTree.Element]:
-    for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314 — see above
+def _events(content: Any) -> Iterator[tuple[str, Element]]:
+    from xml.etree import ElementTree
+
+    yield from ElementTree.iterparse(content, ("start", "end"))  # noqa: S314 — see above
+
+
+def _tables(content: Any) -> Iterator[Element]:
+    for event, element in _events(content):
         if event == "start" and element.tag == f"{_TABLE}table":
             yield element
         if event == "end" and element.tag == f"{_TABLE}table-row":
@@ -180,7 +231,7 @@ def _tables(content: Any) -> Iterator[ElementTree.Element]:
 def _rows_of(content: Any, wanted: int) -> Rows:
     """Yield the rows of a table; blank ones at its end, of which there may be a million, are left out."""
     table, blank = -1, 0
-    for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314 — see above
+    for event, element in _events(content):
         if event == "start":
             table += element.tag == f"{_TABLE}table"
             continue
@@ -197,7 +248,7 @@ def _rows_of(content: Any, wanted: int) -> Rows:
         element.clear()
 
 
-def _cells(row: ElementTree.Element) -> Iterator[str]:
+def _cells(row: Element) -> Iterator[str]:
     """Yield the cells of a row without the blank ones at its end."""
     blank = 0
     for cell in row:
@@ -212,8 +263,10 @@ def _cells(row: ElementTree.Element) -> Iterator[str]:
         blank = 0
 
 
-def _ods_text(cell: ElementTree.Element) -> str:
+def _ods_text(cell: Element) -> str:
     kind = cell.get(f"{_OFFICE}value-type", "")
+    if not kind and cell.get(f"{_TABLE}formula"):
+        _refuse_formula("a cell")
     shown = "\n".join("".join(line.itertext()) for line in cell.iter(f"{_TEXT}p"))
     if kind in ("float", "currency", "percentage"):
         return Typed(_shown_number(float(cell.get(f"{_OFFICE}value", "nan")), shown, percent=kind == "percentage"))

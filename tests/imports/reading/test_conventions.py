@@ -77,6 +77,7 @@ def test_a_sign_of_another_currency_is_refused() -> None:
 
 def test_the_convention_is_told() -> None:
     assert read(file_of("price", "5,00"))[1] == "a decimal comma in price"
+    assert read(file_of("price", "€5.50"))[1] == ""  # a point is what everybody expects
     assert read(file_of("at", "31.12.2026"))[1] == "the day first in at"
     assert read(file_of("price", "5.00"))[1] == ""
 
@@ -267,3 +268,28 @@ def test_no_cells_break_the_import_and_a_refused_file_writes_nothing(
             house.work, ImportRequest(io.BytesIO(out.getvalue().encode("utf-8", "surrogatepass")), reading=options)
         )
     assert contents(house) == before
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quoted", [[], [3], [499, 500], [998]], ids=["nowhere", "early", "between batches", "late"])
+def test_a_row_tells_its_convention_wherever_quotes_stand(quoted: list[int], end: str) -> None:
+    """A part of a file without quotes is split, the other parsed: the rows of both count, each once."""
+    rows = [f"A,{n}.00,EUR" for n in range(1000)]
+    for n in quoted:
+        rows[n] = f'"A{end}B",{n}.00,EUR'
+    rows[-1] = 'A,"1,50",EUR' if quoted else "A,(5),EUR"
+    content = end.join(["name,price,currency", *rows, ""]).encode()
+    if quoted:
+        with pytest.raises(UnclearColumns, match=r"'0\.00' has a decimal point, '1,50' a decimal comma"):
+            read(content)
+        content = content.replace(b'"1,50"', b"(5)")
+    found, _, problems = read(content)
+    assert problems == []
+    assert found == [*(f"{n}.00" for n in range(999)), "-5"]
+
+
+def test_a_line_with_a_carriage_return_inside_is_named_as_ever() -> None:
+    content = b"name,price,currency\nA,1.00,EUR\nA\rB,2.00,EUR\nC,(3.00),EUR\n"
+    found, _, problems = read(content)
+    assert found == ["1.00", "-3.00"]
+    assert [problem.partition(":")[0] for problem in problems] == ["line 3"]

@@ -132,6 +132,12 @@ def test_too_little_to_tell_an_encoding_is_refused_with_its_readings() -> None:
         read("name,note\nОлена,Курс\n".encode("cp1251"))
 
 
+def test_cyrillic_is_not_taken_for_latin_with_an_accent_on_each_letter() -> None:
+    text = "1;05.01.2026;Олена;Чай;1\u00a0234,50\n2;25.01.2026;Иван;Чай;12,00\nИтого;;;;1246,50\n"
+    with pytest.raises(BadData, match="--encoding cp1251 reads 'Олена'"):
+        read(f"name;at;note;note2;price\n{text}".encode("cp1251"))
+
+
 @pytest.mark.parametrize("name", ["klingon", "unicode_escape", "hex", "undefined", "\0", ""])
 def test_an_unknown_encoding_is_refused(name: str) -> None:
     with pytest.raises(BadUsage, match="is not an encoding known here"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from datetime import date, datetime
 from typing import Any
@@ -191,3 +192,38 @@ def test_no_cells_break_the_import_and_a_refused_workbook_writes_nothing(house: 
     with pytest.raises(BadData):
         order_import.import_orders(house.work, ImportRequest(io.BytesIO(xlsx(header, *rows, ["x"] * 7))))
     assert contents(house) == before
+
+
+# Formulas
+
+
+def with_cell(content: bytes, place: bytes, cell: bytes) -> bytes:
+    """Return a workbook with the XML of a cell replaced."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            found = rb'<c r="' + place + rb'".*?</c>'
+            new.writestr(name, re.sub(found, cell, old.read(name)) if "sheet1" in name else old.read(name))
+    return out.getvalue()
+
+
+CALCULATED = xlsx(HEADER, ["Ann", "=1+1"])
+
+
+def test_a_formula_without_its_value_is_refused_and_not_read_as_blank() -> None:
+    with pytest.raises(BadData, match="the cell B2 has a formula, and the file does not hold what it comes to"):
+        read(CALCULATED)
+    formula = '<table:table-cell table:formula="of:=1+1"/>'
+    with pytest.raises(BadData, match="a cell has a formula, and the file does not hold what it comes to"):
+        read(ods([ods_cell(name) for name in HEADER], [ods_cell("Ann"), formula]))
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        pytest.param(b'<c r="B2"><f>1+1</f><v>2</v></c>', "2", id="a number"),
+        pytest.param(b'<c r="B2" t="str"><f>IF(1,"",2)</f><v></v></c>', "", id="no text"),
+    ],
+)
+def test_a_formula_is_read_as_what_it_comes_to(cell: bytes, text: str) -> None:
+    assert read(with_cell(CALCULATED, b"B2", cell))[0].get("price", "") == text

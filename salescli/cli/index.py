@@ -81,6 +81,7 @@ COMMANDS = {
         "init:adopt",
         "Allow charging from this copy (after a move or restore).",
     ),
+    "export": ("export:export_command", "Write every list into a folder as CSV."),
     "backup": ("backup:backup_command", "Make a checked copy of the database."),
     "restore": (
         "backup:restore_command",

@@ -12,6 +12,7 @@ from salescli.cli.results import LISTS
 from salescli.lists import history
 from salescli.lists.columns import Column
 from salescli.notices import events
+from salescli.reports import recurring
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -32,6 +33,13 @@ def all_schemas(program: click.Group) -> dict[str, dict[str, Any]]:
     schemas = {key: _schema(f"salescli {key} list --json", of_rows(view.columns)) for key, view in views.items()}
     schemas["history"] = _schema("salescli history --json", of_rows((*history.COLUMNS, history.FIELDS)))
     schemas["events"] = _schema("salescli events --json", of_rows(events.COLUMNS))
+    of_plans: dict[str, Any] = {
+        "type": "object",
+        "properties": {"rows": of_rows(recurring.COLUMNS)},
+        "required": ["rows"],
+    }
+    of_plans["properties"]["rows"]["items"]["properties"]["period"] = _TEXT
+    schemas["reports-recurring"] = _schema("salescli reports recurring --json", of_plans)
     parts = {key: {"$ref": f"{key}.json"} for key in views}
     changed = {"type": "object", "properties": parts, "additionalProperties": False}
     schemas["changes"] = _schema("--json of a command that changes records", changed)

@@ -9,6 +9,7 @@ from salescli.lists.columns import Column, View
 from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import lifecycle, money, permissions
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, OF_AN_ORDER, UNDER_WAY, searched
+from salescli.storage.schema import comparable
 
 if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
@@ -77,6 +78,12 @@ VIEW = View(
         Column("discount", "money", "o.discount_minor", shown=False),
         Column("paid", "money", "o.paid_minor", shown=False),
         Column("refunded", "money", _REFUNDED, shown=False),
+        Column(
+            "refunded_at",
+            "time",
+            "(SELECT max(x.refunded_at) FROM refunds x JOIN invoices i ON i.id = x.invoice_id WHERE i.order_id = o.id)",
+            shown=False,
+        ),
         Column("left", "money", "CASE o.status WHEN 'open' THEN o.price_minor - o.paid_minor ELSE 0 END", shown=False),
         Column("due_on", "day", NEXT_DUE, shown=False),
         Column("payment_type", "text", "CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END", shown=False),
@@ -113,8 +120,8 @@ VIEW = View(
             " AND p.payment_system_id IN ({v}))"
         ),
         "currency": "o.currency",
-        "min": "o.price_e4",
-        "max": "o.price_e4",
+        "min": comparable("o.price_minor", "o.currency"),
+        "max": comparable("o.price_minor", "o.currency"),
         "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
     },
     hidden=(  # the arguments of _order_actions

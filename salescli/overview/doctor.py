@@ -23,6 +23,7 @@ from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, migrate, schema, totals
+from salescli.storage.schema import comparable
 
 _FINDINGS_MAX = 20  # per check
 _EVENTS_MAX = 1000
@@ -70,8 +71,8 @@ _SUMS = (
     ),
     _Sum(
         "invoices' prices",
-        "SELECT i.id, i.price_e4 AS stored, o.price_e4 AS counted FROM invoices i JOIN orders o ON o.id = i.order_id"
-        " WHERE i.price_e4 <> o.price_e4",
+        f"SELECT i.id, i.price_e4 AS stored, {comparable('o.price_minor', 'o.currency')} AS counted FROM invoices i"
+        " JOIN orders o ON o.id = i.order_id WHERE stored <> counted",
         "invoice {id}: an order price of {stored} ten-thousandths is stored, the order has {counted}",
     ),
     _Sum(

@@ -22,6 +22,7 @@ from salescli.reports.dimensions import ALL, SALE, SALES, Counts
 from salescli.rules import lifecycle
 from salescli.sales import customer_credit
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
+from salescli.storage.schema import comparable
 
 Basis = Literal["completed", "created"]
 Query = tuple[str, dict[str, Any]]
@@ -50,8 +51,8 @@ _FILTERS: Mapping[str, str] = {
     "confirmed": "o.completed_at IS NOT NULL AND o.confirmed = {v}",
     "payment_system": "i.payment_system_id",
     "currency": "coalesce(i.currency, o.currency)",
-    "min": "o.price_e4",
-    "max": "o.price_e4",
+    "min": comparable("o.price_minor", "o.currency"),
+    "max": comparable("o.price_minor", "o.currency"),
     "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
 }
 _PAYMENTS = "invoices i JOIN orders o ON o.id = i.order_id"

@@ -18,6 +18,7 @@ from salescli.reports import by_rows, by_totals, gathered, periods
 from salescli.reports.by_rows import Basis, Query, Question
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, Counts, Dimension
 from salescli.reports.periods import By
+from salescli.rules import money
 from salescli.storage import database
 
 Rows = list[dict[str, Any]]
@@ -35,6 +36,7 @@ class Breakdown:
     dimensions: tuple[Dimension, ...]
     counts: Counts
     by: By | None = None
+    share_ppm: int | None = None  # of net, which a manager earns
 
     @property
     def labels(self) -> tuple[Column, ...]:
@@ -51,6 +53,7 @@ class Breakdown:
     def columns(self) -> tuple[Column, ...]:
         """Return the report's columns: what names a group, currency, counts, money."""
         quantity = (Column("quantity", "count", rank=4),) if self.counts == "orders" else ()
+        earned = () if self.share_ppm is None else (Column("earned", "money", rank=0),)
         return (
             *self.groups,
             Column("currency", rank=0),
@@ -61,6 +64,7 @@ class Breakdown:
             Column("credited", "money", rank=3),
             Column("refunded", "money", rank=2),
             Column("net", "money", rank=0),
+            *earned,
             *COMMISSIONS,
         )
 
@@ -94,7 +98,8 @@ def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    return [_with_amounts(row) for row in periods.merged(rows, report.by, _COUNTED)]
+    counted = [_with_amounts(row) for row in periods.merged(rows, report.by, _COUNTED)]
+    return counted if report.share_ppm is None else [_with_earned(row, report.share_ppm) for row in counted]
 
 
 def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
@@ -220,4 +225,14 @@ def _with_amounts(row: dict[str, Any]) -> dict[str, Any]:
     row["commission"] = None if row["without_commission"] else row["known_commission"]
     row["credited"] = None if row["commission"] is None else row["gross"] - row["commission"]
     row["net"] = row["gross"] - row["refunded"]
+    return row
+
+
+def _with_earned(row: dict[str, Any], share_ppm: int) -> dict[str, Any]:
+    """Add what a manager earns of net, rounded half up; what refunds take back beyond the period's sales is below zero.
+
+    Nobody earns the system's sales.
+    """
+    earned = money.share_of(abs(row["net"]), share_ppm)
+    row["earned"] = None if row.get("manager") == "system" else earned if row["net"] >= 0 else -earned
     return row

@@ -9,6 +9,7 @@ home — which copy of a database may charge, and what it may not know
 lock — keeps two ticks apart, and a restore apart from both
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version
+offsets — how far the account's clocks were from UTC, as rows for other programs
 place — where a database may lie
 process — which process this is, and whether another one still runs
 restore — replaces the database with a backup

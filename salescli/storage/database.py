@@ -40,7 +40,7 @@ def create(
     ``populate`` adds the first rows in the same transaction. Raise DatabaseUnusable if ``path`` exists; it is never
     overwritten.
     """
-    from salescli.storage import files, migrate
+    from salescli.storage import files, migrate, offsets
 
     directory, name = os.path.split(os.path.abspath(path))
     directory = os.fspath(files.place_of(directory))
@@ -58,6 +58,7 @@ def create(
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 migrate.run(connection)
                 connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
+                offsets.store(connection, zone(connection))
                 populate(connection)
         finally:
             connection.close()
@@ -340,8 +341,25 @@ def _check_ours(connection: sqlite3.Connection, path: FilePath) -> None:
         raise OlderVersion(path, version, schema.VERSION)
 
 
+def _dumped_version(connection: sqlite3.Connection) -> int:
+    """Return the version of a database of ours that is not marked as one; 0 for any other."""
+    try:
+        sql = "SELECT count(*) FROM _sqlite_migrations WHERE migration_set = 'salescli'"
+        return int(connection.execute(sql).fetchone()[0])
+    except sqlite3.OperationalError:  # no such table
+        return 0
+
+
 def _check_ours_or_older(connection: sqlite3.Connection, path: FilePath) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if version := _dumped_version(connection):
+            import shlex
+
+            pragmas = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}"
+            raise DatabaseUnusable(
+                f"{path} was loaded from a dump, which leaves out by what a salescli database is known;"
+                f" mark it by: sqlite3 {shlex.quote(str(path))} '{pragmas}', then run: salescli doctor"
+            )
         raise DatabaseUnusable(f"{path} is not a salescli database; check --db and SALESCLI_DB")
     version = version_of(connection)
     if version > schema.VERSION:

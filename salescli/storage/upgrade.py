@@ -19,7 +19,7 @@ from time import monotonic, sleep
 
 from salescli.errors import AlreadyRunning, DatabaseUnusable
 from salescli.rules import permissions
-from salescli.storage import backup, database, files, history, lock, migrate, totals
+from salescli.storage import backup, database, files, history, lock, migrate, offsets, totals
 from salescli.storage.schema import VERSION
 from salescli.storage.work import Work
 
@@ -53,6 +53,7 @@ def run(work: Work) -> Upgraded | None:
             with database.transaction(work.connection):
                 before = database.version_of(work.connection)
                 if before == VERSION:
+                    offsets.store(work.connection, work.zone)  # rules of zones change, also of days to come
                     return None
                 _remove_drafts(path)
                 copy = _keep(_checked_copy(path, before), f"{path.name}.v{before}", work.now)

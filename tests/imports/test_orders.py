@@ -900,7 +900,9 @@ def test_times_of_the_same_day_and_within_two_clocks_are_taken(house: House) -> 
 )
 def test_a_currency_of_the_past_is_taken_while_it_was_current(house: House, currency: str, day: str) -> None:
     load_bytes(house, csv_of({"currency": currency, "created_at": f"{day} 23:30", "price": "10"}))
-    (row,) = house.connection.execute("SELECT currency, price_minor, price_e4 FROM orders").fetchall()
+    (row,) = house.connection.execute(
+        "SELECT o.currency, price_minor, i.price_e4 FROM orders o JOIN invoices i ON i.order_id = o.id"
+    ).fetchall()
     assert (row["currency"], row["price_e4"]) == (currency, 100_000)
     assert house.run("orders", "list", "--currency", currency, "-q").out == "1\n"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from salescli.catalogue import offers, roles, users
 from salescli.catalogue.records import Noun
+from salescli.cli.commands.export import FILES
 from salescli.errors import BadData
 from salescli.imports import catalogue, orders, recurring
 from salescli.imports.run import ImportCounts, ImportRequest
@@ -230,3 +233,36 @@ def test_a_list_of_this_database_never_changes_another_order_of_its_number(house
     said = importing.refused(house, orders.import_orders, listed(house.run, "orders", "--csv").encode(), update=True)
     assert len(said) == 2
     assert all("is here; our own list" in words for words in said)
+
+
+# What another database gives anew: when a record came there, and the number by which it knows where it came from.
+ANEW = {"users": "created_at", "customers": "created_at", "orders": "source_number", "recurring": "source_number"}
+
+
+def test_what_is_exported_comes_in_again_and_is_exported_alike(
+    shop: House, new_house: Callable[..., House], tmp_path: Path
+) -> None:
+    other = new_house("other.db")
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert shop.run("export", first).code == 0
+    for noun in [name for name in FILES if name not in ("payments", "ledger")]:
+        brought_in(other.run, noun, first / f"{noun}.csv")
+    assert other.run("export", second).code == 0
+    for noun in [name for name in FILES if name != "payments"]:  # an order for which no money came has none there
+        one, two = (exported(place / f"{noun}.csv", ANEW.get(noun)) for place in (first, second))
+        assert one == two, noun
+        assert one
+
+
+def exported(file: Path, anew: str | None) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [{column: text for column, text in row.items() if column != anew} for row in csv.DictReader(stream)]
+
+
+def test_an_export_is_private_and_in_the_order_of_the_numbers(shop: House, tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    for _ in range(2):  # the second replaces the first
+        assert shop.run("export", folder).err.endswith(f"wrote 10 files into {folder}\n")
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert [row["order"] for row in exported(folder / "orders.csv", None)] == ["1", "2", "3", "4"]
+    assert "name a folder" in shop.run("export", folder / "orders.csv").err

@@ -151,6 +151,34 @@ def test_by_manager_counts_confirmed_sales_of_managers_only(desk: Story) -> None
     )
 
 
+def test_a_manager_earns_a_share_of_confirmed_sales_and_refunds_take_it_back(desk: Story) -> None:
+    for confirm in (True, False):
+        order = desk.at("2026-02-20 12:00").order("10", manager="ivan")
+        desk.pay(order)
+        if confirm:
+            attribution.confirm_sale(desk.work, order.id, Seller())
+            sold = order
+    desk.pay(desk.order("10"))
+    run = desk.house.run
+    words = (
+        "reports",
+        "by-manager",
+        "--include-system",
+        "--share",
+        "12.5%",
+        "--columns",
+        "manager,net,earned",
+        "--csv",
+    )
+    assert run(*words, "--month", "2026-02").rows == [
+        {"manager": "system", "net": "100.00", "earned": ""},
+        {"manager": "Іван Петренко", "net": "100.00", "earned": "12.50"},
+    ]
+    desk.at("2026-03-05 12:00").refund(sold, amount="40.20")
+    assert run(*words, "--month", "2026-03").rows == [{"manager": "Іван Петренко", "net": "-40.20", "earned": "-5.03"}]
+    assert "is not a percentage" in run("reports", "by-manager", "--share", "120%").err
+
+
 def test_money_on_open_and_declined_orders_counts_by_payment_system_only(desk: Story) -> None:
     desk.pay(desk.order("10"), amount="25.00")
     gone = desk.order("10")

@@ -31,6 +31,8 @@ TABLE = {
     "payments list": READERS,
     "recurring list": READERS,
     "reports details": READERS,
+    "reports recurring": READERS,
+    "export": READERS,
     "customers show 1": READERS,
     "orders show 1": READERS,
     "history": READERS,

@@ -45,6 +45,7 @@ DIGESTS = {
     "m0019_instalments": "02cdf13e0ff928d3f64765dd6344a73298ff3c87c8532f78f01a13948118e680",
     "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
     "m0021_hooks": "63693d0a2ab1263ca0d1d7ff39ddf4d8f9820224061079ebf77599a68ebc2ef1",
+    "m0022_views": "ad21ccd23be56ef79a8b08c03c510bc7bafa7169b30f4a23ef888188b806d302",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -133,7 +134,7 @@ def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
     before = tables(old)
     after = tables(upgraded(old, house))
     assert after["history"].pop()["what"] == "upgraded"
-    assert not any(after[name] for name in set(after) - set(before)), "a new table is empty"
+    assert not any(after[name] for name in set(after) - set(before) - {"zone_offsets"}), "a new table is empty"
     for name, rows in before.items():
         for row, kept in zip(rows, after[name], strict=True):
             if "retry_1_minutes" in row:  # in version 1
@@ -141,6 +142,8 @@ def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
                 row["retry_after"] = str(Retries((waits[0], waits[1]))) if waits[0] else None
             if name == "roles" and row["name"] in ("owner", "sales-head"):  # before version 9
                 row["permissions"] = f"{row['permissions'].removesuffix(' resolve')} resolve"
+            if name == "orders":  # before version 22; it was counted from the price
+                row.pop("price_e4", None)
             assert {column: kept[column] for column in row} == row, name
     assert list(totals.differences(old)) == []
 

@@ -12,6 +12,7 @@ customers — customers: the catalogue's commands, sales plans, merge, erase
 doctor — doctor, rebuild-totals
 events — what happened, by number
 explain — why a record is in its state
+export — every list as one CSV file
 gateway_sync — what happened in payment systems themselves
 help — the pages
 history — who changed what

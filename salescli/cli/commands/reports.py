@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import Any, TextIO
 
@@ -20,12 +22,12 @@ from salescli.cli.output.table import say_left_out, write_table
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import report
+from salescli.reports import recurring, report
 from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, Breakdown, Statement
-from salescli.rules import permissions
+from salescli.rules import money, permissions
 
 _BASIS = click.option(
     "--date-basis",
@@ -161,6 +163,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
     @_system(report)
     @_BY
     @_and(report)
+    @_share(report)
     @_CHART
     @options.output
     @pass_session
@@ -172,9 +175,12 @@ def _command(report: Breakdown) -> Callable[..., None]:
         also: str | None,
         output: Output,
         include_system: bool = False,
+        share: str | None = None,
     ) -> None:
         session.actor.require(permissions.VIEW)
         wanted = report.split(by, _ALSO[also] if also else None)
+        if share is not None:
+            wanted = replace(wanted, share_ppm=money.parse_percent(share))
         statement = _statement(session, [wanted], filters, basis, include_system)
         rows = _sorted(statement.rows[wanted], wanted, output)[: output.limit or None]
         if output.format == "xlsx":
@@ -195,6 +201,13 @@ _ALSO = {dimension.name.replace("_", "-"): dimension for dimension in DIMENSIONS
 def _system(report: Breakdown) -> Callable[..., Any]:
     """Give the report by manager ``--include-system``; elsewhere every sale counts."""
     return _SYSTEM if report == BY_MANAGER else lambda command: command
+
+
+def _share(report: Breakdown) -> Callable[..., Any]:
+    """Give the report by manager ``--share``: what a seller earns of confirmed sales."""
+    text = "Add the column earned: this part of net, of confirmed sales, so that refunds take it back."
+    option = click.option("--share", metavar="PERCENT", help=text)
+    return option if report == BY_MANAGER else lambda command: command
 
 
 def _and(report: Breakdown) -> Callable[..., Any]:
@@ -222,6 +235,33 @@ def _help(report: Breakdown) -> str:
 
 for _report in BREAKDOWNS:
     _command(_report)
+
+
+@reports_group.command(
+    "recurring", cls=pages.ListCommand, columns=recurring.columns("month"), short_help="Show what became of plans."
+)
+@options.from_to
+@_BY
+@options.output
+@pass_session
+def recurring_report(session: Session, days: tuple[date | None, date | None], by: By | None, output: Output) -> None:
+    """Show recurring orders: active at start and end, new, resumed, paused, ended, and their value a month.
+
+    What each column is: salescli help recurring-report. JSON is an object with `rows`.
+
+    \b
+    Examples:
+      salescli reports recurring --by month --from 2026-01-01
+      salescli reports recurring --from last-month --to last-month --csv
+    """
+    session.actor.require(permissions.VIEW)
+    columns = recurring.columns(by)
+    rows = recurring.report(session.connection, *days, by, now=session.now, zone=session.zone)
+    rows = sorted_rows(rows, output.sort, columns)
+    if output.format != "json":
+        pages.show_rows(session, rows, columns, output)
+        return
+    _write_json({"rows": rows[: output.limit or None]}, output.chosen(columns), output)
 
 
 def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
@@ -296,13 +336,18 @@ def _write_rows(
 
 
 def _write_object(rows: report.Rows, columns: Sequence[Column], output: Output, statement: Statement) -> None:
+    _write_json({"rows": rows, **report_footer.as_objects(statement)}, columns, output)
+
+
+def _write_json(found: dict[str, report.Rows], columns: Sequence[Column], output: Output) -> None:
+    """Write an object as JSON; its ``rows`` have the columns, the rest is as it is."""
     import json
 
     from salescli.cli.output.json import as_object
 
-    found = {"rows": [as_object(columns, row) for row in rows], **report_footer.as_objects(statement)}
+    shown = {**found, "rows": [as_object(columns, row) for row in found["rows"]]}
     with stream_of(output) as stream:
-        stream.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+        stream.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
 
 
 def _say_totals(session: Session, output: Output, statement: Statement) -> None:

@@ -1,0 +1,160 @@
+"""The report of recurring orders ties to a recount over random lives: who is active is asked of the file each day."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from salescli.errors import SalesError
+from salescli.reports import recurring as report
+from salescli.rules import time
+from salescli.sales import recurring_actions, recurring_edit
+from salescli.sales.recurring_edit import RecurringEdit
+from tests.story import Story
+
+OFFERS = {  # number -> how it is paid, and what its price is worth a month
+    "7": ({"every": "1 month", "payments": "4"}, Fraction(1)),
+    "8": ({"every": "12 months"}, Fraction(1, 12)),
+    "9": ({"every": "1 week"}, Fraction(3_652_425, 12 * 7 * 10_000)),
+}
+TOKENS = ("tok_ok", "tok_ok", "tok_fail_twice", "tok_decline")
+
+
+def rows(story: Story, **wanted: Any) -> list[dict[str, Any]]:
+    return report.report(
+        story.house.connection, wanted.get("first"), wanted.get("last"), wanted.get("by"), now=story.now,
+        zone=story.house.zone,
+    )  # fmt: skip
+
+
+def active(story: Story) -> dict[int, tuple[str, Fraction]]:
+    """Return the active recurring orders as the file has them now: currency and monthly value."""
+    return {
+        row["id"]: (row["currency"], Fraction(row["price_minor"]) * OFFERS[row["number"]][1])
+        for row in story.house.connection.execute(
+            "SELECT r.id, r.currency, r.price_minor, f.number FROM recurring r JOIN offers f ON f.id = r.offer_id"
+            " WHERE r.status IN ('active', 'processing')"
+        )
+    }
+
+
+def _live(story: Story, chance: random.Random) -> None:
+    """Let something happen to a recurring order, if it may."""
+    known = [row[0] for row in story.house.connection.execute("SELECT id FROM recurring")]
+    act = chance.choice(["begin", "begin", "pause", "activate", "complete", "retry", "edit", "tick", "tick"])
+    with suppress(SalesError):
+        if act == "begin" or not known:
+            story.subscribed(chance.choice(list(OFFERS)), token=chance.choice(TOKENS))
+        elif act == "edit":
+            price = str(chance.randrange(10, 60))
+            recurring_edit.edit(story.work, chance.choice(known), RecurringEdit(price=price))
+        elif act == "tick":
+            story.tick()
+        else:
+            getattr(recurring_actions, act)(story.work, chance.choice(known))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_report_ties_to_a_recount_of_random_lives(story: Story, seed: int) -> None:
+    chance = random.Random(seed)
+    for number, (terms, _) in OFFERS.items():
+        story.house.offer("49.00", number=number, currency=chance.choice(["EUR", "UAH"]), **terms)
+    story.at("2026-01-10 09:00")
+    ends: dict[str, dict[int, tuple[str, Fraction]]] = {}
+    for _ in range(60):
+        before = story.now
+        story.now += timedelta(days=chance.randrange(1, 8))
+        day = time.local_day(before, story.house.zone)[:7]
+        ends[day] = active(story)
+        _live(story, chance)
+    ends[time.local_day(story.now, story.house.zone)[:7]] = active(story)
+    found = {(row["period"], row["currency"]): row for row in rows(story, by="month")}
+    before_it: dict[int, tuple[str, Fraction]] = {}
+    for month, held in sorted(ends.items()):
+        for currency in {currency for currency, _ in held.values()}:
+            row = found[month, currency]
+            worth = sum((value for code, value in held.values() if code == currency), Fraction(0))
+            assert row["active_at_end"] == sum(code == currency for code, _ in held.values()), month
+            assert row["active_at_start"] == sum(code == currency for code, _ in before_it.values()), month
+            assert abs(row["monthly"] - worth) <= Fraction(1, 2)
+        before_it = held
+    whole = {row["currency"]: row for row in rows(story)}
+    for currency, row in whole.items():
+        assert row["active_at_start"] == 0
+        for kind in (*report.JOINED, *report.LEFT, "recovered"):
+            assert row[kind] == sum(one[kind] for key, one in found.items() if key[1] == currency), kind
+        left = story.house.connection.execute(
+            "SELECT count(*) FROM recurring WHERE currency = ? AND status = 'failed'", (currency,)
+        ).fetchone()[0]
+        assert row["failed"] >= left
+
+
+def test_a_life_is_told_as_it_was(story: Story) -> None:
+    story.house.offer("120.00", number="7", every="12 months")
+    story.house.offer("30.00", number="8", every="1 month", payments="2", retry_after="8h,24h")
+    story.at("2026-01-31 10:00")
+    yearly, short = story.subscribed("7"), story.subscribed("8", token="tok_fail_twice")
+    story.at("2026-02-28 10:00").tick()
+    story.at("2026-02-28 18:00").tick()
+    story.at("2026-03-01 18:00").tick()
+    assert story.plan(short).status == "completed"
+    recurring_actions.pause(story.at("2026-03-02 10:00").work, yearly)
+    recurring_actions.activate(story.at("2026-04-02 10:00").work, yearly)
+    recurring_actions.complete(story.at("2026-05-02 10:00").work, yearly)
+    found = {row["period"]: row for row in rows(story, by="month")}
+    assert {month: (row["active_at_end"], row["monthly"]) for month, row in found.items()} == {
+        "2026-01": (2, 4000), "2026-02": (2, 4000), "2026-03": (0, 0), "2026-04": (1, 1000), "2026-05": (0, 0),
+    }  # fmt: skip
+    march, may = found["2026-03"], found["2026-05"]
+    assert (march["completed"], march["paused"], march["recovered"], march["churn"]) == (1, 1, 1, 0)
+    assert (found["2026-04"]["resumed"], found["2026-04"]["churn"]) == (1, None)
+    assert (may["ended_early"], may["churn"]) == (1, 1_000_000)
+
+
+def test_the_value_follows_the_price(story: Story) -> None:
+    story.house.offer("30.00", number="8", every="1 month")
+    plan = story.at("2026-01-31 10:00").subscribed("8")
+    recurring_edit.edit(story.at("2026-02-02 10:00").work, plan, RecurringEdit(price="45"))
+    assert [row["monthly"] for row in rows(story, by="month")] == [3000, 4500]
+
+
+def test_a_failed_one_is_churn_until_a_retry_brings_it_back(story: Story) -> None:
+    story.house.offer("30.00", number="8", every="1 month", retry_after="8h,24h")
+    plan = story.at("2026-01-31 10:00").subscribed("8", token="tok_declined")
+    for moment in ("2026-02-28 10:00", "2026-02-28 18:00", "2026-03-01 18:00"):
+        story.at(moment).tick()
+    assert story.plan(plan).status == "failed"
+    recurring_actions.retry(story.at("2026-04-01 10:00").work, plan)
+    found = {row["period"]: row for row in rows(story, by="month")}
+    assert (found["2026-03"]["failed"], found["2026-03"]["churn"], found["2026-03"]["monthly"]) == (1, 1_000_000, 0)
+    assert (found["2026-04"]["resumed"], found["2026-04"]["monthly"]) == (1, 3000)
+
+
+def test_orders_are_not_read(story: Story) -> None:
+    seen: list[str] = []
+    story.house.connection.set_trace_callback(seen.append)
+    rows(story)
+    story.house.connection.set_trace_callback(None)
+    assert not any("orders" in sql or "invoices" in sql for sql in seen)
+    plan = story.house.connection.execute(
+        "EXPLAIN QUERY PLAN SELECT subject_id, at, changes FROM history WHERE subject = 'recurring'"
+        " AND subject_id IS NOT NULL ORDER BY subject_id, id"
+    ).fetchall()
+    assert [row["detail"] for row in plan] == [
+        "SEARCH history USING INDEX history_subject (subject=? AND subject_id>?)"
+    ]
+
+
+def test_the_command_shows_it(story: Story) -> None:
+    story.house.offer("120.00", number="7", every="12 months")
+    story.at("2026-01-31 10:00").subscribed("7")
+    ran = story.house.run(
+        "reports", "recurring", "--by", "month", "--from", "2026-01-01", "--to", "2026-01-31", "--json"
+    )
+    (row,) = ran.json["rows"]
+    assert (row["period"], row["active_at_end"], row["monthly"]) == ("2026-01", 1, "10.00")

@@ -95,7 +95,7 @@ def read(
         with tables.opened(given, ours, reading, on_told) as table:
             if not any(key in table.header for key in (*KEYS, *SAYS)):
                 raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")
-            return _lines(columns, table, on_bad)
+            return _lines(columns, map(_signed, table), on_bad)
 
 
 @contextmanager
@@ -202,12 +202,19 @@ def _read(columns: Columns, row: Row) -> Line:
     return _line(row, given)
 
 
+def _signed(row: Row) -> Row:
+    """Return a row with its sign left to the kind: without one, what is negative was sent, as in a mapped file."""
+    amount = row.values.get("amount", "")
+    if "kind" in row.values or not amount.startswith("-"):
+        return row
+    cells = ["" if name == "amount" else cell for name, cell in zip(row.names, row.cells, strict=False)]
+    names = row.names[: len(cells)]
+    return row._replace(names=(*names, "amount", "kind"), cells=[*cells, amount[1:], SENT])
+
+
 def _amount(given: str, currency: str) -> int:
     if given.startswith("-"):
-        raise BadData(
-            "is negative; leave out the sign, and add the column kind: refund for a refund, sent for what you paid to"
-            " others"
-        )
+        raise BadData("is negative beside its kind; leave out the sign, which the kind says")
     return money.parse(given, currency)
 
 

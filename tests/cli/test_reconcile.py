@@ -264,6 +264,19 @@ def test_on_a_terminal_each_proposal_is_asked_about(sold: Story, bank: Path, ans
     assert sold.house.count("invoices", "status = 'completed' AND id = 3") == paid
 
 
+def test_what_is_negative_without_a_kind_was_sent(sold: Story, bank: Path) -> None:
+    bank.write_text("payer,amount,currency,at\nLandlord,-400.00,EUR,2026-02-03\n", encoding="utf-8")
+    said = sold.house.run("reconcile", bank, "--payment-system", "Bank transfer", "--all", "--json")
+    assert [(row["kind"], row["amount_there"]) for row in said.json if row["line"]] == [("sent", "400.00")]
+
+
+def test_advice_gives_the_local_day_or_time(sold: Story, bank: Path) -> None:
+    bank.write_text("payer,amount,currency,at\nA,1.00,EUR,2026-02-03\nB,2.00,EUR,2026-02-03 10:30\n", encoding="utf-8")
+    said = sold.house.run("reconcile", bank, "--payment-system", "Bank transfer")
+    assert "--at 2026-02-03\n" in said.err
+    assert "--at '2026-02-03 10:30:00'\n" in said.err
+
+
 def test_payouts_and_what_was_sent_are_counted_below_the_sums(sold: Story, bank: Path) -> None:
     bank.write_text(
         "kind,gateway_id,amount,currency,at\npayout,p,7.00,EUR,2026-02-03\nfee,,1.00,EUR,2026-02-03\n"

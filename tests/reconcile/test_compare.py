@@ -287,8 +287,8 @@ def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> N
         pytest.param({"invoice": "1"}, "line 2, amount: is blank; every row needs it", id="no amount"),
         pytest.param({"invoice": "1", "amount": "0.00"}, "line 2, amount: '0.00': is zero", id="nothing"),
         pytest.param(
-            {"invoice": "1", "amount": "-5.00"},
-            "add the column kind: refund for a refund, sent for what",
+            {"invoice": "1", "amount": "-5.00", "kind": "payment"},
+            "is negative beside its kind; leave out the sign",
             id="below zero",
         ),
         pytest.param({"invoice": "1", "amount": "1" * 40}, "is not an amount", id="a huge amount"),

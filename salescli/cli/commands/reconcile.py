@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -214,7 +215,7 @@ def _advice(
         return f"{where}; {show}"
     return {
         match.TWICE_THERE: f"line {finding.same_as} lists it too; if it moved twice, have one refunded there",
-        match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {_another_amount(finding, program) or show}",
+        match.AMOUNT_DIFFERS: f"{_here(finding)}; never applied; {_another_amount(finding, session) or show}",
         match.UNKNOWN_OUTCOME: (
             actor.advised(
                 permissions.RESOLVE,
@@ -258,11 +259,11 @@ def _only_there(
     if line is not None and finding.candidates:
         may = " or ".join(map(str, finding.candidates[:_CANDIDATES_MAX]))
         more = " or others" if len(finding.candidates) > _CANDIDATES_MAX else ""
-        confirm = f"{session.program} payments confirm {finding.candidates[0]} --at {line.at or 'TIME'}"
+        confirm = f"{session.program} payments confirm {finding.candidates[0]} --at {_at(line, session.zone)}"
         advice = f"may pay invoice {may}{more}, {finding.reason}; if so: {confirm}"
         return session.actor.advised(permissions.ENTER_ORDERS, advice)
     if invoice is None and line is not None and system.manual and line.kind == PAYMENT:
-        advice = f"no open invoice fits; if it pays an order: {_paid_order(system, line, session.program)}"
+        advice = f"no open invoice fits; if it pays an order: {_paid_order(system, line, session)}"
         return session.actor.advised(permissions.ENTER_ORDERS, advice)
     if invoice is None or line is None:
         return f"ask {system.name} what it was; no invoice here matches"
@@ -275,16 +276,27 @@ def _only_there(
         return f"{here.state}: {session.program} payments show {invoice}"
     record = (
         f"{session.program} orders refund {here.order} --invoice {invoice} --record-only"
-        f" --amount {money.text(line.amount_minor, line.currency)} --at {line.at or 'TIME'}"
+        f" --amount {money.text(line.amount_minor, line.currency)} --at {_at(line, session.zone)}"
         f" --reason 'line {line.number} of the statement'"
     )
     advice = record if line.kind == REFUND else f"if it was lost: {record} --dispute"
     return session.actor.advised(permissions.REFUND, advice)
 
 
-def _paid_order(system: PaymentSystem, line: Line, program: str) -> str:
+def _paid_order(system: PaymentSystem, line: Line, session: Session) -> str:
     """Return the command that opens an invoice for a line, at its time."""
-    return f"{program} orders pay ORDER --payment-system {shlex.quote(system.name)} --at {line.at or 'TIME'}"
+    at = _at(line, session.zone)
+    return f"{session.program} orders pay ORDER --payment-system {shlex.quote(system.name)} --at {at}"
+
+
+def _at(line: Line, zone: ZoneInfo) -> str:
+    """Return a line's time as --at takes it: local, and a day alone if it is its beginning."""
+    if line.at is None:
+        return "TIME"
+    local = time.local_text(line.at, zone)
+    if time.parse_time(local, zone) != time.from_text(line.at):  # of the hour that a change of clocks repeats
+        return line.at
+    return shlex.quote(local.removesuffix(" 00:00:00"))
 
 
 def _here(finding: MatchFinding) -> str:
@@ -293,13 +305,13 @@ def _here(finding: MatchFinding) -> str:
     return f"here {money.text(movement.amount_minor, movement.currency)} {movement.currency}" if movement else ""
 
 
-def _another_amount(finding: MatchFinding, program: str) -> str:
+def _another_amount(finding: MatchFinding, session: Session) -> str:
     """Return the command that records what came for an invoice that waits for another amount; empty for others."""
     line, movement = finding.line, finding.movement
     if line is None or movement is None or movement.state != "waits" or line.currency != movement.currency:
         return ""
     amount = money.text(line.amount_minor, line.currency)
-    return f"{program} payments confirm {movement.invoice} --amount {amount} --at {line.at or 'TIME'}"
+    return f"{session.program} payments confirm {movement.invoice} --amount {amount} --at {_at(line, session.zone)}"
 
 
 def _resolve(invoice: int | None, line: Line | None) -> str:

@@ -39,6 +39,13 @@ TOLD = {
         "paid 1234.50 EUR, refunded 134.50 EUR",
         "not kept, as there is no place for it here: tax",
     ],
+    "paypal-activity-short": [
+        "the file has 13 rows, 3 orders, 3 refunds, 1 chargeback",
+        "skipped 6 rows: fees of PayPal (1), payouts and deposits (1), not completed (1), payments that you made (1),"
+        " currency conversions (1), notes that move no money (1)",
+        "paid 69.00 USD, refunded 69.00 USD",
+        "paid 1234.50 EUR, refunded 134.50 EUR",
+    ],
     "gumroad-sales": [
         "the file has 8 rows, 6 orders, 3 refunds",
         "skipped 2 rows: free trial, not charged (1), row of totals (1)",
@@ -149,6 +156,7 @@ _NEW = {
     "getcourse-orders": "500003;",
     "gumroad-sales": "aBcD6==",
     "paypal-activity": "0PAYMENT00000003C",
+    "paypal-activity-short": "0PAYMENT00000003C",
     "paypal-activity-de": "0PAYMENT00000013C",
     "shopify-orders": "#1006",
     "square-items": "SqItem3",
@@ -222,12 +230,58 @@ def test_no_header_of_a_shipped_mapping_is_that_of_another() -> None:
 
 # Columns that other forms of the same export have: of another day, language or choice of columns.
 _ELSEWHERE = {
-    "getcourse-orders": {"Менеджер"},
+    "getcourse-orders": {
+        "Менеджер",
+        "Title",
+        "Комиссия платежной системы",
+        "Платежная система",
+        "Налог",
+        "Использован промокод",
+        "ID партнера заказа",
+    },
     "stripe-balance": {"customer_description", "invoice_number", "shipping_address_line1", "shipping_address_city"},
-    "stripe-payments": {"Card Name", "Mode", "PaymentIntent ID"},
+    "stripe-payments": {"Card Name", "Mode", "PaymentIntent ID", "Created (UTC)", "Dispute Status"},
     "tilda-orders": {"Имя", "Name", "Phone"},
     "woocommerce-analytics": {"Payment method"},
 }
+
+
+_OLD_STRIPE = (
+    "id,Description,Seller Message,Created (UTC),Amount,Amount Refunded,Currency,Converted Amount,"
+    "Converted Amount Refunded,Fee,Tax,Converted Currency,Mode,Status,Statement Descriptor,Customer ID,"
+    "Customer Description,Customer Email,Captured,Card ID,Disputed Amount,Dispute Status,PaymentIntent ID\n"
+    "ch_1,Course,Payment complete.,2019-05-01 10:30,49.00,9.00,eur,49.00,9.00,1.67,0.00,eur,Live,Paid,,cus_1,"
+    "Mira Test,mira@example.net,true,card_1,,,pi_1\n"
+    "ch_2,Course,Payment complete.,2019-05-02 10:30,49.00,0.00,eur,49.00,0.00,1.67,0.00,eur,Test,Paid,,cus_1,"
+    "Mira Test,mira@example.net,true,card_1,,,pi_2\n"
+)
+_FULL_GETCOURSE = (
+    "ID заказа;Номер;ID пользователя;Пользователь;Email;Телефон;Дата создания;Дата оплаты;Title;Статус;Стоимость, RUB;"
+    "Оплачено;Комиссия платежной системы;Получено;Налог;Заработано;Валюта;Менеджер;Платежная система;utm_source\n"
+    "500001;1001;71;Тест Мира;mira@example.net;;2025-12-01 10:50:00;2025-12-01 10:52:00;Курс «Основы»;Завершен;"
+    "30000;30000;900;29100;0;29100;RUB;;CloudPayments;\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("stripe-payments", _OLD_STRIPE, ("EUR", 4900, 900, 167, "pi_1", "2019-05-01T10:30:00Z")),
+        ("getcourse-orders", _FULL_GETCOURSE, ("RUB", 3_000_000, 0, 90_000, None, "2025-12-01T07:52:00Z")),
+    ],
+)
+def test_another_form_of_a_vendors_file_comes_in_as_well(
+    house: House, name: str, content: str, expected: tuple[str, int, int, int, str | None, str]
+) -> None:
+    load(house, io.BytesIO(content.encode()))
+    rows = house.connection.execute(
+        "SELECT currency, amount_minor, refunded_minor, fee_minor, gateway_id, paid_at FROM invoices"
+    ).fetchall()
+    assert [tuple(row) for row in rows] == [expected]
+    header = next(csv.reader([content.splitlines()[0]], delimiter=";" if ";" in content else ","))
+    found = find_mapping.recognised(header, orders.COLUMNS)
+    assert found is not None
+    assert found.name == name
 
 
 @pytest.mark.parametrize("name", TOLD)

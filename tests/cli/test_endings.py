@@ -59,7 +59,7 @@ def test_a_format_that_is_given_goes_before_the_ending(sold: Story, tmp_path: Pa
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("orders list -o x.html", "no format is called .html; end the name in one of .txt, .csv, .json"),
+        ("orders list -o x.yaml", "no format is called .yaml; end the name in one of .txt, .csv, .json"),
         ("orders show 1 -o x.pdf", "no format is called .pdf"),
         ("reports -o x.xls", "no format is called .xls"),
         ("reports by-offer --chart -o x.csv", "--chart draws under a table"),

@@ -21,7 +21,8 @@ from tests.project.test_architecture import COMMANDS
 # They change no record of a list, or many: imports name what they did in a line, tick and the like in their own words.
 WITHOUT = {
     "init", "adopt", "upgrade", "rebuild-totals", "restore", "cron", "tick", "gateway-sync", "reconcile", "close",
-    "reopen", "charging off", "charging on", "charging limit", "charging resume", "import orders", "import recurring",
+    "reopen", "charging off", "charging on", "charging limit", "charging resume", "notify", "hooks add",
+    "hooks edit", "hooks remove", "import orders", "import recurring",
 }  # fmt: skip
 
 

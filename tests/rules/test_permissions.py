@@ -32,7 +32,7 @@ TABLE = {
     "recurring list": READERS,
     "reports details": READERS,
     "reports recurring": READERS,
-    "export": READERS,
+    "export /dev/null": READERS,
     "customers show 1": READERS,
     "orders show 1": READERS,
     "history": READERS,
@@ -214,7 +214,8 @@ def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:
             continue
         call = [*path, *FURTHER.get(name, [])]
         for param in command.params:
-            word = "-" if param.name == "file" else record or KNOWN.get(path[0], "1")
+            outside = {"file": "-", "folder": "/dev/null"}
+            word = outside.get(str(param.name)) or record or KNOWN.get(path[0], "1")
             if isinstance(param, click.Argument) and (param.required or param.name == "number"):
                 call.append(word)
             elif param.required:

@@ -72,7 +72,7 @@ def list_hooks(session: Session, output: Output) -> None:
 )  # fmt: skip
 @click.option("--env", type=Outside(), multiple=True, metavar="VARIABLE", help="Pass SALESCLI_HOOK_… to a program.")
 @click.option("--events", metavar="KINDS", default="", help="Kinds of events, with commas; also all and problems.")
-@click.option("--language", type=click.Choice(letters.LANGUAGES), default="en", show_default=True)
+@click.option("--language", type=click.Choice(letters.LANGUAGES), default="en", show_default=True, help="Of letters.")
 @click.option("--daily", is_flag=True, help="One letter each morning about everything since the last.")
 @options.dry_run
 @pass_session
@@ -100,9 +100,12 @@ def add_hook(  # noqa: PLR0913 - one parameter per option
     \b
     Examples:
       salescli hooks add seller --email olena@example.com --from shop@example.com
-      salescli hooks add digest --email olena@example.com --from shop@example.com --daily --language uk
-      salescli hooks add customers --email customer --from shop@example.com --language uk
-      salescli hooks add crm --webhook https://crm.example.com/in --secret SALESCLI_HOOK_CRM
+      salescli hooks add digest --email olena@example.com \\
+        --from shop@example.com --daily --language uk
+      salescli hooks add customers --email customer \\
+        --from shop@example.com --language uk
+      salescli hooks add crm --webhook https://crm.example.com/in \\
+        --secret SALESCLI_HOOK_CRM
     """
     session.work.actor.require(permissions.MANAGE_USERS)  # who may not look may not have it sent
     targets = {"program": program, "webhook": webhook, "email": email}

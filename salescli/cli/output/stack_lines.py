@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from salescli.cli.output.stacks import Series, Stacks
-from salescli.cli.output.terminal import escaped, shortened, width
+from salescli.cli.output.terminal import escaped, shortened, width, within
 from salescli.rules import money, numbers
 
 _HEIGHT = 12  # lines of the columns
@@ -24,7 +24,7 @@ def lines(stacks: Stacks, room: int, *, finely: bool) -> Iterator[str]:
         stacks = _last(stacks, shown)
         low, high = stacks.range
         axis = [numbers.grouped(money.text(minor, stacks.currency)) for minor in (high, 0, low)]
-    yield f"\nnet in {stacks.label}"
+    yield within(f"\nnet in {stacks.label}", room)
     above, below = _heights(low, high)
     columns = [_column(stacks, at, above, below, finely) for at in range(shown)]
     wide = max(1, step - 1)

@@ -190,7 +190,8 @@ class Items:
     """How several items make an order: rows with the same ``key``, or, without one, columns numbered by #.
 
     ``total``: what the order costs, shared among its items; ``discount``: what is already off it.
-    ``cell``: a column with a line for each item, and ``line``: what stands in one, as columns of its own.
+    ``cell``: a column with a line for each item, or with # in its name the columns of one item each; ``line``: what
+    stands in one, as columns of its own.
     """
 
     key: str = ""
@@ -204,13 +205,21 @@ class Items:
         columns = [key(name) for name in self.line.columns] if self.line else []
         return [
             dict(zip(columns, self._read(text.strip()) or (text.strip(),), strict=False))
-            for text in cells.get(key(self.cell), "").splitlines()
+            for text in self._lines(cells)
             if text.strip()
         ]
 
+    def _lines(self, cells: Cells) -> list[str]:
+        name = key(self.cell)
+        if "#" not in name:
+            return cells.get(name, "").splitlines()
+        numbered = re.compile(re.escape(name).replace(r"\#", r"(\d+)"))
+        found = sorted((int(match[1]), name) for name in cells if (match := numbered.fullmatch(name)))
+        return [cells[name] for _, name in found]
+
     def _read(self, line: str) -> tuple[str, ...]:
         parts = self.line.parts if self.line else ()
-        match = re.fullmatch("".join(re.escape(words) + ("(.+)" if column else "") for words, column in parts), line)
+        match = re.fullmatch("".join(re.escape(words) + ("(.*)" if column else "") for words, column in parts), line)
         return match.groups() if match else ()
 
 

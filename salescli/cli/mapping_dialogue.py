@@ -21,7 +21,7 @@ from salescli.imports import (
     csv_file,
     find_mapping,
     foreign,
-    mapping,
+    mapping_file,
     mapping_text,
     orders,
     own_lists,
@@ -74,7 +74,7 @@ def mapping_of(session: Session, found: Sample, request: ImportRequest, save_as:
         proposal = _asked(proposal, question)
     source = request.source if request.source != DEFAULT_SOURCE else save_as or _source(request)
     text = mapping_text.toml(proposal, source, orders.REQUIRED)
-    read_by = mapping.parsed(text, source, orders.COLUMNS)
+    read_by = mapping_file.parsed(text, source, orders.COLUMNS)
     _show(session, proposal)
     _preview(session, replace(request, map=read_by, source=source))
     if not prompts.confirm("Is this right?", default=False):

@@ -14,7 +14,8 @@ lookups — the records that a row refers to, found or created
 mapped — a file of another system, as rows of our columns
 mapped_order — one order of another system, in our columns
 mapped_recurring — one subscription of another system, in our columns
-mapping — a TOML file that says how another system's columns become ours
+mapping — how another system's columns become ours: values, conditions, items
+mapping_file — the TOML file of a mapping, checked
 mapping_text — a proposal as the TOML of a mapping
 order_changes — what ``--update`` changes of a stored order
 order_payment — the payment in a row of orders, checked against its price

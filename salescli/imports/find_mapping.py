@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from salescli.errors import BadData, NotFound
-from salescli.imports import mapping
+from salescli.imports import mapping_file
 from salescli.imports.mapping import FOR, ORDERS, READ_BY, Mapping
 
 SHIPPED = Path(__file__).with_name("mappings")
@@ -127,4 +127,4 @@ def _read(path: Path, ours: Sequence[str], kind: str) -> Mapping:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(f"cannot read {path}: {error}") from None
-    return mapping.parsed(text, path.stem, ours, kind)
+    return mapping_file.parsed(text, path.stem, ours, kind)

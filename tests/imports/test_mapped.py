@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salescli.errors import BadData, NotFound
-from salescli.imports import find_mapping, foreign, mapping, mapping_text, orders, recurring
+from salescli.imports import find_mapping, foreign, mapping_file, mapping_text, orders, recurring
 from salescli.imports.mapped import MappedTable
 from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
@@ -319,7 +319,7 @@ def test_two_mappings_of_one_header_are_both_named(house: House, folder: Path) -
 )
 def test_a_bad_mapping_names_its_place(change: tuple[str, str], said: str) -> None:
     with pytest.raises(BadData) as error:
-        mapping.parsed(SHOP.replace(*change), "x", orders.COLUMNS)
+        mapping_file.parsed(SHOP.replace(*change), "x", orders.COLUMNS)
     assert said in str(error.value)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from salescli.errors import BadData
-from salescli.imports import find_mapping, mapping, mapping_text, orders, recurring
+from salescli.imports import find_mapping, mapping_file, mapping_text, orders, recurring
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.told import lines
 from tests.conftest import House
@@ -233,9 +233,9 @@ def test_payments_until_a_subscription_ends(
 
 def test_a_mapping_may_only_be_for_an_import() -> None:
     with pytest.raises(BadData, match="the mapping x: for is 'parties'; it is one of orders, recurring"):
-        mapping.parsed(MINE.replace('"recurring"', '"parties"'), "x", recurring.COLUMNS, "recurring")
+        mapping_file.parsed(MINE.replace('"recurring"', '"parties"'), "x", recurring.COLUMNS, "recurring")
     with pytest.raises(BadData, match="between has not two texts"):
-        mapping.parsed(
+        mapping_file.parsed(
             MINE.replace('"Name"', '{ from = "Name", between = [["a"]] }'), "x", recurring.COLUMNS, "recurring"
         )
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from salescli.errors import BadData
-from salescli.imports import column_words, mapping, mapping_text, orders, propose, questions, sample
+from salescli.imports import column_words, mapping_file, mapping_text, orders, propose, questions, sample
 from salescli.imports.propose import Proposal
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 
@@ -26,7 +26,7 @@ def asked(proposal: Proposal, *answers: str) -> list[str]:
     while question := questions.following(proposal, "EUR"):
         about.append(question.about)
         proposal = questions.answered(proposal, question, next(given, question.usual or ""))
-    mapping.parsed(mapping_text.toml(proposal, "shop", orders.REQUIRED), "shop", orders.COLUMNS)
+    mapping_file.parsed(mapping_text.toml(proposal, "shop", orders.REQUIRED), "shop", orders.COLUMNS)
     return about
 
 
@@ -101,7 +101,7 @@ def test_rows_of_one_number_are_items_if_they_differ() -> None:
 def test_hostile_names_of_columns_stay_text() -> None:
     file = '"No","Date","Buyer","Product","Total","a{b}","x\n[columns]\nq","Total"\n1,2026-01-05,Ann,Tea,5,1,2,3\n'
     text = mapping_text.toml(proposed(file), "shop", orders.REQUIRED)
-    read = mapping.parsed(text, "shop", orders.COLUMNS)
+    read = mapping_file.parsed(text, "shop", orders.COLUMNS)
     assert read.columns["price"].columns == ["Total"]
     assert "# Not used: x [columns] q, a{b}, Total" in text
 

@@ -58,6 +58,12 @@ def sellers(connection: sqlite3.Connection) -> list[sqlite3.Row]:
     ).fetchall()
 
 
+def seller_name(connection: sqlite3.Connection, manager_id: int | None) -> str:
+    """Return the name of the manager of a sale, or ``system`` (R18)."""
+    row = connection.execute("SELECT name FROM users WHERE id = ?", (manager_id,)).fetchone()
+    return str(row["name"]) if row else "system"
+
+
 def is_system(words: str) -> bool:
     """Return whether ``words`` names the system, which is no user (R18)."""
     return names.key(words) == "system"

@@ -66,10 +66,6 @@ def print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
         return
     if answer.became == "succeeded":
         print_paid(session, invoice, order)
-        if order.recurring_id:
-            print_line(
-                f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}"
-            )
         return
     advice = {
         "declined": f"declined: {answer.why} ({answer.code})",
@@ -81,9 +77,11 @@ def print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
 
 
 def print_paid(session: Session, invoice: Invoice, order: Order) -> None:
-    """Print that an invoice is paid, and which part of the order's price is due next."""
+    """Print that an invoice is paid, which part of the order's price is due next, and what recurring order it is of."""
     print_line(f"invoice {invoice.id}: {invoice.amount()} paid; {state_of(order)}")
     left = instalments.left(instalments.of_order(session.connection, order.id), order.paid_minor)
     if order.status == "open" and left:
         day, minor = left[0]
         print_line(f"order {order.id}: {order.amount(minor)} due on {day}")
+    if order.recurring_id:
+        print_line(f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}")

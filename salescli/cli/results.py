@@ -64,9 +64,9 @@ def _write(ctx: click.Context, lines: list[int], *, as_json: bool) -> None:
     session: Session = ctx.obj
     found: dict[str, dict[int, None]] = {}
     for line in lines:
-        row = session.file.execute("SELECT subject, subject_id FROM history WHERE id = ?", (line,)).fetchone()
-        if row and row["subject"] in LISTS and row["subject_id"] is not None:
-            found.setdefault(row["subject"], {})[row["subject_id"]] = None
+        about = history.subject_of(session.file, line)
+        if about and about[0] in LISTS:
+            found.setdefault(about[0], {})[about[1]] = None
     if as_json:
         told = {LISTS[subject][0]: _objects(session, subject, list(ids)) for subject, ids in found.items()}
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))

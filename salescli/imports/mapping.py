@@ -1,6 +1,6 @@
 """A mapping: a TOML file that says how another system's columns become ours; no code runs from it.
 
-``mapping_file.parsed`` -> ``Mapping``: a ``Value`` for each of our columns, rows to skip or that are refunds, and ``Items``
+``mapping_file.parsed`` -> ``Mapping``: a ``Value`` for each of our columns, rows to skip, refunds, and ``Items``
 """
 
 from __future__ import annotations

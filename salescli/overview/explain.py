@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import customers, payment_systems
+from salescli.catalogue import customers, payment_systems, users
 from salescli.charging import limits, pay, tick_log
 from salescli.lists import history
 from salescli.rules import lifecycle, money, numbers, permissions, time
@@ -224,8 +224,7 @@ def _commission(found: Invoice) -> str:
 
 
 def _seller(connection: sqlite3.Connection, found: Order) -> str:
-    row = connection.execute("SELECT name FROM users WHERE id = ?", (found.manager_id,)).fetchone()
-    return str(row["name"]) if row else "the system"
+    return "the system" if found.manager_id is None else users.seller_name(connection, found.manager_id)
 
 
 def _possible(actions: list[str], command: str, actor: Actor | None, permission: str) -> str:

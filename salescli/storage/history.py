@@ -79,6 +79,12 @@ def watched() -> Iterator[list[int]]:
         _watching = before
 
 
+def subject_of(connection: sqlite3.Connection, line: int) -> tuple[str, int] | None:
+    """Return the kind and number of the record that a line is about; None of one without, or one taken back."""
+    row = connection.execute("SELECT subject, subject_id FROM history WHERE id = ?", (line,)).fetchone()
+    return None if row is None or row["subject_id"] is None else (row["subject"], row["subject_id"])
+
+
 def _named_only(pair: tuple[Any, Any]) -> list[str | None]:
     before, after = pair
     return [None if before is None else "(before)", None if after is None else "(changed)" if before else "(given)"]

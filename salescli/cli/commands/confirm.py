@@ -208,7 +208,7 @@ def _ask_seller(session: Session, order: Order) -> Seller:
     Raise BadUsage without a terminal, WrongStatus for an order whose sale cannot be checked.
     """
     attribution.check_completed(order)
-    default = seller_name(session, order)
+    default = _seller(session, order)
     customer = customers.get_name(session.connection, order.customer_id)
     say(
         f"order {order.id}: {customer}, {order.offer_name}, {order.amount(order.price_minor)};"
@@ -263,16 +263,14 @@ def _need_reason(given: bool, reason: str | None, option: str) -> None:
         raise BadUsage(f"{option} needs --reason TEXT; the reason is kept")
 
 
-def seller_name(session: Session, order: Order) -> str:
-    """Return the name of the manager whose sale an order is, or ``system`` (R18)."""
-    row = session.connection.execute("SELECT name FROM users WHERE id = ?", (order.manager_id,)).fetchone()
-    return str(row["name"]) if row else "system"
+def _seller(session: Session, order: Order) -> str:
+    return users.seller_name(session.connection, order.manager_id)
 
 
 def _describe(session: Session, before: Order, order: Order) -> str:
     words = f"order {order.id} is {order.status.capitalize()}"
     if order.completed_at is not None:
-        return f"{words}, sale by {seller_name(session, order)}, {'' if order.confirmed else 'not '}confirmed"
+        return f"{words}, sale by {_seller(session, order)}, {'' if order.confirmed else 'not '}confirmed"
     words = f"{words}, {order.amount(order.paid_minor)} of {order.amount(order.price_minor)} paid"
     if order.status == "declined" and order.paid_minor:  # R23
         back = f"to refund it: salescli orders refund {order.id}"
@@ -287,7 +285,7 @@ def _describe_payment(session: Session, before: Order, order: Order) -> str:
 
 
 def _row(session: Session, before: Order, after: Order) -> dict[str, Any]:
-    sellers = seller_name(session, before), seller_name(session, after)
+    sellers = _seller(session, before), _seller(session, after)
     because = attribution.why(before) if before.manager_id == after.manager_id else "as named now"
     return {
         "order": before.id,

@@ -72,7 +72,13 @@ def list_hooks(session: Session, output: Output) -> None:
 )  # fmt: skip
 @click.option("--env", type=Outside(), multiple=True, metavar="VARIABLE", help="Pass SALESCLI_HOOK_… to a program.")
 @click.option("--events", metavar="KINDS", default="", help="Kinds of events, with commas; also all and problems.")
-@click.option("--language", type=click.Choice(letters.LANGUAGES), default="en", show_default=True, help="Of letters.")
+@click.option(
+    "--language",
+    type=click.Choice(letters.LANGUAGES),
+    default="en",
+    show_default=True,
+    help="The language of the letters.",
+)
 @click.option("--daily", is_flag=True, help="One letter each morning about everything since the last.")
 @options.dry_run
 @pass_session

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from salescli.catalogue import users
 from salescli.charging import sell
 from salescli.charging.pay import NewPayment
 from salescli.charging.sell import Sale, Sold
@@ -97,16 +98,9 @@ def _print_sold(session: Session, sale: Sale, sold: Sold) -> None:
         print_payment(session, sold.invoice, sold.answer)
     elif sold.invoice is not None and sold.invoice.paid:
         print_paid(session, sold.invoice, sold.order)
-        if sold.order.recurring_id:
-            print_line(_under_way(sold.order))
     if sold.order.confirmed:
         print_line(_checked(session, sold.order))
 
 
-def _under_way(order: Order) -> str:
-    return f"recurring order {order.recurring_id} is under way: salescli recurring show {order.recurring_id}"
-
-
 def _checked(session: Session, order: Order) -> str:
-    row = session.connection.execute("SELECT name FROM users WHERE id = ?", (order.manager_id,)).fetchone()
-    return f"sale by {row['name'] if row else 'system'}, confirmed"
+    return f"sale by {users.seller_name(session.connection, order.manager_id)}, confirmed"

@@ -4,11 +4,13 @@ main — one run, and errors as exit codes
 commands — a file for each group of commands
 catalogue_group — the commands that all catalogue nouns have
 importing — the options and the run of every import
+mapping_dialogue — a file of an unknown shop, asked about on a terminal
 index — the file and the short help of every command
 bulk — one action on several records
 record_page — a record with the lists of what belongs to it
 pages — lists
 hints — hints that several commands print
+reconcile_advice — what to do about a finding of ``reconcile``
 problems — problems in a file, shown as they are found
 schema — JSON Schema of what --json writes
 telling — hooks told, as tick and notify do

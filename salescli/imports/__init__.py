@@ -12,6 +12,7 @@ foreign — a file of another system, opened by its mapping: the door for all ki
 forms — the amounts and times of a mapped file, by the convention of each column
 lookups — the records that a row refers to, found or created
 mapped — a file of another system, as rows of our columns
+mapped_cells — the cells of another system's file as its mapping reads them
 mapped_order — one order of another system, in our columns
 mapped_recurring — one subscription of another system, in our columns
 mapping — how another system's columns become ours: values, conditions, items

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from salescli.imports import mapped_recurring
 from salescli.imports.csv_file import Problem, Row, trimmed
 from salescli.imports.foreign import ForeignFile
-from salescli.imports.mapped_order import EQUAL, Given, LateRefund, Reading, Refund, drafted, late_refund
+from salescli.imports.mapped_cells import EQUAL, Given, Reading
+from salescli.imports.mapped_order import LateRefund, Refund, drafted, late_refund
 from salescli.imports.mapping import FOR, RECURRING, Cells, Refunds, Rule, key
 from salescli.imports.reading import amounts
 from salescli.imports.reading.workbooks import Typed

@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData
-from salescli.imports.mapped_order import Given, Reading, currency_of
+from salescli.imports.mapped_cells import Given, Reading, currency_of
 from salescli.imports.mapping import ENDS_AT, TIMES, Cells, Template, Value
 from salescli.rules import money, schedule, time
 from salescli.rules.schedule import Interval

@@ -20,7 +20,7 @@ from salescli.imports.csv_file import Row, attempted
 from salescli.imports.customers_ahead import Key
 from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups, opened
 from salescli.imports.mapped import LATE_REFUND
-from salescli.imports.mapped_order import EQUAL
+from salescli.imports.mapped_cells import EQUAL
 from salescli.imports.mapping import ORDERS
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Draft, Parties

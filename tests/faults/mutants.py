@@ -951,12 +951,12 @@ MUTANTS = (
     Mutant(
         "a value with a condition is read without it",
         "other_systems_files_come_in",
-        (("imports/mapped_order.py", "        if not value.applies(cells):\n            return None\n", ""),),
+        (("imports/mapped_cells.py", "        if not value.applies(cells):\n            return None\n", ""),),
     ),
     Mutant(
         "a subscription of several units costs one",
         "other_systems_subscriptions_come_in",
-        (("imports/mapped_order.py", "            amount *= self._units(value, cells)\n", ""),),
+        (("imports/mapped_cells.py", "            amount *= self._units(value, cells)\n", ""),),
     ),
     Mutant(
         "a subscription of every three months is paid each month",

@@ -21,6 +21,7 @@ imports — import of orders and recurring orders
 init — init, adopt
 lists — the lists of orders, payments and recurring orders
 notify — tell the hooks
+order_edit — orders edit, cancel, note
 orders — orders show, new, pay, refund
 owing — orders owing, instalments
 payments — payments show, ledger, confirm, decline, resolve

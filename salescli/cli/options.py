@@ -209,10 +209,14 @@ def is_configured(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT_MAP
 
 
-def _gathered(options: dict[str, Any]) -> Output:
-    """Remove the output options from a command's options and return them as one object."""
+def _chosen(options: dict[str, Any]) -> tuple[str, bool, Path | None]:
+    """Remove what says the format from a command's options; return the format, whether it is for Excel, and the file.
+
+    Raise BadUsage for two formats.
+    """
     format, short, excel, xlsx, html = (options.pop(name) for name in ("format", "short", "excel", "xlsx", "html"))
-    if (short or xlsx or html or options["file"] or options.get("chart")) and is_configured("format"):
+    file = options.pop("file")
+    if (short or xlsx or html or file or options.get("chart")) and is_configured("format"):
         format = None
     if excel and format and is_configured("excel"):
         excel = False
@@ -221,18 +225,22 @@ def _gathered(options: dict[str, Any]) -> Output:
     given = format or short or ("csv" if excel else None)
     if excel and given != "csv":
         raise BadUsage("--excel writes CSV; leave out the other format")
-    file = options.pop("file")
     own = xlsx or html
     if own and (given or file or (xlsx and html)):
         is_named_twice = file and not given and not (xlsx and html)
         other = "names its file; leave out --output" if is_named_twice else _OF_ITS_OWN
         raise BadUsage(f"--{'xlsx' if xlsx else 'html'} {other}")
-    chosen = "xlsx" if xlsx else "html" if html else given or _by_ending(file)
+    return "xlsx" if xlsx else "html" if html else given or _by_ending(file), excel, own or file
+
+
+def _gathered(options: dict[str, Any]) -> Output:
+    """Remove the output options from a command's options and return them as one object."""
+    chosen, excel, file = _chosen(options)
     opened = options.pop("opened")
     if opened:
         from salescli.cli.output import browser  # only this option needs it
 
-        browser.check_can_open(chosen, html or file)
+        browser.check_can_open(chosen, file)
     chart = options.pop("chart", False)  # of reports
     if chart and chosen != "table":
         raise BadUsage(
@@ -246,7 +254,7 @@ def _gathered(options: dict[str, Any]) -> Output:
     return Output(
         format=chosen,
         excel=excel,
-        file=own or file,
+        file=file,
         columns=_keys(options.pop("columns")),
         sort=_keys(options.pop("sort")),
         limit=options.pop("limit"),

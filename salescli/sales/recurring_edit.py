@@ -75,9 +75,12 @@ def _sold(work: Work, one: Recurring, given: RecurringEdit) -> Recurring:
     unit = one.unit_price_minor if given.price is None else money.parse(given.price, one.currency)
     if unit is None:
         raise BadData(f"the unit price of recurring order {one.id} is not whole; give --price too")
-    if not 0 < unit * quantity <= money.MINOR_MAX:
-        raise BadData(f"{quantity} × {money.text(unit, one.currency)} {one.currency} is not a price")
-    return replace(one, unit_price_minor=unit, quantity=quantity, price_minor=unit * quantity)
+    discount = one.discount_minor if given.price is None else 0  # a new price is what is paid
+    price = unit * quantity - discount
+    if not 0 < price <= money.MINOR_MAX:
+        off = f" less {money.text(discount, one.currency)}" if discount else ""
+        raise BadData(f"{quantity} × {money.text(unit, one.currency)} {one.currency}{off} is not a price")
+    return replace(one, unit_price_minor=unit, quantity=quantity, price_minor=price)
 
 
 def _planned(work: Work, one: Recurring, given: RecurringEdit) -> Recurring:

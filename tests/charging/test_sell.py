@@ -168,6 +168,18 @@ def test_price_and_discount(shop: House, words: tuple[str, ...], off: int, price
     assert order.status == ("open" if price else "completed")
 
 
+@pytest.mark.parametrize(("words", "price"), [(("--quantity", "2"), 9310), (("--price", "39.00"), 3900)])
+def test_another_quantity_of_a_recurring_order_keeps_its_discount_and_another_price_is_paid(
+    story: Story, words: tuple[str, ...], price: int
+) -> None:
+    story.house.offer("49.00", number="7", every="1 month", multiple="yes")
+    sold = "orders sell 1 7 --discount 10% --paid --payment-system Sandbox --token tok_ok"
+    assert story.house.run(*sold.split()).code == 0
+    done = story.house.run("recurring", "edit", "1", *words, "--reason", "agreed", "--yes")
+    assert done.code == 0, done.err
+    assert story.house.count("recurring", f"price_minor = {price}") == 1
+
+
 def test_a_discounted_recurring_order_is_charged_as_its_first(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.house.run("orders", "new", "1", "7", "--discount", "10%", "--payment-system", "Sandbox", "--token", "tok_ok")

@@ -164,7 +164,7 @@ def pay(
 
 @click.command("edit")
 @click.argument("id", nargs=-1, required=True)
-@click.option("--price", metavar="AMOUNT", help="The price per unit.")
+@click.option("--price", metavar="AMOUNT", help="The price per unit, without a discount.")
 @click.option("--quantity", type=int, metavar="N", help="The number of units.")
 @click.option("--every", metavar="INTERVAL", help="The interval, such as `1 month`; the dates count from the same day.")
 @click.option("--payments", metavar="N", help="How many payments in all, those made included; `none` for no end.")

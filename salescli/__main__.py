@@ -11,6 +11,10 @@ def main() -> NoReturn:
     """Run the program on the process's arguments and exit."""
     gc.set_threshold(50_000)  # a list makes no garbage while it starts; see docs/start.md
     _ready_streams()
+    if any(word.startswith(("ssh://", "--db=ssh://")) for word in (*sys.argv, os.environ.get("SALESCLI_DB", ""))):
+        from salescli.cli import remote
+
+        remote.hand_over(sys.argv[1:])
     from salescli.cli.main import run
 
     _leave(run(sys.argv[1:]))

@@ -24,5 +24,7 @@ completing — completion of numbers and names in a shell
 configuration — the configuration file
 groups — groups that load a command when it is called
 output — how rows are written
+remote_files — files of this machine for a command on another one
+remote — the same command on the machine that has the database
 caller — who called, and the default database
 """

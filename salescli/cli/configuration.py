@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 
+from salescli.cli import remote
 from salescli.errors import BadData, NotFound
 from salescli.rules import suggest, time
 
@@ -130,6 +131,8 @@ def _check_period(found: Configuration, value: Any) -> None:
 
 
 def _path(found: Configuration, value: Any) -> str:
+    if isinstance(value, str) and value.startswith(remote.SCHEME):
+        return value
     path = os.path.expanduser(value) if isinstance(value, str) else ""  # noqa: PTH111
     if not os.path.isabs(path):  # noqa: PTH117
         raise BadData(f"{found.path}: database = {value!r}: write a whole path, from / or ~, whatever the folder")

@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from salescli import __version__
-from salescli.cli import caller
+from salescli.cli import caller, remote
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.index import COMMANDS
 from salescli.cli.session import Session
@@ -60,7 +60,8 @@ def _damage(session: Session | None) -> str:
 )
 @click.option(
     "--db", "named", metavar="FILE", type=click.Path(readable=False), envvar="SALESCLI_DB",
-    help="The SQLite database.  [default: $SALESCLI_DB, else sales.db in your data directory]",
+    help="The SQLite database; also ssh://[user@]host/path.  [default: $SALESCLI_DB, else sales.db in your data"
+    " directory]",
 )  # fmt: skip
 @click.option(
     "--as", "as_login", metavar="LOGIN", envvar="SALESCLI_USER",
@@ -75,6 +76,8 @@ def _damage(session: Session | None) -> str:
 @click.pass_context
 def cli(ctx: click.Context, named: str | None, as_login: str | None, any_file_system: bool, color: str) -> None:
     """Manage the orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
+    if named:
+        remote.check_scheme(named)
     ctx.obj = Session(named or caller.default_path(), any_file_system=any_file_system, as_login=as_login)
     ctx.call_on_close(ctx.obj.close)
     if caller.comes_through_sudo(ctx.obj.path):
@@ -109,8 +112,7 @@ def run(arguments: list[str]) -> int:
             return _fail(f"{name} in the environment is not UTF-8 text; write it in UTF-8", 2)
     _ready_to_complete()
     try:
-        defaults = _configuration(arguments)
-        result: Any = cli.main(arguments, prog_name="salescli", standalone_mode=False, default_map=defaults)
+        result = _called(arguments, _configuration(arguments))
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
@@ -148,6 +150,15 @@ def _configuration(arguments: list[str]) -> dict[str, Any] | None:
         if asks or "_SALESCLI_COMPLETE" in os.environ:
             return None
         raise
+
+
+def _called(arguments: list[str], defaults: dict[str, Any] | None) -> Any:
+    """Run a command line where its database is; return its exit code, if it has one."""
+    if place := remote.place_of(arguments, (defaults or {}).get("named")):
+        from salescli.cli import remote_files
+
+        return remote_files.run(place, cli)
+    return cli.main(arguments, prog_name="salescli", standalone_mode=False, default_map=defaults)
 
 
 def _ready_to_complete() -> None:

@@ -230,7 +230,7 @@ def _chosen(options: dict[str, Any]) -> tuple[str, bool, Path | None]:
         is_named_twice = file and not given and not (xlsx and html)
         other = "names its file; leave out --output" if is_named_twice else _OF_ITS_OWN
         raise BadUsage(f"--{'xlsx' if xlsx else 'html'} {other}")
-    return "xlsx" if xlsx else "html" if html else given or _by_ending(file), excel, own or file
+    return "xlsx" if xlsx else "html" if html else given or by_ending(file), excel, own or file
 
 
 def _gathered(options: dict[str, Any]) -> Output:
@@ -274,7 +274,7 @@ _ENDINGS = {
 }  # fmt: skip
 
 
-def _by_ending(file: Path | None) -> str:
+def by_ending(file: Path | None) -> str:
     """Return the format that the name of ``-o FILE`` ends in. Raise BadUsage for one that is not written here."""
     ending = file.suffix.lower() if file else ""
     if ending not in _ENDINGS:

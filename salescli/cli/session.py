@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from salescli.cli import caller
+from salescli.cli import caller, remote
 from salescli.errors import NotPermitted, OlderVersion
 from salescli.rules import time
 
@@ -72,8 +72,9 @@ class Session:
         import shlex
 
         ctx = click.get_current_context().find_root()
-        given = ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE
-        words = ["salescli", *(["--db", self.path] if given else [])]
+        given = self.path if ctx.get_parameter_source("named") is ParameterSource.COMMANDLINE else ""
+        named = os.environ.get(remote.SHOWN, given)
+        words = ["salescli", *(["--db", named] if named else [])]
         words += ["--as", self.as_login] if self.as_login else []
         return shlex.join(words + (["--any-file-system"] if self.any_file_system else []))
 

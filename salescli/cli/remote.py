@@ -1,0 +1,154 @@
+"""``--db ssh://[user@]host[:port]/path``: the same command on the machine that has the file.
+
+``place_of`` the command line -> ``hand_over``: ssh takes the place of this process, before Click is loaded
+                              -> ``remote_files.run``, where the command may name files of this machine
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from salescli.errors import BadUsage, NotPermitted, SalesError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SCHEME = "ssh://"
+PROGRAM = "SALESCLI_REMOTE"  # the program's name there, where a shell that nobody logs in to does not find it
+SHOWN = "SALESCLI_SHOWN"  # what the program there names in the commands that it suggests: they are typed here
+_URL = re.compile(
+    r"ssh://(?:(?P<user>[A-Za-z0-9_][\w.+-]*)@)?(?P<host>[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?/(?P<path>.+)",
+    re.ASCII | re.DOTALL,
+)
+_ANY_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE | re.ASCII)
+_TAKE_A_WORD = ("--as", "--color")  # the program's own options beside --db
+_ABOUT_THIS_MACHINE = ("help", "completion", "config")
+# Words with which a command may name a file of this machine; a test compares them with the commands.
+_NAMING_FILES = {
+    *("import", "imports", "reconcile", "backup", "restore", "export", "simulate", "tick", "doctor"),
+    *("--output", "--xlsx", "--html", "--open", "--rejects", "--keep", "--heartbeat", "--watch"),
+}
+
+
+class Place(NamedTuple):
+    """A database on another machine, and the command line for it, without ``--db``.
+
+    ``shown``: the URL if the command line names it; empty where the environment or the configuration does.
+    """
+
+    shown: str
+    user: str | None
+    host: str
+    port: str | None
+    path: str
+    words: list[str]
+
+    def command(self, *, terminal: bool = False) -> list[str]:
+        """Return the ssh command; every word reaches the program there as it is, whatever is in it."""
+        given = ["--db", self.path, *_from_environment(), *self.words]
+        there = shlex.join(["env", f"{SHOWN}={self.shown}", os.environ.get(PROGRAM) or "salescli", *given])
+        options = ["-o", "LogLevel=ERROR", "-t" if terminal else "-T"]
+        options += ["-l", self.user] if self.user else []
+        options += ["-p", self.port] if self.port else []
+        return ["ssh", *options, "--", self.host, there]
+
+
+def check_scheme(database: str) -> None:
+    """Raise BadUsage for a database that is named by a URL: it would silently become the name of a file."""
+    if (found := _ANY_SCHEME.match(database)) and not database.startswith(SCHEME):
+        raise BadUsage(
+            f"{found[1]}:// is no database that salescli opens; give a file, or ssh://[user@]host[:port]/path"
+        )
+
+
+def place_of(arguments: Sequence[str], configured: str | None = None) -> Place | None:
+    """Return where the database of a command line is, if on another machine: by --db, SALESCLI_DB, configuration.
+
+    Help, completion and configuration are of this machine. Raise BadUsage for a URL that cannot be used, NotPermitted
+    through sudo: ssh would run with the rights of the account.
+    """
+    given, words = _split(arguments)
+    named = given or [os.environ.get("SALESCLI_DB") or configured or ""]
+    if not any(name.startswith(SCHEME) for name in named) or _is_of_this_machine(words):
+        return None
+    if len(named) > 1:
+        raise BadUsage("a database on another machine is read alone; give one --db")
+    found = _URL.fullmatch(named[0])
+    if found is None or (found["port"] and not 0 < int(found["port"]) < 2**16):
+        raise BadUsage(f"{named[0]}: write ssh://[user@]host[:port]/path, or /~/path from your home there")
+    if "SUDO_UID" in os.environ:
+        raise NotPermitted("ssh:// is refused through sudo: ssh would run with the rights of another account")
+    path = "/" + found["path"]
+    shown = named[0] if given else ""
+    return Place(shown, found["user"], found["host"].strip("[]"), found["port"], path.removeprefix("/~/"), words)
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the values of ``--db`` before the command, and all other words."""
+    given, words, rest = [], [], list(arguments)
+    while rest and rest[0].startswith("-") and rest[0] != "--":
+        word = rest.pop(0)
+        if word == "--db" and rest:
+            given.append(rest.pop(0))
+        elif word.startswith("--db="):
+            given.append(word.removeprefix("--db="))
+        else:
+            words += [word, *([rest.pop(0)] if word in _TAKE_A_WORD and rest else [])]
+    return given, [*words, *rest]
+
+
+def _is_of_this_machine(words: Sequence[str]) -> bool:
+    command = next(iter(words[leading(words) :]), None)
+    return command is None or command in _ABOUT_THIS_MACHINE or bool({"--help", "-h"} & {*words})
+
+
+def leading(words: Sequence[str]) -> int:
+    """Return how many words stand before the command."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] in _TAKE_A_WORD else 1
+    return at
+
+
+def _from_environment() -> Iterator[str]:
+    """Yield what the environment here says for every command; ssh does not take it along."""
+    if login := os.environ.get("SALESCLI_USER"):
+        yield from ("--as", login)
+    if os.environ.get("NO_COLOR"):
+        yield from ("--color", "never")
+    elif os.environ.get("FORCE_COLOR"):
+        yield from ("--color", "always")
+
+
+def hand_over(arguments: Sequence[str]) -> None:
+    """Let ssh take the place of this process, for a command that names no file of this machine; else return.
+
+    It ends with the exit code of the program there, or with 255 if ssh cannot connect.
+    """
+    with suppress(SalesError):  # main says it
+        place = place_of(arguments)
+        if place and not any(map(_may_name_a_file, place.words)):
+            become(place)
+
+
+def _may_name_a_file(word: str) -> bool:
+    clustered = word.startswith("-") and not word.startswith("--") and "o" in word
+    return clustered or word.partition("=")[0] in _NAMING_FILES
+
+
+def become(place: Place) -> NoReturn:
+    """Let ssh take the place of this process, with its terminal if it has one. Raise SalesError without an ssh."""
+    sys.stdout.flush()
+    command = place.command(terminal=sys.stdin.isatty() and sys.stdout.isatty())
+    try:
+        os.execvp("ssh", command)  # noqa: S606, S607 - no shell here; the one there gets every word quoted
+    except OSError as error:
+        raise SalesError(
+            f"ssh could not be started ({error.strerror}); a database on another machine needs it"
+        ) from None

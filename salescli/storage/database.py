@@ -281,6 +281,7 @@ def _connected(
     connection.row_factory = sqlite3.Row
     try:
         check(connection, path)
+        _check_not_held_in_wal(connection, path)
         for pragma, value in (
             ("foreign_keys", 1),
             ("recursive_triggers", 1),
@@ -297,6 +298,21 @@ def _connected(
         connection.close()
         raise
     return connection
+
+
+def _check_not_held_in_wal(connection: sqlite3.Connection, path: FilePath) -> None:
+    """Raise DatabaseUnusable while another program keeps a write-ahead log that this SQLite had better not use."""
+    if not wal_may_corrupt(sqlite3.sqlite_version_info):
+        return
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        return
+    try:
+        connection.execute("PRAGMA journal_mode = delete").fetchall()
+    except sqlite3.OperationalError:
+        raise DatabaseUnusable(
+            f"{path}: another program, such as litestream, keeps a write-ahead log, which SQLite"
+            f" {sqlite3.sqlite_version} can corrupt; install the extra salescli[wal], or stop that program"
+        ) from None
 
 
 def _uri(path: FilePath) -> str:

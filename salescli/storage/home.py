@@ -56,7 +56,12 @@ def is_here(connection: sqlite3.Connection) -> bool:
 
 
 def adopt(work: Work) -> None:
-    """Make a database be at home where it is, and note that it came to life now."""
+    """Make a database be at home where it is, and note that it came to life now.
+
+    It becomes private, as one that init creates: other programs restore a file with the mode of any other.
+    """
+    with suppress(PermissionError):  # another account's file; who owns it decides
+        Path(database.path_of(work.connection)).chmod(0o600)
     before, home = database.setting(work.connection, "home"), home_of(database.path_of(work.connection))
     with database.transaction(work.connection):
         database.set_setting(work.connection, "home", home)

@@ -93,6 +93,7 @@ GUIDE = (
     "closing-a-month",
     "several-people",
     "moving-in",
+    "growing",
 )
 
 

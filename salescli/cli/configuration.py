@@ -116,7 +116,7 @@ def _take_settings(found: Configuration, program: click.Group) -> None:
         assert param is not None
         assert param.name is not None
         value = _path(found, found.data[name]) if name == "database" else found.data[name]
-        found[param.name] = value
+        found[param.name] = [value] if param.multiple else value
         _check_value(found, ctx, "", name, param, found[param.name])
     if PAGER in found.data:
         found.pager_chosen = "PAGER" not in os.environ

@@ -21,11 +21,17 @@ from salescli.cli import caller, remote
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.index import COMMANDS
 from salescli.cli.session import Session
-from salescli.errors import DatabaseUnusable, SalesError, WrongStatus
+from salescli.errors import BadUsage, DatabaseUnusable, SalesError, WrongStatus
 from salescli.rules import text
 
 # What code meets where a stored value is one that the schema or the program forbids, and otherwise only by a bug.
 _BUGS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+
+class Databases(click.Path):
+    """The paths of databases. In the environment it is one: a colon is part of its name."""
+
+    envvar_list_splitter = "\0"
 
 
 class Program(IndexedGroup):
@@ -59,9 +65,9 @@ def _damage(session: Session | None) -> str:
     epilog="Start with `salescli init`. Every command has an example in its --help. Longer pages: `salescli help`.",
 )
 @click.option(
-    "--db", "named", metavar="FILE", type=click.Path(readable=False), envvar="SALESCLI_DB",
-    help="The SQLite database; also ssh://[user@]host/path.  [default: $SALESCLI_DB, else sales.db in your data"
-    " directory]",
+    "--db", "named", metavar="FILE", type=Databases(readable=False), envvar="SALESCLI_DB", multiple=True,
+    help="The SQLite database, also ssh://[user@]host/path; several for reports.  [default: $SALESCLI_DB, else"
+    " sales.db in your data directory]",
 )  # fmt: skip
 @click.option(
     "--as", "as_login", metavar="LOGIN", envvar="SALESCLI_USER",
@@ -74,11 +80,14 @@ def _damage(session: Session | None) -> str:
 )  # fmt: skip
 @click.version_option(__version__, "-V", "--version", prog_name="salescli", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, named: str | None, as_login: str | None, any_file_system: bool, color: str) -> None:
+def cli(ctx: click.Context, named: tuple[str, ...], as_login: str | None, any_file_system: bool, color: str) -> None:
     """Manage the orders, payments, recurring orders and sales reports of a small team, in one SQLite file."""
-    if named:
-        remote.check_scheme(named)
-    ctx.obj = Session(named or caller.default_path(), any_file_system=any_file_system, as_login=as_login)
+    for database in named:
+        remote.check_scheme(database)
+    path, *others = named or [caller.default_path()]
+    if others and ctx.invoked_subcommand != "reports":
+        raise BadUsage("only reports add up several shops; give one --db")
+    ctx.obj = Session(path, others=others, any_file_system=any_file_system, as_login=as_login)
     ctx.call_on_close(ctx.obj.close)
     if caller.comes_through_sudo(ctx.obj.path):
         ctx.obj.sudo_uid = caller.sudo_uid()
@@ -154,7 +163,7 @@ def _configuration(arguments: list[str]) -> dict[str, Any] | None:
 
 def _called(arguments: list[str], defaults: dict[str, Any] | None) -> Any:
     """Run a command line where its database is; return its exit code, if it has one."""
-    if place := remote.place_of(arguments, (defaults or {}).get("named")):
+    if place := remote.place_of(arguments, (defaults or {}).get("named", [""])[0]):
         from salescli.cli import remote_files
 
         return remote_files.run(place, cli)

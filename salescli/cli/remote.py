@@ -67,18 +67,18 @@ def check_scheme(database: str) -> None:
         )
 
 
-def place_of(arguments: Sequence[str], configured: str | None = None) -> Place | None:
+def place_of(arguments: Sequence[str], configured: str = "") -> Place | None:
     """Return where the database of a command line is, if on another machine: by --db, SALESCLI_DB, configuration.
 
     Help, completion and configuration are of this machine. Raise BadUsage for a URL that cannot be used, NotPermitted
     through sudo: ssh would run with the rights of the account.
     """
     given, words = _split(arguments)
-    named = given or [os.environ.get("SALESCLI_DB") or configured or ""]
+    named = given or [os.environ.get("SALESCLI_DB") or configured]
     if not any(name.startswith(SCHEME) for name in named) or _is_of_this_machine(words):
         return None
     if len(named) > 1:
-        raise BadUsage("a database on another machine is read alone; give one --db")
+        raise BadUsage("a database on another machine cannot be added to others; give one --db")
     found = _URL.fullmatch(named[0])
     if found is None or (found["port"] and not 0 < int(found["port"]) < 2**16):
         raise BadUsage(f"{named[0]}: write ssh://[user@]host[:port]/path, or /~/path from your home there")

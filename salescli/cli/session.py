@@ -11,11 +11,12 @@ import click
 from click.core import ParameterSource
 
 from salescli.cli import caller, remote
-from salescli.errors import NotPermitted, OlderVersion
+from salescli.errors import BadUsage, NotPermitted, OlderVersion
 from salescli.rules import time
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -28,11 +29,19 @@ if TYPE_CHECKING:
 class Session:
     """The context of a command; the database is opened when first used, so --help never opens one.
 
-    ``as_login``: the user they act for, None for themselves.
+    ``others``: the databases of further shops, of reports only. ``as_login``: the user they act for, None: themselves.
     """
 
-    def __init__(self, path: str, *, any_file_system: bool = False, as_login: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        others: Sequence[str] = (),
+        any_file_system: bool = False,
+        as_login: str | None = None,
+    ) -> None:
         self.path = path
+        self.others = others
         self.any_file_system = any_file_system
         self.as_login = as_login
         self.sudo_uid: int | None = None  # who came through sudo to a service account's file: names no path, no program
@@ -124,10 +133,29 @@ class Session:
 
         return Work(self.connection, self.actor, self.now, self.zone)
 
+    @cached_property
+    def shops(self) -> dict[str, Session]:
+        """The database of each shop by its name: the file's, or the whole path where two files are called alike.
+
+        Raise BadUsage for one file twice: its money would count twice.
+        """
+        from pathlib import Path  # see docs/start.md
+
+        paths = [self.path, *self.others]
+        if len({os.path.realpath(path) for path in paths}) < len(paths):
+            raise BadUsage("two of the databases are one file, whose money would count twice; name each once")
+        stems = [Path(path).stem for path in paths]
+        names = stems if len(set(stems)) == len(stems) else paths
+        others = [Session(path, any_file_system=self.any_file_system, as_login=self.as_login) for path in self.others]
+        return dict(zip(names, [self, *others], strict=True))
+
     def close(self) -> None:
-        """Close the database if it was opened."""
+        """Close the databases that were opened."""
         if "file" in vars(self):
             self.file.close()
+        for other in vars(self).get("shops", {}).values():
+            if other is not self:
+                other.close()
 
     def check_not_through_sudo(self, what: str, instead: str = "") -> None:
         """Raise NotPermitted where ``what`` would be done with a service account's rights in place of the caller's."""

@@ -30,6 +30,9 @@ COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without
 EARNED = Column("earned", "money", rank=0)  # of confirmed sales, with a share
 
 
+SHOP = Column("shop", rank=0)  # of several databases
+
+
 @dataclass(frozen=True, slots=True)
 class Breakdown:
     """A report: its dimensions beside currency, whether it counts orders or payments, and its periods."""
@@ -38,13 +41,15 @@ class Breakdown:
     dimensions: tuple[Dimension, ...]
     counts: Counts
     by: By | None = None
+    shops: bool = False  # whether its rows are those of several, and say whose
     share_ppm: int | None = None  # of net, which a manager earns
     compared: bool = False  # beside the period before
 
     @property
     def labels(self) -> tuple[Column, ...]:
         """Return the columns that name a group beside its period and currency."""
-        return tuple(column for dimension in self.dimensions for column in dimension.labels)
+        of_dimensions = (column for dimension in self.dimensions for column in dimension.labels)
+        return (*((SHOP,) if self.shops else ()), *of_dimensions)
 
     @property
     def groups(self) -> tuple[Column, ...]:
@@ -172,7 +177,7 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
     """Return the reports of a statement beside those of the days before, each as a report that is ``compared``."""
     result: dict[Breakdown, Rows] = {}
     for report, rows in found.rows.items():
-        keys = [f"key_{place}" for place in range(len(report.dimensions))]
+        keys = [f"key_{place}" for place in range(len(report.dimensions))] + ([SHOP.key] if report.shops else [])
         shown = comparison.beside(rows, before.rows[report], report.columns, keys, compared)
         result[replace(report, compared=True)] = shown
     return result

@@ -514,9 +514,9 @@ def test_tick_says_what_it_would_do_and_does_nothing(sales: Run, path: Path) -> 
 def test_a_copy_of_the_file_charges_nobody_until_it_is_adopted(sales: Run, path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes(path.read_bytes())
-    done = sales("--db", str(copy), "tick")
+    done = Run(copy)("tick")
     assert (done.code, "salescli adopt" in done.err) == (1, True)
-    assert sales("--db", str(copy), "adopt").code == 0
+    assert Run(copy)("adopt").code == 0
     assert sales("--db", str(copy), "tick").code == 0
 
 

@@ -208,7 +208,7 @@ def test_urls_that_cannot_be_used(url: str, message: str, seen: Path, tmp_path: 
 def test_two_machines_are_refused(seen: Path, house: House) -> None:
     there = ran(url_of(house), "--db", str(house.path), "orders", "list")
     assert there.returncode == 2
-    assert "read alone" in there.stderr
+    assert "added to others" in there.stderr
 
 
 def test_the_environment_goes_along(seen: Path, house: House, monkeypatch: pytest.MonkeyPatch) -> None:

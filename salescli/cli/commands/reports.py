@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -17,13 +18,14 @@ from salescli.cli.output.report_cover import Origin
 from salescli.cli.output.report_rows import Found
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
+from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import comparison, recurring, report
+from salescli.reports import comparison, recurring, report, shops
 from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
-from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, EARNED, Breakdown, Statement
+from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, EARNED, SHOP, Breakdown, Statement
 from salescli.rules import money, permissions
 from salescli.storage import database
 
@@ -68,12 +70,15 @@ def reports_group() -> None:
     refunded. commission and credited are empty if the commission of any payment is unknown; --columns known_commission
     shows the sum of the known ones, without_commission the number of payments without one.
 
+    Several shops, each a database of its own, are added up: `salescli --db a.db --db b.db reports`. The column shop
+    names the file.
+
     Filters apply to the order: its current status, price, customer. With --currency only money in that currency
     counts; with --payment-system only money that it took, and each of its orders once. Without a period, all time
     counts.
 
-    --compare shows the figure of the period before beside each, as net_before, and the difference, as net_change: before
-    whole months as many months, else as many days. With --by, each period is compared with the whole one before it.
+    --compare shows the figure of the period before beside each, as net_before, and the difference, as net_change:
+    before whole months as many months, else as many days. With --by, each period is compared with the whole one before.
     """
 
 
@@ -95,7 +100,7 @@ _DETAILS = (
     "details",
     cls=pages.ListCommand,
     columns=_DETAILS,
-    optional=[_PERIOD, *comparison.added(_DETAILS)],
+    optional=[_PERIOD, SHOP, *comparison.added(_DETAILS)],
     short_help="Show all breakdowns.",
 )
 @options.filters
@@ -141,7 +146,7 @@ def details(  # noqa: PLR0913 - one parameter per option
     else:
         flat = [_flat(report, row) for report, rows in found.rows.items() for row in rows][: output.limit or None]
         listed = tuple(comparison.columns(_DETAILS)) if compare else _DETAILS
-        columns = output.chosen(((_PERIOD,) if by else ()) + listed)
+        columns = output.chosen(((_PERIOD,) if by else ()) + ((SHOP,) if session.others else ()) + listed)
         report_rows.write(found, columns, flat, output, session.zone)
 
 
@@ -199,7 +204,7 @@ def _optional(report: Breakdown) -> list[Column]:
     there = {column.key for column in report.columns}
     others = [column for also in DIMENSIONS for column in report.split(also=also).labels if column.key not in there]
     earned = [EARNED] if report == BY_MANAGER else []
-    return [_PERIOD, *dict.fromkeys(others), *earned, *comparison.added([*report.columns, *earned])]
+    return [_PERIOD, SHOP, *dict.fromkeys(others), *earned, *comparison.added([*report.columns, *earned])]
 
 
 _ALSO = {dimension.name.replace("_", "-"): dimension for dimension in DIMENSIONS}
@@ -248,7 +253,7 @@ for _report in BREAKDOWNS:
     "recurring",
     cls=pages.ListCommand,
     columns=recurring.COLUMNS,
-    optional=[_PERIOD, *comparison.added(recurring.COLUMNS)],
+    optional=[_PERIOD, SHOP, *comparison.added(recurring.COLUMNS)],
     short_help="Show what became of plans.",
 )
 @options.from_to
@@ -270,12 +275,13 @@ def recurring_report(
     """
     session.actor.require(permissions.VIEW)
     columns, before = recurring.columns(by), None
-    with database.snapshot(session.connection):
+    columns = (SHOP, *columns) if session.others else columns
+    with _snapshot(session):
         rows = _recurring(session, *days, by)
         if compare:
             compared = comparison.days_before(*days, by, session.now.astimezone(session.zone).date())
             before = _recurring(session, compared.first, compared.last, by)
-            rows = comparison.beside(rows, before, columns, (), compared)
+            rows = comparison.beside(rows, before, columns, (SHOP.key,) if session.others else (), compared)
             columns = tuple(comparison.columns(columns))
             say(compared.words)
     rows = sorted_rows(rows, output.sort, columns)
@@ -286,12 +292,17 @@ def recurring_report(
 
 
 def _recurring(session: Session, first: date | None, last: date | None, by: By | None) -> report.Rows:
-    return recurring.report(session.connection, first, last, by, now=session.now, zone=session.zone)
+    """Return the rows of one shop, or of all of them, each with its shop."""
+    found = {
+        name: recurring.report(shop.connection, first, last, by, now=shop.now, zone=shop.zone)
+        for name, shop in session.shops.items()
+    }
+    return shops.with_shop(found) if session.others else found.popitem()[1]
 
 
 def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of one breakdown as a row of the list of all of them."""
-    labels = [row[column.key] for column in report.labels]
+    labels = [row[column.key] for column in report.labels if column is not SHOP]
     number, name = labels if len(labels) == 2 else (None, *labels) if labels else (None, None)
     shown = {column.key for column in report.columns}
     counts = {key: row[key] if key in shown else None for key in row if key.startswith(("orders", "payments", "quant"))}
@@ -310,15 +321,19 @@ class _Asked:
     compared: bool
 
     def of(self, session: Session, filters: Filters) -> Statement:
-        """Return the statement of the reports."""
-        return report.statement(
-            session.connection,
-            self.reports,
-            filters,
-            zone=session.zone,
-            basis=self.basis,
-            include_system=self.include_system,
-        )
+        """Return the statement of the reports, of one shop or of several together."""
+        found = {
+            name: report.statement(
+                shop.connection,
+                self.reports,
+                filters,
+                zone=shop.zone,
+                basis=self.basis,
+                include_system=self.include_system,
+            )
+            for name, shop in session.shops.items()
+        }
+        return shops.together(found) if session.others else found.popitem()[1]
 
 
 def _found(session: Session, asked: _Asked, output: Output, limit: int | None) -> Found:
@@ -327,7 +342,7 @@ def _found(session: Session, asked: _Asked, output: Output, limit: int | None) -
     if asked.compared:
         today = session.now.astimezone(session.zone).date()
         compared = comparison.days_before(filters.first_day, filters.last_day, asked.reports[0].by, today)
-    with database.snapshot(session.connection):
+    with _snapshot(session):
         statement = asked.of(session, filters)
         rows = statement.rows
         if compared:
@@ -335,6 +350,16 @@ def _found(session: Session, asked: _Asked, output: Output, limit: int | None) -
             rows = report.beside(statement, before, compared)
     shown = {report: _sorted(rows, report, output)[: limit or None] for report, rows in rows.items()}
     return Found(shown, statement, before, compared)
+
+
+@contextmanager
+def _snapshot(session: Session) -> Iterator[None]:
+    """Run a block whose reads of each shop all see one state of it, for a user who may view every one."""
+    with ExitStack() as stack:
+        for shop in session.shops.values():
+            shop.actor.require(permissions.VIEW)
+            stack.enter_context(database.snapshot(shop.connection))
+        yield
 
 
 def _origin(session: Session, asked: _Asked, found: Found) -> Origin:
@@ -348,7 +373,12 @@ def _write_workbook(session: Session, found: Found, asked: _Asked, output: Outpu
 
 
 def _write_page(session: Session, found: Found, asked: _Asked, output: Output, ahead: bool = False) -> None:
-    """Write a page of one moment: the reports, what is at a glance, and with ``ahead`` what is to come."""
+    """Write a page of one moment: the reports, what is at a glance, and with ``ahead`` what is to come.
+
+    Raise BadUsage for several shops: what waits for a person has commands, which are of one.
+    """
+    if session.others:
+        raise BadUsage("a page shows one shop; give one --db, or write a workbook by --xlsx")
     from salescli.cli.output import report_page  # only pages need them
     from salescli.overview import glance
 

@@ -92,7 +92,7 @@ def _found(ctx: click.Context, kind: str, incomplete: str) -> list[tuple[str, st
 
     if "SUDO_UID" in os.environ:  # another account's file
         return []
-    path = ctx.find_root().params.get("named") or caller.default_path()
+    path = (ctx.find_root().params.get("named") or [caller.default_path()])[0]
     with closing(database.read_only(path)) as connection:
         actors.acting(connection, caller.os_login()).require(permissions.VIEW)
         return candidates.find(connection, kind, incomplete)

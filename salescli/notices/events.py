@@ -59,6 +59,7 @@ _WORDS = {
     ("invoice", "outcome of the "): "payment.unknown",
     ("invoice", "refund not made"): "refund.failed",
     ("file", "no tick since "): "tick.dead",
+    ("file", "restored"): "file.restored",
     ("file", "charging off"): "charging.off",
     ("file", "charging on"): "charging.on",
 }

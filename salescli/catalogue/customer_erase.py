@@ -33,7 +33,7 @@ _ERASED = {
     "refunds": ("reason = NULL", f"invoice_id IN ({_INVOICES})"),
     "customers": (
         f"name = '{NAME}', name_key = '{NAME}', email = NULL, phone = NULL, source = NULL, source_id = NULL,"
-        " active = 0, erased_at = :now",
+        " language = NULL, active = 0, erased_at = :now",
         f"id IN ({_PEOPLE})",
     ),
 }

@@ -79,7 +79,7 @@ _LINES = (
     " t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id"
     " WHERE h.id > :after AND h.subject IN ('order', 'invoice', 'recurring', 'file') ORDER BY h.id"
 )
-_CUSTOMER = "c.id AS customer, c.name AS name, c.email AS email"
+_CUSTOMER = "c.id AS customer, c.name AS name, c.email AS email, c.language AS language"
 _ABOUT = {
     "order": (
         'SELECT o.id AS "order", NULL AS invoice, o.recurring_id AS recurring, o.offer_name AS offer,'
@@ -99,7 +99,7 @@ _ABOUT = {
 
 
 def after(connection: sqlite3.Connection, number: int) -> Iterator[dict[str, Any]]:
-    """Yield the events after a number, oldest first, in the shape of COLUMNS, with ``email`` of the customer."""
+    """Yield the events after a number, oldest first, as COLUMNS, with the customer's ``email`` and ``language``."""
     for line in connection.execute(_LINES, {"after": number}):
         changes: Mapping[str, list[Any]] = json.loads(line["changes"])
         if kind := kind_of(line["subject"], line["what"], changes):
@@ -148,7 +148,7 @@ def _event(
     connection: sqlite3.Connection, line: sqlite3.Row, kind: str, changes: Mapping[str, list[Any]]
 ) -> dict[str, Any]:
     found = connection.execute(_ABOUT[line["subject"]], {"id": line["id"]}).fetchone() if line["id"] else None
-    empty = dict.fromkeys((*(column.key for column in COLUMNS), "email"))
+    empty = dict.fromkeys((*(column.key for column in COLUMNS), "email", "language"))
     event = empty | (dict(found) if found else {})
     event |= {"event": line["event"], "at": line["at"], "kind": kind, "what": line["what"], "reason": line["reason"]}
     if kind in ("payment.refunded", "dispute.lost") and "refunded_minor" in changes:

@@ -80,6 +80,7 @@ customers_group = group_of(
             ("phone", "The phone number."),
             ("customer_id", "The customer's id in another system; needs --source."),
             ("source", "The system that the id is from."),
+            ("language", "The language of letters to them: uk, ru, en, or one that you wrote templates in."),
             ("active", "Whether new orders are taken; existing recurring orders continue."),
         ),
         '"Olena Kovalenko" --email olena@example.com',

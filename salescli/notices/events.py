@@ -30,6 +30,7 @@ COLUMNS = (
     Column("currency", rank=1),
     Column("attempt", "number", rank=5),
     Column("next_attempt_at", "time", rank=2),
+    Column("card_expires", rank=6),
     Column("reason", rank=2),
 )
 
@@ -56,6 +57,7 @@ _MOVES = {
 _WORDS = {
     ("order", "opened"): "order.opened",
     ("recurring", "started by "): "recurring.started",
+    ("recurring", "card expires"): "card.expires",
     ("invoice", "outcome of the "): "payment.unknown",
     ("invoice", "refund not made"): "refund.failed",
     ("file", "no tick since "): "tick.dead",
@@ -156,8 +158,9 @@ def _event(
         event["amount"] = back - before
     if kind in ("attempt.scheduled", "recurring.failed"):
         event["attempt"] = _attempt(line["what"])
-    if kind == "attempt.scheduled":
+    if kind in ("attempt.scheduled", "card.expires"):
         event["next_attempt_at"] = changes.get("next_payment_at", [None, None])[1]
+    event["card_expires"] = changes.get("card_expires", [None, None])[1]
     return event
 
 

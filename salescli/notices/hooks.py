@@ -28,9 +28,17 @@ ALL, PROBLEMS, FIRST_DECLINE = "all", "problems", "first-decline"
 WORDS = (ALL, PROBLEMS, FIRST_DECLINE, *events.KINDS)
 # What the seller must know today, or money is lost. Of a recurring order's declines only the first of a payment.
 _PROBLEMS = frozenset(
-    {"recurring.failed", "payment.unknown", "refund.failed", "dispute.opened", "dispute.lost", "tick.dead"}
+    {
+        "recurring.failed",
+        "payment.unknown",
+        "refund.failed",
+        "dispute.opened",
+        "dispute.lost",
+        "tick.dead",
+        "card.expires",
+    }
 )
-LETTERS_TO_CUSTOMERS = ("attempt.scheduled", "recurring.failed", "recurring.completed", "payment.paid")
+LETTERS_TO_CUSTOMERS = ("attempt.scheduled", "card.expires", "recurring.failed", "recurring.completed", "payment.paid")
 DIGEST_HOUR = 7
 _BACKOFF_MAX_MINUTES = 60
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -22,11 +22,13 @@ _PORTS = {"smtp": 587, "smtps": 465}
 
 def message(hook: Hook, to: str, letter: Letter, number: str) -> EmailMessage:
     """Return a letter with its headers. Raise Refused for an address that no header can hold."""
-    if not hooks.ADDRESS.fullmatch(to) or not to.isascii():
+    if not hooks.ADDRESS.fullmatch(to):
         raise Refused("this address cannot be written to")
     made = EmailMessage()
     try:
-        made["From"], made["To"], made["Subject"] = hook.mail_from, to, letter.subject
+        made["From"], made["To"] = hook.mail_from, to
+        # What looks like an encoded word is decoded in a header, line ends included, and would begin another.
+        made["Subject"] = letter.subject.replace("=?", "= ?")
     except ValueError:
         raise Refused("the address cannot be written into a letter") from None
     made["Message-ID"] = f"<{number}@salescli>"

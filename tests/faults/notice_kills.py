@@ -118,14 +118,14 @@ def _hooked(trial: Trial, folder: Path, urls: dict[str, str]) -> int:
     program.write_text(f"#!/bin/sh\nread -r event\necho \"$event\" >> '{folder}/program'\n")
     program.chmod(0o755)
     os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
-    letter = {"via": urls["smtp"], "mail_from": "shop@example.com"}
+    via, shop = urls["smtp"], "shop@example.com"
     with closing(database.connect(trial.path)) as connection:
         connection.execute("UPDATE customers SET email = 'buyer' || id || '@example.com'")
         work = Work(connection, actors.acting(connection, kills.login()), START, ZONE)
         hooks.add(work, NewHook("webhook", "webhook", urls["webhook"]))
         hooks.add(work, NewHook("program", "program", "judge"))
-        hooks.add(work, NewHook("seller", "email", "me@example.com", events="all", **letter))
-        hooks.add(work, NewHook("customer", "email", "customer", **letter))
+        hooks.add(work, NewHook("seller", "email", "me@example.com", via, shop, events="all"))
+        hooks.add(work, NewHook("customer", "email", "customer", via, shop))
         return events.last(connection)
 
 
@@ -172,9 +172,7 @@ class _Receiving:
 @contextmanager
 def _receiving(folder: Path) -> Iterator[_Receiving]:
     line = [sys.executable, "-m", "tests.faults.notice_kills", "--receive"]
-    with subprocess.Popen(
-        line, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
-    ) as process:
+    with subprocess.Popen(line, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
             yield _Receiving(json.loads(process.stdout.readline()), process)

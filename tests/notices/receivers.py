@@ -6,7 +6,7 @@ import base64
 import json
 import socketserver
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -121,18 +121,21 @@ class _Counter(socketserver.StreamRequestHandler):
     def _answer(self, line: str) -> bool:
         """Answer a line, and return whether another may come."""
         verb = line[:4].upper()
+        answers: dict[str, Callable[[str], None]] = {
+            "EHLO": self._offer,
+            "HELO": self._offer,
+            "STAR": self._encrypt,
+            "AUTH": self._log_in,
+            "MAIL": self._begin,
+            "RCPT": self._address,
+            "DATA": self._keep,
+        }
         if verb in self.kept.answers:
             self._say(self.kept.answers[verb])
+        elif verb in answers:
+            answers[verb](line)
         else:
-            {
-                "EHLO": self._offer,
-                "HELO": self._offer,
-                "STAR": self._encrypt,
-                "AUTH": self._log_in,
-                "MAIL": self._begin,
-                "RCPT": self._address,
-                "DATA": self._keep,
-            }.get(verb, lambda _: self._say("221 bye" if verb == "QUIT" else "250 ok"))(line)
+            self._say("221 bye" if verb == "QUIT" else "250 ok")
         return verb != "QUIT"
 
     def _offer(self, _: str) -> None:

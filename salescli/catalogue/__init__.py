@@ -1,6 +1,7 @@
 """What people enter: offers, categories, customers, payment systems, users and roles.
 
 actors — the acting user of a login
+cards — the month in which a card expires
 categories — categories of offers
 customer_erase — erases a customer's personal data
 customer_merge — merges two records of one customer

@@ -21,6 +21,14 @@ _PEOPLE = "SELECT id FROM customers WHERE id = :id OR merged_into = :id"
 _ORDERS = f"SELECT id FROM orders WHERE customer_id IN ({_PEOPLE})"
 _RECURRING = f"SELECT id FROM recurring WHERE customer_id IN ({_PEOPLE})"
 _INVOICES = f"SELECT id FROM invoices WHERE order_id IN ({_ORDERS})"
+_TOKENS = " UNION ".join(
+    (
+        f"SELECT token FROM saved_tokens WHERE customer_id IN ({_PEOPLE})",
+        f"SELECT token FROM orders WHERE id IN ({_ORDERS})",
+        f"SELECT token FROM recurring WHERE id IN ({_RECURRING})",
+        f"SELECT token FROM attempts WHERE invoice_id IN ({_INVOICES})",
+    )
+)
 
 # What is erased in each table: tokens, digests of imported rows (which include the name), and free text of people and
 # payment systems. Codes, numbers, amounts and dates stay.
@@ -33,7 +41,7 @@ _ERASED = {
     "refunds": ("reason = NULL", f"invoice_id IN ({_INVOICES})"),
     "customers": (
         f"name = '{NAME}', name_key = '{NAME}', email = NULL, phone = NULL, source = NULL, source_id = NULL,"
-        " active = 0, erased_at = :now",
+        " language = NULL, active = 0, erased_at = :now",
         f"id IN ({_PEOPLE})",
     ),
 }
@@ -72,6 +80,7 @@ def erase(work: Work, words: str, *, reason: str | None = None) -> Erased:
             _remember(work.connection, found["id"])
             for subject, ids in _WITH_REASONS.items():
                 history.erase_reasons(work.connection, subject, ids, values)
+            work.connection.execute(f"DELETE FROM cards WHERE token IN ({_TOKENS})", values)
             for table, (assignments, which) in _ERASED.items():
                 work.connection.execute(f"UPDATE {table} SET {assignments} WHERE {which}", values)
             work.connection.execute(f"DELETE FROM saved_tokens WHERE customer_id IN ({_PEOPLE})", values)

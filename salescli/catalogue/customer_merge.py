@@ -15,7 +15,7 @@ from salescli.rules.numbers import is_record_number
 from salescli.storage import database
 from salescli.storage.work import Work
 
-_FILLED = ("email", "phone")
+_FILLED = ("email", "phone", "language")
 _MOVED = ("orders", "recurring", "sales_plans")  # an attempt keeps the customer that its request named (B1)
 
 
@@ -28,8 +28,8 @@ def merge(
 ) -> Merged:
     """Move everything of ``duplicate`` to ``keep``; the duplicate's number, email and other id then find ``keep``.
 
-    A missing email or phone is filled from the duplicate. Raise WrongStatus if either was merged or erased, BadUsage if
-    both are the same record.
+    A missing email, phone or language is filled from the duplicate. Raise WrongStatus if either was merged or erased,
+    BadUsage if both are the same record.
     """
     work.actor.require(permissions.EDIT_CATALOGUE)
     why = text.text(reason, "the reason") if reason else None

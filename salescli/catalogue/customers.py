@@ -17,7 +17,7 @@ from salescli.rules import names, permissions, text
 from salescli.rules.numbers import is_record_number
 from salescli.storage import database
 
-FIELDS = ("name", "email", "phone", "customer_id", "source", "active")
+FIELDS = ("name", "email", "phone", "customer_id", "source", "language", "active")
 DEFAULT_SOURCE = "import"
 
 
@@ -196,6 +196,8 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         values["email"] = text.email(words["email"]) if words["email"] else None
     if "phone" in words:
         values["phone"] = text.free_text(words["phone"], "phone") or None
+    if "language" in words:
+        values["language"] = text.language(words["language"]) or None
     if words.get("customer_id"):
         values.update(_id_elsewhere(connection, words, before))
     if "active" in words:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from salescli.catalogue import customers, payment_systems
+from salescli.catalogue import cards, customers, payment_systems
 from salescli.errors import NotFound
 from salescli.rules import permissions, text, time
 from salescli.storage import database, history
@@ -31,11 +31,13 @@ class SavedToken:
         return cls(row["id"], row["customer_id"], row["payment_system_id"], row["token"], bool(row["preferred"]))
 
 
-def save(work: Work, customer: str, token: str, system_name: str, *, preferred: bool = False) -> SavedToken:
+def save(
+    work: Work, customer: str, token: str, system_name: str, *, preferred: bool = False, expires: str | None = None
+) -> SavedToken:
     """Save a customer's payment method, and return it; the first one is the default.
 
-    Saving one again changes only whether it is the default. Raise BadData for a manual payment system, or what looks
-    like a card number.
+    ``expires``: the card's last month, YYYY-MM. Saving one again changes only that, and whether it is the default.
+    Raise BadData for a manual payment system, or what looks like a card number.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     token = text.text(token, "the token")
@@ -43,6 +45,8 @@ def save(work: Work, customer: str, token: str, system_name: str, *, preferred: 
         found = customers.buyer(work.connection, customer)
         system = payment_systems.find(work.connection, system_name)
         payment_systems.check_usable(system, token, one_click=False)
+        if expires:
+            cards.note(work.connection, system.id, token, cards.month(expires))
         kept = of_customer(work.connection, found["id"])
         same = next((one for one in kept if (one.payment_system_id, one.token) == (system.id, token)), None)
         if same is None:

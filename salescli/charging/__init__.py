@@ -14,6 +14,7 @@ settle — record the outcome of a call
 due_payments — claim, call and settle the payments that are due
 recover — look up the attempts that were left under way
 fees — look up fees that were unknown at the payment
+card_expiry — the cards that expire before a planned payment
 gateway_check — the test charge of a payment system
 limits — charging off and on, the most per tick and per day
 tick_log — when tick ran, and whether the clock can be trusted

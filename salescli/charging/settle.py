@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from salescli.catalogue import payment_systems
+from salescli.catalogue import cards, payment_systems
 from salescli.errors import DamagedValue
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
@@ -183,6 +183,8 @@ def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
     columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
+    if answer.result and answer.result.card_expires and attempt.token:
+        cards.note(work.connection, system.id, attempt.token, answer.result.card_expires)
     invoice = invoices.change(work, invoice, "paid", columns)
     take_payment(work, invoice, paid_at=paid_at)
     if attempt.recurring_id is None:

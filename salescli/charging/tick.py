@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.charging import (
+    card_expiry,
     due_payments,
     elsewhere,
     fees,
@@ -152,6 +153,7 @@ def _work_through(run: ChargingRun, bounds: Bounds, gap: timedelta | None, *, cl
     recover.close_given_up(run, only=only, stopping=stopping)
     fees.look_up(run, only=only, stopping=stopping)
     gateway_sync.sync_due(run, only=only, stopping=stopping)
+    _note_expiring(run)
 
 
 def _resume(run: ChargingRun, only: tuple[str, ...] | None) -> None:
@@ -160,6 +162,16 @@ def _resume(run: ChargingRun, only: tuple[str, ...] | None) -> None:
         for id in recurring.resuming(run.work.connection, run.work.now, only):
             if recurring_actions.resume(run.work, id):
                 run.say(f"recurring order {id}: its pause has ended")
+    except sqlite3.OperationalError as error:
+        if not database.is_busy(error):
+            raise
+        run.note_busy()
+
+
+def _note_expiring(run: ChargingRun) -> None:
+    """Note the cards that expire; while others keep the file locked, a later run of the day does."""
+    try:
+        card_expiry.note_expiring(run.work)
     except sqlite3.OperationalError as error:
         if not database.is_busy(error):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from salescli.rules import money, text, time
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])", re.ASCII)
 OUTCOME_UNKNOWN = "outcome_unknown"  # the code of a call that was cut, timed out or returned garbage
 _TEXT_MAX = 500  # characters kept of a gateway's text
 
@@ -94,6 +96,7 @@ def _storable(answer: Answer) -> Answer:
             code=_stored_text(result.code),
             raw_code=_stored_text(result.raw_code),
             message=_stored_text(result.message),
+            card_expires=result.card_expires if _MONTH.fullmatch(result.card_expires or "") else None,
         )
     return replace(
         answer,

@@ -48,6 +48,7 @@ class Result:
     message: str | None = None
     refunded_minor: int | None = None
     created_at: str | None = None
+    card_expires: str | None = None  # of a charge by card: its last month, YYYY-MM
 
 
 @dataclass(frozen=True, slots=True)

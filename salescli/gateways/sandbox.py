@@ -3,14 +3,16 @@
 It is as idempotent as the best real gateways: a reference is answered once and the answer replayed for ever; the same
 reference with another amount is refused. The token decides the outcome:
 
-tok_ok · tok_fee (reports a fee of 1.5 %) · tok_insufficient_funds · tok_card_declined · tok_expired_card ·
-tok_authentication_required · tok_fail_once · tok_fail_twice (then succeeds; counted per payment) ·
-tok_timeout_before_charge · tok_timeout_after_charge (the connection is cut once) · tok_pending · tok_unreachable ·
-tok_misconfigured. Any other token is declined as token_invalid.
+tok_ok · tok_fee (reports a fee of 1.5 %) · tok_expires_2027-04 (reports the card's last month) ·
+tok_insufficient_funds · tok_card_declined · tok_expired_card · tok_authentication_required · tok_fail_once ·
+tok_fail_twice (then succeeds; counted per payment) · tok_timeout_before_charge · tok_timeout_after_charge (the
+connection is cut once) · tok_pending · tok_unreachable · tok_misconfigured. Any other token is declined as
+token_invalid.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -76,6 +78,7 @@ _DECLINES = {
         False,
     ),
 }
+_EXPIRES = re.compile(r"tok_expires_(20\d\d-\d\d)")
 _FAILING = {"tok_fail_once": 1, "tok_fail_twice": 2}
 _CUT = ("tok_timeout_before_charge", "tok_timeout_after_charge")
 _PAYING = {"tok_ok", "tok_fee", *_CUT, *_FAILING}
@@ -331,6 +334,7 @@ def _answer(entry: sqlite3.Row) -> Result:
         fee_minor=entry["fee_minor"],
         fee_currency=entry["currency"] if entry["fee_minor"] is not None else None,
         created_at=entry["created_at"],
+        card_expires=expires[1] if (expires := _EXPIRES.fullmatch(entry["token"] or "")) else None,
     )
 
 
@@ -347,7 +351,7 @@ def _outcome(ledger: sqlite3.Connection, charge: Charge) -> tuple[str, str | Non
         return "declined", _DECLINES[token][0], None
     if token in _FAILING and _declines_before(ledger, charge) < _FAILING[token]:
         return "declined", "insufficient_funds", None
-    if token not in _PAYING:
+    if token not in _PAYING and not _EXPIRES.fullmatch(token):
         return "declined", "token_invalid", None
     fee = money.share_of(charge.amount_minor, _FEE_PPM) if token == "tok_fee" else None
     return "succeeded", None, fee

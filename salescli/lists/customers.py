@@ -17,6 +17,7 @@ VIEW = View(
         Column("active", "yesno", "c.active", rank=3),
         Column("source", "text", "c.source", shown=False),
         Column("customer_id", "text", "c.source_id", shown=False),
+        Column("language", "text", "c.language", shown=False),
         Column("created_at", "time", "c.created_at", shown=False),
     ),
     newest_first=("-c.id",),

@@ -11,6 +11,11 @@ VIEW = View(
         Column("saved", "number", "t.id"),
         Column("payment_system", "text", "p.name"),
         Column("token", "text", "'…' || substr(t.token, -4)"),
+        Column(
+            "expires",
+            "text",
+            "(SELECT c.expires FROM cards c WHERE c.payment_system_id = t.payment_system_id AND c.token = t.token)",
+        ),
         Column("default", "yesno", "t.preferred"),
         Column("created_at", "time", "t.created_at"),
     ),

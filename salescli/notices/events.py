@@ -30,6 +30,7 @@ COLUMNS = (
     Column("currency", rank=1),
     Column("attempt", "number", rank=5),
     Column("next_attempt_at", "time", rank=2),
+    Column("card_expires", rank=6),
     Column("reason", rank=2),
 )
 
@@ -56,9 +57,11 @@ _MOVES = {
 _WORDS = {
     ("order", "opened"): "order.opened",
     ("recurring", "started by "): "recurring.started",
+    ("recurring", "card expires"): "card.expires",
     ("invoice", "outcome of the "): "payment.unknown",
     ("invoice", "refund not made"): "refund.failed",
     ("file", "no tick since "): "tick.dead",
+    ("file", "restored"): "file.restored",
     ("file", "charging off"): "charging.off",
     ("file", "charging on"): "charging.on",
 }
@@ -78,7 +81,7 @@ _LINES = (
     " t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id"
     " WHERE h.id > :after AND h.subject IN ('order', 'invoice', 'recurring', 'file') ORDER BY h.id"
 )
-_CUSTOMER = "c.id AS customer, c.name AS name, c.email AS email"
+_CUSTOMER = "c.id AS customer, c.name AS name, c.email AS email, c.language AS language"
 _ABOUT = {
     "order": (
         'SELECT o.id AS "order", NULL AS invoice, o.recurring_id AS recurring, o.offer_name AS offer,'
@@ -98,7 +101,7 @@ _ABOUT = {
 
 
 def after(connection: sqlite3.Connection, number: int) -> Iterator[dict[str, Any]]:
-    """Yield the events after a number, oldest first, in the shape of COLUMNS, with ``email`` of the customer."""
+    """Yield the events after a number, oldest first, as COLUMNS, with the customer's ``email`` and ``language``."""
     for line in connection.execute(_LINES, {"after": number}):
         changes: Mapping[str, list[Any]] = json.loads(line["changes"])
         if kind := kind_of(line["subject"], line["what"], changes):
@@ -147,7 +150,7 @@ def _event(
     connection: sqlite3.Connection, line: sqlite3.Row, kind: str, changes: Mapping[str, list[Any]]
 ) -> dict[str, Any]:
     found = connection.execute(_ABOUT[line["subject"]], {"id": line["id"]}).fetchone() if line["id"] else None
-    empty = dict.fromkeys((*(column.key for column in COLUMNS), "email"))
+    empty = dict.fromkeys((*(column.key for column in COLUMNS), "email", "language"))
     event = empty | (dict(found) if found else {})
     event |= {"event": line["event"], "at": line["at"], "kind": kind, "what": line["what"], "reason": line["reason"]}
     if kind in ("payment.refunded", "dispute.lost") and "refunded_minor" in changes:
@@ -155,8 +158,9 @@ def _event(
         event["amount"] = back - before
     if kind in ("attempt.scheduled", "recurring.failed"):
         event["attempt"] = _attempt(line["what"])
-    if kind == "attempt.scheduled":
+    if kind in ("attempt.scheduled", "card.expires"):
         event["next_attempt_at"] = changes.get("next_payment_at", [None, None])[1]
+    event["card_expires"] = changes.get("card_expires", [None, None])[1]
     return event
 
 

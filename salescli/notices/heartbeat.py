@@ -20,6 +20,7 @@ from typing import IO
 from salescli.charging import tick_log
 from salescli.errors import BadData, DamagedValue
 from salescli.notices import hooks
+from salescli.notices.undelivered import why
 from salescli.rules import happened, time
 
 _PING_SECONDS = 10
@@ -47,7 +48,7 @@ def _called(url: str) -> str:
         connection.request("GET", f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}")
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        return str(getattr(error, "strerror", None) or error or type(error).__name__)
+        return why(error)
     finally:
         connection.close()
     return "" if 200 <= status < 400 else f"it answered {status}"

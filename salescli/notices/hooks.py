@@ -28,15 +28,24 @@ ALL, PROBLEMS, FIRST_DECLINE = "all", "problems", "first-decline"
 WORDS = (ALL, PROBLEMS, FIRST_DECLINE, *events.KINDS)
 # What the seller must know today, or money is lost. Of a recurring order's declines only the first of a payment.
 _PROBLEMS = frozenset(
-    {"recurring.failed", "payment.unknown", "refund.failed", "dispute.opened", "dispute.lost", "tick.dead"}
+    {
+        "recurring.failed",
+        "payment.unknown",
+        "refund.failed",
+        "dispute.opened",
+        "dispute.lost",
+        "tick.dead",
+        "card.expires",
+    }
 )
-LETTERS_TO_CUSTOMERS = ("attempt.scheduled", "recurring.failed", "recurring.completed", "payment.paid")
+LETTERS_TO_CUSTOMERS = ("attempt.scheduled", "card.expires", "recurring.failed", "recurring.completed", "payment.paid")
 DIGEST_HOUR = 7
 _BACKOFF_MAX_MINUTES = 60
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PROGRAM = re.compile(r"[a-z0-9][a-z0-9-]*")
 _VARIABLE = re.compile(r"SALESCLI_HOOK_[A-Za-z0-9_]+")  # no other: the keys of gateways stay where they are
-ADDRESS = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
+# No quotes, lists, groups or encoded words: a header would take them for something else than one address.
+ADDRESS = re.compile(r"(?!.*=\?)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +143,7 @@ def add(work: Work, new: NewHook) -> Hook:
         if new.daily:
             values["next_try_at"] = time.utc_text(next_digest(work.written_at, work.zone))
         created = {"created_at": time.utc_text(work.now)}
-        history.record(work, "file", None, f"hook {new.name} added", {"target": (None, new.target)})
+        history.record(work, "file", None, f"hook {new.name} added", {"target": (None, shown(new.sender, new.target))})
         database.insert(work.connection, "hooks", {**values, **created, "position": events.last(work.connection)})
     return find(work.connection, new.name)
 
@@ -215,6 +224,14 @@ def server(via: str) -> SplitResult:
     except ValueError:
         raise BadData(f"{via}: that is no port; write a number up to 65535") from None
     return parts
+
+
+def shown(sender: str, target: str) -> str:
+    """Return the target of a hook for people to see: of a webhook the server, as the rest is often secret."""
+    if sender != "webhook":
+        return target
+    parts = server(target)
+    return f"{parts.scheme}://{parts.netloc}/{'…' if parts.path.strip('/') or parts.query else ''}"
 
 
 def check_url(option: str, url: str) -> None:

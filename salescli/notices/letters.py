@@ -35,7 +35,13 @@ def folder_of(database: str) -> Path:
 
 
 def to_customer(event: Mapping[str, Any], language: str, folder: Path, zone: ZoneInfo) -> Letter:
-    """Return the letter to the customer of an event. Raise BadData for an own template that cannot be read."""
+    """Return the letter to the customer of an event: in their language if there is one in it, else in ``language``.
+
+    Raise BadData for an own template that cannot be read.
+    """
+    own = event["language"]
+    if own and any((place / own / f"{event['kind']}.txt").exists() for place in (folder, SHIPPED)):
+        language = own
     return _filled(_template(event["kind"], language, folder), _words(event, language, folder, zone))
 
 
@@ -93,7 +99,8 @@ def _words(event: Mapping[str, Any], language: str, folder: Path, zone: ZoneInfo
         shown[key] = time.local_text(event[key], zone)[:16] if event[key] else ""  # nobody needs seconds
     if event["amount"] is not None:
         shown["amount"] = money.text(event["amount"], event["currency"])
-    pairs = (line.partition("=") for line in _template(_KINDS, language, folder).splitlines())
+    known = language if language in LANGUAGES or (folder / language / f"{_KINDS}.txt").exists() else "en"
+    pairs = (line.partition("=") for line in _template(_KINDS, known, folder).splitlines())
     titles = {kind.strip(): title.strip() for kind, _, title in pairs}
     shown["title"] = titles.get(event["kind"], event["kind"])
     noun = next((noun for noun in ("recurring", "order", "invoice") if event[noun] is not None), None)

@@ -8,12 +8,13 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate
+from urllib.parse import SplitResult, unquote
 
 from salescli.gateways import program
 from salescli.notices import hooks
 from salescli.notices.hooks import Hook
 from salescli.notices.letters import Letter
-from salescli.notices.undelivered import Refused, Undelivered
+from salescli.notices.undelivered import Refused, Undelivered, why
 
 _SENDMAIL = "/usr/sbin/sendmail"
 _PORTS = {"smtp": 587, "smtps": 465}
@@ -21,11 +22,13 @@ _PORTS = {"smtp": 587, "smtps": 465}
 
 def message(hook: Hook, to: str, letter: Letter, number: str) -> EmailMessage:
     """Return a letter with its headers. Raise Refused for an address that no header can hold."""
-    if not hooks.ADDRESS.fullmatch(to) or not to.isascii():
+    if not hooks.ADDRESS.fullmatch(to):
         raise Refused("this address cannot be written to")
     made = EmailMessage()
     try:
-        made["From"], made["To"], made["Subject"] = hook.mail_from, to, letter.subject
+        made["From"], made["To"] = hook.mail_from, to
+        # What looks like an encoded word is decoded in a header, line ends included, and would begin another.
+        made["Subject"] = letter.subject.replace("=?", "= ?")
     except ValueError:
         raise Refused("the address cannot be written into a letter") from None
     made["Message-ID"] = f"<{number}@salescli>"
@@ -54,6 +57,7 @@ def _by_sendmail(made: EmailMessage, seconds: float) -> None:
 def _by_smtp(hook: Hook, made: EmailMessage, seconds: float) -> None:
     parts = hooks.server(hook.via or "")
     host = parts.hostname or ""
+    password = _password(hook, parts)
     context = ssl.create_default_context()
     port = parts.port or _PORTS[parts.scheme]
     try:
@@ -64,25 +68,59 @@ def _by_smtp(hook: Hook, made: EmailMessage, seconds: float) -> None:
         ) as server:
             server.ehlo()
             if parts.scheme == "smtp" and (server.has_extn("starttls") or not hooks.is_loopback(host)):
-                server.starttls(context=context)
-                server.ehlo()
+                _encrypt(server, host, context)
             if parts.username:
-                server.login(parts.username, os.environ.get(hook.secret or "", ""))
+                _log_in(server, host, unquote(parts.username), password)
             server.send_message(made)
-    except smtplib.SMTPRecipientsRefused as error:
+    except smtplib.SMTPException as error:
+        raise _refusal(hook, host, error) from None
+    except OSError as error:
+        raise Undelivered(f"{host}: {why(error)}") from None
+
+
+def _password(hook: Hook, parts: SplitResult) -> str:
+    """Return the password of a server's user, empty without one. Raise Undelivered where it is not set here."""
+    password = os.environ.get(hook.secret or "", "")
+    if parts.username and not password:
+        raise Undelivered(f"the environment has no {hook.secret}, the password of {unquote(parts.username)}")
+    return password
+
+
+def _encrypt(server: smtplib.SMTP, host: str, context: ssl.SSLContext) -> None:
+    if not server.has_extn("starttls"):
+        raise Undelivered(
+            f"{host} offers no STARTTLS, and a letter is not sent in the clear; is it smtps://, or another port?"
+        )
+    server.starttls(context=context)
+    server.ehlo()
+
+
+def _log_in(server: smtplib.SMTP, host: str, user: str, password: str) -> None:
+    try:
+        server.login(user, password)
+    except smtplib.SMTPNotSupportedError:
+        raise Undelivered(f"{host} offers no login here; leave USER@ out, or use STARTTLS or smtps://") from None
+
+
+def _refusal(hook: Hook, host: str, error: smtplib.SMTPException) -> Undelivered | Refused:
+    """Return what a server's answer means: its number alone, since its words may name somebody."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
         if all(500 <= code < 600 for code in codes):
-            raise _never(hook)(f"{host} does not take letters to this address ({codes[0]})") from None
-        raise Undelivered(f"{host} does not take the letter now ({codes[0]})") from None
-    except smtplib.SMTPAuthenticationError as error:
-        raise Undelivered(f"{host} does not accept the user or the password ({error.smtp_code})") from None
-    except smtplib.SMTPDataError as error:  # its words may name somebody
+            return _never(hook)(f"{host} does not take letters to this address ({codes[0]})")
+        return Undelivered(f"{host} does not take the letter now ({codes[0]})")
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return Undelivered(f"{host} does not accept the user or the password ({error.smtp_code})")
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return Undelivered(f"{host} does not take letters from {hook.mail_from} ({error.smtp_code})")
+    if isinstance(error, smtplib.SMTPDataError):
         refused = _never(hook) if 500 <= error.smtp_code < 600 else Undelivered
-        raise refused(f"{host} did not take the letter ({error.smtp_code})") from None
-    except smtplib.SMTPException as error:
-        raise Undelivered(f"{host}: {type(error).__name__}") from None
-    except OSError as error:
-        raise Undelivered(f"{host}:{port}: {error.strerror or error}") from None
+        return refused(f"{host} did not take the letter ({error.smtp_code})")
+    if isinstance(error, smtplib.SMTPResponseException):
+        return Undelivered(f"{host} answered {error.smtp_code}")
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return Undelivered(f"{host} ended the connection")
+    return Undelivered(f"{host}: {type(error).__name__}")
 
 
 def _never(hook: Hook) -> type[Undelivered] | type[Refused]:

@@ -22,7 +22,7 @@ from salescli.errors import SalesError
 from salescli.gateways import program
 from salescli.notices import events, hooks, letters, mail
 from salescli.notices.hooks import Hook
-from salescli.notices.undelivered import Refused, Undelivered
+from salescli.notices.undelivered import Refused, Undelivered, why
 
 SIGNATURE = "Salescli-Signature"  # t=SECONDS,v1=HMAC-SHA256 of "SECONDS.BODY", in hexadecimal
 
@@ -105,7 +105,7 @@ def _to_webhook(hook: Hook, batch: Sequence[Mapping[str, Any]], sending: Sending
         connection.request("POST", f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}", body, headers)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise Undelivered(f"{host}: {getattr(error, 'strerror', None) or error or type(error).__name__}") from None
+        raise Undelivered(f"{host}: {why(error)}") from None
     finally:
         connection.close()
     if not 200 <= status < 300:

@@ -24,6 +24,7 @@ _DIGITS = re.compile(
 )
 _GROUP = re.compile(r"\d+")
 _MASK = "(card number)"
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -41,6 +42,16 @@ def text(value: str, what: str) -> str:
 def word(value: str, what: str) -> str:
     """Return a number, login or id as ``text`` does, without invisible characters, which would make it another."""
     return text(names.visible(value), what)
+
+
+def language(value: str) -> str:
+    """Return the code of a language, ``uk`` of ``uk-UA``; empty for none. Raise BadData for what is no code."""
+    code = value.strip().replace("_", "-").partition("-")[0].lower()
+    if code == "ua":
+        raise BadData("the code of Ukrainian is uk")
+    if code and not _LANGUAGE.fullmatch(code):
+        raise BadData(f"{value!r} is no code of a language; write it like uk, ru or en")
+    return code
 
 
 def free_text(value: str, what: str) -> str:

@@ -66,6 +66,7 @@ def adopt(work: Work) -> None:
     with database.transaction(work.connection):
         database.set_setting(work.connection, "home", home)
         note_resumed(work)
+        history.leave_gap(work.connection)
         changes = {"home": (before, home), "resumed_at": (None, time.utc_text(work.now))}
         history.record(work, "file", None, "adopted", changes)
 

@@ -141,10 +141,11 @@ def _prepare(source: Path, draft: Path, acting: Acting, now: datetime) -> int:
 def _leave_home(
     connection: sqlite3.Connection, source: Path, who: tuple[Actor, str | None] | None, now: datetime
 ) -> None:
-    """Clear the home of a database, so that it charges nobody, and record that."""
+    """Clear the home of a database, so that it charges nobody, leave out the numbers of events, and record that."""
     name = text.masked(source.name.encode("utf-8", "backslashreplace").decode())
     before, home = database.setting(connection, "home"), f"nowhere, since it was restored from {name}"
     database.set_setting(connection, "home", home)
+    history.leave_gap(connection)
     if who is not None:
         actor, remark = who
         work = Work(connection, actor, now, database.zone(connection))

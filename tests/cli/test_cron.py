@@ -180,3 +180,27 @@ def test_installing_twice_has_one_tick_and_one_that_was_written_by_hand_is_named
         assert done.stderr.count(told) == 1
         assert f"{told}: {by_hand}\n" in done.stderr
     assert crontab.read_text(encoding="utf-8").count(" tick --quiet-if-busy") == 1
+
+
+def test_ping_is_printed_and_installed_with_tick_and_kept(run: Run, crontab: Path) -> None:
+    url = "https://hc.example.com/ping/5%20a?x=1&y=2"
+    printed = run("--ping", url)
+    assert printed.returncode == 0, printed.stderr
+    (tick,) = [line for line in printed.stdout.splitlines() if " tick " in line and not line.startswith("#")]
+    assert tick.endswith(r" tick --quiet-if-busy --ping 'https://hc.example.com/ping/5\%20a?x=1&y=2'")
+    assert run("--install", "--ping", url).returncode == 0
+    assert crontab.read_text() == printed.stdout
+    assert "nothing to change" in run("--install").stderr, "a repeated install keeps the URL"
+    assert run("--install", "--ping", "https://other.example.com/x").returncode == 0
+    assert crontab.read_text().count("--ping https://other.example.com/x\n") == 1
+
+
+@pytest.mark.parametrize("url", ["hc.example.com", "ftp://x/", "https://x/\n* * * * * rm", "https://x/\\"])
+def test_ping_of_what_is_no_url_is_refused(run: Run, crontab: Path, url: str) -> None:
+    assert run("--install", "--ping", url).returncode == 2
+    assert not crontab.exists()
+
+
+def test_the_line_of_tick_says_how_to_hear_that_it_stopped() -> None:
+    assert "salescli cron --ping URL" in cron.lines(["/s"], "/s.db")
+    assert "--ping URL" not in cron.lines(["/s"], "/s.db", ping="https://x/")

@@ -1,7 +1,7 @@
 """Real processes of the program killed with SIGKILL, at random and at every commit; the sandbox's ledger is the judge.
 
 furnish a file -> a process, killed -> ``disagreements`` -> … -> calm -> nothing forgotten -> the next file; then the
-mutants, the state machine and a crowd of ticks; at last the counts, and exit 1 unless all is as it must be
+mutants, the state machine, a crowd of ticks and the notices; at last the counts, and exit 1 unless all is as it must be
 """
 
 from __future__ import annotations
@@ -206,9 +206,9 @@ class Trial:
         codes: tuple[int, ...] = (0,),
     ) -> bool:
         """Run a command in a process of its own, check what it left, and return whether it was killed."""
-        child = _forked(["--db", str(self.path), *line], dies_at)
+        child = forked(["--db", str(self.path), *line], dies_at)
         if dies_within is not None:
-            _kill_within(child, dies_within)
+            kill_within(child, dies_within)
         _, status = os.waitpid(child, 0)
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         if not killed and os.waitstatus_to_exitcode(status) not in codes:
@@ -243,7 +243,7 @@ def login() -> str:
     return pwd.getpwuid(os.getuid()).pw_name
 
 
-def _forked(line: list[str], dies_at: int | None) -> int:
+def forked(line: list[str], dies_at: int | None) -> int:
     """Run a command of the program in a new process; importing it anew each time would take most of the time."""
     child = os.fork()
     if child:
@@ -262,7 +262,7 @@ def _forked(line: list[str], dies_at: int | None) -> int:
         os._exit(code)
 
 
-def _kill_within(child: int, seconds: float) -> None:
+def kill_within(child: int, seconds: float) -> None:
     """Kill a process after some time, unless it ends before."""
     deadline = monotonic() + seconds
     while (left := deadline - monotonic()) > 0:
@@ -331,7 +331,9 @@ def main(arguments: list[str]) -> int:
     crowd = _broken("test_many.py", "-k", "sixteen", SALESCLI_FAULTS_DUE=asked.kills)
     damages = max(60, asked.kills // 20)
     damaged = _broken("test_damaged.py", SALESCLI_FAULTS_DAMAGES=damages)
-    found = [*damaged, *counts.double, *counts.forgotten, *counts.violations, *survivors, *machine, *crowd]
+    notices = max(20, asked.kills // 10)
+    told = _broken("../notices/test_kills.py", SALESCLI_NOTICE_KILLS=notices)
+    found = [*told, *damaged, *counts.double, *counts.forgotten, *counts.violations, *survivors, *machine, *crowd]
     for line in (
         f"kills: {counts.kills} ({counts.at_random} at random, {counts.at_commits} at commits)",
         f"charges: {counts.charges}",
@@ -342,6 +344,7 @@ def main(arguments: list[str]) -> int:
         f"state machine: {runs} runs, {'broken' if machine else 'no violation'}",
         f"16 ticks at once on {asked.kills} due: {'broken' if crowd else 'each charged once, none left'}",
         f"damaged files: {2 * damages}, {'broken' if damaged else 'each one line, nobody charged twice'}",
+        f"kills of tick and notify: {notices}, {'broken' if told else 'each event told once, none lost'}",
         *found,
     ):
         print(line)  # noqa: T201

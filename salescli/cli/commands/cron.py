@@ -7,14 +7,17 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from salescli.cli import options
 from salescli.cli.output.terminal import say
+from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
+from salescli.notices import hooks
 
 _LONGEST = 990  # cron takes 1,000 characters
 _LINES = """\
@@ -25,7 +28,7 @@ _LINES = """\
 #MAILTO=you@example.com
 
 # Every 5 minutes: a resumed payment is promised within 10, and one run may be missed.
-*/5 * * * *  {call} tick --quiet-if-busy
+{advice}*/5 * * * *  {call} tick --quiet-if-busy{ping}
 
 # At 6:10: yesterday's report, one file a day; cron mails its totals.
 10 6 * * *  {call} reports details --on yesterday --csv -o "$HOME/sales-report-$(date +\\%F).csv"
@@ -37,14 +40,19 @@ _LINES = """\
 0 7 * * *  {call} doctor
 # {end}
 """
+_ADVICE = "# To hear that it stopped, from a dead man's switch: salescli cron --ping URL\n"
 
 
 @click.command("cron")
 @click.option("--install", is_flag=True, help="Add the lines to your crontab, replacing those of this database.")
 @click.option("--remove", is_flag=True, help="Remove the lines of this database from your crontab.")
+@click.option(
+    "--ping", type=Outside(), metavar="URL",
+    help="Let tick call URL after each good run: a dead man's switch. A repeated --install keeps it.",
+)  # fmt: skip
 @options.dry_run
 @pass_session
-def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -> None:
+def cron_command(session: Session, install: bool, remove: bool, ping: str | None, dry_run: bool) -> None:
     """Print crontab lines for this installation and this database: tick, report, backup, doctor.
 
     The lines stand between two marker lines that name the database. Other lines of a crontab are never changed; a
@@ -53,18 +61,21 @@ def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -
     \b
     Examples:
       salescli cron
-      salescli cron --install
+      salescli cron --install --ping https://hc.example.com/ping/ID
       salescli cron --remove
     """
     if install and remove:
         raise BadUsage("--install and --remove exclude each other; give one")
+    if ping is not None:
+        hooks.check_url("--ping", ping)
     database = os.path.realpath(session.path)  # one block for a database, whatever symbolic link names it
     if not (install or remove):
-        click.echo(lines(_program(), database, any_file_system=session.any_file_system), nl=False)
+        click.echo(lines(_program(), database, any_file_system=session.any_file_system, ping=ping), nl=False)
         return
     session.check_not_through_sudo("cron --install" if install else "cron --remove")
-    block = b"" if remove else lines(_program(), database, any_file_system=session.any_file_system).encode()
     before = _read()
+    ping = ping or _pinged(before, database)
+    block = b"" if remove else lines(_program(), database, any_file_system=session.any_file_system, ping=ping).encode()
     after = replaced(before, block, database)
     for line in _by_hand(after) if install else ():
         say(f"another line of your crontab runs tick; if it is for this database, take it out with crontab -e: {line}")
@@ -77,17 +88,35 @@ def cron_command(session: Session, install: bool, remove: bool, dry_run: bool) -
     say(f"the lines of {database} {would}{'added to' if install else 'removed from'} your crontab")
 
 
-def lines(program: list[str], database: str, *, any_file_system: bool = False) -> str:
-    """Return the block of crontab lines, with its markers. Raise BadUsage for paths that cron cannot express."""
+def lines(program: list[str], database: str, *, any_file_system: bool = False, ping: str | None = None) -> str:
+    """Return the block of crontab lines, with its markers. Raise BadUsage for what cron cannot express."""
     words = [*program, "--db", database, *(["--any-file-system"] if any_file_system else [])]
-    for word in words:
+    pinging = ["--ping", ping] if ping else []
+    for word in words + pinging:
         if not word.isprintable() or "\\" in word:
-            raise BadUsage(f"cron cannot express the path {word!r}: it has a control character or a backslash")
+            raise BadUsage(f"cron cannot express {word!r}: it has a control character or a backslash")
     begin, end = _markers(database)
-    text = _LINES.format(call=shlex.join(words).replace("%", "\\%"), begin=begin, end=end)
+    text = _LINES.format(
+        call=_escaped(words), advice="" if ping else _ADVICE, ping=f" {_escaped(pinging)}" if ping else "",
+        begin=begin, end=end,
+    )  # fmt: skip
     if max(len(line.encode()) for line in text.splitlines()) > _LONGEST:
-        raise BadUsage(f"cron cannot express so long a path: {database}")
+        raise BadUsage(f"cron cannot express so long a path or URL: {database}")
     return text
+
+
+def _escaped(words: list[str]) -> str:
+    return shlex.join(words).replace("%", "\\%")
+
+
+def _pinged(crontab: bytes, database: str) -> str | None:
+    """Return the URL that tick pings in the block of a database."""
+    own = _own(database).search(crontab)
+    found = re.search(rb" tick --quiet-if-busy --ping (.*)$", own[0], re.MULTILINE) if own else None
+    with suppress(ValueError):  # somebody's edit that is no shell
+        words = shlex.split(found[1].decode(errors="replace").replace("\\%", "%")) if found else []
+        return words[0] if len(words) == 1 else None
+    return None
 
 
 def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
@@ -95,17 +124,21 @@ def replaced(crontab: bytes, block: bytes, database: str) -> bytes:
 
     Raise SalesError when only one of the two markers is there.
     """
-    begin, end = (f"# {marker}\n".encode() for marker in _markers(database))
-    start, stop = b"^" + re.escape(begin), b"^" + re.escape(end)
-    own = re.compile(start + rb"(?:(?!" + start + rb").)*?" + stop, re.MULTILINE | re.DOTALL)
+    own = _own(database)
     rest = own.sub(b"", crontab)
-    if any(re.search(rb"^" + re.escape(marker), rest, re.MULTILINE) for marker in (begin, end)):
+    if any(re.search(rb"^" + re.escape(f"# {marker}\n".encode()), rest, re.MULTILINE) for marker in _markers(database)):
         raise SalesError(f"the crontab has only one of the two marker lines of {database}; repair it with: crontab -e")
     if not block:
         return rest
     if own.search(crontab):
         return own.sub(lambda _: block, crontab, count=1)
     return crontab + (b"" if crontab.endswith(b"\n") or not crontab else b"\n") + block
+
+
+def _own(database: str) -> re.Pattern[bytes]:
+    """Return what matches the block of a database."""
+    start, stop = (b"^" + re.escape(f"# {marker}\n".encode()) for marker in _markers(database))
+    return re.compile(start + rb"(?:(?!" + start + rb").)*?" + stop, re.MULTILINE | re.DOTALL)
 
 
 def _by_hand(crontab: bytes) -> list[str]:

@@ -80,6 +80,7 @@ customers_group = group_of(
             ("phone", "The phone number."),
             ("customer_id", "The customer's id in another system; needs --source."),
             ("source", "The system that the id is from."),
+            ("language", "The language of letters to them: uk, ru, en, or one that you wrote templates in."),
             ("active", "Whether new orders are taken; existing recurring orders continue."),
         ),
         '"Olena Kovalenko" --email olena@example.com',
@@ -213,9 +214,12 @@ def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> No
 @click.argument("token")
 @click.option("--payment-system", "system", metavar="NAME", required=True, help="The payment system that gave it.")
 @click.option("--default", "preferred", is_flag=True, help="Charge it where no payment system is given.")
+@click.option("--expires", metavar="YYYY-MM", help="The card's last month; most payment systems say it themselves.")
 @results.changes
 @pass_session
-def save_token(session: Session, customer: str, token: str, system: str, preferred: bool, dry_run: bool) -> None:
+def save_token(  # noqa: PLR0913 - one parameter per option
+    session: Session, customer: str, token: str, system: str, preferred: bool, expires: str | None, dry_run: bool
+) -> None:
     """Save TOKEN, a payment system's name for a card of CUSTOMER. Never a card number.
 
     `orders pay`, `orders sell` and `recurring edit` charge it where no token is given. The first one is the default.
@@ -225,7 +229,7 @@ def save_token(session: Session, customer: str, token: str, system: str, preferr
       salescli customers save-token olena@example.com tok_ok --payment-system Card
     """
     with options.rehearsed(session, dry_run):
-        saved = tokens.save(session.work, customer, token, system, preferred=preferred)
+        saved = tokens.save(session.work, customer, token, system, preferred=preferred, expires=expires)
         name = payment_systems.get(session.connection, saved.payment_system_id).name
         print_line(f"saved payment method {saved.id}, {name}{', the default' if saved.preferred else ''}")
 

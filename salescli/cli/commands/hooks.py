@@ -45,13 +45,17 @@ def hooks_group() -> None:
 @options.output
 @pass_session
 def list_hooks(session: Session, output: Output) -> None:
-    """List the hooks, and up to which event each was told.
+    """List the hooks, and up to which event each was told. Of a webhook's URL only the server is shown.
 
     \b
     Example:
       salescli hooks list
     """
-    rows = [{column.key: getattr(hook, column.key) for column in _COLUMNS} for hook in hooks.every(session.connection)]
+    rows = [
+        {column.key: getattr(hook, column.key) for column in _COLUMNS}
+        | {"target": hooks.shown(hook.sender, hook.target)}
+        for hook in hooks.every(session.connection)
+    ]
     shown = sorted_rows(rows, output.sort, _COLUMNS)[: output.row_limit()]
     render(shown, output.chosen(_COLUMNS), output, session.zone)
 

@@ -293,6 +293,7 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
             fee_minor=fee,
             fee_currency=None if fee is None else currency,
             created_at=_moment(charge.get("created") or intent.get("created")),
+            card_expires=_expiry(charge.get("payment_method_details")),
         )
     if status in ("processing", "requires_capture", "requires_action"):
         return Result("pending", reference, intent["id"], message=f"PaymentIntent {intent['id']} is {status}")
@@ -303,6 +304,14 @@ def _result(intent: dict[str, Any], reference: str) -> Result:
         code, raw, message, _ = decline(intent.get("last_payment_error") or {})
         return Result("declined", reference, intent["id"], code=code, raw_code=raw, message=message)
     return Result("not_found", reference, intent["id"])
+
+
+def _expiry(method: Any) -> str | None:
+    """Return the last month of the card that was charged, None of another payment method."""
+    card = method.get("card") if isinstance(method, dict) else None
+    if not isinstance(card, dict) or not isinstance(card.get("exp_year"), int):
+        return None
+    return f"{card['exp_year']}-{card.get('exp_month') or 0:02}"
 
 
 def _given_up(intent: dict[str, Any]) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.catalogue import customers
 from salescli.charging import by_hand, undo
-from salescli.charging.by_hand import Received
 from salescli.cli import bulk, options, pages, record_page, results
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
@@ -25,7 +24,9 @@ from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.rules import numbers, permissions
 from salescli.sales import attempts, invoices, orders
-from salescli.sales.invoices import Invoice
+
+if TYPE_CHECKING:
+    from salescli.sales.invoices import Invoice
 
 
 @click.command("show", cls=pages.ListCommand, view=attempt_list.VIEW)
@@ -104,7 +105,7 @@ def confirm_payments(
     """
     if write_off and not amount:
         raise BadUsage("--write-off needs --amount, what came")
-    received = Received(amount, write_off) if amount else None
+    received = by_hand.Received(amount, write_off) if amount else None
     if received and (len(invoice) > 1 or "-" in invoice):
         raise BadUsage("--amount is of one invoice; confirm the others without it")
     return _answer(session, invoice, at, mode, confirmed=True, received=received)
@@ -190,7 +191,7 @@ def _answer(
     mode: Mapping[str, bool],
     *,
     confirmed: bool,
-    received: Received | None = None,
+    received: by_hand.Received | None = None,
 ) -> int:
     work = options.work_at(at, session)
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from salescli.charging import simulate
-from salescli.charging.simulate import Simulation
 from salescli.cli import options, pages
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_beside, say
@@ -23,6 +23,9 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.rules import money, numbers, permissions, schedule, time
 from salescli.sales import recurring
+
+if TYPE_CHECKING:
+    from salescli.charging.simulate import Simulation
 
 
 @click.command("simulate", cls=pages.ListCommand, columns=simulate.COLUMNS)

@@ -11,6 +11,7 @@ from salescli.cli.output.contract import Output, Table
 from salescli.cli.output.fit import fitted
 from salescli.cli.output.fold import folded
 from salescli.cli.output.table import write_table
+from salescli.cli.output.terminal import fitted as fitted_lines
 from salescli.cli.output.terminal import width
 from salescli.lists.columns import Column
 from salescli.rules.numbers import grouped
@@ -101,6 +102,25 @@ def test_where_even_the_first_columns_are_wider_each_row_is_a_block(monkeypatch:
 )
 def test_digits_stand_in_groups(text: str, shown: str) -> None:
     assert grouped(text) == shown
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param("order 1042 is Open, 1500.00 EUR of 5000.00 EUR paid", "1.500.00 EUR of 5.000.00 EUR", id="EUR"),
+        pytest.param("12500 JPY came", "12.500 JPY came", id="no decimals"),
+        pytest.param("1250.00 came instead of 2000.00 EUR", "1.250.00 came instead of 2.000.00 EUR", id="two amounts"),
+        pytest.param("salescli orders pay 1042 --amount 1250.00", "pay 1042 --amount 1250.00", id="a command"),
+    ],
+)
+def test_amounts_in_messages_have_groups_of_digits_on_a_terminal_only(said: str, shown: str) -> None:
+    assert shown in fitted_lines(said, _Screen()).replace("\u00a0", ".")
+    assert fitted_lines(said, io.StringIO()) == said
 
 
 def test_a_sentence_is_broken_between_words_and_before_a_command() -> None:

@@ -13,7 +13,7 @@ import click
 
 from salescli.cli import options, pages
 from salescli.cli.groups import ListingGroup
-from salescli.cli.output import chart, report_footer, report_workbook
+from salescli.cli.output import chart, footer, report_footer, report_workbook
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
@@ -141,7 +141,7 @@ def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output:
             if under := _chart(report, rows, output):
                 under(stream)
             stream.write("\n")
-        if report_footer.is_below(output):
+        if footer.is_below(output):
             report_footer.write(statement, output, session.zone, stream)
     say_left_out(left_out)
     _say_totals(session, output, statement)
@@ -327,7 +327,7 @@ def _write_rows(
     def under(stream: TextIO) -> None:
         if chart:
             chart(stream)
-        if report_footer.is_below(output):
+        if footer.is_below(output):
             stream.write("\n")
             report_footer.write(statement, output, session.zone, stream)
 
@@ -352,5 +352,5 @@ def _write_json(found: dict[str, report.Rows], columns: Sequence[Column], output
 
 def _say_totals(session: Session, output: Output, statement: Statement) -> None:
     """Write the totals on stderr, unless they stand below the rows (R76, B9)."""
-    if not report_footer.is_below(output):
+    if not footer.is_below(output):
         report_footer.write(statement, Output(), session.zone, sys.stderr)

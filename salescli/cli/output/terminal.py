@@ -166,7 +166,7 @@ def fitted(lines: str, stream: TextIO) -> str:
 
 
 # An amount before its currency or before another amount. An amount in a suggested command has neither.
-_AMOUNTS = r"(?<![\w.,])\d{4,}(\.\d+(?= of \d| instead of \d)|(\.\d+)?(?= [A-Z]{3}\b))"
+_AMOUNTS = r"(?<![\w.,])\d{4,}(\.\d+(?= (came instead )?of \d)|(\.\d+)?(?= [A-Z]{3}\b))"
 
 
 def within(lines: str, room: int | None) -> str:

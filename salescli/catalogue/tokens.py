@@ -31,17 +31,19 @@ class SavedToken:
         return cls(row["id"], row["customer_id"], row["payment_system_id"], row["token"], bool(row["preferred"]))
 
 
-def save(work: Work, customer: str, token: str, system_name: str, *, preferred: bool = False) -> SavedToken:
+def save(
+    work: Work, customer: str, token: str, system_name: str | None = None, *, preferred: bool = False
+) -> SavedToken:
     """Save a customer's payment method, and return it; the first one is the default.
 
-    Saving one again changes only whether it is the default. Raise BadData for a manual payment system, or what looks
-    like a card number.
+    Without a payment system it is of the only one that charges. Saving one again changes only whether it is the
+    default. Raise BadData for a manual payment system, or what looks like a card number.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     token = text.text(token, "the token")
     with database.transaction(work.connection):
         found = customers.buyer(work.connection, customer)
-        system = payment_systems.find(work.connection, system_name)
+        system = payment_systems.find_charging(work.connection, system_name)
         payment_systems.check_usable(system, token, one_click=False)
         kept = of_customer(work.connection, found["id"])
         same = next((one for one in kept if (one.payment_system_id, one.token) == (system.id, token)), None)

@@ -42,6 +42,7 @@ _OF_COMMANDS: Mapping[tuple[str, str], str] = {
     **{("payments", name): "waiting invoice" for name in ("confirm", "decline")},
     ("recurring", "pause"): "active recurring",
     ("recurring", "activate"): "paused recurring",
+    ("recurring", "retry"): "failed recurring",
     ("recurring", "complete"): "unfinished recurring",
 }
 _OF_GROUPS: Mapping[str, str] = {

@@ -17,7 +17,7 @@ from salescli.lists import query
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
-from salescli.rules import permissions
+from salescli.rules import numbers, permissions
 
 Shown = tuple[list[dict[str, Any]], int]  # the first rows, and the total
 
@@ -127,6 +127,8 @@ def _as_object(
     for part in parts:
         rows, total = part.first(session, id, part.all_columns, _limit(part, output))
         key = part.title.replace(" ", "_")
+        if key in found:  # the count of these rows: it stays what it is in a list
+            key = f"{numbers.singular(key)}_list"
         found[key] = [as_object(part.all_columns, row) for row in rows]
         if part.see_all and total > len(rows):
             more[key] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}

@@ -124,6 +124,7 @@ KINDS: dict[str, Callable[[sqlite3.Connection, str], Iterator[Candidate]]] = {
     "recurring": _recurring(),
     "active recurring": _recurring("active"),
     "paused recurring": _recurring("paused"),
+    "failed recurring": _recurring("failed"),
     "unfinished recurring": _recurring("active", "paused", "processing"),
     "customer": _customers,
     "offer": _named("offers", "number"),

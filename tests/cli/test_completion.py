@@ -161,6 +161,7 @@ def _offered(path: Path, *words: str) -> list[str]:
         (["payments", "show", ""], ["1"]),
         (["payments", "confirm", ""], []),
         (["recurring", "pause", ""], []),
+        (["recurring", "retry", ""], []),
         (["customers", "edit", "ole"], ["Olena Koval", "olena@example.com"]),
         (["customers", "add", "ole"], []),
         (["explain", "order", "2"], ["2"]),

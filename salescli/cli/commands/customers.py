@@ -211,11 +211,16 @@ def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> No
 @customers_group.command("save-token")
 @click.argument("customer")
 @click.argument("token")
-@click.option("--payment-system", "system", metavar="NAME", required=True, help="The payment system that gave it.")
+@click.option(
+    "--payment-system",
+    "system",
+    metavar="NAME",
+    help="The payment system that gave it.  [default: the only one that charges]",
+)  # fmt: skip
 @click.option("--default", "preferred", is_flag=True, help="Charge it where no payment system is given.")
 @results.changes
 @pass_session
-def save_token(session: Session, customer: str, token: str, system: str, preferred: bool, dry_run: bool) -> None:
+def save_token(session: Session, customer: str, token: str, system: str | None, preferred: bool, dry_run: bool) -> None:
     """Save TOKEN, a payment system's name for a card of CUSTOMER. Never a card number.
 
     `orders pay`, `orders sell` and `recurring edit` charge it where no token is given. The first one is the default.

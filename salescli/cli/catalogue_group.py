@@ -90,6 +90,8 @@ def _show(group: CatalogueGroup) -> click.Command:
         "show",
         cls=pages.ListCommand,
         view=next((part.view for part in group.parts if isinstance(part, record_page.Part)), group.view),
+        record=group.view,
+        parts=group.parts,
         help=_help(group, f"Show {_one(group)}", f"show {group.shown}"),
     )
     @click.argument(singular.replace(" ", "_"), metavar=_place(group))

@@ -22,10 +22,22 @@ from salescli.rules.lifecycle import ORDER_STATUSES
 
 
 class ListCommand(click.Command):
-    """A command that shows rows of ``columns``, or of a ``view``, for completion and ``--columns help``."""
+    """A command that shows rows of ``columns``, or of a ``view``, for completion and ``--columns help``.
 
-    def __init__(self, *args: Any, view: View | None = None, columns: Sequence[Column] = (), **kw: Any) -> None:
+    ``record`` and ``parts``: of a record's page, whose record is of that view.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        view: View | None = None,
+        columns: Sequence[Column] = (),
+        record: View | None = None,
+        parts: Sequence[Any] = (),
+        **kw: Any,
+    ) -> None:
         super().__init__(*args, **kw)
+        self.record, self.parts = record, parts
         self.columns = view.columns if view else columns
         self.statuses = view.statuses if view else ORDER_STATUSES  # reports look at those of orders
 

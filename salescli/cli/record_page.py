@@ -17,7 +17,7 @@ from salescli.lists import query
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
-from salescli.rules import numbers, permissions
+from salescli.rules import permissions
 
 Shown = tuple[list[dict[str, Any]], int]  # the first rows, and the total
 
@@ -120,15 +120,13 @@ def _as_object(
     session: Session, view: View, record: dict[str, Any], id: int, parts: Sequence[Part | ComputedPart], output: Output
 ) -> dict[str, Any]:
     """Return a record and its lists for programs; ``more`` holds the total and command of each list that is cut."""
-    from salescli.cli.output.json import as_object
+    from salescli.cli.output.json import as_object, key_of_list
 
     found = as_object(view.columns, record)
     more = {}
     for part in parts:
         rows, total = part.first(session, id, part.all_columns, _limit(part, output))
-        key = part.title.replace(" ", "_")
-        if key in found:  # the count of these rows: it stays what it is in a list
-            key = f"{numbers.singular(key)}_list"
+        key = key_of_list(part.title, found)
         found[key] = [as_object(part.all_columns, row) for row in rows]
         if part.see_all and total > len(rows):
             more[key] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from salescli.sales.orders import Order
 
 
-@click.command("show", cls=pages.ListCommand, view=payment_list.VIEW)
+_PARTS = (
+    record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
+    record_page.Part("instalments", instalment_list.VIEW, "n.order_id", ("due_on",)),
+    record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
+)
+
+
+@click.command("show", cls=pages.ListCommand, view=payment_list.VIEW, record=order_list.VIEW, parts=_PARTS)
 @click.argument("order")
 @options.output
 @pass_session
@@ -39,17 +46,7 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
       salescli orders show 12
     """
     found = orders.find(session.connection, order)
-    record_page.page(
-        session,
-        order_list.VIEW,
-        found.id,
-        [
-            record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
-            record_page.Part("instalments", instalment_list.VIEW, "n.order_id", ("due_on",)),
-            record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
-        ],
-        output,
-    )
+    record_page.page(session, order_list.VIEW, found.id, _PARTS, output)
 
 
 @click.command("new")

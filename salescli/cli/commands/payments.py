@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from salescli.sales.invoices import Invoice
 
 
-@click.command("show", cls=pages.ListCommand, view=attempt_list.VIEW)
+_PARTS = (
+    record_page.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",)),
+    record_page.Part("disputes", dispute_list.VIEW, "d.invoice_id", ("dispute",)),
+)
+
+
+@click.command("show", cls=pages.ListCommand, view=attempt_list.VIEW, record=payment_list.VIEW, parts=_PARTS)
 @click.argument("invoice")
 @options.output
 @pass_session
@@ -41,16 +47,7 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
       salescli payments show 17
     """
     found = invoices.find(session.connection, invoice)
-    record_page.page(
-        session,
-        payment_list.VIEW,
-        found.id,
-        [
-            record_page.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",)),
-            record_page.Part("disputes", dispute_list.VIEW, "d.invoice_id", ("dispute",)),
-        ],
-        output,
-    )
+    record_page.page(session, payment_list.VIEW, found.id, _PARTS, output)
 
 
 @click.command("ledger", cls=pages.ListCommand, view=ledger.VIEW)
@@ -206,7 +203,8 @@ def _answer(
 
 def _describe(session: Session, before: Invoice, after: Invoice) -> str:
     order = orders.get(session.connection, after.order_id)
-    words = f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+    became = "paid" if after.paid else after.status
+    words = f"invoice {after.id}: {after.amount()} {became}; order {order.id} is {order.status.capitalize()}"
     if after.amount_minor < before.amount_minor and order.status == "open":
         return f"{words}, {order.amount(order.left_minor)} is left: {session.program} orders pay {order.id}"
     if after.paid and after.rate is None and (credit := after.amount_minor - after.share_minor) > 0:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
 
 
-@click.command("show", cls=pages.ListCommand, view=order_list.VIEW)
+_PARTS = (record_page.Part("orders", order_list.VIEW, "o.recurring_id", ("payment_number",), _ORDERS),)
+
+
+@click.command("show", cls=pages.ListCommand, view=order_list.VIEW, record=recurring_list.VIEW, parts=_PARTS)
 @click.argument("id")
 @options.output
 @pass_session
@@ -40,8 +43,7 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
       salescli recurring show 3
     """
     found = recurring.find(session.connection, id)
-    part = record_page.Part("orders", order_list.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
-    record_page.page(session, recurring_list.VIEW, found.id, [part], output)
+    record_page.page(session, recurring_list.VIEW, found.id, _PARTS, output)
 
 
 @click.command("pause")

@@ -63,6 +63,18 @@ def get(connection: sqlite3.Connection, id: int) -> PaymentSystem:
     return PaymentSystem.from_row(records.get(connection, NOUN, id))
 
 
+def find_charging(connection: sqlite3.Connection, words: str | None) -> PaymentSystem:
+    """Return the payment system of this name; without one the only active one that charges. Raise BadData for many."""
+    if words is not None:
+        return find(connection, words)
+    rows = connection.execute("SELECT * FROM payment_systems WHERE active = 1 AND merged_into IS NULL").fetchall()
+    charging = [system for system in map(PaymentSystem.from_row, rows) if not system.manual]
+    if len(charging) != 1:
+        names = ", ".join(system.name for system in charging) or "none charges"
+        raise BadData(f"give --payment-system NAME; the active ones: {names}")
+    return charging[0]
+
+
 def check_usable(system: PaymentSystem, token: str | None, *, one_click: bool) -> None:
     """Raise BadData unless a payment with this token and mode can go through ``system``."""
     if not system.active:

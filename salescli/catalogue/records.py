@@ -36,6 +36,11 @@ class Noun:
     check_import: Callable[[sqlite3.Connection, Words], None] = lambda connection, words: None  # for a new record
     stands_for: str = "id"  # SQL for the id of the record that a row stands for: its own unless merged
 
+    @property
+    def plural(self) -> str:
+        """The name of several: "payment systems"."""
+        return self.table.replace("_", " ")
+
 
 def add(work: Work, noun: Noun, words: Words) -> int:
     """Add a record and return its id. Raise BadData if it exists or a field is invalid (R77, R78)."""

@@ -32,18 +32,25 @@ class SavedToken:
 
 
 def save(
-    work: Work, customer: str, token: str, system_name: str, *, preferred: bool = False, expires: str | None = None
+    work: Work,
+    customer: str,
+    token: str,
+    system_name: str | None = None,
+    *,
+    preferred: bool = False,
+    expires: str | None = None,
 ) -> SavedToken:
     """Save a customer's payment method, and return it; the first one is the default.
 
-    ``expires``: the card's last month, YYYY-MM. Saving one again changes only that, and whether it is the default.
-    Raise BadData for a manual payment system, or what looks like a card number.
+    Without a payment system it is of the only one that charges. ``expires``: the card's last month, YYYY-MM. Saving one
+    again changes only that, and whether it is the default. Raise BadData for a manual payment system, or what looks
+    like a card number.
     """
     work.actor.require(permissions.ENTER_ORDERS)
     token = text.text(token, "the token")
     with database.transaction(work.connection):
         found = customers.buyer(work.connection, customer)
-        system = payment_systems.find(work.connection, system_name)
+        system = payment_systems.find_charging(work.connection, system_name)
         payment_systems.check_usable(system, token, one_click=False)
         if expires:
             cards.note(work.connection, system.id, token, cards.month(expires))

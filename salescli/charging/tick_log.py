@@ -81,7 +81,7 @@ def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
     before = last(connection)
     if before is None:
         late = now - time.from_text(waiting)
-        never = "payments are due and tick has never run; put it in cron with: salescli cron --install"
+        never = "payments are due and tick has never run: salescli cron"
         return never if late > OVERDUE else None
     ago = now - time.from_text(before)
     if ago <= OVERDUE:

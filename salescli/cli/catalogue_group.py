@@ -8,14 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.catalogue import merge as merger
 from salescli.catalogue import records
-from salescli.catalogue.merge import Merging
-from salescli.catalogue.records import Noun
 from salescli.cli import importing, options, pages, record_page, results
 from salescli.cli.groups import ListingGroup
 from salescli.cli.output.contract import Output
@@ -29,6 +27,10 @@ from salescli.lists import changes
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
 from salescli.rules import numbers, permissions
+
+if TYPE_CHECKING:
+    from salescli.catalogue.merge import Merging
+    from salescli.catalogue.records import Noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def _show(group: CatalogueGroup) -> click.Command:
         "show",
         cls=pages.ListCommand,
         view=next((part.view for part in group.parts if isinstance(part, record_page.Part)), group.view),
+        record=group.view,
+        parts=group.parts,
         help=_help(group, f"Show {_one(group)}", f"show {group.shown}"),
     )
     @click.argument(singular.replace(" ", "_"), metavar=_place(group))

@@ -5,20 +5,30 @@ Click resolves the command → ``furnish`` gives its parameters a type that comp
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import sqlite3
+import sys
 from contextlib import closing
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    add_completion_class,
+    split_arg_string,
+)
 
 from salescli.cli import caller
 from salescli.errors import SalesError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
 
 # A parameter -> what it names; some commands take only records of one status.
 _KINDS: Mapping[str, str] = {
@@ -32,6 +42,7 @@ _OF_COMMANDS: Mapping[tuple[str, str], str] = {
     **{("payments", name): "waiting invoice" for name in ("confirm", "decline")},
     ("recurring", "pause"): "active recurring",
     ("recurring", "activate"): "paused recurring",
+    ("recurring", "retry"): "failed recurring",
     ("recurring", "complete"): "unfinished recurring",
 }
 _OF_GROUPS: Mapping[str, str] = {
@@ -141,9 +152,61 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         return value.removeprefix(before) if value.startswith(before) else value
 
 
+class _Fish(FishComplete):
+    """Fish, with names and columns that have a comma: what stands before the first one is the type."""
+
+    source_template = """\
+function %(complete_func)s
+    set -l words (commandline -cp | string collect)
+    for line in (env %(complete_var)s=fish_complete COMP_WORDS=$words COMP_CWORD=(commandline -t) \\
+            %(prog_name)s 2>/dev/null)
+        set -l parts (string split -m 1 "," -- $line)
+        switch $parts[1]
+            case dir
+                __fish_complete_directories $parts[2]
+            case file
+                __fish_complete_path $parts[2]
+            case plain
+                echo -- $parts[2]
+        end
+    end
+end
+complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
+"""
+
+
 def register() -> None:
-    """Make Click use this module's bash; it calls this before a completion."""
+    """Make Click use this module's shells; it calls this before a completion."""
     add_completion_class(_Bash, "bash")
+    add_completion_class(_Fish, "fish")
+
+
+_ROOMS = ("overview", "reconcile", "notices", "imports", "reports", "charging", "sales", "catalogue", "gateways")
+
+
+class _WhenUsed(PathFinder):
+    """Finds the modules of the operations so that they run only when one of their names is read.
+
+    A shell asks for a command's parameters; that what the command does stands beside them costs two thirds of the wait.
+    """
+
+    @classmethod
+    def find_spec(
+        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the module with a loader that waits; None for what is no part of an operation."""
+        words = fullname.split(".")
+        if len(words) < 3 or words[0] != "salescli" or words[1] not in _ROOMS:
+            return None
+        spec = super().find_spec(fullname, path, target)
+        if spec and spec.loader and not spec.submodule_search_locations:
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+        return spec
+
+
+def load_when_used() -> None:
+    """Load the operations only when they are used; in a process that does nothing but complete."""
+    sys.meta_path.insert(0, _WhenUsed)
 
 
 def script(shell: str, program: click.Command) -> str:

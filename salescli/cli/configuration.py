@@ -66,8 +66,8 @@ def load(path: str, program: click.Group) -> Configuration | None:
     A file that others could have written is not read: it would choose the database and what a command does.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - no pathlib: docs/start.md
-            status = os.fstat(file.fileno())
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = _regular(path, file.fileno())
             if why := _not_ours(status):
                 click.echo(f"salescli: warning: {path} is ignored: {why}", err=True)
                 return None
@@ -92,6 +92,18 @@ def load(path: str, program: click.Group) -> Configuration | None:
     if "period" in data:
         _check_period(found, data["period"])
     return found
+
+
+def _regular(path: str, descriptor: int) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise BadData(f"{path} is not a file; write the configuration into a file, or move it away")
+    return status
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; of a pipe not until somebody writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _not_ours(status: os.stat_result) -> str:

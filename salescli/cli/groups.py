@@ -107,6 +107,16 @@ class IndexedGroup(click.Group):
             raise click.UsageError(f"No such command {args[0]!r}. Did you mean {meant}?", ctx)
         return args
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands of the index without importing them, and the group's options."""
+        if not self.index:
+            return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        named = [(name, text) for name, (_, text) in self.index.items() if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=text) for name, text in named]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the index without importing its commands."""
         if not self.index:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from salescli.cli.output.terminal import print_line, say
 from salescli.cli.prompts import confirm, on_a_terminal
 from salescli.cli.session import Session
 from salescli.errors import SalesError
-from salescli.gateways.answers import Answer
 from salescli.rules import permissions
 from salescli.sales import instalments, orders, recurring, recurring_actions
-from salescli.sales.invoices import Invoice
-from salescli.sales.orders import Order
+
+if TYPE_CHECKING:
+    from salescli.gateways.answers import Answer
+    from salescli.sales.invoices import Invoice
+    from salescli.sales.orders import Order
 
 
 def say_recurring_goes_on(session: Session, order: Order) -> None:

@@ -12,22 +12,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from salescli.catalogue.records import Noun
 from salescli.cli import options, problems
 from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.imports import catalogue
+from salescli.imports import run as import_run
 from salescli.imports import told as told_of
 from salescli.imports.reading import layout
-from salescli.imports.reading.options import ReadingOptions
-from salescli.imports.run import ImportCounts, ImportRequest, Reporting, summary
+from salescli.imports.reading import options as of_reading
 from salescli.rules import money, numbers, time
 from salescli.storage.work import Work
+
+if TYPE_CHECKING:
+    from salescli.catalogue.records import Noun
+    from salescli.imports.run import ImportCounts, ImportRequest
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
     options.dry_run,
@@ -72,7 +75,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_reading(*args: Any, delimiter: str | None, time_zone: str | None, **given: Any) -> Any:
         stated = {name: given.pop(name) for name in ("encoding", "skip_lines", "sheet", "decimal", "minor", "dates")}
         zone = time.time_zone(time_zone) if time_zone else None
-        reading = ReadingOptions(delimiter=delimiter and layout.delimiter(delimiter), zone=zone, **stated)
+        reading = of_reading.ReadingOptions(delimiter=delimiter and layout.delimiter(delimiter), zone=zone, **stated)
         return command(*args, reading=reading, **given)
 
     decorated: Callable[..., Any] = with_reading
@@ -89,7 +92,7 @@ def told(file: Path) -> Callable[[str], None]:
 
 def command(noun: Noun) -> click.Command:
     """Return the ``import`` command of a catalogue noun's group."""
-    nouns = catalogue.plural(noun)
+    nouns = noun.plural
 
     @click.command(
         "import",
@@ -128,10 +131,12 @@ def run(
     written = rejects is not None and not given["dry_run"]
     where = f"all go into {rejects}" if written else "--skip-bad --rejects FILE writes all into a file"
     with held_back(), _progress(file) as advance, problems.shown(where) as show:
-        reporting = Reporting(on_bad=show, on_progress=advance, on_told=told(file), on_mapping=_say_mapping)
-        request = ImportRequest(stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given)
+        reporting = import_run.Reporting(on_bad=show, on_progress=advance, on_told=told(file), on_mapping=_say_mapping)
+        request = import_run.ImportRequest(
+            stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given
+        )
         counts = operation(session.work, request)
-    say(summary(what, counts, request))
+    say(import_run.summary(what, counts, request))
     for note in (*counts.changed, *counts.notes):
         say(note)
     if counts.told:

@@ -175,6 +175,7 @@ def _ready_to_complete() -> None:
         from salescli.cli import completing
 
         completing.register()
+        completing.load_when_used()
 
 
 def _placed(error: click.ClickException) -> click.ClickException:

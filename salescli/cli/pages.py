@@ -25,6 +25,7 @@ class ListCommand(click.Command):
     """A command that shows rows of ``columns``, or of a ``view``, for completion and ``--columns help``.
 
     ``optional``: columns that only some of its options add.
+    ``record`` and ``parts``: of a record's page, whose record is of that view.
     """
 
     def __init__(
@@ -33,9 +34,12 @@ class ListCommand(click.Command):
         view: View | None = None,
         columns: Sequence[Column] = (),
         optional: Sequence[Column] = (),
+        record: View | None = None,
+        parts: Sequence[Any] = (),
         **kw: Any,
     ) -> None:
         super().__init__(*args, **kw)
+        self.record, self.parts = record, parts
         self.columns = view.columns if view else columns
         self.optional = optional
         self.statuses = view.statuses if view else ORDER_STATUSES  # reports look at those of orders

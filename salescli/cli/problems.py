@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import TYPE_CHECKING
 
 from salescli.cli.output.terminal import say
-from salescli.imports.csv_file import Problem
 from salescli.rules import numbers
+
+if TYPE_CHECKING:
+    from salescli.imports.csv_file import Problem
 
 _SHOWN_MAX = 50  # a file in the wrong format has one in every row
 

@@ -120,13 +120,13 @@ def _as_object(
     session: Session, view: View, record: dict[str, Any], id: int, parts: Sequence[Part | ComputedPart], output: Output
 ) -> dict[str, Any]:
     """Return a record and its lists for programs; ``more`` holds the total and command of each list that is cut."""
-    from salescli.cli.output.json import as_object
+    from salescli.cli.output.json import as_object, key_of_list
 
     found = as_object(view.columns, record)
     more = {}
     for part in parts:
         rows, total = part.first(session, id, part.all_columns, _limit(part, output))
-        key = part.title.replace(" ", "_")
+        key = key_of_list(part.title, found)
         found[key] = [as_object(part.all_columns, row) for row in rows]
         if part.see_all and total > len(rows):
             more[key] = {"total": total, "command": f"{session.program} {part.see_all.format(id)}"}

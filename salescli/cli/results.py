@@ -30,6 +30,9 @@ LISTS = {
 }  # fmt: skip
 
 
+_BESIDE = ("resumes_at",)  # columns that no list shows by default: where they are set, a command may have set them
+
+
 def changes(command: Command) -> Command:
     """Give a command that changes records ``--dry-run``, ``--json`` and ``-q``."""
 
@@ -85,9 +88,10 @@ def _objects(session: Session, subject: str, ids: list[int]) -> list[dict[str, A
     from salescli.lists.query import Page
 
     view: View = importlib.import_module(f"salescli.lists.{LISTS[subject][1]}").VIEW
-    columns = [column for column in view.columns if column.shown]
+    columns = [column for column in view.columns if column.shown or column.key in _BESIDE]
     rows: list[dict[str, Any]] = []
     for id in ids:
         page = Page(columns, (), None, belonging=(view.id, id))
         rows += query.select(session.file, view, Filters(), page, zone=session.zone, actor=session.actor)
-    return [as_object(columns, row) for row in rows]
+    objects = [as_object(columns, row) for row in rows]
+    return [{key: value for key, value in one.items() if key not in _BESIDE or value is not None} for one in objects]

@@ -1,4 +1,4 @@
-"""JSON Schema of what ``--json`` writes: each list, each report, the history, and what a command changed."""
+"""JSON Schema of what ``--json`` writes: lists, reports, records' pages, the history, and what a command changed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from salescli.cli.output.json import key_of_list
 from salescli.cli.results import LISTS
 from salescli.lists import history
-from salescli.lists.columns import Column
+from salescli.lists.columns import Column, View
 from salescli.notices import events
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -39,15 +40,29 @@ def all_schemas(program: click.Group) -> dict[str, dict[str, Any]]:
 
 
 def _of_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield name and schema of what commands write that are no plain list of records; a record's page has none."""
+    """Yield name and schema of what commands write that are no plain list of records."""
     for name, command in group.commands.items():
         below = (*path, name)
         if isinstance(command, click.Group):
             yield from _of_commands(command, below)
+        elif record := getattr(command, "record", None):
+            schema = _of_page(record, command.parts)  # type: ignore[attr-defined]
+            yield "-".join(below), _schema(f"salescli {' '.join(below)} --json", schema)
         elif (columns := getattr(command, "columns", ())) and not _has_own(below):
             rows = of_rows(columns, getattr(command, "optional", ()))
             schema = _with_totals(rows) if path == ("reports",) else rows
             yield "-".join(below), _schema(f"salescli {' '.join(below)} --json", schema)
+
+
+def _of_page(record: View, parts: Sequence[Any]) -> dict[str, Any]:
+    """Return the schema of a record's page: all columns of its list, and the lists of what belongs to it."""
+    schema = _row(record.columns, required=record.columns)
+    for part in parts:
+        key = key_of_list(part.title, schema["properties"])
+        schema["properties"][key] = {"type": "array", "items": _row(part.all_columns, required=part.all_columns)}
+        schema["required"].append(key)
+    schema["properties"]["more"] = {"type": "object"}
+    return schema
 
 
 def _has_own(path: tuple[str, ...]) -> bool:
@@ -61,6 +76,10 @@ def _with_totals(rows: dict[str, Any]) -> dict[str, Any]:
 
 def of_rows(columns: Sequence[Column], optional: Sequence[Column] = ()) -> dict[str, Any]:
     """Return the schema of a list of rows: the default columns are required, unless --columns chooses others."""
+    return {"type": "array", "items": _row(columns, required=[column for column in columns if column.shown])}
+
+
+def _row(columns: Sequence[Column], *, required: Sequence[Column]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for column in (*columns, *optional):
         if column.kind == "money":
@@ -70,9 +89,8 @@ def of_rows(columns: Sequence[Column], optional: Sequence[Column] = ()) -> dict[
             properties[column.key] = _TEXT
         else:
             properties[column.key] = _KINDS.get(column.kind, _TEXT)
-    required = [column.key for column in columns if column.shown]
-    row = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-    return {"type": "array", "items": row}
+    keys = [column.key for column in required]
+    return {"type": "object", "properties": properties, "required": keys, "additionalProperties": False}
 
 
 def _schema(title: str, schema: dict[str, Any]) -> dict[str, Any]:

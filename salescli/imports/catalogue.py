@@ -38,18 +38,13 @@ def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCo
     A blank value counts as not given. Raise BadData when rows are bad and not skipped.
     """
     work.actor.require(noun.permission)
-    run = ImportRun(work, plural(noun), noun.fields, (), request, _KINDS, listed=own_lists.CATALOGUE[noun.table])
+    run = ImportRun(work, noun.plural, noun.fields, (), request, _KINDS, listed=own_lists.CATALOGUE[noun.table])
 
     def begin(run: ImportRun) -> AbstractContextManager[Take]:
         take = partial(attempted, partial(_take, run, noun))
         return nullcontext(lambda rows: [take(row) for row in rows])
 
     return import_rows(run, begin)
-
-
-def plural(noun: Noun) -> str:
-    """Return the plural of a noun: offers, categories, payment systems."""
-    return noun.table.replace("_", " ")
 
 
 def _take(run: ImportRun, noun: Noun, row: Row) -> Outcome:

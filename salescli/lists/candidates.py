@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from salescli.rules import names, numbers
 
 SHOWN_MAX = 30
-_LOOKED_AT = 2000  # newest records of a range that are searched for those of a status: a shell waits
+_LOOKED_AT = 2000  # newest numbers of a range that are searched for records of a status: a shell waits
 
 Candidate = tuple[str, str]
 
@@ -47,11 +47,13 @@ def _numbered(
     wanted = f"r.status IN ({', '.join('?' * len(statuses))})" if statuses else "1 = 1"
     looked_at = _LOOKED_AT if typed else 5 * _LOOKED_AT
     for low, high in _ranges(typed):
+        newest = connection.execute(f"SELECT max(id) FROM {table} WHERE id BETWEEN ? AND ?", (low, high)).fetchone()[0]
+        if newest is None:
+            continue
         rows = connection.execute(
-            f"SELECT r.id, {described} FROM"
-            f" (SELECT * FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT {looked_at}) r"
-            f" WHERE {wanted} ORDER BY r.id DESC LIMIT {SHOWN_MAX}",
-            (low, high, *statuses),
+            f"SELECT r.id, {described} FROM {table} r WHERE r.id BETWEEN ? AND ? AND {wanted}"
+            f" ORDER BY r.id DESC LIMIT {SHOWN_MAX}",
+            (max(low, newest - looked_at + 1), newest, *statuses),
         )
         yield from ((str(row[0]), str(row[1])) for row in rows)
 
@@ -122,6 +124,7 @@ KINDS: dict[str, Callable[[sqlite3.Connection, str], Iterator[Candidate]]] = {
     "recurring": _recurring(),
     "active recurring": _recurring("active"),
     "paused recurring": _recurring("paused"),
+    "failed recurring": _recurring("failed"),
     "unfinished recurring": _recurring("active", "paused", "processing"),
     "customer": _customers,
     "offer": _named("offers", "number"),

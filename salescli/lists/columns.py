@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 from salescli.errors import BadUsage
 
 # `number` is of a record, `count` of things, whose digits a terminal shows in groups. `whole` is text that is never
-# cut, so that nothing is approved unread; `command` neither, so that it can be copied. `json` has several parts.
+# cut, so that nothing is approved unread; `command` neither, so that it can be copied; `lines` neither, but it may go
+# on below itself. `json` has several parts.
 Kind = Literal[
     "text",
     "number",
@@ -21,6 +22,7 @@ Kind = Literal[
     "percent",
     "manager",
     "whole",
+    "lines",
     "command",
     "json",
 ]

@@ -40,13 +40,13 @@ class HistoryFilter:
 
 COLUMNS = (
     Column("line", "number", shown=False),  # for --sort line, oldest first
-    Column("at", "time", rank=0),
+    Column("at", "time"),
     Column("about", "time", rank=5),  # the time that the change is about, where that is another
     Column("by", rank=1),
     Column("subject", rank=0),
     Column("number", "number", rank=0),
-    Column("what", rank=0),
-    Column("changes", rank=0),
+    Column("what", "lines", rank=0),
+    Column("changes", "lines", rank=0),
     Column("reason", rank=2),
     Column("command", rank=3),
 )

@@ -49,7 +49,7 @@ VIEW = View(
             f" ELSE 'attempt ' || {_PLACE} END END",
             rank=4,
         ),
-        Column("last_error", "text", "r.last_error", rank=3),
+        Column("last_error", "text", "r.last_error", rank=1),
         Column("error_code", "text", "r.last_error_code", shown=False),
         Column("payments_made", "count", "r.payments_made", shown=False),
         Column("every", "text", every("r"), shown=False),

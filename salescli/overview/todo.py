@@ -118,7 +118,21 @@ _COMMANDS = {
 
 def narrowed(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Where:
     """Return the WHERE of the filters (R6). Periods apply to the day since which a thing waits."""
-    return clauses(connection, _VIEW, filters, zone=zone)
+    where = clauses(connection, _VIEW, filters._replace(first_day=None, last_day=None), zone=zone)
+    if filters.first_day:
+        where.add(_FROM, day=filters.first_day.isoformat(), at=_begins(filters.first_day, zone))
+    if filters.last_day:
+        after = filters.last_day + time.ONE_DAY
+        where.add(_BEFORE, day=after.isoformat(), at=_begins(after, zone))
+    return where
+
+
+_FROM = "CASE length(t.since) WHEN 10 THEN t.since >= {day} ELSE t.since >= {at} END"  # 10: a day of the account
+_BEFORE = "CASE length(t.since) WHEN 10 THEN t.since < {day} ELSE t.since < {at} END"
+
+
+def _begins(day: date, zone: ZoneInfo) -> str:
+    return time.utc_text(time.start_of(day, zone))
 
 
 def waiting(  # noqa: PLR0913 - where, whose, when

@@ -27,6 +27,7 @@ from salescli.storage.clauses import ATTEMPTS_MADE
 
 COLUMNS = (
     Column("recurring", "number", rank=0),
+    Column("order", "number", rank=1),  # whose instalment it is
     Column("expected_at", "time", rank=0),
     Column("customer", rank=0),
     Column("offer", rank=2),
@@ -38,7 +39,6 @@ COLUMNS = (
     Column("payment_system", rank=4),
     Column("due_at", "time", shown=False),
     Column("manager", shown=False),
-    Column("order", "number", shown=False),  # whose instalment it is
 )
 SUMS = (
     Column("period", rank=0),

@@ -134,3 +134,10 @@ def test_an_erasure_leaves_none(known: Story) -> None:
     assert known.house.run("customers", "erase", "1", "--yes").code == 0
     assert known.house.count("saved_tokens") == 0
     assert b"tok_second" not in known.house.path.read_bytes()
+
+
+def test_with_one_payment_system_that_charges_none_is_named(story: Story) -> None:
+    assert story.house.run("customers", "save-token", "1", "tok_ok").code == 0
+    story.house.payment_system("Second")
+    told = story.house.run("customers", "save-token", "1", "tok_other")
+    assert (told.code, "Sandbox, Second" in told.err) == (6, True)

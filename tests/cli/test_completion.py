@@ -161,6 +161,7 @@ def _offered(path: Path, *words: str) -> list[str]:
         (["payments", "show", ""], ["1"]),
         (["payments", "confirm", ""], []),
         (["recurring", "pause", ""], []),
+        (["recurring", "retry", ""], []),
         (["customers", "edit", "ole"], ["Olena Koval", "olena@example.com"]),
         (["customers", "add", "ole"], []),
         (["explain", "order", "2"], ["2"]),
@@ -210,6 +211,73 @@ def test_the_script_is_installed_where_the_shell_looks(
     if program := shutil.which(shell):
         syntax = subprocess.run([program, "-n", str(file)], capture_output=True, text=True)
         assert (syntax.returncode, syntax.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_is_offered_what_has_a_comma(shop: House) -> None:
+    shop.customer("Koval, Olena & Co")
+    programs = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SALESCLI_DB": str(shop.path)}
+    lines = ("orders pay ", "orders new Kov", "orders list --columns order,pri")
+    asked = [f"complete -C 'salescli {line}'" for line in lines]
+    script = "; ".join(["salescli completion fish | source", *asked])
+    done = subprocess.run(["fish", "--no-config", "-c", script], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (
+        "2\tOlena Koval, Drawing course, open\nKoval, Olena & Co\norder,price\n",
+        "",
+    )
+
+
+_LOADED = """
+import os, sys, types
+os.environ.update(_SALESCLI_COMPLETE="bash_complete", COMP_LINE="salescli " + sys.argv[1])
+from salescli.cli.main import run
+run([])
+rooms = ("charging", "sales", "imports", "reconcile", "reports", "notices", "overview", "gateways")
+files = (name for name, module in sys.modules.items() if type(module) is types.ModuleType)
+print(*(name for name in files if name.count(".") > 1 and name.split(".")[1] in rooms), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("typed", ["", "orders pay ", "orders sell ", "imp", "recurring edit --"])
+def test_no_operation_is_loaded_to_complete(shop: House, typed: str) -> None:
+    environment = {**os.environ, "SALESCLI_DB": str(shop.path)}
+    line = [sys.executable, "-c", _LOADED, typed]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True)
+    operations = {"pay", "calls", "settle", "refund", "by_hand", "due_payments", "sell", "tick", "attempts", "run"}
+    assert done.stdout
+    assert operations & {name.rpartition(".")[2] for name in done.stderr.split()} == set()
+
+
+def test_many_records_cost_no_more_to_look_among(house: House) -> None:
+    """What is looked at is bounded, and no record is read whole that is not offered."""
+    house.customer("Olena Koval")
+    house.offer(name="Drawing course", number="7")
+    assert house.run("orders", "new", "1", "7").code == 0
+    order = dict(house.connection.execute("SELECT * FROM orders").fetchone())
+    columns = [name for name in order if name not in ("id", "uid", "external_id")]
+    listed = ", ".join(columns)
+    house.connection.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+        f" INSERT INTO orders (id, uid, {listed}) SELECT i, 'u' || i, {listed} FROM n, orders WHERE orders.id = 1"
+    )
+    steps = {(kind, typed): _steps(house.connection, kind, typed) for kind in candidates.KINDS for typed in ("", "1")}
+    assert {asked: count for asked, count in steps.items() if count > 20_000} == {}
+
+
+def _steps(connection: sqlite3.Connection, kind: str, typed: str) -> int:
+    """Return the steps of SQLite's machine, in tens."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 10
+        return 0
+
+    connection.set_progress_handler(count, 10)
+    candidates.find(connection, kind, typed)
+    connection.set_progress_handler(None, 0)
+    return steps
 
 
 def test_a_status_is_looked_for_by_index_and_among_the_newest(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,15 @@ def test_a_file_that_others_may_write_is_ignored_with_a_warning(shop: House, fil
     file.chmod(mode)
     done = shop.run("orders", "list")
     assert ("is ignored: others may write it" in done.err, done.out.startswith("[")) == (True, False)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_what_is_no_file_is_named_and_waited_for_by_nobody(
+    house: House, file: Path, make: Callable[[Path, int], None]
+) -> None:
+    make(file, 0o600)
+    done = house.run("orders", "list")
+    assert (done.code, str(file) in done.err) == (6, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -52,6 +52,7 @@ def test_crontab_example_is_what_cron_prints_for_its_paths() -> None:
     program, database = "/home/olena/.local/bin/salescli", "/home/olena/.local/share/salescli/sales.db"
 
     assert text == cron.lines([program], database)
+    assert all(len(line) <= 80 for line in text.splitlines() if line.startswith("# ") and database not in line)
     (tick,) = [line for line in text.splitlines() if " tick" in line and not line.startswith("#")]
     assert tick.startswith("*/5 * * * *")  # twice within the ten minutes that a resumed payment is promised in (R58)
     assert len([line for line in text.splitlines() if program in line]) == 4

@@ -11,6 +11,7 @@ from salescli.cli.output.contract import Output, Table
 from salescli.cli.output.fit import fitted
 from salescli.cli.output.fold import folded
 from salescli.cli.output.table import write_table
+from salescli.cli.output.terminal import fitted as fitted_lines
 from salescli.cli.output.terminal import width
 from salescli.lists.columns import Column
 from salescli.rules.numbers import grouped
@@ -64,6 +65,44 @@ def test_what_a_preview_says_will_change_is_never_cut(kind: str) -> None:
     assert _fitted([_ID, change], ["1", "x" * 40], 40) is None
 
 
+def test_a_time_loses_its_seconds_then_but_for_the_first_column_its_hour_to_keep_others() -> None:
+    at, about = Column("at", "time", rank=0), Column("about", "time")
+    row = ["2026-01-31 10:00:00", "2026-01-30 09:00:00", "something to read"]
+    found = [_fitted([at, about, _NOTE], row, room) for room in (59, 58, 52, 51, 46)]
+    assert [table and [cells[0][:16] for cells in table.cells[:2]] for table in found[2:]] == [
+        ["2026-01-31 10:00", "2026-01-30 09:00"],
+        ["2026-01-31 10:00", "2026-01-30"],
+        ["2026-01-31 10:00", "2026-01-30"],
+    ]
+    assert [table and table.cells[0][0][16:] for table in found] == [":00", "", "", "", ""]
+
+
+def test_what_may_go_on_below_itself_is_whole_in_lines() -> None:
+    changes = Column("changes", "lines", rank=0)
+    found = _fitted([_ID, changes], ["1", "status: open → completed; home: 3d1219c7c4c5404aaa1f6d2a48"], 30)
+    assert found is not None
+    assert found.cells[1] == ["status: open → completed;\nhome:\n3d1219c7c4c5404aaa1f6d2a48"]
+
+
+def test_history_keeps_who_and_shows_changes_whole_at_80_columns(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.house.offer("4900.00", number="7", name="A course of a long name, and more")
+    story.pay(story.order("7"))
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = story.house.run("history").out.splitlines()
+    assert lines[0].split() == ["at", "by", "subject", "number", "what", "changes"]
+    assert max(map(width, lines)) <= 80
+    assert "…" not in "".join(line[-20:] for line in lines)
+
+
+def test_a_list_of_recurring_orders_keeps_an_error(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.house.offer("49.00", number="7", name="A course of a long name, and more", every="1 month")
+    story.subscribed("7")
+    with story.house.connection as connection:
+        connection.execute("UPDATE recurring SET last_error = 'insufficient funds'")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "last_error" in story.house.run("recurring", "list").out
+
+
 def test_columns_that_a_person_chose_are_all_shown() -> None:
     assert _fitted([_NAME, _NOTE], ["x" * 20, "x" * 20], 33, whole=True) is None
     found = _fitted([_NAME, _NOTE], ["x" * 20, "x" * 20], 34, whole=True)
@@ -103,6 +142,25 @@ def test_digits_stand_in_groups(text: str, shown: str) -> None:
     assert grouped(text) == shown
 
 
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param("order 1042 is Open, 1500.00 EUR of 5000.00 EUR paid", "1.500.00 EUR of 5.000.00 EUR", id="EUR"),
+        pytest.param("12500 JPY came", "12.500 JPY came", id="no decimals"),
+        pytest.param("1250.00 came instead of 2000.00 EUR", "1.250.00 came instead of 2.000.00 EUR", id="two amounts"),
+        pytest.param("salescli orders pay 1042 --amount 1250.00", "pay 1042 --amount 1250.00", id="a command"),
+    ],
+)
+def test_amounts_in_messages_have_groups_of_digits_on_a_terminal_only(said: str, shown: str) -> None:
+    assert shown in fitted_lines(said, _Screen()).replace("\u00a0", ".")
+    assert fitted_lines(said, io.StringIO()) == said
+
+
 def test_a_sentence_is_broken_between_words_and_before_a_command() -> None:
     text = "recurring order 3 continues; to end it: salescli recurring complete 3; or not"
     assert folded(text, 50) == [
@@ -130,7 +188,7 @@ def test_a_list_names_what_it_does_not_show_and_shows_it_when_asked(
     ran = run("orders", "list")
     assert max(map(width, ran.out.splitlines())) <= 60
     assert "4\u00a0900.00 EUR" in ran.out
-    assert "not shown: created_at, offer, category_number" in ran.err
+    assert "not shown: offer, category_number" in ran.err
     assert ran.err.endswith("; --columns all, or --expanded\n")
     for option in (("-x",), ("--columns", "all")):
         block = run("orders", "list", *option)

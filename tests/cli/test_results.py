@@ -15,7 +15,7 @@ from salescli.cli import schema
 from salescli.cli.main import cli
 from salescli.cli.pages import ListCommand
 from salescli.cli.results import LISTS
-from tests.conftest import House
+from tests.conftest import LOGIN, House
 from tests.project.test_architecture import COMMANDS
 
 # They change no record of a list, or many: imports name what they did in a line, tick and the like in their own words.
@@ -150,6 +150,32 @@ def test_each_output_of_rows_is_as_its_schema_says(shop: House) -> None:
         assert _faults(wanted, rows) == [], name
         assert rows or name in ("doctor", "customers-plans", "reports-by-category", "reports-by-manager"), name
     assert {"reconcile", "config-show"} <= schemas.keys()
+
+
+def test_each_record_s_page_is_as_its_schema_says(shop: House) -> None:
+    shop.offer(number="8", price="5.00", every="1 month")
+    for line in (
+        "customers save-token 1 tok_ok --payment-system Sandbox",
+        "orders sell 1 8 --paid --check",
+        "categories add Courses --number 3",
+    ):
+        assert shop.run(*line.split()).code == 0, line
+    schemas = schema.all_schemas(cli)
+    found = {path[0]: command for path, command in COMMANDS if getattr(command, "record", None)}
+    assert {"orders", "payments", "recurring", "customers", "offers"} <= found.keys()
+    for name in found:
+        record = {"categories": "3", "offers": "8", "users": LOGIN, "roles": "owner", "payment-systems": "Sandbox"}
+        page = shop.run(name, "show", record.get(name, "1"), "--json").json
+        wanted = schemas[f"{name}-show"]
+        lists = {key: value for key, value in page.items() if wanted["properties"][key]["type"] == "array"}
+        for key, rows in lists.items():
+            assert _faults(wanted["properties"][key], rows) == [], (name, key)
+        own = {key: one for key, one in wanted["properties"].items() if key not in (*lists, "more")}
+        keys = [key for key in wanted["required"] if key in own]
+        record_alone = {"items": {"properties": own, "required": keys}}
+        assert _faults(record_alone, [{key: page[key] for key in page if key not in (*lists, "more")}]) == [], name
+        assert set(wanted["required"]) <= page.keys(), name
+    assert isinstance(shop.run("customers", "show", "1", "--json").json["orders"], int)
 
 
 def _faults(wanted: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:

@@ -928,6 +928,11 @@ MUTANTS = (
         (("sales/recurring_edit.py", 'before.status in ("processing", "completed")', 'before.status == "completed"'),),
     ),
     Mutant(
+        "another quantity of a plan loses its discount",
+        "the_quantity_of_a_discounted_plan_is_given_again",
+        (("sales/recurring_edit.py", "one.discount_minor if given.price is None else 0", "0"),),
+    ),
+    Mutant(
         "the invoice of a payment between attempts keeps the old price",
         "the_price_changes_between_attempts",
         (("sales/recurring_edit.py", "        follow(work, before, after, why)\n", ""),),

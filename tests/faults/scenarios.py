@@ -1379,6 +1379,17 @@ def the_price_changes_between_attempts(world: World) -> None:
 
 
 @scenario
+def the_quantity_of_a_discounted_plan_is_given_again(world: World) -> None:
+    """What was taken off stays off: only a new price is what is paid."""
+    plan = due(world)
+    price = world.plan(plan).price_minor
+    world.process(lambda c: c.execute("UPDATE recurring SET price_minor = price_minor - 500"))
+    world.edit(plan, quantity=1)
+    world.tick()
+    assert world.bank.charged()[-1].amount_minor == price - 500
+
+
+@scenario
 def other_systems_subscriptions_come_in(world: World) -> None:
     """What a payment costs, how often, how often still, and that nothing is paid for what was cancelled."""
     for name in ("stripe-subscriptions", "woocommerce-subscriptions") * 2:

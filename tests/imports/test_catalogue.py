@@ -76,7 +76,7 @@ def test_the_same_file_twice_changes_nothing(house: House, noun: Noun) -> None:
 def test_one_line_of_history_for_the_file(house: House, noun: Noun) -> None:
     load(house, noun, {})
     (line,) = house.history("import", None)
-    assert line["what"] == f"imported {catalogue.plural(noun)}"
+    assert line["what"] == f"imported {noun.plural}"
 
 
 CHANGES = [

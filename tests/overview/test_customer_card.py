@@ -83,7 +83,7 @@ def test_every_failed_attempt_of_every_payment_is_there_with_its_code_and_messag
 def test_the_card_has_every_part_and_nothing_of_somebody_else(sold: Story) -> None:
     sold.house.run("customers", "plan", "1", "7", "--manager", "ivan", "--note", "met in Lviv")
     shown = show(sold)
-    assert {row["order"] for row in shown["orders"]} == {1, 2, 3, 4, 5, 6, 7}
+    assert {row["order"] for row in shown["order_list"]} == {1, 2, 3, 4, 5, 6, 7}
     assert {row["order"] for row in shown["payments"]} == {1, 2, 3, 4, 5, 7}
     assert [row["recurring"] for row in shown["recurring"]] == [1]
     assert [row["note"] for row in shown["sales_plans"]] == ["met in Lviv"]
@@ -92,13 +92,13 @@ def test_the_card_has_every_part_and_nothing_of_somebody_else(sold: Story) -> No
     assert {(row["subject"], row["number"]) for row in shown["history"]} <= {
         ("customer", shown["customer"]),
         ("recurring", 1),
-        *(("order", row["order"]) for row in shown["orders"]),
+        *(("order", row["order"]) for row in shown["order_list"]),
         *(("invoice", row["invoice"]) for row in shown["payments"]),
     }
     table = sold.house.run("customers", "show", "1").out
     for part in ("totals", "orders", "payments", "failed attempts", "recurring", "sales plans", "history", "commands"):
         assert f"\n{part}\n" in table
-    assert {row["order"] for row in show(sold, "maria@example.com")["orders"]} == {8}
+    assert {row["order"] for row in show(sold, "maria@example.com")["order_list"]} == {8}
 
 
 def test_the_commands_are_those_that_apply_now(sold: Story) -> None:
@@ -166,10 +166,10 @@ def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(sold: Story) -> None:
     assert f"12 of 78; all: {program} customers show 1 --limit 0\n" in shown
     assert len(shown.splitlines()) < 110
     cut = show(sold)
-    assert (len(cut["orders"]), len(cut["commands"])) == (20, 12)
-    assert cut["more"]["orders"]["total"] == 67
+    assert (len(cut["order_list"]), len(cut["commands"])) == (20, 12)
+    assert cut["more"]["order_list"]["total"] == 67
     whole = show(sold, "1", "--limit", "0")
-    assert (len(whole["orders"]), len(whole["commands"]), "more" in whole) == (67, 78, False)
+    assert (len(whole["order_list"]), len(whole["commands"]), "more" in whole) == (67, 78, False)
     for line in (line for line in shown.splitlines() if "; all: " in line):
         words = shlex.split(line.partition("; all: ")[2])
         assert Run(path)(*words[3:]).code == 0
@@ -265,3 +265,8 @@ def test_a_name_is_not_guessed_because_another_lies_behind_many_that_begin_so(so
         index_from(connection, customers.NOUN, id)
     done = sold.house.run("orders", "new", "ірина", "7")
     assert (done.code, "fits 2 records" in done.err) == (3, True), done.err
+
+
+def test_the_number_of_orders_is_beside_their_list(sold: Story) -> None:
+    shown = show(sold, "maria@example.com")
+    assert (shown["orders"], len(shown["order_list"])) == (1, 1)

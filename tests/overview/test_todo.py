@@ -7,12 +7,16 @@ import re
 import shlex
 import shutil
 import sys
+from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from salescli.cli import main
+from salescli.lists.filters import Filters
 from salescli.overview import todo
+from salescli.rules.time import ONE_DAY
 from salescli.storage import database, home
 from tests.story import Story
 from tests.terminal import Run, on_a_terminal
@@ -173,3 +177,15 @@ def test_a_list_that_is_cut_says_so_and_can_be_sorted_as_a_whole(story: Story) -
     smallest = story.house.run("todo", "--sort", "amount").out.splitlines()[2]
     assert "1.00" in smallest.split()
     assert story.house.run("todo", "--format", "count").out == "52\n"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland", "UTC"])
+def test_an_instalment_is_of_its_day_in_any_zone(story: Story, zone: str) -> None:
+    story.house.offer("100.00", number="7", instalments="50% now, the rest in 1 month")
+    story.order("7")
+    connection = story.house.connection
+    [due] = {row[0] for row in connection.execute("SELECT min(due_on) FROM instalments").fetchall()}
+    day = date.fromisoformat(due)
+    for first, last, found in ((day, day, 1), (day - ONE_DAY, day - ONE_DAY, 0), (day + ONE_DAY, None, 0)):
+        where = todo.narrowed(connection, Filters(first_day=first, last_day=last), ZoneInfo(zone))
+        assert todo.count(connection, where, today=day) == found

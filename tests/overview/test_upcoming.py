@@ -160,13 +160,16 @@ def test_totals_are_said_beside_the_rows_by_currency(begun: Story) -> None:
     said = begun.house.run("recurring", "upcoming", "--csv")
     assert said.code == 0
     lines = said.out.splitlines()
-    assert lines[0] == "recurring,expected_at,customer,offer,payment,payments,amount,currency,attempt,payment_system"
-    assert [line.split(",")[6] for line in lines[1:]] == ["49.00", "49"] * 3
+    assert (
+        lines[0] == "recurring,order,expected_at,customer,offer,payment,payments,amount,currency,attempt,payment_system"
+    )
+    assert [line.split(",")[7] for line in lines[1:]] == ["49.00", "49"] * 3
     today = begun.now.astimezone(begun.house.zone).date()
     period = f"expected from {today} to {today + timedelta(days=30)}"
-    assert said.err.splitlines() == [
-        f"{period}: 147.00 EUR (3 payments)",
-        f"{period}: 147 JPY (3 payments)",
+    assert [" ".join(line.split()) for line in said.err.splitlines() if "--" not in line] == [
+        "totals payments amount currency",
+        f"{period} 3 147.00 EUR",
+        f"{period} 3 147 JPY",
         "paused, and not expected: 1 recurring order in EUR",
     ]
 

@@ -136,3 +136,13 @@ def test_a_payment_under_way_cannot_be_skipped(story: Story) -> None:
         recurring_actions.activate(story.work, 1, skip_missed=True)
     assert story.plan(1) == before
     assert (before.status, before.wish) == ("processing", "paused")
+
+
+def test_a_program_is_told_until_when(story: Story) -> None:
+    story.house.offer("49.00", number="7", every="1 month")
+    story.subscribed("7")
+    until = story.now.date() + timedelta(days=400)
+    [paused] = story.house.run("recurring", "pause", "1", "--until", str(until), "--json").json["recurring"]
+    assert paused["resumes_at"].startswith(str(until)[:4])
+    [active] = story.house.run("recurring", "activate", "1", "--json").json["recurring"]
+    assert "resumes_at" not in active

@@ -40,7 +40,7 @@ def card(story: Story) -> str:
 
 def test_a_short_payment_leaves_the_rest_due(shop: Story) -> None:
     said = done(confirm(shop, "1", "--amount", "95.00"))
-    assert "95.00 EUR completed; order 1 is Open, 5.00 EUR is left" in said
+    assert "95.00 EUR paid; order 1 is Open, 5.00 EUR is left" in said
 
     for invoice in ("2", "3"):  # it is paid in parts now
         done(shop.house.run("orders", "pay", "1", *(("--amount", "1.00") if invoice == "2" else ())))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import click
 
 from salescli.catalogue import categories, merge, offers, payment_systems
-from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import gateway_check
 from salescli.cli import options, record_page
 from salescli.cli.catalogue_group import CatalogueGroup, group_of
@@ -15,12 +15,15 @@ from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.gateways import contract, registry
-from salescli.gateways.protocol import Gateway
 from salescli.lists import categories as category_list
 from salescli.lists import offers as offer_list
 from salescli.lists import orders as order_list
 from salescli.lists import payment_systems as payment_system_list
 from salescli.rules import money
+
+if TYPE_CHECKING:
+    from salescli.catalogue.payment_systems import PaymentSystem
+    from salescli.gateways.protocol import Gateway
 
 ACTIVE = ("active", "Whether it takes new orders and payments; existing recurring orders continue.")
 

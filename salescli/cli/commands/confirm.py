@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,9 +21,10 @@ from salescli.errors import BadUsage, NotFound, SalesError
 from salescli.lists.columns import Column
 from salescli.rules import numbers, permissions
 from salescli.sales import attribution, orders
-from salescli.sales.attribution import Seller
-from salescli.sales.orders import Order
 from salescli.storage.work import Work
+
+if TYPE_CHECKING:
+    from salescli.sales.orders import Order
 
 _LISTED_MAX = 30  # managers that the dialogue names; any other is given by login as well
 
@@ -157,7 +158,7 @@ def assign(session: Session, /, order: tuple[str, ...], login: str, check: bool,
     def act(one: Order) -> Order:
         after = attribution.assign(session.work, one.id, login)
         if check:
-            after = attribution.confirm_sale(session.work, one.id, Seller())
+            after = attribution.confirm_sale(session.work, one.id, attribution.Seller())
         return after
 
     session.actor.require(permissions.MANAGE_SALES)
@@ -186,7 +187,7 @@ def _check(  # noqa: PLR0913 - one parameter per option
         raise BadUsage("--reason is kept with --reconfirm only; a first confirmation needs none")
     session.actor.require(permissions.MANAGE_SALES)
     users.manager_id(session.connection, manager)  # a wrong name is a mistake in the call, not an order's refusal
-    seller, seen = Seller(manager, system), None
+    seller, seen = attribution.Seller(manager, system), None
     decided = bool(manager or system or yes)
     if len(words) == 1 and not (decided or dry_run):
         one = orders.find(session.connection, words[0])
@@ -202,7 +203,7 @@ def _check(  # noqa: PLR0913 - one parameter per option
     return bulk.each(session, ORDERS, words, act, mode, seen=seen).exit_code
 
 
-def _ask_seller(session: Session, order: Order) -> Seller:
+def _ask_seller(session: Session, order: Order) -> attribution.Seller:
     """Ask on a terminal whose sale it was, with the likely answer as the default (R43, R46–R48).
 
     Raise BadUsage without a terminal, WrongStatus for an order whose sale cannot be checked.
@@ -224,20 +225,20 @@ def _ask_seller(session: Session, order: Order) -> Seller:
     say(f"  {len(offered) + 1:>2}  System sale")
     advice = "without a terminal, say whose sale it is: --manager LOGIN, --system, or --yes for the one shown"
     answer = prompt("Sale by (a number above, a login or name, or system; n changes nothing)", default, advice=advice)
-    return Seller() if answer == default else _answered(answer.strip(), offered)
+    return attribution.Seller() if answer == default else _answered(answer.strip(), offered)
 
 
-def _answered(answer: str, offered: Sequence[sqlite3.Row]) -> Seller:
+def _answered(answer: str, offered: Sequence[sqlite3.Row]) -> attribution.Seller:
     """Return the seller that an answer means: a line of ``offered``, counted from 1, the system, or a name."""
     if answer.lower() in ("n", "no"):
         raise SalesError("nothing was changed")
     if users.is_system(answer) or answer == str(len(offered) + 1):
-        return Seller(system=True)
+        return attribution.Seller(system=True)
     if not numbers.is_record_number(answer):
-        return Seller(manager=answer)
+        return attribution.Seller(manager=answer)
     if not 1 <= int(answer) <= len(offered):
         raise NotFound(f"there is no line {answer}; nothing was changed")
-    return Seller(manager=str(offered[int(answer) - 1]["login"] or offered[int(answer) - 1]["id"]))
+    return attribution.Seller(manager=str(offered[int(answer) - 1]["login"] or offered[int(answer) - 1]["id"]))
 
 
 def _found(session: Session, words: list[str], *, skip: bool) -> list[Order]:

@@ -22,25 +22,29 @@ from salescli.notices import hooks
 _LONGEST = 990  # cron takes 1,000 characters
 _LINES = """\
 # {begin}
-# `salescli cron --install` puts these lines into your crontab, `salescli cron --remove` takes them out.
+# `salescli cron --install` puts these lines into your crontab,
+# `salescli cron --remove` takes them out.
 #
-# Where cron mails the output of a job. Every job but the report prints only what needs a person.
+# Where cron mails the output of a job. Every job but the report prints only
+# what needs a person.
 #MAILTO=you@example.com
 
-# Every 5 minutes: a resumed payment is promised within 10, and one run may be missed.
-{advice}*/5 * * * *  {call} tick --quiet-if-busy{ping}
+# Every 5 minutes: a resumed payment is promised within 10, and one run may be
+# missed.{advice}
+*/5 * * * *  {call} tick --quiet-if-busy{ping}
 
 # At 6:10: yesterday's report, one file a day; cron mails its totals.
 10 6 * * *  {call} reports details --on yesterday --csv -o "$HOME/sales-report-$(date +\\%F).csv"
 
-# At 2:30, when few people write: a checked copy of the database. Copies are kept for 30 days.
+# At 2:30, when few people write: a checked copy of the database. Copies are
+# kept for 30 days.
 30 2 * * *  {call} backup --keep 30
 
 # At 7:00: problems, and what needs a person.
 0 7 * * *  {call} doctor
 # {end}
 """
-_ADVICE = "# To hear that it stopped, from a dead man's switch: salescli cron --ping URL\n"
+_ADVICE = " To hear that it stopped, from a dead man's switch:\n# salescli cron --ping URL"
 
 
 @click.command("cron")

@@ -212,13 +212,18 @@ def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> No
 @customers_group.command("save-token")
 @click.argument("customer")
 @click.argument("token")
-@click.option("--payment-system", "system", metavar="NAME", required=True, help="The payment system that gave it.")
+@click.option(
+    "--payment-system",
+    "system",
+    metavar="NAME",
+    help="The payment system that gave it.  [default: the only one that charges]",
+)  # fmt: skip
 @click.option("--default", "preferred", is_flag=True, help="Charge it where no payment system is given.")
 @click.option("--expires", metavar="YYYY-MM", help="The card's last month; most payment systems say it themselves.")
 @results.changes
 @pass_session
 def save_token(  # noqa: PLR0913 - one parameter per option
-    session: Session, customer: str, token: str, system: str, preferred: bool, expires: str | None, dry_run: bool
+    session: Session, customer: str, token: str, system: str | None, preferred: bool, expires: str | None, dry_run: bool
 ) -> None:
     """Save TOKEN, a payment system's name for a card of CUSTOMER. Never a card number.
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from salescli.charging import gateway_sync
-from salescli.charging.gateway_sync import Synced
 from salescli.cli import options
 from salescli.cli.output.terminal import going_on, print_line, say
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.rules import permissions
 from salescli.storage.work import Work
+
+if TYPE_CHECKING:
+    from salescli.charging.gateway_sync import Synced
 
 
 @click.command("gateway-sync")

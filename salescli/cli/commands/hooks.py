@@ -14,7 +14,6 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.notices import hooks, letters
-from salescli.notices.hooks import NewHook
 from salescli.rules import numbers, permissions
 
 _COLUMNS = (
@@ -126,7 +125,7 @@ def add_hook(  # noqa: PLR0913 - one parameter per option
     if sender != "email" and (via or mail_from):
         raise BadUsage("--via and --from are for --email; leave them out")
     via = via or ("sendmail" if sender == "email" else None)
-    new = NewHook(name, sender, target, via, mail_from, secret, " ".join(env), events, language, daily)
+    new = hooks.NewHook(name, sender, target, via, mail_from, secret, " ".join(env), events, language, daily)
     with options.rehearsed(session, dry_run):
         hook = hooks.add(session.work, new)
     print_line(f"hook {hook.name}: {'would be' if dry_run else 'is'} told {hook.events}, from now on")

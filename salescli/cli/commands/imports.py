@@ -10,9 +10,8 @@ from salescli.cli import importing, prompts
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
-from salescli.imports import csv_file, find_mapping, orders, recurring
-from salescli.imports.mapping import RECURRING
-from salescli.imports.run import DEFAULT_SOURCE, ImportRequest
+from salescli.imports import csv_file, find_mapping, mapping, orders, recurring, run
+from salescli.imports.run import DEFAULT_SOURCE
 
 _SOURCE = click.option(
     "--source",
@@ -111,7 +110,7 @@ def orders_command(session: Session, /, propose_map: bool, save_map: str | None,
         found = mapping_dialogue.unknown(file, given["reading"]) if given["map"] is None else None
         mapping_dialogue.check_save(save_map, found)
         if found is not None:
-            request = ImportRequest(file, source, reading=given["reading"])
+            request = run.ImportRequest(file, source, reading=given["reading"])
             given["map"] = mapping_dialogue.mapping_of(session, found, request, save_map)
     importing.run(session, orders.import_orders, "orders", **given)
 
@@ -149,7 +148,7 @@ def recurring_command(session: Session, /, propose_map: bool, **given: Any) -> N
 
         with csv_file.opened(importing.stream_of(given["file"])) as stream:
             reading = given["reading"]
-            text = mapping_text.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, reading, RECURRING)
+            text = mapping_text.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, reading, mapping.RECURRING)
         click.echo(text, nl=False)
         return
     importing.run(session, recurring.import_recurring, "recurring orders", **given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,9 @@ from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.rules import numbers, time
 from salescli.sales import order_edit, orders
-from salescli.sales.order_edit import OrderEdit
-from salescli.sales.orders import Order
+
+if TYPE_CHECKING:
+    from salescli.sales.orders import Order
 
 
 @click.command("edit")
@@ -43,8 +44,8 @@ def edit_order(
       salescli orders edit 12 --customer olena@example.com --reason "two Olenas"
     """
     found = orders.find(session.connection, order)
-    changes = OrderEdit(at=options.happened_at(at, session) if at else None, **given)
-    if changes == OrderEdit():
+    changes = order_edit.OrderEdit(at=options.happened_at(at, session) if at else None, **given)
+    if changes == order_edit.OrderEdit():
         raise BadUsage("give what changes: --quantity, --price, --customer, … (see --help)")
     with options.rehearsed(session, dry_run):
         after = order_edit.edit(session.work, found.id, changes, reason=reason)

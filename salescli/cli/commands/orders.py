@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.charging import credit, pay, refund
-from salescli.charging.pay import NewPayment
-from salescli.charging.refund import MadeOutside, NewRefund
 from salescli.cli import options, pages, record_page, results
 from salescli.cli.hints import decided, opened, print_payment, say_recurring_goes_on, state_of
 from salescli.cli.output.contract import Output
@@ -17,17 +15,26 @@ from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.prompts import ask_first
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
-from salescli.gateways.answers import Answer
 from salescli.lists import disputes as dispute_list
 from salescli.lists import instalments as instalment_list
 from salescli.lists import orders as order_list
 from salescli.lists import payments as payment_list
 from salescli.rules import permissions
 from salescli.sales import invoices, orders
-from salescli.sales.orders import NewOrder, Order
+
+if TYPE_CHECKING:
+    from salescli.gateways.answers import Answer
+    from salescli.sales.orders import Order
 
 
-@click.command("show", cls=pages.ListCommand, view=payment_list.VIEW)
+_PARTS = (
+    record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
+    record_page.Part("instalments", instalment_list.VIEW, "n.order_id", ("due_on",)),
+    record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
+)
+
+
+@click.command("show", cls=pages.ListCommand, view=payment_list.VIEW, record=order_list.VIEW, parts=_PARTS)
 @click.argument("order")
 @options.output
 @pass_session
@@ -39,17 +46,7 @@ def show_order(session: Session, /, order: str, output: Output) -> None:
       salescli orders show 12
     """
     found = orders.find(session.connection, order)
-    record_page.page(
-        session,
-        order_list.VIEW,
-        found.id,
-        [
-            record_page.Part("invoices", payment_list.VIEW, "i.order_id", ("invoice",)),
-            record_page.Part("instalments", instalment_list.VIEW, "n.order_id", ("due_on",)),
-            record_page.Part("disputes", dispute_list.VIEW, "i.order_id", ("dispute",)),
-        ],
-        output,
-    )
+    record_page.page(session, order_list.VIEW, found.id, _PARTS, output)
 
 
 @click.command("new")
@@ -82,7 +79,7 @@ def new_order(session: Session, /, at: str | None, dry_run: bool, **given: Any) 
     """
     work = options.work_at(at, session)
     with options.rehearsed(session, dry_run):
-        order = pay.open_and_settle_free(work, NewOrder(**given))
+        order = pay.open_and_settle_free(work, orders.NewOrder(**given))
         print_line(opened(order))
 
 
@@ -118,9 +115,9 @@ def pay_order(session: Session, /, order: str, by_credit: bool, at: str | None, 
       salescli orders pay 12 --amount 50.00 --currency USD --rate 0.92
     """
     found = orders.find(session.connection, order)
-    payment, work = NewPayment(**given), options.work_at(at, session)
+    payment, work = pay.NewPayment(**given), options.work_at(at, session)
     if by_credit:
-        if payment != NewPayment(payment.amount):
+        if payment != pay.NewPayment(payment.amount):
             raise BadUsage("with --credit, give --amount and --at at most")
         with options.rehearsed(session, dry_run):
             for paid in credit.use(work, found.id, payment.amount):
@@ -187,9 +184,9 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
     """
     session.actor.require(permissions.REFUND)
     found = orders.find(session.connection, order)
-    request = NewRefund(**given)
+    request = refund.NewRefund(**given)
     if record_only:
-        made = MadeOutside(options.happened_at(at, session), dispute, gateway_id)
+        made = refund.MadeOutside(options.happened_at(at, session), dispute, gateway_id)
         _record_refund(session, found, request, made, dry_run=dry_run, yes=yes)
         return
     if gateway_id or dispute:
@@ -218,7 +215,7 @@ def refund_order(  # noqa: PLR0913 - one parameter per option
 
 
 def _record_refund(
-    session: Session, found: Order, request: NewRefund, made: MadeOutside, *, dry_run: bool, yes: bool
+    session: Session, found: Order, request: refund.NewRefund, made: refund.MadeOutside, *, dry_run: bool, yes: bool
 ) -> None:
     """Record a refund that was made outside, after a question, or rehearse it."""
     parts = refund.split(session.connection, found, request)

@@ -7,14 +7,24 @@ from typing import Any
 import click
 
 from salescli.cli import options, pages, results
+from salescli.cli.output import footer
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import print_beside, print_line
+from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
+from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.overview import owing
-from salescli.rules import money, numbers, permissions
+from salescli.rules import permissions
 from salescli.sales import instalments, order_edit, orders
+
+_TOTALS = (
+    Column("totals", "whole"),
+    Column("orders", "count"),
+    Column("left", "money"),
+    Column("late", "money"),
+    Column("currency"),
+)
 
 
 @click.command("owing", cls=pages.ListCommand, columns=owing.COLUMNS)
@@ -37,18 +47,17 @@ def list_owing(session: Session, overdue: bool, filters: Filters, output: Output
     today = session.now.astimezone(session.zone).date()
     rows = owing.rows(session.connection, filters, today=today, zone=session.zone, overdue=overdue)
     pages.show_rows(session, rows, owing.COLUMNS, output)
-    print_beside(_totals(rows), output)
+    footer.write(_totals(rows), _TOTALS, output, session.zone)
 
 
-def _totals(rows: owing.Rows) -> list[str]:
-    lines = []
+def _totals(rows: owing.Rows) -> list[dict[str, Any]]:
+    sums = []
     for currency in sorted({row["currency"] for row in rows}):
         of_it = [row for row in rows if row["currency"] == currency]
-        late = sum(row["due"] for row in of_it if row["days_late"])
-        left = money.text(sum(row["left"] for row in of_it), currency)
-        overdue = f", {money.text(late, currency)} {currency} late" if late else ""
-        lines.append(f"owing: {left} {currency} ({numbers.count(len(of_it), 'order')}){overdue}")
-    return lines
+        late = sum(row["due"] for row in of_it if row["days_late"]) or None
+        left = sum(row["left"] for row in of_it)
+        sums.append({"totals": "owing", "orders": len(of_it), "left": left, "late": late, "currency": currency})
+    return sums
 
 
 @click.command("instalments")

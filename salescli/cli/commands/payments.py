@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.catalogue import customers
 from salescli.charging import by_hand, undo
-from salescli.charging.by_hand import Received
 from salescli.cli import bulk, options, pages, record_page, results
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
@@ -25,10 +24,18 @@ from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.rules import numbers, permissions
 from salescli.sales import attempts, invoices, orders
-from salescli.sales.invoices import Invoice
+
+if TYPE_CHECKING:
+    from salescli.sales.invoices import Invoice
 
 
-@click.command("show", cls=pages.ListCommand, view=attempt_list.VIEW)
+_PARTS = (
+    record_page.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",)),
+    record_page.Part("disputes", dispute_list.VIEW, "d.invoice_id", ("dispute",)),
+)
+
+
+@click.command("show", cls=pages.ListCommand, view=attempt_list.VIEW, record=payment_list.VIEW, parts=_PARTS)
 @click.argument("invoice")
 @options.output
 @pass_session
@@ -40,16 +47,7 @@ def show_payment(session: Session, invoice: str, output: Output) -> None:
       salescli payments show 17
     """
     found = invoices.find(session.connection, invoice)
-    record_page.page(
-        session,
-        payment_list.VIEW,
-        found.id,
-        [
-            record_page.Part("attempts", attempt_list.VIEW, "a.invoice_id", ("attempt",)),
-            record_page.Part("disputes", dispute_list.VIEW, "d.invoice_id", ("dispute",)),
-        ],
-        output,
-    )
+    record_page.page(session, payment_list.VIEW, found.id, _PARTS, output)
 
 
 @click.command("ledger", cls=pages.ListCommand, view=ledger.VIEW)
@@ -104,7 +102,7 @@ def confirm_payments(
     """
     if write_off and not amount:
         raise BadUsage("--write-off needs --amount, what came")
-    received = Received(amount, write_off) if amount else None
+    received = by_hand.Received(amount, write_off) if amount else None
     if received and (len(invoice) > 1 or "-" in invoice):
         raise BadUsage("--amount is of one invoice; confirm the others without it")
     return _answer(session, invoice, at, mode, confirmed=True, received=received)
@@ -190,7 +188,7 @@ def _answer(
     mode: Mapping[str, bool],
     *,
     confirmed: bool,
-    received: Received | None = None,
+    received: by_hand.Received | None = None,
 ) -> int:
     work = options.work_at(at, session)
 
@@ -205,7 +203,8 @@ def _answer(
 
 def _describe(session: Session, before: Invoice, after: Invoice) -> str:
     order = orders.get(session.connection, after.order_id)
-    words = f"invoice {after.id}: {after.amount()} {after.status}; order {order.id} is {order.status.capitalize()}"
+    became = "paid" if after.paid else after.status
+    words = f"invoice {after.id}: {after.amount()} {became}; order {order.id} is {order.status.capitalize()}"
     if after.amount_minor < before.amount_minor and order.status == "open":
         return f"{words}, {order.amount(order.left_minor)} is left: {session.program} orders pay {order.id}"
     if after.paid and after.rate is None and (credit := after.amount_minor - after.share_minor) > 0:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.catalogue import payment_systems
-from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.cli import importing, options, pages, problems, prompts, reconcile_advice
+from salescli.cli.output import footer
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.terminal import print_beside, say
 from salescli.cli.paths import FilePath
@@ -28,6 +28,9 @@ from salescli.reconcile.compare import Accepted, Applied, ReconcileRequest
 from salescli.reconcile.match import Comparison, MatchFinding, Movement, Sums
 from salescli.reconcile.statement import SENT, Line, ReportProblem
 from salescli.rules import money, numbers, permissions, time
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _INVOICE = Column("invoice", "number", rank=1)
 _COLUMNS = (
@@ -46,6 +49,14 @@ _COLUMNS = (
     Column("fee_currency", shown=False),
     Column("line", "number", rank=2),
     Column("advice", "whole", rank=0),
+)
+_SUMS = (
+    Column("totals", "whole"),
+    Column("lines", "count"),
+    Column("there", "money"),
+    Column("payments", "count"),
+    Column("here", "money"),
+    Column("currency"),
 )
 _SUBJECTS_MAX = 5
 _SINGULARS = {"payout": "payout", "fee": "fee", SENT: "payment sent", "other": "other movement"}
@@ -112,7 +123,7 @@ def reconcile_command(
     found = comparison.found if everything else comparison.findings
     advise = partial(reconcile_advice.advice, comparison, system, known, session)
     _write(session, [_row(finding, advise(finding)) for finding in found], output)
-    _write_sums(comparison, system, output)
+    _write_sums(comparison, output, session.zone)
     if comparison.findings:
         raise SalesError(numbers.count(len(comparison.findings), "finding"))
 
@@ -237,17 +248,17 @@ def _say_applied(written: Applied, *, would: bool) -> None:
         say("there is nothing to apply")
 
 
-def _write_sums(comparison: Comparison, system: PaymentSystem, output: Output) -> None:
+def _write_sums(comparison: Comparison, output: Output, zone: ZoneInfo) -> None:
     """Write the sums under a table, else on stderr, never among the rows; nothing with -q."""
     if output.format == "ids":
         return
-    print_beside(_lines(comparison, system), output)
+    rows = [row for sums in comparison.sums for row in _sums(sums)]
+    footer.write(rows, _SUMS, output, zone)
+    print_beside(_lines(comparison), output)
 
 
-def _lines(comparison: Comparison, system: PaymentSystem) -> Iterator[str]:
+def _lines(comparison: Comparison) -> Iterator[str]:
     period = comparison.period
-    for sums in comparison.sums:
-        yield from _sum_lines(sums, system)
     if period is None:
         yield "the statement has no dates, so payments only here are not listed; give --from and --to"
     else:
@@ -279,9 +290,25 @@ def _span(first: str | None, last: str | None) -> str:
     return " ".join((f"from {first}" if first else "from the beginning", f"to {last}" if last else "on"))
 
 
-def _sum_lines(sums: Sums, system: PaymentSystem) -> Iterator[str]:
-    """Yield the totals of the statement and of the ledger, and how much of each agrees."""
-    for side, parts in ((f"{system.name}'s statement", sums.there), ("here", sums.here)):
-        whole = sum(minor for _, minor in parts.values())
-        summands = [f"{money.text(minor, sums.currency)} {name} ({number})" for name, (number, minor) in parts.items()]
-        yield f"{sums.currency} {side}: {money.text(whole, sums.currency)} = {' + '.join(summands) or 'nothing'}"
+def _sums(sums: Sums) -> Iterator[dict[str, Any]]:
+    """Yield how much of the statement and of what is here has each finding, and then all of both."""
+    findings = tuple(dict.fromkeys((*sums.there, *sums.here)))
+    for finding in findings:
+        yield _sum(finding, sums.currency, sums.there.get(finding, (0, 0)), sums.here.get(finding, (0, 0)))
+    if len(findings) > 1:
+        yield _sum("total", sums.currency, _whole(sums.there), _whole(sums.here))
+
+
+def _whole(parts: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    return sum(number for number, _ in parts.values()), sum(minor for _, minor in parts.values())
+
+
+def _sum(name: str, currency: str, there: tuple[int, int], here: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "totals": name,
+        "lines": there[0],
+        "there": there[1],
+        "payments": here[0],
+        "here": here[1],
+        "currency": currency,
+    }

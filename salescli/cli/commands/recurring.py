@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.catalogue import customers, payment_systems
 from salescli.charging import by_hand, due_payments
-from salescli.charging.due_payments import ChargingRun
 from salescli.cli import bulk, options, pages, record_page, results
 from salescli.cli.bulk import Mode, Outcome, RecordType
 from salescli.cli.output.contract import Output
@@ -21,14 +20,18 @@ from salescli.lists import recurring as recurring_list
 from salescli.lists.columns import Column
 from salescli.rules import numbers, permissions, time
 from salescli.sales import recurring, recurring_actions, recurring_edit
-from salescli.sales.recurring import Recurring
-from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage.work import Work
+
+if TYPE_CHECKING:
+    from salescli.sales.recurring import Recurring
 
 _ORDERS = ("order", "payment_number", "created_at", "status", "price", "currency", "paid_through", "manager")
 
 
-@click.command("show", cls=pages.ListCommand, view=order_list.VIEW)
+_PARTS = (record_page.Part("orders", order_list.VIEW, "o.recurring_id", ("payment_number",), _ORDERS),)
+
+
+@click.command("show", cls=pages.ListCommand, view=order_list.VIEW, record=recurring_list.VIEW, parts=_PARTS)
 @click.argument("id")
 @options.output
 @pass_session
@@ -40,8 +43,7 @@ def show_recurring(session: Session, id: str, output: Output) -> None:
       salescli recurring show 3
     """
     found = recurring.find(session.connection, id)
-    part = record_page.Part("orders", order_list.VIEW, "o.recurring_id", ("payment_number",), _ORDERS)
-    record_page.page(session, recurring_list.VIEW, found.id, [part], output)
+    record_page.page(session, recurring_list.VIEW, found.id, _PARTS, output)
 
 
 @click.command("pause")
@@ -204,8 +206,10 @@ def edit(  # noqa: PLR0913 - one parameter per option
         --reason "paid on the 15th"
     """
     session.actor.require(permissions.MANAGE_RECURRING)
-    change = RecurringEdit(next_payment_at=options.moment(next_at, session) if next_at else None, **given)
-    if change == RecurringEdit():
+    change = recurring_edit.RecurringEdit(
+        next_payment_at=options.moment(next_at, session) if next_at else None, **given
+    )
+    if change == recurring_edit.RecurringEdit():
         raise BadUsage("give what changes: --token, --price, --every, … (see --help)")
     if change.changes_terms and not reason:
         raise BadUsage("a change of price or dates needs --reason TEXT; the reason is kept")
@@ -261,7 +265,7 @@ def _due(one: Recurring, session: Session) -> bool:
 
 @going_on()
 def _charge(session: Session, due: list[Recurring]) -> None:
-    run = ChargingRun(session.work.as_system(), session.gateway, print_line)
+    run = due_payments.ChargingRun(session.work.as_system(), session.gateway, print_line)
     for one in due:
         due_payments.charge_now(run, one.id)
     for line in run.counts.for_a_person:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from salescli.catalogue import users
-from salescli.charging import sell
-from salescli.charging.pay import NewPayment
-from salescli.charging.sell import Sale, Sold
+from salescli.charging import pay, sell
 from salescli.cli import options, results
 from salescli.cli.hints import opened, print_paid, print_payment
 from salescli.cli.output.terminal import going_on, print_line
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, NotFound, SeveralFit
-from salescli.sales.orders import NewOrder, Order
+from salescli.sales import orders
 from salescli.storage.work import Work
+
+if TYPE_CHECKING:
+    from salescli.charging.sell import Sold
+    from salescli.sales.orders import Order
 
 
 @click.command("sell")
@@ -67,7 +69,9 @@ def sell_order(  # noqa: PLR0913 - one parameter per option
         raise BadUsage("--email and --phone are of a new customer; give --new, or change one with `customers edit`")
     contact = {"name": customer, "email": email, "phone": phone}
     added = {field: words for field, words in contact.items() if words} if new else None
-    sale = Sale(NewOrder(customer, **given), None if paid is None else NewPayment(paid or None), added, check)
+    sale = sell.Sale(
+        orders.NewOrder(customer, **given), None if paid is None else pay.NewPayment(paid or None), added, check
+    )
     work = options.work_at(at, session)
     try:
         if dry_run:
@@ -82,7 +86,7 @@ def sell_order(  # noqa: PLR0913 - one parameter per option
         raise NotFound(f"{error}; to add them on the way: --new") from None
 
 
-def _rehearse(session: Session, work: Work, sale: Sale) -> None:
+def _rehearse(session: Session, work: Work, sale: sell.Sale) -> None:
     with options.rehearsed(session, dry_run=True):
         sold, claim = sell.prepare(work, sale)
         _print_sold(session, sale, sold)
@@ -90,7 +94,7 @@ def _rehearse(session: Session, work: Work, sale: Sale) -> None:
             print_line(f"would take {sold.invoice.amount()} through {claim.system.name}")
 
 
-def _print_sold(session: Session, sale: Sale, sold: Sold) -> None:
+def _print_sold(session: Session, sale: sell.Sale, sold: Sold) -> None:
     if sale.customer is not None:
         print_line(f"customer {sold.order.customer_id} ({sale.customer['name']}): added")
     print_line(opened(sold.order))

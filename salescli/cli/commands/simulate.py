@@ -10,19 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from salescli.charging import simulate
-from salescli.charging.simulate import Simulation
 from salescli.cli import options, pages
+from salescli.cli.output import footer
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_beside, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
-from salescli.rules import money, numbers, permissions, schedule, time
+from salescli.lists.columns import Column
+from salescli.rules import permissions, schedule, time
 from salescli.sales import recurring
+
+if TYPE_CHECKING:
+    from salescli.charging.simulate import Simulation
+
+_TOTALS = (Column("totals", "whole"), Column("payments", "count"), Column("amount", "money"), Column("currency"))
 
 
 @click.command("simulate", cls=pages.ListCommand, columns=simulate.COLUMNS)
@@ -57,7 +64,13 @@ def simulate_command(session: Session, until: str, decline: tuple[str, ...], kee
     ):
         simulation = simulate.run(copy, session.work, end, declined=declined, progress=progress)
     pages.show_rows(session, simulation.rows, simulate.COLUMNS, output)
-    print_beside(_summary(simulation, last), output)
+    charged = {"totals": f"charged up to {last}"}
+    sums = [
+        {**charged, "payments": number, "amount": minor, "currency": currency}
+        for currency, (number, minor) in simulation.sums().items()
+    ]
+    footer.write(sums, _TOTALS, output, session.zone)
+    print_beside(_summary(simulation), output)
     if keep:
         say(f"kept the copy; to look at it: {session.program.split()[0]} --db {keep} …")
 
@@ -98,10 +111,7 @@ def _progress(now: datetime, end: datetime) -> Iterator[simulate.Progress]:
         yield lambda moment: bar.update((moment - now).days - bar.pos)
 
 
-def _summary(simulation: Simulation, last: date) -> Iterator[str]:
-    for currency, (number, minor) in simulation.sums().items():
-        payments = numbers.count(number, "payment")
-        yield f"charged up to {last}: {money.text(minor, currency)} {currency} ({payments})"
+def _summary(simulation: Simulation) -> Iterator[str]:
     tries = Counter(row["became"] for row in simulation.rows)
     ends = Counter(
         f"recurring orders {row['status']}" for row in simulation.rows if row["status"] in ("failed", "completed")

@@ -7,12 +7,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from salescli.charging import tick
-from salescli.charging.due_payments import TickCounts
-from salescli.charging.tick import Limits
 from salescli.cli import options
 from salescli.cli.output.terminal import going_on, print_line, say
 from salescli.cli.paths import FilePath, Outside
@@ -22,6 +21,9 @@ from salescli.notices import hooks
 from salescli.rules import permissions, time
 from salescli.storage import database, home, lock
 from salescli.storage.work import Work
+
+if TYPE_CHECKING:
+    from salescli.charging.due_payments import TickCounts
 
 _HANGS_MINUTES = 60
 
@@ -103,7 +105,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
                 gateways=session.gateway,
                 clock_now=time.now(),
                 accept_clock=accept_clock or at is not None,
-                limits=Limits(limit, workers, stopping),
+                limits=tick.Limits(limit, workers, stopping),
                 say=print_line if verbose else lambda line: None,
             )
             stopped = stopping()

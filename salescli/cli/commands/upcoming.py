@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
 
 import click
 
 from salescli.cli import options, pages
+from salescli.cli.output import footer
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_beside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
+from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.overview import upcoming
 from salescli.reports.periods import By
-from salescli.rules import money, numbers, permissions, schedule
+from salescli.rules import numbers, permissions, schedule
 
 _DAYS = 30  # the default period
+_TOTALS = (Column("totals", "whole"), Column("payments", "count"), Column("amount", "money"), Column("currency"))
 
 
 @click.command("upcoming", cls=pages.ListCommand, columns=upcoming.COLUMNS)
@@ -55,7 +57,9 @@ def upcoming_payments(session: Session, days: int | None, by: By | None, filters
         pages.show_rows(session, upcoming.summed(rows, by, session.zone), upcoming.SUMS, output)
     else:
         pages.show_rows(session, rows, upcoming.COLUMNS, output, advice=", or sums with --by month")
-    print_beside((*_totals(totals, first, last), *_paused(paused)), output)
+    expected = f"expected from {first} to {last}"
+    footer.write([{"totals": expected, **row} for row in totals], _TOTALS, output, session.zone)
+    print_beside(_paused(paused), output)
 
 
 def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date]:
@@ -70,12 +74,6 @@ def _period(filters: Filters, days: int | None, today: date) -> tuple[date, date
     if last - first > schedule.PLANNED_MAX:
         raise BadUsage(f"from {first} to {last} is more than ten years; give a shorter period")
     return first, last
-
-
-def _totals(totals: list[dict[str, Any]], first: date, last: date) -> Iterator[str]:
-    for row in totals:
-        amount = f"{money.text(row['amount'], row['currency'])} {row['currency']}"
-        yield f"expected from {first} to {last}: {amount} ({numbers.count(row['payments'], 'payment')})"
 
 
 def _paused(paused: dict[str, int]) -> Iterator[str]:

@@ -16,6 +16,7 @@ report_cover — what a report says of itself, in workbooks and on pages
 report_page — the page of a report
 svg — drawings of pages
 report_workbook — the workbook of a report
+footer — the sums under a list
 report_footer — the totals of a report and what they are made of
 chart — what is drawn of a report, and bars in the terminal
 stacks — what is drawn over time: a column for each period

@@ -94,7 +94,7 @@ def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequen
 
     for key in reversed(sort):
         column = named(columns, key.removeprefix("-"), "these rows")
-        name, is_text = column.key, column.kind in ("text", "manager", "whole")
+        name, is_text = column.key, column.kind in ("text", "manager", "whole", "lines")
         filled = [row for row in rows if row[name] is not None]
         empty = [row for row in rows if row[name] is None]
         keyed = {id(row): names.key(str(row[name])) if is_text else row[name] for row in filled}

@@ -1,13 +1,15 @@
 """Which columns of a table fit a terminal, and how wide each is.
 
-all columns -> amounts with their currency -> without what is empty and what has the highest rank -> texts cut, down to
-READABLE cells -> records as blocks
+all columns -> times without seconds -> amounts with their currency -> without what is empty and what has the highest
+rank; of a time that is not the table's subject the day is enough to keep a column -> texts of several lines
+-> texts cut, down to READABLE cells -> records as blocks
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from salescli.cli.output import fold
 from salescli.cli.output.contract import Table
 from salescli.cli.output.terminal import shortened, width
 from salescli.lists.columns import Column
@@ -15,6 +17,8 @@ from salescli.lists.columns import Column
 READABLE = 16  # cells of a text: "Олена Коваленко" and one more
 _BETWEEN = 2  # cells between two columns
 _CUT = ("text", "manager")
+_NARROW, _COMFORTABLE = 12, 40  # cells of a text of several lines, where it must be, and beside what is less important
+_TO_THE_MINUTE, _TO_THE_DAY = 16, 10  # characters of a time
 
 
 def fitted(table: Table, room: int, *, headers: bool, whole: bool) -> Table | None:
@@ -24,6 +28,7 @@ def fitted(table: Table, room: int, *, headers: bool, whole: bool) -> Table | No
     """
     if _total(_widths(table, headers)) <= room:
         return table
+    table = _with_times(table, _TO_THE_MINUTE, [column.kind == "time" for column in table.columns])
     if not whole:
         table = _without(_with_currencies(table), room, headers)
     return _cut(table, room, headers)
@@ -42,9 +47,22 @@ def _total(widths: Sequence[int]) -> int:
 
 def _least(column: Column, natural: int, headers: bool) -> int:
     """Return how narrow a column may become: a text to what is readable, a number or a command not at all."""
-    if column.kind not in _CUT:
-        return natural
-    return min(natural, max(READABLE, len(column.key) if headers else 0))
+    header = len(column.key) if headers else 0
+    if _is_day_enough(column):
+        return min(natural, max(_TO_THE_DAY, header))
+    if column.kind == "lines":
+        return min(natural, max(_NARROW, header))
+    return min(natural, max(READABLE, header)) if column.kind in _CUT else natural
+
+
+def _is_day_enough(column: Column) -> bool:
+    return column.kind == "time" and column.rank > 0
+
+
+def _with_times(table: Table, size: int, places: Sequence[bool]) -> Table:
+    """Cut the times at these places to so many characters."""
+    cells = [[cell[:size] for cell in cells] if cut else cells for cells, cut in zip(table.cells, places, strict=True)]
+    return table._replace(cells=cells)
 
 
 def _with_currencies(table: Table) -> Table:
@@ -65,18 +83,21 @@ def _with_currencies(table: Table) -> Table:
 
 def _without(table: Table, room: int, headers: bool) -> Table:
     """Leave out what has the highest rank, empty columns first, until the rest fits with readable texts."""
-    least = [
-        _least(column, natural, headers) for column, natural in zip(table.columns, _widths(table, headers), strict=True)
+    least = _leasts(table, headers)
+    comfortable = [
+        min(natural, max(few, _COMFORTABLE)) if column.kind == "lines" else few
+        for column, few, natural in zip(table.columns, least, _widths(table, headers), strict=True)
     ]
     kept = set(range(len(least)))
     order = [
         (not any(table.cells[place]), column.rank, place) for place, column in enumerate(table.columns) if column.rank
     ]
-    for *_, place in sorted(order, reverse=True):
-        if _total([least[other] for other in kept]) > room:
+    for empty, rank, place in sorted(order, reverse=True):
+        if _total([(comfortable if empty or rank > 1 else least)[other] for other in kept]) > room:
             kept.remove(place)
-    for *_, place in sorted(order):  # a narrow one may fit in what a wide one left
-        if place not in kept and _total([least[other] for other in {*kept, place}]) <= room:
+    for empty, rank, place in sorted(order):  # a narrow one may fit in what a wide one left
+        sizes = comfortable if empty or rank > 1 else least
+        if place not in kept and _total([sizes[other] for other in {*kept, place}]) <= room:
             kept.add(place)
     return Table(
         [table.columns[place] for place in sorted(kept)],
@@ -85,18 +106,37 @@ def _without(table: Table, room: int, headers: bool) -> Table:
     )
 
 
+def _leasts(table: Table, headers: bool) -> list[int]:
+    every = zip(table.columns, _widths(table, headers), strict=True)
+    return [_least(column, natural, headers) for column, natural in every]
+
+
 def _cut(table: Table, room: int, headers: bool) -> Table | None:
-    """Shorten the widest texts until a row fits, none below what is readable."""
-    widths = _widths(table, headers)
-    least = [_least(column, natural, headers) for column, natural in zip(table.columns, widths, strict=True)]
-    if _total(least) > room:
+    """Break or shorten the widest texts until a row fits, none below what is readable.
+
+    A cell of several lines has line ends.
+    """
+    if _total(_leasts(table, headers)) > room:
         return None
+    days = [_is_day_enough(column) for column in table.columns]
+    minutes = zip(_leasts(table, headers), _widths(table, headers), days, strict=True)
+    if _total([natural if day else least for least, natural, day in minutes]) > room:
+        table = _with_times(table, _TO_THE_DAY, days)
+    widths, least = _widths(table, headers), _leasts(table, headers)
     limits = list(widths)
+    kinds = [column.kind for column in table.columns]
     for _ in range(_total(widths) - room):
-        widest = max((place for place, size in enumerate(limits) if size > least[place]), key=limits.__getitem__)
-        limits[widest] -= 1
+        able = [place for place, few in enumerate(least) if limits[place] > few and kinds[place] != "time"]
+        texts = [place for place in able if kinds[place] != "lines" or limits[place] > _COMFORTABLE]
+        limits[max(texts or able, key=limits.__getitem__)] -= 1
     cells = [
-        [shortened(cell, limit) for cell in cells] if limit < natural else cells
-        for cells, limit, natural in zip(table.cells, limits, widths, strict=True)
+        _narrowed(column, cells, limit) if limit < natural else cells
+        for column, cells, limit, natural in zip(table.columns, table.cells, limits, widths, strict=True)
     ]
     return table._replace(cells=cells)
+
+
+def _narrowed(column: Column, cells: Sequence[str], limit: int) -> list[str]:
+    if column.kind != "lines":
+        return [shortened(cell, limit) for cell in cells]
+    return ["\n".join(fold.folded(cell, limit)) if cell else cell for cell in cells]

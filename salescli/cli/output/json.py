@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from salescli.cli.output.contract import Output, Row
 from salescli.lists.columns import Column
-from salescli.rules import money
+from salescli.rules import money, numbers
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -47,3 +47,9 @@ def as_object(columns: Sequence[Column], row: Row) -> dict[str, Any]:
         else:
             shown[column.key] = value
     return shown
+
+
+def key_of_list(title: str, taken: Container[str]) -> str:
+    """Return the key of a list on a record's page; the count of its rows keeps its own: ``orders``, ``order_list``."""
+    key = title.replace(" ", "_")
+    return f"{numbers.singular(key)}_list" if key in taken else key

@@ -5,7 +5,6 @@ A small table with a column per currency, on a terminal below the rows, else on 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -32,11 +31,6 @@ _STEPS = {
     "below": "written off below the price",
 }
 BRIDGE = (Column("currency"), *(Column(step, "money") for step in ("payments", *_STEPS)))
-
-
-def is_below(output: Output) -> bool:
-    """Return whether totals stand below the rows: on a terminal; a pipe gets rows only."""
-    return output.format == "table" and output.file is None and sys.stdout.isatty()
 
 
 def write(statement: Statement, output: Output, zone: ZoneInfo, stream: TextIO) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
-from salescli.cli.output import chart, report_footer
+from salescli.cli.output import chart, footer, report_footer
 from salescli.cli.output.contract import Output
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.json import as_object
@@ -54,7 +54,7 @@ def write(found: Found, columns: Sequence[Column], rows: Rows, output: Output, z
         if output.chart:
             [(report, drawn)] = found.rows.items()
             chart.draw_report(report, drawn, output, stream)
-        if report_footer.is_below(output):
+        if footer.is_below(output):
             stream.write("\n")
             report_footer.write(found.statement, output, zone, stream)
 
@@ -76,7 +76,7 @@ def write_tables(found: Found, output: Output, zone: ZoneInfo) -> None:
             if under := _chart(report, rows, output):
                 under(stream)
             stream.write("\n")
-        if report_footer.is_below(output):
+        if footer.is_below(output):
             report_footer.write(found.statement, output, zone, stream)
     say_left_out(left_out)
     say_totals(found, output, zone)
@@ -98,5 +98,5 @@ def say_totals(found: Found, output: Output, zone: ZoneInfo) -> None:
     """Write the totals on stderr, unless they stand below the rows (R76, B9), and what is compared with what."""
     if found.compared:
         say(found.compared.words)
-    if not report_footer.is_below(output):
+    if not footer.is_below(output):
         report_footer.write(found.statement, Output(), zone, sys.stderr)

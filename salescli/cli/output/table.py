@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from itertools import chain, repeat, zip_longest
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -52,8 +52,14 @@ def write_table(
     cells = fits.cells
     if _is_colored(stream):  # click would strip colours, and tabulate count them
         cells = [_colored(column, rows, cells) for column, cells in zip(fits.columns, fits.cells, strict=True)]
-    click.echo(_tabulated(cells, fits.columns, output.headers), file=stream)
+    click.echo(_tabulated(_lines(cells), fits.columns, output.headers), file=stream)
     return fits.left_out
+
+
+def _lines(cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the cells of each column with a line for each of theirs: some stand on several."""
+    rows = (zip_longest(*(cell.split("\n") for cell in row), fillvalue="") for row in zip(*cells, strict=True))
+    return [list(column) for column in zip(*chain.from_iterable(rows), strict=True)]
 
 
 def say_left_out(keys: Sequence[str], advice: str = "; --columns all, or --expanded") -> None:

@@ -15,7 +15,7 @@ import click
 
 from salescli.cli.output.contract import Output
 from salescli.errors import SalesError
-from salescli.rules import text
+from salescli.rules import numbers, text
 
 _WIDE = 2  # cells
 
@@ -159,8 +159,14 @@ def _cells(character: str) -> int:
 
 
 def fitted(lines: str, stream: TextIO) -> str:
-    """Return lines for a person, broken between words where they are wider than the terminal that they go to."""
-    return within(lines, columns_of(stream) if stream.isatty() else None)
+    """Return lines for a person as a terminal shows them: amounts in groups of digits, no line wider than it is."""
+    if not stream.isatty():
+        return lines
+    return within(re.sub(_AMOUNTS, lambda found: numbers.grouped(found[0]), lines), columns_of(stream))
+
+
+# An amount before its currency or before another amount. An amount in a suggested command has neither.
+_AMOUNTS = r"(?<![\w.,])\d{4,}(\.\d+(?= (came instead )?of \d)|(\.\d+)?(?= [A-Z]{3}\b))"
 
 
 def within(lines: str, room: int | None) -> str:

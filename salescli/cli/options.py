@@ -77,6 +77,8 @@ def _list_columns(ctx: click.Context, param: click.Parameter, value: str | None)
     columns: Sequence[Column] = getattr(ctx.command, "columns", ())
     for column in columns:
         click.echo(column.key if column.shown else f"{column.key:<24}  (not shown by default)")
+    for column in getattr(ctx.command, "optional", ()):
+        click.echo(f"{column.key:<24}  (with an option that adds it)")
     return ctx.exit()
 
 

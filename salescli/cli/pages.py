@@ -22,11 +22,22 @@ from salescli.rules.lifecycle import ORDER_STATUSES
 
 
 class ListCommand(click.Command):
-    """A command that shows rows of ``columns``, or of a ``view``, for completion and ``--columns help``."""
+    """A command that shows rows of ``columns``, or of a ``view``, for completion and ``--columns help``.
 
-    def __init__(self, *args: Any, view: View | None = None, columns: Sequence[Column] = (), **kw: Any) -> None:
+    ``optional``: columns that only some of its options add.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        view: View | None = None,
+        columns: Sequence[Column] = (),
+        optional: Sequence[Column] = (),
+        **kw: Any,
+    ) -> None:
         super().__init__(*args, **kw)
         self.columns = view.columns if view else columns
+        self.optional = optional
         self.statuses = view.statuses if view else ORDER_STATUSES  # reports look at those of orders
 
 

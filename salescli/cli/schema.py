@@ -12,7 +12,6 @@ from salescli.cli.results import LISTS
 from salescli.lists import history
 from salescli.lists.columns import Column
 from salescli.notices import events
-from salescli.reports import recurring
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -33,13 +32,6 @@ def all_schemas(program: click.Group) -> dict[str, dict[str, Any]]:
     schemas = {key: _schema(f"salescli {key} list --json", of_rows(view.columns)) for key, view in views.items()}
     schemas["history"] = _schema("salescli history --json", of_rows((*history.COLUMNS, history.FIELDS)))
     schemas["events"] = _schema("salescli events --json", of_rows(events.COLUMNS))
-    of_plans: dict[str, Any] = {
-        "type": "object",
-        "properties": {"rows": of_rows(recurring.COLUMNS)},
-        "required": ["rows"],
-    }
-    of_plans["properties"]["rows"]["items"]["properties"]["period"] = _TEXT
-    schemas["reports-recurring"] = _schema("salescli reports recurring --json", of_plans)
     parts = {key: {"$ref": f"{key}.json"} for key in views}
     changed = {"type": "object", "properties": parts, "additionalProperties": False}
     schemas["changes"] = _schema("--json of a command that changes records", changed)
@@ -53,7 +45,7 @@ def _of_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tup
         if isinstance(command, click.Group):
             yield from _of_commands(command, below)
         elif (columns := getattr(command, "columns", ())) and not _has_own(below):
-            rows = of_rows(columns)
+            rows = of_rows(columns, getattr(command, "optional", ()))
             schema = _with_totals(rows) if path == ("reports",) else rows
             yield "-".join(below), _schema(f"salescli {' '.join(below)} --json", schema)
 
@@ -67,10 +59,10 @@ def _with_totals(rows: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": {"rows": rows}, "required": ["rows"]}
 
 
-def of_rows(columns: Sequence[Column]) -> dict[str, Any]:
+def of_rows(columns: Sequence[Column], optional: Sequence[Column] = ()) -> dict[str, Any]:
     """Return the schema of a list of rows: the default columns are required, unless --columns chooses others."""
     properties: dict[str, Any] = {}
-    for column in columns:
+    for column in (*columns, *optional):
         if column.kind == "money":
             properties[column.key] = _AMOUNT
             properties[f"{column.key}_minor"] = {"type": ["integer", "null"]}

@@ -50,8 +50,21 @@ def until(last: str, first: str, by: By, most: int) -> list[str]:
     """Return the periods from ``first`` to ``last``, without a gap; of more than ``most`` the last ones."""
     found = [last]
     while found[0] > first and len(found) < most:
-        found.insert(0, period((first_day(found[0], by) - timedelta(days=1)).isoformat(), by))
+        found.insert(0, preceding(found[0], by))
     return found
+
+
+def preceding(this: str, by: By) -> str:
+    """Return the period before one."""
+    return period((first_day(this, by) - timedelta(days=1)).isoformat(), by)
+
+
+def following(this: str, by: By) -> str:
+    """Return the period after one."""
+    return period((first_day(this, by) + timedelta(days=_LONGEST[by])).isoformat(), by)
+
+
+_LONGEST: Mapping[By, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}  # days
 
 
 def before(first: date, last: date) -> tuple[date, date]:

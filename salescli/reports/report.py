@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows, by_totals, gathered, periods
+from salescli.reports import by_rows, by_totals, comparison, gathered, periods
 from salescli.reports.by_rows import Basis, Query, Question
+from salescli.reports.comparison import Compared
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, Counts, Dimension
 from salescli.reports.periods import By
 from salescli.rules import money
@@ -26,6 +27,7 @@ Rows = list[dict[str, Any]]
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))
+EARNED = Column("earned", "money", rank=0)  # of confirmed sales, with a share
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Breakdown:
     counts: Counts
     by: By | None = None
     share_ppm: int | None = None  # of net, which a manager earns
+    compared: bool = False  # beside the period before
 
     @property
     def labels(self) -> tuple[Column, ...]:
@@ -53,8 +56,8 @@ class Breakdown:
     def columns(self) -> tuple[Column, ...]:
         """Return the report's columns: what names a group, currency, counts, money."""
         quantity = (Column("quantity", "count", rank=4),) if self.counts == "orders" else ()
-        earned = () if self.share_ppm is None else (Column("earned", "money", rank=0),)
-        return (
+        earned = () if self.share_ppm is None else (EARNED,)
+        found = (
             *self.groups,
             Column("currency", rank=0),
             Column(self.counts, "count", rank=1),
@@ -67,6 +70,7 @@ class Breakdown:
             *earned,
             *COMMISSIONS,
         )
+        return tuple(comparison.columns(found)) if self.compared else found
 
     def split(self, by: By | None = None, also: Dimension | None = None) -> Breakdown:
         """Return the report split further, by periods and by a second dimension, counting as before.
@@ -161,6 +165,16 @@ def statement(
         leading = _bridge(connection, filters, zone=zone) if of_payments else []
     result = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
     _check(result, basis, include_system)
+    return result
+
+
+def beside(found: Statement, before: Statement, compared: Compared) -> dict[Breakdown, Rows]:
+    """Return the reports of a statement beside those of the days before, each as a report that is ``compared``."""
+    result: dict[Breakdown, Rows] = {}
+    for report, rows in found.rows.items():
+        keys = [f"key_{place}" for place in range(len(report.dimensions))]
+        shown = comparison.beside(rows, before.rows[report], report.columns, keys, compared)
+        result[replace(report, compared=True)] = shown
     return result
 
 

@@ -139,6 +139,9 @@ def test_each_output_of_rows_is_as_its_schema_says(shop: House) -> None:
             continue
         needs = {"customers tokens": ["1"], "customers plans": ["1"], "simulate": ["--until", "+40d"]}
         name, given = "-".join(path), needs.get(" ".join(path), [])
+        if path[0] == "reports":  # with what options add
+            given = ["--by", "month", "--compare", *{"by-manager": ["--share", "10%"]}.get(path[-1], [])]
+            given += ["--and", "offer"] if path[-1] in ("by-manager", "by-currency") else []
         found = shop.run(*path, *given, "--json").json
         if path[0] == "reports":
             rows, wanted = found["rows"], schemas[name]["properties"]["rows"]

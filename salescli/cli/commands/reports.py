@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from salescli.cli import options, pages
 from salescli.cli.groups import ListingGroup
-from salescli.cli.output import chart, report_footer, report_workbook
+from salescli.cli.output import report_rows, report_workbook
 from salescli.cli.output.contract import Output, sorted_rows
-from salescli.cli.output.destination import stream_of
-from salescli.cli.output.render import render
 from salescli.cli.output.report_cover import Origin
-from salescli.cli.output.table import say_left_out, write_table
+from salescli.cli.output.report_rows import Found
+from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import recurring, report
+from salescli.reports import comparison, recurring, report
 from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
-from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, Breakdown, Statement
+from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, EARNED, Breakdown, Statement
 from salescli.rules import money, permissions
+from salescli.storage import database
 
 _BASIS = click.option(
     "--date-basis",
@@ -41,6 +39,10 @@ _SYSTEM = click.option("--include-system", is_flag=True, help="By manager: also 
 _BY = click.option(
     "--by", type=click.Choice(["day", "week", "month", "quarter", "year"]),
     help="Show a row for each period: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026.",
+)  # fmt: skip
+_COMPARE = click.option(
+    "--compare", is_flag=True,
+    help="Beside each figure, show the one of the period before, and the difference.",
 )  # fmt: skip
 _CHART = click.option(
     "--chart", is_flag=True, help="Draw net under the table, over time with --by; each currency has its scale."
@@ -69,9 +71,14 @@ def reports_group() -> None:
     Filters apply to the order: its current status, price, customer. With --currency only money in that currency
     counts; with --payment-system only money that it took, and each of its orders once. Without a period, all time
     counts.
+
+    --compare shows the figure of the period before beside each, as net_before, and the difference, as net_change. Whole
+    months are compared with as many months, other days with as many days; with --by, each period with the whole one
+    before it.
     """
 
 
+_PERIOD = Column("period")
 _DETAILS = (
     Column("breakdown"),
     Column("number"),
@@ -85,16 +92,29 @@ _DETAILS = (
 )
 
 
-@reports_group.command("details", cls=pages.ListCommand, columns=_DETAILS, short_help="Show all breakdowns.")
+@reports_group.command(
+    "details",
+    cls=pages.ListCommand,
+    columns=_DETAILS,
+    optional=[_PERIOD, *comparison.added(_DETAILS)],
+    short_help="Show all breakdowns.",
+)
 @options.filters
 @_BASIS
 @_SYSTEM
 @_BY
+@_COMPARE
 @_CHART
 @options.output
 @pass_session
-def details(
-    session: Session, filters: Filters, basis: Basis, include_system: bool, by: By | None, output: Output
+def details(  # noqa: PLR0913 - one parameter per option
+    session: Session,
+    filters: Filters,
+    basis: Basis,
+    include_system: bool,
+    by: By | None,
+    compare: bool,
+    output: Output,
 ) -> None:
     """Show all breakdowns, and how payments and completed orders relate.
 
@@ -110,53 +130,32 @@ def details(
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
-    statement = _statement(session, wanted, filters, basis, include_system)
-    found = {report: _sorted(rows, report, output) for report, rows in statement.rows.items()}
-    if output.format in ("table", "xlsx", "html"):
-        found = {report: rows[: output.limit or None] for report, rows in found.items()}
+    limit = output.limit if output.format in ("table", "xlsx", "html") else None
+    asked = _Asked(wanted, filters, basis, include_system, compare)
+    found = _found(session, asked, output, limit)
     if output.format == "table":
-        _write_tables(session, found, output, statement)
+        report_rows.write_tables(found, output, session.zone)
     elif output.format == "xlsx":
-        report_workbook.write(found, statement, _origin(session, filters, basis), output)
-        _say_totals(session, output, statement)
+        _write_workbook(session, found, asked, output)
     elif output.format == "html":
-        _write_page(session, found, output, statement, _origin(session, filters, basis), ahead=True)
+        _write_page(session, found, asked, output, ahead=True)
     else:
-        flat = [_flat(report, row) for report, rows in found.items() for row in rows][: output.limit or None]
-        columns = output.chosen(((Column("period"),) if by else ()) + _DETAILS)
-        _write_rows(session, flat, columns, output, statement)
-
-
-def _write_tables(session: Session, found: dict[Breakdown, report.Rows], output: Output, statement: Statement) -> None:
-    """Write the tables one below the other, each under its name; --columns picks from each."""
-    there = {column.key: column for report in found for column in report.columns}
-    output.chosen(list(there.values()))  # raises BadUsage for a column that no table has
-    left_out: list[str] = []
-    with stream_of(output) as stream:
-        for report, rows in found.items():
-            columns = output.among(report.columns)
-            stream.write(f"{report.name}\n")
-            if rows and columns:
-                left_out += write_table(rows, columns, output, session.zone, stream)
-            if under := _chart(report, rows, output):
-                under(stream)
-            stream.write("\n")
-        if report_footer.is_below(output):
-            report_footer.write(statement, output, session.zone, stream)
-    say_left_out(left_out)
-    _say_totals(session, output, statement)
-
-
-def _chart(report: Breakdown, rows: report.Rows, output: Output) -> Callable[[TextIO], None] | None:
-    """Return a function that draws the chart under a table, or None without --chart."""
-    return partial(chart.draw_report, report, rows, output) if output.chart else None
+        flat = [_flat(report, row) for report, rows in found.rows.items() for row in rows][: output.limit or None]
+        listed = tuple(comparison.columns(_DETAILS)) if compare else _DETAILS
+        columns = output.chosen(((_PERIOD,) if by else ()) + listed)
+        report_rows.write(found, columns, flat, output, session.zone)
 
 
 def _command(report: Breakdown) -> Callable[..., None]:
     """Add the command of one breakdown."""
 
     @reports_group.command(
-        report.name, cls=pages.ListCommand, columns=report.columns, help=_help(report), short_help=_short_help(report)
+        report.name,
+        cls=pages.ListCommand,
+        columns=report.columns,
+        optional=_optional(report),
+        help=_help(report),
+        short_help=_short_help(report),
     )
     @options.filters
     @_BASIS
@@ -164,6 +163,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
     @_BY
     @_and(report)
     @_share(report)
+    @_COMPARE
     @_CHART
     @options.output
     @pass_session
@@ -173,6 +173,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
         basis: Basis,
         by: By | None,
         also: str | None,
+        compare: bool,
         output: Output,
         include_system: bool = False,
         share: str | None = None,
@@ -181,18 +182,25 @@ def _command(report: Breakdown) -> Callable[..., None]:
         wanted = report.split(by, _ALSO[also] if also else None)
         if share is not None:
             wanted = replace(wanted, share_ppm=money.parse_percent(share))
-        statement = _statement(session, [wanted], filters, basis, include_system)
-        rows = _sorted(statement.rows[wanted], wanted, output)[: output.limit or None]
+        asked = _Asked([wanted], filters, basis, include_system, compare)
+        found = _found(session, asked, output, output.limit)
         if output.format == "xlsx":
-            report_workbook.write({wanted: rows}, statement, _origin(session, filters, basis), output)
-            _say_totals(session, output, statement)
+            _write_workbook(session, found, asked, output)
         elif output.format == "html":
-            _write_page(session, {wanted: rows}, output, statement, _origin(session, filters, basis))
+            _write_page(session, found, asked, output)
         else:
-            columns = output.chosen(wanted.columns)
-            _write_rows(session, rows, columns, output, statement, _chart(wanted, rows, output))
+            [(shown, rows)] = found.rows.items()
+            report_rows.write(found, output.chosen(shown.columns), rows, output, session.zone)
 
     return show
+
+
+def _optional(report: Breakdown) -> list[Column]:
+    """Return the columns that options add to a report's: periods, a second dimension, what was earned, comparisons."""
+    there = {column.key for column in report.columns}
+    others = [column for also in DIMENSIONS for column in report.split(also=also).labels if column.key not in there]
+    earned = [EARNED] if report == BY_MANAGER else []
+    return [_PERIOD, *dict.fromkeys(others), *earned, *comparison.added([*report.columns, *earned])]
 
 
 _ALSO = {dimension.name.replace("_", "-"): dimension for dimension in DIMENSIONS}
@@ -238,13 +246,20 @@ for _report in BREAKDOWNS:
 
 
 @reports_group.command(
-    "recurring", cls=pages.ListCommand, columns=recurring.columns("month"), short_help="Show what became of plans."
+    "recurring",
+    cls=pages.ListCommand,
+    columns=recurring.COLUMNS,
+    optional=[_PERIOD, *comparison.added(recurring.COLUMNS)],
+    short_help="Show what became of plans.",
 )
 @options.from_to
 @_BY
+@_COMPARE
 @options.output
 @pass_session
-def recurring_report(session: Session, days: tuple[date | None, date | None], by: By | None, output: Output) -> None:
+def recurring_report(
+    session: Session, days: tuple[date | None, date | None], by: By | None, compare: bool, output: Output
+) -> None:
     """Show recurring orders: active at start and end, new, resumed, paused, ended, and their value a month.
 
     What each column is: salescli help recurring-report. JSON is an object with `rows`.
@@ -255,13 +270,24 @@ def recurring_report(session: Session, days: tuple[date | None, date | None], by
       salescli reports recurring --from last-month --to last-month --csv
     """
     session.actor.require(permissions.VIEW)
-    columns = recurring.columns(by)
-    rows = recurring.report(session.connection, *days, by, now=session.now, zone=session.zone)
+    columns, before = recurring.columns(by), None
+    with database.snapshot(session.connection):
+        rows = _recurring(session, *days, by)
+        if compare:
+            compared = comparison.days_before(*days, by, session.now.astimezone(session.zone).date())
+            before = _recurring(session, compared.first, compared.last, by)
+            rows = comparison.beside(rows, before, columns, (), compared)
+            columns = tuple(comparison.columns(columns))
+            say(compared.words)
     rows = sorted_rows(rows, output.sort, columns)
     if output.format != "json":
         pages.show_rows(session, rows, columns, output)
         return
-    _write_json({"rows": rows[: output.limit or None]}, output.chosen(columns), output)
+    report_rows.write_json({"rows": rows[: output.limit or None]}, output.chosen(columns), output)
+
+
+def _recurring(session: Session, first: date | None, last: date | None, by: By | None) -> report.Rows:
+    return recurring.report(session.connection, first, last, by, now=session.now, zone=session.zone)
 
 
 def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
@@ -269,38 +295,68 @@ def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
     labels = [row[column.key] for column in report.labels]
     number, name = labels if len(labels) == 2 else (None, *labels) if labels else (None, None)
     shown = {column.key for column in report.columns}
-    counts = {key: row[key] if key in shown else None for key in ("orders", "payments", "quantity")}
-    return {**row, **counts, "breakdown": report.name, "number": number, "name": name}
+    counts = {key: row[key] if key in shown else None for key in row if key.startswith(("orders", "payments", "quant"))}
+    beside = {f"{name}{of}": None for name in ("orders", "payments", "quantity") for of in comparison.BESIDE}
+    return {**beside, **row, **counts, "breakdown": report.name, "number": number, "name": name}
 
 
-def _statement(
-    session: Session, wanted: list[Breakdown], filters: Filters, basis: Basis, include_system: bool
-) -> Statement:
-    return report.statement(
-        session.connection, wanted, filters, zone=session.zone, basis=basis, include_system=include_system
-    )
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a command is asked for: its reports, of what, and whether beside the period before."""
+
+    reports: Sequence[Breakdown]
+    filters: Filters
+    basis: Basis
+    include_system: bool
+    compared: bool
+
+    def of(self, session: Session, filters: Filters) -> Statement:
+        """Return the statement of the reports."""
+        return report.statement(
+            session.connection,
+            self.reports,
+            filters,
+            zone=session.zone,
+            basis=self.basis,
+            include_system=self.include_system,
+        )
 
 
-def _origin(session: Session, filters: Filters, basis: Basis) -> Origin:
-    return Origin(filters, basis, session.now, session.zone, session.actor.name)
+def _found(session: Session, asked: _Asked, output: Output, limit: int | None) -> Found:
+    """Return the reports, sorted and cut, beside those of the period before if they are compared."""
+    filters, before, compared = asked.filters, None, None
+    if asked.compared:
+        today = session.now.astimezone(session.zone).date()
+        compared = comparison.days_before(filters.first_day, filters.last_day, asked.reports[0].by, today)
+    with database.snapshot(session.connection):
+        statement = asked.of(session, filters)
+        rows = statement.rows
+        if compared:
+            before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
+            rows = report.beside(statement, before, compared)
+    shown = {report: _sorted(rows, report, output)[: limit or None] for report, rows in rows.items()}
+    return Found(shown, statement, before, compared)
 
 
-def _write_page(
-    session: Session,
-    found: dict[Breakdown, report.Rows],
-    output: Output,
-    statement: Statement,
-    origin: Origin,
-    ahead: bool = False,
-) -> None:
+def _origin(session: Session, asked: _Asked, found: Found) -> Origin:
+    words = found.compared.words if found.compared else ""
+    return Origin(asked.filters, asked.basis, session.now, session.zone, session.actor.name, words)
+
+
+def _write_workbook(session: Session, found: Found, asked: _Asked, output: Output) -> None:
+    report_workbook.write(found.rows, found.statement, _origin(session, asked, found), output)
+    report_rows.say_totals(found, output, session.zone)
+
+
+def _write_page(session: Session, found: Found, asked: _Asked, output: Output, ahead: bool = False) -> None:
     """Write a page of one moment: the reports, what is at a glance, and with ``ahead`` what is to come."""
     from salescli.cli.output import report_page  # only pages need them
     from salescli.overview import glance
 
-    by = next(iter(found)).by
-    at_a_glance = glance.of_period(session.work, origin.filters, origin.basis, by)
-    to_come = glance.ahead(session.work, origin.filters, session.program) if ahead else None
-    report_page.write(found, statement, origin, output, at_a_glance, to_come)
+    by = asked.reports[0].by
+    at_a_glance = glance.of_period(session.work, asked.filters, asked.basis, by)
+    to_come = glance.ahead(session.work, asked.filters, session.program) if ahead else None
+    report_page.write(found.rows, found.statement, _origin(session, asked, found), output, at_a_glance, to_come)
 
 
 def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows:
@@ -309,48 +365,3 @@ def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows
     if output.sort and not wanted:
         wanted = output.sort  # names none of its columns, so sorted_rows raises BadUsage
     return sorted_rows(rows, wanted, report.columns)
-
-
-def _write_rows(
-    session: Session,
-    rows: report.Rows,
-    columns: Sequence[Column],
-    output: Output,
-    statement: Statement,
-    chart: Callable[[TextIO], None] | None = None,
-) -> None:
-    """Write rows in one format: JSON as one object with the totals, else the totals beside them."""
-    if output.format == "json":
-        _write_object(rows, columns, output, statement)
-        return
-
-    def under(stream: TextIO) -> None:
-        if chart:
-            chart(stream)
-        if report_footer.is_below(output):
-            stream.write("\n")
-            report_footer.write(statement, output, session.zone, stream)
-
-    render(rows, columns, output, session.zone, under)
-    _say_totals(session, output, statement)
-
-
-def _write_object(rows: report.Rows, columns: Sequence[Column], output: Output, statement: Statement) -> None:
-    _write_json({"rows": rows, **report_footer.as_objects(statement)}, columns, output)
-
-
-def _write_json(found: dict[str, report.Rows], columns: Sequence[Column], output: Output) -> None:
-    """Write an object as JSON; its ``rows`` have the columns, the rest is as it is."""
-    import json
-
-    from salescli.cli.output.json import as_object
-
-    shown = {**found, "rows": [as_object(columns, row) for row in found["rows"]]}
-    with stream_of(output) as stream:
-        stream.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
-
-
-def _say_totals(session: Session, output: Output, statement: Statement) -> None:
-    """Write the totals on stderr, unless they stand below the rows (R76, B9)."""
-    if not report_footer.is_below(output):
-        report_footer.write(statement, Output(), session.zone, sys.stderr)

@@ -38,6 +38,7 @@ class Origin:
     at: datetime
     zone: ZoneInfo
     by: str
+    compared: str = ""  # what is compared with what
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def facts(origin: Origin) -> Iterator[Fact]:
         yield "last day", filters.last_day or "today"
     else:
         yield "period", "all time"
+    if origin.compared:
+        yield "compared", origin.compared.removeprefix("compared ")
     yield from _filters(filters)
     yield "orders count on", _COUNTED[origin.basis]
     yield "payments, refunds count on", "their own day"

@@ -1,0 +1,102 @@
+"""The rows of reports in every format but workbooks and pages: tables with their names, lists, JSON with the totals."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO
+
+from salescli.cli.output import chart, report_footer
+from salescli.cli.output.contract import Output
+from salescli.cli.output.destination import stream_of
+from salescli.cli.output.json import as_object
+from salescli.cli.output.render import render
+from salescli.cli.output.table import say_left_out, write_table
+from salescli.cli.output.terminal import say
+from salescli.lists.columns import Column
+from salescli.reports.comparison import Compared
+from salescli.reports.report import Breakdown, Rows, Statement
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Reports to show: the rows of each, what they tie to, and what they are compared with."""
+
+    rows: Mapping[Breakdown, Rows]
+    statement: Statement
+    before: Statement | None = None
+    compared: Compared | None = None
+
+    @property
+    def footer(self) -> dict[str, Any]:
+        """The totals and the tie-out for programs, with those of the days before."""
+        shown = report_footer.as_objects(self.statement)
+        if self.compared is None or self.before is None:
+            return shown
+        days = {"first_day": self.compared.first and self.compared.first.isoformat(), "each": self.compared.by}
+        before = {**days, "last_day": self.compared.last.isoformat(), **report_footer.as_objects(self.before)}
+        return {**shown, "before": before}
+
+
+def write(found: Found, columns: Sequence[Column], rows: Rows, output: Output, zone: ZoneInfo) -> None:
+    """Write the rows of one list in one format: JSON as one object with the totals, else the totals beside them."""
+    if output.format == "json":
+        write_json({"rows": rows, **found.footer}, columns, output)
+        return
+
+    def under(stream: TextIO) -> None:
+        if output.chart:
+            [(report, drawn)] = found.rows.items()
+            chart.draw_report(report, drawn, output, stream)
+        if report_footer.is_below(output):
+            stream.write("\n")
+            report_footer.write(found.statement, output, zone, stream)
+
+    render(rows, columns, output, zone, under)
+    say_totals(found, output, zone)
+
+
+def write_tables(found: Found, output: Output, zone: ZoneInfo) -> None:
+    """Write the tables one below the other, each under its name; --columns picks from each."""
+    there = {column.key: column for report in found.rows for column in report.columns}
+    output.chosen(list(there.values()))  # raises BadUsage for a column that no table has
+    left_out: list[str] = []
+    with stream_of(output) as stream:
+        for report, rows in found.rows.items():
+            columns = output.among(report.columns)
+            stream.write(f"{report.name}\n")
+            if rows and columns:
+                left_out += write_table(rows, columns, output, zone, stream)
+            if under := _chart(report, rows, output):
+                under(stream)
+            stream.write("\n")
+        if report_footer.is_below(output):
+            report_footer.write(found.statement, output, zone, stream)
+    say_left_out(left_out)
+    say_totals(found, output, zone)
+
+
+def _chart(report: Breakdown, rows: Rows, output: Output) -> Callable[[TextIO], None] | None:
+    """Return a function that draws the chart under a table, or None without --chart."""
+    return partial(chart.draw_report, report, rows, output) if output.chart else None
+
+
+def write_json(found: Mapping[str, Any], columns: Sequence[Column], output: Output) -> None:
+    """Write an object as JSON; its ``rows`` have the columns, the rest is as it is."""
+    shown = {**found, "rows": [as_object(columns, row) for row in found["rows"]]}
+    with stream_of(output) as stream:
+        stream.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+
+
+def say_totals(found: Found, output: Output, zone: ZoneInfo) -> None:
+    """Write the totals on stderr, unless they stand below the rows (R76, B9), and what is compared with what."""
+    if found.compared:
+        say(found.compared.words)
+    if not report_footer.is_below(output):
+        report_footer.write(found.statement, Output(), zone, sys.stderr)

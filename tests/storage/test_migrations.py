@@ -46,6 +46,7 @@ DIGESTS = {
     "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
     "m0021_hooks": "63693d0a2ab1263ca0d1d7ff39ddf4d8f9820224061079ebf77599a68ebc2ef1",
     "m0022_views": "ad21ccd23be56ef79a8b08c03c510bc7bafa7169b30f4a23ef888188b806d302",
+    "m0023_shares": "8df9e2d9e1411075e821ca17778aeda71725e122735150d93444cfcfb76aec32",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

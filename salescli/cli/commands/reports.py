@@ -181,7 +181,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
         session.actor.require(permissions.VIEW)
         wanted = report.split(by, _ALSO[also] if also else None)
         if share is not None:
-            wanted = replace(wanted, share_ppm=money.parse_percent(share))
+            wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
         asked = _Asked([wanted], filters, basis, include_system, compare)
         found = _found(session, asked, output, output.limit)
         if output.format == "xlsx":
@@ -213,8 +213,11 @@ def _system(report: Breakdown) -> Callable[..., Any]:
 
 def _share(report: Breakdown) -> Callable[..., Any]:
     """Give the report by manager ``--share``: what a seller earns of confirmed sales."""
-    text = "Add the column earned: this part of net, of confirmed sales, so that refunds take it back."
-    option = click.option("--share", metavar="PERCENT", help=text)
+    text = (
+        "Add the column earned: this part of net, of confirmed sales, so that refunds take it back. Without PERCENT,"
+        " each user's own share on the day of the sale: see `salescli users share`."
+    )
+    option = click.option("--share", metavar="[PERCENT]", is_flag=False, flag_value="", help=text)
     return option if report == BY_MANAGER else lambda command: command
 
 

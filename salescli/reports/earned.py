@@ -24,6 +24,11 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.executemany(f"INSERT INTO temp.{SHARES} VALUES (?, ?, ?)", steps)
 
 
+def has_shares(connection: sqlite3.Connection) -> bool:
+    """Return whether any user earns a share."""
+    return connection.execute("SELECT 1 FROM users WHERE shares <> ''").fetchone() is not None
+
+
 def of_net(net: int, ppm: int) -> int:
     """Return a share of net, rounded half up; what refunds take back beyond a period's sales is below zero."""
     earned = money.share_of(abs(net), ppm)

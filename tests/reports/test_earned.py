@@ -40,6 +40,7 @@ def sell(story: Story, moment: str, manager: str, *, quantity: int = 1) -> Order
 
 def test_a_sale_earns_the_share_of_its_day_and_a_refund_takes_that_back(desk: Story) -> None:
     run = desk.house.run
+    assert "no user has a share yet: salescli" in run(*EARNED).err
     assert run("users", "share", "ivan", "10%", "--from", "2026-02-01").out == ("user 2 (Ivan): earns 2026-02-01 10%\n")
     assert run("users", "share", "ivan", "20%", "--from", "2026-03-01").code == 0
     early, _ = sell(desk, "2026-02-10 12:00", "ivan"), sell(desk, "2026-01-10 12:00", "ivan")

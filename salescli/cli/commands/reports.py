@@ -19,7 +19,7 @@ from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import comparison, recurring, report
+from salescli.reports import comparison, earned, recurring, report
 from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
@@ -184,6 +184,8 @@ def _command(report: Breakdown) -> Callable[..., None]:
             wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
         asked = _Asked([wanted], filters, basis, include_system, compare)
         found = _found(session, asked, output, output.limit)
+        if wanted.share == "own" and not earned.has_shares(session.connection):
+            say(f"no user has a share yet: {session.program} users share LOGIN 10% --from 2026-01-01")
         if output.format == "xlsx":
             _write_workbook(session, found, asked, output)
         elif output.format == "html":

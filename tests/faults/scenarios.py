@@ -1561,7 +1561,7 @@ def what_plans_and_managers_brought_is_reported(world: World) -> None:
         **{"currency": "EUR", "created_at": "2026-01-01T09:00:00Z", "price_minor": 12_000, "every_count": 12},
         **{"every_unit": "month", "payments_total": None, "status": "failed", "payments_made": 3, "declines": 3},
     }
-    lines = [
+    lines: list[Any] = [
         {"at": f"2026-0{month}-01T10:00:00Z", "changes": json.dumps(changes)}
         for month, changes in enumerate(
             (
@@ -1576,7 +1576,7 @@ def what_plans_and_managers_brought_is_reported(world: World) -> None:
     ]
     steps = list(recurring_report._life(plan, lines))
     assert [(step.kind, step.active, step.monthly) for step in steps] == [
-        ("new", 1, 1_000), ("recovered", 0, 0), ("failed", -1, -1_000),
+        ("new", 1, Fraction(1_000)), ("recovered", 0, Fraction(0)), ("failed", -1, Fraction(-1_000)),
     ]  # fmt: skip
     running = recurring_report._Running(1, Fraction(1_000))
     recurring_report._sweep(steps, 2, "9999", {"EUR": running})

@@ -62,13 +62,13 @@ def test_what_all_earned_ties_to_a_recount(desk: Story, seed: int) -> None:
     for day in days:
         percent = f"{chance.randrange(0, 1000) / 10}%"
         assert house.run("users", "share", chance.choice(["ivan", "olena"]), percent, "--from", day).code == 0
-    for day in sorted(chance.sample(range(90), 14)):
-        moment = f"{date(2026, 1, 1) + timedelta(days=day)} 12:00"
+    for place in sorted(chance.sample(range(90), 14)):
+        moment = f"{date(2026, 1, 1) + timedelta(days=place)} 12:00"
         order = sell(desk, moment, chance.choice(["ivan", "olena"]), quantity=chance.randrange(1, 5))
         with suppress(SalesError):
             if chance.random() < 0.5:
                 amount = f"{chance.randrange(1, 99)}.{chance.randrange(10, 99)}"
-                desk.at(f"{date(2026, 1, 1) + timedelta(days=day + 9)} 12:00")
+                desk.at(f"{date(2026, 1, 1) + timedelta(days=place + 9)} 12:00")
                 desk.refund(order, amount=amount)
     split = (*EARNED[:3], "--by", "month", "--columns", "period,manager,earned", "--json")
     told = {(row["period"], row["manager"]): row["earned_minor"] for row in house.run(*split).json["rows"]}

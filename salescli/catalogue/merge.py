@@ -151,9 +151,10 @@ def _check_users(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: s
 
 def _fill_user(keep: sqlite3.Row, duplicate: sqlite3.Row) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the login and the role of the duplicate for a user who came with an import and has none."""
+    earns = {"shares": duplicate["shares"]} if duplicate["shares"] and not keep["shares"] else {}
     if keep["login"] is not None or duplicate["login"] is None:
-        return {}, {"active": 0}
-    taken = {"login": duplicate["login"], "role": duplicate["role"], "active": duplicate["active"]}
+        return earns, {"active": 0}
+    taken = {**earns, "login": duplicate["login"], "role": duplicate["role"], "active": duplicate["active"]}
     return {name: value for name, value in taken.items() if value != keep[name]}, {"login": None, "active": 0}
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from salescli.catalogue import actors, records, roles
 from salescli.catalogue.records import Words
-from salescli.errors import BadData, NotFound, SeveralFit
-from salescli.rules import names, permissions, text
+from salescli.errors import BadData, NotFound, SeveralFit, WrongStatus
+from salescli.rules import names, permissions, sale_shares, text
 from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
+from salescli.rules.sale_shares import Shares
 from salescli.rules.time import utc_text
 from salescli.storage import database
 
-FIELDS = ("login", "name", "role", "active", "sells")
+FIELDS = ("login", "name", "role", "active", "sells", "shares")
 
 
 def register_owner(connection: sqlite3.Connection, login: str, name: str, now: datetime) -> Actor:
@@ -86,8 +87,23 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
         values["sells"] = int(text.yes_no(words["sells"], "sells"))
     elif values.get("role") and (before is None or before["role"] != values["role"]):
         values["sells"] = int(permissions.ENTER_ORDERS in roles.allowed(connection, values["role"]))
+    if "shares" in words:
+        shares = sale_shares.parse(words["shares"])
+        values["shares"] = sale_shares.text(shares)
+        if before is not None:
+            _check_months_are_open(connection, sale_shares.parse(before["shares"]), shares)
     check_an_owner_stays(connection, values, before)
     return values
+
+
+def _check_months_are_open(connection: sqlite3.Connection, before: Shares, after: Shares) -> None:
+    """Raise WrongStatus if what was earned in a closed month would change."""
+    closed = [row["month"] for row in connection.execute("SELECT month FROM closed_months ORDER BY month")]
+    if changed := sale_shares.changed_months(before, after, closed):
+        raise WrongStatus(
+            f"{changed[-1]} is closed, and what its sales earned stays; begin with a later month, or reopen it:"
+            f" salescli reopen {changed[-1]}"
+        )
 
 
 def check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any], before: sqlite3.Row | None) -> None:

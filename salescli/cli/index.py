@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "users": (
         "users:users_group",
-        "Users and managers: list, show, add, edit, deactivate, merge, import.",
+        "Users and managers: list, show, add, edit, share, deactivate, merge, import.",
     ),
     "roles": ("users:roles_group", "What users may do: list, show, add, edit, import."),
     "import": ("imports:import_group", "Import orders or recurring orders from another system."),

@@ -76,12 +76,13 @@ def _with_totals(rows: dict[str, Any]) -> dict[str, Any]:
 
 def of_rows(columns: Sequence[Column], optional: Sequence[Column] = ()) -> dict[str, Any]:
     """Return the schema of a list of rows: the default columns are required, unless --columns chooses others."""
-    return {"type": "array", "items": _row(columns, required=[column for column in columns if column.shown])}
+    required = [column for column in columns if column.shown]
+    return {"type": "array", "items": _row((*columns, *optional), required=required)}
 
 
 def _row(columns: Sequence[Column], *, required: Sequence[Column]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
-    for column in (*columns, *optional):
+    for column in columns:
         if column.kind == "money":
             properties[column.key] = _AMOUNT
             properties[f"{column.key}_minor"] = {"type": ["integer", "null"]}

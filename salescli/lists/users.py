@@ -14,6 +14,7 @@ VIEW = View(
         Column("role", "text", "u.role", rank=1),
         Column("active", "yesno", "u.active"),
         Column("sells", "yesno", "u.sells", rank=2),
+        Column("shares", "text", "u.shares", shown=False),
         Column("created_at", "time", "u.created_at", shown=False),
     ),
     newest_first=("u.id",),

@@ -5,6 +5,7 @@ dimensions — what a report may be split by
 periods — day, week, month, quarter, year, and which totals make up a range of days
 by_rows — the definition: the query over orders, invoices and refunds
 by_totals — the same answers from the totals that triggers keep
+earned — what managers earn of confirmed sales
 shops — reports of several databases, added up
 comparison — a report beside the period before
 recurring — how many recurring orders are active, and what they are worth a month

@@ -84,7 +84,16 @@ SALE = Dimension(
     rows=sale("o.manager_id", "o.confirmed"),
     totals={"manager": sale("nullif(t.key, 0)", "t.confirmed")},
 )
-ALL = (*DIMENSIONS, CONFIRMED, SALE)
+SHARES = "sale_shares"  # a temporary table: reports/earned
+SHARE = Dimension(  # what the manager earns of the sale, in parts per million: as it was when the sale was made
+    "share",
+    labels=(),
+    rows=(
+        f"coalesce((SELECT e.ppm FROM temp.{SHARES} e WHERE e.user_id = o.manager_id AND e.since <= o.completed_on"
+        " ORDER BY e.since DESC LIMIT 1), 0)"
+    ),
+)
+ALL = (*DIMENSIONS, CONFIRMED, SALE, SHARE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,16 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows, by_totals, comparison, gathered, periods
+from salescli.reports import by_rows, by_totals, comparison, earned, gathered, periods
 from salescli.reports.by_rows import Basis, Query, Question
 from salescli.reports.comparison import Compared
-from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, Counts, Dimension
+from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, SHARE, Counts, Dimension
 from salescli.reports.periods import By
-from salescli.rules import money
 from salescli.storage import database
 
 Rows = list[dict[str, Any]]
@@ -41,8 +40,8 @@ class Breakdown:
     dimensions: tuple[Dimension, ...]
     counts: Counts
     by: By | None = None
+    share: int | Literal["own"] | None = None  # of net, which a manager earns: parts per million, or each their own
     shops: bool = False  # whether its rows are those of several, and say whose
-    share_ppm: int | None = None  # of net, which a manager earns
     compared: bool = False  # beside the period before
 
     @property
@@ -61,7 +60,7 @@ class Breakdown:
     def columns(self) -> tuple[Column, ...]:
         """Return the report's columns: what names a group, currency, counts, money."""
         quantity = (Column("quantity", "count", rank=4),) if self.counts == "orders" else ()
-        earned = () if self.share_ppm is None else (EARNED,)
+        earned = () if self.share is None else (EARNED,)
         found = (
             *self.groups,
             Column("currency", rank=0),
@@ -97,7 +96,7 @@ _BY_SELLER = Breakdown("by-seller", (SALE,), "orders")
 
 
 def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis, include_system: bool) -> Question:
-    dimensions = tuple(dimension.name for dimension in report.dimensions)
+    dimensions = tuple(dimension.name for dimension in _split(report))
     sales = _counted_sales(report, include_system)
     return Question(dimensions, report.counts, filters, zone, basis, periods.CUTS[report.by], sales)
 
@@ -107,8 +106,16 @@ def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    counted = [_with_amounts(row) for row in periods.merged(rows, report.by, _COUNTED)]
-    return counted if report.share_ppm is None else [_with_earned(row, report.share_ppm) for row in counted]
+    merged = periods.merged(rows, report.by, _COUNTED)
+    if report.share == "own":
+        merged = earned.of_own_shares(merged, f"key_{len(report.dimensions)}", _COUNTED)
+    counted = [_with_amounts(row) for row in merged]
+    return counted if report.share is None else [_with_earned(row, report.share) for row in counted]
+
+
+def _split(report: Breakdown) -> tuple[Dimension, ...]:
+    """Return by what a report is counted: beside its dimensions by share, where each manager has their own."""
+    return (*report.dimensions, SHARE) if report.share == "own" else report.dimensions
 
 
 def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
@@ -163,6 +170,8 @@ def statement(
     wanted = (*reports, _TOTAL, _BY_SELLER)
     questions = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
     with database.snapshot(connection):
+        if any(report.share == "own" for report in reports):
+            earned.prepare(connection)
         found = {report: by_totals.query(connection, question) for report, question in questions.items()}
         others = gathered.gather(connection, [questions[report] for report in wanted if found[report] is None])
         rows = {report: _answered(connection, report, found[report] or others[questions[report]]) for report in wanted}
@@ -227,7 +236,7 @@ def _counted_sales(report: Breakdown, include_system: bool) -> tuple[str, ...]:
 
 def _named(sql: str, report: Breakdown) -> str:
     """Return the query with names for its groups, sorted."""
-    keys = [f"t.{dimension.name}" for dimension in report.dimensions]
+    keys = [f"t.{dimension.name}" for dimension in _split(report)]
     shown = ["t.period", "t.currency", *(f"t.{name}" for name in _COUNTED)]
     shown += [f"{key} AS key_{place}" for place, key in enumerate(keys)]
     shown += [f'{column.sql} AS "{column.key}"' for column in report.labels]
@@ -247,11 +256,10 @@ def _with_amounts(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _with_earned(row: dict[str, Any], share_ppm: int) -> dict[str, Any]:
-    """Add what a manager earns of net, rounded half up; what refunds take back beyond the period's sales is below zero.
-
-    Nobody earns the system's sales.
-    """
-    earned = money.share_of(abs(row["net"]), share_ppm)
-    row["earned"] = None if row.get("manager") == "system" else earned if row["net"] >= 0 else -earned
+def _with_earned(row: dict[str, Any], share: int | Literal["own"]) -> dict[str, Any]:
+    """Add what a manager earns of net. Nobody earns the system's sales."""
+    if share != "own":
+        row["earned"] = earned.of_net(row["net"], share)
+    if row["key_0"] is None:
+        row["earned"] = None
     return row

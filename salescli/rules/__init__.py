@@ -9,6 +9,7 @@ money — amounts in minor units, percentages, fees, exchange rates
 names — names compared and sorted as people do
 numbers — record numbers, counts with plurals
 permissions — permissions, predefined roles, the acting user
+sale_shares — what part of their sales a user earns, from which day on
 schedule — when recurring payments are due and retried
 suggest — what a mistyped word may mean
 text — cleans and checks text from outside

@@ -85,6 +85,7 @@ NOT_FINAL = {
     "users deactivate": "users edit --active",
     "users edit": "users edit",
     "users import": "users edit",
+    "users share": "users share",
 }
 
 

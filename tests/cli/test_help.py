@@ -37,7 +37,9 @@ def test_help_fits_80_columns(path: str) -> None:
 def test_columns_help_lists_the_columns_without_a_database(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["--db", "/nonexistent/sales.db", *path.split()[1:], "--columns", "help"]) == 0
     shown = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert shown == [column.key for column in getattr(ALL[path].command, "columns", ())]
+    command = ALL[path].command
+    there = (*getattr(command, "columns", ()), *getattr(command, "optional", ()))
+    assert shown == [column.key for column in there]
     assert shown
 
 

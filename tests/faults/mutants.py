@@ -938,6 +938,56 @@ MUTANTS = (
         (("sales/recurring_edit.py", "        follow(work, before, after, why)\n", ""),),
     ),
     Mutant(
+        "a refund takes back nothing of what was earned",
+        "what_plans_and_managers_brought_is_reported",
+        (("reports/earned.py", "return earned if net >= 0 else -earned", "return earned"),),
+    ),
+    Mutant(
+        "only the last share earns",
+        "what_plans_and_managers_brought_is_reported",
+        (("reports/earned.py", 'kept["earned"] += earned', 'kept["earned"] = earned'),),
+    ),
+    Mutant(
+        "a share holds from the day after",
+        "what_plans_and_managers_brought_is_reported",
+        (("rules/sale_shares.py", "if since <= day), 0)", "if since < day), 0)"),),
+    ),
+    Mutant(
+        "what a closed month earned may change within it",
+        "what_plans_and_managers_brought_is_reported",
+        (("rules/sale_shares.py", "        if any(on(before", "        if all(on(before"),),
+    ),
+    Mutant(
+        "a plan that fails is no churn",
+        "what_plans_and_managers_brought_is_reported",
+        (("reports/recurring.py", 'counts["failed"] + counts["ended_early"]', 'counts["ended_early"]'),),
+    ),
+    Mutant(
+        "every payment is one that recovered",
+        "what_plans_and_managers_brought_is_reported",
+        (("reports/recurring.py", "            if declined:\n", "            if True:\n"),),
+    ),
+    Mutant(
+        "a year's plan is worth its price a month",
+        "what_plans_and_managers_brought_is_reported",
+        (("reports/recurring.py", 'state["every_count"] * _MONTHS', "1 * _MONTHS"),),
+    ),
+    Mutant(
+        "an average is rounded up",
+        "what_plans_and_managers_brought_is_reported",
+        (("overview/glance.py", "(2 * self.gross + self.payments)", "(2 * self.gross + 2 * self.payments)"),),
+    ),
+    Mutant(
+        "what only was before is left out",
+        "what_plans_and_managers_brought_is_reported",
+        (("reports/comparison.py", "for row in earlier.values()", "for row in ()"),),
+    ),
+    Mutant(
+        "a difference is the wrong way round",
+        "what_plans_and_managers_brought_is_reported",
+        (("reports/comparison.py", "else now - then", "else then - now"),),
+    ),
+    Mutant(
         "the rest of what is shared is lost",
         "other_systems_files_come_in",
         (("imports/shares.py", "        shares[0] += rest\n        return shares", "        return shares"),),

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from fractions import Fraction
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
@@ -34,10 +35,14 @@ from salescli.gateways.protocol import Changes, Charge, Result
 from salescli.imports.orders import import_orders
 from salescli.imports.recurring import import_recurring
 from salescli.imports.run import ImportRequest
+from salescli.lists.columns import Column
 from salescli.notices import deliver, events, hooks
 from salescli.notices.hooks import NewHook
+from salescli.overview import glance
 from salescli.reconcile.statement import Line
-from salescli.rules import time
+from salescli.reports import comparison, earned
+from salescli.reports import recurring as recurring_report
+from salescli.rules import sale_shares, time
 from salescli.sales import attempts, closed_months, customer_credit, recurring_actions, recurring_edit
 from salescli.sales.attempts import Attempt
 from salescli.sales.recurring_edit import RecurringEdit
@@ -1558,3 +1563,55 @@ def a_payment_under_way_is_not_skipped(world: World) -> None:
     world.later(minutes=10).tick()
     settled(world, charges=2)
     assert (world.plan(plan).status, world.plan(plan).resumes_at) == ("paused", time.utc_text(ends))
+
+
+@scenario
+def what_plans_and_managers_brought_is_reported(world: World) -> None:
+    """A plan of a year fails after it recovered once; two shares, and a refund of a sale at the earlier one."""
+    plan = {
+        **{"currency": "EUR", "created_at": "2026-01-01T09:00:00Z", "price_minor": 12_000, "every_count": 12},
+        **{"every_unit": "month", "payments_total": None, "status": "failed", "payments_made": 3, "declines": 3},
+    }
+    lines: list[Any] = [
+        {"at": f"2026-0{month}-01T10:00:00Z", "changes": json.dumps(changes)}
+        for month, changes in enumerate(
+            (
+                {"status": [None, "active"], "payments_made": [None, 1], "declines": [None, 0]},
+                {"declines": [0, 1]},
+                {"payments_made": [1, 2], "declines": [1, 0]},
+                {"payments_made": [2, 3]},
+                {"status": ["active", "failed"], "declines": [0, 3]},
+            ),
+            start=1,
+        )
+    ]
+    steps = list(recurring_report._life(plan, lines))
+    assert [(step.kind, step.active, step.monthly) for step in steps] == [
+        ("new", 1, Fraction(1_000)), ("recovered", 0, Fraction(0)), ("failed", -1, Fraction(-1_000)),
+    ]  # fmt: skip
+    running = recurring_report._Running(1, Fraction(1_000))
+    recurring_report._sweep(steps, 2, "9999", {"EUR": running})
+    row = recurring_report._row("EUR", 1, running)
+    assert (row["failed"], row["churn"], row["active_at_end"], row["monthly"]) == (1, 1_000_000, 0, 0)
+
+    shares = sale_shares.parse("2026-03-01 20%, 2026-02-01 10%")
+    days = ("2026-01-31", "2026-02-01", "2026-02-28", "2026-03-01")
+    assert [sale_shares.on(shares, day) for day in days] == [0, 100_000, 100_000, 200_000]
+    assert sale_shares.changed_months(shares, {}, ["2026-01", "2026-02", "2026-03"]) == ["2026-02", "2026-03"]
+    assert sale_shares.changed_months({"2026-02-15": 1}, {}, ["2026-02"]) == ["2026-02"]
+    group = {"period": "", "currency": "EUR", "key_0": 1}
+    sold = [{**group, "key_1": 200_000, "gross": 1_000, "refunded": 0}]
+    sold.append({**group, "key_1": 100_000, "gross": 0, "refunded": 405})
+    assert earned.of_own_shares(sold, "key_1", ("gross", "refunded")) == [
+        {**group, "gross": 1_000, "refunded": 405, "earned": 200 - 41}
+    ]
+    before = glance.Sums("EUR", net=500, gross=1_000, payments=3)
+    assert (before.average, glance.Sums("EUR").average) == (333, None)
+    compared = comparison.days_before(date(2026, 3, 1), date(2026, 3, 31), None, date(2026, 4, 1))
+    assert (compared.first, compared.last) == (date(2026, 2, 1), date(2026, 2, 28))
+    columns = (Column("net", "money"),)
+    now, then = [{"currency": "EUR", "net": 5}], [{"currency": "EUR", "net": 8}, {"currency": "USD", "net": 2}]
+    assert comparison.beside(now, then, columns, (), compared) == [
+        {"currency": "EUR", "net": 5, "net_before": 8, "net_change": -3},
+        {"currency": "USD", "net": 0, "net_before": 2, "net_change": -2},
+    ]

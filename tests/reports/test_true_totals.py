@@ -21,6 +21,7 @@ import pytest
 
 from salescli.imports.order_row import COLUMNS
 from tests import PROJECT
+from tests.cli.test_page import Read, plain
 
 DATA = Path(os.environ.get("SALESCLI_TRUE_DATA") or PROJECT.parent / "shared" / "data")
 
@@ -147,6 +148,30 @@ def test_cdnow_by_currency_and_month(imported: Callable[..., Sales]) -> None:
     for month, (payments, total) in sales.truth["by_month"].items():
         (row,) = sales.report("by-currency", "--month", month)
         assert (month, int(row["payments"]), row["gross"]) == (month, payments, total)
+
+
+def test_the_page_of_superstore_has_the_true_totals_and_the_rows_of_the_reports(
+    imported: Callable[..., Sales],
+) -> None:
+    sales = imported("superstore", of_superstore)
+    page = sales.path.with_suffix(".html")
+    sales.run("reports", "--html", str(page))
+    read = Read(page.read_text("utf-8"))
+    for dimension in ("currency", "payment-system", "offer", "category", "manager"):
+        shown, told = read.rows(f"By {dimension.replace('-', ' ')}"), sales.report(f"by-{dimension}")
+        keys = [key for key in shown[0] if key] if shown else []
+        assert [[row[key] for key in keys] for row in shown] == [[plain(row[key]) for key in keys] for row in told]
+    true = sales.truth["by_currency"]["USD"]
+    tiles = {words[0]: plain(words[1]) for above, words in read.tiles if above == "USD"}
+    assert (tiles["net"], tiles["payments"]) == (true["completed_total"], str(true["completed_orders"]))
+    found = {row["category"]: (int(row["orders"]), row["net"]) for row in read.rows("By category")}
+    assert found == {
+        row["category"]: (row["completed_orders"], row["completed_total"]) for row in sales.truth["by_category"]
+    }
+    [over_time] = [rows for _, (_, *rows) in [read.tables[0]]]
+    assert sum(Decimal(plain(row[1])) for row in over_time) == Decimal(true["completed_total"])
+    total = next(row for row in read.rows("How it adds up") if row["totals"] == "total, refunds excluded")
+    assert total["USD"] == true["completed_total"]
 
 
 def test_the_slice_that_the_project_ships_is_part_of_the_set(tmp_path: Path) -> None:

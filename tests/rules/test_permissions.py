@@ -101,6 +101,7 @@ TABLE = {
     "users add x -n": OWNER,
     "users edit ivan --role owner -n": OWNER,
     "users deactivate ivan -n": OWNER,
+    "users share ivan 10% -n": OWNER,
     "users import /dev/null -n": OWNER,
     "roles list": READERS,
     "roles show manager": READERS,

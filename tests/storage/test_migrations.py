@@ -47,6 +47,7 @@ DIGESTS = {
     "m0021_hooks": "63693d0a2ab1263ca0d1d7ff39ddf4d8f9820224061079ebf77599a68ebc2ef1",
     "m0022_views": "ad21ccd23be56ef79a8b08c03c510bc7bafa7169b30f4a23ef888188b806d302",
     "m0023_letters": "a61de7ed06fd967e829dbe5b909b132eb7cc5ac98680c55845b4b301403cf86e",
+    "m0024_shares": "e08a9a7be150143b673ba4c72aad95cea6200d2b728ecc384f5096c22eaa1859",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -21,7 +21,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import comparison, recurring, report, shops
+from salescli.reports import comparison, earned, recurring, report, shops
 from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
@@ -77,8 +77,9 @@ def reports_group() -> None:
     counts; with --payment-system only money that it took, and each of its orders once. Without a period, all time
     counts.
 
-    --compare shows the figure of the period before beside each, as net_before, and the difference, as net_change:
-    before whole months as many months, else as many days. With --by, each period is compared with the whole one before.
+    --compare shows the figure of the period before beside each, as net_before, and the difference, as net_change. Whole
+    months are compared with as many months, other days with as many days; with --by, each period with the whole one
+    before it.
     """
 
 
@@ -185,9 +186,11 @@ def _command(report: Breakdown) -> Callable[..., None]:
         session.actor.require(permissions.VIEW)
         wanted = report.split(by, _ALSO[also] if also else None)
         if share is not None:
-            wanted = replace(wanted, share_ppm=money.parse_percent(share))
+            wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
         asked = _Asked([wanted], filters, basis, include_system, compare)
         found = _found(session, asked, output, output.limit)
+        if wanted.share == "own" and not earned.has_shares(session.connection):
+            say(f"no user has a share yet: {session.program} users share LOGIN 10% --from 2026-01-01")
         if output.format == "xlsx":
             _write_workbook(session, found, asked, output)
         elif output.format == "html":
@@ -217,8 +220,11 @@ def _system(report: Breakdown) -> Callable[..., Any]:
 
 def _share(report: Breakdown) -> Callable[..., Any]:
     """Give the report by manager ``--share``: what a seller earns of confirmed sales."""
-    text = "Add the column earned: this part of net, of confirmed sales, so that refunds take it back."
-    option = click.option("--share", metavar="PERCENT", help=text)
+    text = (
+        "Add the column earned: this part of net, of confirmed sales, so that refunds take it back. Without PERCENT,"
+        " each user's own share on the day of the sale: see `salescli users share`."
+    )
+    option = click.option("--share", metavar="[PERCENT]", is_flag=False, flag_value="", help=text)
     return option if report == BY_MANAGER else lambda command: command
 
 

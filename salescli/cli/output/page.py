@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, TextIO
 
 from salescli import __version__
+from salescli.cli.output import page_compared
 from salescli.cli.output.contract import RIGHT, Output, Row
 from salescli.cli.output.page_style import POLICY, SHEET
 from salescli.cli.output.table import plain_cell
@@ -36,7 +37,11 @@ def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: 
     title = output.title.capitalize()
     begin(stream, title, wide=True)
     stream.write(f'<h1>{text(title)}</h1>\n<div class="card">\n')
-    number = write_table(stream, columns, rows, zone, headers=output.headers)
+    shown, figures = page_compared.narrowed(columns)
+    if figures:
+        stream.write(page_compared.NOTE)
+    below = page_compared.below(figures, zone) if figures else None
+    number = write_table(stream, shown, rows, zone, headers=output.headers, below=below)
     stream.write(f'</div>\n<p class="soft">{numbers.count(number, "row")}, times in {text(zone.key)}</p>\n')
     end(stream)
     return number
@@ -70,10 +75,12 @@ def write_table(  # noqa: PLR0913 - a table's parts
     bar: Bar | None = None,
     bar_at: int = 0,
     widths: Sequence[int] = (),
+    below: page_compared.Below | None = None,
 ) -> int:
     """Write rows as a table that scrolls in itself where it is wider than the page, and return how many there are.
 
-    ``bar``: a drawing before the column ``bar_at``. ``widths``: of the columns, in pixels; 0: as it needs.
+    ``bar``: a drawing before the column ``bar_at``. ``widths``: of the columns, in pixels; 0: as it needs. ``below``:
+    what stands below a value in its cell.
     """
     stream.write('<div class="wide" tabindex="0" role="region" aria-label="table">\n<table>\n')
     if widths:
@@ -86,7 +93,7 @@ def write_table(  # noqa: PLR0913 - a table's parts
     number = 0
     for row in rows:
         number += 1
-        cells = [cell(column, row, zone) for column in columns]
+        cells = [cell(column, row, zone, below(column, row) if below else "") for column in columns]
         cells[bar_at:bar_at] = [bar(row)] if bar else []
         stream.write(f"<tr>{''.join(cells)}</tr>\n")
     if not number:
@@ -95,7 +102,7 @@ def write_table(  # noqa: PLR0913 - a table's parts
     return number
 
 
-def cell(column: Column, row: Row, zone: ZoneInfo) -> str:
+def cell(column: Column, row: Row, zone: ZoneInfo, below: str = "") -> str:
     """Return a cell: numbers to the right in groups of three digits, a manager as their sale is confirmed (R19)."""
     shown = plain_cell(column, row, zone)
     if column.kind in ("money", "count"):
@@ -106,7 +113,7 @@ def cell(column: Column, row: Row, zone: ZoneInfo) -> str:
         return f'<td class="t"><span class="{"yes" if row["confirmed"] else "no"}">{escape(shown)}</span></td>'
     if column.kind == "command" and shown:
         return f"<td><code>{escape(shown)}</code></td>"
-    return f"<td{_class(column, more)}>{escape(shown)}</td>"
+    return f"<td{_class(column, more)}>{escape(shown)}{below}</td>"
 
 
 def _class(column: Column, more: str = "") -> str:

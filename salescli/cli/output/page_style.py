@@ -56,6 +56,8 @@ tbody tr:hover>*{background:color-mix(in srgb,var(--accent) 6%,transparent)}
 .b{width:22%;min-width:96px}
 .b svg{display:block;width:100%;height:14px;margin-top:4px}
 .minus{color:var(--bad)}
+td small{display:block;font-size:12px;line-height:1.35;color:var(--soft)}
+td small.up{color:var(--good)}td small.down{color:var(--bad)}
 .yes{color:var(--good)}.yes::after{content:" \\2713"}
 .no{color:var(--bad)}
 .note{color:var(--soft);font-size:14px;margin:12px 0 0}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from salescli.cli.output import page, report_cover, report_footer, svg
+from salescli.cli.output import page, page_compared, report_cover, report_footer, svg
 from salescli.cli.output.contract import RIGHT, Output, Row, as_text
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.page import text
@@ -136,15 +137,20 @@ def _breakdown(stream: TextIO, report: Breakdown, rows: Rows, output: Output, or
         for drawn in stacks(rows, report.labels, report.by):
             _drawing(stream, f"Net by {report.by}", drawn, origin.zone)
     stream.write('<div class="card">\n')
+    columns, figures = page_compared.narrowed(columns)
+    if figures and rows:
+        stream.write(page_compared.NOTE)
     unknown = [] if output.columns else _unknown(columns, rows)
     columns = [column for column in columns if column.key not in unknown]
     bar = svg.bar_of(rows) if columns and len({row["currency"] for row in rows}) < len(rows) else None
     bar_at = sum(column in report.groups for column in columns)
     widths = _widths(columns, rows, origin)
-    page.write_table(stream, columns, rows[:_ROWS_SHOWN], origin.zone, bar=bar, bar_at=bar_at, widths=widths)
+    write = partial(page.write_table, stream, columns, zone=origin.zone, bar=bar, bar_at=bar_at, widths=widths)
+    below = page_compared.below(figures, origin.zone)
+    write(rows=rows[:_ROWS_SHOWN], below=below)
     if rest := rows[_ROWS_SHOWN:]:
         stream.write(f"<details><summary>{_more(len(rest))}</summary>\n")
-        page.write_table(stream, columns, rest, origin.zone, bar=bar, bar_at=bar_at, widths=widths)
+        write(rows=rest, below=below)
         stream.write("</details>\n")
     if unknown:
         stream.write(f'<p class="note">{" and ".join(unknown)}: unknown</p>\n')
@@ -153,8 +159,12 @@ def _breakdown(stream: TextIO, report: Breakdown, rows: Rows, output: Output, or
 
 def _unknown(columns: Sequence[Column], rows: Rows) -> list[str]:
     """Return the amounts that no row has: a column of nothing takes the room of the others."""
-    amounts = [column.key for column in columns if column.kind == "money"]
-    return [key for key in amounts if rows and all(row[key] is None for row in rows)]
+    found = []
+    for key in (column.key for column in columns if column.kind == "money"):
+        amounts = {row[key] for row in rows}
+        if None in amounts and amounts <= {None, 0}:  # in a row of nothing, 0 is known
+            found.append(key)
+    return found
 
 
 def _more(number: int) -> str:

@@ -24,6 +24,7 @@ m0020_resumes_at — version 20: until when a recurring order is paused
 m0021_hooks — version 21: hooks, each with the last event that it was told
 m0022_views — version 22: views for other programs
 m0023_letters — version 23: a customer's language, and when a card expires
+m0024_shares — version 24: what users earn of their sales
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -1,0 +1,48 @@
+"""What managers earn of confirmed sales: one share for all, or each their own, valid when the sale was made.
+
+users' shares → ``prepare`` → rows by share → ``of_own_shares``: rounded for each share, then added up
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from salescli.reports.dimensions import SHARES
+from salescli.rules import money, sale_shares
+
+Rows = list[dict[str, Any]]
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Write the users' shares into a table that SQL looks them up in; the end of the transaction removes it."""
+    connection.execute(f"DROP TABLE IF EXISTS temp.{SHARES}")
+    connection.execute(f"CREATE TEMP TABLE {SHARES} (user_id, since, ppm, PRIMARY KEY (user_id, since)) WITHOUT ROWID")
+    for id, text in connection.execute("SELECT id, shares FROM users WHERE shares <> ''").fetchall():
+        steps = [(id, day, ppm) for day, ppm in sale_shares.parse(text).items()]
+        connection.executemany(f"INSERT INTO temp.{SHARES} VALUES (?, ?, ?)", steps)
+
+
+def has_shares(connection: sqlite3.Connection) -> bool:
+    """Return whether any user earns a share."""
+    return connection.execute("SELECT 1 FROM users WHERE shares <> ''").fetchone() is not None
+
+
+def of_net(net: int, ppm: int) -> int:
+    """Return a share of net, rounded half up; what refunds take back beyond a period's sales is below zero."""
+    earned = money.share_of(abs(net), ppm)
+    return earned if net >= 0 else -earned
+
+
+def of_own_shares(rows: Rows, share: str, sums: Sequence[str]) -> Rows:
+    """Return rows by ``share`` as rows without it, ``sums`` added up, with what each share earned."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        ppm = row.pop(share)
+        earned = of_net(row["gross"] - row["refunded"], ppm)
+        key = tuple(value for name, value in row.items() if name not in sums)
+        kept = found.setdefault(key, {**row, **dict.fromkeys(sums, 0), "earned": 0})
+        kept.update({name: kept[name] + row[name] for name in sums})
+        kept["earned"] += earned
+    return sorted(found.values(), key=lambda row: (row["period"], row["currency"], -row["gross"]))

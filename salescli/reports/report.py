@@ -1,6 +1,6 @@
 """Reports: money by currency, payment system, offer, category and manager, never added across currencies (R67–R76a).
 
-report + filters → ``Question`` → the totals, where they carry it, else the rows → named, in periods, sorted
+report + filters → ``Question`` → the totals, where they carry it, else the facts → named, in periods, sorted
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows, by_totals, gathered, periods
-from salescli.reports.by_rows import Basis, Query, Question
+from salescli.reports import by_facts, by_rows, by_totals, gathered, periods
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, Counts, Dimension
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis, Query, Question
 from salescli.rules import money
 from salescli.storage import database
 
@@ -109,7 +109,7 @@ def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo)
     shifted_out was paid in the period on orders completed outside it, shifted_in the other way round. Beside it,
     above and below: what payments brought more and less than they paid for, as credit and written off.
     """
-    sql, values = by_totals.bridge(connection, filters, zone) or by_rows.bridge(connection, filters, zone)
+    sql, values = by_totals.bridge(connection, filters, zone) or by_facts.bridge(connection, filters, zone)
     found = [dict(row) for row in connection.execute(sql, values)]
     sql, values = by_rows.unequal(connection, filters, zone)
     unequal = {row["currency"]: (row["above"], row["below"]) for row in connection.execute(sql, values)}

@@ -11,9 +11,9 @@ import pytest
 from salescli.lists.filters import Filters
 from salescli.reports import by_rows, gathered, periods
 from salescli.reports import report as reports
-from salescli.reports.by_rows import Question
 from salescli.reports.dimensions import SALES
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis, Query, Question
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import database
 from tests.shop import Shop
@@ -49,7 +49,7 @@ ASKED = [
 @pytest.mark.parametrize("basis", ["completed", "created"])
 @pytest.mark.parametrize("narrowing", NARROWED, ids=str)
 def test_questions_that_are_read_together_are_answered_as_each_alone(
-    shop: Shop, narrowing: dict[str, Any], basis: by_rows.Basis, by: By | None
+    shop: Shop, narrowing: dict[str, Any], basis: Basis, by: By | None
 ) -> None:
     connection, zone, filters = shop.house.connection, shop.house.zone, Filters(**narrowing)
     questions = [
@@ -63,7 +63,7 @@ def test_questions_that_are_read_together_are_answered_as_each_alone(
         assert told == {asked: _answer(connection, asked, by_rows.query(connection, asked)) for asked in questions}
 
 
-def _answer(connection: sqlite3.Connection, asked: Question, query: by_rows.Query) -> list[tuple[Any, ...]]:
+def _answer(connection: sqlite3.Connection, asked: Question, query: Query) -> list[tuple[Any, ...]]:
     names = ("period", *asked.dimensions, "currency", "orders", "payments", "quantity", "gross", "fee", "unknown")
     return sorted((tuple(row[name] for name in (*names, "refunded")) for row in connection.execute(*query)), key=repr)
 

@@ -132,9 +132,12 @@ def test_an_upgraded_file_is_made_as_a_new_one(old: sqlite3.Connection, house: H
 
 def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
     before = tables(old)
+    before.pop("totals")  # counted anew, since version 23 by other keys
     after = tables(upgraded(old, house))
     assert after["history"].pop()["what"] == "upgraded"
-    assert not any(after[name] for name in set(after) - set(before) - {"zone_offsets"}), "a new table is empty"
+    assert not any(after[name] for name in set(after) - set(before) - {"zone_offsets", "facts", "totals"}), (
+        "a new table is empty"
+    )
     for name, rows in before.items():
         for row, kept in zip(rows, after[name], strict=True):
             if "retry_1_minutes" in row:  # in version 1
@@ -143,6 +146,8 @@ def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
             if name == "roles" and row["name"] in ("owner", "sales-head"):  # before version 9
                 row["permissions"] = f"{row['permissions'].removesuffix(' resolve')} resolve"
             if name == "orders":  # before version 22; it was counted from the price
+                row.pop("price_e4", None)
+            if name == "invoices":  # before version 23; facts have it
                 row.pop("price_e4", None)
             assert {column: kept[column] for column in row} == row, name
     assert list(totals.differences(old)) == []
@@ -161,6 +166,7 @@ def test_its_rows_are_those_of_a_new_file_with_the_same_story(tmp_path: Path, ho
 def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of every table with any, without what each release may write in its own way."""
     found = {name: rows for name, rows in tables(connection).items() if rows}
+    found["totals"] = [row for row in found["totals"] if row["events"]]
     for row in found["ticks"]:
         del row["version"]
     for row in found["recurring"]:
@@ -253,5 +259,5 @@ def test_totals_that_were_wrong_are_counted_again(tmp_path: Path, house: House) 
         old.execute("UPDATE totals SET gross = gross + 1 WHERE grain = 0")
         done = upgrade.run(Work(old, house.actor, NOW, house.zone))
         assert done is not None
-        assert done.wrong_totals > 0
+        assert done.wrong_totals == 0, "version 23 counts all anew"
         assert list(totals.differences(old)) == []

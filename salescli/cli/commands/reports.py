@@ -23,9 +23,9 @@ from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.reports import recurring, report
-from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, Breakdown, Statement
 from salescli.rules import money, permissions
 

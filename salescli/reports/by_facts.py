@@ -14,7 +14,7 @@ from salescli.catalogue import payment_systems
 from salescli.lists.filters import Filters, clauses
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
-from salescli.storage.clauses import Where, searched
+from salescli.storage.clauses import OF_AN_ORDER, Where, searched
 from salescli.storage.totals import SUMS, number_of
 
 # The filters that totals carry as well: what they look at is in the flags of both, of a table `t`.
@@ -57,6 +57,7 @@ _NAME = {
 def query(connection: sqlite3.Connection, question: Question) -> Query:
     """Return the query of (period, dimensions, currency, sums) and its values; money in minor units."""
     where = _where(connection, question.filters, question.zone)
+    source = _source(connection, question.filters, question.zone, where)
     if question.sales != SALES:
         where.add(f"{SALE.facts} IN ({{sales}})", sales=list(question.sales))
     if question.counts == "orders":
@@ -71,7 +72,7 @@ def query(connection: sqlite3.Connection, question: Question) -> Query:
     keys = "".join(f", {_IDS[name]} AS {name}" for name in question.dimensions)
     columns = (
         f"SELECT {period} AS n{keys}, t.currency AS currency, {counted}, t.gross AS gross, t.fee AS fee,"
-        " t.fee IS NULL AS unknown, t.refunded AS refunded FROM facts t"
+        f" t.fee IS NULL AS unknown, t.refunded AS refunded FROM {source} t"
     )
     found = " UNION ALL ".join(f"{columns} WHERE {where} AND {days}" for days in _days(question.filters, day))
     by = ", ".join((*(["n"] if question.cut else []), *question.dimensions, "currency"))
@@ -111,7 +112,7 @@ def _days(filters: Filters, day: str) -> tuple[str, ...]:
     """Return the conditions that together leave the facts whose ``day`` is in the period, each of them once."""
     if filters.first_day is None and filters.last_day is None:
         return ("1",)
-    first, last = (number_of(filters.first_day or date.min), number_of(filters.last_day or date.max))
+    first, last = _numbers(filters)
     within, moved = f"t.id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}", f"{day} BETWEEN {first} AND {last}"
     if day == "t.created":  # of which there is no index
         return (moved,)
@@ -123,23 +124,22 @@ def _days(filters: Filters, day: str) -> tuple[str, ...]:
 def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
     """Return the query of a row per currency: payments, completed orders of the period, and the amounts between."""
     where = _where(connection, filters, zone)
-    first, last = (number_of(filters.first_day or date.min), number_of(filters.last_day or date.max))
-    paid = f"id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}"
-    completed = f"coalesce(completed, 0) BETWEEN {first} AND {last}"
-    parts = {
-        "payments": paid,
-        "completed": completed,
-        "open": f"{paid} AND flags >> 4 = 0",
-        "declined": f"{paid} AND flags >> 4 = 2",
-        "shifted_out": f"{paid} AND completed IS NOT NULL AND NOT {completed}",
-        "shifted_in": f"{completed} AND NOT {paid}",
-    }
-    sums = ", ".join(f"sum(CASE WHEN {when} THEN gross ELSE 0 END) AS {name}" for name, when in parts.items())
-    # Each once: those of the period's days, and those that were completed in it and paid outside.
-    both = {**dict.fromkeys(_days(filters, _PAID_ON)), **dict.fromkeys(_days(filters, "t.completed")[1:])}
-    columns = "SELECT t.id AS id, t.completed AS completed, t.flags AS flags, t.currency AS currency, t.gross AS gross"
-    found = " UNION ALL ".join(f"{columns} FROM facts t WHERE {where} AND {days}" for days in both)
-    return f"SELECT currency, {sums} FROM ({found}) GROUP BY currency ORDER BY currency", where.values
+    source = _source(connection, filters, zone, where)
+    [paid] = _days(filters, _PAID_ON)
+    here = (
+        "SELECT t.currency AS currency, sum(t.gross) AS payments, sum(iif(t.completed IS NULL, 0, t.gross)) AS begun,"
+        " sum(iif(t.flags >> 4 = 0, t.gross, 0)) AS open, sum(iif(t.flags >> 4 = 2, t.gross, 0)) AS declined,"
+        f" 0 AS shifted_out, 0 AS shifted_in FROM {source} t WHERE {where} AND {paid} GROUP BY t.currency"
+    )
+    elsewhere, values = shifts(connection, filters, zone)
+    found = f"{here} UNION ALL SELECT currency, 0, 0, 0, 0, shifted_out, shifted_in FROM ({elsewhere})"
+    columns = ("payments", "open", "declined", "shifted_out", "shifted_in")
+    sums = ", ".join(f"sum({name}) AS {name}" for name in columns)
+    sql = (
+        f"SELECT currency, {sums}, sum(begun) - sum(shifted_out) + sum(shifted_in) AS completed FROM ({found})"
+        " GROUP BY currency ORDER BY currency"
+    )
+    return sql, {**where.values, **values}
 
 
 def shifts(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
@@ -148,17 +148,52 @@ def shifts(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
     It looks only at payments whose order was completed on another day.
     """
     where = _where(connection, filters, zone)
-    first, last = (number_of(filters.first_day or date.min), number_of(filters.last_day or date.max))
-    paid = f"t.id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}"
-    completed = f"t.completed BETWEEN {first} AND {last}"
+    first, last = _numbers(filters)
+    paid, completed = (
+        f"t.id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}",
+        f"t.completed BETWEEN {first} AND {last}",
+    )
+    if filters.first_day is None and filters.last_day is None:
+        return "SELECT '' AS currency, 0 AS shifted_out, 0 AS shifted_in WHERE 0", {}
     sql = (
         f"SELECT t.currency AS currency, sum(iif({paid}, t.gross, 0)) AS shifted_out,"
         f" sum(iif({paid}, 0, t.gross)) AS shifted_in FROM facts t INDEXED BY facts_elsewhere"
-        f" WHERE t.completed <> t.id >> 34 AND ({paid}) <> ({completed}) AND {where} GROUP BY t.currency"
+        f" WHERE t.completed <> t.id >> 34 AND ({paid}) <> ({completed}) AND {where}"
+        " GROUP BY t.currency"
     )
     return sql, where.values
+
+
+def _numbers(filters: Filters) -> tuple[int, int]:
+    """Return the numbers of the period's first and last day, also if a side is open."""
+    return number_of(filters.first_day or date.min), number_of(filters.last_day or date.max)
 
 
 def _where(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Where:
     others = filters._replace(first_day=None, last_day=None)
     return clauses(connection, view(_FILTERS), others, zone=zone)
+
+
+def _source(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo, where: Where) -> str:
+    """Return the table of facts, or if a filter leaves few orders the view that counts them, and add these.
+
+    Counting one from the rows takes as long as reading some fifty facts.
+    """
+    for name in _FOUND:
+        words = Filters(**{name: getattr(filters, name)})
+        if words != Filters():
+            found = clauses(connection, view(_ORDERS), words, zone=zone)
+            sql = f"SELECT o.id FROM orders o WHERE {found} LIMIT {_FEW + 1}"
+            ids = [row[0] for row in connection.execute(sql, found.values)]
+            if len(ids) <= _FEW:
+                where.add(f"t.order_id IN ({', '.join(map(str, ids)) or 'NULL'})")
+                return "counted"
+    return "facts"
+
+
+_FEW = 1000
+_FOUND = ("customer", "offer", "search")  # by an index of orders
+_ORDERS = {
+    **OF_AN_ORDER,
+    "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
+}

@@ -18,7 +18,7 @@ from salescli.reports.report import BREAKDOWNS
 from salescli.storage import database
 from tests.shop import Shop
 
-ROWS = Filters(least="20")  # which the totals do not carry
+FACTS = Filters(least="20")  # which the totals do not carry
 NARROWED = [
     {"least": "20"},
     {"most": "100", "currency": ("EUR",)},
@@ -68,12 +68,12 @@ def _answer(connection: sqlite3.Connection, asked: Question, query: Query) -> li
     return sorted((tuple(row[name] for name in (*names, "refunded")) for row in connection.execute(*query)), key=repr)
 
 
-def test_reports_of_the_rows_read_the_orders_once(shop: Shop) -> None:
+def test_reports_of_the_facts_read_them_once(shop: Shop) -> None:
     ran: list[str] = []
     shop.house.connection.set_trace_callback(ran.append)
-    reports.statement(shop.house.connection, BREAKDOWNS, ROWS, zone=shop.house.zone)
+    reports.statement(shop.house.connection, BREAKDOWNS, FACTS, zone=shop.house.zone)
     shop.house.connection.set_trace_callback(None)
-    reading = [sql for sql in ran if "FROM orders o" in sql or "FROM invoices i" in sql]
+    reading = [sql for sql in ran if "FROM facts t WHERE" in sql or "FROM invoices i" in sql]
     assert [sql.split(" AS ")[0] for sql in reading[:2]] == [
         "CREATE TEMP TABLE gathered_orders",
         "CREATE TEMP TABLE gathered_payments",
@@ -86,7 +86,7 @@ def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:
     writer = database.connect(house.path)
     writer.execute("BEGIN IMMEDIATE")
     for _ in range(2):
-        reports.statement(house.connection, BREAKDOWNS, ROWS, zone=house.zone)
+        reports.statement(house.connection, BREAKDOWNS, FACTS, zone=house.zone)
     writer.execute("ROLLBACK")
     writer.close()
     assert house.connection.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone()[0] == 0

@@ -970,3 +970,16 @@ def test_a_difference_is_told_in_local_time_and_only_what_the_file_says(house: H
     said = " ".join(refused(house, csv_of({})))
     assert "2026-01-06 00:30:00 here; the file does not say, and its other columns make it 2026-01-05 12:00:00" in said
     assert "T22:30" not in said
+
+
+def test_an_imported_order_is_named_alike_at_payment_systems_in_every_copy(new_house: Callable[..., House]) -> None:
+    references = set()
+    for name in ("one.db", "two.db"):
+        house = new_house(name)
+        house.payment_system("Sandbox")
+        load(house, {"order": "A0"}, {"status": "Open"})
+        assert house.run("orders", "pay", "2", "--payment-system", "Sandbox", "--token", "tok_ok").code == 0
+        assert [row[0] for row in house.connection.execute("SELECT uid FROM orders")] == [None, None]
+        references |= {row[0] for row in house.connection.execute("SELECT reference FROM attempts")}
+        assert orders.get(house.connection, 1).uid != orders.get(house.connection, 2).uid
+    assert references == {"test:186fb752d189f1f9:1:1"}

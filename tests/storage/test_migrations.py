@@ -46,6 +46,7 @@ DIGESTS = {
     "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
     "m0021_hooks": "63693d0a2ab1263ca0d1d7ff39ddf4d8f9820224061079ebf77599a68ebc2ef1",
     "m0022_views": "ad21ccd23be56ef79a8b08c03c510bc7bafa7169b30f4a23ef888188b806d302",
+    "m0024_uids": "fabd25ceba301970d9d6708353c43d193bf7fe9e37c27d716df0e44b0b54d1c2",
     "m0023_facts": "777e21c7237ad77324afd764c50b621c7fc9394f93fdf263572b60c40b6b1bc9",
 }
 REBUILT = ("offers", "orders", "recurring")
@@ -179,6 +180,10 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del row["changes_until"], row["changes_asked_at"]  # 0.1.0 asked for no changes
     for row in found["attempts"]:
         row["message"] = REWORDED.get(row["message"], row["message"])
+        # 0.1.0 gave imported orders random uids too, so that all later ones are others.
+        row["reference"] = re.sub(":[0-9a-f]{16}:", ":", row["reference"])
+    for row in (*found["orders"], *found["recurring"]):
+        del row["uid"]
     texts = {row["id"]: REWORDED.get(row["text"], row["text"]) for row in found.pop("texts")}
     lines = [{**row, "reason_id": texts.get(row["reason_id"])} for row in found["history"] if row["what"] != "upgraded"]
     for line in lines:

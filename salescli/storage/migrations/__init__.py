@@ -23,6 +23,8 @@ m0019_instalments — version 19: when the parts of an order's price are due
 m0020_resumes_at — version 20: until when a recurring order is paused
 m0021_hooks — version 21: hooks, each with the last event that it was told
 m0022_views — version 22: views for other programs
+m0023_facts — version 23: a narrow table of what reports count
+m0024_uids — version 24: imported orders without a uid of their own
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -90,3 +90,32 @@ def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:
     writer.execute("ROLLBACK")
     writer.close()
     assert house.connection.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("by", [None, "day", "month", "week"])
+@pytest.mark.parametrize("filters", [Filters(), FACTS])
+def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filters, by: By | None) -> None:
+    connection, zone = shop.house.connection, shop.house.zone
+    wanted = [report.split(by) for report in BREAKDOWNS]
+    whole = reports.statement(connection, wanted, filters, zone=zone)
+    first = reports.statement(connection, wanted, filters, zone=zone, most=2)
+    assert (first.total, first.sales, first.bridge) == (whole.total, whole.sales, whole.bridge)
+    for report, rows in whole.rows.items():
+        if by == "week":  # is added up from all days
+            assert first.rows[report] == rows
+        else:
+            assert first.rows[report] == rows[:2]
+            assert first.left_out[report] == len(rows[2:])
+    assert connection.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone()[0] == 0
+
+
+def test_reports_by_day_are_read_one_by_one(shop: Shop) -> None:
+    ran: list[str] = []
+    shop.house.connection.set_trace_callback(ran.append)
+    reports.statement(
+        shop.house.connection, [report.split("day") for report in BREAKDOWNS], FACTS, zone=shop.house.zone
+    )
+    shop.house.connection.set_trace_callback(None)
+    gathered = [sql for sql in ran if "CREATE TEMP TABLE" in sql]
+    assert len(gathered) == 1, "the total and the sales"
+    assert "offer" not in gathered[0], "with each offer of each day there would be nearly as many groups as facts"

@@ -110,7 +110,7 @@ def details(
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
-    statement = _statement(session, wanted, filters, basis, include_system)
+    statement = _statement(session, wanted, filters, basis, include_system, _most(output))
     found = {report: _sorted(rows, report, output) for report, rows in statement.rows.items()}
     if output.format in ("table", "xlsx", "html"):
         found = {report: rows[: output.limit or None] for report, rows in found.items()}
@@ -181,7 +181,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
         wanted = report.split(by, _ALSO[also] if also else None)
         if share is not None:
             wanted = replace(wanted, share_ppm=money.parse_percent(share))
-        statement = _statement(session, [wanted], filters, basis, include_system)
+        statement = _statement(session, [wanted], filters, basis, include_system, _most(output))
         rows = _sorted(statement.rows[wanted], wanted, output)[: output.limit or None]
         if output.format == "xlsx":
             report_workbook.write({wanted: rows}, statement, _origin(session, filters, basis), output)
@@ -274,11 +274,22 @@ def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _statement(
-    session: Session, wanted: list[Breakdown], filters: Filters, basis: Basis, include_system: bool
+    session: Session,
+    wanted: list[Breakdown],
+    filters: Filters,
+    basis: Basis,
+    include_system: bool,
+    most: int | None = None,
 ) -> Statement:
     return report.statement(
-        session.connection, wanted, filters, zone=session.zone, basis=basis, include_system=include_system
+        session.connection, wanted, filters, zone=session.zone, basis=basis, include_system=include_system, most=most
     )
+
+
+def _most(output: Output) -> int | None:
+    """Return how many rows of each report a table shows, if no other order or chart needs all of them."""
+    is_first = output.format == "table" and not output.sort and not output.chart
+    return output.limit or None if is_first else None
 
 
 def _origin(session: Session, filters: Filters, basis: Basis) -> Origin:

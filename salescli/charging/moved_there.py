@@ -15,7 +15,7 @@ from salescli.charging.settle import MoneyBack
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Disputed, Refunded, Result
 from salescli.rules import money, time
-from salescli.sales import attempts, closed_months, disputes, refunds
+from salescli.sales import attempts, closed_months, disputes, orders, refunds
 from salescli.sales.attempts import Attempt, NewAttempt
 from salescli.sales.disputes import Dispute
 from salescli.sales.invoices import Invoice
@@ -194,8 +194,8 @@ def _own_attempt(
     if own is not None:
         attempts.found_done(work.connection, own, reported.gateway_id)
         return own.id
-    row = work.connection.execute("SELECT uid FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
-    base = f"{database.setting(work.connection, 'installation')}:{row['uid']}:{invoice.ordinal}:refund"
+    uid = orders.get(work.connection, invoice.order_id).uid
+    base = f"{database.setting(work.connection, 'installation')}:{uid}:{invoice.ordinal}:refund"
     named, _, number = (reported.reference or "").rpartition(":")
     if named != base or not number.isascii() or not number.isdigit():
         return None

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -197,8 +196,6 @@ class Additions:
     def __init__(self, connection: sqlite3.Connection, source: str) -> None:
         self._connection = connection
         self._source = source
-        # One random prefix plus the order's id: neighbours in the index, where random values would scatter.
-        self._uid = secrets.token_hex(5)
         self._ids = {table: database.free_ids(connection, table) for table in _INSERT}
         self.last_invoice = 0  # the id of the newest invoice
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
@@ -206,7 +203,7 @@ class Additions:
     def add(self, drafted: Draft, *, number: str, digest: bytes) -> int:
         """Add a new order with its invoice and refund, and return its id."""
         id = next(self._ids["orders"])
-        marks = (id, f"{self._uid}{id:06x}", self._source, number, digest)
+        marks = (id, self._source, number, digest)
         self._rows["orders"].append(marks + drafted.order)
         if drafted.invoice:
             self.add_refund(drafted.refund, self._add_invoice(drafted.invoice, id, 1))
@@ -257,7 +254,7 @@ def _inserting(table: str, *columns: str) -> str:
 
 
 _INSERT = {  # in the order in which their rows refer to each other
-    "orders": _inserting("orders", "id", "uid", "source", "source_number", "imported_as", *OrderColumns._fields),
+    "orders": _inserting("orders", "id", "source", "source_number", "imported_as", *OrderColumns._fields),
     "invoices": _inserting("invoices", "id", "order_id", "ordinal", *InvoiceColumns._fields),
     "refunds": _inserting("refunds", "id", "invoice_id", *RefundColumns._fields),
 }

@@ -23,7 +23,6 @@ from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.storage import database, migrate, schema, totals
-from salescli.storage.schema import comparable
 
 _FINDINGS_MAX = 20  # per check
 _EVENTS_MAX = 1000
@@ -68,12 +67,6 @@ _SUMS = (
         " LEFT JOIN refunds x ON x.invoice_id = i.id"
         " GROUP BY i.id, i.refunded_minor HAVING i.refunded_minor <> coalesce(sum(x.amount_minor), 0)",
         "invoice {id}: {stored} refunded is stored, its refunds add up to {counted}",
-    ),
-    _Sum(
-        "invoices' prices",
-        f"SELECT i.id, i.price_e4 AS stored, {comparable('o.price_minor', 'o.currency')} AS counted FROM invoices i"
-        " JOIN orders o ON o.id = i.order_id WHERE stored <> counted",
-        "invoice {id}: an order price of {stored} ten-thousandths is stored, the order has {counted}",
     ),
     _Sum(
         "refunds' currencies",

@@ -14,8 +14,8 @@ from salescli.lists import recurring as recurring_list
 from salescli.lists.filters import Filters, clauses
 from salescli.overview import todo, upcoming
 from salescli.reports import periods, report
-from salescli.reports.by_rows import Basis
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis
 from salescli.reports.report import BREAKDOWNS, Breakdown, Rows, Statement
 from salescli.storage.work import Work
 

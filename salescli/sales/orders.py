@@ -5,6 +5,7 @@ open → (payments) → completed → refund;  open → declined → open
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import sqlite3
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Order:
     """An order; amounts in minor units of ``currency``, ``unit_price_minor`` None where it is not whole."""
 
     id: int
-    uid: str
+    uid: str  # in the references of its payments; of an imported order by its source and number
     source: str | None
     source_number: str | None
     customer_id: int
@@ -70,7 +71,8 @@ class Order:
     def from_row(cls, row: sqlite3.Row) -> Order:
         """Return the record of a row of ``orders``."""
         flags = {name: bool(row[name]) for name in ("partial", "confirmed", "one_click")}
-        return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
+        named = {**flags, "uid": row["uid"] or _uid(row["source"], row["source_number"])}
+        return cls(**{name: named.get(name, row[name]) for name in cls.__slots__})
 
     @property
     def left_minor(self) -> int:
@@ -141,6 +143,11 @@ def open_order(work: Work, new: NewOrder) -> Order:
             first = date.fromisoformat(time.local_day(work.now, work.zone))
             instalments.store(work.connection, id, offer.instalments.parts(values["price_minor"], first))
         return get(work.connection, id)
+
+
+def _uid(source: str, number: str) -> str:
+    """Return the uid of an imported order, the same in every copy of the database."""
+    return hashlib.sha256(f"{source}\0{number}".encode()).hexdigest()[:16]
 
 
 def create(work: Work, values: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ place — where a database may lie
 process — which process this is, and whether another one still runs
 restore — replaces the database with a backup
 schema — the version of the tables, and SQL that queries share with them
-totals — rebuilds the totals that reports read, and compares them with the rows
+totals — rebuilds the facts and totals that reports read, and compares them with the rows
 upgrade — brings an older database to this version, on a checked copy first
 work — the context of an operation: connection, actor, time, zone
 """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from salescli.charging import by_hand
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows, dimensions
+from salescli.reports import dimensions, questions
 from salescli.reports import report as reports
 from salescli.reports.report import BREAKDOWNS, COMMISSIONS, Breakdown, Statement
 from salescli.sales import attribution
@@ -389,5 +389,5 @@ def test_any_two_dimensions_tie_to_the_total(desk: Story, report: Breakdown, als
     desk.pay(desk.order("20"))
     split = report.split("month", None if also in report.dimensions else also)
     for filters in (Filters(), Filters(payment_system=("Sandbox",)), Filters(least="50"), Filters(offer=("10",))):
-        for basis in get_args(by_rows.Basis):
+        for basis in get_args(questions.Basis):
             stated(desk, split, filters=filters, basis=basis)

@@ -78,7 +78,7 @@ def _or_never(stored: str | None, session: Session) -> str:
 @options.dry_run
 @pass_session
 def rebuild_totals(session: Session, dry_run: bool) -> None:
-    """Rebuild the totals per day and month that reports read, and say how many were wrong.
+    """Rebuild the facts and totals that reports read, and say how many were wrong.
 
     Every change updates the totals; run this only when `doctor` says so.
 

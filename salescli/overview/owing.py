@@ -40,7 +40,7 @@ SELECT o.id AS "order", c.name AS customer, o.price_minor - o.paid_minor AS "lef
   coalesce(c.email, c.phone) AS contact,
   o.offer_name AS offer, o.paid_minor AS paid, o.price_minor AS price, coalesce(m.name, 'system') AS manager,
   o.customer_id AS customer_number
-FROM {order_list.VIEW.source}
+FROM {order_list.VIEW.joined()}
 WHERE o.status = 'open' AND o.price_minor > o.paid_minor AND (o.recurring_id IS NULL OR o.payment_number = 1)"""
 
 

@@ -46,6 +46,7 @@ DIGESTS = {
     "m0020_resumes_at": "0e955abb0d538ab3ab950b637521d337dd5a43905bd86957a15eda4409fba836",
     "m0021_hooks": "63693d0a2ab1263ca0d1d7ff39ddf4d8f9820224061079ebf77599a68ebc2ef1",
     "m0022_views": "ad21ccd23be56ef79a8b08c03c510bc7bafa7169b30f4a23ef888188b806d302",
+    "m0023_first_pages": "540ae657ec9658a0d1a1406e8c430a3121f248769057d3c277eb5d5d709f7206",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -23,6 +23,7 @@ m0019_instalments — version 19: when the parts of an order's price are due
 m0020_resumes_at — version 20: until when a recurring order is paused
 m0021_hooks — version 21: hooks, each with the last event that it was told
 m0022_views — version 22: views for other programs
+m0023_first_pages — version 23: indexes for first pages
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

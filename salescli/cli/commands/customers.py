@@ -52,8 +52,9 @@ def _owing(session: Session, id: int, limit: int | None) -> record_page.Shown:
 
 
 def _history(session: Session, id: int, limit: int | None) -> record_page.Shown:
-    rows = history.lines(session.connection, "customer", id, zone=session.zone, limit=limit)
-    return rows, len(rows) if len(rows) != limit else history.count(session.connection, "customer", id)
+    lines = history.Lines(session.connection, "customer", id)
+    rows = list(lines.rows(session.zone, limit))
+    return rows, len(rows) if len(rows) != limit else lines.count()
 
 
 def _commands(session: Session, id: int, limit: int | None) -> record_page.Shown:

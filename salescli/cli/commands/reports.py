@@ -19,6 +19,7 @@ from salescli.cli.output.destination import stream_of
 from salescli.cli.output.render import render
 from salescli.cli.output.report_cover import Origin
 from salescli.cli.output.table import say_left_out, write_table
+from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
@@ -113,9 +114,12 @@ def details(
     statement = _statement(session, wanted, filters, basis, include_system)
     found = {report: _sorted(rows, report, output) for report, rows in statement.rows.items()}
     if output.format in ("table", "xlsx", "html"):
-        found = {report: rows[: output.limit or None] for report, rows in found.items()}
+        more = sum(len(rows) for rows in found.values())
+        found = {report: rows[: output.row_limit()] for report, rows in found.items()}
+        more -= sum(len(rows) for rows in found.values())
     if output.format == "table":
         _write_tables(session, found, output, statement)
+        _say_more(more, output)
     elif output.format == "xlsx":
         report_workbook.write(found, statement, _origin(session, filters, basis), output)
         _say_totals(session, output, statement)
@@ -182,7 +186,10 @@ def _command(report: Breakdown) -> Callable[..., None]:
         if share is not None:
             wanted = replace(wanted, share_ppm=money.parse_percent(share))
         statement = _statement(session, [wanted], filters, basis, include_system)
-        rows = _sorted(statement.rows[wanted], wanted, output)[: output.limit or None]
+        rows = _sorted(statement.rows[wanted], wanted, output)
+        more = len(rows)
+        rows = rows[: output.row_limit()]
+        more -= len(rows)
         if output.format == "xlsx":
             report_workbook.write({wanted: rows}, statement, _origin(session, filters, basis), output)
             _say_totals(session, output, statement)
@@ -191,6 +198,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
         else:
             columns = output.chosen(wanted.columns)
             _write_rows(session, rows, columns, output, statement, _chart(wanted, rows, output))
+            _say_more(more, output)
 
     return show
 
@@ -348,6 +356,12 @@ def _write_json(found: dict[str, report.Rows], columns: Sequence[Column], output
     shown = {**found, "rows": [as_object(columns, row) for row in found["rows"]]}
     with stream_of(output) as stream:
         stream.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+
+
+def _say_more(more: int, output: Output) -> None:
+    """Say how many rows a table of 50 left out; who set the limit knows."""
+    if more and output.limit is None:
+        say(f"{more:,} more: --limit 0")
 
 
 def _say_totals(session: Session, output: Output, statement: Statement) -> None:

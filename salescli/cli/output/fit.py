@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from salescli.cli.output.contract import Table
-from salescli.cli.output.terminal import shortened, width
+from salescli.cli.output.terminal import shortened
 from salescli.lists.columns import Column
 
 READABLE = 16  # cells of a text: "Олена Коваленко" and one more
@@ -31,8 +31,8 @@ def fitted(table: Table, room: int, *, headers: bool, whole: bool) -> Table | No
 
 def _widths(table: Table, headers: bool) -> list[int]:
     return [
-        max([len(column.key) if headers else 0, *map(width, cells)])
-        for column, cells in zip(table.columns, table.cells, strict=True)
+        max(len(column.key) if headers else 0, widest)
+        for column, widest in zip(table.columns, table.widths, strict=True)
     ]
 
 
@@ -49,8 +49,8 @@ def _least(column: Column, natural: int, headers: bool) -> int:
 
 def _with_currencies(table: Table) -> Table:
     """Write the currency behind one or two amounts, which takes less room than a column of its own."""
-    columns, cells = list(table.columns), list(table.cells)
-    for column, codes in zip(table.columns, table.cells, strict=True):
+    columns, cells, widths = list(table.columns), list(table.cells), list(table.widths)
+    for column, codes, widest in zip(table.columns, table.cells, table.widths, strict=True):
         amounts = [
             place for place, other in enumerate(columns) if other.kind == "money" and other.currency == column.key
         ]
@@ -58,9 +58,10 @@ def _with_currencies(table: Table) -> Table:
             for place in amounts:
                 pairs = zip(cells[place], codes, strict=True)
                 cells[place] = [f"{amount} {code}" if amount else "" for amount, code in pairs]
+                widths[place] += (1 + widest) * bool(widths[place])
             place = columns.index(column)
-            del columns[place], cells[place]
-    return Table(columns, cells)
+            del columns[place], cells[place], widths[place]
+    return Table(columns, cells, widths)
 
 
 def _without(table: Table, room: int, headers: bool) -> Table:
@@ -69,9 +70,7 @@ def _without(table: Table, room: int, headers: bool) -> Table:
         _least(column, natural, headers) for column, natural in zip(table.columns, _widths(table, headers), strict=True)
     ]
     kept = set(range(len(least)))
-    order = [
-        (not any(table.cells[place]), column.rank, place) for place, column in enumerate(table.columns) if column.rank
-    ]
+    order = [(not table.widths[place], column.rank, place) for place, column in enumerate(table.columns) if column.rank]
     for *_, place in sorted(order, reverse=True):
         if _total([least[other] for other in kept]) > room:
             kept.remove(place)
@@ -81,6 +80,7 @@ def _without(table: Table, room: int, headers: bool) -> Table:
     return Table(
         [table.columns[place] for place in sorted(kept)],
         [table.cells[place] for place in sorted(kept)],
+        [table.widths[place] for place in sorted(kept)],
         tuple(column.key for place, column in enumerate(table.columns) if place not in kept),
     )
 
@@ -99,4 +99,4 @@ def _cut(table: Table, room: int, headers: bool) -> Table | None:
         [shortened(cell, limit) for cell in cells] if limit < natural else cells
         for cells, limit, natural in zip(table.cells, limits, widths, strict=True)
     ]
-    return table._replace(cells=cells)
+    return table._replace(cells=cells, widths=list(map(min, table.widths, limits)))

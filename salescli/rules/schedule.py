@@ -6,6 +6,7 @@ A planned date is computed from the anchor, never from the date before it (R66a)
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -139,18 +140,25 @@ def _not_waits(value: str) -> str:
 
 def planned(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
     """Return the n-th planned date: ``anchor`` + n intervals at the same local hour (31 Jan → 28 Feb → 31 Mar)."""
+    return _planned(anchor, _wall(anchor, zone), interval, n, zone)
+
+
+def _wall(anchor: datetime, zone: ZoneInfo) -> datetime:
+    return anchor.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _planned(anchor: datetime, wall: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
     if n == 0:
         return anchor  # of an hour that occurs twice, keep the one of the anchor
-    wall = anchor.astimezone(zone).replace(tzinfo=None, fold=0)
     return time.localize(datetime.combine(day_later(wall.date(), interval, n), wall.time()), zone)
 
 
 def day_later(day: date, interval: Interval, n: int) -> date:
     """Return the day n intervals after ``day``: 31 January, 28 February, 31 March."""
     if interval.unit == "month":
-        from dateutil.relativedelta import relativedelta
-
-        return day + relativedelta(months=n * interval.count)
+        years, month = divmod(day.month - 1 + n * interval.count, 12)
+        last = monthrange(day.year + years, month + 1)[1]
+        return date(day.year + years, month + 1, min(day.day, last))
     return day + timedelta(days=n * interval.count * _SHORTEST_DAYS[interval.unit])
 
 
@@ -158,9 +166,10 @@ def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: Zo
     """Return the first planned date later than ``after`` (R58); the anchor itself counts as n = 0."""
     longest = timedelta(days=interval.count * _LONGEST_DAYS[interval.unit])
     n = max(0, (after - anchor - timedelta(days=2)) // longest)  # DST and zones shift a date by less than 2 days
-    while planned(anchor, interval, n, zone) <= after:
+    wall = _wall(anchor, zone)
+    while (found := _planned(anchor, wall, interval, n, zone)) <= after:
         n += 1
-    return planned(anchor, interval, n, zone)
+    return found
 
 
 def falls_on_schedule(anchor: datetime, interval: Interval, moment: datetime, zone: ZoneInfo) -> bool:

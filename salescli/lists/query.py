@@ -88,7 +88,7 @@ def count(
     where = clauses(connection, view, filters, zone=zone)
     if belonging is not None:
         where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
-    rows = f"{view.joined(str(where))} WHERE {where}"
+    rows = view.joined(str(where)) + (f" WHERE {where}" if where.texts else "")  # without one SQLite counts no rows
     if view.merged:  # a limit of all: else SQLite would write down the rows of all parts first
         rows = f"(SELECT 1 FROM {rows} LIMIT -1)"
     sql = f"SELECT count(*) FROM {rows}"

@@ -113,9 +113,9 @@ def _instalments(
     if filters.status:  # of recurring orders
         return []
     where = clauses(connection, order_list.VIEW, filters, zone=zone)
-    found = []
-    for row in connection.execute(f"{_IN_INSTALMENTS} AND {where}", where.values).fetchall():
-        parts = instalments.of_order(connection, row["order"])
+    found, agreed = [], instalments.of_open_orders(connection)
+    for row in connection.execute(f"{_IN_INSTALMENTS} AND {where}", where.values):
+        parts = agreed.get(row["order"], [])
         for day, minor in instalments.left(parts, row["paid_minor"]):
             at = max(time.start_of(day, zone), now)
             if since <= at < until:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from salescli.lists import orders as order_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters, clauses
+from salescli.rules.instalments import Part
 from salescli.sales import instalments
 
 COLUMNS = (
@@ -69,7 +70,7 @@ def rows(
     return sorted(found, key=lambda row: (row["due_on"] or "9999", row["order"]))
 
 
-def _row(row: dict[str, Any], parts: Sequence[instalments.Part], today: date) -> dict[str, Any]:
+def _row(row: dict[str, Any], parts: Sequence[Part], today: date) -> dict[str, Any]:
     unpaid = instalments.left(parts, row["paid"])
     if not unpaid:
         return {**row, "due_on": None, "due": None, "days_late": None}

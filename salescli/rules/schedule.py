@@ -6,13 +6,17 @@ A planned date is computed from the anchor, never from the date before it (R66a)
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData, DamagedValue
 from salescli.rules import numbers, time
+
+if TYPE_CHECKING:
+    from dateutil.relativedelta import relativedelta
 
 PLANNED_MAX = timedelta(days=3660)  # ten years; a later date is a mistake
 
@@ -156,10 +160,15 @@ def _planned(anchor: datetime, wall: datetime, interval: Interval, n: int, zone:
 def day_later(day: date, interval: Interval, n: int) -> date:
     """Return the day n intervals after ``day``: 31 January, 28 February, 31 March."""
     if interval.unit == "month":
-        years, month = divmod(day.month - 1 + n * interval.count, 12)
-        last = monthrange(day.year + years, month + 1)[1]
-        return date(day.year + years, month + 1, min(day.day, last))
+        return day + _months(n * interval.count)
     return day + timedelta(days=n * interval.count * _SHORTEST_DAYS[interval.unit])
+
+
+@lru_cache(1000)  # as long to make as to add
+def _months(number: int) -> relativedelta:
+    from dateutil.relativedelta import relativedelta
+
+    return relativedelta(months=number)
 
 
 def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: ZoneInfo) -> datetime:

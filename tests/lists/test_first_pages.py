@@ -30,7 +30,8 @@ IDS = {"orders": "o.id", "payments": "i.id", "entries": "e.entry", "recurring or
 def _plainly(view: View, wanted: Filters) -> tuple[str, list[Any]]:
     """Return a list's ids under filters as one plain query with all its joins, and the values of its places."""
     row = "r" if view is recurring.VIEW else "o"
-    clauses, values = ["1 = 1"], []
+    clauses = ["1 = 1"]
+    values: list[Any] = []
     for amount, comparison in ((wanted.least, ">="), (wanted.most, "<=")):
         if amount is not None:
             clauses.append(f"{comparable(*AMOUNTS[view.name])} {comparison} {int(amount) * 10_000}")

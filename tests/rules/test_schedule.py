@@ -5,11 +5,10 @@ from __future__ import annotations
 import sqlite3
 from calendar import monthrange
 from contextlib import closing
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from dateutil.relativedelta import relativedelta
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -290,8 +289,3 @@ def test_a_list_counts_the_attempts_as_the_waits_do(waits: str) -> None:
     sql = f"SELECT {recurring_list._ATTEMPTS} FROM (SELECT ? AS retry_after) r"
     with closing(sqlite3.connect(":memory:")) as connection:
         assert connection.execute(sql, (waits,)).fetchone()[0] == Retries.parse(waits).attempts
-
-
-@given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.integers(1, 60), st.integers(0, 24))
-def test_months_later_are_those_of_dateutil(day: date, count: int, n: int) -> None:
-    assert schedule.day_later(day, Interval(count, "month"), n) == day + relativedelta(months=n * count)

@@ -56,16 +56,12 @@ def _write(
         return (), _write_blocks(rows, columns, output, zone, stream)
     room = line_width(output, stream)
     parts = _parts(rows, columns, zone, grouped=room is not None)
-    first: Iterable[_Part] = list(islice(parts, 2))
+    first = list(islice(parts, 2))
     is_long = len(first) > 1
-    widths = _widest(columns, chain(first, parts))
-    number, left_out = 0, ()
+    widths = _widest(columns, chain(first, parts)) if is_long or room is not None else [0] * len(columns)
+    number, left_out = 0, tuple[str, ...]()
     for some, cells in _parts(rows, columns, zone, grouped=room is not None) if is_long else first:
-        table: Table | None = Table(list(columns), cells, widths)
-        if room is not None:
-            from salescli.cli.output import fit  # see docs/start.md
-
-            table = fit.fitted(table, room, headers=output.headers, whole=bool(output.columns))
+        table = _fitted(Table(list(columns), cells, widths), room, output)
         if table is None:
             return (), _write_blocks(rows, columns, output, zone, stream)
         shown = table.cells
@@ -75,6 +71,14 @@ def _write(
         click.echo(_tabulated(shown, table.columns, headers, _full(table, output) if is_long else None), file=stream)
         number, left_out = number + len(some), table.left_out
     return left_out, number
+
+
+def _fitted(table: Table, room: int | None, output: Output) -> Table | None:
+    if room is None:
+        return table
+    from salescli.cli.output import fit  # see docs/start.md
+
+    return fit.fitted(table, room, headers=output.headers, whole=bool(output.columns))
 
 
 def _parts(rows: Iterable[Row], columns: Sequence[Column], zone: ZoneInfo, *, grouped: bool) -> Iterator[_Part]:

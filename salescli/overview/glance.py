@@ -134,6 +134,6 @@ def _recurring(work: Work, filters: Filters, today: date, last: date) -> Rows:
 
 _COUNTED = (
     "SELECT r.currency, count(*) FILTER (WHERE r.status IN ('active', 'processing')) AS active,"
-    f" count(*) FILTER (WHERE r.status = 'failed') AS failed FROM {recurring_list.VIEW.source}"
+    f" count(*) FILTER (WHERE r.status = 'failed') AS failed FROM {recurring_list.VIEW.joined()}"
     " WHERE r.status IN ('active', 'processing', 'failed')"
 )

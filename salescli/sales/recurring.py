@@ -120,15 +120,16 @@ def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
     A payment recorded by hand leaves a Paused one Paused, and one that was completed early Completed.
     """
     made = recurring.payments_made + 1
-    calm = replace(
-        recurring, payments_made=made, declines=0, activated_at=None, last_error_code=None, last_error=None, wish=None
-    )
     if made == recurring.payments_total or "completed" in (recurring.wish, recurring.status):
-        return replace(calm, status="completed", due_at=None, next_payment_at=None)
-    due = time.from_text(recurring.due_at) if recurring.due_at else now
-    following = time.utc_text(recurring.planned_after(max(due, now), zone))
-    status = recurring.wish or ("paused" if recurring.status == "paused" else "active")
-    return replace(calm, status=status, due_at=following, next_payment_at=following)
+        status, following = "completed", None
+    else:
+        due = time.from_text(recurring.due_at) if recurring.due_at else now
+        status = recurring.wish or ("paused" if recurring.status == "paused" else "active")
+        following = time.utc_text(recurring.planned_after(max(due, now), zone))
+    return replace(
+        recurring, payments_made=made, status=status, due_at=following, next_payment_at=following, declines=0,
+        activated_at=None, last_error_code=None, last_error=None, wish=None,
+    )  # fmt: skip
 
 
 def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:

@@ -135,9 +135,8 @@ def details(  # noqa: PLR0913 - one parameter per option
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
-    limit = output.limit if output.format in ("table", "xlsx", "html") else None
     asked = _Asked(wanted, filters, basis, include_system, compare)
-    found = _found(session, asked, output, limit)
+    found = _found(session, asked, output)
     if output.format == "table":
         report_rows.write_tables(found, output, session.zone)
     elif output.format == "xlsx":
@@ -188,7 +187,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
         if share is not None:
             wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
         asked = _Asked([wanted], filters, basis, include_system, compare)
-        found = _found(session, asked, output, output.limit)
+        found = _found(session, asked, output)
         if wanted.share == "own" and not earned.has_shares(session.connection):
             say(f"no user has a share yet: {session.program} users share LOGIN 10% --from 2026-01-01")
         if output.format == "xlsx":
@@ -343,8 +342,9 @@ class _Asked:
         return shops.together(found) if session.others else found.popitem()[1]
 
 
-def _found(session: Session, asked: _Asked, output: Output, limit: int | None) -> Found:
+def _found(session: Session, asked: _Asked, output: Output) -> Found:
     """Return the reports, sorted and cut, beside those of the period before if they are compared."""
+    limit = output.row_limit()
     filters, before, compared = asked.filters, None, None
     if asked.compared:
         today = session.now.astimezone(session.zone).date()
@@ -356,7 +356,8 @@ def _found(session: Session, asked: _Asked, output: Output, limit: int | None) -
             before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
             rows = report.beside(statement, before, compared)
     shown = {report: _sorted(rows, report, output)[: limit or None] for report, rows in rows.items()}
-    return Found(shown, statement, before, compared)
+    more = sum(map(len, rows.values())) - sum(map(len, shown.values())) + sum(statement.left_out.values())
+    return Found(shown, statement, before, compared, more if output.limit is None else 0)
 
 
 def _most(output: Output, limit: int | None) -> int | None:

@@ -283,7 +283,7 @@ def _named(sql: str, report: Breakdown) -> str:
 
 
 def _order(report: Breakdown) -> str:
-    return ", ".join(("t.period", "t.currency", "t.gross DESC", *(f"t.{one.name}" for one in report.dimensions)))
+    return ", ".join(("t.period", "t.currency", "t.gross DESC", *(f"t.{one.name}" for one in _split(report))))
 
 
 _COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +62,13 @@ class Lookups:
         for noun, first in self._first_made.values():
             records.index_from(self._run.work.connection, noun, first)
 
-    def read_customers(self, keys: Sequence[Key]) -> None:
-        """Read the customers of the next rows at once."""
-        self._ahead = CustomersAhead(self._run.work.connection, self._run.request.source, keys)
+    def read_customers(self, keys: Iterable[Key]) -> None:
+        """Read the customers of the next rows at once, except those in memory."""
+        known = self._known[CUSTOMER.column]
+        if len(known) >= KNOWN_MAX:  # only here: the others of these rows must stay
+            known.clear()
+        new = {key for key in keys if key not in known}
+        self._ahead = CustomersAhead(self._run.work.connection, self._run.request.source, new)
 
     def find(self, fields: Fields, sought: Sought, key: Key) -> Any:
         """Return the record of ``key``; None when there is none, a problem of the row if it may not be created."""
@@ -126,7 +130,7 @@ class Lookups:
 
     def _remember(self, sought: Sought, key: Key, row: Found) -> Found:
         known = self._known[sought.column]
-        if len(known) >= KNOWN_MAX:
+        if sought is not CUSTOMER and len(known) >= KNOWN_MAX:
             known.clear()
         known[key] = row
         return row

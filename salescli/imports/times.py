@@ -14,6 +14,8 @@ from salescli.rules import happened, time
 
 _USUAL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2})(:[0-5]\d:[0-5]\d)(Z?)", re.ASCII)
 _DAYS = 2_000  # whose offsets are cached
+_HOURS = 5_000  # the same
+_MINUTES = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 
 
 class Instant(NamedTuple):
@@ -41,13 +43,22 @@ def reader(zone: ZoneInfo) -> Callable[[str], Instant]:
     in_utc = lru_cache(_DAYS)(partial(time.hours, here=zone, there=timezone.utc))
     from_utc = lru_cache(_DAYS)(partial(time.hours, here=timezone.utc, there=zone))
 
+    read_before: dict[str, Instant] = {}  # an hour as it is written, with its Z -> what it is in UTC, and its day
+
     def read(given: str) -> Instant:
+        hour, rest = given[:13] + given[19:], given[13:19]
+        if hour in read_before and rest in _MINUTES:
+            at, on = read_before[hour]
+            return Instant(f"{at}{rest}Z", on)
         match = _USUAL.fullmatch(given)
         if match is not None:
-            day, hour, rest, utc = match.groups()
-            there = (from_utc(day) if utc else in_utc(day)).get(hour)
+            day, of_day, rest, utc = match.groups()
+            there = (from_utc(day) if utc else in_utc(day)).get(of_day)
             if there is not None:
-                return Instant(f"{day}T{hour}{rest}Z", there[:10]) if utc else Instant(f"{there}{rest}Z", day)
+                if len(read_before) >= _HOURS:
+                    read_before.clear()
+                at, on = read_before[hour] = Instant(f"{day}T{of_day}", there[:10]) if utc else Instant(there, day)
+                return Instant(f"{at}{rest}Z", on)
         moment = time.parse_time(given, zone)
         return Instant(time.utc_text(moment), time.local_day(moment, zone))
 

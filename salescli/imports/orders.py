@@ -6,12 +6,13 @@ row -> ``order_row.read`` -> digest stored: unchanged -> ``Parties`` -> insert, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
+from functools import partial
 from typing import NamedTuple
 
 from salescli.errors import WrongStatus
 from salescli.imports import order_changes, order_row, order_tables, own_lists, parts, refunds, times
-from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, settle
+from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, marks, settle
 from salescli.imports.cells import Fields
 from salescli.imports.csv_file import Row, attempted
 from salescli.imports.customers_ahead import Key
@@ -83,12 +84,14 @@ class _Orders:
             numbers=Numbers(run.work.connection),
             column="order",
             read=lambda fields: order_row.read(fields, columns),
-            known=self._known,
+            known=partial(find_known, run, "orders"),
+            marks=marks(run.work.zone.key),
             ahead=lambda orders: lookups.read_customers([order.customer for order in orders]),
             find=self._found,
             insert=self._insert,
             compare=self._compare,
             again=self._again,
+            expect=self._expect,
         )
 
     def take(self, rows: Sequence[Row], /) -> Outcomes:
@@ -110,11 +113,9 @@ class _Orders:
         self._stage.end()
         self._lookups.index()
 
-    def _known(self, orders: Sequence[str]) -> Mapping[str, Known]:
-        """Return the orders imported before, by number, and expect the payments of those that have several."""
-        known = find_known(self._run, "orders", orders)
-        self._parts.expect([order.id for order in known.values() if not order.erased and order.id < self._first_new])
-        return known
+    def _expect(self, known: Sequence[Known]) -> None:
+        """Expect the payments of those orders imported before that have several."""
+        self._parts.expect([order.id for order in known if not order.erased and order.id < self._first_new])
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
         """Return the existing records that the row names."""

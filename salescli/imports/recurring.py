@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.gateways import registry
 from salescli.imports import order_row, own_lists
-from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
+from salescli.imports.batch import Changed, Numbers, Steps, find_known, marks, settle
 from salescli.imports.cells import Columns, Fields, Readers
 from salescli.imports.csv_file import Row
 from salescli.imports.customers_ahead import Found, Key
@@ -100,6 +100,7 @@ class _Subscribers:
             column="recurring",
             read=lambda fields: _read(fields, columns, run.work),
             known=partial(find_known, run, "recurring"),
+            marks=marks(run.work.zone.key),
             ahead=lambda rows: lookups.read_customers([row.customer for row in rows]),
             find=self._find,
             insert=self._insert,

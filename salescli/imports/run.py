@@ -259,7 +259,7 @@ def _imported(run: ImportRun, table: Table | MappedTable, begin: Begin, listener
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Look for no garbage meanwhile: rows are freed without, and looking through all caches takes a sixth of an import."""
+    """Look for no garbage meanwhile: rows leave none, and to look through all that is cached takes a sixth longer."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache, partial
@@ -12,9 +11,7 @@ from zoneinfo import ZoneInfo
 from salescli.errors import BadData
 from salescli.rules import happened, time
 
-_USUAL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2})(:[0-5]\d:[0-5]\d)(Z?)", re.ASCII)
 _DAYS = 2_000  # whose offsets are cached
-_HOURS = 5_000  # the same
 _MINUTES = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 
 
@@ -43,22 +40,12 @@ def reader(zone: ZoneInfo) -> Callable[[str], Instant]:
     in_utc = lru_cache(_DAYS)(partial(time.hours, here=zone, there=timezone.utc))
     from_utc = lru_cache(_DAYS)(partial(time.hours, here=timezone.utc, there=zone))
 
-    read_before: dict[str, Instant] = {}  # an hour as it is written, with its Z -> what it is in UTC, and its day
-
     def read(given: str) -> Instant:
-        hour, rest = given[:13] + given[19:], given[13:19]
-        if hour in read_before and rest in _MINUTES:
-            at, on = read_before[hour]
-            return Instant(f"{at}{rest}Z", on)
-        match = _USUAL.fullmatch(given)
-        if match is not None:
-            day, of_day, rest, utc = match.groups()
-            there = (from_utc(day) if utc else in_utc(day)).get(of_day)
+        day, hour, rest, zone_of_it = given[:10], given[11:13], given[13:19], given[19:]
+        if rest in _MINUTES and given[10] in "T " and zone_of_it in ("", "Z"):
+            there = (from_utc(day) if zone_of_it else in_utc(day)).get(hour)
             if there is not None:
-                if len(read_before) >= _HOURS:
-                    read_before.clear()
-                at, on = read_before[hour] = Instant(f"{day}T{of_day}", there[:10]) if utc else Instant(there, day)
-                return Instant(f"{at}{rest}Z", on)
+                return Instant(f"{day}T{hour}{rest}Z", there[:10]) if zone_of_it else Instant(f"{there}{rest}Z", day)
         moment = time.parse_time(given, zone)
         return Instant(time.utc_text(moment), time.local_day(moment, zone))
 

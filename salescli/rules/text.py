@@ -117,7 +117,7 @@ def holds_card_number(value: str) -> bool:
 
 
 def _few_digits(value: str) -> bool:
-    """Return whether a text surely has fewer than 13 digits, which is found much sooner than whether they are a card's."""
+    """Return whether a text surely has fewer than 13 digits: that is found much sooner than a card number."""
     if value.isascii():
         return len(value.encode().translate(None, _NO_DIGITS)) < 13
     return _DIGIT.search(value) is None

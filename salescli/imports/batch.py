@@ -109,10 +109,11 @@ class Steps(Generic[R, F]):
     def take(self, rows: Sequence[Row]) -> Outcomes:
         """Import rows and return the outcome of each; nothing of a bad row is written."""
         marks = [self.marks(row) for row in rows]
-        known = self._known_as_written(rows)
+        numbers = self._numbers(rows)
+        known = self.known([number for number in numbers if number])
         batch = [
             _Unread(number, row.line) if _is_same(known.get(number), mark) else attempted(self._read, row)
-            for row, number, mark in zip(rows, map(self._number, rows), marks, strict=True)
+            for row, number, mark in zip(rows, numbers, marks, strict=True)
         ]
         lines = [(one.number, one.line) for one in batch if not isinstance(one, BadRow)]
         first = self.numbers.repeated(lines)
@@ -136,12 +137,10 @@ class Steps(Generic[R, F]):
 
         return [attempted(take_one, one, mark) for one, mark in zip(batch, marks, strict=True)]
 
-    def _known_as_written(self, rows: Sequence[Row]) -> Mapping[str, Known]:
-        """Return the records that were imported before, by the numbers of rows as they are written."""
-        return self.known([number for number in map(self._number, rows) if number])
-
-    def _number(self, row: Row) -> str:
-        return trimmed(row.cells[row.names.index(self.column)])
+    def _numbers(self, rows: Sequence[Row]) -> list[str]:
+        """Return the numbers of rows as they are written."""
+        place = rows[0].names.index(self.column) if rows else 0  # the rows have one header
+        return [trimmed(row.cells[place]) for row in rows]
 
     def _read(self, row: Row) -> _Read[R]:
         fields = Fields(row)

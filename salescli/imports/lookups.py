@@ -105,7 +105,7 @@ class Lookups:
             self._run.created[sought.plural] += 1
             return self._remember(sought, key, (self._staged if sought is CUSTOMER else self._made)(sought, key))
         if sought is CUSTOMER and key[0] and found["source_id"] is None:
-            self._stage.move()
+            self._stage.move_if_new("customers", found["id"])
             adopted = _adopted(self._run, found, key[0])
             self._ahead.add(adopted)
             return self._remember(sought, key, adopted)

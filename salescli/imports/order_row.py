@@ -134,6 +134,7 @@ def _readers(zone: ZoneInfo, clock: datetime) -> Readers:
         "one_click": partial(text.yes_no, what="one_click"),
         "comment": partial(text.free_text, what="comment"),
         "confirmed": partial(text.yes_no, what="confirmed"),
+        "manager": _manager,
         "gateway_id": partial(text.word, what="gateway_id"),
         "payment_reference": partial(text.word, what="payment_reference"),
     }
@@ -156,7 +157,7 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
     payment = order_payment.payment(fields, given, terms)
     if given.get("confirmed") and given["status"] not in PAID:
         fields.stop("confirmed", f"only the sale of a completed order is confirmed; this one is {given['status']}")
-    number, category, manager = given.get("category_number"), given.get("category"), given.get("manager")
+    number, category = given.get("category_number"), given.get("category")
     return OrderRow(
         given["order"],
         given["created_at"],
@@ -167,7 +168,7 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         price,
         _partial(fields, given, price, payment),
         payment,
-        None if manager is None or users.is_system(manager) else manager,
+        given.get("manager"),
         given.get("confirmed", False),
     )
 
@@ -243,6 +244,12 @@ def _order_number(given: str) -> str:
     if len(given) <= _SHORT and given.isascii() and given.isalnum():
         return given
     return text.word(given, "order")
+
+
+def _manager(given: str) -> str | None:
+    """Return who sold; None for the system."""
+    name = text.text(given, "manager")
+    return None if users.is_system(name) else name
 
 
 def _rate(given: str) -> str:

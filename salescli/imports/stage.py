@@ -33,6 +33,7 @@ class Stage:
         self._connection = connection
         self._tables = {"customers": CUSTOMER, **tables}
         self._ids = {table: database.free_ids(connection, table) for table in self._tables}
+        self._first = {table: next(database.free_ids(connection, table)) for table in self._tables}
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in self._tables}
         self._insert: dict[str, str] = {}
         self._staged = dict.fromkeys(self._tables, 0)  # rows in the temporary tables
@@ -64,6 +65,11 @@ class Stage:
         """Forget the rows that were added and not staged, of a record that could not be written."""
         for rows in self._rows.values():
             rows.clear()
+
+    def move_if_new(self, table: str, id: int) -> None:
+        """Move all rows if one is among those that were added."""
+        if id >= self._first[table]:
+            self.move()
 
     def move(self) -> None:
         """Move all rows into the tables."""

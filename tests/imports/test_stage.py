@@ -88,6 +88,20 @@ def test_rows_of_one_file_come_to_the_same_as_each_in_its_own(
         house.connection.close()
 
 
+def test_a_staged_customer_takes_on_an_id(house: House) -> None:
+    load(house, {"email": "a@x.ua"}, {"order": "A2", "email": "a@x.ua", "customer_id": "7"})
+    assert house.count("customers", "source_id = '7'") == house.count("customers") == 1
+    assert order(house)["customer_id"] == order(house, "A2")["customer_id"]
+
+
+def test_a_row_that_can_mean_two_staged_customers_is_bad(house: House, tmp_path: Path) -> None:
+    shared = {"email": "a@x.ua"}
+    rows = [{**shared, "order": "A1", "customer_id": "7"}, {**shared, "order": "A2", "customer_id": "8"}]
+    counts, (said,) = skip(house, tmp_path, *rows, {**shared, "order": "A3"})
+    assert (counts.added, house.count("customers")) == (2, 2)
+    assert said.startswith("line 4, customer: 'Олена Коваль': ")
+
+
 @pytest.mark.parametrize("known", [1, 3])
 def test_customers_who_are_staged_are_found_when_memory_is_full(
     house: House, monkeypatch: pytest.MonkeyPatch, known: int

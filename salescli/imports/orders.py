@@ -72,7 +72,7 @@ class _Orders:
         self._run = run
         self._stage = Stage(run.work.connection, order_tables.TABLES)
         self._lookups = lookups = Lookups(run, self._stage)
-        self._payments: dict[tuple[str, str], str] = {}  # payment system and its number -> the order it paid
+        self._payments = parts.PaymentNumbers(run.work.connection)
         self._parts = parts.Payments(run.work.connection)
         self._additions = Additions(run.work.connection, self._stage, run.request.source)
         columns = order_row.columns(run.work.zone, run.work.written_at)
@@ -140,7 +140,7 @@ class _Orders:
         number = order.payment.gateway_id if order.payment else None
         if number is None:
             return
-        paid = self._payments.setdefault((names.key(_payment_system(order) or ""), number), order.number)
+        paid = self._payments.order_of(number, names.key(_payment_system(order) or ""), order.number)
         row = self._run.work.connection.execute(
             "SELECT o.id, o.source, o.source_number FROM invoices i JOIN orders o ON o.id = i.order_id"
             " WHERE i.gateway_id = ? AND i.payment_system_id IS ?",

@@ -309,12 +309,12 @@ def test_a_row_comes_to_the_same_whichever_way_it_is_known(
             house.user(login, name="Two")
         skip(house, folder, *before)
         house.connection.execute("UPDATE orders SET quantity = quantity + 1, unit_price_minor = NULL WHERE id = 1")
-        told: list[str] = []
-        reporting = Reporting(on_bad=lambda problem, told=told: told.append(str(problem)))
+        problems: list[csv_file.Problem] = []
+        reporting = Reporting(on_bad=problems.append)
         content = io.BytesIO(as_csv(columns, PLAIN, [*before, *rows]))
         request = ImportRequest(content, skip_bad=True, rejects_file=folder / "r", reporting=reporting, update=update)
         counts = replace(orders.import_orders(house.work, request), sha256="")
         house.connection.execute("UPDATE orders SET imported_as = NULL")
-        found.append((counts, sorted(told), written(house)))
+        found.append((counts, sorted(map(str, problems)), written(house)))
         house.connection.close()
     assert found[0] == found[1]

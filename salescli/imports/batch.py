@@ -193,12 +193,13 @@ def marks(zone: str) -> Callable[[Row], bytes]:
     """
 
     @lru_cache(2)  # a file has few headers
-    def of_columns(names: tuple[str, ...]) -> bytes:
-        return blake2b("\0".join((_READING, zone, *names)).encode(), digest_size=16).digest()
+    def of_columns(names: tuple[str, ...]) -> blake2b:
+        return blake2b("\0".join((_READING, zone, *names, "")).encode(), digest_size=_HALF)
 
     def mark(row: Row) -> bytes:
-        written = "\0".join(row.cells).encode("utf-8", "surrogatepass")
-        return blake2b(written, digest_size=_HALF, key=of_columns(row.names)).digest()
+        hashed = of_columns(row.names).copy()
+        hashed.update("\0".join(row.cells).encode("utf-8", "surrogatepass"))
+        return hashed.digest()
 
     return mark
 

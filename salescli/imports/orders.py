@@ -164,11 +164,13 @@ class _Orders:
         )
 
     def _insert(self, fields: Fields, order: OrderRow, found: Parties, digest: bytes) -> None:
-        self._check_open(fields, order)
+        if self._closed:
+            self._check_open(fields, order)
         parties = found if _complete(order, found) else self._taken(order, found)
         draft = parts.whole(fields, self._drafted(order, parties), ())
         id = self._additions.add(draft, number=order.number, digest=digest)
-        self._note_day(id, order, draft.refund)
+        if draft.refund:
+            self._note_day(id, order, draft.refund)
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
         held = self._parts.of(id)

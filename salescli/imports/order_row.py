@@ -150,10 +150,10 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         fields.read_also(given, "fee", partial(money.parse, currency=currency))
         fields.check()
     _check_currencies(fields, given)
-    try:
-        price, terms = _agreed(tuple(map(given.get, _AMOUNTS)), "paid_at" in given, "refunded_at" in given)
-    except Contradiction as found:
-        fields.stop(found.column, found.reason)
+    agreed = _agreement(given)
+    if isinstance(agreed, Contradiction):
+        fields.stop(agreed.column, agreed.reason)
+    price, terms = agreed
     payment = order_payment.payment(fields, given, terms)
     if given.get("confirmed") and given["status"] not in PAID:
         fields.stop("confirmed", f"only the sale of a completed order is confirmed; this one is {given['status']}")
@@ -173,6 +173,14 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
     )
 
 
+def _agreement(given: Given) -> tuple[Price, Terms] | Contradiction:
+    """Return what the amounts of a row come to, or which of them does not agree with the others."""
+    try:
+        return _agreed(tuple(map(given.get, _AMOUNTS)), "paid_at" in given, "refunded_at" in given)
+    except Contradiction as found:
+        return found.with_traceback(None)  # its frames refer to the row's problems: a reference cycle
+
+
 @lru_cache(_CACHED_AMOUNTS)
 def _agreed(values: tuple[Any, ...], is_paid_at: bool, is_refunded_at: bool) -> tuple[Price, Terms]:
     """Return what the values of ``_AMOUNTS`` come to, which repeat from row to row. Raise Contradiction."""
@@ -188,10 +196,18 @@ def _check_currencies(fields: Fields, given: Given) -> None:
         return
     days = {"currency": given["created_at"].on, "paid_currency": given.get("paid_at", given["created_at"]).on}
     for column, day in days.items():
-        try:
-            money.check_current(given[column], day)
-        except BadData as error:
-            fields.stop(column if column in fields.row.values else "currency", str(error))
+        why = _why_past(given[column], day)
+        if why:
+            fields.stop(column if column in fields.row.values else "currency", why)
+
+
+def _why_past(currency: str, day: str) -> str:
+    """Return why a currency was none any more on a day; nothing if it was one."""
+    try:
+        money.check_current(currency, day)
+    except BadData as error:
+        return str(error)
+    return ""
 
 
 def customer(given: Given) -> tuple[str | None, str | None, str, str | None]:

@@ -993,6 +993,28 @@ MUTANTS = (
         (("imports/shares.py", "        shares[0] += rest\n        return shares", "        return shares"),),
     ),
     Mutant(
+        "what equal amounts come to is taken from a row without the refund",
+        "other_systems_files_come_in",
+        (
+            (
+                "imports/order_row.py",
+                '"funds_credited", "refunded", "fee", "fee_currency",',
+                '"funds_credited", "fee", "fee_currency",',
+            ),
+        ),
+    ),
+    Mutant(
+        "refunds that are staged are not moved",
+        "other_systems_files_come_in",
+        (
+            (
+                "imports/stage.py",
+                "        if self._staged[table]:\n",
+                '        if self._staged[table] and table != "refunds":\n',
+            ),
+        ),
+    ),
+    Mutant(
         "a refund that is a row of its own is taken for less",
         "other_systems_files_come_in",
         (

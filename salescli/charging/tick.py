@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from zoneinfo import ZoneInfo
@@ -116,7 +117,8 @@ def run(
     run = ChargingRun(work.as_system(), gateways, say)
     gap = None if accept_clock else tick_log.gap(work.connection, clock_now)
     in_doubt = gap is not None or (not accept_clock and tick_log.is_behind(work.connection, clock_now))
-    tick_id = tick_log.begin(work.connection, work.now, clock_now, held=gap is not None)
+    began = partial(tick_log.begin, work.connection, work.now, clock_now, held=gap is not None)
+    tick_id = None if _is_idle(work) else began()
     ahead = happened.is_future(work.now, clock_now)
     limits = limits or Limits()
     bounds = Bounds(limits, registry.MOVES_NO_MONEY if ahead else None, monotonic() + BUDGET_SECONDS)
@@ -130,10 +132,21 @@ def run(
         return _ended_early(run)
     recover.report_unknown(run)
     run.counts.for_a_person.extend(gateway_check.unended_lines(work))
-    if tick_log.clock_went_back(work.connection, tick_id):
-        run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
-    tick_log.end(work.connection, tick_id, run.counts)
+    with database.transaction(work.connection):
+        tick_id = tick_id or began()
+        if tick_log.clock_went_back(work.connection, tick_id):
+            run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
+        tick_log.end(work.connection, tick_id, run.counts)
     return run.counts
+
+
+def _is_idle(work: Work) -> bool:
+    """Return whether nothing is to be charged or resolved: such a tick is written down once, at its end."""
+    return not (
+        attempts.abandoned(work.connection, work.now)
+        or recurring.resuming(work.connection, work.now)
+        or recurring.due(work.connection, work.now, limit=1)
+    )
 
 
 def _work_through(run: ChargingRun, bounds: Bounds, gap: timedelta | None, *, clock_in_doubt: bool) -> None:

@@ -248,7 +248,7 @@ def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
     rows = connection.execute(
         "SELECT a.* FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.next_lookup_at IS NULL OR a.next_lookup_at <= ?)"
-        " ORDER BY a.id",
+        " ORDER BY a.id + 0",  # a sort of the few that are live, found by their index: not a walk through all
         (time.utc_text(now),),
     ).fetchall()
     return [attempt for attempt in map(Attempt.from_row, rows) if not attempt.worked_on(now)]

@@ -158,9 +158,9 @@ def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: Zo
     """Return the first planned date later than ``after`` (R58); the anchor itself counts as n = 0."""
     longest = timedelta(days=interval.count * _LONGEST_DAYS[interval.unit])
     n = max(0, (after - anchor - timedelta(days=2)) // longest)  # DST and zones shift a date by less than 2 days
-    while planned(anchor, interval, n, zone) <= after:
+    while (following := planned(anchor, interval, n, zone)) <= after:
         n += 1
-    return planned(anchor, interval, n, zone)
+    return following
 
 
 def falls_on_schedule(anchor: datetime, interval: Interval, moment: datetime, zone: ZoneInfo) -> bool:

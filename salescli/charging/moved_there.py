@@ -15,10 +15,11 @@ from salescli.charging.settle import MoneyBack
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Disputed, Refunded, Result
 from salescli.rules import money, time
-from salescli.sales import attempts, closed_months, disputes, orders, refunds
-from salescli.sales.attempts import Attempt, NewAttempt
+from salescli.sales import attempts, closed_months, disputes, new_attempts, orders, refunds
+from salescli.sales.attempts import Attempt
 from salescli.sales.disputes import Dispute
 from salescli.sales.invoices import Invoice
+from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.refunds import Refund
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -202,7 +203,7 @@ def _own_attempt(
     new = NewAttempt(
         "refund", base, system.id, reported.amount_minor, reported.currency, gateway_id=reported.gateway_id
     )
-    return attempts.record_done(work.connection, invoice, new, int(number), work.now)
+    return new_attempts.record_done(work.connection, invoice, new, int(number), work.now)
 
 
 # Disputes

@@ -99,8 +99,13 @@ def counted_on(work: Work, subject: str, id: int, day: str) -> str:
     """Return the day on which money that moved on ``day`` counts, with a line of history if that is another."""
     counts = closing.first_open(day, closed(work.connection))
     if counts != day:
-        history.record(work, subject, id, f"counts on {counts}: {day[:7]} is closed")
+        history.record(work, subject, id, counts_on(counts, day))
     return counts
+
+
+def counts_on(counts: str, day: str) -> str:
+    """Return the words of a line of history about money of ``day`` that counts on another day."""
+    return f"counts on {counts}: {day[:7]} is closed"
 
 
 def note(connection: sqlite3.Connection, day: str) -> str:

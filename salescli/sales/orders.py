@@ -20,8 +20,8 @@ from salescli.gateways import registry
 from salescli.rules import happened, lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
 from salescli.sales import instalments
-from salescli.sales.changes import ORDER, store
-from salescli.storage import database, history
+from salescli.sales.changes import ORDER, Changes, store
+from salescli.storage import database
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
 from salescli.storage.work import Work
 
@@ -152,6 +152,15 @@ def _uid(source: str, number: str) -> str:
 
 def create(work: Work, values: dict[str, Any]) -> int:
     """Insert an Open order of checked values with its history line; the caller holds the transaction."""
+    batch = Changes(work)
+    id = add(batch, values)
+    batch.write()
+    return id
+
+
+def add(batch: Changes, values: dict[str, Any]) -> int:
+    """Add an Open order of checked values to a batch, with its history line, and return its id."""
+    work = batch.work
     row = {
         **values,
         "uid": secrets.token_hex(8),
@@ -159,11 +168,8 @@ def create(work: Work, values: dict[str, Any]) -> int:
         "created_at": time.utc_text(work.now),
         "created_on": time.local_day(work.now, work.zone),
     }
-    id = database.insert(work.connection, "orders", row)
-    shown = ("price_minor", "currency", "manager_id", "recurring_id", "payment_number")
-    changes = {"status": (None, "open"), **{name: (None, row.get(name)) for name in shown}}
-    history.record(work, "order", id, "opened", changes)
-    return id
+    shown = ("status", "price_minor", "currency", "manager_id", "recurring_id", "payment_number")
+    return batch.insert(ORDER, row, {name: row.get(name) for name in shown}, "opened")
 
 
 def find(connection: sqlite3.Connection, words: str) -> Order:

@@ -22,6 +22,7 @@ ELSEWHERE = {  # lists that the sweep does not run, and why
     "reconcile": "reads a file of somebody else",
     "config show": "opens no database",
 }
+SMALL = 20  # cases of a group, of which a sample leaves none out
 _SPLITTING = ("--by", "--and")
 
 
@@ -87,9 +88,9 @@ def sample(wanted: Sequence[Case], most: int) -> list[Case]:
         groups.setdefault(case.group, []).append(case)
     left, chosen = most, []
     for number, ones in enumerate(sorted(groups.values(), key=len)):
-        room = max(1, left // (len(groups) - number))
+        room = max(SMALL, left // (len(groups) - number))
         taken = ones[:: -(-len(ones) // room)]
-        left -= len(taken)
+        left = max(0, left - len(taken))
         chosen += taken
     return chosen
 

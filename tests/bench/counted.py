@@ -19,7 +19,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import salescli
 
@@ -69,7 +70,7 @@ def counted(path: str | os.PathLike[str], words: Sequence[str]) -> Counted:
     with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
         child = os.fork()
         if child == 0:
-            _run([f"--db={os.fspath(path)}", *words], told.fileno(), said.fileno())
+            _run(str(Path(path).resolve()), words, told.fileno(), said.fileno())
         _, status, used = os.wait4(child, 0)
         code = os.waitstatus_to_exitcode(status)
         told.seek(0)
@@ -83,7 +84,7 @@ def counted(path: str | os.PathLike[str], words: Sequence[str]) -> Counted:
     )  # fmt: skip
 
 
-def _run(words: list[str], told: int, said: int) -> None:
+def _run(path: str, words: Sequence[str], told: int, said: int) -> None:
     """Run a command line in this fork, tell what it took, and end the process."""
     code = 1
     try:
@@ -93,11 +94,11 @@ def _run(words: list[str], told: int, said: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_MOST, CPU_MOST + 1))
         from salescli.cli.main import run
 
-        run([words[0], *_FIRST])  # what the first command of a fork pays for its copy of the memory
-        counter = Counter()
+        run([f"--db={path}", *_FIRST])  # what the first command of a fork pays for its copy of the memory
+        counter = Counter(path)
         began = time.process_time()
         with counter.watching():
-            code = run(words)
+            code = run([f"--db={path}", *words])
         found = {"cpu": time.process_time() - began, "code": -1 if counter.stopped else code, **counter.told()}
         os.write(told, json.dumps(found).encode())
     except BaseException as error:
@@ -108,30 +109,42 @@ def _run(words: list[str], told: int, said: int) -> None:
 
 
 class Counter:
-    """Counts the steps of every connection that is opened meanwhile, and which statement takes the most."""
+    """Counts what the connections to one database do that are opened meanwhile, and which statement takes the most.
 
-    def __init__(self) -> None:
-        self.steps = 0
+    Not those to others: the ledger of a sandbox is that of another company.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.steps = self.statements = self.commits = 0
         self.stopped = False
-        self.commits = 0
+        self._path = path
         self._log: list[tuple[int, str]] = []
 
     @contextlib.contextmanager
     def watching(self) -> Any:
         """Watch the connections that are opened in a block."""
-        connect = sqlite3.connect
+        connect: Any = sqlite3.connect
+        factory = _counting(self)
 
-        def watched(*args: Any, **kw: Any) -> sqlite3.Connection:
-            connection: sqlite3.Connection = connect(*args, **kw)
+        def watched(database: Any, *args: Any, **kw: Any) -> sqlite3.Connection:
+            opened = str(database).removeprefix("file://").partition("?")[0]
+            if opened != self._path:
+                return connect(database, *args, **kw)  # type: ignore[no-any-return]
+            connection: sqlite3.Connection = connect(database, *args, **{"factory": factory, **kw})
             connection.set_progress_handler(self._step, EACH)
             connection.set_trace_callback(self._trace)
             return connection
 
-        sqlite3.connect = watched
+        sqlite3.connect = cast("Any", watched)
         try:
             yield self
         finally:
             sqlite3.connect = connect
+
+    def ran(self, sql: str) -> None:
+        """Count a statement. A trace would tell one with a trigger several times."""
+        self.statements += 1
+        self.commits += sql.strip().upper() == "COMMIT"
 
     def _step(self) -> int:
         self.steps += EACH
@@ -139,7 +152,6 @@ class Counter:
         return int(self.stopped)
 
     def _trace(self, sql: str) -> None:
-        self.commits += sql == "COMMIT"
         self._log.append((self.steps, sql[:4000]))
 
     def told(self) -> dict[str, Any]:
@@ -147,5 +159,30 @@ class Counter:
         ends = [at for at, _ in self._log[1:]] + [self.steps]
         taken = [(end - at, sql) for (at, sql), end in zip(self._log, ends, strict=True)]
         most, sql = max(taken, default=(0, ""), key=lambda one: one[0])
-        counts = {"steps": self.steps, "statements": len(self._log), "commits": self.commits}
+        counts = {"steps": self.steps, "statements": self.statements, "commits": self.commits}
         return {**counts, "dearest": sql, "dearest_steps": most}
+
+
+def _counting(counter: Counter) -> type[sqlite3.Connection]:
+    """Return a class of connections whose statements a counter counts, however they are run."""
+
+    class Cursor(sqlite3.Cursor):
+        def execute(self, sql: str, values: Any = ()) -> Any:
+            counter.ran(sql)
+            return super().execute(sql, values)
+
+        def executemany(self, sql: str, rows: Any, /) -> Any:
+            counter.ran(sql)
+            return super().executemany(sql, rows)
+
+    class Connection(sqlite3.Connection):
+        def cursor(self, factory: Any = Cursor) -> Any:
+            return super().cursor(factory)
+
+        def execute(self, sql: str, values: Any = ()) -> Any:
+            return self.cursor().execute(sql, values)
+
+        def executemany(self, sql: str, rows: Any, /) -> Any:
+            return self.cursor().executemany(sql, rows)
+
+    return Connection

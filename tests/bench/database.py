@@ -35,8 +35,8 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
         for leftover in folder.glob(f"{draft.name}*"):
             leftover.unlink()
         settings = {"installation": INSTALLATION, "time_zone": ZONE, "currency": "EUR", "home": home.home_of(path)}
-        database.create(draft, settings, _populate)
-        _load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
+        database.create(draft, settings, populate)
+        load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
         draft.rename(path)
     return path
 
@@ -49,11 +49,13 @@ def _recipe() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 
-def _populate(connection: sqlite3.Connection) -> None:
+def populate(connection: sqlite3.Connection) -> None:
+    """Add the owner, who runs the bench."""
     users.register_owner(connection, os_login(), "Bench", START)
 
 
-def _load(path: Path, sales: Sales) -> None:
+def load(path: Path, sales: Sales) -> None:
+    """Add all rows of a seller to an empty file, and count its totals."""
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in (
         "journal_mode = OFF",

@@ -28,6 +28,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("start", "help"): Goal(1, LIST),
     ("start", "orders list --help"): Goal(1, LIST),
     ("start", "completion"): Goal(1, LIST),
+    ("start", "completion of a command"): Goal(1, LIST),
     ("start", "a deep page, by keyset"): Goal(1.5, "the first page"),
     ("sweep", "lists: the worst"): _FIRST_PAGE,
     ("sweep", "lists, unfiltered: the worst"): _FIRST_PAGE,

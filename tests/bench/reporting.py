@@ -182,7 +182,7 @@ def _within(day: str, question: Question) -> str:
 
 
 def _ours(connection: sqlite3.Connection, report: Breakdown, question: Question) -> Answer:
-    """Return one breakdown alone, as a statement asks for it: by the totals, where they carry it, else by the facts."""
+    """Return one breakdown alone, as a statement asks for it: by the totals, where they carry it, else by the rows."""
     names = tuple(dimension.name for dimension in report.dimensions)
     sales = SALES[:1] if report == reports.BY_MANAGER else SALES
     one = questions.Question(names, report.counts, question.filters, ZoneInfo(database.ZONE), sales=sales)

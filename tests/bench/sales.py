@@ -249,8 +249,10 @@ class Sales:
         order["status"] = "refund" if whole else order["status"]
 
     def _note(self, subject: str, id: int, what: str, at: str) -> None:
-        row = {**self._blank, "at": at, "user_id": 1, "by_system": 0, "subject": subject, "subject_id": id, "what": what,
-               "changes": '{"status": [null, "open"]}'}  # fmt: skip
+        row = {
+            **self._blank, "at": at, "user_id": 1, "by_system": 0, "subject": subject, "subject_id": id, "what": what,
+            "changes": '{"status": [null, "open"]}',
+        }  # fmt: skip
         self._add("history", row)
 
     # Recurring orders

@@ -15,11 +15,8 @@ from tests.bench.lists import sql_of
 from tests.bench.measuring import PYTHON, Command, processes
 
 FIRST = ("orders", "list", "--limit", "50")
-_COMPLETION = {
-    "_SALESCLI_COMPLETE": "bash_complete",
-    "COMP_WORDS": "salescli orders list --st",
-    "COMP_CWORD": "3",
-}
+LISTS = (("orders", "list"), ("payments", "list"), ("recurring", "list"))
+_TYPED = {"completion": "salescli orders list --st", "completion of a command": "salescli "}
 
 
 def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
@@ -31,26 +28,31 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
         BARE: Command([PYTHON, "-I", "-S", "-c", "pass"]),
         "help": Command(peers.salescli(path, "--help")),
         "orders list --help": Command(peers.salescli(path, "orders", "list", "--help")),
-        "completion": Command(peers.salescli(path), environment=_COMPLETION),
+        **{name: Command(peers.salescli(path), environment=_completing(line)) for name, line in _TYPED.items()},
     }
     if theirs := peers.sqlite_utils("query", path, sql):
         commands["sqlite-utils"] = Command(theirs)
     taken = processes(commands, rounds)
     first, agree = taken[OURS], _same_rows(path, sql)
     listed = {name: taken[name] for name in (OURS, BARE, "sqlite-utils") if name in taken}
-    yield tell(timed("start", "list of 50, against bare Python", orders, listed, agree=agree))
-    yield from instructions.figures(path, orders)
+    yield tell(timed("start", "list of 50, against bare Python", orders, listed, by="cpu", agree=agree))
+    yield from instructions.figures(path, orders, LISTS if rounds > 1 else ())
     if "sqlite-utils" in taken:
-        yield tell(timed("start", "list of 50, against sqlite-utils", orders, listed, agree=agree))
-    for name in ("help", "orders list --help", "completion"):
+        yield tell(timed("start", "list of 50, against sqlite-utils", orders, listed, by="cpu", agree=agree))
+    for name in ("help", "orders list --help", *_TYPED):
         yield tell(
-            timed("start", name, orders, {OURS: taken[name], LIST: first})
+            timed("start", name, orders, {OURS: taken[name], LIST: first}, by="cpu")
         )  # fmt: skip
     yield tell(
         Figure("start", "list of 50, peak memory", orders, first.peak_mib,
                {name: took.peak_mib for name, took in listed.items() if name != OURS}, unit="MiB")
     )  # fmt: skip
     yield tell(_deep(path, orders, rounds))
+
+
+def _completing(line: str) -> dict[str, str]:
+    """Return what bash tells a program that completes a line."""
+    return {"_SALESCLI_COMPLETE": "bash_complete", "COMP_LINE": line, "COMP_POINT": str(len(line))}
 
 
 def _same_rows(path: Path, sql: str) -> bool | None:
@@ -73,7 +75,7 @@ def _deep(path: Path, orders: int, rounds: int) -> Figure:
         OURS: Command(peers.salescli(path, *FIRST, "--after", number)),
         "the first page": Command(peers.salescli(path, *FIRST)),
     }
-    return timed("start", metric, orders, processes(commands, rounds))
+    return timed("start", metric, orders, processes(commands, rounds), by="cpu")
 
 
 def _deep_order(path: Path) -> int:

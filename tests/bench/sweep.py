@@ -23,6 +23,7 @@ from tests.bench.measuring import Command, processes
 WORST = 10
 SOME = 1_200  # cases unless --cases says otherwise: there are five thousand
 FIRST_PAGES = ("lists, unfiltered", "lists", "lists, two filters", "lists, sorted", "lists, all columns")
+_EACH = 50  # cases, after which a sweep says how far it is
 _ALONE = ("todo", "history", "events")  # commands that stand in no group
 _USAGE = (2, 3, 6)  # exit codes: an option that a list does not have, a name that is nobody's
 Found = list[tuple[Case, Counted]]
@@ -45,8 +46,10 @@ def counts(path: Path, wanted: Sequence[Case]) -> tuple[Found, Found]:
     """Return what each case took, and those that were refused. Raise AssertionError for a case that failed."""
     found: Found = []
     refused: Found = []
-    for case in wanted:
+    for number, case in enumerate(wanted, 1):
         took = counted(path, case.words)
+        if number % _EACH == 0:
+            sys.stderr.write(f"{number} of {len(wanted)} cases\n")
         assert took.was_stopped or took.code in (0, *_USAGE), f"{case} ended with {took.code}: {took.said}"
         (refused if took.code in _USAGE else found).append((case, took))
     return found, refused

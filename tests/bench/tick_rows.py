@@ -1,6 +1,6 @@
-"""The history of a recurring payment exactly as ``tick`` writes it, learnt from a tick over two plans with known values.
+"""The history of a recurring payment exactly as ``tick`` writes it, learnt from a tick over plans with known values.
 
-a shop of two plans -> a real tick -> its lines of history, known values in them replaced by names -> ``Lines``
+a shop of some plans -> a real tick -> its lines of history, known values in them replaced by names -> ``Lines``
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def learnt() -> dict[tuple[bool, bool], Lines]:
 
 _SOLD = """
 INSERT INTO orders (id, uid, customer_id, offer_id, offer_name, offer_number, status, unit_price_minor, quantity,
-  price_minor, currency, paid_minor, confirmed, recurring_id, payment_number, created_at, created_on, completed_at, completed_on)
+  price_minor, currency, paid_minor, confirmed, recurring_id, payment_number, created_at, created_on, completed_at,
+  completed_on)
 SELECT 100 + r.id, 'first-' || r.id, 1, 1, r.offer_name, '1', 'completed', 1000, 1, 1000, r.currency, 1000, :confirmed,
   r.id, 1, r.created_at, substr(r.created_at, 1, 10), r.created_at, substr(r.created_at, 1, 10)
 FROM recurring r WHERE r.id = :plan

@@ -36,6 +36,11 @@ OUTPUT = {  # how rows are written, not which
     "ndjson": "a format",
 }
 
+_PAGES = (  # list -> where a page in its depth begins: table, column
+    ("orders", "orders", "id"), ("payments", "invoices", "id"), ("recurring", "recurring", "id"),
+    ("customers", "customers", "id"), ("offers", "offers", "number"),
+)  # fmt: skip
+
 
 class Drawn:
     """The words for options and arguments, of one made file."""
@@ -64,10 +69,11 @@ class Drawn:
                 ),
             }
             self._deep = {
-                noun: self._one(f"SELECT max(id) / 10 + 1 FROM {table}")
-                for noun, table in (("orders", "orders"), ("payments", "invoices"), ("recurring", "recurring"),
-                                    ("customers", "customers"), ("offers", "offers"))
-            }  # fmt: skip
+                noun: self._one(
+                    f"SELECT {column} FROM {table} ORDER BY id LIMIT 1 OFFSET (SELECT count(*) / 10 FROM {table})"
+                )
+                for noun, table, column in _PAGES
+            }
 
     def argument(self, name: str) -> tuple[str, ...] | None:
         """Return the words of a required argument that names a record, the largest one; None: no case is made of it."""
@@ -86,7 +92,7 @@ class Drawn:
         if name == "status":
             return {status: (flag, status) for status in statuses}
         if name == "after":
-            return {"deep": (flag, str(self._deep.get(command[0], 1)))}
+            return {"deep": (flag, str(self._deep[command[0]]))} if command[0] in self._deep else {}
         return {what: (flag, *words) for what, words in self._values(name).items()}
 
     def _values(self, name: str) -> Values:

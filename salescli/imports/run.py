@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, foreign, rejects
@@ -26,11 +26,21 @@ from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.imports.reading.tables import Expected
 from salescli.imports.rejects import Rejects
 from salescli.imports.told import Told
-from salescli.rules import numbers, permissions, text
+from salescli.lists.columns import Column
+from salescli.rules import money, numbers, permissions, text
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
 DEFAULT_SOURCE = "import"
+COLUMNS = (
+    Column("what"),
+    Column("source"),
+    *(Column(key, "count") for key in ("rows", "added", "updated", "unchanged", "bad")),
+    Column("sha256"),
+    Column("created", "json"),
+    Column("due", "json"),
+    Column("notes", "json"),
+)
 _BATCH_ROWS = 500  # a batch: read and written by one statement each, then progress is reported
 
 Outcome = Literal["added", "updated", "unchanged"]
@@ -93,7 +103,8 @@ class ImportCounts:
     """What an import did.
 
     ``created``: noun in the plural -> how many were created; ``due``: currency -> recurring payments that the next tick
-    will make, and their minor units (R66b); ``told``: what a file of another system held.
+    will make, and their minor units (R66b); ``told``: what a file of another system held; ``ids``: the records that it
+    added come after the first one, up to the last one.
     """
 
     rows: int
@@ -107,6 +118,7 @@ class ImportCounts:
     notes: Sequence[str] = ()  # sentences about what stays as it is here
     changed: Sequence[str] = ()  # the same about what --update changed
     told: Told | None = None
+    ids: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +245,10 @@ def _imported(
         listener.rejected.begin(table.header)
     try:
         with database.transaction(run.work.connection):
+            before = _last_id(run)
             with begin(run) as take:
                 outcomes = _taken(table, take, listener)
-            counts = _counted(run, table, outcomes)
+            counts = replace(_counted(run, table, outcomes), ids=(before, _last_id(run)))
             if run.request.dry_run or (counts.bad and not run.request.skip_bad):
                 raise _Undone
             end()
@@ -245,6 +258,33 @@ def _imported(
     except _Undone:
         pass
     return counts
+
+
+def table_of(what: str) -> str:
+    """Return the table of what an import's records are called."""
+    return {"recurring orders": "recurring"}.get(what, what.replace(" ", "_"))
+
+
+def _last_id(run: ImportRun) -> int:
+    sql = f"SELECT coalesce(max(id), 0) FROM {table_of(run.what)}"
+    return int(run.work.connection.execute(sql).fetchone()[0])
+
+
+def as_row(what: str, counts: ImportCounts, request: ImportRequest) -> dict[str, Any]:
+    """Return what an import did in the shape of COLUMNS."""
+    keys = ("rows", "added", "updated", "unchanged", "bad", "sha256")
+    due = [
+        {"currency": currency, "payments": number, "amount": money.text(minor, currency), "amount_minor": minor}
+        for currency, (number, minor) in counts.due.items()
+    ]
+    return {
+        "what": what,
+        "source": request.source,
+        **{key: getattr(counts, key) for key in keys},
+        "created": [{"what": nouns, "number": number} for nouns, number in counts.created.items()],
+        "due": due,
+        "notes": [*counts.changed, *counts.notes],
+    }
 
 
 def _taken(table: Table | MappedTable, take: Take, listener: _Listener) -> Counter[str]:

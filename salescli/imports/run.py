@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from salescli.catalogue.customers import DEFAULT_SOURCE
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, foreign, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row, Table
@@ -31,7 +32,6 @@ from salescli.rules import money, numbers, permissions, text
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-DEFAULT_SOURCE = "import"
 COLUMNS = (
     Column("what"),
     Column("source"),

@@ -153,18 +153,19 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
 
 
 def _token(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> Iterator[str]:
-    """Yield which saved payment method its payments charge; tick takes no other than its own."""
+    """Yield which saved payment method its payments charge, by its end as lists do; tick takes no other."""
     system = payment_systems.get(connection, found.payment_system_id)
     if system.manual:
         return
     if found.token:
-        yield f"It charges its own saved payment method, {found.token}, whatever the customer's default is."
+        yield f"It charges its own saved payment method, …{found.token[-4:]}, whatever the customer's default is."
         return
     edit = f"salescli recurring edit {found.id} --token TOKEN"
     if saved := tokens.for_payment(connection, found.customer_id, system.id):
-        edit = f"salescli recurring edit {found.id} --token {shlex.quote(saved.token)}"
+        edit = f"salescli recurring edit {found.id} --payment-system {shlex.quote(system.name)}"
+        edit += f", for …{saved.token[-4:]}"
     yield (
-        f"It has no saved payment method of its own, and tick charges no other one of the customer: give it one:"
+        "It has no saved payment method of its own, and tick charges no other one of the customer: give it one:"
         f" {_advised(actor, permissions.MANAGE_RECURRING, edit)}."
     )
 

@@ -17,7 +17,7 @@ from salescli.charging import limits, pay, tick_log
 from salescli.lists import history
 from salescli.rules import lifecycle, money, numbers, permissions, time
 from salescli.rules.permissions import Actor
-from salescli.sales import attempts, attribution, invoices, orders, recurring
+from salescli.sales import attempts, attribution, invoices, orders, payment_orders, recurring
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
@@ -114,7 +114,7 @@ def recurring_order(
 
 def _waits_for_a_person(connection: sqlite3.Connection, found: Recurring) -> int | None:
     """Return the invoice of the current payment if it is to be confirmed by hand."""
-    order = recurring.payment_order(connection, found)
+    order = payment_orders.of_payment(connection, found)
     for invoice in invoices.of_order(connection, order.id) if order else ():
         live = attempts.live_of(connection, invoice.id)
         if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
@@ -171,7 +171,7 @@ def _token(connection: sqlite3.Connection, found: Recurring, actor: Actor | None
 
 
 def _under_way(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> str:
-    order = recurring.payment_order(connection, found)
+    order = payment_orders.of_payment(connection, found)
     for one in invoices.of_order(connection, order.id) if order else ():
         live = attempts.live_of(connection, one.id)
         if live is not None and payment_systems.get(connection, live.payment_system_id).manual:

@@ -131,7 +131,7 @@ class ImportCounts:
     notes: Sequence[str] = ()  # sentences about what stays as it is here
     changed: Sequence[str] = ()  # the same about what --update changed
     told: Told | None = None
-    ids: tuple[int, int] = (0, 0)
+    ids: tuple[int, int] = field(default=(0, 0), compare=False)  # none of a dry run
 
 
 @dataclass(frozen=True, slots=True)

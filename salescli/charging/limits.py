@@ -10,9 +10,11 @@ import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from salescli.errors import WrongStatus
+from salescli.lists.columns import Column
 from salescli.rules import money, permissions, text, time
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -20,6 +22,7 @@ from salescli.storage.work import Work
 FREE_BYTES = 50 * 1024 * 1024  # checked before the first claim: the disk must not fill up during a charge
 _OFF = "charging_off"
 _CHARGES = {"tick": "charges_per_tick", "day": "charges_per_day"}
+COLUMNS = (Column("on", "yesno"), Column("reason"), Column("limits", "json"))
 
 
 @dataclass(slots=True)
@@ -76,6 +79,12 @@ def status(connection: sqlite3.Connection) -> list[str]:
             _, _, per, currency = row["name"].split("_")
             lines.append(f"at most {money.text(int(row['value']), currency)} {currency} per {per}")
     return lines
+
+
+def state(connection: sqlite3.Connection) -> dict[str, Any]:
+    """Return whether charging is on, why not, and its limits, in the shape of COLUMNS."""
+    off = database.setting(connection, _OFF) or None
+    return {"on": off is None, "reason": off, "limits": status(connection)[0 if off is None else 1 :]}
 
 
 def is_off(connection: sqlite3.Connection) -> bool:

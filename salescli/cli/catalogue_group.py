@@ -200,7 +200,7 @@ def _help(group: CatalogueGroup, what: str, example: str) -> str:
 
 
 # Fields that may choose a program or a secret: a gateway command:NAME, and the variables that it gets.
-_OUTSIDE = {"gateway": Outside(*registry.BUILT_IN), "env": Outside("")}
+_OUTSIDE = {"gateway": Outside(known=lambda: registry.BUILT_IN), "env": Outside("")}
 
 
 def _fields(group: CatalogueGroup, leave_out: str = "") -> Callable[[Any], Any]:

@@ -72,7 +72,7 @@ def print_payment(session: Session, invoice: Invoice, answer: Answer | None) -> 
         return
     advice = {
         "declined": f"declined: {answer.why} ({answer.code})",
-        "not_sent": f"not charged, {answer.why}; try again later",
+        "not_sent": f"not charged, {answer.why}; try again later: {session.program} orders pay {order.id}",
         "misconfigured": f"not charged: {answer.why}",
     }.get(answer.became, f"outcome unknown ({answer.why}); tick will look it up, do not charge it by hand")
     again = f"; to try again: {session.program} orders pay {order.id} --token TOKEN" if order.can_be_tried_again else ""

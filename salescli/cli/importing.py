@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from salescli.cli import options, problems
+from salescli.cli import problems, results
 from salescli.cli.output.terminal import held_back, say
 from salescli.cli.paths import FilePath
 from salescli.cli.session import Session, pass_session
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from salescli.imports.run import ImportCounts, ImportRequest
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (  # the last one is shown first
-    options.dry_run,
+    results.changes,
     click.option(
         "--rejects",
         type=FilePath(),
@@ -136,6 +136,8 @@ def run(
             stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given
         )
         counts = operation(session.work, request)
+    added = results.numbers(session, import_run.table_of(what), counts.ids)
+    results.tell("imports", [import_run.as_row(what, counts, request)], added)
     say(import_run.summary(what, counts, request))
     for note in (*counts.changed, *counts.notes):
         say(note)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from salescli.catalogue.customers import DEFAULT_SOURCE
 from salescli.cli import prompts
 from salescli.cli.output.contract import Output
 from salescli.cli.output.table import write_table
@@ -32,7 +33,7 @@ from salescli.imports import (
 from salescli.imports.mapping import Mapping
 from salescli.imports.propose import Proposal
 from salescli.imports.reading.options import ReadingOptions
-from salescli.imports.run import DEFAULT_SOURCE, ImportRequest, Reporting
+from salescli.imports.run import ImportRequest, Reporting
 from salescli.imports.sample import Sample
 from salescli.lists.columns import Column
 from salescli.rules import numbers, permissions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -32,15 +33,15 @@ class FilePath(click.Path):
 class Outside(click.types.StringParamType):
     """A word that may choose a program, or a secret in the environment; refused through sudo as a path is.
 
-    ``harmless``: words that are always accepted.
+    ``harmless``: words that are always accepted; ``known`` returns more of them when a word is given.
     """
 
-    def __init__(self, *harmless: str) -> None:
-        self._harmless = harmless
+    def __init__(self, *harmless: str, known: Callable[[], Iterable[str]] = tuple) -> None:
+        self._harmless, self._known = harmless, known
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the word. Raise NotPermitted."""
-        if value not in self._harmless:
+        if value not in (*self._harmless, *self._known()):
             _refuse_through_sudo(param, ctx, "")
         return super().convert(value, param, ctx)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.cli.session import Session
-from salescli.reconcile import compare, match
-from salescli.reconcile.match import AGREES, ONLY_HERE, ONLY_THERE, Comparison, MatchFinding
-from salescli.reconcile.movements import KnownInvoice
-from salescli.reconcile.statement import PAYMENT, REFUND, Line
+from salescli.reconcile import compare, match, statement
 from salescli.rules import money, permissions, time
 from salescli.sales import closed_months
+
+if TYPE_CHECKING:
+    from salescli.catalogue.payment_systems import PaymentSystem
+    from salescli.reconcile.match import Comparison, MatchFinding
+    from salescli.reconcile.movements import KnownInvoice
+    from salescli.reconcile.statement import Line
 
 _CANDIDATES_MAX = 5
 
@@ -32,9 +35,9 @@ def advice(
     program, actor = session.program, session.actor
     invoice = finding.movement.invoice if finding.movement else finding.invoice
     show = f"{program} payments show {invoice}"
-    if finding.finding == ONLY_THERE:
+    if finding.finding == match.ONLY_THERE:
         return _only_there(finding, system, known, session)
-    if finding.finding == ONLY_HERE:
+    if finding.finding == match.ONLY_HERE:
         day, period = finding.movement and finding.movement.day, comparison.period
         edge = period is not None and day in (period.first, period.last)
         where = "look in the statement of the days beside it" if edge else f"ask {system.name} for it"
@@ -57,7 +60,7 @@ def advice(
         match.FEE_REPORTED: _promised(
             finding, invoice, session, "; ".join(filter(None, (finding.reason, "filled in by --apply")))
         ),
-        AGREES: finding.reason,
+        match.AGREES: finding.reason,
         match.NOT_COMPARED: "",
     }[finding.finding]
 
@@ -88,7 +91,7 @@ def _only_there(
         confirm = f"{session.program} payments confirm {finding.candidates[0]} --at {_at(line, session.zone)}"
         advice = f"may pay invoice {may}{more}, {finding.reason}; if so: {confirm}"
         return session.actor.advised(permissions.ENTER_ORDERS, advice)
-    if invoice is None and line is not None and system.manual and line.kind == PAYMENT:
+    if invoice is None and line is not None and system.manual and line.kind == statement.PAYMENT:
         advice = f"no open invoice fits; if it pays an order: {_paid_order(system, line, session)}"
         return session.actor.advised(permissions.ENTER_ORDERS, advice)
     if invoice is None or line is None:
@@ -98,14 +101,14 @@ def _only_there(
     if compare.recordable(finding):
         return session.actor.advised(permissions.REFUND, "recorded by --apply")
     here = known[invoice]
-    if line.kind == PAYMENT or not here.refundable:
+    if line.kind == statement.PAYMENT or not here.refundable:
         return f"{here.state}: {session.program} payments show {invoice}"
     record = (
         f"{session.program} orders refund {here.order} --invoice {invoice} --record-only"
         f" --amount {money.text(line.amount_minor, line.currency)} --at {_at(line, session.zone)}"
         f" --reason 'line {line.number} of the statement'"
     )
-    advice = record if line.kind == REFUND else f"if it was lost: {record} --dispute"
+    advice = record if line.kind == statement.REFUND else f"if it was lost: {record} --dispute"
     return session.actor.advised(permissions.REFUND, advice)
 
 

@@ -1,6 +1,7 @@
 """What a command changed, for programs: ``--json`` gives the records as the lists do, ``-q`` their numbers.
 
 the command, its words on stderr -> the lines that it wrote into the history -> their records as they are now -> stdout
+a command that changes no record of a list: ``tell`` says what is now true -> stdout
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from typing import Any, TypeVar
 
@@ -17,7 +18,8 @@ import click
 from salescli.cli import options
 from salescli.cli.session import Session
 from salescli.errors import BadUsage
-from salescli.lists.columns import View
+from salescli.lists.columns import Column, View
+from salescli.rules import permissions
 from salescli.storage import history
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -29,8 +31,29 @@ LISTS = {
     "payment system": ("payment-systems", "payment_systems"), "user": ("users", "users"), "role": ("roles", "roles"),
 }  # fmt: skip
 
+# The key of what is no record of a list -> the module that has its COLUMNS.
+OTHERS = {
+    "charging": "charging.limits", "months": "lists.closed_months", "hooks": "notices.hooks",
+    "told": "notices.deliver", "imports": "imports.run",
+}  # fmt: skip
 
 _BESIDE = ("resumes_at",)  # columns that no list shows by default: where they are set, a command may have set them
+
+
+def columns_of(key: str) -> tuple[Column, ...]:
+    """Return the columns of what OTHERS names."""
+    columns: tuple[Column, ...] = importlib.import_module(f"salescli.{OTHERS[key]}").COLUMNS
+    return columns
+
+
+def tell(key: str, rows: Iterable[Mapping[str, Any]], numbers: Iterable[object] | None = None) -> None:
+    """Let the command that runs give these objects of OTHERS, and with -q ``numbers``, or the first value of each."""
+    rows = list(rows)
+    words = [next(iter(row.values())) for row in rows] if numbers is None else numbers
+    click.get_current_context().meta[_TOLD] = (key, rows, words)
+
+
+_TOLD = "salescli.told"
 
 
 def changes(command: Command) -> Command:
@@ -48,7 +71,7 @@ def changes(command: Command) -> Command:
                 with redirect_stdout(sys.stderr):
                     return command(*args, **given)
             finally:  # also what a declined payment left behind
-                if lines or sys.exc_info()[0] is None:
+                if lines or _TOLD in ctx.meta or sys.exc_info()[0] is None:
                     _write(ctx, lines, as_json=as_json)
 
     for option in (
@@ -70,15 +93,36 @@ def _write(ctx: click.Context, lines: list[int], *, as_json: bool) -> None:
         about = history.subject_of(session.file, line)
         if about and about[0] in LISTS:
             found.setdefault(about[0], {})[about[1]] = None
+    key, rows, words = ctx.meta.get(_TOLD, ("", (), ()))
+    if key or not session.actor.may(permissions.VIEW):  # an import adds many records: it tells how many
+        found = {}
     if as_json:
         told = {LISTS[subject][0]: _objects(session, subject, list(ids)) for subject, ids in found.items()}
+        told |= {key: _others(key, rows)} if key else {}
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
+    for word in words:
+        click.echo(str(word))
     group = ctx.command_path.split()[1]
     for subject, ids in found.items():
         if LISTS[subject][0] == (group if group in dict(LISTS.values()) else "orders"):
             for one in _objects(session, subject, list(ids)):
                 click.echo(str(next(iter(one.values()))))
+
+
+def numbers(session: Session, table: str, ids: tuple[int, int]) -> Iterator[object]:
+    """Yield what names each record of a table in its list, after the first id up to the last one."""
+    subject = next(subject for subject, (_, file) in LISTS.items() if file == table)
+    view: View = importlib.import_module(f"salescli.lists.{table}").VIEW
+    found = session.file.execute(f"SELECT id FROM {table} WHERE id > ? AND id <= ? ORDER BY id", ids)
+    for (id,) in found:
+        yield id if view.columns[0].sql == view.id else next(iter(_objects(session, subject, [id])[0].values()))
+
+
+def _others(key: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    from salescli.cli.output.json import as_object
+
+    return [as_object(columns_of(key), row) for row in rows]
 
 
 def _objects(session: Session, subject: str, ids: list[int]) -> list[dict[str, Any]]:

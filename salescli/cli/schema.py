@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from salescli.cli.output.json import key_of_list
-from salescli.cli.results import LISTS
+from salescli.cli.results import LISTS, OTHERS, columns_of
 from salescli.lists import history
 from salescli.lists.columns import Column, View
 from salescli.notices import events
@@ -33,7 +33,7 @@ def all_schemas(program: click.Group) -> dict[str, dict[str, Any]]:
     schemas = {key: _schema(f"salescli {key} list --json", of_rows(view.columns)) for key, view in views.items()}
     schemas["history"] = _schema("salescli history --json", of_rows((*history.COLUMNS, history.FIELDS)))
     schemas["events"] = _schema("salescli events --json", of_rows(events.COLUMNS))
-    parts = {key: {"$ref": f"{key}.json"} for key in views}
+    parts = {key: {"$ref": f"{key}.json"} for key in views} | {key: of_rows(columns_of(key)) for key in OTHERS}
     changed = {"type": "object", "properties": parts, "additionalProperties": False}
     schemas["changes"] = _schema("--json of a command that changes records", changed)
     return {**dict(_of_commands(program)), **schemas}

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from salescli.storage.work import Work
 
 
+# The commands that are about payments which tick makes. doctor has its own finding; others, in a new shop or on a copy,
+# would say it all day to people who cannot change it.
+_OF_TICK = ("recurring", "todo", "charging", "explain")
+
+
 class Session:
     """The context of a command; the database is opened when first used, so --help never opens one.
 
@@ -98,14 +103,19 @@ class Session:
 
         Commands that view no records, such as tick, use ``file`` and check their own permission.
         """
-        from salescli.charging import tick_log
-        from salescli.cli.output.terminal import say
         from salescli.rules import permissions
 
         self.actor.require(permissions.VIEW)
+        if self.command.split()[0] in _OF_TICK:
+            self._warn_of_a_late_tick()
+        return self.file
+
+    def _warn_of_a_late_tick(self) -> None:
+        from salescli.charging import tick_log
+        from salescli.cli.output.terminal import say
+
         if warning := tick_log.is_late(self.file, self.now):
             say(f"salescli: warning: {warning}")
-        return self.file
 
     def gateway(self, system: PaymentSystem) -> Gateway:
         """Return the gateway of a payment system, opened once per run."""

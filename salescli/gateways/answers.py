@@ -55,6 +55,8 @@ class Answer:
     @property
     def why(self) -> str:
         """What the gateway said of the outcome, in words for a person."""
+        if self.result is not None and self.result.status == "pending":
+            return self.message or "the payment system has not decided yet"
         return self.message or self.code or "the payment system did not say why"
 
 

@@ -14,8 +14,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
+from salescli.catalogue.customers import DEFAULT_SOURCE
 from salescli.errors import BadData, BadUsage
 from salescli.imports import csv_file, foreign, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row, Table
@@ -27,11 +28,20 @@ from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.imports.reading.tables import Expected
 from salescli.imports.rejects import Rejects
 from salescli.imports.told import Told
-from salescli.rules import numbers, permissions, text
+from salescli.lists.columns import Column
+from salescli.rules import money, numbers, permissions, text
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-DEFAULT_SOURCE = "import"
+COLUMNS = (
+    Column("what"),
+    Column("source"),
+    *(Column(key, "count") for key in ("rows", "added", "updated", "unchanged", "bad")),
+    Column("sha256"),
+    Column("created", "json"),
+    Column("due", "json"),
+    Column("notes", "json"),
+)
 _BATCH_ROWS = 500  # a batch: read and written by one statement each, then progress is reported
 
 Outcome = Literal["added", "updated", "unchanged"]
@@ -106,7 +116,8 @@ class ImportCounts:
     """What an import did.
 
     ``created``: noun in the plural -> how many were created; ``due``: currency -> recurring payments that the next tick
-    will make, and their minor units (R66b); ``told``: what a file of another system held.
+    will make, and their minor units (R66b); ``told``: what a file of another system held; ``ids``: the records that it
+    added come after the first one, up to the last one.
     """
 
     rows: int
@@ -120,6 +131,7 @@ class ImportCounts:
     notes: Sequence[str] = ()  # sentences about what stays as it is here
     changed: Sequence[str] = ()  # the same about what --update changed
     told: Told | None = None
+    ids: tuple[int, int] = field(default=(0, 0), compare=False)  # none of a dry run
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +254,7 @@ def _imported(run: ImportRun, table: Table | MappedTable, begin: Begin, listener
         listener.rejected.begin(table.header)
     try:
         with database.transaction(run.work.connection), _no_garbage():
+            before = _last_id(run)
             importer = begin(run)
             outcomes = _taken(table, importer, listener)
             importer.end()
@@ -249,12 +262,40 @@ def _imported(run: ImportRun, table: Table | MappedTable, begin: Begin, listener
             if run.request.dry_run or (counts.bad and not run.request.skip_bad):
                 raise _Undone
             importer.keep()
+            counts = replace(counts, ids=(before, _last_id(run)))
             _record(run, counts)
             if listener.rejected:
                 listener.rejected.keep()
     except _Undone:
         pass
     return counts
+
+
+def table_of(what: str) -> str:
+    """Return the table of what an import's records are called."""
+    return {"recurring orders": "recurring"}.get(what, what.replace(" ", "_"))
+
+
+def _last_id(run: ImportRun) -> int:
+    sql = f"SELECT coalesce(max(id), 0) FROM {table_of(run.what)}"
+    return int(run.work.connection.execute(sql).fetchone()[0])
+
+
+def as_row(what: str, counts: ImportCounts, request: ImportRequest) -> dict[str, Any]:
+    """Return what an import did in the shape of COLUMNS."""
+    keys = ("rows", "added", "updated", "unchanged", "bad", "sha256")
+    due = [
+        {"currency": currency, "payments": number, "amount": money.text(minor, currency), "amount_minor": minor}
+        for currency, (number, minor) in counts.due.items()
+    ]
+    return {
+        "what": what,
+        "source": request.source,
+        **{key: getattr(counts, key) for key in keys},
+        "created": [{"what": nouns, "number": number} for nouns, number in counts.created.items()],
+        "due": due,
+        "notes": [*counts.changed, *counts.notes],
+    }
 
 
 @contextmanager

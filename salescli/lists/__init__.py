@@ -4,6 +4,7 @@ attempts — attempts of an invoice, failed attempts of a customer
 candidates — what a shell completes: numbers and names that begin with what is typed
 categories — the list of categories
 changes — the changes of a history line as text
+closed_months — the closed months
 columns — columns and views, which every list, report and page uses
 customers — the list of customers
 disputes — disputes of an order or a payment

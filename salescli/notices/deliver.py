@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any
 
 from salescli.charging import tick_log
+from salescli.lists.columns import Column
 from salescli.notices import events, hooks, letters, senders
 from salescli.notices.hooks import Hook
 from salescli.notices.senders import Sending
@@ -26,6 +27,7 @@ from salescli.storage.work import Work
 BUDGET_SECONDS = 60  # of all hooks together; what is left is for the next run
 DELIVERY_SECONDS = 15
 _BATCH = 500
+COLUMNS = (Column("hook"), Column("sent", "count"), Column("refused", "count"), Column("error"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData, BadUsage, NotFound
+from salescli.lists.columns import Column
 from salescli.notices import events
 from salescli.notices.letters import LANGUAGES
 from salescli.rules import permissions, suggest, text, time
@@ -46,6 +47,21 @@ _PROGRAM = re.compile(r"[a-z0-9][a-z0-9-]*")
 _VARIABLE = re.compile(r"SALESCLI_HOOK_[A-Za-z0-9_]+")  # no other: the keys of gateways stay where they are
 # No quotes, lists, groups or encoded words: a header would take them for something else than one address.
 ADDRESS = re.compile(r"(?!.*=\?)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
+
+COLUMNS = (
+    Column("name", rank=0),
+    Column("sender", rank=0),
+    Column("target", rank=0),
+    Column("events", rank=1),
+    Column("daily", "yesno", rank=3),
+    Column("language", rank=4),
+    Column("active", "yesno", rank=1),
+    Column("position", "number", rank=3),
+    Column("refused", "count", rank=3),
+    Column("failures", "count", rank=2),
+    Column("next_try_at", "time", rank=3),
+    Column("last_error", shown=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +132,12 @@ def anybody(connection: sqlite3.Connection) -> bool:
 def every(connection: sqlite3.Connection) -> list[Hook]:
     """Return all hooks, first added first."""
     return [Hook(**dict(row)) for row in connection.execute(f"SELECT {_COLUMNS} FROM hooks ORDER BY id")]
+
+
+def row(hook: Hook) -> dict[str, Any]:
+    """Return a hook in the shape of COLUMNS; of a webhook's URL only the server."""
+    shown_only = {"target": shown(hook.sender, hook.target)}
+    return {column.key: getattr(hook, column.key) for column in COLUMNS} | shown_only
 
 
 def find(connection: sqlite3.Connection, name: str) -> Hook:

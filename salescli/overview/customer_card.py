@@ -19,7 +19,7 @@ from salescli.lists.query import Page
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales import customer_credit
-from salescli.sales.orders import Order
+from salescli.sales import orders as sold
 from salescli.storage.clauses import UNDER_WAY
 
 TOTALS = (
@@ -138,7 +138,7 @@ def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[S
         yield "Payment arrived", f"invoice {row['id']}", f"payments confirm {row['id']}"
         yield "Payment did not arrive", f"invoice {row['id']}", f"payments decline {row['id']}"
     unpaid = "SELECT * FROM orders WHERE customer_id = ? AND status IN ('open', 'declined') ORDER BY id DESC"
-    for order in map(Order.from_row, connection.execute(unpaid, (customer_id,))):
+    for order in map(sold.Order.from_row, connection.execute(unpaid, (customer_id,))):
         if pay.payable(connection, order):
             through = "" if order.payment_system_id else " --payment-system NAME"
             yield "Pay", f"order {order.id}", f"orders pay {order.id}{through}"

@@ -6,12 +6,13 @@ record + the rules that decide (``recurring.paid``, ``declined``, ``lifecycle``)
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import customers, payment_systems, users
+from salescli.catalogue import customers, payment_systems, tokens, users
 from salescli.charging import limits, pay, tick_log
 from salescli.lists import history
 from salescli.rules import lifecycle, money, numbers, permissions, time
@@ -89,6 +90,7 @@ def recurring_order(
     yield f"{made} made{of}; dates count from {anchor}."
     if found.status == "active":
         yield from _next_payment(connection, found, now, zone)
+        yield from _token(connection, found, actor)
     elif found.status == "processing" and (waits := _waits_for_a_person(connection, found)):
         confirm = _advised(actor, permissions.ENTER_ORDERS, f"salescli payments confirm {waits}, or decline")
         yield f"Payment {found.payment_number} waits for a person to say whether it came: {confirm}."
@@ -148,6 +150,24 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     if due and (gap := tick_log.gap(connection, now)):
         yield f"But {tick_log.held(gap)}."
     yield from (f"But {line}." for line in limits.status(connection))
+
+
+def _token(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> Iterator[str]:
+    """Yield which saved payment method its payments charge, by its end as lists do; tick takes no other."""
+    system = payment_systems.get(connection, found.payment_system_id)
+    if system.manual:
+        return
+    if found.token:
+        yield f"It charges its own saved payment method, …{found.token[-4:]}, whatever the customer's default is."
+        return
+    edit = f"salescli recurring edit {found.id} --token TOKEN"
+    if saved := tokens.for_payment(connection, found.customer_id, system.id):
+        edit = f"salescli recurring edit {found.id} --payment-system {shlex.quote(system.name)}"
+        edit += f", for …{saved.token[-4:]}"
+    yield (
+        "It has no saved payment method of its own, and tick charges no other one of the customer: give it one:"
+        f" {_advised(actor, permissions.MANAGE_RECURRING, edit)}."
+    )
 
 
 def _under_way(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> str:

@@ -24,14 +24,6 @@ def closed(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row["month"] for row in connection.execute("SELECT month FROM closed_months"))
 
 
-def listed(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Return the closed months, newest first: month, closed_at, by."""
-    return connection.execute(
-        "SELECT c.month, c.closed_at, u.name AS by FROM closed_months c JOIN users u ON u.id = c.user_id"
-        " ORDER BY c.month DESC"
-    ).fetchall()
-
-
 def close(work: Work, given: str) -> str:
     """Close a month and return it. Raise BadData unless it is over, WrongStatus if it is closed."""
     work.actor.require(permissions.MANAGE_SALES)

@@ -46,6 +46,22 @@ def test_the_confirmation_of_a_first_payment_names_the_recurring_order(story: St
     assert "recurring order 1 is under way: salescli" in story.house.run("payments", "confirm", "1").out
 
 
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("tok_unreachable", "try again later: salescli --db {} orders pay 1;"),
+        ("tok_pending", "outcome unknown (the payment system has not decided yet); tick will look it up"),
+        ("tok_timeout_after_charge", "outcome unknown (the connection was cut); tick will look it up"),
+        ("tok_insufficient_funds", "to try again: salescli --db {} orders pay 1 --token TOKEN"),
+    ],
+)
+def test_a_sale_that_is_not_paid_says_what_comes_next(story: Story, token: str, says: str) -> None:
+    story.house.offer("49.00", number="7")
+    sale = ("orders", "sell", "1", "7", "--payment-system", "Sandbox", "--token", token, "--paid")
+    done = story.house.run(*sale)
+    assert (done.code, says.format(story.house.path) in done.err) == (1, True), done.err
+
+
 def test_an_unpaid_order_is_not_sent_from_refund_to_a_decline_that_refuses(story: Story) -> None:
     story.house.offer("49.00", number="7")
     story.order("7")

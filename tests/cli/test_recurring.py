@@ -159,3 +159,23 @@ def test_attempts_after_a_retry_go_on_as_those_of_a_new_series(story: Story) -> 
     words = "attempt 5 (2 of 3 of a new series)"
     assert said() == [True] * 4
     assert "attempt 4 of payment 2 declined" in run("explain", "recurring", plan).out
+
+
+@pytest.mark.parametrize(
+    ("line", "times"),
+    [
+        *(
+            (line, 1)
+            for line in ("recurring list", "recurring show 1", "recurring upcoming", "todo", "charging status")
+        ),
+        ("explain recurring 1", 1),
+        ("doctor", 1),  # as its own finding
+        *((line, 0) for line in ("orders list", "payments list", "customers show 1", "reports details", "history")),
+        ("customers add Ivan", 0),
+    ],
+)
+def test_a_late_tick_is_told_once_and_where_it_matters(bank: Story, line: str, times: int) -> None:
+    for ticked in ("has never run", "last ran"):
+        ran = bank.house.run(*line.split())
+        assert (ran.out + ran.err).replace("\n", " ").count(f"tick {ticked}") == times, ran.err
+        bank.at("2026-03-20 10:00").tick()

@@ -18,12 +18,18 @@ from salescli.cli.results import LISTS
 from tests.conftest import LOGIN, House
 from tests.project.test_architecture import COMMANDS
 
-# They change no record of a list, or many: imports name what they did in a line, tick and the like in their own words.
+# Command -> why it gives no objects.
 WITHOUT = {
-    "init", "adopt", "upgrade", "rebuild-totals", "restore", "cron", "tick", "gateway-sync", "reconcile", "close",
-    "reopen", "charging off", "charging on", "charging limit", "charging resume", "notify", "hooks add",
-    "hooks edit", "hooks remove", "import orders", "import recurring",
-}  # fmt: skip
+    "init": "there is no record yet",
+    "adopt": "changes where the file lives, no record",
+    "upgrade": "changes the tables, no record",
+    "rebuild-totals": "what reports show is the same before and after",
+    "restore": "replaces the file",
+    "cron": "changes the crontab",
+    "tick": "its user may run it without viewing records; the history and events tell what it did",
+    "gateway-sync": "its user may run it without viewing records; the history and events tell what it did",
+    "reconcile": "has a list of its own, of what was compared",
+}
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def test_every_command_that_changes_a_record_has_json_and_numbers() -> None:
     for path, command in COMMANDS:
         names = {param.name for param in command.params}
         name = " ".join(path)
-        if isinstance(command, click.Group) or "dry_run" not in names or name in WITHOUT or path[-1] == "import":
+        if isinstance(command, click.Group) or "dry_run" not in names or name in WITHOUT:
             continue
         assert {"as_json", "as_ids"} <= names, name
 
@@ -83,6 +89,70 @@ def test_several_records_are_given_in_one_object(shop: House) -> None:
         shop.run("orders", "new", "1", "7")
     done = shop.run("orders", "cancel", "1", "2", "--reason", "twice", "--yes", "--json")
     assert [(one["order"], one["status"]) for one in done.json["orders"]] == [(1, "declined"), (2, "declined")], done
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "told", "words"),
+    [
+        ("charging off --reason why", "charging", {"on": False, "reason": "why", "limits": []}, "off"),
+        ("charging on", "charging", {"on": True, "reason": None, "limits": []}, "on"),
+        ("charging limit 5", "charging", {"on": True, "reason": None, "limits": ["at most 5 charges per day"]}, "on"),
+        ("close 2026-02", "months", {"month": "2026-02", "closed": True, "unconfirmed": 0}, "2026-02"),
+        ("reopen 2026-01 --reason why --yes", "months", {"month": "2026-01", "closed": False, "by": None}, "2026-01"),
+        ("close", "months", {"month": "2026-01", "closed": True}, "2026-01"),
+        ("hooks add log --program log", "hooks", {"name": "log", "target": "log", "active": True}, "log"),
+        ("hooks edit crm --no-active", "hooks", {"name": "crm", "target": "crm", "active": False}, "crm"),
+        ("hooks remove crm", "hooks", None, "crm"),
+        ("notify crm", "told", {"hook": "crm", "sent": 0, "refused": 0}, "crm"),
+    ],
+)
+def test_what_changes_no_record_gives_what_is_now_true(
+    shop: House, line: str, key: str, told: dict[str, Any] | None, words: str
+) -> None:
+    def prepared() -> None:
+        shop.run("close", "2026-01")
+        shop.run("hooks", "add", "crm", "--program", "crm")
+
+    prepared()
+    done = shop.run(*line.split(), "--json")
+    assert list(done.json) == [key], done.err
+    rows = done.json[key]
+    assert [{name: row[name] for name in told or ()} for row in rows] == ([] if told is None else [told])
+    assert _faults(schema.all_schemas(cli)["changes"]["properties"][key], rows) == []
+    shop.run("hooks", "remove", "log")
+    shop.run("reopen", "2026-02", "--reason", "again", "--yes")
+    prepared()
+    assert shop.run(*line.split(), "-q").out == f"{words}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "counts", "more", "numbers"),
+    [
+        ("customers import", "name,email\nA,a@example.com\nB,\nOlena,olena@example.com\n", (3, 2, 1), "C,\n", "4\n"),
+        ("payment-systems import", "name,gateway\nCash,manual\n", (1, 1, 0), "Card,manual\n", "Card\n"),
+        (
+            "import orders",
+            "order,created_at,status,customer,offer,price,currency\n9,2026-02-01,open,Ivan,Pen,5,EUR\n",
+            (1, 1, 0),
+            "7,2026-02-02,open,Ivan,Pen,5,EUR\n",
+            "2\n",
+        ),
+    ],
+)
+def test_an_import_gives_what_it_did_and_the_numbers_of_what_it_added(
+    shop: House, tmp_path: Path, command: str, file: str, counts: tuple[int, int, int], more: str, numbers: str
+) -> None:
+    (tmp_path / "rows.csv").write_text(file)
+    words = [*command.split(), str(tmp_path / "rows.csv")]
+    done = shop.run(*words, "--json")
+    [told] = done.json["imports"]
+    assert (told["rows"], told["added"], told["unchanged"]) == counts, done.err
+    assert _faults(schema.all_schemas(cli)["changes"]["properties"]["imports"], [told]) == []
+    if command == "import orders":
+        assert told["created"] == [{"what": "customers", "number": 1}, {"what": "offers", "number": 1}]
+    assert shop.run(*words, "-q").out == "", "nothing is added twice"
+    (tmp_path / "rows.csv").write_text(file + more)
+    assert (again := shop.run(*words, "-q")).out == numbers, again.err
 
 
 def test_what_is_refused_gives_nothing_and_a_dry_run_has_nothing_to_give(shop: House) -> None:

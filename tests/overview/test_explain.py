@@ -27,6 +27,24 @@ def test_an_active_recurring_order_names_its_next_date_and_the_one_after_it_and_
     assert story.next_date(plan) == "2026-03-31 10:00"
 
 
+def test_the_payment_method_that_tick_will_charge_is_named(story: Story) -> None:
+    story.house.offer("49.00", number="7", **YEAR)
+    plan = story.subscribed("7")
+    saved = story.house.run(
+        "customers", "save-token", "1", "tok_fail_twice", "--payment-system", "Sandbox", "--default"
+    )
+    assert saved.code == 0, saved.err
+    assert "charges its own saved payment method, …k_ok," in explained(story, plan)
+    story.house.connection.execute("UPDATE recurring SET token = NULL WHERE id = ?", (plan,))
+    advice = f"give it one: salescli recurring edit {plan} --payment-system Sandbox, for …wice."
+    assert advice in explained(story, plan)
+    assert story.at("2026-02-28 10:00").tick().declined == 1, "the customer's default is not charged instead"
+    [attempt] = story.house.connection.execute("SELECT token, code FROM attempts WHERE recurring_id IS NOT NULL")
+    assert (attempt["token"], attempt["code"]) == (None, "token_invalid")
+    assert story.house.run(*f"recurring edit {plan} --payment-system Sandbox".split()).code == 0
+    assert "method, …wice," in explained(story, plan)
+
+
 def test_a_retry_names_the_decline_and_the_waits(story: Story) -> None:
     story.house.offer("49.00", number="7", **YEAR)
     plan = story.subscribed("7", token="tok_fail_twice")

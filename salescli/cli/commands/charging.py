@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from salescli.charging import elsewhere, limits
-from salescli.cli import options
+from salescli.cli import options, results
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
@@ -36,7 +36,7 @@ def status(session: Session) -> None:
 
 
 @charging_group.command("off")
-@options.dry_run
+@results.changes
 @click.option("--reason", metavar="TEXT", required=True, help="Why. Shown to everybody until charging is on again.")
 @pass_session
 def off(session: Session, reason: str, dry_run: bool) -> None:
@@ -49,10 +49,11 @@ def off(session: Session, reason: str, dry_run: bool) -> None:
     with options.rehearsed(session, dry_run):
         limits.turn_off(Work(session.file, session.actor, session.now, session.zone), reason)
         print_line("charging is off; to turn it on: salescli charging on")
+    _tell(session)
 
 
 @charging_group.command("on")
-@options.dry_run
+@results.changes
 @pass_session
 def on(session: Session, dry_run: bool) -> None:
     """Turn charging on again. The next tick charges what fell due meanwhile.
@@ -64,10 +65,11 @@ def on(session: Session, dry_run: bool) -> None:
     with options.rehearsed(session, dry_run):
         limits.turn_on(Work(session.file, session.actor, session.now, session.zone))
         print_line("charging is on")
+    _tell(session)
 
 
 @charging_group.command("resume")
-@options.dry_run
+@results.changes
 @click.argument("payment_system", metavar="NAME")
 @click.option("--reason", metavar="TEXT", required=True, help="What you checked, for the history.")
 @pass_session
@@ -88,7 +90,7 @@ def resume(session: Session, payment_system: str, reason: str, dry_run: bool) ->
 
 
 @charging_group.command("limit", short_help="Limit charges or money per tick and per day.")
-@options.dry_run
+@results.changes
 @click.argument("most")
 @click.option(
     "--per",
@@ -115,3 +117,10 @@ def limit(session: Session, most: str, per: str, currency: str | None, dry_run: 
         limits.limit(Work(session.file, session.actor, session.now, session.zone), per, most, code)
         for line in limits.status(session.file) or ["charging is on, without limits"]:
             print_line(line)
+    _tell(session)
+
+
+def _tell(session: Session) -> None:
+    """Let the command give whether charging is on and its limits, for programs."""
+    now = limits.state(session.file)
+    results.tell("charging", [now], ["on" if now["on"] else "off"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from salescli.cli import options, pages
+from salescli.cli import options, pages, results
 from salescli.cli.groups import ListingGroup
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.render import render
@@ -12,24 +12,8 @@ from salescli.cli.output.terminal import print_line, say
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
-from salescli.lists.columns import Column
 from salescli.notices import hooks, letters
 from salescli.rules import numbers, permissions
-
-_COLUMNS = (
-    Column("name", rank=0),
-    Column("sender", rank=0),
-    Column("target", rank=0),
-    Column("events", rank=1),
-    Column("daily", "yesno", rank=3),
-    Column("language", rank=4),
-    Column("active", "yesno", rank=1),
-    Column("position", "number", rank=3),
-    Column("refused", "count", rank=3),
-    Column("failures", "count", rank=2),
-    Column("next_try_at", "time", rank=3),
-    Column("last_error", shown=False),
-)
 
 
 @click.group("hooks", cls=ListingGroup)
@@ -40,7 +24,7 @@ def hooks_group() -> None:
     """
 
 
-@hooks_group.command("list", cls=pages.ListCommand, columns=_COLUMNS)
+@hooks_group.command("list", cls=pages.ListCommand, columns=hooks.COLUMNS)
 @options.output
 @pass_session
 def list_hooks(session: Session, output: Output) -> None:
@@ -50,13 +34,9 @@ def list_hooks(session: Session, output: Output) -> None:
     Example:
       salescli hooks list
     """
-    rows = [
-        {column.key: getattr(hook, column.key) for column in _COLUMNS}
-        | {"target": hooks.shown(hook.sender, hook.target)}
-        for hook in hooks.every(session.connection)
-    ]
-    shown = sorted_rows(rows, output.sort, _COLUMNS)[: output.row_limit()]
-    render(shown, output.chosen(_COLUMNS), output, session.zone)
+    rows = [hooks.row(hook) for hook in hooks.every(session.connection)]
+    shown = sorted_rows(rows, output.sort, hooks.COLUMNS)[: output.row_limit()]
+    render(shown, output.chosen(hooks.COLUMNS), output, session.zone)
 
 
 @hooks_group.command("add")
@@ -83,7 +63,7 @@ def list_hooks(session: Session, output: Output) -> None:
     help="The language of the letters.",
 )
 @click.option("--daily", is_flag=True, help="One letter each morning about everything since the last.")
-@options.dry_run
+@results.changes
 @pass_session
 def add_hook(  # noqa: PLR0913 - one parameter per option
     session: Session,
@@ -129,6 +109,7 @@ def add_hook(  # noqa: PLR0913 - one parameter per option
     with options.rehearsed(session, dry_run):
         hook = hooks.add(session.work, new)
     print_line(f"hook {hook.name}: {'would be' if dry_run else 'is'} told {hook.events}, from now on")
+    results.tell("hooks", [hooks.row(hook)])
 
 
 @hooks_group.command("edit")
@@ -136,7 +117,7 @@ def add_hook(  # noqa: PLR0913 - one parameter per option
 @click.option("--active/--no-active", default=None, help="Tell it, or keep what happens for later.")
 @click.option("--events", metavar="KINDS", help="Kinds of events, with commas; also all and problems.")
 @click.option("--skip", is_flag=True, help="Never tell it what it was not told so far.")
-@options.dry_run
+@results.changes
 @pass_session
 def edit_hook(session: Session, name: str, active: bool | None, events: str | None, skip: bool, dry_run: bool) -> None:
     """Turn a hook off or on, change its events, or let it skip what waits. It is then tried at once.
@@ -148,13 +129,14 @@ def edit_hook(session: Session, name: str, active: bool | None, events: str | No
     """
     with options.rehearsed(session, dry_run):
         hook = hooks.edit(session.work, name, active=active, events_=events, skip=skip)
+    results.tell("hooks", [hooks.row(hook)])
     state = f"told {hook.events}" if hook.active else "off, and is told later what happens meanwhile"
     print_line(f"hook {hook.name}: {'would be' if dry_run else 'is'} {state}")
 
 
 @hooks_group.command("remove")
 @click.argument("name")
-@options.dry_run
+@results.changes
 @pass_session
 def remove_hook(session: Session, name: str, dry_run: bool) -> None:
     """Remove a hook. Added again, it is told what happens from then on.
@@ -166,6 +148,7 @@ def remove_hook(session: Session, name: str, dry_run: bool) -> None:
     with options.rehearsed(session, dry_run):
         hooks.remove(session.work, name)
     print_line(f"hook {name}: {'would be ' if dry_run else ''}removed")
+    results.tell("hooks", [], [name])
 
 
 @hooks_group.command("templates")

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
+from salescli.catalogue.customers import DEFAULT_SOURCE
 from salescli.cli import importing, prompts
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.imports import csv_file, find_mapping, mapping, orders, recurring, run
-from salescli.imports.run import DEFAULT_SOURCE
 
 _SOURCE = click.option(
     "--source",
@@ -27,7 +27,7 @@ _NO_CREATE = click.option(
 )
 _MAP = click.option(
     "--map",
-    type=Outside(*find_mapping.shipped()),
+    type=Outside(known=lambda: find_mapping.shipped()),
     metavar="NAME|FILE.toml",
     help="The mapping of another system's columns to ours. [default: the one that the header is recognised by]",
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
-from salescli.cli import options
+from salescli.cli import results
 from salescli.cli.output.terminal import print_line, say
 from salescli.cli.session import Session, pass_session
 from salescli.cli.telling import told
@@ -15,7 +17,7 @@ from salescli.rules import numbers, permissions
 
 @click.command("notify")
 @click.argument("name", required=False)
-@options.dry_run
+@results.changes
 @pass_session
 def notify_command(session: Session, name: str | None, dry_run: bool) -> None:
     """Tell each hook the events that it was not told yet, once and in order.
@@ -39,7 +41,9 @@ def notify_command(session: Session, name: str | None, dry_run: bool) -> None:
                 print_line(f"would tell {hook.name} {numbers.count(waiting, 'event')}")
         return
     failed = False
-    for outcome in told(session, name):
+    outcomes = told(session, name)
+    results.tell("told", map(asdict, outcomes))
+    for outcome in outcomes:
         line = f"{outcome.hook}: {numbers.count(outcome.sent, 'event')} told"
         print_line(line + (f", {numbers.count(outcome.refused, 'letter')} refused" if outcome.refused else ""))
         if outcome.error is not None:

@@ -232,7 +232,7 @@ def _row(session: Session, before: Invoice, after: Invoice) -> dict[str, Any]:
 
 INVOICES = RecordType(
     "invoice",
-    invoices.find,
+    lambda connection, which: invoices.find(connection, which),  # looked up when used: see docs/start.md
     (
         Column("invoice", "number", rank=0),
         Column("order", "number", rank=2),

@@ -24,13 +24,14 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.lists.columns import Column
 from salescli.reconcile import compare, match, movements, statement
-from salescli.reconcile.compare import Accepted, Applied, ReconcileRequest
-from salescli.reconcile.match import Comparison, MatchFinding, Movement, Sums
-from salescli.reconcile.statement import SENT, Line, ReportProblem
 from salescli.rules import money, numbers, permissions, time
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+    from salescli.reconcile.compare import Accepted, Applied, ReconcileRequest
+    from salescli.reconcile.match import Comparison, MatchFinding, Movement, Sums
+    from salescli.reconcile.statement import Line, ReportProblem
 
 _INVOICE = Column("invoice", "number", rank=1)
 _COLUMNS = (
@@ -59,8 +60,6 @@ _SUMS = (
     Column("currency"),
 )
 _SUBJECTS_MAX = 5
-_SINGULARS = {"payout": "payout", "fee": "fee", SENT: "payment sent", "other": "other movement"}
-_PLURALS = {"payout": "payouts", "fee": "fees", SENT: "payments sent", "other": "other movements"}
 Days = tuple[date | None, date | None]
 
 
@@ -117,7 +116,7 @@ def reconcile_command(
     system = payment_systems.find(session.connection, payment_system)
     with problems.shown() as on_bad:
         lines = _statement(session, path, mode, on_bad)
-        request = ReconcileRequest(system, lines, statement.name_of(path), session.zone, days, on_bad)
+        request = compare.ReconcileRequest(system, lines, statement.name_of(path), session.zone, days, on_bad)
         comparison = _applied(session, request, mode) if mode["apply"] else _compared(session, request)
     known = movements.elsewhere(session.connection, comparison, system)
     found = comparison.found if everything else comparison.findings
@@ -275,8 +274,9 @@ def _uncompared(comparison: Comparison) -> Iterator[str]:
     for line in comparison.uncompared:
         counts[line.kind, line.currency] += 1
         sums[line.kind, line.currency] += line.amount_minor
+    called = {statement.SENT: ("payment sent", "payments sent"), "other": ("other movement", "other movements")}
     words = [
-        f"{numbers.count(counts[kind, currency], _SINGULARS[kind], _PLURALS[kind])} of"
+        f"{numbers.count(counts[kind, currency], *called.get(kind, (kind,)))} of"
         f" {money.text(sums[kind, currency], currency)} {currency}"
         for kind, currency in sorted(counts)
     ]

@@ -318,7 +318,7 @@ def _system(session: Session, one: Recurring) -> str:
 
 RECURRING = RecordType(
     "recurring order",
-    recurring.find,
+    lambda connection, which: recurring.find(connection, which),  # looked up when used: see docs/start.md
     (
         Column("recurring", "number", rank=0),
         Column("customer", rank=0),

@@ -1,0 +1,31 @@
+"""The closed months: since when, by whom, and how many of their sales are not confirmed."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from salescli.lists.columns import Column
+
+COLUMNS = (
+    Column("month"),
+    Column("closed", "yesno"),
+    Column("closed_at", "time"),
+    Column("by"),
+    Column("unconfirmed", "count"),
+)
+
+
+def rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return the closed months in the shape of COLUMNS, newest first."""
+    found = connection.execute(
+        "SELECT c.month, 1 AS closed, c.closed_at, u.name AS by, (SELECT count(*) FROM orders WHERE confirmed = 0"
+        " AND completed_on BETWEEN c.month || '-01' AND c.month || '-31') AS unconfirmed"
+        " FROM closed_months c JOIN users u ON u.id = c.user_id ORDER BY c.month DESC"
+    )
+    return [dict(row) for row in found]
+
+
+def reopened(month: str) -> dict[str, Any]:
+    """Return a month that is open again in the shape of COLUMNS."""
+    return {**dict.fromkeys(column.key for column in COLUMNS), "month": month, "closed": False}

@@ -26,5 +26,8 @@ CREATE TABLE cards (
 
 
 def run(connection: sqlite3.Connection) -> None:
-    """Add the column and the table, inside the caller's transaction."""
+    """Add the column, also to the view of customers, and the table, inside the caller's transaction."""
     steps.run(connection, _SCRIPT)
+    (view,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'v_customers'").fetchone()
+    connection.execute("DROP VIEW v_customers")
+    connection.execute(view.replace("c.phone, ", "c.phone, c.language, ", 1))

@@ -76,7 +76,9 @@ def run(connection: sqlite3.Connection) -> None:
     )
     steps.run(connection, _OFFSETS + _DECIMALS)
     rows = [("", 100, "%s%d.%02d"), *((code, 1, "%s%d") for code in NONE.split())]
-    rows += [(code, 1000, "%s%d.%03d") for code in THREE.split()] + [(code, 10000, "%s%d.%04d") for code in FOUR.split()]
+    rows += [(code, 1000, "%s%d.%03d") for code in THREE.split()] + [
+        (code, 10000, "%s%d.%04d") for code in FOUR.split()
+    ]
     connection.executemany("INSERT INTO currency_decimals VALUES (?, ?, ?)", rows)
     zone = connection.execute("SELECT value FROM settings WHERE name = 'time_zone'").fetchone()
     if zone is not None:  # a new database has no settings yet
@@ -107,7 +109,7 @@ def _comparable(minor: str, currency: str) -> str:
 
 
 def _decimal(minor: str) -> str:
-    """Return SQL for an amount as text with the decimals of its currency, exact; NULL stays NULL. ``k``: _DECIMALS_OF."""
+    """Return SQL for an amount as exact text with the decimals that ``_decimals_of`` joins; NULL stays NULL."""
     shown = f"printf(form, substr('-', 1, {minor} < 0), abs({minor}) / unit, abs({minor}) % unit)"
     return f"iif({minor} IS NULL, NULL, {shown})" if minor in _UNKNOWN else shown
 

@@ -14,6 +14,7 @@ CHANGES: tuple[str, ...] = (
 
 _SCRIPT = """
 ALTER TABLE customers ADD COLUMN language TEXT CHECK (language <> '');      -- uk; NULL: that of the hook
+ALTER TABLE hooks ADD COLUMN refused_in_a_row INTEGER NOT NULL DEFAULT 0;   -- letters for good, since one was taken
 CREATE TABLE cards (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   payment_system_id INTEGER NOT NULL REFERENCES payment_systems (id),

@@ -11,7 +11,6 @@ that it may only read (VACUUM INTO), so the queries and the triggers count inste
 
 from __future__ import annotations
 
-import re
 import sqlite3
 
 from salescli.rules import time
@@ -86,18 +85,6 @@ def run(connection: sqlite3.Connection) -> None:
     db = Database(connection, execute_plugins=False)
     for name, sql in _views().items():
         db.create_view(name, sql)
-    _shorten(connection)
-
-
-def _shorten(connection: sqlite3.Connection) -> None:
-    """Leave out what says nothing in the triggers of totals: SQLite parses them whenever a database is opened.
-
-    They give all columns in the table's order, which has one key. It outweighs what the views add to that.
-    """
-    totals = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'totals\\_%' ESCAPE '\\'"
-    for name, sql in connection.execute(f"{totals} ORDER BY rowid").fetchall():
-        connection.execute(f"DROP TRIGGER {name}")
-        connection.execute(re.sub(r"(INTO totals|ON CONFLICT) \([^)]*\)", r"\1", sql).replace(", +", ", "))
 
 
 def _comparable(minor: str, currency: str) -> str:

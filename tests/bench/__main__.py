@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import exporting, importing, lists, page, peers, refunding, reporting, start, ticking
+from tests.bench import exporting, importing, lists, page, peers, refunding, reporting, start, sweep, ticking, writing
 from tests.bench.figures import Figure, short
 
 Bench = Callable[..., Iterator[Figure]]
@@ -25,9 +25,12 @@ BENCHES: dict[str, tuple[Bench, int]] = {  # and how often each is run: what is 
     "import": (importing.run, 3),
     "export": (exporting.run, 3),
     "refund": (refunding.run, 15),
+    "writes": (writing.run, 1),
+    "sweep": (sweep.run, 1),
     "tick": (ticking.run, 1),
 }
 GROWTH = "10k,100k,1M,10M"
+GROWN_CASES = 300  # of the sweep over the largest file
 FILES_MOST = 1_000_000  # lines of the files whose growth is measured: ten times as many take an hour
 
 
@@ -35,16 +38,16 @@ def main() -> None:
     """Run what was asked for; the exit code is 1 when an answer differed from a peer's, never for a limit."""
     wanted = _parser().parse_args()
     if wanted.bench == "page":
-        page.write(json.loads(wanted.json.read_text(encoding="utf-8")))
+        page.write([json.loads(file.read_text(encoding="utf-8")) for file in wanted.json], wanted.note)
         return
     _say(f"not installed, and left out: {', '.join(peers.missing()) or 'none'}")
     with _kept(wanted.keep) as folder:
         figures = list(_figures(wanted, folder))
-    if wanted.json:
+    for file in wanted.json:
         told = {**page.setting(wanted.orders), "figures": [figure.told() for figure in figures]}
-        wanted.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for figure in figures:
-        if figure.verdict in ("over", "WRONG"):
+        if figure.verdict in ("not within", "WRONG"):
             _say(f"{figure.verdict}: {figure.bench}, {figure.metric} @ {short(figure.orders)}")
     sys.exit(any(figure.agree is False for figure in figures))
 
@@ -55,7 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--orders", type=number, default=number("100k"), metavar="N", help="100k, 1M … of the file")
     parser.add_argument("--sizes", type=_numbers, default=_numbers(GROWTH), help=f"of growth; {GROWTH}")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often each is run, at most")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too; page reads them")
+    parser.add_argument("--cases", type=number, metavar="N", help=f"of the sweep, at most; {sweep.SOME} of thousands")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", action="append", default=[],
+        help="write the figures here, too; page reads them, of several benches when it is repeated",
+    )  # fmt: skip
+    parser.add_argument("--note", default="", metavar="TEXT", help="of page: what is to be known about the run")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what is made for the next time; else it goes")
     return parser
 
@@ -86,17 +94,21 @@ def _kept(folder: Path | None) -> Iterator[Path]:
 def _figures(wanted: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     for name, (bench, rounds) in BENCHES.items():
         if wanted.bench in (name, "all"):
-            yield from bench(folder, wanted.orders, wanted.rounds or rounds)
+            further = {"most": wanted.cases} if name == "sweep" and wanted.cases else {}
+            yield from bench(folder, wanted.orders, wanted.rounds or rounds, **further)
     if wanted.bench in ("growth", "all"):
         for size in wanted.sizes:
             yield from _growth(folder, size, wanted.rounds or 5, largest=size == max(wanted.sizes))
 
 
 def _growth(folder: Path, orders: int, rounds: int, *, largest: bool) -> Iterator[Figure]:
-    """Measure the main metrics at a size, at the largest all reports."""
+    """Measure the main metrics at a size, at the largest all reports, a sweep and a tick as well."""
     yield from start.run(folder, orders, rounds)
     yield from lists.run(folder, orders, rounds, brief=True)
     yield from reporting.run(folder, orders, rounds, brief=not largest)
+    if largest:
+        yield from sweep.run(folder, orders, rounds, most=GROWN_CASES)
+        yield from ticking.small_steps(folder, orders)
     if orders <= FILES_MOST:
         yield from importing.run(folder, orders, 1)
         yield from exporting.run(folder, orders, 1)

@@ -18,7 +18,7 @@ from salescli.cli.caller import os_login
 from salescli.rules import names as name_keys
 from salescli.storage import database, home, migrate, totals
 from tests.bench.catalogue import Catalogue, Row
-from tests.bench.sales import Sales
+from tests.bench.sales import INSTALLATION, Sales
 from tests.bench.years import START
 
 SEED = 5
@@ -34,26 +34,28 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
         draft = path.with_name(f"{path.name}.draft")
         for leftover in folder.glob(f"{draft.name}*"):
             leftover.unlink()
-        settings = {"installation": "bench", "time_zone": ZONE, "currency": "EUR", "home": home.home_of(path)}
-        database.create(draft, settings, _populate)
-        _load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
+        settings = {"installation": INSTALLATION, "time_zone": ZONE, "currency": "EUR", "home": home.home_of(path)}
+        database.create(draft, settings, populate)
+        load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
         draft.rename(path)
     return path
 
 
 def _recipe() -> str:
     """Return a mark of the code that makes a file, so that one of older code is not taken for it."""
-    here = [Path(__file__).with_name(f"{name}.py") for name in ("names", "years", "catalogue", "sales")]
+    here = [Path(__file__).with_name(f"{name}.py") for name in ("names", "years", "catalogue", "sales", "tick_rows")]
     migrations = sorted(Path(migrate.__file__).with_name("migrations").glob("m*.py"))
     sources = [*here, Path(__file__), Path(totals.__file__), *migrations]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 
-def _populate(connection: sqlite3.Connection) -> None:
+def populate(connection: sqlite3.Connection) -> None:
+    """Add the owner, who runs the bench."""
     users.register_owner(connection, os_login(), "Bench", START)
 
 
-def _load(path: Path, sales: Sales) -> None:
+def load(path: Path, sales: Sales) -> None:
+    """Add all rows of a seller to an empty file, and count its totals."""
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in (
         "journal_mode = OFF",

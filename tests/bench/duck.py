@@ -27,8 +27,14 @@ TABLES = {  # as DuckDB would be given them: days as dates
 }
 
 
-def opened(path: Path) -> Any:
-    """Return a DuckDB connection to the rows of a made file, loading them when that was not done yet."""
+ALONE, ALL = "duckdb", "duckdb, all processors"  # on one thread, by the processor's time, and by the clock
+
+
+def opened(path: Path, threads: int = 1) -> Any:
+    """Return a DuckDB connection to the rows of a made file, loading them when that was not done yet.
+
+    DuckDB opens a file once in a process, so that of another number of ``threads`` is a second name of it.
+    """
     import duckdb
 
     target = path.with_suffix(".duckdb")
@@ -40,7 +46,12 @@ def opened(path: Path) -> Any:
             _load(connection, path, table, columns)
         connection.close()
         draft.rename(target)
-    return duckdb.connect(str(target), read_only=True)
+    if threads > 1:
+        second = path.with_suffix(f".{threads}.duckdb")
+        second.unlink(missing_ok=True)
+        second.hardlink_to(target)
+        target = second
+    return duckdb.connect(str(target), read_only=True, config={"threads": threads})
 
 
 def _load(connection: Any, path: Path, table: str, columns: str) -> None:

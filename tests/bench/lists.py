@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.bench import database, duck, peers
 from tests.bench.figures import OURS, Figure, tell, timed
 from tests.bench.measuring import Command, calls, processes
 from tests.bench.questions import MONTH, Question, asked
+from tests.bench.reporting import natives
 
 PAGE = 50
 VIEWS: dict[str, View] = {"orders": orders.VIEW, "payments": payments.VIEW, "recurring": recurring.VIEW}
@@ -56,7 +58,7 @@ def run(folder: Path, orders: int, rounds: int, *, brief: bool = False) -> Itera
     """Ask each list for its first page under each filter, in process, and each under one as a command."""
     path = database.made(folder, orders)
     connection = db.connect(path)
-    native = duck.opened(path) if "duckdb" in peers.there() else None
+    native = natives(path)
     for name in VIEWS:
         for question in asked(connection)[: 1 if brief else None]:
             yield tell(_figure(connection, native, name, question, orders, rounds))
@@ -75,10 +77,14 @@ def _figure(
     }
     if native is not None:
         sql = _native_sql(name, question)
-        done["duckdb"] = lambda: [id for (id,) in native.execute(sql).fetchall()]
+        done |= {peer: partial(_ids, one, sql) for peer, one in native.items()}
     taken, answers = calls(done, rounds)
-    agree = answers[OURS] == answers["duckdb"] if native is not None else None
-    return timed("lists", f"{name}, {question.name}", orders, taken, agree=agree)
+    agree = all(answer == answers[OURS] for answer in answers.values()) if native is not None else None
+    return timed("lists", f"{name}, {question.name}", orders, taken, by="cpu", clocked=(duck.ALL,), agree=agree)
+
+
+def _ids(native: Any, sql: str) -> list[int]:
+    return [id for (id,) in native.execute(sql).fetchall()]
 
 
 def _native_sql(name: str, question: Question) -> str:
@@ -108,20 +114,25 @@ def _as_command(path: Path, name: str, orders: int, rounds: int) -> Iterator[Fig
     yield tell(Figure("lists", f"{name}, peak memory", orders, peaks.pop(OURS), peaks, unit="MiB"))
 
 
-def page(connection: sqlite3.Connection, view: View, filters: Filters, limit: int | None = PAGE) -> list[Any]:
-    """Return the rows of a list as its command fetches them; without a limit only the first, the query being all."""
+def page(
+    connection: sqlite3.Connection, view: View, filters: Filters, limit: int | None = PAGE, *, keys: Sequence[str] = ()
+) -> list[Any]:
+    """Return the rows of a list as its command fetches them; without a limit only the first, the query being all.
+
+    ``keys``: of the columns; by default those that are shown.
+    """
     zone = ZoneInfo(db.setting(connection, "time_zone") or "UTC")
     actor = actors.acting(connection, os_login())
-    columns = [column for column in view.columns if column.shown]
+    columns = [column for column in view.columns if (column.key in keys if keys else column.shown)]
     found = query.select(connection, view, filters, Page(columns, limit=limit), zone=zone, actor=actor)
     return list(islice(found, limit or 1))
 
 
-def sql_of(path: Path, name: str, *, limit: int | None, **filters: Any) -> str:
+def sql_of(path: Path, name: str, *, limit: int | None, keys: Sequence[str] = (), **filters: Any) -> str:
     """Return the SQL that a list runs, its values written out: what a peer gets to run."""
     connection = db.connect(path)
     said: list[str] = []
     connection.set_trace_callback(said.append)
-    page(connection, VIEWS[name], Filters(**filters), limit)
+    page(connection, VIEWS[name], Filters(**filters), limit, keys=keys)
     connection.close()
     return said[-1]

@@ -21,8 +21,23 @@ TOPICS = (
 FORMS = ("full course", "intro", "марафон", "subscription", "консультація", "book", "exam", "workshop", "клуб", "kit")
 
 
+_FOUNDERS = ("ко", "чук", "ський", "енко", "юк", "ець", "ів", "ак", "ин", "ишин", "ій", "ба", "ай", "ура", "ило")
+_ENDINGS = ("", "s", "sen", "er", "ini", "ova", "ić", "escu", "ez", "ak", "oğlu", "man", "field", "wood", "by")
+_PARTS = 1_009  # prime: who comes next has nothing in common with who came before
+
+
 def person(number: int) -> tuple[str, str]:
-    """Return a name and its part of an address; two of three are Ukrainian, and names repeat, as people's do."""
-    first, last = UKRAINIAN if number % 3 else LATIN
-    name = f"{first[number // 3 % len(first)]} {last[number // 7 % len(last)]}"
-    return name, f"{'oks' if number % 3 else 'ann'}.{number}"
+    """Return the name of customer ``number`` and a part of their address; two of three are Ukrainian.
+
+    There are about as many names as customers: a first name, a second one, and a surname with one of many endings.
+    """
+    (first, last), endings = (UKRAINIAN, _FOUNDERS) if number % 3 else (LATIN, _ENDINGS)
+    drawn, rest = divmod(number * _PARTS, len(first))
+    given = first[rest]
+    drawn, rest = divmod(drawn, len(last))
+    surname = last[rest]
+    drawn, rest = divmod(drawn, len(endings) + 1)
+    surname += endings[rest - 1] if rest else ""
+    drawn, rest = divmod(drawn, len(first))
+    second = f" {first[rest]}" if drawn % 3 else f" {first[rest][0]}."
+    return f"{given}{second} {surname}", f"{'oks' if number % 3 else 'ann'}.{number}"

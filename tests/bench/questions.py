@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from salescli.lists.filters import Filters
+from tests.bench.goals import FREE, REPORT, Goal
 
 MONTH = (date(2024, 3, 1), date(2024, 3, 31))
 WORD = "гончар"  # the beginning of a name that only people have
@@ -28,9 +29,9 @@ class Question:
     first_of_them: bool = False  # an order's first payment is the first of those that the clause leaves, not of all
 
     @property
-    def limit(self) -> float:
+    def goal(self) -> Goal:
         """The most of native DuckDB's time that a report may take: all time and a month, or any other filter."""
-        return 0.2 if self.name in ("all time", "one month") else 6
+        return REPORT if self.name in ("all time", "one month") else FREE
 
 
 def asked(connection: sqlite3.Connection) -> list[Question]:

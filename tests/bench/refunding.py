@@ -28,7 +28,6 @@ from tests.bench.figures import OURS, Figure, short, tell, timed
 from tests.bench.measuring import Command, calls, processes
 from tests.bench.years import END
 
-LIMIT = 1.2
 _FEWEST = 1000  # orders of the small file, which is a hundredth of the large one: 10 k of 1 M
 _REFUNDS = 20  # for each round: one takes milliseconds
 _BY_HAND = """
@@ -57,9 +56,9 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
         agree = all(_totals_agree(path) for path in files.values())
     finally:
         for path in files.values():
-            path.unlink()
+            path.unlink(missing_ok=True)  # few orders: both are one file
     for metric, found in (("one refund", taken), ("one refund, as a command", started)):
-        yield tell(timed("refund", metric, orders, found, limit=LIMIT, against=small, agree=agree))
+        yield tell(timed("refund", metric, orders, found, against=small, agree=agree))
 
 
 def _copied(folder: Path, orders: int) -> Path:

@@ -5,8 +5,10 @@ The same question to each, all warm, the whole query; an answer is (key, currenc
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -75,7 +77,7 @@ def run(folder: Path, orders: int, rounds: int, *, brief: bool = False) -> Itera
     """Ask every breakdown every question; ``brief``: by offer only, and only some."""
     path = database.made(folder, orders)
     connection = db.connect(path)
-    native = duck.opened(path) if "duckdb" in peers.there() else None
+    native = natives(path)
     plain = connection if orders <= SQLITE_MOST else None
     frames = _frames(path) if "pandas" in peers.there() and orders <= PANDAS_MOST and not brief else None
     for report in reports.BREAKDOWNS:
@@ -97,7 +99,7 @@ def _figure(tables: tuple[Any, ...], report: Breakdown, question: Question, orde
     sql = sql_of(report, question)
     done: dict[str, Callable[[], Any]] = {OURS: lambda: _ours(connection, report, question)}
     if native is not None:
-        done["duckdb"] = lambda: _answered(native.execute(sql).fetchall())
+        done |= {name: _asking(one, sql) for name, one in native.items()}
     if frames is not None:
         from tests.bench import frames as pandas_frames
 
@@ -106,7 +108,7 @@ def _figure(tables: tuple[Any, ...], report: Breakdown, question: Question, orde
         done["sqlite3"] = lambda: _answered(plain.execute(sql).fetchall())
     taken, answers = calls(done, rounds)
     return timed(
-        "reports", f"{report.name}, {question.name}", orders, taken, limit=question.limit, against="duckdb",
+        "reports", f"{report.name}, {question.name}", orders, taken, **held_by(question),
         agree=all(answer == answers[OURS] for answer in answers.values()) if len(done) > 1 else None,
         note=_difference(answers),
     )  # fmt: skip
@@ -121,13 +123,33 @@ def _details(connection: sqlite3.Connection, native: Any, question: Question, or
 
     done: dict[str, Callable[[], Any]] = {OURS: ours}
     if native is not None:
-        done["duckdb"] = lambda: [
-            _answered(native.execute(sql_of(report, question)).fetchall()) for report in reports.BREAKDOWNS
-        ]
+        asked_of = {name: [_asking(one, sql_of(report, question)) for report in reports.BREAKDOWNS]
+                    for name, one in native.items()}  # fmt: skip
+        done |= {name: partial(_all, calls) for name, calls in asked_of.items()}
     taken, answers = calls(done, rounds)
-    agree = answers[OURS] == answers["duckdb"] if native is not None else None
-    metric = f"details, {question.name}"
-    return timed("reports", metric, orders, taken, limit=question.limit, against="duckdb", agree=agree)
+    agree = answers[OURS] == answers[duck.ALONE] if native is not None else None
+    return timed("reports", f"details, {question.name}", orders, taken, **held_by(question), agree=agree)
+
+
+def natives(path: Path) -> dict[str, Any] | None:
+    """Return DuckDB on one thread, and on as many as there are processors, where that is more; None without DuckDB."""
+    if "duckdb" not in peers.there():
+        return None
+    processors = os.cpu_count() or 1
+    return {duck.ALONE: duck.opened(path), **({duck.ALL: duck.opened(path, processors)} if processors > 1 else {})}
+
+
+def held_by(question: Question) -> dict[str, Any]:
+    """Return how a report's figure is held: by the processor's time, against DuckDB on one thread."""
+    return {"by": "cpu", "clocked": (duck.ALL,), "limit": question.goal.limit, "against": question.goal.against}
+
+
+def _asking(native: Any, sql: str) -> Callable[[], Answer]:
+    return lambda: _answered(native.execute(sql).fetchall())
+
+
+def _all(calls: list[Callable[[], Answer]]) -> list[Answer]:
+    return [call() for call in calls]
 
 
 def _difference(answers: dict[str, Answer]) -> str:
@@ -160,7 +182,7 @@ def _within(day: str, question: Question) -> str:
 
 
 def _ours(connection: sqlite3.Connection, report: Breakdown, question: Question) -> Answer:
-    """Return one breakdown alone, as a statement asks for it: by the totals, where they carry it, else by the facts."""
+    """Return one breakdown alone, as a statement asks for it: by the totals, where they carry it, else by the rows."""
     names = tuple(dimension.name for dimension in report.dimensions)
     sales = SALES[:1] if report == reports.BY_MANAGER else SALES
     one = questions.Question(names, report.counts, question.filters, ZoneInfo(database.ZONE), sales=sales)

@@ -12,12 +12,16 @@ from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
+from tests.bench import tick_rows
 from tests.bench.catalogue import Row, Zipf, drawn
 from tests.bench.names import person
 from tests.bench.years import DAY, DAYS, Years
 
 CHUNK = 5_000  # orders whose rows are held at a time
 SOURCE = "shop"
+INSTALLATION = "bench"  # the beginning of every reference
+_AT_ONCE = ("succeeded",)
+_UP = "5d1a7c3e-0f52-4b8e-9a64-2c7f1e9b3d80/86400"  # the clock that nobody sets, as an attempt keeps it
 ABROAD = ("EUR", "UAH", "0.025", 40)  # an order in euros paid in hryvnias, and how many of them a euro is
 _LAST = DAYS * DAY - 1  # nothing happens later
 _DECLINES = (("insufficient_funds", "not enough money"), ("card_declined", "the bank said no"))
@@ -49,6 +53,8 @@ class Sales:
         self._last: defaultdict[str, int] = defaultdict(int)  # table -> the last id
         self._rows: defaultdict[str, list[Row]] = defaultdict(list)
         self._plans: list[tuple[int, int, Row]] = []  # (due, id, plan), the next due first
+        self._ticks = tick_rows.learnt()
+        self._blank = dict.fromkeys(self._ticks[False, False][0])  # the columns of a line of history
         self.catalogue = drawn(orders, self._chance, self._years.text(0))
         self._terms = {offer["id"]: {name: offer[name] for name in _OF_THE_OFFER} for offer in self.catalogue.offers}
 
@@ -99,7 +105,7 @@ class Sales:
         text, day = self._years.text(moment), self._years.day(moment)
         return {
             **self._terms[offer["id"]],
-            "uid": f"{number:016x}",  # ascending: ten million random ones would take the load most of its time
+            "uid": self._uid(),
             "source": SOURCE if imported else None,
             "source_number": f"S-{number:08}" if imported else None,
             "imported_as": number.to_bytes(16, "big") if imported else None,
@@ -112,12 +118,16 @@ class Sales:
             "created_at": text, "created_on": day, "completed_at": None, "completed_on": None,
         }  # fmt: skip
 
+    def _uid(self) -> str:
+        """Return a number as the program gives to orders and plans: no two are alike, and none follows another."""
+        return f"{self._chance.getrandbits(64):016x}"
+
     def _customer(self, now: str) -> int:
         """Return a new customer, or one that came before, early ones more often."""
         known = self._last["customers"]
         if known and self._draw() < 0.6:
             return 1 + int(known * self._draw() ** 2)
-        name, address = person(int(self._draw() * 1_000_003))
+        name, address = person(known)
         email = f"{address}.{known}@example.com" if self._draw() < 0.8 else None
         phone = f"+38067{known % 10_000_000:07}" if self._draw() < 0.5 else None
         elsewhere = self._draw() < 0.3
@@ -170,8 +180,8 @@ class Sales:
         hours = then % DAY
         return min(_LAST, then if hours >= 5 * 3600 else then + 5 * 3600)
 
-    def _pay(self, order: Row, share: int, moment: int, merchant: PaymentSystem | None) -> Row:
-        """Add the paid invoice of a share of the price, sometimes after declined attempts."""
+    def _pay(self, order: Row, share: int, moment: int, merchant: PaymentSystem | None, *became: str) -> Row:
+        """Add the paid invoice of a share of the price: as its attempts ``became``, else sometimes after declines."""
         invoice = self._invoice(order, share, moment, merchant)
         fee = merchant.commission(invoice["amount_minor"], invoice["currency"]) if merchant else None
         invoice.update(
@@ -179,7 +189,7 @@ class Sales:
             fee_estimated=int(fee is not None), gateway_id=f"ch_{invoice['id']:012}",
         )  # fmt: skip
         order["paid_minor"] += share
-        self._attempt(invoice, order, *_TRIES.draw(self._draw()))
+        self._attempt(invoice, order, *(became or _TRIES.draw(self._draw())))
         return invoice
 
     def _invoice(self, order: Row, share: int, moment: int, merchant: PaymentSystem | None) -> Row:
@@ -201,16 +211,18 @@ class Sales:
         """Add the attempts of a payment, if a machine took it, as they ended."""
         if order["source"] or invoice["payment_system_id"] not in _MACHINES:
             return
-        at = invoice["attempted_at"]
+        at, plan = invoice["attempted_at"], order.get("plan_uid")  # tick names the plan's payment, a person the order's
+        paid = f"{plan}:{order['payment_number']}" if plan else f"{order['uid']}:{invoice['ordinal']}"
         for number, status in enumerate(became, 1):
             code, message = (None, None) if status == "succeeded" else _DECLINES[number % 2]
             row = {
                 "kind": "charge", "invoice_id": invoice["id"], "customer_id": order["customer_id"],
-                "recurring_id": order["recurring_id"], "number": number,
-                "reference": f"bench:{order['uid']}:{invoice['ordinal']}:{number}",
+                "recurring_id": order["recurring_id"] if plan else None, "number": number,
+                "reference": f"{INSTALLATION}:{paid}:{number}",
                 "payment_system_id": invoice["payment_system_id"], "amount_minor": invoice["amount_minor"],
                 "currency": invoice["currency"], "token": "tok_ok", "status": status, "owned_at": at,
-                "started_at": at, "settled_at": at, "code": code, "message": message,
+                "started_at": at, "started_up": _UP, "settled_at": at, "code": code, "message": message,
+                "gateway_id": invoice["gateway_id"] if status == "succeeded" else None,
             }  # fmt: skip
             self._add("attempts", row)
 
@@ -237,8 +249,10 @@ class Sales:
         order["status"] = "refund" if whole else order["status"]
 
     def _note(self, subject: str, id: int, what: str, at: str) -> None:
-        row = {"at": at, "user_id": 1, "by_system": 0, "subject": subject, "subject_id": id, "what": what,
-               "changes": '{"status": [null, "open"]}'}  # fmt: skip
+        row = {
+            **self._blank, "at": at, "user_id": 1, "by_system": 0, "subject": subject, "subject_id": id, "what": what,
+            "changes": '{"status": [null, "open"]}',
+        }  # fmt: skip
         self._add("history", row)
 
     # Recurring orders
@@ -247,16 +261,17 @@ class Sales:
         """Pay the order that starts a plan."""
         order.update(price_minor=order["unit_price_minor"], quantity=1, discount_minor=0)
         self._last["recurring"] += 1
-        plan = {**order, **_FRESH, "id": self._last["recurring"], "uid": f"{self._last['recurring']:016x}",
+        plan = {**order, **_FRESH, "id": self._last["recurring"], "uid": self._uid(),
                 "initial_order_id": order["id"], "anchor_at": order["created_at"], "anchor": moment}  # fmt: skip
         order.update(recurring_id=plan["id"], payment_number=1)
         self._pay_machine(order, moment)
         plan["confirmed"] = order["confirmed"]
         self._plan_next(plan)
 
-    def _pay_machine(self, order: Row, moment: int) -> None:
-        self._pay(order, order["price_minor"], moment, self.catalogue.merchants.draw(0))
+    def _pay_machine(self, order: Row, moment: int, *became: str) -> Row:
+        invoice = self._pay(order, order["price_minor"], moment, self.catalogue.merchants.draw(0), *became)
         self._complete(order, moment)
+        return invoice
 
     def _plan_next(self, plan: Row) -> None:
         """Plan the next payment, unless all were made; now and then a person pauses the plan."""
@@ -276,14 +291,15 @@ class Sales:
         """Make a plan's payment that fell due, or fail it for good after three declines."""
         at, day = plan["due_at"], self._years.day(due)
         again = {"recurring_id": id, "payment_number": plan["payments_made"] + 1, "paid_minor": 0, "parts": 0,
-                 "uid": f"{self._last['orders'] + 1:016x}", "created_at": at, "created_on": day, "confirmed": 0,
+                 "uid": self._uid(), "plan_uid": plan["uid"], "created_at": at, "created_on": day, "confirmed": 0,
                  "status": "open"}  # fmt: skip
         order = self._add("orders", {**plan, **_NO_PLAN, **again})
         if self._draw() > 0.004:
-            self._pay_machine(order, due)
+            invoice = self._pay_machine(order, due, *_AT_ONCE)
             order["confirmed"] = plan["confirmed"]
             plan["payments_made"] += 1
             self._plan_next(plan)
+            self._tell_tick(plan, order, invoice, at)
             return
         order["status"] = "declined"
         invoice = self._invoice(order, order["price_minor"], due, self.catalogue.merchants.draw(0))
@@ -291,3 +307,16 @@ class Sales:
         code, message = _DECLINES[1]
         plan.update(status="failed", next_payment_at=None, declines=3, last_error_code=code, last_error=message)
         self._rows["recurring"].append(plan)
+
+    def _tell_tick(self, plan: Row, order: Row, invoice: Row, due: str) -> None:
+        """Add what tick writes into the history about a plan's payment."""
+        lines = self._ticks[plan["status"] == "completed", bool(plan["confirmed"])]
+        ids = {"order": order["id"], "invoice": invoice["id"], "recurring": plan["id"]}
+        values = {
+            "at": invoice["paid_at"], "due": due, "next": plan["due_at"], "gateway_id": invoice["gateway_id"],
+            "amount": invoice["amount_minor"], "number": plan["payments_made"], "made": plan["payments_made"] - 1,
+            "currency": f'"{order["currency"]}"', "recurring_id": f"[null, {plan['id']}]",
+            "initial": f"initial order {plan['initial_order_id']}",
+        }  # fmt: skip
+        for row in tick_rows.filled(lines, ids, values):
+            self._add("history", row)

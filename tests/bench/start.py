@@ -8,18 +8,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import database, peers
+from tests.bench import database, instructions, peers
 from tests.bench.figures import OURS, Figure, tell, timed
+from tests.bench.goals import BARE, LIST
 from tests.bench.lists import sql_of
 from tests.bench.measuring import PYTHON, Command, processes
 
-BARE = "python -I -S -c pass"
 FIRST = ("orders", "list", "--limit", "50")
-_COMPLETION = {
-    "_SALESCLI_COMPLETE": "bash_complete",
-    "COMP_WORDS": "salescli orders list --st",
-    "COMP_CWORD": "3",
-}
+LISTS = (("orders", "list"), ("payments", "list"), ("recurring", "list"))
+_TYPED = {"completion": "salescli orders list --st", "completion of a command": "salescli "}
 
 
 def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
@@ -31,28 +28,31 @@ def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
         BARE: Command([PYTHON, "-I", "-S", "-c", "pass"]),
         "help": Command(peers.salescli(path, "--help")),
         "orders list --help": Command(peers.salescli(path, "orders", "list", "--help")),
-        "completion": Command(peers.salescli(path), environment=_COMPLETION),
+        **{name: Command(peers.salescli(path), environment=_completing(line)) for name, line in _TYPED.items()},
     }
     if theirs := peers.sqlite_utils("query", path, sql):
         commands["sqlite-utils"] = Command(theirs)
     taken = processes(commands, rounds)
     first, agree = taken[OURS], _same_rows(path, sql)
     listed = {name: taken[name] for name in (OURS, BARE, "sqlite-utils") if name in taken}
-    yield tell(timed("start", "list of 50, against bare Python", orders, listed, limit=8, against=BARE, agree=agree))
+    yield tell(timed("start", "list of 50, against bare Python", orders, listed, by="cpu", agree=agree))
+    yield from instructions.figures(path, orders, LISTS if rounds > 1 else ())
     if "sqlite-utils" in taken:
+        yield tell(timed("start", "list of 50, against sqlite-utils", orders, listed, by="cpu", agree=agree))
+    for name in ("help", "orders list --help", *_TYPED):
         yield tell(
-            timed("start", "list of 50, against sqlite-utils", orders, listed, limit=0.45, against="sqlite-utils",
-                  agree=agree)
-        )  # fmt: skip
-    for name in ("help", "orders list --help", "completion"):
-        yield tell(
-            timed("start", name, orders, {OURS: taken[name], "the list": first}, limit=1, against="the list")
+            timed("start", name, orders, {OURS: taken[name], LIST: first}, by="cpu")
         )  # fmt: skip
     yield tell(
         Figure("start", "list of 50, peak memory", orders, first.peak_mib,
                {name: took.peak_mib for name, took in listed.items() if name != OURS}, unit="MiB")
     )  # fmt: skip
     yield tell(_deep(path, orders, rounds))
+
+
+def _completing(line: str) -> dict[str, str]:
+    """Return what bash tells a program that completes a line."""
+    return {"_SALESCLI_COMPLETE": "bash_complete", "COMP_LINE": line, "COMP_POINT": str(len(line))}
 
 
 def _same_rows(path: Path, sql: str) -> bool | None:
@@ -69,13 +69,13 @@ def _deep(path: Path, orders: int, rounds: int) -> Figure:
     metric = "a deep page, by keyset"
     told = subprocess.run(peers.salescli(path, "orders", "list", "--help"), check=True, stdout=-1, text=True).stdout
     if "--after" not in told:
-        return Figure("start", metric, orders, 0.0, limit=1.5, against="the first page", note="not there yet")
+        return Figure("start", metric, orders, 0.0, note="not there yet")
     number = str(_deep_order(path))
     commands = {
         OURS: Command(peers.salescli(path, *FIRST, "--after", number)),
         "the first page": Command(peers.salescli(path, *FIRST)),
     }
-    return timed("start", metric, orders, processes(commands, rounds), limit=1.5, against="the first page")
+    return timed("start", metric, orders, processes(commands, rounds), by="cpu")
 
 
 def _deep_order(path: Path) -> int:

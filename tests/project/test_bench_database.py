@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,11 +13,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from salescli.catalogue import customers, records
+from salescli.cli.main import run
 from salescli.overview import doctor
 from salescli.rules import schedule, time
 from salescli.rules.schedule import Interval
 from salescli.storage import database as db
-from tests.bench import database, order_file
+from tests.bench import database, order_file, tick_rows
 from tests.bench.years import END, START
 
 ZONE = ZoneInfo(database.ZONE)
@@ -46,6 +49,39 @@ def test_doctor_finds_nothing_but_plans_that_failed(seller: sqlite3.Connection) 
     until = seller.execute("SELECT max(created_at) FROM orders").fetchone()[0]
     findings = doctor.examine(seller, time.from_text(until), ZONE)
     assert {finding.check for finding in findings} == {"failed"}
+
+
+def test_tick_and_simulate_go_on_from_it(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "sales.db"
+    shutil.copyfile(path, copy)
+    before = _one_in(copy, "SELECT count(*) FROM attempts")
+    for words in (["adopt"], ["simulate", "--until", "next-week"], ["tick"]):
+        assert run([f"--db={copy}", *words]) == 0
+    assert _one_in(copy, "SELECT count(*) FROM attempts") > before
+
+
+def _one_in(path: Path, sql: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return _one(connection, sql)
+
+
+def test_a_payment_of_a_plan_has_the_lines_that_tick_writes(seller: sqlite3.Connection) -> None:
+    order = seller.execute(
+        "SELECT o.id, i.id AS invoice, o.recurring_id FROM orders o JOIN invoices i ON i.order_id = o.id"
+        " JOIN recurring r ON r.id = o.recurring_id"
+        " WHERE o.payment_number = 2 AND o.status = 'completed' AND o.confirmed = 1 AND r.payments_made > 2"
+    ).fetchone()
+    lines = seller.execute(
+        "SELECT subject, what FROM history WHERE command = 'tick' AND (subject = 'order' AND subject_id = ?"
+        " OR subject = 'invoice' AND subject_id = ? OR subject = 'recurring' AND subject_id = ? AND what LIKE ?)"
+        " ORDER BY id",
+        (*order, "payment 2%"),
+    ).fetchall()
+    template = tick_rows.learnt()[False, True]
+    known = {"number": 2, "initial": "initial order"}
+    told = [(line["subject"], line["what"] % {**dict.fromkeys(("made", "at"), ""), **known}) for line in template]
+    assert [subject for subject, _ in lines] == [subject for subject, _ in told]
+    assert all(what.startswith(begins) for (_, what), (_, begins) in zip(lines, told, strict=True))
 
 
 def test_it_has_as_many_orders_as_were_asked_for_the_newest_last(seller: sqlite3.Connection) -> None:
@@ -87,6 +123,11 @@ def test_it_has_as_many_orders_as_were_asked_for_the_newest_last(seller: sqlite3
         ("names in two scripts",
          "SELECT count(*) > 0 AND (SELECT count(*) FROM customers WHERE name GLOB '[A-Z]*') FROM customers"
          " WHERE name GLOB '[А-Я]*'"),
+        ("nearly as many names as customers",
+         "SELECT count(DISTINCT name) > 0.9 * count(*) FROM customers"),
+        ("uids in no order", "SELECT count(*) FROM orders o JOIN orders n ON n.id = o.id + 1 WHERE n.uid < o.uid"),
+        ("uids that no order and plan share",
+         "SELECT NOT EXISTS (SELECT 1 FROM orders o JOIN recurring r ON r.uid = o.uid)"),
         ("customers who came back", "SELECT count(*) > count(DISTINCT customer_id) FROM orders"),
     ],
 )  # fmt: skip

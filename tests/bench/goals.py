@@ -1,0 +1,76 @@
+"""What each metric may take: one row a goal, which ``scripts/bench`` prints as within or not within.
+
+A goal is a multiple of a peer's figure in the same run, or an amount that holds at a million orders on one core.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Goal(NamedTuple):
+    """``limit``: the most as a multiple of the peer ``against``; ``most``: the most in the figure's own unit."""
+
+    limit: float | None = None
+    against: str = ""
+    most: float | None = None
+
+
+LEAST = 64.0  # MiB that any command may take
+BARE, LIST = "python -I -S -c pass", "the list"
+_FIRST_PAGE, _COUNT = Goal(most=0.050), Goal(most=0.020)
+
+GOALS: dict[tuple[str, str], Goal] = {
+    # Where people wait
+    ("start", "list of 50, instructions"): Goal(6.5, BARE),
+    ("start", "list of 50, against bare Python"): Goal(8, BARE),
+    ("start", "list of 50, against sqlite-utils"): Goal(0.45, "sqlite-utils"),
+    ("start", "help"): Goal(1, LIST),
+    ("start", "orders list --help"): Goal(1, LIST),
+    ("start", "completion"): Goal(1, LIST),
+    ("start", "completion of a command"): Goal(1, LIST),
+    ("start", "a deep page, by keyset"): Goal(1.5, "the first page"),
+    ("sweep", "lists: the worst"): _FIRST_PAGE,
+    ("sweep", "lists, unfiltered: the worst"): _FIRST_PAGE,
+    ("sweep", "lists, two filters: the worst"): _FIRST_PAGE,
+    ("sweep", "lists, sorted: the worst"): _FIRST_PAGE,
+    ("sweep", "lists, all columns: the worst"): _FIRST_PAGE,
+    ("sweep", "record pages: the worst"): _FIRST_PAGE,
+    ("sweep", "first pages, ten times the orders"): Goal(1.5, "a tenth of the orders"),
+    ("sweep", "todo: the worst"): _COUNT,
+    ("sweep", "counts, unfiltered: the worst"): _COUNT,
+    ("sweep", "reports, unfiltered: the worst"): Goal(most=0.050),
+    ("sweep", "reports of a year: the worst"): Goal(most=0.050),
+    ("sweep", "reports by period: the worst"): Goal(most=2),
+    ("sweep", "any command: the most memory"): Goal(most=LEAST),
+    ("writes", "doctor"): Goal(most=1),
+    ("writes", "doctor --deep"): Goal(1.5, "integrity_check"),
+    ("writes", "rebuild-totals"): Goal(most=10),
+    ("writes", "customers erase"): Goal(most=0.2),
+    ("writes", "recurring upcoming, a year"): Goal(most=0.5),
+    ("writes", "simulate, 90 days"): Goal(most=4),
+    ("refund", "one refund"): Goal(1.2),
+    ("refund", "one refund, as a command"): Goal(1.2),
+    # Imports
+    ("import", "orders from CSV, the whole file"): Goal(12, "sqlite3"),
+    ("import", "the same file again"): Goal(1.5, "reading it"),
+    ("import", "the longest wait of a reader"): Goal(most=1),
+    ("writes", "import of 1,000 orders"): Goal(1.5, "into an empty file"),
+    ("export", "all orders as CSV, per order"): Goal(4, "sqlite3"),
+    # Memory and size
+    ("import", "peak memory"): Goal(most=LEAST),
+    ("export", "peak memory"): Goal(most=LEAST),
+    ("writes", "any command: peak memory"): Goal(most=LEAST),
+    ("import", "bytes of an imported order"): Goal(2, "its line of CSV"),
+    ("tick", "bytes of a payment"): Goal(most=1_800),
+    ("writes", "upgrade"): Goal(most=120),
+    # Tick
+    ("tick", "page reads, nothing due"): Goal(most=300),
+    ("tick", "fsyncs, nothing due"): Goal(most=4),
+    ("tick", "commits a payment"): Goal(most=0.1),
+    ("tick", "statements a payment"): Goal(most=20),
+    ("tick", "one payment, 300 ms gateway, 128 workers"): Goal(1 / 0.95, "latency ÷ workers"),
+    ("tick", "one payment, 50 ms gateway, 32 workers"): Goal(1 / 0.9, "latency ÷ workers"),
+}
+REPORT = Goal(0.2, "duckdb")  # all time, or a month, from the totals
+FREE = Goal(0.6, "duckdb")  # any other filter, from the rows

@@ -28,6 +28,7 @@ _NOUNS = {
     "refunds": ("refund", ""),
     "attempts": ("attempt", ""),
     "saved_tokens": ("saved payment method", ""),
+    "cards": ("card", ""),
 }
 
 
@@ -46,7 +47,8 @@ class Merging:
     """How records of a noun are merged.
 
     ``column`` of ``tables`` refers to them. ``check``: raise WrongStatus where two may not be one. ``fill``: the
-    columns that the kept record takes over from the duplicate, and those that the duplicate is left with.
+    columns that the kept record takes over from the duplicate, and those that the duplicate is left with. ``before``:
+    make one of what both have and may stand once.
     """
 
     noun: Noun
@@ -55,6 +57,7 @@ class Merging:
     tables: tuple[str, ...]
     check: Callable[[sqlite3.Connection, sqlite3.Row, sqlite3.Row], None] = lambda connection, keep, duplicate: None
     fill: Callable[[sqlite3.Row, sqlite3.Row], tuple[dict[str, Any], dict[str, Any]]] = lambda keep, duplicate: ({}, {})
+    before: Callable[[sqlite3.Connection, int, int], None] = lambda connection, keep, duplicate: None
 
 
 def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: str | None = None) -> Merged:
@@ -73,6 +76,7 @@ def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: st
         _check_open(work.connection, merging, other)
         merging.check(work.connection, kept, other)
         filled, left = merging.fill(kept, other)
+        merging.before(work.connection, kept["id"], other["id"])
         moved = move(work, noun, merging.column, merging.tables, kept["id"], other["id"])
         point_to(work, noun, kept, other, left, why)
         if filled:
@@ -192,6 +196,17 @@ def _check_systems(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate:
         )
 
 
+def _one_card(connection: sqlite3.Connection, keep: int, duplicate: int) -> None:
+    """Of a card that both payment systems know keep the one with the later month: banks renew cards."""
+    pair = {"keep": keep, "duplicate": duplicate}
+    for mine, others, earlier in (("keep", "duplicate", "<"), ("duplicate", "keep", "<=")):
+        connection.execute(
+            f"DELETE FROM cards WHERE payment_system_id = :{mine} AND EXISTS (SELECT 1 FROM cards o"
+            f" WHERE o.payment_system_id = :{others} AND o.token = cards.token AND cards.expires {earlier} o.expires)",
+            pair,
+        )
+
+
 _USED = (
     "SELECT 1 FROM payment_systems p WHERE p.id = ? AND ("
     " EXISTS (SELECT 1 FROM attempts WHERE payment_system_id = p.id)"
@@ -230,6 +245,7 @@ PAYMENT_SYSTEMS = Merging(
     payment_systems.NOUN,
     lambda connection, words: payment_systems.find(connection, words).id,
     "payment_system_id",
-    ("offers", "orders", "invoices", "recurring", "refunds", "attempts", "saved_tokens"),
+    ("offers", "orders", "invoices", "recurring", "refunds", "attempts", "saved_tokens", "cards"),
     _check_systems,
+    before=_one_card,
 )

@@ -29,6 +29,11 @@ def meant(group: click.Group, ctx: click.Context, args: Sequence[str]) -> str:
     known = group.list_commands(ctx)
     if swapped := _swapped(group, ctx, word, rest):
         return _written(ctx, [swapped])
+    root = ctx.find_root()
+    if ctx.info_name == "import" and isinstance(root.command, click.Group):
+        noun = root.command.get_command(root, word)  # some nouns have an import of their own
+        if isinstance(noun, click.Group) and "import" in noun.list_commands(ctx):
+            return _written(root, [f"{word} import"])
     if numbers.is_record_number(word) and (ctx.command_path.endswith(" explain") or "show" in known):
         return _written(ctx, [f"{one} {word}" for one in (("show",) if "show" in known else known)])
     found = [one for one in _SAID.get(word.lower(), ()) if one in known] + _elsewhere(group, ctx, word)

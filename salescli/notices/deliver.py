@@ -101,20 +101,25 @@ def _each(run: _Run) -> Outcome:
         if run.hook.wants(event):
             if not (seconds := run.seconds()):
                 break
+            if not sent + refused:
+                hooks.begin(run.connection, run.hook)
             try:
                 senders.send(run.hook, [event], run.sending, seconds)
                 sent += 1
-            except Refused:
+                goes_on = hooks.told(run.connection, run.hook, event["event"], taken=True)
+            except Refused as error:
                 refused += 1
+                goes_on = hooks.refused(run.connection, run.hook, event["event"], str(error))
             except Undelivered as error:
-                hooks.told(run.connection, run.hook, passed, refused=refused)
+                hooks.told(run.connection, run.hook, passed)
                 hooks.failed(run.connection, run.hook, str(error), run.sending.now, again=not sent)
                 return Outcome(run.hook.name, sent, refused, str(error))
-            hooks.told(run.connection, run.hook, event["event"])
+            if not goes_on:
+                return Outcome(run.hook.name, sent, refused, None)
         passed = event["event"]
     else:
         passed = max(passed, upto)
-    hooks.told(run.connection, run.hook, passed, refused=refused)
+    hooks.told(run.connection, run.hook, passed)
     return Outcome(run.hook.name, sent, refused, None)
 
 
@@ -125,6 +130,7 @@ def _digest(run: _Run) -> Outcome:
     if batch:
         if not (seconds := run.seconds()):
             return Outcome(run.hook.name, 0, 0, None)
+        hooks.begin(run.connection, run.hook)
         try:
             senders.send(run.hook, batch, run.sending, seconds)
         except Undelivered as error:

@@ -12,6 +12,7 @@ import re
 import sqlite3
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, timedelta
+from datetime import time as clock_time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
@@ -42,6 +43,7 @@ _PROBLEMS = frozenset(
 LETTERS_TO_CUSTOMERS = ("attempt.scheduled", "card.expires", "recurring.failed", "recurring.completed", "payment.paid")
 DIGEST_HOUR = 7
 _BACKOFF_MAX_MINUTES = 60
+_DAY_MAX = timedelta(hours=26)  # from a digest to the next, also when clocks change
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PROGRAM = re.compile(r"[a-z0-9][a-z0-9-]*")
 _VARIABLE = re.compile(r"SALESCLI_HOOK_[A-Za-z0-9_]+")  # no other: the keys of gateways stay where they are
@@ -82,6 +84,7 @@ class Hook:
     active: int
     position: int
     refused: int
+    refused_in_a_row: int
     failures: int
     failing_since: str | None
     next_try_at: str | None
@@ -149,10 +152,17 @@ def find(connection: sqlite3.Connection, name: str) -> Hook:
 
 
 def ready(connection: sqlite3.Connection, now: datetime) -> list[Hook]:
-    """Return the active hooks that may be tried now; those that fail come last, so that they hold nobody up."""
-    moment = time.utc_text(now)
-    found = [h for h in every(connection) if h.active and (h.next_try_at is None or h.next_try_at <= moment)]
+    """Return the active hooks that may be tried now; those that fail come last, so that they hold nobody up.
+
+    A pause that would end later than any pause lasts was begun by a clock that was wrong.
+    """
+    found = [hook for hook in every(connection) if hook.active and not _pauses(hook, now)]
     return sorted(found, key=lambda hook: (hook.failures, hook.id))
+
+
+def _pauses(hook: Hook, now: datetime) -> bool:
+    longest = _DAY_MAX if hook.daily else timedelta(minutes=_BACKOFF_MAX_MINUTES)
+    return hook.next_try_at is not None and time.utc_text(now) < hook.next_try_at <= time.utc_text(now + longest)
 
 
 def add(work: Work, new: NewHook) -> Hook:
@@ -197,14 +207,37 @@ def edit(work: Work, name: str, *, active: bool | None, events_: str | None, ski
     return find(work.connection, name)
 
 
-def told(connection: sqlite3.Connection, hook: Hook, position: int, *, refused: int = 0) -> None:
-    """Record that a hook was told all events up to ``position``; ``refused``: of how many letters none was taken."""
+def told(connection: sqlite3.Connection, hook: Hook, position: int, *, taken: bool = False) -> bool:
+    """Record that a hook was told all events up to ``position``, and return whether to go on after it.
+
+    ``taken``: that the receiver took the last one, so it refuses not everything. Not to go on: meanwhile somebody
+    removed the hook, turned it off, or let it skip what is to come.
+    """
+    with database.transaction(connection):
+        row = connection.execute(
+            "UPDATE hooks SET position = max(position, :position), failures = 0, failing_since = NULL,"
+            " refused_in_a_row = CASE WHEN :taken THEN 0 ELSE refused_in_a_row END,"
+            " next_try_at = CASE daily WHEN 1 THEN next_try_at END WHERE id = :id RETURNING active, position",
+            {"position": position, "taken": taken, "id": hook.id},
+        ).fetchone()
+    return row is not None and row["active"] == 1 and row["position"] == position
+
+
+def refused(connection: sqlite3.Connection, hook: Hook, position: int, error: str) -> bool:
+    """Record that a letter was refused for good, as ``told`` does; ``error`` names no address."""
     with database.transaction(connection):
         connection.execute(
-            "UPDATE hooks SET position = max(position, :position), refused = refused + :refused, failures = 0,"
-            " failing_since = NULL, next_try_at = CASE daily WHEN 1 THEN next_try_at END WHERE id = :id",
-            {"position": position, "refused": refused, "id": hook.id},
+            "UPDATE hooks SET refused = refused + 1, refused_in_a_row = refused_in_a_row + 1, last_error = :error"
+            " WHERE id = :id",
+            {"error": text.masked(error)[:300], "id": hook.id},
         )
+        return told(connection, hook, position)
+
+
+def begin(connection: sqlite3.Connection, hook: Hook) -> None:
+    """Write the hook as it is: what cannot be noted afterwards, as on a full disk, would be sent at every run."""
+    with database.transaction(connection):
+        connection.execute("UPDATE hooks SET position = position WHERE id = ?", (hook.id,))
 
 
 def failed(connection: sqlite3.Connection, hook: Hook, error: str, now: datetime, *, again: bool = True) -> None:
@@ -215,6 +248,8 @@ def failed(connection: sqlite3.Connection, hook: Hook, error: str, now: datetime
     failures = hook.failures if again else 0
     minutes = min(_BACKOFF_MAX_MINUTES, 2 ** min(failures, 6))
     with database.transaction(connection):
+        if not _is_there(connection, hook):
+            return
         changes = {
             "failures": failures + 1,
             "failing_since": (again and hook.failing_since) or time.utc_text(now),
@@ -227,14 +262,21 @@ def failed(connection: sqlite3.Connection, hook: Hook, error: str, now: datetime
 def digest_sent(connection: sqlite3.Connection, hook: Hook, now: datetime, zone: ZoneInfo) -> None:
     """Record when the next digest is due."""
     with database.transaction(connection):
-        due = {"next_try_at": time.utc_text(next_digest(now, zone))}
-        database.update(connection, "hooks", hook.id, due)
+        if _is_there(connection, hook):
+            due = {"next_try_at": time.utc_text(next_digest(now, zone))}
+            database.update(connection, "hooks", hook.id, due)
+
+
+def _is_there(connection: sqlite3.Connection, hook: Hook) -> bool:
+    """Return whether nobody removed a hook while it was told."""
+    return connection.execute("SELECT 1 FROM hooks WHERE id = ?", (hook.id,)).fetchone() is not None
 
 
 def next_digest(now: datetime, zone: ZoneInfo) -> datetime:
     """Return the next morning at which a digest is due, in the account's zone."""
     today = date.fromisoformat(time.local_day(now, zone))
-    mornings = (time.start_of(today + timedelta(days=n), zone) + timedelta(hours=DIGEST_HOUR) for n in (0, 1))
+    hour = clock_time(DIGEST_HOUR)  # by the clock on the wall: where clocks change, midnight is not 7 hours before
+    mornings = (time.localize(datetime.combine(today + timedelta(days=n), hour), zone) for n in (0, 1))
     return next((morning for morning in mornings if morning > now), now + timedelta(days=1))
 
 

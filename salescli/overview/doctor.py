@@ -29,6 +29,7 @@ _FINDINGS_MAX = 20  # per check
 _WHOLE_BYTES = 10_000_000  # a file of up to this size is checked whole every time, within a second
 _NEWEST = 1000  # rows of a table that an everyday look takes from a larger one
 _EVENTS_MAX = 1000
+_REFUSED_MAX = 3  # letters in a row: one address is wrong, three are the sender or the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +334,14 @@ def _hooks(connection: sqlite3.Connection, zone: ZoneInfo, program: str) -> Iter
             what = f"hook {hook.name} has failed since {since}: {hook.last_error}"
             what += f"; {more}{numbers.count(waiting, 'event')} not told"
             yield Finding("hook", what, f"mend it, then {program} notify {hook.name}", permissions.RUN_TICK)
+        elif hook.active and hook.refused_in_a_row >= _REFUSED_MAX:
+            what = (
+                f"hook {hook.name}: {hook.refused_in_a_row} letters in a row were refused for good: {hook.last_error}"
+            )
+            advice = (
+                "ask who runs the mail server whether it takes letters from you; what was refused is not sent again"
+            )
+            yield Finding("hook", what, advice, permissions.RUN_TICK)
 
 
 def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:

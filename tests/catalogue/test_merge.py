@@ -143,6 +143,22 @@ def test_imported_payments_move_to_the_payment_system_that_charges(house: House)
     assert "stripe eu" not in house.run("payment-systems", "list").out
 
 
+@pytest.mark.parametrize(("kept", "other"), [("2027-04", "2029-01"), ("2029-01", "2027-04"), ("2029-01", "2029-01")])
+def test_cards_move_with_their_payment_system_and_of_one_in_both_the_later_month_stays(
+    house: House, kept: str, other: str
+) -> None:
+    house.customer()
+    for name, month in (("Stripe", kept), ("stripe eu", other)):
+        house.payment_system(name)
+        save = ("customers", "save-token", "1", "--payment-system", name, "--expires")
+        assert house.run(*save, month, "tok_ok").code == 0
+        assert house.run(*save, "2028-02", f"tok_ok_{name[-2:]}").code == 0
+    merge.merge(house.work, merge.PAYMENT_SYSTEMS, "Stripe", "stripe eu")
+    cards = house.connection.execute("SELECT token, expires FROM cards WHERE payment_system_id = 1 ORDER BY token")
+    assert [tuple(row) for row in cards] == [("tok_ok", "2029-01"), ("tok_ok_eu", "2028-02"), ("tok_ok_pe", "2028-02")]
+    assert house.count("cards") == 3
+
+
 def test_money_that_went_through_an_account_stays_there(story: Story) -> None:
     story.house.offer("10.00", number="7")
     story.house.payment_system("Other")

@@ -16,6 +16,7 @@ from tests.conftest import House
         pytest.param("list orders", "Did you mean 'salescli orders list'?", id="the words the other way round"),
         pytest.param("add customer Olena", "Did you mean 'salescli customers add'?", id="the other way, singular"),
         pytest.param("add order 1 7", "Did you mean 'salescli orders new'?", id="the other way, by another verb"),
+        pytest.param("import offers a.csv", "Did you mean 'salescli offers import'?", id="an import of the noun's own"),
         pytest.param("odrers list", "Did you mean 'salescli orders'", id="letters changed"),
         pytest.param("refund 12", "Did you mean 'salescli orders refund'?", id="a command of a group"),
         pytest.param("confirm 1", "'salescli orders confirm' or 'salescli payments confirm'", id="of two groups"),

@@ -290,6 +290,26 @@ def test_an_address_that_is_refused_for_good_holds_up_no_other_customer(story: S
     assert "olena" not in str(tuple(stored))
 
 
+def test_a_server_that_refuses_every_letter_is_in_doctor_until_it_takes_one(story: Story, post: Mailboxes) -> None:
+    hook(story, "email", "customer", via=post.url)
+    story.house.offer("49.00", number="7")
+    post.unknown = {"olena@example.com"}
+
+    def paid(number: int) -> list[str]:
+        for _ in range(number):
+            story.pay(story.order_of("1", "7"), token="tok_ok", payment_system="Sandbox")
+        notify(story)
+        found = doctor.examine(story.house.connection, story.now, story.house.zone)
+        return [one.what for one in found if one.check == "hook"]
+
+    assert paid(2) == []
+    assert paid(1) == [
+        "hook h: 3 letters in a row were refused for good: 127.0.0.1 does not take letters to this address (550)"
+    ]
+    post.unknown.clear()
+    assert paid(1) == []
+
+
 def test_a_server_that_fails_for_now_gets_the_same_letter_again(story: Story, post: Mailboxes) -> None:
     hook(story, "email", "me@example.com", via=post.url, events="order.opened")
     happen(story, 1)
@@ -417,6 +437,74 @@ def test_hooks_are_added_edited_skipped_and_removed_by_commands(story: Story, we
         "hook crm edited",
         "hook crm added",
     ]
+
+
+@pytest.mark.parametrize("words", [("remove", "h"), ("edit", "h", "--no-active"), ("edit", "h", "--skip")])
+def test_what_is_changed_while_a_hook_is_told_holds_from_the_next_event(
+    story: Story, webhook: Webhook, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook(story, "webhook", webhook.url)
+    first, *_ = happen(story, 3)
+    send = senders.send
+
+    def changed_meanwhile(*args: Any) -> None:
+        send(*args)
+        monkeypatch.setattr(senders, "send", send)
+        assert story.house.run("hooks", *words).code == 0
+
+    monkeypatch.setattr(senders, "send", changed_meanwhile)
+    assert notify(story) == [Outcome("h", 1, 0, None)]
+    assert [event["event"] for event in webhook.events] == [first]
+
+
+def test_a_hook_that_is_removed_while_it_fails_is_gone(
+    story: Story, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook(story, "webhook", webhook.url)
+    happen(story, 1)
+    webhook.status = 500
+    send = senders.send
+
+    def removed_meanwhile(*args: Any) -> None:
+        assert story.house.run("hooks", "remove", "h").code == 0
+        send(*args)
+
+    monkeypatch.setattr(senders, "send", removed_meanwhile)
+    assert "500" in str(notify(story)[0].error)
+    assert not hooks.every(story.house.connection)
+
+
+def test_where_nothing_can_be_noted_nothing_is_sent(story: Story, webhook: Webhook) -> None:
+    """As on a full disk: else the same letter would go out every five minutes until somebody makes room."""
+    hook(story, "webhook", webhook.url)
+    happen(story, 1)
+    story.house.connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(sqlite3.OperationalError):
+        notify(story)
+    story.house.connection.execute("PRAGMA query_only = 0")
+    assert webhook.requests == []
+    assert notify(story)[0].sent == 1
+
+
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-06-01"])
+def test_a_digest_comes_at_seven_by_the_clock_also_where_clocks_change(story: Story, day: str) -> None:
+    begun = story.at(f"{day} 00:30").now
+    assert (
+        time.local_text(time.utc_text(hooks.next_digest(begun, story.house.zone)), story.house.zone)
+        == f"{day} 07:00:00"
+    )
+
+
+@pytest.mark.parametrize("daily", [False, True])
+def test_a_clock_that_was_wrong_holds_nobody_up_once_it_is_right(story: Story, post: Mailboxes, daily: bool) -> None:
+    story.at("2026-07-01 12:00")
+    hook(story, "email", "me@example.com", via=post.url, events="order.opened", daily=daily)
+    happen(story, 1)
+    post.broken = True
+    notify(story)
+    post.broken = False
+    story.at("2026-02-01 12:00")
+    assert notify(story)[0].sent == 1
 
 
 def test_a_locked_database_leaves_the_event_to_the_next_run(story: Story, webhook: Webhook) -> None:

@@ -55,10 +55,16 @@ def reading(full: Path) -> Iterator[sqlite3.Connection]:
 def test_amounts_have_the_decimals_of_their_currency_exactly(house: House) -> None:
     for currency in money.EXPONENTS:
         for minor in (0, 1, -1, 99, -100, 123_456_789_012_345, -99_999_999_999_999):
-            sql = f"SELECT {views._decimal(':minor', ':currency')}, {views._comparable(':minor', ':currency')}"
+            sql = f"SELECT {views._decimal(':minor')}, {views._comparable(':minor', ':currency')} FROM (SELECT 1)"
+            sql += views._decimals_of(":currency")
             text, e4 = house.connection.execute(sql, {"minor": minor, "currency": currency}).fetchone()
             wanted = f"{'-' if minor < 0 else ''}{money.text(abs(minor), currency)}"
             assert (text, e4) == (wanted, minor * 10 ** (4 - money.EXPONENTS[currency])), currency
+
+
+def test_what_each_command_parses_of_the_views_when_it_opens_a_database_stays_short(house: House) -> None:
+    text = house.connection.execute("SELECT sum(length(sql)) FROM sqlite_master WHERE name LIKE 'v\\_%' ESCAPE '\\'")
+    assert text.fetchone()[0] < 6_800  # a character costs some 200 instructions at each start
 
 
 @pytest.mark.parametrize("name", ["Europe/Kyiv", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"])
@@ -95,7 +101,7 @@ ALIKE = {  # view -> the list beside it, its key there, and column of the list -
         "next_payment_at": "next_payment_at", "due_at": "due_at", "started_at": "started_at", "customer": "customer",
         "payments": "payments", "manager": "manager", "payment_system": "payment_system"}),
     "v_customers": ("customers list", "customer_number", {"customer": "customer_number", "name": "name",
-        "email": "email", "phone": "phone"}),
+        "email": "email", "phone": "phone", "language": "language"}),
     "v_ledger": ("payments ledger", "entry", {"entry": "entry", "amount": "amount", "commission": "commission",
         "at": "at", "kind": "kind", "customer": "customer", "invoice": "invoice_number", "order": "order_number"}),
 }  # fmt: skip

@@ -14,6 +14,7 @@ CHANGES: tuple[str, ...] = (
 
 _SCRIPT = """
 ALTER TABLE customers ADD COLUMN language TEXT CHECK (language <> '');      -- uk; NULL: that of the hook
+ALTER TABLE hooks ADD COLUMN refused_in_a_row INTEGER NOT NULL DEFAULT 0;   -- letters for good, since one was taken
 CREATE TABLE cards (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   payment_system_id INTEGER NOT NULL REFERENCES payment_systems (id),
@@ -26,5 +27,8 @@ CREATE TABLE cards (
 
 
 def run(connection: sqlite3.Connection) -> None:
-    """Add the column and the table, inside the caller's transaction."""
+    """Add the column, also to the view of customers, and the table, inside the caller's transaction."""
     steps.run(connection, _SCRIPT)
+    (view,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'v_customers'").fetchone()
+    connection.execute("DROP VIEW v_customers")
+    connection.execute(view.replace("c.phone, ", "c.phone, c.language, ", 1))

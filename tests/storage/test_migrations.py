@@ -189,6 +189,7 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del row["uid"]
     texts = {row["id"]: REWORDED.get(row["text"], row["text"]) for row in found.pop("texts")}
     lines = [{**row, "reason_id": texts.get(row["reason_id"])} for row in found["history"] if row["what"] != "upgraded"]
+    lines = steps_in_one(lines)
     for line in lines:
         line["what"] = REWORDED.get(line["what"], line["what"])
         # 0.1.0 counted the attempts of a new series from 1 again.
@@ -203,6 +204,28 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         line["changes"] = sorted(changes.items())
     found["history"] = sorted(lines, key=str)
     return found
+
+
+def steps_in_one(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return lines of the history with what one payment did to one record in one line: once each step had its own."""
+    told: list[dict[str, Any]] = []
+    last: dict[tuple[str, int], dict[str, Any]] = {}  # of a record
+    for line in lines:
+        before = last.get((line["subject"], line["subject_id"]))
+        steps = (before and before["what"], line["what"])
+        if (
+            before
+            and before["at"] == line["at"]
+            and steps in (("payment received", "completed"), ("opened", "attempt 1"))
+        ):
+            changes = json.loads(before["changes"])
+            for name, (old, new) in json.loads(line["changes"]).items():
+                changes[name] = [changes.get(name, [old])[0], new]
+            before |= {"what": line["what"], "changes": json.dumps(changes)}
+            continue
+        told.append(line)
+        last[line["subject"], line["subject_id"]] = line
+    return told
 
 
 def test_settings_are_kept_and_the_stamp_goes(old: sqlite3.Connection, house: House) -> None:

@@ -103,7 +103,8 @@ def sweep(connection: sqlite3.Connection, erased: Erased) -> None:
     except sqlite3.OperationalError as error:
         raise SalesError(
             f"customer {erased.id} is erased, but the database could not be rewritten ({error}), and its free pages"
-            f" may still hold traces; repeat: salescli customers erase {erased.id}"
+            " may still hold traces; stop what holds it, such as a program that replicates it, then repeat:"
+            f" salescli customers erase {erased.id}"
         ) from None
 
 

@@ -325,7 +325,10 @@ def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_ru
         print_line(f"customer {done.id}: {what}; {stay}, without a name")
     if not dry_run:
         customer_erase.sweep(session.connection, done)
-    say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")
+    say(
+        "older backups, replicas, exports, rejects files and the payment systems still hold the data;"
+        " erase it there too"
+    )
 
 
 def _named(customer: sqlite3.Row) -> str:

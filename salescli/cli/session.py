@@ -182,7 +182,7 @@ class Session:
 def _identity(path: str) -> tuple[int, int] | str:
     """Return what a file is known by under every name: hard links have several."""
     try:
-        state = os.stat(path)
+        state = os.stat(path)  # noqa: PTH116 - see docs/start.md
     except OSError:  # it is missing, which is said when it is opened
         return os.path.realpath(path)
     return state.st_dev, state.st_ino

@@ -32,13 +32,13 @@ _THERE = (
     'echo "salescli: there is no program $program on $(uname -n); '
     f'install it there, or say where it is, here: export {PROGRAM}=/path/to/salescli" >&2; exit 127'
 )
-_NOT_IN_QUOTES = re.compile(r"[\x00-\x1f'\\!\x7f]")
-_URL = re.compile(
-    r"ssh://(?:(?P<user>[A-Za-z0-9_][\w.+-]*)@)?(?P<host>[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:]+\])"
-    r"(?::(?P<port>[0-9]{1,5}))?/(?P<path>.+)",
-    re.ASCII | re.DOTALL,
+# Not compiled: a command on a file of this machine starts without them.
+_NOT_IN_QUOTES = r"[\x00-\x1f'\\!\x7f]"
+_URL = (
+    r"(?as)ssh://(?:(?P<user>[A-Za-z0-9_][\w.+-]*)@)?(?P<host>[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?/(?P<path>.+)"
 )
-_ANY_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE | re.ASCII)
+_ANY_SCHEME = r"(?ai)([a-z][a-z0-9+.-]*)://"
 _TAKE_A_WORD = ("--as", "--color")  # the program's own options beside --db
 _ABOUT_THIS_MACHINE = ("help", "completion", "config")
 # Words with which a command may name a file of this machine; a test compares them with the commands.
@@ -68,7 +68,7 @@ class Place(NamedTuple):
         """
         given = ["--db", self.path, *_from_environment(), *self.words]
         words = [os.environ.get(PROGRAM) or "salescli", self.shown, sent, mark, *given]
-        escaped = _NOT_IN_QUOTES.sub(lambda found: f"\\0{ord(found[0]):03o}", shlex.join(words))
+        escaped = re.sub(_NOT_IN_QUOTES, lambda found: f"\\0{ord(found[0]):03o}", shlex.join(words))
         there = f"exec /bin/sh -c '{_THERE}' sh '{escaped}'"
         options = ["-o", "LogLevel=ERROR", "-t" if terminal else "-T"]
         options += ["-l", self.user] if self.user else []
@@ -78,7 +78,9 @@ class Place(NamedTuple):
 
 def check_scheme(database: str) -> None:
     """Raise BadUsage for a database that is named by a URL: it would silently become the name of a file."""
-    if (found := _ANY_SCHEME.match(database)) and not database.startswith(SCHEME):
+    if "://" not in database or database.startswith(SCHEME):
+        return
+    if found := re.match(_ANY_SCHEME, database):
         raise BadUsage(
             f"{found[1]}:// is no database that salescli opens; give a file, or ssh://[user@]host[:port]/path"
         )
@@ -96,7 +98,7 @@ def place_of(arguments: Sequence[str], configured: str = "") -> Place | None:
         return None
     if len(named) > 1:
         raise BadUsage("a database on another machine cannot be added to others; give one --db")
-    found = _URL.fullmatch(named[0])
+    found = re.fullmatch(_URL, named[0])
     if found is None or (found["port"] and not 0 < int(found["port"]) < 2**16):
         raise BadUsage(f"{named[0]}: write ssh://[user@]host[:port]/path, or /~/path from your home there")
     if "SUDO_UID" in os.environ:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +78,18 @@ def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> 
 
 def get(connection: sqlite3.Connection, id: int) -> Offer:
     """Return the offer with this id."""
-    return _with_category(connection, records.get(connection, NOUN, id))
+    return get_all(connection, [id])[id]
+
+
+def get_all(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Offer]:
+    """Return the offers with these ids, by id, in a query for them and one for their categories."""
+    rows = records.get_all(connection, NOUN, ids)
+    category_ids = (row["category_id"] for row in rows.values() if row["category_id"] is not None)
+    numbers = records.get_all(connection, categories.NOUN, category_ids)
+    return {
+        id: Offer.from_row(row, numbers[row["category_id"]]["number"] if row["category_id"] is not None else None)
+        for id, row in rows.items()
+    }
 
 
 def _with_category(connection: sqlite3.Connection, row: sqlite3.Row) -> Offer:

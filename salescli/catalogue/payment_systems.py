@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,12 @@ def find(connection: sqlite3.Connection, words: str) -> PaymentSystem:
 
 def get(connection: sqlite3.Connection, id: int) -> PaymentSystem:
     """Return the payment system with this id."""
-    return PaymentSystem.from_row(records.get(connection, NOUN, id))
+    return get_all(connection, [id])[id]
+
+
+def get_all(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PaymentSystem]:
+    """Return the payment systems with these ids, by id, in one query."""
+    return {id: PaymentSystem.from_row(row) for id, row in records.get_all(connection, NOUN, ids).items()}
 
 
 def find_charging(connection: sqlite3.Connection, words: str | None) -> PaymentSystem:

@@ -6,13 +6,13 @@ words of a command or a row of a file -> the noun's ``draft`` (checked column va
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from salescli.errors import BadData, DamagedValue, NotFound, SeveralFit
 from salescli.rules import names, suggest, text, time
-from salescli.storage import database, history
+from salescli.storage import database, history, many
 from salescli.storage.work import Work
 
 NAMED_MAX = 10  # records that a message lists
@@ -85,10 +85,16 @@ def changed_columns(connection: sqlite3.Connection, noun: Noun, before: sqlite3.
 
 def get(connection: sqlite3.Connection, noun: Noun, id: int) -> sqlite3.Row:
     """Return the row of a known id. Raise DamagedValue if it is gone: nothing is deleted here."""
-    row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {noun.table} WHERE id = ?", (id,)).fetchone()
-    if row is None:
+    return get_all(connection, noun, [id])[id]
+
+
+def get_all(connection: sqlite3.Connection, noun: Noun, ids: Iterable[int]) -> dict[int, sqlite3.Row]:
+    """Return the rows of known ids, by id, in one query. Raise DamagedValue if one is gone."""
+    wanted = set(ids)
+    rows = many.by_id(connection, noun.table, wanted)
+    for id in sorted(wanted - rows.keys()):
         raise DamagedValue(id, f"the number of a missing {noun.subject}")
-    return row
+    return rows
 
 
 def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, whole: bool = False) -> sqlite3.Row:

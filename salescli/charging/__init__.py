@@ -10,7 +10,9 @@ calls — the calls to gateways: charge, refund, look up
 elsewhere — what another copy of the database may have done
 moved_there — record what moved at a payment system without us
 gateway_sync — look up refunds, disputes and late successes at payment systems
-settle — record the outcome of a call
+settle — record the outcomes of calls
+batch — the orders of charges that are settled together, and what becomes of them
+believe — what an answer is taken for
 due_payments — claim, call and settle the payments that are due
 recover — look up the attempts that were left under way
 fees — look up fees that were unknown at the payment

@@ -12,11 +12,11 @@ from typing import Literal
 
 from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import due_payments, pay, settle
+from salescli.charging import batch, due_payments, pay, settle
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, money, permissions, text, time
-from salescli.sales import attempts, closed_months, invoices, orders, recurring, recurring_actions
+from salescli.sales import attempts, closed_months, invoices, orders, payment_orders, recurring, recurring_actions
 from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -165,7 +165,7 @@ def record_payment(work: Work, recurring_id: int, system_name: str, comment: str
         _check_recordable(work, before, system)
         work = _since_begun(work, before)
         closed_months.check_open(work)
-        invoice = recurring.open_payment(work, before)
+        invoice = payment_orders.open_payment(work, before)
         order = orders.get(work.connection, invoice.order_id)
         if order.status == "declined":
             orders.change(work, order, "reopened by a payment", {"status": "open"})
@@ -193,7 +193,7 @@ def _since_begun(work: Work, one: Recurring) -> Work:
 
 
 def _check_recordable(work: Work, one: Recurring, system: PaymentSystem) -> None:
-    order = recurring.payment_order(work.connection, one)
+    order = payment_orders.of_payment(work.connection, one)
     if order is not None:
         orders.refuse_while_paying(work.connection, order, "be recorded as paid")
     if one.status == "completed" and order is None:
@@ -228,7 +228,7 @@ def confirm_payment(
             )
         closed_months.check_open(work)
         reason = text.text(force, "the reason") if force else None
-        return settle.complete_order(work, order, reason=reason)
+        return batch.complete_order(work, order, reason=reason)
 
 
 def _since_paid(work: Work, order: Order) -> Work:

@@ -6,7 +6,7 @@ attempt → ``request_of`` → ``carry_out`` (``call``, its prepared id committe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from salescli.rules import time
 from salescli.sales import attempts
 from salescli.sales.attempts import Attempt
 from salescli.storage import database
+from salescli.storage.clauses import Where
 
 Gateways = Callable[[PaymentSystem], Gateway]
 
@@ -43,10 +44,17 @@ def carry_out(connection: sqlite3.Connection, attempt: Attempt, request: Charge,
     if answer.became != "prepared":
         return answer
     with database.transaction(connection):
-        kept = attempts.keep_prepared(connection, attempt, answer)
+        [kept] = attempts.keep_prepared(connection, [(attempt, prepared_id(answer))])
     if kept is None:
         return Answer("unknown", message="another process took this attempt over")
     return call(kept, replace(request, gateway_id=kept.gateway_id), gateway)
+
+
+def prepared_id(answer: Answer) -> str:
+    """Return the id that a gateway prepared."""
+    assert answer.result is not None
+    assert answer.result.gateway_id is not None
+    return answer.result.gateway_id
 
 
 @contextmanager
@@ -89,14 +97,24 @@ def request_after(known: Answer, request: Charge) -> Charge:
 
 def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
     """Return the request to the gateway, built only from committed rows, so that a repetition is identical."""
-    row = connection.execute(
-        "SELECT o.id, o.offer_name,"
-        " (SELECT a.gateway_id FROM attempts a WHERE a.invoice_id = i.id AND a.kind = 'charge'"
-        " AND a.payment_system_id = :system AND a.gateway_id IS NOT NULL AND a.number <= :number"
-        " ORDER BY a.number DESC LIMIT 1) AS gateway_id"
-        " FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = :invoice",
-        {"invoice": attempt.invoice_id, "system": attempt.payment_system_id, "number": attempt.number},
-    ).fetchone()
+    return requests_of(connection, [attempt])[0]
+
+
+def requests_of(connection: sqlite3.Connection, several: Sequence[Attempt]) -> list[Charge]:
+    """Return the requests of attempts, read by two queries."""
+    where = Where()
+    where.add("i.id IN ({ids})", ids=[one.invoice_id for one in several])
+    rows = connection.execute(
+        "SELECT i.id AS invoice, o.id AS order_id, o.offer_name FROM invoices i JOIN orders o ON o.id = i.order_id"
+        f" WHERE {where}",
+        where.values,
+    )
+    found = {row["invoice"]: row for row in rows}
+    prepared = attempts.prepared_ids(connection, several)
+    return [_request(one, found[one.invoice_id], prepared.get(one.id)) for one in several]
+
+
+def _request(attempt: Attempt, row: sqlite3.Row, gateway_id: str | None) -> Charge:
     return Charge(
         reference=attempt.reference,
         amount_minor=attempt.amount_minor,
@@ -105,6 +123,6 @@ def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
         customer_ref=f"customer-{attempt.customer_id}",
         description=row["offer_name"],
         initiator="customer" if attempt.recurring_id is None else "merchant",
-        metadata={"order": str(row["id"]), "invoice": str(attempt.invoice_id)},
-        gateway_id=row["gateway_id"],
+        metadata={"order": str(row["order_id"]), "invoice": str(attempt.invoice_id)},
+        gateway_id=gateway_id,
     )

@@ -5,7 +5,7 @@ credits, oldest first → money back of their payments + payments of the order, 
 
 from __future__ import annotations
 
-from salescli.charging import pay, settle
+from salescli.charging import batch, pay, settle
 from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
@@ -77,5 +77,5 @@ def _move(work: Work, order_id: int, source_id: int, minor: int) -> Invoice:
     # The payment system took its commission from the payment that the credit came with.
     columns = {**invoices.payment(invoice, None, Answer("succeeded"), work.now, work.zone), "fee_minor": 0}
     invoice = invoices.change(work, invoice, "paid by credit", columns)
-    settle.take_payment(work, invoice, paid_at=work.now)
+    batch.take_payment(work, invoice, paid_at=work.now)
     return invoice

@@ -1,27 +1,30 @@
-"""One due payment of a recurring order: claim it, call its gateway, settle it; and the counts of a run.
+"""Due payments of recurring orders: claim them, call their gateways, settle them; and the counts of a run.
 
-``claim`` {order, invoice, attempt} COMMIT → ``answer_to`` (no database) → ``settle_all`` COMMIT → ``TickCounts``
+``claim_all`` {order, invoice, attempt} COMMIT → ``answer_to`` (no database) → ``settle_all`` COMMIT → ``TickCounts``
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from salescli.catalogue import customers, payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import calls, elsewhere, limits, pay, settle
+from salescli.charging.believe import Answered
 from salescli.charging.calls import Gateways
 from salescli.charging.elsewhere import Held, OtherCopy
-from salescli.charging.limits import Hold, Made
+from salescli.charging.limits import Made
 from salescli.errors import DatabaseUnusable, SalesError, WrongStatus
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Charge, Gateway
 from salescli.rules import money, numbers, time
-from salescli.sales import attempts, recurring
-from salescli.sales.attempts import Attempt, NewAttempt
+from salescli.sales import attempts, new_attempts, payment_orders, recurring
+from salescli.sales.attempts import Attempt
+from salescli.sales.changes import INVOICE, Changes
+from salescli.sales.new_attempts import NewAttempt, Planned
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, home, process
 from salescli.storage.work import Work
@@ -92,42 +95,72 @@ class ClaimedPayment:
     other: OtherCopy | None = None
 
 
-def claim(run: ChargingRun, due: Recurring) -> ClaimedPayment:
-    """Make the order, invoice and attempt of a due payment, mark it Processing; the caller commits.
+def claim_all(run: ChargingRun, several: Sequence[Recurring]) -> list[ClaimedPayment]:
+    """Make the orders, invoices and attempts of due payments, and mark them Processing; the caller commits.
 
-    Raise DamagedValue if what comes after the call could not be recorded.
+    A constant number of statements for all, but for those that another copy of the database may have made.
     """
-    recurring.check_readable(due, now=run.work.now, zone=run.work.zone)
-    invoice = recurring.open_payment(run.work, due)
-    system = payment_systems.get(run.work.connection, due.payment_system_id)
-    attempt = pay.begin(run.work, invoice, attempt_of(run.work, due, system), system)
-    what = f"payment {due.payment_number}, attempt {attempt.number}"
-    recurring.save(run.work, due, replace(due, status="processing"), what)
-    run.made.add(due.price_minor, due.currency)
-    late = elsewhere.payment_may_be_made(run.work.connection, due, run.work.now)
-    request = calls.request_of(run.work.connection, attempt)
-    other = elsewhere.other_copy(run.work.connection, attempt, run.gateways) if late else None
-    return ClaimedPayment(attempt, system, run.gateways(system), request, late, due, other)
+    if not several:
+        return []
+    work, connection = run.work, run.work.connection
+    systems = payment_systems.get_all(connection, (due.payment_system_id for due in several))
+    late = elsewhere.payments_may_be_made(connection, several, work.now)
+    opened = _opened(work, several, systems)
+    requests = calls.requests_of(connection, opened)
+    others = elsewhere.other_copies(
+        connection, [one for one, due in zip(opened, several, strict=True) if due.id in late], run.gateways
+    )
+    return [
+        ClaimedPayment(
+            attempt,
+            systems[due.payment_system_id],
+            run.gateways(systems[due.payment_system_id]),
+            request,
+            due.id in late,
+            due,
+            others.get(attempt.id),
+        )
+        for due, attempt, request in zip(several, opened, requests, strict=True)
+    ]
+
+
+def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, PaymentSystem]) -> list[Attempt]:
+    """Write the orders, invoices and attempts of due payments, and return the attempts."""
+    batch, owner = Changes(work), process.this_process()
+    installation = database.setting(work.connection, "installation")
+    found = payment_orders.open_payments(batch, several)
+    planned = [
+        Planned(
+            found[due.id].id, due.customer_id, _attempt_of(due, systems[due.payment_system_id], installation, owner)
+        )
+        for due in several
+    ]
+    opened = new_attempts.plan(work.connection, planned, work.now)
+    for due, attempt in zip(several, opened, strict=True):
+        columns = pay.begun(work, systems[due.payment_system_id])
+        batch.change(INVOICE, found[due.id], f"attempt {attempt.number}", columns)
+        what = f"payment {due.payment_number}, attempt {attempt.number}"
+        recurring.change(batch, due, replace(due, status="processing"), what)
+    batch.write()
+    new_attempts.write(work.connection, opened)
+    return opened
 
 
 def attempt_of(work: Work, due: Recurring, system: PaymentSystem) -> NewAttempt:
     """Return the attempt to make of its current payment through ``system``."""
+    return _attempt_of(due, system, database.setting(work.connection, "installation"), process.this_process())
+
+
+def _attempt_of(due: Recurring, system: PaymentSystem, installation: str | None, owner: str) -> NewAttempt:
     return NewAttempt(
         "charge",
-        base=f"{database.setting(work.connection, 'installation')}:{due.uid}:{due.payment_number}",
+        base=f"{installation}:{due.uid}:{due.payment_number}",
         payment_system_id=system.id,
         amount_minor=due.price_minor,
         currency=due.currency,
         token=due.token if system.id == due.payment_system_id else None,
         recurring_id=due.id,
-        owner=None if system.manual else process.this_process(),
-    )
-
-
-def held(run: ChargingRun, due: Recurring) -> Hold | None:
-    """Return the brake that stops this charge, or None."""
-    return limits.holding(
-        run.work.connection, run.made, due.price_minor, due.currency, now=run.work.now, zone=run.work.zone
+        owner=None if system.manual else owner,
     )
 
 
@@ -159,9 +192,8 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
     if not ready:
         return []
     with database.transaction(run.work.connection):
-        kept = [
-            (claimed, attempts.keep_prepared(run.work.connection, claimed.attempt, answer)) for claimed, answer in ready
-        ]
+        ids = [(claimed.attempt, calls.prepared_id(answer)) for claimed, answer in ready]
+        kept = attempts.keep_prepared(run.work.connection, ids)
     return [
         replace(
             claimed,
@@ -170,7 +202,7 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
             late=False,
             other=None,
         )
-        for claimed, attempt in kept
+        for (claimed, _), attempt in zip(ready, kept, strict=True)
         if attempt is not None  # else another process took it over
     ]
 
@@ -185,8 +217,7 @@ def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer
         run.unwritten.extend(answered)
         return [None] * len(answered)
     try:
-        with database.transaction(run.work.connection):
-            settled = [_settle(run, claimed, answer) for claimed, answer in answered]
+        settled = settle.settle_all(run.work, [Answered(claimed.attempt, answer) for claimed, answer in answered])
     except Exception as error:
         if database.is_busy(error):
             run.note_busy()
@@ -260,9 +291,12 @@ def charge_now(run: ChargingRun, id: int) -> None:
             raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
         if line := run.held.line_of(run.work.connection, due):
             raise WrongStatus(line)
-        if hold := held(run, due):
+        recurring.check_readable(due, now=run.work.now, zone=run.work.zone)
+        brakes = limits.Brakes(run.work, run.made)
+        if hold := brakes.holding(due.price_minor, due.currency):
             raise WrongStatus(f"recurring order {id} is not charged: {hold}")
-        claimed = claim(run, due)
+        brakes.add(due.price_minor, due.currency)
+        [claimed] = claim_all(run, [due])
     if waits(claimed):
         report_waiting(run, claimed)
         return
@@ -277,16 +311,12 @@ def waits(claimed: ClaimedPayment) -> bool:
     return claimed.system.manual and claimed.attempt.amount_minor > 0
 
 
-def _settle(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> Answer | None:
-    return settle.settle(run.work, claimed.attempt, answer)
-
-
 def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> Answer | None:
     if run.busy:
         run.unwritten.append((claimed, answer))
         return None
     try:
-        return _settle(run, claimed, answer)
+        return settle.settle(run.work, claimed.attempt, answer)
     except Exception as error:
         if database.is_busy(error):
             run.note_busy()

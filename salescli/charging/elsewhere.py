@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -100,9 +101,24 @@ def other_copy(connection: sqlite3.Connection, attempt: Attempt, gateways: Gatew
     What a person decided there, such as another card or payment system, this copy does not know: that another attempt
     of the payment followed one that was not sent. A refund is made by the payment system of its payment only.
     """
-    resumed = home.resumed(connection)
-    if resumed is None or not _began_before(connection, attempt, resumed.at):
-        return None
+    return other_copies(connection, [attempt], gateways).get(attempt.id)
+
+
+def other_copies(
+    connection: sqlite3.Connection, several: Sequence[Attempt], gateways: Gateways
+) -> dict[int, OtherCopy]:
+    """Return ``other_copy`` of attempts, by attempt; one query where this is no copy."""
+    resumed = home.resumed(connection) if several else None
+    if resumed is None:
+        return {}
+    return {
+        attempt.id: _other_copy(connection, attempt, resumed, gateways)
+        for attempt in several
+        if _began_before(connection, attempt, resumed.at)
+    }
+
+
+def _other_copy(connection: sqlite3.Connection, attempt: Attempt, resumed: Resumed, gateways: Gateways) -> OtherCopy:
     rows = connection.execute(
         "SELECT * FROM payment_systems WHERE gateway <> 'manual' AND (checked_at IS NULL OR checked_at < :resumed)"
         " AND (:kind = 'charge' OR id = :own)",
@@ -135,14 +151,16 @@ def may_be_done(connection: sqlite3.Connection, since: str, now: datetime) -> bo
     return abs(now - time.from_text(since)) > LATE or (resumed is not None and since <= resumed.at)
 
 
-def payment_may_be_made(connection: sqlite3.Connection, due: Recurring, now: datetime) -> bool:
-    """Return whether the current payment of a recurring order may have been made without our knowing.
+def payments_may_be_made(connection: sqlite3.Connection, several: Sequence[Recurring], now: datetime) -> set[int]:
+    """Return which of these recurring orders' current payments may have been made without our knowing.
 
     Lateness counts from the planned date, not the retry's: a retry's attempt may have been made elsewhere too.
     """
-    planned = time.from_text(due.due_at) if due.due_at else now
+    late = {due.id for due in several if due.due_at and now - time.from_text(due.due_at) > LATE}
     resumed = home.resumed(connection)
-    return now - planned > LATE or (resumed is not None and recurring.began_before(connection, due, resumed.at))
+    if resumed is None:
+        return late
+    return late | {due.id for due in several if recurring.began_before(connection, due, resumed.at)}
 
 
 def check_tells(work: Work, system: PaymentSystem, gateway: Gateway, since: str) -> None:

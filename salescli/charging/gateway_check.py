@@ -62,7 +62,7 @@ def request_for(work: Work, system: PaymentSystem, token: str, amount: str, curr
     minor = money.parse(amount, code)
     if minor <= 0:
         raise BadData("the amount must be more than 0")
-    if hold := limits.holding(work.connection, Made(), minor, code, now=work.now, zone=work.zone):
+    if hold := limits.Brakes(work, Made()).holding(minor, code):
         raise WrongStatus(f"nothing is charged: {hold}")
     base = f"{database.setting(work.connection, 'installation')}:check-{secrets.token_hex(8)}:1"
     return Charge(f"{base}:1", minor, code, token, "check", f"salescli check of {system.name}", "merchant")

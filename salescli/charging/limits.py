@@ -100,31 +100,53 @@ class Hold:
         return self.why
 
 
-def holding(
-    connection: sqlite3.Connection, made: Made, amount_minor: int, currency: str, *, now: datetime, zone: ZoneInfo
-) -> Hold | None:
-    """Return the brake that stops another charge of this amount, or None."""
-    if off := database.setting(connection, _OFF):
-        return Hold(f"charging is off ({off}); to turn it on: salescli charging on")
-    for per in ("tick", "day"):
-        most = database.setting(connection, _CHARGES[per])
-        if most and _charges(connection, made, per, now, zone) + 1 > int(most):
-            return Hold(f"the limit of {most} charges per {per} is reached")
-        most = database.setting(connection, f"money_per_{per}_{currency}")
-        if most and _minor(connection, made, per, currency, now, zone) + amount_minor > int(most):
-            limit = f"{money.text(int(most), currency)} {currency} per {per}"
-            if amount_minor > int(most):
-                return Hold(f"this payment alone exceeds the limit of {limit}, so it is never charged", of_money=True)
-            return Hold(f"the limit of {limit} is reached", of_money=True)
-    return None
+class Brakes:
+    """The brakes as they are in a transaction that claims, read once; ``made``: the charges of this tick so far."""
 
+    def __init__(self, work: Work, made: Made) -> None:
+        self._work, self._made = work, made
+        rows = work.connection.execute("SELECT name, value FROM settings WHERE value <> ''")
+        self._set: dict[str, str] = {row["name"]: row["value"] for row in rows}
+        self._claimed = Made()
+        self._today: dict[str | None, int] = {}
 
-def _charges(connection: sqlite3.Connection, made: Made, per: str, now: datetime, zone: ZoneInfo) -> int:
-    return made.charges if per == "tick" else _made_today(connection, None, now, zone)
+    def holding(self, amount_minor: int, currency: str) -> Hold | None:
+        """Return the brake that stops another charge of this amount, or None."""
+        if off := self._set.get(_OFF):
+            return Hold(f"charging is off ({off}); to turn it on: salescli charging on")
+        for per in ("tick", "day"):
+            most = self._set.get(_CHARGES[per])
+            if most and self._charges(per) + 1 > int(most):
+                return Hold(f"the limit of {most} charges per {per} is reached")
+            most = self._set.get(f"money_per_{per}_{currency}")
+            if most and self._minor(per, currency) + amount_minor > int(most):
+                limit = f"{money.text(int(most), currency)} {currency} per {per}"
+                if amount_minor > int(most):
+                    return Hold(
+                        f"this payment alone exceeds the limit of {limit}, so it is never charged", of_money=True
+                    )
+                return Hold(f"the limit of {limit} is reached", of_money=True)
+        return None
 
+    def add(self, amount_minor: int, currency: str) -> None:
+        """Count a charge that this transaction claims."""
+        self._claimed.add(amount_minor, currency)
+        self._made.add(amount_minor, currency)
 
-def _minor(connection: sqlite3.Connection, made: Made, per: str, currency: str, now: datetime, zone: ZoneInfo) -> int:
-    return made.minor.get(currency, 0) if per == "tick" else _made_today(connection, currency, now, zone)
+    def _charges(self, per: str) -> int:
+        return self._made.charges if per == "tick" else self._before(None) + self._claimed.charges
+
+    def _minor(self, per: str, currency: str) -> int:
+        if per == "tick":
+            return self._made.minor.get(currency, 0)
+        return self._before(currency) + self._claimed.minor.get(currency, 0)
+
+    def _before(self, currency: str | None) -> int:
+        """Return today's charges before this transaction or, with ``currency``, their sum."""
+        if currency not in self._today:
+            work = self._work
+            self._today[currency] = _made_today(work.connection, currency, work.now, work.zone)
+        return self._today[currency]
 
 
 def space_is_short(path: Path) -> str | None:

@@ -15,10 +15,11 @@ from salescli.charging.settle import MoneyBack
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Disputed, Refunded, Result
 from salescli.rules import money, time
-from salescli.sales import attempts, closed_months, disputes, refunds
-from salescli.sales.attempts import Attempt, NewAttempt
+from salescli.sales import attempts, closed_months, disputes, new_attempts, orders, refunds
+from salescli.sales.attempts import Attempt
 from salescli.sales.disputes import Dispute
 from salescli.sales.invoices import Invoice
+from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.refunds import Refund
 from salescli.storage import database, history
 from salescli.storage.work import Work
@@ -194,15 +195,15 @@ def _own_attempt(
     if own is not None:
         attempts.found_done(work.connection, own, reported.gateway_id)
         return own.id
-    row = work.connection.execute("SELECT uid FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
-    base = f"{database.setting(work.connection, 'installation')}:{row['uid']}:{invoice.ordinal}:refund"
+    uid = orders.get(work.connection, invoice.order_id).uid
+    base = f"{database.setting(work.connection, 'installation')}:{uid}:{invoice.ordinal}:refund"
     named, _, number = (reported.reference or "").rpartition(":")
     if named != base or not number.isascii() or not number.isdigit():
         return None
     new = NewAttempt(
         "refund", base, system.id, reported.amount_minor, reported.currency, gateway_id=reported.gateway_id
     )
-    return attempts.record_done(work.connection, invoice, new, int(number), work.now)
+    return new_attempts.record_done(work.connection, invoice, new, int(number), work.now)
 
 
 # Disputes

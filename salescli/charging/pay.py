@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from salescli.catalogue import payment_systems, tokens
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import calls, elsewhere, limits, settle
+from salescli.charging import batch, calls, elsewhere, limits, settle
 from salescli.charging.calls import Gateways
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Charge
 from salescli.rules import money, permissions, text, time
-from salescli.sales import attempts, closed_months, invoices, orders, recurring, sales_plans
-from salescli.sales.attempts import Attempt, NewAttempt
+from salescli.sales import closed_months, invoices, new_attempts, orders, recurring, sales_plans
+from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
+from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.orders import NewOrder, Order
 from salescli.storage import database, home, process
 from salescli.storage.work import Work
@@ -101,7 +103,7 @@ def open_and_settle_free(work: Work, new: NewOrder) -> Order:
         invoice = invoices.create(work, order.id, values)
         columns = {**invoices.payment(invoice, None, Answer("succeeded"), work.now, work.zone), "fee_minor": 0}
         invoices.change(work, invoice, "nothing to pay", columns)
-        return settle.complete_order(work, order)
+        return batch.complete_order(work, order)
 
 
 def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
@@ -159,14 +161,18 @@ def begin(
     system: PaymentSystem,
 ) -> Attempt:
     """Open an attempt of an invoice, which becomes Processing, or stays Open until a person confirms it (R29, R37)."""
-    attempt = attempts.open_attempt(work.connection, invoice, new, work.now)
-    columns = {
+    attempt = new_attempts.open_attempt(work.connection, invoice, new, work.now)
+    invoices.change(work, invoice, f"attempt {attempt.number}", begun(work, system))
+    return attempt
+
+
+def begun(work: Work, system: PaymentSystem) -> dict[str, Any]:
+    """Return the columns of an invoice of which an attempt begins now."""
+    return {
         "status": "open" if system.manual else "processing",
         "attempted_at": time.utc_text(work.now),
         "payment_system_id": system.id,
     }
-    invoices.change(work, invoice, f"attempt {attempt.number}", columns)
-    return attempt
 
 
 def check_payable(connection: sqlite3.Connection, order: Order) -> None:

@@ -21,9 +21,9 @@ from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as capabilities_of
 from salescli.gateways.protocol import Gateway, ReportsChanges
 from salescli.rules import happened, money, permissions, text, time
-from salescli.sales import attempts, closed_months, disputes, invoices, orders, recurring_actions, refunds
-from salescli.sales.attempts import NewAttempt
+from salescli.sales import closed_months, disputes, invoices, new_attempts, orders, recurring_actions, refunds
 from salescli.sales.invoices import Invoice
+from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.orders import Order
 from salescli.storage import database, home, process
 from salescli.storage.work import Work
@@ -279,7 +279,7 @@ def _refund_through_gateway(
             reason=reason,
             owner=process.this_process(),
         )
-        attempt = attempts.open_attempt(work.connection, invoice, new, work.now)
+        attempt = new_attempts.open_attempt(work.connection, invoice, new, work.now)
         request = calls.request_of(work.connection, attempt)
     with calls.warn_if_cut(attempt):
         late = elsewhere.may_be_done(work.connection, since, work.now)

@@ -5,67 +5,98 @@ Answer → ``settle`` → succeeded: the next date | declined: counted | not sen
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Literal
 
-from salescli.catalogue import cards, payment_systems
+from salescli.catalogue import cards
+from salescli.charging.batch import Batch, take
+from salescli.charging.believe import Answered, as_asked, believed
 from salescli.errors import DamagedValue
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.rules import time
-from salescli.sales import attempts, closed_months, invoices, orders, recurring
-from salescli.sales.attempts import Attempt
+from salescli.sales import attempts, closed_months, invoices, orders, payment_orders, recurring
+from salescli.sales.attempts import Attempt, Closing
 from salescli.sales.invoices import Invoice
-from salescli.sales.orders import Order
+from salescli.sales.recurring import Recurring
 from salescli.storage import database, history
 from salescli.storage.work import Work
 
-FAILURES_UNTIL_PAUSE = 3  # technical failures in a row pause the payment system
-PAUSE_MAX_MINUTES = 30
 RESOLVED = "resolved"  # the code of an answer that a person gave
 NOT_FOUND = "not_found"  # the code if the gateway does not know the reference
 
 
 def settle(work: Work, attempt: Attempt, answer: Answer) -> Answer | None:
-    """Record the outcome of a live attempt, and return the answer as recorded; None: another process settled it.
+    """Record the outcome of a live attempt, and return the answer as recorded; None: another process settled it."""
+    return settle_all(work, [Answered(attempt, answer)])[0]
 
-    An answer with another amount or currency than requested is kept as unknown, for a person to resolve (I3).
+
+def settle_all(work: Work, answered: Sequence[Answered]) -> list[Answer | None]:
+    """Record the outcomes of live attempts in one transaction, by a constant number of statements for all charges.
+
+    Return the answers as recorded; None: another process settled it. An answer with another amount or currency than
+    requested, or that names a payment of another invoice, is kept as unknown, for a person to resolve (I3).
     """
-    answer = _checked(attempt, answer)
-    with database.transaction(work.connection):
-        answer = _of_this_one(work.connection, attempt, answer)
-        if answer.became in ("unknown", "not_found"):
-            return answer if _left_unknown(work, attempt, answer) else None
-        status = {"succeeded": "succeeded", "declined": "declined"}.get(answer.became, "not_sent")
-        if not attempts.close(work.connection, attempt, status, answer, work.now):
-            return None
-        if answer.code not in (RESOLVED, NOT_FOUND):
-            _note_health(work.connection, attempt, failed=status == "not_sent", now=work.now)
-        steps: dict[tuple[str, str], Callable[..., None]] = {
-            ("charge", "succeeded"): _charged,
-            ("charge", "declined"): _declined,
-            ("charge", "not_sent"): _not_sent,
-            ("refund", "succeeded"): _refunded,
-            ("refund", "declined"): _refund_failed,
-            ("refund", "not_sent"): _refund_failed,
-        }
-        steps[attempt.kind, status](work, attempt, answer)
-        return answer
+    connection = work.connection
+    with database.transaction(connection):
+        held = attempts.held(connection, [one.attempt for one in answered])
+        ours = [Answered(one.attempt, as_asked(*one)) for one in answered if one.attempt.id in held]
+        told = [_as_closing(one) for one in believed(connection, ours)]
+        if told:
+            _settle_held(Batch.of(work, told), told)
+    recorded = {one.attempt.id: one.answer for one in told}
+    return [recorded.get(one.attempt.id) for one in answered]
 
 
-def _left_unknown(work: Work, attempt: Attempt, answer: Answer) -> bool:
+def _as_closing(one: Answered) -> Closing:
+    if one.answer.became in ("unknown", "not_found"):
+        return Closing(one.attempt, "live", one.answer)
+    status = {"succeeded": "succeeded", "declined": "declined"}.get(one.answer.became, "not_sent")
+    return Closing(one.attempt, status, one.answer)
+
+
+def _settle_held(batch: Batch, told: Sequence[Closing]) -> None:
+    """Close the attempts, or leave them live for a later look-up, and write what that does."""
+    connection, now = batch.work.connection, batch.work.now
+    left = [one for one in told if one.status == "live"]
+    closed = [one for one in told if one.status != "live"]
+    changed = attempts.leave_unknown(connection, left, now) + attempts.close_all(connection, closed, now)
+    assert changed == len(told), "an attempt was settled by another process, past the lock"
+    for one in told:
+        if one.status == "live":
+            _leave_unknown(batch, one.attempt, one.answer)
+        else:
+            _settled(batch, one)
+    batch.write()
+
+
+def _settled(batch: Batch, one: Closing) -> None:
+    """Add to a batch what the answer to an attempt that is closed does."""
+    attempt, status, answer = one
+    if answer.code not in (RESOLVED, NOT_FOUND):
+        batch.note_health(attempt, failed=status == "not_sent")
+    if attempt.kind == "refund":  # never many at once
+        then = _refunded if status == "succeeded" else _refund_failed
+        batch.afterwards.append(partial(then, batch.work, attempt, answer))
+        return
+    steps: dict[str, Callable[[Batch, Attempt, Answer], None]] = {
+        "succeeded": _charged,
+        "declined": _declined,
+        "not_sent": _not_sent,
+    }
+    steps[status](batch, attempt, answer)
+
+
+def _leave_unknown(batch: Batch, attempt: Attempt, answer: Answer) -> None:
     """Leave an attempt to later look-ups; only the first time goes into the history of its invoice."""
-    if not attempts.leave_unknown(work.connection, attempt, answer, work.now):
-        return False
     if answer.code == answers.OUTCOME_UNKNOWN:  # neither pending nor left to a person
-        _note_health(work.connection, attempt, failed=True, now=work.now)
+        batch.note_health(attempt, failed=True)
     if attempt.lookups == 0:
         what = f"outcome of the {attempt.kind} unknown"
-        history.record(work, "invoice", attempt.invoice_id, what, reason=answer.message)
-    return True
+        batch.changes.line("invoice", attempt.invoice_id, what, reason=answer.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,84 +145,23 @@ def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
     return id
 
 
-def complete_order(
-    work: Work,
-    order: Order,
-    *,
-    completed_at: datetime | None = None,
-    reason: str | None = None,
-) -> Order:
-    """Mark an order Completed, which begins its recurring order if the offer has an interval (R52).
-
-    In a recurring order it takes over the initial order's confirmation (R41); one that a person assigned in the
-    meantime is confirmed by a person too.
-    """
-    completed_at = completed_at or work.now
-    columns = orders.completion(completed_at, work.zone)
-    columns["completed_on"] = closed_months.counted_on(work, "order", order.id, columns["completed_on"])
-    order = orders.change(work, order, "completed", columns, reason=reason)
-    if order.recurring_id is None and order.every_count is not None:
-        recurring.start(work, order, *attempts.payment_method_of(work.connection, order.id), paid_at=completed_at)
-        return orders.get(work.connection, order.id)
-    if order.recurring_id is None or order.payment_number == 1 or order.manager_by == "person":
-        return order
-    initial_id = recurring.get(work.connection, order.recurring_id).initial_order_id
-    if initial_id is None or not orders.get(work.connection, initial_id).confirmed:
-        return order
-    sale = {"manager_id": orders.get(work.connection, initial_id).manager_id, "confirmed": True}
-    return orders.change(work, order, f"confirmed by initial order {initial_id}", sale)
-
-
-def _checked(attempt: Attempt, answer: Answer) -> Answer:
-    result = answer.result
-    if answer.became != "succeeded" or result is None:
-        return answer
-    if (result.amount_minor, result.currency) == (attempt.amount_minor, attempt.currency):
-        return answer
-    reported = f"the gateway reports {result.amount_minor} {result.currency} in minor units for {attempt.reference}"
-    return replace(answer, became="unknown", code="processing_error", message=f"{reported}, not what was requested")
-
-
-def _of_this_one(connection: sqlite3.Connection, attempt: Attempt, answer: Answer) -> Answer:
-    """Return the answer, as unknown if the payment or refund that it names is another invoice's already."""
-    id = answer.result.gateway_id if answer.result else None
-    if answer.became != "succeeded" or id is None:
-        return answer
-    if attempt.kind == "refund" and id == attempt.gateway_id:  # a gateway whose refunds have no number of their own
-        return answer
-    row = connection.execute(_TAKEN[attempt.kind], {"id": id, "system": attempt.payment_system_id, "own": attempt.id})
-    taken = row.fetchone()
-    if taken is None:
-        return answer
-    words = f"the gateway answers with {id}, which is the {attempt.kind} of invoice {taken['invoice_id']} already"
-    return replace(answer, became="unknown", code="duplicate", message=words, result=None)
-
-
-_TAKEN = {
-    "charge": "SELECT id AS invoice_id FROM invoices WHERE gateway_id = :id AND payment_system_id = :system"
-    " AND id <> (SELECT invoice_id FROM attempts WHERE id = :own)",
-    "refund": "SELECT invoice_id FROM refunds WHERE gateway_id = :id AND payment_system_id = :system"
-    " AND kind = 'refund' AND attempt_id IS NOT :own",
-}
-
-
-def _charged(work: Work, attempt: Attempt, answer: Answer) -> None:
-    invoice = invoices.get(work.connection, attempt.invoice_id)
-    system = payment_systems.get(work.connection, attempt.payment_system_id)
+def _charged(batch: Batch, attempt: Attempt, answer: Answer) -> None:
+    work = batch.work
+    invoice, system = batch.invoices[attempt.invoice_id], batch.systems[attempt.payment_system_id]
     # A manual payment was made when a person says so (R52).
     paid_at = work.now if system.manual else _moved_at(attempt, answer, work.now)
     columns = invoices.payment(invoice, system, answer, paid_at, work.zone)
-    columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])
+    columns["paid_on"] = batch.counted_on("invoice", invoice.id, columns["paid_on"])
     columns["gateway_id"] = columns["gateway_id"] or attempt.gateway_id
     if answer.result and answer.result.card_expires and attempt.token:
         cards.note(work.connection, system.id, attempt.token, answer.result.card_expires)
-    invoice = invoices.change(work, invoice, "paid", columns)
-    take_payment(work, invoice, paid_at=paid_at)
+    invoice = batch.change_invoice(invoice, "paid", columns)
+    take(batch, invoice, paid_at)
     if attempt.recurring_id is None:
         return
-    before = recurring.get(work.connection, attempt.recurring_id)
+    before = batch.recurring[attempt.recurring_id]
     after = recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)
-    recurring.save(work, before, after, f"payment {before.payment_number} made")
+    batch.change_recurring(before, after, f"payment {before.payment_number} made")
 
 
 def _moved_at(attempt: Attempt, answer: Answer, now: datetime) -> datetime:
@@ -211,53 +181,42 @@ def _continues_from(answer: Answer, now: datetime) -> datetime:
         return now
 
 
-def take_payment(work: Work, invoice: Invoice, *, paid_at: datetime) -> Order:
-    """Add a paid invoice to its order, which becomes Completed once it is paid in full (R36a)."""
-    order = orders.get(work.connection, invoice.order_id)
-    paid = {"paid_minor": order.paid_minor + invoice.share_minor}
-    order = orders.change(work, order, "payment received", paid)
-    if order.status == "open" and order.left_minor <= 0:
-        return complete_order(work, order, completed_at=paid_at)
-    return order
-
-
-def _declined(work: Work, attempt: Attempt, answer: Answer) -> None:
-    invoice = invoices.get(work.connection, attempt.invoice_id)
+def _declined(batch: Batch, attempt: Attempt, answer: Answer) -> None:
+    invoice = batch.invoices[attempt.invoice_id]
     why = answer.message or answer.code
-    invoices.change(work, invoice, "declined", {"status": "declined"}, reason=why)
+    batch.change_invoice(invoice, "declined", {"status": "declined"}, why)
     if attempt.recurring_id is not None:
-        _recurring_declined(work, attempt.recurring_id, attempt.number, answer)
+        _recurring_declined(batch, batch.recurring[attempt.recurring_id], attempt.number, answer)
         return
-    order = orders.get(work.connection, invoice.order_id)
+    order = batch.orders[invoice.order_id]
     if not order.in_parts and order.status == "open":
-        orders.change(work, order, "declined", {"status": "declined"}, reason=why)
+        batch.change_order(order, "declined", {"status": "declined"}, why)
 
 
-def _recurring_declined(work: Work, id: int, number: int, answer: Answer) -> None:
-    before = recurring.get(work.connection, id)
-    after = recurring.declined(before, answer.code, answer.message, now=work.now)
+def _recurring_declined(batch: Batch, before: Recurring, number: int, answer: Answer) -> None:
+    after = recurring.declined(before, answer.code, answer.message, now=batch.work.now)
     what = f"attempt {number} of payment {before.payment_number} declined"
-    recurring.save(work, before, after, what, reason=answer.message)
-    if after.status == "failed":
-        recurring.give_up_payment(work, before, answer.message or "declined")
-    elif after.status == "completed":
-        recurring.give_up_payment(work, before, "completed early")
+    batch.change_recurring(before, after, what, answer.message)
+    reasons = {"failed": answer.message or "declined", "completed": "completed early"}
+    _give_up(batch, before, reasons.get(after.status))
 
 
-def _not_sent(work: Work, attempt: Attempt, answer: Answer) -> None:
-    invoice = invoices.get(work.connection, attempt.invoice_id)
+def _not_sent(batch: Batch, attempt: Attempt, answer: Answer) -> None:
+    invoice = batch.invoices[attempt.invoice_id]
     if invoice.status == "processing":
-        tried = work.connection.execute(
-            "SELECT 1 FROM attempts WHERE invoice_id = ? AND kind = 'charge' AND status = 'declined'", (invoice.id,)
-        ).fetchone()
-        back = {"status": "declined" if tried else "open"}
-        invoices.change(work, invoice, "not sent", back, reason=answer.message)
+        back = {"status": "declined" if invoice.id in batch.tried else "open"}
+        batch.change_invoice(invoice, "not sent", back, answer.message)
     if attempt.recurring_id is not None:
-        before = recurring.get(work.connection, attempt.recurring_id)
+        before = batch.recurring[attempt.recurring_id]
         after = recurring.not_charged(before)
-        recurring.save(work, before, after, "not sent", reason=answer.message)
-        if after.status == "completed":
-            recurring.give_up_payment(work, before, "completed early")
+        batch.change_recurring(before, after, "not sent", answer.message)
+        _give_up(batch, before, "completed early" if after.status == "completed" else None)
+
+
+def _give_up(batch: Batch, before: Recurring, reason: str | None) -> None:
+    """Let the current payment be given up once the batch is written, if there is a reason."""
+    if reason is not None:
+        batch.afterwards.append(partial(payment_orders.give_up_payment, batch.work, before, reason))
 
 
 def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
@@ -271,16 +230,3 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
 
 def _refund_failed(work: Work, attempt: Attempt, answer: Answer) -> None:
     history.record(work, "invoice", attempt.invoice_id, "refund not made", reason=answer.message)
-
-
-def _note_health(connection: sqlite3.Connection, attempt: Attempt, *, failed: bool, now: datetime) -> None:
-    """Count a payment system's technical failures in a row and pause it after three, for 2, 4 … 30 minutes."""
-    system = payment_systems.get(connection, attempt.payment_system_id)
-    failures = system.failures + 1 if failed else 0
-    if (failures, system.paused_until) == (0, None) and system.failures == 0:
-        return
-    paused = None
-    if failures >= FAILURES_UNTIL_PAUSE:
-        minutes = min(PAUSE_MAX_MINUTES, 2 ** min(failures - FAILURES_UNTIL_PAUSE + 1, 5))
-        paused = time.utc_text(now + timedelta(minutes=minutes))
-    database.update(connection, "payment_systems", system.id, {"failures": failures, "paused_until": paused})

@@ -97,7 +97,7 @@ def run(
         moment = _rounded_up(work.now)
         while moment < until:
             progress(moment)
-            before = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]
+            before = _Before.of(connection)
             counts = tick.run(
                 on_copy.at(moment), gateways=gateways, clock_now=moment, accept_clock=True,
                 limits=Limits(workers=1),
@@ -117,9 +117,23 @@ def _rounded_up(moment: datetime) -> datetime:
     return moment + (EVERY - beyond) % EVERY
 
 
-def _tried(connection: sqlite3.Connection, before: int, moment: datetime) -> Rows:
+class _Before(NamedTuple):
+    """The last attempt before a tick, and those that were live then: it changes no others."""
+
+    last: int
+    live: tuple[int, ...]
+
+    @classmethod
+    def of(cls, connection: sqlite3.Connection) -> _Before:
+        last = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]
+        live = connection.execute("SELECT id FROM attempts WHERE status = 'live'")
+        return cls(last, tuple(row["id"] for row in live))
+
+
+def _tried(connection: sqlite3.Connection, before: _Before, moment: datetime) -> Rows:
     """Return the attempts of a tick: those it made, and those of earlier ticks that it resolved."""
-    rows = connection.execute(_TRIED, {"before": before, "moment": time.utc_text(moment)})
+    live = ", ".join(map(str, before.live))
+    rows = connection.execute(_TRIED.format(live=live), {"last": before.last, "moment": time.utc_text(moment)})
     return [{**dict(row), "at": time.utc_text(moment)} for row in rows]
 
 
@@ -132,7 +146,8 @@ SELECT r.id AS recurring, c.name AS customer, r.offer_name AS offer, o.payment_n
 FROM attempts a JOIN recurring r ON r.id = a.recurring_id JOIN invoices i ON i.id = a.invoice_id
 JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
 JOIN payment_systems p ON p.id = a.payment_system_id
-WHERE a.kind = 'charge' AND (a.id > :before OR a.settled_at = :moment) ORDER BY a.id"""
+WHERE a.kind = 'charge' AND a.id IN (SELECT id FROM attempts WHERE id > :last
+  UNION ALL SELECT id FROM attempts WHERE id IN ({{live}}) AND settled_at = :moment) ORDER BY a.id"""
 
 
 def _following(connection: sqlite3.Connection, moment: datetime, zone: ZoneInfo, *, worked: bool) -> datetime | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from time import monotonic
 from zoneinfo import ZoneInfo
 
@@ -29,7 +31,7 @@ from salescli.charging import (
 )
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
-from salescli.errors import DatabaseUnusable, SalesError
+from salescli.errors import DamagedValue, DatabaseUnusable, SalesError
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, time
@@ -40,7 +42,8 @@ from salescli.storage.work import Work
 
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes later, starts with resumed orders (I8)
 HELD_SHOWN_MAX = 5  # recurring orders that one run names as held by a limit on money
-IN_FLIGHT_MAX = 100  # how many outcomes may be unknown after a crash; more gains little speed
+SPARE_MAX = 64  # claimed payments that wait for a worker: how many outcomes may be unknown after a crash is bounded
+GATHER_SECONDS = 0.05  # how long an answer waits for others, to be recorded in one commit with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class GatewayCalls:
     broken: Exception | None = None  # why nothing more can be claimed
     left_out: set[int] = field(default_factory=set)  # recurring orders that a limit on money holds in this run
     in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
+    done: SimpleQueue[Future[Answer]] = field(default_factory=SimpleQueue)
 
     def begin(self, claimed: ClaimedPayment) -> None:
         """Call the gateway of a claimed payment in a thread.
@@ -83,7 +87,9 @@ class GatewayCalls:
         Without a thread the run ends, once what is in flight is settled; the next one looks this payment up.
         """
         try:
-            self.in_flight[self.pool.submit(due_payments.answer_to, claimed)] = claimed
+            future = self.pool.submit(due_payments.answer_to, claimed)
+            self.in_flight[future] = claimed
+            future.add_done_callback(self.done.put)
         except RuntimeError as error:  # it may be made all the same, by a thread that runs already
             self.exhausted = True
             self.broken = SalesError(
@@ -96,8 +102,28 @@ class GatewayCalls:
         if self.exhausted or self.bounds.stopping():
             return 0
         limits = self.bounds.limits
-        room = min(IN_FLIGHT_MAX, 2 * limits.workers) - len(self.in_flight)
+        room = limits.workers + self._spare() - len(self.in_flight)
         return room if limits.charges is None else min(room, limits.charges - self.claims)
+
+    def _spare(self) -> int:
+        """Return how many payments are claimed ahead, so that workers have some while others are written."""
+        return min(SPARE_MAX, 2 * self.bounds.limits.workers)
+
+    def answered(self) -> list[tuple[ClaimedPayment, Answer]]:
+        """Wait for the next answer and, while the workers have enough to do, for others to be recorded with it."""
+        answered = [self._next(None)] if self.in_flight else []
+        enough, until = self._spare() // 2, monotonic() + GATHER_SECONDS
+        while self.in_flight:
+            left = until - monotonic() if len(answered) < enough else 0
+            try:
+                answered.append(self._next(max(0, left)))
+            except Empty:
+                break
+        return answered
+
+    def _next(self, seconds: float | None) -> tuple[ClaimedPayment, Answer]:
+        future = self.done.get(timeout=seconds)
+        return self.in_flight.pop(future), future.result()
 
 
 def run(
@@ -117,7 +143,8 @@ def run(
     run = ChargingRun(work.as_system(), gateways, say)
     gap = None if accept_clock else tick_log.gap(work.connection, clock_now)
     in_doubt = gap is not None or (not accept_clock and tick_log.is_behind(work.connection, clock_now))
-    tick_id = tick_log.begin(work.connection, work.now, clock_now, held=gap is not None)
+    began = partial(tick_log.begin, work.connection, work.now, clock_now, held=gap is not None)
+    tick_id = None if _is_idle(work) else began()
     ahead = happened.is_future(work.now, clock_now)
     limits = limits or Limits()
     bounds = Bounds(limits, registry.MOVES_NO_MONEY if ahead else None, monotonic() + BUDGET_SECONDS)
@@ -131,10 +158,21 @@ def run(
         return _ended_early(run)
     recover.report_unknown(run)
     run.counts.for_a_person.extend(gateway_check.unended_lines(work))
-    if tick_log.clock_went_back(work.connection, tick_id):
-        run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
-    tick_log.end(work.connection, tick_id, run.counts)
+    with database.transaction(work.connection):
+        tick_id = tick_id or began()
+        if tick_log.clock_went_back(work.connection, tick_id):
+            run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
+        tick_log.end(work.connection, tick_id, run.counts)
     return run.counts
+
+
+def _is_idle(work: Work) -> bool:
+    """Return whether nothing is to be charged or resolved: such a tick is written down once, at its end."""
+    return not (
+        attempts.abandoned(work.connection, work.now)
+        or recurring.resuming(work.connection, work.now)
+        or recurring.due(work.connection, work.now, limit=1)
+    )
 
 
 def _work_through(run: ChargingRun, bounds: Bounds, gap: timedelta | None, *, clock_in_doubt: bool) -> None:
@@ -227,9 +265,8 @@ def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
                     calls.begin(claimed)
             if not claims and not calls.in_flight:
                 break
-            done, _ = wait(calls.in_flight, return_when=FIRST_COMPLETED)
+            answered = calls.answered()
             run.go_on()
-            answered = [(calls.in_flight.pop(future), future.result()) for future in done]
             for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
                 calls.begin(claimed)
             due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
@@ -266,34 +303,52 @@ def _claim_batch(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
     if room <= 0 or run.busy:
         return []
     with database.transaction(run.work.connection):
-        claims = list(_claims(run, calls, room))
+        claims = due_payments.claim_all(run, _chosen(run, calls, room))
     calls.claims += len(claims)
     return claims
 
 
-def _claims(run: ChargingRun, calls: GatewayCalls, room: int) -> Iterator[ClaimedPayment]:
-    """Claim due payments: one at a time per payment system until it has answered in this run, then many."""
+def _chosen(run: ChargingRun, calls: GatewayCalls, room: int) -> list[Recurring]:
+    """Return due payments to claim: one for a payment system until it has answered in this run, then many."""
     busy = {claimed.system.id for claimed in calls.in_flight.values()} - run.trusted
-    while room > 0:
-        waiting = Waiting(calls.bounds.only, run.stopped | busy, calls.left_out, run.held.before, run.held.lines)
-        due = recurring.due(run.work.connection, run.work.now, waiting, limit=room)
-        if not due:
-            return
+    brakes = limits.Brakes(run.work, run.made)
+    chosen: list[Recurring] = []
+    while (left := room - len(chosen)) > 0 and not calls.exhausted:
+        ids = calls.left_out | {one.id for one in chosen}
+        waiting = Waiting(calls.bounds.only, run.stopped | busy, ids, run.held.before, run.held.lines)
+        due = recurring.due(run.work.connection, run.work.now, waiting, limit=left)
+        systems = payment_systems.get_all(run.work.connection, (one.payment_system_id for one in due))
         for one in due:
             if calls.exhausted:
-                return
-            if one.payment_system_id in busy or not _allowed(run, calls, one):
+                return chosen
+            if one.payment_system_id in busy or _is_damaged(run, calls, one) or not _allowed(run, calls, brakes, one):
                 continue
-            claimed = due_payments.claim(run, one)
-            if one.payment_system_id not in run.trusted and not claimed.system.manual:
+            chosen.append(one)
+            brakes.add(one.price_minor, one.currency)
+            if one.payment_system_id not in run.trusted and not systems[one.payment_system_id].manual:
                 busy.add(one.payment_system_id)
-            room -= 1
-            yield claimed
+        if len(due) < left:
+            break
+    return chosen
 
 
-def _allowed(run: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
+def _is_damaged(run: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
+    """Return whether what comes after the call could not be recorded; the others are charged, and the run ends with it.
+
+    It is found before money moves.
+    """
+    try:
+        recurring.check_readable(one, now=run.work.now, zone=run.work.zone)
+    except DamagedValue as error:
+        calls.left_out.add(one.id)
+        calls.broken = calls.broken or error
+        return True
+    return False
+
+
+def _allowed(run: ChargingRun, calls: GatewayCalls, brakes: limits.Brakes, one: Recurring) -> bool:
     """Return whether no brake stops this charge; a limit on money skips only this one, other brakes end the run."""
-    hold = due_payments.held(run, one)
+    hold = brakes.holding(one.price_minor, one.currency)
     if hold is None:
         return True
     if hold.of_money:

@@ -12,7 +12,7 @@ from salescli.catalogue import payment_systems
 from salescli.errors import WrongStatus
 from salescli.gateways.answers import Answer
 from salescli.rules import money, permissions, text
-from salescli.sales import attempts, closed_months, invoices, orders, recurring, refunds
+from salescli.sales import attempts, closed_months, invoices, orders, payment_orders, recurring, refunds
 from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -123,7 +123,7 @@ def _owe_again(work: Work, plan: Recurring, order: Order, attempt: Attempt, why:
         before = replace(before, status="failed", next_payment_at=None, declines=plan.retries.attempts)
     recurring.save(work, plan, before, f"payment {order.payment_number} {UNDONE}", reason=why, taken_back=True)
     if before.status in ("failed", "completed"):
-        recurring.give_up_payment(work, before, why)
+        payment_orders.give_up_payment(work, before, why)
 
 
 def _manual_attempt(work: Work, invoice: Invoice, status: str) -> Attempt:
@@ -165,7 +165,7 @@ def _plan_before(work: Work, order: Order, why: str) -> Recurring | None:
             " only its last payment can be taken back"
         )
     if order.payment_number == 1:
-        if recurring.payment_order(work.connection, plan) is not None:
+        if payment_orders.of_payment(work.connection, plan) is not None:
             raise WrongStatus(f"recurring order {plan.id}, which order {order.id} began, went on since")
         ended = replace(plan, status="completed", payments_made=0, due_at=None, next_payment_at=None, activated_at=None)
         recurring.save(work, plan, ended, f"its first payment was {UNDONE}", reason=why, taken_back=True)

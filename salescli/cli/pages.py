@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -61,27 +61,36 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
         total = query.count(session.connection, view, filters, zone=session.zone)
         workbook.check_rows(min(total, limit or total))
     is_table = output.format == "table"
-    found = query.select(
-        session.connection,
-        view,
-        filters,
-        # One more row shows whether a table continues; counting the rest is slow.
-        Page(columns, output.sort, limit and limit + is_table, after),
-        zone=session.zone,
-        actor=session.actor,
-    )
-    if not is_table:
-        render(found, columns, output, session.zone)
+    # One more row shows whether a table continues; counting the rest is slow.
+    page = Page(columns, output.sort, limit and limit + is_table, after)
+    found = Again(lambda: query.select(session.connection, view, filters, page, zone=session.zone, actor=session.actor))
+    if not is_table or limit is None:
+        number = render(found, columns, output, session.zone)
+        if is_table and not number and after is None:
+            say(_why_empty(session, view, filters))
         return
     rows = list(found)
     render(rows[:limit], columns, output, session.zone)
     if not rows and after is None:
         say(_why_empty(session, view, filters))
-    if limit and len(rows) > limit:
+    if len(rows) > limit:
         import shlex
 
         last = shlex.quote(str(rows[limit - 1][view.columns[0].key]))
         say(f"there are more {view.name}; continue with --after {last}, or show all with --limit 0")
+
+
+class Again:
+    """Rows that are read from the database as often as they are asked for, as a long table does, and kept nowhere.
+
+    Should one change meanwhile, a line of the table may be wider than the others.
+    """
+
+    def __init__(self, read: Callable[[], Iterator[dict[str, Any]]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self._read()
 
 
 # The list of a noun -> the command that adds the first record, and the permission that it needs

@@ -1,12 +1,12 @@
 """Files from elsewhere: all rows or none, every bad row named.
 
-batch — the steps of a batch of rows: recognised by number and digest, inserted or compared
-bulk_load — triggers and indexes dropped during a long import, restored and counted at its end
+batch — the steps of a batch of rows: recognised by number and digest, staged or compared
+bulk_load — triggers and indexes dropped while a long import writes, restored and counted at its end
 catalogue — the import of offers, categories, customers, payment systems and users
 cells — the values of a row, each parsed by its column, and the problems of the row
 column_words — what shops call their columns and statuses, in five languages
 csv_file — strict CSV, read row by row
-customers_ahead — the customers of a batch, read by two statements
+customers_ahead — the customers of a batch, stored or staged, read by few statements
 find_mapping — mappings by name, file or header: the user's own, and those that are shipped
 foreign — a file of another system, opened by its mapping: the door for all kinds of records
 forms — the amounts and times of a mapped file, by the convention of each column
@@ -21,7 +21,7 @@ mapping_text — a proposal as the TOML of a mapping
 order_changes — what ``--update`` changes of a stored order
 order_payment — the payment in a row of orders, checked against its price
 order_row — a row of orders, checked and completed
-order_tables — the columns of an order, its invoice and its refund, written in batches
+order_tables — the columns of an order, its invoice and its refund, staged or updated
 orders — the import of orders
 own_lists — the columns of our own lists that an import leaves out, or has under another name
 parts — the payments of an order that was paid in several parts
@@ -34,6 +34,7 @@ rejects — the file of bad rows that ``--skip-bad`` leaves out
 run — what all imports share: one transaction, counts, one line of history
 sample — the first rows of an unknown file, and what its values look like
 shares — an amount of an order shared among its items
+stage — new rows in temporary tables until all are read, then moved at once
 times — fast timestamp parsing
 told — what a file of another system held, in sentences
 utc_columns — columns that say UTC in their name

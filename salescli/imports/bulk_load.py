@@ -1,6 +1,6 @@
-"""Drop the totals' triggers and the indexes of orders during a long import, and restore them at its end.
+"""Drop the totals' triggers and the indexes of orders while a long import writes, and restore them at its end.
 
-order by order ``wrote_order`` -> worth while? ``begin`` -> ``end``: indexes made of sorted rows, totals counted once
+``writes_orders``, ``wrote_order`` -> worth while? ``begin`` -> ``end``: indexes of sorted rows, totals counted once
 
 All in the import's transaction, so that a failed or interrupted import leaves them unchanged.
 """
@@ -26,6 +26,12 @@ WHERE (type = 'trigger' AND name LIKE 'totals!_%' ESCAPE '!')
     AND name <> 'invoices_gateway')
 """
 
+# What does nothing for rows that are moved, as long as no month is closed.
+_IDLE = """
+SELECT type, name, sql FROM sqlite_master
+WHERE type = 'trigger' AND name LIKE 'closed!_%!_insert' ESCAPE '!' AND NOT EXISTS (SELECT 1 FROM closed_months)
+"""
+
 
 @dataclass(slots=True)
 class Aside:
@@ -41,7 +47,17 @@ class Aside:
     def wrote_order(self) -> None:
         """Count an order, and drop triggers and indexes at the first that makes it worthwhile."""
         self.written += 1
-        if not self.kept and self.written % _ORDERS_BETWEEN == 0:
+        if self.written % _ORDERS_BETWEEN == 0:
+            self._begin_if_worthwhile()
+
+    def writes_orders(self, orders: int) -> None:
+        """Count orders that are written next, and drop triggers and indexes if that is worthwhile."""
+        self.written += orders
+        if orders and self.written >= _ORDERS_BETWEEN:
+            self._begin_if_worthwhile()
+
+    def _begin_if_worthwhile(self) -> None:
+        if not self.kept:
             there = self.connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]
             if self.written * _COST_OF_KEEPING >= there:
                 self.begin()
@@ -49,9 +65,21 @@ class Aside:
     def begin(self) -> None:
         """Drop the triggers and indexes."""
         assert self.connection.in_transaction
-        self.kept = self.connection.execute(_SET_ASIDE).fetchall()
-        for kept in self.kept:
-            self.connection.execute(f"DROP {kept['type']} {kept['name']}")
+        self.kept = self._dropped(_SET_ASIDE)
+
+    def _dropped(self, found: str) -> list[sqlite3.Row]:
+        dropped = self.connection.execute(found).fetchall()
+        for one in dropped:
+            self.connection.execute(f"DROP {one['type']} {one['name']}")
+        return dropped
+
+    @contextmanager
+    def idle(self, orders: int) -> Iterator[None]:
+        """Drop the triggers that do nothing for rows that are moved, while a block moves those of many orders."""
+        idle = self._dropped(_IDLE) if self.kept and orders >= _ORDERS_BETWEEN else []
+        yield
+        for trigger in idle:
+            self.connection.execute(trigger["sql"])
 
     def end(self) -> None:
         """Restore what was dropped, and recount the totals: after the indexes, before the triggers."""

@@ -6,7 +6,8 @@ row -> the noun's ``match`` -> none: ``draft``, ``create`` | the record: unchang
 from __future__ import annotations
 
 import sqlite3
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from salescli.errors import BadData, NotFound
 from salescli.imports import own_lists
 from salescli.imports.csv_file import BadRow, Problem, Row, attempted
 from salescli.imports.reading import conventions
-from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
+from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, import_rows
 from salescli.rules import money, text
 from salescli.storage.work import Work
 
@@ -39,12 +40,26 @@ def import_catalogue(work: Work, noun: Noun, request: ImportRequest) -> ImportCo
     """
     work.actor.require(noun.permission)
     run = ImportRun(work, noun.plural, noun.fields, (), request, _KINDS, listed=own_lists.CATALOGUE[noun.table])
+    return import_rows(run, lambda run: _Records(run, noun))
 
-    def begin(run: ImportRun) -> AbstractContextManager[Take]:
-        take = partial(attempted, partial(_take, run, noun))
-        return nullcontext(lambda rows: [take(row) for row in rows])
 
-    return import_rows(run, begin)
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """The import of one file's rows: each is written as it comes."""
+
+    run: ImportRun
+    noun: Noun
+
+    def take(self, rows: Sequence[Row], /) -> Outcomes:
+        """Import rows and return their outcomes."""
+        take = partial(_take, self.run, self.noun)
+        return [attempted(take, row) for row in rows]
+
+    def end(self) -> None:
+        """Do nothing more."""
+
+    def keep(self) -> None:
+        """Write nothing more."""
 
 
 def _take(run: ImportRun, noun: Noun, row: Row) -> Outcome:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar, cast
+from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar, cast
 
 from salescli.errors import BadData, NotFound
 from salescli.imports import utc_columns
@@ -71,14 +71,14 @@ class BadRow(Exception):
         self.problems = problems
 
 
-G = TypeVar("G")
+P = ParamSpec("P")
 D = TypeVar("D")
 
 
-def attempted(step: Callable[[G], D], given: G) -> D | BadRow:
+def attempted(step: Callable[P, D], *given: P.args, **named: P.kwargs) -> D | BadRow:
     """Return the result of an import step, or the BadRow that it raises, so that other rows go on."""
     try:
-        return step(given)
+        return step(*given, **named)
     except BadRow as bad:
         return bad.with_traceback(None)  # its frames refer to the exception: a reference cycle
 

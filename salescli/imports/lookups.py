@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +18,12 @@ from salescli.catalogue.customers import Identifiers
 from salescli.catalogue.records import Noun
 from salescli.errors import BadData, NotFound
 from salescli.gateways import registry
+from salescli.imports import stage
 from salescli.imports.cells import Fields
-from salescli.imports.customers_ahead import CustomersAhead, Key
+from salescli.imports.customers_ahead import CustomersAhead, Found, Key
 from salescli.imports.run import ImportRun
-from salescli.rules import time
+from salescli.imports.stage import Stage
+from salescli.rules import names, time
 from salescli.storage import database, history
 
 KNOWN_MAX = 10_000  # records of a noun in memory before they are dropped, so that memory stays flat
@@ -44,45 +45,38 @@ class Sought:
         return _OFFERS if self.noun is offers.NOUN else f"SELECT * FROM {self.noun.table} t"
 
 
-@contextmanager
-def opened(run: ImportRun) -> Iterator[Lookups]:
-    """Yield lookups for the rows of an import; created records become searchable after the last row."""
-    lookups = Lookups(run)
-    yield lookups
-    lookups.index()
-
-
 class Lookups:
     """The records that the rows of one import have named so far."""
 
-    def __init__(self, run: ImportRun) -> None:
+    def __init__(self, run: ImportRun, stage: Stage) -> None:
         self._run = run
-        self._known: defaultdict[str, dict[Key, sqlite3.Row]] = defaultdict(dict)  # by column
+        self._stage = stage
+        self._known: defaultdict[str, dict[Key, Found]] = defaultdict(dict)  # by column
         self._now = time.utc_text(run.work.now)
         self._anybody_erased = customers.anybody_erased(run.work.connection)
         self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
-        self._ahead = CustomersAhead(run, ())
+        self.read_customers(())
 
     def index(self) -> None:
         """Add the created records to the search index, all at once: one by one takes many times as long."""
         for noun, first in self._first_made.values():
             records.index_from(self._run.work.connection, noun, first)
 
-    def read_customers(self, keys: Sequence[Key]) -> None:
-        """Read the customers of the next rows at once."""
-        self._ahead = CustomersAhead(self._run, keys)
+    def read_customers(self, keys: Iterable[Key]) -> None:
+        """Read the customers of the next rows at once, except those in memory."""
+        known = self._known[CUSTOMER.column]
+        if len(known) >= KNOWN_MAX:  # only here: the others of these rows must stay
+            known.clear()
+        new = {key for key in keys if key not in known}
+        self._ahead = CustomersAhead(self._run.work.connection, self._run.request.source, new)
 
-    def find(self, fields: Fields, sought: Sought, key: Key) -> sqlite3.Row | None:
+    def find(self, fields: Fields, sought: Sought, key: Key) -> Any:
         """Return the record of ``key``; None when there is none, a problem of the row if it may not be created."""
         row = self._known[sought.column].get(key)
-        if row is None and sought is CUSTOMER:
-            row = self._ahead.by_id.get(key[0])
         if row is not None:
             return row
         try:
-            row = None if sought is CUSTOMER and self._ahead.lacks(key) else sought.find(self._run, key)
-            if row is None and sought is CUSTOMER and self._anybody_erased:
-                customers.check_nobody_erased(self._run.work.connection, _identifiers(self._run, key))
+            row = self._customer(key) if sought is CUSTOMER else sought.find(self._run, key)
         except (NotFound, BadData) as error:
             fields.refuse(sought.column, str(error))
             return None
@@ -90,29 +84,53 @@ class Lookups:
             fields.refuse(sought.column, f"there is no such {sought.noun.subject}; without --no-create it is created")
         return self._remember(sought, key, row) if row is not None else None
 
-    def take(self, sought: Sought, key: Key, found: sqlite3.Row | None) -> sqlite3.Row:
+    def _customer(self, key: Key) -> Found | None:
+        """Return the customer of a row, stored or staged; those of whom several can be meant are stored first."""
+        row = self._ahead.by_id.get(key[0])
+        if row is not None:
+            return row
+        stored, staged = self._ahead.stored(key), self._ahead.staged(key)
+        if len(staged) == 1 and not (stored or key[0]):
+            return staged[0]
+        if staged:
+            self._stage.move()
+        row = _find_customer(self._run, key) if stored or staged else None
+        if row is None and self._anybody_erased:
+            customers.check_nobody_erased(self._run.work.connection, _identifiers(self._run, key))
+        return row
+
+    def take(self, sought: Sought, key: Key, found: Any) -> Any:
         """Return the record that ``find`` returned, or create and count it; the import's history line covers it."""
         if found is None:
-            return self._remember(sought, key, self._made(sought, key))
+            self._run.created[sought.plural] += 1
+            return self._remember(sought, key, (self._staged if sought is CUSTOMER else self._made)(sought, key))
         if sought is CUSTOMER and key[0] and found["source_id"] is None:
-            self._ahead.add(key)
-            return self._remember(sought, key, _adopted(self._run, found, key[0]))
+            self._stage.move_if_new("customers", found["id"])
+            adopted = _adopted(self._run, found, key[0])
+            self._ahead.add(adopted)
+            return self._remember(sought, key, adopted)
         return found
+
+    def _staged(self, sought: Sought, key: Key) -> Found:
+        """Stage a customer: a long file has many."""
+        id, values = self._stage.next_id("customers"), sought.values(self._run, key)
+        customer = {"id": id, **values, "name_key": names.key(values["name"]), "created_at": self._now}
+        self._stage.add("customers", tuple(customer[column] for column in stage.CUSTOMER))
+        self._first_made.setdefault("customers", (sought.noun, id))
+        self._ahead.add(customer)
+        return customer
 
     def _made(self, sought: Sought, key: Key) -> sqlite3.Row:
         run = self._run
         values = {**sought.values(run, key), "created_at": self._now}
         id = database.insert(run.work.connection, sought.noun.table, values)
         self._first_made.setdefault(sought.noun.table, (sought.noun, id))
-        run.created[sought.plural] += 1
-        if sought is CUSTOMER:
-            self._ahead.add(key)
         made: sqlite3.Row = run.work.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
         return made
 
-    def _remember(self, sought: Sought, key: Key, row: sqlite3.Row) -> sqlite3.Row:
+    def _remember(self, sought: Sought, key: Key, row: Found) -> Found:
         known = self._known[sought.column]
-        if len(known) >= KNOWN_MAX:
+        if sought is not CUSTOMER and len(known) >= KNOWN_MAX:
             known.clear()
         known[key] = row
         return row

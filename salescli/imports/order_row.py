@@ -16,7 +16,7 @@ from salescli.errors import BadData
 from salescli.imports import order_payment, times
 from salescli.imports.cells import Columns, Fields, Reader, Readers
 from salescli.imports.csv_file import Row
-from salescli.imports.order_payment import PAID, Given, ImportedPayment, Price
+from salescli.imports.order_payment import PAID, Contradiction, Given, ImportedPayment, Price, Terms
 from salescli.imports.reading import conventions
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.times import Instant
@@ -38,6 +38,11 @@ KINDS: Mapping[str, Kind] = {
 _CURRENCIES = 32  # pairs of currencies whose columns are kept
 _PRICE_COLUMNS = ("unit_price", "discount", "price")
 _PAID_COLUMNS = ("paid", "funds_credited", "refunded")
+_AMOUNTS = (
+    "status", "quantity", "unit_price", "discount", "price", "currency", "paid", "paid_currency", "rate",
+    "funds_credited", "refunded", "fee", "fee_currency",
+)  # fmt: skip
+_CACHED_AMOUNTS = 5_000  # rows that differ in them
 _SHORT = 12  # characters: less than a card number has digits
 
 
@@ -84,8 +89,8 @@ def columns(zone: ZoneInfo, clock: datetime) -> Callable[[Row], Columns]:
 
     @lru_cache(_CURRENCIES)
     def of(*currencies: str) -> Columns:
-        paid = _amounts(_PAID_COLUMNS, currencies[-1]) or _amounts(_PAID_COLUMNS, currencies[0])
-        return plain.also({**_amounts(_PRICE_COLUMNS, currencies[0]), **paid})
+        paid = _readers_of(_PAID_COLUMNS, currencies[-1]) or _readers_of(_PAID_COLUMNS, currencies[0])
+        return plain.also({**_readers_of(_PRICE_COLUMNS, currencies[0]), **paid})
 
     return lambda row: of(*[row.cells[place] for place in _places(row.names)])
 
@@ -96,7 +101,7 @@ def _places(names: tuple[str, ...]) -> list[int]:
     return [names.index(name) for name in ("currency", "paid_currency") if name in names]
 
 
-def _amounts(columns: Sequence[str], currency: str | None) -> Readers:
+def _readers_of(columns: Sequence[str], currency: str | None) -> Readers:
     """Return the reader of amounts of a currency; None if it is not a currency."""
     try:
         return dict.fromkeys(columns, _amount(money.ever_currency_code(currency or "")))
@@ -129,6 +134,7 @@ def _readers(zone: ZoneInfo, clock: datetime) -> Readers:
         "one_click": partial(text.yes_no, what="one_click"),
         "comment": partial(text.free_text, what="comment"),
         "confirmed": partial(text.yes_no, what="confirmed"),
+        "manager": _manager,
         "gateway_id": partial(text.word, what="gateway_id"),
         "payment_reference": partial(text.word, what="payment_reference"),
     }
@@ -144,11 +150,14 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         fields.read_also(given, "fee", partial(money.parse, currency=currency))
         fields.check()
     _check_currencies(fields, given)
-    price = _price(fields, given)
-    payment = order_payment.payment(fields, given, price)
+    agreed = _agreement(given)
+    if isinstance(agreed, Contradiction):
+        fields.stop(agreed.column, agreed.reason)
+    price, terms = agreed
+    payment = order_payment.payment(fields, given, terms)
     if given.get("confirmed") and given["status"] not in PAID:
         fields.stop("confirmed", f"only the sale of a completed order is confirmed; this one is {given['status']}")
-    number, category, manager = given.get("category_number"), given.get("category"), given.get("manager")
+    number, category = given.get("category_number"), given.get("category")
     return OrderRow(
         given["order"],
         given["created_at"],
@@ -159,19 +168,46 @@ def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
         price,
         _partial(fields, given, price, payment),
         payment,
-        None if manager is None or users.is_system(manager) else manager,
+        given.get("manager"),
         given.get("confirmed", False),
     )
 
 
+def _agreement(given: Given) -> tuple[Price, Terms] | Contradiction:
+    """Return what the amounts of a row come to, or which of them does not agree with the others."""
+    try:
+        return _agreed(tuple(map(given.get, _AMOUNTS)), "paid_at" in given, "refunded_at" in given)
+    except Contradiction as found:
+        return found.with_traceback(None)  # its frames refer to the row's problems: a reference cycle
+
+
+@lru_cache(_CACHED_AMOUNTS)
+def _agreed(values: tuple[Any, ...], is_paid_at: bool, is_refunded_at: bool) -> tuple[Price, Terms]:
+    """Return what the values of ``_AMOUNTS`` come to, which repeat from row to row. Raise Contradiction."""
+    given = {name: value for name, value in zip(_AMOUNTS, values, strict=True) if value is not None}
+    given.update({"paid_at": True} if is_paid_at else {}, **({"refunded_at": True} if is_refunded_at else {}))
+    price = _price(given)
+    return price, order_payment.terms(given, price)
+
+
 def _check_currencies(fields: Fields, given: Given) -> None:
     """Refuse a currency of the past on a day after its last."""
+    if money.LAST_DAY.keys().isdisjoint((given["currency"], given["paid_currency"])):
+        return
     days = {"currency": given["created_at"].on, "paid_currency": given.get("paid_at", given["created_at"]).on}
     for column, day in days.items():
-        try:
-            money.check_current(given[column], day)
-        except BadData as error:
-            fields.stop(column if column in fields.row.values else "currency", str(error))
+        why = _why_past(given[column], day)
+        if why:
+            fields.stop(column if column in fields.row.values else "currency", why)
+
+
+def _why_past(currency: str, day: str) -> str:
+    """Return why a currency was none any more on a day; nothing if it was one."""
+    try:
+        money.check_current(currency, day)
+    except BadData as error:
+        return str(error)
+    return ""
 
 
 def customer(given: Given) -> tuple[str | None, str | None, str, str | None]:
@@ -179,20 +215,20 @@ def customer(given: Given) -> tuple[str | None, str | None, str, str | None]:
     return given.get("customer_id"), given.get("email"), given["customer"], given.get("phone")
 
 
-def _price(fields: Fields, given: Given) -> Price:
+def _price(given: Given) -> Price:
     quantity, discount, currency = given.get("quantity", 1), given.get("discount", 0), given["currency"]
     unit, price = given.get("unit_price"), given.get("price")
     if unit is None:
         if price is None:
-            fields.stop("price", "is blank, and so is unit_price; a row needs one of them")
+            raise Contradiction("price", "is blank, and so is unit_price; a row needs one of them")
         return Price(quantity, _unit(price + discount, quantity), discount, price, currency)
     computed = unit * quantity - discount
     if price not in (None, computed) or not 0 <= computed <= money.MINOR_MAX:
-        _check_sum(fields, Price(quantity, unit, discount, computed, currency), price)
+        _check_sum(Price(quantity, unit, discount, computed, currency), price)
     return Price(quantity, unit, discount, computed, currency)
 
 
-def _check_sum(fields: Fields, computed: Price, price: int | None) -> None:
+def _check_sum(computed: Price, price: int | None) -> None:
     """Refuse a price that differs from its parts or is impossible."""
     unit, discount, result = (
         money.text(minor, computed.currency)
@@ -200,9 +236,9 @@ def _check_sum(fields: Fields, computed: Price, price: int | None) -> None:
     )
     product = f"{unit} × {computed.quantity} − {discount} is {result}"
     if not 0 <= computed.price_minor <= money.MINOR_MAX:
-        fields.stop("unit_price", f"{product}, which cannot be a price")
+        raise Contradiction("unit_price", f"{product}, which cannot be a price")
     if price is not None:
-        fields.stop("price", f"does not agree: {product}")
+        raise Contradiction("price", f"does not agree: {product}")
 
 
 def _unit(minor: int, quantity: int) -> int | None:
@@ -224,6 +260,12 @@ def _order_number(given: str) -> str:
     if len(given) <= _SHORT and given.isascii() and given.isalnum():
         return given
     return text.word(given, "order")
+
+
+def _manager(given: str) -> str | None:
+    """Return who sold; None for the system."""
+    name = text.text(given, "manager")
+    return None if users.is_system(name) else name
 
 
 def _rate(given: str) -> str:

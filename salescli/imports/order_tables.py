@@ -1,20 +1,21 @@
-"""An imported order in the tables: its columns, drafted from a row, inserted or updated.
+"""An imported order in the tables: its columns, drafted from a row, staged or updated.
 
-``OrderRow`` + ``Parties`` -> ``draft`` -> ``Additions.add`` or ``Additions.update`` -> ``Additions.write``
+``OrderRow`` + ``Parties`` -> ``draft`` -> ``Additions.add`` or ``Additions.update`` -> ``Stage``
 """
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.imports import refunds
+from salescli.imports.customers_ahead import Found
 from salescli.imports.order_payment import ImportedPayment
 from salescli.imports.order_row import OrderRow
 from salescli.imports.refunds import RefundColumns
+from salescli.imports.stage import Stage
 from salescli.imports.times import Instant
 from salescli.rules import money
 from salescli.storage import database
@@ -27,7 +28,7 @@ _NEVER_UPDATED = ("manager_id", "confirmed")  # the seller is decided in this da
 class Parties(NamedTuple):
     """The records that a row names; None: not named, or not created yet."""
 
-    customer: sqlite3.Row | None
+    customer: Found | None
     category: sqlite3.Row | None
     offer: sqlite3.Row | None
     payment_system: sqlite3.Row | None
@@ -184,7 +185,7 @@ def _fee(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> tuple[
     return fee, int(fee is not None)
 
 
-def _id(row: sqlite3.Row | None) -> int | None:
+def _id(row: Found | None) -> int | None:
     return row["id"] if row else None
 
 
@@ -192,22 +193,19 @@ def _id(row: sqlite3.Row | None) -> int | None:
 
 
 class Additions:
-    """Rows that an import adds to the tables of orders, queued for ``write``: one statement inserts many."""
+    """Rows that an import adds to the tables of orders, staged until all are read."""
 
-    def __init__(self, connection: sqlite3.Connection, source: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, stage: Stage, source: str) -> None:
         self._connection = connection
+        self._stage = stage
         self._source = source
-        # One random prefix plus the order's id: neighbours in the index, where random values would scatter.
-        self._uid = secrets.token_hex(5)
-        self._ids = {table: database.free_ids(connection, table) for table in _INSERT}
         self.last_invoice = 0  # the id of the newest invoice
-        self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
 
     def add(self, drafted: Draft, *, number: str, digest: bytes) -> int:
         """Add a new order with its invoice and refund, and return its id."""
-        id = next(self._ids["orders"])
-        marks = (id, f"{self._uid}{id:06x}", self._source, number, digest)
-        self._rows["orders"].append(marks + drafted.order)
+        id = self._stage.next_id("orders")
+        marks = (id, self._source, number, digest)
+        self._stage.add("orders", marks + drafted.order)
         if drafted.invoice:
             self.add_refund(drafted.refund, self._add_invoice(drafted.invoice, id, 1))
         return id
@@ -230,34 +228,19 @@ class Additions:
         self.add_refund(more, invoice_id)
 
     def _add_invoice(self, invoice: InvoiceColumns, order_id: int, ordinal: int) -> int:
-        id = next(self._ids["invoices"])
+        id = self._stage.next_id("invoices")
         self.last_invoice = id
-        self._rows["invoices"].append((id, order_id, ordinal, *invoice))
+        self._stage.add("invoices", (id, order_id, ordinal, *invoice))
         return id
 
     def add_refund(self, refund: RefundColumns | None, invoice_id: int) -> None:
         """Add a refund to an invoice, if there is one."""
         if refund:
-            self._rows["refunds"].append((next(self._ids["refunds"]), invoice_id, *refund))
-
-    def write(self) -> None:
-        """Insert the queued rows."""
-        for table, rows in self._rows.items():
-            self._connection.executemany(_INSERT[table], rows)
-            rows.clear()
-
-    def drop(self) -> None:
-        """Forget the queued rows of a record that could not be written."""
-        for rows in self._rows.values():
-            rows.clear()
+            self._stage.add("refunds", (self._stage.next_id("refunds"), invoice_id, *refund))
 
 
-def _inserting(table: str, *columns: str) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-
-
-_INSERT = {  # in the order in which their rows refer to each other
-    "orders": _inserting("orders", "id", "uid", "source", "source_number", "imported_as", *OrderColumns._fields),
-    "invoices": _inserting("invoices", "id", "order_id", "ordinal", *InvoiceColumns._fields),
-    "refunds": _inserting("refunds", "id", "invoice_id", *RefundColumns._fields),
+TABLES = {  # in the order in which their rows refer to each other
+    "orders": ("id", "source", "source_number", "imported_as", *OrderColumns._fields),
+    "invoices": ("id", "order_id", "ordinal", *InvoiceColumns._fields),
+    "refunds": ("id", "invoice_id", *RefundColumns._fields),
 }

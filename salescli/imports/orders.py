@@ -6,27 +6,26 @@ row -> ``order_row.read`` -> digest stored: unchanged -> ``Parties`` -> insert, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Sequence, Set
 from functools import partial
 from typing import NamedTuple
 
 from salescli.errors import WrongStatus
 from salescli.imports import order_changes, order_row, order_tables, own_lists, parts, refunds, times
-from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, settle
-from salescli.imports.bulk_load import Aside
+from salescli.imports.batch import Changed, Known, Numbers, Steps, find_known, marks, settle
 from salescli.imports.cells import Fields
 from salescli.imports.csv_file import Row, attempted
 from salescli.imports.customers_ahead import Key
-from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups, opened
+from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT_SYSTEM, Lookups
 from salescli.imports.mapped import LATE_REFUND
 from salescli.imports.mapped_cells import EQUAL
 from salescli.imports.mapping import ORDERS
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Draft, Parties
 from salescli.imports.refunds import RefundColumns
-from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, Take, import_rows
+from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, import_rows
 from salescli.imports.run import first_rows as first_rows_of
+from salescli.imports.stage import Stage
 from salescli.imports.times import Instant
 from salescli.rules import closing, money, names, time
 from salescli.sales import closed_months
@@ -42,8 +41,7 @@ def import_orders(work: Work, request: ImportRequest) -> ImportCounts:
 
     Raise BadData when rows are bad and not skipped; the request's ``reporting`` gets each problem.
     """
-    aside = Aside(work.connection)
-    return import_rows(_run(work, request), partial(_orders, aside), aside.end)
+    return import_rows(_run(work, request), _Orders)
 
 
 def first_rows(work: Work, request: ImportRequest, most: int) -> list[Row]:
@@ -53,14 +51,6 @@ def first_rows(work: Work, request: ImportRequest, most: int) -> list[Row]:
 
 def _run(work: Work, request: ImportRequest) -> ImportRun:
     return ImportRun(work, "orders", COLUMNS, REQUIRED, request, order_row.KINDS, maps=ORDERS, listed=own_lists.ORDERS)
-
-
-@contextmanager
-def _orders(aside: Aside, run: ImportRun) -> Iterator[Take]:
-    with opened(run) as lookups:
-        orders = _Orders(run, lookups, aside)
-        yield orders.take
-        orders.end()
 
 
 class _Match(NamedTuple):
@@ -78,13 +68,13 @@ class _Match(NamedTuple):
 class _Orders:
     """The import of one file's rows."""
 
-    def __init__(self, run: ImportRun, lookups: Lookups, aside: Aside) -> None:
+    def __init__(self, run: ImportRun) -> None:
         self._run = run
-        self._lookups = lookups
-        self._aside = aside
-        self._payments: dict[tuple[str, str], str] = {}  # payment system and its number -> the order it paid
+        self._stage = Stage(run.work.connection, order_tables.TABLES)
+        self._lookups = lookups = Lookups(run, self._stage)
+        self._payments = parts.PaymentNumbers(run.work.connection)
         self._parts = parts.Payments(run.work.connection)
-        self._additions = Additions(run.work.connection, run.request.source)
+        self._additions = Additions(run.work.connection, self._stage, run.request.source)
         columns = order_row.columns(run.work.zone, run.work.written_at)
         self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
         self._past = times.past(run.work.zone, run.work.written_at)
@@ -94,32 +84,38 @@ class _Orders:
             numbers=Numbers(run.work.connection),
             column="order",
             read=lambda fields: order_row.read(fields, columns),
-            known=self._known,
+            known=partial(find_known, run, "orders"),
+            marks=marks(run.work.zone.key),
             ahead=lambda orders: lookups.read_customers([order.customer for order in orders]),
             find=self._found,
             insert=self._insert,
             compare=self._compare,
             again=self._again,
+            expect=self._expect,
         )
 
-    def take(self, rows: Sequence[Row]) -> Outcomes:
+    def take(self, rows: Sequence[Row], /) -> Outcomes:
         """Import rows and return the outcome of each."""
         late = [row for row in rows if row.names is LATE_REFUND]
         orders = iter(self._steps.take([row for row in rows if row.names is not LATE_REFUND] if late else rows))
-        self._additions.write()
         if not late:
+            self._stage.write()
             return list(orders)
+        self._stage.move()
         return [attempted(self._refunded_late, row) if row.names is LATE_REFUND else next(orders) for row in rows]
 
     def end(self) -> None:
         """Note the payments of known orders that the file leaves out."""
         self._run.notes.extend(self._parts.missing(self._run.work.zone))
 
-    def _known(self, orders: Sequence[str]) -> Mapping[str, Known]:
-        """Return the orders imported before, by number, and expect the payments of those that have several."""
-        known = find_known(self._run, "orders", orders)
-        self._parts.expect([order.id for order in known.values() if not order.erased and order.id < self._first_new])
-        return known
+    def keep(self) -> None:
+        """Move what is staged into the tables, and make the new records searchable."""
+        self._stage.end()
+        self._lookups.index()
+
+    def _expect(self, known: Sequence[Known]) -> None:
+        """Expect the payments of those orders imported before that have several."""
+        self._parts.expect([order.id for order in known if not order.erased and order.id < self._first_new])
 
     def _found(self, fields: Fields, order: OrderRow) -> Parties:
         """Return the existing records that the row names."""
@@ -144,7 +140,7 @@ class _Orders:
         number = order.payment.gateway_id if order.payment else None
         if number is None:
             return
-        paid = self._payments.setdefault((names.key(_payment_system(order) or ""), number), order.number)
+        paid = self._payments.order_of(number, names.key(_payment_system(order) or ""), order.number)
         row = self._run.work.connection.execute(
             "SELECT o.id, o.source, o.source_number FROM invoices i JOIN orders o ON o.id = i.order_id"
             " WHERE i.gateway_id = ? AND i.payment_system_id IS ?",
@@ -168,12 +164,13 @@ class _Orders:
         )
 
     def _insert(self, fields: Fields, order: OrderRow, found: Parties, digest: bytes) -> None:
-        self._check_open(fields, order)
+        if self._closed:
+            self._check_open(fields, order)
         parties = found if _complete(order, found) else self._taken(order, found)
         draft = parts.whole(fields, self._drafted(order, parties), ())
         id = self._additions.add(draft, number=order.number, digest=digest)
-        self._note_day(id, order, draft.refund)
-        self._aside.wrote_order()
+        if draft.refund:
+            self._note_day(id, order, draft.refund)
 
     def _compare(self, fields: Fields, order: OrderRow, found: Parties, id: int, digest: bytes) -> Outcome:
         held = self._parts.of(id)
@@ -227,6 +224,7 @@ class _Orders:
     def _update(self, fields: Fields, order: OrderRow, found: Parties, match: _Match, digest: bytes | None) -> None:
         stored = match.stored
         parties = self._taken(order._replace(manager=None), found)  # the seller is neither updated nor created
+        self._stage.move()
         draft = order_changes.inherited(self._drafted(order, parties), order, stored)
         draft = parts.whole(fields, draft, match.others)
         if order.payment and order.payment.attempted.on != stored["paid_on"]:
@@ -234,23 +232,19 @@ class _Orders:
         if moved := order_changes.months_of_moved_lines(stored, draft) & self._closed:
             fields.stop("order", f"would move to another line in the reports of {min(moved)}, which is closed")
         is_further = bool(match.others) and stored["invoice_id"] is None
-        if is_further:
-            self._additions.write()
         try:
             with database.savepoint(self._run.work.connection), closed_months.guarded():
                 self._additions.update(stored, draft, digest)
-                if is_further:
-                    self._additions.write()
+                self._stage.move()
         except WrongStatus as error:
-            if is_further:
-                self._additions.drop()
+            self._stage.drop()
             fields.stop("order", str(error))
         if is_further:
             self._parts.expect([stored["id"]])
             self._parts.see(stored["id"], self._additions.last_invoice, stored["ordinal"])
         if draft.refund and draft.refund.refunded_at != stored["refunded_at"]:
             self._note_day(stored["id"], order, draft.refund)
-        self._aside.wrote_order()
+        self._stage.aside.wrote_order()
 
     def _drafted(self, order: OrderRow, parties: Parties) -> Draft:
         """Return the draft of a row; a refund of a closed month counts on the first open day."""
@@ -275,7 +269,7 @@ class _Orders:
 
     def _again(self, fields: Fields, order: OrderRow, earlier: int) -> Outcome:
         """Take a further row of an order, which tells a further payment or refund; all else in it must be the same."""
-        self._additions.write()
+        self._stage.move()
         known = find_known(self._run, "orders", [order.number]).get(order.number)
         if known is not None and known.erased:
             return "unchanged"
@@ -336,7 +330,7 @@ class _Orders:
         self._add_refund(fields, stored, refund)
         if counts != at.on:
             closed_months.counted_on(self._run.work, "order", known.id, at.on)
-        self._additions.write()
+        self._stage.move()
         return "updated"
 
     def _add_refund(self, fields: Fields, stored: sqlite3.Row, refund: RefundColumns) -> None:

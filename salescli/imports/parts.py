@@ -93,6 +93,29 @@ class Payments:
             yield f"{more} more are not in the file; they stay"
 
 
+class PaymentNumbers:
+    """The payment systems' numbers of payments in the file so far, each with its order; in a temporary table."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.execute("DROP TABLE IF EXISTS imported_payment_numbers")
+        connection.execute(
+            "CREATE TEMPORARY TABLE imported_payment_numbers (number TEXT NOT NULL, payment_system TEXT NOT NULL,"
+            " order_number TEXT NOT NULL, PRIMARY KEY (number, payment_system)) WITHOUT ROWID"
+        )
+
+    def order_of(self, number: str, payment_system: str, order: str) -> str:
+        """Return the number of the order that a payment of the file paid first; add one of ``order`` that is new."""
+        key = (number, payment_system)
+        added = self._connection.execute(
+            "INSERT INTO imported_payment_numbers VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*key, order)
+        )
+        if added.rowcount:
+            return order
+        sql = "SELECT order_number FROM imported_payment_numbers WHERE number = ? AND payment_system = ?"
+        return str(self._connection.execute(sql, key).fetchone()[0])
+
+
 def find(draft: Draft, held: Sequence[sqlite3.Row]) -> sqlite3.Row | None:
     """Return the payment, of those that no row has had, that a row's is; None if it is a further one.
 

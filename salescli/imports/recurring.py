@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,13 +15,15 @@ from zoneinfo import ZoneInfo
 
 from salescli.gateways import registry
 from salescli.imports import order_row, own_lists
-from salescli.imports.batch import Changed, Numbers, Steps, find_known, settle
+from salescli.imports.batch import Changed, Numbers, Steps, find_known, marks, settle
 from salescli.imports.cells import Columns, Fields, Readers
-from salescli.imports.customers_ahead import Key
-from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Lookups, opened
+from salescli.imports.csv_file import Row
+from salescli.imports.customers_ahead import Found, Key
+from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Lookups
 from salescli.imports.mapping import RECURRING
 from salescli.imports.reading import conventions
-from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Take, import_rows
+from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, import_rows
+from salescli.imports.stage import Stage
 from salescli.rules import money, numbers, schedule, text, time
 from salescli.rules.schedule import Interval, Retries
 from salescli.storage import database
@@ -69,7 +70,7 @@ class RecurringRow(NamedTuple):
 class SubscriberParties(NamedTuple):
     """The records that a row names; None: not created yet."""
 
-    customer: sqlite3.Row | None
+    customer: Found | None
     offer: sqlite3.Row | None
     payment_system: sqlite3.Row | None
 
@@ -81,34 +82,41 @@ def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
     """
     listed = own_lists.recurring(COLUMNS)
     run = ImportRun(work, "recurring orders", COLUMNS, REQUIRED, request, _KINDS, maps=RECURRING, listed=listed)
-    return import_rows(run, _subscribers)
-
-
-@contextmanager
-def _subscribers(run: ImportRun) -> Iterator[Take]:
-    with opened(run) as lookups:
-        yield _Subscribers(run, lookups).steps.take
+    return import_rows(run, _Subscribers)
 
 
 class _Subscribers:
     """The import of one file's rows."""
 
-    def __init__(self, run: ImportRun, lookups: Lookups) -> None:
+    def __init__(self, run: ImportRun) -> None:
         self._run = run
         self._zone = run.work.zone
-        self._lookups = lookups
+        self._stage = Stage(run.work.connection, {})
+        self._lookups = lookups = Lookups(run, self._stage)
         self._first_new = next(database.free_ids(run.work.connection, "recurring"))
         columns = Columns(_readers(self._zone))
-        self.steps = Steps(
+        self._steps = Steps(
             numbers=Numbers(run.work.connection),
             column="recurring",
             read=lambda fields: _read(fields, columns, run.work),
             known=partial(find_known, run, "recurring"),
+            marks=marks(run.work.zone.key),
             ahead=lambda rows: lookups.read_customers([row.customer for row in rows]),
             find=self._find,
             insert=self._insert,
             compare=self._compare,
         )
+
+    def take(self, rows: Sequence[Row], /) -> Outcomes:
+        """Import rows and return their outcomes."""
+        return self._steps.take(rows)
+
+    def end(self) -> None:
+        """Note nothing."""
+
+    def keep(self) -> None:
+        """Make the new customers searchable."""
+        self._lookups.index()
 
     def _find(self, fields: Fields, row: RecurringRow) -> SubscriberParties:
         """Return the records that the row names. A payment without token is only for a person to confirm."""
@@ -126,11 +134,13 @@ class _Subscribers:
     def _taken(self, row: RecurringRow, found: SubscriberParties) -> SubscriberParties:
         """Return the records that the row names, and create missing ones."""
         take = self._lookups.take
-        return SubscriberParties(
+        taken = SubscriberParties(
             take(CUSTOMER, row.customer, found.customer),
             take(OFFER_BY_NAME, _offer(row), found.offer),
             take(PAYMENT_SYSTEM, (row.payment_system,), found.payment_system),
         )
+        self._stage.move()
+        return taken
 
     def _insert(self, fields: Fields, row: RecurringRow, found: SubscriberParties, digest: bytes) -> None:
         drafted = _draft(row, self._taken(row, found), now=self._run.work.now, zone=self._zone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache, partial
@@ -12,8 +11,8 @@ from zoneinfo import ZoneInfo
 from salescli.errors import BadData
 from salescli.rules import happened, time
 
-_USUAL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2})(:[0-5]\d:[0-5]\d)(Z?)", re.ASCII)
 _DAYS = 2_000  # whose offsets are cached
+_MINUTES = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 
 
 class Instant(NamedTuple):
@@ -42,12 +41,11 @@ def reader(zone: ZoneInfo) -> Callable[[str], Instant]:
     from_utc = lru_cache(_DAYS)(partial(time.hours, here=timezone.utc, there=zone))
 
     def read(given: str) -> Instant:
-        match = _USUAL.fullmatch(given)
-        if match is not None:
-            day, hour, rest, utc = match.groups()
-            there = (from_utc(day) if utc else in_utc(day)).get(hour)
+        day, hour, rest, zone_of_it = given[:10], given[11:13], given[13:19], given[19:]
+        if rest in _MINUTES and given[10] in "T " and zone_of_it in ("", "Z"):
+            there = (from_utc(day) if zone_of_it else in_utc(day)).get(hour)
             if there is not None:
-                return Instant(f"{day}T{hour}{rest}Z", there[:10]) if utc else Instant(f"{there}{rest}Z", day)
+                return Instant(f"{day}T{hour}{rest}Z", there[:10]) if zone_of_it else Instant(f"{there}{rest}Z", day)
         moment = time.parse_time(given, zone)
         return Instant(time.utc_text(moment), time.local_day(moment, zone))
 

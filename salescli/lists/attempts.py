@@ -6,7 +6,8 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="attempts",
-    source="attempts a JOIN payment_systems p ON p.id = a.payment_system_id",
+    source="attempts a",
+    joins=("JOIN payment_systems p ON p.id = a.payment_system_id",),
     columns=(
         Column("attempt", "number", "a.id", rank=5),
         Column("kind", "text", "a.kind", rank=0),
@@ -33,10 +34,11 @@ VIEW = View(
 # Every failed attempt, of all payments of a customer's orders; the list of payments shows only the latest (R44).
 FAILED = View(
     name="failed attempts",
-    source=(
-        "(SELECT * FROM attempts WHERE status <> 'succeeded' AND code IS NOT NULL) a"
-        " JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id"
-        " JOIN orders o ON o.id = i.order_id"
+    source="(SELECT * FROM attempts WHERE status <> 'succeeded' AND code IS NOT NULL) a",
+    joins=(
+        "JOIN payment_systems p ON p.id = a.payment_system_id",
+        "JOIN invoices i ON i.id = a.invoice_id",
+        "JOIN orders o ON o.id = i.order_id",
     ),
     columns=(
         Column("attempt", "number", "a.id", shown=False),

@@ -37,6 +37,7 @@ _PRICED = {  # subject -> the table whose records have a currency
     "offer": "offers",
     "payment system": "payment_systems",
 }
+_KEPT = 5_000  # records whose currencies are remembered
 _LIMIT = "money_per_"  # a limit on charging: money_per_day_EUR
 
 
@@ -121,6 +122,8 @@ class ChangeText:
         if subject not in _PRICED:
             return None
         if (subject, id) not in self._currencies:
+            if len(self._currencies) >= _KEPT:
+                self._currencies.clear()
             lines = self._connection.execute(
                 "SELECT id, changes FROM history WHERE subject = ? AND subject_id = ? AND changes LIKE '%\"currency\"%'"
                 " ORDER BY id",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from salescli.errors import BadUsage
@@ -49,7 +51,11 @@ class Column(NamedTuple):
 
 
 class View(NamedTuple):
-    """A list: where its rows come from, its columns, and the columns that its filters use."""
+    """A list: where its rows come from, its columns, and the columns that its filters use.
+
+    ``joins``: what belongs to each row of ``source``, exactly one row or none, so that a query leaves out those of
+    which it uses no column; each may build on those before it.
+    """
 
     name: str
     source: str
@@ -59,13 +65,30 @@ class View(NamedTuple):
     filters: Mapping[str, str]  # filter -> its column, or a whole clause if it contains `{v}`
     hidden: str = ""  # more SQL columns, for `compute`
     statuses: tuple[str, ...] = ()
-    of_orders: tuple[str, ...] = ()  # filters on indexed columns of the rows' orders, `o` in the source
+    indexed: tuple[str, ...] = ()  # filters whose index has another order than the list: for few rows
+    found: Mapping[str, str] = {}  # filter -> its clause for few rows, if it is another
     merged: bool = False  # its source is a union of two parts, each in the list's order; nothing is computed
     by_local_day: bool = False  # `from` and `before` compare local days, not instants
+    joins: tuple[str, ...] = ()
+
+    def joined(self, *texts: str, source: str = "") -> str:
+        """Return the source, or another, with the joins whose columns occur in ``texts``; without texts with all."""
+        used, joins = " ".join(texts), []
+        for join in reversed(self.joins):
+            if not texts or re.search(rf"\b{_alias(join)}\.", used):
+                joins.append(join)
+                used += join
+        return " ".join((source or self.source, *reversed(joins)))
 
     def column(self, key: str) -> Column:
         """Return the column with this key. Raise BadUsage, with all keys, for another."""
         return named(self.columns, key, self.name)
+
+
+@lru_cache
+def _alias(join: str) -> str:
+    """Return the name that a join gives its row: `c` of "JOIN customers c ON …"."""
+    return join.partition(" ON ")[0].rpartition(" ")[2]
 
 
 def named(columns: Sequence[Column], key: str, whose: str) -> Column:

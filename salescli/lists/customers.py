@@ -22,6 +22,7 @@ VIEW = View(
     ),
     newest_first=("-c.id",),
     id="c.id",
+    indexed=("search",),
     filters={
         "search": (
             f"c.id IN ({FOUND_CUSTOMERS} UNION"

@@ -6,9 +6,11 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="disputes",
-    source=(
-        "disputes d JOIN invoices i ON i.id = d.invoice_id JOIN payment_systems p ON p.id = d.payment_system_id"
-        " LEFT JOIN refunds x ON x.id = d.refund_id"
+    source="disputes d",
+    joins=(
+        "JOIN invoices i ON i.id = d.invoice_id",
+        "JOIN payment_systems p ON p.id = d.payment_system_id",
+        "LEFT JOIN refunds x ON x.id = d.refund_id",
     ),
     columns=(
         Column("dispute", "number", "d.id", rank=0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,49 +68,54 @@ BY = (
 _SAME_USER = "SELECT id FROM users WHERE id = :by OR merged_into = :by"
 
 
-def lines(  # noqa: PLR0913 - a record, what narrows, and the page
-    connection: sqlite3.Connection,
-    subject: str | None,
-    subject_id: int | None,
-    wanted: HistoryFilter = HistoryFilter(),
-    *,
-    zone: ZoneInfo,
-    oldest_first: bool = False,
-    limit: int | None,
-) -> list[dict[str, Any]]:
-    """Return the lines of one record, of a subject, or of everything, newest first, in the shape of COLUMNS.
+class Lines:
+    """The lines of one record, of a subject, or of everything, in the shape of COLUMNS, and their number.
 
-    An order's history includes its invoices; a customer's includes merged duplicates and the customer's orders,
-    invoices and recurring orders. Times in ``changes`` are in ``zone``.
+    They are read from the database each time they are asked for, so that many need no memory. An order's history
+    includes its invoices; a customer's includes merged duplicates and the customer's orders, invoices and recurring
+    orders.
     """
-    clauses = {
-        f"(h.user_id IN ({_SAME_USER}) OR h.for_user_id IN ({_SAME_USER})) AND h.by_system = 0": wanted.by is not None,
-        "h.by_system = 1": wanted.by_system,
-        f"{WRITTEN} >= :since": wanted.since is not None,
-        f"{WRITTEN} < :before": wanted.before is not None,
-        "h.subject = :subject": subject is not None and subject_id is None,
-        _RELATED.get(subject or "", "h.subject = :subject AND h.subject_id = :id"): subject_id is not None,
-    }
-    where = " AND ".join(clause for clause, applies in clauses.items() if applies) or "1 = 1"
-    rows = connection.execute(
-        f"SELECT h.id AS line, {WRITTEN} AS at, nullif(h.at, {WRITTEN}) AS about, {BY} AS by, h.subject,"
-        f" h.subject_id AS number, h.what, h.changes, t.text AS reason, h.command FROM {SOURCE} WHERE {where}"
-        f" ORDER BY h.id {'ASC' if oldest_first else 'DESC'} LIMIT :limit",
-        {
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        subject: str | None,
+        subject_id: int | None,
+        wanted: HistoryFilter = HistoryFilter(),
+    ) -> None:
+        self._connection = connection
+        clauses = {
+            f"(h.user_id IN ({_SAME_USER}) OR h.for_user_id IN ({_SAME_USER})) AND h.by_system = 0": (
+                wanted.by is not None
+            ),
+            "h.by_system = 1": wanted.by_system,
+            f"{WRITTEN} >= :since": wanted.since is not None,
+            f"{WRITTEN} < :before": wanted.before is not None,
+            "h.subject = :subject": subject is not None and subject_id is None,
+            _RELATED.get(subject or "", "h.subject = :subject AND h.subject_id = :id"): subject_id is not None,
+        }
+        self._where = " AND ".join(clause for clause, applies in clauses.items() if applies) or "1 = 1"
+        self._values = {
             "by": wanted.by,
             "since": wanted.since,
             "before": wanted.before,
             "subject": subject,
             "id": subject_id,
-            "limit": -1 if limit is None else limit,
-        },
-    )
-    changes = ChangeText(connection, zone)
-    return [{**dict(row), "changes": changes.of(row), "fields": changes.fields(row)} for row in rows]
+        }
 
+    def count(self) -> int:
+        """Return the number of lines."""
+        sql = f"SELECT count(*) FROM history h WHERE {self._where}"
+        return int(self._connection.execute(sql, self._values).fetchone()[0])
 
-def count(connection: sqlite3.Connection, subject: str, subject_id: int) -> int:
-    """Return the number of lines in a record's history."""
-    related = _RELATED.get(subject, "h.subject = :subject AND h.subject_id = :id")
-    sql = f"SELECT count(*) FROM history h WHERE {related}"
-    return int(connection.execute(sql, {"subject": subject, "id": subject_id}).fetchone()[0])
+    def rows(self, zone: ZoneInfo, limit: int | None, *, oldest_first: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the lines, newest first; times in ``changes`` are in ``zone``."""
+        found = self._connection.execute(
+            f"SELECT h.id AS line, {WRITTEN} AS at, nullif(h.at, {WRITTEN}) AS about, {BY} AS by, h.subject,"
+            f" h.subject_id AS number, h.what, h.changes, t.text AS reason, h.command FROM {SOURCE}"
+            f" WHERE {self._where} ORDER BY h.id {'ASC' if oldest_first else 'DESC'} LIMIT :limit",
+            {**self._values, "limit": -1 if limit is None else limit},
+        )
+        changes = ChangeText(self._connection, zone)
+        for row in found:
+            yield {**dict(row), "changes": changes.of(row), "fields": changes.fields(row)}

@@ -17,7 +17,8 @@ NEXT_DUE = (
 
 VIEW = View(
     name="instalments",
-    source="instalments n JOIN orders o ON o.id = n.order_id",
+    source="instalments n",
+    joins=("JOIN orders o ON o.id = n.order_id",),
     columns=(
         Column("due_on", "day", "n.due_on"),
         Column("amount", "money", "n.amount_minor"),

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle
-from salescli.storage.clauses import OF_AN_ORDER, searched
-from salescli.storage.schema import comparable
+from salescli.storage.clauses import BY_ITS_ORDER, OF_AN_ORDER, compared, searched, searched_by_order
+
+_FOUND_INVOICES = f"SELECT v.id FROM invoices v WHERE {searched_by_order('v.order_id', 'v.id IN ({number})')}"
 
 # Equal affinities in both parts let SQLite read each by its index of days and merge them.
 _MOVED = """(
   SELECT id AS entry, id AS invoice_id, paid_on AS day, paid_at AS at, amount_minor AS moved, currency,
     fee_minor AS fee, fee_estimated AS estimated, gateway_id,
-    CAST(NULL AS TEXT) AS reason,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM refunds m WHERE m.moved_to = invoices.id) THEN 'credit'
-      ELSE 'payment' END AS TEXT) AS kind
+    CAST(NULL AS TEXT) AS reason, CAST('payment' AS TEXT) AS kind
   FROM invoices WHERE paid_on IS NOT NULL
   UNION ALL
   SELECT CAST(-x.id AS INTEGER), x.invoice_id, x.refunded_on, x.refunded_at, CAST(-x.amount_minor AS INTEGER),
@@ -25,12 +24,20 @@ _MOVED = """(
   FROM refunds x LEFT JOIN attempts a ON a.id = x.attempt_id
 )"""
 
+_KIND = (
+    "CASE WHEN e.kind = 'payment' AND EXISTS (SELECT 1 FROM refunds t WHERE t.moved_to = e.entry) THEN 'credit'"
+    " ELSE e.kind END"
+)
+
 VIEW = View(
     name="entries",
-    source=(
-        f"{_MOVED} e JOIN invoices i ON i.id = e.invoice_id JOIN orders o ON o.id = i.order_id"
-        " JOIN customers c ON c.id = o.customer_id LEFT JOIN payment_systems p ON p.id = i.payment_system_id"
-        " LEFT JOIN users m ON m.id = o.manager_id"
+    source=f"{_MOVED} e",
+    joins=(
+        "JOIN invoices i ON i.id = e.invoice_id",
+        "JOIN orders o ON o.id = i.order_id",
+        "JOIN customers c ON c.id = o.customer_id",
+        "LEFT JOIN payment_systems p ON p.id = i.payment_system_id",
+        "LEFT JOIN users m ON m.id = o.manager_id",
     ),
     columns=(
         Column("entry", "number", "e.entry", rank=0),
@@ -51,7 +58,7 @@ VIEW = View(
         ),  # the day of reports by offer, category and manager
         Column("manager_name", "text", "m.name", shown=False),
         Column("reason", "text", "e.reason", shown=False),
-        Column("kind", "text", "e.kind", shown=False),
+        Column("kind", "text", _KIND, shown=False),
         # Not part of the sums of reports: the fee of a dispute is no commission of a payment.
         Column(
             "dispute_fee",
@@ -71,12 +78,12 @@ VIEW = View(
         "confirmed": "o.completed_on IS NOT NULL AND o.confirmed = {v}",  # as in reports: also if it was refunded
         "payment_system": "+i.payment_system_id",  # +: SQLite would start from payment_systems, without an index
         "currency": "e.currency",
-        "min": comparable("abs(e.moved)", "e.currency"),
-        "max": comparable("abs(e.moved)", "e.currency"),
+        **compared("abs(e.moved)", "+e.currency"),  # +: the index of amounts has no order of days
         "search": searched("o.customer_id", "o.offer_id", "e.invoice_id IN ({number})", "e.gateway_id IN ({words})"),
     },
     statuses=lifecycle.ORDER_STATUSES,
     by_local_day=True,
-    of_orders=("offer", "category", "manager"),
+    indexed=(*BY_ITS_ORDER, "currency", "search"),
+    found={"search": f"(e.invoice_id IN ({_FOUND_INVOICES}) OR e.gateway_id IN ({{words}}))"},
     merged=True,
 )

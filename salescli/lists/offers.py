@@ -7,8 +7,11 @@ from salescli.storage.clauses import FOUND_OFFERS, every
 
 VIEW = View(
     name="offers",
-    source="(SELECT * FROM offers WHERE merged_into IS NULL) f LEFT JOIN categories g ON g.id = f.category_id"
-    " LEFT JOIN payment_systems p ON p.id = f.payment_system_id",
+    source="(SELECT * FROM offers WHERE merged_into IS NULL) f",
+    joins=(
+        "LEFT JOIN categories g ON g.id = f.category_id",
+        "LEFT JOIN payment_systems p ON p.id = f.payment_system_id",
+    ),
     columns=(
         Column("number", "text", "f.number", rank=0),
         Column("name", "text", "f.name", sort="f.name_key", filled=True, rank=0),

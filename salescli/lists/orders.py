@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from salescli.lists.columns import Column, View
 from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import lifecycle, money, permissions
-from salescli.storage.clauses import OF_A_CLOSED_MONTH, OF_AN_ORDER, UNDER_WAY, searched
-from salescli.storage.schema import comparable
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, OF_AN_ORDER, UNDER_WAY, compared, searched
 
 if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
@@ -40,13 +39,17 @@ _REFUNDED = (
     " FROM invoices i WHERE i.order_id = o.id AND i.refunded_minor > 0)"
 )
 
+_UNCONFIRMED = "o.status = 'completed' AND o.confirmed = 0"  # as its index has it
+
 _IN_PARTS = "(o.partial OR (o.paid_minor > 0 AND o.paid_minor < o.price_minor))"  # sales.orders.Order.in_parts
 
 VIEW = View(
     name="orders",
-    source=(
-        "orders o JOIN customers c ON c.id = o.customer_id LEFT JOIN users m ON m.id = o.manager_id"
-        " LEFT JOIN categories g ON g.id = o.category_id"
+    source="orders o",
+    joins=(
+        "JOIN customers c ON c.id = o.customer_id",
+        "LEFT JOIN users m ON m.id = o.manager_id",
+        "LEFT JOIN categories g ON g.id = o.category_id",
     ),
     columns=(
         Column("order", "number", "o.id", rank=0),
@@ -111,17 +114,18 @@ VIEW = View(
     newest_first=("-o.created_at", "-o.id"),
     id="o.id",
     filters={
-        "status": "o.status",
+        "status": "o.status IN ({v})",
+        "unfinished": "o.status IN ({v}) AND o.status <> 'completed'",  # as its index has it
         "from": "o.created_at",
         "before": "o.created_at",
         **OF_AN_ORDER,
+        "unconfirmed": _UNCONFIRMED,
         "payment_system": (
             "EXISTS (SELECT 1 FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL"
             " AND p.payment_system_id IN ({v}))"
         ),
         "currency": "o.currency",
-        "min": comparable("o.price_minor", "o.currency"),
-        "max": comparable("o.price_minor", "o.currency"),
+        **compared("o.price_minor", "o.currency"),
         "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
     },
     hidden=(  # the arguments of _order_actions
@@ -131,4 +135,5 @@ VIEW = View(
         " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_ppm"
     ),
     statuses=lifecycle.ORDER_STATUSES,
+    indexed=("customer", "customers", "offers", "unconfirmed", "currency", "min", "max", "between", "search"),
 )

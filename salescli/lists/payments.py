@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle
-from salescli.storage.clauses import OF_AN_ORDER, searched
-from salescli.storage.schema import comparable
+from salescli.storage.clauses import BY_ITS_ORDER, OF_AN_ORDER, compared, searched, searched_by_order
 
 _LATEST_CHARGE = "SELECT max(b.id) FROM attempts b WHERE b.invoice_id = i.id AND b.kind = 'charge'"
 
@@ -13,10 +12,13 @@ _SAME = "i.paid_at IS NOT NULL AND i.rate IS NULL"  # in the currency of its ord
 
 VIEW = View(
     name="payments",
-    source=(
-        "invoices i JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id"
-        " LEFT JOIN payment_systems p ON p.id = i.payment_system_id LEFT JOIN users m ON m.id = o.manager_id"
-        f" LEFT JOIN attempts a ON a.id = ({_LATEST_CHARGE})"
+    source="invoices i",
+    joins=(
+        "JOIN orders o ON o.id = i.order_id",
+        "JOIN customers c ON c.id = o.customer_id",
+        "LEFT JOIN payment_systems p ON p.id = i.payment_system_id",
+        "LEFT JOIN users m ON m.id = o.manager_id",
+        f"LEFT JOIN attempts a ON a.id = ({_LATEST_CHARGE})",
     ),
     columns=(
         Column("invoice", "number", "i.id", rank=0),
@@ -67,16 +69,17 @@ VIEW = View(
     newest_first=("-i.attempted_at", "-i.id"),
     id="i.id",
     filters={
-        "status": "i.status",
+        "status": "i.status IN ({v})",
+        "unfinished": "i.status IN ({v}) AND i.status <> 'completed'",  # as its index has it
         "from": "i.attempted_at",
         "before": "i.attempted_at",
         **OF_AN_ORDER,
         "payment_system": "i.payment_system_id",
         "currency": "i.currency",
-        "min": comparable("i.amount_minor", "i.currency"),
-        "max": comparable("i.amount_minor", "i.currency"),
+        **compared("i.amount_minor", "i.currency"),
         "search": searched("o.customer_id", "o.offer_id", "i.id IN ({number})", "i.gateway_id IN ({words})"),
     },
     statuses=lifecycle.INVOICE_STATUSES,
-    of_orders=("offer", "category", "manager"),
+    indexed=(*BY_ITS_ORDER, "currency", "min", "max", "between", "search"),
+    found={"search": searched_by_order("i.order_id", "i.id IN ({number})", "i.gateway_id IN ({words})")},
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The query of a list: its rows, their number, and the page after a row.
 
-View (source, columns, clauses) + Filters + sort + limit → ``select`` → raw values, which ``cli/output`` formats
+View (source, joins, columns, clauses) + Filters + sort + limit → ids of a page → ``select`` → raw values, which
+``cli/output`` formats
 """
 
 from __future__ import annotations
@@ -63,11 +64,7 @@ def select(
     needed = _needed(view, page.columns)
     computed = [(column.key, column.compute) for column in needed if column.compute]
     texts = [f'{column.sql} AS "{column.key}"' for column in needed if column.sql] + [view.hidden] * bool(computed)
-    texts += [term.sql for term in order] * view.merged  # SQLite can merge the parts only by columns that it returns
-    sql = f"SELECT {', '.join(texts)} FROM {view.source} WHERE {where}"
-    sql += f" ORDER BY {', '.join(str(term) for term in order)}"
-    if page.limit is not None:
-        sql += f" LIMIT {where.bind(page.limit)}"
+    sql = _sql(view, where, order, texts, page)
     cursor = connection.cursor()
     cursor.row_factory = None  # tuples and one dict per row take half the time of looking names up in a Row
     cursor.execute(sql, where.values)
@@ -91,7 +88,31 @@ def count(
     where = clauses(connection, view, filters, zone=zone)
     if belonging is not None:
         where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
-    return int(connection.execute(f"SELECT count(*) FROM {view.source} WHERE {where}", where.values).fetchone()[0])
+    rows = view.joined(str(where)) + (f" WHERE {where}" if where.texts else "")  # without one SQLite counts no rows
+    if view.merged:  # a limit of all: else SQLite would write down the rows of all parts first
+        rows = f"(SELECT 1 FROM {rows} LIMIT -1)"
+    sql = f"SELECT count(*) FROM {rows}"
+    return int(connection.execute(sql, where.values).fetchone()[0])
+
+
+def _sql(view: View, where: Where, order: Sequence[Term], columns: Sequence[str], page: Page) -> str:
+    """Return the query of a page: the ids of its rows, with the joins that these need, then the rows' columns.
+
+    SQLite would else look up all columns of every row that it sorts. All rows, and the few of one record, are fetched
+    at once. A union has no index of ids, so its rows themselves come first.
+    """
+    by = f" ORDER BY {', '.join(map(str, order))}"
+    if page.limit is None or page.belonging is not None:
+        columns = [*columns, *(term.sql for term in order if view.merged)]  # by these SQLite can merge the parts
+        limit = "" if page.limit is None else f" LIMIT {where.bind(page.limit)}"
+        shown = ", ".join(columns)
+        return f"SELECT {shown} FROM {view.joined(shown, by, str(where))} WHERE {where}{by}{limit}"
+    shown, table = ", ".join(columns), view.id.partition(".")[0]
+    first = f"FROM {view.joined(by, str(where))} WHERE {where}{by} LIMIT {where.bind(page.limit)}"
+    if view.merged:
+        return f"SELECT {shown} FROM {view.joined(shown, by, source=f'(SELECT {table}.* {first}) {table}')}{by}"
+    ids = f"(SELECT {view.id} AS id {first}) page CROSS JOIN {view.source}"
+    return f"SELECT {shown} FROM {view.joined(shown, by, source=ids)} WHERE {view.id} = page.id{by}"
 
 
 def _needed(view: View, columns: Sequence[Column]) -> list[Column]:
@@ -158,7 +179,7 @@ def _know_name_key(connection: sqlite3.Connection) -> None:
 def _place_of(connection: sqlite3.Connection, view: View, order: Sequence[Term], after: str) -> tuple[Any, ...]:
     """Return the values of the order's terms in the row that ``after`` names. Raise NotFound."""
     name, terms = view.columns[0], ", ".join(term.sql for term in order)
-    sql = f"SELECT {terms} FROM {view.source} WHERE {name.sql} = ?"
+    sql = f"SELECT {terms} FROM {view.joined(terms, name.sql)} WHERE {name.sql} = ?"
     row: sqlite3.Row | None = connection.execute(sql, (after,)).fetchone()
     if row is None:
         raise NotFound(f"there is no {name.key} {after!r} in the list to continue after")

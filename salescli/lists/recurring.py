@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from salescli.lists.columns import Column, View
 from salescli.rules import lifecycle, permissions
-from salescli.storage.clauses import ATTEMPTS_MADE, every, searched
-from salescli.storage.schema import comparable
+from salescli.storage.clauses import ATTEMPTS_MADE, compared, every, searched
 
 if TYPE_CHECKING:
     from salescli.rules.permissions import Actor
@@ -23,10 +22,13 @@ _PLACE = f"(r.declines + 1) || ' of ' || {_ATTEMPTS}"
 
 VIEW = View(
     name="recurring orders",
-    source=(
-        "recurring r JOIN customers c ON c.id = r.customer_id JOIN payment_systems p ON p.id = r.payment_system_id"
-        " JOIN offers f ON f.id = r.offer_id LEFT JOIN orders o ON o.id = r.initial_order_id"
-        " LEFT JOIN users m ON m.id = o.manager_id"
+    source="recurring r",
+    joins=(
+        "JOIN customers c ON c.id = r.customer_id",
+        "JOIN payment_systems p ON p.id = r.payment_system_id",
+        "JOIN offers f ON f.id = r.offer_id",
+        "LEFT JOIN orders o ON o.id = r.initial_order_id",
+        "LEFT JOIN users m ON m.id = o.manager_id",
     ),
     columns=(
         Column("recurring", "number", "r.id", rank=0),
@@ -90,10 +92,10 @@ VIEW = View(
         "payment_system": "r.payment_system_id",
         "currency": "r.currency",
         "payment_type": "coalesce(o.partial, 0)",
-        "min": comparable("r.price_minor", "r.currency"),
-        "max": comparable("r.price_minor", "r.currency"),
+        **compared("r.price_minor", "r.currency"),
         "search": searched("r.customer_id", "r.offer_id", "r.id IN ({number})", "r.source_number IN ({words})"),
     },
     hidden="r.status AS a_status",
+    indexed=("customer", "customers", "search"),
     statuses=lifecycle.RECURRING_STATUSES,
 )

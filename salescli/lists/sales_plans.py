@@ -6,9 +6,11 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="sales plans",
-    source=(
-        "sales_plans s JOIN offers f ON f.id = s.offer_id JOIN users m ON m.id = s.manager_id"
-        " JOIN customers c ON c.id = s.customer_id"
+    source="sales_plans s",
+    joins=(
+        "JOIN offers f ON f.id = s.offer_id",
+        "JOIN users m ON m.id = s.manager_id",
+        "JOIN customers c ON c.id = s.customer_id",
     ),
     columns=(
         Column("sales_plan", "number", "s.id", rank=0),

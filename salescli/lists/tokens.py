@@ -6,7 +6,8 @@ from salescli.lists.columns import Column, View
 
 VIEW = View(
     name="saved payment methods",
-    source="saved_tokens t JOIN payment_systems p ON p.id = t.payment_system_id",
+    source="saved_tokens t",
+    joins=("JOIN payment_systems p ON p.id = t.payment_system_id",),
     columns=(
         Column("saved", "number", "t.id"),
         Column("payment_system", "text", "p.name"),

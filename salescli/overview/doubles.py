@@ -50,8 +50,11 @@ _NAMED = (
 _KEYS: tuple[_Key, ...] = (names.key, names.looks_like, names.sounds_like)
 
 
-def findings(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
-    """Yield the likely doubles of each noun, and customers whose emails differ by an invisible mark."""
+def findings(connection: sqlite3.Connection, program: str, *, newest: int | None = None) -> Iterator[Finding]:
+    """Yield the likely doubles of each noun, and customers whose emails differ by an invisible mark.
+
+    ``newest``: of customers, as many of the newest, compared with all; None for all.
+    """
     for named in _NAMED:
         rows = connection.execute(f"{named.sql} WHERE merged_into IS NULL AND active = 1 ORDER BY id").fetchall()
         for keep, duplicate in _pairs(rows)[:_FINDINGS_MAX]:
@@ -62,7 +65,7 @@ def findings(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
                 f"{program} {named.plural} merge {given}; if they are two, rename or deactivate one",
                 permissions.MANAGE_USERS if named.noun == "user" else permissions.EDIT_CATALOGUE,
             )
-    yield from _emails(connection, program)
+    yield from _emails(connection, program, newest)
 
 
 def _pairs(rows: Iterable[sqlite3.Row]) -> list[tuple[sqlite3.Row, sqlite3.Row]]:
@@ -80,11 +83,13 @@ def _pairs(rows: Iterable[sqlite3.Row]) -> list[tuple[sqlite3.Row, sqlite3.Row]]
     return list(found.values())
 
 
-def _emails(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+def _emails(connection: sqlite3.Connection, program: str, newest: int | None) -> Iterator[Finding]:
     """Yield the customers whose email, without what nobody sees, is that of another."""
     # Only an email that is not ASCII can have such a mark; new ones are cleaned.
     odd = connection.execute(
-        "SELECT id, email FROM customers WHERE merged_into IS NULL AND email GLOB '*[^ -~]*' ORDER BY id"
+        "SELECT id, email FROM customers WHERE merged_into IS NULL AND email GLOB '*[^ -~]*'"
+        " AND id > (SELECT coalesce(max(id), 0) FROM customers) - coalesce(:newest, 9e18) ORDER BY id",
+        {"newest": newest},
     ).fetchall()
     same: defaultdict[str, list[int]] = defaultdict(list)
     for row in odd:

@@ -16,7 +16,7 @@ from salescli.charging import limits, pay, tick_log
 from salescli.lists import history
 from salescli.rules import lifecycle, money, numbers, permissions, time
 from salescli.rules.permissions import Actor
-from salescli.sales import attempts, attribution, invoices, orders, recurring
+from salescli.sales import attempts, attribution, invoices, orders, payment_orders, recurring
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
@@ -112,7 +112,7 @@ def recurring_order(
 
 def _waits_for_a_person(connection: sqlite3.Connection, found: Recurring) -> int | None:
     """Return the invoice of the current payment if it is to be confirmed by hand."""
-    order = recurring.payment_order(connection, found)
+    order = payment_orders.of_payment(connection, found)
     for invoice in invoices.of_order(connection, order.id) if order else ():
         live = attempts.live_of(connection, invoice.id)
         if live is not None and payment_systems.get(connection, live.payment_system_id).manual:
@@ -151,7 +151,7 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
 
 
 def _under_way(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> str:
-    order = recurring.payment_order(connection, found)
+    order = payment_orders.of_payment(connection, found)
     for one in invoices.of_order(connection, order.id) if order else ():
         live = attempts.live_of(connection, one.id)
         if live is not None and payment_systems.get(connection, live.payment_system_id).manual:

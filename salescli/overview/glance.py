@@ -14,8 +14,8 @@ from salescli.lists import recurring as recurring_list
 from salescli.lists.filters import Filters, clauses
 from salescli.overview import todo, upcoming
 from salescli.reports import periods, report
-from salescli.reports.by_rows import Basis
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis
 from salescli.reports.report import BREAKDOWNS, Breakdown, Rows, Statement
 from salescli.storage.work import Work
 
@@ -134,6 +134,6 @@ def _recurring(work: Work, filters: Filters, today: date, last: date) -> Rows:
 
 _COUNTED = (
     "SELECT r.currency, count(*) FILTER (WHERE r.status IN ('active', 'processing')) AS active,"
-    f" count(*) FILTER (WHERE r.status = 'failed') AS failed FROM {recurring_list.VIEW.source}"
+    f" count(*) FILTER (WHERE r.status = 'failed') AS failed FROM {recurring_list.VIEW.joined()}"
     " WHERE r.status IN ('active', 'processing', 'failed')"
 )

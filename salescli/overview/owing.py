@@ -6,6 +6,7 @@ open orders + instalments → ``rows``: left, what is due by today, the next due
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 from salescli.lists import orders as order_list
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters, clauses
+from salescli.rules.instalments import Part
 from salescli.sales import instalments
 
 COLUMNS = (
@@ -40,7 +42,7 @@ SELECT o.id AS "order", c.name AS customer, o.price_minor - o.paid_minor AS "lef
   coalesce(c.email, c.phone) AS contact,
   o.offer_name AS offer, o.paid_minor AS paid, o.price_minor AS price, coalesce(m.name, 'system') AS manager,
   o.customer_id AS customer_number
-FROM {order_list.VIEW.source}
+FROM {order_list.VIEW.joined()}
 WHERE o.status = 'open' AND o.price_minor > o.paid_minor AND (o.recurring_id IS NULL OR o.payment_number = 1)"""
 
 
@@ -60,14 +62,16 @@ def rows(
     where = clauses(connection, order_list.VIEW, filters, zone=zone)
     if customer_id is not None:
         where.add("o.customer_id = {id}", id=customer_id)
-    found = [_row(connection, dict(row), today) for row in connection.execute(f"{_OPEN} AND {where}", where.values)]
+    parts = instalments.of_open_orders(connection, customer_id)
+    rows = connection.execute(f"{_OPEN} AND {where}", where.values)
+    found = [_row(dict(row), parts.get(row["order"], []), today) for row in rows]
     if overdue:
         found = [row for row in found if row["days_late"]]
     return sorted(found, key=lambda row: (row["due_on"] or "9999", row["order"]))
 
 
-def _row(connection: sqlite3.Connection, row: dict[str, Any], today: date) -> dict[str, Any]:
-    unpaid = instalments.left(instalments.of_order(connection, row["order"]), row["paid"])
+def _row(row: dict[str, Any], parts: Sequence[Part], today: date) -> dict[str, Any]:
+    unpaid = instalments.left(parts, row["paid"])
     if not unpaid:
         return {**row, "due_on": None, "due": None, "days_late": None}
     first = unpaid[0][0]

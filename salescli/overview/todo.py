@@ -16,8 +16,7 @@ from salescli.lists.filters import Filters, clauses
 from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import money, permissions, time
 from salescli.rules.permissions import Actor
-from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, searched
-from salescli.storage.schema import comparable
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, compared, searched
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -34,56 +33,59 @@ COLUMNS = (
     Column("command", "command", rank=0),
 )
 
+# Each kind selects: urgency, what, number, amount, currency, due, since, the day that it is sorted by, payment system,
+# and what the filters look at.
 _OF_THE_ORDER = "o.customer_id, o.offer_id, o.category_id, o.manager_id, o.partial, o.recurring_id, o.source_number"
 _PAID_THROUGH = "(SELECT max(p.payment_system_id) FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL)"
+# By an index in this order, from the first month on that is not closed; a closed one may follow.
 _UNCONFIRMED = f"""
-SELECT 5 AS urgency, 'unconfirmed sale' AS what, o.id AS number, c.name AS customer, o.paid_minor AS amount,
-  o.currency AS currency, NULL AS due, o.completed_at AS since, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
-FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = 'completed' AND o.confirmed = 0
-  AND NOT {OF_A_CLOSED_MONTH}
+SELECT 5 AS urgency, 'unconfirmed sale' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
+  NULL AS due, o.completed_at AS since, o.completed_on AS day, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
+FROM orders o WHERE o.status = 'completed' AND o.confirmed = 0 AND o.completed_on >= :open_since
+  AND (:all_open OR NOT {OF_A_CLOSED_MONTH})
 """
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
-SELECT 4, 'partial order to confirm', o.id, c.name, o.paid_minor, o.currency, NULL, o.created_at, {_PAID_THROUGH},
+SELECT 4 AS urgency, 'partial order to confirm' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
+  NULL AS due, o.created_at AS since, substr(o.created_at, 1, 10) AS day, {_PAID_THROUGH} AS payment_system_id,
   {_OF_THE_ORDER}
-FROM orders o JOIN customers c ON c.id = o.customer_id
-WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
+FROM orders o WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
   AND o.paid_minor >= (o.price_minor * o.partial_success_ppm + {money.PPM // 2}) / {money.PPM}
 """
 # What is left of an order on the first day on which more is due than is paid; ``:today`` is the account's.
 _DUE = f"""
-SELECT 3, 'instalment due', o.id, c.name, o.price_minor - o.paid_minor - (SELECT coalesce(sum(l.amount_minor), 0)
-    FROM instalments l WHERE l.order_id = o.id AND l.due_on > :today), o.currency, {NEXT_DUE}, {NEXT_DUE},
-  o.payment_system_id, {_OF_THE_ORDER}
+SELECT 3 AS urgency, 'instalment due' AS what, o.id AS number,
+  o.price_minor - o.paid_minor - (SELECT coalesce(sum(l.amount_minor), 0)
+    FROM instalments l WHERE l.order_id = o.id AND l.due_on > :today) AS amount, o.currency AS currency,
+  {NEXT_DUE} AS due, {NEXT_DUE} AS since, {NEXT_DUE} AS day, o.payment_system_id, {_OF_THE_ORDER}
 FROM (SELECT DISTINCT order_id FROM instalments) d JOIN orders o ON o.id = d.order_id
-  JOIN customers c ON c.id = o.customer_id
 WHERE o.status = 'open' AND {NEXT_DUE} <= :today AND NOT EXISTS ({UNDER_WAY})
 """
 _WAITING = f"""
-SELECT 2, 'payment to confirm', i.id, c.name, i.amount_minor, i.currency, NULL, a.started_at, a.payment_system_id,
-  {_OF_THE_ORDER}
+SELECT 2 AS urgency, 'payment to confirm' AS what, i.id AS number, i.amount_minor AS amount, i.currency AS currency,
+  NULL AS due, a.started_at AS since, substr(a.started_at, 1, 10) AS day, a.payment_system_id, {_OF_THE_ORDER}
 FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id
-  JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
+  JOIN orders o ON o.id = i.order_id
 WHERE a.status = 'live' AND p.gateway = 'manual'
 """
 _FAILED = """
-SELECT 1, 'failed recurring order', r.id, c.name, r.price_minor, r.currency, NULL, coalesce(r.due_at, r.created_at),
-  r.payment_system_id, r.customer_id, r.offer_id, f.category_id, o.manager_id, coalesce(o.partial, 0), r.id,
-  r.source_number
-FROM recurring r JOIN customers c ON c.id = r.customer_id JOIN offers f ON f.id = r.offer_id
-  LEFT JOIN orders o ON o.id = r.initial_order_id
+SELECT 1 AS urgency, 'failed recurring order' AS what, r.id AS number, r.price_minor AS amount, r.currency AS currency,
+  NULL AS due, coalesce(r.due_at, r.created_at) AS since, substr(coalesce(r.due_at, r.created_at), 1, 10) AS day,
+  r.payment_system_id, r.customer_id, r.offer_id, f.category_id, o.manager_id, coalesce(o.partial, 0) AS partial,
+  r.id AS recurring_id, r.source_number
+FROM recurring r JOIN offers f ON f.id = r.offer_id LEFT JOIN orders o ON o.id = r.initial_order_id
 WHERE r.status = 'failed'
 """
 _DISPUTED = f"""
-SELECT 0, 'dispute to answer', d.invoice_id, c.name, d.amount_minor, d.currency, d.due_at, d.opened_at,
+SELECT 0 AS urgency, 'dispute to answer' AS what, d.invoice_id AS number, d.amount_minor AS amount,
+  d.currency AS currency, d.due_at AS due, d.opened_at AS since, substr(coalesce(d.due_at, d.opened_at), 1, 10) AS day,
   i.payment_system_id, {_OF_THE_ORDER}
-FROM disputes d JOIN invoices i ON i.id = d.invoice_id JOIN orders o ON o.id = i.order_id
-  JOIN customers c ON c.id = o.customer_id WHERE d.status = 'open'
+FROM disputes d JOIN invoices i ON i.id = d.invoice_id JOIN orders o ON o.id = i.order_id WHERE d.status = 'open'
 """
-_ALL = " UNION ALL ".join((_UNCONFIRMED, _CONFIRMABLE, _DUE, _WAITING, _FAILED, _DISPUTED))
+_KINDS = (_DISPUTED, _FAILED, _WAITING, _DUE, _CONFIRMABLE, _UNCONFIRMED)
 _VIEW = View(
     name="things to do",
-    source=f"({_ALL}) t JOIN customers k ON k.id = t.customer_id",
+    source="",  # one of the kinds, as t
     columns=COLUMNS,
     newest_first=(),
     id="t.number",
@@ -91,16 +93,16 @@ _VIEW = View(
         "from": "t.since",
         "before": "t.since",
         "customer": "t.customer_id",
-        "offer": "t.offer_id",
-        "category": "t.category_id",
-        "manager": "t.manager_id",
-        "system": "t.manager_id",
+        # +: each kind is read by its own index, in the order of the list
+        "offer": "+t.offer_id",
+        "category": "+t.category_id",
+        "manager": "+t.manager_id",
+        "system": "+t.manager_id",
         "payment_system": "t.payment_system_id",
-        "currency": "t.currency",
+        "currency": "+t.currency",
         "payment_type": "t.partial",
         "kind": "t.recurring_id",
-        "min": comparable("t.amount", "t.currency"),
-        "max": comparable("t.amount", "t.currency"),
+        **compared("+t.amount", "+t.currency"),
         "search": searched("t.customer_id", "t.offer_id", "t.number IN ({number})", "t.source_number IN ({words})"),
     },
 )
@@ -151,21 +153,47 @@ def waiting(  # noqa: PLR0913 - where, whose, when
     name of the program in commands. A command without permission is None.
     """
     where = where or Where()
-    shown = ", ".join(f"t.{column.key}" for column in COLUMNS if column.key not in ("command", "contact"))
-    rows = connection.execute(
-        f"SELECT {shown}, coalesce(k.email, k.phone) AS contact FROM {_VIEW.source} WHERE {where}"
-        " ORDER BY urgency, substr(coalesce(due, since), 1, 10), currency, amount DESC, number"
-        f" LIMIT {where.bind(-1 if limit is None else limit)}",
-        {**where.values, "today": today.isoformat()},
+    values = {**where.values, **_days(connection, today), "limit": -1 if limit is None else limit}
+    shown = ", ".join(f"t.{key}" for key in ("what", "number", "amount", "currency", "due", "since"))
+    order = "day, currency, amount DESC, number"
+    # Each kind ends at the limit, so that an index in this order is read no further.
+    firsts = (
+        f"SELECT * FROM (SELECT t.urgency, t.day, {shown}, k.name AS customer, coalesce(k.email, k.phone) AS contact"
+        f" FROM ({kind}) t CROSS JOIN customers k ON k.id = t.customer_id WHERE {where} ORDER BY {order} LIMIT :limit)"
+        for kind in _KINDS
     )
-    return [{**_with_times(dict(row), zone), "command": _command(row, actor, program)} for row in rows]
+    sql = f"SELECT * FROM ({' UNION ALL '.join(firsts)}) ORDER BY urgency, {order} LIMIT :limit"
+    return [_row(dict(row), actor, program, zone) for row in connection.execute(sql, values)]
 
 
 def count(connection: sqlite3.Connection, where: Where | None = None, *, today: date) -> int:
     """Return the number of rows."""
     where = where or Where()
-    sql = f"SELECT count(*) FROM {_VIEW.source} WHERE {where}"
-    return int(connection.execute(sql, {**where.values, "today": today.isoformat()}).fetchone()[0])
+    values = {**where.values, **_days(connection, today)}
+    numbers = (f"(SELECT count(*) FROM ({kind}) t WHERE {where})" for kind in _KINDS)
+    return int(connection.execute(f"SELECT {' + '.join(numbers)}", values).fetchone()[0])
+
+
+def _days(connection: sqlite3.Connection, today: date) -> dict[str, str | bool]:
+    """Return what the queries need: today, the day since which sales may wait, and if no month after it is closed."""
+    open_since = ""
+    closed = [row["month"] for row in connection.execute("SELECT month FROM closed_months ORDER BY month")]
+    for month in closed:
+        first = connection.execute(_FIRST_UNCONFIRMED, (open_since,)).fetchone()[0]
+        if first is None or first < month:
+            break
+        open_since = f"{month}-99"  # after its last day
+    return {"today": today.isoformat(), "open_since": open_since, "all_open": max(closed, default="") <= open_since}
+
+
+_FIRST_UNCONFIRMED = (
+    "SELECT min(completed_on) FROM orders WHERE status = 'completed' AND confirmed = 0 AND completed_on >= ?"
+)
+
+
+def _row(row: dict[str, Any], actor: Actor, program: str, zone: ZoneInfo) -> dict[str, object]:
+    shown = {key: row[key] for key in row if key not in ("urgency", "day")}
+    return {**_with_times(shown, zone), "command": _command(row, actor, program)}
 
 
 def _with_times(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -177,6 +205,6 @@ def _with_times(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _command(row: sqlite3.Row, actor: Actor, program: str) -> str | None:
+def _command(row: dict[str, Any], actor: Actor, program: str) -> str | None:
     words, permission = _COMMANDS[row["what"]]
     return f"{program} {words} {row['number']}" if actor.may(permission) else None

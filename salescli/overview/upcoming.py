@@ -113,9 +113,9 @@ def _instalments(
     if filters.status:  # of recurring orders
         return []
     where = clauses(connection, order_list.VIEW, filters, zone=zone)
-    found = []
-    for row in connection.execute(f"{_IN_INSTALMENTS} AND {where}", where.values).fetchall():
-        parts = instalments.of_order(connection, row["order"])
+    found, agreed = [], instalments.of_open_orders(connection)
+    for row in connection.execute(f"{_IN_INSTALMENTS} AND {where}", where.values):
+        parts = agreed.get(row["order"], [])
         for day, minor in instalments.left(parts, row["paid_minor"]):
             at = max(time.start_of(day, zone), now)
             if since <= at < until:
@@ -132,16 +132,16 @@ _IN_INSTALMENTS = f"""
 SELECT o.id AS "order", o.paid_minor, c.name AS customer, o.offer_name AS offer, o.currency,
   (SELECT p.name FROM payment_systems p WHERE p.id = o.payment_system_id) AS payment_system,
   coalesce(m.name, 'system') AS manager
-FROM {order_list.VIEW.source} WHERE o.status = 'open' AND o.id IN (SELECT order_id FROM instalments)"""
+FROM {order_list.VIEW.joined()} WHERE o.status = 'open' AND o.id IN (SELECT order_id FROM instalments)"""
 
 
 _CHARGED_ORDERS = f"""
 SELECT r.*, {ATTEMPTS_MADE} AS attempts_made,
   c.name AS customer, p.name AS payment_system, coalesce(m.name, 'system') AS manager
-FROM {recurring_list.VIEW.source}
+FROM {recurring_list.VIEW.joined()}
 WHERE (r.status IN ('active', 'processing') OR r.resumes_at IS NOT NULL)"""
 _PAUSED = (
-    f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.source}"
+    f"SELECT r.currency, count(*) AS orders FROM {recurring_list.VIEW.joined()}"
     " WHERE r.status = 'paused' AND r.resumes_at IS NULL"
 )
 

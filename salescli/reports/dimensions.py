@@ -28,13 +28,14 @@ class Dimension:
     """A dimension that splits a report.
 
     ``labels``: the columns that name a group, ``named``: the join that knows them, both over the ids `t` of the groups;
-    ``rows``: its ids over orders `o` and invoices `i`; ``totals``: its ids over the totals `t` of each dimension that
-    carry it; ``counts``: of its own report.
+    ``rows``: its ids over orders `o` and invoices `i`; ``facts``: over facts `t`; ``totals``: over the totals `t` of
+    each dimension that carry it; ``counts``: of its own report.
     """
 
     name: str
     labels: tuple[Column, ...]
     rows: str
+    facts: str
     totals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     named: str = ""
     counts: Counts = "orders"
@@ -44,6 +45,7 @@ PAYMENT_SYSTEM = Dimension(
     "payment_system",
     labels=(Column("payment_system", "text", "p.name", rank=0),),
     rows="i.payment_system_id",
+    facts="t.payment_system_id",
     totals={"payment_system": "nullif(t.key, 0)"},
     named="LEFT JOIN payment_systems p ON p.id = t.payment_system",
     counts="payments",
@@ -52,6 +54,7 @@ OFFER = Dimension(
     "offer",
     labels=(Column("offer_number", "text", "f.number", rank=3), Column("offer", "text", "f.name", rank=0)),
     rows="o.offer_id",
+    facts="t.offer_id",
     totals={"offer": "t.key"},
     named="LEFT JOIN offers f ON f.id = t.offer",
 )
@@ -59,6 +62,7 @@ CATEGORY = Dimension(
     "category",
     labels=(Column("category_number", "text", "g.number", rank=3), Column("category", "text", "g.name", rank=0)),
     rows="o.category_id",
+    facts="t.category_id",
     totals={"offer": "nullif(t.category_id, 0)"},
     named="LEFT JOIN categories g ON g.id = t.category",
 )
@@ -66,32 +70,43 @@ MANAGER = Dimension(
     "manager",
     labels=(Column("manager", "text", "coalesce(m.name, 'system')", rank=0),),
     rows="o.manager_id",
+    facts="t.manager_id",
     totals={"manager": "nullif(t.key, 0)"},
     named="LEFT JOIN users m ON m.id = t.manager",
 )
 DIMENSIONS = (PAYMENT_SYSTEM, OFFER, CATEGORY, MANAGER)  # each with a report of its own, in this order
 
 # What only splits a report further.
+_CONFIRMED = "(t.flags >> 1 & 1)"
 CONFIRMED = Dimension(
     "confirmed",
     labels=(Column("confirmed", "yesno", "t.confirmed", rank=0),),
     rows="o.confirmed",
-    totals=dict.fromkeys(("manager", "offer", "payment_system"), "t.confirmed"),
+    facts=_CONFIRMED,
+    totals=dict.fromkeys(("manager", "offer", "payment_system"), _CONFIRMED),
 )
 SALE = Dimension(
     "sale",
     labels=(Column("sale", "text", "t.sale", rank=0),),
     rows=sale("o.manager_id", "o.confirmed"),
-    totals={"manager": sale("nullif(t.key, 0)", "t.confirmed")},
+    facts=sale("t.manager_id", _CONFIRMED),
+    totals={"manager": sale("nullif(t.key, 0)", _CONFIRMED)},
 )
 SHARES = "sale_shares"  # a temporary table: reports/earned
+
+
+def _share(manager: str, completed_on: str) -> str:
+    return (
+        f"coalesce((SELECT e.ppm FROM temp.{SHARES} e WHERE e.user_id = {manager} AND e.since <= {completed_on}"
+        " ORDER BY e.since DESC LIMIT 1), 0)"
+    )
+
+
 SHARE = Dimension(  # what the manager earns of the sale, in parts per million: as it was when the sale was made
     "share",
     labels=(),
-    rows=(
-        f"coalesce((SELECT e.ppm FROM temp.{SHARES} e WHERE e.user_id = o.manager_id AND e.since <= o.completed_on"
-        " ORDER BY e.since DESC LIMIT 1), 0)"
-    ),
+    rows=_share("o.manager_id", "o.completed_on"),
+    facts=_share("t.manager_id", "(SELECT o.completed_on FROM orders o WHERE o.id = t.order_id)"),  # of refunds, too
 )
 ALL = (*DIMENSIONS, CONFIRMED, SALE, SHARE)
 

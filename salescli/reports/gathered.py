@@ -1,4 +1,4 @@
-"""Answer several questions about the same rows, read once into a temporary table.
+"""Answer several questions about the same facts, read once into a temporary table.
 
 questions → those that count alike: their dimensions combined → ``gather`` → each is summed from a few thousand rows
 """
@@ -9,27 +9,27 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from salescli.reports import by_rows
-from salescli.reports.by_rows import Query, Question
+from salescli.reports import by_facts
 from salescli.reports.dimensions import SALES, sale
-from salescli.storage.totals import SUMS
+from salescli.reports.questions import Query, Question
+from salescli.storage.totals import DAY, SUMS
 
 
 def gather(connection: sqlite3.Connection, questions: Sequence[Question]) -> Mapping[Question, Query]:
-    """Return the query of each question over the rows, all of which differ only in dimensions, periods and sales.
+    """Return the query of each question over the facts, all of which differ only in dimensions, periods and sales.
 
-    If several count alike, their rows are read now, into a table that the end of the caller's transaction removes.
+    If several count alike, their rows are read now, into a table that the end of the caller's transaction removes. By
+    day each is read alone: of all dimensions together there would be nearly as many groups as facts.
     """
     queries: dict[Question, Query] = {}
     for counts in ("orders", "payments"):
-        alike = [question for question in questions if question.counts == counts]
+        alike = [question for question in questions if question.counts == counts and question.cut < DAY]
         if len(alike) > 1:
             table = f"temp.gathered_{counts}"
             _make(connection, table, alike)
             queries.update({question: (_summing(table, question), {}) for question in alike})
-        else:
-            queries.update({question: by_rows.query(connection, question) for question in alike})
-    return queries
+    alone = [question for question in questions if question not in queries]
+    return queries | {question: by_facts.query(connection, question) for question in alone}
 
 
 def _make(connection: sqlite3.Connection, table: str, questions: Sequence[Question]) -> None:
@@ -43,7 +43,7 @@ def _make(connection: sqlite3.Connection, table: str, questions: Sequence[Questi
         cut=max(question.cut for question in questions),
         sales=SALES,
     )
-    sql, values = by_rows.query(connection, together)
+    sql, values = by_facts.query(connection, together)
     connection.execute(f"DROP TABLE IF EXISTS {table}")
     connection.execute(f"CREATE TEMP TABLE {table.removeprefix('temp.')} AS {sql}", values)
 

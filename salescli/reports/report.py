@@ -1,6 +1,6 @@
 """Reports: money by currency, payment system, offer, category and manager, never added across currencies (R67–R76a).
 
-report + filters → ``Question`` → the totals, where they carry it, else the rows → named, in periods, sorted
+report + filters → ``Question`` → the totals, where they carry it, else the facts → named, in periods, sorted
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows, by_totals, comparison, earned, gathered, periods
-from salescli.reports.by_rows import Basis, Query, Question
+from salescli.reports import by_facts, by_rows, by_totals, comparison, earned, gathered, periods
 from salescli.reports.comparison import Compared
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, SHARE, Counts, Dimension
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis, Query, Question
 from salescli.storage import database
 
 Rows = list[dict[str, Any]]
@@ -125,7 +125,7 @@ def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo)
     shifted_out was paid in the period on orders completed outside it, shifted_in the other way round. Beside it,
     above and below: what payments brought more and less than they paid for, as credit and written off.
     """
-    sql, values = by_totals.bridge(connection, filters, zone) or by_rows.bridge(connection, filters, zone)
+    sql, values = by_totals.bridge(connection, filters, zone) or by_facts.bridge(connection, filters, zone)
     found = [dict(row) for row in connection.execute(sql, values)]
     sql, values = by_rows.unequal(connection, filters, zone)
     unequal = {row["currency"]: (row["above"], row["below"]) for row in connection.execute(sql, values)}
@@ -145,16 +145,17 @@ class Statement:
     Amounts in minor units of ``currency``; commission and credited are None where a payment's commission is unknown,
     known_commission is the sum of the others and without_commission the number of those. ``sales``: rows of (sale,
     currency, orders, gross, …), which per currency add up to ``total``. ``bridge``: how payments lead to completed
-    orders (R76a); empty where none of the reports counts payments.
+    orders (R76a); empty where none of the reports counts payments. ``left_out``: how many rows more each report has.
     """
 
     rows: Mapping[Breakdown, Rows]
     total: Rows
     sales: Rows
     bridge: Rows
+    left_out: Mapping[Breakdown, int] = field(default_factory=dict)
 
 
-def statement(
+def statement(  # noqa: PLR0913 - each is an option of the reports
     connection: sqlite3.Connection,
     reports: Sequence[Breakdown],
     filters: Filters,
@@ -162,10 +163,12 @@ def statement(
     zone: ZoneInfo,
     basis: Basis = "completed",
     include_system: bool = False,
+    most: int | None = None,
 ) -> Statement:
     """Return reports with their total and tie-out, all of one moment; that they agree is asserted (B9).
 
-    By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75).
+    By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75). ``most``: of
+    each report return so many rows; those that are left out are counted and checked, and take no memory.
     """
     wanted = (*reports, _TOTAL, _BY_SELLER)
     questions = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
@@ -174,11 +177,19 @@ def statement(
             earned.prepare(connection)
         found = {report: by_totals.query(connection, question) for report, question in questions.items()}
         others = gathered.gather(connection, [questions[report] for report in wanted if found[report] is None])
-        rows = {report: _answered(connection, report, found[report] or others[questions[report]]) for report in wanted}
+        queries = {report: found[report] or others[questions[report]] for report in wanted}
+        first = {
+            report: _first(connection, report, queries[report], most) for report in reports if _is_cut(report, most)
+        }
+        rows = {
+            report: first[report].rows if report in first else _answered(connection, report, queries[report])
+            for report in wanted
+        }
         of_payments = any(report.counts == "payments" for report in reports)
         leading = _bridge(connection, filters, zone=zone) if of_payments else []
-    result = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading)
-    _check(result, basis, include_system)
+    left_out = {report: one.left_out for report, one in first.items()}
+    result = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading, left_out)
+    _check(result, {report: one.sums for report, one in first.items()}, basis, include_system)
     return result
 
 
@@ -192,9 +203,36 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
     return result
 
 
-def _check(result: Statement, basis: Basis, include_system: bool) -> None:
+class _First(NamedTuple):
+    """The first rows of a report, how many more there are, and the sums of all by currency."""
+
+    rows: Rows
+    left_out: int
+    sums: Rows
+
+
+def _is_cut(report: Breakdown, most: int | None) -> bool:
+    """Return whether SQL can leave out rows of a report; weeks, quarters and shares are added up from all of them."""
+    return most is not None and report.by not in ("week", "quarter") and report.share != "own"
+
+
+def _first(connection: sqlite3.Connection, report: Breakdown, query: Query, most: int | None) -> _First:
+    """Return the first rows of a report, from a table that the end of the caller's transaction removes."""
+    sql, values = query
+    connection.execute("DROP TABLE IF EXISTS temp.grouped")
+    connection.execute(f"CREATE TEMP TABLE grouped AS {sql}", values)
+    added = ", ".join(f"sum({name}) AS {name}" for name in _ORDERS)
+    sums = connection.execute(f"SELECT currency, count(*) AS lines, {added} FROM temp.grouped GROUP BY currency")
+    by_currency = [dict(row) for row in sums]
+    first = f"SELECT * FROM temp.grouped t ORDER BY {_order(report)} LIMIT :most"
+    rows = _answered(connection, report, (first, {"most": most}))
+    return _First(rows, sum(row["lines"] for row in by_currency) - len(rows), by_currency)
+
+
+def _check(result: Statement, sums: Mapping[Breakdown, Rows], basis: Basis, include_system: bool) -> None:
     assert _sums(result.sales) == _sums(result.total), f"the sales do not make the total; {_ADVICE}"
-    for report, rows in result.rows.items():
+    for report, first in result.rows.items():
+        rows = sums.get(report, first)
         if report.counts == "payments":
             wanted, found = _sums(result.bridge, "payments"), _sums(rows, "gross")
         else:
@@ -241,8 +279,11 @@ def _named(sql: str, report: Breakdown) -> str:
     shown += [f"{key} AS key_{place}" for place, key in enumerate(keys)]
     shown += [f'{column.sql} AS "{column.key}"' for column in report.labels]
     joins = " ".join(dimension.named for dimension in report.dimensions)
-    order = ", ".join(("t.period", "t.currency", "t.gross DESC", *keys))
-    return f"SELECT {', '.join(shown)} FROM ({sql}) t {joins} ORDER BY {order}"
+    return f"SELECT {', '.join(shown)} FROM ({sql}) t {joins} ORDER BY {_order(report)}"
+
+
+def _order(report: Breakdown) -> str:
+    return ", ".join(("t.period", "t.currency", "t.gross DESC", *(f"t.{one.name}" for one in _split(report))))
 
 
 _COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")

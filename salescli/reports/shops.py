@@ -5,6 +5,7 @@ shop -> ``Statement``, for each -> ``together``: every row with its shop, the to
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,11 +25,15 @@ def together(statements: Mapping[str, Statement]) -> Statement:
         rows.sort(key=lambda row: (row["period"] or "", row["currency"], -row["gross"]))
         found[replace(report, shops=True)] = rows
     every = statements.values()
+    left_out = Counter[Breakdown]()
+    for statement in every:
+        left_out.update({replace(report, shops=True): more for report, more in statement.left_out.items()})
     return Statement(
         found,
         _added(row for statement in every for row in statement.total),
         _added((row for statement in every for row in statement.sales), ("sale", "key_0")),
         _added(row for statement in every for row in statement.bridge),
+        left_out,
     )
 
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData, DamagedValue
 from salescli.rules import numbers, time
+
+if TYPE_CHECKING:
+    from dateutil.relativedelta import relativedelta
 
 PLANNED_MAX = timedelta(days=3660)  # ten years; a later date is a mistake
 
@@ -139,28 +144,41 @@ def _not_waits(value: str) -> str:
 
 def planned(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
     """Return the n-th planned date: ``anchor`` + n intervals at the same local hour (31 Jan → 28 Feb → 31 Mar)."""
+    return _planned(anchor, _wall(anchor, zone), interval, n, zone)
+
+
+def _wall(anchor: datetime, zone: ZoneInfo) -> datetime:
+    return anchor.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _planned(anchor: datetime, wall: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
     if n == 0:
         return anchor  # of an hour that occurs twice, keep the one of the anchor
-    wall = anchor.astimezone(zone).replace(tzinfo=None, fold=0)
     return time.localize(datetime.combine(day_later(wall.date(), interval, n), wall.time()), zone)
 
 
 def day_later(day: date, interval: Interval, n: int) -> date:
     """Return the day n intervals after ``day``: 31 January, 28 February, 31 March."""
     if interval.unit == "month":
-        from dateutil.relativedelta import relativedelta
-
-        return day + relativedelta(months=n * interval.count)
+        return day + _months(n * interval.count)
     return day + timedelta(days=n * interval.count * _SHORTEST_DAYS[interval.unit])
+
+
+@lru_cache(1000)  # as long to make as to add
+def _months(number: int) -> relativedelta:
+    from dateutil.relativedelta import relativedelta
+
+    return relativedelta(months=number)
 
 
 def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the first planned date later than ``after`` (R58); the anchor itself counts as n = 0."""
     longest = timedelta(days=interval.count * _LONGEST_DAYS[interval.unit])
     n = max(0, (after - anchor - timedelta(days=2)) // longest)  # DST and zones shift a date by less than 2 days
-    while planned(anchor, interval, n, zone) <= after:
+    wall = _wall(anchor, zone)
+    while (found := _planned(anchor, wall, interval, n, zone)) <= after:
         n += 1
-    return planned(anchor, interval, n, zone)
+    return found
 
 
 def falls_on_schedule(anchor: datetime, interval: Interval, moment: datetime, zone: ZoneInfo) -> bool:

@@ -23,6 +23,8 @@ _DIGITS = re.compile(
     rf"|\d{{4}}{_APART}\d{{6}}\2\d{{5}}"
 )
 _GROUP = re.compile(r"\d+")
+_DIGIT = re.compile(r"\d")
+_NO_DIGITS = bytes(sorted({*range(256)} - {*b"0123456789"}))
 _MASK = "(card number)"
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -56,7 +58,9 @@ def language(value: str) -> str:
 
 def free_text(value: str, what: str) -> str:
     """Return ``value`` as ``text`` does, but allow an empty one."""
-    cleaned = unicodedata.normalize("NFC", value.strip().replace("\r\n", "\n"))  # a cell's line end is a line end
+    cleaned = value.strip().replace("\r\n", "\n")  # a cell's line end is a line end
+    if not cleaned.isascii():
+        cleaned = unicodedata.normalize("NFC", cleaned)
     if len(cleaned) > TEXT_MAX:
         raise BadData(f"{what} has {len(cleaned)} characters; at most {TEXT_MAX} are allowed")
     if not cleaned.isprintable() and (match := _CONTROL.search(cleaned)):
@@ -107,7 +111,10 @@ def email(value: str) -> str:
 
 def cleaned_email(value: str) -> str:
     """Return what is given as an email address in lower case, without blanks around it and invisible characters."""
-    return unicodedata.normalize("NFKC", names.visible(free_text(value, "email"))).strip().lower()
+    cleaned = free_text(value, "email")
+    if not cleaned.isascii():
+        cleaned = unicodedata.normalize("NFKC", names.visible(cleaned)).strip()
+    return cleaned.lower()
 
 
 def holds_card_number(value: str) -> bool:
@@ -115,7 +122,16 @@ def holds_card_number(value: str) -> bool:
 
     That is 13 to 19 digits with a valid Luhn checksum, also next to other digits such as an expiry date.
     """
-    return len(value) >= 13 and any(_card_number(match[0]) for match in _DIGITS.finditer(value))
+    return (
+        len(value) >= 13 and not _few_digits(value) and any(_card_number(match[0]) for match in _DIGITS.finditer(value))
+    )
+
+
+def _few_digits(value: str) -> bool:
+    """Return whether a text surely has fewer than 13 digits: that is found much sooner than a card number."""
+    if value.isascii():
+        return len(value.encode().translate(None, _NO_DIGITS)) < 13
+    return _DIGIT.search(value) is None
 
 
 def masked(value: str) -> str:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.rules import time
-from salescli.sales.invoices import Invoice
-from salescli.storage import database, process
+from salescli.storage import many, process
+from salescli.storage.clauses import Where
 
 # Unresolved look-ups are repeated after these, then daily (ARCHITECTURE: recovery).
 _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
@@ -72,62 +73,6 @@ class Attempt:
         return max(by_clock, timedelta(seconds=time.uptime() - int(up))) if boot == process.boot_id() else by_clock
 
 
-@dataclass(frozen=True, slots=True)
-class NewAttempt:
-    """What a new attempt is to do. ``base`` is its reference without the attempt's number: installation, uid, payment.
-
-    ``owner`` is None where a person answers (manual).
-    """
-
-    kind: str
-    base: str
-    payment_system_id: int
-    amount_minor: int
-    currency: str
-    token: str | None = None
-    recurring_id: int | None = None
-    gateway_id: str | None = None
-    reason: str | None = None
-    owner: str | None = None
-
-
-def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: NewAttempt, now: datetime) -> Attempt:
-    """Make an attempt of ``invoice`` live; the caller commits before calling the gateway (I2).
-
-    An unsent attempt at the same payment is reused with its reference. Otherwise the next number is used; numbers never
-    restart (R57).
-    """
-    last = _last(connection, invoice.id, new.kind)
-    values: dict[str, Any] = {
-        "payment_system_id": new.payment_system_id,
-        "amount_minor": new.amount_minor,
-        "currency": new.currency,
-        "token": new.token,
-        "owner": new.owner,
-        "owned_at": time.utc_text(now),
-        "status": "live",
-        "started_at": time.utc_text(now),
-        "started_up": f"{process.boot_id()}/{time.uptime()}",
-        "reason": new.reason,
-        "gateway_id": new.gateway_id,
-    }
-    if last is not None and last.status == "not_sent" and _same(last, new):
-        again = {"fence": last.fence + 1, "settled_at": None, "code": None, "raw_code": None, "message": None}
-        known = {"gateway_id": new.gateway_id or last.gateway_id}
-        database.update(connection, "attempts", last.id, {**values, **again, **known})
-        return get(connection, last.id)
-    number = last.number + 1 if last else 1
-    identity = {
-        "kind": new.kind,
-        "invoice_id": invoice.id,
-        "customer_id": _customer_id(connection, invoice),
-        "recurring_id": new.recurring_id,
-        "number": number,
-        "reference": _reference(new, number),
-    }
-    return get(connection, database.insert(connection, "attempts", {**identity, **values}))
-
-
 def get(connection: sqlite3.Connection, id: int) -> Attempt:
     """Return the attempt of a known id."""
     return Attempt.from_row(connection.execute("SELECT * FROM attempts WHERE id = ?", (id,)).fetchone())
@@ -158,25 +103,60 @@ def payment_method_of(connection: sqlite3.Connection, order_id: int) -> tuple[in
     return (row["payment_system_id"], row["token"]) if row else (None, None)
 
 
+class Closing(NamedTuple):
+    """What a live attempt is closed as, or left as ``live`` for a later look-up, by an answer."""
+
+    attempt: Attempt
+    status: str
+    answer: Answer
+
+
 def close(connection: sqlite3.Connection, attempt: Attempt, status: str, answer: Answer, now: datetime) -> bool:
     """Settle a live attempt; False, and nothing changes, when another holder settled or took it (compare-and-set)."""
-    changed = connection.execute(
+    return close_all(connection, [Closing(attempt, status, answer)], now) == 1
+
+
+def close_all(connection: sqlite3.Connection, several: Sequence[Closing], now: datetime) -> int:
+    """Settle live attempts by one statement, and return how many: another holder may have settled or taken some."""
+    if not several:
+        return 0
+    changed = connection.executemany(
         "UPDATE attempts SET status = :status, settled_at = :now, owner = NULL, next_lookup_at = NULL,"
         " gateway_id = coalesce(:gateway_id, gateway_id), code = :code, raw_code = :raw_code, message = :message,"
         " retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence",
-        {
-            "status": status,
-            "now": time.utc_text(now),
-            "gateway_id": answer.result.gateway_id if answer.result else None,
-            "code": answer.code,
-            "raw_code": answer.raw_code,
-            "message": answer.message,
-            "retryable": None if answer.retryable is None else int(answer.retryable),
-            "id": attempt.id,
-            "fence": attempt.fence,
-        },
+        [
+            {
+                "status": one.status,
+                "now": time.utc_text(now),
+                "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
+                "code": one.answer.code,
+                "raw_code": one.answer.raw_code,
+                "message": one.answer.message,
+                "retryable": None if one.answer.retryable is None else int(one.answer.retryable),
+                "id": one.attempt.id,
+                "fence": one.attempt.fence,
+            }
+            for one in several
+        ],
     )
-    return changed.rowcount == 1
+    return changed.rowcount
+
+
+def held(connection: sqlite3.Connection, several: Iterable[Attempt]) -> set[int]:
+    """Return the ids of those that are live and still held as given: nobody else settled or took them over."""
+    rows = many.by_id(connection, "attempts", (one.id for one in several))
+    return {one.id for one in several if (rows[one.id]["status"], rows[one.id]["fence"]) == ("live", one.fence)}
+
+
+def declined_before(connection: sqlite3.Connection, invoice_ids: Sequence[int]) -> frozenset[int]:
+    """Return which of these invoices had a charge that was declined."""
+    if not invoice_ids:
+        return frozenset()
+    where = Where()
+    where.add("invoice_id IN ({ids}) AND kind = 'charge' AND status = 'declined'", ids=list(invoice_ids))
+    return frozenset(
+        row["invoice_id"] for row in connection.execute(f"SELECT * FROM attempts WHERE {where}", where.values)
+    )
 
 
 def reopen(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -> None:
@@ -203,44 +183,33 @@ def found_done(connection: sqlite3.Connection, attempt: Attempt, gateway_id: str
     )
 
 
-def record_done(connection: sqlite3.Connection, invoice: Invoice, new: NewAttempt, number: int, now: datetime) -> int:
-    """Record an attempt of ours that only the gateway knows, as made, and return its id."""
-    row = {
-        "kind": new.kind,
-        "invoice_id": invoice.id,
-        "customer_id": _customer_id(connection, invoice),
-        "number": number,
-        "reference": _reference(new, number),
-        "payment_system_id": new.payment_system_id,
-        "amount_minor": new.amount_minor,
-        "currency": new.currency,
-        "gateway_id": new.gateway_id,
-        "status": "succeeded",
-        "owned_at": time.utc_text(now),
-        "started_at": time.utc_text(now),
-        "settled_at": time.utc_text(now),
-    }
-    return database.insert(connection, "attempts", row)
-
-
-def leave_unknown(connection: sqlite3.Connection, attempt: Attempt, answer: Answer, now: datetime) -> bool:
-    """Keep a live attempt for a later look-up and let go of it; False when another holder took it meanwhile."""
-    wait = _LOOKUPS_AFTER[attempt.lookups] if attempt.lookups < len(_LOOKUPS_AFTER) else timedelta(days=1)
-    changed = connection.execute(
+def leave_unknown(connection: sqlite3.Connection, several: Sequence[Closing], now: datetime) -> int:
+    """Keep live attempts for a later look-up, let go of them, and return how many were still held so."""
+    if not several:
+        return 0
+    changed = connection.executemany(
         "UPDATE attempts SET owner = NULL, lookups = lookups + 1, next_lookup_at = :next, code = :code,"
         " message = :message,"
         " gateway_id = CASE kind WHEN 'charge' THEN coalesce(:gateway_id, gateway_id) ELSE gateway_id END"
         " WHERE id = :id AND status = 'live' AND fence = :fence",
-        {
-            "next": time.utc_text(now + wait),
-            "code": answer.code or answers.OUTCOME_UNKNOWN,
-            "message": answer.message,
-            "gateway_id": answer.result.gateway_id if answer.result else None,
-            "id": attempt.id,
-            "fence": attempt.fence,
-        },
+        [
+            {
+                "next": time.utc_text(now + _wait(one.attempt)),
+                "code": one.answer.code or answers.OUTCOME_UNKNOWN,
+                "message": one.answer.message,
+                "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
+                "id": one.attempt.id,
+                "fence": one.attempt.fence,
+            }
+            for one in several
+        ],
     )
-    return changed.rowcount == 1
+    return changed.rowcount
+
+
+def _wait(attempt: Attempt) -> timedelta:
+    """Return how long its next look-up waits."""
+    return _LOOKUPS_AFTER[attempt.lookups] if attempt.lookups < len(_LOOKUPS_AFTER) else timedelta(days=1)
 
 
 def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
@@ -248,7 +217,7 @@ def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
     rows = connection.execute(
         "SELECT a.* FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.next_lookup_at IS NULL OR a.next_lookup_at <= ?)"
-        " ORDER BY a.id",
+        " ORDER BY a.id + 0",  # a sort of the few that are live, found by their index: not a walk through all
         (time.utc_text(now),),
     ).fetchall()
     return [attempt for attempt in map(Attempt.from_row, rows) if not attempt.worked_on(now)]
@@ -287,35 +256,36 @@ def given_up(connection: sqlite3.Connection) -> list[Attempt]:
     return [Attempt.from_row(row) for row in rows]
 
 
-def keep_prepared(connection: sqlite3.Connection, attempt: Attempt, answer: Answer) -> Attempt | None:
-    """Store the id that a gateway prepared; the caller commits it before it calls again.
+def keep_prepared(connection: sqlite3.Connection, several: Sequence[tuple[Attempt, str]]) -> list[Attempt | None]:
+    """Store the ids that a gateway prepared, by one statement; the caller commits them before it calls again.
 
-    Return None when another holder took the attempt meanwhile.
+    Return the attempts with them; None: another holder took the attempt meanwhile.
     """
-    assert answer.result is not None
-    changed = connection.execute(
-        "UPDATE attempts SET gateway_id = :gateway_id WHERE id = :id AND status = 'live' AND fence = :held",
-        {"gateway_id": answer.result.gateway_id, "id": attempt.id, "held": attempt.fence},
+    ours = held(connection, [attempt for attempt, _ in several])
+    kept = [replace(attempt, gateway_id=id) if attempt.id in ours else None for attempt, id in several]
+    changed = connection.executemany(
+        "UPDATE attempts SET gateway_id = :gateway_id WHERE id = :id AND status = 'live' AND fence = :fence",
+        [{"gateway_id": one.gateway_id, "id": one.id, "fence": one.fence} for one in kept if one],
     )
-    return get(connection, attempt.id) if changed.rowcount == 1 else None
+    assert changed.rowcount == len(ours), "an attempt was taken by another process, past the lock"
+    return kept
 
 
-def _customer_id(connection: sqlite3.Connection, invoice: Invoice) -> int:
-    row = connection.execute("SELECT customer_id FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
-    return int(row["customer_id"])
-
-
-def _last(connection: sqlite3.Connection, invoice_id: int, kind: str) -> Attempt | None:
-    sql = "SELECT * FROM attempts WHERE invoice_id = ? AND kind = ? ORDER BY number DESC LIMIT 1"
-    row = connection.execute(sql, (invoice_id, kind)).fetchone()
-    return Attempt.from_row(row) if row else None
-
-
-def _reference(new: NewAttempt, number: int) -> str:
-    return f"{new.base}:{number}"
-
-
-def _same(last: Attempt, new: NewAttempt) -> bool:
-    """Return whether a new attempt repeats the unsent one: a reference must never change its meaning."""
-    unsent = (last.payment_system_id, last.amount_minor, last.currency, last.token)
-    return unsent == (new.payment_system_id, new.amount_minor, new.currency, new.token)
+def prepared_ids(connection: sqlite3.Connection, several: Sequence[Attempt]) -> dict[int, str]:
+    """Return the ids under which gateways know the payments of attempts: of the attempts, or of the last one before."""
+    where = Where()
+    where.add("invoice_id IN ({ids}) AND kind = 'charge'", ids=[one.invoice_id for one in several])
+    rows = connection.execute(
+        "SELECT invoice_id, number, payment_system_id, gateway_id FROM attempts"
+        f" WHERE {where} AND gateway_id IS NOT NULL",
+        where.values,
+    ).fetchall()
+    known: dict[tuple[int, int], list[tuple[int, str]]] = {}
+    for row in rows:
+        known.setdefault((row["invoice_id"], row["payment_system_id"]), []).append((row["number"], row["gateway_id"]))
+    found = {}
+    for one in several:
+        before = [pair for pair in known.get((one.invoice_id, one.payment_system_id), ()) if pair[0] <= one.number]
+        if before:
+            found[one.id] = max(before)[1]
+    return found

@@ -61,7 +61,8 @@ def reopen(work: Work, given: str, reason: str) -> str:
 def unconfirmed(connection: sqlite3.Connection, month: str) -> int:
     """Return how many sales of a month are not confirmed."""
     row = connection.execute(
-        "SELECT count(*) FROM orders WHERE completed_on BETWEEN :month || '-01' AND :month || '-31' AND confirmed = 0",
+        "SELECT coalesce(sum(orders), 0) FROM totals WHERE dimension = 'manager' AND grain = 7 AND period = :month"
+        " AND flags & 2 = 0",
         {"month": month},
     ).fetchone()
     return int(row[0])
@@ -98,8 +99,13 @@ def counted_on(work: Work, subject: str, id: int, day: str) -> str:
     """Return the day on which money that moved on ``day`` counts, with a line of history if that is another."""
     counts = closing.first_open(day, closed(work.connection))
     if counts != day:
-        history.record(work, subject, id, f"counts on {counts}: {day[:7]} is closed")
+        history.record(work, subject, id, counts_on(counts, day))
     return counts
+
+
+def counts_on(counts: str, day: str) -> str:
+    """Return the words of a line of history about money of ``day`` that counts on another day."""
+    return f"counts on {counts}: {day[:7]} is closed"
 
 
 def note(connection: sqlite3.Connection, day: str) -> str:

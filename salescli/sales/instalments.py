@@ -19,6 +19,19 @@ def of_order(connection: sqlite3.Connection, order_id: int) -> list[Part]:
     return [(date.fromisoformat(row["due_on"]), row["amount_minor"]) for row in connection.execute(sql, (order_id,))]
 
 
+def of_open_orders(connection: sqlite3.Connection, customer_id: int | None = None) -> dict[int, list[Part]]:
+    """Return the instalments of all Open orders that have some, or of a customer's, as ``of_order`` does."""
+    found: dict[int, list[Part]] = {}
+    whose = "" if customer_id is None else " AND o.customer_id = :customer"
+    sql = (
+        "SELECT n.order_id, n.due_on, n.amount_minor FROM instalments n JOIN orders o ON o.id = n.order_id"
+        f" WHERE o.status = 'open'{whose} ORDER BY n.order_id, n.due_on"
+    )
+    for row in connection.execute(sql, {"customer": customer_id}):
+        found.setdefault(row["order_id"], []).append((date.fromisoformat(row["due_on"]), row["amount_minor"]))
+    return found
+
+
 def store(connection: sqlite3.Connection, order_id: int, parts: Sequence[Part]) -> None:
     """Replace the instalments of an order; the caller holds the transaction and writes the history."""
     connection.execute("DELETE FROM instalments WHERE order_id = ?", (order_id,))

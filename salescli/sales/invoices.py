@@ -17,8 +17,8 @@ from salescli.errors import NotFound
 from salescli.gateways.answers import Answer
 from salescli.rules import money, time
 from salescli.rules.numbers import is_record_number
-from salescli.sales.changes import INVOICE, store
-from salescli.storage import database, history
+from salescli.sales.changes import INVOICE, Changes, store
+from salescli.storage import database
 from salescli.storage.work import Work
 
 FEE_DUE_AFTER = timedelta(hours=1)  # the first look-up of a fee that was not reported with the payment
@@ -105,17 +105,25 @@ def money_back(of_order: Sequence[Invoice]) -> str:
 def create(work: Work, order_id: int, values: dict[str, Any]) -> Invoice:
     """Insert the order's next invoice, Open, with its history line; the caller holds the transaction."""
     counted = work.connection.execute("SELECT count(*) FROM invoices WHERE order_id = ?", (order_id,)).fetchone()[0]
+    batch = Changes(work)
+    invoice = add(batch, order_id, counted + 1, values)
+    batch.write()
+    return invoice
+
+
+def add(batch: Changes, order_id: int, ordinal: int, values: dict[str, Any]) -> Invoice:
+    """Add an Open invoice to a batch, with its history line, and return it."""
     row = {
         "status": "open",
         **values,
         "order_id": order_id,
-        "ordinal": counted + 1,
-        "attempted_at": time.utc_text(work.now),
+        "ordinal": ordinal,
+        "attempted_at": time.utc_text(batch.work.now),
     }
-    id = database.insert(work.connection, "invoices", row)
-    changes = {"status": (None, row["status"]), "amount_minor": (None, row["amount_minor"])}
-    history.record(work, "invoice", id, "opened", changes)
-    return get(work.connection, id)
+    id = batch.insert(INVOICE, row, {name: row[name] for name in ("status", "amount_minor")}, "opened")
+    carried: dict[str, Any] = {name: row.get(name) for name in Invoice.__slots__ if name != "id"}
+    flags = {name: bool(row.get(name)) for name in ("fee_estimated", "one_click")}
+    return Invoice(**{**carried, **flags, "id": id, "refunded_minor": 0})
 
 
 def change(

@@ -5,6 +5,7 @@ open → (payments) → completed → refund;  open → declined → open
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import sqlite3
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from salescli.gateways import registry
 from salescli.rules import happened, lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
 from salescli.sales import instalments
-from salescli.sales.changes import ORDER, store
-from salescli.storage import database, history
+from salescli.sales.changes import ORDER, Changes, store
+from salescli.storage import database
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
 from salescli.storage.work import Work
 
@@ -30,7 +31,7 @@ class Order:
     """An order; amounts in minor units of ``currency``, ``unit_price_minor`` None where it is not whole."""
 
     id: int
-    uid: str
+    uid: str  # in the references of its payments; of an imported order by its source and number
     source: str | None
     source_number: str | None
     customer_id: int
@@ -70,7 +71,8 @@ class Order:
     def from_row(cls, row: sqlite3.Row) -> Order:
         """Return the record of a row of ``orders``."""
         flags = {name: bool(row[name]) for name in ("partial", "confirmed", "one_click")}
-        return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
+        named = {**flags, "uid": row["uid"] or _uid(row["source"], row["source_number"])}
+        return cls(**{name: named.get(name, row[name]) for name in cls.__slots__})
 
     @property
     def left_minor(self) -> int:
@@ -143,8 +145,22 @@ def open_order(work: Work, new: NewOrder) -> Order:
         return get(work.connection, id)
 
 
+def _uid(source: str, number: str) -> str:
+    """Return the uid of an imported order, the same in every copy of the database."""
+    return hashlib.sha256(f"{source}\0{number}".encode()).hexdigest()[:16]
+
+
 def create(work: Work, values: dict[str, Any]) -> int:
     """Insert an Open order of checked values with its history line; the caller holds the transaction."""
+    batch = Changes(work)
+    id = add(batch, values)
+    batch.write()
+    return id
+
+
+def add(batch: Changes, values: dict[str, Any]) -> int:
+    """Add an Open order of checked values to a batch, with its history line, and return its id."""
+    work = batch.work
     row = {
         **values,
         "uid": secrets.token_hex(8),
@@ -152,11 +168,8 @@ def create(work: Work, values: dict[str, Any]) -> int:
         "created_at": time.utc_text(work.now),
         "created_on": time.local_day(work.now, work.zone),
     }
-    id = database.insert(work.connection, "orders", row)
-    shown = ("price_minor", "currency", "manager_id", "recurring_id", "payment_number")
-    changes = {"status": (None, "open"), **{name: (None, row.get(name)) for name in shown}}
-    history.record(work, "order", id, "opened", changes)
-    return id
+    shown = ("status", "price_minor", "currency", "manager_id", "recurring_id", "payment_number")
+    return batch.insert(ORDER, row, {name: row.get(name) for name in shown}, "opened")
 
 
 def find(connection: sqlite3.Connection, words: str) -> Order:

@@ -10,17 +10,14 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli.catalogue import offers
 from salescli.errors import NotFound
 from salescli.rules import money, schedule, time
 from salescli.rules.numbers import is_record_number
 from salescli.rules.schedule import Interval, Retries
-from salescli.sales import attempts, invoices, orders
-from salescli.sales.changes import RECURRING, store
-from salescli.sales.invoices import Invoice
+from salescli.sales import attempts, orders
+from salescli.sales.changes import RECURRING, Changes
 from salescli.sales.orders import Order
 from salescli.storage import database, history
 from salescli.storage.clauses import ATTEMPTS_MADE, Where
@@ -120,15 +117,16 @@ def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
     A payment recorded by hand leaves a Paused one Paused, and one that was completed early Completed.
     """
     made = recurring.payments_made + 1
-    calm = replace(
-        recurring, payments_made=made, declines=0, activated_at=None, last_error_code=None, last_error=None, wish=None
-    )
     if made == recurring.payments_total or "completed" in (recurring.wish, recurring.status):
-        return replace(calm, status="completed", due_at=None, next_payment_at=None)
-    due = time.from_text(recurring.due_at) if recurring.due_at else now
-    following = time.utc_text(recurring.planned_after(max(due, now), zone))
-    status = recurring.wish or ("paused" if recurring.status == "paused" else "active")
-    return replace(calm, status=status, due_at=following, next_payment_at=following)
+        status, following = "completed", None
+    else:
+        due = time.from_text(recurring.due_at) if recurring.due_at else now
+        status = recurring.wish or ("paused" if recurring.status == "paused" else "active")
+        following = time.utc_text(recurring.planned_after(max(due, now), zone))
+    return replace(
+        recurring, payments_made=made, status=status, due_at=following, next_payment_at=following, declines=0,
+        activated_at=None, last_error_code=None, last_error=None, wish=None,
+    )  # fmt: skip
 
 
 def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:
@@ -222,12 +220,28 @@ def save(
 
     When it resumes is kept while it is Paused, or is to be.
     """
+    batch = Changes(work)
+    after = change(batch, before, after, what, reason=reason, taken_back=taken_back)
+    batch.write()
+    return after
+
+
+def change(
+    batch: Changes,
+    before: Recurring,
+    after: Recurring,
+    what: str,
+    *,
+    reason: str | None = None,
+    taken_back: bool = False,
+) -> Recurring:
+    """Add what changed to a batch, as ``save`` stores it."""
     if "paused" not in (after.status, after.wish):
         after = replace(after, resumes_at=None)
     changes = {
         name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
     }
-    store(work, RECURRING, before, changes, what, reason=reason, taken_back=taken_back)
+    batch.change(RECURRING, before, what, changes, reason=reason, taken_back=taken_back)
     return after
 
 
@@ -330,66 +344,9 @@ def resuming(connection: sqlite3.Connection, now: datetime, gateways: tuple[str,
     where.add("r.status = 'paused' AND r.resumes_at <= {now}", now=time.utc_text(now))
     if gateways is not None:
         where.add("p.gateway IN ({names})", names=list(gateways))
-    sql = f"SELECT r.id FROM recurring r JOIN payment_systems p ON p.id = r.payment_system_id WHERE {where} ORDER BY 1"
+    # Sorted by an expression: else all are walked through in the order of their numbers to find the few.
+    sql = (
+        "SELECT r.id FROM recurring r JOIN payment_systems p ON p.id = r.payment_system_id"
+        f" WHERE {where} ORDER BY r.id + 0"
+    )
     return [row["id"] for row in connection.execute(sql, where.values)]
-
-
-def payment_order(connection: sqlite3.Connection, recurring: Recurring) -> Order | None:
-    """Return the order of its current payment, if it exists (R79)."""
-    row = connection.execute(
-        "SELECT * FROM orders WHERE recurring_id = ? AND payment_number = ?", (recurring.id, recurring.payment_number)
-    ).fetchone()
-    return Order.from_row(row) if row else None
-
-
-def open_payment(work: Work, recurring: Recurring) -> Invoice:
-    """Return the one invoice of its current payment, creating the order and the invoice if needed."""
-    order = payment_order(work.connection, recurring)
-    if order is None:
-        order = _new_payment_order(work, recurring)
-    existing = invoices.of_order(work.connection, order.id)
-    if existing:
-        return existing[0]
-    values = {
-        "amount_minor": recurring.price_minor,
-        "currency": recurring.currency,
-        "share_minor": recurring.price_minor,
-        "payment_system_id": recurring.payment_system_id,
-    }
-    return invoices.create(work, order.id, values)
-
-
-def give_up_payment(work: Work, recurring: Recurring, reason: str) -> None:
-    """Decline the open order of the current payment, and its invoice (R53, R61)."""
-    order = payment_order(work.connection, recurring)
-    if order is None or order.status != "open":
-        return
-    orders.change(work, order, "declined", {"status": "declined"}, reason=reason)
-    for invoice in invoices.of_order(work.connection, order.id):
-        attempts.give_up(work.connection, invoice.id, given_up=True)
-        if invoice.status == "open":
-            invoices.change(work, invoice, "declined", {"status": "declined"}, reason=reason)
-
-
-def _new_payment_order(work: Work, recurring: Recurring) -> Order:
-    offer = offers.get(work.connection, recurring.offer_id)
-    initial = orders.get(work.connection, recurring.initial_order_id) if recurring.initial_order_id else None
-    values: dict[str, Any] = {
-        "customer_id": recurring.customer_id,
-        "offer_id": offer.id,
-        "offer_name": recurring.offer_name,
-        "offer_number": offer.number,
-        "category_id": offer.category_id,
-        "category_number": offer.category_number,
-        "unit_price_minor": recurring.unit_price_minor,
-        "quantity": recurring.quantity,
-        "discount_minor": recurring.discount_minor,
-        "price_minor": recurring.price_minor,
-        "currency": recurring.currency,
-        "manager_id": initial.manager_id if initial else None,
-        "payment_system_id": recurring.payment_system_id,
-        "recurring_id": recurring.id,
-        "payment_number": recurring.payment_number,
-        "due_at": recurring.due_at,
-    }
-    return orders.get(work.connection, orders.create(work, values))

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData, BadUsage, WrongStatus
 from salescli.rules import lifecycle, permissions, schedule, time
-from salescli.sales import attempts, invoices, orders, recurring, recurring_edit
+from salescli.sales import attempts, invoices, orders, payment_orders, recurring, recurring_edit
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, history
@@ -76,7 +76,7 @@ def complete(work: Work, id: int) -> Recurring:
         before = recurring.get(work.connection, id)
         after = _manage(work, id, "completed early", rules)
         if after.status == "completed":
-            recurring.give_up_payment(work, before, "completed early")
+            payment_orders.give_up_payment(work, before, "completed early")
         return after
 
 
@@ -122,7 +122,7 @@ def retry(work: Work, id: int) -> Recurring:
     with database.transaction(work.connection):
         before = recurring.get(work.connection, id)
         after = _manage(work, id, "retried", {"failed": _tried_again(work.now)})
-        order = recurring.payment_order(work.connection, before)
+        order = payment_orders.of_payment(work.connection, before)
         if order is not None and order.status == "declined":
             orders.change(work, order, "reopened for new attempts", {"status": "open"})
             for invoice in invoices.of_order(work.connection, order.id):

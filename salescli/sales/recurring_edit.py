@@ -14,7 +14,7 @@ from salescli.errors import BadData, WrongStatus
 from salescli.rules import money, permissions, schedule, text, time
 from salescli.rules.numbers import is_record_number
 from salescli.rules.schedule import Retries
-from salescli.sales import attempts, invoices, orders, recurring
+from salescli.sales import attempts, invoices, orders, payment_orders, recurring
 from salescli.sales.recurring import Recurring
 from salescli.storage import database
 from salescli.storage.work import Work
@@ -155,7 +155,7 @@ _OF_THE_ORDER = ("unit_price_minor", "quantity", "discount_minor", "price_minor"
 
 def follow(work: Work, before: Recurring, after: Recurring, why: str | None) -> None:
     """Give the order and invoice of a payment between attempts what changed."""
-    order = recurring.payment_order(work.connection, before)
+    order = payment_orders.of_payment(work.connection, before)
     if order is None:
         return
     changes: dict[str, Any] = {name: getattr(after, name) for name in _OF_THE_ORDER}

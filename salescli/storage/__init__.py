@@ -7,6 +7,7 @@ files — where a caller's file is written: through nobody else's link
 history — writes who changed what, when and why
 home — which copy of a database may charge, and what it may not know
 lock — keeps two ticks apart, and a restore apart from both
+many — reads, inserts and changes many rows at once
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version
 offsets — how far the account's clocks were from UTC, as rows for other programs
@@ -14,7 +15,7 @@ place — where a database may lie
 process — which process this is, and whether another one still runs
 restore — replaces the database with a backup
 schema — the version of the tables, and SQL that queries share with them
-totals — rebuilds the totals that reports read, and compares them with the rows
+totals — rebuilds the facts and totals that reports read, and compares them with the rows
 upgrade — brings an older database to this version, on a checked copy first
 work — the context of an operation: connection, actor, time, zone
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from salescli.rules import money
+
 
 class Where:
     """A WHERE clause under construction: fixed texts, and the values bound to their placeholders."""
@@ -54,6 +56,37 @@ def searched(customer: str, offer: str, *also: str) -> str:
     return f"({' OR '.join(found)})"
 
 
+def searched_by_order(order: str, *also: str) -> str:
+    """Return the same clause over a column of order ids, so that an index finds the rows of few orders."""
+    orders = searched("q.customer_id", "q.offer_id")
+    return f"({' OR '.join((f'{order} IN (SELECT q.id FROM orders q WHERE {orders})', *also))})"
+
+
+def compared(minor: str, currency: str) -> dict[str, str]:
+    """Return the clauses of ``--min``, ``--max`` and both over an amount; `{v}`, `{w}` are ten-thousandths of a unit.
+
+    One comparison for each number of decimals, so that an index of currency and amount finds the rows.
+    """
+    return {
+        "min": _of_each(currency, f"{minor} >= {_AT_LEAST}"),
+        "max": _of_each(currency, f"{minor} <= {{v}} / {{unit}}"),
+        "between": _of_each(currency, f"{minor} >= {_AT_LEAST} AND {minor} <= {{w}} / {{unit}}"),
+    }
+
+
+_AT_LEAST = "({v} + {unit} - 1) / {unit}"  # rounded up
+_BY_DECIMALS = (2, 0, 3, 4)  # most amounts have two
+
+
+def _of_each(currency: str, comparison: str) -> str:
+    """Return a comparison with the unit of each number of decimals, of the currencies that have as many."""
+    parts = []
+    for decimals in _BY_DECIMALS:
+        codes = ", ".join(f"'{code}'" for code, exponent in money.EXPONENTS.items() if exponent == decimals)
+        parts.append(f"{comparison} AND {currency} IN ({codes})".replace("{unit}", str(10 ** (4 - decimals))))
+    return f"({' OR '.join(parts)})"
+
+
 # The filters on an order `o`, which the lists of orders, payments and the ledger share.
 OF_AN_ORDER = {
     "customer": "o.customer_id",
@@ -65,6 +98,9 @@ OF_AN_ORDER = {
     "payment_type": "o.partial",
     "kind": "o.recurring_id",
 }
+
+# Those of them whose index has not the order of a list of payments.
+BY_ITS_ORDER = ("customer", "customers", "offer", "offers", "category", "manager")
 
 # Whether a charge or refund of the order `o` is under way or waits for a person.
 UNDER_WAY = (

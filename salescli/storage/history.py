@@ -9,12 +9,12 @@ Lines are never changed. They hold no personal data: of a personal column only i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from salescli.rules import time
-from salescli.storage import database
+from salescli.storage import database, many
 from salescli.storage.work import Work
 
 SUBJECTS = (
@@ -24,6 +24,16 @@ SUBJECTS = (
 _PERSONAL = frozenset({"name", "email", "phone", "source_id"})  # the personal columns of a customer
 _GAP = 10_000_000  # lines; more than any database writes between a backup and its loss
 _HIDDEN = frozenset({"token", "comment", "last_error"})  # of every subject: secret or free text
+
+
+class Line(NamedTuple):
+    """A line to be. ``changes`` maps columns to (before, after)."""
+
+    subject: str
+    subject_id: int | None
+    what: str
+    changes: Mapping[str, tuple[Any, Any]] | None = None
+    reason: str | None = None
 
 
 def record(
@@ -37,33 +47,65 @@ def record(
 ) -> None:
     """Add a line to the history of ``subject``.
 
-    ``changes`` maps columns to (before, after). Unchanged columns are left out; of hidden ones only the name is stored.
+    Unchanged columns are left out; of hidden ones only the name is stored.
     """
-    import json  # here: every start loads this module, and few write a line
+    record_all(work, [Line(subject, subject_id, what, changes, reason)])
 
-    hidden = _HIDDEN | _PERSONAL if subject == "customer" else _HIDDEN
-    stored = {
-        name: _named_only(pair) if name in hidden else list(pair)
-        for name, pair in (changes or {}).items()
-        if pair[0] != pair[1]
-    }
-    row = {
+
+def record_all(work: Work, lines: Sequence[Line]) -> None:
+    """Add lines in their order, as ``record`` does, by one statement for all."""
+    if not lines:
+        return
+    by = {
         "at": time.utc_text(work.now),
         "user_id": work.actor.user_id,
         "by_system": int(work.actor.system),
         "command": work.actor.command,
         "for_user_id": work.actor.for_user_id,
-        "subject": subject,
-        "subject_id": subject_id,
-        "what": what,
-        "changes": json.dumps(stored, ensure_ascii=False),
-        "reason_id": database.insert(work.connection, "texts", {"text": reason}) if reason else None,
     }
     if work.dated:  # else it is written at that time; a backup of an older version, when restored, has no such column
-        row["written_at"] = time.utc_text(work.written_at)
-    line = database.insert(work.connection, "history", row)
+        by["written_at"] = time.utc_text(work.written_at)
+    with database.transaction(work.connection):  # in which the next numbers are ours
+        ids = database.free_ids(work.connection, "history")
+        rows: list[dict[str, Any]] = [
+            {
+                "id": next(ids),
+                **by,
+                "subject": line.subject,
+                "subject_id": line.subject_id,
+                "what": line.what,
+                "changes": _stored(line),
+                "reason_id": reason_id,
+            }
+            for line, reason_id in zip(lines, _store_reasons(work.connection, lines), strict=True)
+        ]
+        many.insert(work.connection, "history", rows)
     if _watching is not None:
-        _watching.append(line)
+        _watching.extend(row["id"] for row in rows)
+
+
+def _stored(line: Line) -> str:
+    """Return the changes of a line as JSON."""
+    import json  # here: every start loads this module, and few write a line
+
+    hidden = _HIDDEN | _PERSONAL if line.subject == "customer" else _HIDDEN
+    stored = {
+        name: _named_only(pair) if name in hidden else list(pair)
+        for name, pair in (line.changes or {}).items()
+        if pair[0] != pair[1]
+    }
+    return json.dumps(stored, ensure_ascii=False)
+
+
+def _store_reasons(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[int | None]:
+    """Store the reason of each line that has one, which can be erased on its own, and return their ids."""
+    if not any(line.reason for line in lines):
+        return [None] * len(lines)
+    free = database.free_ids(connection, "texts")
+    ids = [next(free) if line.reason else None for line in lines]
+    rows = [{"id": id, "text": line.reason} for id, line in zip(ids, lines, strict=True) if id is not None]
+    many.insert(connection, "texts", rows)
+    return ids
 
 
 _watching: list[int] | None = None  # the lines of one command of this process

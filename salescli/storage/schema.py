@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from salescli.rules import money
 
-VERSION = 24  # PRAGMA user_version: the number of the last migration
+VERSION = 27  # PRAGMA user_version: the number of the last migration
 
 
 def comparable(minor: str, currency: str) -> str:
     """Return SQL for an amount in ten-thousandths of its currency's unit, comparable across numbers of decimals.
 
     No currency has more than four decimals. CASE rather than IN, for which SQLite would build a table at each row.
-    Kept as ``invoices.price_e4`` by triggers, so a change needs a migration.
+    Kept as ``facts.price_e4`` by triggers, so a change needs a migration.
     """
     others = sorted(
         ((code, exponent) for code, exponent in money.EXPONENTS.items() if exponent != 2),

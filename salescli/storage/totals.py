@@ -1,13 +1,16 @@
-"""Totals per day, month and all time, which reports read: rebuild them, compare them with the rows.
+"""What reports read: facts, and their totals per month and of all time. Rebuild them, compare them with the rows.
 
-Triggers keep them up to date (``migrations``). rows → totals per day → per month → all time
+Triggers keep them up to date (``migrations``). rows → facts → totals per month → of all time
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
+from itertools import chain
 
 from salescli.rules import permissions
 from salescli.storage import database, history
@@ -15,68 +18,103 @@ from salescli.storage.work import Work
 
 DIMENSIONS = ("offer", "manager", "payment_system")
 SUMS = ("events", "orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")
-KEYS = ("key", "currency", "category_id", "status", "confirmed", "partial", "recurring", "together")
-DAY, MONTH, ALL_TIME = 10, 7, 0  # grains: the length of the prefix of a day that names the period
+KEYS = ("key", "currency", "category_id", "flags")
+DAY, MONTH, ALL_TIME = 10, 7, 0  # the length of the prefix of a day that names the period; of days there are no totals
+FACTS = (
+    "completed", "flags", "currency", "quantity", "gross", "fee", "refunded", "offer_id", "category_id", "manager_id",
+    "payment_system_id", "price_e4", "customer_id", "created", "order_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A total that differs from the rows: its key, and the first sum that differs."""
+    """A fact or total that differs from the rows: its key, and the first column that differs."""
 
-    dimension: str
+    dimension: str  # of a fact "order"
     period: str  # empty for all time
     key: int
     currency: str
     sum: str
-    stored: int
-    counted: int
+    stored: int | str | None
+    counted: int | str | None
 
 
 def rebuild(work: Work) -> int:
-    """Recount all totals from the rows and return how many were wrong."""
+    """Recount all facts and totals that differ from the rows, and return how many did."""
     work.actor.require(permissions.EDIT_CATALOGUE)
     with database.transaction(work.connection):
         wrong = sum(1 for _ in differences(work.connection))
-        recount(work.connection)
+        if wrong:
+            recount(work.connection)
+        work.connection.execute("DELETE FROM totals WHERE events = 0")
         changes = {"wrong totals": (wrong, 0)}
         history.record(work, "file", None, "totals rebuilt", changes)
     return wrong
 
 
 def recount(connection: sqlite3.Connection) -> None:
-    """Recount all totals from the rows; the caller holds the transaction."""
-    connection.execute("DELETE FROM totals")
-    for dimension in DIMENSIONS:  # one by one: three short sorts are faster than a long one
-        connection.execute(
-            f"INSERT INTO totals SELECT dimension, {DAY}, day, {_KEYS}, {_SUMMED} FROM counted"
-            f" WHERE dimension = :dimension GROUP BY day, {_KEYS}",
-            {"dimension": dimension},
-        )
-    for grain, finer in _COARSER:
-        period = f"substr(period, 1, {grain})"
-        connection.execute(
-            f"INSERT INTO totals SELECT dimension, {grain}, {period}, {_KEYS}, {_SUMMED} FROM totals"
-            f" WHERE grain = {finer} GROUP BY dimension, {period}, {_KEYS}"
-        )
+    """Recount all facts and totals from the rows; the caller holds the transaction."""
+    with _without_triggers(connection):
+        connection.execute("DELETE FROM facts")
+        connection.execute("DELETE FROM totals")
+        connection.execute(f"INSERT INTO facts (id, {_FACTS}) SELECT id, {_FACTS} FROM counted ORDER BY id")
+        for sql in (*map(_months, DIMENSIONS), _ALL_TIME):
+            connection.execute(f"INSERT INTO totals {sql}")
+
+
+@contextmanager
+def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
+    """Drop the triggers of facts, which would count each of them alone, and create them again."""
+    kept = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'facts'")
+    triggers = kept.fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    yield
+    for _, sql in triggers:
+        connection.execute(sql)
 
 
 def differences(connection: sqlite3.Connection) -> Iterator[Difference]:
-    """Yield the totals that differ from the rows or from the finer totals."""
-    yield from _differing(connection, DAY, f"SELECT dimension, day AS period, {_KEYS}, {_SUMS} FROM counted")
-    for grain, finer in _COARSER:
-        period = f"substr(period, 1, {grain}) AS period"
-        sql = f"SELECT dimension, {period}, {_KEYS}, {_SUMS} FROM totals WHERE grain = {finer}"
-        yield from _differing(connection, grain, sql)
+    """Yield the facts that differ from the rows, and the totals that differ from the facts or the finer totals."""
+    months = _totals(connection, MONTH, *map(_months, DIMENSIONS))
+    return chain(_facts(connection), months, _totals(connection, ALL_TIME, _ALL_TIME))
 
 
-def _differing(connection: sqlite3.Connection, grain: int, counted: str) -> Iterator[Difference]:
+def _facts(connection: sqlite3.Connection) -> Iterator[Difference]:
+    """Yield the facts that differ from the rows, are missing, or have no row."""
+    sides = ", ".join(f"f.{name} AS stored_{name}, c.{name} AS counted_{name}" for name in FACTS)
+    unlike = " OR ".join(f"f.{name} IS NOT c.{name}" for name in FACTS)
+    columns = f"{_DAY} AS day, f.id IS NOT NULL AS stored_events, c.id IS NOT NULL AS counted_events, {sides}"
+    yield from _unlike(
+        connection,
+        f"SELECT {columns} FROM counted c LEFT JOIN facts f ON f.id = c.id WHERE f.id IS NULL OR {unlike}",
+    )
+    counted = " + ".join(f"(SELECT count(*) FROM counted_{part})" for part in ("payments", "refunds", "orders"))
+    if connection.execute(f"SELECT (SELECT count(*) FROM facts) <> {counted}").fetchone()[0]:
+        yield from _unlike(
+            connection,
+            f"SELECT {columns} FROM facts f LEFT JOIN (SELECT * FROM counted LIMIT 0) c"
+            " WHERE f.id NOT IN (SELECT id FROM counted)",
+        )
+
+
+def _unlike(connection: sqlite3.Connection, sql: str) -> Iterator[Difference]:
+    for row in connection.execute(sql):
+        name = next(name for name in ("events", *FACTS) if row[f"stored_{name}"] != row[f"counted_{name}"])
+        order, currency = (row[f"counted_{it}"] or row[f"stored_{it}"] for it in ("order_id", "currency"))
+        sides = (row[f"stored_{name}"], row[f"counted_{name}"])
+        yield Difference("order", row["day"], order, currency, name, *sides)
+
+
+def _totals(connection: sqlite3.Connection, grain: int, *counted: str) -> Iterator[Difference]:
+    """Yield the totals of a grain that differ from what is counted now, the rows of some queries."""
     sides = ", ".join(
         f"sum(stored * {name}) AS stored_{name}, sum((1 - stored) * {name}) AS counted_{name}" for name in SUMS
     )
+    now = " UNION ALL ".join(f"SELECT *, 0 AS stored FROM ({sql})" for sql in counted)
     rows = connection.execute(
         f"SELECT dimension, period, {_KEYS}, {sides} FROM ("
-        f" SELECT *, 0 AS stored FROM ({counted}) UNION ALL"
-        f" SELECT dimension, period, {_KEYS}, {_SUMS}, 1 FROM totals WHERE grain = {grain}"
+        f"{now} UNION ALL SELECT *, 1 FROM totals WHERE grain = {grain}"
         f") GROUP BY dimension, period, {_KEYS}"
         f" HAVING {' OR '.join(f'stored_{name} <> counted_{name}' for name in SUMS)}"
     )
@@ -86,6 +124,25 @@ def _differing(connection: sqlite3.Connection, grain: int, counted: str) -> Iter
         yield Difference(row["dimension"], row["period"], row["key"], row["currency"], name, *sides_of_it)
 
 
-_KEYS, _SUMS = ", ".join(KEYS), ", ".join(SUMS)
-_SUMMED = ", ".join(f"sum({name})" for name in SUMS)
-_COARSER = ((MONTH, DAY), (ALL_TIME, MONTH))
+def number_of(day: date) -> int:
+    """Return the number of a day in facts: 20260301."""
+    return int(day.isoformat().replace("-", ""))
+
+
+_FACTS, _KEYS, _SUMS = ", ".join(FACTS), ", ".join(KEYS), ", ".join(SUMS)
+_SUMMED = ", ".join(f"sum({name}) AS {name}" for name in SUMS)
+_NUMBER = "(coalesce(f.id, c.id) >> 34)"
+_DAY = f"printf('%04d-%02d-%02d', {_NUMBER} / 10000, {_NUMBER} / 100 % 100, {_NUMBER} % 100)"
+_PERIOD = "printf('%04d-%02d', month / 100, month % 100)"
+_ALL_TIME = (
+    f"SELECT dimension, {ALL_TIME} AS grain, '' AS period, {_KEYS}, {_SUMMED} FROM totals WHERE grain = {MONTH}"
+    f" GROUP BY dimension, {_KEYS}"
+)
+
+
+def _months(dimension: str) -> str:
+    """Return the query of the totals per month of one dimension: three short sorts are faster than a long one."""
+    return (
+        f"SELECT '{dimension}' AS dimension, {MONTH} AS grain, {_PERIOD} AS period, {_KEYS}, {_SUMMED}"
+        f" FROM totalled_{dimension} GROUP BY month, {_KEYS}"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescli.reports import by_rows, by_totals
+from salescli.reports import by_facts, by_totals, questions
 from salescli.reports import report as reports
 from salescli.reports.dimensions import SALES
 from salescli.reports.report import Breakdown
@@ -160,11 +160,11 @@ def _within(day: str, question: Question) -> str:
 
 
 def _ours(connection: sqlite3.Connection, report: Breakdown, question: Question) -> Answer:
-    """Return one breakdown alone, as a statement asks for it: by the totals, where they carry it, else by the rows."""
+    """Return one breakdown alone, as a statement asks for it: by the totals, where they carry it, else by the facts."""
     names = tuple(dimension.name for dimension in report.dimensions)
     sales = SALES[:1] if report == reports.BY_MANAGER else SALES
-    one = by_rows.Question(names, report.counts, question.filters, ZoneInfo(database.ZONE), sales=sales)
-    found = connection.execute(*(by_totals.query(connection, one) or by_rows.query(connection, one)))
+    one = questions.Question(names, report.counts, question.filters, ZoneInfo(database.ZONE), sales=sales)
+    found = connection.execute(*(by_totals.query(connection, one) or by_facts.query(connection, one)))
     rows = [{**row, "commission": None if row["unknown"] else row["fee"]} for row in map(dict, found)]
     return _answer(report, [{"key": row[names[0]] if names else 0, **row} for row in rows])
 

@@ -12,7 +12,6 @@ from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.rules.money import EXPONENTS
 from tests.bench.catalogue import Row, Zipf, drawn
 from tests.bench.names import person
 from tests.bench.years import DAY, DAYS, Years
@@ -193,7 +192,7 @@ class Sales:
             "one_click": int(bool(merchant and merchant.one_click) and self._draw() < 0.2),
             "payment_system_id": merchant and merchant.id, "comment": None,
             "attempted_at": self._years.text(moment), "paid_at": None, "paid_on": None, "refunded_minor": 0,
-            "gateway_id": None, "price_e4": order["price_minor"] * 10 ** (4 - EXPONENTS[order["currency"]]),
+            "gateway_id": None,
         }  # fmt: skip
         order["parts"] += 1
         return self._add("invoices", row)

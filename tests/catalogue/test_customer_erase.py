@@ -15,7 +15,7 @@ import pytest
 from salescli.catalogue import customer_erase, customer_merge, customers, records
 from salescli.catalogue.customer_erase import Erased
 from salescli.charging import by_hand
-from salescli.errors import BadData, NotPermitted, SalesError, WrongStatus
+from salescli.errors import BadData, NotFound, NotPermitted, SalesError, WrongStatus
 from salescli.imports import catalogue, recurring
 from salescli.imports import orders as order_import
 from salescli.imports.run import ImportRequest
@@ -439,3 +439,25 @@ def test_a_file_that_cannot_be_written_anew_is_said_and_done_the_next_time(lived
             customer_erase.sweep(lived.house.connection, done)
     customer_erase.sweep(lived.house.connection, erase(lived, "2"))
     assert hers_in(lived.house.path) == set()
+
+
+def test_many_are_erased_at_once_or_none(lived: Story) -> None:
+    for name in ("Іван", "Марія"):
+        lived.house.customer(name)
+    statements: list[str] = []
+    lived.house.connection.set_trace_callback(statements.append)
+    erased = customer_erase.erase_all(lived.work, ["4", "2", "5", "2"])
+    customer_erase.sweep(lived.house.connection, *erased)
+    lived.house.connection.set_trace_callback(None)
+    assert [(one.id, one.again) for one in erased] == [(4, False), (2, False), (5, False), (2, True)]
+    assert sum(statement == "VACUUM" for statement in statements) == 1
+    assert sum("'rebuild'" in statement and "customers_search" in statement for statement in statements) == 1
+    assert hers_in(lived.house.path) == set()
+
+
+def test_of_many_a_refused_one_keeps_all(lived: Story) -> None:
+    lived.house.customer("Іван")
+    with pytest.raises(NotFound):
+        customer_erase.erase_all(lived.work, ["2", "4", "99"])
+    gone = "SELECT count(*) FROM customers WHERE erased_at IS NOT NULL"
+    assert lived.house.connection.execute(gone).fetchone()[0] == 0

@@ -103,7 +103,7 @@ def test_charged_at_once_is_settled_at_once(plan: Story) -> None:
 
 @pytest.mark.parametrize(
     "where",
-    [(recover, "recover"), (due_payments, "prepared"), (due_payments, "claim")],
+    [(recover, "recover"), (due_payments, "prepared"), (due_payments, "claim_all")],
     ids=["recovering", "preparing", "claiming"],
 )
 def test_a_disk_that_fails_ends_the_run_with_its_error(
@@ -123,18 +123,19 @@ def test_a_claim_that_fails_is_the_last_one_and_what_is_in_flight_is_settled(
     plan.at("2026-01-31 10:00")
     for _ in range(3):
         plan.subscribed("7")
-    claim, claimed = due_payments.claim, []
+    claim_all = due_payments.claim_all
+    claimed: list[int] = []
 
-    def fails_once(run: Any, due: Any) -> Any:
-        claimed.append(due.id)
-        if len(claimed) == 3:
+    def fails_once(run: Any, several: Any) -> Any:
+        claimed.extend(due.id for due in several)
+        if len(claimed) >= 3:
             raise KeyError("a row of no sense")
-        return claim(run, due)
+        return claim_all(run, several)
 
-    monkeypatch.setattr(due_payments, "claim", fails_once)
+    monkeypatch.setattr(due_payments, "claim_all", fails_once)
     with pytest.raises(KeyError, match="of no sense"):
         plan.at("2026-02-28 10:30").tick()
-    assert len(claimed) == 3
+    assert len(claimed) == 4  # the first alone, then the others together
     assert plan.house.count("attempts", "status = 'live'") == 0
 
 

@@ -23,7 +23,9 @@ _LONG = "Олександра Петренко-Коваленко із дуже 
 
 
 def _fitted(columns: list[Column], row: list[str], room: int, *, whole: bool = False) -> Table | None:
-    return fitted(Table(columns, [[cell] for cell in row]), room, headers=True, whole=whole)
+    return fitted(
+        Table(columns, [[cell] for cell in row], [width(cell) for cell in row]), room, headers=True, whole=whole
+    )
 
 
 def test_the_highest_rank_is_left_out_first_of_equals_the_last() -> None:

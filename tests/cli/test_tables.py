@@ -9,15 +9,18 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from salescli.cli.output import table
 from salescli.cli.output.contract import RIGHT, Output
 from salescli.cli.output.table import write_table
 from salescli.cli.output.terminal import escaped, width
-from salescli.lists.columns import Column
+from salescli.lists.columns import Column, Kind
 
 COLUMNS = [Column("name"), Column("count", "number"), Column("note")]
 cells = st.one_of(
@@ -96,7 +99,7 @@ import sys
 from zoneinfo import ZoneInfo
 from salescli.cli.output.contract import Output
 from salescli.cli.output.table import write_table
-from salescli.lists.columns import Column
+from salescli.lists.columns import Column, Kind
 
 write_table([{{"name": "Олена"}}], [Column("name")], Output(), ZoneInfo("UTC"), sys.stdout)
 assert {_METADATA!r} not in sys.modules
@@ -106,3 +109,48 @@ assert importlib.metadata.version("tabulate")
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "name\n-----\nОлена\n", "")
+
+
+@pytest.mark.parametrize("columns", ["", "40", "70"])
+def test_a_table_of_several_parts_is_the_table(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    kinds: list[Kind] = ["number", "text", "money", "text", "manager", "text"]
+    keys = ("order", "customer", "price", "currency", "manager", "comment")
+    shown = [Column(key, kind, rank=rank) for rank, (key, kind) in enumerate(zip(keys, kinds, strict=True))]
+    rows = [
+        {
+            "order": 10**n, "customer": "Ко" * n, "price": 7 * 10**n, "currency": "EUR", "manager": f"m{n}",
+            "confirmed": n % 2, "comment": None if n % 3 else "日本" * n,
+        }
+        for n in range(1, 12)
+    ]  # fmt: skip
+
+    def written() -> str:
+        stream = io.StringIO()
+        write_table(rows, shown, Output(), ZoneInfo("UTC"), stream)
+        return stream.getvalue()
+
+    whole = written()
+    monkeypatch.setattr(table, "_PART_ROWS", 3)
+    assert written() == whole
+
+
+def test_of_a_long_table_few_rows_are_in_memory() -> None:
+    alive, most = set[int](), 0
+
+    class Row(dict[str, Any]):
+        def __del__(self) -> None:
+            alive.discard(self["id"])
+
+    class Rows:
+        def __iter__(self) -> Iterator[Row]:
+            nonlocal most
+            for id in range(10_000):
+                alive.add(id)
+                most = max(most, len(alive))
+                yield Row(id=id)
+
+    stream = io.StringIO()
+    write_table(Rows(), [Column("id", "number")], Output(), ZoneInfo("UTC"), stream)
+    assert len(stream.getvalue().splitlines()) == 10_002
+    assert most < 4_500

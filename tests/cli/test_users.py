@@ -193,7 +193,7 @@ def test_tick_needs_the_permission_of_the_one_acted_for_and_names_all_three(hous
     assert house.run("--as", "cron", "tick").code == 0
     as_cron = actors.acting_as(house.connection, house.actor, "cron").as_system()
     record(replace(house.work, actor=as_cron), "file", None, "ticked")
-    lines = history.lines(house.connection, "file", None, zone=house.zone, limit=1)
+    lines = list(history.Lines(house.connection, "file", None).rows(house.zone, 1))
     assert lines[0]["by"] == "system, started by Оксана Власник, as Нічний"
 
 

@@ -37,6 +37,7 @@ def _answered(clause: str, became: str) -> str:
 
 FIRST_TABLES = "storage/migrations/m0001_house.py"
 CLOSE = "\" retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence\""
+HELD = '(rows[one.id]["status"], rows[one.id]["fence"]) == ("live", one.fence)'
 CUT = "    except OutcomeUnknown as error:\n"
 AWAY = "    except Unavailable as error:\n"
 MADE_OTHERWISE = """\
@@ -75,8 +76,8 @@ MUTANTS = (
         (
             (
                 "charging/tick.py",
-                "        claims = list(_claims(run, calls, room))\n",
-                "        claims = list(_claims(run, calls, room))\n"
+                "        claims = due_payments.claim_all(run, _chosen(run, calls, room))\n",
+                "        claims = due_payments.claim_all(run, _chosen(run, calls, room))\n"
                 "        [due_payments.answer_to(claimed) for claimed in claims]\n",
             ),
         ),
@@ -84,18 +85,18 @@ MUTANTS = (
     Mutant(
         "random key",
         "a_backup_of_half_an_hour_ago_is_put_back",
-        (("sales/attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:{os.urandom(4).hex()}:{number}"'),),
+        (("sales/new_attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:{os.urandom(4).hex()}:{number}"'),),
     ),
     Mutant(
         "key without attempt",
         "a_decline_is_followed_by_a_success",
-        (("sales/attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),),
+        (("sales/new_attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),),
     ),
     Mutant(
         "key without attempt, and the file does not mind",
         "a_decline_is_followed_by_a_success",
         (
-            ("sales/attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),
+            ("sales/new_attempts.py", 'f"{new.base}:{number}"', 'f"{new.base}:1"'),
             (
                 FIRST_TABLES,
                 "reference TEXT NOT NULL UNIQUE,          --",
@@ -121,7 +122,32 @@ MUTANTS = (
     Mutant(
         "settle twice",
         "two_processes_settle_one_payment",
-        (("sales/attempts.py", CLOSE, CLOSE.replace(" AND status = 'live' AND fence = :fence", "")),),
+        (
+            ("sales/attempts.py", CLOSE, CLOSE.replace(" AND status = 'live' AND fence = :fence", "")),
+            ("sales/attempts.py", HELD, "True"),
+        ),
+    ),
+    Mutant(
+        "an answer is taken for all of its batch",
+        "many_answers_are_recorded_together",
+        (
+            (
+                "charging/settle.py",
+                "believed(connection, ours)",
+                "believed(connection, [one._replace(answer=ours[0].answer) for one in ours])",
+            ),
+        ),
+    ),
+    Mutant(
+        "a payment is sent under the reference of another of its batch",
+        "many_answers_are_recorded_together",
+        (
+            (
+                "charging/due_payments.py",
+                "calls.requests_of(connection, opened)",
+                "calls.requests_of(connection, opened)[::-1]",
+            ),
+        ),
     ),
     Mutant(
         "settle split in two",
@@ -170,7 +196,10 @@ MUTANTS = (
     Mutant(
         "fence ignored",
         "a_process_taken_for_dead_comes_back_with_a_stale_answer",
-        (("sales/attempts.py", CLOSE, CLOSE.replace(" AND fence = :fence", "")),),
+        (
+            ("sales/attempts.py", CLOSE, CLOSE.replace(" AND fence = :fence", "")),
+            ("sales/attempts.py", HELD, 'rows[one.id]["status"] == "live"'),
+        ),
     ),
     Mutant(
         "the living taken for dead",
@@ -185,7 +214,7 @@ MUTANTS = (
                 "charging/due_payments.py",
                 'replace(due, status="processing")',
                 'replace(due, status="processing",'
-                " next_payment_at=time.utc_text(due.planned_after(run.work.now, run.work.zone)))",
+                " next_payment_at=time.utc_text(due.planned_after(work.now, work.zone)))",
             ),
         ),
     ),
@@ -194,6 +223,7 @@ MUTANTS = (
         "a_success_is_followed_by_a_decline_of_the_same_attempt",
         (
             ("sales/attempts.py", CLOSE, CLOSE.replace(" AND status = 'live'", "")),
+            ("sales/attempts.py", HELD, 'rows[one.id]["fence"] == one.fence'),
             ("rules/lifecycle.py", INVOICE_MOVES, INVOICE_MOVES.replace('("refund",)', '("refund", "declined")')),
             (
                 FIRST_TABLES,
@@ -328,7 +358,7 @@ MUTANTS = (
     Mutant(
         "one payment of a gateway pays two orders",
         "a_gateway_answers_with_another_invoices_payment",
-        (("charging/settle.py", "        answer = _of_this_one(work.connection, attempt, answer)\n", ""),),
+        (("charging/settle.py", "believed(connection, ours)", "ours"),),
     ),
     Mutant(
         "the file takes one payment of a gateway twice",
@@ -344,7 +374,7 @@ MUTANTS = (
     Mutant(
         "one refund of a gateway is two",
         "a_gateway_answers_with_another_refund",
-        (("charging/settle.py", "AND kind = 'refund' AND attempt_id IS NOT :own", "AND id = -1"),),
+        (("charging/believe.py", "AND kind = 'refund'", "AND id = -1"),),
     ),
     Mutant(
         "a refund whose outcome is unknown is told as made",
@@ -524,7 +554,7 @@ MUTANTS = (
         (
             (
                 "charging/settle.py",
-                '    columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])\n',
+                '    columns["paid_on"] = batch.counted_on("invoice", invoice.id, columns["paid_on"])\n',
                 "",
             ),
         ),
@@ -534,8 +564,8 @@ MUTANTS = (
         "money_of_a_closed_month_is_learnt_later",
         (
             (
-                "charging/settle.py",
-                'closed_months.counted_on(work, "order", order.id, columns["completed_on"])',
+                "charging/batch.py",
+                'batch.counted_on("order", order.id, columns["completed_on"])',
                 'columns["completed_on"]',
             ),
         ),
@@ -546,7 +576,7 @@ MUTANTS = (
         (
             (
                 "charging/settle.py",
-                '    columns["paid_on"] = closed_months.counted_on(work, "invoice", invoice.id, columns["paid_on"])\n',
+                '    columns["paid_on"] = batch.counted_on("invoice", invoice.id, columns["paid_on"])\n',
                 "",
             ),
             (
@@ -639,8 +669,8 @@ MUTANTS = (
         "the same reference for another token",
         "a_card_is_changed_while_its_payment_waits",
         (
-            ("sales/attempts.py", "last.currency, last.token)", "last.currency)"),
-            ("sales/attempts.py", "new.currency, new.token)", "new.currency)"),
+            ("sales/new_attempts.py", "last.currency, last.token)", "last.currency)"),
+            ("sales/new_attempts.py", "new.currency, new.token)", "new.currency)"),
         ),
     ),
     Mutant(
@@ -648,7 +678,7 @@ MUTANTS = (
         "a_gateway_reports_another_currency",
         (
             (
-                "charging/settle.py",
+                "charging/believe.py",
                 "if (result.amount_minor, result.currency) == (attempt.amount_minor, attempt.currency):",
                 "if result.amount_minor == attempt.amount_minor:",
             ),
@@ -667,7 +697,7 @@ MUTANTS = (
     Mutant(
         "lateness by the retry's date",
         "a_retry_was_made_since_a_backup",
-        (("charging/elsewhere.py", "time.from_text(due.due_at) if", "time.from_text(due.next_payment_at) if"),),
+        (("charging/elsewhere.py", "now - time.from_text(due.due_at)", "now - time.from_text(due.next_payment_at)"),),
     ),
     Mutant(
         "a look-up that finds nothing is believed at once",
@@ -762,7 +792,7 @@ MUTANTS = (
     Mutant(
         "completed one minor unit early",
         "an_order_in_parts_lacks_one_minor_unit",
-        (("charging/settle.py", "order.left_minor <= 0", "order.left_minor <= 1"),),
+        (("charging/batch.py", "order.price_minor <= paid", "order.price_minor <= paid + 1"),),
     ),
     Mutant(
         "one payment system's pause holds up all",
@@ -864,13 +894,11 @@ MUTANTS = (
         "a_plan_waits_for_its_first_order",
         (
             (
-                "charging/settle.py",
-                '    if order.status == "open" and order.left_minor <= 0:',
+                "charging/batch.py",
+                '    if order.status == "open" and order.price_minor <= paid:',
                 "    if order.every_count is not None and order.recurring_id is None:\n"
-                "        method = attempts.payment_method_of(work.connection, order.id)\n"
-                "        recurring.start(work, order, *method, paid_at=paid_at)\n"
-                "        order = orders.get(work.connection, order.id)\n"
-                '    if order.status == "open" and order.left_minor <= 0:',
+                "        batch.afterwards.append(partial(_start, batch.work, order.id, paid_at))\n"
+                '    if order.status == "open" and order.price_minor <= paid:',
             ),
         ),
     ),
@@ -991,6 +1019,28 @@ MUTANTS = (
         "the rest of what is shared is lost",
         "other_systems_files_come_in",
         (("imports/shares.py", "        shares[0] += rest\n        return shares", "        return shares"),),
+    ),
+    Mutant(
+        "what equal amounts come to is taken from a row without the refund",
+        "other_systems_files_come_in",
+        (
+            (
+                "imports/order_row.py",
+                '"funds_credited", "refunded", "fee", "fee_currency",',
+                '"funds_credited", "fee", "fee_currency",',
+            ),
+        ),
+    ),
+    Mutant(
+        "refunds that are staged are not moved",
+        "other_systems_files_come_in",
+        (
+            (
+                "imports/stage.py",
+                "        if self._staged[table]:\n",
+                '        if self._staged[table] and table != "refunds":\n',
+            ),
+        ),
     ),
     Mutant(
         "a refund that is a row of its own is taken for less",

@@ -204,7 +204,7 @@ def _claim_and_settle(path: Path, pragmas: list[str]) -> None:
     this = ChargingRun(Work(connection, actor, now, ZONE), lambda system: Manual() if system.manual else sandbox)
     with path.with_name(ACKNOWLEDGED).open("wb", buffering=0) as acknowledged:
         with database.transaction(connection):
-            [claimed] = [due_payments.claim(this, due) for due in recurring.due(connection, now)]
+            [claimed] = due_payments.claim_all(this, recurring.due(connection, now))
         acknowledged.write(b"claimed")
         due_payments.settle_all(this, [(claimed, due_payments.answer_to(claimed))])
         acknowledged.write(b"settled")

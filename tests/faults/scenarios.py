@@ -336,6 +336,21 @@ def a_clock_set_back_makes_no_old_reference_young(world: World) -> None:
 
 
 @scenario
+def many_answers_are_recorded_together(world: World) -> None:
+    plans = [world.subscribed("month", "card") for _ in range(7)]
+    world.bank.moods["card"].extend(("ok", "declined", "cut after", "ok", "declined"))
+    following = world.plan(plans[0]).next_payment_at
+    assert following is not None
+    world.at(time.from_text(following)).tick(workers=8)
+    well(world)
+    after = [world.plan(plan) for plan in plans]
+    assert [plan.payments_made for plan in after] == [2, 1, 1, 2, 1, 2, 2]
+    assert [plan.declines for plan in after] == [0, 1, 0, 0, 1, 0, 0]
+    world.later(days=1).tick(workers=8)
+    settled(world, charges=14)
+
+
+@scenario
 def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: World) -> None:
     plan = world.subscribed("day", "card")
     world.manage(recurring_actions.pause, plan)

@@ -14,7 +14,7 @@ from tests.faults.test_kills import payments_in_the_ledger
 from tests.story import Story
 
 
-def _due(story: Story, number: int, token: str = "tok_ok", through: str = "Sandbox") -> None:
+def many_due(story: Story, number: int, token: str = "tok_ok", through: str = "Sandbox") -> None:
     """Give ``number`` copies of a paid plan, all due on 28 February: an import would, and so can the test."""
     first = story.subscribed("7", through=through)
     columns = [
@@ -40,7 +40,7 @@ def _columns(story: Story) -> list[str]:
 
 def test_a_crew_charges_each_of_many_once(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, 150)
+    many_due(story, 150)
     assert story.at("2026-02-28 10:30").tick().charged == 150
     charged = Counter(payments_in_the_ledger(story))
     assert (len(charged), set(charged.values())) == (151, {1})
@@ -48,7 +48,7 @@ def test_a_crew_charges_each_of_many_once(story: Story) -> None:
 
 def test_a_limit_ends_a_tick_and_the_next_goes_on(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, 30)
+    many_due(story, 30)
     story.at("2026-02-28 10:30")
     assert story.tick(limits=Limits(charges=20)).charged == 20
     assert story.tick(limits=Limits(charges=20)).charged == 10
@@ -68,8 +68,8 @@ def test_manual_payments_before_the_others_hold_nobody_up(story: Story) -> None:
 def test_a_merchant_that_is_down_holds_up_no_other_and_is_asked_little(story: Story) -> None:
     story.house.payment_system("Down", gateway="sandbox")
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, 50, token="tok_unreachable", through="Down")
-    _due(story, 20)
+    many_due(story, 50, token="tok_unreachable", through="Down")
+    many_due(story, 20)
     counts = story.at("2026-02-28 10:30").tick()
     assert (counts.charged, counts.not_sent) == (20, 1)
     for minute in range(0, 24 * 60, 5):
@@ -87,7 +87,7 @@ def test_a_merchant_that_is_down_holds_up_no_other_and_is_asked_little(story: St
 
 def test_a_merchant_whose_answers_are_cut_leaves_few_payments_in_doubt(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, 50, token="tok_timeout_after_charge")
+    many_due(story, 50, token="tok_timeout_after_charge")
     counts = story.at("2026-02-28 10:30").tick()
     assert counts.unknown == 3
     assert story.house.count("payment_systems", "failures = 3 AND paused_until = '2026-02-28T08:32:00Z'") == 1
@@ -101,7 +101,7 @@ def test_a_merchant_whose_answers_are_cut_leaves_few_payments_in_doubt(story: St
 def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
     number = int(os.environ.get("SALESCLI_FAULTS_DUE", "60"))  # scripts/faults asks for many more
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, number)
+    many_due(story, number)
     # Past the lock, which is for comfort only: correctness is the database's.
     program = (
         "import sys; from salescli.cli.commands import tick; from contextlib import nullcontext;"
@@ -133,7 +133,7 @@ def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
 
 def test_sigterm_ends_a_tick_after_what_is_in_flight(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, 300)
+    many_due(story, 300)
     line = [
         sys.executable,
         "-m",
@@ -159,7 +159,7 @@ def test_sigterm_ends_a_tick_after_what_is_in_flight(story: Story) -> None:
 
 def test_one_answer_that_cannot_be_recorded_holds_up_no_other(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
-    _due(story, 5)
+    many_due(story, 5)
     # A broken row: its order was completed behind the program's back.
     connection = story.house.connection
     connection.execute(

@@ -91,6 +91,11 @@ class Mortal:
             self._live_on()
         return cursor
 
+    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+        """Run a statement for many rows unless the moment has come."""
+        self._live_on()
+        return self._connection.executemany(sql, rows)
+
     def _live_on(self) -> None:
         if self._left is None:
             return

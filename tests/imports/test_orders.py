@@ -63,7 +63,7 @@ def order(house: House, number: str = "A1") -> dict[str, Any]:
     """Return an order with its invoice (``i_…``) and refund (``r_…``)."""
     row = house.connection.execute(
         "SELECT o.*, i.status AS i_status, i.amount_minor AS i_amount, i.currency AS i_currency, i.rate AS i_rate,"
-        " i.price_e4 AS i_price, i.share_minor AS i_share, i.fee_minor AS i_fee, i.fee_estimated AS i_estimated,"
+        " i.share_minor AS i_share, i.fee_minor AS i_fee, i.fee_estimated AS i_estimated,"
         " i.one_click AS i_one_click,"
         " i.comment AS i_comment, i.attempted_at AS i_attempted_at, i.paid_on AS i_paid_on,"
         " i.refunded_minor AS i_refunded, r.amount_minor AS r_amount, r.refunded_on AS r_on, r.reason AS r_reason,"
@@ -901,7 +901,7 @@ def test_times_of_the_same_day_and_within_two_clocks_are_taken(house: House) -> 
 def test_a_currency_of_the_past_is_taken_while_it_was_current(house: House, currency: str, day: str) -> None:
     load_bytes(house, csv_of({"currency": currency, "created_at": f"{day} 23:30", "price": "10"}))
     (row,) = house.connection.execute(
-        "SELECT o.currency, price_minor, i.price_e4 FROM orders o JOIN invoices i ON i.order_id = o.id"
+        "SELECT o.currency, f.price_e4 FROM orders o JOIN facts f ON f.order_id = o.id"
     ).fetchall()
     assert (row["currency"], row["price_e4"]) == (currency, 100_000)
     assert house.run("orders", "list", "--currency", currency, "-q").out == "1\n"
@@ -970,3 +970,16 @@ def test_a_difference_is_told_in_local_time_and_only_what_the_file_says(house: H
     said = " ".join(refused(house, csv_of({})))
     assert "2026-01-06 00:30:00 here; the file does not say, and its other columns make it 2026-01-05 12:00:00" in said
     assert "T22:30" not in said
+
+
+def test_an_imported_order_is_named_alike_at_payment_systems_in_every_copy(new_house: Callable[..., House]) -> None:
+    references = set()
+    for name in ("one.db", "two.db"):
+        house = new_house(name)
+        house.payment_system("Sandbox")
+        load(house, {"order": "A0"}, {"status": "Open"})
+        assert house.run("orders", "pay", "2", "--payment-system", "Sandbox", "--token", "tok_ok").code == 0
+        assert [row[0] for row in house.connection.execute("SELECT uid FROM orders")] == [None, None]
+        references |= {row[0] for row in house.connection.execute("SELECT reference FROM attempts")}
+        assert orders.get(house.connection, 1).uid != orders.get(house.connection, 2).uid
+    assert references == {"test:186fb752d189f1f9:1:1"}

@@ -14,7 +14,7 @@ from tests.conftest import House
 
 
 def _latest(house: House) -> str:
-    return str(history.lines(house.connection, None, None, zone=house.zone, limit=1)[0]["changes"])
+    return str(next(history.Lines(house.connection, None, None).rows(house.zone, 1))["changes"])
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_amount_keeps_the_currency_that_the_record_had_then(house: House) -> 
     records.edit(house.work, offers.NOUN, id, {"price": "6000", "currency": "JPY"})
     records.edit(house.work, offers.NOUN, id, {"price": "7000"})
 
-    lines = history.lines(house.connection, "offer", id, zone=house.zone, limit=3)
+    lines = list(history.Lines(house.connection, "offer", id).rows(house.zone, 3))
     assert in_euro == "price: 49.00 → 50.00 EUR"
     assert [line["changes"] for line in lines][::2] == ["price: 6000 → 7000 JPY", in_euro]
     assert set(lines[1]["changes"].split("; ")) == {"price: 50.00 EUR → 6000 JPY", "currency: EUR → JPY"}

@@ -8,10 +8,11 @@ from salescli.errors import BadUsage
 from salescli.lists import filters, ledger, offers, orders, payments, recurring
 from salescli.lists.columns import View
 from salescli.lists.filters import FILTERS, Filters
-from salescli.reports import by_rows
+from salescli.reports import by_facts
+from salescli.reports.questions import view
 from tests.conftest import House
 
-VIEWS = [orders.VIEW, payments.VIEW, recurring.VIEW, ledger.VIEW, offers.VIEW, by_rows.view(by_rows._FILTERS)]
+VIEWS = [orders.VIEW, payments.VIEW, recurring.VIEW, ledger.VIEW, offers.VIEW, view(by_facts._FILTERS)]
 
 
 def test_every_filter_has_one_row() -> None:

@@ -127,16 +127,16 @@ def test_from_and_to_are_whole_days_of_the_account(story: Story, told: Told) -> 
 
 def test_the_filters_narrow_one_another(sold: Story) -> None:
     later = time.utc_text(sold.now + timedelta(seconds=1))
-    assert history.lines(sold.house.connection, "order", 1, zone=sold.house.zone, limit=None)
-    assert not history.lines(
-        sold.house.connection, "order", 1, HistoryFilter(since=later), zone=sold.house.zone, limit=None
+    assert list(history.Lines(sold.house.connection, "order", 1).rows(sold.house.zone, None))
+    assert not list(
+        history.Lines(sold.house.connection, "order", 1, HistoryFilter(since=later)).rows(sold.house.zone, None)
     )
-    assert not history.lines(sold.house.connection, "order", 1, HistoryFilter(by=2), zone=sold.house.zone, limit=None)
+    assert not list(history.Lines(sold.house.connection, "order", 1, HistoryFilter(by=2)).rows(sold.house.zone, None))
 
 
 def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:
     def lines(limit: int | None) -> list[int]:
-        rows = history.lines(sold.house.connection, None, None, zone=sold.house.zone, limit=limit)
+        rows = list(history.Lines(sold.house.connection, None, None).rows(sold.house.zone, limit))
         return [row["line"] for row in rows]
 
     assert lines(None) == sorted(lines(None), reverse=True)

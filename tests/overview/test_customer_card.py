@@ -12,8 +12,8 @@ from salescli.catalogue import customers
 from salescli.catalogue.records import index_from
 from salescli.cli import caller
 from salescli.overview import customer_card
-from salescli.sales import attempts, invoices, orders
-from salescli.sales.attempts import NewAttempt
+from salescli.sales import invoices, new_attempts, orders
+from salescli.sales.new_attempts import NewAttempt
 from salescli.storage import database
 from tests.story import Story
 from tests.terminal import Run
@@ -129,7 +129,7 @@ def test_money_whose_refund_is_under_way_is_not_offered_again(sold: Story) -> No
     connection = sold.house.connection
     with database.transaction(connection):
         again = NewAttempt("refund", base="x", payment_system_id=1, amount_minor=100, currency="EUR")
-        attempts.open_attempt(connection, invoices.get(connection, 1), again, sold.now)
+        new_attempts.open_attempt(connection, invoices.get(connection, 1), again, sold.now)
     assert ("Refund", "orders refund 1") not in offered(sold)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 
 import pytest
@@ -113,3 +114,48 @@ def test_advice_is_given_as_the_program_was_called(plan: Story) -> None:
 
     assert ran.code == 1
     assert f"salescli --db {shlex.quote(str(plan.house.path))} charging on" in ran.out.splitlines()
+
+
+@pytest.fixture
+def large(plan: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
+    """A file that counts as large, of which the two newest rows of a table are looked at every day."""
+    monkeypatch.setattr(doctor, "_WHOLE_BYTES", 0)
+    monkeypatch.setattr(doctor, "_NEWEST", 2)
+    plan.house.offer("10.00", number="9")
+    for _ in range(5):
+        plan.pay(plan.order("9"))
+    return plan
+
+
+def _wrong(story: Story, deep: bool) -> list[str]:
+    found = doctor.examine(story.house.connection, story.now, story.house.zone, deep=deep)
+    return [each.check for each in found if each.check in ("orders' payments", "totals", "database")]
+
+
+def test_of_a_large_file_the_newest_rows_are_checked_every_day_and_all_by_deep(large: Story) -> None:
+    connection = large.house.connection
+    last = connection.execute("SELECT max(id) FROM orders").fetchone()[0]
+    assert (_wrong(large, deep=False), _wrong(large, deep=True)) == ([], [])
+    connection.execute("UPDATE orders SET paid_minor = 1 WHERE id = ?", (last - 3,))
+    assert (_wrong(large, deep=False), _wrong(large, deep=True)) == ([], ["orders' payments"])
+    connection.execute("UPDATE orders SET paid_minor = 1 WHERE id = ?", (last,))
+    assert _wrong(large, deep=False) == ["orders' payments"]
+    connection.execute("UPDATE totals SET gross = gross + 1 WHERE grain = 0")
+    assert "totals" in _wrong(large, deep=True)
+    assert "totals" not in _wrong(large, deep=False)
+
+
+def test_an_everyday_look_at_a_large_file_takes_no_longer_the_larger_it_is(large: Story) -> None:
+    def steps() -> int:
+        counted = itertools.count()
+        large.house.connection.set_progress_handler(lambda: next(counted) and None, 1)
+        for check in doctor._SUMS:
+            if sql := check.over(2):
+                large.house.connection.execute(sql).fetchall()
+        large.house.connection.set_progress_handler(None, 1)
+        return next(counted)
+
+    few = steps()
+    for _ in range(25):
+        large.pay(large.order("9"))
+    assert steps() < 1.3 * few

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -189,3 +190,59 @@ def test_an_instalment_is_of_its_day_in_any_zone(story: Story, zone: str) -> Non
     for first, last, found in ((day, day, 1), (day - ONE_DAY, day - ONE_DAY, 0), (day + ONE_DAY, None, 0)):
         where = todo.narrowed(connection, Filters(first_day=first, last_day=last), ZoneInfo(zone))
         assert todo.count(connection, where, today=day) == found
+
+
+def _sold(story: Story, size: int) -> None:
+    """Add completed sales that nobody has confirmed, a day after each other, the oldest in January 2020."""
+    connection = story.house.connection
+    day = "date('2020-01-01', n || ' days')"
+    connection.execute(
+        "INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, status, quantity, price_minor,"
+        " paid_minor, currency, created_at, created_on, completed_at, completed_on)"
+        " WITH RECURSIVE n (n) AS (SELECT (SELECT count(*) FROM orders) UNION ALL SELECT n + 1 FROM n)"
+        " SELECT n, 1, 1, 'Course', '1', 'completed', 1, 900, 900, 'EUR',"
+        f" {day} || 'T10:00:00Z', {day}, {day} || 'T10:00:00Z', {day} FROM n LIMIT {size}"
+    )
+
+
+def _steps(story: Story) -> int:
+    """Return how many steps SQLite's machine takes for the first ten things to do."""
+    counted = itertools.count()
+    connection = story.house.connection
+    connection.set_progress_handler(lambda: next(counted) and None, 1)
+    todo.waiting(connection, 10, actor=story.house.actor, today=story.now.date(), zone=story.house.zone)
+    connection.set_progress_handler(None, 1)
+    return next(counted)
+
+
+def test_the_first_things_cost_the_same_however_many_there_are(story: Story) -> None:
+    story.house.offer("9.00")
+    story.house.customer()
+    _sold(story, 100)
+    few = _steps(story)
+    _sold(story, 1000)
+    assert _steps(story) < 1.2 * few
+
+
+def test_sales_of_closed_months_are_neither_listed_nor_walked(story: Story) -> None:
+    story.house.offer("9.00")
+    story.house.customer()
+    _sold(story, 100)
+    few = _steps(story)
+    _sold(story, 900)
+    close = "INSERT INTO closed_months (month, closed_at, user_id) VALUES (?, '2026-01-01T00:00:00Z', 1)"
+    for month in ("2020-01", "2020-02", "2020-03", "2020-04", "2020-05", "2020-06", "2020-08"):
+        story.house.connection.execute(close, (month,))
+    listed = [number for _, number, _ in _list(story)]
+    kept = "SELECT id FROM orders WHERE completed_on >= '2020-07' AND completed_on NOT LIKE '2020-08%' ORDER BY id"
+    assert listed == [row["id"] for row in story.house.connection.execute(kept)]
+    assert todo.count(story.house.connection, today=story.now.date()) == len(listed)
+    assert _steps(story) < 1.5 * few
+
+
+def test_a_sale_belongs_to_the_account_s_day(story: Story) -> None:
+    story.house.offer("10.00", number="1")
+    story.house.offer("20.00", number="2")
+    story.at("2026-02-01 23:30").pay(story.order("1"))  # in Kyiv before midnight, and after it
+    story.at("2026-02-02 00:30").pay(story.order("2"))
+    assert [number for _, number, _ in _list(story)] == [1, 2]

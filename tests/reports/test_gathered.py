@@ -11,14 +11,14 @@ import pytest
 from salescli.lists.filters import Filters
 from salescli.reports import by_rows, gathered, periods
 from salescli.reports import report as reports
-from salescli.reports.by_rows import Question
 from salescli.reports.dimensions import SALES
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis, Query, Question
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import database
 from tests.shop import Shop
 
-ROWS = Filters(least="20")  # which the totals do not carry
+FACTS = Filters(least="20")  # which the totals do not carry
 NARROWED = [
     {"least": "20"},
     {"most": "100", "currency": ("EUR",)},
@@ -49,7 +49,7 @@ ASKED = [
 @pytest.mark.parametrize("basis", ["completed", "created"])
 @pytest.mark.parametrize("narrowing", NARROWED, ids=str)
 def test_questions_that_are_read_together_are_answered_as_each_alone(
-    shop: Shop, narrowing: dict[str, Any], basis: by_rows.Basis, by: By | None
+    shop: Shop, narrowing: dict[str, Any], basis: Basis, by: By | None
 ) -> None:
     connection, zone, filters = shop.house.connection, shop.house.zone, Filters(**narrowing)
     questions = [
@@ -63,17 +63,17 @@ def test_questions_that_are_read_together_are_answered_as_each_alone(
         assert told == {asked: _answer(connection, asked, by_rows.query(connection, asked)) for asked in questions}
 
 
-def _answer(connection: sqlite3.Connection, asked: Question, query: by_rows.Query) -> list[tuple[Any, ...]]:
+def _answer(connection: sqlite3.Connection, asked: Question, query: Query) -> list[tuple[Any, ...]]:
     names = ("period", *asked.dimensions, "currency", "orders", "payments", "quantity", "gross", "fee", "unknown")
     return sorted((tuple(row[name] for name in (*names, "refunded")) for row in connection.execute(*query)), key=repr)
 
 
-def test_reports_of_the_rows_read_the_orders_once(shop: Shop) -> None:
+def test_reports_of_the_facts_read_them_once(shop: Shop) -> None:
     ran: list[str] = []
     shop.house.connection.set_trace_callback(ran.append)
-    reports.statement(shop.house.connection, BREAKDOWNS, ROWS, zone=shop.house.zone)
+    reports.statement(shop.house.connection, BREAKDOWNS, FACTS, zone=shop.house.zone)
     shop.house.connection.set_trace_callback(None)
-    reading = [sql for sql in ran if "FROM orders o" in sql or "FROM invoices i" in sql]
+    reading = [sql for sql in ran if "FROM facts t WHERE" in sql or "FROM invoices i" in sql]
     assert [sql.split(" AS ")[0] for sql in reading[:2]] == [
         "CREATE TEMP TABLE gathered_orders",
         "CREATE TEMP TABLE gathered_payments",
@@ -86,7 +86,36 @@ def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:
     writer = database.connect(house.path)
     writer.execute("BEGIN IMMEDIATE")
     for _ in range(2):
-        reports.statement(house.connection, BREAKDOWNS, ROWS, zone=house.zone)
+        reports.statement(house.connection, BREAKDOWNS, FACTS, zone=house.zone)
     writer.execute("ROLLBACK")
     writer.close()
     assert house.connection.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("by", [None, "day", "month", "week"])
+@pytest.mark.parametrize("filters", [Filters(), FACTS])
+def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filters, by: By | None) -> None:
+    connection, zone = shop.house.connection, shop.house.zone
+    wanted = [report.split(by) for report in BREAKDOWNS]
+    whole = reports.statement(connection, wanted, filters, zone=zone)
+    first = reports.statement(connection, wanted, filters, zone=zone, most=2)
+    assert (first.total, first.sales, first.bridge) == (whole.total, whole.sales, whole.bridge)
+    for report, rows in whole.rows.items():
+        if by == "week":  # is added up from all days
+            assert first.rows[report] == rows
+        else:
+            assert first.rows[report] == rows[:2]
+            assert first.left_out[report] == len(rows[2:])
+    assert connection.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone()[0] == 0
+
+
+def test_reports_by_day_are_read_one_by_one(shop: Shop) -> None:
+    ran: list[str] = []
+    shop.house.connection.set_trace_callback(ran.append)
+    reports.statement(
+        shop.house.connection, [report.split("day") for report in BREAKDOWNS], FACTS, zone=shop.house.zone
+    )
+    shop.house.connection.set_trace_callback(None)
+    gathered = [sql for sql in ran if "CREATE TEMP TABLE" in sql]
+    assert len(gathered) == 1, "the total and the sales"
+    assert "offer" not in gathered[0], "with each offer of each day there would be nearly as many groups as facts"

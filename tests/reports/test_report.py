@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from salescli.charging import by_hand
 from salescli.lists.filters import Filters
-from salescli.reports import by_rows, dimensions
+from salescli.reports import dimensions, questions
 from salescli.reports import report as reports
 from salescli.reports.report import BREAKDOWNS, COMMISSIONS, Breakdown, Statement
 from salescli.sales import attribution
@@ -389,5 +389,16 @@ def test_any_two_dimensions_tie_to_the_total(desk: Story, report: Breakdown, als
     desk.pay(desk.order("20"))
     split = report.split("month", None if also in report.dimensions else also)
     for filters in (Filters(), Filters(payment_system=("Sandbox",)), Filters(least="50"), Filters(offer=("10",))):
-        for basis in get_args(by_rows.Basis):
+        for basis in get_args(questions.Basis):
             stated(desk, split, filters=filters, basis=basis)
+
+
+def test_a_table_of_a_report_shows_fifty_rows_and_says_how_many_more(story: Story) -> None:
+    for number in range(53):
+        story.house.offer("1.00", number=str(number + 1), name=f"Offer {number + 1}")
+        story.pay(story.order(str(number + 1)))
+    done = story.house.run("reports", "by-offer")
+    assert ("3 more: --limit 0" in done.err, done.out.count("Offer ")) == (True, 50)
+    assert "more" not in story.house.run("reports", "by-offer", "--limit", "0").err
+    assert story.house.run("reports", "by-offer", "--csv").out.count("Offer ") == 53
+    assert "3 more: --limit 0" in story.house.run("reports", "details").err

@@ -48,6 +48,9 @@ DIGESTS = {
     "m0022_views": "ad21ccd23be56ef79a8b08c03c510bc7bafa7169b30f4a23ef888188b806d302",
     "m0023_letters": "a61de7ed06fd967e829dbe5b909b132eb7cc5ac98680c55845b4b301403cf86e",
     "m0024_shares": "e08a9a7be150143b673ba4c72aad95cea6200d2b728ecc384f5096c22eaa1859",
+    "m0025_facts": "52c048443d0e1e9677864bcd75fbdc81bf521047e8d15a21876650af284ee560",
+    "m0026_uids": "7dba35fdc09b10b000723e94dea2284a55184826494451b40ff608a8bc2a49f1",
+    "m0027_first_pages": "9ef563fd0551289677a586e3683dc55ffe53e4f6921090ddb009a0a19b37e47e",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -135,9 +138,12 @@ def test_an_upgraded_file_is_made_as_a_new_one(old: sqlite3.Connection, house: H
 
 def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
     before = tables(old)
+    before.pop("totals")  # counted anew, since version 23 by other keys
     after = tables(upgraded(old, house))
     assert after["history"].pop()["what"] == "upgraded"
-    assert not any(after[name] for name in set(after) - set(before) - {"zone_offsets"}), "a new table is empty"
+    assert not any(after[name] for name in set(after) - set(before) - {"zone_offsets", "facts", "totals"}), (
+        "a new table is empty"
+    )
     for name, rows in before.items():
         for row, kept in zip(rows, after[name], strict=True):
             if "retry_1_minutes" in row:  # in version 1
@@ -146,6 +152,8 @@ def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
             if name == "roles" and row["name"] in ("owner", "sales-head"):  # before version 9
                 row["permissions"] = f"{row['permissions'].removesuffix(' resolve')} resolve"
             if name == "orders":  # before version 22; it was counted from the price
+                row.pop("price_e4", None)
+            if name == "invoices":  # before version 23; facts have it
                 row.pop("price_e4", None)
             assert {column: kept[column] for column in row} == row, name
     assert list(totals.differences(old)) == []
@@ -164,6 +172,7 @@ def test_its_rows_are_those_of_a_new_file_with_the_same_story(tmp_path: Path, ho
 def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of every table with any, without what each release may write in its own way."""
     found = {name: rows for name, rows in tables(connection).items() if rows}
+    found["totals"] = [row for row in found["totals"] if row["events"]]
     for row in found["ticks"]:
         del row["version"]
     for row in found["recurring"]:
@@ -175,6 +184,10 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del row["changes_until"], row["changes_asked_at"]  # 0.1.0 asked for no changes
     for row in found["attempts"]:
         row["message"] = REWORDED.get(row["message"], row["message"])
+        # 0.1.0 gave imported orders random uids too, so that all later ones are others.
+        row["reference"] = re.sub(":[0-9a-f]{16}:", ":", row["reference"])
+    for row in (*found["orders"], *found["recurring"]):
+        del row["uid"]
     texts = {row["id"]: REWORDED.get(row["text"], row["text"]) for row in found.pop("texts")}
     lines = [{**row, "reason_id": texts.get(row["reason_id"])} for row in found["history"] if row["what"] != "upgraded"]
     for line in lines:
@@ -256,5 +269,5 @@ def test_totals_that_were_wrong_are_counted_again(tmp_path: Path, house: House) 
         old.execute("UPDATE totals SET gross = gross + 1 WHERE grain = 0")
         done = upgrade.run(Work(old, house.actor, NOW, house.zone))
         assert done is not None
-        assert done.wrong_totals > 0
+        assert done.wrong_totals == 0, "version 23 counts all anew"
         assert list(totals.differences(old)) == []

@@ -336,13 +336,11 @@ def test_ten_is_as_much_in_every_currency(house: House) -> None:
         assert house.connection.execute(sql, values).fetchone()[0] == 100_000, currency
 
 
-def test_an_invoice_knows_what_its_order_costs_now(rows: Rows) -> None:
-    invoice = rows.add("invoices")
+def test_a_payment_counts_with_what_its_order_costs_now(rows: Rows) -> None:
+    rows.add("invoices", paid_at="2026-03-01T10:00:00Z", paid_on="2026-03-01", status="completed")
 
     def known() -> int:
-        return int(
-            rows.house.connection.execute("SELECT price_e4 FROM invoices WHERE id = ?", (invoice,)).fetchone()[0]
-        )
+        return int(rows.house.connection.execute("SELECT price_e4 FROM facts").fetchone()[0])
 
     assert known() == 490_000
     rows.house.connection.execute("UPDATE orders SET unit_price_minor = 5000, price_minor = 5000")
@@ -422,12 +420,12 @@ END;
     connection.close()
 
 
-def test_the_price_of_an_invoice_is_what_the_program_compares_by(rows: Rows) -> None:
-    invoice = rows.add("invoices")
+def test_the_price_of_a_payment_is_what_the_program_compares_by(rows: Rows) -> None:
+    rows.add("invoices", paid_at="2026-03-01T10:00:00Z", paid_on="2026-03-01", status="completed")
     connection = rows.house.connection
     for currency in money.EXPONENTS:
         connection.execute("UPDATE orders SET currency = ?", (currency,))
         counted = schema.comparable("o.price_minor", "o.currency")
-        sql = f"SELECT i.price_e4, {counted} FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = ?"
-        stored, counted = connection.execute(sql, (invoice,)).fetchone()
+        sql = f"SELECT f.price_e4, {counted} FROM facts f JOIN orders o ON o.id = f.order_id"
+        stored, counted = connection.execute(sql).fetchone()
         assert stored == counted, "a change of it needs a migration"

@@ -8,7 +8,7 @@ from salescli.errors import BadData, WrongStatus
 from salescli.lists import recurring as recurring_list
 from salescli.overview import explain
 from salescli.rules import lifecycle
-from salescli.sales import recurring, recurring_actions, recurring_edit
+from salescli.sales import payment_orders, recurring_actions, recurring_edit
 from salescli.sales.recurring_edit import RecurringEdit
 from tests.story import Story
 
@@ -82,7 +82,7 @@ def test_three_failures_end_in_failed_and_retry_opens_a_new_series(story: Story)
     assert "salescli recurring retry 1" in line
     failed = story.plan(plan)
     assert (failed.status, failed.next_payment_at, failed.last_error_code) == ("failed", None, "card_declined")
-    order = recurring.payment_order(story.house.connection, failed)
+    order = payment_orders.of_payment(story.house.connection, failed)
     assert order is not None
     assert order.status == "declined"
     assert story.at("2026-06-01").tick().declined == 0  # Failed is left alone

@@ -52,8 +52,9 @@ def _owing(session: Session, id: int, limit: int | None) -> record_page.Shown:
 
 
 def _history(session: Session, id: int, limit: int | None) -> record_page.Shown:
-    rows = history.lines(session.connection, "customer", id, zone=session.zone, limit=limit)
-    return rows, len(rows) if len(rows) != limit else history.count(session.connection, "customer", id)
+    lines = history.Lines(session.connection, "customer", id)
+    rows = list(lines.rows(session.zone, limit))
+    return rows, len(rows) if len(rows) != limit else lines.count()
 
 
 def _commands(session: Session, id: int, limit: int | None) -> record_page.Shown:
@@ -298,33 +299,38 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
 
 
 @customers_group.command("erase")
-@click.argument("customer")
+@click.argument("customers_", metavar="CUSTOMER...", nargs=-1, required=True)
 @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history, so name nobody in it.")
 @options.yes
 @results.changes
 @pass_session
-def erase(session: Session, customer: str, reason: str | None, yes: bool, dry_run: bool) -> None:
-    """Erase CUSTOMER's personal data.
+def erase(session: Session, customers_: tuple[str, ...], reason: str | None, yes: bool, dry_run: bool) -> None:
+    """Erase each CUSTOMER's personal data.
 
     Name, email, phone, ids in other systems, comments, notes, reasons and tokens are erased. Orders, payments and
     refunds stay, without a name. Imports do not bring the customer back. This cannot be undone. It is refused while a
     recurring order is not Completed, or a payment or refund is under way.
 
+    Then the file is written anew, since SQLite leaves copies in it: seconds for a large one. Name several customers at
+    once, and it is done once.
+
     \b
-    Example:
+    Examples:
       salescli customers erase 12 --reason "request of 3 May"
+      salescli customers erase 12 31 47 --yes
     """
     if not dry_run:
         session.actor.require(permissions.ERASE)
-        found = customers.find(session.connection, customer, whole=True)
-        ask_first(f"Erase {_named(found)}? This cannot be undone.", yes=yes)
+        found = [_named(customers.find(session.connection, words, whole=True)) for words in customers_]
+        ask_first(f"Erase {', '.join(found)}? This cannot be undone.", yes=yes)
     with options.rehearsed(session, dry_run):
-        done = customer_erase.erase(session.work, customer, reason=reason)
-        what = "was erased before" if done.again else "erased"
-        stay = f"{numbers.count(done.orders, 'order')} and {numbers.count(done.recurring, 'recurring order')} stay"
-        print_line(f"customer {done.id}: {what}; {stay}, without a name")
+        done = customer_erase.erase_all(session.work, customers_, reason=reason)
+        for one in done:
+            what = "was erased before" if one.again else "erased"
+            stay = f"{numbers.count(one.orders, 'order')} and {numbers.count(one.recurring, 'recurring order')} stay"
+            print_line(f"customer {one.id}: {what}; {stay}, without a name")
     if not dry_run:
-        customer_erase.sweep(session.connection, done)
+        customer_erase.sweep(session.connection, *done)
     say(
         "older backups, replicas, exports, rejects files and the payment systems still hold the data;"
         " erase it there too"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
+from typing import Any
 
 import click
 
@@ -78,18 +79,22 @@ def history_command(
     session.actor.require(permissions.VIEW)
     about = _subject(subject) if subject is not None else None
     id = _id_of(session, about, which) if which is not None else None
+    lines = history.Lines(session.connection, about, id, _criteria(session, by, *days))
+    if output.format == "count":
+        click.echo(lines.count())
+        return
     limit = output.row_limit()
     which_first = _AS_WRITTEN.get(output.sort, "first")
-    found = history.lines(
-        session.connection, about, id, _criteria(session, by, *days), zone=session.zone,
-        oldest_first=which_first == "oldest", limit=limit if output.sort in _AS_WRITTEN else None,
-    )  # fmt: skip
-    rows = sorted_rows(found, output.sort, history.COLUMNS)[:limit]
+    rows: Iterable[dict[str, Any]] = pages.Again(
+        lambda: lines.rows(session.zone, limit, oldest_first=which_first == "oldest")
+    )
+    if output.sort not in _AS_WRITTEN:
+        rows = sorted_rows(list(lines.rows(session.zone, None)), output.sort, history.COLUMNS)[:limit]
     columns = output.chosen((*history.COLUMNS, history.FIELDS))
     if output.format in ("json", "ndjson") and not output.columns:
         columns.append(history.FIELDS)
-    render(rows, columns, output, session.zone)
-    if output.format == "table" and output.limit is None and len(rows) == limit:
+    number = render(rows, columns, output, session.zone)
+    if output.format == "table" and output.limit is None and number == limit:
         say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")
 
 

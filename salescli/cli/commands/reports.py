@@ -22,9 +22,9 @@ from salescli.errors import BadUsage, NotFound
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.reports import comparison, earned, recurring, report, shops
-from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
+from salescli.reports.questions import Basis
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, EARNED, SHOP, Breakdown, Statement
 from salescli.rules import money, permissions
 from salescli.storage import database
@@ -135,9 +135,8 @@ def details(  # noqa: PLR0913 - one parameter per option
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
-    limit = output.limit if output.format in ("table", "xlsx", "html") else None
     asked = _Asked(wanted, filters, basis, include_system, compare)
-    found = _found(session, asked, output, limit)
+    found = _found(session, asked, output)
     if output.format == "table":
         report_rows.write_tables(found, output, session.zone)
     elif output.format == "xlsx":
@@ -188,7 +187,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
         if share is not None:
             wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
         asked = _Asked([wanted], filters, basis, include_system, compare)
-        found = _found(session, asked, output, output.limit)
+        found = _found(session, asked, output)
         if wanted.share == "own" and not any(earned.has_shares(shop.connection) for shop in session.shops.values()):
             say(f"no user has a share yet: {session.program} users share LOGIN 10% --from 2026-01-01")
         if output.format == "xlsx":
@@ -326,15 +325,15 @@ class _Asked:
     include_system: bool
     compared: bool
 
-    def of(self, session: Session, filters: Filters) -> Statement:
-        """Return the statement of the reports, of one shop or of several together."""
+    def of(self, session: Session, filters: Filters, most: int | None = None) -> Statement:
+        """Return the statement of the reports, of one shop or of several together, of each at most so many rows."""
         found = {
-            name: self._of_one(shop, filters, f"{name}: " if session.others else "")
+            name: self._of_one(shop, filters, most, f"{name}: " if session.others else "")
             for name, shop in session.shops.items()
         }
         return shops.together(found) if session.others else found.popitem()[1]
 
-    def _of_one(self, shop: Session, filters: Filters, named: str) -> Statement:
+    def _of_one(self, shop: Session, filters: Filters, most: int | None, named: str) -> Statement:
         """Return the statement of one shop. Raise NotFound with its name for a filter by what it has not."""
         try:
             return report.statement(
@@ -344,25 +343,34 @@ class _Asked:
                 zone=shop.zone,
                 basis=self.basis,
                 include_system=self.include_system,
+                most=most,
             )
         except NotFound as error:
             raise NotFound(f"{named}{error}") from None
 
 
-def _found(session: Session, asked: _Asked, output: Output, limit: int | None) -> Found:
+def _found(session: Session, asked: _Asked, output: Output) -> Found:
     """Return the reports, sorted and cut, beside those of the period before if they are compared."""
+    limit = output.row_limit()
     filters, before, compared = asked.filters, None, None
     if asked.compared:
         today = session.now.astimezone(session.zone).date()
         compared = comparison.days_before(filters.first_day, filters.last_day, asked.reports[0].by, today)
     with _snapshot(session):
-        statement = asked.of(session, filters)
+        statement = asked.of(session, filters, None if compared else _most(output, limit))
         rows = statement.rows
         if compared:
             before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
             rows = report.beside(statement, before, compared)
     shown = {report: _sorted(rows, report, output)[: limit or None] for report, rows in rows.items()}
-    return Found(shown, statement, before, compared)
+    more = sum(map(len, rows.values())) - sum(map(len, shown.values())) + sum(statement.left_out.values())
+    return Found(shown, statement, before, compared, more if output.limit is None else 0)
+
+
+def _most(output: Output, limit: int | None) -> int | None:
+    """Return how many rows of each report a table shows, if no other order or chart needs all of them."""
+    is_first = output.format == "table" and not output.sort and not output.chart
+    return limit or None if is_first else None
 
 
 @contextmanager

@@ -36,6 +36,9 @@ def todo_command(session: Session, filters: Filters, output: Output) -> None:
     first = None if output.sort else limit
     where = todo.narrowed(session.connection, filters, session.zone)
     today = session.now.astimezone(session.zone).date()
+    if output.format == "count":
+        click.echo(todo.count(session.connection, where, today=today))
+        return
     rows = todo.waiting(
         session.connection,
         first,

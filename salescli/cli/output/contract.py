@@ -58,10 +58,14 @@ class Output(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The columns of a table with the cells of each, uncoloured, and the keys of those that are left out."""
+    """The columns of a table, or a part of it, with the cells of each, uncoloured, and the keys of those left out.
+
+    ``widths``: of each column's widest cell, those of all parts included.
+    """
 
     columns: list[Column]
     cells: list[list[str]]
+    widths: list[int]
     left_out: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from salescli.cli.output import fold
 from salescli.cli.output.contract import Table
-from salescli.cli.output.terminal import shortened, width
+from salescli.cli.output.terminal import shortened
 from salescli.lists.columns import Column
 
 READABLE = 16  # cells of a text: "Олена Коваленко" and one more
@@ -36,8 +36,8 @@ def fitted(table: Table, room: int, *, headers: bool, whole: bool) -> Table | No
 
 def _widths(table: Table, headers: bool) -> list[int]:
     return [
-        max([len(column.key) if headers else 0, *map(width, cells)])
-        for column, cells in zip(table.columns, table.cells, strict=True)
+        max(len(column.key) if headers else 0, widest)
+        for column, widest in zip(table.columns, table.widths, strict=True)
     ]
 
 
@@ -62,13 +62,14 @@ def _is_day_enough(column: Column) -> bool:
 def _with_times(table: Table, size: int, places: Sequence[bool]) -> Table:
     """Cut the times at these places to so many characters."""
     cells = [[cell[:size] for cell in cells] if cut else cells for cells, cut in zip(table.cells, places, strict=True)]
-    return table._replace(cells=cells)
+    widths = [min(widest, size) if cut else widest for widest, cut in zip(table.widths, places, strict=True)]
+    return table._replace(cells=cells, widths=widths)
 
 
 def _with_currencies(table: Table) -> Table:
     """Write the currency behind one or two amounts, which takes less room than a column of its own."""
-    columns, cells = list(table.columns), list(table.cells)
-    for column, codes in zip(table.columns, table.cells, strict=True):
+    columns, cells, widths = list(table.columns), list(table.cells), list(table.widths)
+    for column, codes, widest in zip(table.columns, table.cells, table.widths, strict=True):
         amounts = [
             place for place, other in enumerate(columns) if other.kind == "money" and other.currency == column.key
         ]
@@ -76,9 +77,10 @@ def _with_currencies(table: Table) -> Table:
             for place in amounts:
                 pairs = zip(cells[place], codes, strict=True)
                 cells[place] = [f"{amount} {code}" if amount else "" for amount, code in pairs]
+                widths[place] += (1 + widest) * bool(widths[place])
             place = columns.index(column)
-            del columns[place], cells[place]
-    return Table(columns, cells)
+            del columns[place], cells[place], widths[place]
+    return Table(columns, cells, widths)
 
 
 def _without(table: Table, room: int, headers: bool) -> Table:
@@ -89,9 +91,7 @@ def _without(table: Table, room: int, headers: bool) -> Table:
         for column, few, natural in zip(table.columns, least, _widths(table, headers), strict=True)
     ]
     kept = set(range(len(least)))
-    order = [
-        (not any(table.cells[place]), column.rank, place) for place, column in enumerate(table.columns) if column.rank
-    ]
+    order = [(not table.widths[place], column.rank, place) for place, column in enumerate(table.columns) if column.rank]
     for empty, rank, place in sorted(order, reverse=True):
         if _total([(comfortable if empty or rank > 1 else least)[other] for other in kept]) > room:
             kept.remove(place)
@@ -102,6 +102,7 @@ def _without(table: Table, room: int, headers: bool) -> Table:
     return Table(
         [table.columns[place] for place in sorted(kept)],
         [table.cells[place] for place in sorted(kept)],
+        [table.widths[place] for place in sorted(kept)],
         tuple(column.key for place, column in enumerate(table.columns) if place not in kept),
     )
 
@@ -133,7 +134,7 @@ def _cut(table: Table, room: int, headers: bool) -> Table | None:
         _narrowed(column, cells, limit) if limit < natural else cells
         for column, cells, limit, natural in zip(table.columns, table.cells, limits, widths, strict=True)
     ]
-    return table._replace(cells=cells)
+    return table._replace(cells=cells, widths=list(map(min, table.widths, limits)))
 
 
 def _narrowed(column: Column, cells: Sequence[str], limit: int) -> list[str]:

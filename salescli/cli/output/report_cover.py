@@ -11,8 +11,8 @@ from salescli import __version__
 from salescli.cli.output.contract import Row
 from salescli.lists.columns import Column
 from salescli.lists.filters import FILTERS, Filters
-from salescli.reports.by_rows import Basis
 from salescli.reports.dimensions import SALES
+from salescli.reports.questions import Basis
 from salescli.reports.report import Statement
 
 if TYPE_CHECKING:

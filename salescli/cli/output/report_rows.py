@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Reports to show: the rows of each, what they tie to, and what they are compared with."""
+    """Reports to show: the rows of each, what they tie to, what they are compared with, and how many rows are more."""
 
     rows: Mapping[Breakdown, Rows]
     statement: Statement
     before: Statement | None = None
     compared: Compared | None = None
+    more: int = 0  # than a table shows, unless a person set the limit
 
     @property
     def footer(self) -> dict[str, Any]:
@@ -95,7 +96,9 @@ def write_json(found: Mapping[str, Any], columns: Sequence[Column], output: Outp
 
 
 def say_totals(found: Found, output: Output, zone: ZoneInfo) -> None:
-    """Write the totals on stderr, unless they stand below the rows (R76, B9), and what is compared with what."""
+    """Write the totals on stderr, unless they stand below the rows (R76, B9), what is compared and what is left out."""
+    if found.more:
+        say(f"{found.more:,} more: --limit 0")
     if found.compared:
         say(found.compared.words)
     if not footer.is_below(output):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from itertools import chain, repeat, zip_longest
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat, zip_longest
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,42 +18,88 @@ from salescli.rules import numbers
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+_PART_ROWS = 1000  # rows in memory at once
+_Part = tuple[list["Row"], list[list[str]]]  # some rows, and the cells of each column
+
 
 def write(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
     """Write rows as a table, or say that there are none."""
-    kept = list(rows)
-    if kept:
-        say_left_out(write_table(kept, columns, output, zone, stream))
+    left_out, number = _write(rows, columns, output, zone, stream)
+    if number:
+        say_left_out(left_out)
     else:
         say("nothing to show")
-    return len(kept)
+    return number
 
 
 def write_table(
-    rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO
+    rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO
 ) -> tuple[str, ...]:
     """Write rows as a table for people and return the keys of the columns that found no room.
 
     It is no wider than the terminal or $COLUMNS; where even its first columns are wider, each row becomes a block.
     """
-    if output.expanded:
-        _write_blocks(rows, columns, output, zone, stream)
-        return ()
-    room = line_width(output, stream)
-    table = Table(list(columns), [_cells(column, rows, zone, grouped=room is not None) for column in columns])
-    fits: Table | None = table
-    if room is not None:
-        from salescli.cli.output import fit  # see docs/start.md
+    return _write(rows, columns, output, zone, stream)[0]
 
-        fits = fit.fitted(table, room, headers=output.headers, whole=bool(output.columns))
-    if fits is None:
-        _write_blocks(rows, columns, output, zone, stream)
-        return ()
-    cells = fits.cells
-    if _is_colored(stream):  # click would strip colours, and tabulate count them
-        cells = [_colored(column, rows, cells) for column, cells in zip(fits.columns, fits.cells, strict=True)]
-    click.echo(_tabulated(_lines(cells), fits.columns, output.headers), file=stream)
-    return fits.left_out
+
+def _write(
+    rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO
+) -> tuple[tuple[str, ...], int]:
+    """Write rows, and return the keys of the columns that found no room, and the number of rows.
+
+    A table of more than one part is read once for the widths of its columns and once more to be written, so that one
+    of any length takes little memory.
+    """
+    if isinstance(rows, Iterator):
+        rows = list(rows)
+    if output.expanded:
+        return (), _write_blocks(rows, columns, output, zone, stream)
+    room = line_width(output, stream)
+    parts = _parts(rows, columns, zone, grouped=room is not None)
+    first = list(islice(parts, 2))
+    is_long = len(first) > 1
+    widths = _widest(columns, chain(first, parts)) if is_long or room is not None else [0] * len(columns)
+    number, left_out = 0, tuple[str, ...]()
+    for some, cells in _parts(rows, columns, zone, grouped=room is not None) if is_long else first:
+        table = _fitted(Table(list(columns), cells, widths), room, output)
+        if table is None:
+            return (), _write_blocks(rows, columns, output, zone, stream)
+        shown = table.cells
+        if _is_colored(stream):  # click would strip colours, and tabulate count them
+            shown = [_colored(column, some, own) for column, own in zip(table.columns, shown, strict=True)]
+        headers = output.headers and not number
+        sizes = _full(table, output) if is_long else None
+        click.echo(_tabulated(_lines(shown), table.columns, headers, sizes), file=stream)
+        number, left_out = number + len(some), table.left_out
+    return left_out, number
+
+
+def _fitted(table: Table, room: int | None, output: Output) -> Table | None:
+    if room is None:
+        return table
+    from salescli.cli.output import fit  # see docs/start.md
+
+    return fit.fitted(table, room, headers=output.headers, whole=bool(output.columns))
+
+
+def _parts(rows: Iterable[Row], columns: Sequence[Column], zone: ZoneInfo, *, grouped: bool) -> Iterator[_Part]:
+    remaining = iter(rows)
+    while some := list(islice(remaining, _PART_ROWS)):
+        yield some, [_cells(column, some, zone, grouped=grouped) for column in columns]
+
+
+def _widest(columns: Sequence[Column], parts: Iterable[_Part]) -> list[int]:
+    """Return the width of each column's widest cell."""
+    widths = [0] * len(columns)
+    for _, cells in parts:
+        widths = [max(widest, *map(width, own)) for widest, own in zip(widths, cells, strict=True)]
+    return widths
+
+
+def _full(table: Table, output: Output) -> list[int]:
+    """Return the widths of a table's columns with their headers."""
+    pairs = zip(table.widths, table.columns, strict=True)
+    return [max(widest, len(column.key) if output.headers else 0) for widest, column in pairs]
 
 
 def _lines(cells: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -92,12 +138,15 @@ def write_card(record: Row, columns: Sequence[Column], output: Output, zone: Zon
 
 
 def _write_blocks(
-    rows: Sequence[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO
-) -> None:
-    for number, row in enumerate(rows):
+    rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO
+) -> int:
+    number = 0
+    for row in rows:
         if number:
             stream.write("\n")
         write_card(row, columns, output, zone, stream)
+        number += 1
+    return number
 
 
 def _cells(column: Column, rows: Sequence[Row], zone: ZoneInfo, *, grouped: bool) -> list[str]:
@@ -119,14 +168,19 @@ def plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
     return text.capitalize() if column.kind == "status" else text
 
 
-def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: bool) -> str:
+def _tabulated(
+    cells: list[list[str]], columns: Sequence[Column], headers: bool, widths: Sequence[int] | None = None
+) -> str:
+    """Return columns as a table; with ``widths``, as a part of a table that is as wide."""
     tabulate = _tabulate()
     # tabulate measures by wcwidth if that is installed, else by len(); it gets our own measure.
     tabulate.wcwidth = _Widths
     tabulate.WIDE_CHARS_MODE = True
     tabulate.MIN_PADDING = 0
     # One row, whose cells have a line for each row: tabulate would else guess the type of every cell. An empty cell
-    # becomes a space, since an empty last line would be dropped.
+    # becomes a space, since an empty last line would be dropped. Of a part, the first line only gives the widths.
+    if widths:
+        cells = [["_" * size, *own] for size, own in zip(widths, cells, strict=True)]
     text = tabulate.tabulate(
         [["\n".join([cell or " " for cell in column]) for column in cells]],
         headers=[column.key for column in columns] if headers else (),
@@ -135,7 +189,10 @@ def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: bool)
         colalign=["right" if column.kind in RIGHT else "left" for column in columns],
         preserve_whitespace=True,
     )
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    lines = [line.rstrip() for line in text.split("\n")]
+    if widths:
+        del lines[2 if headers else 0]
+    return "\n".join(lines)
 
 
 def _tabulate() -> Any:

@@ -25,6 +25,9 @@ m0021_hooks — version 21: hooks, each with the last event that it was told
 m0022_views — version 22: views for other programs
 m0023_letters — version 23: a customer's language, and when a card expires
 m0024_shares — version 24: what users earn of their sales
+m0025_facts — version 25: a narrow table of what reports count
+m0026_uids — version 26: imported orders without a uid of their own
+m0027_first_pages — version 27: indexes for first pages
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

@@ -1,0 +1,199 @@
+"""Reports by the facts that triggers keep: any filter and any period, from one narrow table.
+
+Question → the facts of its days: by their numbers, and by an index those that count on another day → one query
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from salescli.catalogue import payment_systems
+from salescli.lists.filters import Filters, clauses
+from salescli.reports.dimensions import ALL, SALE, SALES
+from salescli.reports.questions import Query, Question, view
+from salescli.storage.clauses import OF_AN_ORDER, Where, searched
+from salescli.storage.totals import SUMS, number_of
+
+# The filters that totals carry as well: what they look at is in the flags of both, of a table `t`.
+OF_FLAGS: Mapping[str, str] = {
+    "status": "CASE t.flags >> 4 WHEN 0 THEN 'open' WHEN 1 THEN 'completed' WHEN 2 THEN 'declined' ELSE 'refund' END",
+    "confirmed": "t.flags >> 4 IN (1, 3) AND t.flags >> 1 & 1 = {v}",
+    "payment_type": "t.flags >> 2 & 1 IN ({v})",
+    "kind": "t.flags >> 3 & 1 IN ({v})",
+    "currency": "t.currency",
+}
+_FILTERS: Mapping[str, str] = {
+    **OF_FLAGS,
+    "customer": "t.customer_id",
+    "offer": "t.offer_id",
+    "category": "t.category_id",
+    "manager": "t.manager_id",
+    "system": "t.manager_id",
+    "payment_system": "t.payment_system_id",
+    "min": "t.price_e4",
+    "max": "t.price_e4",
+    "search": searched(
+        "t.customer_id",
+        "t.offer_id",
+        "t.order_id IN ({number})",
+        "t.order_id IN (SELECT id FROM orders WHERE source_number IN ({words}))",
+    ),
+}
+_PAID_ON = "t.id >> 34"
+
+_IDS = {dimension.name: dimension.facts for dimension in ALL}
+# Of a number of days what a period of so many characters keeps, and its name.
+_CUT = {10: "{day}", 7: "{day} / 100", 4: "{day} / 10000"}
+_NAME = {
+    10: "printf('%04d-%02d-%02d', {n} / 10000, {n} / 100 % 100, {n} % 100)",
+    7: "printf('%04d-%02d', {n} / 100, {n} % 100)",
+    4: "printf('%04d', {n})",
+}
+
+
+def query(connection: sqlite3.Connection, question: Question) -> Query:
+    """Return the query of (period, dimensions, currency, sums) and its values; money in minor units."""
+    where = _where(connection, question.filters, question.zone)
+    source = _source(connection, question.filters, question.zone, where)
+    if question.sales != SALES:
+        where.add(f"{SALE.facts} IN ({{sales}})", sales=list(question.sales))
+    if question.counts == "orders":
+        where.add("t.completed IS NOT NULL")
+        day = f"t.{question.basis}"
+        counted = _orders(connection, question.filters, where)
+    else:
+        where.add("t.id & 3 <> 2")
+        day = _PAID_ON
+        counted = "0 AS orders, t.id & 3 = 0 AS payments, 0 AS quantity"
+    period = _CUT[question.cut].format(day=f"({day})") if question.cut else "0"
+    keys = "".join(f", {_IDS[name]} AS {name}" for name in question.dimensions)
+    columns = (
+        f"SELECT {period} AS n{keys}, t.currency AS currency, {counted}, t.gross AS gross, t.fee AS fee,"
+        f" t.fee IS NULL AS unknown, t.refunded AS refunded FROM {source} t"
+    )
+    found = " UNION ALL ".join(f"{columns} WHERE {where} AND {days}" for days in _days(question.filters, day))
+    by = ", ".join((*(["n"] if question.cut else []), *question.dimensions, "currency"))
+    sums = ", ".join(_sum(name, question.counts) for name in SUMS[1:])
+    named = _NAME[question.cut].format(n="n") if question.cut else "''"
+    return f"SELECT {named} AS period{_listed(question)}, currency, {sums} FROM ({found}) GROUP BY {by}", where.values
+
+
+def _listed(question: Question) -> str:
+    return "".join(f", {name}" for name in question.dimensions)
+
+
+def _sum(name: str, counts: str) -> str:
+    unused = {"orders": ("payments",), "payments": ("orders", "quantity")}[counts]  # a sum takes its time
+    of_all = {"fee": "coalesce(sum(fee), 0)"}.get(name, f"sum({name})")
+    return f"{0 if name in unused else of_all} AS {name}"
+
+
+def _orders(connection: sqlite3.Connection, filters: Filters, where: Where) -> str:
+    """Return SQL for what orders count as: once, at the first payment that the report counts.
+
+    So a report of one payment system counts every order that it received money for.
+    """
+    if not filters.payment_system:
+        return "t.flags & 1 AS orders, 0 AS payments, t.quantity AS quantity"
+    through = where.bind(*(payment_systems.find(connection, words).id for words in filters.payment_system))
+    earlier = (
+        "SELECT 1 FROM invoices i JOIN invoices q ON q.order_id = i.order_id AND q.ordinal < i.ordinal"
+        f" WHERE i.id = t.id >> 2 & 4294967295 AND q.paid_at IS NOT NULL AND q.payment_system_id IN ({through})"
+    )
+    first = f"CASE WHEN t.flags & 1 THEN 1 WHEN t.id & 3 <> 0 THEN 0 ELSE NOT EXISTS ({earlier}) END"
+    quantity = f"CASE WHEN {first} THEN (SELECT quantity FROM orders WHERE id = t.order_id) ELSE 0 END"
+    return f"{first} AS orders, 0 AS payments, {quantity} AS quantity"
+
+
+def _days(filters: Filters, day: str) -> tuple[str, ...]:
+    """Return the conditions that together leave the facts whose ``day`` is in the period, each of them once."""
+    if filters.first_day is None and filters.last_day is None:
+        return ("1",)
+    first, last = _numbers(filters)
+    within, moved = f"t.id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}", f"{day} BETWEEN {first} AND {last}"
+    if day == "t.created":  # of which there is no index
+        return (moved,)
+    if day == "t.completed":
+        return f"{within} AND {moved}", f"{moved} AND t.completed <> t.id >> 34 AND NOT {within}"
+    return (within,)
+
+
+def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+    """Return the query of a row per currency: payments, completed orders of the period, and the amounts between."""
+    where = _where(connection, filters, zone)
+    source = _source(connection, filters, zone, where)
+    [paid] = _days(filters, _PAID_ON)
+    here = (
+        "SELECT t.currency AS currency, sum(t.gross) AS payments, sum(iif(t.completed IS NULL, 0, t.gross)) AS begun,"
+        " sum(iif(t.flags >> 4 = 0, t.gross, 0)) AS open, sum(iif(t.flags >> 4 = 2, t.gross, 0)) AS declined,"
+        f" 0 AS shifted_out, 0 AS shifted_in FROM {source} t WHERE {where} AND {paid} GROUP BY t.currency"
+    )
+    elsewhere, values = shifts(connection, filters, zone)
+    found = f"{here} UNION ALL SELECT currency, 0, 0, 0, 0, shifted_out, shifted_in FROM ({elsewhere})"
+    columns = ("payments", "open", "declined", "shifted_out", "shifted_in")
+    sums = ", ".join(f"sum({name}) AS {name}" for name in columns)
+    sql = (
+        f"SELECT currency, {sums}, sum(begun) - sum(shifted_out) + sum(shifted_in) AS completed FROM ({found})"
+        " GROUP BY currency ORDER BY currency"
+    )
+    return sql, {**where.values, **values}
+
+
+def shifts(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+    """Return the query of what was paid in the period and completed outside it, and the other way round, by currency.
+
+    It looks only at payments whose order was completed on another day.
+    """
+    where = _where(connection, filters, zone)
+    first, last = _numbers(filters)
+    paid, completed = (
+        f"t.id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}",
+        f"t.completed BETWEEN {first} AND {last}",
+    )
+    if filters.first_day is None and filters.last_day is None:
+        return "SELECT '' AS currency, 0 AS shifted_out, 0 AS shifted_in WHERE 0", {}
+    sql = (
+        f"SELECT t.currency AS currency, sum(iif({paid}, t.gross, 0)) AS shifted_out,"
+        f" sum(iif({paid}, 0, t.gross)) AS shifted_in FROM facts t INDEXED BY facts_elsewhere"
+        f" WHERE t.completed <> t.id >> 34 AND ({paid}) <> ({completed}) AND {where}"
+        " GROUP BY t.currency"
+    )
+    return sql, where.values
+
+
+def _numbers(filters: Filters) -> tuple[int, int]:
+    """Return the numbers of the period's first and last day, also if a side is open."""
+    return number_of(filters.first_day or date.min), number_of(filters.last_day or date.max)
+
+
+def _where(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Where:
+    others = filters._replace(first_day=None, last_day=None)
+    return clauses(connection, view(_FILTERS), others, zone=zone)
+
+
+def _source(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo, where: Where) -> str:
+    """Return the table of facts, or if a filter leaves few orders the view that counts them, and add these.
+
+    Counting one from the rows takes as long as reading some fifty facts.
+    """
+    for name in _FOUND:
+        words = Filters(**{name: getattr(filters, name)})
+        if words != Filters():
+            found = clauses(connection, view(_ORDERS), words, zone=zone)
+            sql = f"SELECT o.id FROM orders o WHERE {found} LIMIT {_FEW + 1}"
+            ids = [row[0] for row in connection.execute(sql, found.values)]
+            if len(ids) <= _FEW:
+                where.add(f"t.order_id IN ({', '.join(map(str, ids)) or 'NULL'})")
+                return "counted"
+    return "facts"
+
+
+_FEW = 1000
+_FOUND = ("customer", "offer", "search")  # by an index of orders
+_ORDERS = {
+    **OF_AN_ORDER,
+    "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
+}

@@ -117,7 +117,8 @@ def sweep(connection: sqlite3.Connection, *erased: Erased) -> None:
         ids = [str(each.id) for each in erased]
         raise SalesError(
             f"{numbers.count(len(ids), 'customer')} erased, but the database could not be rewritten ({error}), and its"
-            f" free pages may still hold traces; repeat: salescli customers erase {' '.join(ids)}"
+            " free pages may still hold traces; stop what holds it, such as a program that replicates it, then repeat:"
+            f" salescli customers erase {' '.join(ids)}"
         ) from None
 
 

@@ -163,10 +163,14 @@ def _configuration(arguments: list[str]) -> dict[str, Any] | None:
 
 def _called(arguments: list[str], defaults: dict[str, Any] | None) -> Any:
     """Run a command line where its database is; return its exit code, if it has one."""
-    if place := remote.place_of(arguments, (defaults or {}).get("named", [""])[0]):
+    place = remote.place_of(arguments, (defaults or {}).get("named", [""])[0])
+    sent = os.environ.pop(remote.SENT, "")
+    if place or sent:
         from salescli.cli import remote_files
 
-        return remote_files.run(place, cli)
+        remote_files.receive(sent)
+        if place and not remote_files.asks_for_help(place, cli):
+            return remote_files.run(place, cli)
     return cli.main(arguments, prog_name="salescli", standalone_mode=False, default_map=defaults)
 
 

@@ -21,12 +21,24 @@ if TYPE_CHECKING:
 SCHEME = "ssh://"
 PROGRAM = "SALESCLI_REMOTE"  # the program's name there, where a shell that nobody logs in to does not find it
 SHOWN = "SALESCLI_SHOWN"  # what the program there names in the commands that it suggests: they are typed here
-_URL = re.compile(
-    r"ssh://(?:(?P<user>[A-Za-z0-9_][\w.+-]*)@)?(?P<host>[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:]+\])"
-    r"(?::(?P<port>[0-9]{1,5}))?/(?P<path>.+)",
-    re.ASCII | re.DOTALL,
+SENT = "SALESCLI_SENT"  # how many bytes go there on stdin: a connection that is cut looks like a file's end
+# What runs there, in sh whatever shell the person has. Words come as one, in printf's escapes: no two shells agree on
+# quotes and backslashes. What a start-up file prints goes before the mark. It holds nothing that csh or fish changes.
+_THERE = (
+    'PATH=$PATH:$HOME/.local/bin; eval "set -- $(printf %b "$1")"; program=$1; mark=$4; '
+    f'export {SHOWN}="$2" {SENT}="$3"; shift 4; '
+    'case $program in "~/"*) program=$HOME/${program#??};; esac; '
+    'if command -v "$program" >/dev/null; then test -z "$mark" || echo "$mark"; exec "$program" "$@"; fi; '
+    'echo "salescli: there is no program $program on $(uname -n); '
+    f'install it there, or say where it is, here: export {PROGRAM}=/path/to/salescli" >&2; exit 127'
 )
-_ANY_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE | re.ASCII)
+# Not compiled: a command on a file of this machine starts without them.
+_NOT_IN_QUOTES = r"[\x00-\x1f'\\!\x7f]"
+_URL = (
+    r"(?as)ssh://(?:(?P<user>[A-Za-z0-9_][\w.+-]*)@)?(?P<host>[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?/(?P<path>.+)"
+)
+_ANY_SCHEME = r"(?ai)([a-z][a-z0-9+.-]*)://"
 _TAKE_A_WORD = ("--as", "--color")  # the program's own options beside --db
 _ABOUT_THIS_MACHINE = ("help", "completion", "config")
 # Words with which a command may name a file of this machine; a test compares them with the commands.
@@ -49,10 +61,15 @@ class Place(NamedTuple):
     path: str
     words: list[str]
 
-    def command(self, *, terminal: bool = False) -> list[str]:
-        """Return the ssh command; every word reaches the program there as it is, whatever is in it."""
+    def command(self, *, terminal: bool = False, sent: str = "", mark: str = "") -> list[str]:
+        """Return the ssh command; every word reaches the program there as it is, whatever is in it.
+
+        ``sent``: the number of bytes that it is to read from stdin. ``mark``: a line that comes before its output.
+        """
         given = ["--db", self.path, *_from_environment(), *self.words]
-        there = shlex.join(["env", f"{SHOWN}={self.shown}", os.environ.get(PROGRAM) or "salescli", *given])
+        words = [os.environ.get(PROGRAM) or "salescli", self.shown, sent, mark, *given]
+        escaped = re.sub(_NOT_IN_QUOTES, lambda found: f"\\0{ord(found[0]):03o}", shlex.join(words))
+        there = f"exec /bin/sh -c '{_THERE}' sh '{escaped}'"
         options = ["-o", "LogLevel=ERROR", "-t" if terminal else "-T"]
         options += ["-l", self.user] if self.user else []
         options += ["-p", self.port] if self.port else []
@@ -61,7 +78,9 @@ class Place(NamedTuple):
 
 def check_scheme(database: str) -> None:
     """Raise BadUsage for a database that is named by a URL: it would silently become the name of a file."""
-    if (found := _ANY_SCHEME.match(database)) and not database.startswith(SCHEME):
+    if "://" not in database or database.startswith(SCHEME):
+        return
+    if found := re.match(_ANY_SCHEME, database):
         raise BadUsage(
             f"{found[1]}:// is no database that salescli opens; give a file, or ssh://[user@]host[:port]/path"
         )
@@ -70,8 +89,8 @@ def check_scheme(database: str) -> None:
 def place_of(arguments: Sequence[str], configured: str = "") -> Place | None:
     """Return where the database of a command line is, if on another machine: by --db, SALESCLI_DB, configuration.
 
-    Help, completion and configuration are of this machine. Raise BadUsage for a URL that cannot be used, NotPermitted
-    through sudo: ssh would run with the rights of the account.
+    Configuration, completion and help pages are of this machine; Click knows whether --help is asked for. Raise
+    BadUsage for a URL that cannot be used, NotPermitted through sudo: ssh would run with the rights of the account.
     """
     given, words = _split(arguments)
     named = given or [os.environ.get("SALESCLI_DB") or configured]
@@ -79,7 +98,7 @@ def place_of(arguments: Sequence[str], configured: str = "") -> Place | None:
         return None
     if len(named) > 1:
         raise BadUsage("a database on another machine cannot be added to others; give one --db")
-    found = _URL.fullmatch(named[0])
+    found = re.fullmatch(_URL, named[0])
     if found is None or (found["port"] and not 0 < int(found["port"]) < 2**16):
         raise BadUsage(f"{named[0]}: write ssh://[user@]host[:port]/path, or /~/path from your home there")
     if "SUDO_UID" in os.environ:
@@ -105,7 +124,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _is_of_this_machine(words: Sequence[str]) -> bool:
     command = next(iter(words[leading(words) :]), None)
-    return command is None or command in _ABOUT_THIS_MACHINE or bool({"--help", "-h"} & {*words})
+    return command is None or command in _ABOUT_THIS_MACHINE
 
 
 def leading(words: Sequence[str]) -> int:
@@ -127,28 +146,31 @@ def _from_environment() -> Iterator[str]:
 
 
 def hand_over(arguments: Sequence[str]) -> None:
-    """Let ssh take the place of this process, for a command that names no file of this machine; else return.
+    """Let ssh take the place of this process, for a command that needs nothing of this machine; else return.
 
     It ends with the exit code of the program there, or with 255 if ssh cannot connect.
     """
     with suppress(SalesError):  # main says it
         place = place_of(arguments)
-        if place and not any(map(_may_name_a_file, place.words)):
+        if place and not any(map(_may_be_of_this_machine, place.words)):
             become(place)
 
 
-def _may_name_a_file(word: str) -> bool:
-    clustered = word.startswith("-") and not word.startswith("--") and "o" in word
-    return clustered or word.partition("=")[0] in _NAMING_FILES
+def _may_be_of_this_machine(word: str) -> bool:
+    clustered = word.startswith("-") and not word.startswith("--") and bool({"o", "h"} & {*word})
+    return clustered or word in ("-", "--help") or word.partition("=")[0] in _NAMING_FILES
 
 
-def become(place: Place) -> NoReturn:
+def become(place: Place, sent: str = "") -> NoReturn:
     """Let ssh take the place of this process, with its terminal if it has one. Raise SalesError without an ssh."""
     sys.stdout.flush()
-    command = place.command(terminal=sys.stdin.isatty() and sys.stdout.isatty())
+    command = place.command(terminal=sys.stdin.isatty() and sys.stdout.isatty(), sent=sent)
     try:
         os.execvp("ssh", command)  # noqa: S606, S607 - no shell here; the one there gets every word quoted
     except OSError as error:
-        raise SalesError(
-            f"ssh could not be started ({error.strerror}); a database on another machine needs it"
-        ) from None
+        raise no_ssh(error) from None
+
+
+def no_ssh(error: OSError) -> SalesError:
+    """Return the error of a machine whose ssh cannot be started."""
+    return SalesError(f"ssh could not be started ({error.strerror}); a database on another machine needs it")

@@ -147,17 +147,30 @@ class Session:
     def shops(self) -> dict[str, Session]:
         """The database of each shop by its name: the file's, or the whole path where two files are called alike.
 
-        Raise BadUsage for one file twice: its money would count twice.
+        Raise BadUsage for one file twice, by whatever names: its money would count twice.
         """
         from pathlib import Path  # see docs/start.md
 
         paths = [self.path, *self.others]
-        if len({os.path.realpath(path) for path in paths}) < len(paths):
+        if len({_identity(path) for path in paths}) < len(paths):
             raise BadUsage("two of the databases are one file, whose money would count twice; name each once")
         stems = [Path(path).stem for path in paths]
         names = stems if len(set(stems)) == len(stems) else paths
         others = [Session(path, any_file_system=self.any_file_system, as_login=self.as_login) for path in self.others]
         return dict(zip(names, [self, *others], strict=True))
+
+    def check_no_copies(self) -> None:
+        """Raise BadUsage if two shops are copies of one database: they are at home in one place."""
+        from salescli.storage import database
+
+        at: dict[str, str] = {}
+        for shop in self.shops.values():
+            home = database.setting(shop.file, "home")
+            if home and at.setdefault(home, shop.path) != shop.path:
+                raise BadUsage(
+                    f"{at[home]} and {shop.path} are copies of one database, whose money would count twice;"
+                    " leave one out"
+                )
 
     def close(self) -> None:
         """Close the databases that were opened."""
@@ -174,6 +187,15 @@ class Session:
             raise NotPermitted(
                 f"{what} is refused through sudo: it would be done with the rights of {account}{instead}"
             )
+
+
+def _identity(path: str) -> tuple[int, int] | str:
+    """Return what a file is known by under every name: hard links have several."""
+    try:
+        state = os.stat(path)  # noqa: PTH116 - see docs/start.md
+    except OSError:  # it is missing, which is said when it is opened
+        return os.path.realpath(path)
+    return state.st_dev, state.st_ino
 
 
 pass_session = click.make_pass_decorator(Session)

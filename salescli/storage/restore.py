@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 
 from salescli.errors import DatabaseUnusable, NotFound, NotPermitted
 from salescli.rules import text
@@ -207,11 +208,32 @@ def _held(path: Path) -> Iterator[None]:
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
         try:
             connection.execute(f"PRAGMA busy_timeout = {database.BUSY_SECONDS * 1000}")
+            _end_log(connection, path)
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if "locked" in str(error):
                 raise DatabaseUnusable(f"{path} is being written; nothing was restored, try again") from None
         yield
+
+
+def _end_log(connection: sqlite3.Connection, path: Path) -> None:
+    """End a write-ahead log. Raise DatabaseUnusable while another program has it open.
+
+    It would go on with the replaced file, and a replica would silently stay what it was.
+    """
+    last = monotonic() + database.BRIEF_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = delete").fetchall()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            if monotonic() > last:
+                raise DatabaseUnusable(
+                    f"{path} is open in another program, such as litestream, which would go on with the old one;"
+                    " nothing was restored: stop that program, restore, and start it again"
+                ) from None
+            sleep(0.1)
 
 
 def _aside_name(path: Path, now: datetime) -> Path:

@@ -422,7 +422,7 @@ def test_the_command_asks_says_what_stays_and_where_else_to_erase(lived: Story) 
     code, said = run("2", "--yes", "--reason", "asked on 3 May")
     assert code == 0
     assert "customer 2: erased; 4 orders and 1 recurring order stay, without a name" in said
-    assert "older backups, exports, rejects files and the payment systems still hold the data" in said
+    assert "older backups, replicas, exports, rejects files and the payment systems still hold the data" in said
     assert hers_in(lived.house.path) == set()
     code, said = run("3", "--yes")
     assert (code, "was erased before" in said) == (0, True)

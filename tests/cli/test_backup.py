@@ -277,6 +277,27 @@ def _subscribe(house: House) -> None:
         assert told.exit_code == 0, told.output
 
 
+def test_a_database_that_is_replicated_is_not_replaced(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What replicates it would go on with the replaced file, and nobody would learn of it."""
+    monkeypatch.setattr(database, "BRIEF_SECONDS", 0.1)
+    assert house.run("backup", str(tmp_path / "b.db")).code == 0
+    house.customer("Since then")
+    house.connection.close()
+    with closing(sqlite3.connect(house.path, isolation_level=None)) as holder:
+        holder.execute("PRAGMA journal_mode = wal").fetchall()
+        holder.execute("BEGIN")
+        holder.execute("SELECT count(*) FROM customers").fetchall()
+        refused = house.run("restore", str(tmp_path / "b.db"), "--yes")
+    assert (refused.code, "stop that program, restore" in refused.err) == (7, True)
+    assert house.run("customers", "list", "--csv").rows[0]["name"] == "Since then"
+    with closing(sqlite3.connect(house.path, isolation_level=None)) as left:
+        left.execute("PRAGMA journal_mode = wal").fetchall()
+    assert house.run("restore", str(tmp_path / "b.db"), "--yes").code == 0
+    assert house.run("customers", "list", "--csv").rows == []
+
+
 def test_a_clock_behind_the_newest_backup_removes_none(house: House, tmp_path: Path) -> None:
     for name in ("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04", "2030-01-01"):
         (tmp_path / f"x-{name}T023000Z.db").touch()

@@ -135,12 +135,101 @@ def test_real_server(sshd: int, house: House, tmp_path: Path, monkeypatch: pytes
     assert "Нова" in shown
 
 
-def test_every_word_arrives_as_it_is(seen: Path, house: House) -> None:
-    place = remote.place_of(["--db", url_of(house), "customers", "add", *HOSTILE])
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish", "csh"])
+def test_every_word_arrives_as_it_is(shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server gives a command to the own shell of a person, and each shell has its own quotes."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    program_in(tmp_path / "with space", "words", '#!/bin/sh\nprintf \'%s\\0\' "$SALESCLI_SHOWN" "$@"\n')
+    monkeypatch.setenv(remote.PROGRAM, "~/with space/words")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    url = "ssh://host/a 'b'\n$c"
+    place = remote.place_of(["--db", url, "customers", "add", *HOSTILE, "x" * 100_000])
     assert place
-    command = place.command()[-1].replace(" salescli ", " printf '%s\\0' ", 1)
-    there = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True)
-    assert there.stdout.decode().split("\0")[-len(HOSTILE) - 1 : -1] == list(HOSTILE)
+    there = subprocess.run([shell, "-c", place.command()[-1]], capture_output=True, check=True)
+    words = there.stdout.decode().split("\0")[:-1]
+    assert words == [url, "--db", "/a 'b'\n$c", "customers", "add", *HOSTILE, "x" * 100_000]
+
+
+def test_a_program_that_is_not_there(seen: Path, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(remote.PROGRAM, "salescli-of-nobody")
+    for words in (("orders",), ("orders", "list", "-o", f"{tmp_path}/x.csv")):
+        there = ran(url_of(house), *words)
+        assert (there.returncode, there.stdout) == (127, "")
+        assert "there is no program salescli-of-nobody on" in there.stderr
+        assert "SALESCLI_REMOTE=" in there.stderr
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_program_that_only_a_login_shell_finds(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".local").mkdir()
+    program_in(tmp_path / ".local" / "bin", "salescli", "#!/bin/sh\necho found\n")
+    place = remote.place_of(["--db", "ssh://host/x.db", "orders"])
+    assert place
+    there = subprocess.run(
+        ["/bin/sh", "-c", place.command()[-1]],
+        capture_output=True,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    assert there.stdout == b"found\n"
+
+
+@pytest.mark.parametrize("words", ["customers import new.csv", "customers import -", "customers import <"])
+def test_a_file_that_is_cut_off_on_its_way(
+    words: str, seen: Path, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has arrived when a connection is cut looks like a whole file to the program there."""
+    whole = "name,email\nОлена,o@x.org\nBob,b@x.org\n"
+    (tmp_path / "new.csv").write_text(whole)
+    words = words.replace("<", "/dev/stdin")
+    monkeypatch.chdir(tmp_path)
+    assert ran(url_of(house), *words.split(), "--dry-run", stdin=whole).returncode == 0
+    program_in(tmp_path / "bin", "ssh", CARRIER.replace("exec", "head -c 30 | exec"))
+    there = ran(url_of(house), *words.split(), stdin=whole)
+    assert (there.returncode, f"30 of {len(whole.encode())} bytes arrived; nothing was changed" in there.stderr) == (
+        6,
+        True,
+    )
+    assert named(house) == []
+
+
+def test_numbers_from_a_pipe(seen: Path, house: House) -> None:
+    numbers = [house.customer(f"{number}") for number in range(11)]
+    program_in(seen.parent / "bin", "ssh", CARRIER.replace("exec", "head -c 4 | exec"))
+    house.payment_system("Sandbox")
+    there = ran(url_of(house), "orders", "cancel", "-", "--reason", "x", stdin="1\n10\n")
+    assert (there.returncode, "4 of 5 bytes" in there.stderr) == (6, True), numbers
+
+
+def test_what_a_startup_file_prints_is_no_part_of_a_file(seen: Path, house: House, tmp_path: Path) -> None:
+    house.customer("Олена")
+    program_in(tmp_path / "bin", "ssh", CARRIER.replace("exec", "printf 'Welcome\\nto host: '\nexec"))
+    assert ran(url_of(house), "customers", "list", "-o", f"{tmp_path}/a.csv").returncode == 0
+    assert (tmp_path / "a.csv").read_text().startswith("customer,name")
+
+
+def test_a_file_that_cannot_be_written_here(seen: Path, house: House) -> None:
+    house.customer("Олена")
+    there = ran(url_of(house), "customers", "list", "--csv", "-o", "/dev/full")
+    assert (there.returncode, "No space left" in there.stderr) == (1, True)
+
+
+def test_an_output_that_is_cut_off_replaces_nothing(seen: Path, house: House, tmp_path: Path) -> None:
+    """The program there ends with 1 in the middle of its answer, or by a signal, as ssh says it."""
+    (tmp_path / "a.csv").write_text("before")
+    for code in (1, 255, 130):
+        program_in(tmp_path / "bin", "salescli", f"#!/bin/sh\necho half\nexit {code}\n")
+        there = ran(url_of(house), "orders", "list", "--csv", "-o", f"{tmp_path}/a.csv")
+        assert (there.returncode, (tmp_path / "a.csv").read_text()) == (code, "before")
+
+
+def test_help_is_of_this_machine_and_a_value_is_not_help(seen: Path, house: House) -> None:
+    assert ran(url_of(house), "customers", "add", "--", "-h").returncode == 0
+    assert named(house) == ["-h"]
+    assert ran(url_of(house), "customers", "list", "--search", "--help").returncode == 0
+    assert ran(url_of(house), "-h").stdout.startswith("Usage: salescli [")
+    assert ran(url_of(house), "customers", "add", "-h").stdout.startswith("Usage: salescli customers add")
+    assert len(seen.read_text().splitlines()) == 2
 
 
 def test_files_are_of_this_machine(seen: Path, house: House, tmp_path: Path) -> None:
@@ -151,10 +240,15 @@ def test_files_are_of_this_machine(seen: Path, house: House, tmp_path: Path) -> 
     assert ran(url, "customers", "list", "--html", f"{tmp_path}/c.html").returncode == 0
     assert ran(url, "customers", "list", "--csv", "--excel", "-o", f"{tmp_path}/d.txt").returncode == 0
     assert '"name": "Олена"' in (tmp_path / "a.json").read_text()
+    assert ran(url, "customer", "list", f"-qo{tmp_path}/e.txt").returncode == 0
+    assert (tmp_path / "e.txt").read_text() == "1\n"
+    assert ran(url, "history", f"-o{tmp_path}/f.json", "--", "customer", "1").returncode == 0
+    assert (tmp_path / "f.json").read_text().startswith("[")
+    assert ran(url, "y").returncode == 2
     assert load_workbook(tmp_path / "b.xlsx").active["B2"].value == "Олена"
     assert "Олена" in (tmp_path / "c.html").read_text()
     assert "customer;name" in (tmp_path / "d.txt").read_text()
-    assert str(tmp_path / "a.json") not in seen.read_text()
+    assert f"{tmp_path}/" not in seen.read_text().replace(str(house.path), "")
     assert (
         ran(url, "orders", "list", "--customer", "nobody", "--status", "?", "-o", f"{tmp_path}/a.json").returncode == 2
     )
@@ -272,4 +366,4 @@ def test_words_of_commands_with_files() -> None:
         for param in command.params:
             if isinstance(param.type, paths.FilePath):
                 words = param.opts if isinstance(param, click.Option) else path
-                assert any(map(remote._may_name_a_file, words)), (path, param.name)
+                assert any(map(remote._may_be_of_this_machine, words)), (path, param.name)

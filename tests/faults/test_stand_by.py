@@ -14,7 +14,7 @@ import sys
 import time as clock
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -57,8 +57,10 @@ def replicated(path: Path, replica: Path) -> Iterator[None]:
             process.wait()
 
 
-def restored(replica: Path, target: Path) -> None:
-    command = [str(LITESTREAM), "restore", "-o", str(target), f"file://{replica}"]
+def restored(replica: Path, target: Path, moment: str = "") -> None:
+    """Restore the newest state, or the one of a moment."""
+    at = ["-timestamp", moment] if moment else []
+    command = [str(LITESTREAM), "restore", *at, "-o", str(target), f"file://{replica}"]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -115,3 +117,34 @@ def test_an_sqlite_that_had_better_not_share_a_log(tmp_path: Path) -> None:
             assert "salescli[wal]" in here.err
         assert ran(path, "orders", "list").code == 0
     assert ran(path, "orders", "list", own_sqlite=False).code == 0
+
+
+def test_a_state_of_any_moment_is_a_whole_copy(tmp_path: Path) -> None:
+    """What was restored is a copy as any other; tests/faults/test_restored.py charges from copies of every age."""
+    path, replica = furnish(tmp_path / "first.db"), tmp_path / "replica"
+    moments, dumps = [], []
+    with replicated(path, replica):
+        for name in ("One", "Two", "Three"):
+            assert ran(path, "customers", "add", name).code == 0
+            dumps.append(ran(path, "customers", "list", "--csv").out)
+            clock.sleep(1.5)  # it is up to a second behind
+            moments.append(datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    for number, moment in enumerate(moments[:-1]):  # it knows no moment after its last change
+        then = tmp_path / f"{number}.db"
+        restored(replica, then, moment)
+        assert ran(then, "customers", "list", "--csv", own_sqlite=False).out == dumps[number]
+        assert "this is a copy, from which nobody is charged" in ran(then, "charging", "status").out
+
+
+def test_what_litestream_holds_is_neither_replaced_nor_called_erased(tmp_path: Path) -> None:
+    path, replica = furnish(tmp_path / "first.db"), tmp_path / "replica"
+    ran(path, "customers", "add", "Zyx")
+    number = ran(path, "customers", "list", "--search", "Zyx", "-q").out.strip()
+    assert ran(path, "backup", str(tmp_path / "b.db")).code == 0
+    with replicated(path, replica):
+        refused = ran(path, "restore", str(tmp_path / "b.db"), "--yes")
+        assert (refused.code, "such as litestream" in refused.err) == (7, True)
+        erased = ran(path, "customers", "erase", number, "--yes")
+        assert (erased.code, "such as a program that replicates it" in erased.err) == (1, True)
+    assert ran(path, "customers", "erase", number, "--yes").code == 0
+    assert b"Zyx" not in b"".join(file.read_bytes() for file in tmp_path.glob("first.db*"))

@@ -12,6 +12,7 @@ import pytest
 from openpyxl import load_workbook
 
 from salescli.cli import main
+from salescli.storage import database
 from tests.conftest import House
 from tests.shop import Shop
 from tests.story import Story
@@ -102,6 +103,46 @@ def test_what_cannot_be_added_up(shop: Shop, second: House) -> None:
     assert (twice.code, "count twice" in twice.err) == (2, True)
     page = ran([shop.house, second], "reports", "--html", str(second.path.with_name("x.html")))
     assert (page.code, "one shop" in page.err) == (2, True)
+
+
+def test_copies_count_once(shop: Shop, second: House) -> None:
+    link, copy = second.path.with_name("link.db"), second.path.with_name("copy.db")
+    link.hardlink_to(second.path)
+    words = ("--any-file-system", "reports", "by-offer")
+    twice = ran([second, House(link, second.connection, second.actor, second.zone)], *words)
+    assert (twice.code, "count twice" in twice.err) == (2, True)
+    link.unlink()
+    database.set_setting(second.connection, "home", "machine:/second.db")
+    database.copy(second.connection, copy)
+    copied = ran([second, House(copy, second.connection, second.actor, second.zone)], "reports", "by-offer")
+    assert (copied.code, copied.out) == (2, "")
+    assert f"{second.path} and {copy} are copies of one database" in copied.err
+
+
+def test_what_one_shop_does_not_know_is_said_of_it(shop: Shop, second: House) -> None:
+    second.category("Only there")
+    refused = ran([shop.house, second], "reports", "by-offer", "--category", "Only there")
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.err.splitlines()[-1].startswith("salescli: sales: there is no category 'Only there'")
+
+
+def test_a_share_of_any_shop_is_one(shop: Shop, second: House) -> None:
+    words = ("reports", "by-manager", "--share", "--csv")
+    assert "no user has a share yet" in ran([shop.house, second], *words).err
+    login = second.connection.execute("SELECT login FROM users WHERE login IS NOT NULL").fetchone()[0]
+    assert second.run("users", "share", login, "10%", "--from", "2026-01-01").code == 0
+    assert "no user has a share yet" not in ran([shop.house, second], *words).err
+
+
+@pytest.mark.parametrize("sort", ["shop", "-shop", "net", "-net,shop"])
+def test_sorted_limited_and_in_chosen_columns(sort: str, shop: Shop, second: House) -> None:
+    words = ("reports", "by-offer", "--csv", "--currency", "EUR", "--columns", "shop,offer,net", "--sort", sort)
+    rows = ran([shop.house, second], *words).rows
+    key = sort.removeprefix("-").partition(",")[0]
+    values = [row[key] for row in rows] if key == "shop" else [float(row[key]) for row in rows]
+    assert values == sorted(values, reverse=sort.startswith("-"))
+    assert {tuple(row) for row in rows} == {("shop", "offer", "net")}
+    assert ran([shop.house, second], *words, "--limit", "2").rows == rows[:2]
 
 
 def test_a_shop_of_others_stays_closed(shop: Shop, second: House) -> None:

@@ -331,7 +331,10 @@ def erase(session: Session, customers_: tuple[str, ...], reason: str | None, yes
             print_line(f"customer {one.id}: {what}; {stay}, without a name")
     if not dry_run:
         customer_erase.sweep(session.connection, *done)
-    say("older backups, exports, rejects files and the payment systems still hold the data; erase it there too")
+    say(
+        "older backups, replicas, exports, rejects files and the payment systems still hold the data;"
+        " erase it there too"
+    )
 
 
 def _named(customer: sqlite3.Row) -> str:

@@ -18,7 +18,7 @@ from salescli.cli.output.report_cover import Origin
 from salescli.cli.output.report_rows import Found
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
-from salescli.errors import BadUsage
+from salescli.errors import BadUsage, NotFound
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.reports import comparison, earned, recurring, report, shops
@@ -188,7 +188,7 @@ def _command(report: Breakdown) -> Callable[..., None]:
             wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
         asked = _Asked([wanted], filters, basis, include_system, compare)
         found = _found(session, asked, output)
-        if wanted.share == "own" and not earned.has_shares(session.connection):
+        if wanted.share == "own" and not any(earned.has_shares(shop.connection) for shop in session.shops.values()):
             say(f"no user has a share yet: {session.program} users share LOGIN 10% --from 2026-01-01")
         if output.format == "xlsx":
             _write_workbook(session, found, asked, output)
@@ -328,7 +328,15 @@ class _Asked:
     def of(self, session: Session, filters: Filters, most: int | None = None) -> Statement:
         """Return the statement of the reports, of one shop or of several together, of each at most so many rows."""
         found = {
-            name: report.statement(
+            name: self._of_one(shop, filters, most, f"{name}: " if session.others else "")
+            for name, shop in session.shops.items()
+        }
+        return shops.together(found) if session.others else found.popitem()[1]
+
+    def _of_one(self, shop: Session, filters: Filters, most: int | None, named: str) -> Statement:
+        """Return the statement of one shop. Raise NotFound with its name for a filter by what it has not."""
+        try:
+            return report.statement(
                 shop.connection,
                 self.reports,
                 filters,
@@ -337,9 +345,8 @@ class _Asked:
                 include_system=self.include_system,
                 most=most,
             )
-            for name, shop in session.shops.items()
-        }
-        return shops.together(found) if session.others else found.popitem()[1]
+        except NotFound as error:
+            raise NotFound(f"{named}{error}") from None
 
 
 def _found(session: Session, asked: _Asked, output: Output) -> Found:
@@ -373,6 +380,7 @@ def _snapshot(session: Session) -> Iterator[None]:
         for shop in session.shops.values():
             shop.actor.require(permissions.VIEW)
             stack.enter_context(database.snapshot(shop.connection))
+        session.check_no_copies()
         yield
 
 

@@ -302,7 +302,7 @@ def _connected(
 
 def _check_not_held_in_wal(connection: sqlite3.Connection, path: FilePath) -> None:
     """Raise DatabaseUnusable while another program keeps a write-ahead log that this SQLite had better not use."""
-    if not wal_may_corrupt(sqlite3.sqlite_version_info):
+    if dict(_journal(sqlite3.sqlite_version_info))["journal_mode"] == "wal":
         return
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         return

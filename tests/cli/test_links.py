@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import House
 from tests.importing import as_csv
+from tests.terminal import Ran, Run
 
 OTHER = 65_534
 BAD = as_csv(("name", "price"), {"name": "Course"}, [{"price": "?"}])
@@ -25,7 +26,7 @@ WORDS = (
     "offers import bad.csv --skip-bad --rejects {}",
     "simulate --until +1d --keep {}",
     "backup {}",
-    "--db {} init --currency EUR --time-zone UTC",
+    "init {} --currency EUR --time-zone UTC",
 )
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act as another user")
 
@@ -51,6 +52,13 @@ def own(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return own
 
 
+def written(house: House, words: str, place: Path) -> Ran:
+    """Run a command that writes to a place; `init` makes its database there."""
+    if words.startswith("init"):
+        return Run(place)(*words.replace("{} ", "").split())
+    return house.run(*words.format(place).split())
+
+
 def linked_by_another(target: Path, link: Path) -> None:
     subprocess.run(["ln", "-s", str(target), str(link)], check=True, user=OTHER, group=OTHER)
 
@@ -59,7 +67,7 @@ def linked_by_another(target: Path, link: Path) -> None:
 @pytest.mark.parametrize("words", WORDS)
 def test_no_file_is_written_through_a_link_of_another_user(words: str, house: House, own: Path, sticky: Path) -> None:
     linked_by_another(own, sticky / "out")
-    ran = house.run(*words.format(sticky / "out").split())
+    ran = written(house, words, sticky / "out")
     assert ran.code in (4, 7), ran
     assert own.read_text() == "line,reason,\n"
     assert (sticky / "out").is_symlink()
@@ -73,7 +81,7 @@ def test_no_file_is_written_through_a_link_of_another_user(words: str, house: Ho
 @pytest.mark.parametrize("words", WORDS)
 def test_nor_through_a_link_to_a_folder(words: str, house: House, own: Path, sticky: Path) -> None:
     linked_by_another(own.parent, sticky / "folder")
-    ran = house.run(*words.format(sticky / "folder" / "new").split())
+    ran = written(house, words, sticky / "folder" / "new")
     assert ran.code == 4, ran
     assert f"{sticky}/folder is a link of nobody" in ran.err or "it is a link of nobody" in ran.err
     assert sorted(each.name for each in own.parent.iterdir()) == ["precious"]
@@ -87,7 +95,7 @@ def test_nothing_is_written_to_a_pipe_that_another_user_reads(
     subprocess.run(["mkfifo", "-m", "666", str(sticky / "out")], check=True, user=OTHER, group=OTHER)
     reader = os.open(sticky / "out", os.O_RDONLY | os.O_NONBLOCK)
     try:
-        ran = house.run(*words.format(sticky / "out").split())
+        ran = written(house, words, sticky / "out")
         assert ran.code in (2, 4, 7), ran
         assert os.read(reader, 100) == b""
     finally:

@@ -156,7 +156,7 @@ def test_what_is_broken_off_leaves_nothing(house: House) -> None:
     assert records.search(house.connection, customers.NOUN, "коваль") == []
 
 
-# Ids and uids are ours to give
+# Ids are ours to give
 
 
 def test_the_next_ids_follow_those_that_an_import_gave(house: House) -> None:
@@ -182,21 +182,6 @@ def test_an_update_and_new_orders_of_one_file_have_ids_of_their_own(house: House
     invoices = {number: order(house, number)["i_status"] for number in ("A1", "A2", "B1", "B2")}
     assert invoices == {"A1": "refund", "A2": "completed", "B1": "completed", "B2": "refund"}
     assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
-
-
-def test_no_two_imported_orders_have_one_uid(house: House) -> None:
-    load(house, {}, {"order": "A2"})
-    load(house, {}, {"order": "A2"}, source="shop")
-    assert house.connection.execute("SELECT count(DISTINCT uid) FROM orders").fetchone()[0] == 4
-
-
-def test_a_file_that_is_restored_and_imported_into_again_gives_other_uids(house: House, new_house: New) -> None:
-    restored = new_house("restored.db")
-    uids = []
-    for one in (house, restored):
-        load(one, {})
-        uids.append(order(one)["uid"])
-    assert uids[0] != uids[1]
 
 
 def test_a_customer_takes_on_an_id_in_a_row_of_which_all_is_there(house: House) -> None:

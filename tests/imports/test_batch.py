@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import io
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from salescli.imports.batch import digest, digest_of_0_1_0
 from salescli.imports.cells import Fields
 from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
+from salescli.sales.orders import Order
 from tests.conftest import House
 from tests.importing import as_csv, contents, refused
 from tests.imports.test_orders import PLAIN, csv_of, load, order
@@ -185,18 +187,23 @@ def test_an_update_and_new_orders_of_one_file_have_ids_of_their_own(house: House
 
 
 def test_no_two_imported_orders_have_one_uid(house: House) -> None:
-    load(house, {}, {"order": "A2"})
-    load(house, {}, {"order": "A2"}, source="shop")
-    assert house.connection.execute("SELECT count(DISTINCT uid) FROM orders").fetchone()[0] == 4
+    numbers = ("A1", "a1", "1:1", "1", "1:1:refund", "\u00e9", "Ж" * 60)
+    for source in ("", "shop", "shop:1"):
+        load(house, *({"order": number} for number in numbers), **({"source": source} if source else {}))
+    rows = house.connection.execute("SELECT * FROM orders").fetchall()
+    uids = {Order.from_row(row).uid for row in rows}
+    assert (len(uids), len(rows)) == (3 * len(numbers), 3 * len(numbers))
+    assert all(re.fullmatch("[0-9a-f]{16}", uid) for uid in uids)  # no part of a reference has its separator
 
 
-def test_a_file_that_is_restored_and_imported_into_again_gives_other_uids(house: House, new_house: New) -> None:
+def test_a_payment_of_an_imported_order_keeps_its_reference_in_a_restored_file(house: House, new_house: New) -> None:
     restored = new_house("restored.db")
+    load(restored, {"order": "A0"})  # it stands at another place there
     uids = []
     for one in (house, restored):
         load(one, {})
-        uids.append(order(one)["uid"])
-    assert uids[0] != uids[1]
+        uids.append(Order.from_row(one.connection.execute("SELECT * FROM orders ORDER BY id DESC").fetchone()).uid)
+    assert uids[0] == uids[1]
 
 
 def test_a_customer_takes_on_an_id_in_a_row_of_which_all_is_there(house: House) -> None:

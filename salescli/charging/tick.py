@@ -44,6 +44,7 @@ BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes later, s
 HELD_SHOWN_MAX = 5  # recurring orders that one run names as held by a limit on money
 SPARE_MAX = 64  # claimed payments that wait for a worker: how many outcomes may be unknown after a crash is bounded
 LEFT_OUT_MAX = 32  # recurring orders that cannot be claimed: beyond them it is not a damaged record here and there
+UNRECORDED_MAX = 3  # answers that cannot be stored: beyond them nothing new is charged, it would not be known either
 GATHER_SECONDS = 0.05  # how long an answer waits for others, to be recorded in one commit with them
 
 
@@ -279,6 +280,9 @@ def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
             for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
                 calls.begin(claimed)
             due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
+            calls.exhausted |= run.unrecorded > UNRECORDED_MAX
+    if run.unrecorded > UNRECORDED_MAX:
+        run.counts.for_a_person.append("answers cannot be recorded, so nothing new is charged: run salescli doctor")
     if calls.broken is not None:
         raise calls.broken
 

@@ -185,6 +185,16 @@ def test_what_is_wrong_with_all_ends_a_tick_soon(many: Story) -> None:
     assert (many.house.count("recurring", "payments_made = 2"), many.charges()) == (0, 1)
 
 
+def test_nothing_new_is_charged_while_answers_cannot_be_recorded(many: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tick, "ThreadPoolExecutor", AtOnce)
+    many.house.connection.execute(
+        "CREATE TEMP TRIGGER full BEFORE INSERT ON main.facts BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+    )
+    counts = many.tick(limits=Limits(workers=1))
+    assert (counts.charged, counts.broken, many.charges()) == (0, True, 1 + 1 + 3)
+    assert "nothing new is charged" in counts.for_a_person[-1]
+
+
 def test_a_payment_tells_its_story_in_six_lines(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     story.subscribed("7")

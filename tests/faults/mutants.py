@@ -162,6 +162,11 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "what cannot be recorded is charged on and on",
+        "answers_cannot_be_recorded",
+        (("charging/tick.py", "calls.exhausted |= run.unrecorded > UNRECORDED_MAX", "pass"),),
+    ),
+    Mutant(
         "a payment that cannot be claimed holds up the others",
         "a_plan_that_cannot_be_claimed_is_among_others",
         (("charging/tick.py", "if len(chosen) > 1:", "if False:"),),

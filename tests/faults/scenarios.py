@@ -370,6 +370,17 @@ def a_plan_that_cannot_be_claimed_is_among_others(world: World) -> None:
 
 
 @scenario
+def answers_cannot_be_recorded(world: World) -> None:
+    plans = [world.subscribed("month", "card") for _ in range(12)]
+    following = world.plan(plans[0]).next_payment_at
+    assert following is not None
+    world.rows("CREATE TRIGGER full BEFORE INSERT ON facts BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    world.at(time.from_text(following)).tick(workers=1)
+    assert len(world.bank.charged()) <= 12 + 1 + 3 + 3
+    well(world)
+
+
+@scenario
 def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: World) -> None:
     plan = world.subscribed("day", "card")
     world.manage(recurring_actions.pause, plan)

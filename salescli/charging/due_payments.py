@@ -63,6 +63,7 @@ class ChargingRun:
     held: Held = field(default_factory=Held)
     made: Made = field(default_factory=Made)
     busy: bool = False  # others kept the database locked for too long: nothing new is begun
+    unrecorded: int = 0  # answers that could not be stored for another reason than a lock
     unwritten: list[tuple[ClaimedPayment, Answer]] = field(default_factory=list)  # answers that could not be stored
     began: tuple[datetime, int] = field(init=False)  # the time, and the uptime then
 
@@ -321,6 +322,7 @@ def _settle_alone(run: ChargingRun, claimed: ClaimedPayment, answer: Answer) -> 
         if database.is_busy(error):
             run.note_busy()
             return _settle_alone(run, claimed, answer)
+        run.unrecorded += 1
         run.counts.broken = True
         run.counts.for_a_person.append(
             f"invoice {claimed.attempt.invoice_id}: the answer ({answer.became}) could not be recorded:"

@@ -31,7 +31,7 @@ from salescli.charging import (
 )
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
-from salescli.errors import DamagedValue, DatabaseUnusable, SalesError
+from salescli.errors import DatabaseUnusable, SalesError
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, time
@@ -43,6 +43,8 @@ from salescli.storage.work import Work
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes later, starts with resumed orders (I8)
 HELD_SHOWN_MAX = 5  # recurring orders that one run names as held by a limit on money
 SPARE_MAX = 64  # claimed payments that wait for a worker: how many outcomes may be unknown after a crash is bounded
+LEFT_OUT_MAX = 32  # recurring orders that cannot be claimed: beyond them it is not a damaged record here and there
+UNRECORDED_MAX = 3  # answers that cannot be stored: beyond them nothing new is charged, it would not be known either
 GATHER_SECONDS = 0.05  # how long an answer waits for others, to be recorded in one commit with them
 
 
@@ -77,7 +79,8 @@ class GatewayCalls:
     claims: int = 0
     exhausted: bool = False  # a brake ended the run
     broken: Exception | None = None  # why nothing more can be claimed
-    left_out: set[int] = field(default_factory=set)  # recurring orders that a limit on money holds in this run
+    left_out: set[int] = field(default_factory=set)  # recurring orders that are held in this run, or damaged
+    damaged: int = 0  # how many of them cannot be claimed
     in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
     done: SimpleQueue[Future[Answer]] = field(default_factory=SimpleQueue)
 
@@ -96,6 +99,13 @@ class GatewayCalls:
                 f"invoice {claimed.attempt.invoice_id}: no thread could be started for its payment ({error}), so this"
                 " tick ended early; the next looks it up"
             )
+
+    def leave_out(self, id: int, error: Exception) -> None:
+        """Leave out a recurring order that cannot be claimed: the others go on, and the run ends with the error."""
+        self.left_out.add(id)
+        self.damaged += 1
+        self.broken = self.broken or error
+        self.exhausted |= self.damaged > LEFT_OUT_MAX
 
     def room(self) -> int:
         """Return how many payments may be claimed now."""
@@ -270,6 +280,9 @@ def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
             for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
                 calls.begin(claimed)
             due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
+            calls.exhausted |= run.unrecorded > UNRECORDED_MAX
+    if run.unrecorded > UNRECORDED_MAX:
+        run.counts.for_a_person.append("answers cannot be recorded, so nothing new is charged: run salescli doctor")
     if calls.broken is not None:
         raise calls.broken
 
@@ -303,9 +316,26 @@ def _claim_batch(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
     if room <= 0 or run.busy:
         return []
     with database.transaction(run.work.connection):
-        claims = due_payments.claim_all(run, _chosen(run, calls, room))
+        claims: list[ClaimedPayment] = []
+        while not claims and (chosen := _chosen(run, calls, room)):
+            claims = _claimed(run, calls, chosen)
     calls.claims += len(claims)
     return claims
+
+
+def _claimed(run: ChargingRun, calls: GatewayCalls, chosen: list[Recurring]) -> list[ClaimedPayment]:
+    """Claim payments together or, if that fails, each alone, so that a damaged record holds up no other."""
+    connection = run.work.connection
+    try:
+        with database.savepoint(connection):
+            return due_payments.claim_all(run, chosen)
+    except Exception as error:
+        if database.is_busy(error) or not connection.in_transaction:  # a full disk ends the transaction
+            raise
+        if len(chosen) > 1:
+            return [claimed for one in chosen if not calls.exhausted for claimed in _claimed(run, calls, [one])]
+        calls.leave_out(chosen[0].id, error)
+        return []
 
 
 def _chosen(run: ChargingRun, calls: GatewayCalls, room: int) -> list[Recurring]:
@@ -339,9 +369,8 @@ def _is_damaged(run: ChargingRun, calls: GatewayCalls, one: Recurring) -> bool:
     """
     try:
         recurring.check_readable(one, now=run.work.now, zone=run.work.zone)
-    except DamagedValue as error:
-        calls.left_out.add(one.id)
-        calls.broken = calls.broken or error
+    except Exception as error:  # a damaged number may raise anything
+        calls.leave_out(one.id, error)
         return True
     return False
 

@@ -163,6 +163,38 @@ def test_a_plan_with_a_damaged_value_holds_up_no_other(many: Story) -> None:
     assert many.house.count("recurring", "payments_made = 2") == 127
 
 
+@pytest.mark.parametrize("damage", ["initial_order_id = 9999", "offer_id = 9999", "every_count = 99999999"])
+@pytest.mark.parametrize("id", [1, 40])
+def test_a_plan_that_cannot_be_claimed_holds_up_no_other(many: Story, damage: str, id: int) -> None:
+    for pragma in ("foreign_keys = 0", "ignore_check_constraints = 1"):
+        many.house.connection.execute(f"PRAGMA {pragma}")
+    many.house.connection.execute(f"UPDATE recurring SET {damage} WHERE id = {id}")
+    with pytest.raises((KeyError, OverflowError, DamagedValue)):
+        many.tick()
+    assert many.house.count("recurring", "payments_made = 2") == 127
+    assert many.house.count("recurring", f"id = {id} AND payments_made = 1 AND status = 'active'") == 1
+    assert many.house.count("orders", "recurring_id IS NOT NULL AND status <> 'completed'") == 0
+    assert many.charges() == 1 + 127
+
+
+def test_what_is_wrong_with_all_ends_a_tick_soon(many: Story) -> None:
+    many.house.connection.execute("PRAGMA foreign_keys = 0")
+    many.house.connection.execute("UPDATE recurring SET initial_order_id = 9999")
+    with pytest.raises(KeyError):
+        many.tick()
+    assert (many.house.count("recurring", "payments_made = 2"), many.charges()) == (0, 1)
+
+
+def test_nothing_new_is_charged_while_answers_cannot_be_recorded(many: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tick, "ThreadPoolExecutor", AtOnce)
+    many.house.connection.execute(
+        "CREATE TEMP TRIGGER full BEFORE INSERT ON main.facts BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+    )
+    counts = many.tick(limits=Limits(workers=1))
+    assert (counts.charged, counts.broken, many.charges()) == (0, True, 1 + 1 + 3)
+    assert "nothing new is charged" in counts.for_a_person[-1]
+
+
 def test_a_payment_tells_its_story_in_six_lines(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     story.subscribed("7")

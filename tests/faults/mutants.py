@@ -76,9 +76,9 @@ MUTANTS = (
         (
             (
                 "charging/tick.py",
-                "        claims = due_payments.claim_all(run, _chosen(run, calls, room))\n",
-                "        claims = due_payments.claim_all(run, _chosen(run, calls, room))\n"
-                "        [due_payments.answer_to(claimed) for claimed in claims]\n",
+                "            claims = _claimed(run, calls, chosen)\n",
+                "            claims = _claimed(run, calls, chosen)\n"
+                "            [due_payments.answer_to(claimed) for claimed in claims]\n",
             ),
         ),
     ),
@@ -148,6 +148,28 @@ MUTANTS = (
                 "calls.requests_of(connection, opened)[::-1]",
             ),
         ),
+    ),
+    Mutant(
+        "a payment that cannot be claimed leaves its order behind",
+        "a_plan_that_cannot_be_claimed_is_among_others",
+        (
+            ("charging/tick.py", "with database.savepoint(connection):", "if True:"),
+            (
+                "charging/due_payments.py",
+                "    found = payment_orders.open_payments(batch, several)\n",
+                "    found = payment_orders.open_payments(batch, several)\n    batch.write()\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "what cannot be recorded is charged on and on",
+        "answers_cannot_be_recorded",
+        (("charging/tick.py", "calls.exhausted |= run.unrecorded > UNRECORDED_MAX", "pass"),),
+    ),
+    Mutant(
+        "a payment that cannot be claimed holds up the others",
+        "a_plan_that_cannot_be_claimed_is_among_others",
+        (("charging/tick.py", "if len(chosen) > 1:", "if False:"),),
     ),
     Mutant(
         "settle split in two",

@@ -351,6 +351,36 @@ def many_answers_are_recorded_together(world: World) -> None:
 
 
 @scenario
+def a_plan_that_cannot_be_claimed_is_among_others(world: World) -> None:
+    plans = [world.subscribed("month", "card") for _ in range(4)]
+    following = world.plan(plans[0]).next_payment_at
+    assert following is not None
+    # A reference is never used for something else: the first order's attempt has that of plan 3's next payment.
+    third = world.plan(plans[2])
+    world.rows(
+        "UPDATE attempts SET reference = (SELECT value FROM settings WHERE name = 'installation') || ? WHERE id = 1"
+        " RETURNING id",
+        f":{third.uid}:2:1",
+    )
+    with suppress(sqlite3.IntegrityError):
+        world.at(time.from_text(following)).tick(workers=8)
+    assert [world.plan(plan).payments_made for plan in plans] == [2, 2, 1, 2]
+    assert world.value("SELECT count(*) FROM orders WHERE status <> 'completed'") == 0
+    assert len(world.bank.charged()) == 4 + 3
+
+
+@scenario
+def answers_cannot_be_recorded(world: World) -> None:
+    plans = [world.subscribed("month", "card") for _ in range(12)]
+    following = world.plan(plans[0]).next_payment_at
+    assert following is not None
+    world.rows("CREATE TRIGGER full BEFORE INSERT ON facts BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    world.at(time.from_text(following)).tick(workers=1)
+    assert len(world.bank.charged()) <= 12 + 1 + 3 + 3
+    well(world)
+
+
+@scenario
 def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: World) -> None:
     plan = world.subscribed("day", "card")
     world.manage(recurring_actions.pause, plan)

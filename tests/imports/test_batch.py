@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import io
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from salescli.imports.batch import digest, digest_of_0_1_0
 from salescli.imports.cells import Fields
 from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
+from salescli.sales.orders import Order
 from tests.conftest import House
 from tests.importing import as_csv, contents, refused
 from tests.imports.test_orders import PLAIN, csv_of, load, order
@@ -156,7 +158,7 @@ def test_what_is_broken_off_leaves_nothing(house: House) -> None:
     assert records.search(house.connection, customers.NOUN, "коваль") == []
 
 
-# Ids are ours to give
+# Ids and uids are ours to give
 
 
 def test_the_next_ids_follow_those_that_an_import_gave(house: House) -> None:
@@ -182,6 +184,26 @@ def test_an_update_and_new_orders_of_one_file_have_ids_of_their_own(house: House
     invoices = {number: order(house, number)["i_status"] for number in ("A1", "A2", "B1", "B2")}
     assert invoices == {"A1": "refund", "A2": "completed", "B1": "completed", "B2": "refund"}
     assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_no_two_imported_orders_have_one_uid(house: House) -> None:
+    numbers = ("A1", "a1", "1:1", "1", "1:1:refund", "\u00e9", "Ж" * 60)
+    for source in ("", "shop", "shop:1"):
+        load(house, *({"order": number} for number in numbers), **({"source": source} if source else {}))
+    rows = house.connection.execute("SELECT * FROM orders").fetchall()
+    uids = {Order.from_row(row).uid for row in rows}
+    assert (len(uids), len(rows)) == (3 * len(numbers), 3 * len(numbers))
+    assert all(re.fullmatch("[0-9a-f]{16}", uid) for uid in uids)  # no part of a reference has its separator
+
+
+def test_a_payment_of_an_imported_order_keeps_its_reference_in_a_restored_file(house: House, new_house: New) -> None:
+    restored = new_house("restored.db")
+    load(restored, {"order": "A0"})  # it stands at another place there
+    uids = []
+    for one in (house, restored):
+        load(one, {})
+        uids.append(Order.from_row(one.connection.execute("SELECT * FROM orders ORDER BY id DESC").fetchone()).uid)
+    assert uids[0] == uids[1]
 
 
 def test_a_customer_takes_on_an_id_in_a_row_of_which_all_is_there(house: House) -> None:

@@ -102,6 +102,14 @@ def test_a_question_of_several_lines_is_asked_once_and_an_interruption_begins_a_
     assert _too_wide(shown, 60) == []
 
 
+def test_a_reason_that_was_forgotten_is_asked_for(named: Shop) -> None:
+    run = named.house.run
+    shown = run.typed("charging", "off", answer="the bank is down\n", columns=60)
+    assert "Why?" in shown
+    assert "the bank is down" in run("charging", "status").out
+    assert run("charging", "off").err.endswith("Missing option '--reason'.\n")  # nobody can answer
+
+
 def _commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield words
     if isinstance(command, click.Group):

@@ -65,7 +65,7 @@ def _left(month: str, unconfirmed: list[int]) -> str:
 
 @click.command("reopen")
 @click.argument("month")
-@click.option("--reason", metavar="TEXT", required=True, help="Why. It is kept in the history.")
+@prompts.reason("Why. It is kept in the history.")
 @results.changes
 @options.yes
 @pass_session

@@ -200,7 +200,7 @@ def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -
     elif (saved := tokens.for_payment(connection, order.customer_id, None)) is not None:
         system = payment_systems.get(connection, saved.payment_system_id)
     else:
-        raise BadData(f"order {order.id} has no payment system; give --payment-system NAME")
+        raise BadData(f"{order.offer_name} has no payment system; give --payment-system NAME")
     token = _token(connection, order, payment, system)
     payment_systems.check_usable(system, token, one_click=payment.one_click)
     if not system.manual and not token:

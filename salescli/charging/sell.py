@@ -76,6 +76,8 @@ def prepare(work: Work, sale: Sale) -> tuple[Sold, OrderClaim | None]:
     if sale.customer is not None:
         new = replace(new, customer=str(_customer(work, sale.customer)))
     order = pay.open_and_settle_free(work, new)
+    if sale.check and sale.payment is None and order.completed_at is None:
+        raise WrongStatus("only a Completed order's sale can be checked; if it is paid: --paid --check")
     if sale.payment is None or order.price_minor == 0:
         return _sold(work, sale, order, None), None
     claim = pay.claim(work, order, sale.payment)

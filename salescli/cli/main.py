@@ -133,7 +133,7 @@ def run(arguments: list[str]) -> int:
         click.echo(fitted(text.masked(usage.getvalue()), sys.stderr), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted; unfinished work was not written", 130)
+        return _interrupted()
     except SalesError as error:
         return _fail(str(error), error.exit_code)
     except sqlite3.Error as error:
@@ -196,6 +196,12 @@ def _placed(error: click.ClickException) -> click.ClickException:
 def _is_text(word: str) -> bool:
     """Return whether a word is text. Python keeps bytes that are not UTF-8 as lone surrogates."""
     return word.isascii() or not any("\udc80" <= character <= "\udcff" for character in word)
+
+
+def _interrupted() -> int:
+    if sys.stderr.isatty():
+        click.echo(err=True)  # the question, or ^C, has not ended its line
+    return _fail("interrupted; unfinished work was not written", 130)
 
 
 def _fail(message: str, code: int) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from salescli.cli.output.terminal import columns_of, fitted, say, shortened
 from salescli.errors import BadUsage, SalesError
 from salescli.rules import text
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def ask_first(question: str, *, yes: bool) -> None:
@@ -60,6 +63,22 @@ def choose(question: str, choices: Sequence[tuple[str, str]], usual: str | None)
     default = answers.index(usual) + 1 if usual in answers else None
     number: int = click.prompt("Number", type=click.IntRange(1, len(choices)), default=default, err=True)
     return answers[number - 1]
+
+
+class _Asked(click.Option):
+    """A required option that a person on a terminal is asked for, so that no line is typed twice."""
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the value of the option, given or asked for."""
+        if self.value_is_missing(value) and not ctx.resilient_parsing and on_a_terminal():
+            question = f"{(self.help or '').partition('.')[0]}?"
+            value = click.prompt(_fitted(question, ": "), prompt_suffix=" ", err=True)
+        return super().process_value(ctx, value)
+
+
+def reason(words: str) -> Callable[[Command], Command]:
+    """Return the option ``--reason`` of a command that needs one; the first sentence of its help is the question."""
+    return click.option("--reason", metavar="TEXT", required=True, cls=_Asked, help=words)
 
 
 def on_a_terminal() -> bool:

@@ -24,13 +24,19 @@ def closed(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row["month"] for row in connection.execute("SELECT month FROM closed_months"))
 
 
-def close(work: Work, given: str) -> str:
-    """Close a month and return it. Raise BadData unless it is over, WrongStatus if it is closed."""
+def closable(work: Work, given: str) -> str:
+    """Return a month that can be closed. Raise BadData unless it is over, WrongStatus if it is closed."""
     work.actor.require(permissions.MANAGE_SALES)
     month = closing.month_of(given, work.now.astimezone(work.zone).date())
+    if month in closed(work.connection):
+        raise WrongStatus(f"{month} is closed already")
+    return month
+
+
+def close(work: Work, given: str) -> str:
+    """Close a month and return it. Raise as ``closable`` does."""
     with database.transaction(work.connection):
-        if month in closed(work.connection):
-            raise WrongStatus(f"{month} is closed already")
+        month = closable(work, given)
         row = {"month": month, "closed_at": time.utc_text(work.now), "user_id": work.actor.user_id}
         database.insert(work.connection, "closed_months", row)
         history.record(work, "file", None, f"closed {month}")
@@ -50,14 +56,13 @@ def reopen(work: Work, given: str, reason: str) -> str:
     return month
 
 
-def unconfirmed(connection: sqlite3.Connection, month: str) -> int:
-    """Return how many sales of a month are not confirmed."""
-    row = connection.execute(
-        "SELECT coalesce(sum(orders), 0) FROM totals WHERE dimension = 'manager' AND grain = 7 AND period = :month"
-        " AND flags & 2 = 0",
-        {"month": month},
-    ).fetchone()
-    return int(row[0])
+def unconfirmed(connection: sqlite3.Connection, month: str) -> list[int]:
+    """Return the numbers of the orders of a month whose sales are not confirmed."""
+    sql = (
+        "SELECT id FROM orders WHERE status = 'completed' AND confirmed = 0"
+        " AND completed_on BETWEEN :month || '-01' AND :month || '-31' ORDER BY id"
+    )
+    return [row["id"] for row in connection.execute(sql, {"month": month})]
 
 
 def check_open(work: Work, at: datetime | None = None) -> None:

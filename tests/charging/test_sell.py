@@ -116,7 +116,7 @@ def test_a_gateway_that_declines_leaves_the_order_declined(shop: House) -> None:
         pytest.param(("1", "8", "--paid", "5.00"), 6, "must be at least 10.00 EUR", id="too little"),
         pytest.param(("1", "7", "--paid", "50.00"), 6, "more than the 49.00 EUR left", id="too much"),
         pytest.param(("1", "8", "--paid", "50.00", "--check"), 5, "leaves the order Open", id="a part is not checked"),
-        pytest.param(("1", "7", "--check"), 5, "order 1 is Open; only a Completed", id="an unpaid one is not checked"),
+        pytest.param(("1", "7", "--check"), 5, "if it is paid: --paid --check", id="an unpaid one is not checked"),
         pytest.param(("Nobody", "7", "--paid"), 3, "to add them on the way: --new", id="an unknown customer"),
         pytest.param(("1", "7", "--email", "a@b.example"), 2, "are of a new customer", id="contact of a known one"),
         pytest.param(("X", "9", "--new"), 3, "there is no offer", id="a new one, and no such offer"),
@@ -204,6 +204,14 @@ def test_a_percentage_is_rounded_once_and_half_up(price: int, ppm: int, currency
     off = money.parse_discount(f"{money.percent_text(ppm)}%", price, currency)
     assert 0 <= off <= price
     assert -money.PPM < 2 * (off * money.PPM - price * ppm) <= money.PPM
+
+
+def test_what_comes_next_is_said_of_records_that_are_there(shop: House) -> None:
+    shop.offer("20.00", name="Loose", number="9")
+    assert "orders pay 1\n" in shop.run("orders", "sell", "1", "9").err
+    refused = shop.run("orders", "sell", "1", "9", "--paid")
+    assert (refused.code, "order 2" in refused.err) == (6, False)
+    assert "Loose has no payment system; give --payment-system NAME" in refused.err
 
 
 def test_the_payment_system_of_an_offer(shop: House) -> None:

@@ -94,6 +94,22 @@ def test_a_preview_shows_each_change_whole_and_its_question_fits(named: Shop) ->
     assert _too_wide(shown.replace("[y/N]: ", "[y/N]: \n"), 60) == []  # an answer ends its line
 
 
+def test_a_question_of_several_lines_is_asked_once_and_an_interruption_begins_a_line(named: Shop) -> None:
+    shown = named.house.run.typed("customers", "erase", "1", answer="\x04", columns=60)  # Ctrl-D
+    lines = shown.splitlines()
+    assert shown.count("[y/N]") == 1, shown
+    assert lines[-1] == "salescli: interrupted; unfinished work was not written"
+    assert _too_wide(shown, 60) == []
+
+
+def test_a_reason_that_was_forgotten_is_asked_for(named: Shop) -> None:
+    run = named.house.run
+    shown = run.typed("charging", "off", answer="the bank is down\n", columns=60)
+    assert "Why?" in shown
+    assert "the bank is down" in run("charging", "status").out
+    assert run("charging", "off").err.endswith("Missing option '--reason'.\n")  # nobody can answer
+
+
 def _commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield words
     if isinstance(command, click.Group):

@@ -314,6 +314,28 @@ def test_the_caller_s_environment_chooses_no_database(team: Team) -> None:
     assert "Олена" in team.ok(team.manager, "users", "list", **theirs)
 
 
+def test_a_configuration_file_of_the_caller_or_the_account_is_not_read(team: Team) -> None:
+    mine = _database_of(team.manager, team)
+    words = ("users", "list", "--columns", "login")
+    before = team.ok(team.manager, *words)
+    files = []
+    try:
+        for login, home in ((team.manager, mine.parent), (team.account, team.file.parents[3])):
+            folder = home / ".config" / "salescli"
+            folder.mkdir(parents=True, exist_ok=True)
+            files.append(folder / "config.toml")
+            files[-1].write_text(f'database = "{mine}"\nformat = "json"\n')
+            shutil.chown(files[-1], login)
+            for one in (folder.parent, folder, files[-1]):
+                one.chmod(0o755)
+        assert (
+            team.ok(team.manager, *words, HOME=str(mine.parent), XDG_CONFIG_HOME=str(mine.parent / ".config")) == before
+        )
+    finally:
+        for file in files:
+            shutil.rmtree(file.parents[1])
+
+
 def test_a_manager_acts_for_nobody_else(team: Team) -> None:
     assert "act for others" in team.refused(team.manager, "--as", team.accountant, "orders", "list")
     if not team.really:  # sudo takes it out of the environment

@@ -96,7 +96,18 @@ def test_the_commands_close_list_and_reopen(shop: Story) -> None:
 
 def test_who_closes_a_month_is_told_of_sales_that_are_not_confirmed(shop: Story) -> None:
     closed_months.reopen(shop.work, "2026-02", "to see")
-    assert "2 sales of 2026-02 not confirmed" in shop.house.run("close", "2026-02").err
+    named = "2 sales of 2026-02 not confirmed, of orders 1, 2; to check them, before it is closed: salescli orders"
+    for answer, is_closed in (("n", False), ("y", True)):
+        shown = " ".join(shop.house.run.typed("close", "2026-02", answer=f"{answer}\n").split())
+        assert named in shown
+        assert shown.index(named) < shown.index("Close 2026-02 without them? [y/N]")
+        assert ("2026-02" in closed_months.closed(shop.house.connection)) is is_closed
+    assert "already" in shop.house.run("close", "2026-02").err
+    closed_months.reopen(shop.work, "2026-02", "to see")
+    assert "not confirmed" in shop.house.run("close", "2026-02", "--dry-run").err
+    ran = shop.house.run("close", "2026-02")  # nobody can answer
+    assert (ran.code, ran.out) == (0, "2026-02 is closed; what it adds up to stays\n")
+    assert named in ran.err
 
 
 # By hand: refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from salescli.charging import elsewhere, limits
-from salescli.cli import options, results
+from salescli.cli import options, prompts, results
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
@@ -37,7 +37,7 @@ def status(session: Session) -> None:
 
 @charging_group.command("off")
 @results.changes
-@click.option("--reason", metavar="TEXT", required=True, help="Why. Shown to everybody until charging is on again.")
+@prompts.reason("Why. Shown to everybody until charging is on again.")
 @pass_session
 def off(session: Session, reason: str, dry_run: bool) -> None:
     """Stop all charging at once, until `charging on`. Payments in flight are still resolved.
@@ -71,7 +71,7 @@ def on(session: Session, dry_run: bool) -> None:
 @charging_group.command("resume")
 @results.changes
 @click.argument("payment_system", metavar="NAME")
-@click.option("--reason", metavar="TEXT", required=True, help="What you checked, for the history.")
+@prompts.reason("What you checked, for the history.")
 @pass_session
 def resume(session: Session, payment_system: str, reason: str, dry_run: bool) -> None:
     """Charge again through a payment system that you have checked, after a move or restore.

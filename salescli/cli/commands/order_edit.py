@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from salescli.charging import by_hand
-from salescli.cli import bulk, options, results
+from salescli.cli import bulk, options, prompts, results
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
@@ -54,7 +54,7 @@ def edit_order(
 
 @click.command("cancel")
 @click.argument("order", nargs=-1, required=True)
-@click.option("--reason", metavar="TEXT", required=True, help="Why. It is kept in the history.")
+@prompts.reason("Why. It is kept in the history.")
 @options.yes
 @options.keep_going
 @results.changes

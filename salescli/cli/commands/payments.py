@@ -9,11 +9,10 @@ import click
 
 from salescli.catalogue import customers
 from salescli.charging import by_hand, undo
-from salescli.cli import bulk, options, pages, record_page, results
+from salescli.cli import bulk, options, pages, prompts, record_page, results
 from salescli.cli.bulk import Mode, RecordType
 from salescli.cli.output.contract import Output
 from salescli.cli.output.terminal import print_line
-from salescli.cli.prompts import ask_first, on_a_terminal
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists import attempts as attempt_list
@@ -132,7 +131,7 @@ def decline_payments(session: Session, /, invoice: tuple[str, ...], at: str | No
 @click.option(
     "--not-charged", "became", flag_value="not_sent", help="It never reached the payment system; it will be sent again."
 )
-@click.option("--reason", metavar="TEXT", required=True, help="How you know. It is kept in the history.")
+@prompts.reason("How you know. It is kept in the history.")
 @options.yes
 @results.changes
 @pass_session
@@ -148,7 +147,7 @@ def resolve_payment(session: Session, invoice: str, became: Any, reason: str, ye
     session.actor.require(permissions.RESOLVE)
     found = invoices.find(session.connection, invoice)
     question = f"Record that invoice {found.id} ({found.amount()}) {_OUTCOMES[became]}? This cannot be undone."
-    ask_first(question, yes=yes or dry_run or not on_a_terminal())
+    prompts.ask_first(question, yes=yes or dry_run or not prompts.on_a_terminal())
     with options.rehearsed(session, dry_run):
         after = by_hand.resolve(session.work, found.id, became, reason)
         print_line(f"invoice {after.id}: {after.amount()} {after.status}")
@@ -159,7 +158,7 @@ _OUTCOMES = {"succeeded": "was paid", "declined": "was declined", "not_sent": "n
 
 @click.command("undo")
 @click.argument("invoice")
-@click.option("--reason", metavar="TEXT", required=True, help="Why. It is kept in the history.")
+@prompts.reason("Why. It is kept in the history.")
 @results.changes
 @pass_session
 def undo_payment(session: Session, invoice: str, reason: str, dry_run: bool) -> None:

@@ -10,7 +10,7 @@ from salescli.catalogue import users
 from salescli.charging import pay, sell
 from salescli.cli import options, results
 from salescli.cli.hints import opened, print_paid, print_payment
-from salescli.cli.output.terminal import going_on, print_line
+from salescli.cli.output.terminal import going_on, print_line, say
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, NotFound, SeveralFit
 from salescli.sales import orders
@@ -102,6 +102,8 @@ def _print_sold(session: Session, sale: sell.Sale, sold: Sold) -> None:
         print_payment(session, sold.invoice, sold.answer)
     elif sold.invoice is not None and sold.invoice.paid:
         print_paid(session, sold.invoice, sold.order)
+    elif sold.order.completed_at is None:
+        say(f"when it is to be paid: {session.program} orders pay {sold.order.id}")
     if sold.order.confirmed:
         print_line(_checked(session, sold.order))
 

@@ -24,7 +24,7 @@ def folded(text: str, room: int, *, command: bool = False) -> list[str]:
     indent = text[: len(text) - len(text.lstrip(" "))]
     lines = [""]
     for piece in _PIECE.findall(text):
-        for word in _fitting(piece.rstrip(), room - len(indent)):
+        for word in _fitting(piece.rstrip(" "), room - len(indent)):
             if lines[-1] and len(indent) + width(lines[-1]) + 1 + width(word) > room:
                 lines.append("")
             lines[-1] += f" {word}" if lines[-1] else word

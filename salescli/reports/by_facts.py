@@ -104,7 +104,8 @@ def _orders(connection: sqlite3.Connection, filters: Filters, where: Where) -> s
         f" WHERE i.id = t.id >> 2 & 4294967295 AND q.paid_at IS NOT NULL AND q.payment_system_id IN ({through})"
     )
     first = f"CASE WHEN t.flags & 1 THEN 1 WHEN t.id & 3 <> 0 THEN 0 ELSE NOT EXISTS ({earlier}) END"
-    quantity = f"CASE WHEN {first} THEN (SELECT quantity FROM orders WHERE id = t.order_id) ELSE 0 END"
+    of_order = "(SELECT quantity FROM orders WHERE id = t.order_id)"
+    quantity = f"CASE WHEN t.flags & 1 THEN t.quantity WHEN {first} THEN {of_order} ELSE 0 END"
     return f"{first} AS orders, 0 AS payments, {quantity} AS quantity"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from salescli.rules import money, numbers, time
@@ -37,10 +38,11 @@ _PRICED = {  # subject -> the table whose records have a currency
     "offer": "offers",
     "payment system": "payment_systems",
 }
-_KEPT = 5_000  # records whose currencies are remembered
+_KEPT = 5_000  # records whose currencies are remembered, and lines whose texts are
 _LIMIT = "money_per_"  # a limit on charging: money_per_day_EUR
 
 
+@lru_cache(256)
 def label(column: str) -> str:
     """Return a column's name for people: ``price`` for ``price_minor``, ``paid at`` for ``paid_at``."""
     if column in _REFERENCES:
@@ -62,13 +64,22 @@ class ChangeText:
         self._connection, self._zone = connection, zone
         self._names: dict[tuple[str, int], str] = {}
         self._currencies: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        self._texts: dict[tuple[str, str], str] = {}  # of changes without amounts, which read the same on any record
 
-    def of(self, line: sqlite3.Row) -> str:
+    def of(self, line: Mapping[str, Any]) -> str:
         """Return the changes of a history line as text."""
+        alike: tuple[str, str] = (line["subject"], line["changes"])
+        if (known := self._texts.get(alike)) is not None:
+            return known
         changes: Changes = _with_interval(json.loads(line["changes"]))
-        return "; ".join(f"{label(column)}: {self._pair(line, changes, column)}" for column in changes)
+        text = "; ".join(f"{label(column)}: {self._pair(line, changes, column)}" for column in changes)
+        if not any(column.endswith("_minor") for column in changes):
+            if len(self._texts) >= _KEPT:
+                self._texts.clear()
+            self._texts[alike] = text
+        return text
 
-    def fields(self, line: sqlite3.Row) -> list[dict[str, Any]]:
+    def fields(self, line: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the changes of a history line as they are stored: amounts in minor units, times in UTC.
 
         What is hidden is ``(before)``, ``(given)`` or ``(changed)``.
@@ -76,7 +87,7 @@ class ChangeText:
         changes: Changes = json.loads(line["changes"])
         return [{"field": column, "from": before, "to": after} for column, (before, after) in changes.items()]
 
-    def _pair(self, line: sqlite3.Row, changes: Changes, column: str) -> str:
+    def _pair(self, line: Mapping[str, Any], changes: Changes, column: str) -> str:
         pair = changes[column]
         if column.startswith(_LIMIT):
             return _amounts([value and int(value) for value in pair], [column[-len("EUR") :]] * 2)
@@ -104,7 +115,7 @@ class ChangeText:
             self._names[table, id] = row["name"] if row else str(id)
         return self._names[table, id]
 
-    def _currencies_of(self, line: sqlite3.Row, changes: Changes, column: str) -> list[str | None]:
+    def _currencies_of(self, line: Mapping[str, Any], changes: Changes, column: str) -> list[str | None]:
         """Return the currencies of an amount before and after a change."""
         if column == "foreign_fee_minor":
             return list(changes["foreign_fee_currency"])  # they change together

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from salescli.lists.columns import Column
@@ -75,11 +77,17 @@ _OTHERS = (
 )
 KINDS = tuple(sorted({*_MOVES.values(), *_WORDS.values(), *_OTHERS}))
 _IMPORTED = "updated by an import"  # it happened long ago, elsewhere
+_KEPT = 10_000  # lines in words: most repeat
 
+# What decides the kind of a line, without the rest of its changes: those are read of the lines that are wanted.
 _LINES = (
+    "SELECT h.id AS event, h.subject, h.what, json_extract(h.changes, '$.status[0]') AS before,"
+    " json_extract(h.changes, '$.status[1]') AS status, json_extract(h.changes, '$.confirmed[1]') AS confirmed"
+    " FROM history h WHERE h.id > :after AND h.subject IN ('order', 'invoice', 'recurring', 'file') ORDER BY h.id"
+)
+_LINE = (
     "SELECT h.id AS event, coalesce(h.written_at, h.at) AS at, h.subject, h.subject_id AS id, h.what, h.changes,"
-    " t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id"
-    " WHERE h.id > :after AND h.subject IN ('order', 'invoice', 'recurring', 'file') ORDER BY h.id"
+    " t.text AS reason FROM history h LEFT JOIN texts t ON t.id = h.reason_id WHERE h.id = ?"
 )
 _CUSTOMER = "c.id AS customer, c.name AS name, c.email AS email, c.language AS language"
 _ABOUT = {
@@ -100,12 +108,40 @@ _ABOUT = {
 }
 
 
-def after(connection: sqlite3.Connection, number: int) -> Iterator[dict[str, Any]]:
-    """Yield the events after a number, oldest first, as COLUMNS, with the customer's ``email`` and ``language``."""
-    for line in connection.execute(_LINES, {"after": number}):
-        changes: Mapping[str, list[Any]] = json.loads(line["changes"])
-        if kind := kind_of(line["subject"], line["what"], changes):
-            yield _event(connection, line, kind, changes)
+def after(connection: sqlite3.Connection, number: int, kinds: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """Yield the events after a number, oldest first, as COLUMNS, with the customer's ``email`` and ``language``.
+
+    With ``kinds``, only those; of other lines no more is read than what they are.
+    """
+    for line, kind in _kinds(connection, _LINES, number, kinds):
+        yield _event(connection, line, kind)
+
+
+def latest(connection: sqlite3.Connection, limit: int, kinds: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return the last events, oldest first; the history is read backwards as far as that takes."""
+    found = list(islice(_kinds(connection, f"{_LINES} DESC", 0, kinds), limit))
+    return [_event(connection, line, kind) for line, kind in reversed(found)]
+
+
+def count(connection: sqlite3.Connection, number: int = 0, kinds: Collection[str] = ()) -> int:
+    """Return how many events there are after a number."""
+    return sum(1 for _ in _kinds(connection, _LINES, number, kinds))
+
+
+def _kinds(
+    connection: sqlite3.Connection, lines: str, number: int, wanted: Collection[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield the number and the kind of each line that is an event, of ``wanted`` kinds if there are any."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    for event, *line in cursor.execute(lines, {"after": number}):
+        if (kind := _kind_of(*line)) and (not wanted or kind in wanted):
+            yield event, kind
+
+
+@lru_cache(_KEPT)
+def _kind_of(subject: str, what: str, before: str | None, status: str | None, confirmed: int | None) -> str | None:
+    return kind_of(subject, what, {"status": [before, status], "confirmed": [None, confirmed]})
 
 
 def last(connection: sqlite3.Connection) -> int:
@@ -146,9 +182,9 @@ def as_object(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shown[name] for name in shown if name != "amount"} | both
 
 
-def _event(
-    connection: sqlite3.Connection, line: sqlite3.Row, kind: str, changes: Mapping[str, list[Any]]
-) -> dict[str, Any]:
+def _event(connection: sqlite3.Connection, number: int, kind: str) -> dict[str, Any]:
+    line = connection.execute(_LINE, (number,)).fetchone()
+    changes: Mapping[str, list[Any]] = json.loads(line["changes"])
     found = connection.execute(_ABOUT[line["subject"]], {"id": line["id"]}).fetchone() if line["id"] else None
     empty = dict.fromkeys((*(column.key for column in COLUMNS), "email", "language"))
     event = empty | (dict(found) if found else {})

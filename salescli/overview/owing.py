@@ -37,13 +37,15 @@ COLUMNS = (
 Rows = list[dict[str, Any]]
 
 # Payments of recurring orders are charged by tick, and listed by `recurring upcoming`.
+# That an Open order is not Completed lets SQLite use the index of those.
 _OPEN = f"""
 SELECT o.id AS "order", c.name AS customer, o.price_minor - o.paid_minor AS "left", o.currency, c.email, c.phone,
   coalesce(c.email, c.phone) AS contact,
   o.offer_name AS offer, o.paid_minor AS paid, o.price_minor AS price, coalesce(m.name, 'system') AS manager,
   o.customer_id AS customer_number
 FROM {order_list.VIEW.joined()}
-WHERE o.status = 'open' AND o.price_minor > o.paid_minor AND (o.recurring_id IS NULL OR o.payment_number = 1)"""
+WHERE o.status = 'open' AND o.status <> 'completed' AND o.price_minor > o.paid_minor
+  AND (o.recurring_id IS NULL OR o.payment_number = 1)"""
 
 
 def rows(

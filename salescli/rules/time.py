@@ -76,7 +76,7 @@ def from_text(stored: str) -> datetime:
 
 def is_utc_text(text: str) -> bool:
     """Return whether a text has the form of ``utc_text``."""
-    return re.fullmatch(_UTC, text, re.ASCII) is not None
+    return text[-1:] == "Z" and re.fullmatch(_UTC, text, re.ASCII) is not None
 
 
 def local_day(moment: datetime, zone: tzinfo) -> str:

@@ -451,6 +451,18 @@ def test_the_detailed_report_takes_limit_and_columns_as_the_others_do(sales: Run
     assert "by-currency\n  net\n" in told
 
 
+def test_the_detailed_report_is_sorted_by_each_column_that_it_shows(sales: Run) -> None:
+    paid(sales)
+    rows = sales("reports", "details", "--csv").rows
+    for column in ("breakdown", "number", "name", "net"):
+        for sign in ("", "-"):
+            shown = sales("reports", "details", f"--sort={sign}{column}", "--csv").rows
+            assert sorted(map(str, shown)) == sorted(map(str, rows))
+            of_offers = [row[column] for row in shown if row["breakdown"] == "by-offer"]
+            assert of_offers == sorted(of_offers, reverse=bool(sign))
+    assert sales("reports", "by-offer", "--sort", "number").code == 2
+
+
 def test_findings_are_sorted_and_cut_as_a_list_is_and_all_are_counted(sales: Run, path: Path) -> None:
     paid(sales)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

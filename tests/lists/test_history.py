@@ -256,3 +256,16 @@ def test_a_period_of_the_history_is_found_by_an_index(house: House) -> None:
         f"EXPLAIN QUERY PLAN SELECT 1 FROM {history.SOURCE} WHERE {history.WRITTEN} >= '2026'"
     )
     assert any("history_written" in row["detail"] for row in plan)
+
+
+def test_all_lines_are_counted_by_an_index_and_none_is_read(story: Story) -> None:
+    story.house.offer("49.00", number="7")
+    story.order("7")
+    connection, statements = story.house.connection, list[str]()
+    connection.set_trace_callback(statements.append)
+    number = history.Lines(connection, None, None).count()
+    connection.set_trace_callback(None)
+    assert number == connection.execute("SELECT max(id) FROM history").fetchone()[0]
+    codes = [row["opcode"] for row in connection.execute(f"EXPLAIN {statements[-1]}")]
+    assert "Count" in codes
+    assert "Next" not in codes

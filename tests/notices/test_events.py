@@ -125,3 +125,20 @@ def test_who_was_erased_has_no_name_in_old_events(story: Story) -> None:
     assert story.house.run("customers", "erase", "1", "--yes").code == 0
     assert "Олена" not in story.house.run("events", "--json").out
     assert "olena@" not in story.house.run("events", "--json").out
+
+
+def test_events_are_counted_and_chosen_by_what_decides_their_kind_alone(shop: Shop) -> None:
+    found = since(shop)
+    statements: list[str] = []
+    connection = shop.house.connection
+    connection.set_trace_callback(statements.append)
+    assert events.count(connection) == len(found)
+    assert len(statements) == 1
+    connection.set_trace_callback(None)
+    for kind in {event["kind"] for event in found}:
+        own = [event for event in found if event["kind"] == kind]
+        assert list(events.after(connection, 0, [kind])) == own
+        assert events.latest(connection, 2, [kind]) == own[-2:]
+        assert events.count(connection, own[0]["event"], [kind]) == len(own) - 1
+        assert int(shop.house.run("events", "--kind", kind, "--format", "count").out) == len(own)
+    assert events.latest(connection, 3) == found[-3:]

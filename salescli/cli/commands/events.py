@@ -54,26 +54,20 @@ def events_command(
     if follow:
         _follow(session, after, kind, output)
         return
-    limit = output.row_limit()
-    found = _latest(session, kind, limit) if after is None else _of(events.after(session.connection, after), kind)
-    rows = sorted_rows(list(islice(found, limit)), output.sort, events.COLUMNS)
+    if output.format == "count" and output.limit is None:
+        click.echo(events.count(session.connection, after or 0, kind))
+        return
+    rows: Iterable[dict[str, Any]] = pages.Again(lambda: _found(session, after, kind, output.row_limit()))
+    if output.sort:
+        rows = sorted_rows(list(rows), output.sort, events.COLUMNS)
     render(rows, output.chosen(events.COLUMNS), output, session.zone)
 
 
-def _of(found: Iterable[dict[str, Any]], kinds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    return (event for event in found if not kinds or event["kind"] in kinds)
-
-
-def _latest(session: Session, kinds: tuple[str, ...], limit: int | None) -> Iterator[dict[str, Any]]:
-    """Return the last events, oldest first; as much of the history is read as that takes."""
-    last = events.last(session.connection)
-    lines = 4 * limit if limit else last
-    while True:
-        start = max(0, last - lines)
-        found = list(_of(events.after(session.connection, start), kinds))
-        if start == 0 or (limit and len(found) >= limit):
-            return iter(found[-limit:] if limit else found)
-        lines *= 8
+def _found(session: Session, after: int | None, kinds: tuple[str, ...], limit: int | None) -> Iterator[dict[str, Any]]:
+    """Yield the events after a number, else the latest, oldest first."""
+    if after is None and limit is not None:
+        return iter(events.latest(session.connection, limit, kinds))
+    return islice(events.after(session.connection, after or 0, kinds), limit)
 
 
 def _follow(session: Session, after: int | None, kinds: tuple[str, ...], output: Output) -> None:
@@ -82,8 +76,10 @@ def _follow(session: Session, after: int | None, kinds: tuple[str, ...], output:
         raise BadUsage("--follow writes one object a line to stdout; add --ndjson, and leave out -o")
     position = events.last(session.connection) if after is None else after
     while True:
-        for event in events.after(session.connection, position):
+        upto = events.last(session.connection)
+        for event in events.after(session.connection, position, kinds):
             position = event["event"]
-            render(list(_of([event], kinds)), output.chosen(events.COLUMNS), output, session.zone)
+            render([event], output.chosen(events.COLUMNS), output, session.zone)
             sys.stdout.flush()
+        position = max(position, upto)  # lines of other kinds are looked at once
         sleep(_LOOKS_SECONDS)

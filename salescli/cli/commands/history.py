@@ -84,15 +84,15 @@ def history_command(
         click.echo(lines.count())
         return
     limit = output.row_limit()
-    which_first = _AS_WRITTEN.get(output.sort, "first")
-    rows: Iterable[dict[str, Any]] = pages.Again(
-        lambda: lines.rows(session.zone, limit, oldest_first=which_first == "oldest")
-    )
-    if output.sort not in _AS_WRITTEN:
-        rows = sorted_rows(list(lines.rows(session.zone, None)), output.sort, history.COLUMNS)[:limit]
     columns = output.chosen((*history.COLUMNS, history.FIELDS))
     if output.format in ("json", "ndjson") and not output.columns:
         columns.append(history.FIELDS)
+    which_first, fields = _AS_WRITTEN.get(output.sort, "first"), history.FIELDS in columns
+    rows: Iterable[dict[str, Any]] = pages.Again(
+        lambda: lines.rows(session.zone, limit, oldest_first=which_first == "oldest", fields=fields)
+    )
+    if output.sort not in _AS_WRITTEN:
+        rows = sorted_rows(list(lines.rows(session.zone, None, fields=fields)), output.sort, history.COLUMNS)[:limit]
     number = render(rows, columns, output, session.zone)
     if output.format == "table" and output.limit is None and number == limit:
         say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")

@@ -307,12 +307,18 @@ def _recurring(session: Session, first: date | None, last: date | None, by: By |
 
 def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of one breakdown as a row of the list of all of them."""
-    labels = [row[column.key] for column in report.labels if column is not SHOP]
-    number, name = labels if len(labels) == 2 else (None, *labels) if labels else (None, None)
+    number, name = (key and row[key] for key in _labels(report))
     shown = {column.key for column in report.columns}
     counts = {key: row[key] if key in shown else None for key in row if key.startswith(("orders", "payments", "quant"))}
     beside = {f"{name}{of}": None for name in ("orders", "payments", "quantity") for of in comparison.BESIDE}
     return {**beside, **row, **counts, "breakdown": report.name, "number": number, "name": name}
+
+
+def _labels(report: Breakdown) -> tuple[str | None, str | None]:
+    """Return the keys of the number and of the name of what a breakdown is by, as far as it has them."""
+    keys = [column.key for column in report.labels if column is not SHOP]
+    number, name = keys if len(keys) == 2 else (None, *keys) if keys else (None, None)
+    return number, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +368,8 @@ def _found(session: Session, asked: _Asked, output: Output) -> Found:
         if compared:
             before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
             rows = report.beside(statement, before, compared)
-    shown = {report: _sorted(rows, report, output)[: limit or None] for report, rows in rows.items()}
+    listed = len(asked.reports) > 1
+    shown = {report: _sorted(rows, report, output, listed=listed)[: limit or None] for report, rows in rows.items()}
     more = sum(map(len, rows.values())) - sum(map(len, shown.values())) + sum(statement.left_out.values())
     return Found(shown, statement, before, compared, more if output.limit is None else 0)
 
@@ -410,9 +417,17 @@ def _write_page(session: Session, found: Found, asked: _Asked, output: Output, a
     report_page.write(found.rows, found.statement, _origin(session, asked, found), output, at_a_glance, to_come)
 
 
-def _sorted(rows: report.Rows, report: Breakdown, output: Output) -> report.Rows:
-    keys = {column.key for column in report.columns}
-    wanted = tuple(key for key in output.sort if key.removeprefix("-") in keys) if output.sort else ()
-    if output.sort and not wanted:
+def _sorted(rows: report.Rows, report: Breakdown, output: Output, *, listed: bool) -> report.Rows:
+    """Return the rows of a breakdown in the wanted order; ``listed``: beside others, under the columns of _DETAILS.
+
+    A number or a name is then its own one, and what only other breakdowns have orders nothing.
+    """
+    keys: dict[str, str | None] = {column.key: column.key for column in report.columns}
+    if listed:
+        number, name = _labels(report)
+        keys = {"breakdown": None, "number": number, "name": name, **keys}
+    given = [(key[: -len(name)], name) for key in output.sort for name in (key.removeprefix("-"),)]
+    wanted = tuple(f"{sign}{keys[name]}" for sign, name in given if keys.get(name))
+    if not any(name in keys for _, name in given):
         wanted = output.sort  # names none of its columns, so sorted_rows raises BadUsage
     return sorted_rows(rows, wanted, report.columns)

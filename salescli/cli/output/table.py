@@ -68,8 +68,10 @@ def _write(
         if _is_colored(stream):  # click would strip colours, and tabulate count them
             shown = [_colored(column, some, own) for column, own in zip(table.columns, shown, strict=True)]
         headers = output.headers and not number
-        sizes = _full(table, output) if is_long else None
-        click.echo(_tabulated(_lines(shown), table.columns, headers, sizes), file=stream)
+        written = (
+            _padded(table, shown, output, headers) if is_long else _tabulated(_lines(shown), table.columns, headers)
+        )
+        click.echo(written, file=stream)
         number, left_out = number + len(some), table.left_out
     return left_out, number
 
@@ -92,7 +94,7 @@ def _widest(columns: Sequence[Column], parts: Iterable[_Part]) -> list[int]:
     """Return the width of each column's widest cell."""
     widths = [0] * len(columns)
     for _, cells in parts:
-        widths = [max(widest, *map(width, own)) for widest, own in zip(widths, cells, strict=True)]
+        widths = [max(widest, *map(width, set(own))) for widest, own in zip(widths, cells, strict=True)]
     return widths
 
 
@@ -100,6 +102,21 @@ def _full(table: Table, output: Output) -> list[int]:
     """Return the widths of a table's columns with their headers."""
     pairs = zip(table.widths, table.columns, strict=True)
     return [max(widest, len(column.key) if output.headers else 0) for widest, column in pairs]
+
+
+def _padded(table: Table, shown: Sequence[Sequence[str]], output: Output, headers: bool) -> str:
+    """Return a part of a long table; only its headers are left to tabulate, which takes several times as long."""
+    sizes = [max(size, 1) for size in _full(table, output)]
+    head = _tabulated([["_" * size] for size in sizes], table.columns, headers).split("\n")[:-1]
+    columns = zip(table.columns, _lines(shown), sizes, strict=True)
+    rows = zip(*(_filled(cells, size, right=column.kind in RIGHT) for column, cells, size in columns), strict=True)
+    return "\n".join([*head, *("  ".join(row).rstrip() for row in rows)])
+
+
+def _filled(cells: Sequence[str], size: int, *, right: bool) -> Iterator[str]:
+    """Return the cells of a column with blanks up to its width; equal ones are measured once."""
+    blanks = {cell: " " * (size - width(click.unstyle(cell))) for cell in set(cells)}
+    return (blanks[cell] + cell if right else cell + blanks[cell] for cell in cells)
 
 
 def _lines(cells: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -150,8 +167,19 @@ def _write_blocks(
 
 
 def _cells(column: Column, rows: Sequence[Row], zone: ZoneInfo, *, grouped: bool) -> list[str]:
-    cells = [plain_cell(column, row, zone) for row in rows]
-    return list(map(numbers.grouped, cells)) if grouped and column.kind in ("money", "count") else cells
+    """Return a column's cells; a value that several rows have becomes text once."""
+    key, currency, known = column.key, column.currency if column.kind == "money" else "", dict[Any, str]()
+    is_grouped = grouped and column.kind in ("money", "count")
+    cells = []
+    for row in rows:
+        value = row[key] if column.kind != "json" else id(row)
+        if currency and value is not None:
+            value = (value, row[currency])
+        if value not in known:
+            cell = plain_cell(column, row, zone)
+            known[value] = numbers.grouped(cell) if is_grouped else cell
+        cells.append(known[value])
+    return cells
 
 
 def _colored(column: Column, rows: Sequence[Row], cells: list[str]) -> list[str]:
@@ -168,19 +196,15 @@ def plain_cell(column: Column, row: Row, zone: ZoneInfo) -> str:
     return text.capitalize() if column.kind == "status" else text
 
 
-def _tabulated(
-    cells: list[list[str]], columns: Sequence[Column], headers: bool, widths: Sequence[int] | None = None
-) -> str:
-    """Return columns as a table; with ``widths``, as a part of a table that is as wide."""
+def _tabulated(cells: list[list[str]], columns: Sequence[Column], headers: bool) -> str:
+    """Return columns as a table."""
     tabulate = _tabulate()
     # tabulate measures by wcwidth if that is installed, else by len(); it gets our own measure.
     tabulate.wcwidth = _Widths
     tabulate.WIDE_CHARS_MODE = True
     tabulate.MIN_PADDING = 0
     # One row, whose cells have a line for each row: tabulate would else guess the type of every cell. An empty cell
-    # becomes a space, since an empty last line would be dropped. Of a part, the first line only gives the widths.
-    if widths:
-        cells = [["_" * size, *own] for size, own in zip(widths, cells, strict=True)]
+    # becomes a space, since an empty last line would be dropped.
     text = tabulate.tabulate(
         [["\n".join([cell or " " for cell in column]) for column in cells]],
         headers=[column.key for column in columns] if headers else (),
@@ -189,10 +213,7 @@ def _tabulated(
         colalign=["right" if column.kind in RIGHT else "left" for column in columns],
         preserve_whitespace=True,
     )
-    lines = [line.rstrip() for line in text.split("\n")]
-    if widths:
-        del lines[2 if headers else 0]
-    return "\n".join(lines)
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def _tabulate() -> Any:

@@ -1,7 +1,8 @@
 """Compare a payment system's own statement with our records.
 
 compare — the comparison, and writing what a statement settles
-match — match lines with movements, and find what does not agree; pure
+match — find what does not agree between lines and movements; pure
+pairs — which line is which movement, by the numbers that both have; pure
 movements — our side, read from the database
 mapped — a statement in another system's columns, read by its mapping
 evidence — what the words of a line say about whose payment it is; pure

@@ -21,8 +21,9 @@ from salescli.gateways.protocol import Refunded
 from salescli.imports.csv_file import BadRow, Problem
 from salescli.reconcile import evidence, match, movements, statement
 from salescli.reconcile.evidence import Whose
-from salescli.reconcile.match import Comparison, MatchFinding, Movement, NamedLine, Period
+from salescli.reconcile.match import Comparison, MatchFinding, Period
 from salescli.reconcile.movements import KeyMatch, KeyMatches
+from salescli.reconcile.pairs import Movement, NamedLine
 from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
 from salescli.rules import happened, money, permissions, time
 from salescli.rules.permissions import Actor

@@ -1,6 +1,6 @@
 """Match the lines of a statement with our movements, and find what does not agree; pure (B7).
 
-lines, movements -> ``_paired``, the surest first -> ``_by_words`` -> findings for pairs and leftovers -> ``Comparison``
+lines, movements -> ``pairs``, the surest first -> ``_by_words`` -> findings for pairs and leftovers -> ``Comparison``
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from salescli.reconcile import propose
+from salescli.reconcile import pairs, propose
 from salescli.reconcile.evidence import Whose
+from salescli.reconcile.pairs import Movement, NamedLine, Pair, same_amount
 from salescli.reconcile.propose import Due, Match, Proposals, Words
 from salescli.reconcile.statement import PAYMENT, UNCOMPARED, Line
 from salescli.rules import time
@@ -43,47 +44,6 @@ FINDINGS = (
     NOT_COMPARED,
 )
 _SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_REPORTED: AGREES}  # their amounts agree
-# How a line is matched with a movement, the surest first.
-_BY_BOTH, _BY_REFERENCE, _BY_GATEWAY_ID, _BY_INVOICE = range(4)
-
-State = Literal["moved", "outcome unknown", "waits", "dispute open"]
-
-
-class Movement(NamedTuple):
-    """A movement of money here: ``moved``, or a live attempt whose ``outcome unknown`` or that ``waits``, or a dispute.
-
-    ``at`` is UTC text; ``day`` is the local day it counts on, None unless it moved. ``key`` is unique.
-    """
-
-    key: tuple[str, int]
-    state: State
-    kind: str
-    invoice: int
-    order: int
-    amount_minor: int
-    currency: str
-    fee_minor: int | None
-    estimated: bool
-    gateway_id: str | None
-    reference: str | None
-    at: str
-    day: str | None
-    foreign_fee_minor: int | None = None  # a fee in another currency
-    foreign_fee_currency: str | None = None
-
-
-class NamedLine(NamedTuple):
-    """A line with the invoices that its keys name: one, unless a payment system gave several the same id.
-
-    ``attempt``: its reference belongs to an attempt of the line's kind. ``known``: a number of the payment system
-    itself names the invoice, as one of its payments. ``shop``: its reference is the shop's, of the payment or order.
-    """
-
-    line: Line
-    invoices: frozenset[int] = frozenset()
-    attempt: bool = False
-    known: bool = False
-    shop: bool = False
 
 
 class Period(NamedTuple):
@@ -156,7 +116,7 @@ def compare(
     ``movements``: those of the period, all movements of every invoice that a line names, and what waits. ``whose``: by
     what those may be named in words, by invoice.
     """
-    paired = _paired(lines, movements)
+    paired = pairs.paired(lines, movements)
     found = [_judged(lines[at].line, movements[paired[at].place], paired[at]) for at in sorted(paired)]
     by_words = _by_words(lines, movements, paired, Words(whose or {}, zone))
     found += _worded(lines, movements, by_words)
@@ -205,69 +165,6 @@ class _Days:
         return both or self.has(finding.line)
 
 
-# Matching
-
-
-class _Pair(NamedTuple):
-    """A possible match of a line and a movement, by their indexes; sorts the surest and closest first."""
-
-    known_by: int
-    differs: bool  # in amount or currency
-    apart: float  # seconds
-    line: int
-    place: int
-
-
-def _paired(lines: Sequence[NamedLine], movements: Sequence[Movement]) -> dict[int, _Pair]:
-    """Return line → pair, with each line and each movement in at most one pair."""
-    paired: dict[int, _Pair] = {}
-    claimed: set[int] = set()
-    for pair in sorted(_candidates(lines, movements)):
-        if pair.line not in paired and pair.place not in claimed:
-            paired[pair.line] = pair
-            claimed.add(pair.place)
-    return paired
-
-
-def _candidates(lines: Sequence[NamedLine], movements: Sequence[Movement]) -> Iterator[_Pair]:
-    of_invoice: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
-    for place, movement in enumerate(movements):
-        of_invoice[movement.kind, movement.invoice].append(place)
-    for at, named in enumerate(lines):
-        for invoice in named.invoices:
-            for place in of_invoice.get((named.line.kind, invoice), ()):
-                known_by = _known_by(named, movements[place])
-                if known_by is not None:
-                    differs = not _same_amount(named.line, movements[place])
-                    yield _Pair(known_by, differs, _apart(named.line, movements[place]), at, place)
-
-
-def _known_by(named: NamedLine, movement: Movement) -> int | None:
-    """Return how a line is matched with a movement of its invoice; None when it is a different one.
-
-    A line that names another attempt neither settles a live attempt, which may charge too, nor matches another refund.
-    """
-    line = named.line
-    by_id = movement.gateway_id is not None and movement.gateway_id in line.ids
-    if line.reference is not None and line.reference == movement.reference:
-        return _BY_BOTH if by_id else _BY_REFERENCE
-    if named.attempt and (movement.state != "moved" or line.kind != PAYMENT):
-        return None
-    if named.shop and not by_id:
-        return _BY_REFERENCE
-    return _BY_GATEWAY_ID if by_id else _BY_INVOICE
-
-
-def _same_amount(line: Line, movement: Movement) -> bool:
-    return (line.amount_minor, line.currency) == (movement.amount_minor, movement.currency)
-
-
-def _apart(line: Line, movement: Movement) -> float:
-    if line.at is None:
-        return 0.0
-    return abs((time.from_text(line.at) - time.from_text(movement.at)).total_seconds())
-
-
 # Lines that name nothing
 
 
@@ -279,7 +176,7 @@ class _ByWords(NamedTuple):
 
 
 def _by_words(
-    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, _Pair], words: Words
+    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, Pair], words: Words
 ) -> _ByWords:
     """Return what lines are, by their amounts and words, that name no invoice here."""
     taken = {pair.place for pair in paired.values()}
@@ -310,8 +207,8 @@ def _worded(lines: Sequence[NamedLine], movements: Sequence[Movement], by_words:
 # Findings
 
 
-def _judged(line: Line, movement: Movement, pair: _Pair) -> MatchFinding:
-    sure = pair.known_by != _BY_INVOICE
+def _judged(line: Line, movement: Movement, pair: Pair) -> MatchFinding:
+    sure = pair.known_by != pairs.BY_INVOICE
     if pair.differs:
         return MatchFinding(AMOUNT_DIFFERS, line, movement, sure)
     if movement.state != "moved":
@@ -337,10 +234,10 @@ def _fee(line: Line, movement: Movement) -> str:
 
 
 def _unpaired(
-    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, _Pair], by_words: _ByWords
+    lines: Sequence[NamedLine], movements: Sequence[Movement], paired: Mapping[int, Pair], by_words: _ByWords
 ) -> Iterator[MatchFinding]:
     """Yield a finding for each line without a movement: a duplicate of another, unknown here, or not compared."""
-    matched: defaultdict[tuple[str, int], list[_Pair]] = defaultdict(list)
+    matched: defaultdict[tuple[str, int], list[Pair]] = defaultdict(list)
     for pair in paired.values():
         movement = movements[pair.place]
         matched[movement.kind, movement.invoice].append(pair)
@@ -380,7 +277,7 @@ def _duplicates(named: NamedLine, movement: Movement) -> bool:
     """Return whether a line duplicates the line of a movement; an invoice has only one payment."""
     if named.line.kind == PAYMENT:
         return True
-    return _known_by(named, movement) in (_BY_BOTH, _BY_REFERENCE) or _same_amount(named.line, movement)
+    return pairs.known_by(named, movement) in (pairs.BY_BOTH, pairs.BY_REFERENCE) or same_amount(named.line, movement)
 
 
 def _sums(found: Iterable[MatchFinding], days: _Days) -> Iterator[Sums]:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.reconcile import match
 from salescli.reconcile.evidence import Whose
-from salescli.reconcile.match import Comparison, Movement, Period
+from salescli.reconcile.match import Comparison, Period
+from salescli.reconcile.pairs import Movement
 
 
 class KeyMatch(NamedTuple):

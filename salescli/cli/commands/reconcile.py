@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from salescli.reconcile.compare import Accepted, Applied, ReconcileRequest
-    from salescli.reconcile.match import Comparison, MatchFinding, Movement, Sums
+    from salescli.reconcile.match import Comparison, MatchFinding, Sums
+    from salescli.reconcile.pairs import Movement
     from salescli.reconcile.statement import Line, ReportProblem
 
 _INVOICE = Column("invoice", "number", rank=1)

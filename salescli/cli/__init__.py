@@ -9,6 +9,7 @@ index — the file and the short help of every command
 bulk — one action on several records
 record_page — a record with the lists of what belongs to it
 pages — lists
+report_request — reports as a command asks for them
 hints — hints that several commands print
 reconcile_advice — what to do about a finding of ``reconcile``
 problems — problems in a file, shown as they are found

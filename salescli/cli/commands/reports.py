@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import click
 
-from salescli.cli import options, pages
+from salescli.cli import options, pages, report_request
 from salescli.cli.groups import ListingGroup
 from salescli.cli.output import report_rows, report_workbook
 from salescli.cli.output.contract import Output, sorted_rows
 from salescli.cli.output.report_cover import Origin
 from salescli.cli.output.report_rows import Found
 from salescli.cli.output.terminal import say
+from salescli.cli.report_request import Asked
 from salescli.cli.session import Session, pass_session
-from salescli.errors import BadUsage, NotFound
+from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.reports import comparison, earned, recurring, report, shops
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
 from salescli.reports.questions import Basis
-from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, EARNED, SHOP, Breakdown, Statement
+from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, EARNED, SHOP, Breakdown
 from salescli.rules import money, permissions
-from salescli.storage import database
 
 _BASIS = click.option(
     "--date-basis",
@@ -135,8 +134,8 @@ def details(  # noqa: PLR0913 - one parameter per option
     """
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
-    asked = _Asked(wanted, filters, basis, include_system, compare)
-    found = _found(session, asked, output)
+    asked = Asked(wanted, filters, basis, include_system, compare)
+    found = report_request.found(session, asked, output)
     if output.format == "table":
         report_rows.write_tables(found, output, session.zone)
     elif output.format == "xlsx":
@@ -144,7 +143,9 @@ def details(  # noqa: PLR0913 - one parameter per option
     elif output.format == "html":
         _write_page(session, found, asked, output, ahead=True)
     else:
-        flat = [_flat(report, row) for report, rows in found.rows.items() for row in rows][: output.limit or None]
+        flat = [report_request.flat(report, row) for report, rows in found.rows.items() for row in rows][
+            : output.limit or None
+        ]
         listed = tuple(comparison.columns(_DETAILS)) if compare else _DETAILS
         columns = output.chosen(((_PERIOD,) if by else ()) + ((SHOP,) if session.others else ()) + listed)
         report_rows.write(found, columns, flat, output, session.zone)
@@ -186,8 +187,8 @@ def _command(report: Breakdown) -> Callable[..., None]:
         wanted = report.split(by, _ALSO[also] if also else None)
         if share is not None:
             wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
-        asked = _Asked([wanted], filters, basis, include_system, compare)
-        found = _found(session, asked, output)
+        asked = Asked([wanted], filters, basis, include_system, compare)
+        found = report_request.found(session, asked, output)
         if wanted.share == "own" and not any(earned.has_shares(shop.connection) for shop in session.shops.values()):
             say(f"no user has a share yet: {session.program} users share LOGIN 10% --from 2026-01-01")
         if output.format == "xlsx":
@@ -281,7 +282,7 @@ def recurring_report(
     session.actor.require(permissions.VIEW)
     columns, before = recurring.columns(by), None
     columns = (SHOP, *columns) if session.others else columns
-    with _snapshot(session):
+    with report_request.snapshot(session):
         rows = _recurring(session, *days, by)
         if compare:
             compared = comparison.days_before(*days, by, session.now.astimezone(session.zone).date())
@@ -305,103 +306,17 @@ def _recurring(session: Session, first: date | None, last: date | None, by: By |
     return shops.with_shop(found) if session.others else found.popitem()[1]
 
 
-def _flat(report: Breakdown, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of one breakdown as a row of the list of all of them."""
-    number, name = (key and row[key] for key in _labels(report))
-    shown = {column.key for column in report.columns}
-    counts = {key: row[key] if key in shown else None for key in row if key.startswith(("orders", "payments", "quant"))}
-    beside = {f"{name}{of}": None for name in ("orders", "payments", "quantity") for of in comparison.BESIDE}
-    return {**beside, **row, **counts, "breakdown": report.name, "number": number, "name": name}
-
-
-def _labels(report: Breakdown) -> tuple[str | None, str | None]:
-    """Return the keys of the number and of the name of what a breakdown is by, as far as it has them."""
-    keys = [column.key for column in report.labels if column is not SHOP]
-    number, name = keys if len(keys) == 2 else (None, *keys) if keys else (None, None)
-    return number, name
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a command is asked for: its reports, of what, and whether beside the period before."""
-
-    reports: Sequence[Breakdown]
-    filters: Filters
-    basis: Basis
-    include_system: bool
-    compared: bool
-
-    def of(self, session: Session, filters: Filters, most: int | None = None) -> Statement:
-        """Return the statement of the reports, of one shop or of several together, of each at most so many rows."""
-        found = {
-            name: self._of_one(shop, filters, most, f"{name}: " if session.others else "")
-            for name, shop in session.shops.items()
-        }
-        return shops.together(found) if session.others else found.popitem()[1]
-
-    def _of_one(self, shop: Session, filters: Filters, most: int | None, named: str) -> Statement:
-        """Return the statement of one shop. Raise NotFound with its name for a filter by what it has not."""
-        try:
-            return report.statement(
-                shop.connection,
-                self.reports,
-                filters,
-                zone=shop.zone,
-                basis=self.basis,
-                include_system=self.include_system,
-                most=most,
-            )
-        except NotFound as error:
-            raise NotFound(f"{named}{error}") from None
-
-
-def _found(session: Session, asked: _Asked, output: Output) -> Found:
-    """Return the reports, sorted and cut, beside those of the period before if they are compared."""
-    limit = output.row_limit()
-    filters, before, compared = asked.filters, None, None
-    if asked.compared:
-        today = session.now.astimezone(session.zone).date()
-        compared = comparison.days_before(filters.first_day, filters.last_day, asked.reports[0].by, today)
-    with _snapshot(session):
-        statement = asked.of(session, filters, None if compared else _most(output, limit))
-        rows = statement.rows
-        if compared:
-            before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
-            rows = report.beside(statement, before, compared)
-    listed = len(asked.reports) > 1
-    shown = {report: _sorted(rows, report, output, listed=listed)[: limit or None] for report, rows in rows.items()}
-    more = sum(map(len, rows.values())) - sum(map(len, shown.values())) + sum(statement.left_out.values())
-    return Found(shown, statement, before, compared, more if output.limit is None else 0)
-
-
-def _most(output: Output, limit: int | None) -> int | None:
-    """Return how many rows of each report a table shows, if no other order or chart needs all of them."""
-    is_first = output.format == "table" and not output.sort and not output.chart
-    return limit or None if is_first else None
-
-
-@contextmanager
-def _snapshot(session: Session) -> Iterator[None]:
-    """Run a block whose reads of each shop all see one state of it, for a user who may view every one."""
-    with ExitStack() as stack:
-        for shop in session.shops.values():
-            shop.actor.require(permissions.VIEW)
-            stack.enter_context(database.snapshot(shop.connection))
-        session.check_no_copies()
-        yield
-
-
-def _origin(session: Session, asked: _Asked, found: Found) -> Origin:
+def _origin(session: Session, asked: Asked, found: Found) -> Origin:
     words = found.compared.words if found.compared else ""
     return Origin(asked.filters, asked.basis, session.now, session.zone, session.actor.name, words)
 
 
-def _write_workbook(session: Session, found: Found, asked: _Asked, output: Output) -> None:
+def _write_workbook(session: Session, found: Found, asked: Asked, output: Output) -> None:
     report_workbook.write(found.rows, found.statement, _origin(session, asked, found), output)
     report_rows.say_totals(found, output, session.zone)
 
 
-def _write_page(session: Session, found: Found, asked: _Asked, output: Output, ahead: bool = False) -> None:
+def _write_page(session: Session, found: Found, asked: Asked, output: Output, ahead: bool = False) -> None:
     """Write a page of one moment: the reports, what is at a glance, and with ``ahead`` what is to come.
 
     Raise BadUsage for several shops: what waits for a person has commands, which are of one.
@@ -415,19 +330,3 @@ def _write_page(session: Session, found: Found, asked: _Asked, output: Output, a
     at_a_glance = glance.of_period(session.work, asked.filters, asked.basis, by)
     to_come = glance.ahead(session.work, asked.filters, session.program) if ahead else None
     report_page.write(found.rows, found.statement, _origin(session, asked, found), output, at_a_glance, to_come)
-
-
-def _sorted(rows: report.Rows, report: Breakdown, output: Output, *, listed: bool) -> report.Rows:
-    """Return the rows of a breakdown in the wanted order; ``listed``: beside others, under the columns of _DETAILS.
-
-    A number or a name is then its own one, and what only other breakdowns have orders nothing.
-    """
-    keys: dict[str, str | None] = {column.key: column.key for column in report.columns}
-    if listed:
-        number, name = _labels(report)
-        keys = {"breakdown": None, "number": number, "name": name, **keys}
-    given = [(key[: -len(name)], name) for key in output.sort for name in (key.removeprefix("-"),)]
-    wanted = tuple(f"{sign}{keys[name]}" for sign, name in given if keys.get(name))
-    if not any(name in keys for _, name in given):
-        wanted = output.sort  # names none of its columns, so sorted_rows raises BadUsage
-    return sorted_rows(rows, wanted, report.columns)

@@ -65,16 +65,11 @@ class Erased:
     again: bool
 
 
-def erase(work: Work, words: str, *, reason: str | None = None) -> Erased:
-    """Erase the personal data of one customer, as ``erase_all`` does."""
-    return erase_all(work, [words], reason=reason)[0]
-
-
 def erase_all(work: Work, people: Sequence[str], *, reason: str | None = None) -> list[Erased]:
     """Erase the personal data of customers and of merged duplicates, all or none; repeating it changes nothing.
 
     Raise WrongStatus while one of their recurring orders is not Completed, or a charge or refund is under way. Erased
-    data may remain in free pages of the database until ``sweep``, which many need no oftener than one.
+    data may remain in free pages of the database until ``sweep``; one sweep serves them all.
     """
     work.actor.require(permissions.ERASE)
     why = text.text(reason, "the reason") if reason else None

@@ -81,9 +81,7 @@ def check_scheme(database: str) -> None:
     if "://" not in database or database.startswith(SCHEME):
         return
     if found := re.match(_ANY_SCHEME, database):
-        raise BadUsage(
-            f"{found[1]}:// is no database that salescli opens; give a file, or ssh://[user@]host[:port]/path"
-        )
+        raise BadUsage(f"salescli cannot open a {found[1]}:// database; give a file, or ssh://[user@]host[:port]/path")
 
 
 def place_of(arguments: Sequence[str], configured: str = "") -> Place | None:

@@ -16,7 +16,7 @@ from salescli.cli.session import Session
 from salescli.errors import NotFound
 from salescli.lists.filters import Filters
 from salescli.reports import comparison, report, shops
-from salescli.reports.questions import Basis
+from salescli.reports.questions import Basis, Rows
 from salescli.reports.report import SHOP, Breakdown, Statement
 from salescli.rules import permissions
 from salescli.storage import database
@@ -64,7 +64,7 @@ def found(session: Session, asked: Asked, output: Output) -> Found:
         today = session.now.astimezone(session.zone).date()
         compared = comparison.days_before(filters.first_day, filters.last_day, asked.reports[0].by, today)
     with snapshot(session):
-        statement = asked.of(session, filters, None if compared else _most(output, limit))
+        statement = asked.of(session, filters, None if compared else _most(output))
         rows = statement.rows
         if compared:
             before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
@@ -75,10 +75,10 @@ def found(session: Session, asked: Asked, output: Output) -> Found:
     return Found(shown, statement, before, compared, more if output.limit is None else 0)
 
 
-def _most(output: Output, limit: int | None) -> int | None:
+def _most(output: Output) -> int | None:
     """Return how many rows of each report a table shows, if no other order or chart needs all of them."""
     is_first = output.format == "table" and not output.sort and not output.chart
-    return limit or None if is_first else None
+    return output.row_limit() if is_first else None
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _labels(report: Breakdown) -> tuple[str | None, str | None]:
     return number, name
 
 
-def _sorted(rows: report.Rows, report: Breakdown, output: Output, *, listed: bool) -> report.Rows:
+def _sorted(rows: Rows, report: Breakdown, output: Output, *, listed: bool) -> Rows:
     """Return the rows of a breakdown in the wanted order; ``listed``: beside others, under the columns of _DETAILS.
 
     A number or a name is then its own one, and what only other breakdowns have orders nothing.

@@ -20,7 +20,7 @@ from salescli.cli.session import Session
 from salescli.errors import BadUsage
 from salescli.lists.columns import Column, View
 from salescli.rules import permissions
-from salescli.storage import history
+from salescli.storage import database, history
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -114,8 +114,7 @@ def numbers(session: Session, table: str, ids: tuple[int, int]) -> Iterator[obje
     """Yield what names each record of a table in its list, after the first id up to the last one."""
     subject = next(subject for subject, (_, file) in LISTS.items() if file == table)
     view: View = importlib.import_module(f"salescli.lists.{table}").VIEW
-    found = session.file.execute(f"SELECT id FROM {table} WHERE id > ? AND id <= ? ORDER BY id", ids)
-    for (id,) in found:
+    for id in database.ids_between(session.file, table, *ids):
         yield id if view.columns[0].sql == view.id else next(iter(_objects(session, subject, [id])[0].values()))
 
 

@@ -101,9 +101,7 @@ def read(stream: BinaryIO, ours: Sequence[str], options: ReadingOptions, kind: s
     """Return the sample of a file for the import ``kind``. Raise BadData for a file without columns."""
     stream.seek(0)
     known = find_mapping.every(ours, kind)
-    with foreign.header_laid_out(
-        stream, ours, known, options, lambda name: column_words.plain(name) in _KNOWN
-    ) as found:
+    with foreign.header_laid_out(stream, ours, known, options, _is_called) as found:
         text, layout, _ = found
         text.seek(0)
         table = ForeignTable(text, layout)

@@ -165,7 +165,7 @@ def _token(connection: sqlite3.Connection, found: Recurring, actor: Actor | None
         edit = f"salescli recurring edit {found.id} --payment-system {shlex.quote(system.name)}"
         edit += f", for …{saved.token[-4:]}"
     yield (
-        "It has no saved payment method of its own, and tick charges no other one of the customer: give it one:"
+        "It has no saved payment method of its own, and tick never takes another of the customer's; give it one:"
         f" {_advised(actor, permissions.MANAGE_RECURRING, edit)}."
     )
 

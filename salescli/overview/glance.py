@@ -15,8 +15,8 @@ from salescli.lists.filters import Filters, clauses
 from salescli.overview import todo, upcoming
 from salescli.reports import periods, report
 from salescli.reports.periods import By
-from salescli.reports.questions import Basis
-from salescli.reports.report import BREAKDOWNS, Breakdown, Rows, Statement
+from salescli.reports.questions import Basis, Rows
+from salescli.reports.report import BREAKDOWNS, Breakdown, Statement
 from salescli.storage.work import Work
 
 EXPECTED_DAYS = 90

@@ -17,8 +17,8 @@ from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.reports import periods
 from salescli.reports.periods import By
+from salescli.reports.questions import Rows
 
-Rows = list[dict[str, Any]]
 BESIDE = BEFORE, CHANGE = "_before", "_change"
 _FIGURES = ("count", "money", "percent")
 _LESS = 3  # how much earlier a terminal too narrow leaves out what is beside a figure than the figure
@@ -58,7 +58,7 @@ def days_before(first: date | None, last: date | None, by: By | None, today: dat
     try:
         return Compared(*periods.before(first, end), by)
     except (OverflowError, ValueError):
-        raise BadUsage(f"--compare: before {first} there is no period as long; give a later --from") from None
+        raise BadUsage(f"--compare: there is no period of that length before {first}; give a later --from") from None
 
 
 def _each(first: date | None, last: date, by: By) -> Compared:
@@ -74,7 +74,7 @@ def _each(first: date | None, last: date, by: By) -> Compared:
     try:
         return Compared(periods.first_day(periods.preceding(begins, by), by), end, by)
     except (OverflowError, ValueError):
-        raise BadUsage(f"--compare: before {first} there is no {by}; give a later --from") from None
+        raise BadUsage(f"--compare: there is no {by} before {first}; give a later --from") from None
 
 
 def columns(of: Sequence[Column]) -> Iterator[Column]:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from salescli.reports.dimensions import SHARES
+from salescli.reports.questions import Rows
 from salescli.rules import money, sale_shares
-
-Rows = list[dict[str, Any]]
 
 
 def prepare(connection: sqlite3.Connection) -> None:

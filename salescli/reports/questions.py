@@ -13,6 +13,7 @@ from salescli.reports.dimensions import SALES, Counts
 from salescli.rules import lifecycle
 
 Basis = Literal["completed", "created"]
+Rows = list[dict[str, Any]]
 Query = tuple[str, dict[str, Any]]
 
 

@@ -18,11 +18,8 @@ from salescli.reports import by_facts, by_rows, by_totals, comparison, earned, g
 from salescli.reports.comparison import Compared
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, SHARE, Counts, Dimension
 from salescli.reports.periods import By
-from salescli.reports.questions import Basis, Query, Question
+from salescli.reports.questions import Basis, Query, Question, Rows
 from salescli.storage import database
-
-Rows = list[dict[str, Any]]
-
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from salescli.reports.report import SHOP, Breakdown, Rows, Statement
+from salescli.reports.questions import Rows
+from salescli.reports.report import SHOP, Breakdown, Statement
 
 
 def together(statements: Mapping[str, Statement]) -> Statement:

@@ -32,7 +32,7 @@ def _day(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise BadData(
-            f"shares: {text!r} is no day; write each as its first day and a percentage: 2026-01-01 10%, 2026-04-01 12%"
+            f"shares: {text!r} is not a day; write each first day with a percentage: 2026-01-01 10%, 2026-04-01 12%"
         ) from None
 
 

@@ -52,7 +52,7 @@ def language(value: str) -> str:
     if code == "ua":
         raise BadData("the code of Ukrainian is uk")
     if code and not _LANGUAGE.fullmatch(code):
-        raise BadData(f"{value!r} is no code of a language; write it like uk, ru or en")
+        raise BadData(f"{value!r} is not the code of a language; write it like uk, ru or en")
     return code
 
 

@@ -244,6 +244,12 @@ def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:
     return count(last["seq"] + 1 if last else 1)
 
 
+def ids_between(connection: sqlite3.Connection, table: str, after: int, last: int) -> Iterator[int]:
+    """Return the ids of a table's rows after the id ``after``, up to and with ``last``, in order."""
+    rows = connection.execute(f"SELECT id FROM {table} WHERE id > ? AND id <= ? ORDER BY id", (after, last))
+    return (row["id"] for row in rows)
+
+
 def setting(connection: sqlite3.Connection, name: str) -> str | None:
     """Return the value of a setting, or None."""
     row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()

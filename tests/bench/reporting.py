@@ -191,7 +191,7 @@ def _ours(connection: sqlite3.Connection, report: Breakdown, question: Question)
     return _answer(report, [{"key": row[names[0]] if names else 0, **row} for row in rows])
 
 
-def _answer(report: Breakdown, rows: reports.Rows) -> Answer:
+def _answer(report: Breakdown, rows: questions.Rows) -> Answer:
     counts = ("orders", "quantity") if report.counts == "orders" else ("payments",)
     names = (*counts, "gross", "commission", "refunded")
     return {(_key(row), row["currency"]): tuple(row[name] for name in names) for row in rows}

@@ -41,7 +41,8 @@ HERS = (
 def erase(story: Story, words: str, actor: Actor | None = None, days_on: int = 0, **more: Any) -> Erased:
     work = story.work.at(story.now + timedelta(days=days_on))
     work = replace(work, actor=actor) if actor else work
-    return customer_erase.erase(work, words, **more)
+    [erased] = customer_erase.erase_all(work, [words], **more)
+    return erased
 
 
 def hers_in(path: Path) -> set[str]:
@@ -331,7 +332,7 @@ def _imported(house: House, run: Any, header: str, rows: tuple[str, ...], **more
 @pytest.mark.parametrize("update", [False, True])
 def test_the_same_orders_again_leave_her_orders_as_they_are(house: House, update: bool) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.work, "1")
+    customer_erase.erase_all(house.work, ["1"])
     before = list(house.connection.iterdump())
 
     counts, _ = _import_orders(house, ORDERS[0].replace("10.00", "11.00"), ORDERS[1], update=update)
@@ -354,7 +355,7 @@ def test_the_same_orders_again_leave_her_orders_as_they_are(house: House, update
 )
 def test_another_order_of_hers_is_a_bad_row(house: House, row: str) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.work, "1")
+    customer_erase.erase_all(house.work, ["1"])
     counts, told = _import_orders(house, row)
     assert counts is None
     assert "customer 1, who was erased; remove the row" in told[0]
@@ -363,7 +364,7 @@ def test_another_order_of_hers_is_a_bad_row(house: House, row: str) -> None:
 
 def test_a_namesake_with_an_email_of_their_own_is_somebody_else(house: House) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.work, "1")
+    customer_erase.erase_all(house.work, ["1"])
     assert _import_orders(house, "A3,2026-01-07,completed,Olena,,other@example.com,,Course,10.00,EUR")[0].added == 1
 
 
@@ -375,7 +376,7 @@ def test_the_same_customers_again_do_not_bring_her_back(house: House) -> None:
         return _imported(house, run, header, rows)
 
     load()
-    customer_erase.erase(house.work, "1")
+    customer_erase.erase_all(house.work, ["1"])
     counts, told = load()
     assert counts is None
     assert "who was erased" in told[0]
@@ -387,14 +388,14 @@ def test_her_recurring_orders_are_left_as_they_are(house: House) -> None:
     header = "recurring,customer,email,offer,currency,price,payment_system,token,started_at,every,status\n"
     row = "R1,Olena,o@example.com,Plan,EUR,10.00,Card,tok_ok,2026-01-05,1 month,completed"
     assert _imported(house, recurring.import_recurring, header, (row,))[0].added == 1
-    customer_erase.erase(house.work, "1")
+    customer_erase.erase_all(house.work, ["1"])
     assert _imported(house, recurring.import_recurring, header, (row,), update=True)[0].unchanged == 1
     assert house.count("recurring", "token IS NULL AND imported_as IS NULL") == 1
 
 
 def test_who_comes_back_is_added_anew_and_then_known_to_imports(house: House) -> None:
     _import_orders(house, *ORDERS)
-    customer_erase.erase(house.work, "1")
+    customer_erase.erase_all(house.work, ["1"])
     back = house.customer("Olena", email="o@example.com")
     assert _import_orders(house, "A3,2026-01-07,completed,Olena,,o@example.com,,Course,10.00,EUR")[0].added == 1
     assert house.count("orders", f"customer_id = {back['id']}") == 1

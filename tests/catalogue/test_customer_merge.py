@@ -151,7 +151,7 @@ def test_what_cannot_be_merged_is_said_and_changes_nothing(
     twice.house.customer("Third")
     twice.house.customer("Fourth")
     merge(twice, "1", "2")
-    customer_erase.erase(twice.work, "4")
+    customer_erase.erase_all(twice.work, ["4"])
     before = list(twice.house.connection.iterdump())
     with pytest.raises(error, match=said):
         merge(twice, keep, duplicate)

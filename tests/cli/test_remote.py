@@ -288,8 +288,8 @@ def test_what_cannot_go_through_a_pipe(
         ("ssh://host:0/f", "write ssh://"),
         ("ssh://host:99999/f", "write ssh://"),
         ("ssh://ho st/f", "write ssh://"),
-        ("postgresql://host/shop", "postgresql:// is no database"),
-        ("sqlite:///sales.db", "sqlite:// is no database"),
+        ("postgresql://host/shop", "cannot open a postgresql:// database"),
+        ("sqlite:///sales.db", "cannot open a sqlite:// database"),
     ],
 )
 def test_urls_that_cannot_be_used(url: str, message: str, seen: Path, tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_a_payment_made_here_is_no_part_of_the_file(house: House) -> None:
 
 def test_rows_of_an_erased_customer_change_nothing(house: House) -> None:
     load(house, GIFT, CARD)
-    customer_erase.erase(house.work, "B", reason="asked by letter")
+    customer_erase.erase_all(house.work, ["B"], reason="asked by letter")
     assert load(house, GIFT, CARD, update=True).unchanged == 2
 
 

@@ -86,7 +86,7 @@ def _people(shop: Shop, house: House) -> None:
     house.customer("Olena Kovalenko", email="olena@example.com", phone="+380501234567")
     customer_merge.merge(shop.work, "1", "Olena Kovalenko")
     gone = house.customer("Богдан Ткач", email="bohdan@example.com")
-    customer_erase.erase(shop.work, str(gone["id"]), reason="asked by letter")
+    customer_erase.erase_all(shop.work, [str(gone["id"])], reason="asked by letter")
 
 
 def _imported(shop: Shop) -> None:

@@ -21,10 +21,10 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import comparison, earned, recurring, report, shops
+from salescli.reports import comparison, earned, recurring, shops
 from salescli.reports.dimensions import DIMENSIONS
 from salescli.reports.periods import By
-from salescli.reports.questions import Basis
+from salescli.reports.questions import Basis, Rows
 from salescli.reports.report import BREAKDOWNS, BY_MANAGER, COMMISSIONS, EARNED, SHOP, Breakdown
 from salescli.rules import money, permissions
 
@@ -297,7 +297,7 @@ def recurring_report(
     report_rows.write_json({"rows": rows[: output.limit or None]}, output.chosen(columns), output)
 
 
-def _recurring(session: Session, first: date | None, last: date | None, by: By | None) -> report.Rows:
+def _recurring(session: Session, first: date | None, last: date | None, by: By | None) -> Rows:
     """Return the rows of one shop, or of all of them, each with its shop."""
     found = {
         name: recurring.report(shop.connection, first, last, by, now=shop.now, zone=shop.zone)

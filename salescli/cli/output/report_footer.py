@@ -12,7 +12,8 @@ from salescli.cli.output.contract import Output
 from salescli.cli.output.table import write_table
 from salescli.lists.columns import Column
 from salescli.reports.dimensions import SALES
-from salescli.reports.report import Rows, Statement
+from salescli.reports.questions import Rows
+from salescli.reports.report import Statement
 from salescli.rules import money
 
 if TYPE_CHECKING:

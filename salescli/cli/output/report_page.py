@@ -20,7 +20,8 @@ from salescli.cli.output.terminal import width
 from salescli.lists.columns import Column
 from salescli.overview import todo
 from salescli.overview.glance import Ahead, Glance, Sums
-from salescli.reports.report import Breakdown, Rows, Statement
+from salescli.reports.questions import Rows
+from salescli.reports.report import Breakdown, Statement
 from salescli.rules import money, numbers
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from salescli.cli.output.table import say_left_out, write_table
 from salescli.cli.output.terminal import say
 from salescli.lists.columns import Column
 from salescli.reports.comparison import Compared
-from salescli.reports.report import Breakdown, Rows, Statement
+from salescli.reports.questions import Rows
+from salescli.reports.report import Breakdown, Statement
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

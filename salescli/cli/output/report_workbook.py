@@ -8,7 +8,8 @@ from salescli.cli.output import chart, report_cover
 from salescli.cli.output.contract import Output
 from salescli.cli.output.destination import bytes_of
 from salescli.cli.output.report_cover import Origin
-from salescli.reports.report import Breakdown, Rows, Statement
+from salescli.reports.questions import Rows
+from salescli.reports.report import Breakdown, Statement
 
 
 def write(found: Mapping[Breakdown, Rows], statement: Statement, origin: Origin, output: Output) -> None:

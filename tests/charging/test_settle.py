@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from salescli.charging import by_hand, due_payments, pay, recover, refund, settle
+from salescli.charging import by_hand, due_payments, pay, recover, refund, settle, tick
 from salescli.charging.due_payments import ChargingRun
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import NewRefund
@@ -117,9 +117,11 @@ def test_a_disk_that_fails_ends_the_run_with_its_error(
         plan.tick()
 
 
+@pytest.mark.parametrize(("most", "alone"), [(32, 3), (1, 2)], ids=["here and there", "too many to go on"])
 def test_a_claim_that_fails_is_tried_alone_and_what_is_in_flight_is_settled(
-    plan: Story, monkeypatch: pytest.MonkeyPatch
+    plan: Story, monkeypatch: pytest.MonkeyPatch, most: int, alone: int
 ) -> None:
+    monkeypatch.setattr(tick, "LEFT_OUT_MAX", most)
     plan.at("2026-01-31 10:00")
     for _ in range(3):
         plan.subscribed("7")
@@ -135,7 +137,7 @@ def test_a_claim_that_fails_is_tried_alone_and_what_is_in_flight_is_settled(
     monkeypatch.setattr(due_payments, "claim_all", fails_once)
     with pytest.raises(KeyError, match="of no sense"):
         plan.at("2026-02-28 10:30").tick()
-    assert len(claimed) == 1 + 3 + 3  # the first alone, the others together, then each alone
+    assert len(claimed) == 1 + 3 + alone  # the first alone, the others together, then each alone
     assert plan.house.count("attempts", "status = 'live'") == 0
 
 

@@ -60,7 +60,7 @@ def list_hooks(session: Session, output: Output) -> None:
     type=click.Choice(letters.LANGUAGES),
     default="en",
     show_default=True,
-    help="The language of the letters.",
+    help="The language of the letters, where a customer has none.",
 )
 @click.option("--daily", is_flag=True, help="One letter each morning about everything since the last.")
 @results.changes
@@ -83,8 +83,9 @@ def add_hook(  # noqa: PLR0913 - one parameter per option
     """Add a hook called NAME, which is told what happens from now on.
 
     A mailbox is told problems: the first decline of a payment, a failed recurring order, an unknown outcome, a dispute,
-    a tick that did not run. Programs and webhooks are told everything. Customers get a letter when a payment failed,
-    with the next attempt's date, when a recurring order failed or is completed, and for each payment.
+    a card that expires before its next payment, a tick that did not run. Programs and webhooks are told everything.
+    Customers get a letter when a payment failed, with the next attempt's date, when their card expires, when a
+    recurring order failed or is completed, and for each payment.
 
     \b
     Examples:

@@ -10,7 +10,7 @@ import sys
 def _choose_sqlite() -> None:
     """Let the SQLite of the extra ``wal`` stand for the system's, before any module imports it.
 
-    Its write-ahead log is safe (storage/database.wal_may_corrupt), so readers and a replica never wait for a writer.
+    Its write-ahead log is safe (storage/database), so readers and a replica never wait for a writer.
     """
     try:
         import pysqlite3

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from salescli.errors import NotFound, NotPermitted
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
+from salescli.storage import engine
 
 
-def acting(connection: sqlite3.Connection, login: str) -> Actor:
+def acting(connection: engine.Connection, login: str) -> Actor:
     """Return the actor of a login. Raise NotPermitted unless it is registered and active."""
     row = _by_login(connection, login)
     if row is None:
@@ -24,7 +23,7 @@ def acting(connection: sqlite3.Connection, login: str) -> Actor:
     return Actor(row["id"], row["login"], row["name"], permissions.permissions(row["permissions"]))
 
 
-def acting_or_system(connection: sqlite3.Connection, login: str) -> tuple[Actor, str | None] | None:
+def acting_or_system(connection: engine.Connection, login: str) -> tuple[Actor, str | None] | None:
     """Return the actor of a login, or the system with a remark if the login cannot act; None without any user."""
     try:
         return acting(connection, login), None
@@ -35,7 +34,7 @@ def acting_or_system(connection: sqlite3.Connection, login: str) -> tuple[Actor,
     return Actor(first["id"], first["login"], login, frozenset()).as_system(), f"by {login}, who cannot act here"
 
 
-def acting_as(connection: sqlite3.Connection, real: Actor, login: str) -> Actor:
+def acting_as(connection: engine.Connection, real: Actor, login: str) -> Actor:
     """Return the actor for ``real`` acting as another login, with that user's permissions.
 
     Raise NotPermitted unless ``real`` may act for others, NotFound for an unknown login.
@@ -48,7 +47,7 @@ def acting_as(connection: sqlite3.Connection, real: Actor, login: str) -> Actor:
     return real.acting_as(acting(connection, login))
 
 
-def _by_login(connection: sqlite3.Connection, login: str) -> sqlite3.Row | None:
+def _by_login(connection: engine.Connection, login: str) -> engine.Row | None:
     sql = "SELECT u.*, r.permissions FROM users u LEFT JOIN roles r ON r.name = u.role WHERE u.login = ?"
-    row: sqlite3.Row | None = connection.execute(sql, (login,)).fetchone()
+    row: engine.Row | None = connection.execute(sql, (login,)).fetchone()
     return row

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 
 from salescli.errors import BadData
+from salescli.storage import engine
 
 MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -20,7 +20,7 @@ def month(given: str) -> str:
     return given.strip()
 
 
-def note(connection: sqlite3.Connection, payment_system_id: int, token: str, expires: str) -> None:
+def note(connection: engine.Connection, payment_system_id: int, token: str, expires: str) -> None:
     """Note a card's last month; the caller holds the transaction."""
     connection.execute(
         "INSERT INTO cards (payment_system_id, token, expires) VALUES (:system, :token, :expires)"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
 from salescli.rules import permissions, text
+from salescli.storage import engine
 
 FIELDS = ("number", "name", "active")
 
 
-def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+def find(connection: engine.Connection, words: str) -> engine.Row:
     """Return the category with this number, else with this name. Raise NotFound if none or several match."""
     return records.find(connection, NOUN, words, "number", "name")
 
 
-def free_number(connection: sqlite3.Connection, table: str) -> str:
+def free_number(connection: engine.Connection, table: str) -> str:
     """Return the next free number of ``table``."""
     row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 AS next FROM {table}").fetchone()
     number = int(row["next"])
@@ -27,7 +27,7 @@ def free_number(connection: sqlite3.Connection, table: str) -> str:
     return str(number)
 
 
-def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _draft(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if words.get("number"):
         values["number"] = text.word(words["number"], "number")
@@ -43,7 +43,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     return values
 
 
-def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+def _match(connection: engine.Connection, words: Words) -> engine.Row | None:
     if words.get("number"):
         rows = records.rows_of(connection, NOUN, "number = ?", (text.word(words["number"], "number"),))
     else:

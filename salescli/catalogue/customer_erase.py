@@ -5,14 +5,13 @@ customer → nothing under way? → names, tokens, comments, reasons erased, sea
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from salescli.catalogue import customers, records
 from salescli.errors import SalesError, WrongStatus
 from salescli.rules import numbers, permissions, text, time
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 NAME = "(erased)"
@@ -99,7 +98,7 @@ def _erase(work: Work, words: str, why: str | None) -> Erased:
     return Erased(found["id"], orders, recurring, bool(found["erased_at"]))
 
 
-def sweep(connection: sqlite3.Connection, *erased: Erased) -> None:
+def sweep(connection: engine.Connection, *erased: Erased) -> None:
     """Rewrite the database, to remove traces that SQLite leaves in its pages even with ``secure_delete``.
 
     That overwrites what is deleted, but not the copies that stay behind where SQLite divides a page: of 3,000 emails
@@ -108,7 +107,7 @@ def sweep(connection: sqlite3.Connection, *erased: Erased) -> None:
     """
     try:
         database.rewrite(connection)
-    except sqlite3.OperationalError as error:
+    except engine.OperationalError as error:
         ids = [str(each.id) for each in erased]
         raise SalesError(
             f"{numbers.count(len(ids), 'customer')} erased, but the database could not be rewritten ({error}), and its"
@@ -117,7 +116,7 @@ def sweep(connection: sqlite3.Connection, *erased: Erased) -> None:
         ) from None
 
 
-def _check_nothing_under_way(connection: sqlite3.Connection, values: dict[str, int | str]) -> None:
+def _check_nothing_under_way(connection: engine.Connection, values: dict[str, int | str]) -> None:
     unfinished = connection.execute(
         f"SELECT id, status FROM recurring WHERE id IN ({_RECURRING}) AND status <> 'completed' ORDER BY id", values
     ).fetchall()
@@ -138,7 +137,7 @@ def _check_nothing_under_way(connection: sqlite3.Connection, values: dict[str, i
         )
 
 
-def _remember(connection: sqlite3.Connection, id: int) -> None:
+def _remember(connection: engine.Connection, id: int) -> None:
     """Store digests of the identifiers, so that an import cannot bring the customer back."""
     for row in connection.execute(f"SELECT * FROM customers WHERE id IN ({_PEOPLE})", {"id": id}).fetchall():
         known_by = {

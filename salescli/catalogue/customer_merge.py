@@ -5,14 +5,12 @@ keep + duplicate → orders, recurring orders and sales plans moved, empty field
 
 from __future__ import annotations
 
-import sqlite3
-
 from salescli.catalogue import customers, records, tokens
 from salescli.catalogue.merge import Merged, move, point_to
 from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import permissions, text
 from salescli.rules.numbers import is_record_number
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 _FILLED = ("email", "phone", "language")
@@ -48,7 +46,7 @@ def merge(
         return Merged(records.get(work.connection, customers.NOUN, kept["id"]), other, moved, tuple(filled))
 
 
-def _unmerged(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+def _unmerged(connection: engine.Connection, words: str) -> engine.Row:
     """Return the customer that ``words`` names. Raise WrongStatus if it was erased, or merged under that number."""
     found = customers.find(connection, words, whole=True)
     if is_record_number(words) and _was_merged(connection, int(words)):
@@ -57,6 +55,6 @@ def _unmerged(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
     return found
 
 
-def _was_merged(connection: sqlite3.Connection, id: int) -> bool:
+def _was_merged(connection: engine.Connection, id: int) -> bool:
     sql = "SELECT 1 FROM customers WHERE id = ? AND merged_into IS NOT NULL"
     return connection.execute(sql, (id,)).fetchone() is not None

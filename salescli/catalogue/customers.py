@@ -6,7 +6,6 @@ a command or in an imported file, now finds that customer.
 
 from __future__ import annotations
 
-import sqlite3
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -15,13 +14,13 @@ from salescli.catalogue.records import Words
 from salescli.errors import BadData, WrongStatus
 from salescli.rules import names, permissions, text
 from salescli.rules.numbers import is_record_number
-from salescli.storage import database
+from salescli.storage import database, engine
 
 FIELDS = ("name", "email", "phone", "customer_id", "source", "language", "active")
 DEFAULT_SOURCE = "import"
 
 
-def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> sqlite3.Row:
+def find(connection: engine.Connection, words: str, *, whole: bool = False) -> engine.Row:
     """Return the customer with this number, email, name or id in a source; for a merged duplicate, the kept customer.
 
     Unless ``whole``, the beginnings of words of a name are enough. Raise NotFound if none or several match (R10, R44).
@@ -37,19 +36,19 @@ def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> 
     return records.find(connection, NOUN, wanted, "name", "source_id", whole=whole)
 
 
-def get_name(connection: sqlite3.Connection, id: int) -> str:
+def get_name(connection: engine.Connection, id: int) -> str:
     """Return the name of the customer with this id."""
     return str(records.get(connection, NOUN, id)["name"])
 
 
-def contact(connection: sqlite3.Connection, id: int) -> str:
+def contact(connection: engine.Connection, id: int) -> str:
     """Return the customer's name and how to reach them, for a person who is to act: ``Olena, olena@example.com``."""
     row = records.get(connection, NOUN, id)
     row = records.get(connection, NOUN, row["merged_into"]) if row["merged_into"] else row
     return ", ".join(filter(None, (row["name"], row["email"], row["phone"])))
 
 
-def buyer(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+def buyer(connection: engine.Connection, words: str) -> engine.Row:
     """Return the customer of an order, by number, email or whole name. Raise NotFound, or BadData if not active."""
     customer = find(connection, words, whole=True)
     check_not_erased(customer)
@@ -58,7 +57,7 @@ def buyer(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
     return customer
 
 
-def check_not_erased(customer: sqlite3.Row) -> None:
+def check_not_erased(customer: engine.Row) -> None:
     """Raise WrongStatus if the customer's personal data was erased; nothing new is recorded for them."""
     if customer["erased_at"]:
         raise WrongStatus(
@@ -76,7 +75,7 @@ class Identifiers(NamedTuple):
     name: str
 
 
-def identify(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
+def identify(connection: engine.Connection, known_by: Identifiers) -> engine.Row | None:
     """Return the customer of a row of a file: by customer_id, else by email, else by name.
 
     A new customer_id also matches a customer with the row's email who has no customer_id yet. Raise NotFound if several
@@ -86,16 +85,16 @@ def identify(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.R
     return records.get(connection, NOUN, row["merged_into"]) if row and row["merged_into"] else row
 
 
-def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+def _match(connection: engine.Connection, words: Words) -> engine.Row | None:
     return _meant(connection, identifiers(words))
 
 
-def _meant(connection: sqlite3.Connection, known_by: Identifiers) -> sqlite3.Row | None:
+def _meant(connection: engine.Connection, known_by: Identifiers) -> engine.Row | None:
     """Return the row that has these identifiers: a customer or a merged duplicate."""
     source, source_id, address, name = known_by
     if source_id:
         sql = "SELECT * FROM customers WHERE source = ? AND source_id = ?"
-        known: sqlite3.Row | None = connection.execute(sql, (source, source_id)).fetchone()
+        known: engine.Row | None = connection.execute(sql, (source, source_id)).fetchone()
         if known or not address:
             return known
         return _one_person(connection, f"email = ? AND {_WITHOUT_ID}", address)
@@ -112,14 +111,14 @@ _WITHOUT_ID = " AND NOT EXISTS ".join(
 )
 
 
-def _one_named(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
+def _one_named(connection: engine.Connection, name: str) -> engine.Row | None:
     """Return the row of a name, of several spellings preferably as given. Raise NotFound if several people match."""
     key = names.key(name)
     as_given = _one_person(connection, "name_key = ? AND name = ?", key, name)
     return as_given or _one_person(connection, "name_key = ?", key, called=name)
 
 
-def _one_person(connection: sqlite3.Connection, clause: str, *values: str, called: str = "") -> sqlite3.Row | None:
+def _one_person(connection: engine.Connection, clause: str, *values: str, called: str = "") -> engine.Row | None:
     """Return the row of ``clause``, preferring a merged duplicate. Raise NotFound if several people match."""
     found = connection.execute(f"SELECT * FROM customers c WHERE {clause}", values).fetchall()
     if len(found) > 1:
@@ -138,7 +137,7 @@ def identifiers(words: Words) -> Identifiers:
     return Identifiers(words.get("source") or DEFAULT_SOURCE, source_id, address, name)
 
 
-def digests(connection: sqlite3.Connection, known_by: Identifiers) -> dict[str, bytes]:
+def digests(connection: engine.Connection, known_by: Identifiers) -> dict[str, bytes]:
     """Return digests of customer_id, email and name, by which an import recognises an erased customer.
 
     They are keyed, so that nobody can look them up in a list of addresses.
@@ -158,12 +157,12 @@ def digests(connection: sqlite3.Connection, known_by: Identifiers) -> dict[str, 
     }
 
 
-def anybody_erased(connection: sqlite3.Connection) -> bool:
+def anybody_erased(connection: engine.Connection) -> bool:
     """Return whether anyone has been erased; if not, imports need no digests."""
     return connection.execute("SELECT 1 FROM erased LIMIT 1").fetchone() is not None
 
 
-def check_nobody_erased(connection: sqlite3.Connection, known_by: Identifiers) -> None:
+def check_nobody_erased(connection: engine.Connection, known_by: Identifiers) -> None:
     """Raise BadData if a row of a file would bring back an erased customer.
 
     A name counts only if the row has nothing else, as in ``identify``.
@@ -181,12 +180,12 @@ def check_nobody_erased(connection: sqlite3.Connection, known_by: Identifiers) -
         )
 
 
-def _check_import(connection: sqlite3.Connection, words: Words) -> None:
+def _check_import(connection: engine.Connection, words: Words) -> None:
     if anybody_erased(connection):
         check_nobody_erased(connection, identifiers(words))
 
 
-def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _draft(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     if before is not None:
         check_not_erased(before)
     values: dict[str, Any] = {}
@@ -205,7 +204,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     return values
 
 
-def _id_elsewhere(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _id_elsewhere(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     """Return the columns of an id in a source; none if a duplicate merged into ``before`` has it."""
     source = text.text(words.get("source") or DEFAULT_SOURCE, "source")
     source_id = text.word(words["customer_id"], "customer_id")

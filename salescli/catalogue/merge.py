@@ -5,7 +5,6 @@ keep + duplicate → everything moved, what ``keep`` lacks filled, the duplicate
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from salescli.catalogue.records import Noun
 from salescli.errors import BadUsage, WrongStatus
 from salescli.gateways import registry
 from salescli.rules import text
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 # What may move: table → its noun, and its subject in history if its records have one.
@@ -36,8 +35,8 @@ _NOUNS = {
 class Merged:
     """The result of a merge: the kept row, the duplicate, how many records of each noun moved, the fields filled."""
 
-    keep: sqlite3.Row
-    duplicate: sqlite3.Row
+    keep: engine.Row
+    duplicate: engine.Row
     moved: dict[str, int]
     filled: tuple[str, ...]
 
@@ -52,12 +51,12 @@ class Merging:
     """
 
     noun: Noun
-    find: Callable[[sqlite3.Connection, str], int]
+    find: Callable[[engine.Connection, str], int]
     column: str
     tables: tuple[str, ...]
-    check: Callable[[sqlite3.Connection, sqlite3.Row, sqlite3.Row], None] = lambda connection, keep, duplicate: None
-    fill: Callable[[sqlite3.Row, sqlite3.Row], tuple[dict[str, Any], dict[str, Any]]] = lambda keep, duplicate: ({}, {})
-    before: Callable[[sqlite3.Connection, int, int], None] = lambda connection, keep, duplicate: None
+    check: Callable[[engine.Connection, engine.Row, engine.Row], None] = lambda connection, keep, duplicate: None
+    fill: Callable[[engine.Row, engine.Row], tuple[dict[str, Any], dict[str, Any]]] = lambda keep, duplicate: ({}, {})
+    before: Callable[[engine.Connection, int, int], None] = lambda connection, keep, duplicate: None
 
 
 def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: str | None = None) -> Merged:
@@ -86,7 +85,7 @@ def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: st
         return Merged(records.get(work.connection, noun, kept["id"]), other, moved, tuple(filled))
 
 
-def found(connection: sqlite3.Connection, merging: Merging, words: str) -> sqlite3.Row:
+def found(connection: engine.Connection, merging: Merging, words: str) -> engine.Row:
     """Return the record that ``words`` names. Raise WrongStatus if it was merged under that number or login."""
     row = records.get(connection, merging.noun, merging.find(connection, words))
     key = next((key for key in ("login", "number") if key in merging.noun.fields), "name")
@@ -98,7 +97,7 @@ def found(connection: sqlite3.Connection, merging: Merging, words: str) -> sqlit
     return row
 
 
-def _check_open(connection: sqlite3.Connection, merging: Merging, duplicate: sqlite3.Row) -> None:
+def _check_open(connection: engine.Connection, merging: Merging, duplicate: engine.Row) -> None:
     """Raise WrongStatus if the duplicate has a line of its own in the reports of a closed month."""
     of_it = {"category_id": "dimension = 'offer' AND category_id = :id"}.get(
         merging.column, "dimension = :dimension AND key = :id"
@@ -131,7 +130,7 @@ def move(work: Work, noun: Noun, column: str, tables: Iterable[str], keep: int, 
 
 
 def point_to(
-    work: Work, noun: Noun, keep: sqlite3.Row, duplicate: sqlite3.Row, left: dict[str, Any], why: str | None
+    work: Work, noun: Noun, keep: engine.Row, duplicate: engine.Row, left: dict[str, Any], why: str | None
 ) -> None:
     """Let the duplicate, and what was merged into it, point to the kept record; ``left``: what else becomes of it."""
     pair = {"keep": keep["id"], "duplicate": duplicate["id"]}
@@ -147,13 +146,13 @@ def point_to(
 # Users
 
 
-def _check_users(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: sqlite3.Row) -> None:
+def _check_users(connection: engine.Connection, keep: engine.Row, duplicate: engine.Row) -> None:
     """Raise BadData if no owner would be left who can log in."""
     if keep["login"] is not None:
         users.check_an_owner_stays(connection, {"active": 0}, duplicate)
 
 
-def _fill_user(keep: sqlite3.Row, duplicate: sqlite3.Row) -> tuple[dict[str, Any], dict[str, Any]]:
+def _fill_user(keep: engine.Row, duplicate: engine.Row) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the login and the role of the duplicate for a user who came with an import and has none."""
     earns = {"shares": duplicate["shares"]} if duplicate["shares"] and not keep["shares"] else {}
     if keep["login"] is not None or duplicate["login"] is None:
@@ -165,7 +164,7 @@ def _fill_user(keep: sqlite3.Row, duplicate: sqlite3.Row) -> tuple[dict[str, Any
 # Offers
 
 
-def _check_offers(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: sqlite3.Row) -> None:
+def _check_offers(connection: engine.Connection, keep: engine.Row, duplicate: engine.Row) -> None:
     if keep["currency"] != duplicate["currency"]:
         raise WrongStatus(
             f"offer {duplicate['number']} is in {duplicate['currency']} and offer {keep['number']} in"
@@ -176,7 +175,7 @@ def _check_offers(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: 
 # Payment systems
 
 
-def _check_systems(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate: sqlite3.Row) -> None:
+def _check_systems(connection: engine.Connection, keep: engine.Row, duplicate: engine.Row) -> None:
     """Raise WrongStatus where money would be looked for in an account that it never went through."""
     name = duplicate["name"]
     live = f"SELECT 1 FROM attempts WHERE payment_system_id = {duplicate['id']} AND status = 'live'"
@@ -196,7 +195,7 @@ def _check_systems(connection: sqlite3.Connection, keep: sqlite3.Row, duplicate:
         )
 
 
-def _one_card(connection: sqlite3.Connection, keep: int, duplicate: int) -> None:
+def _one_card(connection: engine.Connection, keep: int, duplicate: int) -> None:
     """Of a card that both payment systems know keep the one with the later month: banks renew cards."""
     pair = {"keep": keep, "duplicate": duplicate}
     for mine, others, earlier in (("keep", "duplicate", "<"), ("duplicate", "keep", "<=")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from salescli.errors import BadData
 from salescli.rules import instalments, money, permissions, schedule, text
 from salescli.rules.instalments import Terms
 from salescli.rules.schedule import Interval, Retries
-from salescli.storage import database
+from salescli.storage import database, engine
 
 FIELDS = (
     "number", "name", "category", "price", "currency", "multiple", "partial_min", "partial_success",
@@ -44,7 +43,7 @@ class Offer:
     active: bool
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row, category_number: str | None) -> Offer:
+    def from_row(cls, row: engine.Row, category_number: str | None) -> Offer:
         """Return the offer of a row of ``offers``, with its category's number."""
         recurring = row["every_count"] is not None
         return cls(
@@ -68,7 +67,7 @@ class Offer:
         )
 
 
-def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> Offer:
+def find(connection: engine.Connection, words: str, *, whole: bool = False) -> Offer:
     """Return the offer with this number, else with this name or, unless ``whole``, its beginning.
 
     Raise NotFound if none or several match.
@@ -76,12 +75,12 @@ def find(connection: sqlite3.Connection, words: str, *, whole: bool = False) -> 
     return _with_category(connection, records.find(connection, NOUN, words, "number", "name", whole=whole))
 
 
-def get(connection: sqlite3.Connection, id: int) -> Offer:
+def get(connection: engine.Connection, id: int) -> Offer:
     """Return the offer with this id."""
     return get_all(connection, [id])[id]
 
 
-def get_all(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Offer]:
+def get_all(connection: engine.Connection, ids: Iterable[int]) -> dict[int, Offer]:
     """Return the offers with these ids, by id, in a query for them and one for their categories."""
     rows = records.get_all(connection, NOUN, ids)
     category_ids = (row["category_id"] for row in rows.values() if row["category_id"] is not None)
@@ -92,14 +91,14 @@ def get_all(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Off
     }
 
 
-def _with_category(connection: sqlite3.Connection, row: sqlite3.Row) -> Offer:
+def _with_category(connection: engine.Connection, row: engine.Row) -> Offer:
     number = None
     if row["category_id"] is not None:
         number = records.get(connection, categories.NOUN, row["category_id"])["number"]
     return Offer.from_row(row, number)
 
 
-def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _draft(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     values = {**_identity(connection, words, before), **_price(connection, words, before)}
     words = _with_instalments(words, before)
     values.update(_partial(words, before))
@@ -115,7 +114,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     return values
 
 
-def _identity(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _identity(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if words.get("number"):
         values["number"] = text.word(words["number"], "number")
@@ -131,7 +130,7 @@ def _identity(connection: sqlite3.Connection, words: Words, before: sqlite3.Row 
     return values
 
 
-def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _price(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     account = database.setting(connection, "currency")
     current = before["currency"] if before else account
     currency = money.currency_code(words["currency"]) if words.get("currency", "").strip() else current
@@ -147,7 +146,7 @@ def _price(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     return values
 
 
-def _with_instalments(words: Words, before: sqlite3.Row | None) -> Words:
+def _with_instalments(words: Words, before: engine.Row | None) -> Words:
     """Return the words of an offer with instalments: paid in parts, its first part by default the least payment.
 
     Raise BadData for an offer whose price is to be paid in full.
@@ -161,7 +160,7 @@ def _with_instalments(words: Words, before: sqlite3.Row | None) -> Words:
     return {**words, "partial_min": f"{money.percent_text(instalments.parse(given).now_ppm)}%"}
 
 
-def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _partial(words: Words, before: engine.Row | None) -> dict[str, Any]:
     if "partial_min" in words and not words["partial_min"]:  # emptied: paid in full again
         if words.get("partial_success"):
             raise BadData("an offer without partial_min is paid in full; leave out partial_success")
@@ -182,7 +181,7 @@ def _partial(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     return values
 
 
-def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _recurring(words: Words, before: engine.Row | None) -> dict[str, Any]:
     if "every" in words and not words["every"]:  # emptied: not recurring again
         if words.get("payments") or words.get("retry_after"):
             raise BadData("an offer without an interval is not recurring; leave out payments and retry_after")
@@ -206,7 +205,7 @@ def _recurring(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     return values
 
 
-def _interval(words: Words, before: sqlite3.Row | None) -> Interval | None:
+def _interval(words: Words, before: engine.Row | None) -> Interval | None:
     if words.get("every"):
         return schedule.parse_interval(words["every"])
     if before is not None and before["every_count"] is not None:
@@ -214,7 +213,7 @@ def _interval(words: Words, before: sqlite3.Row | None) -> Interval | None:
     return None
 
 
-def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> Retries:
+def _retries(words: Words, before: engine.Row | None, interval: Interval) -> Retries:
     if words.get("retry_after"):
         return Retries.for_interval(words["retry_after"], interval)
     if before is not None and before["retry_after"] is not None:
@@ -222,7 +221,7 @@ def _retries(words: Words, before: sqlite3.Row | None, interval: Interval) -> Re
     return Retries.usual(interval)
 
 
-def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+def _match(connection: engine.Connection, words: Words) -> engine.Row | None:
     """Return the offer with the number, else with the category, name and currency."""
     if words.get("number"):
         rows = records.rows_of(connection, NOUN, "number = ?", (text.word(words["number"], "number"),))
@@ -233,7 +232,7 @@ def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
     return records.the_only(NOUN, words.get("name", ""), rows) if rows else None
 
 
-def same_offers(connection: sqlite3.Connection, name: str, currency: str, category_id: int | None) -> list[sqlite3.Row]:
+def same_offers(connection: engine.Connection, name: str, currency: str, category_id: int | None) -> list[engine.Row]:
     """Return the offers of a name, currency and category."""
     clause = "currency = ? AND category_id IS ?"
     return records.named(connection, NOUN, name, clause, (currency, category_id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from salescli.catalogue.records import Words
 from salescli.errors import BadData
 from salescli.gateways import registry
 from salescli.rules import money, permissions, text
+from salescli.storage import engine
 
 FIELDS = ("name", "gateway", "fee", "fee_fixed", "currency", "one_click", "env", "active")
 
@@ -35,7 +35,7 @@ class PaymentSystem:
     checked_at: str | None  # when a person checked there what another copy of the database did
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> PaymentSystem:
+    def from_row(cls, row: engine.Row) -> PaymentSystem:
         """Return the payment system of a row of ``payment_systems``."""
         flags = {"one_click": bool(row["one_click"]), "active": bool(row["active"])}
         return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
@@ -54,22 +54,22 @@ class PaymentSystem:
         return money.fee(amount_minor, self.fee_ppm or 0, self.fee_fixed_minor or 0)
 
 
-def find(connection: sqlite3.Connection, words: str) -> PaymentSystem:
+def find(connection: engine.Connection, words: str) -> PaymentSystem:
     """Return the payment system with this name, in any case. Raise NotFound."""
     return PaymentSystem.from_row(records.find(connection, NOUN, words, "name"))
 
 
-def get(connection: sqlite3.Connection, id: int) -> PaymentSystem:
+def get(connection: engine.Connection, id: int) -> PaymentSystem:
     """Return the payment system with this id."""
     return get_all(connection, [id])[id]
 
 
-def get_all(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PaymentSystem]:
+def get_all(connection: engine.Connection, ids: Iterable[int]) -> dict[int, PaymentSystem]:
     """Return the payment systems with these ids, by id, in one query."""
     return {id: PaymentSystem.from_row(row) for id, row in records.get_all(connection, NOUN, ids).items()}
 
 
-def find_charging(connection: sqlite3.Connection, words: str | None) -> PaymentSystem:
+def find_charging(connection: engine.Connection, words: str | None) -> PaymentSystem:
     """Return the payment system of this name; without one the only active one that charges. Raise BadData for many."""
     if words is not None:
         return find(connection, words)
@@ -93,7 +93,7 @@ def check_usable(system: PaymentSystem, token: str | None, *, one_click: bool) -
         raise BadData("the token looks like a card number, which is never stored; give the payment system's token")
 
 
-def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _draft(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "name" in words or before is None:
         values["name"] = text.text(words.get("name", ""), "name")
@@ -113,7 +113,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     return {**values, **_fees(words, before)}
 
 
-def _check_gateway_may_change(connection: sqlite3.Connection, before: sqlite3.Row | None, gateway: str) -> None:
+def _check_gateway_may_change(connection: engine.Connection, before: engine.Row | None, gateway: str) -> None:
     """Raise BadData if money went, or is going, through the current gateway: no other gateway has its records."""
     if before is None or gateway == before["gateway"]:
         return
@@ -134,7 +134,7 @@ def _variable_names(value: str) -> str:
     return " ".join(names)
 
 
-def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _fees(words: Words, before: engine.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "fee" in words:
         values["fee_ppm"] = money.parse_percent(words["fee"]) if words["fee"] else None
@@ -150,7 +150,7 @@ def _fees(words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
     return {**values, "fee_fixed_minor": money.parse(words["fee_fixed"], currency)}
 
 
-def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+def _match(connection: engine.Connection, words: Words) -> engine.Row | None:
     name = text.text(words.get("name", ""), "name")
     rows = records.named(connection, NOUN, name)
     return records.the_only(NOUN, name, rows) if rows else None

@@ -5,14 +5,13 @@ words of a command or a row of a file -> the noun's ``draft`` (checked column va
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from salescli.errors import BadData, DamagedValue, NotFound, SeveralFit
 from salescli.rules import names, suggest, text, time
-from salescli.storage import database, history, many
+from salescli.storage import database, engine, history, many
 from salescli.storage.work import Work
 
 NAMED_MAX = 10  # records that a message lists
@@ -30,10 +29,10 @@ class Noun:
     table: str
     permission: str
     fields: tuple[str, ...]  # the fields that `add`, `edit` and `import` take
-    draft: Callable[[sqlite3.Connection, Words, sqlite3.Row | None], dict[str, Any]]
-    match: Callable[[sqlite3.Connection, Words], sqlite3.Row | None]  # finds the record of a row
+    draft: Callable[[engine.Connection, Words, engine.Row | None], dict[str, Any]]
+    match: Callable[[engine.Connection, Words], engine.Row | None]  # finds the record of a row
     searched: tuple[str, ...] = ()  # columns of its search index
-    check_import: Callable[[sqlite3.Connection, Words], None] = lambda connection, words: None  # for a new record
+    check_import: Callable[[engine.Connection, Words], None] = lambda connection, words: None  # for a new record
     stands_for: str = "id"  # SQL for the id of the record that a row stands for: its own unless merged
 
     @property
@@ -77,18 +76,18 @@ def edit(work: Work, noun: Noun, id: int, words: Words) -> dict[str, Any]:
         return changes
 
 
-def changed_columns(connection: sqlite3.Connection, noun: Noun, before: sqlite3.Row, words: Words) -> dict[str, Any]:
+def changed_columns(connection: engine.Connection, noun: Noun, before: engine.Row, words: Words) -> dict[str, Any]:
     """Return the columns that ``words`` would change on the record ``before``."""
     drafted = noun.draft(connection, words, before)
     return {name: value for name, value in drafted.items() if value != before[name]}
 
 
-def get(connection: sqlite3.Connection, noun: Noun, id: int) -> sqlite3.Row:
+def get(connection: engine.Connection, noun: Noun, id: int) -> engine.Row:
     """Return the row of a known id. Raise DamagedValue if it is gone: nothing is deleted here."""
     return get_all(connection, noun, [id])[id]
 
 
-def get_all(connection: sqlite3.Connection, noun: Noun, ids: Iterable[int]) -> dict[int, sqlite3.Row]:
+def get_all(connection: engine.Connection, noun: Noun, ids: Iterable[int]) -> dict[int, engine.Row]:
     """Return the rows of known ids, by id, in one query. Raise DamagedValue if one is gone."""
     wanted = set(ids)
     rows = many.by_id(connection, noun.table, wanted)
@@ -97,7 +96,7 @@ def get_all(connection: sqlite3.Connection, noun: Noun, ids: Iterable[int]) -> d
     return rows
 
 
-def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, whole: bool = False) -> sqlite3.Row:
+def find(connection: engine.Connection, noun: Noun, words: str, *keys: str, whole: bool = False) -> engine.Row:
     """Return the one record that ``words`` names: by each of the columns ``keys`` in turn, then in any case.
 
     ``whole``: the beginning of a name is not enough, as for commands that write. Raise NotFound if none or several
@@ -122,13 +121,13 @@ def find(connection: sqlite3.Connection, noun: Noun, words: str, *keys: str, who
     return the_only(noun, words, found)
 
 
-def unknown(connection: sqlite3.Connection, noun: Noun, words: str) -> NotFound:
+def unknown(connection: engine.Connection, noun: Noun, words: str) -> NotFound:
     """Return the error for words that name no record, with the names that they are like."""
     known = [name for row in _alike(connection, noun, words) for name in row if name]
     return NotFound(f"there is no {noun.subject} {words!r}{suggest.did_you_mean(words, known)}")
 
 
-def _alike(connection: sqlite3.Connection, noun: Noun, words: str) -> list[sqlite3.Row]:
+def _alike(connection: engine.Connection, noun: Noun, words: str) -> list[engine.Row]:
     """Return names (and logins) to compare with ``words``: all of a short list, else those that begin alike."""
     columns = "name, login" if "login" in noun.fields else "name"
     rows = connection.execute(f"SELECT {columns} FROM {noun.table} LIMIT {COMPARED_MAX + 1}").fetchall()
@@ -145,8 +144,8 @@ def _alike(connection: sqlite3.Connection, noun: Noun, words: str) -> list[sqlit
 
 
 def named(
-    connection: sqlite3.Connection, noun: Noun, name: str, clause: str = "1 = 1", values: tuple[Any, ...] = ()
-) -> list[sqlite3.Row]:
+    connection: engine.Connection, noun: Noun, name: str, clause: str = "1 = 1", values: tuple[Any, ...] = ()
+) -> list[engine.Row]:
     """Return the records of a name, whatever its case, blanks and invisible characters: ``names.key``.
 
     Of several spellings only the one that is given, if there is such a record. ``clause`` narrows the rows.
@@ -155,13 +154,13 @@ def named(
     return rows_of(connection, noun, f"{keyed} AND name = ?", (*given, name)) or rows_of(connection, noun, keyed, given)
 
 
-def rows_of(connection: sqlite3.Connection, noun: Noun, clause: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+def rows_of(connection: engine.Connection, noun: Noun, clause: str, values: tuple[Any, ...]) -> list[engine.Row]:
     """Return the records of the rows that match ``clause``; for a merged row, the record it was merged into."""
     named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE {clause}"
     return connection.execute(f"SELECT * FROM {noun.table} WHERE id IN ({named}) ORDER BY id", values).fetchall()
 
 
-def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
+def the_only(noun: Noun, words: str, rows: list[engine.Row]) -> engine.Row:
     """Return the only row. Raise NotFound if there is none, SeveralFit if there are several."""
     if not rows:
         raise NotFound(f"there is no {noun.subject} {words!r}")
@@ -176,7 +175,7 @@ def the_only(noun: Noun, words: str, rows: list[sqlite3.Row]) -> sqlite3.Row:
     return rows[0]
 
 
-def search(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int = SEARCHED_MAX) -> list[sqlite3.Row]:
+def search(connection: engine.Connection, noun: Noun, words: str, *, most: int = SEARCHED_MAX) -> list[engine.Row]:
     """Return the records whose searched columns contain words that begin with ``words``, in any case and script."""
     matching = f"SELECT rowid FROM {noun.table}_search WHERE {noun.table}_search MATCH :query"
     named = f"SELECT {noun.stands_for} FROM {noun.table} WHERE id IN ({matching})"
@@ -196,17 +195,17 @@ def match_query(words: str) -> str:
     return " ".join('"{}"*'.format(word.replace('"', '""')) for word in wanted)
 
 
-def index_from(connection: sqlite3.Connection, noun: Noun, first: int) -> None:
+def index_from(connection: engine.Connection, noun: Noun, first: int) -> None:
     """Add the records from the id ``first`` on to the search index, after a bulk insert."""
     _index(connection, noun, "id >= ?", first)
 
 
-def rebuild_search(connection: sqlite3.Connection, noun: Noun) -> None:
+def rebuild_search(connection: engine.Connection, noun: Noun) -> None:
     """Rebuild the search index from its table, because deleted text stays in an index until its parts are merged."""
     connection.execute(f"INSERT INTO {noun.table}_search ({noun.table}_search) VALUES ('rebuild')")
 
 
-def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str, *, most: int) -> list[sqlite3.Row]:
+def _in_any_case(connection: engine.Connection, noun: Noun, words: str, *, most: int) -> list[engine.Row]:
     if noun.searched:
         return search(connection, noun, words, most=most)
     if noun.table in database.NAMED:
@@ -216,7 +215,7 @@ def _in_any_case(connection: sqlite3.Connection, noun: Noun, words: str, *, most
     return [row for row in rows if row["name"].casefold() == folded]
 
 
-def called(noun: Noun, row: sqlite3.Row) -> str:
+def called(noun: Noun, row: engine.Row) -> str:
     """Return a record's name with its number or login, to distinguish records of the same name."""
     return f"{row['name']} ({row[_key_of(noun)] or row['id']})"
 
@@ -225,7 +224,7 @@ def _key_of(noun: Noun) -> str:
     return next((key for key in ("number", "login") if key in noun.fields), "id")
 
 
-def _index(connection: sqlite3.Connection, noun: Noun, clause: str, id: int) -> None:
+def _index(connection: engine.Connection, noun: Noun, clause: str, id: int) -> None:
     if noun.searched:
         columns = ", ".join(noun.searched)
         connection.execute(
@@ -234,7 +233,7 @@ def _index(connection: sqlite3.Connection, noun: Noun, clause: str, id: int) -> 
         )
 
 
-def _unindex(connection: sqlite3.Connection, noun: Noun, row: sqlite3.Row) -> None:
+def _unindex(connection: engine.Connection, noun: Noun, row: engine.Row) -> None:
     if noun.searched:
         columns = ", ".join(noun.searched)
         places = ", ".join("?" * len(noun.searched))

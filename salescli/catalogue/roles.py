@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any
 
@@ -10,36 +9,36 @@ from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData
 from salescli.rules import permissions, text, time
-from salescli.storage import database
+from salescli.storage import database, engine
 
 FIELDS = ("name", "permissions")
 
 
-def add_ready(connection: sqlite3.Connection, now: datetime) -> None:
+def add_ready(connection: engine.Connection, now: datetime) -> None:
     """Add the predefined roles to a new database; the caller holds the transaction."""
     for name, allowed in permissions.READY.items():
         row = {"name": name, "permissions": _stored(allowed), "created_at": time.utc_text(now)}
         database.insert(connection, "roles", row)
 
 
-def find(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+def find(connection: engine.Connection, words: str) -> engine.Row:
     """Return the role with this name, else with this number. Raise NotFound."""
     return records.find(connection, NOUN, words, "name", "id")
 
 
-def checked_name(connection: sqlite3.Connection, given: str) -> str:
+def checked_name(connection: engine.Connection, given: str) -> str:
     """Return the name of an existing role. Raise BadData, with all names, for another."""
     names = tuple(row["name"] for row in connection.execute("SELECT name FROM roles ORDER BY id"))
     return text.one_of(text.text(given, "role"), names, "role")
 
 
-def allowed(connection: sqlite3.Connection, name: str) -> frozenset[str]:
+def allowed(connection: engine.Connection, name: str) -> frozenset[str]:
     """Return the permissions of an existing role."""
     row = connection.execute("SELECT permissions FROM roles WHERE name = ?", (name,)).fetchone()
     return permissions.permissions(row["permissions"])
 
 
-def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _draft(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "name" in words or before is None:
         values["name"] = _name(words.get("name", ""))
@@ -73,7 +72,7 @@ def _stored(allowed: frozenset[str]) -> str:
     return " ".join(name for name in permissions.PERMISSIONS if name in allowed)
 
 
-def _check_owner_stays(values: dict[str, Any], before: sqlite3.Row | None) -> None:
+def _check_owner_stays(values: dict[str, Any], before: engine.Row | None) -> None:
     """Raise BadData if the role owner would be renamed or lose a permission: somebody must always manage users."""
     if before is None or before["name"] != permissions.OWNER:
         return
@@ -82,9 +81,9 @@ def _check_owner_stays(values: dict[str, Any], before: sqlite3.Row | None) -> No
         raise BadData("the role owner keeps its name and every permission, so that somebody can always manage users")
 
 
-def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+def _match(connection: engine.Connection, words: Words) -> engine.Row | None:
     wanted = _name(words.get("name", ""))
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM roles WHERE name = ?", (wanted,)).fetchone()
+    row: engine.Row | None = connection.execute("SELECT * FROM roles WHERE name = ?", (wanted,)).fetchone()
     return row
 
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 from salescli.catalogue import cards, customers, payment_systems
 from salescli.errors import NotFound
 from salescli.rules import permissions, text, time
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 
@@ -26,7 +25,7 @@ class SavedToken:
     preferred: bool
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> SavedToken:
+    def from_row(cls, row: engine.Row) -> SavedToken:
         """Return the record of a row of ``saved_tokens``."""
         return cls(row["id"], row["customer_id"], row["payment_system_id"], row["token"], bool(row["preferred"]))
 
@@ -89,7 +88,7 @@ def forget(work: Work, id: int) -> SavedToken:
         return gone
 
 
-def get(connection: sqlite3.Connection, id: int) -> SavedToken:
+def get(connection: engine.Connection, id: int) -> SavedToken:
     """Return the saved payment method of a number. Raise NotFound."""
     row = connection.execute("SELECT * FROM saved_tokens WHERE id = ?", (id,)).fetchone()
     if row is None:
@@ -97,7 +96,7 @@ def get(connection: sqlite3.Connection, id: int) -> SavedToken:
     return SavedToken.from_row(row)
 
 
-def of_customer(connection: sqlite3.Connection, customer_id: int) -> list[SavedToken]:
+def of_customer(connection: engine.Connection, customer_id: int) -> list[SavedToken]:
     """Return a customer's saved payment methods: the default first, then the newest."""
     rows = connection.execute(
         "SELECT * FROM saved_tokens WHERE customer_id = ? ORDER BY preferred DESC, id DESC", (customer_id,)
@@ -105,7 +104,7 @@ def of_customer(connection: sqlite3.Connection, customer_id: int) -> list[SavedT
     return [SavedToken.from_row(row) for row in rows]
 
 
-def for_payment(connection: sqlite3.Connection, customer_id: int, system_id: int | None) -> SavedToken | None:
+def for_payment(connection: engine.Connection, customer_id: int, system_id: int | None) -> SavedToken | None:
     """Return the saved payment method to charge: of the payment system given, the default or else the newest.
 
     Without a payment system, the default.

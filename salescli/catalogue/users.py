@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +13,12 @@ from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.rules.sale_shares import Shares
 from salescli.rules.time import utc_text
-from salescli.storage import database
+from salescli.storage import database, engine
 
 FIELDS = ("login", "name", "role", "active", "sells", "shares")
 
 
-def register_owner(connection: sqlite3.Connection, login: str, name: str, now: datetime) -> Actor:
+def register_owner(connection: engine.Connection, login: str, name: str, now: datetime) -> Actor:
     """Add the predefined roles to a new database, register the person who runs ``init`` as owner, and return them."""
     roles.add_ready(connection, now)
     drafted = _draft(connection, {"login": login, "name": name, "role": permissions.OWNER}, None)
@@ -27,7 +26,7 @@ def register_owner(connection: sqlite3.Connection, login: str, name: str, now: d
     return actors.acting(connection, drafted["login"])
 
 
-def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
+def find_manager(connection: engine.Connection, words: str) -> engine.Row:
     """Return the user with this login, else with this name, else with this number. Raise NotFound.
 
     Imported users have no login; if two have the same name, only the number distinguishes them.
@@ -42,7 +41,7 @@ def find_manager(connection: sqlite3.Connection, words: str) -> sqlite3.Row:
         raise
 
 
-def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
+def manager_id(connection: engine.Connection, words: str | None) -> int | None:
     """Return the id of the manager that ``words`` names; None for None or ``system`` (R18)."""
     if words is None or is_system(words):
         return None
@@ -52,14 +51,14 @@ def manager_id(connection: sqlite3.Connection, words: str | None) -> int | None:
     return int(row["id"])
 
 
-def sellers(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+def sellers(connection: engine.Connection) -> list[engine.Row]:
     """Return the active users who sell, by name, from whom a sale's manager is chosen (R46)."""
     return connection.execute(
         "SELECT id, login, name FROM users WHERE active = 1 AND sells = 1 ORDER BY name_key, id"
     ).fetchall()
 
 
-def seller_name(connection: sqlite3.Connection, manager_id: int | None) -> str:
+def seller_name(connection: engine.Connection, manager_id: int | None) -> str:
     """Return the name of the manager of a sale, or ``system`` (R18)."""
     row = connection.execute("SELECT name FROM users WHERE id = ?", (manager_id,)).fetchone()
     return str(row["name"]) if row else "system"
@@ -70,7 +69,7 @@ def is_system(words: str) -> bool:
     return names.key(words) == "system"
 
 
-def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | None) -> dict[str, Any]:
+def _draft(connection: engine.Connection, words: Words, before: engine.Row | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "login" in words:
         values["login"] = text.word(words["login"], "login")
@@ -96,7 +95,7 @@ def _draft(connection: sqlite3.Connection, words: Words, before: sqlite3.Row | N
     return values
 
 
-def _check_months_are_open(connection: sqlite3.Connection, before: Shares, after: Shares) -> None:
+def _check_months_are_open(connection: engine.Connection, before: Shares, after: Shares) -> None:
     """Raise WrongStatus if what was earned in a closed month would change."""
     closed = [row["month"] for row in connection.execute("SELECT month FROM closed_months ORDER BY month")]
     if changed := sale_shares.changed_months(before, after, closed):
@@ -106,7 +105,7 @@ def _check_months_are_open(connection: sqlite3.Connection, before: Shares, after
         )
 
 
-def check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any], before: sqlite3.Row | None) -> None:
+def check_an_owner_stays(connection: engine.Connection, values: dict[str, Any], before: engine.Row | None) -> None:
     """Raise BadData if a change would leave no owner."""
     if before is None or before["role"] != permissions.OWNER or not before["active"]:
         return
@@ -118,13 +117,13 @@ def check_an_owner_stays(connection: sqlite3.Connection, values: dict[str, Any],
         raise BadData(f"{before['name']} is the only owner; make somebody else an owner before you change that")
 
 
-def _check_free(connection: sqlite3.Connection, login: str, before: sqlite3.Row | None) -> None:
+def _check_free(connection: engine.Connection, login: str, before: engine.Row | None) -> None:
     held = connection.execute("SELECT id, name FROM users WHERE login = ?", (login,)).fetchone()
     if held and (before is None or held["id"] != before["id"]):
         raise BadData(f"the login {login} belongs to {held['name']}; a login belongs to one person")
 
 
-def _match(connection: sqlite3.Connection, words: Words) -> sqlite3.Row | None:
+def _match(connection: engine.Connection, words: Words) -> engine.Row | None:
     login = words.get("login")
     if not login:
         raise BadData("a user needs a login")

@@ -5,13 +5,13 @@ answer → ``as_asked`` → ``believed`` → settled
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from salescli.gateways.answers import Answer
 from salescli.sales.attempts import Attempt
+from salescli.storage import engine
 from salescli.storage.clauses import Where
 
 
@@ -33,7 +33,7 @@ def as_asked(attempt: Attempt, answer: Answer) -> Answer:
     return replace(answer, became="unknown", code="processing_error", message=f"{reported}, not what was requested")
 
 
-def believed(connection: sqlite3.Connection, answered: Sequence[Answered]) -> list[Answered]:
+def believed(connection: engine.Connection, answered: Sequence[Answered]) -> list[Answered]:
     """Return the answers, each as unknown if the payment or refund that it names is another invoice's already."""
     taken = _taken(connection, [one for one in answered if _named(one)])
     believed = []
@@ -68,7 +68,7 @@ def _of_another(one: Answered, invoice_id: int) -> Answer:
     return replace(answer, became="unknown", code="duplicate", message=words, result=None)
 
 
-def _taken(connection: sqlite3.Connection, answered: Sequence[Answered]) -> dict[Named, list[tuple[int | None, int]]]:
+def _taken(connection: engine.Connection, answered: Sequence[Answered]) -> dict[Named, list[tuple[int | None, int]]]:
     """Return whose the payments and refunds that answers name are already: their owners and invoices.
 
     The owner of a payment is its invoice, that of a refund its attempt; None: a person or a statement told of it.

@@ -6,7 +6,6 @@ order → ``confirm_payment`` | ``decline``
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +20,7 @@ from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 WRITE_OFF_MAX_PPM = 50_000  # 5 % of what was asked may be written off as it is confirmed
@@ -297,7 +296,7 @@ def _cancel_waiting(work: Work, invoice: Invoice, why: str) -> None:
         attempts.close(work.connection, live, "declined", Answer("declined", code="cancelled", message=why), work.now)
 
 
-def _open_and_partial(connection: sqlite3.Connection, order_id: int, to_be: str) -> Order:
+def _open_and_partial(connection: engine.Connection, order_id: int, to_be: str) -> Order:
     order = orders.get(connection, order_id)
     if not order.in_parts:
         raise WrongStatus(f"order {order.id} has no partial payments, so it cannot be {to_be} by hand")

@@ -5,7 +5,6 @@ attempt → ``request_of`` → ``carry_out`` (``call``, its prepared id committe
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,7 @@ from salescli.gateways.protocol import CHARGE_SECONDS, Charge, Gateway, Preparin
 from salescli.rules import time
 from salescli.sales import attempts
 from salescli.sales.attempts import Attempt
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.clauses import Where
 
 Gateways = Callable[[PaymentSystem], Gateway]
@@ -38,7 +37,7 @@ def call(attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
     return ask(lambda: gateway.charge(request, CHARGE_SECONDS))
 
 
-def carry_out(connection: sqlite3.Connection, attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
+def carry_out(connection: engine.Connection, attempt: Attempt, request: Charge, gateway: Gateway) -> Answer:
     """Make the attempt's call; if the gateway prepares it first, commit its id in between."""
     answer = call(attempt, request, gateway)
     if answer.became != "prepared":
@@ -62,7 +61,7 @@ def warn_if_cut(attempt: Attempt) -> Iterator[None]:
     """Raise SalesError if a call is interrupted or its answer cannot be stored: the money may have moved."""
     try:
         yield
-    except (KeyboardInterrupt, sqlite3.OperationalError) as cut:
+    except (KeyboardInterrupt, engine.OperationalError) as cut:
         raise SalesError(
             f"invoice {attempt.invoice_id}: the {attempt.kind} was cut short ({str(cut) or 'interrupted'}); the money"
             " may have moved. tick resolves it; do not repeat it by hand"
@@ -95,12 +94,12 @@ def request_after(known: Answer, request: Charge) -> Charge:
     return replace(request, gateway_id=found) if found else request
 
 
-def request_of(connection: sqlite3.Connection, attempt: Attempt) -> Charge:
+def request_of(connection: engine.Connection, attempt: Attempt) -> Charge:
     """Return the request to the gateway, built only from committed rows, so that a repetition is identical."""
     return requests_of(connection, [attempt])[0]
 
 
-def requests_of(connection: sqlite3.Connection, several: Sequence[Attempt]) -> list[Charge]:
+def requests_of(connection: engine.Connection, several: Sequence[Attempt]) -> list[Charge]:
     """Return the requests of attempts, read by two queries."""
     where = Where()
     where.add("i.id IN ({ids})", ids=[one.invoice_id for one in several])
@@ -114,7 +113,7 @@ def requests_of(connection: sqlite3.Connection, several: Sequence[Attempt]) -> l
     return [_request(one, found[one.invoice_id], prepared.get(one.id)) for one in several]
 
 
-def _request(attempt: Attempt, row: sqlite3.Row, gateway_id: str | None) -> Charge:
+def _request(attempt: Attempt, row: engine.Row, gateway_id: str | None) -> Charge:
     return Charge(
         reference=attempt.reference,
         amount_minor=attempt.amount_minor,

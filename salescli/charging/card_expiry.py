@@ -5,13 +5,12 @@ once a day: active recurring orders with a payment soon + their cards → the fi
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import date, datetime, timedelta
 
 from salescli.rules import time
 from salescli.sales import recurring
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 NOTICE = timedelta(days=14)  # before the payment that the card cannot make: time to send another card, and to enter it
@@ -40,7 +39,7 @@ def note_expiring(work: Work) -> int:
     return len(told)
 
 
-def _untold(connection: sqlite3.Connection, now: datetime) -> list[sqlite3.Row]:
+def _untold(connection: engine.Connection, now: datetime) -> list[engine.Row]:
     """Return the cards of which nothing was told, each with its recurring orders, the soonest payment first."""
     soon = time.utc_text(now + NOTICE)
     return connection.execute(

@@ -5,7 +5,6 @@ adopt -> resumed_at -> looked up before it is first sent | held, where a payment
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from salescli.rules import money, numbers, permissions, text, time
 from salescli.sales import attempts, recurring
 from salescli.sales.attempts import Attempt
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, history, home
+from salescli.storage import database, engine, history, home
 from salescli.storage.home import Resumed
 from salescli.storage.work import Work
 
@@ -40,7 +39,7 @@ class Held:
     before: str = ""
     lines: dict[int, str] = field(default_factory=dict)
 
-    def line_of(self, connection: sqlite3.Connection, due: Recurring) -> str | None:
+    def line_of(self, connection: engine.Connection, due: Recurring) -> str | None:
         """Return the line of a due payment that waits, or None."""
         line = self.lines.get(due.payment_system_id)
         return line if line and recurring.began_before(connection, due, self.before) else None
@@ -95,7 +94,7 @@ def _otherwise(system: PaymentSystem, reference: str, found: Answer) -> Answer:
     return Answer("unknown", code=MADE_OTHERWISE, message=words)
 
 
-def other_copy(connection: sqlite3.Connection, attempt: Attempt, gateways: Gateways) -> OtherCopy | None:
+def other_copy(connection: engine.Connection, attempt: Attempt, gateways: Gateways) -> OtherCopy | None:
     """Return how another copy may have made an attempt; None if it began after this one came to life, or it is no copy.
 
     What a person decided there, such as another card or payment system, this copy does not know: that another attempt
@@ -104,9 +103,7 @@ def other_copy(connection: sqlite3.Connection, attempt: Attempt, gateways: Gatew
     return other_copies(connection, [attempt], gateways).get(attempt.id)
 
 
-def other_copies(
-    connection: sqlite3.Connection, several: Sequence[Attempt], gateways: Gateways
-) -> dict[int, OtherCopy]:
+def other_copies(connection: engine.Connection, several: Sequence[Attempt], gateways: Gateways) -> dict[int, OtherCopy]:
     """Return ``other_copy`` of attempts, by attempt; one query where this is no copy."""
     resumed = home.resumed(connection) if several else None
     if resumed is None:
@@ -118,7 +115,7 @@ def other_copies(
     }
 
 
-def _other_copy(connection: sqlite3.Connection, attempt: Attempt, resumed: Resumed, gateways: Gateways) -> OtherCopy:
+def _other_copy(connection: engine.Connection, attempt: Attempt, resumed: Resumed, gateways: Gateways) -> OtherCopy:
     rows = connection.execute(
         "SELECT * FROM payment_systems WHERE gateway <> 'manual' AND (checked_at IS NULL OR checked_at < :resumed)"
         " AND (:kind = 'charge' OR id = :own)",
@@ -137,7 +134,7 @@ def _other_copy(connection: sqlite3.Connection, attempt: Attempt, resumed: Resum
     return OtherCopy(systems, base, own, numbers, since, refunded)
 
 
-def _began_before(connection: sqlite3.Connection, attempt: Attempt, moment: str) -> bool:
+def _began_before(connection: engine.Connection, attempt: Attempt, moment: str) -> bool:
     if attempt.recurring_id is not None:
         return recurring.began_before(connection, recurring.get(connection, attempt.recurring_id), moment)
     sql = "SELECT o.created_at FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = ?"
@@ -145,13 +142,13 @@ def _began_before(connection: sqlite3.Connection, attempt: Attempt, moment: str)
     return created_at <= moment
 
 
-def may_be_done(connection: sqlite3.Connection, since: str, now: datetime) -> bool:
+def may_be_done(connection: engine.Connection, since: str, now: datetime) -> bool:
     """Return whether a payment or refund of what exists ``since`` then may have been made without our knowing."""
     resumed = home.resumed(connection)
     return abs(now - time.from_text(since)) > LATE or (resumed is not None and since <= resumed.at)
 
 
-def payments_may_be_made(connection: sqlite3.Connection, several: Sequence[Recurring], now: datetime) -> set[int]:
+def payments_may_be_made(connection: engine.Connection, several: Sequence[Recurring], now: datetime) -> set[int]:
     """Return which of these recurring orders' current payments may have been made without our knowing.
 
     Lateness counts from the planned date, not the retry's: a retry's attempt may have been made elsewhere too.

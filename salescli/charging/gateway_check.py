@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,7 +18,7 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.protocol import Charge, Gateway
 from salescli.rules import money, permissions, time
-from salescli.storage import database, history, home
+from salescli.storage import database, engine, history, home
 from salescli.storage.work import Work
 
 _RUNS_AT_MOST = timedelta(minutes=10)  # a check makes ten calls at most; one that is older was cut short
@@ -37,7 +36,7 @@ class GatewayCheck:
     started_at: str
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> GatewayCheck:
+    def from_row(cls, row: engine.Row) -> GatewayCheck:
         """Return the record of a row of ``gateway_checks``."""
         return cls(**{name: row[name] for name in cls.__slots__})
 
@@ -131,7 +130,7 @@ def _refund(work: Work, check: GatewayCheck, gateway: Gateway, gateway_id: str) 
     return f"{check.reference}: {check.amount()} {done}"
 
 
-def unended(connection: sqlite3.Connection, payment_system_id: int | None = None) -> list[GatewayCheck]:
+def unended(connection: engine.Connection, payment_system_id: int | None = None) -> list[GatewayCheck]:
     """Return the test charges that were begun and not ended, of one payment system or of all, oldest first."""
     rows = connection.execute(
         "SELECT * FROM gateway_checks WHERE ended_at IS NULL AND payment_system_id = coalesce(?, payment_system_id)"

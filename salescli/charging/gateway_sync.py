@@ -5,7 +5,6 @@ due or named → ``fetch``, outside any transaction → ``record``: each in a tr
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Changes, ReportsChanges
 from salescli.rules import happened, time
 from salescli.sales import disputes
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 SYNC_EVERY = timedelta(hours=1)  # by tick
@@ -49,7 +48,7 @@ class Synced:
     silent: list[str] = field(default_factory=list)
 
 
-def systems(connection: sqlite3.Connection, names: Iterable[str]) -> list[PaymentSystem]:
+def systems(connection: engine.Connection, names: Iterable[str]) -> list[PaymentSystem]:
     """Return the payment systems of these names, or all that are no person's. Raise NotFound."""
     if named := [payment_systems.find(connection, name) for name in names]:
         return named
@@ -144,13 +143,13 @@ def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced)
     return waiting
 
 
-def _progress(connection: sqlite3.Connection, system: PaymentSystem) -> sqlite3.Row:
+def _progress(connection: engine.Connection, system: PaymentSystem) -> engine.Row:
     sql = "SELECT changes_until, changes_asked_at FROM payment_systems WHERE id = ?"
-    row: sqlite3.Row = connection.execute(sql, (system.id,)).fetchone()
+    row: engine.Row = connection.execute(sql, (system.id,)).fetchone()
     return row
 
 
-def _is_due(connection: sqlite3.Connection, system: PaymentSystem, now: datetime) -> bool:
+def _is_due(connection: engine.Connection, system: PaymentSystem, now: datetime) -> bool:
     last = _progress(connection, system)["changes_asked_at"]
     return last is None or not timedelta(0) <= now - time.from_text(last) < SYNC_EVERY
 

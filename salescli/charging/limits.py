@@ -6,7 +6,6 @@ They are checked in the transaction that claims a payment, so that two ticks can
 from __future__ import annotations
 
 import os
-import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from zoneinfo import ZoneInfo
 from salescli.errors import WrongStatus
 from salescli.lists.columns import Column
 from salescli.rules import money, permissions, text, time
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 FREE_BYTES = 50 * 1024 * 1024  # checked before the first claim: the disk must not fill up during a charge
@@ -67,7 +66,7 @@ def limit(work: Work, per: str, most: str, currency: str | None) -> None:
         history.record(work, "file", None, "limit", {name: (before, most or None)})
 
 
-def status(connection: sqlite3.Connection) -> list[str]:
+def status(connection: engine.Connection) -> list[str]:
     """Return the brakes on charging, one per line; empty if there are none."""
     off = database.setting(connection, _OFF)
     lines = [f"charging is off: {off}"] if off else []
@@ -81,18 +80,18 @@ def status(connection: sqlite3.Connection) -> list[str]:
     return lines
 
 
-def state(connection: sqlite3.Connection) -> dict[str, Any]:
+def state(connection: engine.Connection) -> dict[str, Any]:
     """Return whether charging is on, why not, and its limits, in the shape of COLUMNS."""
     off = database.setting(connection, _OFF) or None
     return {"on": off is None, "reason": off, "limits": status(connection)[0 if off is None else 1 :]}
 
 
-def is_off(connection: sqlite3.Connection) -> bool:
+def is_off(connection: engine.Connection) -> bool:
     """Return whether charging is off."""
     return bool(database.setting(connection, _OFF))
 
 
-def check_on(connection: sqlite3.Connection) -> None:
+def check_on(connection: engine.Connection) -> None:
     """Raise WrongStatus while charging is off."""
     if off := database.setting(connection, _OFF):
         raise WrongStatus(f"charging is off ({off}); to turn it on: salescli charging on")
@@ -167,7 +166,7 @@ def space_is_short(path: Path) -> str | None:
     return f"only {free >> 20} MB are free beside {path}; nothing new is charged below {FREE_BYTES >> 20} MB"
 
 
-def _made_today(connection: sqlite3.Connection, currency: str | None, now: datetime, zone: ZoneInfo) -> int:
+def _made_today(connection: engine.Connection, currency: str | None, now: datetime, zone: ZoneInfo) -> int:
     """Return the number of today's charges by tick that were not declined or, with ``currency``, their sum."""
     midnight = time.start_of(now.astimezone(zone).date(), zone)
     row = connection.execute(

@@ -5,7 +5,6 @@ Refunded | Disputed | a late success → known already | ours, unresolved: settl
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Literal, NamedTuple
 
 from salescli.catalogue import customers
@@ -21,7 +20,7 @@ from salescli.sales.disputes import Dispute
 from salescli.sales.invoices import Invoice
 from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.refunds import Refund
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 Became = Literal["recorded", "known", "waits", "stranger", "unfit"]
@@ -120,7 +119,7 @@ def take_payment(work: Work, system: PaymentSystem, reported: Result) -> Taken:
     return Taken("unfit", f"{line}, and is {attempt.status.replace('_', ' ')} here; refund it there, or ask for help")
 
 
-def invoice_of(connection: sqlite3.Connection, system: PaymentSystem, payment_id: str) -> Invoice | None:
+def invoice_of(connection: engine.Connection, system: PaymentSystem, payment_id: str) -> Invoice | None:
     """Return the paid invoice that holds a payment of a payment system, if there is one."""
     row = connection.execute(
         "SELECT * FROM invoices WHERE gateway_id = ? AND payment_system_id = ? AND paid_at IS NOT NULL",
@@ -129,7 +128,7 @@ def invoice_of(connection: sqlite3.Connection, system: PaymentSystem, payment_id
     return Invoice.from_row(row) if row else None
 
 
-def _unpaid(connection: sqlite3.Connection, system: PaymentSystem, payment_id: str) -> Taken:
+def _unpaid(connection: engine.Connection, system: PaymentSystem, payment_id: str) -> Taken:
     """Return what becomes of a report about a payment that is not paid here: it waits if the outcome is unknown."""
     sql = "SELECT 1 FROM attempts WHERE gateway_id = ? AND payment_system_id = ? AND status = 'live'"
     return WAITS if connection.execute(sql, (payment_id, system.id)).fetchone() else STRANGER
@@ -138,7 +137,7 @@ def _unpaid(connection: sqlite3.Connection, system: PaymentSystem, payment_id: s
 # Refunds
 
 
-def _own(connection: sqlite3.Connection, invoice: Invoice, reported: Refunded) -> Attempt | None:
+def _own(connection: engine.Connection, invoice: Invoice, reported: Refunded) -> Attempt | None:
     """Return our attempt of a refund that bears our reference."""
     attempt = attempts.of_reference(connection, reported.reference)
     return attempt if attempt and (attempt.kind, attempt.invoice_id) == ("refund", invoice.id) else None
@@ -280,7 +279,7 @@ def _left(dispute: Dispute, lost: int) -> str:
     return f"{money.text(lost, dispute.currency)} {dispute.currency}"
 
 
-def _noted(connection: sqlite3.Connection, invoice_id: int, what: str) -> bool:
+def _noted(connection: engine.Connection, invoice_id: int, what: str) -> bool:
     sql = "SELECT 1 FROM history WHERE subject = 'invoice' AND subject_id = ? AND what = ?"
     return connection.execute(sql, (invoice_id, what)).fetchone() is not None
 

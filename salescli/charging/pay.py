@@ -5,7 +5,6 @@ order → ``claim`` (invoice, live attempt) COMMIT → gateway → ``settle`` CO
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.orders import NewOrder, Order
-from salescli.storage import database, home, process
+from salescli.storage import database, engine, home, process
 from salescli.storage.work import Work
 
 
@@ -145,7 +144,7 @@ def _check_tells(work: Work, order: Order, payment: NewPayment, gateways: Gatewa
         elsewhere.check_tells(work, system, gateways(system), order.created_at)
 
 
-def payable(connection: sqlite3.Connection, order: Order) -> bool:
+def payable(connection: engine.Connection, order: Order) -> bool:
     """Return whether a payment of the order can be taken now."""
     try:
         check_payable(connection, order)
@@ -175,7 +174,7 @@ def begun(work: Work, system: PaymentSystem) -> dict[str, Any]:
     }
 
 
-def check_payable(connection: sqlite3.Connection, order: Order) -> None:
+def check_payable(connection: engine.Connection, order: Order) -> None:
     """Raise WrongStatus unless a payment of the order can be taken now."""
     orders.refuse_while_paying(connection, order, "be paid")
     if order.status in ("completed", "refund"):
@@ -191,7 +190,7 @@ def check_payable(connection: sqlite3.Connection, order: Order) -> None:
         raise WrongStatus(f"order {order.id} was declined and takes no more payments; open a new order")
 
 
-def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> PaymentSystem:
+def _system(connection: engine.Connection, order: Order, payment: NewPayment) -> PaymentSystem:
     """Return the payment system given for this payment, else the order's, else that of the customer's saved token."""
     if payment.payment_system is not None:
         system = payment_systems.find(connection, payment.payment_system)
@@ -211,7 +210,7 @@ def _system(connection: sqlite3.Connection, order: Order, payment: NewPayment) -
     return system
 
 
-def _token(connection: sqlite3.Connection, order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
+def _token(connection: engine.Connection, order: Order, payment: NewPayment, system: PaymentSystem) -> str | None:
     """Return the payment method given for this payment, else the order's, else the customer's, of the system used."""
     if payment.token or system.manual:
         return payment.token
@@ -243,7 +242,7 @@ def _invoice(
     return invoices.create(work, order.id, values)
 
 
-def _amounts(connection: sqlite3.Connection, order: Order, payment: NewPayment) -> dict[str, int | str | None]:
+def _amounts(connection: engine.Connection, order: Order, payment: NewPayment) -> dict[str, int | str | None]:
     """Return amount, currency, rate and share of a payment. Raise BadData for too much or too little (R34–R36a)."""
     currency = money.currency_code(payment.currency) if payment.currency else order.currency
     rate = _rate(order, payment, currency)

@@ -5,7 +5,6 @@ order → parts of its paid invoices → each: live attempt COMMIT → gateway �
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -25,7 +24,7 @@ from salescli.sales import closed_months, disputes, invoices, new_attempts, orde
 from salescli.sales.invoices import Invoice
 from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.orders import Order
-from salescli.storage import database, home, process
+from salescli.storage import database, engine, home, process
 from salescli.storage.work import Work
 
 FOUND_THERE = "found_there"  # the code of a refund that was made at the payment system before, and is recorded now
@@ -67,7 +66,7 @@ class MadeOutside:
 
 
 def split(
-    connection: sqlite3.Connection, order: Order, refund: NewRefund, *, gateways: Gateways | None = None
+    connection: engine.Connection, order: Order, refund: NewRefund, *, gateways: Gateways | None = None
 ) -> list[RefundPart]:
     """Return the parts of a refund, newest paid invoice first. Without ``gateways`` it was made outside.
 
@@ -154,7 +153,7 @@ def refund(
     return done
 
 
-def ends(connection: sqlite3.Connection, order: Order, parts: list[RefundPart]) -> bool:
+def ends(connection: engine.Connection, order: Order, parts: list[RefundPart]) -> bool:
     """Return whether nothing of an order's money is left after these parts went back."""
     left = sum(invoice.refundable_minor for invoice in invoices.of_order(connection, order.id))
     return left == sum(part.amount_minor for part in parts)
@@ -185,7 +184,7 @@ def _spread(paid: list[Invoice], amount: str | None) -> list[tuple[Invoice, int]
     return parts
 
 
-def _system(connection: sqlite3.Connection, invoice: Invoice, gateways: Gateways) -> PaymentSystem | None:
+def _system(connection: engine.Connection, invoice: Invoice, gateways: Gateways) -> PaymentSystem | None:
     """Return the payment system that can refund an invoice: it took the money, and its gateway refunds."""
     if invoice.payment_system_id is None or invoice.gateway_id is None:
         return None
@@ -314,7 +313,7 @@ def _made_there(work: Work, part: RefundPart, gateway: Gateway) -> Answer | None
     return Answer("not_sent", message=f"{went} went back through {system.name} already, and is recorded now; {more}")
 
 
-def _unchanged(connection: sqlite3.Connection, part: RefundPart) -> Invoice:
+def _unchanged(connection: engine.Connection, part: RefundPart) -> Invoice:
     """Return the part's invoice. Raise WrongStatus when another refund came between plan and transaction."""
     invoice = invoices.get(connection, part.invoice.id)
     orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")

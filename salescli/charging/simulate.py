@@ -8,7 +8,6 @@ The database itself is only read, and none of its gateways is called: a stand-in
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
@@ -28,7 +27,7 @@ from salescli.gateways.sandbox import Rehearsal
 from salescli.lists.columns import Column
 from salescli.rules import time
 from salescli.sales import recurring
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
@@ -73,7 +72,7 @@ class Simulation:
 class Copy(NamedTuple):
     """A copy of a database that moves no money. ``by_token``: the sandboxes of the original."""
 
-    connection: sqlite3.Connection
+    connection: engine.Connection
     by_token: frozenset[int]
     ledger: Path  # of the real sandbox
 
@@ -124,13 +123,13 @@ class _Before(NamedTuple):
     live: tuple[int, ...]
 
     @classmethod
-    def of(cls, connection: sqlite3.Connection) -> _Before:
+    def of(cls, connection: engine.Connection) -> _Before:
         last = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]
         live = connection.execute("SELECT id FROM attempts WHERE status = 'live'")
         return cls(last, tuple(row["id"] for row in live))
 
 
-def _tried(connection: sqlite3.Connection, before: _Before, moment: datetime) -> Rows:
+def _tried(connection: engine.Connection, before: _Before, moment: datetime) -> Rows:
     """Return the attempts of a tick: those it made, and those of earlier ticks that it resolved."""
     live = ", ".join(map(str, before.live))
     rows = connection.execute(_TRIED.format(live=live), {"last": before.last, "moment": time.utc_text(moment)})
@@ -150,7 +149,7 @@ WHERE a.kind = 'charge' AND a.id IN (SELECT id FROM attempts WHERE id > :last
   UNION ALL SELECT id FROM attempts WHERE id IN ({{live}}) AND settled_at = :moment) ORDER BY a.id"""
 
 
-def _following(connection: sqlite3.Connection, moment: datetime, zone: ZoneInfo, *, worked: bool) -> datetime | None:
+def _following(connection: engine.Connection, moment: datetime, zone: ZoneInfo, *, worked: bool) -> datetime | None:
     """Return the next moment at which a tick has something to do, or None.
 
     A due payment that was not tried waits for the next day, when a limit allows more.
@@ -179,7 +178,7 @@ UNION ALL SELECT min(paused_until) FROM payment_systems WHERE paused_until > :no
 
 
 @contextmanager
-def copied(connection: sqlite3.Connection, target: Path) -> Iterator[Copy]:
+def copied(connection: engine.Connection, target: Path) -> Iterator[Copy]:
     """Yield a consistent copy of the database at ``target`` that moves no money, even if it is used by mistake.
 
     It has no home, so tick refuses it, and every payment system that is not manual is a sandbox. Raise

@@ -6,7 +6,6 @@ COMMIT → the next batch … → fees, refunds, disputes. Only this thread writ
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ from salescli.gateways.answers import Answer
 from salescli.rules import happened, time
 from salescli.sales import attempts, recurring, recurring_actions
 from salescli.sales.recurring import Recurring, Waiting
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes later, starts with resumed orders (I8)
@@ -160,7 +159,7 @@ def run(
     bounds = Bounds(limits, registry.MOVES_NO_MONEY if ahead else None, monotonic() + BUDGET_SECONDS)
     try:
         _work_through(run, bounds, gap, clock_in_doubt=in_doubt)
-    except sqlite3.OperationalError as error:
+    except engine.OperationalError as error:
         if not database.is_busy(error):
             raise
         run.note_busy()
@@ -210,7 +209,7 @@ def _resume(run: ChargingRun, only: tuple[str, ...] | None) -> None:
         for id in recurring.resuming(run.work.connection, run.work.now, only):
             if recurring_actions.resume(run.work, id):
                 run.say(f"recurring order {id}: its pause has ended")
-    except sqlite3.OperationalError as error:
+    except engine.OperationalError as error:
         if not database.is_busy(error):
             raise
         run.note_busy()
@@ -220,7 +219,7 @@ def _note_expiring(run: ChargingRun) -> None:
     """Note the cards that expire; while others keep the file locked, a later run of the day does."""
     try:
         card_expiry.note_expiring(run.work)
-    except sqlite3.OperationalError as error:
+    except engine.OperationalError as error:
         if not database.is_busy(error):
             raise
         run.note_busy()
@@ -240,7 +239,7 @@ def _ended_early(run: ChargingRun) -> TickCounts:
 
 
 def forecast(
-    connection: sqlite3.Connection, now: datetime, *, zone: ZoneInfo, limit: int | None = None
+    connection: engine.Connection, now: datetime, *, zone: ZoneInfo, limit: int | None = None
 ) -> Iterator[str]:
     """Yield a line for each step that a tick at ``now`` would take; nothing is written and no gateway called (B2)."""
     for attempt in attempts.abandoned(connection, now):
@@ -303,7 +302,7 @@ def _prepared_unless_busy(run: ChargingRun, answered: list[tuple[ClaimedPayment,
     """Store prepared ids; those that cannot be stored were not charged, and the next run resolves their attempts."""
     try:
         return due_payments.prepared(run, answered)
-    except sqlite3.OperationalError as error:
+    except engine.OperationalError as error:
         if not database.is_busy(error):
             raise
         run.note_busy()
@@ -390,7 +389,7 @@ def _allowed(run: ChargingRun, calls: GatewayCalls, brakes: limits.Brakes, one: 
     return False
 
 
-def _reason_to_hold(connection: sqlite3.Connection, gap: timedelta | None) -> str | None:
+def _reason_to_hold(connection: engine.Connection, gap: timedelta | None) -> str | None:
     """Return why nothing new may be charged, or None."""
     if gap is not None:
         return tick_log.held(gap)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta
 
 from salescli import __version__
 from salescli.rules import time
-from salescli.storage import database
+from salescli.storage import database, engine
 
 OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
 _REMEMBERED = 2000  # ticks, a week of them: so long a clock that was set back is in doubt
 GAP_MAX = timedelta(days=3)  # without a tick; then a person must confirm that the clock is right
 
 
-def gap(connection: sqlite3.Connection, clock_now: datetime) -> timedelta | None:
+def gap(connection: engine.Connection, clock_now: datetime) -> timedelta | None:
     """Return how long no tick ran that charged, when that is too long to trust the clock."""
     latest = _latest(connection)
     return clock_now - latest if latest is not None and clock_now - latest > GAP_MAX else None
@@ -28,13 +27,13 @@ def held(gap: timedelta) -> str:
     )
 
 
-def is_behind(connection: sqlite3.Connection, clock_now: datetime) -> bool:
+def is_behind(connection: engine.Connection, clock_now: datetime) -> bool:
     """Return whether the clock is long behind a tick of the last days, as of a machine that starts in 1970."""
     latest = _latest(connection)
     return latest is not None and latest - clock_now > OVERDUE
 
 
-def _latest(connection: sqlite3.Connection) -> datetime | None:
+def _latest(connection: engine.Connection) -> datetime | None:
     """Return the latest beginning of a tick that was not held, among the last ones: those of a wrong clock too."""
     row = connection.execute(
         "SELECT max(started_at) AS latest FROM ticks WHERE held = 0 AND id > (SELECT max(id) FROM ticks) - ?",
@@ -43,13 +42,13 @@ def _latest(connection: sqlite3.Connection) -> datetime | None:
     return time.from_text(row["latest"]) if row["latest"] else None
 
 
-def begin(connection: sqlite3.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
+def begin(connection: engine.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
     """Record that a tick began at ``clock_now`` to work as if it were ``now``; ``held``: it charges nothing new."""
     row = {"now": time.utc_text(now), "started_at": time.utc_text(clock_now), "held": int(held)}
     return database.insert(connection, "ticks", {**row, "version": __version__})
 
 
-def clock_went_back(connection: sqlite3.Connection, tick_id: int) -> bool:
+def clock_went_back(connection: engine.Connection, tick_id: int) -> bool:
     """Return whether a tick began, by the clock, long before the previous one; this is only a warning."""
     sql = (
         "SELECT b.started_at AS before, t.started_at AS now FROM ticks t JOIN ticks b ON b.id = t.id - 1 WHERE t.id = ?"
@@ -58,20 +57,20 @@ def clock_went_back(connection: sqlite3.Connection, tick_id: int) -> bool:
     return row is not None and time.from_text(row["before"]) - time.from_text(row["now"]) > OVERDUE
 
 
-def end(connection: sqlite3.Connection, tick_id: int, counts: object) -> None:
+def end(connection: engine.Connection, tick_id: int, counts: object) -> None:
     """Record that a tick ended, and its counts."""
     names = ("charged", "declined", "failed", "unknown", "not_sent", "recovered")
     ended = {"ended_at": time.utc_text(time.now())}
     database.update(connection, "ticks", tick_id, {name: getattr(counts, name) for name in names} | ended)
 
 
-def last(connection: sqlite3.Connection) -> str | None:
+def last(connection: engine.Connection) -> str | None:
     """Return the time of the last tick by the clock, as UTC text; None: it never ran."""
     row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
     return row["started_at"] if row else None
 
 
-def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
+def is_late(connection: engine.Connection, now: datetime) -> str | None:
     """Return a warning when recurring orders are active and no tick ran for 15 minutes."""
     waiting = connection.execute(
         "SELECT min(next_payment_at) AS due FROM recurring WHERE status = 'active'"
@@ -89,7 +88,7 @@ def is_late(connection: sqlite3.Connection, now: datetime) -> str | None:
     return f"tick last ran {how_long(ago)} ago, although recurring orders are active; is cron running?"
 
 
-def silence(connection: sqlite3.Connection, clock_now: datetime) -> str | None:
+def silence(connection: engine.Connection, clock_now: datetime) -> str | None:
     """Return since when no tick ran, or none had run before the last one, if recurring orders waited meanwhile.
 
     As UTC text; None if ticks came in time.

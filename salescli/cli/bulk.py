@@ -5,7 +5,6 @@ numbers → on a terminal a preview and one question → find, act → the new s
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -20,7 +19,7 @@ from salescli.cli.prompts import ask_first, check_terminal, on_a_terminal
 from salescli.cli.session import Session
 from salescli.errors import BadData, NotFound, SalesError, WrongStatus
 from salescli.lists.columns import Column
-from salescli.storage import database
+from salescli.storage import database, engine
 
 
 class Numbered(Protocol):
@@ -42,7 +41,7 @@ class RecordType(Generic[Record]):
     """
 
     noun: str
-    find: Callable[[sqlite3.Connection, str], Record]
+    find: Callable[[engine.Connection, str], Record]
     columns: tuple[Column, ...]
     row: Callable[[Session, Record, Record], Mapping[str, Any]]
     describe: Callable[[Session, Record, Record], str]

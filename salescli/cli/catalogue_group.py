@@ -5,7 +5,6 @@ Each noun defines its options once. A field that is not given does not change; '
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from salescli.lists import changes
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
 from salescli.rules import numbers, permissions
+from salescli.storage import engine
 
 if TYPE_CHECKING:
     from salescli.catalogue.merge import Merging
@@ -40,7 +40,7 @@ class CatalogueGroup:
     plural: str
     noun: Noun
     view: View
-    find: Callable[[sqlite3.Connection, str, bool], int]  # the last: match whole names only
+    find: Callable[[engine.Connection, str, bool], int]  # the last: match whole names only
     first: str  # the field that `add` takes as its argument
     fields: tuple[tuple[str, str], ...]  # option -> its help, in the order of --help
     add_example: str
@@ -176,7 +176,7 @@ def print_merged(noun: Noun, done: merger.Merged) -> None:
     print_line(f"{described(noun, done.duplicate)} is now {described(noun, done.keep)}; moved {moved}{filled}")
 
 
-def described(noun: Noun, row: sqlite3.Row) -> str:
+def described(noun: Noun, row: engine.Row) -> str:
     """Return a record with its number and name: ``customer 12 (Olena)``."""
     number = row["number"] if "number" in noun.fields else row["id"]
     return f"{noun.subject} {number} ({row['name']})"

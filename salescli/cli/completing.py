@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import sqlite3
 import sys
 from contextlib import closing
 from importlib.machinery import ModuleSpec, PathFinder
@@ -25,6 +24,7 @@ from click.shell_completion import (
 
 from salescli.cli import caller
 from salescli.errors import SalesError
+from salescli.storage import engine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ class _Known(click.types.StringParamType):
         try:
             found = _found(ctx, self._kind, incomplete)
             return [CompletionItem(word, help=_UNTYPED.sub(" ", what)) for word, what in found if _is_typed(word)]
-        except (SalesError, sqlite3.Error, OSError, ValueError):
+        except (SalesError, engine.Error, OSError, ValueError):
             return []
 
 

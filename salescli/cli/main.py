@@ -1,6 +1,6 @@
 """One run of the program, and the one place where errors become exit codes.
 
-argv -> ``run`` -> Click -> a command with its ``Session`` -> SalesError | sqlite3.Error -> one line, exit code
+argv -> ``run`` -> Click -> a command with its ``Session`` -> SalesError | engine.Error -> one line, exit code
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import sqlite3
 import sys
 from contextlib import suppress
 from typing import Any
@@ -23,6 +22,7 @@ from salescli.cli.index import COMMANDS
 from salescli.cli.session import Session
 from salescli.errors import BadUsage, DatabaseUnusable, SalesError, WrongStatus
 from salescli.rules import text
+from salescli.storage import engine
 
 # What code meets where a stored value is one that the schema or the program forbids, and otherwise only by a bug.
 _BUGS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
@@ -41,7 +41,7 @@ class Program(IndexedGroup):
         """Run a command. Raise DatabaseUnusable in the place of an error in a database that a check finds damaged."""
         try:
             return super().invoke(ctx)
-        except (sqlite3.Error, *_BUGS) as error:
+        except (engine.Error, *_BUGS) as error:
             if _looks_like_a_bug(error) and (damage := _damage(ctx.obj)):
                 raise DatabaseUnusable(
                     f"the database is damaged: {damage}; run `salescli doctor`, or restore the latest backup"
@@ -136,7 +136,7 @@ def run(arguments: list[str]) -> int:
         return _interrupted()
     except SalesError as error:
         return _fail(str(error), error.exit_code)
-    except sqlite3.Error as error:
+    except engine.Error as error:
         failure = _database_failure(error)
         return _fail(str(failure), failure.exit_code)
     except OSError as error:
@@ -215,12 +215,12 @@ def _fail(message: str, code: int) -> int:
 
 def _looks_like_a_bug(error: Exception) -> bool:
     """Return whether an error says that our code asked for what cannot be, rather than that the file cannot be used."""
-    if isinstance(error, sqlite3.OperationalError):
+    if isinstance(error, engine.OperationalError):
         return any(word in str(error) for word in ("no such", "syntax", "misuse", "ambiguous"))
-    return isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, *_BUGS))
+    return isinstance(error, (engine.ProgrammingError, engine.InterfaceError, engine.IntegrityError, *_BUGS))
 
 
-def _database_failure(error: sqlite3.Error) -> SalesError:
+def _database_failure(error: engine.Error) -> SalesError:
     from salescli.sales import closed_months
 
     if closed_months.is_guarded(error):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from click.core import ParameterSource
 from salescli.cli import caller, remote
 from salescli.errors import BadUsage, NotPermitted, OlderVersion
 from salescli.rules import time
+from salescli.storage import engine
 
 # The rest is imported where it is used, so that --help and completion start as fast as Click lets them.
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Session:
         return time.on_from(*self._began)
 
     @cached_property
-    def file(self) -> sqlite3.Connection:
+    def file(self) -> engine.Connection:
         """The open database, without a check of permissions. Raise DatabaseUnusable."""
         from salescli.storage import database
 
@@ -98,7 +98,7 @@ class Session:
         return click.get_current_context().command_path.partition(" ")[2]
 
     @cached_property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> engine.Connection:
         """The open database, for users who may view it: others do not even learn what is missing.
 
         Commands that view no records, such as tick, use ``file`` and check their own permission.

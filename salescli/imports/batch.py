@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import marshal
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,7 @@ from salescli.imports.cells import Fields
 from salescli.imports.csv_file import BadRow, Row, attempted, trimmed
 from salescli.imports.run import ImportRun, Outcome, Outcomes
 from salescli.rules import time
-from salescli.storage import history
+from salescli.storage import engine, history
 
 _NEVER_UPDATED = ("manager", "confirmed")  # confirmed here, and never changed by an import (R41)
 _TOLD_MAX = 20  # changed records that the summary names
@@ -29,7 +28,7 @@ _PERSONAL = ("customer", "comment", "token")  # columns of the file; history has
 class Numbers:
     """The numbers in the rows of a file so far, in a temporary table, so that memory stays flat."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: engine.Connection) -> None:
         self._connection = connection
         connection.execute("DROP TABLE IF EXISTS imported_numbers")
         connection.execute(

@@ -7,12 +7,11 @@ All in the import's transaction, so that a failed or interrupted import leaves t
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from salescli.storage import totals
+from salescli.storage import engine, totals
 
 _ORDERS_BETWEEN = 500  # between two checks whether it is worthwhile
 _COST_OF_KEEPING = 6  # triggers and indexes cost an order as much as counting and indexing so many again
@@ -40,9 +39,9 @@ class Aside:
     Before that it may be a small file for a large database, where maintaining them costs less.
     """
 
-    connection: sqlite3.Connection
+    connection: engine.Connection
     written: int = 0
-    kept: list[sqlite3.Row] = field(default_factory=list)
+    kept: list[engine.Row] = field(default_factory=list)
 
     def wrote_order(self) -> None:
         """Count an order, and drop triggers and indexes at the first that makes it worthwhile."""
@@ -67,7 +66,7 @@ class Aside:
         assert self.connection.in_transaction
         self.kept = self._dropped(_SET_ASIDE)
 
-    def _dropped(self, found: str) -> list[sqlite3.Row]:
+    def _dropped(self, found: str) -> list[engine.Row]:
         dropped = self.connection.execute(found).fetchall()
         for one in dropped:
             self.connection.execute(f"DROP {one['type']} {one['name']}")
@@ -96,7 +95,7 @@ class Aside:
 
 
 @contextmanager
-def _half_the_cache(connection: sqlite3.Connection) -> Iterator[None]:
+def _half_the_cache(connection: engine.Connection) -> Iterator[None]:
     """Halve the page cache while sorting, which takes the other half: memory stays flat."""
     size = connection.execute("PRAGMA cache_size").fetchone()[0]
     connection.execute(f"PRAGMA cache_size = {size // 2}")

@@ -5,7 +5,6 @@ row -> the noun's ``match`` -> none: ``draft``, ``create`` | the record: unchang
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from salescli.imports.csv_file import BadRow, Problem, Row, attempted
 from salescli.imports.reading import conventions
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, import_rows
 from salescli.rules import money, text
+from salescli.storage import engine
 from salescli.storage.work import Work
 
 # Stored columns that do not begin as the file's column does.
@@ -74,7 +74,7 @@ def _take(run: ImportRun, noun: Noun, row: Row) -> Outcome:
         raise BadRow([_problem(row, str(error))]) from None
 
 
-def _match(run: ImportRun, noun: Noun, row: Row) -> sqlite3.Row | None:
+def _match(run: ImportRun, noun: Noun, row: Row) -> engine.Row | None:
     """Return the record of a row; in our own list, a manager without login is found by name."""
     words = row.values
     if run.own and noun is users.NOUN and "login" in row.names and "login" not in words:
@@ -91,7 +91,7 @@ def _draft(run: ImportRun, noun: Noun, row: Row) -> dict[str, Any]:
     return noun.draft(run.work.connection, words, None)
 
 
-def _compared(run: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outcome:
+def _compared(run: ImportRun, noun: Noun, record: engine.Row, row: Row) -> Outcome:
     """Refuse the differences from the stored record, or update it."""
     changes = records.changed_columns(run.work.connection, noun, record, row.values)
     if not changes:
@@ -102,7 +102,7 @@ def _compared(run: ImportRun, noun: Noun, record: sqlite3.Row, row: Row) -> Outc
     return "updated"
 
 
-def _difference(connection: sqlite3.Connection, noun: Noun, record: sqlite3.Row, row: Row, column: str) -> Problem:
+def _difference(connection: engine.Connection, noun: Noun, record: engine.Row, row: Row, column: str) -> Problem:
     field = _field(noun, column)
     here = _shown(connection, record, column)
     return Problem(row.line, field, row.values.get(field, ""), f"{here} here; --update takes the file's")
@@ -114,7 +114,7 @@ def _field(noun: Noun, column: str) -> str:
     return _FIELDS.get(column) or max(begins, key=len, default=column)
 
 
-def _shown(connection: sqlite3.Connection, record: sqlite3.Row, column: str) -> str:
+def _shown(connection: engine.Connection, record: engine.Row, column: str) -> str:
     """Return a stored value as it is written in a file."""
     value: Any = record[column]
     if value is None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from salescli.rules import names
+from salescli.storage import engine
 
 Key = tuple[Any, ...]  # the values of a row that name a record; of a customer (customer_id, email, name, phone)
-Found = sqlite3.Row | dict[str, Any]  # a record, or the columns of a customer that is only staged
+Found = engine.Row | dict[str, Any]  # a record, or the columns of a customer that is only staged
 
 _AMONG = "IN (SELECT value FROM json_each(?))"  # a list of any length, so that a statement is prepared and cached once
 
@@ -19,7 +19,7 @@ _AMONG = "IN (SELECT value FROM json_each(?))"  # a list of any length, so that 
 class CustomersAhead:
     """The customers that the rows of a batch name, by their source's ids, by email and by name."""
 
-    def __init__(self, connection: sqlite3.Connection, source: str, keys: Collection[Key]) -> None:
+    def __init__(self, connection: engine.Connection, source: str, keys: Collection[Key]) -> None:
         self._connection = connection
         ids, emails = (_listed(key[place] for key in keys if key[place]) for place in (0, 1))
         called = _listed(names.key(key[2]) for key in keys if not (key[0] or key[1]))

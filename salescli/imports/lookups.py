@@ -7,7 +7,6 @@ Found first, created last, so that a bad row leaves no offer or customer behind.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from salescli.imports.customers_ahead import CustomersAhead, Found, Key
 from salescli.imports.run import ImportRun
 from salescli.imports.stage import Stage
 from salescli.rules import names, time
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 
 KNOWN_MAX = 10_000  # records of a noun in memory before they are dropped, so that memory stays flat
 
@@ -36,7 +35,7 @@ class Sought:
     noun: Noun
     plural: str
     column: str
-    find: Callable[[ImportRun, Key], sqlite3.Row | None]
+    find: Callable[[ImportRun, Key], engine.Row | None]
     values: Callable[[ImportRun, Key], dict[str, Any]]
 
     @property
@@ -120,12 +119,12 @@ class Lookups:
         self._ahead.add(customer)
         return customer
 
-    def _made(self, sought: Sought, key: Key) -> sqlite3.Row:
+    def _made(self, sought: Sought, key: Key) -> engine.Row:
         run = self._run
         values = {**sought.values(run, key), "created_at": self._now}
         id = database.insert(run.work.connection, sought.noun.table, values)
         self._first_made.setdefault(sought.noun.table, (sought.noun, id))
-        made: sqlite3.Row = run.work.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
+        made: engine.Row = run.work.connection.execute(f"{sought.select} WHERE t.id = ?", (id,)).fetchone()
         return made
 
     def _remember(self, sought: Sought, key: Key, row: Found) -> Found:
@@ -136,7 +135,7 @@ class Lookups:
         return row
 
 
-def _find_customer(run: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_customer(run: ImportRun, key: Key) -> engine.Row | None:
     """Return the customer of (customer_id, email, name, phone)."""
     return customers.identify(run.work.connection, _identifiers(run, key))
 
@@ -146,7 +145,7 @@ def _identifiers(run: ImportRun, key: Key) -> Identifiers:
     return Identifiers(run.request.source, customer_id or "", email or "", name)
 
 
-def _adopted(run: ImportRun, customer: sqlite3.Row, customer_id: str) -> sqlite3.Row:
+def _adopted(run: ImportRun, customer: engine.Row, customer_id: str) -> engine.Row:
     """Store the source's id of a customer found by email, and return the customer."""
     changes = {"source": run.request.source, "source_id": customer_id}
     database.update(run.work.connection, "customers", customer["id"], changes)
@@ -161,7 +160,7 @@ def _customer_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"name": name, "email": email, "phone": phone, "source": source, "source_id": customer_id}
 
 
-def _find_category(run: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_category(run: ImportRun, key: Key) -> engine.Row | None:
     """Return the category of (number, name): by number, else by name."""
     number, name = key
     if number:
@@ -175,7 +174,7 @@ def _category_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"number": number or categories.free_number(run.work.connection, "categories"), "name": name or number}
 
 
-def _find_offer(run: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_offer(run: ImportRun, key: Key) -> engine.Row | None:
     """Return the offer of (number, category's id, name, currency): by number, else by the other three."""
     number, category_id, name, currency = key
     if number:
@@ -183,7 +182,7 @@ def _find_offer(run: ImportRun, key: Key) -> sqlite3.Row | None:
     return _with_category(run, name, offers.same_offers(run.work.connection, name, currency, category_id))
 
 
-def _find_offer_by_name(run: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_offer_by_name(run: ImportRun, key: Key) -> engine.Row | None:
     """Return the offer of (number, None, name, currency), of whatever category: the file has no column for it."""
     number, _, name, currency = key
     if number:
@@ -192,7 +191,7 @@ def _find_offer_by_name(run: ImportRun, key: Key) -> sqlite3.Row | None:
     return _with_category(run, name, found)
 
 
-def _with_category(run: ImportRun, name: str, found: list[sqlite3.Row]) -> sqlite3.Row | None:
+def _with_category(run: ImportRun, name: str, found: list[engine.Row]) -> engine.Row | None:
     """Return the only offer of those found, with the number of its category."""
     return _only(run, OFFER, "id = ?", records.the_only(offers.NOUN, name, found)["id"]) if found else None
 
@@ -203,7 +202,7 @@ def _offer_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"number": number, "category_id": category_id, "name": name, "currency": currency}
 
 
-def _find_payment_system(run: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_payment_system(run: ImportRun, key: Key) -> engine.Row | None:
     rows = records.named(run.work.connection, payment_systems.NOUN, key[0])
     return records.the_only(payment_systems.NOUN, key[0], rows) if rows else None
 
@@ -212,7 +211,7 @@ def _payment_system_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"name": key[0], "gateway": registry.MANUAL}
 
 
-def _find_manager(run: ImportRun, key: Key) -> sqlite3.Row | None:
+def _find_manager(run: ImportRun, key: Key) -> engine.Row | None:
     """Return the user of a login, else of exactly one user's name; a former manager's sales stay theirs."""
     words = key[0]
     by_login = _only(run, MANAGER, "login = ?", words)
@@ -226,10 +225,10 @@ def _manager_values(run: ImportRun, key: Key) -> dict[str, Any]:
     return {"name": key[0]}
 
 
-def _only(run: ImportRun, sought: Sought, clause: str, value: Any) -> sqlite3.Row | None:
+def _only(run: ImportRun, sought: Sought, clause: str, value: Any) -> engine.Row | None:
     """Return the record of the row that ``clause``, on a unique column, finds; of a merged row, the kept record."""
     named = f"SELECT {sought.noun.stands_for} FROM {sought.noun.table} WHERE {clause}"
-    row: sqlite3.Row | None = run.work.connection.execute(
+    row: engine.Row | None = run.work.connection.execute(
         f"{sought.select} WHERE t.id IN ({named})", (value,)
     ).fetchone()
     return row

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import IMPORTED, Draft, InvoiceColumns
 from salescli.imports.refunds import RefundColumns
 from salescli.rules import money, names
+from salescli.storage import engine
 
 _STORED = """
 SELECT o.id, o.status, o.customer_id, o.offer_id, o.offer_name, o.offer_number, o.category_id, o.category_number,
@@ -53,13 +53,13 @@ PAYMENT = frozenset((
 REFUND = frozenset(("refunded", "refunded_at"))
 
 
-def find_stored(connection: sqlite3.Connection, id: int, ordinal: int) -> sqlite3.Row:
+def find_stored(connection: engine.Connection, id: int, ordinal: int) -> engine.Row:
     """Return an order with its imported invoice ``ordinal``, blank if there is none, and the names of what it names."""
-    row: sqlite3.Row = connection.execute(_STORED, {"id": id, "ordinal": ordinal}).fetchone()
+    row: engine.Row = connection.execute(_STORED, {"id": id, "ordinal": ordinal}).fetchone()
     return row
 
 
-def why_kept(connection: sqlite3.Connection, stored: sqlite3.Row, status: str) -> str | None:
+def why_kept(connection: engine.Connection, stored: engine.Row, status: str) -> str | None:
     """Return why a row of ``status`` may not change a stored order; None when it may."""
     touched = connection.execute(_TOUCHED, {"id": stored["id"], "imported": IMPORTED}).fetchone()
     if touched["through"]:
@@ -71,7 +71,7 @@ def why_kept(connection: sqlite3.Connection, stored: sqlite3.Row, status: str) -
     return None
 
 
-def months_of_moved_lines(stored: sqlite3.Row, drafted: Draft) -> set[str]:
+def months_of_moved_lines(stored: engine.Row, drafted: Draft) -> set[str]:
     """Return the months in whose reports the order goes from one line to another: of its offer, its payment system."""
     sold = ("offer_id", "category_id")
     days = [stored["completed_on"]] if any(stored[name] != getattr(drafted.order, name) for name in sold) else []
@@ -80,7 +80,7 @@ def months_of_moved_lines(stored: sqlite3.Row, drafted: Draft) -> set[str]:
     return {day[:7] for day in days if day}
 
 
-def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:
+def inherited(drafted: Draft, row: OrderRow, stored: engine.Row) -> Draft:
     """Return the draft with stored values where the row has none: a later change of the catalogue changes no order."""
     order = drafted.order
     if row.category is None:
@@ -101,7 +101,7 @@ def inherited(drafted: Draft, row: OrderRow, stored: sqlite3.Row) -> Draft:
 _KEPT = ("gateway_id", "payment_reference", "foreign_fee_minor", "foreign_fee_currency")
 
 
-def _dated_as_stored(refund: RefundColumns | None, row: OrderRow, stored: sqlite3.Row) -> RefundColumns | None:
+def _dated_as_stored(refund: RefundColumns | None, row: OrderRow, stored: engine.Row) -> RefundColumns | None:
     """Return a refund on the day it has here, if the row does not tell one and has none that is not here."""
     if refund is None or stored["refunded_at"] is None or (row.payment and row.payment.refunded):
         return refund
@@ -110,16 +110,16 @@ def _dated_as_stored(refund: RefundColumns | None, row: OrderRow, stored: sqlite
     return refund._replace(**_stored(stored, "refunded_at", "refunded_on"))
 
 
-def _stored(stored: sqlite3.Row, *columns: str) -> dict[str, Any]:
+def _stored(stored: engine.Row, *columns: str) -> dict[str, Any]:
     return {name: stored[name] for name in columns}
 
 
-def _same_payment(invoice: InvoiceColumns, stored: sqlite3.Row) -> bool:
+def _same_payment(invoice: InvoiceColumns, stored: engine.Row) -> bool:
     mine = (invoice.amount_minor, invoice.currency, invoice.payment_system_id)
     return mine == (stored["amount_minor"], stored["paid_currency"], stored["payment_system_id"])
 
 
-def differences(stored: sqlite3.Row, drafted: Draft, row: OrderRow) -> dict[str, tuple[str, str]]:
+def differences(stored: engine.Row, drafted: Draft, row: OrderRow) -> dict[str, tuple[str, str]]:
     """Return the differences: column of the file -> (as it is here, as it is in the file)."""
     record = _record(drafted, row)
     here, there = _as_file_columns(stored), _as_file_columns(record)
@@ -154,7 +154,7 @@ _INVOICE_COLUMNS = (
 )  # fmt: skip
 
 
-def _as_file_columns(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
+def _as_file_columns(record: Mapping[str, Any] | engine.Row) -> dict[str, str]:
     """Return a record as text by the columns of the file, except those that name other records."""
     price, paid = record["currency"], record["paid_currency"]
     texts = {
@@ -183,12 +183,12 @@ def _as_file_columns(record: Mapping[str, Any] | sqlite3.Row) -> dict[str, str]:
     return {column: text or "nothing" for column, text in texts.items()}
 
 
-def _foreign_fee(record: Mapping[str, Any] | sqlite3.Row) -> str:
+def _foreign_fee(record: Mapping[str, Any] | engine.Row) -> str:
     minor, currency = record["foreign_fee_minor"], record["foreign_fee_currency"]
     return "" if minor is None else f"{money.text(minor, currency)} {currency}"
 
 
-def _credited(record: Mapping[str, Any] | sqlite3.Row) -> int | None:
+def _credited(record: Mapping[str, Any] | engine.Row) -> int | None:
     return None if record["fee_minor"] is None else record["amount_minor"] - record["fee_minor"]
 
 
@@ -196,11 +196,11 @@ def _amount(minor: int | None, currency: str | None) -> str:
     return "" if minor is None or currency is None else money.text(minor, currency)
 
 
-def _named(record: Mapping[str, Any] | sqlite3.Row, column: str) -> str:
+def _named(record: Mapping[str, Any] | engine.Row, column: str) -> str:
     id = record[f"{column}_id"]
     name = record[column] or ("system" if column == "manager" else "nothing")
     return f"{name} ({id})" if id else name
 
 
-def _offer(record: Mapping[str, Any] | sqlite3.Row) -> str:
+def _offer(record: Mapping[str, Any] | engine.Row) -> str:
     return f"{record['offer_name']} ({record['offer_number'] or 'new'})"

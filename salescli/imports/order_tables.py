@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from salescli.imports.refunds import RefundColumns
 from salescli.imports.stage import Stage
 from salescli.imports.times import Instant
 from salescli.rules import money
-from salescli.storage import database
+from salescli.storage import database, engine
 
 IMPORTED = "imported"  # the reason of a refund that came with an import
 _NEVER = (None, None)  # while there is no such instant
@@ -29,10 +28,10 @@ class Parties(NamedTuple):
     """The records that a row names; None: not named, or not created yet."""
 
     customer: Found | None
-    category: sqlite3.Row | None
-    offer: sqlite3.Row | None
-    payment_system: sqlite3.Row | None
-    manager: sqlite3.Row | None
+    category: engine.Row | None
+    offer: engine.Row | None
+    payment_system: engine.Row | None
+    manager: engine.Row | None
 
 
 class OrderColumns(NamedTuple):
@@ -137,14 +136,14 @@ def _category(row: OrderRow, parties: Parties) -> tuple[int | None, str | None]:
     return (category["id"], category["number"]) if category else (None, None)
 
 
-def _terms(row: OrderRow, offer: sqlite3.Row | None) -> tuple[int, int, int]:
+def _terms(row: OrderRow, offer: engine.Row | None) -> tuple[int, int, int]:
     """Return whether it may be paid in parts, and the offer's terms for them."""
     if offer is not None and offer["partial"] and row.partial is not False:
         return 1, offer["partial_min_ppm"], offer["partial_success_ppm"]
     return int(row.partial or False), 0, money.PPM
 
 
-def _invoice(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> InvoiceColumns:
+def _invoice(payment: ImportedPayment, payment_system: engine.Row | None) -> InvoiceColumns:
     fee, estimated = _fee(payment, payment_system)
     paid_at, paid_on = payment.attempted if payment.paid else _NEVER
     return InvoiceColumns(
@@ -175,7 +174,7 @@ def _refund(payment: ImportedPayment, refunded: Instant) -> RefundColumns:
     return RefundColumns(payment.refunded_minor, payment.currency, *refunded, IMPORTED)
 
 
-def _fee(payment: ImportedPayment, payment_system: sqlite3.Row | None) -> tuple[int | None, int]:
+def _fee(payment: ImportedPayment, payment_system: engine.Row | None) -> tuple[int | None, int]:
     """Return the commission, and whether it is an estimate by the payment system's fee (R30)."""
     if payment.credited_minor is not None:
         return payment.amount_minor - payment.credited_minor, 0
@@ -195,7 +194,7 @@ def _id(row: Found | None) -> int | None:
 class Additions:
     """Rows that an import adds to the tables of orders, staged until all are read."""
 
-    def __init__(self, connection: sqlite3.Connection, stage: Stage, source: str) -> None:
+    def __init__(self, connection: engine.Connection, stage: Stage, source: str) -> None:
         self._connection = connection
         self._stage = stage
         self._source = source
@@ -210,7 +209,7 @@ class Additions:
             self.add_refund(drafted.refund, self._add_invoice(drafted.invoice, id, 1))
         return id
 
-    def update(self, stored: sqlite3.Row, drafted: Draft, digest: bytes | None) -> None:
+    def update(self, stored: engine.Row, drafted: Draft, digest: bytes | None) -> None:
         """Update a stored order, one of its imported invoices and its refunds to the draft, or add the invoice."""
         connection, invoice_id = self._connection, stored["invoice_id"]
         order = {name: value for name, value in drafted.order._asdict().items() if name not in _NEVER_UPDATED}

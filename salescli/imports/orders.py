@@ -5,7 +5,6 @@ row -> ``order_row.read`` -> digest stored: unchanged -> ``Parties`` -> insert, 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence, Set
 from functools import partial
 from typing import NamedTuple
@@ -29,7 +28,7 @@ from salescli.imports.stage import Stage
 from salescli.imports.times import Instant
 from salescli.rules import closing, money, names, time
 from salescli.sales import closed_months
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 COLUMNS = order_row.COLUMNS
@@ -59,8 +58,8 @@ class _Match(NamedTuple):
     ``again``: an earlier row of the file told it. ``stored``: with no invoice if it is a further payment.
     """
 
-    stored: sqlite3.Row
-    others: Sequence[sqlite3.Row]
+    stored: engine.Row
+    others: Sequence[engine.Row]
     changed: Changed
     again: bool = False
 
@@ -135,7 +134,7 @@ class _Orders:
             find(fields, MANAGER, (order.manager,)) if order.manager else None,
         )
 
-    def _check_payment(self, fields: Fields, order: OrderRow, system: sqlite3.Row | None) -> None:
+    def _check_payment(self, fields: Fields, order: OrderRow, system: engine.Row | None) -> None:
         """Refuse a payment of a payment system that paid another order: it is one payment."""
         number = order.payment.gateway_id if order.payment else None
         if number is None:
@@ -177,7 +176,7 @@ class _Orders:
         match = self._matched(order, found, id, held)
         return self._settled(fields, order, found, match, digest)
 
-    def _matched(self, order: OrderRow, found: Parties, id: int, held: Sequence[sqlite3.Row]) -> _Match:
+    def _matched(self, order: OrderRow, found: Parties, id: int, held: Sequence[engine.Row]) -> _Match:
         """Return the payment here that a row tells: the same, refunded, corrected, or a further one."""
         drafted = self._drafted(order, found)
         matches = [self._match(order, drafted, id, payment["ordinal"], held) for payment in held]
@@ -190,7 +189,7 @@ class _Orders:
             return matches[held.index(payment)]
         return self._match(order, drafted, id, self._next_ordinal(id), held)
 
-    def _match(self, order: OrderRow, drafted: Draft, id: int, ordinal: int, held: Sequence[sqlite3.Row]) -> _Match:
+    def _match(self, order: OrderRow, drafted: Draft, id: int, ordinal: int, held: Sequence[engine.Row]) -> _Match:
         stored = order_changes.find_stored(self._run.work.connection, id, ordinal)
         draft = order_changes.inherited(drafted, order, stored)
         others = [payment for payment in held if payment["ordinal"] != ordinal]
@@ -299,7 +298,7 @@ class _Orders:
             fields.stop("order", "has a further payment in the file; --update takes it")
         return self._settled(fields, order, found, match, None)
 
-    def _refunded_again(self, fields: Fields, order: OrderRow, stored: sqlite3.Row, refund: RefundColumns) -> Outcome:
+    def _refunded_again(self, fields: Fields, order: OrderRow, stored: engine.Row, refund: RefundColumns) -> Outcome:
         """Add a further refund of a payment, which a further row of it tells."""
         if "refunded_at" not in fields.row.values:
             fields.stop("refunded_at", "is blank; each of several refunds of an order needs its time")
@@ -333,7 +332,7 @@ class _Orders:
         self._stage.move()
         return "updated"
 
-    def _add_refund(self, fields: Fields, stored: sqlite3.Row, refund: RefundColumns) -> None:
+    def _add_refund(self, fields: Fields, stored: engine.Row, refund: RefundColumns) -> None:
         work, is_new = self._run.work, stored["id"] >= self._first_new
         refunded = stored["refunded_minor"] + refund.amount_minor
         if refunded > stored["amount_minor"]:
@@ -380,6 +379,6 @@ def _payment_system(order: OrderRow) -> str | None:
     return order.payment.payment_system if order.payment else None
 
 
-def _offer(order: OrderRow, category: sqlite3.Row | None) -> Key:
+def _offer(order: OrderRow, category: engine.Row | None) -> Key:
     number, name = order.offer
     return (number, category["id"] if category else None, name, order.price.currency)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from salescli.imports.batch import places
 from salescli.imports.cells import Fields
 from salescli.imports.order_tables import Draft, InvoiceColumns, OrderColumns
 from salescli.rules import money, time
+from salescli.storage import engine
 
 _NAMED_MAX = 20  # payments that are missing in a file; more are counted
 
@@ -46,7 +46,7 @@ ORDER BY o.id, i.ordinal
 class Payments:
     """The payments of orders that have several, and which of them the file has had; in a temporary table."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: engine.Connection) -> None:
         self._connection = connection
         connection.execute("DROP TABLE IF EXISTS imported_payments")
         connection.execute(
@@ -59,11 +59,11 @@ class Payments:
         if orders:
             self._connection.execute(_EXPECT.format(places(orders)), orders)
 
-    def of(self, order: int) -> list[sqlite3.Row]:
+    def of(self, order: int) -> list[engine.Row]:
         """Return the imported payments of an order, the first first."""
         return self._connection.execute(_OF_ORDER, {"id": order}).fetchall()
 
-    def of_again(self, order: int) -> list[sqlite3.Row]:
+    def of_again(self, order: int) -> list[engine.Row]:
         """Return the imported payments of an order of which the file had a row; without a mark, of the first one."""
         held = self.of(order)
         if held and not any(payment["seen"] for payment in held):
@@ -96,7 +96,7 @@ class Payments:
 class PaymentNumbers:
     """The payment systems' numbers of payments in the file so far, each with its order; in a temporary table."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: engine.Connection) -> None:
         self._connection = connection
         connection.execute("DROP TABLE IF EXISTS imported_payment_numbers")
         connection.execute(
@@ -116,7 +116,7 @@ class PaymentNumbers:
         return str(self._connection.execute(sql, key).fetchone()[0])
 
 
-def find(draft: Draft, held: Sequence[sqlite3.Row]) -> sqlite3.Row | None:
+def find(draft: Draft, held: Sequence[engine.Row]) -> engine.Row | None:
     """Return the payment, of those that no row has had, that a row's is; None if it is a further one.
 
     It has the same gateway_id, else the same system, amount and time; else it is the next one, corrected, unless it
@@ -135,14 +135,14 @@ def find(draft: Draft, held: Sequence[sqlite3.Row]) -> sqlite3.Row | None:
     return next(iter(alike + corrected), None)
 
 
-def _by_id(payment: InvoiceColumns, row: sqlite3.Row) -> bool:
+def _by_id(payment: InvoiceColumns, row: engine.Row) -> bool:
     """Return whether the payment systems' numbers allow that both are one payment."""
     return None in (payment.gateway_id, row["gateway_id"]) or (
         (payment.gateway_id, payment.payment_system_id) == (row["gateway_id"], row["payment_system_id"])
     )
 
 
-def _differing(payment: InvoiceColumns, row: sqlite3.Row) -> int:
+def _differing(payment: InvoiceColumns, row: engine.Row) -> int:
     """Return in how many of amount, payment system and time two payments differ."""
     return sum(
         mine != theirs
@@ -154,12 +154,12 @@ def _differing(payment: InvoiceColumns, row: sqlite3.Row) -> int:
     )
 
 
-def _other(payment: InvoiceColumns, row: sqlite3.Row) -> bool:
+def _other(payment: InvoiceColumns, row: engine.Row) -> bool:
     """Return whether a payment is another one, rather than this one corrected."""
     return not _by_id(payment, row) or _differing(payment, row) > 1
 
 
-def whole(fields: Fields, draft: Draft, others: Sequence[sqlite3.Row]) -> Draft:
+def whole(fields: Fields, draft: Draft, others: Sequence[engine.Row]) -> Draft:
     """Return the draft of an order that has other payments too. Raise BadRow if together they cannot be."""
     invoice, order = draft.invoice, draft.order
     if order.status == "completed" and invoice and invoice.status == "refund" and all_refunded(others):
@@ -179,12 +179,12 @@ def whole(fields: Fields, draft: Draft, others: Sequence[sqlite3.Row]) -> Draft:
     return draft._replace(order=_last_paid(order._replace(paid_minor=paid_minor), others), invoice=invoice)
 
 
-def all_refunded(payments: Sequence[sqlite3.Row]) -> bool:
+def all_refunded(payments: Sequence[engine.Row]) -> bool:
     """Return whether of no payment anything was kept."""
     return all(row["amount_minor"] == row["refunded_minor"] for row in payments)
 
 
-def _last_paid(order: OrderColumns, others: Sequence[sqlite3.Row]) -> OrderColumns:
+def _last_paid(order: OrderColumns, others: Sequence[engine.Row]) -> OrderColumns:
     """Return an order, completed by its last payment if it is."""
     if order.completed_at is None:
         return order
@@ -194,7 +194,7 @@ def _last_paid(order: OrderColumns, others: Sequence[sqlite3.Row]) -> OrderColum
     return order._replace(completed_at=last["paid_at"], completed_on=last["paid_on"])
 
 
-def _share(invoice: InvoiceColumns, order: OrderColumns, others: Sequence[sqlite3.Row], left: int) -> int:
+def _share(invoice: InvoiceColumns, order: OrderColumns, others: Sequence[engine.Row], left: int) -> int:
     """Return the part of the price that a payment bought; in another currency the last one buys the rest (R34)."""
     if invoice.rate is None or left < 0:
         return invoice.share_minor

@@ -6,7 +6,6 @@ row -> ``_read`` -> ``RecurringRow`` -> customer, offer, payment system -> ``_dr
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -26,7 +25,7 @@ from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome
 from salescli.imports.stage import Stage
 from salescli.rules import money, numbers, schedule, text, time
 from salescli.rules.schedule import Interval, Retries
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 COLUMNS = (
@@ -71,8 +70,8 @@ class SubscriberParties(NamedTuple):
     """The records that a row names; None: not created yet."""
 
     customer: Found | None
-    offer: sqlite3.Row | None
-    payment_system: sqlite3.Row | None
+    offer: engine.Row | None
+    payment_system: engine.Row | None
 
 
 def import_recurring(work: Work, request: ImportRequest) -> ImportCounts:
@@ -150,7 +149,7 @@ class _Subscribers:
 
     def _compare(self, fields: Fields, row: RecurringRow, found: SubscriberParties, id: int, digest: bytes) -> Outcome:
         connection = self._run.work.connection
-        stored: sqlite3.Row = connection.execute(_STORED, {"id": id}).fetchone()
+        stored: engine.Row = connection.execute(_STORED, {"id": id}).fetchone()
         drafted = self._inherited(row, found, stored)
         return settle(
             self._run,
@@ -161,7 +160,7 @@ class _Subscribers:
             update=lambda: self._update(row, found, stored, digest),
         )
 
-    def _inherited(self, row: RecurringRow, parties: SubscriberParties, stored: sqlite3.Row) -> dict[str, Any]:
+    def _inherited(self, row: RecurringRow, parties: SubscriberParties, stored: engine.Row) -> dict[str, Any]:
         """Return the draft with the dates as they are stored, if the row has none and the same schedule."""
         drafted = _draft(row, parties, now=self._run.work.now, zone=self._zone)
         schedule_columns = ("created_at", "every_count", "every_unit")
@@ -170,7 +169,7 @@ class _Subscribers:
             drafted.update({name: stored[name] for name in ("anchor_at", "due_at", "next_payment_at")})
         return drafted
 
-    def _update(self, row: RecurringRow, found: SubscriberParties, stored: sqlite3.Row, digest: bytes) -> None:
+    def _update(self, row: RecurringRow, found: SubscriberParties, stored: engine.Row, digest: bytes) -> None:
         drafted = self._inherited(row, self._taken(row, found), stored)
         database.update(self._run.work.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
         self._count_due(drafted)
@@ -317,7 +316,7 @@ SELECT
 """
 
 
-def _why_kept(connection: sqlite3.Connection, id: int) -> str | None:
+def _why_kept(connection: engine.Connection, id: int) -> str | None:
     touched = connection.execute(_TOUCHED, {"id": id}).fetchone()
     if touched["attempts"] or touched["orders"]:
         return "it was charged here since; pause, complete or retry it here"
@@ -328,7 +327,7 @@ def _names(row: RecurringRow) -> dict[str, str]:
     return {"customer": row.customer[2], "offer": row.offer[1], "payment_system": row.payment_system}
 
 
-def _differences(stored: sqlite3.Row, drafted: Mapping[str, Any], zone: ZoneInfo) -> Changed:
+def _differences(stored: engine.Row, drafted: Mapping[str, Any], zone: ZoneInfo) -> Changed:
     here, there = _as_file_columns(stored, zone), _as_file_columns(drafted, zone)
     changed = {column: (here[column], there[column]) for column in here if here[column] != there[column]}
     for column in ("customer", "offer", "payment_system"):
@@ -339,7 +338,7 @@ def _differences(stored: sqlite3.Row, drafted: Mapping[str, Any], zone: ZoneInfo
     return changed
 
 
-def _as_file_columns(record: Mapping[str, Any] | sqlite3.Row, zone: ZoneInfo) -> dict[str, str]:
+def _as_file_columns(record: Mapping[str, Any] | engine.Row, zone: ZoneInfo) -> dict[str, str]:
     """Return a record as text by the columns of the file."""
     planned, total = record["next_payment_at"], record["payments_total"]
     return {

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
-from salescli.storage import database
+from salescli.storage import database, engine
 
 
 class RefundColumns(NamedTuple):
@@ -21,7 +20,7 @@ class RefundColumns(NamedTuple):
     reason: str
 
 
-def bring_to(connection: sqlite3.Connection, invoice_id: int, wanted: RefundColumns | None) -> RefundColumns | None:
+def bring_to(connection: engine.Connection, invoice_id: int, wanted: RefundColumns | None) -> RefundColumns | None:
     """Make the refunds of an imported invoice add up to ``wanted``, and return the one that is to be added.
 
     What is missing is one more refund, on its day; what is too much is taken off the newest ones. If the sum is the
@@ -45,7 +44,7 @@ def bring_to(connection: sqlite3.Connection, invoice_id: int, wanted: RefundColu
     return None
 
 
-def _take_off(connection: sqlite3.Connection, held: list[sqlite3.Row], minor: int) -> None:
+def _take_off(connection: engine.Connection, held: list[engine.Row], minor: int) -> None:
     for row in reversed(held):
         less = min(minor, row["amount_minor"])
         if less == row["amount_minor"]:
@@ -55,7 +54,7 @@ def _take_off(connection: sqlite3.Connection, held: list[sqlite3.Row], minor: in
         minor -= less
 
 
-def is_held(connection: sqlite3.Connection, invoice_id: int, refund: RefundColumns, place: int) -> bool:
+def is_held(connection: engine.Connection, invoice_id: int, refund: RefundColumns, place: int) -> bool:
     """Return whether this refund of an invoice is here: of the same amount, at the same time.
 
     ``place``: which of the file's equal ones it is, from 1; a second one is here only if two are.

@@ -7,12 +7,11 @@ Until the move no page of the database is written, so that whoever reads it mean
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salescli.imports.bulk_load import Aside
-from salescli.storage import database
+from salescli.storage import database, engine
 
 # The columns of a new customer; those by which an import finds customers have an index here too.
 CUSTOMER = ("id", "name", "name_key", "email", "phone", "source", "source_id", "created_at")
@@ -25,7 +24,7 @@ class Stage:
     ``tables``: name -> columns, the id first; a table stands after those it refers to. Customers are always the first.
     """
 
-    def __init__(self, connection: sqlite3.Connection, tables: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, connection: engine.Connection, tables: Mapping[str, Sequence[str]]) -> None:
         self._connection = connection
         self._tables = {"customers": CUSTOMER, **tables}
         self._ids = {table: database.free_ids(connection, table) for table in self._tables}

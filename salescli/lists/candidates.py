@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
 from salescli.rules import names, numbers
+from salescli.storage import engine
 
 SHOWN_MAX = 30
 _LOOKED_AT = 2000  # newest numbers of a range that are searched for records of a status: a shell waits
@@ -16,13 +16,13 @@ _LOOKED_AT = 2000  # newest numbers of a range that are searched for records of 
 Candidate = tuple[str, str]
 
 
-def find(connection: sqlite3.Connection, what: str, typed: str) -> list[Candidate]:
+def find(connection: engine.Connection, what: str, typed: str) -> list[Candidate]:
     """Return up to 30 words that begin with ``typed``, newest or by the alphabet; ``what`` is one of ``KINDS``."""
     found = dict.fromkeys(KINDS[what](connection, typed.strip()))
     return list(found)[:SHOWN_MAX]
 
 
-def _orders(*statuses: str) -> Callable[[sqlite3.Connection, str], Iterator[Candidate]]:
+def _orders(*statuses: str) -> Callable[[engine.Connection, str], Iterator[Candidate]]:
     described = (
         "(SELECT name FROM customers WHERE id = r.customer_id) || ', '"
         " || (SELECT name FROM offers WHERE id = r.offer_id) || ', ' || r.status"
@@ -30,18 +30,18 @@ def _orders(*statuses: str) -> Callable[[sqlite3.Connection, str], Iterator[Cand
     return lambda connection, typed: _numbered(connection, "orders", statuses, described, typed)
 
 
-def _invoices(*statuses: str) -> Callable[[sqlite3.Connection, str], Iterator[Candidate]]:
+def _invoices(*statuses: str) -> Callable[[engine.Connection, str], Iterator[Candidate]]:
     described = "'order ' || r.order_id || ', ' || r.status"
     return lambda connection, typed: _numbered(connection, "invoices", statuses, described, typed)
 
 
-def _recurring(*statuses: str) -> Callable[[sqlite3.Connection, str], Iterator[Candidate]]:
+def _recurring(*statuses: str) -> Callable[[engine.Connection, str], Iterator[Candidate]]:
     described = "(SELECT name FROM customers WHERE id = r.customer_id) || ', ' || r.status"
     return lambda connection, typed: _numbered(connection, "recurring", statuses, described, typed)
 
 
 def _numbered(
-    connection: sqlite3.Connection, table: str, statuses: Sequence[str], described: str, typed: str
+    connection: engine.Connection, table: str, statuses: Sequence[str], described: str, typed: str
 ) -> Iterator[Candidate]:
     """Yield the newest numbers that begin with ``typed``, of records of these statuses (none: of all)."""
     wanted = f"r.status IN ({', '.join('?' * len(statuses))})" if statuses else "1 = 1"
@@ -68,10 +68,10 @@ def _ranges(typed: str) -> list[tuple[int, int]]:
     return [(given * 10**more, (given + 1) * 10**more - 1) for more in range(numbers.DIGITS_MAX - len(typed) + 1)]
 
 
-def _named(table: str, key: str) -> Callable[[sqlite3.Connection, str], Iterator[Candidate]]:
+def _named(table: str, key: str) -> Callable[[engine.Connection, str], Iterator[Candidate]]:
     """Return what finds the names of a table, described by the column ``key``."""
 
-    def found(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate]:
+    def found(connection: engine.Connection, typed: str) -> Iterator[Candidate]:
         begins = names.key(typed)
         named = f"SELECT name, coalesce({key}, '') FROM {table} WHERE merged_into IS NULL"
         if begins:
@@ -84,7 +84,7 @@ def _named(table: str, key: str) -> Callable[[sqlite3.Connection, str], Iterator
     return found
 
 
-def _customers(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate]:
+def _customers(connection: engine.Connection, typed: str) -> Iterator[Candidate]:
     if typed and numbers.is_record_number(typed):
         yield from _numbered(connection, "customers", (), "r.name", typed)
         return
@@ -98,7 +98,7 @@ def _customers(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate
         yield from ((str(row[0]), str(row[1])) for row in rows)
 
 
-def _users(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate]:
+def _users(connection: engine.Connection, typed: str) -> Iterator[Candidate]:
     rows = connection.execute(
         "SELECT login, name FROM users WHERE active = 1 AND login IS NOT NULL AND substr(login, 1, ?) = ?"
         f" ORDER BY login LIMIT {SHOWN_MAX}",
@@ -107,7 +107,7 @@ def _users(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate]:
     yield from ((str(row[0]), str(row[1])) for row in rows)
 
 
-def _roles(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate]:
+def _roles(connection: engine.Connection, typed: str) -> Iterator[Candidate]:
     rows = connection.execute(
         f"SELECT name, '' FROM roles WHERE substr(lower(name), 1, ?) = ? ORDER BY id LIMIT {SHOWN_MAX}",
         (len(typed), typed.lower()),
@@ -115,7 +115,7 @@ def _roles(connection: sqlite3.Connection, typed: str) -> Iterator[Candidate]:
     yield from ((str(row[0]), "") for row in rows)
 
 
-KINDS: dict[str, Callable[[sqlite3.Connection, str], Iterator[Candidate]]] = {
+KINDS: dict[str, Callable[[engine.Connection, str], Iterator[Candidate]]] = {
     "order": _orders(),
     "open order": _orders("open"),
     "completed order": _orders("completed"),

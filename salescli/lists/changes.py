@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from salescli.rules import money, numbers, time
+from salescli.storage import engine
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -60,7 +60,7 @@ def labels(columns: Iterable[str]) -> str:
 class ChangeText:
     """Writes the changes of history lines as text, and looks up each name and currency once."""
 
-    def __init__(self, connection: sqlite3.Connection, zone: ZoneInfo) -> None:
+    def __init__(self, connection: engine.Connection, zone: ZoneInfo) -> None:
         self._connection, self._zone = connection, zone
         self._names: dict[tuple[str, int], str] = {}
         self._currencies: dict[tuple[str, int], list[tuple[int, str]]] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from salescli.lists.columns import Column
+from salescli.storage import engine
 
 COLUMNS = (
     Column("month"),
@@ -16,7 +16,7 @@ COLUMNS = (
 )
 
 
-def rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+def rows(connection: engine.Connection) -> list[dict[str, Any]]:
     """Return the closed months in the shape of COLUMNS, newest first."""
     found = connection.execute(
         "SELECT c.month, 1 AS closed, c.closed_at, u.name AS by, (SELECT count(*) FROM orders WHERE confirmed = 0"

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from salescli.errors import BadUsage
 from salescli.lists.columns import View
 from salescli.rules import money, time
 from salescli.rules.numbers import is_record_number
+from salescli.storage import engine
 from salescli.storage.clauses import FOUND_CUSTOMERS, FOUND_OFFERS, Where
 
 # Resolvers import the catalogue only when they run: docs/start.md.
@@ -44,7 +44,7 @@ class Filters(NamedTuple):
 
 
 Condition = tuple[str, dict[str, Any]]  # the name of a view's filter, and the values of its clause
-Resolve = Callable[[sqlite3.Connection, View, Any, "ZoneInfo"], Condition]
+Resolve = Callable[[engine.Connection, View, Any, "ZoneInfo"], Condition]
 
 
 class Filter:
@@ -78,7 +78,7 @@ MANY = 10_000  # rows: as many are sorted in 10 ms, and of a million rows the ne
 
 
 def clauses(
-    connection: sqlite3.Connection, view: View, filters: Filters, *, zone: ZoneInfo, newest_first: bool = False
+    connection: engine.Connection, view: View, filters: Filters, *, zone: ZoneInfo, newest_first: bool = False
 ) -> Where:
     """Return the WHERE of ``filters`` for ``view``. ``newest_first``: for a page in the list's default order.
 
@@ -106,7 +106,7 @@ def _words(filters: Filters, field: str) -> Any:
     return (filters.least, filters.most) if field == "least" else None
 
 
-def _matches_many(connection: sqlite3.Connection, view: View, template: str, values: dict[str, Any]) -> bool:
+def _matches_many(connection: engine.Connection, view: View, template: str, values: dict[str, Any]) -> bool:
     """Return whether a condition matches so many rows that walking the list soon finds a page of them."""
     where = Where()
     where.add(template, **values)
@@ -139,7 +139,7 @@ _OFFERS = f"SELECT id FROM offers WHERE id IN ({{ids}}) UNION {FOUND_OFFERS}"
 _FEW = 100  # up to this many ids are listed, so that SQLite uses an index; more stay a subquery
 
 
-def _status(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _status(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     words = [word.lower() for word in value]
     if not view.statuses:
         raise BadUsage(f"{view.name} cannot be filtered by --status")
@@ -152,11 +152,11 @@ def _status(connection: sqlite3.Connection, view: View, value: tuple[str, ...], 
     return "unfinished" if unfinished else "status", {"v": words}
 
 
-def _first_day(connection: sqlite3.Connection, view: View, value: date, zone: ZoneInfo) -> Condition:
+def _first_day(connection: engine.Connection, view: View, value: date, zone: ZoneInfo) -> Condition:
     return "from", {"v": _bound(view, value, zone)}
 
 
-def _last_day(connection: sqlite3.Connection, view: View, value: date, zone: ZoneInfo) -> Condition:
+def _last_day(connection: engine.Connection, view: View, value: date, zone: ZoneInfo) -> Condition:
     return "before", {"v": _bound(view, value + timedelta(days=1), zone)}
 
 
@@ -164,14 +164,14 @@ def _bound(view: View, day: date, zone: ZoneInfo) -> str:
     return day.isoformat() if view.by_local_day else time.utc_text(time.start_of(day, zone))
 
 
-def _customer(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _customer(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import customers
 
     ids = [int(words) for words in value if is_record_number(words)]
     return _searched(connection, customers.NOUN, _CUSTOMERS, [w for w in value if not is_record_number(w)], ids)
 
 
-def _offer(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _offer(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import offers
 
     places = ", ".join("?" * len(value))
@@ -184,7 +184,7 @@ def _offer(connection: sqlite3.Connection, view: View, value: tuple[str, ...], z
 
 
 def _searched(
-    connection: sqlite3.Connection, noun: records.Noun, found: str, words: Sequence[str], ids: list[int]
+    connection: engine.Connection, noun: records.Noun, found: str, words: Sequence[str], ids: list[int]
 ) -> Condition:
     """Return the condition for ``ids`` or any of ``words``. Raise NotFound if an id or a word matches nothing."""
     from salescli.catalogue import records
@@ -202,13 +202,13 @@ def _searched(
     return (noun.subject, {"v": [row[0] for row in rows]}) if len(rows) <= _FEW else (noun.table, values)
 
 
-def _category(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _category(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import categories
 
     return "category", {"v": [categories.find(connection, words)["id"] for words in value]}
 
 
-def _manager(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _manager(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import users
 
     people = [words for words in value if not users.is_system(words)]
@@ -216,40 +216,40 @@ def _manager(connection: sqlite3.Connection, view: View, value: tuple[str, ...],
     return ("manager" if len(people) == len(value) else "system"), {"v": ids or [0]}
 
 
-def _confirmed(connection: sqlite3.Connection, view: View, value: bool, zone: ZoneInfo) -> Condition:
+def _confirmed(connection: engine.Connection, view: View, value: bool, zone: ZoneInfo) -> Condition:
     return "unconfirmed" if "unconfirmed" in view.filters and not value else "confirmed", {"v": int(value)}
 
 
-def _payment_system(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _payment_system(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import payment_systems
 
     return "payment_system", {"v": [payment_systems.find(connection, words).id for words in value]}
 
 
-def _currency(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _currency(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     return "currency", {"v": [money.ever_currency_code(words) for words in value]}
 
 
-def _payment_type(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _payment_type(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     return "payment_type", {"v": [int(words == "partial") for words in value]}
 
 
-def _kind(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _kind(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     return "kind", {"v": [int(words == "recurring") for words in value]}
 
 
-def _least(connection: sqlite3.Connection, view: View, value: str | tuple[str, str], zone: ZoneInfo) -> Condition:
+def _least(connection: engine.Connection, view: View, value: str | tuple[str, str], zone: ZoneInfo) -> Condition:
     if isinstance(value, str):
         return "min", {"v": money.parse(value, "CLF")}  # CLF has four decimals, the most of any currency
     least, most = value
     return "between", {"v": money.parse(least, "CLF"), "w": money.parse(most, "CLF")}
 
 
-def _most(connection: sqlite3.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
+def _most(connection: engine.Connection, view: View, value: str, zone: ZoneInfo) -> Condition:
     return "max", {"v": money.parse(value, "CLF")}
 
 
-def _search(connection: sqlite3.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
+def _search(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:
     from salescli.catalogue import records
 
     query = " OR ".join(f"({records.match_query(words)})" for words in value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salescli.lists.changes import ChangeText
 from salescli.lists.columns import Column
+from salescli.storage import engine
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -80,7 +80,7 @@ class Lines:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: engine.Connection,
         subject: str | None,
         subject_id: int | None,
         wanted: HistoryFilter = HistoryFilter(),

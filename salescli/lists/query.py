@@ -6,7 +6,6 @@ View (source, joins, columns, clauses) + Filters + sort + limit → ids of a pag
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from salescli.errors import BadUsage, NotFound
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters, clauses
+from salescli.storage import engine
 from salescli.storage.clauses import Where
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Page(NamedTuple):
 
 
 def select(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     view: View,
     filters: Filters,
     page: Page,
@@ -77,7 +77,7 @@ def select(
 
 
 def count(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     view: View,
     filters: Filters,
     *,
@@ -165,7 +165,7 @@ def _sorting(column: Column) -> str:
     return column.sort or (f"name_key({column.sql})" if column.kind in ("text", "manager") else column.sql)
 
 
-def _know_name_key(connection: sqlite3.Connection) -> None:
+def _know_name_key(connection: engine.Connection) -> None:
     """Let SQL compute ``names.key``, for texts that have none stored; those repeat from row to row."""
     from salescli.rules import names  # lists start without it
 
@@ -176,11 +176,11 @@ def _know_name_key(connection: sqlite3.Connection) -> None:
     connection.create_function("name_key", 1, key, deterministic=True)
 
 
-def _place_of(connection: sqlite3.Connection, view: View, order: Sequence[Term], after: str) -> tuple[Any, ...]:
+def _place_of(connection: engine.Connection, view: View, order: Sequence[Term], after: str) -> tuple[Any, ...]:
     """Return the values of the order's terms in the row that ``after`` names. Raise NotFound."""
     name, terms = view.columns[0], ", ".join(term.sql for term in order)
     sql = f"SELECT {terms} FROM {view.joined(terms, name.sql)} WHERE {name.sql} = ?"
-    row: sqlite3.Row | None = connection.execute(sql, (after,)).fetchone()
+    row: engine.Row | None = connection.execute(sql, (after,)).fetchone()
     if row is None:
         raise NotFound(f"there is no {name.key} {after!r} in the list to continue after")
     return tuple(row)

@@ -8,7 +8,6 @@ the same number: a receiver that keeps the number of the last event has each exa
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +20,7 @@ from salescli.notices import events, hooks, letters, senders
 from salescli.notices.hooks import Hook
 from salescli.notices.senders import Sending
 from salescli.notices.undelivered import Refused, Undelivered
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 BUDGET_SECONDS = 60  # of all hooks together; what is left is for the next run
@@ -81,7 +80,7 @@ def note_dead_tick(work: Work) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    connection: sqlite3.Connection
+    connection: engine.Connection
     hook: Hook
     sending: Sending
     deadline: float

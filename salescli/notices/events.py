@@ -8,7 +8,6 @@ of the customer, the offer) is looked up when it is read: who was erased has no 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import Any
 
 from salescli.lists.columns import Column
 from salescli.rules import money
+from salescli.storage import engine
 
 COLUMNS = (
     Column("event", "number", rank=0),
@@ -108,7 +108,7 @@ _ABOUT = {
 }
 
 
-def after(connection: sqlite3.Connection, number: int, kinds: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+def after(connection: engine.Connection, number: int, kinds: Collection[str] = ()) -> Iterator[dict[str, Any]]:
     """Yield the events after a number, oldest first, as COLUMNS, with the customer's ``email`` and ``language``.
 
     With ``kinds``, only those; of other lines no more is read than what they are.
@@ -117,19 +117,19 @@ def after(connection: sqlite3.Connection, number: int, kinds: Collection[str] = 
         yield _event(connection, line, kind)
 
 
-def latest(connection: sqlite3.Connection, limit: int, kinds: Collection[str] = ()) -> list[dict[str, Any]]:
+def latest(connection: engine.Connection, limit: int, kinds: Collection[str] = ()) -> list[dict[str, Any]]:
     """Return the last events, oldest first; the history is read backwards as far as that takes."""
     found = list(islice(_kinds(connection, f"{_LINES} DESC", 0, kinds), limit))
     return [_event(connection, line, kind) for line, kind in reversed(found)]
 
 
-def count(connection: sqlite3.Connection, number: int = 0, kinds: Collection[str] = ()) -> int:
+def count(connection: engine.Connection, number: int = 0, kinds: Collection[str] = ()) -> int:
     """Return how many events there are after a number."""
     return sum(1 for _ in _kinds(connection, _LINES, number, kinds))
 
 
 def _kinds(
-    connection: sqlite3.Connection, lines: str, number: int, wanted: Collection[str]
+    connection: engine.Connection, lines: str, number: int, wanted: Collection[str]
 ) -> Iterator[tuple[int, str]]:
     """Yield the number and the kind of each line that is an event, of ``wanted`` kinds if there are any."""
     cursor = connection.cursor()
@@ -144,7 +144,7 @@ def _kind_of(subject: str, what: str, before: str | None, status: str | None, co
     return kind_of(subject, what, {"status": [before, status], "confirmed": [None, confirmed]})
 
 
-def last(connection: sqlite3.Connection) -> int:
+def last(connection: engine.Connection) -> int:
     """Return the number of the last line of history, 0 in an empty one."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()[0])
 
@@ -182,7 +182,7 @@ def as_object(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shown[name] for name in shown if name != "amount"} | both
 
 
-def _event(connection: sqlite3.Connection, number: int, kind: str) -> dict[str, Any]:
+def _event(connection: engine.Connection, number: int, kind: str) -> dict[str, Any]:
     line = connection.execute(_LINE, (number,)).fetchone()
     changes: Mapping[str, list[Any]] = json.loads(line["changes"])
     found = connection.execute(_ABOUT[line["subject"]], {"id": line["id"]}).fetchone() if line["id"] else None

@@ -9,7 +9,6 @@ are named, as variables of the environment, and never stored.
 from __future__ import annotations
 
 import re
-import sqlite3
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -22,7 +21,7 @@ from salescli.lists.columns import Column
 from salescli.notices import events
 from salescli.notices.letters import LANGUAGES
 from salescli.rules import permissions, suggest, text, time
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 CUSTOMER = "customer"  # instead of an address: the customer that the event is about
@@ -127,12 +126,12 @@ def _is_problem(event: dict[str, Any]) -> bool:
 _COLUMNS = ", ".join(field.name for field in fields(Hook))
 
 
-def anybody(connection: sqlite3.Connection) -> bool:
+def anybody(connection: engine.Connection) -> bool:
     """Return whether there is anybody to tell."""
     return connection.execute("SELECT 1 FROM hooks WHERE active = 1").fetchone() is not None
 
 
-def every(connection: sqlite3.Connection) -> list[Hook]:
+def every(connection: engine.Connection) -> list[Hook]:
     """Return all hooks, first added first."""
     return [Hook(**dict(row)) for row in connection.execute(f"SELECT {_COLUMNS} FROM hooks ORDER BY id")]
 
@@ -143,7 +142,7 @@ def row(hook: Hook) -> dict[str, Any]:
     return {column.key: getattr(hook, column.key) for column in COLUMNS} | shown_only
 
 
-def find(connection: sqlite3.Connection, name: str) -> Hook:
+def find(connection: engine.Connection, name: str) -> Hook:
     """Return the hook of this name. Raise NotFound."""
     known = {hook.name: hook for hook in every(connection)}
     if name not in known:
@@ -151,7 +150,7 @@ def find(connection: sqlite3.Connection, name: str) -> Hook:
     return known[name]
 
 
-def ready(connection: sqlite3.Connection, now: datetime) -> list[Hook]:
+def ready(connection: engine.Connection, now: datetime) -> list[Hook]:
     """Return the active hooks that may be tried now; those that fail come last, so that they hold nobody up.
 
     A pause that would end later than any pause lasts was begun by a clock that was wrong.
@@ -207,7 +206,7 @@ def edit(work: Work, name: str, *, active: bool | None, events_: str | None, ski
     return find(work.connection, name)
 
 
-def told(connection: sqlite3.Connection, hook: Hook, position: int, *, taken: bool = False) -> bool:
+def told(connection: engine.Connection, hook: Hook, position: int, *, taken: bool = False) -> bool:
     """Record that a hook was told all events up to ``position``, and return whether to go on after it.
 
     ``taken``: that the receiver took the last one, so it refuses not everything. Not to go on: meanwhile somebody
@@ -223,7 +222,7 @@ def told(connection: sqlite3.Connection, hook: Hook, position: int, *, taken: bo
     return row is not None and row["active"] == 1 and row["position"] == position
 
 
-def refused(connection: sqlite3.Connection, hook: Hook, position: int, error: str) -> bool:
+def refused(connection: engine.Connection, hook: Hook, position: int, error: str) -> bool:
     """Record that a letter was refused for good, as ``told`` does; ``error`` names no address."""
     with database.transaction(connection):
         connection.execute(
@@ -234,13 +233,13 @@ def refused(connection: sqlite3.Connection, hook: Hook, position: int, error: st
         return told(connection, hook, position)
 
 
-def begin(connection: sqlite3.Connection, hook: Hook) -> None:
+def begin(connection: engine.Connection, hook: Hook) -> None:
     """Write the hook as it is: what cannot be noted afterwards, as on a full disk, would be sent at every run."""
     with database.transaction(connection):
         connection.execute("UPDATE hooks SET position = position WHERE id = ?", (hook.id,))
 
 
-def failed(connection: sqlite3.Connection, hook: Hook, error: str, now: datetime, *, again: bool = True) -> None:
+def failed(connection: engine.Connection, hook: Hook, error: str, now: datetime, *, again: bool = True) -> None:
     """Record that a hook was not told, and when it is tried again: after 1, 2, 4 … 60 minutes.
 
     ``again``: that it goes on failing; else it was told something in between.
@@ -259,7 +258,7 @@ def failed(connection: sqlite3.Connection, hook: Hook, error: str, now: datetime
         database.update(connection, "hooks", hook.id, changes)
 
 
-def digest_sent(connection: sqlite3.Connection, hook: Hook, now: datetime, zone: ZoneInfo) -> None:
+def digest_sent(connection: engine.Connection, hook: Hook, now: datetime, zone: ZoneInfo) -> None:
     """Record when the next digest is due."""
     with database.transaction(connection):
         if _is_there(connection, hook):
@@ -267,7 +266,7 @@ def digest_sent(connection: sqlite3.Connection, hook: Hook, now: datetime, zone:
             database.update(connection, "hooks", hook.id, due)
 
 
-def _is_there(connection: sqlite3.Connection, hook: Hook) -> bool:
+def _is_there(connection: engine.Connection, hook: Hook) -> bool:
     """Return whether nobody removed a hook while it was told."""
     return connection.execute("SELECT 1 FROM hooks WHERE id = ?", (hook.id,)).fetchone() is not None
 

@@ -5,7 +5,6 @@ orders, invoices → ``totals``;  the Action columns, and what can be paid, conf
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from itertools import chain
 from zoneinfo import ZoneInfo
@@ -20,6 +19,7 @@ from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales import customer_credit
 from salescli.sales import orders as sold
+from salescli.storage import engine
 from salescli.storage.clauses import UNDER_WAY
 
 TOTALS = (
@@ -80,13 +80,13 @@ _ORDER_OF_USE = ("Payment arrived", "Confirm", "Check", "Add user", "Retry", "Ac
 Suggestion = tuple[str, str, str]  # the action, the record, the command without the program
 
 
-def totals(connection: sqlite3.Connection, customer_id: int) -> list[dict[str, object]]:
+def totals(connection: engine.Connection, customer_id: int) -> list[dict[str, object]]:
     """Return a row per currency with the keys of TOTALS; open amounts are in the currency of their order."""
     return [dict(row) for row in connection.execute(_TOTALS, {"customer": customer_id})]
 
 
 def commands(
-    connection: sqlite3.Connection, customer_id: int, *, actor: Actor, zone: ZoneInfo, program: str = "salescli"
+    connection: engine.Connection, customer_id: int, *, actor: Actor, zone: ZoneInfo, program: str = "salescli"
 ) -> list[dict[str, str]]:
     """Return rows with the keys of COMMANDS: everything the actor may do with the customer's records now.
 
@@ -109,7 +109,7 @@ def commands(
 
 
 def _of_column(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     view: View,
     belonging: tuple[str, int],
     texts: dict[str, str],
@@ -132,7 +132,7 @@ def _of_column(
             yield action, f"{key} {row[key]}", texts[action].format(row[key])
 
 
-def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[Suggestion]:
+def _of_payments(connection: engine.Connection, customer_id: int) -> Iterator[Suggestion]:
     """Yield the manual payments that wait for confirmation, and the orders that can be paid."""
     for row in connection.execute(_WAITING, {"customer": customer_id, "manual": registry.MANUAL}):
         yield "Payment arrived", f"invoice {row['id']}", f"payments confirm {row['id']}"
@@ -144,7 +144,7 @@ def _of_payments(connection: sqlite3.Connection, customer_id: int) -> Iterator[S
             yield "Pay", f"order {order.id}", f"orders pay {order.id}{through}"
 
 
-def _of_refunds(connection: sqlite3.Connection, customer_id: int) -> Iterator[Suggestion]:
+def _of_refunds(connection: engine.Connection, customer_id: int) -> Iterator[Suggestion]:
     """Yield the orders that can be refunded; a refund by hand needs a reason (R11)."""
     for row in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": registry.MANUAL}):
         reason = " --reason TEXT" if row["by_hand"] else ""

@@ -6,7 +6,6 @@ look takes the newest rows of each table only; what it leaves out is for ``deep`
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,7 @@ from salescli.rules import numbers, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
-from salescli.storage import database, migrate, schema, totals
+from salescli.storage import database, engine, migrate, schema, totals
 
 _FINDINGS_MAX = 20  # per check
 _WHOLE_BYTES = 10_000_000  # a file of up to this size is checked whole every time, within a second
@@ -176,7 +175,7 @@ _SUMS = (
 
 
 def examine(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     now: datetime,
     zone: ZoneInfo,
     *,
@@ -215,27 +214,27 @@ def examine(
     return [finding if actor is None else finding.for_actor(actor) for finding in found]
 
 
-def small(connection: sqlite3.Connection) -> bool:
+def small(connection: engine.Connection) -> bool:
     """Return whether a file is so small that all of it is checked every time."""
     pages, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
     return pages * size <= _WHOLE_BYTES
 
 
-def damage(connection: sqlite3.Connection) -> str:
+def damage(connection: engine.Connection) -> str:
     """Return the first thing that must never be in a database, empty if it is sound. A check that fails is one."""
     try:
         found = next((finding for check in (_integrity, _schema, _sums) for finding in check(connection)), None)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+    except (engine.DatabaseError, UnicodeDecodeError) as error:
         return str(error)
     return found.what if found else ""
 
 
-def _schema(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _schema(connection: engine.Connection) -> Iterator[Finding]:
     for name in migrate.missing(connection, schema.VERSION):
         yield Finding("database", f"{name} is missing, or differs from that of version {schema.VERSION}", _BROKEN)
 
 
-def _integrity(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _integrity(connection: engine.Connection) -> Iterator[Finding]:
     for row in connection.execute(f"PRAGMA integrity_check({_FINDINGS_MAX})"):
         if row[0] != "ok":
             yield Finding("database", str(row[0]), _BROKEN)
@@ -243,14 +242,14 @@ def _integrity(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("database", f"row {row[1]} of {row[0]} refers to a row of {row[2]} that does not exist", _BROKEN)
 
 
-def _sums(connection: sqlite3.Connection, newest: int | None = None) -> Iterator[Finding]:
+def _sums(connection: engine.Connection, newest: int | None = None) -> Iterator[Finding]:
     for check in _SUMS:
         sql = check.over(newest)
         for row in connection.execute(sql).fetchmany(_FINDINGS_MAX) if sql else ():
             yield Finding(check.check, check.what.format(**dict(row)), _BROKEN)
 
 
-def _totals(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+def _totals(connection: engine.Connection, program: str) -> Iterator[Finding]:
     """Compare the stored totals of reports with the rows."""
     for wrong in islice(totals.differences(connection), _FINDINGS_MAX):
         what = (
@@ -260,28 +259,24 @@ def _totals(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
         yield Finding("totals", finding, f"{program} rebuild-totals", permissions.EDIT_CATALOGUE)
 
 
-def _sqlite(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
-    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    if mode == "wal" and database.wal_may_corrupt(sqlite3.sqlite_version_info):
-        yield Finding(
-            "sqlite",
-            f"SQLite {sqlite3.sqlite_version} can corrupt a database in WAL mode",
-            f"run any command, such as {program} todo",
-        )
+def _sqlite(connection: engine.Connection, program: str) -> Iterator[Finding]:
+    if version := database.corrupting(connection):
+        what = f"SQLite {version} can corrupt a database in WAL mode"
+        yield Finding("sqlite", what, f"run any command, such as {program} todo")
 
 
-def _charging(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+def _charging(connection: engine.Connection, program: str) -> Iterator[Finding]:
     for line in limits.status(connection):
         if "off" in line:
             yield Finding("charging", line, f"{program} charging on", permissions.RUN_TICK)
 
 
-def _scheduler(connection: sqlite3.Connection, now: datetime) -> Iterator[Finding]:
+def _scheduler(connection: engine.Connection, now: datetime) -> Iterator[Finding]:
     if warning := tick_log.is_late(connection, now):
         yield Finding("tick", warning, "crontab -l; see salescli cron")
 
 
-def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
+def _overdue(connection: engine.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
     row = connection.execute(
         "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
         " WHERE status = 'active' AND next_payment_at <= ?",
@@ -295,7 +290,7 @@ def _overdue(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, prog
         yield Finding("overdue", f"{what}; {tick_log.held(gap)}" if gap else what, advice, permissions.RUN_TICK)
 
 
-def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
+def _unknown_outcomes(connection: engine.Connection, now: datetime, zone: ZoneInfo, program: str) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT a.*, p.name FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' ORDER BY +a.id"  # +: few are live
@@ -314,7 +309,7 @@ def _unknown_outcomes(connection: sqlite3.Connection, now: datetime, zone: ZoneI
         )
 
 
-def _paused_systems(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
+def _paused_systems(connection: engine.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (time.utc_text(now),)
     )
@@ -325,7 +320,7 @@ def _paused_systems(connection: sqlite3.Connection, now: datetime, zone: ZoneInf
         yield Finding("payment system", what, "nothing to do; it is tried again automatically")
 
 
-def _hooks(connection: sqlite3.Connection, zone: ZoneInfo, program: str) -> Iterator[Finding]:
+def _hooks(connection: engine.Connection, zone: ZoneInfo, program: str) -> Iterator[Finding]:
     for hook in hooks.every(connection):
         if hook.active and hook.failures and hook.failing_since:
             waiting = sum(hook.wants(event) for event in islice(events.after(connection, hook.position), _EVENTS_MAX))
@@ -344,7 +339,7 @@ def _hooks(connection: sqlite3.Connection, zone: ZoneInfo, program: str) -> Iter
             yield Finding("hook", what, advice, permissions.RUN_TICK)
 
 
-def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+def _failed(connection: engine.Connection, program: str) -> Iterator[Finding]:
     rows = connection.execute("SELECT id, customer_id, last_error FROM recurring WHERE status = 'failed' ORDER BY id")
     for row in rows.fetchmany(_FINDINGS_MAX):
         advice = f"{program} recurring retry {row['id']}, or complete it"
@@ -353,7 +348,7 @@ def _failed(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
         yield Finding("failed", what, advice, permissions.MANAGE_RECURRING)
 
 
-def _groundless(connection: sqlite3.Connection, program: str) -> Iterator[Finding]:
+def _groundless(connection: engine.Connection, program: str) -> Iterator[Finding]:
     """Find recurring orders that go on although the order that began them is not Completed, and nobody decided so."""
     rows = connection.execute(
         "SELECT r.id, o.id AS order_id, o.status FROM recurring r JOIN orders o ON o.id = r.initial_order_id"

@@ -6,13 +6,13 @@ records of a noun → grouped by a rough key → those that are not yet known to
 from __future__ import annotations
 
 import shlex
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from salescli.overview.finding import Finding
 from salescli.rules import names, permissions, text
+from salescli.storage import engine
 
 _FINDINGS_MAX = 20
 _Key = Callable[[str], str]
@@ -50,7 +50,7 @@ _NAMED = (
 _KEYS: tuple[_Key, ...] = (names.key, names.looks_like, names.sounds_like)
 
 
-def findings(connection: sqlite3.Connection, program: str, *, newest: int | None = None) -> Iterator[Finding]:
+def findings(connection: engine.Connection, program: str, *, newest: int | None = None) -> Iterator[Finding]:
     """Yield the likely doubles of each noun, and customers whose emails differ by an invisible mark.
 
     ``newest``: of customers, as many of the newest, compared with all; None for all.
@@ -68,11 +68,11 @@ def findings(connection: sqlite3.Connection, program: str, *, newest: int | None
     yield from _emails(connection, program, newest)
 
 
-def _pairs(rows: Iterable[sqlite3.Row]) -> list[tuple[sqlite3.Row, sqlite3.Row]]:
+def _pairs(rows: Iterable[engine.Row]) -> list[tuple[engine.Row, engine.Row]]:
     """Return the pairs of records that a rough key makes one, each duplicate once."""
-    found: dict[int, tuple[sqlite3.Row, sqlite3.Row]] = {}
+    found: dict[int, tuple[engine.Row, engine.Row]] = {}
     for key in _KEYS:
-        first: dict[Hashable, sqlite3.Row] = {}
+        first: dict[Hashable, engine.Row] = {}
         for row in rows:
             alike = (row["of"], key(row["name"]))
             other = first.setdefault(alike, row)
@@ -83,7 +83,7 @@ def _pairs(rows: Iterable[sqlite3.Row]) -> list[tuple[sqlite3.Row, sqlite3.Row]]
     return list(found.values())
 
 
-def _emails(connection: sqlite3.Connection, program: str, newest: int | None) -> Iterator[Finding]:
+def _emails(connection: engine.Connection, program: str, newest: int | None) -> Iterator[Finding]:
     """Yield the customers whose email, without what nobody sees, is that of another."""
     # Only an email that is not ASCII can have such a mark; new ones are cleaned.
     odd = connection.execute(
@@ -104,6 +104,6 @@ def _emails(connection: sqlite3.Connection, program: str, newest: int | None) ->
             )
 
 
-def _shown(row: sqlite3.Row) -> str:
+def _shown(row: engine.Row) -> str:
     """Return a record with its name, as it is found."""
     return f"{row['given']} ({row['name']})" if row["given"] != row["name"] else str(row["name"])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,9 +20,10 @@ from salescli.sales import attempts, attribution, invoices, orders, payment_orde
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
+from salescli.storage import engine
 
 
-def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo, actor: Actor | None = None) -> Iterator[str]:
+def order(connection: engine.Connection, found: Order, *, zone: ZoneInfo, actor: Actor | None = None) -> Iterator[str]:
     """Yield why an order is Open, Completed, Declined or Refund, whose sale it is, and what can be done."""
     yield f"Order {found.id} ({found.offer_name}, {found.amount(found.price_minor)}) is {found.status.capitalize()}."
     yield _customer(connection, found.customer_id)
@@ -51,7 +51,7 @@ def order(connection: sqlite3.Connection, found: Order, *, zone: ZoneInfo, actor
 
 
 def invoice(
-    connection: sqlite3.Connection, found: Invoice, *, zone: ZoneInfo, actor: Actor | None = None
+    connection: engine.Connection, found: Invoice, *, zone: ZoneInfo, actor: Actor | None = None
 ) -> Iterator[str]:
     """Yield the outcome of each attempt to charge an invoice, and what happens next."""
     yield f"Invoice {found.id} of {found.amount()} for order {found.order_id} is {found.status.capitalize()}."
@@ -76,7 +76,7 @@ def invoice(
 
 
 def recurring_order(
-    connection: sqlite3.Connection, found: Recurring, *, now: datetime, zone: ZoneInfo, actor: Actor | None = None
+    connection: engine.Connection, found: Recurring, *, now: datetime, zone: ZoneInfo, actor: Actor | None = None
 ) -> Iterator[str]:
     """Yield why a recurring order is in its state, its next two payment dates, and the settings that decide them."""
     of = f" of {found.payments_total}" if found.payments_total else ", with no end"
@@ -112,7 +112,7 @@ def recurring_order(
     yield _possible(actions, command, actor, permissions.MANAGE_RECURRING)
 
 
-def _waits_for_a_person(connection: sqlite3.Connection, found: Recurring) -> int | None:
+def _waits_for_a_person(connection: engine.Connection, found: Recurring) -> int | None:
     """Return the invoice of the current payment if it is to be confirmed by hand."""
     order = payment_orders.of_payment(connection, found)
     for invoice in invoices.of_order(connection, order.id) if order else ():
@@ -122,11 +122,11 @@ def _waits_for_a_person(connection: sqlite3.Connection, found: Recurring) -> int
     return None
 
 
-def _customer(connection: sqlite3.Connection, id: int) -> str:
+def _customer(connection: engine.Connection, id: int) -> str:
     return f"The customer is {customers.contact(connection, id)}."
 
 
-def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetime, zone: ZoneInfo) -> Iterator[str]:
+def _next_payment(connection: engine.Connection, found: Recurring, now: datetime, zone: ZoneInfo) -> Iterator[str]:
     assert found.next_payment_at
     system = payment_systems.get(connection, found.payment_system_id)
     when = time.local_text(found.next_payment_at, zone)
@@ -152,7 +152,7 @@ def _next_payment(connection: sqlite3.Connection, found: Recurring, now: datetim
     yield from (f"But {line}." for line in limits.status(connection))
 
 
-def _token(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> Iterator[str]:
+def _token(connection: engine.Connection, found: Recurring, actor: Actor | None) -> Iterator[str]:
     """Yield which saved payment method its payments charge, by its end as lists do; tick takes no other."""
     system = payment_systems.get(connection, found.payment_system_id)
     if system.manual:
@@ -170,7 +170,7 @@ def _token(connection: sqlite3.Connection, found: Recurring, actor: Actor | None
     )
 
 
-def _under_way(connection: sqlite3.Connection, found: Recurring, actor: Actor | None) -> str:
+def _under_way(connection: engine.Connection, found: Recurring, actor: Actor | None) -> str:
     order = payment_orders.of_payment(connection, found)
     for one in invoices.of_order(connection, order.id) if order else ():
         live = attempts.live_of(connection, one.id)
@@ -180,7 +180,7 @@ def _under_way(connection: sqlite3.Connection, found: Recurring, actor: Actor | 
     return "Its payment is under way or its outcome is unknown; nothing else is charged until that is resolved."
 
 
-def _what_is_missing(connection: sqlite3.Connection, found: Order, actor: Actor | None) -> Iterator[str]:
+def _what_is_missing(connection: engine.Connection, found: Order, actor: Actor | None) -> Iterator[str]:
     missing = f"{found.amount(found.paid_minor)} is paid and {found.amount(found.left_minor)} is left"
     command = _payment(connection, found)
     yield f"{missing}: {_advised(actor, permissions.ENTER_ORDERS, command)}." if command else f"{missing}."
@@ -191,7 +191,7 @@ def _what_is_missing(connection: sqlite3.Connection, found: Order, actor: Actor 
     yield f"It can be confirmed once {found.amount(needed)} is paid, the offer's success share of {share} %."
 
 
-def _payment(connection: sqlite3.Connection, found: Order) -> str:
+def _payment(connection: engine.Connection, found: Order) -> str:
     """Return the command that takes a payment of an order now; empty while one is under way."""
     if pay.payable(connection, found):
         return f"salescli orders pay {found.id}{'' if found.payment_system_id else ' --payment-system NAME'}"
@@ -201,7 +201,7 @@ def _payment(connection: sqlite3.Connection, found: Order) -> str:
     return f"if it came another way, salescli recurring pay {found.recurring_id} --payment-system NAME"
 
 
-def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:
+def _latest_change(connection: engine.Connection, subject: str, id: int, zone: ZoneInfo) -> Iterator[str]:
     """Yield the latest change of the record's status, with its time and author."""
     for row in _lines(connection, subject, id):
         if "status" in json.loads(row["changes"]):
@@ -209,14 +209,14 @@ def _latest_change(connection: sqlite3.Connection, subject: str, id: int, zone: 
             return
 
 
-def _latest_edit(connection: sqlite3.Connection, found: Recurring, zone: ZoneInfo) -> Iterator[str]:
+def _latest_edit(connection: engine.Connection, found: Recurring, zone: ZoneInfo) -> Iterator[str]:
     """Yield when and why the payments to come were changed, the last time."""
     for row in _lines(connection, "recurring", found.id, "AND h.what = 'edited'"):
         yield f"Its payments to come were changed on {time.local_text(row['at'], zone)} by {row['who']}{row['why']}."
         return
 
 
-def _lines(connection: sqlite3.Connection, subject: str, id: int, also: str = "") -> sqlite3.Cursor:
+def _lines(connection: engine.Connection, subject: str, id: int, also: str = "") -> engine.Cursor:
     """Return the lines of a record's history, newest first: at, what, changes, who, and why in brackets."""
     return connection.execute(
         f"SELECT h.at, h.what, h.changes, CASE h.by_system WHEN 1 THEN 'the ' ELSE '' END || {history.BY} AS who,"
@@ -243,7 +243,7 @@ def _commission(found: Invoice) -> str:
     return f"its commission of {fee} is {'estimated' if found.fee_estimated else 'as reported by the payment system'}"
 
 
-def _seller(connection: sqlite3.Connection, found: Order) -> str:
+def _seller(connection: engine.Connection, found: Order) -> str:
     return "the system" if found.manager_id is None else users.seller_name(connection, found.manager_id)
 
 

@@ -5,7 +5,6 @@ open orders + instalments → ``rows``: left, what is due by today, the next due
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -16,6 +15,7 @@ from salescli.lists.columns import Column
 from salescli.lists.filters import Filters, clauses
 from salescli.rules.instalments import Part
 from salescli.sales import instalments
+from salescli.storage import engine
 
 COLUMNS = (
     Column("order", "number"),
@@ -49,7 +49,7 @@ WHERE o.status = 'open' AND o.status <> 'completed' AND o.price_minor > o.paid_m
 
 
 def rows(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     filters: Filters,
     *,
     today: date,

@@ -7,7 +7,6 @@ amount within each currency, since amounts in different currencies cannot be com
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from salescli.lists.filters import Filters, clauses
 from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import money, permissions, time
 from salescli.rules.permissions import Actor
+from salescli.storage import engine
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, compared, searched
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ _COMMANDS = {
 }
 
 
-def narrowed(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Where:
+def narrowed(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Where:
     """Return the WHERE of the filters (R6). Periods apply to the day since which a thing waits."""
     where = clauses(connection, _VIEW, filters._replace(first_day=None, last_day=None), zone=zone)
     if filters.first_day:
@@ -138,7 +138,7 @@ def _begins(day: date, zone: ZoneInfo) -> str:
 
 
 def waiting(  # noqa: PLR0913 - where, whose, when
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     limit: int | None,
     *,
     actor: Actor,
@@ -166,7 +166,7 @@ def waiting(  # noqa: PLR0913 - where, whose, when
     return [_row(dict(row), actor, program, zone) for row in connection.execute(sql, values)]
 
 
-def count(connection: sqlite3.Connection, where: Where | None = None, *, today: date) -> int:
+def count(connection: engine.Connection, where: Where | None = None, *, today: date) -> int:
     """Return the number of rows."""
     where = where or Where()
     values = {**where.values, **_days(connection, today)}
@@ -174,7 +174,7 @@ def count(connection: sqlite3.Connection, where: Where | None = None, *, today: 
     return int(connection.execute(f"SELECT {' + '.join(numbers)}", values).fetchone()[0])
 
 
-def _days(connection: sqlite3.Connection, today: date) -> dict[str, str | bool]:
+def _days(connection: engine.Connection, today: date) -> dict[str, str | bool]:
     """Return what the queries need: today, the day since which sales may wait, and if no month after it is closed."""
     open_since = ""
     closed = [row["month"] for row in connection.execute("SELECT month FROM closed_months ORDER BY month")]

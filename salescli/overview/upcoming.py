@@ -6,7 +6,6 @@ open orders → their instalments → the same
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from salescli.reports.periods import By
 from salescli.rules import time
 from salescli.sales import instalments, recurring
 from salescli.sales.recurring import Recurring
+from salescli.storage import engine
 from salescli.storage.clauses import ATTEMPTS_MADE
 
 COLUMNS = (
@@ -83,7 +83,7 @@ _CHARGED = ("active", "processing")
 
 
 def payments(
-    connection: sqlite3.Connection, filters: Filters, first: date, last: date, *, now: datetime, zone: ZoneInfo
+    connection: engine.Connection, filters: Filters, first: date, last: date, *, now: datetime, zone: ZoneInfo
 ) -> tuple[Rows, dict[str, int]]:
     """Return the payments from ``first`` to ``last``, soonest first, and the number of Paused orders by currency.
 
@@ -107,7 +107,7 @@ def payments(
 
 
 def _instalments(
-    connection: sqlite3.Connection, filters: Filters, since: datetime, until: datetime, *, now: datetime, zone: ZoneInfo
+    connection: engine.Connection, filters: Filters, since: datetime, until: datetime, *, now: datetime, zone: ZoneInfo
 ) -> Rows:
     """Return what is left of the instalments due in a period; a late one is expected now, as a late payment is."""
     if filters.status:  # of recurring orders
@@ -146,7 +146,7 @@ _PAUSED = (
 )
 
 
-def _row(payment: UpcomingPayment, row: sqlite3.Row) -> dict[str, Any]:
+def _row(payment: UpcomingPayment, row: engine.Row) -> dict[str, Any]:
     order = payment.recurring
     made = row["attempts_made"] if order.payments_made == row["payments_made"] else 0
     return {

@@ -6,7 +6,6 @@ lines → ``_named`` (the invoices of each) → ``movements`` → ``match.compar
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from salescli.reconcile.statement import PAYMENT, REFUND, Line, ReportProblem
 from salescli.rules import happened, money, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.sales import closed_months, invoices
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 Accepted = frozenset[tuple[int, int]]  # lines with the invoices that they are said to pay
@@ -57,7 +56,7 @@ class Applied:
     fees: int = 0
 
 
-def compare(connection: sqlite3.Connection, request: ReconcileRequest, *, actor: Actor) -> Comparison:
+def compare(connection: engine.Connection, request: ReconcileRequest, *, actor: Actor) -> Comparison:
     """Compare a statement with the ledger of its payment system. Nothing is written.
 
     Raise BadData for an empty statement without days, and when the keys of a line name different invoices;
@@ -79,7 +78,7 @@ def compare(connection: sqlite3.Connection, request: ReconcileRequest, *, actor:
 
 
 def _whose(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     request: ReconcileRequest,
     named: Iterable[NamedLine],
     known: dict[tuple[str, int], Movement],
@@ -152,7 +151,7 @@ def _period(request: ReconcileRequest) -> Period | None:
 
 
 def _named(
-    connection: sqlite3.Connection, request: ReconcileRequest, lines: Sequence[Line], of_period: Iterable[Movement]
+    connection: engine.Connection, request: ReconcileRequest, lines: Sequence[Line], of_period: Iterable[Movement]
 ) -> list[NamedLine]:
     """Return each line with the invoices that its keys agree on. Raise BadData when they name different ones."""
     references = movements.by_reference(connection, {line.reference for line in lines})

@@ -6,7 +6,6 @@ period or invoices -> ``of_period``, ``of_invoices`` -> ``Movement``;  keys of l
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from salescli.reconcile import match
 from salescli.reconcile.evidence import Whose
 from salescli.reconcile.match import Comparison, Period
 from salescli.reconcile.pairs import Movement
+from salescli.storage import engine
 
 
 class KeyMatch(NamedTuple):
@@ -29,12 +29,12 @@ class KeyMatch(NamedTuple):
 KeyMatches = dict[str, list[KeyMatch]]
 
 
-def by_reference(connection: sqlite3.Connection, references: Iterable[str | None]) -> KeyMatches:
+def by_reference(connection: engine.Connection, references: Iterable[str | None]) -> KeyMatches:
     """Return the invoices of the attempts with these references."""
     return _found(connection, _BY_REFERENCE, references)
 
 
-def by_shop(connection: sqlite3.Connection, system: PaymentSystem, references: Iterable[str | None]) -> KeyMatches:
+def by_shop(connection: engine.Connection, system: PaymentSystem, references: Iterable[str | None]) -> KeyMatches:
     """Return the invoices of a payment system by their reference in the shop, or the number of their order there.
 
     An import kept both; a payment system is often given one of them as its reference.
@@ -42,12 +42,12 @@ def by_shop(connection: sqlite3.Connection, system: PaymentSystem, references: I
     return _found(connection, _BY_SHOP, references, system=system.id)
 
 
-def by_gateway_id(connection: sqlite3.Connection, ids: Iterable[str | None]) -> KeyMatches:
+def by_gateway_id(connection: engine.Connection, ids: Iterable[str | None]) -> KeyMatches:
     """Return the invoices of the payments and attempts with these ids, of any payment system."""
     return _found(connection, _BY_GATEWAY_ID, ids)
 
 
-def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None], **values: int) -> KeyMatches:
+def _found(connection: engine.Connection, sql: str, words: Iterable[str | None], **values: int) -> KeyMatches:
     """Return the invoices that keys name, read with one query."""
     found: KeyMatches = defaultdict(list)
     wanted = sorted({word for word in words if word is not None})
@@ -57,7 +57,7 @@ def _found(connection: sqlite3.Connection, sql: str, words: Iterable[str | None]
     return found
 
 
-def of_period(connection: sqlite3.Connection, system: PaymentSystem, period: Period) -> list[Movement]:
+def of_period(connection: engine.Connection, system: PaymentSystem, period: Period) -> list[Movement]:
     """Return the payments and refunds of a payment system within a period of local days (B7)."""
     values = {"system": system.id, "first": period.first or "", "last": period.last or "9999-12-31"}
     return [
@@ -66,14 +66,14 @@ def of_period(connection: sqlite3.Connection, system: PaymentSystem, period: Per
     ]
 
 
-def of_invoices(connection: sqlite3.Connection, system: PaymentSystem, ids: Sequence[int]) -> Iterator[Movement]:
+def of_invoices(connection: engine.Connection, system: PaymentSystem, ids: Sequence[int]) -> Iterator[Movement]:
     """Yield the payments, refunds, open disputes and live attempts of these invoices, of a payment system."""
     values = {"system": system.id, "ids": json.dumps(ids)}
     for sql in (_PAID_OF, _REFUNDED_OF, _DISPUTED_OF, _LIVE_OF):
         yield from _read_movements(connection, sql, values)
 
 
-def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, Any]) -> Iterator[Movement]:
+def _read_movements(connection: engine.Connection, sql: str, values: dict[str, Any]) -> Iterator[Movement]:
     for row in connection.execute(sql, values):
         state, id, *rest = row
         kind, invoice, order, amount, currency, fee, estimated, *last = rest
@@ -82,12 +82,12 @@ def _read_movements(connection: sqlite3.Connection, sql: str, values: dict[str, 
         )
 
 
-def waiting(connection: sqlite3.Connection, system: PaymentSystem) -> list[Movement]:
+def waiting(connection: engine.Connection, system: PaymentSystem) -> list[Movement]:
     """Return the payments that wait for a person at a payment system, whatever their day."""
     return list(_read_movements(connection, _WAITING, {"system": system.id}))
 
 
-def whose(connection: sqlite3.Connection, invoices: Iterable[int], orders: Iterable[int]) -> dict[int, Whose]:
+def whose(connection: engine.Connection, invoices: Iterable[int], orders: Iterable[int]) -> dict[int, Whose]:
     """Return, by invoice, by what a statement may name a payment of it: of these, and of these orders."""
     rows = connection.execute(_WHOSE, {"ids": json.dumps(sorted(invoices)), "orders": json.dumps(sorted(orders))})
     return {row["id"]: Whose(row["order_id"], *(row[name] or "" for name in Whose._fields[1:])) for row in rows}
@@ -101,14 +101,14 @@ class KnownInvoice(NamedTuple):
     state: str
 
 
-def _known(row: sqlite3.Row, system: PaymentSystem) -> KnownInvoice:
+def _known(row: engine.Row, system: PaymentSystem) -> KnownInvoice:
     ours = row["system"] == system.id
     through = "" if ours or row["name"] is None else f" and goes through {row['name']}"
     state = f"invoice {row['id']} is {row['status'].capitalize()} here{through}"
     return KnownInvoice(row["order_id"], ours and row["paid_at"] is not None, state)
 
 
-def elsewhere(connection: sqlite3.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, KnownInvoice]:
+def elsewhere(connection: engine.Connection, comparison: Comparison, system: PaymentSystem) -> dict[int, KnownInvoice]:
     """Return, by number, the invoices here that unmatched lines name."""
     wanted = [finding.invoice for finding in comparison.findings if finding.finding == match.ONLY_THERE]
     rows = connection.execute(_KNOWN, {"ids": json.dumps([id for id in wanted if id])})

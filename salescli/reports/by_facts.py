@@ -5,7 +5,6 @@ Question → the facts of its days: by their numbers, and by an index those that
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from salescli.catalogue import payment_systems
 from salescli.lists.filters import Filters, clauses
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
+from salescli.storage import engine
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
 from salescli.storage.totals import SUMS, number_of
 
@@ -54,7 +54,7 @@ _NAME = {
 }
 
 
-def query(connection: sqlite3.Connection, question: Question) -> Query:
+def query(connection: engine.Connection, question: Question) -> Query:
     """Return the query of (period, dimensions, currency, sums) and its values; money in minor units."""
     where = _where(connection, question.filters, question.zone)
     source = _source(connection, question.filters, question.zone, where)
@@ -91,7 +91,7 @@ def _sum(name: str, counts: str) -> str:
     return f"{0 if name in unused else of_all} AS {name}"
 
 
-def _orders(connection: sqlite3.Connection, filters: Filters, where: Where) -> str:
+def _orders(connection: engine.Connection, filters: Filters, where: Where) -> str:
     """Return SQL for what orders count as: once, at the first payment that the report counts.
 
     So a report of one payment system counts every order that it received money for.
@@ -122,7 +122,7 @@ def _days(filters: Filters, day: str) -> tuple[str, ...]:
     return (within,)
 
 
-def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+def bridge(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query:
     """Return the query of a row per currency: payments, completed orders of the period, and the amounts between."""
     where = _where(connection, filters, zone)
     source = _source(connection, filters, zone, where)
@@ -143,7 +143,7 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
     return sql, {**where.values, **values}
 
 
-def shifts(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+def shifts(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query:
     """Return the query of what was paid in the period and completed outside it, and the other way round, by currency.
 
     It looks only at payments whose order was completed on another day.
@@ -170,12 +170,12 @@ def _numbers(filters: Filters) -> tuple[int, int]:
     return number_of(filters.first_day or date.min), number_of(filters.last_day or date.max)
 
 
-def _where(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Where:
+def _where(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Where:
     others = filters._replace(first_day=None, last_day=None)
     return clauses(connection, view(_FILTERS), others, zone=zone)
 
 
-def _source(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo, where: Where) -> str:
+def _source(connection: engine.Connection, filters: Filters, zone: ZoneInfo, where: Where) -> str:
     """Return the table of facts, or if a filter leaves few orders the view that counts them, and add these.
 
     Counting one from the rows takes as long as reading some fifty facts.

@@ -9,7 +9,6 @@ money in + money back → grouped by period, dimensions and the currency of paym
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from salescli.lists.filters import Filters, clauses
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
 from salescli.sales import customer_credit
+from salescli.storage import engine
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
 from salescli.storage.schema import comparable
 
@@ -40,7 +40,7 @@ _COUNTS = {
 _SUMS = "sum(gross) AS gross, sum(fee) AS fee, sum(unknown) AS unknown, sum(refunded) AS refunded"
 
 
-def query(connection: sqlite3.Connection, question: Question) -> Query:
+def query(connection: engine.Connection, question: Question) -> Query:
     """Return the query of (period, dimensions, currency, counts, money) and its values.
 
     Its money columns: gross, fee, unknown (payments with an unknown fee) and refunded, in minor units.
@@ -78,7 +78,7 @@ def _period(day: str, cut: int) -> str:
     return f"substr({day}, 1, {cut})" if cut else "''"
 
 
-def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+def bridge(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query:
     """Return the query of a row per currency: payments, completed orders of the period, and the amounts between."""
     paid = "i.paid_on BETWEEN :first AND :last"
     completed = "coalesce(o.completed_on, '') BETWEEN :first AND :last"
@@ -100,7 +100,7 @@ def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> 
     return sql, {**others.values, **_days(filters)}
 
 
-def unequal(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query:
+def unequal(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query:
     """Return the query of a row per currency: what payments of the period brought above and below what they paid for.
 
     What came above is credit of the customer, what came below was written off.
@@ -120,7 +120,7 @@ def _days(filters: Filters) -> dict[str, str]:
     return {"first": first.isoformat() if first else "0", "last": last.isoformat() if last else "9999-12-31"}
 
 
-def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
+def _first(connection: engine.Connection, filters: Filters) -> Query:
     """Return SQL for whether an order counts at this payment: at the first that the report counts.
 
     So an order paid in several currencies has a row in each and counts in one; and a report of one payment system
@@ -135,6 +135,6 @@ def _first(connection: sqlite3.Connection, filters: Filters) -> Query:
     return f"CASE WHEN i.id IS NULL OR NOT EXISTS ({earlier}) THEN 1 ELSE 0 END", values
 
 
-def _clause(connection: sqlite3.Connection, filters: Filters, day: str, zone: ZoneInfo) -> Where:
+def _clause(connection: engine.Connection, filters: Filters, day: str, zone: ZoneInfo) -> Where:
     """Return the filters as a clause over the rows, the period looking at the local ``day``."""
     return clauses(connection, view({**_FILTERS, "from": day, "before": day}), filters, zone=zone)

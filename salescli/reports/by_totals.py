@@ -6,7 +6,6 @@ Question â†’ ``stored``: which totals carry its dimensions and filters, if any â
 from __future__ import annotations
 
 import re
-import sqlite3
 from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -17,12 +16,12 @@ from salescli.reports.by_facts import OF_FLAGS
 from salescli.reports.dimensions import SALE, SALES, STORED, Stored
 from salescli.reports.periods import Piece, pieces
 from salescli.reports.questions import Query, Question, view
-from salescli.storage import totals
+from salescli.storage import engine, totals
 from salescli.storage.clauses import Where
 from salescli.storage.totals import SUMS
 
 
-def query(connection: sqlite3.Connection, question: Question) -> Query | None:
+def query(connection: engine.Connection, question: Question) -> Query | None:
     """Return the query of (period, dimensions, currency, sums) and its values; None where the totals do not carry it.
 
     They carry months and all time; the days before and after whole months are read from the facts.
@@ -45,7 +44,7 @@ def query(connection: sqlite3.Connection, question: Question) -> Query | None:
     return f"SELECT {by}, {sums} FROM ({' UNION ALL '.join(texts)}) GROUP BY {by}", values
 
 
-def _part(connection: sqlite3.Connection, question: Question, stored: Stored, piece: Piece) -> Query:
+def _part(connection: engine.Connection, question: Question, stored: Stored, piece: Piece) -> Query:
     """Return the query of one range of months or days."""
     if piece[0] == totals.DAY:
         first, last = map(date.fromisoformat, piece[1:])
@@ -73,7 +72,7 @@ def _named(piece: Piece) -> dict[str, int | str]:
     return dict(zip(("grain", "first", "last"), piece, strict=True))
 
 
-def bridge(connection: sqlite3.Connection, filters: Filters, zone: ZoneInfo) -> Query | None:
+def bridge(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query | None:
     """Return the query of the bridge over the totals; None where they do not carry it, or the period has other days.
 
     What was paid in the period and completed outside it, and the other way round, is read from the facts.
@@ -116,6 +115,6 @@ def _carried(filters: Filters) -> set[str]:
     return given(filters) - {"first_day", "last_day"}
 
 
-def _where(connection: sqlite3.Connection, stored: Stored, filters: Filters, zone: ZoneInfo) -> Where:
+def _where(connection: engine.Connection, stored: Stored, filters: Filters, zone: ZoneInfo) -> Where:
     others = filters._replace(first_day=None, last_day=None)
     return clauses(connection, view({**OF_FLAGS, **stored.filters}), others, zone=zone)

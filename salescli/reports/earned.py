@@ -5,16 +5,16 @@ users' shares → ``prepare`` → rows by share → ``of_own_shares``: rounded f
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from salescli.reports.dimensions import SHARES
 from salescli.reports.questions import Rows
 from salescli.rules import money, sale_shares
+from salescli.storage import engine
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def prepare(connection: engine.Connection) -> None:
     """Write the users' shares into a table that SQL looks them up in; the end of the transaction removes it."""
     connection.execute(f"DROP TABLE IF EXISTS temp.{SHARES}")
     connection.execute(f"CREATE TEMP TABLE {SHARES} (user_id, since, ppm, PRIMARY KEY (user_id, since)) WITHOUT ROWID")
@@ -23,7 +23,7 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.executemany(f"INSERT INTO temp.{SHARES} VALUES (?, ?, ?)", steps)
 
 
-def has_shares(connection: sqlite3.Connection) -> bool:
+def has_shares(connection: engine.Connection) -> bool:
     """Return whether any user earns a share."""
     return connection.execute("SELECT 1 FROM users WHERE shares <> ''").fetchone() is not None
 

@@ -5,17 +5,17 @@ questions → those that count alike: their dimensions combined → ``gather`` �
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from salescli.reports import by_facts
 from salescli.reports.dimensions import SALES, sale
 from salescli.reports.questions import Query, Question
+from salescli.storage import engine
 from salescli.storage.totals import DAY, SUMS
 
 
-def gather(connection: sqlite3.Connection, questions: Sequence[Question]) -> Mapping[Question, Query]:
+def gather(connection: engine.Connection, questions: Sequence[Question]) -> Mapping[Question, Query]:
     """Return the query of each question over the facts, all of which differ only in dimensions, periods and sales.
 
     If several count alike, their rows are read now, into a table that the end of the caller's transaction removes. By
@@ -32,7 +32,7 @@ def gather(connection: sqlite3.Connection, questions: Sequence[Question]) -> Map
     return queries | {question: by_facts.query(connection, question) for question in alone}
 
 
-def _make(connection: sqlite3.Connection, table: str, questions: Sequence[Question]) -> None:
+def _make(connection: engine.Connection, table: str, questions: Sequence[Question]) -> None:
     """Create the table with all dimensions of the questions; a sale becomes manager and confirmed."""
     dimensions = [name for question in questions for name in question.dimensions if name != "sale"]
     if any("sale" in question.dimensions or question.sales != SALES for question in questions):

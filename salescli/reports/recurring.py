@@ -8,7 +8,6 @@ Defined in docs/recurring-report.md. Only the orders' own rows and lines of hist
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from salescli.lists.columns import Column
 from salescli.reports import periods
 from salescli.reports.periods import By
 from salescli.rules import time
-from salescli.storage import database
+from salescli.storage import database, engine
 
 COLUMNS = (
     Column("currency", rank=0),
@@ -75,7 +74,7 @@ def columns(by: By | None) -> tuple[Column, ...]:
 
 
 def report(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     first: date | None,
     last: date | None,
     by: By | None = None,
@@ -163,13 +162,13 @@ def _rounded(value: Fraction) -> int:
 _CHANGING = ("status", "price_minor", "every_count", "every_unit", "payments_made", "payments_total", "declines")
 
 
-def lives(connection: sqlite3.Connection) -> Iterator[Step]:
+def lives(connection: engine.Connection) -> Iterator[Step]:
     """Yield what happened to each recurring order, by order, then in the order in which it was written.
 
     An order is followed back from what it is now, through its history, to what it began as: an imported one has no
     line of its beginning, and began when it came here.
     """
-    lines: dict[int, list[sqlite3.Row]] = defaultdict(list)
+    lines: dict[int, list[engine.Row]] = defaultdict(list)
     for line in connection.execute(
         "SELECT subject_id, at, changes FROM history WHERE subject = 'recurring' AND subject_id IS NOT NULL"
         " ORDER BY subject_id, id"
@@ -180,7 +179,7 @@ def lives(connection: sqlite3.Connection) -> Iterator[Step]:
         yield from _life(dict(row), lines.get(row["id"], []))
 
 
-def _life(now: dict[str, Any], lines: list[sqlite3.Row]) -> Iterator[Step]:
+def _life(now: dict[str, Any], lines: list[engine.Row]) -> Iterator[Step]:
     """Yield the steps of one recurring order."""
     state = {name: now[name] for name in _CHANGING}
     states: list[tuple[str, dict[str, Any]]] = []  # each after its line, the newest first

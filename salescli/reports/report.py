@@ -5,7 +5,6 @@ report + filters → ``Question`` → the totals, where they carry it, else the 
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from salescli.reports.comparison import Compared
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, SHARE, Counts, Dimension
 from salescli.reports.periods import By
 from salescli.reports.questions import Basis, Query, Question, Rows
-from salescli.storage import database
+from salescli.storage import database, engine
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))
@@ -98,7 +97,7 @@ def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis,
     return Question(dimensions, report.counts, filters, zone, basis, periods.CUTS[report.by], sales)
 
 
-def _answered(connection: sqlite3.Connection, report: Breakdown, query: Query) -> Rows:
+def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Rows:
     sql, values = query
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
@@ -115,7 +114,7 @@ def _split(report: Breakdown) -> tuple[Dimension, ...]:
     return (*report.dimensions, SHARE) if report.share == "own" else report.dimensions
 
 
-def _bridge(connection: sqlite3.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
+def _bridge(connection: engine.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
     """Return per currency how payments and completed orders of the period lead to one another (R76a).
 
     payments = completed + open + declined + shifted_out − shifted_in, all gross, in minor units of ``currency``:
@@ -153,7 +152,7 @@ class Statement:
 
 
 def statement(  # noqa: PLR0913 - each is an option of the reports
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     reports: Sequence[Breakdown],
     filters: Filters,
     *,
@@ -213,7 +212,7 @@ def _is_cut(report: Breakdown, most: int | None) -> bool:
     return most is not None and report.by not in ("week", "quarter") and report.share != "own"
 
 
-def _first(connection: sqlite3.Connection, report: Breakdown, query: Query, most: int | None) -> _First:
+def _first(connection: engine.Connection, report: Breakdown, query: Query, most: int | None) -> _First:
     """Return the first rows of a report, from a table that the end of the caller's transaction removes."""
     sql, values = query
     connection.execute("DROP TABLE IF EXISTS temp.grouped")

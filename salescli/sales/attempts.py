@@ -6,7 +6,6 @@ open (live) → COMMIT → call → close (succeeded | declined | not_sent);  un
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.rules import time
-from salescli.storage import many, process
+from salescli.storage import engine, many, process
 from salescli.storage.clauses import Where
 
 # Unresolved look-ups are repeated after these, then daily (ARCHITECTURE: recovery).
@@ -53,7 +52,7 @@ class Attempt:
     reason: str | None
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Attempt:
+    def from_row(cls, row: engine.Row) -> Attempt:
         """Return the record of a row of ``attempts``."""
         return cls(**{name: row[name] for name in cls.__slots__})
 
@@ -73,12 +72,12 @@ class Attempt:
         return max(by_clock, timedelta(seconds=time.uptime() - int(up))) if boot == process.boot_id() else by_clock
 
 
-def get(connection: sqlite3.Connection, id: int) -> Attempt:
+def get(connection: engine.Connection, id: int) -> Attempt:
     """Return the attempt of a known id."""
     return Attempt.from_row(connection.execute("SELECT * FROM attempts WHERE id = ?", (id,)).fetchone())
 
 
-def live_of(connection: sqlite3.Connection, invoice_id: int) -> Attempt | None:
+def live_of(connection: engine.Connection, invoice_id: int) -> Attempt | None:
     """Return the live attempt of an invoice, if there is one."""
     row = connection.execute(
         "SELECT * FROM attempts WHERE invoice_id = ? AND status = 'live'", (invoice_id,)
@@ -86,13 +85,13 @@ def live_of(connection: sqlite3.Connection, invoice_id: int) -> Attempt | None:
     return Attempt.from_row(row) if row else None
 
 
-def of_invoice(connection: sqlite3.Connection, invoice_id: int) -> list[Attempt]:
+def of_invoice(connection: engine.Connection, invoice_id: int) -> list[Attempt]:
     """Return the attempts to move an invoice's money, first one first."""
     rows = connection.execute("SELECT * FROM attempts WHERE invoice_id = ? ORDER BY id", (invoice_id,))
     return [Attempt.from_row(row) for row in rows]
 
 
-def payment_method_of(connection: sqlite3.Connection, order_id: int) -> tuple[int | None, str | None]:
+def payment_method_of(connection: engine.Connection, order_id: int) -> tuple[int | None, str | None]:
     """Return the payment system and token of an order's last payment, if possible of one that has a token."""
     row = connection.execute(
         "SELECT i.payment_system_id, a.token FROM invoices i LEFT JOIN attempts a ON a.invoice_id = i.id"
@@ -111,12 +110,12 @@ class Closing(NamedTuple):
     answer: Answer
 
 
-def close(connection: sqlite3.Connection, attempt: Attempt, status: str, answer: Answer, now: datetime) -> bool:
+def close(connection: engine.Connection, attempt: Attempt, status: str, answer: Answer, now: datetime) -> bool:
     """Settle a live attempt; False, and nothing changes, when another holder settled or took it (compare-and-set)."""
     return close_all(connection, [Closing(attempt, status, answer)], now) == 1
 
 
-def close_all(connection: sqlite3.Connection, several: Sequence[Closing], now: datetime) -> int:
+def close_all(connection: engine.Connection, several: Sequence[Closing], now: datetime) -> int:
     """Settle live attempts by one statement, and return how many: another holder may have settled or taken some."""
     if not several:
         return 0
@@ -142,13 +141,13 @@ def close_all(connection: sqlite3.Connection, several: Sequence[Closing], now: d
     return changed.rowcount
 
 
-def held(connection: sqlite3.Connection, several: Iterable[Attempt]) -> set[int]:
+def held(connection: engine.Connection, several: Iterable[Attempt]) -> set[int]:
     """Return the ids of those that are live and still held as given: nobody else settled or took them over."""
     rows = many.by_id(connection, "attempts", (one.id for one in several))
     return {one.id for one in several if (rows[one.id]["status"], rows[one.id]["fence"]) == ("live", one.fence)}
 
 
-def declined_before(connection: sqlite3.Connection, invoice_ids: Sequence[int]) -> frozenset[int]:
+def declined_before(connection: engine.Connection, invoice_ids: Sequence[int]) -> frozenset[int]:
     """Return which of these invoices had a charge that was declined."""
     if not invoice_ids:
         return frozenset()
@@ -159,7 +158,7 @@ def declined_before(connection: sqlite3.Connection, invoice_ids: Sequence[int]) 
     )
 
 
-def reopen(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -> None:
+def reopen(connection: engine.Connection, attempt: Attempt, now: datetime) -> None:
     """Let an attempt that a person answered wait for an answer again."""
     connection.execute(
         "UPDATE attempts SET status = 'live', settled_at = NULL, owned_at = :now, fence = fence + 1, code = NULL,"
@@ -168,13 +167,13 @@ def reopen(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -> N
     )
 
 
-def of_reference(connection: sqlite3.Connection, reference: str | None) -> Attempt | None:
+def of_reference(connection: engine.Connection, reference: str | None) -> Attempt | None:
     """Return the attempt with a reference, if there is one."""
     row = connection.execute("SELECT * FROM attempts WHERE reference = ?", (reference,)).fetchone()
     return Attempt.from_row(row) if row else None
 
 
-def found_done(connection: sqlite3.Connection, attempt: Attempt, gateway_id: str | None) -> None:
+def found_done(connection: engine.Connection, attempt: Attempt, gateway_id: str | None) -> None:
     """Mark an attempt that was settled as not made as one that the gateway has made after all."""
     connection.execute(
         "UPDATE attempts SET status = 'succeeded', gateway_id = :gateway_id, code = NULL, message = NULL"
@@ -183,7 +182,7 @@ def found_done(connection: sqlite3.Connection, attempt: Attempt, gateway_id: str
     )
 
 
-def leave_unknown(connection: sqlite3.Connection, several: Sequence[Closing], now: datetime) -> int:
+def leave_unknown(connection: engine.Connection, several: Sequence[Closing], now: datetime) -> int:
     """Keep live attempts for a later look-up, let go of them, and return how many were still held so."""
     if not several:
         return 0
@@ -212,7 +211,7 @@ def _wait(attempt: Attempt) -> timedelta:
     return _LOOKUPS_AFTER[attempt.lookups] if attempt.lookups < len(_LOOKUPS_AFTER) else timedelta(days=1)
 
 
-def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
+def abandoned(connection: engine.Connection, now: datetime) -> list[Attempt]:
     """Return the live attempts that no process works on and whose look-up is due, oldest first."""
     rows = connection.execute(
         "SELECT a.* FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
@@ -223,7 +222,7 @@ def abandoned(connection: sqlite3.Connection, now: datetime) -> list[Attempt]:
     return [attempt for attempt in map(Attempt.from_row, rows) if not attempt.worked_on(now)]
 
 
-def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -> Attempt | None:
+def take_over(connection: engine.Connection, attempt: Attempt, now: datetime) -> Attempt | None:
     """Become the owner of an abandoned attempt with a new fence; None when another process was quicker."""
     changed = connection.execute(
         "UPDATE attempts SET owner = :owner, owned_at = :now, fence = fence + 1"
@@ -233,7 +232,7 @@ def take_over(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 
 
-def let_go(connection: sqlite3.Connection, attempt: Attempt) -> None:
+def let_go(connection: engine.Connection, attempt: Attempt) -> None:
     """Give a live attempt back as it was, to be looked up by the next run."""
     connection.execute(
         "UPDATE attempts SET owner = NULL WHERE id = :id AND status = 'live' AND fence = :fence",
@@ -241,7 +240,7 @@ def let_go(connection: sqlite3.Connection, attempt: Attempt) -> None:
     )
 
 
-def give_up(connection: sqlite3.Connection, invoice_id: int, *, given_up: bool) -> None:
+def give_up(connection: engine.Connection, invoice_id: int, *, given_up: bool) -> None:
     """Mark that an invoice's payment is to be closed at its gateway, or no longer."""
     connection.execute(
         "UPDATE attempts SET given_up = :given_up WHERE id = (SELECT max(id) FROM attempts"
@@ -250,13 +249,13 @@ def give_up(connection: sqlite3.Connection, invoice_id: int, *, given_up: bool) 
     )
 
 
-def given_up(connection: sqlite3.Connection) -> list[Attempt]:
+def given_up(connection: engine.Connection) -> list[Attempt]:
     """Return the attempts whose payments are still to be closed at their gateways, oldest first."""
     rows = connection.execute("SELECT * FROM attempts WHERE given_up = 1 ORDER BY id").fetchall()
     return [Attempt.from_row(row) for row in rows]
 
 
-def keep_prepared(connection: sqlite3.Connection, several: Sequence[tuple[Attempt, str]]) -> list[Attempt | None]:
+def keep_prepared(connection: engine.Connection, several: Sequence[tuple[Attempt, str]]) -> list[Attempt | None]:
     """Store the ids that a gateway prepared, by one statement; the caller commits them before it calls again.
 
     Return the attempts with them; None: another holder took the attempt meanwhile.
@@ -271,7 +270,7 @@ def keep_prepared(connection: sqlite3.Connection, several: Sequence[tuple[Attemp
     return kept
 
 
-def prepared_ids(connection: sqlite3.Connection, several: Sequence[Attempt]) -> dict[int, str]:
+def prepared_ids(connection: engine.Connection, several: Sequence[Attempt]) -> dict[int, str]:
     """Return the ids under which gateways know the payments of attempts: of the attempts, or of the last one before."""
     where = Where()
     where.add("invoice_id IN ({ids}) AND kind = 'charge'", ids=[one.invoice_id for one in several])

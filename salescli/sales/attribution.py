@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from salescli.errors import BadUsage, WrongStatus
 from salescli.rules import permissions, text
 from salescli.sales import closed_months, orders
 from salescli.sales.orders import Order
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 
@@ -22,7 +21,7 @@ class Seller:
     manager: str | None = None
     system: bool = False
 
-    def manager_id(self, connection: sqlite3.Connection, order: Order) -> int | None:
+    def manager_id(self, connection: engine.Connection, order: Order) -> int | None:
         """Return the manager's id, None for the system. Raise NotFound."""
         if self.system:
             return None

@@ -6,20 +6,19 @@ money that moved there → ``counted_on``: it counts on the first open day, with
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from salescli.errors import WrongStatus
 from salescli.rules import closing, permissions, text, time
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 _GUARD = "a closed month does not change"  # of the triggers
 
 
-def closed(connection: sqlite3.Connection) -> frozenset[str]:
+def closed(connection: engine.Connection) -> frozenset[str]:
     """Return the closed months, as ``2026-02``."""
     return frozenset(row["month"] for row in connection.execute("SELECT month FROM closed_months"))
 
@@ -56,7 +55,7 @@ def reopen(work: Work, given: str, reason: str) -> str:
     return month
 
 
-def unconfirmed(connection: sqlite3.Connection, month: str) -> list[int]:
+def unconfirmed(connection: engine.Connection, month: str) -> list[int]:
     """Return the numbers of the orders of a month whose sales are not confirmed."""
     sql = (
         "SELECT id FROM orders WHERE status = 'completed' AND confirmed = 0"
@@ -85,7 +84,7 @@ def check_sale(work: Work, order_id: int) -> None:
         )
 
 
-def fixed(connection: sqlite3.Connection, invoice_id: int) -> str | None:
+def fixed(connection: engine.Connection, invoice_id: int) -> str | None:
     """Return the closed month in which a payment counts, so that its commission stays; None if it is open."""
     row = connection.execute("SELECT paid_on FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
     month = (row["paid_on"] or "")[:7]
@@ -105,15 +104,15 @@ def counts_on(counts: str, day: str) -> str:
     return f"counts on {counts}: {day[:7]} is closed"
 
 
-def note(connection: sqlite3.Connection, day: str) -> str:
+def note(connection: engine.Connection, day: str) -> str:
     """Return what to add to words about money of ``day`` that counts on another day; nothing if it does not."""
     counts = closing.first_open(day, closed(connection))
     return f"; it counts on {counts}, since {day[:7]} is closed" if counts != day else ""
 
 
-def is_guarded(error: sqlite3.Error) -> bool:
+def is_guarded(error: engine.Error) -> bool:
     """Return whether an error is that of a trigger, which refused a change of a closed month."""
-    return isinstance(error, sqlite3.IntegrityError) and str(error) == _GUARD
+    return isinstance(error, engine.IntegrityError) and str(error) == _GUARD
 
 
 @contextmanager
@@ -121,7 +120,7 @@ def guarded() -> Iterator[None]:
     """Run a block; raise WrongStatus where it would have changed a closed month."""
     try:
         yield
-    except sqlite3.IntegrityError as error:
+    except engine.IntegrityError as error:
         if not is_guarded(error):
             raise
         raise WrongStatus("would change a closed month; salescli close lists them") from None

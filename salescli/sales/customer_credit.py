@@ -5,8 +5,9 @@ A payment's credit = its amount − what it bought − what went back of it
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
+
+from salescli.storage import engine
 
 # Of a paid invoice `i` in its order's currency.
 LEFT = "max(0, i.amount_minor - i.share_minor - i.refunded_minor)"
@@ -21,7 +22,7 @@ class Credit:
     left_minor: int
 
 
-def of_customer(connection: sqlite3.Connection, customer_id: int, currency: str) -> list[Credit]:
+def of_customer(connection: engine.Connection, customer_id: int, currency: str) -> list[Credit]:
     """Return a customer's credits in a currency, the oldest payment first."""
     rows = connection.execute(
         f"SELECT i.id, {LEFT} AS left_minor FROM orders o JOIN invoices i ON i.order_id = o.id"

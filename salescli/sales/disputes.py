@@ -5,11 +5,10 @@ open → won | lost, whose money went back: a refund of kind dispute
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 
@@ -33,12 +32,12 @@ class Dispute:
     refund_id: int | None
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Dispute:
+    def from_row(cls, row: engine.Row) -> Dispute:
         """Return the record of a row of ``disputes``."""
         return cls(**{name: row[name] for name in cls.__slots__})
 
 
-def find(connection: sqlite3.Connection, payment_system_id: int, gateway_id: str) -> Dispute | None:
+def find(connection: engine.Connection, payment_system_id: int, gateway_id: str) -> Dispute | None:
     """Return the dispute with this number at its payment system, if it is recorded."""
     row = connection.execute(
         "SELECT * FROM disputes WHERE gateway_id = ? AND payment_system_id = ?", (gateway_id, payment_system_id)
@@ -46,13 +45,13 @@ def find(connection: sqlite3.Connection, payment_system_id: int, gateway_id: str
     return Dispute.from_row(row) if row else None
 
 
-def open_of(connection: sqlite3.Connection, payment_system_id: int) -> tuple[str, ...]:
+def open_of(connection: engine.Connection, payment_system_id: int) -> tuple[str, ...]:
     """Return the numbers of the open disputes of a payment system."""
     sql = "SELECT gateway_id FROM disputes WHERE payment_system_id = ? AND status = 'open' ORDER BY id"
     return tuple(row["gateway_id"] for row in connection.execute(sql, (payment_system_id,)))
 
 
-def open_of_invoice(connection: sqlite3.Connection, invoice_id: int) -> Dispute | None:
+def open_of_invoice(connection: engine.Connection, invoice_id: int) -> Dispute | None:
     """Return the open dispute of an invoice, if there is one."""
     sql = "SELECT * FROM disputes WHERE invoice_id = ? AND status = 'open' ORDER BY id LIMIT 1"
     row = connection.execute(sql, (invoice_id,)).fetchone()
@@ -75,6 +74,6 @@ def change(work: Work, dispute: Dispute, changes: dict[str, Any]) -> Dispute:
     return get(work.connection, dispute.id)
 
 
-def get(connection: sqlite3.Connection, id: int) -> Dispute:
+def get(connection: engine.Connection, id: int) -> Dispute:
     """Return the dispute of a known id."""
     return Dispute.from_row(connection.execute("SELECT * FROM disputes WHERE id = ?", (id,)).fetchone())

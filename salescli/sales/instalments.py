@@ -5,21 +5,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import date
 
 from salescli.rules import money
 from salescli.rules.instalments import Part
+from salescli.storage import engine
 
 
-def of_order(connection: sqlite3.Connection, order_id: int) -> list[Part]:
+def of_order(connection: engine.Connection, order_id: int) -> list[Part]:
     """Return the instalments of an order, the earliest first; empty where none are agreed."""
     sql = "SELECT due_on, amount_minor FROM instalments WHERE order_id = ? ORDER BY due_on"
     return [(date.fromisoformat(row["due_on"]), row["amount_minor"]) for row in connection.execute(sql, (order_id,))]
 
 
-def of_open_orders(connection: sqlite3.Connection, customer_id: int | None = None) -> dict[int, list[Part]]:
+def of_open_orders(connection: engine.Connection, customer_id: int | None = None) -> dict[int, list[Part]]:
     """Return the instalments of all Open orders that have some, or of a customer's, as ``of_order`` does."""
     found: dict[int, list[Part]] = {}
     whose = "" if customer_id is None else " AND o.customer_id = :customer"
@@ -32,7 +32,7 @@ def of_open_orders(connection: sqlite3.Connection, customer_id: int | None = Non
     return found
 
 
-def store(connection: sqlite3.Connection, order_id: int, parts: Sequence[Part]) -> None:
+def store(connection: engine.Connection, order_id: int, parts: Sequence[Part]) -> None:
     """Replace the instalments of an order; the caller holds the transaction and writes the history."""
     connection.execute("DELETE FROM instalments WHERE order_id = ?", (order_id,))
     rows = [(order_id, day.isoformat(), minor) for day, minor in parts]

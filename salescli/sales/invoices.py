@@ -5,7 +5,6 @@ open → processing → completed | declined → processing …;  completed → 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from salescli.gateways.answers import Answer
 from salescli.rules import money, time
 from salescli.rules.numbers import is_record_number
 from salescli.sales.changes import INVOICE, Changes, store
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 FEE_DUE_AFTER = timedelta(hours=1)  # the first look-up of a fee that was not reported with the payment
@@ -49,7 +48,7 @@ class Invoice:
     foreign_fee_currency: str | None
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Invoice:
+    def from_row(cls, row: engine.Row) -> Invoice:
         """Return the record of a row of ``invoices``."""
         flags = {name: bool(row[name]) for name in ("fee_estimated", "one_click")}
         return cls(**{name: flags.get(name, row[name]) for name in cls.__slots__})
@@ -69,7 +68,7 @@ class Invoice:
         return f"{money.text(self.amount_minor, self.currency)} {self.currency}"
 
 
-def find(connection: sqlite3.Connection, words: str) -> Invoice:
+def find(connection: engine.Connection, words: str) -> Invoice:
     """Return the invoice of a number. Raise NotFound."""
     row = None
     if is_record_number(words):
@@ -79,12 +78,12 @@ def find(connection: sqlite3.Connection, words: str) -> Invoice:
     return Invoice.from_row(row)
 
 
-def get(connection: sqlite3.Connection, id: int) -> Invoice:
+def get(connection: engine.Connection, id: int) -> Invoice:
     """Return the invoice of a known id."""
     return find(connection, str(id))
 
 
-def of_order(connection: sqlite3.Connection, order_id: int) -> list[Invoice]:
+def of_order(connection: engine.Connection, order_id: int) -> list[Invoice]:
     """Return an order's invoices, first payment first."""
     rows = connection.execute("SELECT * FROM invoices WHERE order_id = ? ORDER BY ordinal", (order_id,))
     return [Invoice.from_row(row) for row in rows]
@@ -178,7 +177,7 @@ def foreign_fee(invoice: Invoice, answer: Answer) -> dict[str, Any]:
     }
 
 
-def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> list[Invoice]:
+def with_fee_due(connection: engine.Connection, now: datetime, limit: int) -> list[Invoice]:
     """Return the invoices whose fee is to be looked up, longest due first."""
     rows = connection.execute(
         "SELECT * FROM invoices WHERE fee_due_at <= :now ORDER BY fee_due_at, id LIMIT :limit",
@@ -187,12 +186,12 @@ def with_fee_due(connection: sqlite3.Connection, now: datetime, limit: int) -> l
     return [Invoice.from_row(row) for row in rows]
 
 
-def expect_fee(connection: sqlite3.Connection, id: int, at: datetime | None) -> None:
+def expect_fee(connection: engine.Connection, id: int, at: datetime | None) -> None:
     """Set when the fee is looked up next; None: never."""
     database.update(connection, "invoices", id, {"fee_due_at": time.utc_text(at) if at else None})
 
 
-def expect_no_fees(connection: sqlite3.Connection, payment_system_id: int) -> None:
+def expect_no_fees(connection: engine.Connection, payment_system_id: int) -> None:
     """Stop looking up the fees of a payment system that does not report them later."""
     connection.execute(
         "UPDATE invoices SET fee_due_at = NULL WHERE fee_due_at IS NOT NULL AND payment_system_id = ?",

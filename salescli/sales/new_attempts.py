@@ -5,7 +5,6 @@ what to do → ``plan`` (the next number, or an unsent one again) → ``write``;
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from salescli.rules import time
 from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
-from salescli.storage import database, many, process
+from salescli.storage import database, engine, many, process
 from salescli.storage.clauses import Where
 
 
@@ -37,7 +36,7 @@ class NewAttempt:
     owner: str | None = None
 
 
-def open_attempt(connection: sqlite3.Connection, invoice: Invoice, new: NewAttempt, now: datetime) -> Attempt:
+def open_attempt(connection: engine.Connection, invoice: Invoice, new: NewAttempt, now: datetime) -> Attempt:
     """Make an attempt of ``invoice`` live; the caller commits before calling the gateway (I2)."""
     opened = plan(connection, [Planned(invoice.id, _customer_id(connection, invoice), new)], now)
     write(connection, opened)
@@ -52,7 +51,7 @@ class Planned(NamedTuple):
     new: NewAttempt
 
 
-def plan(connection: sqlite3.Connection, several: Sequence[Planned], now: datetime) -> list[Attempt]:
+def plan(connection: engine.Connection, several: Sequence[Planned], now: datetime) -> list[Attempt]:
     """Return the attempts to ``write`` at once, all of one kind and of an invoice each; nothing is written here."""
     last = _last(connection, [one.invoice_id for one in several], several[0].new.kind) if several else {}
     free = database.free_ids(connection, "attempts")
@@ -94,7 +93,7 @@ def _opened(one: Planned, last: Attempt | None, free: Iterator[int], at: tuple[s
     )
 
 
-def write(connection: sqlite3.Connection, opened: Sequence[Attempt]) -> None:
+def write(connection: engine.Connection, opened: Sequence[Attempt]) -> None:
     """Write planned attempts, by one statement for the new ones and one for those that are tried again."""
     rows = [{name: getattr(one, name) for name in Attempt.__slots__} for one in opened]
     many.insert(connection, "attempts", [row for row in rows if row["fence"] == 1])
@@ -117,7 +116,7 @@ _OF_A_TRY = (
 )  # fmt: skip
 
 
-def record_done(connection: sqlite3.Connection, invoice: Invoice, new: NewAttempt, number: int, now: datetime) -> int:
+def record_done(connection: engine.Connection, invoice: Invoice, new: NewAttempt, number: int, now: datetime) -> int:
     """Record an attempt of ours that only the gateway knows, as made, and return its id."""
     row = {
         "kind": new.kind,
@@ -137,12 +136,12 @@ def record_done(connection: sqlite3.Connection, invoice: Invoice, new: NewAttemp
     return database.insert(connection, "attempts", row)
 
 
-def _customer_id(connection: sqlite3.Connection, invoice: Invoice) -> int:
+def _customer_id(connection: engine.Connection, invoice: Invoice) -> int:
     row = connection.execute("SELECT customer_id FROM orders WHERE id = ?", (invoice.order_id,)).fetchone()
     return int(row["customer_id"])
 
 
-def _last(connection: sqlite3.Connection, invoice_ids: Sequence[int], kind: str) -> dict[int, Attempt]:
+def _last(connection: engine.Connection, invoice_ids: Sequence[int], kind: str) -> dict[int, Attempt]:
     """Return the last attempt of a kind at each invoice that has one, by invoice."""
     where = Where()
     where.add("invoice_id IN ({ids}) AND kind = {kind}", ids=list(invoice_ids), kind=kind)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,7 +20,7 @@ from salescli.rules import happened, lifecycle, money, permissions, time
 from salescli.rules.numbers import is_record_number
 from salescli.sales import instalments
 from salescli.sales.changes import ORDER, Changes, store
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
 from salescli.storage.work import Work
 
@@ -68,7 +67,7 @@ class Order:
     comment: str | None
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Order:
+    def from_row(cls, row: engine.Row) -> Order:
         """Return the record of a row of ``orders``."""
         flags = {name: bool(row[name]) for name in ("partial", "confirmed", "one_click")}
         named = {**flags, "uid": row["uid"] or _uid(row["source"], row["source_number"])}
@@ -172,7 +171,7 @@ def add(batch: Changes, values: dict[str, Any]) -> int:
     return batch.insert(ORDER, row, {name: row.get(name) for name in shown}, "opened")
 
 
-def find(connection: sqlite3.Connection, words: str) -> Order:
+def find(connection: engine.Connection, words: str) -> Order:
     """Return the order of our number, else of its number in a source, also as ``SOURCE:NUMBER``.
 
     Raise NotFound when there is none, or when two sources have that number.
@@ -194,7 +193,7 @@ def find(connection: sqlite3.Connection, words: str) -> Order:
     return Order.from_row(rows[0])
 
 
-def get(connection: sqlite3.Connection, id: int) -> Order:
+def get(connection: engine.Connection, id: int) -> Order:
     """Return the order of a known id."""
     row = connection.execute("SELECT * FROM orders WHERE id = ?", (id,)).fetchone()
     assert row is not None, f"no order {id}"
@@ -223,7 +222,7 @@ def completion(now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     return {"status": "completed", "completed_at": time.utc_text(now), "completed_on": time.local_day(now, zone)}
 
 
-def refuse_while_paying(connection: sqlite3.Connection, order: Order, to_do: str) -> None:
+def refuse_while_paying(connection: engine.Connection, order: Order, to_do: str) -> None:
     """Raise WrongStatus while a charge or refund of the order is under way or waits for a person."""
     row = connection.execute(
         "SELECT a.invoice_id, a.kind, p.name, p.gateway FROM attempts a JOIN invoices i ON i.id = a.invoice_id"
@@ -242,7 +241,7 @@ def refuse_while_paying(connection: sqlite3.Connection, order: Order, to_do: str
     )
 
 
-def refuse_erased(connection: sqlite3.Connection, order: Order) -> None:
+def refuse_erased(connection: engine.Connection, order: Order) -> None:
     """Raise WrongStatus if the personal data of the order's customer was erased: no text or token is added then."""
     customers.check_not_erased(records.get(connection, customers.NOUN, order.customer_id))
 
@@ -317,7 +316,7 @@ def _snapshot(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _how_to_pay(connection: sqlite3.Connection, offer: Offer, new: NewOrder) -> dict[str, Any]:
+def _how_to_pay(connection: engine.Connection, offer: Offer, new: NewOrder) -> dict[str, Any]:
     if new.payment_system is not None:
         system = payment_systems.find(connection, new.payment_system)
     elif offer.payment_system_id is not None:
@@ -330,7 +329,7 @@ def _how_to_pay(connection: sqlite3.Connection, offer: Offer, new: NewOrder) -> 
     return {"payment_system_id": system.id, "token": new.token, "one_click": int(new.one_click)}
 
 
-def actions(connection: sqlite3.Connection, order: Order) -> list[str]:
+def actions(connection: engine.Connection, order: Order) -> list[str]:
     """Return the actions on the order for a person with the permission (R20)."""
     sql = f"SELECT EXISTS ({UNDER_WAY}) AS paying, {OF_A_CLOSED_MONTH} AS closed FROM orders o WHERE o.id = ?"
     row = connection.execute(sql, (order.id,)).fetchone()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +12,12 @@ from salescli.sales.changes import Changes
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
-from salescli.storage import many
+from salescli.storage import engine, many
 from salescli.storage.clauses import Where
 from salescli.storage.work import Work
 
 
-def of_payment(connection: sqlite3.Connection, recurring: Recurring) -> Order | None:
+def of_payment(connection: engine.Connection, recurring: Recurring) -> Order | None:
     """Return the order of its current payment, if it exists (R79)."""
     row = connection.execute(
         "SELECT * FROM orders WHERE recurring_id = ? AND payment_number = ?", (recurring.id, recurring.payment_number)
@@ -60,7 +59,7 @@ def open_payments(batch: Changes, several: Sequence[Recurring]) -> dict[int, Inv
     return found
 
 
-def _payment_orders(connection: sqlite3.Connection, several: Sequence[Recurring]) -> dict[int, int]:
+def _payment_orders(connection: engine.Connection, several: Sequence[Recurring]) -> dict[int, int]:
     """Return the orders of the current payments that exist, by recurring order."""
     where = Where()
     where.add("o.recurring_id IN ({ids})", ids=[one.id for one in several])

@@ -6,7 +6,6 @@ started by a first payment → active → processing → active … → complete
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +18,7 @@ from salescli.rules.schedule import Interval, Retries
 from salescli.sales import attempts, orders
 from salescli.sales.changes import RECURRING, Changes
 from salescli.sales.orders import Order
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.clauses import ATTEMPTS_MADE, Where
 from salescli.storage.work import Work
 
@@ -59,7 +58,7 @@ class Recurring:
     resumes_at: str | None
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Recurring:
+    def from_row(cls, row: engine.Row) -> Recurring:
         """Return the record of a row of ``recurring``."""
         return cls(**{**{name: row[name] for name in cls.__slots__}, "one_click": bool(row["one_click"])})
 
@@ -97,13 +96,13 @@ class Recurring:
         return f"{money.text(self.price_minor, self.currency)} {self.currency}"
 
 
-def declined_attempts(connection: sqlite3.Connection, invoice_id: int) -> int:
+def declined_attempts(connection: engine.Connection, invoice_id: int) -> int:
     """Return how many attempts at a payment were declined, in all its series."""
     made = attempts.of_invoice(connection, invoice_id)
     return sum(one.kind == "charge" and one.status == "declined" for one in made)
 
 
-def attempts_made(connection: sqlite3.Connection, id: int) -> int:
+def attempts_made(connection: engine.Connection, id: int) -> int:
     """Return the number of the last declined attempt at the payment that it is at; 0 without one."""
     return int(connection.execute(f"SELECT {ATTEMPTS_MADE} FROM recurring r WHERE r.id = ?", (id,)).fetchone()[0])
 
@@ -245,7 +244,7 @@ def change(
     return after
 
 
-def find(connection: sqlite3.Connection, words: str) -> Recurring:
+def find(connection: engine.Connection, words: str) -> Recurring:
     """Return the recurring order of a number, else of its number in a source. Raise NotFound."""
     rows = []
     if is_record_number(words):
@@ -260,7 +259,7 @@ def find(connection: sqlite3.Connection, words: str) -> Recurring:
     return Recurring.from_row(rows[0])
 
 
-def get(connection: sqlite3.Connection, id: int) -> Recurring:
+def get(connection: engine.Connection, id: int) -> Recurring:
     """Return the recurring order of a known id."""
     return Recurring.from_row(connection.execute("SELECT * FROM recurring WHERE id = ?", (id,)).fetchone())
 
@@ -274,7 +273,7 @@ _BEGAN_BEFORE = (
 )
 
 
-def began_before(connection: sqlite3.Connection, recurring: Recurring, moment: str) -> bool:
+def began_before(connection: engine.Connection, recurring: Recurring, moment: str) -> bool:
     """Return whether the current payment may have been begun before ``moment``, in UTC.
 
     It was planned before it, or the payment before it was made before it: a payment can be made ahead of its date.
@@ -285,7 +284,7 @@ def began_before(connection: sqlite3.Connection, recurring: Recurring, moment: s
     return connection.execute(f"SELECT 1 FROM recurring r WHERE {where}", where.values).fetchone() is not None
 
 
-def due_and_begun_before(connection: sqlite3.Connection, moment: str, now: datetime) -> list[sqlite3.Row]:
+def due_and_begun_before(connection: engine.Connection, moment: str, now: datetime) -> list[engine.Row]:
     """Return the due payments that may have been begun before ``moment``, added up.
 
     Rows: id (of the payment system), currency, payments (how many), minor (their sum).
@@ -313,7 +312,7 @@ class Waiting:
 
 
 def due(
-    connection: sqlite3.Connection, now: datetime, waiting: Waiting = Waiting(), *, limit: int = -1
+    connection: engine.Connection, now: datetime, waiting: Waiting = Waiting(), *, limit: int = -1
 ) -> list[Recurring]:
     """Return the recurring orders to charge at ``now``, resumed ones first, then by date (I8).
 
@@ -338,7 +337,7 @@ def due(
     return [Recurring.from_row(row) for row in rows]
 
 
-def resuming(connection: sqlite3.Connection, now: datetime, gateways: tuple[str, ...] | None = None) -> list[int]:
+def resuming(connection: engine.Connection, now: datetime, gateways: tuple[str, ...] | None = None) -> list[int]:
     """Return the numbers of the Paused recurring orders whose pause has ended, of these gateways; None: of all."""
     where = Where()
     where.add("r.status = 'paused' AND r.resumes_at <= {now}", now=time.utc_text(now))

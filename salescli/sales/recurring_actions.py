@@ -7,7 +7,6 @@ While a payment is in flight, the decision is stored as the pending status, in t
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +17,7 @@ from salescli.rules import lifecycle, permissions, schedule, time
 from salescli.sales import attempts, invoices, orders, payment_orders, recurring, recurring_edit
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
 Rule = Callable[[Recurring], Recurring]
@@ -80,7 +79,7 @@ def complete(work: Work, id: int) -> Recurring:
         return after
 
 
-def begun_by(connection: sqlite3.Connection, order: Order) -> Recurring | None:
+def begun_by(connection: engine.Connection, order: Order) -> Recurring | None:
     """Return the recurring order that this order began, if it is not Completed, and will not be."""
     if order.recurring_id is None or order.payment_number != 1:
         return None

@@ -5,11 +5,11 @@ learnt by our own refund, a person, a statement or the payment system → one ro
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
 from salescli.rules import time
+from salescli.storage import engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Refund:
     moved_to: int | None
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Refund:
+    def from_row(cls, row: engine.Row) -> Refund:
         """Return the record of a row of ``refunds``."""
         return cls(**{name: row[name] for name in cls.__slots__})
 
@@ -39,13 +39,13 @@ class Refund:
         return time.from_text(self.refunded_at)
 
 
-def of_invoice(connection: sqlite3.Connection, invoice_id: int) -> list[Refund]:
+def of_invoice(connection: engine.Connection, invoice_id: int) -> list[Refund]:
     """Return the refunds of an invoice, first one first."""
     rows = connection.execute("SELECT * FROM refunds WHERE invoice_id = ? ORDER BY id", (invoice_id,))
     return [Refund.from_row(row) for row in rows]
 
 
-def find(connection: sqlite3.Connection, payment_system_id: int, gateway_id: str, kind: str) -> Refund | None:
+def find(connection: engine.Connection, payment_system_id: int, gateway_id: str, kind: str) -> Refund | None:
     """Return the refund with this number at its payment system, if it is recorded."""
     row = connection.execute(
         "SELECT * FROM refunds WHERE gateway_id = ? AND payment_system_id = ? AND kind = ?",
@@ -54,18 +54,18 @@ def find(connection: sqlite3.Connection, payment_system_id: int, gateway_id: str
     return Refund.from_row(row) if row else None
 
 
-def taken_by(connection: sqlite3.Connection, invoice_id: int) -> Refund | None:
+def taken_by(connection: engine.Connection, invoice_id: int) -> Refund | None:
     """Return the money back of another invoice that this one took as credit, if it did."""
     row = connection.execute("SELECT * FROM refunds WHERE moved_to = ?", (invoice_id,)).fetchone()
     return Refund.from_row(row) if row else None
 
 
-def remove(connection: sqlite3.Connection, id: int) -> None:
+def remove(connection: engine.Connection, id: int) -> None:
     """Remove a refund that was recorded by mistake; the caller holds the transaction and writes the history."""
     connection.execute("DELETE FROM refunds WHERE id = ?", (id,))
 
 
-def without_number(connection: sqlite3.Connection, invoice_id: int, kind: str, amount_minor: int) -> list[Refund]:
+def without_number(connection: engine.Connection, invoice_id: int, kind: str, amount_minor: int) -> list[Refund]:
     """Return the refunds of this amount whose number at the payment system is not known."""
     return [
         refund

@@ -5,7 +5,6 @@ mark → the newest order of that customer and offer without a confirmed or othe
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from salescli.errors import BadData, NotFound, WrongStatus
 from salescli.rules import permissions, text, time
 from salescli.sales import orders
 from salescli.sales.orders import Order
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 from salescli.storage.clauses import OF_A_CLOSED_MONTH
 from salescli.storage.work import Work
 
@@ -118,7 +117,7 @@ def reassign(work: Work, order: Order) -> Order:
     return claim(work, order)
 
 
-def _undecided(connection: sqlite3.Connection, mark: dict[str, Any]) -> Order | None:
+def _undecided(connection: engine.Connection, mark: dict[str, Any]) -> Order | None:
     """Return the newest order whose sale a mark may decide.
 
     That is one not confirmed, not assigned by hand or by a later mark, neither declined nor refunded, nor of a closed

@@ -3,6 +3,7 @@
 backup — checked copies, and which old ones are deleted
 clauses — SQL clauses that several packages share
 database — create, open and check the SQLite database; transactions and settings
+engine — the types and errors of a database, which every other room names
 files — where a caller's file is written: through nobody else's link
 history — writes who changed what, when and why
 home — which copy of a database may charge, and what it may not know

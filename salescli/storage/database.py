@@ -329,7 +329,13 @@ def _uri(path: FilePath) -> str:
     return f"file://{quoted}"
 
 
-def wal_may_corrupt(version: tuple[int, ...]) -> bool:
+def corrupting(connection: sqlite3.Connection) -> str:
+    """Return the version of this SQLite while it writes a log that it can corrupt; else nothing."""
+    in_wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    return sqlite3.sqlite_version if in_wal and _wal_may_corrupt(sqlite3.sqlite_version_info) else ""
+
+
+def _wal_may_corrupt(version: tuple[int, ...]) -> bool:
     """Return whether this version of SQLite has the WAL reset bug."""
     newest = version >= _WAL_IS_SAFE_FROM[0]
     return not (newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_IS_SAFE_FROM))
@@ -337,7 +343,7 @@ def wal_may_corrupt(version: tuple[int, ...]) -> bool:
 
 def _journal(version: tuple[int, ...]) -> tuple[tuple[str, str | int], ...]:
     """Return the fastest journal settings with which this SQLite loses no commit in a power cut."""
-    if wal_may_corrupt(version):
+    if _wal_may_corrupt(version):
         return (("journal_mode", "delete"), ("synchronous", 3))
     return (("journal_mode", "wal"), ("synchronous", 2))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
-from salescli.storage import backup, lock, restore, schema
+from salescli.storage import backup, engine, lock, restore, schema
 
 
 @click.command("backup")
@@ -56,7 +55,7 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
             made = backup.into_folder(session.file, chosen, own.stem, session.now)
     except backup.NotDurable:
         raise
-    except (DatabaseUnusable, sqlite3.Error, OSError) as error:
+    except (DatabaseUnusable, engine.Error, OSError) as error:
         raise DatabaseUnusable(f"no backup was made: {error}") from None
     if keep and not is_file:
         try:
@@ -89,7 +88,7 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
     if not dry_run:
         ask_first(f"Replace {session.path} with {file}? The old database is kept under another name.", yes=yes)
 
-    def acting(connection: sqlite3.Connection) -> tuple[Actor, str | None] | None:
+    def acting(connection: engine.Connection) -> tuple[Actor, str | None] | None:
         found = actors.acting_or_system(connection, caller.os_login())
         return found and (found[0]._replace(command=session.command), found[1])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from salescli.errors import BadUsage, NotFound, SalesError
 from salescli.lists.columns import Column
 from salescli.rules import numbers, permissions
 from salescli.sales import attribution, orders
+from salescli.storage import engine
 from salescli.storage.work import Work
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _ask_seller(session: Session, order: Order) -> attribution.Seller:
     return attribution.Seller() if answer == default else _answered(answer.strip(), offered)
 
 
-def _answered(answer: str, offered: Sequence[sqlite3.Row]) -> attribution.Seller:
+def _answered(answer: str, offered: Sequence[engine.Row]) -> attribution.Seller:
     """Return the seller that an answer means: a line of ``offered``, counted from 1, the system, or a name."""
     if answer.lower() in ("n", "no"):
         raise SalesError("nothing was changed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from salescli.lists.filters import Filters
 from salescli.overview import customer_card, owing
 from salescli.rules import numbers, permissions
 from salescli.sales import sales_plans
+from salescli.storage import engine
 
 SHOWN_MAX = 20  # rows of each list on the card
 COMMANDS_MAX = 12
@@ -337,5 +337,5 @@ def erase(session: Session, customers_: tuple[str, ...], reason: str | None, yes
     )
 
 
-def _named(customer: sqlite3.Row) -> str:
+def _named(customer: engine.Row) -> str:
     return described(customers.NOUN, customer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Any
@@ -20,10 +19,11 @@ from salescli.lists import history
 from salescli.lists.history import HistoryFilter
 from salescli.rules import numbers, permissions, suggest, time
 from salescli.sales import invoices, orders, recurring
+from salescli.storage import engine
 from salescli.storage.history import SUBJECTS
 
 # Subject -> how its record is found, as in other commands. Imports and the file have no single record.
-_FINDERS: dict[str, Callable[[sqlite3.Connection, str], int]] = {
+_FINDERS: dict[str, Callable[[engine.Connection, str], int]] = {
     "order": lambda connection, words: orders.find(connection, words).id,
     "invoice": lambda connection, words: invoices.find(connection, words).id,
     "recurring": lambda connection, words: recurring.find(connection, words).id,

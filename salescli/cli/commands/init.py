@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 
 import click
 
@@ -12,7 +11,7 @@ from salescli.cli import caller, options
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions, time
-from salescli.storage import database, history, home
+from salescli.storage import database, engine, history, home
 from salescli.storage.work import Work
 
 
@@ -44,7 +43,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         say(f"would create {session.path}, owned by {login}, unless it exists")
         return
 
-    def populate(connection: sqlite3.Connection) -> None:
+    def populate(connection: engine.Connection) -> None:
         owner = users.register_owner(connection, login, name or login, session.now)
         actor = owner._replace(command=session.command)
         changes = {key: (None, value) for key, value in settings.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.notices import hooks
 from salescli.rules import permissions, time
-from salescli.storage import database, home, lock
+from salescli.storage import database, engine, home, lock
 from salescli.storage.work import Work
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ def _tell(session: Session) -> None:
         told(session)
     except AlreadyRunning:  # it tells what happened here too
         return
-    except (SalesError, sqlite3.Error) as error:
+    except (SalesError, engine.Error) as error:
         say(f"hooks were not told what happened: {error}")
 
 

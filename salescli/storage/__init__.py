@@ -1,6 +1,7 @@
 """The database: open it, write in transactions, its tables, totals and history.
 
 backup — checked copies, and which old ones are deleted
+beside — a long write on a copy, which then takes the database's place
 clauses — SQL clauses that several packages share
 database — create, open and check the SQLite database; transactions and settings
 files — where a caller's file is written: through nobody else's link

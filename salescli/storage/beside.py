@@ -20,6 +20,7 @@ from salescli.storage import database, files, lock, process
 
 LONG_BYTES = 8_000_000  # of a file to be written in: from here on, readers would wait a second
 _COST_OF_COPYING = 200  # so many bytes are copied in less time than one is read and written
+_CACHE_KIB = 6_000  # of pages in memory: nobody waits while they are written out, so that few are enough
 _SPACE = 8  # bytes that one of the file may take on the disk, with what sorts it
 
 
@@ -111,6 +112,7 @@ def _opened(draft: Path) -> sqlite3.Connection:
     connection = database.connect(draft, any_file_system=True)
     connection.execute("PRAGMA locking_mode = exclusive").fetchall()
     connection.execute("PRAGMA synchronous = off")
+    connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
     return connection
 
 

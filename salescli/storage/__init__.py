@@ -7,7 +7,7 @@ database — create, open and check the SQLite database; transactions and settin
 files — where a caller's file is written: through nobody else's link
 history — writes who changed what, when and why
 home — which copy of a database may charge, and what it may not know
-lock — keeps two ticks apart, and a restore apart from both
+lock — keeps two ticks apart, and a restore or a long import apart from both
 many — reads, inserts and changes many rows at once
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version

@@ -105,8 +105,13 @@ def test_a_long_file_leaves_the_schema_as_it_was(house: House, again: dict[str, 
 def test_many_orders_beside_far_more_are_counted_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_load, "_COST_OF_KEEPING", 0)  # as if there were many
     shop.do("sell", 4)
-    house, counted = shop.house, []
-    monkeypatch.setattr(totals, "count_from", lambda *given: (counted.append(given[1]), count_from(*given)))
+    house, counted = shop.house, list[int]()
+
+    def count_once(connection: sqlite3.Connection, first: int) -> None:
+        counted.append(first)
+        count_from(connection, first)
+
+    monkeypatch.setattr(totals, "count_from", count_once)
     before, first = schema(house.connection), max_id(house) + 1
     rows = [{"order": f"A{n}", "status": ("completed", "refund", "declined")[n % 3]} for n in range(600)]
     took = steps(house, lambda: load(house, *rows))

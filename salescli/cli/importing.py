@@ -155,7 +155,8 @@ def run(
 def _quietly(session: Session, request: ImportRequest) -> Iterator[Work]:
     """Yield the context of an import: of a copy that takes the database's place, where readers would wait long."""
     work, file = session.work, request.file
-    size = file.stat().st_size if isinstance(file, Path) and file.is_file() and not request.dry_run else 0
+    itself = request.dry_run or session.any_file_system  # where locks may fail, a rename may, too
+    size = file.stat().st_size if isinstance(file, Path) and file.is_file() and not itself else 0
     with beside.copied(work.connection, size) as copy:
         yield replace(work, connection=copy) if copy else work
     if copy:

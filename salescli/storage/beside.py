@@ -63,10 +63,16 @@ def _is_worthwhile(held: sqlite3.Connection, path: Path, bytes_read: int) -> boo
         and held.execute("PRAGMA journal_mode").fetchone()[0] == "delete"  # with a log nobody waits anyway
         and there.st_nlink == 1
         and os.geteuid() in (0, there.st_uid)
-        and not os.listxattr(path)
+        and not _has_attributes(path)
         and os.access(path.parent, os.W_OK)
         and shutil.disk_usage(path.parent).free > there.st_size + bytes_read * _SPACE
     )
+
+
+def _has_attributes(path: Path) -> bool:
+    """Return whether a file has attributes of its own, such as an access list; a new one gets its folder's label."""
+    listed = os.listxattr(path) if hasattr(os, "listxattr") else []
+    return any(not name.startswith("security.") for name in listed)
 
 
 def _alone(held: sqlite3.Connection, path: Path, alone: ExitStack) -> bool:

@@ -122,6 +122,13 @@ def test_a_short_write_goes_into_the_database_itself(house: House) -> None:
         assert copy is None
 
 
+def test_a_file_with_an_access_list_is_written_itself(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for attributes, expected in ((["security.selinux"], False), (["system.posix_acl_access"], True)):
+        monkeypatch.setattr(os, "listxattr", lambda path, attributes=attributes: attributes, raising=False)
+        with beside.copied(house.connection, LONG) as copy:
+            assert (copy is None) is expected
+
+
 @pytest.mark.parametrize("of", ["tick", "notify"])
 def test_while_a_tick_runs_the_database_itself_is_written(house: House, of: str) -> None:
     with lock.alone(house.path, of=of), beside.copied(house.connection, LONG) as copy:

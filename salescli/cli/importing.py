@@ -10,6 +10,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,6 +27,7 @@ from salescli.imports import told as told_of
 from salescli.imports.reading import layout
 from salescli.imports.reading import options as of_reading
 from salescli.rules import money, numbers, time
+from salescli.storage import beside
 from salescli.storage.work import Work
 
 if TYPE_CHECKING:
@@ -135,7 +137,8 @@ def run(
         request = import_run.ImportRequest(
             stream, create=not no_create, rejects_file=rejects, reporting=reporting, **given
         )
-        counts = operation(session.work, request)
+        with _quietly(session, request) as work:
+            counts = operation(work, request)
     added = results.numbers(session, import_run.table_of(what), counts.ids)
     results.tell("imports", [import_run.as_row(what, counts, request)], added)
     say(import_run.summary(what, counts, request))
@@ -146,6 +149,18 @@ def run(
             say(line)
     if counts.due:
         say(_due(counts))
+
+
+@contextmanager
+def _quietly(session: Session, request: ImportRequest) -> Iterator[Work]:
+    """Yield the context of an import: of a copy that takes the database's place, where readers would wait long."""
+    work, file = session.work, request.file
+    itself = request.dry_run or session.any_file_system  # where locks may fail, a rename may, too
+    size = file.stat().st_size if isinstance(file, Path) and file.is_file() and not itself else 0
+    with beside.copied(work.connection, size) as copy:
+        yield replace(work, connection=copy) if copy else work
+    if copy:
+        session.reopen()
 
 
 def stream_of(file: Path) -> Path | BinaryIO:

@@ -172,6 +172,13 @@ class Session:
                     " leave one out"
                 )
 
+    def reopen(self) -> None:
+        """Open the database again at its next use, if its file was replaced meanwhile."""
+        if "file" in vars(self):
+            self.file.close()
+        for name in ("file", "connection"):
+            vars(self).pop(name, None)
+
     def close(self) -> None:
         """Close the databases that were opened."""
         if "file" in vars(self):

@@ -25,6 +25,12 @@ WHERE (type = 'trigger' AND name LIKE 'totals!_%' ESCAPE '!')
     AND name <> 'invoices_gateway')
 """
 
+# Those of facts stay: rows of facts are written by nothing else meanwhile.
+_TOTALS = """
+SELECT type, name, sql FROM sqlite_master
+WHERE type = 'trigger' AND name LIKE 'totals!_%' ESCAPE '!' AND tbl_name <> 'facts'
+"""
+
 # What does nothing for rows that are moved, as long as no month is closed.
 _IDLE = """
 SELECT type, name, sql FROM sqlite_master
@@ -73,10 +79,19 @@ class Aside:
         return dropped
 
     @contextmanager
-    def idle(self, orders: int) -> Iterator[None]:
-        """Drop the triggers that do nothing for rows that are moved, while a block moves those of many orders."""
-        idle = self._dropped(_IDLE) if self.kept and orders >= _ORDERS_BETWEEN else []
+    def idle(self, orders: int, first: int | None = None) -> Iterator[None]:
+        """Drop triggers while a block moves the rows of many orders: those of totals count them afterwards at once.
+
+        ``first``: the id of the first order, if all rows are of new orders from that on.
+        """
+        many = orders >= _ORDERS_BETWEEN
+        at_once = first if many and not self.kept else None
+        idle = self._dropped(_IDLE) if self.kept and many else []
+        if at_once is not None:
+            idle += self._dropped(_IDLE) + self._dropped(_TOTALS)
         yield
+        if at_once is not None:
+            totals.count_from(self.connection, at_once)
         for trigger in idle:
             self.connection.execute(trigger["sql"])
 

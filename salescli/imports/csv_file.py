@@ -222,9 +222,10 @@ class Table:
             except csv.Error as error:
                 yield self._unreadable(first, str(error))
                 continue
-            row = self._row(first, cells) if any(cells) else None
-            if row and not row.blank and first not in self._totals:
-                yield row
+            if any(cells):
+                row = self._row(first, cells)
+                if first not in self._totals and not row.blank:
+                    yield row
 
     def _row(self, line: int, cells: list[str]) -> Row:
         if self._unnamed and not any(map(str.strip, cells[len(self.header) :])):

@@ -25,7 +25,7 @@ from salescli.imports.stage import Stage
 from salescli.rules import names, time
 from salescli.storage import database, engine, history
 
-KNOWN_MAX = 10_000  # records of a noun in memory before they are dropped, so that memory stays flat
+KNOWN_MAX = 4_000  # records of a noun in memory before they are dropped, so that memory stays flat
 
 
 @dataclass(frozen=True, slots=True)

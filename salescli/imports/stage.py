@@ -72,9 +72,25 @@ class Stage:
         if any(self._staged.values()):
             orders = self._staged.get("orders", 0)
             self.aside.writes_orders(orders)
-            with self.aside.idle(orders):
+            with self.aside.idle(orders, self._first_order()):
                 for table in self._tables:
                     self._move(table)
+
+    def _first_order(self) -> int | None:
+        """Return the id of the first staged order, None if other rows are of orders that are stored."""
+        if not self._staged.get("orders"):
+            return None
+        orders, invoices, orders_of, invoices_of = (
+            self._connection.execute(f"SELECT min({column}) FROM staged_{table}").fetchone()[0]
+            for table, column in (
+                ("orders", "id"),
+                ("invoices", "id"),
+                ("invoices", "order_id"),
+                ("refunds", "invoice_id"),
+            )
+        )
+        is_of_stored = (orders_of or orders) < orders or (invoices_of is not None and invoices_of < (invoices or 0))
+        return None if is_of_stored or (invoices_of and not invoices) else int(orders)
 
     def _move(self, table: str) -> None:
         if self._staged[table]:

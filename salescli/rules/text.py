@@ -8,6 +8,7 @@ import unicodedata
 from salescli.errors import BadData
 from salescli.rules import names
 
+_CARD_DIGITS_MIN = 13
 TEXT_MAX = 500  # characters of a name or comment; a table could not show more
 
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -58,6 +59,8 @@ def language(value: str) -> str:
 
 def free_text(value: str, what: str) -> str:
     """Return ``value`` as ``text`` does, but allow an empty one."""
+    if len(value) < _CARD_DIGITS_MIN and value.isascii() and value.isprintable():
+        return value.strip()  # most are: nothing below applies to it
     cleaned = value.strip().replace("\r\n", "\n")  # a cell's line end is a line end
     if not cleaned.isascii():
         cleaned = unicodedata.normalize("NFC", cleaned)
@@ -123,7 +126,9 @@ def holds_card_number(value: str) -> bool:
     That is 13 to 19 digits with a valid Luhn checksum, also next to other digits such as an expiry date.
     """
     return (
-        len(value) >= 13 and not _few_digits(value) and any(_card_number(match[0]) for match in _DIGITS.finditer(value))
+        len(value) >= _CARD_DIGITS_MIN
+        and not _few_digits(value)
+        and any(_card_number(match[0]) for match in _DIGITS.finditer(value))
     )
 
 

@@ -60,10 +60,9 @@ class Attempt:
         """Return whether a process works on it: here one that runs, on another machine one whose lease holds."""
         if self.owner is None:
             return False
-        node, boot, pid, started = self.owner.split("/")
-        if node != os.uname().nodename:
+        if self.owner.partition("/")[0] != os.uname().nodename:
             return now - time.from_text(self.owned_at) < LEASE
-        return boot == process.boot_id() and started != "" and started == process.start_of(int(pid))
+        return process.may_run(self.owner)
 
     def age(self, now: datetime) -> timedelta:
         """Return how long ago it was started: by the clock or by this machine's uptime, whichever is longer."""

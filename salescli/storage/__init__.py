@@ -1,13 +1,14 @@
 """The database: open it, write in transactions, its tables, totals and history.
 
 backup — checked copies, and which old ones are deleted
+beside — a long write on a copy, which then takes the database's place
 clauses — SQL clauses that several packages share
 database — create, open and check the SQLite database; transactions and settings
 engine — the types and errors of a database, which every other room names
 files — where a caller's file is written: through nobody else's link
 history — writes who changed what, when and why
 home — which copy of a database may charge, and what it may not know
-lock — keeps two ticks apart, and a restore apart from both
+lock — keeps two ticks apart, and a restore or a long import apart from both
 many — reads, inserts and changes many rows at once
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version

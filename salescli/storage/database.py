@@ -143,6 +143,10 @@ def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> Datab
         "disk is full": "free some space; nothing was changed",
         "disk I/O": "the disk failed or is full; nothing was changed",
     }
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED":
+        return DatabaseUnusable(
+            f"{path} was replaced meanwhile, by an import or a restore; nothing was changed: try again"
+        )
     hint = next((text for word, text in advice.items() if word in message), "nothing was changed")
     return DatabaseUnusable(f"{path}: {message}; {hint}")
 

@@ -1,4 +1,4 @@
-"""The lock file beside a database: at most one tick, upgrade or restore at a time."""
+"""The lock file beside a database: at most one tick, upgrade, restore or long import at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def alone(path: FilePath, busy: str = "another tick is running", *, of: str = "tick") -> Iterator[None]:
+def alone(
+    path: FilePath, busy: str = "another tick, or a long import, is running", *, of: str = "tick"
+) -> Iterator[None]:
     """Hold the lock of the database at ``path``. Raise AlreadyRunning (75) with the message ``busy``.
 
     ``of``: what it keeps apart; notify runs beside tick.

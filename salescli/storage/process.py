@@ -27,3 +27,11 @@ def start_of(pid: int) -> str:
         return ""
     fields = stat.rpartition(")")[2].split()
     return "" if fields[0] in "ZX" else fields[19]  # a zombie does nothing
+
+
+def may_run(owner: str) -> bool:
+    """Return whether the process of that name may still run; of another machine's process nobody knows."""
+    node, boot, pid, started = owner.split("/")
+    if node != os.uname().nodename:
+        return True
+    return boot == boot_id() and started != "" and started == start_of(int(pid))

@@ -62,6 +62,28 @@ def recount(connection: sqlite3.Connection) -> None:
             connection.execute(f"INSERT INTO totals {sql}")
 
 
+def count_from(connection: sqlite3.Connection, first: int) -> None:
+    """Count the orders from the id ``first`` on, whose facts the triggers did not write; all of them are new.
+
+    Few statements for all of them take a twentieth of the triggers' work. The caller holds the transaction.
+    """
+    connection.execute("CREATE TEMPORARY TABLE counted_now (id INTEGER PRIMARY KEY)")
+    connection.execute("INSERT INTO counted_now SELECT id FROM counted WHERE order_id >= ?", (first,))
+    with _without_triggers(connection):
+        sql = f"INSERT INTO facts (id, {_FACTS}) SELECT id, {_FACTS} FROM counted WHERE order_id >= ? ORDER BY id"
+        connection.execute(sql, (first,))
+        for dimension in DIMENSIONS:
+            for grain, period, groups in ((MONTH, _PERIOD, "month, "), (ALL_TIME, "''", "")):
+                connection.execute(
+                    f"INSERT INTO totals (dimension, grain, period, {_KEYS}, {_SUMS})"
+                    f" SELECT '{dimension}', {grain}, {period}, {_KEYS}, {_SUMMED} FROM totalled_{dimension}"
+                    f" WHERE id IN (SELECT id FROM counted_now) GROUP BY {groups}{_KEYS}"
+                    f" ON CONFLICT (dimension, grain, period, {_KEYS})"
+                    f" DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
+                )
+    connection.execute("DROP TABLE counted_now")
+
+
 @contextmanager
 def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
     """Drop the triggers of facts, which would count each of them alone, and create them again."""

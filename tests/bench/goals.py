@@ -9,15 +9,32 @@ from typing import NamedTuple
 
 
 class Goal(NamedTuple):
-    """``limit``: the most as a multiple of the peer ``against``; ``most``: the most in the figure's own unit."""
+    """``limit``: the most as a multiple of the peer ``against``; ``most``: the most in the figure's own unit.
+
+    ``why``: why it is not within, and what the limit is; the page says so where it is not.
+    """
 
     limit: float | None = None
     against: str = ""
     most: float | None = None
+    why: str = ""
 
 
 LEAST = 64.0  # MiB that any command may take
 BARE, LIST = "python -I -S -c pass", "the list"
+_WHOLE_FILE = (
+    "Of 141 µs a row, 95 are Python: each value is checked, so that a bad one is named, and the records that the row"
+    " tells of are found. SQLite takes 14 to stage the row, 11 to move it, 7 to index it and 12 to count it, which"
+    " alone is 7 times what the peer does: it writes one table without a key."
+)
+_AGAIN = (
+    "Of 19 µs a row, 7 are reading with the digest, 4 the look for the file's conventions, 3 finding the digests,"
+    " and 1 that no number comes twice; the peer's loop, in C, takes 7 in all."
+)
+_BYTES = (
+    "An order takes 196 bytes with its times as text, its nine indexes 170, its invoice 94 and the indexes of that 71,"
+    " facts and totals 96, and customers with their indexes 112. Whole numbers for times are the next step."
+)
 _FIRST_PAGE, _COUNT = Goal(most=0.050), Goal(most=0.020)
 
 GOALS: dict[tuple[str, str], Goal] = {
@@ -52,8 +69,8 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("refund", "one refund"): Goal(1.2),
     ("refund", "one refund, as a command"): Goal(1.2),
     # Imports
-    ("import", "orders from CSV, the whole file"): Goal(12, "sqlite3"),
-    ("import", "the same file again"): Goal(1.5, "reading it"),
+    ("import", "orders from CSV, the whole file"): Goal(12, "sqlite3", why=_WHOLE_FILE),
+    ("import", "the same file again"): Goal(1.5, "reading it", why=_AGAIN),
     ("import", "the longest wait of a reader"): Goal(most=1),
     ("writes", "import of 1,000 orders"): Goal(1.5, "into an empty file"),
     ("export", "all orders as CSV, per order"): Goal(4, "sqlite3"),
@@ -61,7 +78,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("import", "peak memory"): Goal(most=LEAST),
     ("export", "peak memory"): Goal(most=LEAST),
     ("writes", "any command: peak memory"): Goal(most=LEAST),
-    ("import", "bytes of an imported order"): Goal(2, "its line of CSV"),
+    ("import", "bytes of an imported order"): Goal(2, "its line of CSV", why=_BYTES),
     ("tick", "bytes of a payment"): Goal(most=1_800),
     ("writes", "upgrade"): Goal(most=120),
     # Tick

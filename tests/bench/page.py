@@ -14,6 +14,7 @@ from typing import Any
 
 import salescli
 from tests.bench.figures import amount, short
+from tests.bench.goals import GOALS
 
 PAGE = Path(salescli.__file__).with_name("docs") / "performance.md"
 WIDTH = 80  # of every page
@@ -110,6 +111,7 @@ def text(run: Told) -> str:
             "`scripts/bench reports` prints all of them. Details means all breakdowns with their total and tie-out.",
         ),
         "",
+        *_reasons(list(measured.values())),
         *_growth(figures),
         f"To measure again: `scripts/bench all --orders {run['orders']} --json bench.json`, then",
         "`scripts/bench page --json bench.json` writes this page.",
@@ -174,6 +176,19 @@ def _row(figure: Told, name: str, orders: int) -> str:
         f"`scripts/bench {figure['bench']} --orders {orders if figure['bench'] == 'tick' else size}`",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _reasons(figures: Sequence[Told]) -> Iterator[str]:
+    """Yield the section of the goals that are not met and have a reason."""
+    over = ((figure["bench"], figure["metric"]) for figure in figures if figure["verdict"] == "not within")
+    reasons = [(f"{bench}: {metric}", goal.why) for bench, metric in over if (goal := GOALS.get((bench, metric)))]
+    said = [_paragraph(f"**{name}.** {why}") for name, why in reasons if why]
+    if said:
+        yield "## Why not"
+        yield ""
+        for paragraph in said:
+            yield paragraph
+            yield ""
 
 
 def _growth(figures: Sequence[Told]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from salescli.imports import orders, recurring
+from salescli.storage import beside
 from tests import PROJECT
 from tests.terminal import Run
 
@@ -41,6 +42,23 @@ def test_orders_are_imported_from_a_file(run: Run) -> None:
     said = "imported 1 order (1 added, 0 updated, 0 unchanged); created 1 customer, 1 offer\n"
     assert done.err == said
     assert run("orders", "list", "-q").out == "1\n"
+
+
+def test_a_long_file_is_imported_into_a_copy_that_takes_the_place(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "LONG_BYTES", 1)
+    monkeypatch.setattr(beside, "_COST_OF_COPYING", 10_000)
+    before = run.path.stat().st_ino
+    assert run("import", "orders", "bad.csv").code == 6
+    assert run("import", "orders", "orders.csv", "--dry-run").code == 0
+    assert run.path.stat().st_ino == before
+    done = run("import", "orders", "orders.csv", "--json")
+    assert (done.code, done.json["imports"][0]["added"]) == (0, 1)
+    placed = run.path.stat().st_ino
+    assert placed != before
+    assert run("import", "orders", "orders.csv").err.endswith("nothing changed\n")
+    assert run.path.stat().st_ino == placed
+    assert run("orders", "list", "-q").out == "1\n"
+    assert run("doctor").code == 0
 
 
 def test_orders_are_imported_from_a_pipe(run: Run) -> None:

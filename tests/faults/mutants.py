@@ -1054,6 +1054,22 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "many new orders are counted for their months alone",
+        "many_orders_come_in_beside_far_more",
+        (("storage/totals.py", """, (ALL_TIME, "''", "")):""", "):"),),
+    ),
+    Mutant(
+        "many new orders are counted without those that are there",
+        "many_orders_come_in_beside_far_more",
+        (
+            (
+                "storage/totals.py",
+                "{name} = {name} + excluded.{name}' for name in SUMS)}\"\n                )",
+                "{name} = excluded.{name}' for name in SUMS)}\"\n                )",
+            ),
+        ),
+    ),
+    Mutant(
         "refunds that are staged are not moved",
         "other_systems_files_come_in",
         (

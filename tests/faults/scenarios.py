@@ -13,11 +13,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
@@ -32,6 +33,7 @@ from salescli.errors import AlreadyRunning, BadData, SalesError, WrongStatus
 from salescli.gateways.answers import Answer, ask
 from salescli.gateways.command import Command
 from salescli.gateways.protocol import Changes, Charge, Result
+from salescli.imports import bulk_load
 from salescli.imports.orders import import_orders
 from salescli.imports.recurring import import_recurring
 from salescli.imports.run import ImportRequest
@@ -1489,6 +1491,25 @@ def other_systems_files_come_in(world: World) -> None:
     assert world.value("SELECT count(*) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") == 1
     assert world.value("SELECT max(fee_minor) FROM invoices WHERE currency = 'USD' AND amount_minor = 125000") is None
     assert world.value("SELECT sum(foreign_fee_minor) FROM invoices WHERE foreign_fee_currency = 'EUR'") == 3_655 + 45
+
+
+@scenario
+def many_orders_come_in_beside_far_more(world: World) -> None:
+    """They are counted as if the triggers had counted each."""
+    row = "{number},2026-01-05,{status},Ann {customer},Course,49.00,EUR\n"
+    header, statuses = "order,created_at,status,customer,offer,price,currency\n", ("completed", "refund", "declined")
+    lines = [row.format(number=n, status=statuses[n % 3], customer=n % 7) for n in range(600)]
+
+    def bring(connection: Any, lines: Sequence[str]) -> None:
+        import_orders(world.work(connection), ImportRequest(io.BytesIO("".join((header, *lines)).encode())))
+
+    kept, bulk_load._COST_OF_KEEPING = bulk_load._COST_OF_KEEPING, 0  # as if there were many
+    try:
+        for part in (lines[:1], lines[1:]):
+            world.process(partial(bring, lines=part))
+    finally:
+        bulk_load._COST_OF_KEEPING = kept
+    assert world.value("SELECT sum(payments) FROM totals WHERE dimension = 'payment_system' AND grain = 0") == 400
 
 
 _BALANCE = """\

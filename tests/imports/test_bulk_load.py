@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 
+from salescli.imports import bulk_load, run
 from salescli.imports.bulk_load import Aside
 from salescli.storage import database, totals
+from salescli.storage.totals import count_from
 from tests.conftest import House
 from tests.imports.test_orders import load
 from tests.shop import Shop
@@ -97,3 +100,58 @@ def test_a_long_file_leaves_the_schema_as_it_was(house: House, again: dict[str, 
     assert list(totals.differences(house.connection)) == []
     assert house.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_many_orders_beside_far_more_are_counted_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_load, "_COST_OF_KEEPING", 0)  # as if there were many
+    shop.do("sell", 4)
+    house, counted = shop.house, list[int]()
+
+    def count_once(connection: sqlite3.Connection, first: int) -> None:
+        counted.append(first)
+        count_from(connection, first)
+
+    monkeypatch.setattr(totals, "count_from", count_once)
+    before, first = schema(house.connection), max_id(house) + 1
+    rows = [{"order": f"A{n}", "status": ("completed", "refund", "declined")[n % 3]} for n in range(600)]
+    took = steps(house, lambda: load(house, *rows))
+    assert counted == [first]
+    assert schema(house.connection) == before
+    assert list(totals.differences(house.connection)) == []
+    assert house.count("totals", "events = 0") == 0
+
+    monkeypatch.setattr(bulk_load, "_TOTALS", "SELECT type, name, sql FROM sqlite_master LIMIT 0")
+    monkeypatch.setattr(totals, "count_from", lambda *given: None)
+    others = [{**row, "order": f"B{n}"} for n, row in enumerate(rows)]
+    assert steps(house, lambda: load(house, *others)) > 2 * took, "what the triggers take, row by row"
+
+
+def test_a_payment_or_refund_of_a_stored_order_is_counted_by_the_triggers(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_load, "_COST_OF_KEEPING", 0)
+    load(house, {"order": "S1"}, {"order": "S2"})
+    monkeypatch.setattr(run, "_BATCH_ROWS", 2_000)
+    changed = [{"order": "S1", "status": "refund"}, {"order": "S2", "price": "59.00"}]
+    rows = [{"order": f"A{n}", "status": ("completed", "refund")[n % 2]} for n in range(600)]
+    counts = load(house, *rows[:300], *changed, *rows[300:], update=True)
+    assert (counts.added, counts.updated) == (600, 2)
+    assert list(totals.differences(house.connection)) == []
+
+
+def max_id(house: House) -> int:
+    return int(house.connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'orders'").fetchone()[0])
+
+
+def steps(house: House, act: Callable[[], object]) -> int:
+    """Return how many hundreds of steps SQLite takes."""
+    taken = 0
+
+    def count() -> None:
+        nonlocal taken
+        taken += 1
+
+    house.connection.set_progress_handler(count, 100)
+    act()
+    house.connection.set_progress_handler(None, 0)
+    return taken

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,13 @@ def test_amounts_read_as_people_say_them() -> None:
         "1.2 µs", "3.4 ms", "12.3 s", "31.2 MiB", "4124 B"
     ]  # fmt: skip
     assert [short(10_000), short(2_500_000), short(7)] == ["10 k", "2.5 M", "7"]
+
+
+def test_the_page_says_why_a_goal_is_not_met() -> None:
+    again = Figure("import", "the same file again", 1000, 3, {"reading it": 1}, limit=1.5, against="reading it")
+    told = [page.text({**page.setting(1000), "figures": [each.told()]}) for each in (again, replace(again, ours=1))]
+    assert "## Why not\n\n**import: the same file again.** " in told[0]
+    assert "Why not" not in told[1]
 
 
 def test_the_page_shows_the_worst_of_a_kind_and_the_growth() -> None:

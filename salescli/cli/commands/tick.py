@@ -71,7 +71,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
     Then tell the hooks what happened (see `salescli notify`), which never delays a charge.
 
     Prints nothing when all is well; each line is something that a person should do. Declined cards are not an error.
-    Exit code 75 means that another tick is running.
+    Exit code 75 means that another tick, or a long import, is running.
 
     \b
     Examples:

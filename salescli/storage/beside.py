@@ -1,0 +1,151 @@
+"""A long write on a copy of the database, which then takes its name: whoever reads meanwhile does not wait.
+
+held for writing, no page written -> pages copied beside it -> ``copied``: the block writes the copy -> rename
+
+Without a write-ahead log SQLite locks readers out from the first page that no longer fits into memory until the commit.
+Killed at any moment, the name is of the old database or of the new one, and both are complete.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+from salescli.errors import AlreadyRunning
+from salescli.storage import database, files, lock, process
+
+LONG_BYTES = 8_000_000  # of a file to be written in: from here on, readers would wait a second
+_COST_OF_COPYING = 200  # so many bytes are copied in less time than one is read and written
+_CACHE_KIB = 6_000  # of pages in memory: nobody waits while they are written out, so that few are enough
+_SPACE = 8  # bytes that one of the file may take on the disk, with what sorts it
+
+
+@contextmanager
+def copied(held: sqlite3.Connection, bytes_read: int) -> Iterator[sqlite3.Connection | None]:
+    """Yield a copy that replaces the database of ``held`` when the block ends well; ``held`` is closed then.
+
+    Yield None if the database itself is to be written: the block is short by the ``bytes_read`` in it, or somebody is
+    under way who would go on with the old file. Raise sqlite3.Error and OSError, having replaced nothing.
+    """
+    path = Path(os.path.realpath(database.path_of(held)))
+    if not _is_worthwhile(held, path, bytes_read):
+        yield None
+        return
+    with ExitStack() as alone:
+        if not _alone(held, path, alone):
+            alone.close()
+            yield None
+            return
+        draft = path.with_name(f".{path.name}.beside-{os.urandom(4).hex()}")
+        try:
+            before = _copy(path, draft)
+            with closing(_opened(draft)) as connection:
+                yield connection
+            if _changes(draft) != before:
+                _replace(path, draft)
+                held.close()
+        finally:
+            _remove(draft)
+            if _is_open(held):
+                held.execute("ROLLBACK")
+
+
+def _is_worthwhile(held: sqlite3.Connection, path: Path, bytes_read: int) -> bool:
+    """Return whether a copy is worth its time, has room, and would be the same file to everybody."""
+    there = path.stat()
+    return (
+        bytes_read >= LONG_BYTES
+        and there.st_size <= bytes_read * _COST_OF_COPYING
+        and held.execute("PRAGMA journal_mode").fetchone()[0] == "delete"  # with a log nobody waits anyway
+        and there.st_nlink == 1
+        and os.geteuid() in (0, there.st_uid)
+        and not _has_attributes(path)
+        and os.access(path.parent, os.W_OK)
+        and shutil.disk_usage(path.parent).free > there.st_size + bytes_read * _SPACE
+    )
+
+
+def _has_attributes(path: Path) -> bool:
+    """Return whether a file has attributes of its own, such as an access list; a new one gets its folder's label."""
+    listed = os.listxattr(path) if hasattr(os, "listxattr") else []
+    return any(not name.startswith("security.") for name in listed)
+
+
+def _alone(held: sqlite3.Connection, path: Path, alone: ExitStack) -> bool:
+    """Hold the database for writing. Return false if somebody has an answer to write that must not get lost."""
+    try:
+        for of in ("tick", "notify"):
+            alone.enter_context(lock.alone(path, of=of))
+    except AlreadyRunning:
+        return False
+    held.execute("BEGIN IMMEDIATE")
+    owners = held.execute("SELECT owner FROM attempts WHERE status = 'live' AND owner IS NOT NULL").fetchall()
+    if any(process.may_run(owner) for (owner,) in owners):
+        held.execute("ROLLBACK")
+        return False
+    return True
+
+
+def _copy(path: Path, draft: Path) -> bytes:
+    """Copy the pages of a database that is held; return its count of changes."""
+    for leftover in list(path.parent.iterdir()):
+        if leftover.name.startswith(f".{path.name}.beside-"):  # of one that was killed: the locks are ours
+            leftover.unlink(missing_ok=True)
+    there = path.stat()
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
+    # not as a file: to close it would end the locks that this process has on it
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source, closing(_unsafe(draft)) as target:
+        source.backup(target)
+    draft.chmod(there.st_mode & 0o777)
+    if os.geteuid() == 0:
+        os.chown(draft, there.st_uid, there.st_gid)
+    return _changes(draft)
+
+
+def _unsafe(draft: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{draft.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = off").fetchall()
+    connection.execute("PRAGMA synchronous = off")
+    return connection
+
+
+def _opened(draft: Path) -> sqlite3.Connection:
+    """Open a copy that nobody else knows: a power cut may take it until it is synced, at the end."""
+    connection = database.connect(draft, any_file_system=True)
+    connection.execute("PRAGMA locking_mode = exclusive").fetchall()
+    connection.execute("PRAGMA synchronous = off")
+    connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
+    return connection
+
+
+def _changes(path: Path) -> bytes:
+    """Return what SQLite counts up in a file's header whenever it was changed."""
+    with path.open("rb") as stream:
+        return stream.read(28)[24:]
+
+
+def _replace(path: Path, draft: Path) -> None:
+    """Give a copy the name of the database. It has no journal: nothing was written in the transaction that holds it.
+
+    A command that waits for it to write finds that its file was moved, and refuses (SQLITE_READONLY_DBMOVED).
+    """
+    with draft.open("rb") as stream:
+        os.fsync(stream.fileno())
+    draft.rename(path)
+    files.sync_directory(path.parent)
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    with suppress(sqlite3.ProgrammingError):
+        return connection.in_transaction
+    return False
+
+
+def _remove(draft: Path) -> None:
+    for end in ("", "-journal"):
+        with suppress(OSError):
+            Path(f"{draft}{end}").unlink(missing_ok=True)

@@ -836,7 +836,11 @@ MUTANTS = (
                 "due_payments.attempt_of(work, before, system)",
                 "replace(due_payments.attempt_of(work, before, system), recurring_id=None)",
             ),
-            ("charging/by_hand.py", "from dataclasses import dataclass\n", "from dataclasses import dataclass, replace\n"),
+            (
+                "charging/by_hand.py",
+                "from dataclasses import dataclass\n",
+                "from dataclasses import dataclass, replace\n",
+            ),
         ),
     ),
     Mutant(

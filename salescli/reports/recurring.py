@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
+from functools import lru_cache
+from itertools import groupby
+from math import inf
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -168,15 +172,21 @@ def lives(connection: engine.Connection) -> Iterator[Step]:
     An order is followed back from what it is now, through its history, to what it began as: an imported one has no
     line of its beginning, and began when it came here.
     """
-    lines: dict[int, list[engine.Row]] = defaultdict(list)
-    for line in connection.execute(
+    lines = connection.execute(
         "SELECT subject_id, at, changes FROM history WHERE subject = 'recurring' AND subject_id IS NOT NULL"
         " ORDER BY subject_id, id"
+    )
+    of_each = groupby(lines, key=itemgetter("subject_id"))  # read beside the orders, so that it takes little memory
+    id, own = next(of_each, _NO_MORE)
+    for row in connection.execute(
+        f"SELECT id, currency, created_at, {', '.join(_CHANGING)} FROM recurring ORDER BY id"
     ):
-        lines[line["subject_id"]].append(line)
-    sql = f"SELECT id, currency, created_at, {', '.join(_CHANGING)} FROM recurring ORDER BY id"
-    for row in connection.execute(sql):
-        yield from _life(dict(row), lines.get(row["id"], []))
+        while id < row["id"]:
+            id, own = next(of_each, _NO_MORE)
+        yield from _life(dict(row), list(own) if id == row["id"] else [])
+
+
+_NO_MORE: tuple[float, Iterable[engine.Row]] = (inf, ())
 
 
 def _life(now: dict[str, Any], lines: list[engine.Row]) -> Iterator[Step]:
@@ -224,5 +234,9 @@ def _monthly(state: dict[str, Any] | None) -> Fraction | None:
     """Return what a recurring order is worth a month, in minor units; None unless it is active."""
     if state is None or state["status"] not in _ACTIVE:
         return None
-    months: Fraction = state["every_count"] * _MONTHS[state["every_unit"]]
-    return Fraction(state["price_minor"]) / months
+    return _worth(state["price_minor"], state["every_count"], state["every_unit"])
+
+
+@lru_cache  # plans share few prices, and to reduce a fraction takes most of the time
+def _worth(price_minor: int, count: int, unit: str) -> Fraction:
+    return Fraction(price_minor) / (count * _MONTHS[unit])

@@ -41,13 +41,15 @@ class TickCounts:
     not_sent: int = 0
     waiting: int = 0
     recovered: int = 0
+    left: int = 0  # still due when the run ended
     for_a_person: list[str] = field(default_factory=list)
     broken: bool = False  # the fault is on our side: exit 1
     ended_by: SalesError | None = None  # why the run ended early
 
     def __str__(self) -> str:
         names = ("charged", "declined", "failed", "unknown", "not_sent", "waiting", "recovered")
-        return ", ".join(f"{getattr(self, name)} {name.replace('_', ' ')}" for name in names)
+        left = f", {self.left} left" if self.left else ""
+        return ", ".join(f"{getattr(self, name)} {name.replace('_', ' ')}" for name in names) + left
 
 
 @dataclass(slots=True)
@@ -59,10 +61,12 @@ class ChargingRun:
     say: Callable[[str], None] = lambda line: None
     counts: TickCounts = field(default_factory=TickCounts)
     stopped: set[int] = field(default_factory=set)  # payment systems that were unreachable or misconfigured in this run
+    misconfigured: set[int] = field(default_factory=set)  # of these, those that a person has to set up
     trusted: set[int] = field(default_factory=set)  # payment systems that answered and recognise a repetition
     held: Held = field(default_factory=Held)
     made: Made = field(default_factory=Made)
     busy: bool = False  # others kept the database locked for too long: nothing new is begun
+    ended: int = 0  # claimed payments that came to an end: settled, here or by another process, or said to be lost
     unrecorded: int = 0  # answers that could not be stored for another reason than a lock
     unwritten: list[tuple[ClaimedPayment, Answer]] = field(default_factory=list)  # answers that could not be stored
     began: tuple[datetime, int] = field(init=False)  # the time, and the uptime then
@@ -195,6 +199,7 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
     with database.transaction(run.work.connection):
         ids = [(claimed.attempt, calls.prepared_id(answer)) for claimed, answer in ready]
         kept = attempts.keep_prepared(run.work.connection, ids)
+    run.ended += kept.count(None)
     return [
         replace(
             claimed,
@@ -224,6 +229,7 @@ def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer
             run.note_busy()
             return settle_all(run, answered)
         settled = [_settle_alone(run, claimed, answer) for claimed, answer in answered]
+    run.ended += len(answered) - len(run.unwritten)
     for (claimed, answer), recorded in zip(answered, settled, strict=True):
         if recorded:
             report(run, claimed, recorded)
@@ -270,6 +276,7 @@ def report_waiting(run: ChargingRun, claimed: ClaimedPayment) -> None:
     due = claimed.due
     assert due is not None
     run.counts.waiting += 1
+    run.ended += 1
     run.counts.for_a_person.append(
         f"recurring order {due.id} ({customers.contact(run.work.connection, due.customer_id)}):"
         f" payment {due.payment_number} of {due.amount()} waits for a person:"
@@ -336,6 +343,7 @@ def _note_payment_system(run: ChargingRun, claimed: ClaimedPayment, answer: Answ
     system = claimed.system
     if answer.became == "misconfigured" and system.id not in run.stopped:
         run.counts.broken = True
+        run.misconfigured.add(system.id)
         run.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.why}")
     if answer.became in ("not_sent", "misconfigured") and answer.code != settle.NOT_FOUND:
         run.stopped.add(system.id)

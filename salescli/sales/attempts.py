@@ -159,6 +159,17 @@ def declined_before(connection: sqlite3.Connection, invoice_ids: Sequence[int]) 
     )
 
 
+def unsent(connection: sqlite3.Connection, invoice_ids: Sequence[int]) -> dict[tuple[int, str], list[int]]:
+    """Return the numbers of the attempts that were not sent, first one first, by invoice and kind."""
+    found: dict[tuple[int, str], list[int]] = {}
+    if invoice_ids:
+        where = Where()
+        where.add("invoice_id IN ({ids}) AND status = 'not_sent'", ids=list(invoice_ids))
+        for row in connection.execute(f"SELECT * FROM attempts WHERE {where} ORDER BY id + 0", where.values):
+            found.setdefault((row["invoice_id"], row["kind"]), []).append(row["number"])
+    return found
+
+
 def reopen(connection: sqlite3.Connection, attempt: Attempt, now: datetime) -> None:
     """Let an attempt that a person answered wait for an answer again."""
     connection.execute(

@@ -279,10 +279,15 @@ def began_before(connection: sqlite3.Connection, recurring: Recurring, moment: s
 
     It was planned before it, or the payment before it was made before it: a payment can be made ahead of its date.
     """
+    return bool(begun_before(connection, [recurring.id], moment))
+
+
+def begun_before(connection: sqlite3.Connection, ids: Collection[int], moment: str) -> set[int]:
+    """Return which of these recurring orders ``began_before`` a moment, by one query."""
     where = Where()
-    where.add("r.id = {id}", id=recurring.id)
+    where.add("r.id IN ({ids})", ids=list(ids))
     where.add(_BEGAN_BEFORE, moment=moment)
-    return connection.execute(f"SELECT 1 FROM recurring r WHERE {where}", where.values).fetchone() is not None
+    return {row["id"] for row in connection.execute(f"SELECT r.id FROM recurring r WHERE {where}", where.values)}
 
 
 def due_and_begun_before(connection: sqlite3.Connection, moment: str, now: datetime) -> list[sqlite3.Row]:
@@ -336,6 +341,22 @@ def due(
         where.values,
     ).fetchall()
     return [Recurring.from_row(row) for row in rows]
+
+
+def still_due(connection: sqlite3.Connection, now: datetime, without: Collection[int] = ()) -> list[sqlite3.Row]:
+    """Return how many payments are due by payment system, whatever keeps them from being charged.
+
+    ``without``: not these recurring orders. Rows: id (of the payment system), name, gateway, paused_until, payments; a
+    payment system that is gone has no name.
+    """
+    where = Where()
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
+    where.add("r.id NOT IN ({ids})", ids=list(without))
+    return connection.execute(
+        "SELECT r.payment_system_id AS id, p.name, p.gateway, p.paused_until, count(*) AS payments FROM recurring r"
+        f" LEFT JOIN payment_systems p ON p.id = r.payment_system_id WHERE {where} GROUP BY r.payment_system_id",
+        where.values,
+    ).fetchall()
 
 
 def resuming(connection: sqlite3.Connection, now: datetime, gateways: tuple[str, ...] | None = None) -> list[int]:

@@ -14,7 +14,7 @@ import pytest
 from salescli.charging import due_payments, settle, tick
 from salescli.charging.believe import Answered
 from salescli.charging.due_payments import ChargingRun
-from salescli.charging.tick import Limits
+from salescli.charging.gateway_calls import Limits
 from salescli.errors import DamagedValue
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Result
@@ -83,6 +83,22 @@ def test_a_tick_commits_once_for_ten_payments(many: Story, monkeypatch: pytest.M
     assert counts.charged == 128
     assert counted["COMMIT"] <= 0.1 * 128
     assert counted.total() <= 5 * 128
+
+
+def test_a_thousand_due_take_two_statements_and_a_tenth_of_a_commit_each(story: Story) -> None:
+    story.house.offer("49.00", number="7", every="1 month", payments="12")
+    many_due(story, 1000)
+    work, counted = counting(story.at("2026-02-28 10:30"))
+    counts = tick.run(work, gateways=story.gateway, clock_now=story.now, accept_clock=True)
+    assert (counts.charged, counts.left) == (1000, 0)
+    assert counted["COMMIT"] <= 0.1 * 1000
+    assert counted.total() <= 2 * 1000
+
+
+def test_a_copy_that_came_to_life_takes_no_more_statements_for_more_payments(many: Story) -> None:
+    database.set_setting(many.house.connection, "resumed_at", "2026-02-28T08:00:00Z")
+    of_32, of_64 = _claim_and_settle(many, 32), _claim_and_settle(many, 64)
+    assert of_64 <= of_32 <= 2 * 32
 
 
 def test_an_idle_tick_reads_no_more_of_a_larger_file(many: Story) -> None:

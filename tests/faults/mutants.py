@@ -280,7 +280,13 @@ MUTANTS = (
     Mutant(
         "only what is an hour late is looked up",
         "a_copy_a_minute_old_comes_to_life",
-        (("charging/elsewhere.py", "recurring.began_before(connection, due, resumed.at)", "False"),),
+        (
+            (
+                "charging/elsewhere.py",
+                "late | recurring.begun_before(connection, [due.id for due in several], resumed.at)",
+                "late",
+            ),
+        ),
     ),
     Mutant(
         "only what was planned before is looked up",

@@ -20,10 +20,10 @@ from salescli.catalogue import actors, customers, offers, payment_systems, recor
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import by_hand, due_payments, gateway_sync, pay, refund, tick, undo
 from salescli.charging.due_payments import TickCounts
+from salescli.charging.gateway_calls import Limits
 from salescli.charging.gateway_sync import Synced
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import MadeOutside, NewRefund
-from salescli.charging.tick import Limits
 from salescli.gateways.manual import Manual
 from salescli.gateways.protocol import Gateway
 from salescli.overview import doctor

@@ -76,7 +76,7 @@ class ChargingRun:
 
     def go_on(self) -> None:
         """Let the run's time go on: a request is as old as its call, however long after the run's begin that is."""
-        self.work = self.work.at(time.on_from(*self.began))
+        self.work = self.work.later(time.on_from(*self.began))
 
     def note_busy(self) -> None:
         """Note that the database is locked; what is still tried waits briefly, so that a run ends in time."""
@@ -133,7 +133,7 @@ def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, Paym
     """Write the orders, invoices and attempts of due payments, and return the attempts."""
     batch, owner = Changes(work), process.this_process()
     installation = database.setting(work.connection, "installation")
-    found = payment_orders.open_payments(batch, several)
+    found = payment_orders.open_payments(batch, several, told=False)
     planned = [
         Planned(
             found[due.id].id, due.customer_id, _attempt_of(due, systems[due.payment_system_id], installation, owner)
@@ -144,7 +144,8 @@ def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, Paym
     for due, attempt in zip(several, opened, strict=True):
         columns = pay.begun(work, systems[due.payment_system_id])
         batch.change(INVOICE, found[due.id], f"attempt {attempt.number}", columns)
-        what = f"payment {due.payment_number}, attempt {attempt.number}"
+        again = f"payment {due.payment_number}, attempt {attempt.number}"
+        what = None if batch.is_new(INVOICE, found[due.id].id) else again  # the line of its order tells the first one
         recurring.change(batch, due, replace(due, status="processing"), what)
     batch.write()
     new_attempts.write(work.connection, opened)

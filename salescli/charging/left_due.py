@@ -46,7 +46,7 @@ def note(run: ChargingRun, calls: GatewayCalls, ended: int) -> None:
     held = len(calls.left_out) - calls.damaged
     counts.left += held
     if held > HELD_SHOWN_MAX:
-        counts.for_a_person.append(f"limits on money hold {held - HELD_SHOWN_MAX} more due payments")
+        counts.for_a_person.append(f"limits on money hold {numbers.count(held - HELD_SHOWN_MAX, 'more due payment')}")
     if ended != calls.claims:
         counts.broken = True
         counts.for_a_person.append(

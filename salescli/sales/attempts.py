@@ -22,6 +22,7 @@ from salescli.storage.clauses import Where
 _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
 
 IN_TRANSIT_MAX = timedelta(minutes=3)  # by then a request has arrived or failed; far more than a call's deadline
+_AT_ONCE = 500  # references in one query
 LEASE = timedelta(hours=1)  # far longer than a call may take; a renamed machine counts as another one
 
 
@@ -183,6 +184,16 @@ def of_reference(connection: sqlite3.Connection, reference: str | None) -> Attem
     """Return the attempt with a reference, if there is one."""
     row = connection.execute("SELECT * FROM attempts WHERE reference = ?", (reference,)).fetchone()
     return Attempt.from_row(row) if row else None
+
+
+def not_made(connection: sqlite3.Connection, references: Sequence[str | None]) -> set[str]:
+    """Return which of these references are of attempts that did not succeed, or not yet, by few queries."""
+    found: set[str] = set()
+    for first in range(0, len(references), _AT_ONCE):
+        where = Where()
+        where.add("reference IN ({names}) AND status <> 'succeeded'", names=list(references[first : first + _AT_ONCE]))
+        found |= {row["reference"] for row in connection.execute(f"SELECT * FROM attempts WHERE {where}", where.values)}
+    return found
 
 
 def found_done(connection: sqlite3.Connection, attempt: Attempt, gateway_id: str | None) -> None:

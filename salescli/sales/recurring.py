@@ -230,18 +230,27 @@ def change(
     batch: Changes,
     before: Recurring,
     after: Recurring,
-    what: str,
+    what: str | None,
     *,
     reason: str | None = None,
     taken_back: bool = False,
 ) -> Recurring:
-    """Add what changed to a batch, as ``save`` stores it."""
+    """Add what changed to a batch, as ``save`` stores it; no ``what``: another record's line tells it.
+
+    The line leaves out the planned date where the next payment moves with it, and that a charge under way ended as
+    Active again by a payment.
+    """
     if "paused" not in (after.status, after.wish):
         after = replace(after, resumes_at=None)
     changes = {
         name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
     }
-    batch.change(RECURRING, before, what, changes, reason=reason, taken_back=taken_back)
+    untold = set()
+    if (before.due_at, after.due_at) == (before.next_payment_at, after.next_payment_at):
+        untold.add("due_at")
+    if (before.status, after.status) == ("processing", "active") and after.payments_made > before.payments_made:
+        untold.add("status")
+    batch.change(RECURRING, before, what, changes, reason=reason, taken_back=taken_back, untold=untold)
     return after
 
 

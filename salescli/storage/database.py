@@ -168,7 +168,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def lightly(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block whose transaction a power cut may undo as a whole, for one sync of the disk less; not inside one."""
+    """Run a block whose transaction a power cut may undo as a whole, for one sync of the disk less."""
+    if connection.in_transaction:
+        yield
+        return
     before = connection.execute("PRAGMA synchronous").fetchone()[0]
     connection.execute("PRAGMA synchronous = 2")
     try:

@@ -156,8 +156,8 @@ MUTANTS = (
             ("charging/tick.py", "with database.savepoint(connection):", "if True:"),
             (
                 "charging/due_payments.py",
-                "    found = payment_orders.open_payments(batch, several)\n",
-                "    found = payment_orders.open_payments(batch, several)\n    batch.write()\n",
+                "    found = payment_orders.open_payments(batch, several, told=False)\n",
+                "    found = payment_orders.open_payments(batch, several, told=False)\n    batch.write()\n",
             ),
         ),
     ),
@@ -735,7 +735,7 @@ MUTANTS = (
     Mutant(
         "the time of a long tick stands still",
         "a_request_late_in_a_long_tick_is_looked_up_early_in_the_next",
-        (("charging/due_payments.py", "self.work = self.work.at(time.on_from(*self.began))", "pass"),),
+        (("charging/due_payments.py", "self.work = self.work.later(time.on_from(*self.began))", "pass"),),
     ),
     Mutant(
         "refunds of other payments count",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from salescli.charging import left_due, limits, tick
 from salescli.charging.due_payments import TickCounts
-from salescli.charging.gateway_calls import Limits
+from salescli.charging.gateway_calls import GatewayCalls, Limits
 from salescli.gateways.protocol import Misconfigured
 from salescli.gateways.sandbox import Sandbox
 from salescli.rules import time
@@ -130,7 +130,8 @@ def test_what_no_reason_keeps_from_being_charged_is_a_defect(many: Story, monkey
 
 
 def test_what_became_due_meanwhile_is_charged(many: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    charge_due, rounds = tick._charge_due, []
+    charge_due = tick._charge_due
+    rounds: list[Any] = []
 
     def and_then_one_more(*of: Any) -> None:
         charge_due(*of)
@@ -144,9 +145,9 @@ def test_what_became_due_meanwhile_is_charged(many: Story, monkeypatch: pytest.M
 
 
 def test_a_payment_that_comes_to_no_end_is_a_defect(many: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = tick.GatewayCalls.begin
+    begin = GatewayCalls.begin
     monkeypatch.setattr(
-        tick.GatewayCalls,
+        GatewayCalls,
         "begin",
         lambda calls, claimed: None if claimed.due and claimed.due.id == 7 else begin(calls, claimed),
     )

@@ -1138,6 +1138,37 @@ MUTANTS = (
         "refunds_of_one_payment_come_in",
         (("imports/mapped_order.py", "if its_own.upper() != currency:", "if False:"),),
     ),
+    Mutant(
+        "what is left due is not counted",
+        "a_tick_says_what_it_leaves_due",
+        (("charging/left_due.py", "counts.left += one.payments", "pass"),),
+    ),
+    Mutant(
+        "a payment system that is away is no reason",
+        "a_tick_says_what_it_leaves_due",
+        (("charging/left_due.py", "elif id in run.stopped:", "elif False:"),),
+    ),
+    Mutant(
+        "a card that expires is told every day",
+        "a_card_expires_before_a_payment",
+        (("charging/card_expiry.py", "(c.told IS NULL OR c.told <> c.expires)", "1"),),
+    ),
+    Mutant(
+        "a card that expires is told too early",
+        "a_card_expires_before_a_payment",
+        (("charging/card_expiry.py", "NOTICE = timedelta(days=14)", "NOTICE = timedelta(days=15)"),),
+    ),
+    Mutant(
+        "a card is good for one month more",
+        "a_card_expires_before_a_payment",
+        (
+            (
+                "charging/card_expiry.py",
+                "date(year + month // 12, month % 12 + 1, 1)",
+                "date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)",
+            ),
+        ),
+    ),
 )
 
 

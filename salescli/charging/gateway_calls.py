@@ -18,8 +18,8 @@ from salescli.gateways.answers import Answer
 
 SPARE_MAX = 64  # claimed payments that wait for a worker: how many outcomes may be unknown after a crash is bounded
 LEFT_OUT_MAX = 32  # recurring orders that cannot be claimed: beyond them it is not a damaged record here and there
-GATHER_SECONDS = 0.05  # how long an answer waits for others, to be recorded in one commit with them
-GATHER_BUSY_SECONDS = 1.0  # how long while that keeps no worker waiting
+GATHER_SECONDS = 0.1  # how long an answer waits for others, to be recorded in one commit with them
+GATHER_BUSY_SECONDS = 5.0  # how long while that keeps no worker waiting
 
 
 @dataclass(frozen=True, slots=True)

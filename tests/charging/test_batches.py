@@ -85,7 +85,10 @@ def test_a_tick_commits_once_for_ten_payments(many: Story, monkeypatch: pytest.M
     assert counted.total() <= 5 * 128
 
 
-def test_a_thousand_due_take_two_statements_and_a_tenth_of_a_commit_each(story: Story) -> None:
+def test_a_thousand_due_take_two_statements_and_a_tenth_of_a_commit_each(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tick, "ThreadPoolExecutor", AtOnce)
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     many_due(story, 1000)
     work, counted = counting(story.at("2026-02-28 10:30"))

@@ -20,6 +20,8 @@ card_expiry — the cards that expire before a planned payment
 gateway_check — the test charge of a payment system
 limits — charging off and on, the most per tick and per day
 tick_log — when tick ran, and whether the clock can be trusted
+gateway_calls — the calls of a tick that are under way, and how many more may begin
+left_due — what a tick left due, and why
 tick — one run: recover, then charge what is due
 simulate — tick on a copy of the database that moves no money
 """

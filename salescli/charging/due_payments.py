@@ -41,13 +41,15 @@ class TickCounts:
     not_sent: int = 0
     waiting: int = 0
     recovered: int = 0
+    left: int = 0  # still due when the run ended
     for_a_person: list[str] = field(default_factory=list)
     broken: bool = False  # the fault is on our side: exit 1
     ended_by: SalesError | None = None  # why the run ended early
 
     def __str__(self) -> str:
         names = ("charged", "declined", "failed", "unknown", "not_sent", "waiting", "recovered")
-        return ", ".join(f"{getattr(self, name)} {name.replace('_', ' ')}" for name in names)
+        left = f", {self.left} left" if self.left else ""
+        return ", ".join(f"{getattr(self, name)} {name.replace('_', ' ')}" for name in names) + left
 
 
 @dataclass(slots=True)
@@ -59,10 +61,12 @@ class ChargingRun:
     say: Callable[[str], None] = lambda line: None
     counts: TickCounts = field(default_factory=TickCounts)
     stopped: set[int] = field(default_factory=set)  # payment systems that were unreachable or misconfigured in this run
+    misconfigured: set[int] = field(default_factory=set)  # of these, those that a person has to set up
     trusted: set[int] = field(default_factory=set)  # payment systems that answered and recognise a repetition
     held: Held = field(default_factory=Held)
     made: Made = field(default_factory=Made)
     busy: bool = False  # others kept the database locked for too long: nothing new is begun
+    ended: int = 0  # claimed payments that came to an end: settled, here or by another process, or said to be lost
     unrecorded: int = 0  # answers that could not be stored for another reason than a lock
     unwritten: list[tuple[ClaimedPayment, Answer]] = field(default_factory=list)  # answers that could not be stored
     began: tuple[datetime, int] = field(init=False)  # the time, and the uptime then
@@ -72,7 +76,7 @@ class ChargingRun:
 
     def go_on(self) -> None:
         """Let the run's time go on: a request is as old as its call, however long after the run's begin that is."""
-        self.work = self.work.at(time.on_from(*self.began))
+        self.work = self.work.later(time.on_from(*self.began))
 
     def note_busy(self) -> None:
         """Note that the database is locked; what is still tried waits briefly, so that a run ends in time."""
@@ -129,7 +133,7 @@ def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, Paym
     """Write the orders, invoices and attempts of due payments, and return the attempts."""
     batch, owner = Changes(work), process.this_process()
     installation = database.setting(work.connection, "installation")
-    found = payment_orders.open_payments(batch, several)
+    found = payment_orders.open_payments(batch, several, told=False)
     planned = [
         Planned(
             found[due.id].id, due.customer_id, _attempt_of(due, systems[due.payment_system_id], installation, owner)
@@ -140,7 +144,8 @@ def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, Paym
     for due, attempt in zip(several, opened, strict=True):
         columns = pay.begun(work, systems[due.payment_system_id])
         batch.change(INVOICE, found[due.id], f"attempt {attempt.number}", columns)
-        what = f"payment {due.payment_number}, attempt {attempt.number}"
+        again = f"payment {due.payment_number}, attempt {attempt.number}"
+        what = None if batch.is_new(INVOICE, found[due.id].id) else again  # the line of its order tells the first one
         recurring.change(batch, due, replace(due, status="processing"), what)
     batch.write()
     new_attempts.write(work.connection, opened)
@@ -195,6 +200,7 @@ def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]
     with database.transaction(run.work.connection):
         ids = [(claimed.attempt, calls.prepared_id(answer)) for claimed, answer in ready]
         kept = attempts.keep_prepared(run.work.connection, ids)
+    run.ended += kept.count(None)
     return [
         replace(
             claimed,
@@ -224,6 +230,7 @@ def settle_all(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer
             run.note_busy()
             return settle_all(run, answered)
         settled = [_settle_alone(run, claimed, answer) for claimed, answer in answered]
+    run.ended += len(answered) - len(run.unwritten)
     for (claimed, answer), recorded in zip(answered, settled, strict=True):
         if recorded:
             report(run, claimed, recorded)
@@ -270,6 +277,7 @@ def report_waiting(run: ChargingRun, claimed: ClaimedPayment) -> None:
     due = claimed.due
     assert due is not None
     run.counts.waiting += 1
+    run.ended += 1
     run.counts.for_a_person.append(
         f"recurring order {due.id} ({customers.contact(run.work.connection, due.customer_id)}):"
         f" payment {due.payment_number} of {due.amount()} waits for a person:"
@@ -336,6 +344,7 @@ def _note_payment_system(run: ChargingRun, claimed: ClaimedPayment, answer: Answ
     system = claimed.system
     if answer.became == "misconfigured" and system.id not in run.stopped:
         run.counts.broken = True
+        run.misconfigured.add(system.id)
         run.counts.for_a_person.append(f"{system.name} is misconfigured and was stopped: {answer.why}")
     if answer.became in ("not_sent", "misconfigured") and answer.code != settle.NOT_FOUND:
         run.stopped.add(system.id)

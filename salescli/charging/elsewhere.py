@@ -18,7 +18,7 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Gateway
 from salescli.rules import money, numbers, permissions, text, time
-from salescli.sales import attempts, recurring
+from salescli.sales import attempts, orders, recurring
 from salescli.sales.attempts import Attempt
 from salescli.sales.recurring import Recurring
 from salescli.storage import database, engine, history, home
@@ -104,26 +104,32 @@ def other_copy(connection: engine.Connection, attempt: Attempt, gateways: Gatewa
 
 
 def other_copies(connection: engine.Connection, several: Sequence[Attempt], gateways: Gateways) -> dict[int, OtherCopy]:
-    """Return ``other_copy`` of attempts, by attempt; one query where this is no copy."""
+    """Return ``other_copy`` of attempts, by attempt, by a constant number of queries; one where this is no copy."""
     resumed = home.resumed(connection) if several else None
     if resumed is None:
         return {}
+    begun = _begun_before(connection, several, resumed.at)
+    rows = connection.execute("SELECT * FROM payment_systems WHERE gateway <> 'manual'").fetchall() if begun else ()
+    unchecked = [one for one in map(PaymentSystem.from_row, rows) if (one.checked_at or "") < resumed.at]
+    unsent = attempts.unsent(connection, [one.invoice_id for one in begun])
     return {
-        attempt.id: _other_copy(connection, attempt, resumed, gateways)
-        for attempt in several
-        if _began_before(connection, attempt, resumed.at)
+        one.id: _other_copy(
+            one,
+            [
+                (system, gateways(system))
+                for system in unchecked
+                if one.kind == "charge" or system.id == one.payment_system_id
+            ],
+            unsent.get((one.invoice_id, one.kind), ()),
+            resumed,
+        )
+        for one in begun
     }
 
 
-def _other_copy(connection: engine.Connection, attempt: Attempt, resumed: Resumed, gateways: Gateways) -> OtherCopy:
-    rows = connection.execute(
-        "SELECT * FROM payment_systems WHERE gateway <> 'manual' AND (checked_at IS NULL OR checked_at < :resumed)"
-        " AND (:kind = 'charge' OR id = :own)",
-        {"resumed": resumed.at, "kind": attempt.kind, "own": attempt.payment_system_id},
-    ).fetchall()
-    tried = attempts.of_invoice(connection, attempt.invoice_id)
-    unsent = [one.number for one in tried if (one.kind, one.status) == (attempt.kind, "not_sent")]
-    systems = tuple((system, gateways(system)) for system in map(PaymentSystem.from_row, rows))
+def _other_copy(
+    attempt: Attempt, systems: Sequence[tuple[PaymentSystem, Gateway]], unsent: Sequence[int], resumed: Resumed
+) -> OtherCopy:
     numbers = (*unsent, attempt.number, attempt.number + 1)
     since = time.from_text(resumed.known_until or attempt.started_at)
     base = attempt.reference.rpartition(":")[0]
@@ -131,15 +137,14 @@ def _other_copy(connection: engine.Connection, attempt: Attempt, resumed: Resume
         (attempt.payment_system_id, attempt.number),
         attempt.gateway_id if attempt.kind == "refund" else None,
     )
-    return OtherCopy(systems, base, own, numbers, since, refunded)
+    return OtherCopy(tuple(systems), base, own, numbers, since, refunded)
 
 
-def _began_before(connection: engine.Connection, attempt: Attempt, moment: str) -> bool:
-    if attempt.recurring_id is not None:
-        return recurring.began_before(connection, recurring.get(connection, attempt.recurring_id), moment)
-    sql = "SELECT o.created_at FROM invoices i JOIN orders o ON o.id = i.order_id WHERE i.id = ?"
-    created_at: str = connection.execute(sql, (attempt.invoice_id,)).fetchone()["created_at"]
-    return created_at <= moment
+def _begun_before(connection: engine.Connection, several: Sequence[Attempt], moment: str) -> list[Attempt]:
+    """Return those whose payment, or whose order if it is no recurring one, may have been begun before ``moment``."""
+    plans = recurring.begun_before(connection, [one.recurring_id for one in several if one.recurring_id], moment)
+    ordered = orders.of_invoices_before(connection, [one.invoice_id for one in several if not one.recurring_id], moment)
+    return [one for one in several if one.recurring_id in plans or (not one.recurring_id and one.invoice_id in ordered)]
 
 
 def may_be_done(connection: engine.Connection, since: str, now: datetime) -> bool:
@@ -157,7 +162,7 @@ def payments_may_be_made(connection: engine.Connection, several: Sequence[Recurr
     resumed = home.resumed(connection)
     if resumed is None:
         return late
-    return late | {due.id for due in several if recurring.began_before(connection, due, resumed.at)}
+    return late | recurring.begun_before(connection, [due.id for due in several], resumed.at)
 
 
 def check_tells(work: Work, system: PaymentSystem, gateway: Gateway, since: str) -> None:

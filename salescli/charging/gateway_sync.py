@@ -22,7 +22,7 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Changes, ReportsChanges
 from salescli.rules import happened, time
-from salescli.sales import disputes
+from salescli.sales import attempts, disputes
 from salescli.storage import database, engine
 from salescli.storage.work import Work
 
@@ -133,7 +133,8 @@ def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced)
         elif taken.became == "unfit":
             synced.for_a_person.append(taken.line)
 
-    for payment in changes.payments:
+    open_here = attempts.not_made(work.connection, [payment.reference for payment in changes.payments])
+    for payment in (one for one in changes.payments if one.reference in open_here):  # most are known as made
         at = payment.created_at or time.utc_text(work.now)
         take(partial(moved_there.take_payment, work, system, payment), at)
     for refunded in changes.refunds:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.charging import tick
-from salescli.charging.tick import Limits
+from salescli.charging.gateway_calls import Limits
 from salescli.errors import DatabaseUnusable
 from salescli.gateways.protocol import Gateway
 from salescli.gateways.registry import MANUAL

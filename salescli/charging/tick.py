@@ -7,12 +7,11 @@ COMMIT → the next batch … → fees, refunds, disputes. Only this thread writ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from time import monotonic
 from zoneinfo import ZoneInfo
 
@@ -24,13 +23,15 @@ from salescli.charging import (
     fees,
     gateway_check,
     gateway_sync,
+    left_due,
     limits,
     recover,
     tick_log,
 )
 from salescli.charging.calls import Gateways
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment, TickCounts
-from salescli.errors import DatabaseUnusable, SalesError
+from salescli.charging.gateway_calls import Bounds, GatewayCalls, Limits
+from salescli.errors import DatabaseUnusable
 from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.rules import happened, time
@@ -40,99 +41,7 @@ from salescli.storage import database, engine
 from salescli.storage.work import Work
 
 BUDGET_SECONDS = 240  # then no new claims: the next tick, five minutes later, starts with resumed orders (I8)
-HELD_SHOWN_MAX = 5  # recurring orders that one run names as held by a limit on money
-SPARE_MAX = 64  # claimed payments that wait for a worker: how many outcomes may be unknown after a crash is bounded
-LEFT_OUT_MAX = 32  # recurring orders that cannot be claimed: beyond them it is not a damaged record here and there
 UNRECORDED_MAX = 3  # answers that cannot be stored: beyond them nothing new is charged, it would not be known either
-GATHER_SECONDS = 0.05  # how long an answer waits for others, to be recorded in one commit with them
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of one tick: how many payments, how many gateway calls at a time, and whether to stop now."""
-
-    charges: int | None = None
-    workers: int = 32
-    stopping: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Within what a tick works: its limits, the only gateways that it may call, and when it takes on nothing new."""
-
-    limits: Limits
-    only: tuple[str, ...] | None
-    deadline: float
-
-    def stopping(self) -> bool:
-        """Return whether nothing new may be begun."""
-        return self.limits.stopping() or monotonic() > self.deadline
-
-
-@dataclass(slots=True)
-class GatewayCalls:
-    """The gateway calls under way."""
-
-    pool: ThreadPoolExecutor
-    bounds: Bounds
-    claims: int = 0
-    exhausted: bool = False  # a brake ended the run
-    broken: Exception | None = None  # why nothing more can be claimed
-    left_out: set[int] = field(default_factory=set)  # recurring orders that are held in this run, or damaged
-    damaged: int = 0  # how many of them cannot be claimed
-    in_flight: dict[Future[Answer], ClaimedPayment] = field(default_factory=dict)
-    done: SimpleQueue[Future[Answer]] = field(default_factory=SimpleQueue)
-
-    def begin(self, claimed: ClaimedPayment) -> None:
-        """Call the gateway of a claimed payment in a thread.
-
-        Without a thread the run ends, once what is in flight is settled; the next one looks this payment up.
-        """
-        try:
-            future = self.pool.submit(due_payments.answer_to, claimed)
-            self.in_flight[future] = claimed
-            future.add_done_callback(self.done.put)
-        except RuntimeError as error:  # it may be made all the same, by a thread that runs already
-            self.exhausted = True
-            self.broken = SalesError(
-                f"invoice {claimed.attempt.invoice_id}: no thread could be started for its payment ({error}), so this"
-                " tick ended early; the next looks it up"
-            )
-
-    def leave_out(self, id: int, error: Exception) -> None:
-        """Leave out a recurring order that cannot be claimed: the others go on, and the run ends with the error."""
-        self.left_out.add(id)
-        self.damaged += 1
-        self.broken = self.broken or error
-        self.exhausted |= self.damaged > LEFT_OUT_MAX
-
-    def room(self) -> int:
-        """Return how many payments may be claimed now."""
-        if self.exhausted or self.bounds.stopping():
-            return 0
-        limits = self.bounds.limits
-        room = limits.workers + self._spare() - len(self.in_flight)
-        return room if limits.charges is None else min(room, limits.charges - self.claims)
-
-    def _spare(self) -> int:
-        """Return how many payments are claimed ahead, so that workers have some while others are written."""
-        return min(SPARE_MAX, 2 * self.bounds.limits.workers)
-
-    def answered(self) -> list[tuple[ClaimedPayment, Answer]]:
-        """Wait for the next answer and, while the workers have enough to do, for others to be recorded with it."""
-        answered = [self._next(None)] if self.in_flight else []
-        enough, until = self._spare() // 2, monotonic() + GATHER_SECONDS
-        while self.in_flight:
-            left = until - monotonic() if len(answered) < enough else 0
-            try:
-                answered.append(self._next(max(0, left)))
-            except Empty:
-                break
-        return answered
-
-    def _next(self, seconds: float | None) -> tuple[ClaimedPayment, Answer]:
-        future = self.done.get(timeout=seconds)
-        return self.in_flight.pop(future), future.result()
 
 
 def run(
@@ -167,12 +76,18 @@ def run(
         return _ended_early(run)
     recover.report_unknown(run)
     run.counts.for_a_person.extend(gateway_check.unended_lines(work))
-    with database.transaction(work.connection):
-        tick_id = tick_id or began()
-        if tick_log.clock_went_back(work.connection, tick_id):
-            run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
-        tick_log.end(work.connection, tick_id, run.counts)
+    with database.lightly(work.connection) if tick_id is None else nullcontext():  # that nothing was due may be lost
+        _write_down(run, tick_id, began)
     return run.counts
+
+
+def _write_down(run: ChargingRun, tick_id: int | None, began: Callable[[], int]) -> None:
+    connection = run.work.connection
+    with database.transaction(connection):
+        tick_id = tick_id or began()
+        if tick_log.clock_went_back(connection, tick_id):
+            run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
+        tick_log.end(connection, tick_id, run.counts)
 
 
 def _is_idle(work: Work) -> bool:
@@ -262,28 +177,38 @@ def forecast(
 
 def _charge_all(run: ChargingRun, bounds: Bounds) -> None:
     """Claim, call and settle until nothing is due, in flight or allowed any more."""
+    ended_before = run.ended
     with ThreadPoolExecutor(bounds.limits.workers, thread_name_prefix="gateway") as pool:
         calls = GatewayCalls(pool, bounds)
-        while True:
-            run.go_on()
-            claims = _claimed_unless_broken(run, calls)
-            for claimed in claims:
-                if due_payments.waits(claimed):
-                    due_payments.report_waiting(run, claimed)
-                else:
-                    calls.begin(claimed)
-            if not claims and not calls.in_flight:
-                break
-            answered = calls.answered()
-            run.go_on()
-            for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
-                calls.begin(claimed)
-            due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
-            calls.exhausted |= run.unrecorded > UNRECORDED_MAX
+        _charge_due(run, calls)
+        said_it_all = run.busy or calls.broken is not None
+        if not said_it_all and left_due.unexplained(run, calls):  # it became due meanwhile
+            _charge_due(run, calls)
+    if not said_it_all:
+        left_due.note(run, calls, run.ended - ended_before)
     if run.unrecorded > UNRECORDED_MAX:
         run.counts.for_a_person.append("answers cannot be recorded, so nothing new is charged: run salescli doctor")
     if calls.broken is not None:
         raise calls.broken
+
+
+def _charge_due(run: ChargingRun, calls: GatewayCalls) -> None:
+    while True:
+        run.go_on()
+        claims = _claimed_unless_broken(run, calls)
+        for claimed in claims:
+            if due_payments.waits(claimed):
+                due_payments.report_waiting(run, claimed)
+            else:
+                calls.begin(claimed)
+        if not claims and not calls.in_flight:
+            break
+        answered = calls.answered()
+        run.go_on()
+        for claimed in [] if run.busy else _prepared_unless_busy(run, answered):
+            calls.begin(claimed)
+        due_payments.settle_all(run, [pair for pair in answered if pair[1].became != "prepared"])
+        calls.exhausted |= run.unrecorded > UNRECORDED_MAX
 
 
 def _claimed_unless_broken(run: ChargingRun, calls: GatewayCalls) -> list[ClaimedPayment]:
@@ -384,7 +309,7 @@ def _allowed(run: ChargingRun, calls: GatewayCalls, brakes: limits.Brakes, one: 
     else:
         calls.exhausted = True
     line = f"recurring order {one.id}: {hold}" if hold.of_money else str(hold)
-    if not hold.of_money or len(calls.left_out) <= HELD_SHOWN_MAX:
+    if not hold.of_money or len(calls.left_out) - calls.damaged <= left_due.HELD_SHOWN_MAX:
         run.counts.for_a_person.append(line)
     return False
 

@@ -21,6 +21,7 @@ from salescli.storage.clauses import Where
 _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
 
 IN_TRANSIT_MAX = timedelta(minutes=3)  # by then a request has arrived or failed; far more than a call's deadline
+_AT_ONCE = 500  # references in one query
 LEASE = timedelta(hours=1)  # far longer than a call may take; a renamed machine counts as another one
 
 
@@ -157,6 +158,17 @@ def declined_before(connection: engine.Connection, invoice_ids: Sequence[int]) -
     )
 
 
+def unsent(connection: engine.Connection, invoice_ids: Sequence[int]) -> dict[tuple[int, str], list[int]]:
+    """Return the numbers of the attempts that were not sent, first one first, by invoice and kind."""
+    found: dict[tuple[int, str], list[int]] = {}
+    if invoice_ids:
+        where = Where()
+        where.add("invoice_id IN ({ids}) AND status = 'not_sent'", ids=list(invoice_ids))
+        for row in connection.execute(f"SELECT * FROM attempts WHERE {where} ORDER BY id + 0", where.values):
+            found.setdefault((row["invoice_id"], row["kind"]), []).append(row["number"])
+    return found
+
+
 def reopen(connection: engine.Connection, attempt: Attempt, now: datetime) -> None:
     """Let an attempt that a person answered wait for an answer again."""
     connection.execute(
@@ -170,6 +182,16 @@ def of_reference(connection: engine.Connection, reference: str | None) -> Attemp
     """Return the attempt with a reference, if there is one."""
     row = connection.execute("SELECT * FROM attempts WHERE reference = ?", (reference,)).fetchone()
     return Attempt.from_row(row) if row else None
+
+
+def not_made(connection: engine.Connection, references: Sequence[str | None]) -> set[str]:
+    """Return which of these references are of attempts that did not succeed, or not yet, by few queries."""
+    found: set[str] = set()
+    for first in range(0, len(references), _AT_ONCE):
+        where = Where()
+        where.add("reference IN ({names}) AND status <> 'succeeded'", names=list(references[first : first + _AT_ONCE]))
+        found |= {row["reference"] for row in connection.execute(f"SELECT * FROM attempts WHERE {where}", where.values)}
+    return found
 
 
 def found_done(connection: engine.Connection, attempt: Attempt, gateway_id: str | None) -> None:

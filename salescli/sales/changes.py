@@ -5,7 +5,7 @@ a batch: record + columns → ``Changes.change`` → … → ``write``: a statem
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -61,30 +61,37 @@ class Changes:
         self._lines: list[Line] = []
         self._opened: dict[tuple[str, int], int] = {}  # the place of a new record's line among the lines
 
-    def insert(self, noun: Noun, values: Mapping[str, Any], shown: Mapping[str, Any], what: str) -> int:
-        """Gather a new row, and a line that shows some of it. Return its id."""
+    def insert(self, noun: Noun, values: Mapping[str, Any], shown: Mapping[str, Any], what: str | None) -> int:
+        """Gather a new row, and a line that shows some of it; None: another record's line tells it. Return its id."""
         table = noun.table
         if table not in self._ids:
             self._ids[table] = database.free_ids(self.work.connection, table)
         id = next(self._ids[table])
         self._new[table, id] = {"id": id, **values}
-        self._opened[table, id] = len(self._lines)
-        self.line(noun.subject, id, what, {name: (None, value) for name, value in shown.items()})
+        if what is not None:
+            self._opened[table, id] = len(self._lines)
+            self.line(noun.subject, id, what, {name: (None, value) for name, value in shown.items()})
         return id
 
-    def change(
+    def is_new(self, noun: Noun, id: int) -> bool:
+        """Return whether a row is among the new ones."""
+        return (noun.table, id) in self._new
+
+    def change(  # noqa: PLR0913 - what changes, and why
         self,
         noun: Noun,
         before: R,
-        what: str,
+        what: str | None,
         changes: Mapping[str, Any],
         *,
         reason: str | None = None,
         taken_back: bool = False,
+        untold: Collection[str] = (),
     ) -> R:
         """Gather changed columns of a record with a line of history, and return it as it becomes.
 
-        What a new record becomes at once stands in its first line.
+        What a new record becomes at once stands in its first line, if it has one. ``untold``: columns that the line
+        leaves out, since others tell the same.
 
         Raise WrongStatus unless the noun's lifecycle allows the change of status.
         """
@@ -99,11 +106,14 @@ class Changes:
         # Columns that the record does not carry, such as sums, have no value from before.
         carried = {name: value for name, value in changes.items() if hasattr(before, name)}
         pairs = {name: (getattr(before, name), value) for name, value in carried.items()}
+        told = {name: pair for name, pair in pairs.items() if name not in untold}
         place = self._opened.get((noun.table, before.id))
-        if place is not None:
-            self._lines[place] = _begun(self._lines[place], what, pairs)
-        else:
-            self.line(noun.subject, before.id, what, pairs, reason=reason)
+        if what is None:
+            pass
+        elif place is not None:
+            self._lines[place] = _begun(self._lines[place], what, told)
+        elif (noun.table, before.id) not in self._new:
+            self.line(noun.subject, before.id, what, told, reason=reason)
         return replace(before, **{name: _as_carried(pair) for name, pair in pairs.items()})
 
     def line(

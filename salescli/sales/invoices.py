@@ -110,8 +110,8 @@ def create(work: Work, order_id: int, values: dict[str, Any]) -> Invoice:
     return invoice
 
 
-def add(batch: Changes, order_id: int, ordinal: int, values: dict[str, Any]) -> Invoice:
-    """Add an Open invoice to a batch, with its history line, and return it."""
+def add(batch: Changes, order_id: int, ordinal: int, values: dict[str, Any], *, told: bool = True) -> Invoice:
+    """Add an Open invoice to a batch, with its history line unless its order's tells the same, and return it."""
     row = {
         "status": "open",
         **values,
@@ -119,7 +119,9 @@ def add(batch: Changes, order_id: int, ordinal: int, values: dict[str, Any]) -> 
         "ordinal": ordinal,
         "attempted_at": time.utc_text(batch.work.now),
     }
-    id = batch.insert(INVOICE, row, {name: row[name] for name in ("status", "amount_minor")}, "opened")
+    id = batch.insert(
+        INVOICE, row, {name: row[name] for name in ("status", "amount_minor")}, "opened" if told else None
+    )
     carried: dict[str, Any] = {name: row.get(name) for name in Invoice.__slots__ if name != "id"}
     flags = {name: bool(row.get(name)) for name in ("fee_estimated", "one_click")}
     return Invoice(**{**carried, **flags, "id": id, "refunded_minor": 0})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,7 +22,7 @@ from salescli.rules.numbers import is_record_number
 from salescli.sales import instalments
 from salescli.sales.changes import ORDER, Changes, store
 from salescli.storage import database, engine
-from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where
 from salescli.storage.work import Work
 
 
@@ -198,6 +199,16 @@ def get(connection: engine.Connection, id: int) -> Order:
     row = connection.execute("SELECT * FROM orders WHERE id = ?", (id,)).fetchone()
     assert row is not None, f"no order {id}"
     return Order.from_row(row)
+
+
+def of_invoices_before(connection: engine.Connection, invoice_ids: Sequence[int], moment: str) -> set[int]:
+    """Return which of these invoices are of an order that existed at ``moment``, in UTC."""
+    if not invoice_ids:
+        return set()
+    where = Where()
+    where.add("i.id IN ({ids}) AND o.created_at <= {moment}", ids=list(invoice_ids), moment=moment)
+    sql = f"SELECT i.id FROM invoices i JOIN orders o ON o.id = i.order_id WHERE {where}"
+    return {row["id"] for row in connection.execute(sql, where.values)}
 
 
 def change(

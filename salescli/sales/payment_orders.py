@@ -33,8 +33,11 @@ def open_payment(work: Work, recurring: Recurring) -> Invoice:
     return invoice
 
 
-def open_payments(batch: Changes, several: Sequence[Recurring]) -> dict[int, Invoice]:
-    """Return the one invoice of the current payment of each, by recurring order; missing ones and orders are added."""
+def open_payments(batch: Changes, several: Sequence[Recurring], *, told: bool = True) -> dict[int, Invoice]:
+    """Return the one invoice of the current payment of each, by recurring order; missing ones and orders are added.
+
+    ``told``: also an invoice has a line of history that is opened with its order.
+    """
     connection = batch.work.connection
     made = _payment_orders(connection, several)
     existing = many.by_id(connection, "invoices", made.values(), "order_id")
@@ -45,6 +48,7 @@ def open_payments(batch: Changes, several: Sequence[Recurring]) -> dict[int, Inv
         if one.id in made and made[one.id] in existing:
             found[one.id] = Invoice.from_row(existing[made[one.id]])
             continue
+        told_here = told or one.id in made
         if one.id not in made:
             first = initial[one.initial_order_id] if one.initial_order_id else None
             values = _payment_order_values(one, catalogue[one.offer_id], first["manager_id"] if first else None)
@@ -55,7 +59,7 @@ def open_payments(batch: Changes, several: Sequence[Recurring]) -> dict[int, Inv
             "share_minor": one.price_minor,
             "payment_system_id": one.payment_system_id,
         }
-        found[one.id] = invoices.add(batch, made[one.id], 1, values)
+        found[one.id] = invoices.add(batch, made[one.id], 1, values, told=told_here)
     return found
 
 

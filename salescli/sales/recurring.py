@@ -229,18 +229,27 @@ def change(
     batch: Changes,
     before: Recurring,
     after: Recurring,
-    what: str,
+    what: str | None,
     *,
     reason: str | None = None,
     taken_back: bool = False,
 ) -> Recurring:
-    """Add what changed to a batch, as ``save`` stores it."""
+    """Add what changed to a batch, as ``save`` stores it; no ``what``: another record's line tells it.
+
+    The line leaves out the planned date where the next payment moves with it, and that a charge under way ended as
+    Active again by a payment.
+    """
     if "paused" not in (after.status, after.wish):
         after = replace(after, resumes_at=None)
     changes = {
         name: getattr(after, name) for name in Recurring.__slots__ if getattr(after, name) != getattr(before, name)
     }
-    batch.change(RECURRING, before, what, changes, reason=reason, taken_back=taken_back)
+    untold = set()
+    if (before.due_at, after.due_at) == (before.next_payment_at, after.next_payment_at):
+        untold.add("due_at")
+    if (before.status, after.status) == ("processing", "active") and after.payments_made > before.payments_made:
+        untold.add("status")
+    batch.change(RECURRING, before, what, changes, reason=reason, taken_back=taken_back, untold=untold)
     return after
 
 
@@ -278,10 +287,15 @@ def began_before(connection: engine.Connection, recurring: Recurring, moment: st
 
     It was planned before it, or the payment before it was made before it: a payment can be made ahead of its date.
     """
+    return bool(begun_before(connection, [recurring.id], moment))
+
+
+def begun_before(connection: engine.Connection, ids: Collection[int], moment: str) -> set[int]:
+    """Return which of these recurring orders ``began_before`` a moment, by one query."""
     where = Where()
-    where.add("r.id = {id}", id=recurring.id)
+    where.add("r.id IN ({ids})", ids=list(ids))
     where.add(_BEGAN_BEFORE, moment=moment)
-    return connection.execute(f"SELECT 1 FROM recurring r WHERE {where}", where.values).fetchone() is not None
+    return {row["id"] for row in connection.execute(f"SELECT r.id FROM recurring r WHERE {where}", where.values)}
 
 
 def due_and_begun_before(connection: engine.Connection, moment: str, now: datetime) -> list[engine.Row]:
@@ -335,6 +349,22 @@ def due(
         where.values,
     ).fetchall()
     return [Recurring.from_row(row) for row in rows]
+
+
+def still_due(connection: engine.Connection, now: datetime, without: Collection[int] = ()) -> list[engine.Row]:
+    """Return how many payments are due by payment system, whatever keeps them from being charged.
+
+    ``without``: not these recurring orders. Rows: id (of the payment system), name, gateway, paused_until, payments; a
+    payment system that is gone has no name.
+    """
+    where = Where()
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
+    where.add("r.id NOT IN ({ids})", ids=list(without))
+    return connection.execute(
+        "SELECT r.payment_system_id AS id, p.name, p.gateway, p.paused_until, count(*) AS payments FROM recurring r"
+        f" LEFT JOIN payment_systems p ON p.id = r.payment_system_id WHERE {where} GROUP BY r.payment_system_id",
+        where.values,
+    ).fetchall()
 
 
 def resuming(connection: engine.Connection, now: datetime, gateways: tuple[str, ...] | None = None) -> list[int]:

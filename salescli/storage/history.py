@@ -94,7 +94,7 @@ def _stored(line: Line) -> str:
         for name, pair in (line.changes or {}).items()
         if pair[0] != pair[1]
     }
-    return json.dumps(stored, ensure_ascii=False)
+    return json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
 
 
 def _store_reasons(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[int | None]:

@@ -27,6 +27,10 @@ class Work:
         """Return the same context at another time, such as that of ``--at``; the clock stays."""
         return replace(self, now=moment, clock=self.written_at)
 
+    def later(self, moment: datetime) -> Work:
+        """Return the same context as time goes on: the clock does too, unless a person gave the time."""
+        return self.at(moment) if self.dated else replace(self, now=moment, clock=None)
+
     @property
     def dated(self) -> bool:
         """Whether a person gave the time."""

@@ -71,7 +71,7 @@ def _lines(rows: list[dict[str, Any]], plan: dict[str, Any], due: str) -> Iterat
     known = [  # the longest first: a part of a value is no value
         (plan["gateway_id"], "gateway_id"), (due, "due"), (plan["next"], "next"), (plan["at"], "at"),
         (str(AMOUNT), "amount"), (str(MADE + 1), "number"), (str(MADE), "made"), ('"EUR"', "currency"),
-        (f"[null, {plan['recurring']}]", "recurring_id"), (f"initial order {100 + plan['recurring']}", "initial"),
+        (f"[null,{plan['recurring']}]", "recurring_id"), (f"initial order {100 + plan['recurring']}", "initial"),
     ]  # fmt: skip
     for row in rows:
         if row["subject"] in plan and row["subject_id"] == plan[row["subject"]]:

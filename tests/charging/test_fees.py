@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from salescli.charging.tick import Limits
+from salescli.charging.gateway_calls import Limits
 from salescli.sales import closed_months
 from tests.story import Story
 

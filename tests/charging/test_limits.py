@@ -93,4 +93,5 @@ def test_plans_that_a_limit_on_money_holds_are_named_up_to_five(plans: Story) ->
         plans.subscribed("7")
     limits.limit(plans.work, "day", "0.01", "EUR")
     counts = plans.at("2026-02-28 10:30").tick()
-    assert (counts.charged, len(counts.for_a_person)) == (0, 5)
+    assert (counts.charged, len(counts.for_a_person)) == (0, 5 + 1)
+    assert counts.for_a_person[-1] == "limits on money hold 2 more due payments"

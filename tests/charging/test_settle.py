@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from salescli.charging import by_hand, due_payments, pay, recover, refund, settle, tick
+from salescli.charging import by_hand, due_payments, gateway_calls, pay, recover, refund, settle
 from salescli.charging.due_payments import ChargingRun
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import NewRefund
@@ -121,7 +121,7 @@ def test_a_disk_that_fails_ends_the_run_with_its_error(
 def test_a_claim_that_fails_is_tried_alone_and_what_is_in_flight_is_settled(
     plan: Story, monkeypatch: pytest.MonkeyPatch, most: int, alone: int
 ) -> None:
-    monkeypatch.setattr(tick, "LEFT_OUT_MAX", most)
+    monkeypatch.setattr(gateway_calls, "LEFT_OUT_MAX", most)
     plan.at("2026-01-31 10:00")
     for _ in range(3):
         plan.subscribed("7")

@@ -156,8 +156,8 @@ MUTANTS = (
             ("charging/tick.py", "with database.savepoint(connection):", "if True:"),
             (
                 "charging/due_payments.py",
-                "    found = payment_orders.open_payments(batch, several)\n",
-                "    found = payment_orders.open_payments(batch, several)\n    batch.write()\n",
+                "    found = payment_orders.open_payments(batch, several, told=False)\n",
+                "    found = payment_orders.open_payments(batch, several, told=False)\n    batch.write()\n",
             ),
         ),
     ),
@@ -280,7 +280,13 @@ MUTANTS = (
     Mutant(
         "only what is an hour late is looked up",
         "a_copy_a_minute_old_comes_to_life",
-        (("charging/elsewhere.py", "recurring.began_before(connection, due, resumed.at)", "False"),),
+        (
+            (
+                "charging/elsewhere.py",
+                "late | recurring.begun_before(connection, [due.id for due in several], resumed.at)",
+                "late",
+            ),
+        ),
     ),
     Mutant(
         "only what was planned before is looked up",
@@ -729,7 +735,7 @@ MUTANTS = (
     Mutant(
         "the time of a long tick stands still",
         "a_request_late_in_a_long_tick_is_looked_up_early_in_the_next",
-        (("charging/due_payments.py", "self.work = self.work.at(time.on_from(*self.began))", "pass"),),
+        (("charging/due_payments.py", "self.work = self.work.later(time.on_from(*self.began))", "pass"),),
     ),
     Mutant(
         "refunds of other payments count",
@@ -1151,6 +1157,37 @@ MUTANTS = (
         "a refund in another currency is taken for the payment's",
         "refunds_of_one_payment_come_in",
         (("imports/mapped_order.py", "if its_own.upper() != currency:", "if False:"),),
+    ),
+    Mutant(
+        "what is left due is not counted",
+        "a_tick_says_what_it_leaves_due",
+        (("charging/left_due.py", "counts.left += one.payments", "pass"),),
+    ),
+    Mutant(
+        "a payment system that is away is no reason",
+        "a_tick_says_what_it_leaves_due",
+        (("charging/left_due.py", "elif id in run.stopped:", "elif False:"),),
+    ),
+    Mutant(
+        "a card that expires is told every day",
+        "a_card_expires_before_a_payment",
+        (("charging/card_expiry.py", "(c.told IS NULL OR c.told <> c.expires)", "1"),),
+    ),
+    Mutant(
+        "a card that expires is told too early",
+        "a_card_expires_before_a_payment",
+        (("charging/card_expiry.py", "NOTICE = timedelta(days=14)", "NOTICE = timedelta(days=15)"),),
+    ),
+    Mutant(
+        "a card is good for one month more",
+        "a_card_expires_before_a_payment",
+        (
+            (
+                "charging/card_expiry.py",
+                "date(year + month // 12, month % 12 + 1, 1)",
+                "date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)",
+            ),
+        ),
     ),
 )
 

@@ -372,6 +372,40 @@ def a_plan_that_cannot_be_claimed_is_among_others(world: World) -> None:
 
 
 @scenario
+def a_tick_says_what_it_leaves_due(world: World) -> None:
+    plans = [world.subscribed("month", "card") for _ in range(3)]
+    following = world.plan(plans[0]).next_payment_at
+    assert following is not None
+    world.at(time.from_text(following)).bank.moods["card"].extend(["", "unreachable"])
+    counts = world.tick(workers=1)
+    assert counts is not None
+    assert (counts.charged + counts.not_sent, counts.left) == (counts.charged + 1, 3 - counts.charged)
+    assert not counts.broken
+    still = world.value("SELECT count(*) FROM recurring WHERE status = 'active' AND next_payment_at <= ?", following)
+    assert still == counts.left
+
+
+@scenario
+def a_card_expires_before_a_payment(world: World) -> None:
+    plan = world.plan(world.subscribed("month", "card"))
+    assert plan.next_payment_at is not None
+    payment = time.from_text(plan.next_payment_at)
+    month = (payment.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+    world.rows(
+        "INSERT INTO cards (payment_system_id, token, expires) VALUES (?, 'card', ?)", plan.payment_system_id, month
+    )
+    told = "SELECT count(*) FROM history WHERE what = 'card expires'"
+    for before, lines in ((15, 0), (13, 1), (12, 1)):
+        world.at(payment - timedelta(days=before)).tick()
+        assert world.value(told) == lines
+    assert json.loads(world.value("SELECT changes FROM history WHERE what = 'card expires'")) == {
+        "card_expires": [None, month],
+        "next_payment_at": [None, plan.next_payment_at],
+    }
+    well(world)
+
+
+@scenario
 def answers_cannot_be_recorded(world: World) -> None:
     plans = [world.subscribed("month", "card") for _ in range(12)]
     following = world.plan(plans[0]).next_payment_at

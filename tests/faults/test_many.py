@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 
-from salescli.charging.tick import Limits
+from salescli.charging.gateway_calls import Limits
 from tests.faults.test_kills import payments_in_the_ledger
 from tests.story import Story
 

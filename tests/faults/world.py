@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 from salescli.catalogue import actors, customers, offers, payment_systems, records, users
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.charging import by_hand, due_payments, gateway_sync, pay, refund, tick, undo
+from salescli.charging import by_hand, due_payments, gateway_calls, gateway_sync, pay, refund, tick, undo
 from salescli.charging.due_payments import TickCounts
+from salescli.charging.gateway_calls import Limits
 from salescli.charging.gateway_sync import Synced
 from salescli.charging.pay import NewPayment
 from salescli.charging.refund import MadeOutside, NewRefund
-from salescli.charging.tick import Limits
 from salescli.gateways.manual import Manual
 from salescli.gateways.protocol import Gateway
 from salescli.overview import doctor
@@ -124,7 +124,8 @@ class World:
         self.seen: list[str] = []  # what was wrong at the moment of a gateway call
         self._replaced: list[tuple[ModuleType, str, Any]] = []
         self._replace(tick, "ThreadPoolExecutor", AtOnce)
-        self._replace(tick, "monotonic", lambda: self.time.timestamp())
+        for module in (tick, gateway_calls):
+            self._replace(module, "monotonic", lambda: self.time.timestamp())
         self._replace(process, "boot_id", lambda: f"boot-{self.boot}")
         self._replace(time, "uptime", lambda: int((self.time - START).total_seconds()))
         connection = self.connect()

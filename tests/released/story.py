@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from salescli.catalogue import customer_erase, customer_merge, roles, users
-from salescli.charging.tick import Limits
+from salescli.charging.gateway_calls import Limits
 from salescli.imports import recurring as recurring_import
 from salescli.imports.run import ImportRequest
 from salescli.rules import time

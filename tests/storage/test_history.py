@@ -68,7 +68,7 @@ def test_no_line_copies_what_is_personal_or_secret(story: Story) -> None:
     assert len(stored) > 100
     for word in PERSONAL:
         assert [text for text in stored if word.lower() in text.lower()] == []
-    assert any('"token": ["(before)", "(changed)"]' in text or '"comment": [' in text for text in stored)
+    assert any('"token":["(before)","(changed)"]' in text or '"comment":[' in text for text in stored)
 
 
 def _texts(connection: sqlite3.Connection, table: str) -> Iterator[str]:

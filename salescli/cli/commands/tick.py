@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from salescli.charging import tick
+from salescli.charging.gateway_calls import Limits
 from salescli.cli import options
 from salescli.cli.output.terminal import going_on, print_line, say
 from salescli.cli.paths import FilePath, Outside
@@ -104,7 +105,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
                 gateways=session.gateway,
                 clock_now=time.now(),
                 accept_clock=accept_clock or at is not None,
-                limits=tick.Limits(limit, workers, stopping),
+                limits=Limits(limit, workers, stopping),
                 say=print_line if verbose else lambda line: None,
             )
             stopped = stopping()

@@ -189,7 +189,7 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del row["uid"]
     texts = {row["id"]: REWORDED.get(row["text"], row["text"]) for row in found.pop("texts")}
     lines = [{**row, "reason_id": texts.get(row["reason_id"])} for row in found["history"] if row["what"] != "upgraded"]
-    lines = steps_in_one(lines)
+    lines = [line for line in steps_in_one(lines) if not is_told_by_the_order(line)]
     for line in lines:
         line["what"] = REWORDED.get(line["what"], line["what"])
         # 0.1.0 counted the attempts of a new series from 1 again.
@@ -197,6 +197,7 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         del line["written_at"]  # 0.1.0 kept none
         del line["id"]  # a tick may write what became of payments in another order
         changes = json.loads(line["changes"])
+        leave_out_told(line, changes)
         changes.pop("sells", None)  # of users, since version 12
         waits = [changes.pop(f"retry_{number}_minutes", None) for number in (1, 2)]
         if waits[0]:  # lines of version 1 stay as they were written
@@ -204,6 +205,22 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
         line["changes"] = sorted(changes.items())
     found["history"] = sorted(lines, key=str)
     return found
+
+
+def is_told_by_the_order(line: dict[str, Any]) -> bool:
+    """Return whether the line of the order that a recurring payment opens tells this one since."""
+    begins = {"invoice": "attempt 1", "recurring": r"payment \d+, attempt \d+"}.get(line["subject"])
+    return bool(line["by_system"] and begins and re.fullmatch(begins, line["what"]))
+
+
+def leave_out_told(line: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Leave out of a recurring order's changes what other columns, or lines, of a payment tell since."""
+    if line["subject"] != "recurring":
+        return
+    if changes.get("due_at") == changes.get("next_payment_at"):
+        changes.pop("due_at", None)
+    if line["what"].endswith(" made") and changes.get("status") == ["processing", "active"]:
+        del changes["status"]
 
 
 def steps_in_one(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

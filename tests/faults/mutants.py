@@ -1030,7 +1030,7 @@ MUTANTS = (
     Mutant(
         "a year's plan is worth its price a month",
         "what_plans_and_managers_brought_is_reported",
-        (("reports/recurring.py", 'state["every_count"] * _MONTHS', "1 * _MONTHS"),),
+        (("reports/recurring.py", "(count * _MONTHS[unit])", "(1 * _MONTHS[unit])"),),
     ),
     Mutant(
         "an average is rounded up",

@@ -288,6 +288,7 @@ def rewrite(connection: sqlite3.Connection) -> None:
     Raise OperationalError if it is in use.
     """
     connection.execute("VACUUM")
+    wait_briefly(connection)  # who reads a log ends soon, or is a program that replicates it and never does
     if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
         raise sqlite3.OperationalError("somebody is reading it")
 

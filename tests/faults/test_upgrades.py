@@ -21,7 +21,7 @@ from tests import released
 from tests.conftest import LOGIN
 from tests.faults import power, syscalls
 
-SAMPLE = int(os.environ.get("SALESCLI_FAULTS_SYSCALLS", "12"))  # of each way to go wrong; 0 means every call
+SAMPLE = int(os.environ.get("SALESCLI_FAULTS_SYSCALLS", "6"))  # of each way to go wrong; 0 means every call
 KEPT = ("orders", "recurring", "offers", "invoices", "attempts", "history", "customers")
 
 needs_strace = pytest.mark.skipif(not power.can_record(), reason="needs strace and the permission to trace")

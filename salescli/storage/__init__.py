@@ -14,6 +14,7 @@ migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version
 offsets — how far the account's clocks were from UTC, as rows for other programs
 place — where a database may lie
+postgres — the tables of a shop in PostgreSQL
 process — which process this is, and whether another one still runs
 restore — replaces the database with a backup
 schema — the version of the tables, and SQL that queries share with them

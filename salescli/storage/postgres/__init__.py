@@ -1,0 +1,5 @@
+"""A shop in a schema of PostgreSQL, from the same tables and statements as in a file.
+
+dialect — functions and operators by SQLite's names, which the shop's schema holds
+schema — the tables, indexes, views and triggers, translated from those of a new file
+"""

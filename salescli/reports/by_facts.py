@@ -67,12 +67,12 @@ def query(connection: engine.Connection, question: Question) -> Query:
     else:
         where.add("t.id & 3 <> 2")
         day = _PAID_ON
-        counted = "0 AS orders, t.id & 3 = 0 AS payments, 0 AS quantity"
+        counted = "0 AS orders, CASE WHEN t.id & 3 = 0 THEN 1 ELSE 0 END AS payments, 0 AS quantity"
     period = _CUT[question.cut].format(day=f"({day})") if question.cut else "0"
     keys = "".join(f", {_IDS[name]} AS {name}" for name in question.dimensions)
     columns = (
         f"SELECT {period} AS n{keys}, t.currency AS currency, {counted}, t.gross AS gross, t.fee AS fee,"
-        f" t.fee IS NULL AS unknown, t.refunded AS refunded FROM {source} t"
+        f" CASE WHEN t.fee IS NULL THEN 1 ELSE 0 END AS unknown, t.refunded AS refunded FROM {source} t"
     )
     found = " UNION ALL ".join(f"{columns} WHERE {where} AND {days}" for days in _days(question.filters, day))
     by = ", ".join((*(["n"] if question.cut else []), *question.dimensions, "currency"))

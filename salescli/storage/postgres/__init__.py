@@ -2,4 +2,5 @@
 
 dialect — functions and operators by SQLite's names, which the shop's schema holds
 schema — the tables, indexes, views and triggers, translated from those of a new file
+statements — a statement of the program in PostgreSQL's words
 """

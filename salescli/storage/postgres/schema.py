@@ -13,6 +13,7 @@ from itertools import groupby
 
 from salescli.storage import migrate
 from salescli.storage.postgres import dialect
+from salescli.storage.postgres.statements import with_words
 
 # Text is compared byte by byte, as SQLite does, whatever the database's own order is.
 _TYPES = (
@@ -22,12 +23,6 @@ _TYPES = (
     (r"\bBLOB\b", "BYTEA"),
     (r"\) STRICT(, WITHOUT ROWID)?$", ")"),
     (r"\bREFERENCES \w+ \(\w+\)( ON UPDATE CASCADE)?", ""),
-)
-_WORDS = (
-    (r"\bIS NOT (?!NULL\b|DISTINCT\b)", "IS DISTINCT FROM "),
-    (r"\bIS (?!NOT\b|NULL\b|DISTINCT\b)", "IS NOT DISTINCT FROM "),
-    (r"\bJOIN (\([^()]*\)) WHERE\b", r"CROSS JOIN \1 WHERE"),  # a JOIN without ON
-    (r"\bNULL AS (\w+_id)\b", r"CAST(NULL AS bigint) AS \1"),
 )
 _GLOB = re.compile(r"(\w+) (NOT )?GLOB '([^']*)'")
 _TRIGGER = re.compile(
@@ -47,10 +42,10 @@ def statements() -> Iterator[str]:
         wanted = [(kinds[name], name, held[name]) for name in kinds if name in held]
         tables = [(name, sql) for kind, name, sql in wanted if kind == "table" and "VIRTUAL TABLE" not in sql]
         for _, sql in tables:
-            yield _changed(_matching(sql), _TYPES)
+            yield with_words(_matching(sql), _TYPES)
         for name, _ in tables:  # afterwards, since tables refer to one another
             yield from _keys(model, name)
-    for wanted_kind, translated in (("index", str), ("view", _of_words), ("trigger", trigger)):
+    for wanted_kind, translated in (("index", str), ("view", with_words), ("trigger", trigger)):
         for kind, _, sql in wanted:
             if kind == wanted_kind:
                 yield translated(sql)
@@ -61,13 +56,13 @@ def trigger(sql: str) -> str:
     found = _TRIGGER.fullmatch(sql)
     assert found, sql
     condition = found["condition"] or "1"
-    body = _of_words(found["body"])
+    body = with_words(found["body"])
     body = re.sub(
         r"SELECT RAISE\(ABORT, ('[^']*')\)", r"RAISE EXCEPTION USING MESSAGE = \1, ERRCODE = 'check_violation'", body
     )
     body = "; ".join(filter(None, map(_kept, body.split("; "))))
     if not _TRUE.fullmatch(condition):
-        body = f"IF {_of_words(condition)} THEN {body} END IF;"
+        body = f"IF {with_words(condition)} THEN {body} END IF;"
     row = "OLD" if found["event"] == "DELETE" else "NEW"
     return (
         f"CREATE FUNCTION {found['name']}() RETURNS trigger LANGUAGE plpgsql AS $body$BEGIN {body} RETURN {row};"
@@ -99,16 +94,6 @@ def _kept(statement: str) -> str:
     kept = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
     plain = statement.replace("INSERT OR REPLACE", "INSERT").rstrip(";")
     return f"{plain} ON CONFLICT ({columns[0]}) DO UPDATE SET {kept};"
-
-
-def _of_words(sql: str) -> str:
-    return _changed(sql, _WORDS)
-
-
-def _changed(sql: str, changes: tuple[tuple[str, str], ...]) -> str:
-    for pattern, made in changes:
-        sql = re.sub(pattern, made, sql)
-    return sql
 
 
 def _matching(sql: str) -> str:

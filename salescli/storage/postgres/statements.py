@@ -1,0 +1,51 @@
+"""A statement as the program writes it, for SQLite, as PostgreSQL reads it: parameters, and words that differ.
+
+What is quoted stays as it is. A statement is translated once: the program has a few thousand, without values in them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# of the tables' definitions, too
+WORDS = (
+    (r"\bIS NOT (?!NULL\b|DISTINCT\b)", "IS DISTINCT FROM "),
+    (r"\bIS (?!NOT\b|NULL\b|DISTINCT\b)", "IS NOT DISTINCT FROM "),
+    (r"\bJOIN (\([^()]*\)) WHERE\b", r"CROSS JOIN \1 WHERE"),  # a JOIN without ON
+    (r"\bNULL AS (\w+_id)\b", r"CAST(NULL AS bigint) AS \1"),
+)
+_OF_STATEMENTS = (
+    *WORDS,
+    (r"\bNOT IN \(\)", "<> ALL ('{}')"),
+    (r"\bIN \(\)", "= ANY ('{}')"),
+    (r"\bLIMIT -1\b", "LIMIT ALL"),
+    (r"\bINDEXED BY \w+", ""),
+    (r"\btemp\.", "pg_temp."),
+    (r"\) WITHOUT ROWID\b", ")"),
+    (r"\bmax(?=\([^()]*,)", "greatest"),  # of several values, not of rows
+    (r"\bmin(?=\([^()]*,)", "least"),
+    (r"\b(AND|OR|WHERE|WHEN) 1(?= *(?:$|\)|AND\b|OR\b|UNION\b|GROUP\b|ORDER\b|LIMIT\b))", r"\1 true"),
+    (r"\b(WHERE|AND|OR|WHEN) 0(?= *(?:$|\)|AND\b|OR\b|UNION\b|GROUP\b|ORDER\b|LIMIT\b))", r"\1 false"),
+)
+_QUOTED = re.compile(r"""('(?:[^']|'')*'|"[^"]*")""")
+_NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
+_CACHED = 5_000
+
+
+@lru_cache(_CACHED)
+def translated(sql: str) -> str:
+    """Return a statement with PostgreSQL's words and psycopg2's placeholders."""
+    parts = _QUOTED.split(sql.replace("%", "%%"))
+    return "".join(part if place % 2 else _translated(part) for place, part in enumerate(parts))
+
+
+def with_words(sql: str, words: tuple[tuple[str, str], ...] = WORDS) -> str:
+    """Return SQL in which words of SQLite's are PostgreSQL's."""
+    for pattern, made in words:
+        sql = re.sub(pattern, made, sql)
+    return sql
+
+
+def _translated(sql: str) -> str:
+    return _NAMED.sub(r"%(\1)s", with_words(sql, _OF_STATEMENTS).replace("?", "%s"))

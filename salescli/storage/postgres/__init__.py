@@ -1,5 +1,6 @@
 """A shop in a schema of PostgreSQL, from the same tables and statements as in a file.
 
+connection — a connection to a server, used as one to a file
 dialect — functions and operators by SQLite's names, which the shop's schema holds
 schema — the tables, indexes, views and triggers, translated from those of a new file
 statements — a statement of the program in PostgreSQL's words

@@ -28,7 +28,7 @@ _OF_STATEMENTS = (
     (r"\b(AND|OR|WHERE|WHEN) 1(?= *(?:$|\)|AND\b|OR\b|UNION\b|GROUP\b|ORDER\b|LIMIT\b))", r"\1 true"),
     (r"\b(WHERE|AND|OR|WHEN) 0(?= *(?:$|\)|AND\b|OR\b|UNION\b|GROUP\b|ORDER\b|LIMIT\b))", r"\1 false"),
 )
-_QUOTED = re.compile(r"""('(?:[^']|'')*'|"[^"]*")""")
+_QUOTED = re.compile(r"""('(?:[^']|'')*'|"[^"]*"|--[^\n]*)""")  # and comments
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 _CACHED = 5_000
 

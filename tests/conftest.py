@@ -29,7 +29,7 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.catalogue.records import Noun
 from salescli.rules import time
 from salescli.rules.permissions import Actor
-from salescli.storage import database, home
+from salescli.storage import database, home, new_file
 from salescli.storage.work import Work
 from tests.story import Story
 from tests.terminal import Run
@@ -126,7 +126,7 @@ def _blank() -> bytes:
     """Return a file with every table and no settings; made once, since to make it is most of a short test's time."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "sales.db"
-        database.create(path, {})
+        new_file.create(path, {})
         return path.read_bytes()
 
 

@@ -27,7 +27,7 @@ from salescli.gateways.sandbox import Rehearsal
 from salescli.lists.columns import Column
 from salescli.rules import time
 from salescli.sales import recurring
-from salescli.storage import database, engine
+from salescli.storage import database, engine, new_file
 from salescli.storage.work import Work
 
 EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
@@ -186,7 +186,7 @@ def copied(connection: engine.Connection, target: Path) -> Iterator[Copy]:
     """
     source = Path(database.path_of(connection))
     _check_room(source, target)
-    database.copy(connection, target)
+    new_file.copy(connection, target)
     with closing(database.connect(target, any_file_system=True)) as copy:
         copy.execute("PRAGMA synchronous = OFF")  # it can be made again
         with database.transaction(copy):

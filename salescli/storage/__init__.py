@@ -3,7 +3,7 @@
 backup — checked copies, and which old ones are deleted
 beside — a long write on a copy, which then takes the database's place
 clauses — SQL clauses that several packages share
-database — create, open and check the SQLite database; transactions and settings
+database — open and check the SQLite database; transactions and settings
 engine — the types and errors of a database, which every other room names
 files — where a caller's file is written: through nobody else's link
 history — writes who changed what, when and why
@@ -12,6 +12,7 @@ lock — keeps two ticks apart, and a restore or a long import apart from both
 many — reads, inserts and changes many rows at once
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version
+new_file — makes a database's file: a new one, or a copy
 offsets — how far the account's clocks were from UTC, as rows for other programs
 place — where a database may lie
 postgres — the tables of a shop in PostgreSQL

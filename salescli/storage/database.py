@@ -1,4 +1,4 @@
-"""The SQLite database: create it, open it with checks and pragmas, write in transactions.
+"""The SQLite database: open it with checks and pragmas, write in transactions.
 
 path -> ``connect`` (ours? current? local?) -> ``transaction`` (BEGIN IMMEDIATE … COMMIT) -> rows
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -30,78 +30,6 @@ BRIEF_SECONDS = 5
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
-def create(
-    path: FilePath,
-    settings: Mapping[str, str],
-    populate: Callable[[sqlite3.Connection], None] = lambda connection: None,
-) -> None:
-    """Create a database with every table, mode 0600, in one step: another process sees all of it or nothing.
-
-    ``populate`` adds the first rows in the same transaction. Raise DatabaseUnusable if ``path`` exists; it is never
-    overwritten.
-    """
-    from salescli.storage import files, migrate, offsets
-
-    directory, name = os.path.split(os.path.abspath(path))
-    directory = os.fspath(files.place_of(directory))
-    draft = os.path.join(directory, f".{name}.{os.urandom(4).hex()}")
-    try:
-        _make_directory(directory)
-        for journal in (f"{path}-journal", f"{path}-wal"):
-            if os.path.exists(journal):  # SQLite would apply it to the new database
-                raise DatabaseUnusable(f"{journal} is left over from an older {name}; move it away first")
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
-        os.chmod(draft, 0o600)
-        connection = _connected(draft)
-        try:
-            with transaction(connection):
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                migrate.run(connection)
-                connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
-                offsets.store(connection, zone(connection))
-                populate(connection)
-        finally:
-            connection.close()
-        os.link(draft, path)  # unlike a rename, fails when the path is taken
-    except FileExistsError:
-        raise DatabaseUnusable(f"{path} exists already and was not changed; name another file with --db") from None
-    except (OSError, sqlite3.Error) as error:
-        raise DatabaseUnusable(f"cannot create {path}: {error}") from None
-    finally:
-        for leftover in (draft, f"{draft}-wal", f"{draft}-shm", f"{draft}-journal"):
-            with suppress(OSError):
-                os.unlink(leftover)
-    with suppress(OSError):  # the database is there; only a power cut could still lose its name
-        files.sync_directory(directory)
-
-
-def copy(connection: sqlite3.Connection, path: FilePath) -> None:
-    """Copy a consistent state of a database to ``path``, mode 0600. Raise DatabaseUnusable if ``path`` exists."""
-    from salescli.storage import files  # here: a list writes none
-
-    directory, name = os.path.split(path)
-    path = files.place_of(directory) / name
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
-        os.chmod(path, 0o600)
-        target = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True)
-        try:
-            connection.backup(target)
-        finally:
-            target.close()
-    except FileExistsError:
-        raise DatabaseUnusable(f"{path} exists already and was not changed; name another file") from None
-    except (OSError, sqlite3.Error) as error:
-        raise DatabaseUnusable(f"cannot write {path}: {error}") from None
-
-
-def _make_directory(directory: str) -> None:
-    try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-    except FileExistsError:
-        raise NotADirectoryError(f"{directory} is not a directory") from None
-
-
 def connect(path: FilePath, *, any_file_system: bool = False, older: bool = False) -> sqlite3.Connection:
     """Open an existing database of this program, checked, with the pragmas that durability and safety need.
 
@@ -110,7 +38,7 @@ def connect(path: FilePath, *, any_file_system: bool = False, older: bool = Fals
     """
     place.check(path, any_file_system=any_file_system)
     try:
-        return _connected(path, check=_check_ours_or_older if older else _check_ours)
+        return opened(path, check=_check_ours_or_older if older else _check_ours)
     except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter is of a message that quotes a damaged schema
         raise unusable(error, path) from None
 
@@ -120,7 +48,7 @@ def read_only(path: FilePath) -> sqlite3.Connection:
 
     Raise DatabaseUnusable or sqlite3.Error if it is missing, foreign, of another version or busy.
     """
-    connection = sqlite3.connect(f"{_uri(path)}?mode=ro", uri=True, timeout=0.02, isolation_level=None)
+    connection = sqlite3.connect(f"{uri(path)}?mode=ro", uri=True, timeout=0.02, isolation_level=None)
     connection.row_factory = sqlite3.Row
     try:
         _check_ours(connection, path)
@@ -298,11 +226,11 @@ def path_of(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA database_list").fetchone()["file"])
 
 
-def _connected(
+def opened(
     path: FilePath, check: Callable[[sqlite3.Connection, FilePath], None] = lambda connection, path: None
 ) -> sqlite3.Connection:
     """Open a database and ``check`` it before the pragmas: the journal's would change another program's file."""
-    connection = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(f"{uri(path)}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     connection.row_factory = sqlite3.Row
     try:
         check(connection, path)
@@ -340,7 +268,7 @@ def _check_not_held_in_wal(connection: sqlite3.Connection, path: FilePath) -> No
         ) from None
 
 
-def _uri(path: FilePath) -> str:
+def uri(path: FilePath) -> str:
     """Return a path as a URI for SQLite."""
     quoted = os.path.abspath(path)
     for character in "%?#":

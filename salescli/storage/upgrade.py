@@ -19,7 +19,7 @@ from time import monotonic, sleep
 
 from salescli.errors import AlreadyRunning, DatabaseUnusable
 from salescli.rules import permissions
-from salescli.storage import backup, database, files, history, lock, migrate, offsets, totals
+from salescli.storage import backup, database, files, history, lock, migrate, new_file, offsets, totals
 from salescli.storage.schema import VERSION
 from salescli.storage.work import Work
 
@@ -141,7 +141,7 @@ def _checked_copy(path: Path, version: int) -> Path:
     draft = path.with_name(f".{path.name}.upgrade-{secrets.token_hex(4)}")
     try:
         with closing(database.connect(path, any_file_system=True, older=True)) as reading:
-            database.copy(reading, draft)  # not from the connection that writes: SQLite would wait for it forever
+            new_file.copy(reading, draft)  # not from the connection that writes: SQLite would wait for it forever
         with closing(database.connect(draft, any_file_system=True, older=True)) as copied:
             check(copied, path.name, version)
         if os.geteuid() == 0:  # root's copy belongs to the database's owner, as SQLite's journals do

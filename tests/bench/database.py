@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue import users
 from salescli.cli.caller import os_login
 from salescli.rules import names as name_keys
-from salescli.storage import database, home, migrate, totals
+from salescli.storage import database, home, migrate, new_file, totals
 from tests.bench.catalogue import Catalogue, Row
 from tests.bench.sales import INSTALLATION, Sales
 from tests.bench.years import START
@@ -35,7 +35,7 @@ def made(folder: Path, orders: int, seed: int = SEED) -> Path:
         for leftover in folder.glob(f"{draft.name}*"):
             leftover.unlink()
         settings = {"installation": INSTALLATION, "time_zone": ZONE, "currency": "EUR", "home": home.home_of(path)}
-        database.create(draft, settings, populate)
+        new_file.create(draft, settings, populate)
         load(draft, Sales(orders, seed, ZoneInfo(ZONE)))
         draft.rename(path)
     return path

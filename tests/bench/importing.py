@@ -18,7 +18,7 @@ from salescli.cli.caller import os_login
 from salescli.errors import DatabaseUnusable
 from salescli.lists.filters import Filters
 from salescli.storage import database as db
-from salescli.storage import home
+from salescli.storage import home, new_file
 from tests.bench import database, order_file, peers
 from tests.bench.figures import OURS, Figure, tell, timed
 from tests.bench.lists import VIEWS, page
@@ -142,7 +142,7 @@ def fresh(path: Path) -> None:
     """Make an empty database at ``path``, whatever was there."""
     gone(path)
     settings = {"installation": "bench", "time_zone": database.ZONE, "currency": "EUR", "home": home.home_of(path)}
-    db.create(path, settings, lambda connection: _owned(connection))
+    new_file.create(path, settings, lambda connection: _owned(connection))
 
 
 def _owned(connection: sqlite3.Connection) -> None:

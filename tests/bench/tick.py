@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlparse
 from salescli.catalogue import customers, offers, payment_systems, records, users
 from salescli.cli.caller import os_login
 from salescli.rules import time
-from salescli.storage import database, home
+from salescli.storage import database, home, new_file
 from salescli.storage.work import Work
 from tests import PROJECT
 
@@ -96,7 +96,7 @@ def furnish(path: Path, payments: int) -> None:
     """Make a file with as many plans, each with its second payment due a quarter of an hour ago."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
     due = time.utc_text(now - timedelta(minutes=15))
-    database.create(path, {"installation": "bench", "time_zone": "UTC", "currency": "EUR", "home": home.home_of(path)})
+    new_file.create(path, {"installation": "bench", "time_zone": "UTC", "currency": "EUR", "home": home.home_of(path)})
     connection = database.connect(path)
     actor = users.register_owner(connection, os_login(), "Bench", now)
     for noun, words in (

@@ -18,7 +18,7 @@ from salescli.charging import elsewhere
 from salescli.errors import WrongStatus
 from salescli.rules import time
 from salescli.sales import recurring_actions
-from salescli.storage import database, home
+from salescli.storage import home, new_file
 from tests.faults.world import ABLE, World, charged_twice, left_over, violations
 from tests.faults.world import DAY_SECONDS as DAY
 from tests.story import Story
@@ -245,7 +245,7 @@ def test_a_copy_on_another_machine_charges_nobody(story: Story, tmp_path: Path) 
     story.subscribed("7")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    database.copy(story.house.connection, elsewhere / "sales.db")  # in a write-ahead log, the file is not all
+    new_file.copy(story.house.connection, elsewhere / "sales.db")  # in a write-ahead log, the file is not all
 
     line = [sys.executable, "-m", "salescli", "--db", str(elsewhere / "sales.db"), "tick", "--now", "2026-02-28 10:30"]
     ran = subprocess.run(line, capture_output=True, text=True)

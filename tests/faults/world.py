@@ -35,7 +35,7 @@ from salescli.sales import recurring, recurring_edit
 from salescli.sales.orders import NewOrder
 from salescli.sales.recurring import Recurring
 from salescli.sales.recurring_edit import RecurringEdit
-from salescli.storage import database, home, process
+from salescli.storage import database, home, new_file, process
 from salescli.storage.work import Work
 from tests.faults.bank import Bank, Crash, Ledger
 
@@ -332,7 +332,7 @@ def furnished() -> bytes:
     """Return a file with an owner, a customer, offers and merchants; made once, since each test has a copy."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "sales.db"
-        database.create(
+        new_file.create(
             path, {"installation": "test", "time_zone": ZONE.key, "currency": "EUR", "home": home.home_of(path)}
         )
         connection = database.connect(path)

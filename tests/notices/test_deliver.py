@@ -24,7 +24,7 @@ from salescli.notices.deliver import Outcome
 from salescli.notices.hooks import Hook, NewHook
 from salescli.overview import doctor
 from salescli.rules import time
-from salescli.storage import database, lock
+from salescli.storage import lock, new_file
 from tests.notices import receivers
 from tests.notices.receivers import Mailboxes, Webhook
 from tests.story import Story
@@ -389,7 +389,7 @@ def test_two_that_tell_at_the_same_time_exclude_each_other(story: Story, webhook
 def test_a_copy_of_the_database_tells_nobody(story: Story, webhook: Webhook, tmp_path: Path) -> None:
     hook(story, "webhook", webhook.url)
     happen(story)
-    database.copy(story.house.connection, tmp_path / "copy.db")
+    new_file.copy(story.house.connection, tmp_path / "copy.db")
     other = replace(story.house, path=tmp_path / "copy.db")
     assert other.run("notify").code != 0
     assert webhook.requests == []

@@ -18,6 +18,7 @@ from salescli.overview import doctor
 from salescli.rules import schedule, time
 from salescli.rules.schedule import Interval
 from salescli.storage import database as db
+from salescli.storage import new_file
 from tests.bench import database, order_file, tick_rows
 from tests.bench.years import END, START
 
@@ -166,7 +167,7 @@ def test_its_people_are_found_in_every_script(seller: sqlite3.Connection) -> Non
 
 
 def test_the_load_leaves_every_index_and_trigger(path: Path, tmp_path: Path) -> None:
-    db.create(tmp_path / "fresh.db", {})
+    new_file.create(tmp_path / "fresh.db", {})
     assert _schema(path) == _schema(tmp_path / "fresh.db")
 
 

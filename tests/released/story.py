@@ -20,7 +20,7 @@ from salescli.imports import recurring as recurring_import
 from salescli.imports.run import ImportRequest
 from salescli.rules import time
 from salescli.sales import recurring_actions, sales_plans
-from salescli.storage import database, home
+from salescli.storage import database, home, new_file
 from tests.conftest import House
 from tests.importing import as_csv
 from tests.shop import Shop, after_every_act
@@ -36,7 +36,7 @@ def told(path: Path, login: str) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as fixed:
         fixed.setattr(Shop, "tick", partialmethod(Story.tick, limits=Limits(workers=1)))
         fixed.setattr(time, "now", lambda: MADE_AT)  # of the sandbox's entries
-        database.create(path, {**SETTINGS, "home": home.home_of(path)})
+        new_file.create(path, {**SETTINGS, "home": home.home_of(path)})
         numbers = itertools.count(11)  # as many as 0.1.0 had drawn by then; each migration draws some
         fixed.setattr(secrets, "token_hex", lambda size=16: f"{next(numbers):0{2 * (size or 16)}x}")
         with closing(database.connect(path)) as connection:

@@ -12,7 +12,7 @@ import pytest
 from openpyxl import load_workbook
 
 from salescli.cli import main
-from salescli.storage import database
+from salescli.storage import database, new_file
 from tests.conftest import House
 from tests.shop import Shop
 from tests.story import Story
@@ -113,7 +113,7 @@ def test_copies_count_once(shop: Shop, second: House) -> None:
     assert (twice.code, "count twice" in twice.err) == (2, True)
     link.unlink()
     database.set_setting(second.connection, "home", "machine:/second.db")
-    database.copy(second.connection, copy)
+    new_file.copy(second.connection, copy)
     copied = ran([second, House(copy, second.connection, second.actor, second.zone)], "reports", "by-offer")
     assert (copied.code, copied.out) == (2, "")
     assert f"{second.path} and {copy} are copies of one database" in copied.err

@@ -15,7 +15,7 @@ import pytest
 
 from salescli.cli import caller
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, home, migrate, place, schema
+from salescli.storage import database, home, migrate, new_file, place, schema
 from salescli.storage.migrations import m0001_house
 from tests.conftest import House
 
@@ -25,7 +25,7 @@ HELD = {"foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0, "secure
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     made = tmp_path / "sales.db"
-    database.create(made, {"currency": "EUR"})
+    new_file.create(made, {"currency": "EUR"})
     return made
 
 
@@ -80,7 +80,7 @@ def test_what_stands_at_the_path_already_is_never_overwritten(tmp_path: Path, ta
     else:
         path.symlink_to(tmp_path / "nowhere")
     with pytest.raises(DatabaseUnusable, match="exists already and was not changed"):
-        database.create(path, {})
+        new_file.create(path, {})
     assert [entry.name for entry in tmp_path.iterdir()] == ["sales.db"]
     assert taken != "a file" or path.read_text() == "precious"
 
@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_finished_leaves_no_draft(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(migrate, "run", full)
     with pytest.raises(DatabaseUnusable, match=r"cannot create .*sales\.db: database or disk is full"):
-        database.create(tmp_path / "sales.db", {})
+        new_file.create(tmp_path / "sales.db", {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,13 +106,13 @@ def test_a_file_that_cannot_be_finished_leaves_no_draft(tmp_path: Path, monkeypa
 def test_a_place_where_no_file_can_be_is_one_clear_line(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DatabaseUnusable, match="cannot create") as caught:
-        database.create(tmp_path / place, {})
+        new_file.create(tmp_path / place, {})
     assert "\n" not in str(caught.value)
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_missing_directories_are_made(tmp_path: Path) -> None:
-    database.create(tmp_path / "one" / "two" / "sales.db", {})
+    new_file.create(tmp_path / "one" / "two" / "sales.db", {})
     database.connect(tmp_path / "one" / "two" / "sales.db").close()
     assert mode_of(tmp_path / "one" / "two") & 0o077 == 0
 
@@ -122,7 +122,7 @@ def test_only_the_owner_may_read_the_file_and_its_journal(tmp_path: Path, umask:
     path = tmp_path / "sales.db"
     previous = os.umask(umask)
     try:
-        database.create(path, {})
+        new_file.create(path, {})
         connection = database.connect(path)
         with database.transaction(connection):
             database.set_setting(connection, "currency", "UAH")
@@ -136,7 +136,7 @@ def test_only_the_owner_may_read_the_file_and_its_journal(tmp_path: Path, umask:
 
 @pytest.mark.parametrize("name", ["продажі.db", "a b.db", "50%.db", "what?.db", "c#.db", "mode=memory&.db"])
 def test_a_file_of_any_name_is_that_file(tmp_path: Path, name: str) -> None:
-    database.create(tmp_path / name, {"currency": "UAH"})
+    new_file.create(tmp_path / name, {"currency": "UAH"})
     connection = database.connect(tmp_path / name)
     assert database.setting(connection, "currency") == "UAH"
     connection.close()
@@ -166,7 +166,7 @@ def _run(work: Callable[[Path], None], path: Path, barrier: Any, told: Any) -> N
 
 
 def _create(path: Path) -> None:
-    database.create(path, {"made_by": str(os.getpid())})
+    new_file.create(path, {"made_by": str(os.getpid())})
 
 
 def _migrate(path: Path) -> None:

@@ -11,7 +11,7 @@ from salescli.cli import caller, options
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions, time
-from salescli.storage import database, engine, history, home
+from salescli.storage import engine, history, home, new_file
 from salescli.storage.work import Work
 
 
@@ -49,7 +49,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         changes = {key: (None, value) for key, value in settings.items()}
         history.record(Work(connection, actor, session.now, time.time_zone(time_zone)), "file", None, "made", changes)
 
-    database.create(session.path, settings, populate)
+    new_file.create(session.path, settings, populate)
     say(f"created {session.path}; {login} is its owner. Next: salescli offers add --help")
 
 

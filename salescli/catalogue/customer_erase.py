@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from salescli.catalogue import customers, records
 from salescli.errors import SalesError, WrongStatus
 from salescli.rules import numbers, permissions, text, time
-from salescli.storage import database, engine, history
+from salescli.storage import beside, database, engine, history
 from salescli.storage.work import Work
 
 NAME = "(erased)"
@@ -99,15 +99,16 @@ def _erase(work: Work, words: str, why: str | None) -> Erased:
 
 
 def sweep(connection: engine.Connection, *erased: Erased) -> None:
-    """Rewrite the database, to remove traces that SQLite leaves in its pages even with ``secure_delete``.
+    """Remove what else holds the erased: copies of killed imports, and traces in pages, which are rewritten for it.
 
-    That overwrites what is deleted, but not the copies that stay behind where SQLite divides a page: of 3,000 emails
-    that were overwritten, each in the table and in its index, 5 were still in the file.
+    ``secure_delete`` overwrites what is deleted, but not the copies that stay behind where SQLite divides a page: of
+    3,000 emails that were overwritten, each in the table and in its index, 5 were still in the file.
     Raise SalesError if another process or a full disk prevents it; erasing again repeats it.
     """
     try:
+        beside.remove_leftovers(connection)
         database.rewrite(connection)
-    except engine.OperationalError as error:
+    except (engine.OperationalError, OSError) as error:
         ids = [str(each.id) for each in erased]
         raise SalesError(
             f"{numbers.count(len(ids), 'customer')} erased, but the database could not be rewritten ({error}), and its"

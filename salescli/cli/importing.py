@@ -27,6 +27,7 @@ from salescli.imports import told as told_of
 from salescli.imports.reading import layout
 from salescli.imports.reading import options as of_reading
 from salescli.rules import money, numbers, time
+from salescli.sales import attempts
 from salescli.storage import beside
 from salescli.storage.work import Work
 
@@ -157,7 +158,7 @@ def _quietly(session: Session, request: ImportRequest) -> Iterator[Work]:
     work, file = session.work, request.file
     itself = request.dry_run or session.any_file_system  # where locks may fail, a rename may, too
     size = file.stat().st_size if isinstance(file, Path) and file.is_file() and not itself else 0
-    with beside.copied(work.connection, size) as copy:
+    with beside.copied(work.connection, size, attempts.any_awaited) as copy:
         yield replace(work, connection=copy) if copy else work
     if copy:
         session.reopen()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from salescli.cli.output.terminal import columns_of, fitted, say, shortened
+from salescli.cli.session import Session
 from salescli.errors import BadUsage, SalesError
 from salescli.rules import text
 
@@ -30,7 +31,15 @@ def agreed(question: str) -> bool:
 
 def confirm(question: str, *, default: bool | None) -> bool:
     """Ask for a yes or a no on the terminal; without a default, until there is one."""
-    answer: bool = click.confirm(_fitted(question, " [y/N]: "), default=default, err=True)
+    answer: bool = _answered(click.confirm, _fitted(question, " [y/N]: "), default=default)
+    return answer
+
+
+def _answered(ask: Callable[..., Any], question: str, **how: Any) -> Any:
+    """Return what a person answers, who takes their time: what they answer about may have been replaced meanwhile."""
+    answer = ask(question, err=True, **how)
+    if session := click.get_current_context().find_object(Session):
+        session.check_in_place()
     return answer
 
 
@@ -44,7 +53,7 @@ def prompt(question: str, default: str, *, advice: str) -> str:
     """Ask for a word, on a terminal. Raise BadUsage with ``advice`` without one."""
     if not on_a_terminal():
         raise BadUsage(advice)
-    answer: str = click.prompt(_fitted(question, f" [{default}]: "), default=default, err=True)
+    answer: str = _answered(click.prompt, _fitted(question, f" [{default}]: "), default=default)
     return answer
 
 
@@ -54,14 +63,14 @@ def choose(question: str, choices: Sequence[tuple[str, str]], usual: str | None)
     ``usual``: the answer to Enter. No line is wider than the terminal.
     """
     if not choices:
-        answer: str = click.prompt(_fitted(question, f" [{usual}]: "), default=usual, err=True)
+        answer: str = _answered(click.prompt, _fitted(question, f" [{usual}]: "), default=usual)
         return answer.strip()
     say(question)
     for place, (_, words) in enumerate(choices, start=1):
         say(shortened(f"  {place:>2}  {' '.join(words.split())}", columns_of(sys.stderr) or 80))
     answers = [answer for answer, _ in choices]
     default = answers.index(usual) + 1 if usual in answers else None
-    number: int = click.prompt("Number", type=click.IntRange(1, len(choices)), default=default, err=True)
+    number: int = _answered(click.prompt, "Number", type=click.IntRange(1, len(choices)), default=default)
     return answers[number - 1]
 
 
@@ -72,7 +81,7 @@ class _Asked(click.Option):
         """Return the value of the option, given or asked for."""
         if self.value_is_missing(value) and not ctx.resilient_parsing and on_a_terminal():
             question = f"{(self.help or '').partition('.')[0]}?"
-            value = click.prompt(_fitted(question, ": "), prompt_suffix=" ", err=True)
+            value = _answered(click.prompt, _fitted(question, ": "), prompt_suffix=" ")
         return super().process_value(ctx, value)
 
 

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from salescli.cli import caller, remote
-from salescli.errors import BadUsage, NotPermitted, OlderVersion
+from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted, OlderVersion
 from salescli.rules import time
 from salescli.storage import engine
 
@@ -64,9 +64,11 @@ class Session:
         from salescli.storage import database
 
         try:
-            return database.connect(self.path, any_file_system=self.any_file_system)
+            opened = database.connect(self.path, any_file_system=self.any_file_system)
         except OlderVersion as error:
             raise error.naming(self.program) from None
+        self._opened = _identity(self.path)
+        return opened
 
     @cached_property
     def actor(self) -> Actor:
@@ -171,6 +173,16 @@ class Session:
                     f"{at[home]} and {shop.path} are copies of one database, whose money would count twice;"
                     " leave one out"
                 )
+
+    def check_in_place(self) -> None:
+        """Raise DatabaseUnusable if another file has taken the database's place since it was opened.
+
+        SQLite would go on with the old one, and take a journal of the new one, which has its name, for its own.
+        """
+        if "file" in vars(self) and _identity(self.path) != self._opened:
+            from salescli.storage import database
+
+            raise DatabaseUnusable(f"{self.path} {database.REPLACED}")
 
     def reopen(self) -> None:
         """Open the database again at its next use, if its file was replaced meanwhile."""

@@ -85,6 +85,12 @@ def live_of(connection: engine.Connection, invoice_id: int) -> Attempt | None:
     return Attempt.from_row(row) if row else None
 
 
+def any_awaited(connection: engine.Connection) -> bool:
+    """Return whether a process that may still run awaits the answer of a live attempt."""
+    owners = connection.execute("SELECT owner FROM attempts WHERE status = 'live' AND owner IS NOT NULL").fetchall()
+    return any(process.may_run(owner) for (owner,) in owners)
+
+
 def of_invoice(connection: engine.Connection, invoice_id: int) -> list[Attempt]:
     """Return the attempts to move an invoice's money, first one first."""
     rows = connection.execute("SELECT * FROM attempts WHERE invoice_id = ? ORDER BY id", (invoice_id,))

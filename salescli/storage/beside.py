@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from salescli.errors import AlreadyRunning
-from salescli.storage import database, files, lock, process
+from salescli.storage import database, files, lock
 
 LONG_BYTES = 8_000_000  # of a file to be written in: from here on, readers would wait a second
 _COST_OF_COPYING = 200  # so many bytes are copied in less time than one is read and written
@@ -25,18 +25,21 @@ _SPACE = 8  # bytes that one of the file may take on the disk, with what sorts i
 
 
 @contextmanager
-def copied(held: sqlite3.Connection, bytes_read: int) -> Iterator[sqlite3.Connection | None]:
+def copied(
+    held: sqlite3.Connection, bytes_read: int, is_awaited: Callable[[sqlite3.Connection], bool]
+) -> Iterator[sqlite3.Connection | None]:
     """Yield a copy that replaces the database of ``held`` when the block ends well; ``held`` is closed then.
 
     Yield None if the database itself is to be written: the block is short by the ``bytes_read`` in it, or somebody is
-    under way who would go on with the old file. Raise sqlite3.Error and OSError, having replaced nothing.
+    under way who would go on with the old file, as ``is_awaited`` tells of an answer that is to be written into it.
+    Raise sqlite3.Error and OSError, having replaced nothing.
     """
     path = Path(os.path.realpath(database.path_of(held)))
     if not _is_worthwhile(held, path, bytes_read):
         yield None
         return
     with ExitStack() as alone:
-        if not _alone(held, path, alone):
+        if not _alone(held, path, alone, is_awaited):
             alone.close()
             yield None
             return
@@ -62,7 +65,7 @@ def _is_worthwhile(held: sqlite3.Connection, path: Path, bytes_read: int) -> boo
         and there.st_size <= bytes_read * _COST_OF_COPYING
         and held.execute("PRAGMA journal_mode").fetchone()[0] == "delete"  # with a log nobody waits anyway
         and there.st_nlink == 1
-        and os.geteuid() in (0, there.st_uid)
+        and (os.geteuid() == 0 or (os.geteuid() == there.st_uid and there.st_gid in (os.getegid(), *os.getgroups())))
         and not _has_attributes(path)
         and os.access(path.parent, os.W_OK)
         and shutil.disk_usage(path.parent).free > there.st_size + bytes_read * _SPACE
@@ -75,7 +78,9 @@ def _has_attributes(path: Path) -> bool:
     return any(not name.startswith("security.") for name in listed)
 
 
-def _alone(held: sqlite3.Connection, path: Path, alone: ExitStack) -> bool:
+def _alone(
+    held: sqlite3.Connection, path: Path, alone: ExitStack, is_awaited: Callable[[sqlite3.Connection], bool]
+) -> bool:
     """Hold the database for writing. Return false if somebody has an answer to write that must not get lost."""
     try:
         for of in ("tick", "notify"):
@@ -83,8 +88,7 @@ def _alone(held: sqlite3.Connection, path: Path, alone: ExitStack) -> bool:
     except AlreadyRunning:
         return False
     held.execute("BEGIN IMMEDIATE")
-    owners = held.execute("SELECT owner FROM attempts WHERE status = 'live' AND owner IS NOT NULL").fetchall()
-    if any(process.may_run(owner) for (owner,) in owners):
+    if is_awaited(held):
         held.execute("ROLLBACK")
         return False
     return True
@@ -92,18 +96,28 @@ def _alone(held: sqlite3.Connection, path: Path, alone: ExitStack) -> bool:
 
 def _copy(path: Path, draft: Path) -> bytes:
     """Copy the pages of a database that is held; return its count of changes."""
-    for leftover in list(path.parent.iterdir()):
-        if leftover.name.startswith(f".{path.name}.beside-"):  # of one that was killed: the locks are ours
-            leftover.unlink(missing_ok=True)
+    _remove_leftovers(path)
     there = path.stat()
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
     # not as a file: to close it would end the locks that this process has on it
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source, closing(_unsafe(draft)) as target:
         source.backup(target)
+    os.chown(draft, there.st_uid, there.st_gid)  # in this order: its own group never reads it
     draft.chmod(there.st_mode & 0o777)
-    if os.geteuid() == 0:
-        os.chown(draft, there.st_uid, there.st_gid)
     return _changes(draft)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the copies of imports that were killed; nobody else makes one while the caller holds the database."""
+    for leftover in list(path.parent.iterdir()):
+        if leftover.name.startswith(f".{path.name}.beside-"):
+            leftover.unlink(missing_ok=True)
+
+
+def remove_leftovers(connection: sqlite3.Connection) -> None:
+    """Remove the copies that killed imports left beside a database. Raise OSError."""
+    with database.transaction(connection):
+        _remove_leftovers(Path(os.path.realpath(database.path_of(connection))))
 
 
 def _unsafe(draft: Path) -> sqlite3.Connection:
@@ -136,7 +150,8 @@ def _replace(path: Path, draft: Path) -> None:
     with draft.open("rb") as stream:
         os.fsync(stream.fileno())
     draft.rename(path)
-    files.sync_directory(path.parent)
+    with suppress(OSError):  # it is there; only a power cut could still bring the old one back
+        files.sync_directory(path.parent)
 
 
 def _is_open(connection: sqlite3.Connection) -> bool:

@@ -26,6 +26,7 @@ APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
 LONGER_SECONDS = 90
 BRIEF_SECONDS = 5
+REPLACED = "was replaced meanwhile, by an import or a restore; nothing was changed: try again"
 # WAL had a reset bug that corrupts databases; fixed since these (sqlite.org/wal.html#walresetbug).
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
@@ -72,9 +73,7 @@ def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> Datab
         "disk I/O": "the disk failed or is full; nothing was changed",
     }
     if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DBMOVED":
-        return DatabaseUnusable(
-            f"{path} was replaced meanwhile, by an import or a restore; nothing was changed: try again"
-        )
+        return DatabaseUnusable(f"{path} {REPLACED}")
     hint = next((text for word, text in advice.items() if word in message), "nothing was changed")
     return DatabaseUnusable(f"{path}: {message}; {hint}")
 

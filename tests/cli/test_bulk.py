@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from salescli.storage import new_file
 from tests.story import Story
 from tests.terminal import Ran
 
@@ -221,4 +222,16 @@ def test_the_dialogue_of_one_order_confirms_what_it_showed_or_nothing(sold: Stor
 
     shown = sold.house.run.typed("orders", "check", "3", answer="\n", meanwhile=another_gives_it_to_ivan)
     assert "order 3 changed in the meantime; look again" in shown
+    assert run(sold, "orders list --confirmed -q").out == ""
+
+
+def test_a_file_that_takes_the_databases_place_while_the_question_is_open_is_left_alone(sold: Story) -> None:
+    path = sold.house.path
+
+    def replace() -> None:
+        new_file.copy(sold.house.connection, path.with_name("new.db"))
+        path.with_name("new.db").rename(path)
+
+    shown = sold.house.run.typed("orders", "check", "1", "3", answer="y\n", meanwhile=replace)
+    assert "was replaced meanwhile, by an import or a restore; nothing was changed: try again" in shown
     assert run(sold, "orders list --confirmed -q").out == ""

@@ -1080,6 +1080,19 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a long import takes the file from who awaits an answer",
+        "a_long_file_comes_in_while_a_payment_is_made",
+        (
+            ("storage/beside.py", "    if is_awaited(held):", "    if False:"),
+            ("storage/beside.py", """for of in ("tick", "notify"):""", "for of in ():"),
+        ),
+    ),
+    Mutant(
+        "a long import lets others write into the old file",
+        "somebody_sells_while_a_long_file_comes_in",
+        (("storage/beside.py", "    return True\n", """    held.execute("ROLLBACK")\n    return True\n"""),),
+    ),
+    Mutant(
         "refunds that are staged are not moved",
         "other_systems_files_come_in",
         (

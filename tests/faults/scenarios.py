@@ -48,7 +48,7 @@ from salescli.rules import sale_shares, time
 from salescli.sales import attempts, closed_months, customer_credit, recurring_actions, recurring_edit
 from salescli.sales.attempts import Attempt
 from salescli.sales.recurring_edit import RecurringEdit
-from salescli.storage import database, home, lock
+from salescli.storage import beside, database, home, lock
 from salescli.storage.work import Work
 from tests import PROJECT
 from tests.faults import power
@@ -1544,6 +1544,43 @@ def many_orders_come_in_beside_far_more(world: World) -> None:
     finally:
         bulk_load._COST_OF_KEEPING = kept
     assert world.value("SELECT sum(payments) FROM totals WHERE dimension = 'payment_system' AND grain = 0") == 400
+
+
+@scenario
+def a_long_file_comes_in_while_a_payment_is_made(world: World) -> None:
+    """The answer stands in the file that everybody has afterwards."""
+
+    def bring() -> None:
+        held = world.connect()
+        with beside.copied(held, beside.LONG_BYTES, attempts.any_awaited) as copy:
+            database.set_setting(copy or held, "currency", "UAH")
+        held.close()
+
+    world.bank.meanwhile = bring
+    plan = due(world, "overtaken after")
+    world.tick()
+    settled(world, charges=2)
+    assert world.plan(plan).payments_made == 2
+    assert world.value("SELECT value FROM settings WHERE name = 'currency'") == "UAH"
+
+
+@scenario
+def somebody_sells_while_a_long_file_comes_in(world: World) -> None:
+    """Nothing that is written meanwhile gets lost: it waits, or is refused."""
+    other, sold = world.connect(), 0
+    other.execute("PRAGMA busy_timeout = 0")
+    with beside.copied(world.connect(), beside.LONG_BYTES, attempts.any_awaited) as copy:
+        assert copy is not None
+        database.set_setting(copy, "currency", "UAH")
+        with suppress(sqlite3.OperationalError):
+            database.set_setting(other, "sold", "1")
+            sold = 1
+    with suppress(sqlite3.OperationalError):
+        database.set_setting(other, "sold", "1")
+        sold = 1
+    other.close()
+    assert world.value("SELECT value FROM settings WHERE name = 'currency'") == "UAH"
+    assert world.value("SELECT count(*) FROM settings WHERE name = 'sold'") == sold
 
 
 _BALANCE = """\

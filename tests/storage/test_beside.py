@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from salescli.storage import beside, database, lock, process
+from salescli.catalogue import customer_erase
+from salescli.sales import attempts
+from salescli.storage import beside, database, files, lock, process
 from tests.conftest import House
 from tests.shop import Shop
 
@@ -22,7 +24,7 @@ import os, sqlite3, sys
 from salescli.storage import beside, database
 if sys.argv[2] == "replacing":
     beside.Path.rename = lambda *_: os._exit(9)
-with beside.copied(database.connect(sys.argv[1]), beside.LONG_BYTES) as copy:
+with beside.copied(database.connect(sys.argv[1]), beside.LONG_BYTES, lambda connection: False) as copy:
     database.set_setting(copy, "currency", "UAH")
     if sys.argv[2] == "writing":
         os._exit(9)
@@ -54,7 +56,7 @@ def test_readers_see_the_old_state_until_the_end_and_never_wait(path: Path) -> N
     read = "SELECT value FROM settings WHERE name = 'currency'"
     held = database.connect(path)
     path.chmod(0o640)
-    with beside.copied(held, LONG) as copy:
+    with beside.copied(held, LONG, attempts.any_awaited) as copy:
         assert copy is not None
         with database.transaction(copy):
             copy.execute("PRAGMA cache_size = 5")  # pages: as in a transaction too large for the memory
@@ -72,7 +74,7 @@ def test_readers_see_the_old_state_until_the_end_and_never_wait(path: Path) -> N
 def test_nobody_else_writes_meanwhile_and_a_stale_writer_is_refused(path: Path) -> None:
     writer = database.connect(path)
     writer.execute("PRAGMA busy_timeout = 0")
-    with beside.copied(database.connect(path), LONG) as copy:
+    with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
         assert copy is not None
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             writer.execute("BEGIN IMMEDIATE")
@@ -88,7 +90,7 @@ def test_nobody_else_writes_meanwhile_and_a_stale_writer_is_refused(path: Path) 
 def test_a_block_that_fails_replaces_nothing(path: Path) -> None:
     held = database.connect(path)
     before = path.stat().st_ino
-    with pytest.raises(ValueError, match="no"), beside.copied(held, LONG) as copy:
+    with pytest.raises(ValueError, match="no"), beside.copied(held, LONG, attempts.any_awaited) as copy:
         fail_after(copy)
     assert not held.in_transaction
     held.close()
@@ -97,7 +99,7 @@ def test_a_block_that_fails_replaces_nothing(path: Path) -> None:
 
 def test_a_block_that_writes_nothing_replaces_nothing(path: Path) -> None:
     held, before = database.connect(path), path.stat().st_ino
-    with beside.copied(held, LONG) as copy:
+    with beside.copied(held, LONG, attempts.any_awaited) as copy:
         assert copy is not None
         assert database.setting(copy, "currency") == "EUR"
     assert path.stat().st_ino == before
@@ -111,27 +113,75 @@ def test_killed_meanwhile_the_old_database_is_complete_and_the_next_removes_the_
     assert killed.returncode == 9
     assert currency(path) == "EUR"
     assert list(path.parent.glob(".*beside*")) != []
-    with beside.copied(database.connect(path), LONG) as copy:
+    with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
+        assert copy is not None
+        database.set_setting(copy, "currency", "UAH")
+    assert currency(path) == "UAH"
+
+
+def test_a_copy_that_a_killed_import_left_is_erased_with_who_is_in_it(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, path, "writing"], check=False)
+    assert list(path.parent.glob(".*beside*")) != []
+    connection = database.connect(path)
+    customer_erase.sweep(connection)
+    connection.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has groups to give")
+@pytest.mark.parametrize(("groups", "copied"), [((70_001,), True), ((), False)])
+def test_the_group_of_a_file_is_kept_or_the_database_itself_is_written(
+    path: Path, groups: tuple[int, ...], *, copied: bool
+) -> None:
+    os.chown(path.parent, 70_000, 70_000)
+    os.chown(path, 70_000, 70_001)
+    path.chmod(0o660)
+    for folder in path.parents:  # of the tests, which are root's alone
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups(groups)
+            os.setgid(70_000)
+            os.setuid(70_000)
+            with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
+                if copy is not None:
+                    database.set_setting(copy, "currency", "UAH")
+            code = int((copy is not None) != copied)
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    there = path.stat()
+    assert (there.st_uid, there.st_gid, there.st_mode & 0o777) == (70_000, 70_001, 0o660)
+
+
+def test_a_folder_that_cannot_be_synced_at_the_end_is_no_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(directory: Path) -> None:
+        raise OSError(f"{directory} cannot be synced")
+
+    monkeypatch.setattr(files, "sync_directory", fails)
+    with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
         assert copy is not None
         database.set_setting(copy, "currency", "UAH")
     assert currency(path) == "UAH"
 
 
 def test_a_short_write_goes_into_the_database_itself(house: House) -> None:
-    with beside.copied(house.connection, LONG - 1) as copy:
+    with beside.copied(house.connection, LONG - 1, attempts.any_awaited) as copy:
         assert copy is None
 
 
 def test_a_file_with_an_access_list_is_written_itself(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     for attributes, expected in ((["security.selinux"], False), (["system.posix_acl_access"], True)):
         monkeypatch.setattr(os, "listxattr", lambda path, attributes=attributes: attributes, raising=False)
-        with beside.copied(house.connection, LONG) as copy:
+        with beside.copied(house.connection, LONG, attempts.any_awaited) as copy:
             assert (copy is None) is expected
 
 
 @pytest.mark.parametrize("of", ["tick", "notify"])
 def test_while_a_tick_runs_the_database_itself_is_written(house: House, of: str) -> None:
-    with lock.alone(house.path, of=of), beside.copied(house.connection, LONG) as copy:
+    with lock.alone(house.path, of=of), beside.copied(house.connection, LONG, attempts.any_awaited) as copy:
         assert copy is None
     assert not house.connection.in_transaction
 
@@ -143,5 +193,5 @@ def test_while_a_process_awaits_an_answer_the_database_itself_is_written(shop: S
         connection.execute("UPDATE attempts SET owner = NULL WHERE status = 'live'")
         sql = "UPDATE attempts SET status = 'live', settled_at = NULL, owner = ? WHERE id = ?"
         connection.execute(sql, (owner, live))
-        with beside.copied(connection, LONG) as copy:
+        with beside.copied(connection, LONG, attempts.any_awaited) as copy:
             assert (copy is None) is expected

@@ -1549,6 +1549,7 @@ def many_orders_come_in_beside_far_more(world: World) -> None:
 @scenario
 def a_long_file_comes_in_while_a_payment_is_made(world: World) -> None:
     """The answer stands in the file that everybody has afterwards."""
+    world.without_a_log()
 
     def bring() -> None:
         held = world.connect()
@@ -1567,6 +1568,7 @@ def a_long_file_comes_in_while_a_payment_is_made(world: World) -> None:
 @scenario
 def somebody_sells_while_a_long_file_comes_in(world: World) -> None:
     """Nothing that is written meanwhile gets lost: it waits, or is refused."""
+    world.without_a_log()
     other, sold = world.connect(), 0
     other.execute("PRAGMA busy_timeout = 0")
     with beside.copied(world.connect(), beside.LONG_BYTES, attempts.any_awaited) as copy:

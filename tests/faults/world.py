@@ -142,6 +142,10 @@ class World:
         for module, name, value in self._replaced:
             setattr(module, name, value)
 
+    def without_a_log(self) -> None:
+        """Let SQLite be one whose write-ahead log is not safe, as most systems' is."""
+        self._replace(database, "_journal", lambda version: (("journal_mode", "delete"), ("synchronous", 3)))
+
     @property
     def now(self) -> datetime:
         """What the machine's clock shows."""

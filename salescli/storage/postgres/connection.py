@@ -107,8 +107,8 @@ class Connection:
     BEGIN IMMEDIATE takes one writer's lock of the shop for the transaction: rows locked one by one met in deadlocks.
     """
 
-    def __init__(self, held: Any, url: str) -> None:
-        self._held, self.url = held, url
+    def __init__(self, held: Any) -> None:
+        self._held = held
         self.wait_seconds = WAIT_SECONDS
 
     @property
@@ -146,11 +146,6 @@ class Connection:
         made = Cursor(cursor, None)
         made.rowcount = changed
         return made
-
-    def free_ids(self, table: str) -> Iterator[int]:
-        """Yield the ids of the next rows of a table; each is taken when it is asked for."""
-        while True:
-            yield self.execute("SELECT nextval(pg_get_serial_sequence(?, 'id')) AS id", (table,)).fetchone()["id"]
 
     def close(self) -> None:
         """End the session; an open transaction is undone."""
@@ -197,7 +192,7 @@ def connect(url: str) -> Connection:
         extensions.register_type(kind, held)
     with held.cursor() as cursor:
         cursor.execute(f"SET search_path TO {SHOP}; SET TimeZone TO 'UTC'")
-    return Connection(held, url)
+    return Connection(held)
 
 
 def make_schema(connection: Connection) -> None:

@@ -26,7 +26,8 @@ class Left(NamedTuple):
     for_a_person: bool = False
 
     def __str__(self) -> str:
-        return f"{numbers.count(self.payments, 'due payment')} {self.through} not charged: {self.why}"
+        were = "was" if self.payments == 1 else "were"
+        return f"{numbers.count(self.payments, 'due payment')} {self.through} {were} not charged: {self.why}"
 
 
 def unexplained(run: ChargingRun, calls: GatewayCalls) -> bool:

@@ -22,6 +22,12 @@ class Goal(NamedTuple):
 
 LEAST = 64.0  # MiB that any command may take
 BARE, LIST = "python -I -S -c pass", "the list"
+_START = "In instructions, Click alone takes 6.1 times what bare Python does, and sqlite3 0.7; the rest is ours and tabulate's."
+_ERASE = (
+    "The database is rewritten: of 3,000 emails that were overwritten with `secure_delete`, 5 were still in the file."
+    " One rewriting serves all the customers of a command."
+)
+_SIMULATE = "It makes the payments themselves on a copy, some 8,000 of them at 1 M orders, at 3 to 4 ms each."
 _WHOLE_FILE = (
     "Of 141 µs a row, 95 are Python: each value is checked, so that a bad one is named, and the records that the row"
     " tells of are found. SQLite takes 14 to stage the row, 11 to move it, 7 to index it and 12 to count it, which"
@@ -39,8 +45,8 @@ _FIRST_PAGE, _COUNT = Goal(most=0.050), Goal(most=0.020)
 
 GOALS: dict[tuple[str, str], Goal] = {
     # Where people wait
-    ("start", "list of 50, instructions"): Goal(6.5, BARE),
-    ("start", "list of 50, against bare Python"): Goal(8, BARE),
+    ("start", "list of 50, instructions"): Goal(6.5, BARE, why=_START),
+    ("start", "list of 50, against bare Python"): Goal(8, BARE, why=_START),
     ("start", "list of 50, against sqlite-utils"): Goal(0.45, "sqlite-utils"),
     ("start", "help"): Goal(1, LIST),
     ("start", "orders list --help"): Goal(1, LIST),
@@ -63,9 +69,9 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("writes", "doctor"): Goal(most=1),
     ("writes", "doctor --deep"): Goal(1.5, "integrity_check"),
     ("writes", "rebuild-totals"): Goal(most=10),
-    ("writes", "customers erase"): Goal(most=0.2),
+    ("writes", "customers erase"): Goal(most=0.2, why=_ERASE),
     ("writes", "recurring upcoming, a year"): Goal(most=0.5),
-    ("writes", "simulate, 90 days"): Goal(most=4),
+    ("writes", "simulate, 90 days"): Goal(most=4, why=_SIMULATE),
     ("refund", "one refund"): Goal(1.2),
     ("refund", "one refund, as a command"): Goal(1.2),
     # Imports

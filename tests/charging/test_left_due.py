@@ -80,7 +80,7 @@ def test_a_tick_whose_time_is_over_says_what_it_leaves(many: Story, monkeypatch:
     counts = many.tick()
     assert (counts.charged, counts.left, counts.broken) == (0, 12, False)
     assert counts.for_a_person == [
-        "12 due payments through Sandbox not charged: the time of this tick is over; the next goes on"
+        "12 due payments through Sandbox were not charged: the time of this tick is over; the next goes on"
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_payment_system_that_is_gone_ends_the_run_with_a_line(many: Story) -> 
     counts = many.tick()
     assert (counts.charged, counts.left, counts.broken) == (10, 2, True)
     assert counts.for_a_person == [
-        "2 due payments through payment system 99 not charged: it is gone; restore the latest backup"
+        "2 due payments through payment system 99 were not charged: it is gone; restore the latest backup"
     ]
 
 
@@ -108,7 +108,7 @@ def test_one_that_is_misconfigured_says_how_many_wait(many: Story, monkeypatch: 
     monkeypatch.setattr(Sandbox, "charge", refuses)
     counts = many.tick()
     assert (counts.left, counts.broken) == (12, True)
-    assert counts.for_a_person[1] == "12 due payments through Sandbox not charged: it is misconfigured"
+    assert counts.for_a_person[1] == "12 due payments through Sandbox were not charged: it is misconfigured"
 
 
 def test_limits_on_money_say_how_many_they_hold(many: Story) -> None:
@@ -125,7 +125,7 @@ def test_what_no_reason_keeps_from_being_charged_is_a_defect(many: Story, monkey
     counts = many.tick()
     assert (counts.charged, counts.left, counts.broken) == (11, 1, True)
     assert counts.for_a_person == [
-        "1 due payment through Sandbox not charged: tick found no reason; run salescli doctor"
+        "1 due payment through Sandbox was not charged: tick found no reason; run salescli doctor"
     ]
 
 

@@ -22,7 +22,9 @@ class Goal(NamedTuple):
 
 LEAST = 64.0  # MiB that any command may take
 BARE, LIST = "python -I -S -c pass", "the list"
-_START = "In instructions, Click alone takes 6.1 times what bare Python does, and sqlite3 0.7; the rest is ours and tabulate's."
+_START = (
+    "In instructions Click alone takes 6.1 times what bare Python does, sqlite3 0.7; the rest is ours and tabulate."
+)
 _ERASE = (
     "The database is rewritten: of 3,000 emails that were overwritten with `secure_delete`, 5 were still in the file."
     " One rewriting serves all the customers of a command."

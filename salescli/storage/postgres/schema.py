@@ -12,7 +12,7 @@ from contextlib import closing
 from itertools import groupby
 
 from salescli.storage import migrate
-from salescli.storage.postgres import dialect
+from salescli.storage.postgres import dialect, words
 from salescli.storage.postgres.statements import with_words
 
 # Text is compared byte by byte, as SQLite does, whatever the database's own order is.
@@ -45,6 +45,9 @@ def statements() -> Iterator[str]:
             yield with_words(_matching(sql), _TYPES)
         for name, _ in tables:  # afterwards, since tables refer to one another
             yield from _keys(model, name)
+    for kind, _, sql in wanted:
+        if kind == "table" and "VIRTUAL TABLE" in sql:
+            yield from words.search(sql)
     for wanted_kind, translated in (("index", str), ("view", with_words), ("trigger", trigger)):
         for kind, _, sql in wanted:
             if kind == wanted_kind:

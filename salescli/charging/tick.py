@@ -318,4 +318,6 @@ def _reason_to_hold(connection: engine.Connection, gap: timedelta | None) -> str
     """Return why nothing new may be charged, or None."""
     if gap is not None:
         return tick_log.held(gap)
+    if engine.server(connection):  # whose disk cannot be seen from here
+        return None
     return limits.space_is_short(Path(database.path_of(connection)))

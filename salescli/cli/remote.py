@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from salescli.errors import BadUsage, NotPermitted, SalesError
+from salescli.storage import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,11 +78,22 @@ class Place(NamedTuple):
 
 
 def check_scheme(database: str) -> None:
-    """Raise BadUsage for a database that is named by a URL: it would silently become the name of a file."""
+    """Raise BadUsage for a URL that names no database of ours: it would silently become the name of a file.
+
+    And for one with a password, before it can be shown.
+    """
     if "://" not in database or database.startswith(SCHEME):
         return
+    if engine.is_url(database):
+        from salescli.storage.postgres import connection
+
+        connection.check_url(database)
+        return
     if found := re.match(_ANY_SCHEME, database):
-        raise BadUsage(f"salescli cannot open a {found[1]}:// database; give a file, or ssh://[user@]host[:port]/path")
+        raise BadUsage(
+            f"salescli cannot open a {found[1]}:// database; give a file, ssh://[user@]host[:port]/path,"
+            " or postgresql://[user@]host/database"
+        )
 
 
 def place_of(arguments: Sequence[str], configured: str = "") -> Place | None:

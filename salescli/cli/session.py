@@ -55,7 +55,12 @@ class Session:
 
     @property
     def now(self) -> datetime:
-        """The time, as the clock showed it at first and as it has gone on since: a question may wait for an answer."""
+        """The time, as the clock showed it at first and as it has gone on since: a question may wait for an answer.
+
+        Of a shop on a server it is the server's: hosts whose clocks differ would take over one another's payments.
+        """
+        if engine.is_url(self.path):
+            assert self.file
         return time.on_from(*self._began)
 
     @cached_property
@@ -68,7 +73,21 @@ class Session:
         except OlderVersion as error:
             raise error.naming(self.program) from None
         self._opened = _identity(self.path)
+        if there := engine.server(opened):
+            self._began = there.clock(), time.uptime()
         return opened
+
+    @property
+    def beside(self) -> str:
+        """The path beside which this machine keeps what belongs to the database: locks, letters, a sandbox."""
+        from salescli.storage import place
+
+        return place.beside(self.path)
+
+    def check_is_a_file(self, instead: str) -> None:
+        """Raise BadUsage for a shop on a server; what ``instead`` names is for that."""
+        if engine.is_url(self.path):
+            raise BadUsage(f"{self.command} is for a database in a file; for a shop on a server, {instead}")
 
     @cached_property
     def actor(self) -> Actor:
@@ -78,9 +97,16 @@ class Session:
         """
         from salescli.catalogue import actors
 
-        real = actors.acting(self.file, caller.os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid))
+        real = actors.acting(self.file, self.login)
         actor = real if self.as_login is None else actors.acting_as(self.file, real, self.as_login)
         return actor._replace(command=self.command)
+
+    @property
+    def login(self) -> str:
+        """Who calls: by the word of the server that holds the shop, else of the operating system."""
+        if there := engine.server(self.file):
+            return there.login()
+        return caller.os_login() if self.sudo_uid is None else caller.login_of(self.sudo_uid)
 
     @property
     def program(self) -> str:
@@ -127,7 +153,7 @@ class Session:
 
         if system.id not in self._gateways:
             environment = tuple(system.environment.split())
-            self._gateways[system.id] = registry.open_gateway(system.gateway, Path(self.path), environment)
+            self._gateways[system.id] = registry.open_gateway(system.gateway, Path(self.beside), environment)
         return self._gateways[system.id]
 
     @cached_property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from salescli.cli.session import Session
 from salescli.notices import deliver
 from salescli.storage import database, home, lock
@@ -15,5 +13,5 @@ def told(session: Session, name: str | None = None) -> list[deliver.Outcome]:
     home.check(session.file)
     database.wait_longer(session.file)
     work = Work(session.file, session.actor, session.now, session.zone)
-    with lock.alone(os.path.realpath(session.path), "another process is telling the hooks", of="notify"):
+    with lock.alone(session.beside, "another process is telling the hooks", of="notify"):
         return deliver.run(work, only=name)

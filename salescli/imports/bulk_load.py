@@ -49,6 +49,11 @@ class Aside:
     written: int = 0
     kept: list[engine.Row] = field(default_factory=list)
 
+    @property
+    def on_server(self) -> bool:
+        """Whether nothing can be dropped: others work with the tables meanwhile, and own them."""
+        return engine.server(self.connection) is not None
+
     def wrote_order(self) -> None:
         """Count an order, and drop triggers and indexes at the first that makes it worthwhile."""
         self.written += 1
@@ -62,7 +67,7 @@ class Aside:
             self._begin_if_worthwhile()
 
     def _begin_if_worthwhile(self) -> None:
-        if not self.kept:
+        if not self.kept and not self.on_server:
             there = self.connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()[0]
             if self.written * _COST_OF_KEEPING >= there:
                 self.begin()
@@ -84,7 +89,7 @@ class Aside:
 
         ``first``: the id of the first order, if all rows are of new orders from that on.
         """
-        many = orders >= _ORDERS_BETWEEN
+        many = orders >= _ORDERS_BETWEEN and not self.on_server
         at_once = first if many and not self.kept else None
         idle = self._dropped(_IDLE) if self.kept and many else []
         if at_once is not None:

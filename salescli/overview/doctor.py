@@ -217,8 +217,7 @@ def examine(
 
 def small(connection: engine.Connection) -> bool:
     """Return whether a file is so small that all of it is checked every time."""
-    pages, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
-    return pages * size <= _WHOLE_BYTES
+    return database.bytes_of(connection) <= _WHOLE_BYTES
 
 
 def damage(connection: engine.Connection) -> str:
@@ -231,16 +230,14 @@ def damage(connection: engine.Connection) -> str:
 
 
 def _schema(connection: engine.Connection) -> Iterator[Finding]:
-    for name in migrate.missing(connection, schema.VERSION):
+    there = engine.server(connection)
+    for name in there.missing() if there else migrate.missing(connection, schema.VERSION):
         yield Finding("database", f"{name} is missing, or differs from that of version {schema.VERSION}", _BROKEN)
 
 
 def _integrity(connection: engine.Connection) -> Iterator[Finding]:
-    for row in connection.execute(f"PRAGMA integrity_check({_FINDINGS_MAX})"):
-        if row[0] != "ok":
-            yield Finding("database", str(row[0]), _BROKEN)
-    for row in connection.execute("PRAGMA foreign_key_check").fetchmany(_FINDINGS_MAX):
-        yield Finding("database", f"row {row[1]} of {row[0]} refers to a row of {row[2]} that does not exist", _BROKEN)
+    for damage in database.damages(connection, _FINDINGS_MAX):
+        yield Finding("database", damage, _BROKEN)
 
 
 def _sums(connection: engine.Connection, newest: int | None = None) -> Iterator[Finding]:

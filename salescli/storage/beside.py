@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from salescli.errors import AlreadyRunning
-from salescli.storage import database, files, lock
+from salescli.storage import database, engine, files, lock
 
 LONG_BYTES = 8_000_000  # of a file to be written in: from here on, readers would wait a second
 _COST_OF_COPYING = 200  # so many bytes are copied in less time than one is read and written
@@ -35,7 +35,7 @@ def copied(
     Raise sqlite3.Error and OSError, having replaced nothing.
     """
     path = Path(os.path.realpath(database.path_of(held)))
-    if not _is_worthwhile(held, path, bytes_read):
+    if engine.server(held) or not _is_worthwhile(held, path, bytes_read):  # of a server nobody waits for a reader
         yield None
         return
     with ExitStack() as alone:
@@ -115,7 +115,9 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def remove_leftovers(connection: sqlite3.Connection) -> None:
-    """Remove the copies that killed imports left beside a database. Raise OSError."""
+    """Remove the copies that killed imports left beside a file. Raise OSError."""
+    if engine.server(connection):
+        return
     with database.transaction(connection):
         _remove_leftovers(Path(os.path.realpath(database.path_of(connection))))
 

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from salescli.errors import BadData, DamagedValue, DatabaseUnusable, OlderVersion
 from salescli.rules import time
-from salescli.storage import place, schema
+from salescli.storage import engine, place, schema
 
 if TYPE_CHECKING:
-    from os import PathLike
     from zoneinfo import ZoneInfo
 
-    FilePath = str | PathLike[str]  # not pathlib: docs/start.md
+    from salescli.storage.engine import FilePath as FilePath
 
 APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
@@ -35,8 +34,12 @@ def connect(path: FilePath, *, any_file_system: bool = False, older: bool = Fals
     """Open an existing database of this program, checked, with the pragmas that durability and safety need.
 
     Raise DatabaseUnusable if it is missing, foreign, of a newer version, corrupt, or on a file system with unreliable
-    locks. Raise OlderVersion if it is of an older version, unless ``older`` is true.
+    locks. Raise OlderVersion if it is of an older version, unless ``older`` is true. A URL is of a shop on a server.
     """
+    if engine.is_url(path):
+        from salescli.storage.postgres import shop
+
+        return shop.connect(str(path))
     place.check(path, any_file_system=any_file_system)
     try:
         return opened(path, check=_check_ours_or_older if older else _check_ours)
@@ -49,6 +52,8 @@ def read_only(path: FilePath) -> sqlite3.Connection:
 
     Raise DatabaseUnusable or sqlite3.Error if it is missing, foreign, of another version or busy.
     """
+    if engine.is_url(path):
+        return connect(path)
     connection = sqlite3.connect(f"{uri(path)}?mode=ro", uri=True, timeout=0.02, isolation_level=None)
     connection.row_factory = sqlite3.Row
     try:
@@ -100,7 +105,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 @contextmanager
 def lightly(connection: sqlite3.Connection) -> Iterator[None]:
     """Run a block whose transaction a power cut may undo as a whole, for one sync of the disk less."""
-    if connection.in_transaction:
+    if connection.in_transaction or engine.server(connection):
         yield
         return
     before = connection.execute("PRAGMA synchronous").fetchone()[0]
@@ -113,12 +118,19 @@ def lightly(connection: sqlite3.Connection) -> Iterator[None]:
 
 def wait_longer(connection: sqlite3.Connection) -> None:
     """Wait up to a minute and a half for others. SQLite serves writers in no order, and nobody waits for a tick."""
-    connection.execute(f"PRAGMA busy_timeout = {LONGER_SECONDS * 1000}")
+    _wait(connection, LONGER_SECONDS)
 
 
 def wait_briefly(connection: sqlite3.Connection) -> None:
     """Wait a few seconds for others from now on: whoever has waited long in vain must not do so again and again."""
-    connection.execute(f"PRAGMA busy_timeout = {BRIEF_SECONDS * 1000}")
+    _wait(connection, BRIEF_SECONDS)
+
+
+def _wait(connection: sqlite3.Connection, seconds: int) -> None:
+    if there := engine.server(connection):
+        there.wait_seconds = seconds
+        return
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
 
 
 def is_busy(error: Exception) -> bool:
@@ -210,10 +222,12 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def rewrite(connection: sqlite3.Connection) -> None:
-    """Rewrite the whole database, so that no deleted data remains in it or in the write-ahead log.
+    """Rewrite a whole file, so that no deleted data remains in it or in the write-ahead log.
 
-    Raise OperationalError if it is in use.
+    A server clears what was deleted by itself, by and by. Raise OperationalError if the file is in use.
     """
+    if engine.server(connection):
+        return
     connection.execute("VACUUM")
     wait_briefly(connection)  # who reads a log ends soon, or is a program that replicates it and never does
     if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
@@ -221,7 +235,9 @@ def rewrite(connection: sqlite3.Connection) -> None:
 
 
 def path_of(connection: sqlite3.Connection) -> str:
-    """Return the path of an open database."""
+    """Return the path of an open database; of one on a server, that of what is kept for it on this machine."""
+    if there := engine.server(connection):
+        return place.beside(there.url)
     return str(connection.execute("PRAGMA database_list").fetchone()["file"])
 
 
@@ -277,6 +293,8 @@ def uri(path: FilePath) -> str:
 
 def corrupting(connection: sqlite3.Connection) -> str:
     """Return the version of this SQLite while it writes a log that it can corrupt; else nothing."""
+    if engine.server(connection):
+        return ""
     in_wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     return sqlite3.sqlite_version if in_wal and _wal_may_corrupt(sqlite3.sqlite_version_info) else ""
 
@@ -303,8 +321,32 @@ def zone(connection: sqlite3.Connection) -> ZoneInfo:
         raise DamagedValue(name, "the account's time zone") from None
 
 
+def bytes_of(connection: sqlite3.Connection) -> int:
+    """Return the size of a database."""
+    if engine.server(connection):
+        return int(connection.execute("SELECT pg_database_size(current_database())").fetchone()[0])
+    pages, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
+    return pages * size
+
+
+def damages(connection: sqlite3.Connection, most: int) -> Iterator[str]:
+    """Yield what is damaged in the pages of a file, and rows that refer to none: at most that many of each.
+
+    A server checks its pages as it reads them, and every reference as it is written.
+    """
+    if engine.server(connection):
+        return
+    for row in connection.execute(f"PRAGMA integrity_check({most})"):
+        if row[0] != "ok":
+            yield str(row[0])
+    for row in connection.execute("PRAGMA foreign_key_check").fetchmany(most):
+        yield f"row {row[1]} of {row[0]} refers to a row of {row[2]} that does not exist"
+
+
 def version_of(connection: sqlite3.Connection) -> int:
     """Return the version of a database: the number of its last migration."""
+    if there := engine.server(connection):
+        return there.version()
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 

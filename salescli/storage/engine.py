@@ -1,8 +1,11 @@
 """The door to a database, whatever engine holds it: its types and errors, by the names of the DB API (PEP 249).
 
-Every other room names these and never the engine.
+Every other room names these and never the engine. A database is a file, or a shop of a PostgreSQL server.
 """
 
+from __future__ import annotations
+
+import sqlite3
 from sqlite3 import Connection as Connection
 from sqlite3 import Cursor as Cursor
 from sqlite3 import DatabaseError as DatabaseError
@@ -12,3 +15,47 @@ from sqlite3 import InterfaceError as InterfaceError
 from sqlite3 import OperationalError as OperationalError
 from sqlite3 import ProgrammingError as ProgrammingError
 from sqlite3 import Row as Row
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from os import PathLike
+
+    FilePath = str | PathLike[str]  # not pathlib: docs/start.md
+
+SCHEMES = ("postgresql://", "postgres://")
+
+
+class Server(Protocol):
+    """What a connection to a server tells beyond one to a file.
+
+    ``wait_seconds``: how long it waits for another writer; ``url``: the shop's.
+    """
+
+    wait_seconds: int
+    url: str
+
+    def version(self) -> int:
+        """Return the version of the shop's tables."""
+
+    def missing(self) -> list[str]:
+        """Return the tables, indexes, views and triggers that are missing or do not work."""
+
+    def home(self) -> str:
+        """Return where the shop is: the server's identity, its time line, and the database."""
+
+    def login(self) -> str:
+        """Return who has logged in, by the server's word."""
+
+    def clock(self) -> datetime:
+        """Return the server's time, aware UTC."""
+
+
+def server(connection: Connection) -> Server | None:
+    """Return what a connection to a server tells; None of one to a file."""
+    return None if isinstance(connection, sqlite3.Connection) else cast("Server", connection)
+
+
+def is_url(where: FilePath) -> bool:
+    """Return whether a database is named as one of a server."""
+    return str(where).startswith(SCHEMES)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from salescli.errors import SalesError
 from salescli.rules import time
-from salescli.storage import database, history
+from salescli.storage import database, engine, history
 
 if TYPE_CHECKING:
     from salescli.storage.database import FilePath
@@ -32,38 +32,75 @@ class Resumed:
     known_until: str
 
 
+FOLLOWS = "follows"  # the time line of a server that follows another
+
+
 def home_of(path: FilePath) -> str:
-    """Return the home of a database: its machine and real path. A copy has another home and does not charge."""
+    """Return the home of a file: its machine and real path. A copy has another home and does not charge."""
     machine = ""
     with suppress(OSError):
         machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     return f"{machine or os.uname().nodename}:{os.path.realpath(path)}"
 
 
+def here(connection: sqlite3.Connection) -> str:
+    """Return where a database is: what its home is unless it is a copy."""
+    there = engine.server(connection)
+    return there.home() if there else home_of(database.path_of(connection))
+
+
+def wake(work: Work) -> None:
+    """Let a stand-by that has taken the place of a server come to life (I12); tick does so before it charges.
+
+    It is the same shop on a new time line, and may lack what the old server did last. Nobody has to notice: the old one
+    cannot be the shop any more, since whoever writes to it writes to another time line.
+    """
+    there = engine.server(work.connection)
+    if there and _is_promoted(database.setting(work.connection, "home") or "", there.home()):
+        adopt(work.as_system(), again=False)
+
+
+def _is_promoted(home: str, here: str) -> bool:
+    """Return whether two homes are of one shop on two time lines; the latter of a server that is followed."""
+    before, after = home.split(":", 3), here.split(":", 3)
+    if len(before) < 4 or len(after) < 4 or after[2] == FOLLOWS:
+        return False
+    return before[2] != after[2] and (before[1], before[3]) == (after[1], after[3])
+
+
 def check(connection: sqlite3.Connection) -> None:
     """Raise SalesError in a copy of the database, which must not charge beside the original."""
-    home, here = database.setting(connection, "home"), home_of(database.path_of(connection))
-    if home != here:
+    home, now = database.setting(connection, "home"), here(connection)
+    if home != now and engine.server(connection) and _is_promoted(home or "", now):
         raise SalesError(
-            f"this database belongs to {home}, but it is now at {here}: nobody is charged from a copy."
+            "a stand-by has taken the place of the server, and what the old one did last may be missing: nobody is"
+            " charged until the next tick has noted that; run: salescli tick"
+        )
+    if home != now:
+        raise SalesError(
+            f"this database belongs to {home}, but it is now at {now}: nobody is charged from a copy."
             " If it was moved or restored for good, run: salescli adopt"
         )
 
 
 def is_here(connection: sqlite3.Connection) -> bool:
     """Return whether a database is at home where it is."""
-    return database.setting(connection, "home") == home_of(database.path_of(connection))
+    return database.setting(connection, "home") == here(connection)
 
 
-def adopt(work: Work) -> None:
+def adopt(work: Work, *, again: bool = True) -> None:
     """Make a database be at home where it is, and note that it came to life now.
 
-    It becomes private, as one that init creates: other programs restore a file with the mode of any other.
+    ``again``: also if it is at home already. A file becomes private, as one that init creates: other programs restore
+    it with the mode of any other.
     """
-    with suppress(PermissionError):  # another account's file; who owns it decides
-        Path(database.path_of(work.connection)).chmod(0o600)
-    before, home = database.setting(work.connection, "home"), home_of(database.path_of(work.connection))
+    if not engine.server(work.connection):
+        with suppress(PermissionError):  # another account's file; who owns it decides
+            Path(database.path_of(work.connection)).chmod(0o600)
     with database.transaction(work.connection):
+        before, home = database.setting(work.connection, "home"), here(work.connection)
+        if before == home and not again:  # of two hosts that noticed at once, the other was first
+            return
         database.set_setting(work.connection, "home", home)
         note_resumed(work)
         history.leave_gap(work.connection)

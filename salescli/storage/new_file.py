@@ -1,4 +1,4 @@
-"""Make a database's file: a new one with every table, or a copy of one that is open.
+"""Make a database: a new one with every table, a file or a shop on a server, or a copy of a file that is open.
 
 settings → a draft beside the path → its name, all at once; never over a file that is there
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, files, migrate, offsets
+from salescli.storage import database, engine, files, migrate, offsets
 
 if TYPE_CHECKING:
     from salescli.storage.database import FilePath
@@ -29,6 +29,11 @@ def create(
     ``populate`` adds the first rows in the same transaction. Raise DatabaseUnusable if ``path`` exists; it is never
     overwritten.
     """
+    if engine.is_url(path):
+        from salescli.storage.postgres import shop
+
+        shop.create(str(path), settings, populate)
+        return
     place = Path(path).absolute()
     directory = files.place_of(place.parent)
     draft = directory / f".{place.name}.{os.urandom(4).hex()}"
@@ -60,6 +65,13 @@ def create(
                 Path(f"{draft}{end}").unlink()
     with suppress(OSError):  # the database is there; only a power cut could still lose its name
         files.sync_directory(directory)
+
+
+def login_there(url: str) -> str:
+    """Return as whom a server lets this person in. Raise BadUsage, DatabaseUnusable."""
+    from salescli.storage.postgres import shop
+
+    return shop.login(url)
 
 
 def copy(connection: sqlite3.Connection, path: FilePath) -> None:

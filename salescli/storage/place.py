@@ -8,11 +8,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from salescli.errors import DatabaseUnusable
+from salescli.storage import engine
 
 if TYPE_CHECKING:
-    from os import PathLike
-
-    FilePath = str | PathLike[str]  # not pathlib: docs/start.md
+    from salescli.storage.engine import FilePath
 
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
@@ -51,6 +50,23 @@ def check(path: FilePath, *, any_file_system: bool) -> None:
         raise DatabaseUnusable(
             f"{path} is on a network file system, whose locks are unreliable; move it, or pass --any-file-system"
         )
+
+
+def beside(where: FilePath) -> str:
+    """Return the path beside which this machine keeps what belongs to a database: its locks, letters, and sandbox.
+
+    Of a file it is the file's; of a shop on a server, one in a folder for that shop, below ``~/.local/state``.
+    """
+    if not engine.is_url(where):
+        return os.fspath(where)
+    from hashlib import blake2b
+
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", str(where).partition("://")[2].partition("?")[0]).strip("-.")[:60]
+    known = blake2b(str(where).encode(), digest_size=4).hexdigest()  # two URLs may differ in what a name leaves out
+    folder = os.path.join(state, "salescli", f"{name}-{known}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return os.path.join(folder, "shop")
 
 
 def _mend(path: FilePath) -> str:

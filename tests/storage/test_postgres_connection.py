@@ -58,7 +58,7 @@ def test_parameters_rows_and_values_are_those_of_a_file(there: Any) -> None:
 
 
 def test_errors_are_those_that_every_room_catches(there: Any) -> None:
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(sqlite3.ProgrammingError):
         there.execute("SELECT * FROM nothing")
     database.set_setting(there, "once", "1")
     with pytest.raises(sqlite3.IntegrityError):

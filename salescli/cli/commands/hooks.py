@@ -165,7 +165,7 @@ def templates(session: Session, copy: bool) -> None:
       salescli hooks templates --copy
     """
     session.work.actor.require(permissions.MANAGE_USERS)  # who may not look may not have it sent
-    folder = letters.folder_of(session.path)
+    folder = letters.folder_of(session.beside)
     if copy:
         say(f"copied {numbers.count(len(letters.copy_shipped(folder)), 'template')}")
     print_line(str(folder))

@@ -34,27 +34,32 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
     settings = {
         "installation": secrets.token_hex(6),
         "time_zone": time.time_zone(time_zone).key,
-        "home": home.home_of(session.path),
     }
+    if not engine.is_url(session.path):  # a server says itself where it is
+        settings["home"] = home.home_of(session.path)
     if currency:
         settings["currency"] = money.currency_code(currency)
-    login = _founder()
+    login = _founder(session)
     if dry_run:
         say(f"would create {session.path}, owned by {login}, unless it exists")
         return
 
     def populate(connection: engine.Connection) -> None:
-        owner = users.register_owner(connection, login, name or login, session.now)
+        there = engine.server(connection)
+        now = there.clock() if there else session.now
+        owner = users.register_owner(connection, login, name or login, now)
         actor = owner._replace(command=session.command)
-        changes = {key: (None, value) for key, value in settings.items()}
-        history.record(Work(connection, actor, session.now, time.time_zone(time_zone)), "file", None, "made", changes)
+        changes = {key: (None, value) for key, value in {**settings, "home": home.here(connection)}.items()}
+        history.record(Work(connection, actor, now, time.time_zone(time_zone)), "file", None, "made", changes)
 
     new_file.create(session.path, settings, populate)
     say(f"created {session.path}; {login} is its owner. Next: salescli offers add --help")
 
 
-def _founder() -> str:
+def _founder(session: Session) -> str:
     """Return the login of whoever creates the database. It will belong to the effective user, so SUDO_UID counts."""
+    if engine.is_url(session.path):
+        return new_file.login_there(session.path)
     uid = caller.sudo_uid()
     return caller.os_login() if uid is None else caller.login_of(uid)
 

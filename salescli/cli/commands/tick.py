@@ -87,23 +87,24 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
         for line in tick.forecast(session.file, now, zone=session.zone, limit=limit):
             print_line(line)
         return
-    home.check(session.file)
     database.wait_longer(session.file)
+    home.wake(Work(session.file, session.actor, session.now, session.zone))
+    home.check(session.file)
     try:
         with ExitStack() as held:
             try:
-                held.enter_context(lock.alone(session.path))
+                held.enter_context(lock.alone(session.beside))
             except AlreadyRunning:
                 if not quiet_if_busy:
                     raise
-                if lock.held_minutes(session.path) > _HANGS_MINUTES:
+                if lock.held_minutes(session.beside) > _HANGS_MINUTES:
                     say(f"a tick has been running for more than an hour, and none has started since: {session.path}")
                 return
             stopping = held.enter_context(_stoppable())
             counts = tick.run(
                 Work(session.file, session.actor, session.now, session.zone).at(now),
                 gateways=session.gateway,
-                clock_now=time.now(),
+                clock_now=session.now,
                 accept_clock=accept_clock or at is not None,
                 limits=Limits(limit, workers, stopping),
                 say=print_line if verbose else lambda line: None,

@@ -9,13 +9,15 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from datetime import datetime, timezone
+from functools import cached_property, lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-from salescli.errors import BadUsage, DatabaseUnusable
+from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
 from salescli.storage.postgres import schema
 from salescli.storage.postgres.statements import translated
+from salescli.storage.schema import VERSION
 
 try:
     import psycopg2
@@ -31,6 +33,15 @@ _ROWS_AT_ONCE = 500
 _BEGIN = re.compile(r"BEGIN( IMMEDIATE)?")
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
 _INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ \([^()]*\) VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
+_PLACE = (
+    "SELECT system_identifier::text || ':' || CASE WHEN pg_is_in_recovery() THEN 'follows'"
+    " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database()"
+    " FROM pg_control_system()"
+)
+_HELD = (
+    "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(?) UNION SELECT tgname FROM pg_trigger t"
+    " JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(?) AND t.tgenabled = 'O'"
+)
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
 
 extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
@@ -62,12 +73,44 @@ class Row(tuple[Any, ...]):
 
 
 class Cursor:
-    """The rows of one statement."""
+    """The rows of a statement. Those of ``row_factory`` None are plain tuples."""
 
-    def __init__(self, held: Any, table: str | None) -> None:
-        self._held, self._table = held, table
-        self._kind = _kind(tuple(column[0] for column in held.description)) if held.description else Row
-        self.rowcount: int = held.rowcount
+    def __init__(self, held: Any, connection: Any) -> None:
+        self._held, self._connection, self._table = held, connection, ""
+        self.row_factory: Any = Row
+
+    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
+        """Execute a statement with SQLite's parameters. Raise sqlite3's errors, which are the house's."""
+        with _errors():
+            if begin := _BEGIN.fullmatch(sql):
+                self._connection.begin(self._held, writing=begin[1] is not None)
+            else:
+                self._held.execute(translated(sql), values if isinstance(values, Mapping) else tuple(values))
+        inserted = _INSERT.fullmatch(sql)
+        self._table = inserted[1] if inserted else ""
+        if self.row_factory is Row and self._held.description:
+            self.row_factory = _kind(tuple(column[0] for column in self._held.description))
+        return self
+
+    def executemany(self, sql: str, rows: Iterable[Any]) -> Cursor:
+        """Execute a statement for each of the rows; those to insert go in a few statements."""
+        values, changed, rest = _INSERT_VALUES.fullmatch(translated(sql)), 0, iter(rows)
+        with _errors():
+            while part := list(islice(rest, _ROWS_AT_ONCE)):
+                if values is None:
+                    self._held.executemany(translated(sql), part)
+                else:
+                    places = b",".join(self._held.mogrify(values[2], row) for row in part)
+                    head, tail = (values[each].replace("%%", "%").encode() for each in (1, 3))
+                    self._held.execute(head + places + tail)
+                changed += self._held.rowcount
+        self.rowcount = changed
+        return self
+
+    @cached_property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        return int(self._held.rowcount)
 
     @property
     def description(self) -> Any:
@@ -76,25 +119,34 @@ class Cursor:
 
     @property
     def lastrowid(self) -> int | None:
-        """The id that the table of an INSERT gave last, in this session."""
-        if self._table is None:
+        """The id that the table of an INSERT gave last; the writer's lock is held."""
+        if not self._table:
             return None
-        with self._held.connection.cursor() as cursor:
-            cursor.execute("SELECT currval(pg_get_serial_sequence(%s, 'id'))", (self._table,))
-            return int(cursor.fetchone()[0])
+        return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self._table,)).one())
+
+    def one(self) -> Any:
+        """Return the only value of the only row."""
+        return self._held.fetchone()[0]
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
         row = self._held.fetchone()
-        return None if row is None else self._kind(row)
+        return None if row is None else self._made(row)
 
     def fetchall(self) -> list[Any]:
         """Return the rows that are left."""
-        return list(map(self._kind, self._held.fetchall()))
+        return list(map(self._made, self._held.fetchall()))
+
+    def fetchmany(self, most: int) -> list[Any]:
+        """Return the next rows, at most so many."""
+        return list(map(self._made, self._held.fetchmany(most)))
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the rows that are left."""
-        return map(self._kind, self._held) if self._held.description else iter(())
+        return map(self._made, self._held) if self._held.description else iter(())
+
+    def _made(self, row: tuple[Any, ...]) -> Any:
+        return row if self.row_factory is None else self.row_factory(row)
 
     def close(self) -> None:
         """Forget the rows."""
@@ -107,8 +159,8 @@ class Connection:
     BEGIN IMMEDIATE takes one writer's lock of the shop for the transaction: rows locked one by one met in deadlocks.
     """
 
-    def __init__(self, held: Any) -> None:
-        self._held = held
+    def __init__(self, held: Any, url: str) -> None:
+        self._held, self.url = held, url
         self.wait_seconds = WAIT_SECONDS
 
     @property
@@ -116,42 +168,21 @@ class Connection:
         """Whether a transaction is open, be it a failed one."""
         return bool(self._held.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE)
 
-    def cursor(self) -> Connection:
+    def cursor(self) -> Cursor:
         """Return what executes statements."""
-        return self
+        with _errors():
+            return Cursor(self._held.cursor(), self)
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
-        """Execute a statement with SQLite's parameters. Raise sqlite3's errors, which are the house's."""
-        with _errors():
-            cursor = self._held.cursor()
-            if begin := _BEGIN.fullmatch(sql):
-                self._begin(cursor, writing=begin[1] is not None)
-            else:
-                cursor.execute(translated(sql), values if isinstance(values, Mapping) else tuple(values))
-            inserted = _INSERT.fullmatch(sql)
-            return Cursor(cursor, inserted[1] if inserted else None)
+        """Execute a statement, as Cursor.execute does."""
+        return self.cursor().execute(sql, values)
 
     def executemany(self, sql: str, rows: Iterable[Any]) -> Cursor:
-        """Execute a statement for each of the rows; those to insert go in a few statements."""
-        values, changed, rest = _INSERT_VALUES.fullmatch(translated(sql)), 0, iter(rows)
-        with _errors():
-            cursor = self._held.cursor()
-            if values is None:
-                cursor.executemany(translated(sql), rest)
-                return Cursor(cursor, None)
-            while part := list(islice(rest, _ROWS_AT_ONCE)):
-                places = b",".join(cursor.mogrify(values[2], row) for row in part)
-                cursor.execute(values[1].replace("%%", "%").encode() + places + values[3].replace("%%", "%").encode())
-                changed += cursor.rowcount
-        made = Cursor(cursor, None)
-        made.rowcount = changed
-        return made
+        """Execute a statement for each of the rows, as Cursor.executemany does."""
+        return self.cursor().executemany(sql, rows)
 
-    def close(self) -> None:
-        """End the session; an open transaction is undone."""
-        self._held.close()
-
-    def _begin(self, cursor: Any, *, writing: bool) -> None:
+    def begin(self, cursor: Any, *, writing: bool) -> None:
+        """Begin a transaction: the only one that writes, or one whose reads all see one state."""
         if not writing:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             return
@@ -165,6 +196,37 @@ class Connection:
             if self.in_transaction and not self._held.closed:
                 self._held.cursor().execute("ROLLBACK")
             raise
+
+    def version(self) -> int:
+        """Return the version of the shop's tables; 0 where there is none that this person may see."""
+        said = self.execute(f"SELECT obj_description(to_regnamespace('{SHOP}'), 'pg_namespace')").one()
+        return int(str(said or "").rpartition(" ")[2] or 0)
+
+    def missing(self) -> list[str]:
+        """Return the tables, indexes, views and triggers that are missing, and the triggers that are switched off."""
+        held = {row[0] for row in self.execute(_HELD, (SHOP, SHOP))}
+        return sorted(schema.names() - held)
+
+    def home(self) -> str:
+        """Return where the shop is: the server's identity, its time line, and the database.
+
+        A stand-by that is promoted begins a new time line, from its first moment; a dump is another server's. One that
+        still follows has the line of nobody, from which nothing is charged.
+        """
+        return f"postgresql:{self.execute(_PLACE).one()}"
+
+    def login(self) -> str:
+        """Return who has logged in, by the server's word."""
+        return str(self.execute("SELECT session_user").one())
+
+    def clock(self) -> datetime:
+        """Return the server's time, aware UTC, to the second."""
+        said = cast("datetime", self.execute("SELECT date_trunc('second', clock_timestamp())").one())
+        return said.astimezone(timezone.utc)
+
+    def close(self) -> None:
+        """End the session; an open transaction is undone."""
+        self._held.close()
 
 
 def check_url(url: str) -> None:
@@ -192,7 +254,7 @@ def connect(url: str) -> Connection:
         extensions.register_type(kind, held)
     with held.cursor() as cursor:
         cursor.execute(f"SET search_path TO {SHOP}; SET TimeZone TO 'UTC'")
-    return Connection(held)
+    return Connection(held, url)
 
 
 def make_schema(connection: Connection) -> None:
@@ -201,9 +263,10 @@ def make_schema(connection: Connection) -> None:
         raise DatabaseUnusable("the database holds a shop already, which was not changed; name another one with --db")
     with _errors():
         cursor = connection._held.cursor()
-        cursor.execute(f"CREATE SCHEMA {SHOP}")
+        cursor.execute(f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp")
         for statement in schema.statements():
             cursor.execute(statement)
+        cursor.execute(f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'")
 
 
 @lru_cache(1000)
@@ -225,8 +288,10 @@ def _errors() -> Iterator[None]:
         raise sqlite3.IntegrityError(_line(error)) from error
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise sqlite3.OperationalError(_line(error)) from error
+    except errors.InsufficientPrivilege as error:
+        raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
     except psycopg2.ProgrammingError as error:
-        raise sqlite3.OperationalError(_line(error)) from error  # SQLite has no such table as one, too
+        raise sqlite3.ProgrammingError(_line(error)) from error
     except psycopg2.Error as error:
         raise sqlite3.DatabaseError(_line(error)) from error
 

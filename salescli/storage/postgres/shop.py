@@ -1,0 +1,69 @@
+"""A shop on a server: made with every table, opened, and known again.
+
+URL -> ``create`` (schema, first rows: all of it or nothing) | ``connect`` (ours? current?) -> a connection
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import cast
+
+from salescli.errors import DatabaseUnusable
+from salescli.storage import database, offsets
+from salescli.storage import schema as tables
+from salescli.storage.postgres import connection as sessions
+
+
+def connect(url: str) -> sqlite3.Connection:
+    """Open the shop of a server. Raise BadUsage for a URL with a password; DatabaseUnusable if there is none of ours.
+
+    It is used as a connection to a file, which is why it is said to be one.
+    """
+    opened = sessions.connect(url)
+    try:
+        _check_ours(opened)
+    except BaseException:
+        opened.close()
+        raise
+    return cast("sqlite3.Connection", opened)
+
+
+def create(url: str, settings: Mapping[str, str], populate: Callable[[sqlite3.Connection], None]) -> None:
+    """Make a shop in a database of a server, in one transaction. Raise DatabaseUnusable if it holds one already.
+
+    ``populate`` adds the first rows.
+    """
+    with closing(sessions.connect(url)) as opened:
+        made = cast("sqlite3.Connection", opened)
+        try:
+            with database.transaction(made):
+                sessions.make_schema(opened)
+                settings = {**settings, "home": opened.home()}
+                made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
+                offsets.store(made, database.zone(made))
+                populate(made)
+        except sqlite3.Error as error:
+            raise DatabaseUnusable(f"no shop could be made, and nothing was changed: {error}") from None
+
+
+def login(url: str) -> str:
+    """Return as whom a server lets this person in. Raise BadUsage, DatabaseUnusable."""
+    with closing(sessions.connect(url)) as opened:
+        return opened.login()
+
+
+def _check_ours(opened: sessions.Connection) -> None:
+    version = opened.version()
+    if not version:
+        raise DatabaseUnusable(
+            f"{opened.url} holds no shop that you may see; make one with `salescli init`, let an owner add you, or"
+            " name another database with --db or SALESCLI_DB"
+        )
+    if version != tables.VERSION:
+        which = "a newer" if version > tables.VERSION else "an older"
+        raise DatabaseUnusable(
+            f"{opened.url} was made by {which} salescli (version {version}, here {tables.VERSION}); install that one"
+            + ("" if version > tables.VERSION else ", and move the shop: salescli help growing")
+        )

@@ -35,7 +35,8 @@ class Stage:
         self.aside = Aside(connection)
         for table, columns in self._tables.items():
             connection.execute(f"DROP TABLE IF EXISTS staged_{table}")
-            connection.execute(f"CREATE TEMPORARY TABLE staged_{table} AS SELECT {', '.join(columns)} FROM {table} WHERE 0")
+            typed = f"SELECT {', '.join(columns)} FROM {table} WHERE 0"
+            connection.execute(f"CREATE TEMPORARY TABLE staged_{table} AS {typed}")
             for column in _FOUND_BY.get(table, ()):
                 connection.execute(f"CREATE INDEX temp.staged_{table}_{column} ON staged_{table} ({column})")
             self._insert[table] = f"INSERT INTO staged_{table} VALUES ({', '.join('?' * len(columns))})"

@@ -41,6 +41,9 @@ class Server(Protocol):
     def missing(self) -> list[str]:
         """Return the tables, indexes, views and triggers that are missing or do not work."""
 
+    def risks(self) -> list[tuple[str, str]]:
+        """Return what the server may lose, and what to do about it."""
+
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, and the database."""
 

@@ -39,6 +39,10 @@ _PLACE = (
     " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database()"
     " FROM pg_control_system()"
 )
+_SURENESS = (
+    "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), count(*)"
+    " FROM pg_stat_replication"
+)
 _HELD = (
     "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(?) UNION SELECT tgname FROM pg_trigger t"
     " JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(?) AND t.tgenabled = 'O'"
@@ -207,6 +211,16 @@ class Connection:
         """Return the tables, indexes, views and triggers that are missing, and the triggers that are switched off."""
         held = {row[0] for row in self.execute(_HELD, (SHOP, SHOP))}
         return sorted(schema.names() - held)
+
+    def risks(self) -> list[tuple[str, str]]:
+        """Return what the server may lose when it dies, and what to do about it (I12)."""
+        commit, names, followers = self.execute(_SURENESS).fetchone()
+        if commit == "off":
+            return [("the server says that a change is done before it is on its disk", "set synchronous_commit = on")]
+        if followers and not names:
+            what = "the server waits for no stand-by: what it did last may be missing where one takes its place"
+            return [(what, "set synchronous_standby_names")]
+        return []
 
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, and the database.

@@ -53,7 +53,7 @@ extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
 _TYPES = (
     extensions.new_type((1700,), "WHOLE", lambda value, _: value and (float(value) if "." in value else int(value))),
     extensions.new_type((16,), "FLAG", lambda value, _: value and int(value == "t")),
-    extensions.new_type((17,), "BYTES", lambda value, cursor: value and bytes(extensions.BINARY(value, cursor))),
+    extensions.new_type((17,), "BYTES", lambda value, cursor: value and bytes(psycopg2.BINARY(value, cursor))),
 )
 
 

@@ -38,7 +38,7 @@ def create(url: str, settings: Mapping[str, str], populate: Callable[[sqlite3.Co
     with closing(sessions.connect(url)) as opened:
         made = cast("sqlite3.Connection", opened)
         try:
-            with database.transaction(made):
+            with database.transaction(made, anywhere=True):
                 sessions.make_schema(opened)
                 settings = {**settings, "home": opened.home()}
                 made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
@@ -46,6 +46,34 @@ def create(url: str, settings: Mapping[str, str], populate: Callable[[sqlite3.Co
                 populate(made)
         except sqlite3.Error as error:
             raise DatabaseUnusable(f"no shop could be made, and nothing was changed: {error}") from None
+
+
+def receive(url: str, fill: Callable[[sqlite3.Connection], None], check: Callable[[sqlite3.Connection], None]) -> None:
+    """Make a shop with the rows that ``fill`` brings, in one transaction, at whose end ``check`` looks at it.
+
+    Raise DatabaseUnusable if the database holds a shop already.
+    """
+    with closing(sessions.connect(url)) as opened:
+        made = cast("sqlite3.Connection", opened)
+        try:
+            with database.transaction(made, anywhere=True):
+                sessions.make_schema(opened, lambda: fill(made))
+                check(made)
+                made.execute("ANALYZE")
+        except sqlite3.Error as error:
+            raise DatabaseUnusable(f"no shop could be made, and nothing was changed: {error}") from None
+
+
+def is_taken(url: str) -> bool:
+    """Return whether a database of a server has the schema of a shop, whoever may see it."""
+    with closing(sessions.connect(url)) as opened:
+        return sessions.has_schema(opened)
+
+
+def remove(url: str) -> None:
+    """Remove the shop of a server."""
+    with closing(sessions.connect(url)) as opened:
+        opened.execute(f"DROP SCHEMA {sessions.SHOP} CASCADE")
 
 
 def login(url: str) -> str:

@@ -8,6 +8,7 @@ engine — the types and errors of a database, which every other room names
 files — where a caller's file is written: through nobody else's link
 history — writes who changed what, when and why
 home — which copy of a database may charge, and what it may not know
+lease — keeps hosts apart that work on one server
 lock — keeps two ticks apart, and a restore or a long import apart from both
 many — reads, inserts and changes many rows at once
 migrate — runs pending migrations, compares tables with those of a version

@@ -29,6 +29,7 @@ except ImportError:
 
 SHOP = "salescli"  # the schema of a shop
 WAIT_SECONDS = 30
+_IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
 _ROWS_AT_ONCE = 500
 _BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
@@ -86,7 +87,8 @@ class Cursor:
             if begin := _BEGIN.fullmatch(sql):
                 self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
             else:
-                self._held.execute(translated(sql), values if isinstance(values, Mapping) else tuple(values))
+                there = "" if self._connection.in_transaction else _IN_SHOP
+                self._held.execute(there + translated(sql), values if isinstance(values, Mapping) else tuple(values))
         inserted = _INSERT.fullmatch(sql)
         self._table = inserted[1] if inserted else ""
         if self.row_factory is Row and self._held.description:
@@ -207,12 +209,12 @@ class Connection:
         ``first``: the first query of one that writes, after a semicolon.
         """
         if not writing:
-            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_IN_SHOP}")
             return
         try:
             cursor.execute(
-                "BEGIN; SET LOCAL lock_timeout = %s;"
-                f" SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema())){first}",
+                f"BEGIN; {_IN_SHOP} SET LOCAL lock_timeout = %s;"
+                f" SELECT pg_advisory_xact_lock(hashtext('salescli'), 0){first}",
                 (f"{self.wait_seconds}s",),
             )
         except psycopg2.Error:
@@ -280,7 +282,10 @@ def check_url(url: str) -> None:
 
 
 def connect(url: str) -> Connection:
-    """Open a shop of a server, with its schema first in the path. Raise BadUsage, DatabaseUnusable."""
+    """Open a shop of a server. Raise BadUsage, DatabaseUnusable.
+
+    Nothing is set for the session, which a pool such as pgbouncer may give to others between two transactions.
+    """
     check_url(url)
     try:
         held = psycopg2.connect(url, application_name="salescli", connect_timeout=10)
@@ -289,8 +294,6 @@ def connect(url: str) -> Connection:
     held.autocommit = True  # BEGIN and COMMIT are said by who means them
     for kind in _TYPES:
         extensions.register_type(kind, held)
-    with held.cursor() as cursor:
-        cursor.execute(f"SET search_path TO {SHOP}; SET TimeZone TO 'UTC'")
     return Connection(held, url)
 
 

@@ -35,17 +35,14 @@ def create(url: str, settings: Mapping[str, str], populate: Callable[[sqlite3.Co
 
     ``populate`` adds the first rows.
     """
-    with closing(sessions.connect(url)) as opened:
-        made = cast("sqlite3.Connection", opened)
-        try:
-            with database.transaction(made, anywhere=True):
-                sessions.make_schema(opened)
-                settings = {**settings, "home": opened.home()}
-                made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
-                offsets.store(made, database.zone(made))
-                populate(made)
-        except sqlite3.Error as error:
-            raise DatabaseUnusable(f"no shop could be made, and nothing was changed: {error}") from None
+
+    def begin(made: sqlite3.Connection) -> None:
+        there = {**settings, "home": cast("sessions.Connection", made).home()}
+        made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", there.items())
+        offsets.store(made, database.zone(made))
+        populate(made)
+
+    _make(url, lambda made: None, begin)
 
 
 def receive(url: str, fill: Callable[[sqlite3.Connection], None], check: Callable[[sqlite3.Connection], None]) -> None:
@@ -53,13 +50,21 @@ def receive(url: str, fill: Callable[[sqlite3.Connection], None], check: Callabl
 
     Raise DatabaseUnusable if the database holds a shop already.
     """
+
+    def end(made: sqlite3.Connection) -> None:
+        check(made)
+        made.execute("ANALYZE")
+
+    _make(url, fill, end)
+
+
+def _make(url: str, fill: Callable[[sqlite3.Connection], None], end: Callable[[sqlite3.Connection], None]) -> None:
     with closing(sessions.connect(url)) as opened:
         made = cast("sqlite3.Connection", opened)
         try:
             with database.transaction(made, anywhere=True):
                 sessions.make_schema(opened, lambda: fill(made))
-                check(made)
-                made.execute("ANALYZE")
+                end(made)
         except sqlite3.Error as error:
             raise DatabaseUnusable(f"no shop could be made, and nothing was changed: {error}") from None
 

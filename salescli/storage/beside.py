@@ -87,7 +87,7 @@ def _alone(
             alone.enter_context(lock.alone(path, of=of))
     except AlreadyRunning:
         return False
-    held.execute("BEGIN IMMEDIATE")
+    database.begin(held)
     if is_awaited(held):
         held.execute("ROLLBACK")
         return False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
@@ -31,7 +31,7 @@ SHOP = "salescli"  # the schema of a shop
 WAIT_SECONDS = 30
 _IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
 _ROWS_AT_ONCE = 500
-_BEGIN = re.compile(r"BEGIN( IMMEDIATE)?")
+_BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
 _INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ \([^()]*\) VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
 _PLACE = (
@@ -47,6 +47,7 @@ _HELD = (
     "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(?) UNION SELECT tgname FROM pg_trigger t"
     " JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(?) AND t.tgenabled = 'O'"
 )
+_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})  # in a cell of COPY
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
 
 extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
@@ -88,7 +89,7 @@ class Cursor:
         """Execute a statement with SQLite's parameters. Raise sqlite3's errors, which are the house's."""
         with _errors():
             if begin := _BEGIN.fullmatch(sql):
-                self._connection.begin(self._held, writing=begin[1] is not None)
+                self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
             else:
                 there = "" if self._connection.in_transaction else _IN_SHOP
                 self._held.execute(there + translated(sql), values if isinstance(values, Mapping) else tuple(values))
@@ -159,6 +160,25 @@ class Cursor:
         self._held.close()
 
 
+class _Lines:
+    """Rows as COPY reads them."""
+
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._lines = ("\t".join(map(_cell, row)) + "\n" for row in rows)
+
+    def read(self, size: int) -> str:
+        """Return some more lines, of any size; nothing at the end."""
+        return "".join(islice(self._lines, _ROWS_AT_ONCE))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return r"\N"
+    if isinstance(value, bytes):
+        return rf"\\x{value.hex()}"
+    return value.translate(_ESCAPED) if isinstance(value, str) else str(value)
+
+
 class Connection:
     """What the program uses of sqlite3.Connection, on a server.
 
@@ -187,20 +207,38 @@ class Connection:
         """Execute a statement for each of the rows, as Cursor.executemany does."""
         return self.cursor().executemany(sql, rows)
 
-    def begin(self, cursor: Any, *, writing: bool) -> None:
-        """Begin a transaction: the only one that writes, or one whose reads all see one state."""
+    def begin(self, cursor: Any, first: str = "", *, writing: bool) -> None:
+        """Begin a transaction: the only one that writes, or one whose reads all see one state.
+
+        ``first``: the first query of one that writes, after a semicolon.
+        """
         if not writing:
             cursor.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_IN_SHOP}")
             return
         try:
             cursor.execute(
-                f"BEGIN; {_IN_SHOP} SET LOCAL lock_timeout = %s; SELECT pg_advisory_xact_lock(hashtext('salescli'), 0)",
+                f"BEGIN; {_IN_SHOP} SET LOCAL lock_timeout = %s;"
+                f" SELECT pg_advisory_xact_lock(hashtext('salescli'), 0){first}",
                 (f"{self.wait_seconds}s",),
             )
         except psycopg2.Error:
             if self.in_transaction and not self._held.closed:
                 self._held.cursor().execute("ROLLBACK")
             raise
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query of a transaction, as tuples; few of them are in memory at a time."""
+        self.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {sql}")
+        cursor = self.cursor()
+        cursor.row_factory = None
+        while part := cursor.execute(f"FETCH {_ROWS_AT_ONCE} FROM streamed").fetchall():
+            yield from part
+        self.execute("CLOSE streamed")
+
+    def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Bring rows into a table in one statement; few of them are in memory at a time."""
+        with _errors():
+            self._held.cursor().copy_expert(f"COPY {table} ({columns}) FROM STDIN", _Lines(rows))
 
     def version(self) -> int:
         """Return the version of the shop's tables; 0 where there is none that this person may see."""
@@ -273,14 +311,25 @@ def connect(url: str) -> Connection:
     return Connection(held, url)
 
 
-def make_schema(connection: Connection) -> None:
-    """Make the empty tables of a shop, in the transaction of the caller. Raise DatabaseUnusable if there are any."""
-    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SHOP,)).fetchone():
+def has_schema(connection: Connection) -> bool:
+    """Return whether there is a shop, of any version."""
+    return connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SHOP,)).fetchone() is not None
+
+
+def make_schema(connection: Connection, fill: Callable[[], None] = lambda: None) -> None:
+    """Make the tables of a shop, in the transaction of the caller. Raise DatabaseUnusable if there are any.
+
+    ``fill``: brings rows before anything counts or checks them, each for itself, which takes several times as long.
+    """
+    if has_schema(connection):
         raise DatabaseUnusable("the database holds a shop already, which was not changed; name another one with --db")
     with _errors():
         cursor = connection._held.cursor()
         cursor.execute(f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp")
-        for statement in schema.statements():
+        for statement in schema.tables():
+            cursor.execute(statement)
+        fill()
+        for statement in schema.on_tables():
             cursor.execute(statement)
         cursor.execute(f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'")
 

@@ -16,7 +16,7 @@ INVISIBLE = (
     "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_ALIKE = str.maketrans(
+ALIKE = str.maketrans(
     {
         **dict.fromkeys("’‘ʼʻ´`′＇‛", "'"),
         **dict.fromkeys("“”„«»″‟‹›", '"'),
@@ -25,7 +25,7 @@ _ALIKE = str.maketrans(
     }
 )
 _LAST = "\uf8ff"  # follows every letter: х + this stands between х and the next letter of its alphabet
-_LETTERS = str.maketrans(
+LETTERS = str.maketrans(
     {
         letter: base + _LAST * place
         for base, letters in {
@@ -36,9 +36,10 @@ _LETTERS = str.maketrans(
     }
 )  # fmt: skip
 # Most names: of these characters alone, a tenth of the work is enough.
-_PLAIN = re.compile(r"[A-Za-zА-Яа-яҐґЄєІіЇї0-9 .,()/&+#-]*")
-_PLACED = tuple((letter, _LETTERS[ord(letter)]) for letter in "ґєіїй")
-_LIGATURES = str.maketrans({"æ": "a\u0335e", "œ": "o\u0335e", "ø": "o\u0338", "ı": "i\u0335"})
+PLAIN = "A-Za-zА-Яа-яҐґЄєІіЇї0-9 .,()/&+#-"
+_PLAIN = re.compile(f"[{PLAIN}]*")
+PLACED = tuple((letter, LETTERS[ord(letter)]) for letter in "ґєіїй")
+LIGATURES = str.maketrans({"æ": "a\u0335e", "œ": "o\u0335e", "ø": "o\u0338", "ı": "i\u0335"})
 _MARKS = re.compile("['\u0300-\u036f]+")  # of accents: they decide only between names that are equal without
 
 
@@ -59,12 +60,12 @@ def key(name: str) -> str:
         return f"{folded.replace(chr(39), '')}\t{folded}" if "'" in folded else folded
     if _PLAIN.fullmatch(name):
         folded = " ".join(name.lower().split())
-        for letter, placed in _PLACED:
+        for letter, placed in PLACED:
             folded = folded.replace(letter, placed)
         return folded
-    folded = unicodedata.normalize("NFKC", visible(name).translate(_ALIKE)).casefold()
+    folded = unicodedata.normalize("NFKC", visible(name).translate(ALIKE)).casefold()
     folded = " ".join(unicodedata.normalize("NFC", folded).split())
-    parts = unicodedata.normalize("NFD", folded.translate(_LETTERS).translate(_LIGATURES))
+    parts = unicodedata.normalize("NFD", folded.translate(LETTERS).translate(LIGATURES))
     letters = _MARKS.sub("", parts)
     return letters if letters == parts else f"{letters}\t{folded}"
 
@@ -82,7 +83,7 @@ def looks_like(name: str) -> str:
 
 def unaccented(name: str) -> str:
     """Return a name in lower case without accents, apostrophes and invisible characters."""
-    folded = unicodedata.normalize("NFKC", visible(name).translate(_ALIKE)).casefold()
+    folded = unicodedata.normalize("NFKC", visible(name).translate(ALIKE)).casefold()
     return _MARKS.sub("", unicodedata.normalize("NFD", folded))
 
 

@@ -4,4 +4,5 @@ connection — a connection to a server, used as one to a file
 dialect — functions and operators by SQLite's names, which the shop's schema holds
 schema — the tables, indexes, views and triggers, translated from those of a new file
 statements — a statement of the program in PostgreSQL's words
+words — the key of names, and searches, as FTS5 answers them
 """

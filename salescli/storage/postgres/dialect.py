@@ -5,6 +5,8 @@ They stand in the schema itself, so that views and triggers find them whoever as
 
 from __future__ import annotations
 
+from salescli.storage.postgres import words
+
 # name and arguments, result, body in SQL or, where it begins with DECLARE or BEGIN, in PL/pgSQL
 _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ("iif(boolean, anycompatible, anycompatible)", "anycompatible", "SELECT CASE WHEN $1 THEN $2 ELSE $3 END"),
@@ -59,7 +61,7 @@ def statements() -> list[str]:
     functions = [
         f"CREATE FUNCTION {name} RETURNS {result} IMMUTABLE PARALLEL SAFE"
         f" LANGUAGE {'plpgsql' if body.lstrip().startswith('DECLARE') else 'sql'} AS $body${body}$body$"
-        for name, result, body in _FUNCTIONS
+        for name, result, body in (*_FUNCTIONS, *words.FUNCTIONS)
     ]
     operators = [
         f"CREATE OPERATOR {sign} ({f'LEFTARG = {left}, ' if left else ''}RIGHTARG = {right}, FUNCTION = {function})"

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import groupby
 
 from salescli.storage import migrate
-from salescli.storage.postgres import dialect, numbers
+from salescli.storage.postgres import dialect, numbers, words
 from salescli.storage.postgres.statements import with_words
 
 # Text is compared byte by byte, as SQLite does, whatever the database's own order is.
@@ -49,6 +49,9 @@ def statements() -> Iterator[str]:
                 yield from numbers.counted(name)
         for name, _ in tables:  # afterwards, since tables refer to one another
             yield from _keys(model, name)
+    for kind, _, sql in wanted:
+        if kind == "table" and "VIRTUAL TABLE" in sql:
+            yield from words.search(sql)
     for wanted_kind, translated in (("index", str), ("view", with_words), ("trigger", trigger)):
         for kind, _, sql in wanted:
             if kind == wanted_kind:

@@ -20,6 +20,7 @@ _OF_STATEMENTS = (
     (r"\bNOT IN \(\)", "<> ALL ('{}')"),
     (r"\bIN \(\)", "= ANY ('{}')"),
     (r"\bLIMIT -1\b", "LIMIT ALL"),
+    (r"\b(\w+_search) MATCH (:\w+|\?)", r"\1.words @@ asked(\2)"),
     (r"\bINDEXED BY \w+", ""),
     (r"\btemp\.", "pg_temp."),
     (r"\) WITHOUT ROWID\b", ")"),

@@ -14,8 +14,8 @@ from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, cast
 
-from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
-from salescli.storage.postgres import schema
+from salescli.errors import BadData, BadUsage, DatabaseUnusable, NotPermitted
+from salescli.storage.postgres import guards, schema
 from salescli.storage.postgres.statements import translated
 from salescli.storage.schema import VERSION
 
@@ -181,6 +181,12 @@ class Connection:
         """Execute a statement for each of the rows, as Cursor.executemany does."""
         return self.cursor().executemany(sql, rows)
 
+    def run(self, statements: Iterable[str]) -> None:
+        """Execute statements that are PostgreSQL's own, which are not translated."""
+        with _errors(), self._held.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
     def begin(self, cursor: Any, *, writing: bool) -> None:
         """Begin a transaction: the only one that writes, or one whose reads all see one state."""
         if not writing:
@@ -188,7 +194,7 @@ class Connection:
             return
         try:
             cursor.execute(
-                "BEGIN; SET LOCAL lock_timeout = %s;"
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %s;"
                 " SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema()))",
                 (f"{self.wait_seconds}s",),
             )
@@ -205,7 +211,7 @@ class Connection:
     def missing(self) -> list[str]:
         """Return the tables, indexes, views and triggers that are missing, and the triggers that are switched off."""
         held = {row[0] for row in self.execute(_HELD, (SHOP, SHOP))}
-        return sorted(schema.names() - held)
+        return sorted((schema.names() | guards.names()) - held)
 
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, and the database.
@@ -261,12 +267,9 @@ def make_schema(connection: Connection) -> None:
     """Make the empty tables of a shop, in the transaction of the caller. Raise DatabaseUnusable if there are any."""
     if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SHOP,)).fetchone():
         raise DatabaseUnusable("the database holds a shop already, which was not changed; name another one with --db")
-    with _errors():
-        cursor = connection._held.cursor()
-        cursor.execute(f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp")
-        for statement in schema.statements():
-            cursor.execute(statement)
-        cursor.execute(f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'")
+    connection.run([f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp"])
+    connection.run(schema.statements())
+    connection.run([f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'"])
 
 
 @lru_cache(1000)
@@ -289,10 +292,17 @@ def _errors() -> Iterator[None]:
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise sqlite3.OperationalError(_line(error)) from error
     except errors.InsufficientPrivilege as error:
-        raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
+        raise NotPermitted(
+            f"the server does not let you do this ({_line(error)}): your rights there follow from your role, and an"
+            " owner may give you another: salescli users edit LOGIN --role ROLE"
+        ) from None
     except psycopg2.ProgrammingError as error:
         raise sqlite3.ProgrammingError(_line(error)) from error
     except psycopg2.Error as error:
+        if error.pgcode == guards.REFUSED:
+            raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
+        if error.pgcode == guards.UNKNOWN:
+            raise BadData(_line(error)) from None
         raise sqlite3.DatabaseError(_line(error)) from error
 
 

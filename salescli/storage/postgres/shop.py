@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import cast
 
-from salescli.errors import DatabaseUnusable
+from salescli.errors import DatabaseUnusable, NotPermitted
 from salescli.storage import database, offsets
 from salescli.storage import schema as tables
 from salescli.storage.postgres import connection as sessions
+from salescli.storage.postgres import rights
 
 
 def connect(url: str) -> sqlite3.Connection:
@@ -39,7 +40,9 @@ def create(url: str, settings: Mapping[str, str], populate: Callable[[sqlite3.Co
         made = cast("sqlite3.Connection", opened)
         try:
             with database.transaction(made):
+                rights.check_may_make(opened)
                 sessions.make_schema(opened)
+                rights.make(opened)
                 settings = {**settings, "home": opened.home()}
                 made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
                 offsets.store(made, database.zone(made))
@@ -58,8 +61,13 @@ def _check_ours(opened: sessions.Connection) -> None:
     version = opened.version()
     if not version:
         raise DatabaseUnusable(
-            f"{opened.url} holds no shop that you may see; make one with `salescli init`, let an owner add you, or"
-            " name another database with --db or SALESCLI_DB"
+            f"{opened.url} holds no shop; make one with `salescli init`, or name another database with --db or"
+            " SALESCLI_DB"
+        )
+    if not opened.execute("SELECT has_schema_privilege(?, 'USAGE')", (sessions.SHOP,)).one():
+        login = opened.login()
+        raise NotPermitted(
+            f"{login} is no active user of this shop; an owner can add you: salescli users add {login} --role ROLE"
         )
     if version != tables.VERSION:
         which = "a newer" if version > tables.VERSION else "an older"

@@ -81,14 +81,36 @@ _REFUSALS = (
     ),
     # At the end of the transaction, in which a line says so. Rows of this transaction are the youngest: others wait.
     (
-        "month_is_noted",
+        "is_noted",
         """
-  IF NOT administers() AND NOT EXISTS (
-    SELECT 1 FROM history WHERE id > (SELECT max(id) - 1000 FROM history) AND subject = 'file'
-    AND what = CASE TG_OP WHEN 'INSERT' THEN 'closed ' || NEW.month ELSE 'reopened ' || OLD.month END
-    AND age(xmin) <= age(pg_current_xact_id()::xid))
-  THEN {refuse: 'a month is closed and reopened with a line of history'} END IF;
-  RETURN NULL;""",
+  DECLARE wanted text;
+  BEGIN
+    IF administers() THEN RETURN NULL; END IF;
+    IF TG_TABLE_NAME = 'closed_months' THEN
+      wanted := CASE TG_OP WHEN 'INSERT' THEN 'closed ' || NEW.month ELSE 'reopened ' || OLD.month END;
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM history WHERE id > (SELECT max(id) - 1000 FROM history) AND subject = ANY (TG_ARGV)
+      AND (wanted IS NULL OR what = wanted) AND age(xmin) <= age(pg_current_xact_id()::xid))
+    THEN {refuse: 'what is done to ' || TG_TABLE_NAME || ' is noted in the history'} END IF;
+    RETURN NULL;
+  END;""",
+    ),
+    (
+        "sale_is_closed",
+        """
+  IF (OLD.manager_id, OLD.confirmed, OLD.offer_id, OLD.category_id)
+    IS DISTINCT FROM (NEW.manager_id, NEW.confirmed, NEW.offer_id, NEW.category_id)
+    AND EXISTS (SELECT 1 FROM closed_months WHERE month = substr(OLD.completed_on, 1, 7))
+  THEN {closed} END IF;
+  RETURN NEW;""",
+    ),
+    (
+        "payment_is_closed",
+        """
+  IF (OLD.order_id, OLD.payment_system_id) IS DISTINCT FROM (NEW.order_id, NEW.payment_system_id)
+    AND EXISTS (SELECT 1 FROM closed_months WHERE month = substr(OLD.paid_on, 1, 7))
+  THEN {closed} END IF;
+  RETURN NEW;""",
     ),
     (
         "setting_of_tick",
@@ -127,6 +149,8 @@ _REFUSALS = (
     ),
 )
 _MONTHS, _ERASE = permissions.MANAGE_SALES, permissions.ERASE
+_CLOSED = "RAISE EXCEPTION USING MESSAGE = 'a closed month does not change', ERRCODE = 'check_violation';"
+_AT_THE_END = "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 # name, when and on which table, what else it says, function with its argument
 _TRIGGERS = (
     *(
@@ -134,8 +158,12 @@ _TRIGGERS = (
         for table in ("orders", "invoices", "refunds", "closed_months", "history")
     ),
     ("closed_months_by", "BEFORE INSERT OR DELETE ON closed_months", "", f"needs_permission('{_MONTHS}')"),
-    ("closed_months_noted", "AFTER INSERT OR DELETE ON closed_months",
-        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW", "month_is_noted()"),
+    ("closed_months_noted", "AFTER INSERT OR DELETE ON closed_months", _AT_THE_END, "is_noted('file')"),
+    ("users_added_noted", "AFTER INSERT ON users", f"{_AT_THE_END} WHEN (NEW.login IS NOT NULL)", "is_noted('user')"),
+    ("users_noted", "AFTER UPDATE ON users", _AT_THE_END, "is_noted('user', 'role')"),
+    ("roles_noted", "AFTER INSERT OR UPDATE ON roles", _AT_THE_END, "is_noted('role')"),
+    ("closed_sales", "BEFORE UPDATE ON orders", "FOR EACH ROW", "sale_is_closed()"),
+    ("closed_payments", "BEFORE UPDATE ON invoices", "FOR EACH ROW", "payment_is_closed()"),
     ("texts_by", "BEFORE UPDATE ON texts", "", f"needs_permission('{_ERASE}')"),
     ("history_by", "AFTER INSERT ON history", "REFERENCING NEW TABLE AS new_rows", "written_by_oneself()"),
     ("settings_by", "BEFORE INSERT OR UPDATE ON settings", "FOR EACH ROW", "setting_of_tick()"),
@@ -189,12 +217,12 @@ def _function(name: str, result: str, language: str, body: str) -> str:
 
 
 def _with_refusals(body: str) -> str:
-    """Return a body in which ``{refuse: text}`` raises that text."""
+    """Return a body in which ``{refuse: text}`` raises that text, and ``{closed}`` what the tables' own triggers do."""
     parts = body.split("{refuse: ")
     for place, part in enumerate(parts[1:], 1):
         message, _, rest = part.partition("}")
         parts[place] = f"RAISE EXCEPTION USING MESSAGE = {message}, ERRCODE = '{REFUSED}';{rest}"
-    return "".join(parts)
+    return "".join(parts).replace("{closed}", _CLOSED)
 
 
 def _give_rights(groups: Sequence[tuple[str, Sequence[str]]]) -> str:

@@ -13,7 +13,8 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,8 @@ from salescli.rules import time
 from salescli.rules.permissions import Actor
 from salescli.storage import database, home, new_file
 from salescli.storage.work import Work
+from tests import postgres_server
+from tests.postgres_server import Shops, name_of
 from tests.story import Story
 from tests.terminal import Run
 
@@ -54,8 +57,17 @@ settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of ``_FIRST`` first, in its order."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --postgres."""
+    parser.addoption("--postgres", action="store_true", help="every shop is one of a private PostgreSQL server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests of ``_FIRST`` first, in its order; with --postgres leave out what is of files."""
+    if config.getoption("postgres"):
+        for item in items:
+            if marked := item.get_closest_marker("of_files"):
+                item.add_marker(pytest.mark.skip(reason=f"of files: {marked.args[0]}"))
     items.sort(key=lambda item: next((place for place, file in enumerate(_FIRST) if item.nodeid.startswith(file)), 9))
 
 
@@ -68,11 +80,12 @@ class House:
     actor: Actor
     zone: ZoneInfo
     now: datetime = NOW
+    url: str = ""  # of a shop on a server, beside whose ``path`` this machine keeps what belongs to it
 
     @property
     def run(self) -> Run:
-        """What runs command lines on the file: ``house.run("orders", "list")``."""
-        return Run(self.path)
+        """What runs command lines on the database: ``house.run("orders", "list")``."""
+        return Run(self.url or self.path)
 
     @property
     def work(self) -> Work:
@@ -130,35 +143,68 @@ def _blank() -> bytes:
         return path.read_bytes()
 
 
-def _furnished(path: Path, further: Mapping[str, str]) -> House:
-    usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": home.home_of(path)}
-    wanted = {**usual, **further}
+def _in_a_file(path: Path) -> sqlite3.Connection:
     path.touch(0o600, exist_ok=False)
     path.write_bytes(_blank())
-    connection = database.connect(path)
+    return database.connect(path)
+
+
+def _furnished(connection: sqlite3.Connection, further: Mapping[str, str], url: str = "") -> House:
+    usual = {"installation": "test", "time_zone": KYIV.key, "currency": "EUR", "home": home.here(connection)}
+    wanted = {**usual, **further}
     with database.transaction(connection):
         connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", wanted.items())
     actor = users.register_owner(connection, login=LOGIN, name="Оксана Власник", now=NOW)
-    return House(path, connection, actor, time.time_zone(wanted["time_zone"]))
+    zone = time.time_zone(wanted["time_zone"])
+    return House(Path(database.path_of(connection)), connection, actor, zone, url=url)
+
+
+@pytest.fixture(scope="session")
+def shops(request: pytest.FixtureRequest) -> Iterator[Shops | None]:
+    """The databases of a private server, with --postgres; None where every shop is a file."""
+    if not request.config.getoption("postgres"):
+        yield None
+        return
+    with postgres_server.server() as host:
+        yield Shops(host)
+
+
+@pytest.fixture(scope="session")
+def _blank_shop(shops: Shops | None) -> str:
+    """The name of a database whose shop has every table and no settings."""
+    if shops is None:
+        return ""
+    name = shops.new()
+    new_file.create(shops.url(name), {"home": ""})
+    made = database.connect(shops.url(name))
+    made.execute("DELETE FROM settings")
+    made.close()
+    return name
 
 
 @pytest.fixture
-def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Build houses: ``new_house("other.db", currency="UAH")``; further words are settings of the file."""
+def new_house(tmp_path: Path, shops: Shops | None, _blank_shop: str) -> Iterator[Callable[..., House]]:
+    """Build houses: ``new_house("other.db", currency="UAH")``; further words are settings of the database."""
     built: list[House] = []
 
     def build(name: str = "sales.db", **further: str) -> House:
-        built.append(_furnished(tmp_path / name, further))
+        url = shops.url(shops.new(_blank_shop)) if shops else ""
+        built.append(_furnished(database.connect(url) if url else _in_a_file(tmp_path / name), further, url))
         return built[-1]
 
     yield build
     for house in built:
         house.connection.close()
+        if shops:
+            shops.drop(name_of(house.url))
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
     """Run command lines: ``run("orders", "list")``, on the file of ``house``, or one that ``init`` is to make."""
+    if request.config.getoption("postgres"):
+        house: House = request.getfixturevalue("house")
+        return house.run
     return Run(tmp_path / "sales.db")
 
 
@@ -196,20 +242,29 @@ def story(house: House) -> Story:
 
 
 @pytest.fixture(scope="session")
-def _shop_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def _shop_of_all(tmp_path_factory: pytest.TempPathFactory, shops: Shops | None, _blank_shop: str) -> Shop:
     from tests.shop import after_every_act  # which itself needs House
 
-    house = _furnished(tmp_path_factory.mktemp("shop") / "sales.db", {})
-    yield after_every_act(house)
+    url = shops.url(shops.new(_blank_shop)) if shops else ""
+    opened = database.connect(url) if url else _in_a_file(tmp_path_factory.mktemp("shop") / "sales.db")
+    house = _furnished(opened, {}, url)
+    made = after_every_act(house)
     house.connection.close()
+    return made
 
 
 @pytest.fixture
-def shop(house: House, _shop_of_all: Shop) -> Shop:
+def shop(new_house: Callable[..., House], shops: Shops | None, _shop_of_all: Shop) -> Shop:
     """A copy, at home where it is, of a shop after every act there is: see ``tests.shop``."""
-    made = _shop_of_all.house
-    made.connection.backup(house.connection)
-    with database.transaction(house.connection):
-        house.connection.execute("UPDATE settings SET value = ? WHERE name = 'home'", (home.home_of(house.path),))
+    made, house = _shop_of_all.house, new_house()
+    if shops:
+        house.connection.close()
+        shops.drop(name_of(house.url))
+        shops.execute(f"CREATE DATABASE {name_of(house.url)} TEMPLATE {name_of(made.url)} STRATEGY file_copy")
+        house = replace(house, connection=database.connect(house.url))
+    else:
+        with closing(database.connect(made.path)) as source:
+            source.backup(house.connection)
+    database.set_setting(house.connection, "home", home.here(house.connection))
     shutil.copyfile(f"{made.path}.sandbox", f"{house.path}.sandbox")
     return _shop_of_all.again(house)

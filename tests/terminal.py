@@ -49,9 +49,9 @@ class Ran(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What runs command lines on a file: ``run("orders", "list")`` in this process, without a terminal."""
+    """What runs command lines on a database: ``run("orders", "list")`` in this process, without a terminal."""
 
-    path: Path
+    path: Path | str
 
     def __call__(self, *words: object, stdin: str = "") -> Ran:
         """Run a command line as through a pipe."""

@@ -35,7 +35,8 @@ class Stage:
         self.aside = Aside(connection)
         for table, columns in self._tables.items():
             connection.execute(f"DROP TABLE IF EXISTS staged_{table}")
-            connection.execute(f"CREATE TEMPORARY TABLE staged_{table} ({_defined(columns)})")
+            typed = f"SELECT {', '.join(columns)} FROM {table} WHERE 0"
+            connection.execute(f"CREATE TEMPORARY TABLE staged_{table} AS {typed}")
             for column in _FOUND_BY.get(table, ()):
                 connection.execute(f"CREATE INDEX temp.staged_{table}_{column} ON staged_{table} ({column})")
             self._insert[table] = f"INSERT INTO staged_{table} VALUES ({', '.join('?' * len(columns))})"
@@ -94,11 +95,8 @@ class Stage:
 
     def _move(self, table: str) -> None:
         if self._staged[table]:
-            id, *others = self._tables[table]
-            columns = ", ".join((id, *others))
-            self._connection.execute(
-                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM staged_{table} ORDER BY {id}"
-            )
+            columns = ", ".join(self._tables[table])
+            self._connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM staged_{table}")
             self._connection.execute(f"DELETE FROM staged_{table}")
             self._staged[table] = 0
 
@@ -106,8 +104,3 @@ class Stage:
         """Move all rows, and restore what was dropped meanwhile."""
         self.move()
         self.aside.end()
-
-
-def _defined(columns: Sequence[str]) -> str:
-    id, *others = columns
-    return f"{id} INTEGER PRIMARY KEY, {', '.join(others)}"

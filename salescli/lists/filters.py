@@ -308,7 +308,8 @@ FILTERS = (
     ),
     Filter(
         "kind", ("--kind",), "One-time orders, or those of recurring orders.",
-        {"kind": "({column} IS NOT NULL) IN ({v})"}, _kind, multiple=True, choices=("regular", "recurring", "all"),
+        {"kind": "CASE WHEN {column} IS NULL THEN 0 ELSE 1 END IN ({v})"}, _kind,
+        multiple=True, choices=("regular", "recurring", "all"),
     ),
     Filter(
         "least", ("--min", "least"), "Smallest amount, in the row's currency.",

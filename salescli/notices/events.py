@@ -82,7 +82,8 @@ _KEPT = 10_000  # lines in words: most repeat
 # What decides the kind of a line, without the rest of its changes: those are read of the lines that are wanted.
 _LINES = (
     "SELECT h.id AS event, h.subject, h.what, json_extract(h.changes, '$.status[0]') AS before,"
-    " json_extract(h.changes, '$.status[1]') AS status, json_extract(h.changes, '$.confirmed[1]') AS confirmed"
+    " json_extract(h.changes, '$.status[1]') AS status,"
+    " CAST(json_extract(h.changes, '$.confirmed[1]') AS INTEGER) AS confirmed"
     " FROM history h WHERE h.id > :after AND h.subject IN ('order', 'invoice', 'recurring', 'file') ORDER BY h.id"
 )
 _LINE = (

@@ -215,7 +215,7 @@ def told(connection: engine.Connection, hook: Hook, position: int, *, taken: boo
     with database.transaction(connection):
         row = connection.execute(
             "UPDATE hooks SET position = max(position, :position), failures = 0, failing_since = NULL,"
-            " refused_in_a_row = CASE WHEN :taken THEN 0 ELSE refused_in_a_row END,"
+            " refused_in_a_row = CASE WHEN :taken = 1 THEN 0 ELSE refused_in_a_row END,"
             " next_try_at = CASE daily WHEN 1 THEN next_try_at END WHERE id = :id RETURNING active, position",
             {"position": position, "taken": taken, "id": hook.id},
         ).fetchone()

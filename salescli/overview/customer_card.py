@@ -54,7 +54,7 @@ SELECT i.id FROM orders o JOIN invoices i ON i.order_id = o.id JOIN attempts a O
 WHERE o.customer_id = :customer AND a.status = 'live' AND p.gateway = :manual ORDER BY i.id DESC
 """
 _REFUNDABLE = f"""
-SELECT o.id, max(i.gateway_id IS NULL OR p.gateway = :manual) AS by_hand
+SELECT o.id, max(CASE WHEN i.gateway_id IS NULL OR p.gateway = :manual THEN 1 ELSE 0 END) AS by_hand
 FROM orders o JOIN invoices i ON i.order_id = o.id LEFT JOIN payment_systems p ON p.id = i.payment_system_id
 WHERE o.customer_id = :customer AND o.status <> 'open' AND i.paid_at IS NOT NULL
   AND i.refunded_minor < i.amount_minor AND NOT EXISTS ({UNDER_WAY})

@@ -145,7 +145,8 @@ _SUMS = (
     _Sum(
         "instalments",
         "SELECT o.id, o.price_minor AS stored, sum(n.amount_minor) AS counted FROM orders o"
-        " JOIN instalments n ON n.order_id = o.id GROUP BY o.id, o.price_minor HAVING stored <> counted",
+        " JOIN instalments n ON n.order_id = o.id"
+        " GROUP BY o.id, o.price_minor HAVING o.price_minor <> sum(n.amount_minor)",
         "order {id} costs {stored}; its instalments: {counted}",
     ),
     _Sum(

@@ -87,7 +87,7 @@ def _emails(connection: engine.Connection, program: str, newest: int | None) -> 
     """Yield the customers whose email, without what nobody sees, is that of another."""
     # Only an email that is not ASCII can have such a mark; new ones are cleaned.
     odd = connection.execute(
-        "SELECT id, email FROM customers WHERE merged_into IS NULL AND email GLOB '*[^ -~]*'"
+        "SELECT id, email FROM customers WHERE merged_into IS NULL AND glob('*[^ -~]*', email)"
         " AND id > (SELECT coalesce(max(id), 0) FROM customers) - coalesce(:newest, 9e18) ORDER BY id",
         {"newest": newest},
     ).fetchall()

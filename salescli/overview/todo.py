@@ -42,7 +42,7 @@ _UNCONFIRMED = f"""
 SELECT 5 AS urgency, 'unconfirmed sale' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
   NULL AS due, o.completed_at AS since, o.completed_on AS day, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
 FROM orders o WHERE o.status = 'completed' AND o.confirmed = 0 AND o.completed_on >= :open_since
-  AND (:all_open OR NOT {OF_A_CLOSED_MONTH})
+  AND (:all_open = 1 OR NOT {OF_A_CLOSED_MONTH})
 """
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
@@ -159,7 +159,7 @@ def waiting(  # noqa: PLR0913 - where, whose, when
     # Each kind ends at the limit, so that an index in this order is read no further.
     firsts = (
         f"SELECT * FROM (SELECT t.urgency, t.day, {shown}, k.name AS customer, coalesce(k.email, k.phone) AS contact"
-        f" FROM ({kind}) t CROSS JOIN customers k ON k.id = t.customer_id WHERE {where} ORDER BY {order} LIMIT :limit)"
+        f" FROM ({kind}) t CROSS JOIN customers k WHERE k.id = t.customer_id AND {where} ORDER BY {order} LIMIT :limit)"
         for kind in _KINDS
     )
     sql = f"SELECT * FROM ({' UNION ALL '.join(firsts)}) ORDER BY urgency, {order} LIMIT :limit"

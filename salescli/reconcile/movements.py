@@ -117,6 +117,8 @@ def elsewhere(connection: engine.Connection, comparison: Comparison, system: Pay
 
 # SQL
 
+_IDS = "(SELECT CAST(value AS INTEGER) FROM json_each(:ids))"
+
 _BY_REFERENCE = """
 SELECT reference AS word, invoice_id AS invoice, payment_system_id AS system,
   CASE kind WHEN 'charge' THEN 'payment' ELSE 'refund' END AS kind
@@ -165,8 +167,8 @@ WHERE +i.payment_system_id = :system AND x.moved_to IS NULL
 """
 _PAID_BETWEEN = f"{_PAID} AND i.paid_on BETWEEN :first AND :last"
 _REFUNDED_BETWEEN = f"{_REFUNDED} AND x.refunded_on BETWEEN :first AND :last"
-_PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN (SELECT value FROM json_each(:ids))"
-_REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN (SELECT value FROM json_each(:ids))"
+_PAID_OF = f"{_PAID} AND i.paid_on IS NOT NULL AND i.id IN {_IDS}"
+_REFUNDED_OF = f"{_REFUNDED} AND x.invoice_id IN {_IDS}"
 _LIVE = """
 SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'outcome unknown' END, a.id,
   CASE a.kind WHEN 'charge' THEN 'payment' ELSE 'refund' END, a.invoice_id, i.order_id, a.amount_minor, a.currency,
@@ -174,22 +176,22 @@ SELECT CASE p.gateway WHEN 'manual' THEN 'waits' ELSE 'outcome unknown' END, a.i
 FROM attempts a JOIN invoices i ON i.id = a.invoice_id JOIN payment_systems p ON p.id = a.payment_system_id
 WHERE a.status = 'live' AND a.payment_system_id = :system
 """
-_LIVE_OF = f"{_LIVE} AND a.invoice_id IN (SELECT value FROM json_each(:ids))"
+_LIVE_OF = f"{_LIVE} AND a.invoice_id IN {_IDS}"
 _WAITING = f"{_LIVE} AND a.kind = 'charge' AND p.gateway = 'manual'"
-_WHOSE = """
+_WHOSE = f"""
 SELECT i.id, i.order_id, c.name, c.email, c.phone, o.source_number, i.payment_reference
 FROM invoices i JOIN orders o ON o.id = i.order_id JOIN customers c ON c.id = o.customer_id
 WHERE c.erased_at IS NULL
-  AND (i.id IN (SELECT value FROM json_each(:ids)) OR i.order_id IN (SELECT value FROM json_each(:orders)))
+  AND (i.id IN {_IDS} OR i.order_id IN {_IDS.replace(":ids", ":orders")})
 """
-_DISPUTED_OF = """
+_DISPUTED_OF = f"""
 SELECT 'dispute open', d.id, 'dispute', d.invoice_id, i.order_id, d.amount_minor, d.currency,
   NULL, 0, d.gateway_id, NULL, d.opened_at, NULL
 FROM disputes d JOIN invoices i ON i.id = d.invoice_id
-WHERE d.status = 'open' AND d.payment_system_id = :system AND d.invoice_id IN (SELECT value FROM json_each(:ids))
+WHERE d.status = 'open' AND d.payment_system_id = :system AND d.invoice_id IN {_IDS}
 """
-_KNOWN = """
+_KNOWN = f"""
 SELECT i.id, i.order_id, i.status, i.paid_at, i.payment_system_id AS system, p.name
 FROM invoices i LEFT JOIN payment_systems p ON p.id = i.payment_system_id
-WHERE i.id IN (SELECT value FROM json_each(:ids))
+WHERE i.id IN {_IDS}
 """

@@ -103,9 +103,9 @@ def _orders(connection: engine.Connection, filters: Filters, where: Where) -> st
         "SELECT 1 FROM invoices i JOIN invoices q ON q.order_id = i.order_id AND q.ordinal < i.ordinal"
         f" WHERE i.id = t.id >> 2 & 4294967295 AND q.paid_at IS NOT NULL AND q.payment_system_id IN ({through})"
     )
-    first = f"CASE WHEN t.flags & 1 THEN 1 WHEN t.id & 3 <> 0 THEN 0 ELSE NOT EXISTS ({earlier}) END"
+    first = f"CASE WHEN t.flags & 1 = 1 THEN 1 WHEN t.id & 3 <> 0 OR EXISTS ({earlier}) THEN 0 ELSE 1 END"
     of_order = "(SELECT quantity FROM orders WHERE id = t.order_id)"
-    quantity = f"CASE WHEN t.flags & 1 THEN t.quantity WHEN {first} THEN {of_order} ELSE 0 END"
+    quantity = f"CASE WHEN t.flags & 1 = 1 THEN t.quantity WHEN {first} = 1 THEN {of_order} ELSE 0 END"
     return f"{first} AS orders, 0 AS payments, {quantity} AS quantity"
 
 

@@ -17,7 +17,8 @@ from salescli.storage import engine
 def prepare(connection: engine.Connection) -> None:
     """Write the users' shares into a table that SQL looks them up in; the end of the transaction removes it."""
     connection.execute(f"DROP TABLE IF EXISTS temp.{SHARES}")
-    connection.execute(f"CREATE TEMP TABLE {SHARES} (user_id, since, ppm, PRIMARY KEY (user_id, since)) WITHOUT ROWID")
+    columns = "user_id INTEGER, since TEXT, ppm INTEGER, PRIMARY KEY (user_id, since)"
+    connection.execute(f"CREATE TEMP TABLE {SHARES} ({columns}) WITHOUT ROWID")
     for id, text in connection.execute("SELECT id, shares FROM users WHERE shares <> ''").fetchall():
         steps = [(id, day, ppm) for day, ppm in sale_shares.parse(text).items()]
         connection.executemany(f"INSERT INTO temp.{SHARES} VALUES (?, ?, ?)", steps)

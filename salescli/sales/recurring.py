@@ -362,7 +362,7 @@ def still_due(connection: engine.Connection, now: datetime, without: Collection[
     where.add("r.id NOT IN ({ids})", ids=list(without))
     return connection.execute(
         "SELECT r.payment_system_id AS id, p.name, p.gateway, p.paused_until, count(*) AS payments FROM recurring r"
-        f" LEFT JOIN payment_systems p ON p.id = r.payment_system_id WHERE {where} GROUP BY r.payment_system_id",
+        f" LEFT JOIN payment_systems p ON p.id = r.payment_system_id WHERE {where} GROUP BY r.payment_system_id, p.id",
         where.values,
     ).fetchall()
 

@@ -83,7 +83,7 @@ def count_from(connection: sqlite3.Connection, first: int) -> None:
                     f" SELECT '{dimension}', {grain}, {period}, {_KEYS}, {_SUMMED} FROM totalled_{dimension}"
                     f" WHERE id IN (SELECT id FROM counted_now) GROUP BY {groups}{_KEYS}"
                     f" ON CONFLICT (dimension, grain, period, {_KEYS})"
-                    f" DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
+                    f" DO UPDATE SET {', '.join(f'{name} = totals.{name} + excluded.{name}' for name in SUMS)}"
                 )
     connection.execute("DROP TABLE counted_now")
 
@@ -119,7 +119,7 @@ def _facts(connection: sqlite3.Connection) -> Iterator[Difference]:
     if connection.execute(f"SELECT (SELECT count(*) FROM facts) <> {counted}").fetchone()[0]:
         yield from _unlike(
             connection,
-            f"SELECT {columns} FROM facts f LEFT JOIN (SELECT * FROM counted LIMIT 0) c"
+            f"SELECT {columns} FROM facts f LEFT JOIN (SELECT * FROM counted LIMIT 0) c ON c.id = f.id"
             " WHERE f.id NOT IN (SELECT id FROM counted)",
         )
 
@@ -139,10 +139,11 @@ def _totals(connection: sqlite3.Connection, grain: int, *counted: str) -> Iterat
     )
     now = " UNION ALL ".join(f"SELECT *, 0 AS stored FROM ({sql})" for sql in counted)
     rows = connection.execute(
-        f"SELECT dimension, period, {_KEYS}, {sides} FROM ("
+        f"SELECT * FROM (SELECT dimension, period, {_KEYS}, {sides} FROM ("
         f"{now} UNION ALL SELECT *, 1 FROM totals WHERE grain = {grain}"
-        f") GROUP BY dimension, period, {_KEYS}"
-        f" HAVING {' OR '.join(f'stored_{name} <> counted_{name}' for name in SUMS)}"
+        f") GROUP BY dimension, period, {_KEYS})"
+        f" WHERE {' OR '.join(f'stored_{name} <> counted_{name}' for name in SUMS)}"
+        f" ORDER BY dimension, period, {_KEYS}"
     )
     for row in rows:
         name = next(name for name in SUMS if row[f"stored_{name}"] != row[f"counted_{name}"])

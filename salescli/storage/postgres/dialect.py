@@ -23,7 +23,26 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "bigint",
         "SELECT CASE WHEN $1 IS NOT NULL THEN coalesce(substring($1 from '^ *([+-]?[0-9]+)')::bigint, 0) + $2 END",
     ),
+    ("glob(pattern text, value text)", "boolean", "SELECT $2 ~ ('^' || replace($1, '*', '.*') || '$')"),
+    ("json_each(given text)", "TABLE (value text)", "SELECT json_array_elements_text($1::json)"),
+    (
+        "json_extract(given text, path text)",
+        "text",
+        "SELECT CASE jsonb_typeof(found) WHEN 'boolean' THEN (found::boolean)::int::text ELSE found #>> '{}' END"
+        " FROM jsonb_path_query_first($1::jsonb, ('strict ' || $2)::jsonpath, '{}', true) AS of_path (found)",
+    ),
+    # SQLite's of several values is NULL where one is.
+    *(
+        (
+            f"{name}({', '.join(['anycompatible'] * count)})",
+            "anycompatible",
+            f"SELECT CASE WHEN num_nulls({places}) = 0 THEN {builtin}({places}) END",
+        )
+        for name, builtin in (("max", "greatest"), ("min", "least"))
+        for count, places in ((2, "$1, $2"), (3, "$1, $2, $3"))
+    ),
     ("times(integer, boolean)", "bigint", "SELECT $1 * $2::int::bigint"),
+    ("counted(bigint, boolean)", "bigint", "SELECT CASE WHEN $2 IS NULL THEN $1 ELSE coalesce($1, 0) + $2::int END"),
     ("plus(boolean)", "bigint", "SELECT $1::int::bigint"),
     ("minus(boolean)", "bigint", "SELECT -($1::int::bigint)"),
     (
@@ -47,6 +66,8 @@ END""",
     ("printf(text, bigint, bigint, bigint)", "text", "SELECT filled($1, ARRAY[$2::text, $3::text, $4::text])"),
     ("printf(text, text, bigint, bigint)", "text", "SELECT filled($1, ARRAY[$2, $3::text, $4::text])"),
 )  # fmt: skip
+# Sums as whole numbers: PostgreSQL's own of bigint is numeric, whose quotients are no whole numbers.
+_SUMS = (("whole_sum(bigint)", "int8pl"), ("whole_sum(boolean)", "counted"))
 # sign, left and right argument, function
 _OPERATORS = (
     ("+", "text", "integer", "added"),
@@ -63,8 +84,12 @@ def statements() -> list[str]:
         f" LANGUAGE {'plpgsql' if body.lstrip().startswith('DECLARE') else 'sql'} AS $body${body}$body$"
         for name, result, body in (*_FUNCTIONS, *words.FUNCTIONS)
     ]
+    aggregates = [
+        f"CREATE AGGREGATE {name} (SFUNC = {step}, STYPE = bigint, PARALLEL = SAFE, COMBINEFUNC = int8pl)"
+        for name, step in _SUMS
+    ]
     operators = [
         f"CREATE OPERATOR {sign} ({f'LEFTARG = {left}, ' if left else ''}RIGHTARG = {right}, FUNCTION = {function})"
         for sign, left, right, function in _OPERATORS
     ]
-    return functions + operators
+    return functions + aggregates + operators

@@ -14,18 +14,20 @@ WORDS = (
     (r"\bIS (?!NOT\b|NULL\b|DISTINCT\b)", "IS NOT DISTINCT FROM "),
     (r"\bJOIN (\([^()]*\)) WHERE\b", r"CROSS JOIN \1 WHERE"),  # a JOIN without ON
     (r"\bNULL AS (\w+_id)\b", r"CAST(NULL AS bigint) AS \1"),
+    (r"\bsum\(", "whole_sum("),
 )
 _OF_STATEMENTS = (
     *WORDS,
     (r"\bNOT IN \(\)", "<> ALL ('{}')"),
     (r"\bIN \(\)", "= ANY ('{}')"),
+    (r"(\b(?:WHERE|AND|OR|ON|NOT|WHEN|BY)\s+|\(\s*)\+(?=[\w(:?])", r"\1"),  # of SQLite's planner alone
     (r"\bLIMIT -1\b", "LIMIT ALL"),
     (r"\b(\w+_search) MATCH (:\w+|\?)", r"\1.words @@ asked(\2)"),
     (r"\bINDEXED BY \w+", ""),
+    (r"\bCREATE INDEX temp\.", "CREATE INDEX "),
     (r"\btemp\.", "pg_temp."),
     (r"\) WITHOUT ROWID\b", ")"),
-    (r"\bmax(?=\([^()]*,)", "greatest"),  # of several values, not of rows
-    (r"\bmin(?=\([^()]*,)", "least"),
+    (r"\bINTEGER\b", "BIGINT"),
     (r"\b(AND|OR|WHERE|WHEN) 1(?= *(?:$|\)|AND\b|OR\b|UNION\b|GROUP\b|ORDER\b|LIMIT\b))", r"\1 true"),
     (r"\b(WHERE|AND|OR|WHEN) 0(?= *(?:$|\)|AND\b|OR\b|UNION\b|GROUP\b|ORDER\b|LIMIT\b))", r"\1 false"),
 )

@@ -119,10 +119,11 @@ class Cursor:
 
     @property
     def lastrowid(self) -> int | None:
-        """The id that the table of an INSERT gave last; the writer's lock is held."""
+        """The id that the table of an INSERT gave last, 0 if it gives none; the writer's lock is held."""
         if not self._table:
             return None
-        return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self._table,)).one())
+        numbered = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
+        return int(self._connection.execute(numbered, (self._table,)).one())
 
     def one(self) -> Any:
         """Return the only value of the only row."""

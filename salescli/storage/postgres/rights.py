@@ -68,8 +68,6 @@ _OPERATOR = {
     "facts": "",
     "totals": "",
     "orders": _WRITE,
-    "customers_search": _ADD,  # views, which are written as a file's index is, and let it be
-    "offers_search": _ADD,
 }
 _OWNER = {"settings": _WRITE, "users": _WRITE, "roles": _WRITE, "hooks": f"{_WRITE}, DELETE"}
 
@@ -128,7 +126,7 @@ def _make_group(opened: Connection, name: str) -> None:
 
 
 def _grants(names: dict[str, str]) -> Iterator[str]:
-    """Yield the statements that give the groups their rights. Views of several tables are only read."""
+    """Yield the statements that give the groups their rights. Views are only read."""
     owner, operator, reader = names[OWNER], names[OPERATOR], names[READER]
     yield f"GRANT {reader} TO {operator}"
     yield f"GRANT {operator} TO {owner}"
@@ -142,7 +140,7 @@ def _grants(names: dict[str, str]) -> Iterator[str]:
 
 
 def tables() -> frozenset[str]:
-    """Return the tables, and views that are written, of which it is said who may change them."""
+    """Return the tables of which it is said who may change them."""
     return frozenset(_OPERATOR)
 
 

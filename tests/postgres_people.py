@@ -30,15 +30,17 @@ class Server:
     """A server with one shop, in a database that ``anna`` administers; January is closed."""
 
     folder: str
+    database: str = "shop"
 
-    def url(self, who: str, database: str = "shop") -> str:
-        return f"postgresql://{who}@/{database}?host={self.folder}"
+    def url(self, who: str) -> str:
+        """Return the shop's URL for somebody."""
+        return f"postgresql://{who}@/{self.database}?host={self.folder}"
 
-    def session(self, who: str = postgres_server.OWNER, database: str = "shop") -> Any:
+    def session(self, who: str = postgres_server.OWNER) -> Any:
         """Return a session past the program, in a transaction."""
         import psycopg2  # an extra of the program's
 
-        opened = psycopg2.connect(host=self.folder, user=who, dbname=database)
+        opened = psycopg2.connect(host=self.folder, user=who, dbname=self.database)
         opened.cursor().execute("SET search_path TO salescli")
         opened.commit()
         return opened
@@ -53,13 +55,13 @@ class Server:
             opened.cursor().execute(statement)
         opened.close()
 
-    def run(self, who: str, *words: str, database: str = "shop") -> Ran:
+    def run(self, who: str, *words: str, stdin: str = "") -> Ran:
         """Run a command line as somebody."""
-        return Run(self.url(who, database))(*words)
+        return Run(self.url(who))(*words, stdin=stdin)
 
-    def house(self, who: str, database: str = "shop") -> House:
+    def house(self, who: str) -> House:
         """Return the shop as somebody has it open, now."""
-        opened = connect(self.url(who, database))
+        opened = connect(self.url(who))
         return House(Path("/nowhere"), opened, actors.acting(opened, who), KYIV, now=time.now())
 
 

@@ -47,6 +47,9 @@ class Server(Protocol):
     def login(self) -> str:
         """Return who has logged in, by the server's word."""
 
+    def check_login(self, login: str) -> None:
+        """Raise BadData unless the server knows a login, which gets the rights of its role there."""
+
     def clock(self) -> datetime:
         """Return the server's time, aware UTC."""
 

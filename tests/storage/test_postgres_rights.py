@@ -28,20 +28,20 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def copied(server: Server) -> Iterator[str]:
-    """Copy the shop for a test that keeps what it writes; yield the database's name. The groups are the same."""
+def copied(server: Server) -> Iterator[Server]:
+    """Copy the shop for a test that keeps what it writes. The groups are the same."""
     server.administer("CREATE DATABASE copied TEMPLATE shop STRATEGY file_copy")
-    yield "copied"
+    yield Server(server.folder, "copied")
     server.administer("DROP DATABASE copied WITH (FORCE)")
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-def test_who_began_before_a_month_was_closed_does_not_write_to_it(server: Server, copied: str, guarded: bool) -> None:
+def test_who_began_before_a_month_was_closed_does_not_write_to_it(copied: Server, guarded: bool) -> None:
     if not guarded:
-        server.administer("DROP TRIGGER orders_one_writer ON salescli.orders", database=copied)
-    early = server.session("olena", copied)
+        copied.administer("DROP TRIGGER orders_one_writer ON salescli.orders", database=copied.database)
+    early = copied.session("olena")
     early.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT * FROM closed_months")
-    closed_months.close(server.house("sofia", copied).work, "2026-02")
+    closed_months.close(copied.house("sofia").work, "2026-02")
     attempt = "UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2"
     if guarded:
         with pytest.raises(psycopg2.Error, match="READ COMMITTED"):
@@ -53,12 +53,12 @@ def test_who_began_before_a_month_was_closed_does_not_write_to_it(server: Server
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-def test_a_month_is_not_closed_while_somebody_writes(server: Server, copied: str, guarded: bool) -> None:
+def test_a_month_is_not_closed_while_somebody_writes(copied: Server, guarded: bool) -> None:
     if not guarded:
-        server.administer("DROP TRIGGER orders_one_writer ON salescli.orders", database=copied)
-    slow = server.session("olena", copied)
+        copied.administer("DROP TRIGGER orders_one_writer ON salescli.orders", database=copied.database)
+    slow = copied.session("olena")
     slow.cursor().execute("UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2")
-    house = server.house("sofia", copied)
+    house = copied.house("sofia")
     there = engine.server(house.connection)
     assert there
     there.wait_seconds = 1

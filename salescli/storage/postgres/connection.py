@@ -226,6 +226,16 @@ class Connection:
         """Return who has logged in, by the server's word."""
         return str(self.execute("SELECT session_user").one())
 
+    def check_login(self, login: str) -> None:
+        """Raise BadData unless the server knows a login."""
+        asked = "SELECT quote_ident(?), EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ? AND rolcanlogin)"
+        name, known = self.execute(asked, (login, login)).fetchone()
+        if not known:
+            raise BadData(
+                f"the server knows no login {login}; an administrator makes it in psql, and sets a password if it needs"
+                f" one: CREATE ROLE {name} LOGIN; \\password {name}"
+            )
+
     def clock(self) -> datetime:
         """Return the server's time, aware UTC, to the second."""
         said = cast("datetime", self.execute("SELECT date_trunc('second', clock_timestamp())").one())

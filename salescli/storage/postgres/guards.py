@@ -138,7 +138,9 @@ _REFUSALS = (
         "rights_follow_users",
         """
   IF TG_OP = 'INSERT' THEN PERFORM give_rights(ARRAY(SELECT login FROM new_rows));
-  ELSE PERFORM give_rights(ARRAY(SELECT login FROM old_rows UNION SELECT login FROM new_rows)); END IF;
+  ELSE PERFORM give_rights(ARRAY(SELECT unnest(ARRAY[o.login, n.login]) FROM old_rows o JOIN new_rows n USING (id)
+    WHERE (o.login, o.role, o.active) IS DISTINCT FROM (n.login, n.role, n.active)));
+  END IF;
   RETURN NULL;""",
     ),
     (
@@ -259,9 +261,7 @@ BEGIN
     END IF;
   END LOOP;
   IF missing <> '{{}}' THEN
-    RAISE EXCEPTION USING ERRCODE = '{UNKNOWN}', MESSAGE = format(
-      'the server knows no login %s; an administrator makes it in psql, and sets a password if it needs one: %s',
-      array_to_string(missing, ', '),
-      (SELECT string_agg(format('CREATE ROLE %1$I LOGIN; \\password %1$I', login), '; ') FROM unnest(missing) login));
+    RAISE EXCEPTION USING ERRCODE = '{UNKNOWN}',
+      MESSAGE = 'the server knows no login ' || array_to_string(missing, ', ');
   END IF;
 END"""

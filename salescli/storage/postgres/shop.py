@@ -16,7 +16,6 @@ from salescli.storage import schema as tables
 from salescli.storage.postgres import connection as sessions
 from salescli.storage.postgres import rights
 
-
 # Of those who may log in already; others get theirs when an owner says so.
 _GIVE_RIGHTS = (
     "SELECT give_rights(ARRAY(SELECT u.login FROM users u JOIN pg_roles p ON p.rolname = u.login AND p.rolcanlogin))"

@@ -114,6 +114,12 @@ def _remove_leftovers(path: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def remove_leftovers_at(path: database.FilePath) -> None:
+    """Remove the copies that killed imports left, for whoever holds the lock of tick; an import that runs holds it."""
+    with suppress(OSError):  # the folder may be one that is not to be listed
+        _remove_leftovers(Path(os.path.realpath(path)))
+
+
 def remove_leftovers(connection: sqlite3.Connection) -> None:
     """Remove the copies that killed imports left beside a file. Raise OSError."""
     if engine.server(connection):

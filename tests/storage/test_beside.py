@@ -17,6 +17,7 @@ from salescli.sales import attempts
 from salescli.storage import beside, database, files, lock, process
 from tests.conftest import House
 from tests.shop import Shop
+from tests.terminal import Run
 
 LONG = beside.LONG_BYTES
 DELETE = (("journal_mode", "delete"), ("synchronous", 3))  # with a write-ahead log nobody waits, and nothing is copied
@@ -124,6 +125,19 @@ def test_killed_meanwhile_the_old_database_is_complete_and_the_next_removes_the_
     with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
         assert copy is not None
         database.set_setting(copy, "currency", "UAH")
+    assert currency(path) == "UAH"
+
+
+def test_a_tick_removes_the_copy_that_a_killed_import_left_and_not_that_of_one_under_way(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, path, "writing"], check=False)
+    assert list(path.parent.glob(".*beside*")) != []
+    assert Run(path)("tick").code == 0
+    assert list(path.parent.glob(".*beside*")) == []
+    with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
+        assert copy is not None
+        database.set_setting(copy, "currency", "UAH")
+        assert Run(path)("tick").code == 75
+        assert list(path.parent.glob(".*beside*")) != []
     assert currency(path) == "UAH"
 
 

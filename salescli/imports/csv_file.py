@@ -361,7 +361,7 @@ def _columns(names: Sequence[str]) -> str:
 
 def trimmed(cell: str) -> str:
     """Return the text of a cell: without spaces around it, nor the apostrophes that our exports put before formulas."""
-    return formulas.unguarded(cell).strip()
+    return (formulas.unguarded(cell) if "'" in cell else cell).strip()
 
 
 def _damage(cell: str, encoding: str) -> str:

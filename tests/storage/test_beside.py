@@ -32,6 +32,12 @@ with beside.copied(database.connect(sys.argv[1]), beside.LONG_BYTES, lambda conn
     if sys.argv[2] == "writing":
         os._exit(9)
 """
+WRITES = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0)
+connection.execute("UPDATE settings SET value = 'USD' WHERE name = 'currency'")
+connection.commit()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +99,15 @@ def test_nobody_else_writes_meanwhile_and_a_stale_writer_is_refused(path: Path) 
     if getattr(refused.value, "sqlite_errorcode", 8) != 8:  # some drivers say no more than that it is read-only
         assert "was replaced meanwhile" in str(database.unusable(refused.value, path))
     writer.close()
+    assert currency(path) == "UAH"
+
+
+def test_no_other_process_writes_meanwhile(path: Path) -> None:
+    with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
+        assert copy is not None
+        writer = subprocess.run([sys.executable, "-c", WRITES, path], check=False, capture_output=True, text=True)
+        database.set_setting(copy, "currency", "UAH")
+    assert "database is locked" in writer.stderr
     assert currency(path) == "UAH"
 
 

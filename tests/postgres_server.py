@@ -76,6 +76,10 @@ class Server:
         )
         self._run("pg_ctl", "-D", self._data, "reload")
 
+    def forget(self) -> None:
+        """Forget its data; it may follow another server then."""
+        shutil.rmtree(self._data)
+
     def promote(self) -> None:
         """Let it follow nobody any more."""
         self._run("pg_ctl", "-D", self._data, "-w", "promote")

@@ -329,7 +329,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only-kills", action="store_true", help="print the kills' counts as JSON, and nothing else")
     parser.add_argument("--mutants", nargs="*", metavar="ROOM", choices=[*mutation.ROOMS], help=_MUTANTS)
     parser.add_argument("--sample", type=int, metavar="N", help="of the mutants: N by chance")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server, which is killed, too")
     asked = parser.parse_args(arguments)
+    if asked.postgres:
+        return _on_a_server(asked.kills, asked.seed)
     if asked.mutants is not None:
         return mutation.run(asked.mutants, asked.sample, asked.seed)
     if asked.only_kills:
@@ -360,6 +363,27 @@ def main(arguments: list[str]) -> int:
     ):
         print(line)  # noqa: T201
     return 1 if found or counts.kills < asked.kills else 0
+
+
+def _on_a_server(kills: int, seed: int) -> int:
+    """Kill hosts and servers; print the counts, and whether a test of fail-overs found anything."""
+    from tests.faults import host_kills  # which needs the driver of a server
+
+    counts = host_kills.run(kills, seed)
+    broken = _broken("test_fail_over.py", SALESCLI_FAULTS_HOST_KILLS=0)
+    found = [*counts.double, *counts.forgotten, *counts.violations, *broken]
+    for line in (
+        f"kills: {counts.all_kills} ({counts.kills} of hosts, {counts.servers_killed} of the server)",
+        f"fail-overs to a stand-by that lacks the last ticks: {counts.fail_overs}",
+        f"charges: {counts.charges}",
+        f"double charges: {len(counts.double)}",
+        f"forgotten: {len(counts.forgotten)}",
+        f"violations: {len(counts.violations)}",
+        f"fail-overs without the rule, which the book must notice: {'broken' if broken else 'noticed'}",
+        *found,
+    ):
+        print(line)  # noqa: T201
+    return 1 if found else 0
 
 
 def _killed_by_several(kills: int, seed: int) -> Counts:

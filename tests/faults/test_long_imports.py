@@ -1,4 +1,4 @@
-"""A long import beside the database, killed at any call that changes a file or a lock: the old one or the new, whole.
+"""A long import beside the database, killed or failing at any call on a file or a lock: the old one or the new, whole.
 
 record an import's calls -> some of each kind kill it -> look -> ``salescli import`` again, after which no copy is left
 """
@@ -55,10 +55,12 @@ class Place:
     """A folder with a database, which can be put back as it was, and a file of orders that is to come in."""
 
     def __init__(self, folder: Path, package: Path) -> None:
-        self.folder = folder.resolve()
+        self.folder = folder.resolve() / "shop"
+        self.folder.mkdir()
         self.path = self.folder / "sales.db"
         self._environment = {**os.environ, "PYTHONPATH": str(package)}
-        (self.folder / "program.py").write_text(PROGRAM, encoding="utf-8")
+        self._program = folder / "program.py"
+        self._program.write_text(PROGRAM, encoding="utf-8")
         (self.folder / "orders.csv").write_text(_rows(1, 20), encoding="utf-8")
         self.salescli("init", "--time-zone", "UTC", "--currency", "EUR")
         self.bring()
@@ -77,12 +79,12 @@ class Place:
         """Import the orders."""
         self.salescli("import", "orders", str(self.folder / "orders.csv"))
 
-    def killed(self, point: Point) -> bool:
-        """Import the orders into the old database, killed in a call; return false if that call was never made."""
+    def wrecked(self, point: Point, fault: str) -> int:
+        """Import the orders into the old database with a fault in one call, and return the exit code."""
         for leftover in self.folder.glob("*sales.db*"):
             leftover.unlink()
         shutil.copyfile(self.folder / "old.db", self.path)
-        return self._traced("-e", f"inject={point[0]}:signal=KILL:when={point[1]}") == -signal.SIGKILL
+        return self._traced("-e", f"inject={point[0]}:{fault}:when={point[1]}")
 
     def state(self) -> State:
         """Return how many rows each table has. Raise AssertionError unless the database is sound and ties out."""
@@ -106,7 +108,7 @@ class Place:
         return syscalls.ran(line, self.folder / "log", CALLS, *inject, **self._environment).returncode
 
     def _line(self, *words: str) -> list[str]:
-        return [sys.executable, str(self.folder / "program.py"), "--db", str(self.path), *words]
+        return [sys.executable, str(self._program), "--db", str(self.path), *words]
 
 
 def _rows(first: int, end: int) -> str:
@@ -120,7 +122,7 @@ def _rows(first: int, end: int) -> str:
 def _survived(place: Place, points: Sequence[Point], again: Callable[[], object]) -> Iterator[tuple[Point, str]]:
     """Yield each point at which an import was killed, with what it left: old or new. Raise AssertionError for else."""
     for point in points:
-        if not place.killed(point):
+        if place.wrecked(point, "signal=KILL") != -signal.SIGKILL:
             continue
         what = f"killed in {point[0]} {point[1]}"
         left = place.state()
@@ -150,6 +152,18 @@ def test_whatever_call_it_is_killed_in_the_name_is_of_the_old_or_the_new(
     assert set(survived.values()) == {"old", "new"}, "both were seen"
 
 
+def test_a_call_that_fails_leaves_the_old_one_unless_the_import_succeeds(tmp_path: Path) -> None:
+    place = Place(tmp_path, PROJECT)
+    codes = set()
+    for point in syscalls.of_each_name(place.calls, min(SAMPLE, 1), "long imports"):
+        code = place.wrecked(point, "error=ENOSPC")
+        assert place.state() == (place.before if code else place.after), f"a full disk in {point[0]} {point[1]}"
+        assert list(place.folder.glob(LEFTOVERS)) == [], f"a full disk in {point[0]} {point[1]}: a copy is left"
+        codes.add(code)
+    assert 0 in codes, "an import can do without some of its calls"
+    assert len(codes) > 1
+
+
 @pytest.mark.parametrize(
     ("mistake", "name", "why"),
     [
@@ -168,10 +182,9 @@ def test_whatever_call_it_is_killed_in_the_name_is_of_the_old_or_the_new(
     ],
 )
 def test_a_mistake_on_purpose_is_caught(mistake: tuple[str, str], name: str, why: str, tmp_path: Path) -> None:
-    package, folder = tmp_path / "package", tmp_path / "shop"
-    folder.mkdir()
+    package = tmp_path / "package"
     mutated(Mutant(why, "", (("storage/beside.py", *mistake),)), package)
-    place = Place(folder, package)
+    place = Place(tmp_path, package)
 
     with pytest.raises(AssertionError, match=why):
         list(_survived(place, [point for point in place.calls if name in point[0]], place.bring))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, cast
 
-from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
-from salescli.storage.postgres import schema
+from salescli.errors import BadData, BadUsage, DatabaseUnusable, NotPermitted
+from salescli.storage.postgres import guards, schema
 from salescli.storage.postgres.statements import translated
 from salescli.storage.schema import VERSION
 
@@ -31,7 +31,7 @@ SHOP = "salescli"  # the schema of a shop
 WAIT_SECONDS = 30
 _IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
 _ROWS_AT_ONCE = 500
-_BEGIN = re.compile(r"BEGIN( IMMEDIATE)?")
+_BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
 _INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ \([^()]*\) VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
 _PLACE = (
@@ -39,10 +39,15 @@ _PLACE = (
     " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database()"
     " FROM pg_control_system()"
 )
+_SURENESS = (
+    "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), count(*)"
+    " FROM pg_stat_replication"
+)
 _HELD = (
     "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(?) UNION SELECT tgname FROM pg_trigger t"
     " JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(?) AND t.tgenabled = 'O'"
 )
+_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})  # in a cell of COPY
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
 
 extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
@@ -84,7 +89,7 @@ class Cursor:
         """Execute a statement with SQLite's parameters. Raise sqlite3's errors, which are the house's."""
         with _errors():
             if begin := _BEGIN.fullmatch(sql):
-                self._connection.begin(self._held, writing=begin[1] is not None)
+                self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
             else:
                 there = "" if self._connection.in_transaction else _IN_SHOP
                 self._held.execute(there + translated(sql), values if isinstance(values, Mapping) else tuple(values))
@@ -121,10 +126,11 @@ class Cursor:
 
     @property
     def lastrowid(self) -> int | None:
-        """The id that the table of an INSERT gave last; the writer's lock is held."""
+        """The id that the table of an INSERT gave last, 0 if it gives none; the writer's lock is held."""
         if not self._table:
             return None
-        return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self._table,)).one())
+        numbered = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
+        return int(self._connection.execute(numbered, (self._table,)).one())
 
     def one(self) -> Any:
         """Return the only value of the only row."""
@@ -155,6 +161,25 @@ class Cursor:
         self._held.close()
 
 
+class _Lines:
+    """Rows as COPY reads them."""
+
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._lines = ("\t".join(map(_cell, row)) + "\n" for row in rows)
+
+    def read(self, size: int) -> str:
+        """Return some more lines, of any size; nothing at the end."""
+        return "".join(islice(self._lines, _ROWS_AT_ONCE))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return r"\N"
+    if isinstance(value, bytes):
+        return rf"\\x{value.hex()}"
+    return value.translate(_ESCAPED) if isinstance(value, str) else str(value)
+
+
 class Connection:
     """What the program uses of sqlite3.Connection, on a server.
 
@@ -183,20 +208,44 @@ class Connection:
         """Execute a statement for each of the rows, as Cursor.executemany does."""
         return self.cursor().executemany(sql, rows)
 
-    def begin(self, cursor: Any, *, writing: bool) -> None:
-        """Begin a transaction: the only one that writes, or one whose reads all see one state."""
+    def run(self, statements: Iterable[str]) -> None:
+        """Execute statements that are PostgreSQL's own, which are not translated."""
+        with _errors(), self._held.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def begin(self, cursor: Any, first: str = "", *, writing: bool) -> None:
+        """Begin a transaction: the only one that writes, or one whose reads all see one state.
+
+        ``first``: the first query of one that writes, after a semicolon.
+        """
         if not writing:
             cursor.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_IN_SHOP}")
             return
         try:
             cursor.execute(
-                f"BEGIN; {_IN_SHOP} SET LOCAL lock_timeout = %s; SELECT pg_advisory_xact_lock(hashtext('salescli'), 0)",
+                f"BEGIN ISOLATION LEVEL READ COMMITTED; {_IN_SHOP} SET LOCAL lock_timeout = %s;"
+                f" SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema())){first}",
                 (f"{self.wait_seconds}s",),
             )
         except psycopg2.Error:
             if self.in_transaction and not self._held.closed:
                 self._held.cursor().execute("ROLLBACK")
             raise
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query of a transaction, as tuples; few of them are in memory at a time."""
+        self.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {sql}")
+        cursor = self.cursor()
+        cursor.row_factory = None
+        while part := cursor.execute(f"FETCH {_ROWS_AT_ONCE} FROM streamed").fetchall():
+            yield from part
+        self.execute("CLOSE streamed")
+
+    def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Bring rows into a table in one statement; few of them are in memory at a time."""
+        with _errors():
+            self._held.cursor().copy_expert(f"COPY {table} ({columns}) FROM STDIN", _Lines(rows))
 
     def version(self) -> int:
         """Return the version of the shop's tables; 0 where there is none that this person may see."""
@@ -206,7 +255,17 @@ class Connection:
     def missing(self) -> list[str]:
         """Return the tables, indexes, views and triggers that are missing, and the triggers that are switched off."""
         held = {row[0] for row in self.execute(_HELD, (SHOP, SHOP))}
-        return sorted(schema.names() - held)
+        return sorted((schema.names() | guards.names()) - held)
+
+    def risks(self) -> list[tuple[str, str]]:
+        """Return what the server may lose when it dies, and what to do about it (I12)."""
+        commit, names, followers = self.execute(_SURENESS).fetchone()
+        if commit == "off":
+            return [("the server says that a change is done before it is on its disk", "set synchronous_commit = on")]
+        if followers and not names:
+            what = "the server waits for no stand-by: what it did last may be missing where one takes its place"
+            return [(what, "set synchronous_standby_names")]
+        return []
 
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, and the database.
@@ -219,6 +278,16 @@ class Connection:
     def login(self) -> str:
         """Return who has logged in, by the server's word."""
         return str(self.execute("SELECT session_user").one())
+
+    def check_login(self, login: str) -> None:
+        """Raise BadData unless the server knows a login."""
+        asked = "SELECT quote_ident(?), EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ? AND rolcanlogin)"
+        name, known = self.execute(asked, (login, login)).fetchone()
+        if not known:
+            raise BadData(
+                f"the server knows no login {login}; an administrator makes it in psql, and sets a password if it needs"
+                f" one: CREATE ROLE {name} LOGIN; \\password {name}"
+            )
 
     def clock(self) -> datetime:
         """Return the server's time, aware UTC, to the second."""
@@ -259,16 +328,21 @@ def connect(url: str) -> Connection:
     return Connection(held, url)
 
 
-def make_schema(connection: Connection) -> None:
-    """Make the empty tables of a shop, in the transaction of the caller. Raise DatabaseUnusable if there are any."""
-    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SHOP,)).fetchone():
+def has_schema(connection: Connection) -> bool:
+    """Return whether there is a shop, of any version."""
+    return connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SHOP,)).fetchone() is not None
+
+
+def make_schema(connection: Connection, fill: Callable[[], None] = lambda: None) -> None:
+    """Make the tables of a shop, in the transaction of the caller. Raise DatabaseUnusable if there are any.
+
+    ``fill``: brings rows before anything counts or checks them, each for itself, which takes several times as long.
+    """
+    if has_schema(connection):
         raise DatabaseUnusable("the database holds a shop already, which was not changed; name another one with --db")
-    with _errors():
-        cursor = connection._held.cursor()
-        cursor.execute(f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp")
-        for statement in schema.statements():
-            cursor.execute(statement)
-        cursor.execute(f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'")
+    connection.run([f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp", *schema.tables()])
+    fill()
+    connection.run([*schema.on_tables(), f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'"])
 
 
 @lru_cache(1000)
@@ -291,10 +365,17 @@ def _errors() -> Iterator[None]:
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise sqlite3.OperationalError(_line(error)) from error
     except errors.InsufficientPrivilege as error:
-        raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
+        raise NotPermitted(
+            f"the server does not let you do this ({_line(error)}): your rights there follow from your role, and an"
+            " owner may give you another: salescli users edit LOGIN --role ROLE"
+        ) from None
     except psycopg2.ProgrammingError as error:
         raise sqlite3.ProgrammingError(_line(error)) from error
     except psycopg2.Error as error:
+        if error.pgcode == guards.REFUSED:
+            raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
+        if error.pgcode == guards.UNKNOWN:
+            raise BadData(_line(error)) from None
         raise sqlite3.DatabaseError(_line(error)) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from salescli.errors import BadData, DamagedValue, NotFound, SeveralFit
 from salescli.rules import names, suggest, text, time
+from salescli.rules.numbers import is_record_number
 from salescli.storage import database, engine, history, many
 from salescli.storage.work import Work
 
@@ -104,6 +105,8 @@ def find(connection: engine.Connection, noun: Noun, words: str, *keys: str, whol
     """
     wanted = text.free_text(words, f"the {noun.subject}")
     for key in keys:
+        if key == "id" and not is_record_number(wanted):  # which a server would not compare with a number
+            continue
         by_name = key == "name" and noun.table in database.NAMED
         rows = named(connection, noun, wanted) if by_name else rows_of(connection, noun, f"{key} = ?", (wanted,))
         if rows:

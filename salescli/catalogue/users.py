@@ -92,7 +92,18 @@ def _draft(connection: engine.Connection, words: Words, before: engine.Row | Non
         if before is not None:
             _check_months_are_open(connection, sale_shares.parse(before["shares"]), shares)
     check_an_owner_stays(connection, values, before)
+    _check_server_knows(connection, values, before)
     return values
+
+
+def _check_server_knows(connection: engine.Connection, values: dict[str, Any], before: engine.Row | None) -> None:
+    """Raise BadData if a shop's server has no such login to give the rights of a role to."""
+    there = engine.server(connection)
+    if there is None or not {"login", "role", "active"} & {*values}:
+        return
+    held = {"login": None, "role": None, "active": 1, **(dict(before) if before else {}), **values}
+    if held["login"] and held["role"] and held["active"]:
+        there.check_login(held["login"])
 
 
 def _check_months_are_open(connection: engine.Connection, before: Shares, after: Shares) -> None:

@@ -42,6 +42,9 @@ class Server(Protocol):
     def missing(self) -> list[str]:
         """Return the tables, indexes, views and triggers that are missing or do not work."""
 
+    def risks(self) -> list[tuple[str, str]]:
+        """Return what the server may lose, and what to do about it."""
+
     def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query of a transaction, as tuples; few of them are in memory at a time."""
 
@@ -53,6 +56,9 @@ class Server(Protocol):
 
     def login(self) -> str:
         """Return who has logged in, by the server's word."""
+
+    def check_login(self, login: str) -> None:
+        """Raise BadData unless the server knows a login, which gets the rights of its role there."""
 
     def clock(self) -> datetime:
         """Return the server's time, aware UTC."""

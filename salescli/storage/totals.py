@@ -46,7 +46,8 @@ def rebuild(work: Work) -> int:
         wrong = sum(1 for _ in differences(work.connection))
         if wrong:
             recount(work.connection)
-        work.connection.execute("DELETE FROM totals WHERE events = 0")
+        if not engine.server(work.connection):
+            work.connection.execute("DELETE FROM totals WHERE events = 0")
         changes = {"wrong totals": (wrong, 0)}
         history.record(work, "file", None, "totals rebuilt", changes)
     return wrong
@@ -54,19 +55,15 @@ def rebuild(work: Work) -> int:
 
 def recount(connection: sqlite3.Connection) -> None:
     """Recount all facts and totals from the rows; the caller holds the transaction."""
-    if engine.server(connection):  # where nobody may set triggers aside
-        _count_again(connection)
+    if engine.server(connection):  # where only the administrator sets triggers aside, or writes facts
+        connection.execute("SELECT count_again()")
         return
     with _without_triggers(connection):
-        _count_again(connection)
+        connection.execute("DELETE FROM facts")
+        connection.execute("DELETE FROM totals")
+        connection.execute(f"INSERT INTO facts (id, {_FACTS}) SELECT id, {_FACTS} FROM counted ORDER BY id")
         for sql in (*map(_months, DIMENSIONS), _ALL_TIME):
             connection.execute(f"INSERT INTO totals {sql}")
-
-
-def _count_again(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM facts")
-    connection.execute("DELETE FROM totals")
-    connection.execute(f"INSERT INTO facts (id, {_FACTS}) SELECT id, {_FACTS} FROM counted ORDER BY id")
 
 
 def count_from(connection: sqlite3.Connection, first: int) -> None:

@@ -125,5 +125,5 @@ def _tables() -> tuple[_Table, ...]:
 def _table(model: sqlite3.Connection, name: str, sql: str) -> _Table:
     columns = model.execute(f"PRAGMA table_info({name})").fetchall()  # (place, name, …, place in the key)
     key = sorted((column for column in columns if column[5]), key=lambda column: column[5])
-    listed = [", ".join(column[1] for column in some) for some in (columns, key)]
-    return _Table(name, *listed, counted="AUTOINCREMENT" in sql)
+    listed, known = (", ".join(column[1] for column in some) for some in (columns, key))
+    return _Table(name, listed, known, counted="AUTOINCREMENT" in sql)

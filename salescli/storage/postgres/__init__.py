@@ -2,7 +2,11 @@
 
 connection — a connection to a server, used as one to a file
 dialect — functions and operators by SQLite's names, which the shop's schema holds
+guards — what triggers refuse: nobody changes the past, or acts in another's name
+numbers — the numbers of records, without gaps
+rights — the groups of the server, and who is in which
 schema — the tables, indexes, views and triggers, translated from those of a new file
+shop — a shop made, opened, and known again
 statements — a statement of the program in PostgreSQL's words
 words — the key of names, and searches, as FTS5 answers them
 """

@@ -14,8 +14,8 @@ from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, cast
 
-from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
-from salescli.storage.postgres import schema
+from salescli.errors import BadData, BadUsage, DatabaseUnusable, NotPermitted
+from salescli.storage.postgres import guards, schema
 from salescli.storage.postgres.statements import translated
 from salescli.storage.schema import VERSION
 
@@ -38,6 +38,10 @@ _PLACE = (
     "SELECT system_identifier::text || ':' || CASE WHEN pg_is_in_recovery() THEN 'follows'"
     " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database()"
     " FROM pg_control_system()"
+)
+_SURENESS = (
+    "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), count(*)"
+    " FROM pg_stat_replication"
 )
 _HELD = (
     "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(?) UNION SELECT tgname FROM pg_trigger t"
@@ -122,10 +126,11 @@ class Cursor:
 
     @property
     def lastrowid(self) -> int | None:
-        """The id that the table of an INSERT gave last; the writer's lock is held."""
+        """The id that the table of an INSERT gave last, 0 if it gives none; the writer's lock is held."""
         if not self._table:
             return None
-        return int(self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self._table,)).one())
+        numbered = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
+        return int(self._connection.execute(numbered, (self._table,)).one())
 
     def one(self) -> Any:
         """Return the only value of the only row."""
@@ -203,6 +208,12 @@ class Connection:
         """Execute a statement for each of the rows, as Cursor.executemany does."""
         return self.cursor().executemany(sql, rows)
 
+    def run(self, statements: Iterable[str]) -> None:
+        """Execute statements that are PostgreSQL's own, which are not translated."""
+        with _errors(), self._held.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
     def begin(self, cursor: Any, first: str = "", *, writing: bool) -> None:
         """Begin a transaction: the only one that writes, or one whose reads all see one state.
 
@@ -213,8 +224,8 @@ class Connection:
             return
         try:
             cursor.execute(
-                f"BEGIN; {_IN_SHOP} SET LOCAL lock_timeout = %s;"
-                f" SELECT pg_advisory_xact_lock(hashtext('salescli'), 0){first}",
+                f"BEGIN ISOLATION LEVEL READ COMMITTED; {_IN_SHOP} SET LOCAL lock_timeout = %s;"
+                f" SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema())){first}",
                 (f"{self.wait_seconds}s",),
             )
         except psycopg2.Error:
@@ -244,7 +255,17 @@ class Connection:
     def missing(self) -> list[str]:
         """Return the tables, indexes, views and triggers that are missing, and the triggers that are switched off."""
         held = {row[0] for row in self.execute(_HELD, (SHOP, SHOP))}
-        return sorted(schema.names() - held)
+        return sorted((schema.names() | guards.names()) - held)
+
+    def risks(self) -> list[tuple[str, str]]:
+        """Return what the server may lose when it dies, and what to do about it (I12)."""
+        commit, names, followers = self.execute(_SURENESS).fetchone()
+        if commit == "off":
+            return [("the server says that a change is done before it is on its disk", "set synchronous_commit = on")]
+        if followers and not names:
+            what = "the server waits for no stand-by: what it did last may be missing where one takes its place"
+            return [(what, "set synchronous_standby_names")]
+        return []
 
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, and the database.
@@ -257,6 +278,16 @@ class Connection:
     def login(self) -> str:
         """Return who has logged in, by the server's word."""
         return str(self.execute("SELECT session_user").one())
+
+    def check_login(self, login: str) -> None:
+        """Raise BadData unless the server knows a login."""
+        asked = "SELECT quote_ident(?), EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ? AND rolcanlogin)"
+        name, known = self.execute(asked, (login, login)).fetchone()
+        if not known:
+            raise BadData(
+                f"the server knows no login {login}; an administrator makes it in psql, and sets a password if it needs"
+                f" one: CREATE ROLE {name} LOGIN; \\password {name}"
+            )
 
     def clock(self) -> datetime:
         """Return the server's time, aware UTC, to the second."""
@@ -309,15 +340,9 @@ def make_schema(connection: Connection, fill: Callable[[], None] = lambda: None)
     """
     if has_schema(connection):
         raise DatabaseUnusable("the database holds a shop already, which was not changed; name another one with --db")
-    with _errors():
-        cursor = connection._held.cursor()
-        cursor.execute(f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp")
-        for statement in schema.tables():
-            cursor.execute(statement)
-        fill()
-        for statement in schema.on_tables():
-            cursor.execute(statement)
-        cursor.execute(f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'")
+    connection.run([f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp", *schema.tables()])
+    fill()
+    connection.run([*schema.on_tables(), f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'"])
 
 
 @lru_cache(1000)
@@ -340,10 +365,17 @@ def _errors() -> Iterator[None]:
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise sqlite3.OperationalError(_line(error)) from error
     except errors.InsufficientPrivilege as error:
-        raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
+        raise NotPermitted(
+            f"the server does not let you do this ({_line(error)}): your rights there follow from your role, and an"
+            " owner may give you another: salescli users edit LOGIN --role ROLE"
+        ) from None
     except psycopg2.ProgrammingError as error:
         raise sqlite3.ProgrammingError(_line(error)) from error
     except psycopg2.Error as error:
+        if error.pgcode == guards.REFUSED:
+            raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
+        if error.pgcode == guards.UNKNOWN:
+            raise BadData(_line(error)) from None
         raise sqlite3.DatabaseError(_line(error)) from error
 
 

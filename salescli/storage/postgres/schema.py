@@ -93,7 +93,10 @@ def _wanted() -> _Wanted:
 
 
 def trigger(sql: str) -> str:
-    """Return a trigger with its function. Its condition stands in there: one of PostgreSQL's own asks no tables."""
+    """Return a trigger with its function. Its condition stands in there: one of PostgreSQL's own asks no tables.
+
+    It runs in the name of whoever made it, so that others need no right to write what only triggers write.
+    """
     found = _TRIGGER.fullmatch(sql)
     assert found, sql
     condition = found["condition"] or "1"
@@ -106,8 +109,8 @@ def trigger(sql: str) -> str:
         body = f"IF {with_words(condition)} THEN {body} END IF;"
     row = "OLD" if found["event"] == "DELETE" else "NEW"
     return (
-        f"CREATE FUNCTION {found['name']}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT"
-        f" AS $body$BEGIN {body} RETURN {row};"
+        f"CREATE FUNCTION {found['name']}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        f" SET search_path FROM CURRENT AS $body$BEGIN {body} RETURN {row};"
         f" END$body$; CREATE TRIGGER {found['name']} {found['moment']} {found['event']} ON {found['table']}"
         f" FOR EACH ROW EXECUTE FUNCTION {found['name']}()"
     )

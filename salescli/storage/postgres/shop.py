@@ -10,10 +10,16 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import cast
 
-from salescli.errors import DatabaseUnusable
+from salescli.errors import DatabaseUnusable, NotPermitted
 from salescli.storage import database, offsets
 from salescli.storage import schema as tables
 from salescli.storage.postgres import connection as sessions
+from salescli.storage.postgres import rights
+
+# Of those who may log in already; others get theirs when an owner says so.
+_GIVE_RIGHTS = (
+    "SELECT give_rights(ARRAY(SELECT u.login FROM users u JOIN pg_roles p ON p.rolname = u.login AND p.rolcanlogin))"
+)
 
 
 def connect(url: str) -> sqlite3.Connection:
@@ -54,6 +60,7 @@ def receive(url: str, fill: Callable[[sqlite3.Connection], None], check: Callabl
     def end(made: sqlite3.Connection) -> None:
         check(made)
         made.execute("ANALYZE")
+        made.execute(_GIVE_RIGHTS)
 
     _make(url, fill, end)
 
@@ -63,7 +70,9 @@ def _make(url: str, fill: Callable[[sqlite3.Connection], None], end: Callable[[s
         made = cast("sqlite3.Connection", opened)
         try:
             with database.transaction(made, anywhere=True):
+                rights.check_may_make(opened)
                 sessions.make_schema(opened, lambda: fill(made))
+                rights.make(opened)
                 end(made)
         except sqlite3.Error as error:
             raise DatabaseUnusable(f"no shop could be made, and nothing was changed: {error}") from None
@@ -91,8 +100,13 @@ def _check_ours(opened: sessions.Connection) -> None:
     version = opened.version()
     if not version:
         raise DatabaseUnusable(
-            f"{opened.url} holds no shop that you may see; make one with `salescli init`, let an owner add you, or"
-            " name another database with --db or SALESCLI_DB"
+            f"{opened.url} holds no shop; make one with `salescli init`, or name another database with --db or"
+            " SALESCLI_DB"
+        )
+    if not opened.execute("SELECT has_schema_privilege(?, 'USAGE')", (sessions.SHOP,)).one():
+        login = opened.login()
+        raise NotPermitted(
+            f"{login} is no active user of this shop; an owner can add you: salescli users add {login} --role ROLE"
         )
     if version != tables.VERSION:
         which = "a newer" if version > tables.VERSION else "an older"

@@ -25,7 +25,7 @@ APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
 LONGER_SECONDS = 90
 BRIEF_SECONDS = 5
-_HOME = "SELECT value FROM settings WHERE name = 'home'"
+_BEGIN, _HOME = "BEGIN IMMEDIATE", "SELECT value FROM settings WHERE name = 'home'"
 REPLACED = "was replaced meanwhile, by an import or a restore; nothing was changed: try again"
 # WAL had a reset bug that corrupts databases; fixed since these (sqlite.org/wal.html#walresetbug).
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -106,15 +106,12 @@ def begin(connection: sqlite3.Connection, *, anywhere: bool = False) -> None:
     ``anywhere``: also then, and where there is none. IMMEDIATE, because a deferred transaction that reads first fails
     at its first write if another wrote meanwhile.
     """
-    if engine.server(connection) and not anywhere:  # in one trip
-        asked: sqlite3.Cursor | None = connection.execute(f"BEGIN IMMEDIATE; {_HOME}")
-    else:
-        connection.execute("BEGIN IMMEDIATE")
-        asked = None
+    there = engine.server(connection) and not anywhere
+    begun = connection.execute(f"{_BEGIN}; {_HOME}" if there else _BEGIN)  # in one trip
     try:
         if not anywhere:
-            home = (asked or connection.execute(_HOME)).fetchone()
-            place.check_stays(home and home[0])
+            row = (begun if there else connection.execute(_HOME)).fetchone()
+            place.check_stays(row and row[0])
     except BaseException:
         connection.execute("ROLLBACK")
         raise

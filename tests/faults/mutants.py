@@ -262,7 +262,7 @@ MUTANTS = (
     Mutant(
         "deferred begin",
         "a_transaction_holds_the_write_lock_from_its_beginning",
-        (("storage/database.py", 'connection.execute("BEGIN IMMEDIATE")', 'connection.execute("BEGIN")'),),
+        (("storage/database.py", '_BEGIN, _HOME = "BEGIN IMMEDIATE"', '_BEGIN, _HOME = "BEGIN"'),),
     ),
     Mutant(
         "synchronous NORMAL",

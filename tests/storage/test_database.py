@@ -124,7 +124,7 @@ def test_only_the_owner_may_read_the_file_and_its_journal(tmp_path: Path, umask:
     try:
         new_file.create(path, {})
         connection = database.connect(path)
-        with database.transaction(connection):
+        with database.transaction(connection, anywhere=True):
             database.set_setting(connection, "currency", "UAH")
             modes = {entry.name: mode_of(entry) for entry in tmp_path.iterdir()}
         connection.close()
@@ -171,7 +171,7 @@ def _create(path: Path) -> None:
 
 def _migrate(path: Path) -> None:
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-    with database.transaction(connection):
+    with database.transaction(connection, anywhere=True):
         migrate.run(connection)
     connection.close()
 
@@ -198,7 +198,10 @@ def test_several_processes_may_migrate_one_file_at_once(tmp_path: Path) -> None:
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(m0001_house, "_HOUSE", m0001_house._HOUSE + "CREATE TABLE users (id INTEGER);\n")
     connection = sqlite3.connect(tmp_path / "sales.db", isolation_level=None)
-    with pytest.raises(sqlite3.OperationalError, match="users already exists"), database.transaction(connection):
+    with (
+        pytest.raises(sqlite3.OperationalError, match="users already exists"),
+        database.transaction(connection, anywhere=True),
+    ):
         migrate.run(connection)
     assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     connection.close()

@@ -1,0 +1,61 @@
+"""Shops that move: places for them to go to, and what is in them, table by table."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from salescli.errors import SalesError
+from salescli.storage import database, engine, home
+
+Rows = dict[str, list[tuple[Any, ...]]]
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%!_search%' ESCAPE '!' ORDER BY name"
+_THERE = "SELECT tablename FROM pg_tables WHERE schemaname = 'salescli' ORDER BY tablename"
+_OF_THE_PLACE = {"settings": " WHERE name <> 'home'", "history": " WHERE what <> 'moved'"}
+
+
+def contents(where: Path | str) -> Rows:
+    """Return all rows of a database, but what says where it is."""
+    with closing(database.connect(where)) as connection:
+        names = [name for (name,) in connection.execute(_THERE if engine.server(connection) else _TABLES)]
+        return {
+            name: _rows(connection, name)
+            for name in names
+            if name not in ("_sqlite_migrations", "sqlite_sequence", "sqlite_stat1")
+        }
+
+
+def _rows(connection: engine.Connection, table: str) -> list[tuple[Any, ...]]:
+    found = connection.execute(f"SELECT * FROM {table}{_OF_THE_PLACE.get(table, '')}")
+    names = sorted(column[0] for column in found.description)
+    return sorted((tuple(row[name] for name in names) for row in found), key=repr)
+
+
+def numbers(where: Path | str) -> dict[str, int]:
+    """Return the last number of each table that has given one; the moves themselves left lines of history."""
+    with closing(database.connect(where)) as connection:
+        moves = connection.execute("SELECT count(*) FROM history WHERE what = 'moved'").fetchone()[0]
+        held = {row["name"]: row["seq"] for row in connection.execute("SELECT name, seq FROM sqlite_sequence")}
+    held["history"] -= moves
+    return {name: seq for name, seq in held.items() if seq and not name.startswith("_")}
+
+
+def charges(where: Path | str) -> bool:
+    """Return whether somebody can be charged from a database."""
+    try:
+        with closing(database.connect(where)) as connection:
+            home.check(connection)
+    except SalesError:
+        return False
+    return True
+
+
+def changes(where: Path | str) -> bool:
+    """Return whether a database can be changed."""
+    try:
+        with closing(database.connect(where)) as connection, database.transaction(connection):
+            pass
+    except SalesError:
+        return False
+    return True

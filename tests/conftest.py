@@ -85,7 +85,7 @@ class House:
     @property
     def run(self) -> Run:
         """What runs command lines on the database: ``house.run("orders", "list")``."""
-        return Run(self.url or self.path)
+        return Run(self.path, self.url)
 
     @property
     def work(self) -> Work:

@@ -57,7 +57,7 @@ class Server:
 
     def run(self, who: str, *words: str, stdin: str = "") -> Ran:
         """Run a command line as somebody."""
-        return Run(self.url(who))(*words, stdin=stdin)
+        return Run(Path("/nowhere"), self.url(who))(*words, stdin=stdin)
 
     def house(self, who: str) -> House:
         """Return the shop as somebody has it open, now."""

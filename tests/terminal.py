@@ -51,7 +51,13 @@ class Ran(NamedTuple):
 class Run:
     """What runs command lines on a database: ``run("orders", "list")`` in this process, without a terminal."""
 
-    path: Path | str
+    path: Path
+    url: str = ""  # of a shop on a server, beside whose path this machine keeps what belongs to it
+
+    @property
+    def named(self) -> str:
+        """The database as --db names it."""
+        return self.url or os.fspath(self.path)
 
     def __call__(self, *words: object, stdin: str = "") -> Ran:
         """Run a command line as through a pipe."""
@@ -62,7 +68,7 @@ class Run:
             redirect_stdout(io.TextIOWrapper(out, "utf-8", write_through=True)),
             redirect_stderr(err),
         ):
-            code = main.run(["--db", os.fspath(self.path), *map(str, words)])
+            code = main.run(["--db", self.named, *map(str, words)])
             data = out.getvalue()  # the wrapper closes it
         return Ran(code, data.decode(), err.getvalue())
 
@@ -73,7 +79,7 @@ class Run:
 
         ``answer`` is typed at once, or when a question is shown, after what others do ``meanwhile``.
         """
-        command = [sys.executable, "-m", "salescli", "--db", os.fspath(self.path), *map(str, words)]
+        command = [sys.executable, "-m", "salescli", "--db", self.named, *map(str, words)]
         shown = on_a_terminal(command, answer=answer, columns=columns, meanwhile=meanwhile)
         return re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
 

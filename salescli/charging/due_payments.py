@@ -26,7 +26,7 @@ from salescli.sales.attempts import Attempt
 from salescli.sales.changes import INVOICE, Changes
 from salescli.sales.new_attempts import NewAttempt, Planned
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, home, process
+from salescli.storage import database, home
 from salescli.storage.work import Work
 
 
@@ -131,7 +131,7 @@ def claim_all(run: ChargingRun, several: Sequence[Recurring]) -> list[ClaimedPay
 
 def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, PaymentSystem]) -> list[Attempt]:
     """Write the orders, invoices and attempts of due payments, and return the attempts."""
-    batch, owner = Changes(work), process.this_process()
+    batch, owner = Changes(work), attempts.owner(work.connection)
     installation = database.setting(work.connection, "installation")
     found = payment_orders.open_payments(batch, several, told=False)
     planned = [
@@ -154,7 +154,7 @@ def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, Paym
 
 def attempt_of(work: Work, due: Recurring, system: PaymentSystem) -> NewAttempt:
     """Return the attempt to make of its current payment through ``system``."""
-    return _attempt_of(due, system, database.setting(work.connection, "installation"), process.this_process())
+    return _attempt_of(due, system, database.setting(work.connection, "installation"), attempts.owner(work.connection))
 
 
 def _attempt_of(due: Recurring, system: PaymentSystem, installation: str | None, owner: str) -> NewAttempt:

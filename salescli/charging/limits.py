@@ -1,17 +1,18 @@
 """Brakes on charging, off until set: charging as a whole, and limits on charges and money per tick and per day.
 
-They are checked in the transaction that claims a payment, so that two ticks cannot pass one limit together.
+They are checked in the transaction that claims a payment, so that two ticks cannot pass one limit together. Ticks that
+several hosts run at one time are one.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from salescli.charging import tick_log
 from salescli.errors import WrongStatus
 from salescli.lists.columns import Column
 from salescli.rules import money, permissions, text, time
@@ -116,7 +117,8 @@ class Brakes:
         rows = work.connection.execute("SELECT name, value FROM settings WHERE value <> ''")
         self._set: dict[str, str] = {row["name"]: row["value"] for row in rows}
         self._claimed = Made()
-        self._today: dict[str | None, int] = {}
+        self._counted: dict[tuple[str, str | None], int] = {}
+        self._among_hosts = engine.server(work.connection) is not None and not work.dated
 
     def holding(self, amount_minor: int, currency: str) -> Hold | None:
         """Return the brake that stops another charge of this amount, or None."""
@@ -142,19 +144,24 @@ class Brakes:
         self._made.add(amount_minor, currency)
 
     def _charges(self, per: str) -> int:
-        return self._made.charges if per == "tick" else self._before(None) + self._claimed.charges
+        if per == "tick" and not self._among_hosts:
+            return self._made.charges
+        return self._before(per, None) + self._claimed.charges
 
     def _minor(self, per: str, currency: str) -> int:
-        if per == "tick":
+        if per == "tick" and not self._among_hosts:
             return self._made.minor.get(currency, 0)
-        return self._before(currency) + self._claimed.minor.get(currency, 0)
+        return self._before(per, currency) + self._claimed.minor.get(currency, 0)
 
-    def _before(self, currency: str | None) -> int:
-        """Return today's charges before this transaction or, with ``currency``, their sum."""
-        if currency not in self._today:
+    def _before(self, per: str, currency: str | None) -> int:
+        """Return the charges of a day or tick before this transaction or, with ``currency``, their sum."""
+        if (per, currency) not in self._counted:
             work = self._work
-            self._today[currency] = _made_today(work.connection, currency, work.now, work.zone)
-        return self._today[currency]
+            midnight = time.start_of(work.now.astimezone(work.zone).date(), work.zone)
+            first = time.utc_text(midnight) if per == "day" else tick_log.began(work.connection, work.now)
+            made = _made_between(work.connection, currency, first, time.utc_text(midnight + timedelta(days=1)))
+            self._counted[per, currency] = made
+        return self._counted[per, currency]
 
 
 def space_is_short(path: Path) -> str | None:
@@ -166,17 +173,19 @@ def space_is_short(path: Path) -> str | None:
     return f"only {free >> 20} MB are free beside {path}; nothing new is charged below {FREE_BYTES >> 20} MB"
 
 
-def _made_today(connection: engine.Connection, currency: str | None, now: datetime, zone: ZoneInfo) -> int:
-    """Return the number of today's charges by tick that were not declined or, with ``currency``, their sum."""
-    midnight = time.start_of(now.astimezone(zone).date(), zone)
+def _made_between(connection: engine.Connection, currency: str | None, first: str, last: str) -> int:
+    """Return the number of charges by tick that were not declined or, with ``currency``, their sum.
+
+    From the instant ``first``, before ``last``, both as UTC text.
+    """
     row = connection.execute(
         "SELECT count(*) AS charges, coalesce(sum(amount_minor) FILTER (WHERE currency = :currency), 0) AS minor"
         " FROM attempts WHERE kind = 'charge' AND recurring_id IS NOT NULL AND status IN ('live', 'succeeded')"
         " AND started_at >= :first AND started_at < :last",
         {
             "currency": currency,
-            "first": time.utc_text(midnight),
-            "last": time.utc_text(midnight + timedelta(days=1)),
+            "first": first,
+            "last": last,
         },
     ).fetchone()
     return int(row["minor"] if currency else row["charges"])

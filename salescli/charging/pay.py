@@ -17,12 +17,12 @@ from salescli.gateways import registry
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Charge
 from salescli.rules import money, permissions, text, time
-from salescli.sales import closed_months, invoices, new_attempts, orders, recurring, sales_plans
+from salescli.sales import attempts, closed_months, invoices, new_attempts, orders, recurring, sales_plans
 from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.orders import NewOrder, Order
-from salescli.storage import database, engine, home, process
+from salescli.storage import database, engine, home
 from salescli.storage.work import Work
 
 
@@ -126,7 +126,7 @@ def claim(work: Work, order: Order, payment: NewPayment) -> OrderClaim:
         amount_minor=invoice.amount_minor,
         currency=invoice.currency,
         token=_token(work.connection, order, payment, system),
-        owner=None if system.manual else process.this_process(),
+        owner=None if system.manual else attempts.owner(work.connection),
     )
     if order.status == "declined":
         orders.change(work, order, "reopened by a new payment", {"status": "open"})

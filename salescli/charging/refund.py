@@ -20,11 +20,11 @@ from salescli.gateways.answers import Answer
 from salescli.gateways.answers import able as capabilities_of
 from salescli.gateways.protocol import Gateway, ReportsChanges
 from salescli.rules import happened, money, permissions, text, time
-from salescli.sales import closed_months, disputes, invoices, new_attempts, orders, recurring_actions, refunds
+from salescli.sales import attempts, closed_months, disputes, invoices, new_attempts, orders, recurring_actions, refunds
 from salescli.sales.invoices import Invoice
 from salescli.sales.new_attempts import NewAttempt
 from salescli.sales.orders import Order
-from salescli.storage import database, engine, home, process
+from salescli.storage import database, engine, home
 from salescli.storage.work import Work
 
 FOUND_THERE = "found_there"  # the code of a refund that was made at the payment system before, and is recorded now
@@ -276,7 +276,7 @@ def _refund_through_gateway(
             currency=invoice.currency,
             gateway_id=invoice.gateway_id,
             reason=reason,
-            owner=process.this_process(),
+            owner=attempts.owner(work.connection),
         )
         attempt = new_attempts.open_attempt(work.connection, invoice, new, work.now)
         request = calls.request_of(work.connection, attempt)

@@ -185,11 +185,11 @@ def copied(connection: engine.Connection, target: Path) -> Iterator[Copy]:
     DatabaseUnusable when ``target`` exists or the disk is too full.
     """
     source = Path(database.path_of(connection))
-    _check_room(source, target)
+    _check_room(connection, target)
     new_file.copy(connection, target)
     with closing(database.connect(target, any_file_system=True)) as copy:
         copy.execute("PRAGMA synchronous = OFF")  # it can be made again
-        with database.transaction(copy):
+        with database.transaction(copy, anywhere=True):
             by_token = copy.execute("SELECT id FROM payment_systems WHERE gateway = 'sandbox'").fetchall()
             database.set_setting(copy, "home", f"nowhere, since it simulates {source}")
             copy.execute(
@@ -199,16 +199,16 @@ def copied(connection: engine.Connection, target: Path) -> Iterator[Copy]:
         yield Copy(copy, frozenset(row["id"] for row in by_token), ledger)
 
 
-def _check_room(source: Path, target: Path) -> None:
-    needed = source.stat().st_size
+def _check_room(connection: engine.Connection, target: Path) -> None:
+    needed = database.bytes_of(connection)
     try:
         free = shutil.disk_usage(target.parent).free
     except OSError as error:
         raise DatabaseUnusable(f"cannot write {target}: {error.strerror}") from None
     if free < needed + needed // 4:
         raise DatabaseUnusable(
-            f"a copy of {source} takes {needed >> 20} MB, and {free >> 20} MB are free beside {target}; name another"
-            " place with --keep, or set TMPDIR"
+            f"a copy of the database takes {needed >> 20} MB, and {free >> 20} MB are free beside {target}; name"
+            " another place with --keep, or set TMPDIR"
         )
 
 

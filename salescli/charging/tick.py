@@ -77,17 +77,17 @@ def run(
     recover.report_unknown(run)
     run.counts.for_a_person.extend(gateway_check.unended_lines(work))
     with database.lightly(work.connection) if tick_id is None else nullcontext():  # that nothing was due may be lost
-        _write_down(run, tick_id, began)
+        _write_down(run, tick_id, began, clock_now)
     return run.counts
 
 
-def _write_down(run: ChargingRun, tick_id: int | None, began: Callable[[], int]) -> None:
+def _write_down(run: ChargingRun, tick_id: int | None, began: Callable[[], int], clock_now: datetime) -> None:
     connection = run.work.connection
     with database.transaction(connection):
         tick_id = tick_id or began()
         if tick_log.clock_went_back(connection, tick_id):
             run.counts.for_a_person.append("the clock is behind the previous tick; is it right?")
-        tick_log.end(connection, tick_id, run.counts)
+        tick_log.end(connection, tick_id, run.counts, time.on_from(clock_now, run.began[1]))
 
 
 def _is_idle(work: Work) -> bool:

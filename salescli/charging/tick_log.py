@@ -10,6 +10,7 @@ from salescli.storage import database, engine
 
 OVERDUE = timedelta(minutes=15)  # three missed runs of a tick every five minutes
 _REMEMBERED = 2000  # ticks, a week of them: so long a clock that was set back is in doubt
+_LONGEST = timedelta(minutes=10)  # that a tick takes; one that has not ended since was killed
 GAP_MAX = timedelta(days=3)  # without a tick; then a person must confirm that the clock is right
 
 
@@ -48,6 +49,15 @@ def begin(connection: engine.Connection, now: datetime, clock_now: datetime, *, 
     return database.insert(connection, "ticks", {**row, "version": __version__})
 
 
+def began(connection: engine.Connection, now: datetime) -> str:
+    """Return when the first of the ticks began that run on several hosts at this time, as UTC text."""
+    row = connection.execute(
+        "SELECT min(started_at) AS first FROM ticks WHERE ended_at IS NULL AND started_at > ?",
+        (time.utc_text(now - _LONGEST),),
+    ).fetchone()
+    return row["first"] or time.utc_text(now)
+
+
 def clock_went_back(connection: engine.Connection, tick_id: int) -> bool:
     """Return whether a tick began, by the clock, long before the previous one; this is only a warning."""
     sql = (
@@ -57,10 +67,10 @@ def clock_went_back(connection: engine.Connection, tick_id: int) -> bool:
     return row is not None and time.from_text(row["before"]) - time.from_text(row["now"]) > OVERDUE
 
 
-def end(connection: engine.Connection, tick_id: int, counts: object) -> None:
-    """Record that a tick ended, and its counts."""
+def end(connection: engine.Connection, tick_id: int, counts: object, ended_at: datetime) -> None:
+    """Record that a tick ended, by the clock, and its counts."""
     names = ("charged", "declined", "failed", "unknown", "not_sent", "recovered")
-    ended = {"ended_at": time.utc_text(time.now())}
+    ended = {"ended_at": time.utc_text(ended_at)}
     database.update(connection, "ticks", tick_id, {name: getattr(counts, name) for name in names} | ended)
 
 

@@ -82,6 +82,7 @@ COMMANDS = {
         "Allow charging from this copy (after a move or restore).",
     ),
     "export": ("export:export_command", "Write every list into a folder as CSV."),
+    "move": ("move:move_command", "Move the whole shop to a PostgreSQL server, or back to a file."),
     "backup": ("backup:backup_command", "Make a checked copy of the database."),
     "restore": (
         "backup:restore_command",

@@ -345,9 +345,11 @@ def rehearsed(session: Session, dry_run: bool) -> Iterator[None]:
 @contextmanager
 def taken_back(session: Session) -> Iterator[None]:
     """Run a block in a transaction that is rolled back at the end."""
+    from salescli.storage import database
+
     assert session.actor  # raises for an unregistered user, who may not even take the lock
     with held_back():
-        session.file.execute("BEGIN IMMEDIATE")
+        database.begin(session.file)
         try:
             yield
         finally:

@@ -68,6 +68,8 @@ class Session:
         """The open database, without a check of permissions. Raise DatabaseUnusable."""
         from salescli.storage import database
 
+        if self.any_file_system and engine.is_url(self.path):
+            raise BadUsage("--any-file-system is for a database in a file; for a shop on a server, leave it out")
         try:
             opened = database.connect(self.path, any_file_system=self.any_file_system)
         except OlderVersion as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from salescli.cli.session import Session
 from salescli.notices import deliver
-from salescli.storage import database, home, lock
+from salescli.storage import database, home, lease, lock
 from salescli.storage.work import Work
 
 
@@ -13,5 +13,6 @@ def told(session: Session, name: str | None = None) -> list[deliver.Outcome]:
     home.check(session.file)
     database.wait_longer(session.file)
     work = Work(session.file, session.actor, session.now, session.zone)
-    with lock.alone(session.beside, "another process is telling the hooks", of="notify"):
+    busy = "another process is telling the hooks"
+    with lock.alone(session.beside, busy, of="notify"), lease.alone(work, "notify", deliver.LEASE, busy):
         return deliver.run(work, only=name)

@@ -126,7 +126,7 @@ class Sandbox:
     def refund(self, gateway_id: str, reference: str, amount_minor: int) -> Result:
         """Book a refund of a charge; the refunds never exceed the charge."""
         self._note("refund", reference)
-        with self._opened() as ledger, database.transaction(ledger):
+        with self._opened() as ledger, database.transaction(ledger, anywhere=True):
             entry = _by_reference(ledger, reference)
             if entry is None:
                 entry = self._book_refund(ledger, int(gateway_id.removeprefix("sb_")), reference, amount_minor)
@@ -195,7 +195,7 @@ class Sandbox:
 
     def _book(self, charge: Charge) -> sqlite3.Row:
         """Return the entry of the charge's reference, creating it if there is none."""
-        with self._opened() as ledger, database.transaction(ledger):
+        with self._opened() as ledger, database.transaction(ledger, anywhere=True):
             known = _by_reference(ledger, charge.reference)
             if known is not None:
                 return known

@@ -20,6 +20,7 @@ mapping_file — the TOML file of a mapping, checked
 mapping_text — a proposal as the TOML of a mapping
 order_changes — what ``--update`` changes of a stored order
 order_payment — the payment in a row of orders, checked against its price
+order_reader — the rows of a file of orders, each part read once for all that have it alike
 order_row — a row of orders, checked and completed
 order_tables — the columns of an order, its invoice and its refund, staged or updated
 orders — the import of orders

@@ -1,65 +1,55 @@
 """The values of a row: each parsed by the reader of its column, or reported as a problem.
 
-``Row`` -> ``Fields.read`` (``Columns``: a parsed cell is cached) -> values by column, or BadRow
+``Row`` -> ``Fields.read`` -> values by column, or BadRow
+cells that repeat from row to row -> ``Part`` -> what they mean together
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import getitem
-from typing import Any, NoReturn
+from operator import itemgetter
+from typing import Any, Generic, NoReturn, TypeVar
 
 from salescli.errors import BadData
 from salescli.imports.csv_file import BadRow, Problem, Row, trimmed
 
-_CACHED_MAX = 2_000  # cells of a column: names, days and prices repeat from row to row
-_CACHED_LENGTH_MAX = 200  # characters, so that a file of long cells takes no more memory
+_KEPT_MAX = 4_000  # meanings of a part: names, days and prices repeat from row to row
+_KEPT_LENGTH_MAX = 400  # characters of its cells, so that a file of long cells takes no more memory
 
 Reader = Callable[[str], Any]  # reads the text of a column, raising BadData
 Readers = Mapping[str, Reader]
+Texts = Mapping[str, str]  # the cells of a row that are not blank, trimmed, by column
+M = TypeVar("M")
 
 
-class Columns:
-    """The parsers of the cells of a row, in the order of its header; columns with the same reader share a cache."""
+class Part(dict[tuple[str, ...], M], Generic[M]):
+    """What the cells of some columns mean together, by these cells; to ask for new ones reads them.
 
-    def __init__(self, readers: Readers) -> None:
-        by_reader = {reader: _ParsedCells(reader) for reader in readers.values()}
-        self._cells = {column: by_reader[reader] for column, reader in readers.items()}
-        self._names: Sequence[str] = ()
-        self._by_place: list[_ParsedCells] = []
+    It raises what ``read`` raises for their texts.
+    """
 
-    def also(self, readers: Readers) -> Columns:
-        """Return these columns and those of ``readers``; the caches are shared."""
-        more = Columns(readers)
-        more._cells = {**self._cells, **more._cells}
-        return more
+    __slots__ = ("_columns", "_read", "cells")
 
-    def of(self, row: Row) -> list[_ParsedCells]:
-        """Return the cache of each cell of a row; a column without a reader stays blank."""
-        if row.names is not self._names:
-            blank = _ParsedCells(lambda text: None)
-            self._by_place = [self._cells.get(name, blank) for name in row.names]
-            self._names = row.names
-        return self._by_place
-
-
-class _ParsedCells(dict[str, Any]):
-    """A cache of the parsed cells of a column: cell → value, None if blank; a missing cell is parsed."""
-
-    __slots__ = ("_reader",)
-
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, names: Sequence[str], columns: Sequence[str], read: Callable[[Texts], M]) -> None:
+        """``names``: the columns of the file, of which those of ``columns`` that it has are taken."""
         super().__init__()
-        self._reader = reader
+        self._columns = [name for name in names if name in columns]
+        self._read = read
+        self.cells = _picker([names.index(name) for name in self._columns])
 
-    def __missing__(self, cell: str) -> Any:
-        text = trimmed(cell)
-        value = self._reader(text) if text else None
-        if len(cell) <= _CACHED_LENGTH_MAX:
-            if len(self) >= _CACHED_MAX:
+    def __missing__(self, cells: tuple[str, ...]) -> M:
+        named = zip(self._columns, cells, strict=True)
+        meaning = self._read({column: text for column, cell in named if (text := trimmed(cell))})
+        if sum(map(len, cells)) <= _KEPT_LENGTH_MAX:
+            if len(self) >= _KEPT_MAX:
                 self.clear()
-            self[cell] = value
-        return value
+            self[cells] = meaning
+        return meaning
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """Return what takes the cells at some places of a row."""
+    return itemgetter(*places) if len(places) > 1 else lambda cells: tuple(cells[place] for place in places)
 
 
 class Fields:
@@ -72,30 +62,21 @@ class Fields:
         self.line = row.line
         self.problems: list[Problem] = []
 
-    def read(self, columns: Columns, required: Sequence[str]) -> dict[str, Any]:
-        """Return the parsed values of columns that are not blank; refuse blank ones of ``required``."""
-        row = self.row
-        read = map(getitem, columns.of(row), row.cells)
-        try:
-            given = {name: value for name, value in zip(row.names, read, strict=True) if value is not None}
-        except BadData:
-            given = self._read_each(columns)
+    def read(self, readers: Readers, required: Sequence[str]) -> dict[str, Any]:
+        """Return the parsed values of columns that are not blank; refuse the others, and blank ones of ``required``."""
+        texts, given = self.row.values, {}
+        for column, text in texts.items():
+            if column in readers:
+                try:
+                    value = readers[column](text)
+                except BadData as error:
+                    self.refuse(column, str(error))
+                else:
+                    if value is not None:
+                        given[column] = value
         for column in required:
-            if column not in given:
-                self._need(column)
-        return given
-
-    def _read_each(self, columns: Columns) -> dict[str, Any]:
-        """Return the columns that can be parsed, and refuse the others."""
-        row, given = self.row, {}
-        for name, cells, cell in zip(row.names, columns.of(row), row.cells, strict=True):
-            try:
-                value = cells[cell]
-            except BadData as error:
-                self.refuse(name, str(error))
-            else:
-                if value is not None:
-                    given[name] = value
+            if column not in texts:
+                self.refuse(column, "is blank; every row needs it")
         return given
 
     def read_also(self, given: dict[str, Any], column: str, reader: Reader) -> None:
@@ -106,10 +87,6 @@ class Fields:
                 given[column] = reader(text)
             except BadData as error:
                 self.refuse(column, str(error))
-
-    def _need(self, column: str) -> None:
-        if column not in self.row.values:
-            self.refuse(column, "is blank; every row needs it")
 
     def refuse(self, column: str, reason: str) -> None:
         """Add a problem with ``column``; the value of a token is not shown."""

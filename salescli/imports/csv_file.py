@@ -194,6 +194,7 @@ class Table:
         self._encoding = "UTF-8" if layout.encoding == UTF_8 else layout.encoding
         self._lines: Lines | SheetRows
         self._reader: Iterator[list[str]]
+        self._delimiter = layout.delimiter
         if layout.workbook:
             self._lines = self._reader = SheetRows(layout.decoded(self._bytes), layout.above)
         else:
@@ -207,41 +208,56 @@ class Table:
         return self._sha256 or self._bytes.hash.hexdigest()
 
     @property
+    def is_sheet(self) -> bool:
+        """Whether it is of a workbook, whose cells may have types."""
+        return isinstance(self._lines, SheetRows)
+
+    @property
     def bytes_read(self) -> int:
         """How many bytes of the file were read."""
         return self._bytes.count
 
     def __iter__(self) -> Iterator[Row]:
-        lines, reader = self._lines, self._reader
+        for line, cells in self.lines():
+            row = self._row(line, cells) if isinstance(cells, list) else cells
+            if line not in self._totals and not row.blank:
+                yield row
+
+    def lines(self) -> Iterator[tuple[int, list[str] | Row]]:
+        """Yield the first line and the cells of each row that has any; of one that is not CSV the bad row."""
+        lines, reader, delimiter = self._lines, self._reader, self._delimiter
         while True:
             first = lines.begin()
+            if plain := lines.plain():
+                for line, text in enumerate(plain, first):
+                    if text:
+                        yield line, text.split(delimiter)
+                continue
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield self._unreadable(first, str(error))
+                yield first, self._unreadable(first, str(error))
                 continue
-            if any(cells):
-                row = self._row(first, cells)
-                if first not in self._totals and not row.blank:
-                    yield row
+            if cells:
+                yield first, cells
 
     def _row(self, line: int, cells: list[str]) -> Row:
         if self._unnamed and not any(map(str.strip, cells[len(self.header) :])):
             del cells[len(self.header) :]
         if len(cells) != len(self.header):
-            return Row(line, cells, problems=[self._wrong_width(line, cells)])
+            return Row(line, cells, problems=[self._wrong_width(line, cells)] if any(cells) else ())
         if self._lines.damaged and (problems := self._damages(line, cells)):
             return Row(line, cells, problems=problems)
-        written = None
-        if self._conversions:
-            written = list(cells)
-            if problems := list(self._convert(line, cells)):
-                return Row(line, written, problems=problems)
+        if not (self._conversions or self.utc):
+            return Row(line, cells, self.names)
+        written = list(cells)
+        if problems := list(self._convert(line, cells)):
+            return Row(line, written, problems=problems)
         for place in self.utc:
             cells[place] = utc_columns.marked(cells[place])
-        return Row(line, cells, self.names, written=written)
+        return Row(line, cells, self.names, written=written if self._conversions else None)
 
     def _convert(self, line: int, cells: list[str]) -> Iterator[Problem]:
         """Bring the cells of a row into our own form; yield the problems of those that do not fit their column."""
@@ -345,7 +361,7 @@ def _columns(names: Sequence[str]) -> str:
 
 def trimmed(cell: str) -> str:
     """Return the text of a cell: without spaces around it, nor the apostrophes that our exports put before formulas."""
-    return formulas.unguarded(cell).strip()
+    return (formulas.unguarded(cell) if "'" in cell else cell).strip()
 
 
 def _damage(cell: str, encoding: str) -> str:

@@ -174,7 +174,7 @@ def _as_mapped(
         return _table(text, layout, required)
 
     surveys, columns = _surveys(mapping, header)
-    findings = survey.look(text, layout, again, columns, options.without_zone, together=True)
+    findings = survey.look(again, columns, options.without_zone, together=True)
     of = {place: name for name, shared in surveys.items() for place, one in columns.items() if one is shared}
     if words := [*told, *findings.told]:
         tell("; ".join(words))

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from salescli.errors import BadData
-from salescli.imports.cells import Fields
 from salescli.imports.times import Instant
 from salescli.rules import money
 
@@ -76,6 +75,18 @@ class Terms(NamedTuple):
     foreign_fee: tuple[int, str] | tuple[()] = ()
 
 
+class Rest(NamedTuple):
+    """What a row tells of its payment besides amounts and when it was made, and who sold."""
+
+    refunded: Instant | None
+    one_click: bool
+    comment: str | None
+    payment_system: str | None
+    gateway_id: str | None
+    payment_reference: str | None
+    manager: str | None
+
+
 def terms(given: Given, price: Price) -> Terms:
     """Return the terms of a row's payment, made or not. Raise Contradiction.
 
@@ -103,15 +114,17 @@ def terms(given: Given, price: Price) -> Terms:
     )
 
 
-def payment(fields: Fields, given: Given, agreed: Terms) -> ImportedPayment | None:
-    """Return the invoice of an order; None if there is nothing to keep. Raise BadRow for times that cannot be."""
-    comment = given.get("comment") or None
-    if not agreed.paid and agreed.status == "open" and comment is None:
+def payment(agreed: Terms, created: Instant, paid_at: Instant | None, rest: Rest) -> ImportedPayment | None:
+    """Return the invoice of an order; None if there is nothing to keep. Raise Contradiction for impossible times."""
+    refunded, one_click, comment, system, gateway_id, reference, _ = rest
+    if not agreed.paid and agreed.status == "open" and not comment:
         return None
-    attempted, refunded = _attempted(fields, given), given.get("refunded_at")
-    if agreed.paid and refunded is not None and refunded.on < attempted.on:
-        fields.stop("refunded_at", f"is before the payment, of {attempted.on}")
+    attempted = paid_at or created
+    if attempted.on < created.on:
+        raise Contradiction("paid_at", f"is before the order, of {created.on}")
     status, amount, currency, rate, share, credited, paid, refunded_minor, foreign_fee = agreed
+    if paid and refunded is not None and refunded.on < attempted.on:
+        raise Contradiction("refunded_at", f"is before the payment, of {attempted.on}")
     return ImportedPayment(
         status,
         amount,
@@ -121,13 +134,13 @@ def payment(fields: Fields, given: Given, agreed: Terms) -> ImportedPayment | No
         credited,
         paid,
         refunded_minor,
-        given.get("one_click", False),
+        one_click,
         comment,
-        given.get("payment_system"),
+        system,
         attempted,
         refunded if refunded_minor else None,
-        given.get("gateway_id"),
-        given.get("payment_reference"),
+        gateway_id,
+        reference,
         foreign_fee,
     )
 
@@ -142,15 +155,6 @@ def _fee(given: Given, amount: int) -> tuple[int | None, tuple[int, str] | tuple
     if credited not in (None, amount - fee):
         raise Contradiction("fee", f"does not agree with funds_credited, {money.text(credited, currency)}")
     return amount - fee, ()
-
-
-def _attempted(fields: Fields, given: Given) -> Instant:
-    """Return when the payment was made, or tried, not before the day of the order."""
-    ordered: Instant = given["created_at"]
-    attempted: Instant = given.get("paid_at", ordered)
-    if attempted.on < ordered.on:
-        fields.stop("paid_at", f"is before the order, of {ordered.on}")
-    return attempted
 
 
 def _unpaid(given: Given, price: Price) -> Terms:

@@ -1,26 +1,21 @@
 """An order read from a row: its values checked against each other and completed; pure.
 
-``Fields`` -> ``read`` -> price -> payment (paid, refunded, credited) -> ``OrderRow``, or BadRow with every problem
+the row's columns, some at a time -> ``deal``, ``customer``, ``offer``, ``rest`` -> ``order`` -> ``OrderRow``, or
+Contradiction
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache, partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from salescli.catalogue import users
 from salescli.errors import BadData
-from salescli.imports import order_payment, times
-from salescli.imports.cells import Columns, Fields, Reader, Readers
-from salescli.imports.csv_file import Row
-from salescli.imports.order_payment import PAID, Contradiction, Given, ImportedPayment, Price, Terms
+from salescli.imports import order_payment
+from salescli.imports.order_payment import PAID, Contradiction, Given, ImportedPayment, Price, Rest, Terms
 from salescli.imports.reading import conventions
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.times import Instant
-from salescli.rules import lifecycle, money, text
+from salescli.rules import money
 
 COLUMNS = (
     "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
@@ -35,15 +30,10 @@ KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("paid", "funds_credited", "refunded"), Kind("amount", ("paid_currency", "currency"))),
     "rate": conventions.NUMBER,
 }
-_CURRENCIES = 32  # pairs of currencies whose columns are kept
-_PRICE_COLUMNS = ("unit_price", "discount", "price")
-_PAID_COLUMNS = ("paid", "funds_credited", "refunded")
-_AMOUNTS = (
-    "status", "quantity", "unit_price", "discount", "price", "currency", "paid", "paid_currency", "rate",
-    "funds_credited", "refunded", "fee", "fee_currency",
-)  # fmt: skip
-_CACHED_AMOUNTS = 5_000  # rows that differ in them
-_SHORT = 12  # characters: less than a card number has digits
+
+Past = tuple[tuple[str, str, bool], ...]
+Numbered = tuple[str | None, str | None]  # number, name
+Customer = tuple[str | None, str | None, str, str | None]  # customer_id, email, name, phone
 
 
 class OrderRow(NamedTuple):
@@ -52,8 +42,8 @@ class OrderRow(NamedTuple):
     number: str
     created: Instant
     status: str
-    customer: tuple[str | None, str | None, str, str | None]  # customer_id, email, name, phone
-    category: tuple[str | None, str | None] | None  # number, name
+    customer: Customer
+    category: Numbered | None
     offer: tuple[str | None, str]  # number, name
     price: Price
     partial: bool | None  # None: as the offer says
@@ -83,136 +73,96 @@ class OrderRow(NamedTuple):
 _INSTANTS = ImportedPayment._fields.index("attempted")  # the fields before the instants
 
 
-def columns(zone: ZoneInfo, clock: datetime) -> Callable[[Row], Columns]:
-    """Return the reader of a row: amounts in its currencies, times until ``clock``, without offset in ``zone``."""
-    plain = Columns(_readers(zone, clock))
+class Deal(NamedTuple):
+    """What the status and the amounts of a row come to, whoever bought what and when."""
 
-    @lru_cache(_CURRENCIES)
-    def of(*currencies: str) -> Columns:
-        paid = _readers_of(_PAID_COLUMNS, currencies[-1]) or _readers_of(_PAID_COLUMNS, currencies[0])
-        return plain.also({**_readers_of(_PRICE_COLUMNS, currencies[0]), **paid})
-
-    return lambda row: of(*[row.cells[place] for place in _places(row.names)])
-
-
-@lru_cache(1)  # a file has one header
-def _places(names: tuple[str, ...]) -> list[int]:
-    """Return the positions of the price's currency and, if there is such a column, the paid currency."""
-    return [names.index(name) for name in ("currency", "paid_currency") if name in names]
+    status: str
+    price: Price
+    terms: Terms
+    partial: bool | None
+    confirmed: bool
+    past: Past
 
 
-def _readers_of(columns: Sequence[str], currency: str | None) -> Readers:
-    """Return the reader of amounts of a currency; None if it is not a currency."""
-    try:
-        return dict.fromkeys(columns, _amount(money.ever_currency_code(currency or "")))
-    except BadData:
-        return {}
+class Own(NamedTuple):
+    """What no two rows share: the number of an order, when it was made, and when it was paid."""
+
+    number: str
+    created: Instant
+    paid_at: Instant | None
 
 
-@lru_cache(_CURRENCIES)
-def _amount(currency: str) -> Reader:
-    """Return the reader of amounts of a currency, shared by all their columns."""
-    return partial(money.parse, currency=currency)
+class Sold(NamedTuple):
+    """The offer of a row, and its category."""
+
+    category: Numbered | None
+    offer: tuple[str | None, str]
 
 
-def _readers(zone: ZoneInfo, clock: datetime) -> Readers:
-    """Return the reader of each column except the amounts."""
-    instant = times.past(zone, clock)
-    return {
-        **NAMES,
-        "order": _order_number,
-        "created_at": instant,
-        "status": partial(text.one_of, allowed=lifecycle.ORDER_STATUSES, what="status"),
-        "currency": money.ever_currency_code,
-        "quantity": partial(text.whole_number, what="quantity"),
-        "payment_type": partial(text.one_of, allowed=("full", "partial"), what="payment type"),
-        "paid_at": instant,
-        "paid_currency": money.ever_currency_code,
-        "fee_currency": money.ever_currency_code,
-        "rate": _rate,
-        "refunded_at": instant,
-        "one_click": partial(text.yes_no, what="one_click"),
-        "comment": partial(text.free_text, what="comment"),
-        "confirmed": partial(text.yes_no, what="confirmed"),
-        "manager": _manager,
-        "gateway_id": partial(text.word, what="gateway_id"),
-        "payment_reference": partial(text.word, what="payment_reference"),
-    }
+def order(own: Own, deal: Deal, customer: Customer, sold: Sold, rest: Rest) -> OrderRow:
+    """Return the order that the parts of a row make. Raise Contradiction for times that cannot be."""
+    number, created, paid_at = own
+    status, price, terms, partial, confirmed, past = deal
+    check_current(own, past)
+    payment = order_payment.payment(terms, created, paid_at, rest)
+    return OrderRow(number, created, status, customer, *sold, price, partial, payment, rest.manager, confirmed)
 
 
-def read(fields: Fields, columns: Callable[[Row], Columns]) -> OrderRow:
-    """Return the order of a row. Raise BadRow: with every unreadable value, else with contradictions."""
-    given = fields.read(columns(fields.row), REQUIRED)
-    fields.check()
-    given.setdefault("paid_currency", given["currency"])
-    if "fee" in fields.row.names:
-        currency = given.setdefault("fee_currency", given["paid_currency"])
-        fields.read_also(given, "fee", partial(money.parse, currency=currency))
-        fields.check()
-    _check_currencies(fields, given)
-    agreed = _agreement(given)
-    if isinstance(agreed, Contradiction):
-        fields.stop(agreed.column, agreed.reason)
-    price, terms = agreed
-    payment = order_payment.payment(fields, given, terms)
-    if given.get("confirmed") and given["status"] not in PAID:
-        fields.stop("confirmed", f"only the sale of a completed order is confirmed; this one is {given['status']}")
+def past(given: Given) -> Past:
+    """Return the currencies of the past that a row names, each with its column and whether it was paid in."""
+    priced = given["currency"]
+    paid_column = "paid_currency" if "paid_currency" in given else "currency"
+    currencies = (("currency", priced, False), (paid_column, given.get("paid_currency", priced), True))
+    return tuple(one for one in currencies if one[1] in money.LAST_DAY)
+
+
+def check_current(own: Own, past: Past) -> None:
+    """Refuse a currency of the past on a day after its last. Raise Contradiction."""
+    for column, currency, paid in past:
+        try:
+            money.check_current(currency, (own.paid_at if paid and own.paid_at else own.created).on)
+        except BadData as error:
+            raise Contradiction(column, str(error)) from None
+
+
+def customer(given: Given) -> Customer:
+    """Return customer_id, email, name and phone of a row."""
+    return given.get("customer_id"), given.get("email"), given["customer"], given.get("phone")
+
+
+def sold(given: Given) -> Sold:
+    """Return what a row sold."""
     number, category = given.get("category_number"), given.get("category")
-    return OrderRow(
-        given["order"],
-        given["created_at"],
-        given["status"],
-        customer(given),
-        (number, category) if number or category else None,
-        (given.get("offer_number"), given["offer"]),
-        price,
-        _partial(fields, given, price, payment),
-        payment,
+    return Sold((number, category) if number or category else None, (given.get("offer_number"), given["offer"]))
+
+
+def rest(given: Given) -> Rest:
+    """Return what a row says of its payment besides amounts and when it was made, and who sold."""
+    return Rest(
+        given.get("refunded_at"),
+        given.get("one_click", False),
+        given.get("comment") or None,
+        given.get("payment_system"),
+        given.get("gateway_id"),
+        given.get("payment_reference"),
         given.get("manager"),
-        given.get("confirmed", False),
     )
 
 
-def _agreement(given: Given) -> tuple[Price, Terms] | Contradiction:
-    """Return what the amounts of a row come to, or which of them does not agree with the others."""
-    try:
-        return _agreed(tuple(map(given.get, _AMOUNTS)), "paid_at" in given, "refunded_at" in given)
-    except Contradiction as found:
-        return found.with_traceback(None)  # its frames refer to the row's problems: a reference cycle
+def deal(given: Given) -> Deal:
+    """Return what the amounts of a row come to. Raise Contradiction.
 
-
-@lru_cache(_CACHED_AMOUNTS)
-def _agreed(values: tuple[Any, ...], is_paid_at: bool, is_refunded_at: bool) -> tuple[Price, Terms]:
-    """Return what the values of ``_AMOUNTS`` come to, which repeat from row to row. Raise Contradiction."""
-    given = {name: value for name, value in zip(_AMOUNTS, values, strict=True) if value is not None}
-    given.update({"paid_at": True} if is_paid_at else {}, **({"refunded_at": True} if is_refunded_at else {}))
+    Of ``paid_at`` and ``refunded_at`` it reads only whether they are given.
+    """
+    named = past(given)
+    paid_in = given.get("paid_currency", given["currency"])
+    given = {"fee_currency": paid_in, **given, "paid_currency": paid_in}
     price = _price(given)
-    return price, order_payment.terms(given, price)
-
-
-def _check_currencies(fields: Fields, given: Given) -> None:
-    """Refuse a currency of the past on a day after its last."""
-    if money.LAST_DAY.keys().isdisjoint((given["currency"], given["paid_currency"])):
-        return
-    days = {"currency": given["created_at"].on, "paid_currency": given.get("paid_at", given["created_at"]).on}
-    for column, day in days.items():
-        why = _why_past(given[column], day)
-        if why:
-            fields.stop(column if column in fields.row.values else "currency", why)
-
-
-def _why_past(currency: str, day: str) -> str:
-    """Return why a currency was none any more on a day; nothing if it was one."""
-    try:
-        money.check_current(currency, day)
-    except BadData as error:
-        return str(error)
-    return ""
-
-
-def customer(given: Given) -> tuple[str | None, str | None, str, str | None]:
-    """Return customer_id, email, name and phone of a row."""
-    return given.get("customer_id"), given.get("email"), given["customer"], given.get("phone")
+    terms = order_payment.terms(given, price)
+    status, confirmed = given["status"], given.get("confirmed", False)
+    if confirmed and status not in PAID:
+        raise Contradiction("confirmed", f"only the sale of a completed order is confirmed; this one is {status}")
+    return Deal(status, price, terms, _partial(given, price, terms), confirmed, named)
 
 
 def _price(given: Given) -> Price:
@@ -246,40 +196,11 @@ def _unit(minor: int, quantity: int) -> int | None:
     return unit if rest == 0 and unit <= money.MINOR_MAX else None
 
 
-def _partial(fields: Fields, given: Given, price: Price, payment: ImportedPayment | None) -> bool | None:
+def _partial(given: Given, price: Price, terms: Terms) -> bool | None:
     """Return whether it may be paid in parts; None when the offer decides."""
-    if payment and payment.paid and payment.share_minor < price.price_minor:
+    if terms.paid and terms.share_minor < price.price_minor:
         if given.get("payment_type") == "full":
-            paid, whole = (money.text(minor, price.currency) for minor in (payment.share_minor, price.price_minor))
-            fields.stop("payment_type", f"is full, but only {paid} of {whole} was paid")
+            paid, whole = (money.text(minor, price.currency) for minor in (terms.share_minor, price.price_minor))
+            raise Contradiction("payment_type", f"is full, but only {paid} of {whole} was paid")
         return True
     return given["payment_type"] == "partial" if "payment_type" in given else None
-
-
-def _order_number(given: str) -> str:
-    if len(given) <= _SHORT and given.isascii() and given.isalnum():
-        return given
-    return text.word(given, "order")
-
-
-def _manager(given: str) -> str | None:
-    """Return who sold; None for the system."""
-    name = text.text(given, "manager")
-    return None if users.is_system(name) else name
-
-
-def _rate(given: str) -> str:
-    """Return an exchange rate without trailing zeros, so that equal rates are equal texts."""
-    rate = money.parse_rate(given)
-    return rate.rstrip("0").rstrip(".") if "." in rate else rate
-
-
-NAMES: Readers = {
-    **{
-        column: partial(text.text, what=column)
-        for column in ("customer", "category", "offer", "payment_system", "manager")
-    },
-    **{column: partial(text.word, what=column) for column in ("customer_id", "category_number", "offer_number")},
-    "email": text.email,
-    "phone": partial(text.free_text, what="phone"),
-}  # fmt: skip

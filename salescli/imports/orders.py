@@ -1,6 +1,6 @@
 """``import orders``: a seller's orders from elsewhere, each with its payment and refund (R8–R19, R31–R36).
 
-row -> ``order_row.read`` -> digest stored: unchanged -> ``Parties`` -> insert, or ``order_changes`` -> update
+row -> ``OrderReader`` -> digest stored: unchanged -> ``Parties`` -> insert, or ``order_changes`` -> update
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from salescli.imports.lookups import CATEGORY, CUSTOMER, MANAGER, OFFER, PAYMENT
 from salescli.imports.mapped import LATE_REFUND
 from salescli.imports.mapped_cells import EQUAL
 from salescli.imports.mapping import ORDERS
+from salescli.imports.order_reader import OrderReader
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import Additions, Draft, Parties
 from salescli.imports.refunds import RefundColumns
@@ -74,7 +75,6 @@ class _Orders:
         self._payments = parts.PaymentNumbers(run.work.connection)
         self._parts = parts.Payments(run.work.connection)
         self._additions = Additions(run.work.connection, self._stage, run.request.source)
-        columns = order_row.columns(run.work.zone, run.work.written_at)
         self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
         self._past = times.past(run.work.zone, run.work.written_at)
         self._closed = closed_months.closed(run.work.connection)
@@ -82,7 +82,7 @@ class _Orders:
         self._steps = Steps(
             numbers=Numbers(run.work.connection),
             column="order",
-            read=lambda fields: order_row.read(fields, columns),
+            read=OrderReader(run.work.zone, run.work.written_at).read,
             known=partial(find_known, run, "orders"),
             marks=marks(run.work.zone.key),
             ahead=lambda orders: lookups.read_customers([order.customer for order in orders]),

@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 from salescli.gateways import registry
 from salescli.imports import order_row, own_lists
 from salescli.imports.batch import Changed, Numbers, Steps, find_known, marks, settle
-from salescli.imports.cells import Columns, Fields, Readers
+from salescli.imports.cells import Fields, Readers
 from salescli.imports.csv_file import Row
 from salescli.imports.customers_ahead import Found, Key
 from salescli.imports.lookups import CUSTOMER, OFFER_BY_NAME, PAYMENT_SYSTEM, Lookups
 from salescli.imports.mapping import RECURRING
+from salescli.imports.order_reader import NAMES
 from salescli.imports.reading import conventions
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, import_rows
 from salescli.imports.stage import Stage
@@ -93,11 +94,11 @@ class _Subscribers:
         self._stage = Stage(run.work.connection, {})
         self._lookups = lookups = Lookups(run, self._stage)
         self._first_new = next(database.free_ids(run.work.connection, "recurring"))
-        columns = Columns(_readers(self._zone))
+        readers = _readers(self._zone)
         self._steps = Steps(
             numbers=Numbers(run.work.connection),
             column="recurring",
-            read=lambda fields: _read(fields, columns, run.work),
+            read=lambda fields: _read(fields, readers, run.work),
             known=partial(find_known, run, "recurring"),
             marks=marks(run.work.zone.key),
             ahead=lambda rows: lookups.read_customers([row.customer for row in rows]),
@@ -193,7 +194,7 @@ def _offer(row: RecurringRow) -> Key:
 def _readers(zone: ZoneInfo) -> Readers:
     instant = partial(time.parse_time, zone=zone)
     return {
-        **order_row.NAMES,
+        **NAMES,
         "recurring": partial(text.text, what="recurring"),
         "currency": money.currency_code,
         "token": partial(text.text, what="token"),
@@ -210,8 +211,8 @@ def _made(given: str) -> int:
     return 0 if given == "0" else text.whole_number(given, "number of payments")
 
 
-def _read(fields: Fields, columns: Columns, work: Work) -> RecurringRow:
-    given = fields.read(columns, REQUIRED)
+def _read(fields: Fields, readers: Readers, work: Work) -> RecurringRow:
+    given = fields.read(readers, REQUIRED)
     if "currency" in given:
         fields.read_also(given, "price", partial(money.parse, currency=given["currency"]))
     if "every" in given:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from salescli.errors import BadUsage
 
@@ -70,6 +70,7 @@ class View(NamedTuple):
     merged: bool = False  # its source is a union of two parts, each in the list's order; nothing is computed
     by_local_day: bool = False  # `from` and `before` compare local days, not instants
     joins: tuple[str, ...] = ()
+    values: Mapping[str, Any] = {}  # what its SQL binds
 
     def joined(self, *texts: str, source: str = "") -> str:
         """Return the source, or another, with the joins whose columns occur in ``texts``; without texts with all."""

@@ -85,6 +85,7 @@ def clauses(
     Raise NotFound for an unknown name, BadUsage for a filter that the view does not have.
     """
     where = Where()
+    where.values.update(view.values)
     for filter in FILTERS:
         words = _words(filters, filter.field)
         if _allows_all(filter, words):
@@ -109,6 +110,7 @@ def _words(filters: Filters, field: str) -> Any:
 def _matches_many(connection: engine.Connection, view: View, template: str, values: dict[str, Any]) -> bool:
     """Return whether a condition matches so many rows that walking the list soon finds a page of them."""
     where = Where()
+    where.values.update(view.values)
     where.add(template, **values)
     sql = f"SELECT count(*) FROM (SELECT 1 FROM {view.joined(str(where))} WHERE {where} LIMIT {MANY})"
     return int(connection.execute(sql, where.values).fetchone()[0]) == MANY

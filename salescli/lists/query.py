@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from salescli.errors import BadUsage, NotFound
 from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters, clauses
+from salescli.rules.numbers import is_record_number
 from salescli.storage import engine
 from salescli.storage.clauses import Where
 
@@ -167,6 +168,8 @@ def _sorting(column: Column) -> str:
 
 def _know_name_key(connection: engine.Connection) -> None:
     """Let SQL compute ``names.key``, for texts that have none stored; those repeat from row to row."""
+    if engine.server(connection):  # which has the function in the shop's schema
+        return
     from salescli.rules import names  # lists start without it
 
     def key(text: str | None) -> str | None:
@@ -180,7 +183,9 @@ def _place_of(connection: engine.Connection, view: View, order: Sequence[Term], 
     """Return the values of the order's terms in the row that ``after`` names. Raise NotFound."""
     name, terms = view.columns[0], ", ".join(term.sql for term in order)
     sql = f"SELECT {terms} FROM {view.joined(terms, name.sql)} WHERE {name.sql} = ?"
-    row: engine.Row | None = connection.execute(sql, (after,)).fetchone()
+    row: engine.Row | None = None
+    if name.kind != "number" or is_record_number(after.removeprefix("-")):
+        row = connection.execute(sql, (after,)).fetchone()
     if row is None:
         raise NotFound(f"there is no {name.key} {after!r} in the list to continue after")
     return tuple(row)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from time import monotonic
 from typing import Any
@@ -25,6 +26,7 @@ from salescli.storage.work import Work
 
 BUDGET_SECONDS = 60  # of all hooks together; what is left is for the next run
 DELIVERY_SECONDS = 15
+LEASE = timedelta(minutes=3)  # of the host that tells the hooks, which by its budget is done long before
 _BATCH = 500
 COLUMNS = (Column("hook"), Column("sent", "count"), Column("refused", "count"), Column("error"))
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from salescli.lists.columns import Column
 from salescli.rules import money
 from salescli.storage import engine
+from salescli.storage.clauses import Where
 
 COLUMNS = (
     Column("event", "number", rank=0),
@@ -77,14 +77,53 @@ _OTHERS = (
 )
 KINDS = tuple(sorted({*_MOVES.values(), *_WORDS.values(), *_OTHERS}))
 _IMPORTED = "updated by an import"  # it happened long ago, elsewhere
-_KEPT = 10_000  # lines in words: most repeat
 
-# What decides the kind of a line, without the rest of its changes: those are read of the lines that are wanted.
-_LINES = (
-    "SELECT h.id AS event, h.subject, h.what, json_extract(h.changes, '$.status[0]') AS before,"
-    " json_extract(h.changes, '$.status[1]') AS status,"
-    " CAST(json_extract(h.changes, '$.confirmed[1]') AS INTEGER) AS confirmed"
-    " FROM history h WHERE h.id > :after AND h.subject IN ('order', 'invoice', 'recurring', 'file') ORDER BY h.id"
+_ATTEMPT = ("attempt ", " declined")  # attempt 2 of payment 5 declined
+
+# The kind of a line `h` of history in SQL, so that a million lines are looked at in a second; NULL: it is no event.
+# JSON is parsed where it must be. A status is ["open","completed"] there.
+_STATUS = "CASE WHEN instr(h.changes, '\"status\"') > 0 THEN json_extract(h.changes, '$.status') END"
+_CONFIRMED = "instr(h.changes, '\"confirmed\"') > 0 AND CAST(json_extract(h.changes, '$.confirmed[1]') AS INTEGER) = 1"
+
+
+def _begins(words: str) -> str:
+    return f"substr(h.what, 1, {len(words)}) = '{words}'"
+
+
+def _changed(subject: str, special: str = "") -> str:
+    """Return the WHENs of a subject: what is special, what its words begin with, from which status to which."""
+    words = " ".join(f"WHEN {_begins(words)} THEN '{kind}'" for (of, words), kind in _WORDS.items() if of == subject)
+    moves = " ".join(
+        f"WHEN '{json.dumps([before, after], separators=(',', ':'))}' THEN '{kind}'"
+        for (of, before, after), kind in _MOVES.items()
+        if of == subject
+    )
+    moved = f"CASE {_STATUS} {moves} END" if moves else "NULL"
+    return f"WHEN '{subject}' THEN CASE {special} {words} ELSE {moved} END"
+
+
+_COMPLETED = f"json_extract({_STATUS}, '$[1]') = 'completed'"
+_SCHEDULED = (
+    f"{_begins(_ATTEMPT[0])} AND h.what LIKE '%{_ATTEMPT[1]}' AND json_extract(h.changes, '$.status[1]') = 'active'"
+)
+_BRANCHES = (
+    _changed("order", f"WHEN {_CONFIRMED} THEN 'sale.confirmed'"),
+    _changed(
+        "invoice",
+        "WHEN h.what = 'refunded' THEN 'payment.refunded' WHEN h.what = 'dispute lost' THEN 'dispute.lost'"
+        f" WHEN {_begins('dispute ')} AND h.what LIKE '% opened' THEN 'dispute.opened'",
+    ),
+    _changed(
+        "recurring",
+        f"WHEN {_COMPLETED} THEN 'recurring.completed' WHEN {_SCHEDULED} THEN 'attempt.scheduled'",
+    ),
+    _changed("file"),
+)
+_KIND = f"CASE WHEN h.what <> '{_IMPORTED}' THEN CASE h.subject {' '.join(_BRANCHES)} END END"
+# +: in the order of the lines, not by the index of subjects
+_EVENTS = (
+    f"SELECT h.id AS event, {_KIND} AS kind FROM history h"
+    " WHERE h.id > :after AND +h.subject IN ('order', 'invoice', 'recurring', 'file')"
 )
 _LINE = (
     "SELECT h.id AS event, coalesce(h.written_at, h.at) AS at, h.subject, h.subject_id AS id, h.what, h.changes,"
@@ -114,60 +153,41 @@ def after(connection: engine.Connection, number: int, kinds: Collection[str] = (
 
     With ``kinds``, only those; of other lines no more is read than what they are.
     """
-    for line, kind in _kinds(connection, _LINES, number, kinds):
+    for line, kind in _kinds(connection, "ORDER BY event", number, kinds):
         yield _event(connection, line, kind)
 
 
 def latest(connection: engine.Connection, limit: int, kinds: Collection[str] = ()) -> list[dict[str, Any]]:
     """Return the last events, oldest first; the history is read backwards as far as that takes."""
-    found = list(islice(_kinds(connection, f"{_LINES} DESC", 0, kinds), limit))
+    found = list(islice(_kinds(connection, "ORDER BY event DESC", 0, kinds), limit))
     return [_event(connection, line, kind) for line, kind in reversed(found)]
 
 
 def count(connection: engine.Connection, number: int = 0, kinds: Collection[str] = ()) -> int:
     """Return how many events there are after a number."""
-    return sum(1 for _ in _kinds(connection, _LINES, number, kinds))
+    where = _wanted(number, kinds)
+    return int(connection.execute(f"SELECT count(kind) FROM ({_EVENTS}) WHERE {where}", where.values).fetchone()[0])
 
 
-def _kinds(
-    connection: engine.Connection, lines: str, number: int, wanted: Collection[str]
-) -> Iterator[tuple[int, str]]:
-    """Yield the number and the kind of each line that is an event, of ``wanted`` kinds if there are any."""
+def _kinds(connection: engine.Connection, order: str, number: int, kinds: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Yield the number and the kind of each line that is an event, of the wanted kinds if there are any."""
+    where = _wanted(number, kinds)
     cursor = connection.cursor()
     cursor.row_factory = None
-    for event, *line in cursor.execute(lines, {"after": number}):
-        if (kind := _kind_of(*line)) and (not wanted or kind in wanted):
-            yield event, kind
+    yield from cursor.execute(f"SELECT * FROM ({_EVENTS}) WHERE {where} AND kind IS NOT NULL {order}", where.values)
 
 
-@lru_cache(_KEPT)
-def _kind_of(subject: str, what: str, before: str | None, status: str | None, confirmed: int | None) -> str | None:
-    return kind_of(subject, what, {"status": [before, status], "confirmed": [None, confirmed]})
+def _wanted(number: int, kinds: Collection[str]) -> Where:
+    where = Where()
+    where.values["after"] = number
+    if kinds:
+        where.add("kind IN ({v})", v=list(kinds))
+    return where
 
 
 def last(connection: engine.Connection) -> int:
     """Return the number of the last line of history, 0 in an empty one."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()[0])
-
-
-def kind_of(subject: str, what: str, changes: Mapping[str, list[Any]]) -> str | None:
-    """Return the kind of event that a line of history is, None if it is none."""
-    if what == _IMPORTED:
-        return None
-    if subject == "order" and changes.get("confirmed", [0, 0])[1]:
-        return "sale.confirmed"
-    if subject == "invoice" and what in ("refunded", "dispute lost"):
-        return "payment.refunded" if what == "refunded" else "dispute.lost"
-    if subject == "invoice" and what.startswith("dispute ") and what.endswith(" opened"):
-        return "dispute.opened"
-    before, status = changes.get("status", (None, None))
-    if subject == "recurring" and status == "completed":
-        return "recurring.completed"
-    if subject == "recurring" and _attempt(what) and status == "active":
-        return "attempt.scheduled"
-    return _MOVES.get((subject, str(before), str(status))) or next(
-        (kind for (of, words), kind in _WORDS.items() if of == subject and what.startswith(words)), None
-    )
 
 
 def is_first_decline(event: Mapping[str, Any]) -> bool:

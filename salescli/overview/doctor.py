@@ -201,6 +201,7 @@ def examine(
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         *(whole if deep else newest),
         lambda: _sqlite(connection, program),
+        lambda: _server(connection),
         lambda: _charging(connection, program),
         lambda: _scheduler(connection, now),
         lambda: _overdue(connection, now, zone, program),
@@ -261,6 +262,12 @@ def _sqlite(connection: engine.Connection, program: str) -> Iterator[Finding]:
     if version := database.corrupting(connection):
         what = f"SQLite {version} can corrupt a database in WAL mode"
         yield Finding("sqlite", what, f"run any command, such as {program} todo")
+
+
+def _server(connection: engine.Connection) -> Iterator[Finding]:
+    there = engine.server(connection)
+    for what, advice in there.risks() if there else ():
+        yield Finding("server", what, f"{advice} in postgresql.conf; see salescli help growing")
 
 
 def _charging(connection: engine.Connection, program: str) -> Iterator[Finding]:

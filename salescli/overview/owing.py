@@ -1,81 +1,107 @@
 """Who owes what: Open orders with something left to pay, the latest first, and how to reach their customers.
 
-open orders + instalments → ``rows``: left, what is due by today, the next due day, days late
+open orders + instalments → a list of orders → ``rows``: left, what is due by today, the next due day, days late;
+``totals`` of all of them
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import date
+from itertools import chain, islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from salescli.lists import orders as order_list
-from salescli.lists.columns import Column
+from salescli.lists import query
+from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters, clauses
-from salescli.rules.instalments import Part
-from salescli.sales import instalments
-from salescli.storage import engine
-
-COLUMNS = (
-    Column("order", "number"),
-    Column("customer"),
-    Column("left", "money"),
-    Column("currency"),
-    Column("due_on", "day"),
-    Column("due", "money", shown=False),  # on that day, or by today
-    Column("days_late", "number"),
-    Column("contact", "command"),  # whole, so that it can be copied
-    Column("email", shown=False),
-    Column("phone", shown=False),
-    Column("offer", shown=False),
-    Column("paid", "money", shown=False),
-    Column("price", "money", shown=False),
-    Column("manager", shown=False),
-    Column("customer_number", "number", shown=False),
-)
-Rows = list[dict[str, Any]]
+from salescli.lists.instalments import NEXT_DUE
+from salescli.lists.query import Page
+from salescli.storage.work import Work
 
 # Payments of recurring orders are charged by tick, and listed by `recurring upcoming`.
-# That an Open order is not Completed lets SQLite use the index of those.
-_OPEN = f"""
-SELECT o.id AS "order", c.name AS customer, o.price_minor - o.paid_minor AS "left", o.currency, c.email, c.phone,
-  coalesce(c.email, c.phone) AS contact,
-  o.offer_name AS offer, o.paid_minor AS paid, o.price_minor AS price, coalesce(m.name, 'system') AS manager,
-  o.customer_id AS customer_number
-FROM {order_list.VIEW.joined()}
-WHERE o.status = 'open' AND o.status <> 'completed' AND o.price_minor > o.paid_minor
-  AND (o.recurring_id IS NULL OR o.payment_number = 1)"""
+_OWED = "o.price_minor > o.paid_minor AND (o.recurring_id IS NULL OR o.payment_number = 1)"
+_OPEN = "status = 'open' AND status <> 'completed'"  # as the index of those that are not Completed has it
+_NEXT = f"CASE WHEN EXISTS (SELECT 1 FROM instalments) THEN {NEXT_DUE} END"  # many shops have none: it is asked once
+_ORDERS = f"(SELECT o.*, {_NEXT} AS next_due FROM orders o WHERE {_OWED} AND {{which}})"
+_ALL = _ORDERS.format(which=_OPEN)
+_IN_PARTS = _ORDERS.format(which=f"{_OPEN} AND id IN (SELECT order_id FROM instalments)")
+_BY_NUMBER = _ORDERS.format(which=f"id IN (SELECT id FROM orders WHERE {_OPEN})")  # few are looked at for a page
+
+_LEFT = "o.price_minor - o.paid_minor"
+_DUE = (
+    "(SELECT sum(d.amount_minor) FROM instalments d WHERE d.order_id = o.id AND d.due_on <= max(o.next_due, :today))"
+    " - o.paid_minor"
+)
+_LATE_SINCE = "CASE WHEN o.next_due < :today THEN o.next_due END"
+_VIEW = order_list.VIEW._replace(
+    columns=(
+        Column("order", "number", "o.id"),
+        Column("customer", sql="c.name", sort="c.name_key", filled=True),
+        Column("left", "money", _LEFT),
+        Column("currency", sql="o.currency"),
+        Column("due_on", "day", "o.next_due"),
+        Column("due", "money", _DUE, shown=False),  # on that day, or by today
+        # SQL has the day since which it is late: the later it is, the fewer days
+        Column("days_late", "number", _LATE_SINCE, sort=f"-CAST(replace({_LATE_SINCE}, '-', '') AS INTEGER)"),
+        Column("contact", "command", "coalesce(c.email, c.phone)"),  # whole, so that it can be copied
+        Column("email", sql="c.email", shown=False),
+        Column("phone", sql="c.phone", shown=False),
+        Column("offer", sql="o.offer_name", shown=False),
+        Column("paid", "money", "o.paid_minor", shown=False),
+        Column("price", "money", "o.price_minor", shown=False),
+        Column("manager", sql="coalesce(m.name, 'system')", sort="coalesce(m.name_key, 'system')", shown=False),
+        Column("customer_number", "number", "o.customer_id", shown=False),
+    ),
+    newest_first=("coalesce(o.next_due, '9999')", "o.id"),
+    hidden="",
+    indexed=(),
+)
+COLUMNS = _VIEW.columns
 
 
-def rows(
-    connection: engine.Connection,
-    filters: Filters,
-    *,
-    today: date,
-    zone: ZoneInfo,
-    overdue: bool = False,
-    customer_id: int | None = None,
-) -> Rows:
-    """Return rows with the keys of COLUMNS: the most days late first, then the next due day, then those without one.
+def rows(work: Work, filters: Filters, page: Page | None = None, *, overdue: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a page, all without one: the most days late first, then the next due day, then those without.
 
-    ``overdue``: only what was due before ``today``, in the account's zone.
+    ``overdue``: only what was due before today, in the account's zone.
     """
-    where = clauses(connection, order_list.VIEW, filters, zone=zone)
-    if customer_id is not None:
-        where.add("o.customer_id = {id}", id=customer_id)
-    parts = instalments.of_open_orders(connection, customer_id)
-    rows = connection.execute(f"{_OPEN} AND {where}", where.values)
-    found = [_row(dict(row), parts.get(row["order"], []), today) for row in rows]
-    if overdue:
-        found = [row for row in found if row["days_late"]]
-    return sorted(found, key=lambda row: (row["due_on"] or "9999", row["order"]))
+    today = _today(work)
+    for row in _found(work, filters, page or Page(COLUMNS), overdue=overdue):
+        if since := row.get("days_late"):
+            row["days_late"] = (today - date.fromisoformat(since)).days
+        yield row
 
 
-def _row(row: dict[str, Any], parts: Sequence[Part], today: date) -> dict[str, Any]:
-    unpaid = instalments.left(parts, row["paid"])
-    if not unpaid:
-        return {**row, "due_on": None, "due": None, "days_late": None}
-    first = unpaid[0][0]
-    due = sum(minor for day, minor in unpaid if day <= max(first, today))
-    return {**row, "due_on": first.isoformat(), "due": due, "days_late": max(0, (today - first).days) or None}
+def _found(work: Work, filters: Filters, page: Page, *, overdue: bool) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a page: in the order of the list those that are due on a day, then the others by number."""
+
+    def selected(view: View) -> Iterator[dict[str, Any]]:
+        return query.select(work.connection, view, filters, page, zone=work.zone, actor=work.actor)
+
+    if overdue or page.sort or page.limit is None:
+        return selected(_view(work, overdue=overdue))
+    due = _view(work, _IN_PARTS, which="next_due IS NOT NULL")
+    others = _view(work, _BY_NUMBER, which="next_due IS NULL")._replace(newest_first=("o.id",))
+    return islice(chain(selected(due), selected(others)), page.limit)
+
+
+def totals(work: Work, filters: Filters, *, overdue: bool = False) -> list[dict[str, Any]]:
+    """Return of each currency the number of orders, what is left of them, and what of that is late, or None."""
+    view = _view(work, overdue=overdue)
+    where = clauses(work.connection, view, filters, zone=work.zone)
+    sql = (
+        f'SELECT count(*) AS orders, sum({_LEFT}) AS "left",'
+        f" sum(CASE WHEN o.next_due < :today THEN {_DUE} END) AS late, o.currency AS currency"
+        f" FROM {view.joined(str(where))} WHERE {where} GROUP BY o.currency ORDER BY o.currency"
+    )
+    return [dict(row) for row in work.connection.execute(sql, where.values)]
+
+
+def _view(work: Work, orders: str = _ALL, which: str = "1 = 1", *, overdue: bool = False) -> View:
+    which = "next_due < :today" if overdue else which
+    values = {"today": _today(work).isoformat()}
+    return _VIEW._replace(source=f"(SELECT * FROM {orders} WHERE {which}) o", values=values)
+
+
+def _today(work: Work) -> date:
+    return work.now.astimezone(work.zone).date()

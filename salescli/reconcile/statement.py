@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData
 from salescli.imports import csv_file
-from salescli.imports.cells import Columns, Fields, Readers
+from salescli.imports.cells import Fields, Readers
 from salescli.imports.csv_file import BadRow, Problem, Row
 from salescli.imports.reading import conventions, tables
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
@@ -83,7 +83,7 @@ def read(
     Raise NotFound when the file does not exist, BadData when its header or a row is bad. ``on_bad`` gets each
     problem, ``on_told`` how the file was read, in words.
     """
-    columns = Columns(_readers(zone))
+    readers = _readers(zone)
     ours = Expected(COLUMNS, REQUIRED, _KINDS)
     with _seekable(file) as given:
         found = mapped.mapping_of(given, ours, reading, mapping)
@@ -91,11 +91,11 @@ def read(
             given.seek(0)
         if found is not None:
             rows = mapped.rows(given, *found, reading, on_told)
-            return _lines(columns, rows, lambda problem: on_bad(mapped.named(found[0], problem)))
+            return _lines(readers, rows, lambda problem: on_bad(mapped.named(found[0], problem)))
         with tables.opened(given, ours, reading, on_told) as table:
             if not any(key in table.header for key in (*KEYS, *SAYS)):
                 raise BadData(f"line 1: at least one of the columns {', '.join(KEYS)} is needed to match rows")
-            return _lines(columns, map(_signed, table), on_bad)
+            return _lines(readers, map(_signed, table), on_bad)
 
 
 @contextmanager
@@ -108,8 +108,8 @@ def _seekable(file: Path | BinaryIO) -> Iterator[Path | BinaryIO]:
             yield stream
 
 
-def _lines(columns: Columns, rows: Iterable[Row], on_bad: ReportProblem) -> list[Line]:
-    return refuse_bad([csv_file.attempted(partial(_read, columns), row) for row in rows], on_bad)
+def _lines(readers: Readers, rows: Iterable[Row], on_bad: ReportProblem) -> list[Line]:
+    return refuse_bad([csv_file.attempted(partial(_read, readers), row) for row in rows], on_bad)
 
 
 def refuse_bad(rows: Sequence[Line | BadRow], on_bad: ReportProblem) -> list[Line]:
@@ -180,12 +180,12 @@ def _said(given: str) -> str:
     return " ".join(given.split())
 
 
-def _read(columns: Columns, row: Row) -> Line:
+def _read(readers: Readers, row: Row) -> Line:
     """Return the line of a row. Raise BadRow."""
     if row.problems:
         raise BadRow(row.problems)
     fields = Fields(row)
-    given = fields.read(columns, ("currency",))
+    given = fields.read(readers, ("currency",))
     if "amount" not in row.values:
         fields.refuse("amount", "is blank; every row needs it")
     if "currency" in given:

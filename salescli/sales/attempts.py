@@ -22,7 +22,7 @@ _LOOKUPS_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1
 
 IN_TRANSIT_MAX = timedelta(minutes=3)  # by then a request has arrived or failed; far more than a call's deadline
 _AT_ONCE = 500  # references in one query
-LEASE = timedelta(hours=1)  # far longer than a call may take; a renamed machine counts as another one
+LEASE = timedelta(minutes=10)  # longer than a tick takes; a renamed machine counts as another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,15 @@ class Attempt:
         by_clock = now - time.from_text(self.started_at)
         boot, _, up = (self.started_up or "").partition("/")
         return max(by_clock, timedelta(seconds=time.uptime() - int(up))) if boot == process.boot_id() else by_clock
+
+
+def owner(connection: engine.Connection) -> str:
+    """Return who owns the attempts that this process begins.
+
+    On a server it is of no machine that another could take for its own: hosts may be called alike, and then only the
+    lease says whether a process is alive.
+    """
+    return ("host:" if engine.server(connection) else "") + process.this_process()
 
 
 def get(connection: engine.Connection, id: int) -> Attempt:
@@ -254,7 +263,7 @@ def take_over(connection: engine.Connection, attempt: Attempt, now: datetime) ->
     changed = connection.execute(
         "UPDATE attempts SET owner = :owner, owned_at = :now, fence = fence + 1"
         " WHERE id = :id AND status = 'live' AND fence = :fence",
-        {"owner": process.this_process(), "now": time.utc_text(now), "id": attempt.id, "fence": attempt.fence},
+        {"owner": owner(connection), "now": time.utc_text(now), "id": attempt.id, "fence": attempt.fence},
     )
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 

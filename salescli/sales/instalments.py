@@ -19,15 +19,14 @@ def of_order(connection: engine.Connection, order_id: int) -> list[Part]:
     return [(date.fromisoformat(row["due_on"]), row["amount_minor"]) for row in connection.execute(sql, (order_id,))]
 
 
-def of_open_orders(connection: engine.Connection, customer_id: int | None = None) -> dict[int, list[Part]]:
-    """Return the instalments of all Open orders that have some, or of a customer's, as ``of_order`` does."""
+def of_open_orders(connection: engine.Connection) -> dict[int, list[Part]]:
+    """Return the instalments of all Open orders that have some, as ``of_order`` does."""
     found: dict[int, list[Part]] = {}
-    whose = "" if customer_id is None else " AND o.customer_id = :customer"
     sql = (
         "SELECT n.order_id, n.due_on, n.amount_minor FROM instalments n JOIN orders o ON o.id = n.order_id"
-        f" WHERE o.status = 'open'{whose} ORDER BY n.order_id, n.due_on"
+        " WHERE o.status = 'open' ORDER BY n.order_id, n.due_on"
     )
-    for row in connection.execute(sql, {"customer": customer_id}):
+    for row in connection.execute(sql):
         found.setdefault(row["order_id"], []).append((date.fromisoformat(row["due_on"]), row["amount_minor"]))
     return found
 

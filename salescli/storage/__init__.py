@@ -8,10 +8,12 @@ engine — the types and errors of a database, which every other room names
 files — where a caller's file is written: through nobody else's link
 history — writes who changed what, when and why
 home — which copy of a database may charge, and what it may not know
+lease — keeps hosts apart that work on one server
 lock — keeps two ticks apart, and a restore or a long import apart from both
 many — reads, inserts and changes many rows at once
 migrate — runs pending migrations, compares tables with those of a version
 migrations — the tables, version by version
+move — a whole shop into another database, and this one closed
 new_file — makes a database's file: a new one, or a copy
 offsets — how far the account's clocks were from UTC, as rows for other programs
 place — where a database may lie
@@ -20,6 +22,7 @@ process — which process this is, and whether another one still runs
 restore — replaces the database with a backup
 schema — the version of the tables, and SQL that queries share with them
 totals — rebuilds the facts and totals that reports read, and compares them with the rows
+transfer — copies all rows into a database of any engine, and compares them
 upgrade — brings an older database to this version, on a checked copy first
 work — the context of an operation: connection, actor, time, zone
 """

@@ -14,12 +14,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from salescli.errors import AlreadyRunning
 from salescli.storage import database, engine, files, lock
 
 LONG_BYTES = 8_000_000  # of a file to be written in: from here on, readers would wait a second
 _COST_OF_COPYING = 200  # so many bytes are copied in less time than one is read and written
+_BLOCK = 1 << 20  # bytes that are copied at once
 _CACHE_KIB = 6_000  # of pages in memory: nobody waits while they are written out, so that few are enough
 _SPACE = 8  # bytes that one of the file may take on the disk, with what sorts it
 
@@ -45,7 +47,7 @@ def copied(
             return
         draft = path.with_name(f".{path.name}.beside-{os.urandom(4).hex()}")
         try:
-            before = _copy(path, draft)
+            before = _copy(alone.enter_context(path.open("rb")), path, draft)
             with closing(_opened(draft)) as connection:
                 yield connection
             if _changes(draft) != before:
@@ -87,21 +89,22 @@ def _alone(
             alone.enter_context(lock.alone(path, of=of))
     except AlreadyRunning:
         return False
-    held.execute("BEGIN IMMEDIATE")
+    database.begin(held)
     if is_awaited(held):
         held.execute("ROLLBACK")
         return False
     return True
 
 
-def _copy(path: Path, draft: Path) -> bytes:
-    """Copy the pages of a database that is held; return its count of changes."""
+def _copy(source: BinaryIO, path: Path, draft: Path) -> bytes:
+    """Copy the file of a database that is held, and of which no page was written; return its count of changes.
+
+    ``source`` stays open until nothing is held any more: to close it would end the locks that this process has on it.
+    """
     _remove_leftovers(path)
     there = path.stat()
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
-    # not as a file: to close it would end the locks that this process has on it
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source, closing(_unsafe(draft)) as target:
-        source.backup(target)
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600), "wb") as target:
+        shutil.copyfileobj(source, target, _BLOCK)
     os.chown(draft, there.st_uid, there.st_gid)  # in this order: its own group never reads it
     draft.chmod(there.st_mode & 0o777)
     return _changes(draft)
@@ -114,19 +117,18 @@ def _remove_leftovers(path: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def remove_leftovers_at(path: database.FilePath) -> None:
+    """Remove the copies that killed imports left, for whoever holds the lock of tick; an import that runs holds it."""
+    with suppress(OSError):  # the folder may be one that is not to be listed
+        _remove_leftovers(Path(os.path.realpath(path)))
+
+
 def remove_leftovers(connection: sqlite3.Connection) -> None:
     """Remove the copies that killed imports left beside a file. Raise OSError."""
     if engine.server(connection):
         return
     with database.transaction(connection):
         _remove_leftovers(Path(os.path.realpath(database.path_of(connection))))
-
-
-def _unsafe(draft: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{draft.as_uri()}?mode=rw", uri=True, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = off").fetchall()
-    connection.execute("PRAGMA synchronous = off")
-    return connection
 
 
 def _opened(draft: Path) -> sqlite3.Connection:

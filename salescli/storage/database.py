@@ -25,6 +25,7 @@ APPLICATION_ID = 0x53414C45  # "SALE"
 BUSY_SECONDS = 30
 LONGER_SECONDS = 90
 BRIEF_SECONDS = 5
+_HOME = "SELECT value FROM settings WHERE name = 'home'"
 REPLACED = "was replaced meanwhile, by an import or a restore; nothing was changed: try again"
 # WAL had a reset bug that corrupts databases; fixed since these (sqlite.org/wal.html#walresetbug).
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -84,21 +85,38 @@ def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> Datab
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block as one transaction that takes the write lock at once; inside another transaction, as part of it.
-
-    IMMEDIATE, because a deferred transaction that reads first fails at its first write if another wrote meanwhile.
-    """
+def transaction(connection: sqlite3.Connection, *, anywhere: bool = False) -> Iterator[None]:
+    """Run a block as one transaction, as ``begin`` begins it; inside another transaction, as part of it."""
     if connection.in_transaction:
         yield
         return
-    connection.execute("BEGIN IMMEDIATE")
+    begin(connection, anywhere=anywhere)
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # a full disk rolls back by itself
             connection.execute("ROLLBACK")
+        raise
+
+
+def begin(connection: sqlite3.Connection, *, anywhere: bool = False) -> None:
+    """Begin a transaction that takes the write lock at once. Raise DatabaseUnusable if the shop has moved away.
+
+    ``anywhere``: also then, and where there is none. IMMEDIATE, because a deferred transaction that reads first fails
+    at its first write if another wrote meanwhile.
+    """
+    if engine.server(connection) and not anywhere:  # in one trip
+        asked: sqlite3.Cursor | None = connection.execute(f"BEGIN IMMEDIATE; {_HOME}")
+    else:
+        connection.execute("BEGIN IMMEDIATE")
+        asked = None
+    try:
+        if not anywhere:
+            home = (asked or connection.execute(_HOME)).fetchone()
+            place.check_stays(home and home[0])
+    except BaseException:
+        connection.execute("ROLLBACK")
         raise
 
 

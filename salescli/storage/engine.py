@@ -15,9 +15,10 @@ from sqlite3 import InterfaceError as InterfaceError
 from sqlite3 import OperationalError as OperationalError
 from sqlite3 import ProgrammingError as ProgrammingError
 from sqlite3 import Row as Row
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from os import PathLike
 
@@ -40,6 +41,15 @@ class Server(Protocol):
 
     def missing(self) -> list[str]:
         """Return the tables, indexes, views and triggers that are missing or do not work."""
+
+    def risks(self) -> list[tuple[str, str]]:
+        """Return what the server may lose, and what to do about it."""
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query of a transaction, as tuples; few of them are in memory at a time."""
+
+    def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Bring rows into a table in one statement; few of them are in memory at a time."""
 
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, and the database."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from salescli.errors import SalesError
 from salescli.rules import time
-from salescli.storage import database, engine, history
+from salescli.storage import database, engine, history, place
 
 if TYPE_CHECKING:
     from salescli.storage.database import FilePath
@@ -69,8 +69,9 @@ def _is_promoted(home: str, here: str) -> bool:
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Raise SalesError in a copy of the database, which must not charge beside the original."""
+    """Raise SalesError in a copy of the database, which must not charge beside the original, or in what moved away."""
     home, now = database.setting(connection, "home"), here(connection)
+    place.check_stays(home)
     if home != now and engine.server(connection) and _is_promoted(home or "", now):
         raise SalesError(
             "a stand-by has taken the place of the server, and what the old one did last may be missing: nobody is"
@@ -97,7 +98,7 @@ def adopt(work: Work, *, again: bool = True) -> None:
     if not engine.server(work.connection):
         with suppress(PermissionError):  # another account's file; who owns it decides
             Path(database.path_of(work.connection)).chmod(0o600)
-    with database.transaction(work.connection):
+    with database.transaction(work.connection, anywhere=True):
         before, home = database.setting(work.connection, "home"), here(work.connection)
         if before == home and not again:  # of two hosts that noticed at once, the other was first
             return
@@ -106,6 +107,13 @@ def adopt(work: Work, *, again: bool = True) -> None:
         history.leave_gap(work.connection)
         changes = {"home": (before, home), "resumed_at": (None, time.utc_text(work.now))}
         history.record(work, "file", None, "adopted", changes)
+
+
+def check_not_elsewhere(connection: sqlite3.Connection, *, again: bool) -> None:
+    """Raise SalesError if a shop has moved to another place, which may not be lost."""
+    home = database.setting(connection, "home") or ""
+    if home.startswith(place.MOVED) and not again:
+        raise SalesError(f"the shop has {home}; if it is lost there for good, run here: salescli adopt --again")
 
 
 def note_resumed(work: Work) -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, engine, files, migrate, offsets
+from salescli.storage import database, engine, files, migrate, offsets, transfer
 
 if TYPE_CHECKING:
     from salescli.storage.database import FilePath
+
+_CACHE_KIB = 6_000  # of pages in memory; nobody waits while they are written out
 
 
 def create(
@@ -34,6 +36,69 @@ def create(
 
         shop.create(str(path), settings, populate)
         return
+
+    def make(connection: sqlite3.Connection) -> None:
+        with _new_tables(connection):
+            connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
+            offsets.store(connection, database.zone(connection))
+            populate(connection)
+
+    _create_file(path, make)
+
+
+def receive(
+    path: FilePath, fill: Callable[[sqlite3.Connection], None], check: Callable[[sqlite3.Connection], None]
+) -> None:
+    """Create a database with the rows that ``fill`` brings, also those that triggers would write, in one step.
+
+    ``check`` looks at the whole of it before it is there. Raise DatabaseUnusable if ``path`` exists.
+    """
+    if engine.is_url(path):
+        from salescli.storage.postgres import shop
+
+        shop.receive(str(path), fill, check)
+        return
+
+    def make(connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
+        connection.execute("PRAGMA foreign_keys = OFF")  # a row may come before the one that it refers to
+        with _new_tables(connection):
+            with _bare(connection):
+                fill(connection)
+            check(connection)
+            if damage := next(database.damages(connection, 1), None):
+                raise DatabaseUnusable(f"the new database would be damaged: {damage}")
+
+    _create_file(path, make)
+
+
+@contextmanager
+def _new_tables(connection: sqlite3.Connection) -> Iterator[None]:
+    """Make every table in a new file, and run a block in the same transaction."""
+    with database.transaction(connection, anywhere=True):
+        connection.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
+        migrate.run(connection)
+        yield
+
+
+@contextmanager
+def _bare(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block on tables without triggers, indexes and searches, which are made afterwards, of all rows at once."""
+    made = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
+        " ORDER BY type, rowid"
+    ).fetchall()
+    for kind, name, _ in made:
+        connection.execute(f"DROP {kind} {name}")
+    yield
+    for _, _, sql in made:
+        connection.execute(sql)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5%'").fetchall():
+        connection.execute(f"INSERT INTO {name} ({name}) VALUES ('rebuild')")
+
+
+def _create_file(path: FilePath, make: Callable[[sqlite3.Connection], None]) -> None:
+    """Let a file that ``make`` writes take a name that nobody has, in one step. Raise DatabaseUnusable."""
     place = Path(path).absolute()
     directory = files.place_of(place.parent)
     draft = directory / f".{place.name}.{os.urandom(4).hex()}"
@@ -46,12 +111,7 @@ def create(
         draft.chmod(0o600)
         connection = database.opened(draft)
         try:
-            with database.transaction(connection):
-                connection.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
-                migrate.run(connection)
-                connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
-                offsets.store(connection, database.zone(connection))
-                populate(connection)
+            make(connection)
         finally:
             connection.close()
         place.hardlink_to(draft)  # unlike a rename, fails when the path is taken
@@ -74,8 +134,33 @@ def login_there(url: str) -> str:
     return shop.login(url)
 
 
+def is_taken(path: FilePath) -> bool:
+    """Return whether there is anything where a new database would be. Raise BadUsage, DatabaseUnusable."""
+    if engine.is_url(path):
+        from salescli.storage.postgres import shop
+
+        return shop.is_taken(str(path))
+    return os.path.lexists(path)
+
+
+def remove(path: FilePath) -> None:
+    """Remove a whole database, of which the caller knows that nobody needs it."""
+    if engine.is_url(path):
+        from salescli.storage.postgres import shop
+
+        shop.remove(str(path))
+        return
+    for end in ("-journal", "-wal", "-shm", ""):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+
+
 def copy(connection: sqlite3.Connection, path: FilePath) -> None:
     """Copy a consistent state of a database to ``path``, mode 0600. Raise DatabaseUnusable if ``path`` exists."""
+    if engine.server(connection):
+        copied = transfer.Transfer(connection)
+        with database.snapshot(connection):
+            receive(path, copied.fill, copied.check)
+        return
     path = files.place_of(Path(path).parent) / Path(path).name
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))

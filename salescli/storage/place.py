@@ -13,6 +13,7 @@ from salescli.storage import engine
 if TYPE_CHECKING:
     from salescli.storage.engine import FilePath
 
+MOVED, ARRIVING = "moved to ", "on its way from "  # homes where nobody is charged and nothing is changed
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -49,6 +50,19 @@ def check(path: FilePath, *, any_file_system: bool) -> None:
     if _file_system(path) in _NETWORK_FILE_SYSTEMS:
         raise DatabaseUnusable(
             f"{path} is on a network file system, whose locks are unreliable; move it, or pass --any-file-system"
+        )
+
+
+def check_stays(home: str | None) -> None:
+    """Raise DatabaseUnusable if the home of a shop says that it is elsewhere, or not yet here."""
+    said = home or ""
+    if said.startswith(MOVED):
+        raise DatabaseUnusable(f"the shop has {said}; what is left here can only be read")
+    if said.startswith(ARRIVING):
+        there = said[len(ARRIVING) :]
+        raise DatabaseUnusable(
+            f"the move from {there} to here has not ended; run `salescli --db {there} move …` again or, if the shop"
+            " there is lost, `salescli adopt` here"
         )
 
 

@@ -134,7 +134,7 @@ def _prepare(source: Path, draft: Path, acting: Acting, now: datetime) -> int:
             raise DatabaseUnusable(f"{source} is damaged and was not restored: {damage}; try another backup")
         connection.execute("PRAGMA recursive_triggers = 1")
         connection.execute("PRAGMA secure_delete = 1").fetchall()
-        with database.transaction(connection):
+        with database.transaction(connection, anywhere=True):
             _leave_home(connection, source, acting(connection), now)
     return version
 

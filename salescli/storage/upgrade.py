@@ -50,7 +50,7 @@ def run(work: Work) -> Upgraded | None:
     path, copy = Path(database.path_of(work.connection)), None
     with _alone(path), _unchecked_references(work.connection):
         try:
-            with database.transaction(work.connection):
+            with database.transaction(work.connection, anywhere=True):
                 before = database.version_of(work.connection)
                 if before == VERSION:
                     offsets.store(work.connection, work.zone)  # rules of zones change, also of days to come
@@ -76,7 +76,7 @@ def rehearse(work: Work) -> Upgraded | None:
         with (
             closing(database.connect(copy, any_file_system=True, older=True)) as copied,
             _unchecked_references(copied),
-            database.transaction(copied),
+            database.transaction(copied, anywhere=True),
         ):
             done = _migrated(replace(work, connection=copied), before)
     finally:

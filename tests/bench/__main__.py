@@ -1,6 +1,7 @@
 """``scripts/bench``: how fast salescli is beside its peers, each metric with its limit; figures as lines and JSON.
 
 a seeded file of --orders -> each bench, in turns with the peers that are installed -> lines, --json FILE -> the page
+``scale`` measures nothing: it computes from what was measured.
 """
 
 from __future__ import annotations
@@ -14,7 +15,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import exporting, importing, lists, page, peers, refunding, reporting, start, sweep, ticking, writing
+from tests.bench import (
+    exporting,
+    importing,
+    lists,
+    page,
+    peers,
+    refunding,
+    reporting,
+    scale,
+    start,
+    sweep,
+    ticking,
+    writing,
+)
 from tests.bench.figures import Figure, short
 
 Bench = Callable[..., Iterator[Figure]]
@@ -40,6 +54,9 @@ def main() -> None:
     if wanted.bench == "page":
         page.write([json.loads(file.read_text(encoding="utf-8")) for file in wanted.json], wanted.note)
         return
+    if wanted.bench == "scale":
+        _scale(wanted)
+        return
     _say(f"not installed, and left out: {', '.join(peers.missing()) or 'none'}")
     with _kept(wanted.keep) as folder:
         figures = list(_figures(wanted, folder))
@@ -54,7 +71,10 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("bench", choices=[*BENCHES, "growth", "all", "page"], help="page: from the JSON of `all`")
+    parser.add_argument(
+        "bench", choices=[*BENCHES, "growth", "all", "page", "scale"],
+        help="page: from the JSON of `all`; scale: a model, see salescli/docs/scale.md",
+    )  # fmt: skip
     parser.add_argument("--orders", type=number, default=number("100k"), metavar="N", help="100k, 1M … of the file")
     parser.add_argument("--sizes", type=_numbers, default=_numbers(GROWTH), help=f"of growth; {GROWTH}")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often each is run, at most")
@@ -64,8 +84,23 @@ def _parser() -> argparse.ArgumentParser:
         help="write the figures here, too; page reads them, of several benches when it is repeated",
     )  # fmt: skip
     parser.add_argument("--note", default="", metavar="TEXT", help="of page: what is to be known about the run")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="of scale: another value of an input"
+    )
+    parser.add_argument("--write", action="store_true", help="of scale: put the tables on its page")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what is made for the next time; else it goes")
     return parser
+
+
+def _scale(wanted: argparse.Namespace) -> None:
+    """Print the tables of the model, or put them on the page as they are without --set."""
+    if wanted.write:
+        scale.write()
+        return
+    try:
+        sys.stdout.write(scale.text(scale.changed(scale.Inputs(), wanted.set)))
+    except ValueError as error:
+        sys.exit(f"--set: {error}")
 
 
 def number(given: str) -> int:

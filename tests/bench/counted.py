@@ -41,6 +41,7 @@ class Counted:
     peak_mib: float
     statements: int
     commits: int
+    held: float  # seconds for which it kept other writers waiting
     dearest: str  # the SQL of the statement with the most steps, its values written out
     dearest_steps: int
     code: int
@@ -83,7 +84,8 @@ def counted(path: str | os.PathLike[str], words: Sequence[str]) -> Counted:
     cpu = found.get("cpu", used.ru_utime + used.ru_stime)
     return Counted(
         found.get("steps", 0), cpu, used.ru_maxrss / _MIB, found.get("statements", 0), found.get("commits", 0),
-        found.get("dearest", ""), found.get("dearest_steps", 0), found.get("code", code), message,
+        found.get("held", 0.0), found.get("dearest", ""), found.get("dearest_steps", 0), found.get("code", code),
+        message,
     )  # fmt: skip
 
 
@@ -120,6 +122,8 @@ class Counter:
     def __init__(self, path: str) -> None:
         self.steps = self.statements = self.commits = 0
         self.stopped = False
+        self.held = 0.0
+        self._since: float | None = None
         self._path = path
         self._log: list[tuple[int, str]] = []
 
@@ -144,10 +148,18 @@ class Counter:
         finally:
             sqlite3.connect = connect
 
-    def ran(self, sql: str) -> None:
-        """Count a statement. A trace would tell one with a trigger several times."""
+    @contextlib.contextmanager
+    def running(self, sql: str) -> Any:
+        """Count the statement that a block runs. A trace would tell one with a trigger several times."""
+        words = sql.strip().upper()
         self.statements += 1
-        self.commits += sql.strip().upper() == "COMMIT"
+        self.commits += words == "COMMIT"
+        yield
+        if words == "BEGIN IMMEDIATE":
+            self._since = time.perf_counter()
+        elif words in ("COMMIT", "ROLLBACK") and self._since is not None:
+            self.held += time.perf_counter() - self._since
+            self._since = None
 
     def _step(self) -> int:
         self.steps += EACH
@@ -162,7 +174,7 @@ class Counter:
         ends = [at for at, _ in self._log[1:]] + [self.steps]
         taken = [(end - at, sql) for (at, sql), end in zip(self._log, ends, strict=True)]
         most, sql = max(taken, default=(0, ""), key=lambda one: one[0])
-        counts = {"steps": self.steps, "statements": self.statements, "commits": self.commits}
+        counts = {"steps": self.steps, "statements": self.statements, "commits": self.commits, "held": self.held}
         return {**counts, "dearest": sql, "dearest_steps": most}
 
 
@@ -171,12 +183,12 @@ def _counting(counter: Counter) -> type[sqlite3.Connection]:
 
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, values: Any = ()) -> Any:
-            counter.ran(sql)
-            return super().execute(sql, values)
+            with counter.running(sql):
+                return super().execute(sql, values)
 
         def executemany(self, sql: str, rows: Any, /) -> Any:
-            counter.ran(sql)
-            return super().executemany(sql, rows)
+            with counter.running(sql):
+                return super().executemany(sql, rows)
 
     class Connection(sqlite3.Connection):
         def cursor(self, factory: Any = Cursor) -> Any:

@@ -96,6 +96,7 @@ def _many_due(path: Path, orders: int) -> Iterator[Figure]:
     for metric, number in (("commits", took.commits), ("statements", took.statements)):
         yield Figure("tick", f"{metric} a payment", orders, number / made, unit="", agree=agree, note=note)
     yield Figure("tick", "many due, of each", orders, took.cpu / made, note=f"{took.steps / made:.0f} steps, {note}")
+    yield Figure("tick", "writer's lock held, of each payment", orders, took.held / made, note="by the clock")
     yield Figure("tick", "bytes of a payment", orders, size / made, unit="B", note=note)
     yield Figure("tick", "peak memory, many due", orders, took.peak_mib, unit="MiB")
 

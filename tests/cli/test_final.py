@@ -49,6 +49,7 @@ NOT_FINAL = {
     "hooks add": "hooks remove",
     "hooks edit": "hooks edit",
     "hooks remove": "hooks add",
+    "move": "move, back",
     "notify": "it tells what happened, and changes nothing of it",
     "import orders": "import orders --update",
     "import recurring": "import recurring --update",

@@ -22,6 +22,7 @@ from tests.project.test_architecture import COMMANDS
 WITHOUT = {
     "init": "there is no record yet",
     "adopt": "changes where the file lives, no record",
+    "move": "changes where the database lives, no record",
     "upgrade": "changes the tables, no record",
     "rebuild-totals": "what reports show is the same before and after",
     "restore": "replaces the file",

@@ -100,11 +100,17 @@ class Deadly(sqlite3.Connection):
 class Trial:
     """One file under fire. ``point``: at which moment around a commit the next process dies."""
 
-    path: Path
+    path: Path  # of a shop on a server, beside which this machine keeps what belongs to it
     chance: random.Random
     now: datetime = START
     point: int = 0
     point_of_person: int = 0
+    url: str = ""  # of a shop on a server
+
+    @property
+    def named(self) -> str:
+        """The database as --db names it."""
+        return self.url or str(self.path)
 
     @property
     def sandbox(self) -> Path:
@@ -142,7 +148,7 @@ class Trial:
 
     def person(self, counts: Counts) -> None:
         """Pay an order, or give a payment back, in a process that dies at a commit."""
-        connection = database.connect(self.path)
+        connection = database.connect(self.named)
         paid = connection.execute(
             "SELECT id FROM orders WHERE status = 'completed' AND recurring_id IS NULL ORDER BY random() LIMIT 1"
         ).fetchone()
@@ -172,7 +178,7 @@ class Trial:
 
     def go_on(self) -> None:
         """Let a minute pass, or go to the next date when nothing is to be done before it."""
-        connection = database.connect(self.path)
+        connection = database.connect(self.named)
         soonest = connection.execute(
             "SELECT min(at) AS at FROM (SELECT next_payment_at AS at FROM recurring WHERE status = 'active'"
             " UNION ALL SELECT coalesce(next_lookup_at, started_at) FROM attempts WHERE status = 'live')"
@@ -182,7 +188,7 @@ class Trial:
 
     def compare(self, counts: Counts) -> None:
         """Note where the file is at odds with the ledger."""
-        connection = database.connect(self.path)
+        connection = database.connect(self.named)
         try:
             for found in disagreements(connection, self.ledger(), self.now):
                 (counts.double if found.startswith("I1") else counts.violations).append(found)
@@ -190,7 +196,7 @@ class Trial:
             connection.close()
 
     def _left(self) -> list[str]:
-        connection = database.connect(self.path)
+        connection = database.connect(self.named)
         try:
             return forgotten(connection, self.now)
         finally:
@@ -206,7 +212,7 @@ class Trial:
         codes: tuple[int, ...] = (0,),
     ) -> bool:
         """Run a command in a process of its own, check what it left, and return whether it was killed."""
-        child = forked(["--db", str(self.path), *line], dies_at)
+        child = forked(["--db", self.named, *line], dies_at)
         if dies_within is not None:
             kill_within(child, dies_within)
         _, status = os.waitpid(child, 0)
@@ -279,6 +285,13 @@ def furnish(path: Path, plans: int = PLANS) -> Path:
     connection = database.connect(path)
     connection.execute("UPDATE users SET login = ?", (login(),))
     database.set_setting(connection, "home", home.home_of(path))
+    open_plans(connection, path, plans)
+    connection.close()
+    return path
+
+
+def open_plans(connection: sqlite3.Connection, path: Path, plans: int) -> None:
+    """Open plans of every kind of card, due daily, and pay the first payment of each at the sandbox beside a path."""
     actor = actors.acting(connection, login())
     for number in range(plans):
         new = NewOrder("1", "day", payment_system="One", token="tok_ok")
@@ -291,8 +304,6 @@ def furnish(path: Path, plans: int = PLANS) -> Path:
         )
         token = TOKENS[number % len(TOKENS)]
         connection.execute("UPDATE recurring SET token = ? WHERE id = (SELECT max(id) FROM recurring)", (token,))
-    connection.close()
-    return path
 
 
 def copy(model: Path, trial: Trial) -> None:

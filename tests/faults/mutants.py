@@ -1057,9 +1057,9 @@ MUTANTS = (
         "other_systems_files_come_in",
         (
             (
-                "imports/order_row.py",
-                '"funds_credited", "refunded", "fee", "fee_currency",',
-                '"funds_credited", "fee", "fee_currency",',
+                "imports/order_reader.py",
+                '"rate", "funds_credited", "refunded", "fee",',
+                '"rate", "funds_credited", "fee",',
             ),
         ),
     ),

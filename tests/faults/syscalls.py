@@ -15,9 +15,14 @@ Point = tuple[str, int]  # a call: its name, and its number among those of that 
 
 def traced(line: Sequence[str], log: Path, *inject: str, **options: str) -> list[str]:
     """Run a command line under strace and return its calls that write or sync, as far as it came."""
-    strace = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={CALLS}", *inject]
-    subprocess.run([*strace, *line], capture_output=True, text=True, timeout=120, env=options or None)
+    ran(line, log, CALLS, *inject, **options)
     return log.read_text().splitlines()
+
+
+def ran(line: Sequence[str], log: Path, calls: str, *inject: str, **options: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line under strace, which writes the ``calls`` that it made to a log, and return how it ended."""
+    strace = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={calls}", *inject]
+    return subprocess.run([*strace, *line], capture_output=True, text=True, timeout=120, env=options or None)
 
 
 def points(calls: Sequence[str]) -> list[Point]:
@@ -43,4 +48,17 @@ def sample(points: list[Point], number: int, what: str) -> list[Point]:
         *chance.sample(others, min(len(others), number // 2)),
         *chance.sample(writes, min(len(writes), number // 3)),
         *end,
+    ]
+
+
+def of_each_name(points: list[Point], number: int, what: str) -> list[Point]:
+    """Return some of the points of each name: the last, and others by chance; 0: every one."""
+    named: dict[str, list[Point]] = {}
+    for point in points:
+        named.setdefault(point[0], []).append(point)
+    chance = random.Random(what)
+    return [
+        point
+        for *before, last in named.values()
+        for point in [*chance.sample(before, min(len(before), number - 1 if number else len(before))), last]
     ]

@@ -340,19 +340,24 @@ def furnished() -> bytes:
             path, {"installation": "test", "time_zone": ZONE.key, "currency": "EUR", "home": home.home_of(path)}
         )
         connection = database.connect(path)
-        who = users.register_owner(connection, login="owner", name="Оксана Власник", now=START)
-        for noun, words in (
-            (customers.NOUN, {"name": "Олена Коваль", "email": "olena@example.com"}),
-            (offers.NOUN, {"name": "Month", "number": "month", "price": "49.00", "every": "1 month", "payments": "12"}),
-            (offers.NOUN, {"name": "Day", "number": "day", "price": "3.00", "every": "1 day"}),
-            (offers.NOUN, {"name": "Once", "number": "once", "price": "20.00"}),
-            (payment_systems.NOUN, {"name": "One", "gateway": "sandbox"}),
-            (payment_systems.NOUN, {"name": "Two", "gateway": "sandbox"}),
-            (payment_systems.NOUN, {"name": "By hand", "gateway": "manual"}),
-        ):
-            records.add(Work(connection, who, START, ZONE), noun, words)
+        furnish(connection, "owner")
         connection.close()
         return path.read_bytes()
+
+
+def furnish(connection: sqlite3.Connection, login: str) -> None:
+    """Add an owner, a customer, offers and merchants to an empty shop."""
+    who = users.register_owner(connection, login=login, name="Оксана Власник", now=START)
+    for noun, words in (
+        (customers.NOUN, {"name": "Олена Коваль", "email": "olena@example.com"}),
+        (offers.NOUN, {"name": "Month", "number": "month", "price": "49.00", "every": "1 month", "payments": "12"}),
+        (offers.NOUN, {"name": "Day", "number": "day", "price": "3.00", "every": "1 day"}),
+        (offers.NOUN, {"name": "Once", "number": "once", "price": "20.00"}),
+        (payment_systems.NOUN, {"name": "One", "gateway": "sandbox"}),
+        (payment_systems.NOUN, {"name": "Two", "gateway": "sandbox"}),
+        (payment_systems.NOUN, {"name": "By hand", "gateway": "manual"}),
+    ):
+        records.add(Work(connection, who, START, ZONE), noun, words)
 
 
 def payment_of(reference: str) -> str:

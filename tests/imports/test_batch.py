@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from salescli.catalogue import customers, records
 from salescli.errors import BadData
-from salescli.imports import csv_file, order_row, orders, run
+from salescli.imports import csv_file, orders, run
 from salescli.imports.batch import digest, digest_of_0_1_0
 from salescli.imports.cells import Fields
+from salescli.imports.order_reader import OrderReader
 from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.sales.orders import Order
@@ -265,7 +266,7 @@ def test_a_row_that_is_written_as_before_is_not_read(house: House, monkeypatch: 
         raise AssertionError(given)
 
     with monkeypatch.context() as patch:
-        patch.setattr("salescli.imports.order_row.read", refuse)
+        patch.setattr("salescli.imports.order_reader.OrderReader.read", refuse)
         assert load(house, *rows).unchanged == 2
         assert load(house, *rows, update=True).unchanged == 2
         with pytest.raises(AssertionError):
@@ -296,7 +297,7 @@ def test_a_row_that_an_older_release_imported_is_known_though_its_order_was_chan
 ) -> None:
     load(house, {})
     row = csv_file.Row(2, next(csv.reader(io.StringIO(csv_of({}).decode().split("\r\n")[1]))), COLUMNS)
-    read = order_row.read(Fields(row), order_row.columns(house.work.zone, house.work.now))
+    read = OrderReader(house.work.zone, house.work.now).read(Fields(row))
     changed = "UPDATE orders SET imported_as = ?, offer_name = 'Renamed here'"
     house.connection.execute(changed, (stored(read.canonical),))
     assert load(house, {}).unchanged == 1

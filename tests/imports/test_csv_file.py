@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from salescli.errors import BadData, NotFound
 from salescli.imports import csv_file
 from salescli.imports.csv_file import Problem, Row, Table
-from salescli.imports.reading.lines import ROW_MAX
+from salescli.imports.reading.lines import ROW_MAX, Lines
 
 COLUMNS = ("name", "price", "note")
 
@@ -54,6 +54,24 @@ def told(content: bytes) -> list[str]:
 )
 def test_a_row_is_read_alike_when(content: bytes) -> None:
     assert values(content) == [{"name": "Ann", "price": "49.00", "note": "x"}]
+
+
+# Pieces of files in which lines are rows, or are not: quotes, line ends and damage in the middle.
+PIECES = st.lists(
+    st.sampled_from(
+        [b"Ann", b",", b",,", b"\n", b"\r\n", b"\r", b'"', b'""', b"\0", b"\xff", "é".encode(), b" ", b"'"]
+    ),
+    max_size=30,
+)
+
+
+@given(pieces=PIECES)
+def test_lines_that_are_rows_as_they_stand_are_read_as_csv_reads_them(pieces: list[bytes]) -> None:
+    content = b"name,price,note\n" + b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lines, "plain", lambda self: [])
+        one_by_one = rows(content)
+    assert rows(content) == one_by_one
 
 
 @pytest.mark.parametrize(

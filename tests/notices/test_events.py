@@ -8,6 +8,8 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from salescli.charging import limits
 from salescli.cli.main import cli
 from salescli.cli.output import json as json_output
@@ -15,6 +17,7 @@ from salescli.cli.schema import all_schemas
 from salescli.notices import events
 from salescli.sales import attribution, recurring_actions
 from salescli.sales.attribution import Seller
+from salescli.storage import history
 from tests.shop import Shop
 from tests.story import Story
 
@@ -83,8 +86,60 @@ def test_every_kind_happens_or_is_known_and_all_are_shown(shop: Shop) -> None:
     assert {"order.paid", "order.declined", "order.refunded", "sale.confirmed", "recurring.started"} <= happened
 
 
-def test_what_an_import_brings_is_no_event(story: Story) -> None:
-    assert events.kind_of("order", "updated by an import", {"status": ["open", "completed"]}) is None
+@pytest.mark.parametrize(
+    ("subject", "what", "changes", "kind"),
+    [
+        *((subject, "changed", {"status": (before, after)}, kind)
+          for (subject, before, after), kind in events._MOVES.items()),
+        *((subject, f"{words} 7", {"price_minor": (1, 2)}, kind) for (subject, words), kind in events._WORDS.items()),
+        ("order", "opened", {"status": (None, "open"), "price_minor": (None, 4900)}, "order.opened"),
+        ("order", "confirmed", {"confirmed": (0, 1)}, "sale.confirmed"),
+        ("order", "confirmed", {"status": ("open", "completed"), "confirmed": (0, 1)}, "sale.confirmed"),
+        ("order", "checked", {"confirmed": (1, 0)}, None),
+        ("order", "changed", {"status": (None, "completed")}, None),
+        ("order", "changed", {"comment": (None, '"status":["open","completed"]')}, None),
+        ("order", "changed", {"offer_name": (None, '"status":["open","completed"]')}, None),
+        ("order", "updated by an import", {"status": ("open", "completed")}, None),
+        ("invoice", "refunded", {"refunded_minor": (0, 100)}, "payment.refunded"),
+        ("invoice", "refunded", {"status": ("completed", "refund")}, "payment.refunded"),
+        ("invoice", "dispute lost", {"refunded_minor": (0, 100)}, "dispute.lost"),
+        ("invoice", "dispute dp_1 opened", {}, "dispute.opened"),
+        ("invoice", "dispute dp_1 won", {}, None),
+        ("recurring", "payment 2 made", {"payments_made": (1, 2)}, None),
+        ("recurring", "payment 12 made", {"status": ("processing", "completed")}, "recurring.completed"),
+        ("recurring", "completed", {"status": ("paused", "completed")}, "recurring.completed"),
+        ("recurring", "attempt 1 of payment 2 declined", {"status": ("processing", "active")}, "attempt.scheduled"),
+        ("recurring", "attempt 3 of payment 2 declined", {"status": ("processing", "failed")}, "recurring.failed"),
+        ("recurring", "attempt 1 of payment 2 declined", {"declines": (0, 1)}, None),
+        ("customer", "opened", {"status": ("open", "completed")}, None),
+    ],
+)  # fmt: skip
+def test_a_lines_kind_is_that_of_its_words_and_its_status(
+    story: Story, subject: str, what: str, changes: dict[str, tuple[object, object]], kind: str | None
+) -> None:
+    begun = events.last(story.house.connection)
+    history.record(story.work, subject, None, what, changes)
+    assert kinds(story, begun) == ([kind] if kind else [])
+
+
+def test_lines_of_older_versions_have_blanks_in_their_changes(story: Story) -> None:
+    begun = events.last(story.house.connection)
+    history.record(story.work, "order", 1, "paid")
+    story.house.connection.executescript(
+        "CREATE TEMP TABLE line AS SELECT * FROM history ORDER BY id DESC LIMIT 1;"
+        """UPDATE line SET id = id + 1, changes = '{"status": ["open", "completed"]}';"""
+        "INSERT INTO history SELECT * FROM line"
+    )
+    assert kinds(story, begun) == ["order.paid"]
+
+
+def test_the_latest_are_read_from_the_end_of_the_history(story: Story) -> None:
+    connection, statements = story.house.connection, list[str]()
+    connection.set_trace_callback(statements.append)
+    events.latest(connection, 1)
+    connection.set_trace_callback(None)
+    plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {statements[0]}")]
+    assert plan == ["SEARCH h USING INTEGER PRIMARY KEY (rowid>?)"]
 
 
 def test_programs_get_the_objects_of_the_schema_and_go_on_after_a_number(shop: Shop) -> None:

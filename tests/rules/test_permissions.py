@@ -122,6 +122,7 @@ TABLE = {
     "hooks templates": OWNER,
     "events": READERS,
     "adopt -n": {"owner", "cron"},
+    "move /dev/shm/none/there.db -n": OWNER,
     "charging off --reason x -n": {"owner", "cron"},
     "charging resume Sandbox --reason x -n": {"owner", "cron"},
     "gateway-sync -n": {"owner", "cron"},

@@ -30,13 +30,7 @@ def sold(story: Story) -> Story:
 
 
 def owed(story: Story, **more: object) -> list[tuple[object, ...]]:
-    found = owing.rows(
-        story.house.connection,
-        Filters(),
-        today=story.now.date(),
-        zone=story.house.zone,
-        **more,  # type: ignore[arg-type]
-    )
+    found = owing.rows(story.work, Filters(), **more)  # type: ignore[arg-type]
     return [(row["order"], row["left"], row["due_on"], row["due"], row["days_late"]) for row in found]
 
 

@@ -17,6 +17,7 @@ from salescli.sales import attempts
 from salescli.storage import beside, database, files, lock, process
 from tests.conftest import House
 from tests.shop import Shop
+from tests.terminal import Run
 
 LONG = beside.LONG_BYTES
 DELETE = (("journal_mode", "delete"), ("synchronous", 3))  # with a write-ahead log nobody waits, and nothing is copied
@@ -30,6 +31,12 @@ with beside.copied(database.connect(sys.argv[1]), beside.LONG_BYTES, lambda conn
     database.set_setting(copy, "currency", "UAH")
     if sys.argv[2] == "writing":
         os._exit(9)
+"""
+WRITES = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0)
+connection.execute("UPDATE settings SET value = 'USD' WHERE name = 'currency'")
+connection.commit()
 """
 
 
@@ -95,6 +102,15 @@ def test_nobody_else_writes_meanwhile_and_a_stale_writer_is_refused(path: Path) 
     assert currency(path) == "UAH"
 
 
+def test_no_other_process_writes_meanwhile(path: Path) -> None:
+    with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
+        assert copy is not None
+        writer = subprocess.run([sys.executable, "-c", WRITES, path], check=False, capture_output=True, text=True)
+        database.set_setting(copy, "currency", "UAH")
+    assert "database is locked" in writer.stderr
+    assert currency(path) == "UAH"
+
+
 def test_a_block_that_fails_replaces_nothing(path: Path) -> None:
     held = database.connect(path)
     before = path.stat().st_ino
@@ -124,6 +140,19 @@ def test_killed_meanwhile_the_old_database_is_complete_and_the_next_removes_the_
     with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
         assert copy is not None
         database.set_setting(copy, "currency", "UAH")
+    assert currency(path) == "UAH"
+
+
+def test_a_tick_removes_the_copy_that_a_killed_import_left_and_not_that_of_one_under_way(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, path, "writing"], check=False)
+    assert list(path.parent.glob(".*beside*")) != []
+    assert Run(path)("tick").code == 0
+    assert list(path.parent.glob(".*beside*")) == []
+    with beside.copied(database.connect(path), LONG, attempts.any_awaited) as copy:
+        assert copy is not None
+        database.set_setting(copy, "currency", "UAH")
+        assert Run(path)("tick").code == 75
+        assert list(path.parent.glob(".*beside*")) != []
     assert currency(path) == "UAH"
 
 

@@ -25,7 +25,7 @@ def url() -> Iterator[str]:
     with postgres_server.server() as folder:
         url = f"postgresql://{postgres_server.OWNER}@/postgres?host={folder}"
         made: Any = postgres.connect(url)
-        with database.transaction(made):
+        with database.transaction(made, anywhere=True):
             postgres.make_schema(made)
         made.close()
         yield url

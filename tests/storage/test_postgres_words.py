@@ -54,7 +54,13 @@ def test_a_search_finds_the_same(house: House, there: Any) -> None:
     some = random.Random(1)
     for id in range(1, 401):
         name, email = (" ".join(some.sample(PARTS, some.randint(1, 3))) for _ in range(2))
-        row = {"id": id, "name": name, "name_key": names.key(name), "email": f"{id} {email}", "phone": None}
+        row: dict[str, Any] = {
+            "id": id,
+            "name": name,
+            "name_key": names.key(name),
+            "email": f"{id} {email}",
+            "phone": None,
+        }
         places, values = ", ".join("?" * (len(row) + 1)), (*row.values(), "2026-03-01T10:00:00Z")
         sql = f"INSERT INTO customers ({', '.join(row)}, created_at) VALUES ({places})"
         house.connection.execute(sql, values)

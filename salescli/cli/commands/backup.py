@@ -40,6 +40,7 @@ def backup_command(session: Session, place: Path | None, keep: int | None) -> No
       salescli backup /mnt/usb --keep 90
       salescli backup before-the-import.db
     """
+    session.check_is_a_file("use pg_dump, or the server's own backups")
     own = Path(os.path.realpath(session.path))
     chosen = place or Path(os.environ.get("SALESCLI_BACKUPS") or own.parent / "backups")
     is_file = place is not None and not place.is_dir()
@@ -84,6 +85,7 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
       salescli restore backups/sales-2026-03-01T023000Z.db
       salescli restore --dry-run backups/sales-2026-03-01T023000Z.db
     """
+    session.check_is_a_file("use pg_restore into a new database, then run `salescli adopt` there")
     session.check_not_through_sudo("restore")
     if not dry_run:
         ask_first(f"Replace {session.path} with {file}? The old database is kept under another name.", yes=yes)

@@ -10,7 +10,7 @@ from salescli.cli.groups import IndexedGroup
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions
-from salescli.storage import home
+from salescli.storage import database, home, place
 from salescli.storage.work import Work
 
 
@@ -31,7 +31,9 @@ def status(session: Session) -> None:
     session.actor.require(permissions.VIEW)
     for line in limits.status(session.connection) or ["charging is on, without limits"]:
         print_line(line)
-    if not home.is_here(session.file):
+    if (said := database.setting(session.file, "home") or "").startswith(place.MOVED):
+        print_line(f"but the shop has {said}, where it goes on")
+    elif not home.is_here(session.file):
         print_line("but this is a copy, from which nobody is charged; see salescli adopt --help")
 
 

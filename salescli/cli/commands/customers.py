@@ -23,6 +23,7 @@ from salescli.lists import recurring as recurring_list
 from salescli.lists import sales_plans as sales_plan_list
 from salescli.lists import tokens as token_list
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.overview import customer_card, owing
 from salescli.rules import numbers, permissions
 from salescli.sales import sales_plans
@@ -46,9 +47,8 @@ def _totals(session: Session, id: int, limit: int | None) -> record_page.Shown:
 
 
 def _owing(session: Session, id: int, limit: int | None) -> record_page.Shown:
-    today = session.now.astimezone(session.zone).date()
-    found = owing.rows(session.connection, Filters(), today=today, zone=session.zone, customer_id=id)
-    return _cut([row for row in found if row["due_on"]], limit)
+    page = Page(owing.COLUMNS, belonging=("o.customer_id", id))
+    return _cut([row for row in owing.rows(session.work, Filters(), page) if row["due_on"]], limit)
 
 
 def _history(session: Session, id: int, limit: int | None) -> record_page.Shown:

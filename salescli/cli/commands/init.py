@@ -49,7 +49,7 @@ def init(session: Session, time_zone: str, currency: str | None, name: str | Non
         now = there.clock() if there else session.now
         owner = users.register_owner(connection, login, name or login, now)
         actor = owner._replace(command=session.command)
-        changes = {key: (None, value) for key, value in {**settings, "home": home.here(connection)}.items()}
+        changes = {key: (None, value) for key, value in {"home": home.here(connection), **settings}.items()}
         history.record(Work(connection, actor, now, time.time_zone(time_zone)), "file", None, "made", changes)
 
     new_file.create(session.path, settings, populate)
@@ -65,7 +65,11 @@ def _founder(session: Session) -> str:
 
 
 @click.command()
-@click.option("--again", is_flag=True, help="Also at home: an older copy, or a snapshot of the machine, was put back.")
+@click.option(
+    "--again", is_flag=True,
+    help="Also at home, where an older copy or a snapshot of the machine was put back, or if the place that the shop"
+    " moved to is lost.",
+)  # fmt: skip
 @options.dry_run
 @pass_session
 def adopt(session: Session, again: bool, dry_run: bool) -> None:
@@ -79,6 +83,7 @@ def adopt(session: Session, again: bool, dry_run: bool) -> None:
       salescli adopt
     """
     session.actor.require(permissions.RUN_TICK)
+    home.check_not_elsewhere(session.file, again=again)
     if home.is_here(session.file) and not again:
         say("this database already belongs to this machine and path; tick charges from it")
         return

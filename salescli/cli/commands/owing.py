@@ -9,11 +9,13 @@ import click
 from salescli.cli import options, pages, results
 from salescli.cli.output import footer
 from salescli.cli.output.contract import Output
-from salescli.cli.output.terminal import print_line
+from salescli.cli.output.render import render
+from salescli.cli.output.terminal import print_line, say
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
+from salescli.lists.query import Page
 from salescli.overview import owing
 from salescli.rules import permissions
 from salescli.sales import instalments, order_edit, orders
@@ -44,20 +46,17 @@ def list_owing(session: Session, overdue: bool, filters: Filters, output: Output
       salescli orders owing --manager olena --csv -o owing.csv
     """
     session.actor.require(permissions.VIEW)
-    today = session.now.astimezone(session.zone).date()
-    rows = owing.rows(session.connection, filters, today=today, zone=session.zone, overdue=overdue)
-    pages.show_rows(session, rows, owing.COLUMNS, output)
-    footer.write(_totals(rows), _TOTALS, output, session.zone)
-
-
-def _totals(rows: owing.Rows) -> list[dict[str, Any]]:
-    sums = []
-    for currency in sorted({row["currency"] for row in rows}):
-        of_it = [row for row in rows if row["currency"] == currency]
-        late = sum(row["due"] for row in of_it if row["days_late"]) or None
-        left = sum(row["left"] for row in of_it)
-        sums.append({"totals": "owing", "orders": len(of_it), "left": left, "late": late, "currency": currency})
-    return sums
+    sums = owing.totals(session.work, filters, overdue=overdue)
+    number, limit = sum(row["orders"] for row in sums), output.row_limit()
+    page = Page(output.chosen(owing.COLUMNS), output.sort, limit)
+    rows = pages.Again(lambda: owing.rows(session.work, filters, page, overdue=overdue))
+    if output.format == "count" and limit is None:
+        click.echo(number)
+    else:
+        render(rows, page.columns, output, session.zone)
+    if output.limit is None and limit is not None and number > limit:
+        say(f"{limit} of {number}; show all with --limit 0")
+    footer.write([{"totals": "owing", **row} for row in sums], _TOTALS, output, session.zone)
 
 
 @click.command("instalments")

@@ -19,7 +19,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.notices import hooks
 from salescli.rules import permissions, time
-from salescli.storage import database, engine, home, lock
+from salescli.storage import beside, database, engine, home, lock
 from salescli.storage.work import Work
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
                 if lock.held_minutes(session.beside) > _HANGS_MINUTES:
                     say(f"a tick has been running for more than an hour, and none has started since: {session.path}")
                 return
+            beside.remove_leftovers_at(session.path)
             stopping = held.enter_context(_stoppable())
             counts = tick.run(
                 Work(session.file, session.actor, session.now, session.zone).at(now),

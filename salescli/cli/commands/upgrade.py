@@ -28,6 +28,7 @@ def upgrade_command(session: Session, dry_run: bool) -> None:
       salescli upgrade --dry-run
       salescli upgrade
     """
+    session.check_is_a_file("move it to a file with the version that made it, upgrade that, and move it back")
     session.file = database.connect(session.path, any_file_system=session.any_file_system, older=True)
     operation = upgrade.rehearse if dry_run else upgrade.run
     done = operation(Work(session.file, session.actor, session.now, session.zone))

@@ -1,4 +1,4 @@
-"""Lines of text for csv: hashed and counted as bytes, decoded line by line; damage is kept recognizable."""
+"""Lines of text for csv: hashed and counted as bytes, decoded in blocks or one by one; damage is kept recognizable."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Lines:
 
     def __init__(self, stream: io.BufferedReader, above: int = 0) -> None:
         """Skip so many lines ``above`` the first."""
+        self._stream = stream
         self._readline = stream.readline
         self._again: list[bytes] = []  # to read again, last first
         self._row: list[bytes] = []
@@ -56,6 +57,27 @@ class Lines:
         self._size = 0
         self.damaged = False
         return self._line + 1
+
+    def plain(self) -> list[str]:
+        """Return the next lines, without their ends, if each is a row as it stands; none if csv has to tell.
+
+        That is so while nothing is quoted or damaged, and nearly all files are so from end to end. To be called at the
+        beginning of a row.
+        """
+        if self._again:
+            return []
+        block = self._stream.peek()
+        raw = self._stream.read(block.rfind(b"\n") + 1)
+        if not raw:
+            return []
+        rows = raw.replace(b"\r\n", b"\n")
+        if any(special in rows for special in (b'"', b"\r", b"\0")) or (text := _decoded(rows)) is None:
+            self._again = [line + b"\n" for line in reversed(raw.split(b"\n")[:-1])]
+            return []
+        lines = text.split("\n")
+        lines.pop()
+        self._line += len(lines)
+        return lines
 
     def give_back(self) -> str:
         """Return the row's first line; the others will be read again, as rows of their own."""
@@ -99,3 +121,11 @@ class Lines:
         while rest and not rest.endswith(b"\n"):
             rest = self._readline(ROW_MAX)
         return raw if raw.endswith(b"\n") else raw + b"\n"
+
+
+def _decoded(raw: bytes) -> str | None:
+    """Return the text of bytes; None if they are not UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None

@@ -5,18 +5,13 @@ rows in batches -> ``ColumnSurvey`` of each column with a convention -> ``Findin
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
-from operator import length_hint
-from typing import BinaryIO, NamedTuple
+from itertools import islice
 
 from salescli.imports.csv_file import Table
 from salescli.imports.reading.conventions import ColumnSurvey, Conversion, Unclear, UnclearColumns
-from salescli.imports.reading.layout import Layout
 from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.reading.workbooks import Typed
 
@@ -40,8 +35,6 @@ class Findings:
 
 
 def look(
-    stream: BinaryIO,
-    layout: Layout,
     opened: Opened,
     columns: Columns,
     options: ReadingOptions,
@@ -56,106 +49,29 @@ def look(
     table = opened()
     of_currency = {name for column in columns.values() for name in column.kind.currency}
     currencies: dict[int, set[str]] = {place: set() for place, name in enumerate(table.names) if name in of_currency}
-    wanted = _Wanted((*columns, *currencies), len(table.header))
-    last: list[str] = []
-    try:
-        batches = _as_imported(opened(), wanted) if layout.workbook else _quickly(stream, layout, wanted)
-        last = _look(batches, columns, currencies, as_text=not layout.workbook)
-    except csv.Error:  # a row is not CSV: read as the import does, which goes on after it
-        last = _look(_as_imported(opened(), wanted), columns, currencies, as_text=True)
+    last_line, last = _look(opened(), columns, currencies)
     findings = _settled(table, columns, currencies, options, opened, together=together)
     if table.required and _is_total(last, table):
-        findings.totals = frozenset(deque((row.line for row in opened()), maxlen=1))
+        findings.totals = frozenset({last_line})
     return findings
 
 
-class _Wanted(NamedTuple):
-    """The places of the columns whose cells are looked at, and how many columns a row has."""
+def _look(table: Table, columns: Columns, currencies: dict[int, set[str]]) -> tuple[int, Sequence[str]]:
+    """Take all rows into account that are wide enough; return the line and the cells of the last one not blank.
 
-    places: Sequence[int]
-    width: int
-
-
-class _Batch(NamedTuple):
-    """Cells of some rows by the place of their column, and the last of these rows that is not blank."""
-
-    cells: Mapping[int, Sequence[str]]
-    last: list[str]
-
-
-def _look(batches: Iterator[_Batch], columns: Columns, currencies: dict[int, set[str]], *, as_text: bool) -> list[str]:
-    """Take all rows into account and return the last one that is not blank.
-
-    ``as_text``: no cell has a type; one that has needs no convention.
+    A cell whose type says its value needs no convention.
     """
-    last: list[str] = []
-    for cells, last_here in batches:
-        for place, column in columns.items():
-            column.look(cells[place] if as_text else [cell for cell in cells[place] if not isinstance(cell, Typed)])
-        for place, seen in currencies.items():
-            seen.update(cells[place])
-        last = last_here or last
-    return last
-
-
-def _quickly(stream: BinaryIO, layout: Layout, wanted: _Wanted) -> Iterator[_Batch]:
-    """Yield the rows below the header. Raise csv.Error for one that is not CSV."""
-    stream.seek(0)
-    lines = layout.decoded(stream)
-    try:
-        for _ in range(layout.above):
-            lines.readline()
-        next(csv.reader(map(_text, lines), strict=True, delimiter=layout.delimiter))
-        while batch := list(islice(lines, _BATCH)):
-            ended = [line.removesuffix(b"\n").removesuffix(b"\r") for line in batch]
-            if _can_be_split(ended):
-                yield _split(ended, layout.delimiter.encode(), wanted)
-            else:
-                yield _by_column(_parsed(batch, lines, layout.delimiter), wanted)
-    finally:
-        lines.detach()  # the stream stays open
-
-
-def _can_be_split(lines: list[bytes]) -> bool:
-    """Return whether each line is a row as it stands: nothing in it is quoted, and it ends nowhere else."""
-    block = b"".join(lines)
-    return b'"' not in block and b"\r" not in block and max(map(len, lines)) < csv.field_size_limit()
-
-
-def _split(lines: list[bytes], delimiter: bytes, wanted: _Wanted) -> _Batch:
-    """Return rows without quotes, a line each; it takes a third of what csv takes, since few columns become text."""
-    rows = [line.split(delimiter) for line in lines]
-    by_place = list(zip(*(row for row in rows if len(row) >= wanted.width), strict=False))
-    cells = {place: _text(b"\n".join(by_place[place])).split("\n") if by_place else [] for place in wanted.places}
-    return _Batch(
-        cells, next((text for row in reversed(rows) if any(map(str.strip, text := list(map(_text, row))))), [])
-    )
-
-
-def _parsed(lines: list[bytes], following: Iterable[bytes], delimiter: str) -> list[list[str]]:
-    """Return the rows of lines; the last one may go on in those that follow."""
-    left = iter(lines)
-    rows = csv.reader(map(_text, chain(left, following)), strict=True, delimiter=delimiter)
-    parsed = []
-    while length_hint(left):
-        parsed.append(next(rows))
-    return parsed
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _as_imported(table: Table, wanted: _Wanted) -> Iterator[_Batch]:
-    rows = (row.cells for row in table if not row.problems)
+    width, last = len(table.header), (0, [""])
+    rows = ((line, cells) for line, cells in table.lines() if isinstance(cells, list))
     while batch := list(islice(rows, _BATCH)):
-        yield _by_column(batch, wanted)
-
-
-def _by_column(rows: list[list[str]], wanted: _Wanted) -> _Batch:
-    by_place = list(zip(*(row for row in rows if len(row) >= wanted.width), strict=False))
-    cells = {place: by_place[place] if by_place else () for place in wanted.places}
-    return _Batch(cells, next((row for row in reversed(rows) if any(map(str.strip, row))), []))
+        by_place = list(zip(*(cells for _, cells in batch if len(cells) >= width), strict=False))
+        for place, column in columns.items() if by_place else ():
+            cells = by_place[place]
+            column.look([cell for cell in cells if not isinstance(cell, Typed)] if table.is_sheet else cells)
+        for place, seen in currencies.items() if by_place else ():
+            seen.update(by_place[place])
+        last = next((row for row in reversed(batch) if any(map(str.strip, row[1]))), last)
+    return last
 
 
 def _settled(

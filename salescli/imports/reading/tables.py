@@ -61,7 +61,7 @@ def opened(
         kinds = expected.kinds
         named = enumerate(opened_table().names)
         columns = {place: ColumnSurvey(name, kinds[name]) for place, name in named if name in kinds}
-        findings = survey.look(stream, found, opened_table, columns, options)
+        findings = survey.look(opened_table, columns, options)
         table = opened_table(conversions=findings.conversions, totals=findings.totals)
         told += findings.told
         told += [f"line {line} is a total and left out" for line in findings.totals]

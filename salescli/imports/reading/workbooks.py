@@ -54,6 +54,10 @@ class SheetRows:
         """Return the number of the next row."""
         return self._line + 1
 
+    def plain(self) -> list[str]:
+        """Return no lines of text, as a sheet has none."""
+        return []
+
     def give_back(self) -> NoReturn:
         """Never happens: no row of a sheet is damaged."""
         raise AssertionError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
@@ -29,8 +29,9 @@ except ImportError:
 
 SHOP = "salescli"  # the schema of a shop
 WAIT_SECONDS = 30
+_IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
 _ROWS_AT_ONCE = 500
-_BEGIN = re.compile(r"BEGIN( IMMEDIATE)?")
+_BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
 _INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ \([^()]*\) VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
 _PLACE = (
@@ -38,17 +39,22 @@ _PLACE = (
     " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database()"
     " FROM pg_control_system()"
 )
+_SURENESS = (
+    "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), count(*)"
+    " FROM pg_stat_replication"
+)
 _HELD = (
     "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(?) UNION SELECT tgname FROM pg_trigger t"
     " JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(?) AND t.tgenabled = 'O'"
 )
+_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})  # in a cell of COPY
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
 
 extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
 _TYPES = (
     extensions.new_type((1700,), "WHOLE", lambda value, _: value and (float(value) if "." in value else int(value))),
     extensions.new_type((16,), "FLAG", lambda value, _: value and int(value == "t")),
-    extensions.new_type((17,), "BYTES", lambda value, cursor: value and bytes(extensions.BINARY(value, cursor))),
+    extensions.new_type((17,), "BYTES", lambda value, cursor: value and bytes(psycopg2.BINARY(value, cursor))),
 )
 
 
@@ -83,9 +89,10 @@ class Cursor:
         """Execute a statement with SQLite's parameters. Raise sqlite3's errors, which are the house's."""
         with _errors():
             if begin := _BEGIN.fullmatch(sql):
-                self._connection.begin(self._held, writing=begin[1] is not None)
+                self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
             else:
-                self._held.execute(translated(sql), values if isinstance(values, Mapping) else tuple(values))
+                there = "" if self._connection.in_transaction else _IN_SHOP
+                self._held.execute(there + translated(sql), values if isinstance(values, Mapping) else tuple(values))
         inserted = _INSERT.fullmatch(sql)
         self._table = inserted[1] if inserted else ""
         if self.row_factory is Row and self._held.description:
@@ -154,6 +161,25 @@ class Cursor:
         self._held.close()
 
 
+class _Lines:
+    """Rows as COPY reads them."""
+
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._lines = ("\t".join(map(_cell, row)) + "\n" for row in rows)
+
+    def read(self, size: int) -> str:
+        """Return some more lines, of any size; nothing at the end."""
+        return "".join(islice(self._lines, _ROWS_AT_ONCE))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return r"\N"
+    if isinstance(value, bytes):
+        return rf"\\x{value.hex()}"
+    return value.translate(_ESCAPED) if isinstance(value, str) else str(value)
+
+
 class Connection:
     """What the program uses of sqlite3.Connection, on a server.
 
@@ -188,21 +214,38 @@ class Connection:
             for statement in statements:
                 cursor.execute(statement)
 
-    def begin(self, cursor: Any, *, writing: bool) -> None:
-        """Begin a transaction: the only one that writes, or one whose reads all see one state."""
+    def begin(self, cursor: Any, first: str = "", *, writing: bool) -> None:
+        """Begin a transaction: the only one that writes, or one whose reads all see one state.
+
+        ``first``: the first query of one that writes, after a semicolon.
+        """
         if not writing:
-            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_IN_SHOP}")
             return
         try:
             cursor.execute(
-                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %s;"
-                " SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema()))",
+                f"BEGIN ISOLATION LEVEL READ COMMITTED; {_IN_SHOP} SET LOCAL lock_timeout = %s;"
+                f" SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema())){first}",
                 (f"{self.wait_seconds}s",),
             )
         except psycopg2.Error:
             if self.in_transaction and not self._held.closed:
                 self._held.cursor().execute("ROLLBACK")
             raise
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query of a transaction, as tuples; few of them are in memory at a time."""
+        self.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {sql}")
+        cursor = self.cursor()
+        cursor.row_factory = None
+        while part := cursor.execute(f"FETCH {_ROWS_AT_ONCE} FROM streamed").fetchall():
+            yield from part
+        self.execute("CLOSE streamed")
+
+    def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Bring rows into a table in one statement; few of them are in memory at a time."""
+        with _errors():
+            self._held.cursor().copy_expert(f"COPY {table} ({columns}) FROM STDIN", _Lines(rows))
 
     def version(self) -> int:
         """Return the version of the shop's tables; 0 where there is none that this person may see."""
@@ -213,6 +256,16 @@ class Connection:
         """Return the tables, indexes, views and triggers that are missing, and the triggers that are switched off."""
         held = {row[0] for row in self.execute(_HELD, (SHOP, SHOP))}
         return sorted((schema.names() | guards.names()) - held)
+
+    def risks(self) -> list[tuple[str, str]]:
+        """Return what the server may lose when it dies, and what to do about it (I12)."""
+        commit, names, followers = self.execute(_SURENESS).fetchone()
+        if commit == "off":
+            return [("the server says that a change is done before it is on its disk", "set synchronous_commit = on")]
+        if followers and not names:
+            what = "the server waits for no stand-by: what it did last may be missing where one takes its place"
+            return [(what, "set synchronous_standby_names")]
+        return []
 
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, and the database.
@@ -260,7 +313,10 @@ def check_url(url: str) -> None:
 
 
 def connect(url: str) -> Connection:
-    """Open a shop of a server, with its schema first in the path. Raise BadUsage, DatabaseUnusable."""
+    """Open a shop of a server. Raise BadUsage, DatabaseUnusable.
+
+    Nothing is set for the session, which a pool such as pgbouncer may give to others between two transactions.
+    """
     check_url(url)
     try:
         held = psycopg2.connect(url, application_name="salescli", connect_timeout=10)
@@ -269,18 +325,24 @@ def connect(url: str) -> Connection:
     held.autocommit = True  # BEGIN and COMMIT are said by who means them
     for kind in _TYPES:
         extensions.register_type(kind, held)
-    with held.cursor() as cursor:
-        cursor.execute(f"SET search_path TO {SHOP}; SET TimeZone TO 'UTC'")
     return Connection(held, url)
 
 
-def make_schema(connection: Connection) -> None:
-    """Make the empty tables of a shop, in the transaction of the caller. Raise DatabaseUnusable if there are any."""
-    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SHOP,)).fetchone():
+def has_schema(connection: Connection) -> bool:
+    """Return whether there is a shop, of any version."""
+    return connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SHOP,)).fetchone() is not None
+
+
+def make_schema(connection: Connection, fill: Callable[[], None] = lambda: None) -> None:
+    """Make the tables of a shop, in the transaction of the caller. Raise DatabaseUnusable if there are any.
+
+    ``fill``: brings rows before anything counts or checks them, each for itself, which takes several times as long.
+    """
+    if has_schema(connection):
         raise DatabaseUnusable("the database holds a shop already, which was not changed; name another one with --db")
-    connection.run([f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp"])
-    connection.run(schema.statements())
-    connection.run([f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'"])
+    connection.run([f"CREATE SCHEMA {SHOP}; SET LOCAL search_path TO {SHOP}, pg_temp", *schema.tables()])
+    fill()
+    connection.run([*schema.on_tables(), f"COMMENT ON SCHEMA {SHOP} IS 'salescli {VERSION}'"])
 
 
 @lru_cache(1000)

@@ -116,7 +116,8 @@ _REFUSALS = (
         "setting_of_tick",
         f"""
   IF NOT may('{permissions.MANAGE_USERS}') AND NOT (may('{permissions.RUN_TICK}')
-    AND (NEW.name IN ({", ".join(f"'{name}'" for name in _OF_TICK)}) OR NEW.name LIKE 'money!_per!_%' ESCAPE '!'))
+    AND (NEW.name IN ({", ".join(f"'{name}'" for name in _OF_TICK)}) OR NEW.name LIKE 'money!_per!_%' ESCAPE '!'
+    OR NEW.name = 'lease_notify'))
   THEN {{refuse: 'you may not change the setting ' || NEW.name}} END IF;
   RETURN NEW;""",
     ),

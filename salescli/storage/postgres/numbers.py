@@ -29,10 +29,14 @@ def statements() -> tuple[str, ...]:
     return _FUNCTIONS
 
 
+def counting(table: str) -> str:
+    """Return the statement that makes the last number of a table."""
+    return f"INSERT INTO sqlite_sequence (name, seq) VALUES ('{table}', 0)"
+
+
 def counted(table: str) -> tuple[str, ...]:
     """Return the statements by which a table's rows get the next numbers, and numbers that are given count."""
     return (
-        f"INSERT INTO sqlite_sequence (name, seq) VALUES ('{table}', 0)",
         f"ALTER TABLE {table} ALTER COLUMN id SET DEFAULT next_number('{table}')",
         f"CREATE TRIGGER {table}_numbers AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows"
         " FOR EACH STATEMENT EXECUTE FUNCTION count_numbers()",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from itertools import groupby
+from typing import NamedTuple
 
 from salescli.storage import migrate
 from salescli.storage.postgres import dialect, numbers, words
@@ -33,38 +34,62 @@ _TRIGGER = re.compile(
 _TRUE = re.compile(r"1( OR 1)*")
 
 
+class _Wanted(NamedTuple):
+    """What a new file holds, by its kind: the SQL of each by name, in the order in which it was made."""
+
+    tables: dict[str, str]
+    searched: dict[str, str]
+    others: dict[str, dict[str, str]]
+    keys: tuple[str, ...]
+
+
 def statements() -> Iterator[str]:
     """Yield the statements that make the tables of a shop, in the schema that comes first in the path."""
+    yield from tables()
+    yield from on_tables()
+
+
+def tables() -> Iterator[str]:
+    """Yield the statements that make the bare tables, which take rows fastest."""
     yield from dialect.statements()
     yield from numbers.statements()
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
-        migrate.run(model)
-        held = migrate.definitions(model)
-        kinds: Mapping[str, str] = dict(model.execute("SELECT name, type FROM sqlite_master ORDER BY rowid").fetchall())
-        wanted = [(kinds[name], name, held[name]) for name in kinds if name in held]
-        tables = [(name, sql) for kind, name, sql in wanted if kind == "table" and "VIRTUAL TABLE" not in sql]
-        for name, sql in tables:
-            yield with_words(_matching(sql), _TYPES)
-            if "AUTOINCREMENT" in sql:
-                yield from numbers.counted(name)
-        for name, _ in tables:  # afterwards, since tables refer to one another
-            yield from _keys(model, name)
-    for kind, _, sql in wanted:
-        if kind == "table" and "VIRTUAL TABLE" in sql:
-            yield from words.search(sql)
-    for wanted_kind, translated in (("index", str), ("view", with_words), ("trigger", trigger)):
-        for kind, _, sql in wanted:
-            if kind == wanted_kind:
-                yield translated(sql)
+    for name, sql in _wanted().tables.items():
+        yield with_words(_matching(sql), _TYPES)
+        if "AUTOINCREMENT" in sql:
+            yield numbers.counting(name)
+
+
+def on_tables() -> Iterator[str]:
+    """Yield the statements that make the rest: numbers, keys, which look at all rows at once, indexes and triggers."""
+    wanted = _wanted()
+    for name, sql in wanted.tables.items():
+        if "AUTOINCREMENT" in sql:
+            yield from numbers.counted(name)
+    yield from wanted.keys
+    for sql in wanted.searched.values():
+        yield from words.search(sql)
+    for kind, translated in (("index", str), ("view", with_words), ("trigger", trigger)):
+        yield from map(translated, wanted.others[kind].values())
 
 
 @cache
 def names() -> frozenset[str]:
     """Return the names of the tables, indexes, views and triggers of a shop."""
+    wanted = _wanted()
+    return frozenset(name for held in (wanted.tables, *wanted.others.values()) for name in held)
+
+
+@cache
+def _wanted() -> _Wanted:
+    wanted = _Wanted({}, {}, {"index": {}, "view": {}, "trigger": {}}, ())
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         migrate.run(model)
         held = migrate.definitions(model)
-    return frozenset(name for name, sql in held.items() if "VIRTUAL TABLE" not in sql)
+        for name, kind in model.execute("SELECT name, type FROM sqlite_master ORDER BY rowid"):
+            if name in held:
+                tables = wanted.searched if "VIRTUAL TABLE" in held[name] else wanted.tables
+                wanted.others.get(kind, tables)[name] = held[name]
+        return wanted._replace(keys=tuple(key for name in wanted.tables for key in _keys(model, name)))
 
 
 def trigger(sql: str) -> str:

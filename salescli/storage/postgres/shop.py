@@ -16,6 +16,11 @@ from salescli.storage import schema as tables
 from salescli.storage.postgres import connection as sessions
 from salescli.storage.postgres import rights
 
+# Of those who may log in already; others get theirs when an owner says so.
+_GIVE_RIGHTS = (
+    "SELECT give_rights(ARRAY(SELECT u.login FROM users u JOIN pg_roles p ON p.rolname = u.login AND p.rolcanlogin))"
+)
+
 
 def connect(url: str) -> sqlite3.Connection:
     """Open the shop of a server. Raise BadUsage for a URL with a password; DatabaseUnusable if there is none of ours.
@@ -36,19 +41,53 @@ def create(url: str, settings: Mapping[str, str], populate: Callable[[sqlite3.Co
 
     ``populate`` adds the first rows.
     """
+
+    def begin(made: sqlite3.Connection) -> None:
+        there = {**settings, "home": cast("sessions.Connection", made).home()}
+        made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", there.items())
+        offsets.store(made, database.zone(made))
+        populate(made)
+
+    _make(url, lambda made: None, begin)
+
+
+def receive(url: str, fill: Callable[[sqlite3.Connection], None], check: Callable[[sqlite3.Connection], None]) -> None:
+    """Make a shop with the rows that ``fill`` brings, in one transaction, at whose end ``check`` looks at it.
+
+    Raise DatabaseUnusable if the database holds a shop already.
+    """
+
+    def end(made: sqlite3.Connection) -> None:
+        check(made)
+        made.execute("ANALYZE")
+        made.execute(_GIVE_RIGHTS)
+
+    _make(url, fill, end)
+
+
+def _make(url: str, fill: Callable[[sqlite3.Connection], None], end: Callable[[sqlite3.Connection], None]) -> None:
     with closing(sessions.connect(url)) as opened:
         made = cast("sqlite3.Connection", opened)
         try:
-            with database.transaction(made):
+            with database.transaction(made, anywhere=True):
                 rights.check_may_make(opened)
-                sessions.make_schema(opened)
+                sessions.make_schema(opened, lambda: fill(made))
                 rights.make(opened)
-                settings = {**settings, "home": opened.home()}
-                made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
-                offsets.store(made, database.zone(made))
-                populate(made)
+                end(made)
         except sqlite3.Error as error:
             raise DatabaseUnusable(f"no shop could be made, and nothing was changed: {error}") from None
+
+
+def is_taken(url: str) -> bool:
+    """Return whether a database of a server has the schema of a shop, whoever may see it."""
+    with closing(sessions.connect(url)) as opened:
+        return sessions.has_schema(opened)
+
+
+def remove(url: str) -> None:
+    """Remove the shop of a server."""
+    with closing(sessions.connect(url)) as opened:
+        opened.execute(f"DROP SCHEMA {sessions.SHOP} CASCADE")
 
 
 def login(url: str) -> str:

@@ -22,6 +22,7 @@ _OF_STATEMENTS = (
     (r"\bIN \(\)", "= ANY ('{}')"),
     (r"(\b(?:WHERE|AND|OR|ON|NOT|WHEN|BY)\s+|\(\s*)\+(?=[\w(:?])", r"\1"),  # of SQLite's planner alone
     (r"\bLIMIT -1\b", "LIMIT ALL"),
+    (r"\bLIMIT (:\w+|\?)", r"LIMIT nullif(\1, -1)"),
     (r"\b(\w+_search) MATCH (:\w+|\?)", r"\1.words @@ asked(\2)"),
     (r"\bINDEXED BY \w+", ""),
     (r"\bCREATE INDEX temp\.", "CREATE INDEX "),

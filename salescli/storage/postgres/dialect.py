@@ -28,7 +28,9 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     (
         "json_extract(given text, path text)",
         "text",
-        "SELECT CASE jsonb_typeof(found) WHEN 'boolean' THEN (found::boolean)::int::text ELSE found #>> '{}' END"
+        "SELECT CASE jsonb_typeof(found) WHEN 'boolean' THEN (found::boolean)::int::text"
+        " WHEN 'array' THEN '[' || (SELECT string_agg(one::text, ',') FROM jsonb_array_elements(found) AS one) || ']'"
+        " ELSE found #>> '{}' END"
         " FROM jsonb_path_query_first($1::jsonb, ('strict ' || $2)::jsonpath, '{}', true) AS of_path (found)",
     ),
     # SQLite's of several values is NULL where one is.
@@ -43,6 +45,7 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ),
     ("times(integer, boolean)", "bigint", "SELECT $1 * $2::int::bigint"),
     ("counted(bigint, boolean)", "bigint", "SELECT CASE WHEN $2 IS NULL THEN $1 ELSE coalesce($1, 0) + $2::int END"),
+    ("more(boolean, integer)", "boolean", "SELECT $1::int > $2"),
     ("plus(boolean)", "bigint", "SELECT $1::int::bigint"),
     ("minus(boolean)", "bigint", "SELECT -($1::int::bigint)"),
     (
@@ -72,6 +75,7 @@ _SUMS = (("whole_sum(bigint)", "int8pl"), ("whole_sum(boolean)", "counted"))
 _OPERATORS = (
     ("+", "text", "integer", "added"),
     ("*", "integer", "boolean", "times"),
+    (">", "boolean", "integer", "more"),
     ("+", None, "boolean", "plus"),
     ("-", None, "boolean", "minus"),
 )

@@ -19,6 +19,11 @@ from itertools import count
 from pathlib import Path
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name  # who runs the tests, so that their commands act as the owner
+# Users of tests who have a role; on a server such a user has a login there.
+_PEOPLE = (
+    "acc", "anna", "cron", "daria", "eve", "guest", "halyna", "iryna", "ivan", "maria", "mariia", "nina", "olena",
+    "olga", "olha", "one", "owner", "petro", "two", "x", "y",
+)  # fmt: skip
 _NOBODY = "nobody"  # PostgreSQL refuses to run as root
 
 
@@ -129,6 +134,7 @@ class Shops:
 
     def __init__(self, host: str) -> None:
         self._host, self._made = host, count(1)
+        self.execute("; ".join(f"CREATE ROLE {login} LOGIN" for login in _PEOPLE))
 
     def url(self, name: str) -> str:
         """Return the URL of a database of the server."""

@@ -34,6 +34,7 @@ class Noun:
     match: Callable[[engine.Connection, Words], engine.Row | None]  # finds the record of a row
     searched: tuple[str, ...] = ()  # columns of its search index
     check_import: Callable[[engine.Connection, Words], None] = lambda connection, words: None  # for a new record
+    edited: Callable[[engine.Connection, int], None] = lambda connection, id: None  # what follows, changed or not
     stands_for: str = "id"  # SQL for the id of the record that a row stands for: its own unless merged
 
     @property
@@ -74,6 +75,7 @@ def edit(work: Work, noun: Noun, id: int, words: Words) -> dict[str, Any]:
             _index(work.connection, noun, "id = ?", id)
             pairs = {name: (before[name], value) for name, value in changes.items()}
             history.record(work, noun.subject, id, "edited", pairs)
+        noun.edited(work.connection, id)
         return changes
 
 

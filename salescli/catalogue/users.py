@@ -106,6 +106,14 @@ def _check_server_knows(connection: engine.Connection, values: dict[str, Any], b
         there.check_login(held["login"])
 
 
+def _give_rights(connection: engine.Connection, id: int) -> None:
+    """Give a user the rights of the role on a server, where the login may be younger than the user."""
+    there = engine.server(connection)
+    login = connection.execute("SELECT login FROM users WHERE id = ?", (id,)).fetchone()["login"]
+    if there and login:
+        there.give_rights(login)
+
+
 def _check_months_are_open(connection: engine.Connection, before: Shares, after: Shares) -> None:
     """Raise WrongStatus if what was earned in a closed month would change."""
     closed = [row["month"] for row in connection.execute("SELECT month FROM closed_months ORDER BY month")]
@@ -143,5 +151,12 @@ def _match(connection: engine.Connection, words: Words) -> engine.Row | None:
 
 
 NOUN = records.Noun(
-    "user", "users", permissions.MANAGE_USERS, FIELDS, _draft, _match, stands_for="coalesce(merged_into, id)"
+    "user",
+    "users",
+    permissions.MANAGE_USERS,
+    FIELDS,
+    _draft,
+    _match,
+    edited=_give_rights,
+    stands_for="coalesce(merged_into, id)",
 )

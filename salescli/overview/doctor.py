@@ -202,6 +202,7 @@ def examine(
         *(whole if deep else newest),
         lambda: _sqlite(connection, program),
         lambda: _server(connection),
+        lambda: _people(connection, program),
         lambda: _charging(connection, program),
         lambda: _scheduler(connection, now),
         lambda: _overdue(connection, now, zone, program),
@@ -268,6 +269,14 @@ def _server(connection: engine.Connection) -> Iterator[Finding]:
     there = engine.server(connection)
     for what, advice in there.risks() if there else ():
         yield Finding("server", what, f"{advice} in postgresql.conf; see salescli help growing")
+
+
+def _people(connection: engine.Connection, program: str) -> Iterator[Finding]:
+    """Yield who would work here, and cannot: a shop that was moved names people whom its server does not know."""
+    there = engine.server(connection)
+    for login, name in there.without_rights() if there else ():
+        advice = f"in psql: CREATE ROLE {name} LOGIN; then {program} users edit {login} --active"
+        yield Finding("user", f"{login} has a role, and cannot work on the server", advice, permissions.MANAGE_USERS)
 
 
 def _charging(connection: engine.Connection, program: str) -> Iterator[Finding]:

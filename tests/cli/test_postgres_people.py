@@ -146,6 +146,27 @@ def test_a_login_that_the_server_does_not_know_is_said(server: Server) -> None:
     _can(server, "oleh", "users add guest")  # who has no role needs no login there
 
 
+def test_who_was_a_user_before_the_server_knew_the_login_is_let_in_later(server: Server, login: str) -> None:
+    server.administer("DROP ROLE newcomer")
+    server.administer(
+        "SET search_path TO salescli; ALTER TABLE users DISABLE TRIGGER users_added",
+        "INSERT INTO salescli.users (name, login, role, name_key, created_at)"
+        " VALUES ('New', 'newcomer', 'manager', 'new', '')",
+        "ALTER TABLE salescli.users ENABLE TRIGGER users_added",
+        database=server.database,
+    )
+    told = server.run("oleh", "doctor", "--json").json
+    assert [line["advice"] for line in told if line["check"] == "user"] == [
+        f"in psql: CREATE ROLE newcomer LOGIN; then salescli --db '{server.url('oleh')}' users edit newcomer --active"
+    ]
+    _can(server, "oleh", "users edit newcomer --name Newest")
+    server.administer("CREATE ROLE newcomer LOGIN")
+    assert "users edit newcomer --active" in server.run(login, "orders", "list").err
+    _can(server, "oleh", "users edit newcomer --active")
+    _can(server, login, "orders list")
+    assert not [line for line in server.run("oleh", "doctor", "--json").json if line["check"] == "user"]
+
+
 def test_all_that_the_server_does_not_know_are_named(server: Server, login: str) -> None:
     brought = f"login,name,role\none,One,manager\n{login},New,manager\ntwo,Two,manager\n"
     ran = server.run("oleh", "users", "import", "-", stdin=brought)

@@ -125,7 +125,7 @@ def test_nobody_but_the_administrator_owns_or_defines_anything(server: Server) -
         "SELECT proname FROM pg_proc WHERE pronamespace = 'salescli'::regnamespace AND (prosecdef OR prorettype ="
         f" 'trigger'::regtype) AND has_function_privilege('{OWNER}', oid, 'EXECUTE') ORDER BY proname"
     )
-    assert cursor.fetchall() == [("count_again",), ("next_number",)]
+    assert cursor.fetchall() == [("count_again",), ("give_rights",), ("next_number",)]
     cursor.execute(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'salescli'::regnamespace AND prosecdef"
         " AND proconfig IS DISTINCT FROM ARRAY['search_path=salescli, pg_temp']"

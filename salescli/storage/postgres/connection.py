@@ -48,6 +48,11 @@ _HELD = (
     " JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(?) AND t.tgenabled = 'O'"
 )
 _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})  # in a cell of COPY
+_WITHOUT_RIGHTS = (
+    "SELECT login, quote_ident(login) FROM users WHERE active = 1 AND login IS NOT NULL AND role IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = login AND rolcanlogin"
+    " AND has_schema_privilege(oid, ?, 'USAGE')) ORDER BY id"
+)
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
 
 extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
@@ -288,6 +293,15 @@ class Connection:
                 f"the server knows no login {login}; an administrator makes it in psql, and sets a password if it needs"
                 f" one: CREATE ROLE {name} LOGIN; \\password {name}"
             )
+
+    def give_rights(self, login: str) -> None:
+        """Give a login the rights of its role, and no others, if the server knows it."""
+        known = "SELECT rolname::text FROM pg_roles WHERE rolname = ? AND rolcanlogin"
+        self.execute(f"SELECT give_rights(ARRAY({known}))", (login,))
+
+    def without_rights(self) -> list[tuple[str, str]]:
+        """Return (login, name as SQL writes it) of users who have a role, and cannot work on the server."""
+        return [tuple(row) for row in self.execute(_WITHOUT_RIGHTS, (SHOP,))]
 
     def clock(self) -> datetime:
         """Return the server's time, aware UTC, to the second."""

@@ -17,6 +17,7 @@ REFUSED, UNKNOWN = "SALE1", "SALE2"  # the codes of what is refused here: not pe
 _OF_TICK = (
     "charging_off", "charges_per_tick", "charges_per_day", "cards_looked_on", "home", "resumed_at", "known_until",
 )  # fmt: skip
+_TEXT = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""  # a time, as it is stored
 _FACTS = ", ".join(FACTS)
 
 # name and arguments, result, language, body
@@ -72,8 +73,10 @@ _REFUSALS = (
   THEN {{refuse: 'a line of history names who writes it, and nobody else'}} END IF;
   IF EXISTS (SELECT 1 FROM new_rows WHERE for_user_id IS NOT NULL) AND NOT may('{permissions.ACT_FOR_OTHERS}')
   THEN {{refuse: 'it needs the permission {permissions.ACT_FOR_OTHERS}'}} END IF;
-  IF EXISTS (SELECT 1 FROM new_rows WHERE replace(coalesce(written_at, at), 'Z', '+00')::timestamptz
-    NOT BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() + interval '1 hour')
+  IF EXISTS (SELECT 1 FROM new_rows, (SELECT
+      to_char(moment - interval '1 day', {_TEXT}) AS early, to_char(moment + interval '1 hour', {_TEXT}) AS late
+      FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' OFFSET 0) AS clock (moment) OFFSET 0) AS near
+    WHERE coalesce(written_at, at) NOT BETWEEN early AND late)
   THEN {{refuse: 'a line of history says when it is written'}} END IF;
   IF (SELECT count(*) FROM history WHERE id >= (SELECT min(id) FROM new_rows)) <> (SELECT count(*) FROM new_rows)
   THEN {{refuse: 'a line of history comes after all others'}} END IF;

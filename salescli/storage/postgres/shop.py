@@ -106,7 +106,8 @@ def _check_ours(opened: sessions.Connection) -> None:
     if not opened.execute("SELECT has_schema_privilege(?, 'USAGE')", (sessions.SHOP,)).one():
         login = opened.login()
         raise NotPermitted(
-            f"{login} is no active user of this shop; an owner can add you: salescli users add {login} --role ROLE"
+            f"{login} is no active user of this shop; an owner can add you: salescli users add {login} --role ROLE;"
+            f" or, if you were one before the server knew you: salescli users edit {login} --active"
         )
     if version != tables.VERSION:
         which = "a newer" if version > tables.VERSION else "an older"

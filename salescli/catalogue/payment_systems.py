@@ -73,7 +73,9 @@ def find_charging(connection: engine.Connection, words: str | None) -> PaymentSy
     """Return the payment system of this name; without one the only active one that charges. Raise BadData for many."""
     if words is not None:
         return find(connection, words)
-    rows = connection.execute("SELECT * FROM payment_systems WHERE active = 1 AND merged_into IS NULL").fetchall()
+    rows = connection.execute(
+        "SELECT * FROM payment_systems WHERE active = 1 AND merged_into IS NULL ORDER BY id"
+    ).fetchall()
     charging = [system for system in map(PaymentSystem.from_row, rows) if not system.manual]
     if len(charging) != 1:
         names = ", ".join(system.name for system in charging) or "none charges"

@@ -11,7 +11,7 @@ VIEW = View(
     columns=(
         Column("saved", "number", "t.id"),
         Column("payment_system", "text", "p.name"),
-        Column("token", "text", "'…' || substr(t.token, -4)"),
+        Column("token", "text", "'…' || substr(t.token, max(1, length(t.token) - 3))"),
         Column(
             "expires",
             "text",

@@ -279,7 +279,9 @@ def _named(sql: str, report: Breakdown) -> str:
 
 
 def _order(report: Breakdown) -> str:
-    return ", ".join(("t.period", "t.currency", "t.gross DESC", *(f"t.{one.name}" for one in _split(report))))
+    return ", ".join(
+        ("t.period", "t.currency", "t.gross DESC", *(f"t.{one.name} NULLS FIRST" for one in _split(report)))
+    )
 
 
 _COUNTED = ("orders", "payments", "quantity", "gross", "fee", "unknown", "refunded")

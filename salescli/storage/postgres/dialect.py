@@ -10,8 +10,7 @@ from salescli.storage.postgres import words
 # name and arguments, result, body in SQL or, where it begins with DECLARE or BEGIN, in PL/pgSQL
 _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ("iif(boolean, anycompatible, anycompatible)", "anycompatible", "SELECT CASE WHEN $1 THEN $2 ELSE $3 END"),
-    # The views ask only whether, never where.
-    ("instr(text, text)", "boolean", "SELECT strpos($1, $2) > 0"),
+    ("instr(text, text)", "integer", "SELECT strpos($1, $2)"),
     ("substr(text, integer, boolean)", "text", "SELECT substr($1, $2, $3::int)"),
     (
         "datetime(text, text)",
@@ -26,12 +25,11 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ("glob(pattern text, value text)", "boolean", "SELECT $2 ~ ('^' || replace($1, '*', '.*') || '$')"),
     ("json_each(given text)", "TABLE (value text)", "SELECT json_array_elements_text($1::json)"),
     (
-        "json_extract(given text, path text)",
+        "json_extract(given text, path text)",  # as text: arrays and objects as they stand, true as 1
         "text",
-        "SELECT CASE jsonb_typeof(found) WHEN 'boolean' THEN (found::boolean)::int::text"
-        " WHEN 'array' THEN '[' || (SELECT string_agg(one::text, ',') FROM jsonb_array_elements(found) AS one) || ']'"
-        " ELSE found #>> '{}' END"
-        " FROM jsonb_path_query_first($1::jsonb, ('strict ' || $2)::jsonpath, '{}', true) AS of_path (found)",
+        "SELECT CASE json_typeof(found) WHEN 'boolean' THEN CASE found::text WHEN 'true' THEN '1' ELSE '0' END"
+        " ELSE found #>> '{}' END FROM (SELECT $1::json #>"
+        " string_to_array(ltrim(replace(replace(substr($2, 2), '[', '.'), ']', ''), '.'), '.')) AS of_path (found)",
     ),
     # SQLite's of several values is NULL where one is.
     *(

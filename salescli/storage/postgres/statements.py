@@ -15,6 +15,7 @@ WORDS = (
     (r"\bJOIN (\([^()]*\)) WHERE\b", r"CROSS JOIN \1 WHERE"),  # a JOIN without ON
     (r"\bNULL AS (\w+_id)\b", r"CAST(NULL AS bigint) AS \1"),
     (r"\bsum\(", "whole_sum("),
+    (r"\bWHEN (instr\([^()]*\)) THEN\b", r"WHEN \1 > 0 THEN"),
 )
 _OF_STATEMENTS = (
     *WORDS,

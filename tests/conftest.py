@@ -33,6 +33,7 @@ from salescli.rules.permissions import Actor
 from salescli.storage import database, home, new_file
 from salescli.storage.work import Work
 from tests import postgres_server
+from tests.inside import dump
 from tests.postgres_server import Shops, name_of
 from tests.story import Story
 from tests.terminal import Run
@@ -128,6 +129,10 @@ class House:
         )
         return [{**dict(row), "changes": json.loads(row["changes"])} for row in rows]
 
+    def held(self) -> bytes | list[str]:
+        """Return all that the shop holds, to compare: the bytes of the file, or the rows on a server."""
+        return dump(self.connection) if self.url else self.path.read_bytes()
+
     def count(self, table: str, where: str = "1") -> int:
         """Return how many rows of ``table`` there are."""
         row = self.connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()
@@ -160,13 +165,14 @@ def _furnished(connection: sqlite3.Connection, further: Mapping[str, str], url: 
 
 
 @pytest.fixture(scope="session")
-def shops(request: pytest.FixtureRequest) -> Iterator[Shops | None]:
+def shops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops | None]:
     """The databases of a private server, with --postgres; None where every shop is a file."""
     if not request.config.getoption("postgres"):
         yield None
         return
-    with postgres_server.server() as host:
-        yield Shops(host)
+    os.environ["XDG_STATE_HOME"] = os.fspath(tmp_path_factory.mktemp("state"))  # what is kept beside such a shop
+    with postgres_server.shops() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

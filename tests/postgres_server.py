@@ -19,12 +19,19 @@ from itertools import count
 from pathlib import Path
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name  # who runs the tests, so that their commands act as the owner
-# Users of tests who have a role; on a server such a user has a login there.
-_PEOPLE = (
-    "acc", "anna", "cron", "daria", "eve", "guest", "halyna", "iryna", "ivan", "maria", "mariia", "nina", "olena",
-    "olga", "olha", "one", "owner", "petro", "two", "x", "y",
+# Those of the tests' people to whom a shop gives a role, which it gives only to whom its server knows.
+_LOGINS = (
+    "acc", "anna", "boss", "cron", "daria", "eve", "guest", "halyna", "iryna", "ivan", "ivan2", "maria", "mariia",
+    "newcomer", "nina", "olena", "olga", "olha", "one", "owner", "petro", "two", "x", "y",
 )  # fmt: skip
 _NOBODY = "nobody"  # PostgreSQL refuses to run as root
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - to copy a shop takes a tenth of the time there
+_ROOM = 2 << 30  # bytes, for a few servers
+# Nothing here outlives its server, and nobody reads what was written ahead; what is written in memory stays small.
+_CHEAP = (
+    "wal_level=minimal", "max_wal_senders=0", "full_page_writes=off", "autovacuum=off", "max_wal_size=64MB",
+    "min_wal_size=32MB",
+)  # fmt: skip
 
 
 def programs() -> Path | None:
@@ -40,6 +47,7 @@ class Server:
     """A server in a directory of its own, which holds its socket, too."""
 
     folder: Path
+    settings: tuple[str, ...] = ()  # further ones: "name=value"
 
     @property
     def _data(self) -> Path:
@@ -47,8 +55,10 @@ class Server:
 
     def start(self) -> None:
         """Start it; wait until it answers."""
-        settings = f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=60 -c shared_buffers=32MB"
-        self._run("pg_ctl", "-D", self._data, "-l", self.folder / "log", "-w", "-o", settings, "start")
+        usual = ("listen_addresses=", "fsync=off", "max_connections=60", "shared_buffers=32MB")
+        settings = " ".join(f"-c {setting}" for setting in (*usual, *self.settings))
+        words = ("-l", self.folder / "log", "-w", "-o", f"-k {self.folder} {settings}")
+        self._run("pg_ctl", "-D", self._data, *words, "start")
 
     def stop(self) -> None:
         """Stop it at once; nothing of it goes on."""
@@ -102,10 +112,19 @@ def _who() -> pwd.struct_passwd | None:
     return pwd.getpwnam(_NOBODY) if os.geteuid() == 0 else None
 
 
+def _holder() -> Path | None:
+    """Return the folder in which servers have theirs, in memory if there is room; None for the usual one."""
+    try:
+        roomy = os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM
+    except OSError:
+        return None
+    return _IN_MEMORY if roomy else None
+
+
 @contextmanager
-def place() -> Iterator[Server]:
+def place(*settings: str) -> Iterator[Server]:
     """Yield a server that is not made yet; at the end it is stopped and forgotten, whatever happened."""
-    server = Server(Path(tempfile.mkdtemp(prefix="pg")))  # short: a socket's path is
+    server = Server(Path(tempfile.mkdtemp(prefix="pg", dir=_holder())), settings)  # short: a socket's path is
     if who := _who():
         os.chown(server.folder, who.pw_uid, who.pw_gid)
     try:
@@ -116,12 +135,21 @@ def place() -> Iterator[Server]:
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(*settings: str) -> Iterator[str]:
     """Run a server that forgets everything at its end; yield the directory of its socket, for ``host=``."""
-    with place() as made:
+    with place(*settings) as made:
         made.make()
         made.start()
         yield str(made.folder)
+
+
+@contextmanager
+def shops() -> Iterator[Shops]:
+    """Run a server for shops, which knows the tests' people."""
+    with server(*_CHEAP) as host:
+        made = Shops(host)
+        made.execute("; ".join(f"CREATE ROLE {login} LOGIN" for login in _LOGINS if login != OWNER))
+        yield made
 
 
 def name_of(url: str) -> str:
@@ -134,7 +162,6 @@ class Shops:
 
     def __init__(self, host: str) -> None:
         self._host, self._made = host, count(1)
-        self.execute("; ".join(f"CREATE ROLE {login} LOGIN" for login in _PEOPLE))
 
     def url(self, name: str) -> str:
         """Return the URL of a database of the server."""

@@ -107,14 +107,15 @@ class Cursor:
     def executemany(self, sql: str, rows: Iterable[Any]) -> Cursor:
         """Execute a statement for each of the rows; those to insert go in a few statements."""
         values, changed, rest = _INSERT_VALUES.fullmatch(translated(sql)), 0, iter(rows)
+        there = "" if self._connection.in_transaction else _IN_SHOP
         with _errors():
             while part := list(islice(rest, _ROWS_AT_ONCE)):
                 if values is None:
-                    self._held.executemany(translated(sql), part)
+                    self._held.executemany(there + translated(sql), part)
                 else:
                     places = b",".join(self._held.mogrify(values[2], row) for row in part)
                     head, tail = (values[each].replace("%%", "%").encode() for each in (1, 3))
-                    self._held.execute(head + places + tail)
+                    self._held.execute(there.encode() + head + places + tail)
                 changed += self._held.rowcount
         self.rowcount = changed
         return self

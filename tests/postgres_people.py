@@ -18,7 +18,7 @@ from salescli.storage.database import connect
 from tests import postgres_server
 from tests.conftest import KYIV, House
 from tests.story import Story
-from tests.terminal import Ran, Run
+from tests.terminal import Ran, run_on
 
 # Who sells is an operator, as is the head of sales, who may close months.
 PEOPLE = {"olena": "manager", "ivan": "manager", "sofia": "sales-head", "oleh": "owner", "rita": "accountant"}
@@ -57,7 +57,7 @@ class Server:
 
     def run(self, who: str, *words: str, stdin: str = "") -> Ran:
         """Run a command line as somebody."""
-        return Run(Path("/nowhere"), self.url(who))(*words, stdin=stdin)
+        return run_on(self.url(who))(*words, stdin=stdin)
 
     def house(self, who: str) -> House:
         """Return the shop as somebody has it open, now."""

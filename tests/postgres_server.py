@@ -17,6 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from time import sleep
+
+from salescli.storage.process import start_of
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name  # who runs the tests, so that their commands act as the owner
 # Those of the tests' people to whom a shop gives a role, which it gives only to whom its server knows.
@@ -69,9 +72,12 @@ class Server:
         """Kill it as a power cut does, and all that work for it."""
         main = int((self._data / "postmaster.pid").read_text(encoding="ascii").split()[0])
         children = Path(f"/proc/{main}/task/{main}/children").read_text(encoding="ascii").split()
-        for process in (main, *map(int, children)):
+        killed = (main, *map(int, children))
+        for process in killed:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+        while any(map(start_of, killed)):  # until then its memory is in use
+            sleep(0.01)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def make(self) -> None:

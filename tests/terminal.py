@@ -84,6 +84,11 @@ class Run:
         return re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
 
 
+def run_on(database: Path | str) -> Run:
+    """Return what runs command lines on a database, be it a file or a URL."""
+    return Run(database) if isinstance(database, Path) else Run(Path("/nowhere"), database)
+
+
 def _heed_ctrl_c() -> None:
     """Let Ctrl-C reach a new process, also where the tests run in the background, in which a shell ignores it."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

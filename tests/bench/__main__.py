@@ -19,6 +19,7 @@ from tests.bench import (
     exporting,
     importing,
     lists,
+    on_server,
     page,
     peers,
     refunding,
@@ -42,6 +43,7 @@ BENCHES: dict[str, tuple[Bench, int]] = {  # and how often each is run: what is 
     "writes": (writing.run, 1),
     "sweep": (sweep.run, 1),
     "tick": (ticking.run, 1),
+    "postgres": (on_server.run, 5),
 }
 GROWTH = "10k,100k,1M,10M"
 GROWN_CASES = 300  # of the sweep over the largest file

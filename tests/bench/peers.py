@@ -17,8 +17,8 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=str(HERE)) or shutil.which(name)
 
 
-def salescli(path: Path, *words: str | Path) -> list[str | Path]:
-    """Return our own command line, over a file."""
+def salescli(path: Path | str, *words: str | Path) -> list[str | Path]:
+    """Return our own command line, over a file or the shop of a URL."""
     found = program("salescli")
     assert found, "salescli is not installed here; run scripts/bench, which does that"
     return [found, "--db", path, *words]

@@ -21,11 +21,12 @@ from urllib.parse import parse_qs, urlparse
 from salescli.catalogue import customers, offers, payment_systems, records, users
 from salescli.cli.caller import os_login
 from salescli.rules import time
-from salescli.storage import database, home, new_file
+from salescli.storage import database, engine, home, new_file
 from salescli.storage.work import Work
 from tests import PROJECT
 
 WORKERS = 32
+SETTINGS = {"installation": "bench", "time_zone": "UTC", "currency": "EUR"}
 CASES = ((0.3, WORKERS, 1500), (0.3, 128, 6000), (0.05, WORKERS, 3000), (0.0, WORKERS, 2000), (0.0, 1, 400))
 
 
@@ -66,17 +67,26 @@ def measured(latency: float, workers: int, payments: int) -> dict[str, float]:
 
 
 def _tick(path: Path, port: int, workers: int) -> float:
-    package = path.parent / "bench-1.dist-info"
+    environment = gateway(path.parent, port)
+    began = monotonic()
+    subprocess.run(tick_of(str(path), workers), env=environment, check=True)
+    return monotonic() - began
+
+
+def tick_of(named: str, workers: int) -> list[str]:
+    """Return the command line of a tick of a database."""
+    return [sys.executable, "-m", "salescli", "--db", named, "tick", "--workers", str(workers)]
+
+
+def gateway(folder: Path, port: int) -> dict[str, str]:
+    """Return an environment in which the gateway ``bench`` is known, by an entry point in a folder."""
+    package = folder / "bench-1.dist-info"
     package.mkdir(exist_ok=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: bench\nVersion: 1\n", encoding="utf-8")
     entry = "[salescli.gateways]\nbench = tests.bench.http_gateway:HttpGateway\n"
     (package / "entry_points.txt").write_text(entry, encoding="utf-8")
-    roots = [str(path.parent), str(PROJECT)]
-    environment = {**os.environ, "BENCH_PORT": str(port), "PYTHONPATH": os.pathsep.join(roots)}
-    began = monotonic()
-    line = [sys.executable, "-m", "salescli", "--db", str(path), "tick", "--workers", str(workers)]
-    subprocess.run(line, env=environment, check=True)
-    return monotonic() - began
+    roots = [str(folder), str(PROJECT)]
+    return {**os.environ, "BENCH_PORT": str(port), "PYTHONPATH": os.pathsep.join(roots)}
 
 
 def _idle(path: Path, port: int) -> float:
@@ -94,10 +104,16 @@ def _charged(path: Path) -> int:
 
 def furnish(path: Path, payments: int) -> None:
     """Make a file with as many plans, each with its second payment due a quarter of an hour ago."""
+    new_file.create(path, {**SETTINGS, "home": home.home_of(path)})
+    connection = database.connect(path)
+    fill(connection, payments)
+    connection.close()
+
+
+def fill(connection: engine.Connection, payments: int) -> None:
+    """Fill an empty shop with as many plans, each with its second payment due a quarter of an hour ago."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
     due = time.utc_text(now - timedelta(minutes=15))
-    new_file.create(path, {"installation": "bench", "time_zone": "UTC", "currency": "EUR", "home": home.home_of(path)})
-    connection = database.connect(path)
     actor = users.register_owner(connection, os_login(), "Bench", now)
     for noun, words in (
         (customers.NOUN, {"name": "Olena"}),
@@ -115,7 +131,6 @@ def furnish(path: Path, payments: int) -> None:
     with database.transaction(connection):
         for number in range(payments):
             database.insert(connection, "recurring", {**row, "uid": f"plan-{number}"})
-    connection.close()
 
 
 def serve(latency: float) -> ThreadingHTTPServer:

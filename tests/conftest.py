@@ -204,9 +204,16 @@ def new_house(tmp_path: Path, shops: Shops | None, _blank_shop: str) -> Iterator
     """Build houses: ``new_house("other.db", currency="UAH")``; further words are settings of the database."""
     built: list[House] = []
 
-    def build(name: str = "sales.db", **further: str) -> House:
-        url = shops.url(shops.new(_blank_shop)) if shops else ""
-        built.append(_furnished(database.connect(url) if url else _in_a_file(tmp_path / name), further, url))
+    def build(name: str = "sales.db", *, copied: House | None = None, **further: str) -> House:
+        if shops is None:
+            built.append(_furnished(_in_a_file(tmp_path / name), further))
+        elif copied:
+            url = shops.url(shops.new(name_of(copied.url)))
+            opened = database.connect(url)
+            built.append(replace(copied, path=Path(database.path_of(opened)), connection=opened, url=url))
+        else:
+            url = shops.url(shops.new(_blank_shop))
+            built.append(_furnished(database.connect(url), further, url))
         return built[-1]
 
     yield build
@@ -288,13 +295,9 @@ def _shop_of_all(tmp_path_factory: pytest.TempPathFactory, shops: Shops | None, 
 @pytest.fixture
 def shop(new_house: Callable[..., House], shops: Shops | None, _shop_of_all: Shop) -> Shop:
     """A copy, at home where it is, of a shop after every act there is: see ``tests.shop``."""
-    made, house = _shop_of_all.house, new_house()
-    if shops:
-        house.connection.close()
-        shops.drop(name_of(house.url))
-        shops.execute(f"CREATE DATABASE {name_of(house.url)} TEMPLATE {name_of(made.url)} STRATEGY file_copy")
-        house = replace(house, connection=database.connect(house.url))
-    else:
+    made = _shop_of_all.house
+    house = new_house(copied=made)
+    if not shops:
         with closing(database.connect(made.path)) as source:
             source.backup(house.connection)
     database.set_setting(house.connection, "home", home.here(house.connection))

@@ -15,8 +15,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name  # who runs the tests, so that their commands act as the owner
 # Those of the tests' people to whom a shop gives a role, which it gives only to whom its server knows.
@@ -181,9 +183,12 @@ class Shops:
 
     def execute(self, sql: str) -> None:
         """Execute a statement outside all databases of shops."""
+        self._session.cursor().execute(sql)
+
+    @cached_property
+    def _session(self) -> Any:
         import psycopg2  # an extra of the program's
 
-        connection = psycopg2.connect(host=self._host, user=OWNER, dbname="postgres")
-        connection.autocommit = True
-        connection.cursor().execute(sql)
-        connection.close()
+        session = psycopg2.connect(host=self._host, user=OWNER, dbname="postgres")
+        session.autocommit = True
+        return session

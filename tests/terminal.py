@@ -11,19 +11,23 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from salescli.cli import main
+from salescli.cli import caller, main
+from salescli.storage import database
+from tests.inside import dump
+from tests.postgres_server import OWNER
 
 CTRL_C = "\x03"
 STUCK_AFTER = 60  # seconds without a word: a question that the test does not answer
@@ -56,8 +60,24 @@ class Run:
 
     @property
     def named(self) -> str:
-        """The database as --db names it."""
-        return self.url or os.fspath(self.path)
+        """The database as --db names it; a server believes nobody who they are, so its URL says who is logged in."""
+        return self.url.replace(f"//{OWNER}@", f"//{caller.os_login()}@") or os.fspath(self.path)
+
+    @contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """Open the database past the program's commands."""
+        connection = database.connect(self.named)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def held(self) -> bytes | list[str]:
+        """Return all that the shop holds, to compare: the bytes of the file, or the rows on a server."""
+        if not self.url:
+            return self.path.read_bytes()
+        with self.opened() as connection:
+            return dump(connection)
 
     def __call__(self, *words: object, stdin: str = "") -> Ran:
         """Run a command line as through a pipe."""

@@ -1,6 +1,7 @@
 """``scripts/bench postgres``: hosts that tick on one PostgreSQL server, over a network, and its lists and reports.
 
-a private server that syncs its disk <- a relay for each trip time <- hosts, through a gateway of each latency; a made file moved there -> the same command on both
+a private server that syncs its disk <- a relay for each trip time <- hosts, through a gateway of each latency
+a made file, moved there -> the same commands on both
 """
 
 from __future__ import annotations
@@ -115,9 +116,7 @@ def _lists(shops: postgres_server.Shops, made: Path, orders: int, rounds: int) -
         for words in COMMANDS:
             both = {OURS: Command(peers.salescli(url, *words)), "file": Command(peers.salescli(path, *words))}
             took = processes(both, rounds)
-            agree = (
-                len({subprocess.run(one.words, check=True, capture_output=True).stdout for one in both.values()}) == 1
-            )
+            shown = {subprocess.run(one.words, check=True, capture_output=True).stdout for one in both.values()}
             beside = {"file": took["file"].wall}
             yield Figure("postgres", " ".join(words), orders, took[OURS].wall, beside, agree=len(shown) == 1)
     finally:

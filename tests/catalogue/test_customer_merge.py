@@ -26,6 +26,7 @@ from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales import sales_plans
 from tests.conftest import House
+from tests.inside import dump
 from tests.story import Story
 
 
@@ -152,10 +153,10 @@ def test_what_cannot_be_merged_is_said_and_changes_nothing(
     twice.house.customer("Fourth")
     merge(twice, "1", "2")
     customer_erase.erase_all(twice.work, ["4"])
-    before = list(twice.house.connection.iterdump())
+    before = dump(twice.house.connection)
     with pytest.raises(error, match=said):
         merge(twice, keep, duplicate)
-    assert list(twice.house.connection.iterdump()) == before
+    assert dump(twice.house.connection) == before
 
 
 def test_a_seller_may_not_merge(twice: Story) -> None:
@@ -296,12 +297,12 @@ def test_the_command_asks_first_and_a_dry_run_writes_nothing(twice: Story) -> No
         code, out, err = twice.house.run("customers", "merge", *words)
         return code, out + err
 
-    before = twice.house.path.read_bytes()
+    before = twice.house.held()
     code, said = run("1", "2")
     assert (code, "confirm with --yes" in said) == (2, True)
     code, said = run("1", "2", "-n")
     assert (code, "nothing was written" in said) == (0, True)
-    assert twice.house.path.read_bytes() == before
+    assert twice.house.held() == before
     code, said = run("1", "ok@example.com", "--yes", "--reason", "two accounts")
     assert said.startswith(
         "customer 2 (O. Kovalenko) is now customer 1 (Олена Коваленко);"

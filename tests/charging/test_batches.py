@@ -24,6 +24,7 @@ from salescli.storage import database
 from salescli.storage.work import Work
 from tests.faults.test_many import many_due
 from tests.faults.world import AtOnce
+from tests.inside import refuse
 from tests.story import Story
 
 
@@ -174,6 +175,7 @@ def _after_and_back(story: Story, sizes: Sequence[int]) -> dict[str, list[tuple[
     return held
 
 
+@pytest.mark.of_files("a server lets in no such row")
 def test_a_plan_with_a_damaged_value_holds_up_no_other(many: Story) -> None:
     many.house.connection.execute("PRAGMA ignore_check_constraints = 1")
     many.house.connection.execute("UPDATE recurring SET retry_after = '2' WHERE id = 40")
@@ -184,6 +186,7 @@ def test_a_plan_with_a_damaged_value_holds_up_no_other(many: Story) -> None:
 
 @pytest.mark.parametrize("damage", ["initial_order_id = 9999", "offer_id = 9999", "every_count = 99999999"])
 @pytest.mark.parametrize("id", [1, 40])
+@pytest.mark.of_files("a server lets in no such row")
 def test_a_plan_that_cannot_be_claimed_holds_up_no_other(many: Story, damage: str, id: int) -> None:
     for pragma in ("foreign_keys = 0", "ignore_check_constraints = 1"):
         many.house.connection.execute(f"PRAGMA {pragma}")
@@ -196,6 +199,7 @@ def test_a_plan_that_cannot_be_claimed_holds_up_no_other(many: Story, damage: st
     assert many.charges() == 1 + 127
 
 
+@pytest.mark.of_files("a server lets in no such row")
 def test_what_is_wrong_with_all_ends_a_tick_soon(many: Story) -> None:
     many.house.connection.execute("PRAGMA foreign_keys = 0")
     many.house.connection.execute("UPDATE recurring SET initial_order_id = 9999")
@@ -206,9 +210,7 @@ def test_what_is_wrong_with_all_ends_a_tick_soon(many: Story) -> None:
 
 def test_nothing_new_is_charged_while_answers_cannot_be_recorded(many: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tick, "ThreadPoolExecutor", AtOnce)
-    many.house.connection.execute(
-        "CREATE TEMP TRIGGER full BEFORE INSERT ON main.facts BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
-    )
+    refuse(many.house.connection, "INSERT", "facts", "disk is full")
     counts = many.tick(limits=Limits(workers=1))
     assert (counts.charged, counts.broken, many.charges()) == (0, True, 1 + 1 + 3)
     assert "nothing new is charged" in counts.for_a_person[-1]

@@ -86,7 +86,7 @@ def slow(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_one_that_was_killed_after_its_charge_is_named_and_refunded(house: House, slow: Path) -> None:
-    line = [sys.executable, "-m", "salescli", "--db", str(house.path), "payment-systems", "check", "Slow"]
+    line = [sys.executable, "-m", "salescli", "--db", house.run.named, "payment-systems", "check", "Slow"]
     running = subprocess.Popen([*line, "--token", "rich", "--yes"], stdout=subprocess.DEVNULL)
     for _ in range(600):
         if slow.exists():

@@ -91,6 +91,7 @@ def test_a_limit_and_a_stop_leave_what_was_asked_for(many: Story) -> None:
     assert (stopped.left, stopped.for_a_person, stopped.broken) == (7, [], False)
 
 
+@pytest.mark.of_files("a server lets in no such row")
 def test_a_payment_system_that_is_gone_ends_the_run_with_a_line(many: Story) -> None:
     many.house.connection.execute("PRAGMA foreign_keys = 0")
     many.house.connection.execute("UPDATE recurring SET payment_system_id = 99 WHERE id > 10")

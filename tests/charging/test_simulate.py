@@ -26,6 +26,8 @@ from tests.conftest import House
 from tests.story import Story
 from tests.terminal import Run
 
+pytestmark = pytest.mark.of_files("it is done to a copy of the file")
+
 _numbers = itertools.count()
 CHANGED = {
     "recurring": "id, status, payments_made, declines, due_at, next_payment_at, last_error_code, wish",

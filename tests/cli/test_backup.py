@@ -31,6 +31,8 @@ from tests.conftest import NOW
 if TYPE_CHECKING:
     from tests.conftest import House
 
+pytestmark = pytest.mark.of_files("a server's copies are made by its own tools")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -273,7 +275,7 @@ def _subscribe(house: House) -> None:
     at = ["--at", time.utc_text(time.now() - timedelta(days=31))]
     new = ["new", "olena@example.com", "1", "--payment-system", "Card", "--token", "tok_ok", *at]
     for words in (new, ["pay", "1", *at]):
-        told = CliRunner().invoke(cli, ["--db", str(house.path), "orders", *words])
+        told = CliRunner().invoke(cli, ["--db", house.run.named, "orders", *words])
         assert told.exit_code == 0, told.output
 
 

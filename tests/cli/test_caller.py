@@ -74,11 +74,11 @@ def _calls() -> Iterator[list[str]]:
 
 def test_every_one_of_them_is_refused_through_sudo_before_anything_is_looked_at(house: House, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
-    calls = [["--db", str(house.path), "orders", "list"], *_calls()]
+    calls = [["--db", house.run.named, "orders", "list"], *_calls()]
     ran = subprocess.run(
         [sys.executable, "-c", _RUN_EACH],
         input=json.dumps(calls),
-        env={**os.environ, "SUDO_UID": f"{os.geteuid()}", "SALESCLI_DB": str(house.path)},
+        env={**os.environ, "SUDO_UID": f"{os.geteuid()}", "SALESCLI_DB": house.run.named},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -94,7 +94,7 @@ def test_every_one_of_them_is_refused_through_sudo_before_anything_is_looked_at(
 def _ran(house: House, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "salescli", *words],
-        env={**os.environ, "SALESCLI_DB": str(house.path), **environment},
+        env={**os.environ, "SALESCLI_DB": house.run.named, **environment},
         capture_output=True,
         text=True,
     )
@@ -108,6 +108,7 @@ def test_a_sudo_uid_that_is_none_is_nobody(house: House, uid: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.of_files("sudo is believed by its owner")
 def test_sudo_uid_means_nothing_where_the_effective_user_does_not_own_the_file(house: House, tmp_path: Path) -> None:
     os.chown(house.path, 65534, 65534)
     assert _ran(house, "users", "list", "-o", str(tmp_path / "out.csv"), SUDO_UID="1").returncode == 0

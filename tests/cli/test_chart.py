@@ -183,7 +183,7 @@ def test_on_a_terminal_the_bars_are_as_wide_as_it_is(sold: Story, columns: int) 
 
 def test_in_a_locale_without_blocks_the_bars_are_signs(sold: Story) -> None:
     plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
-    line = [sys.executable, "-m", "salescli", "--db", str(sold.house.path), "reports", "by-offer", "--chart"]
+    line = [sys.executable, "-m", "salescli", "--db", sold.house.run.named, "reports", "by-offer", "--chart"]
     ran = subprocess.run(line, capture_output=True, env=plain)
     assert (ran.returncode, ran.stderr[:6]) == (0, b"totals")
     assert b"10 Drawing  100.00  ####" in ran.stdout

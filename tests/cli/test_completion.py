@@ -107,7 +107,7 @@ def test_a_name_that_bash_offers_is_that_name_and_runs_nothing(house: House, quo
     for name in _HOSTILE:
         house.customer(name)
     programs = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SALESCLI_DB": str(house.path)}
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SALESCLI_DB": house.run.named}
     folder = house.path.parent
     before = sorted(folder.iterdir())
     line = ["bash", "-c", _TYPED, "bash", quote, "x"]
@@ -121,9 +121,9 @@ def test_names_that_would_be_options_or_lines_are_not_offered(house: House) -> N
     """Also not in what stands beside a number: a shell reads it line by line."""
     for name in ("--yes", "-y", "two\nlines", "tab\tname"):
         house.customer(name)
-    assert _offered(house.path, "customers", "erase", "") == []
+    assert _offered(house.run.named, "customers", "erase", "") == []
     found = ShellComplete(cli, {}, "salescli", "_SALESCLI_COMPLETE")
-    items = found.get_completions(["--db", str(house.path), "customers", "show"], "3")
+    items = found.get_completions(["--db", house.run.named, "customers", "show"], "3")
     assert [(item.value, item.help) for item in items] == [("3", "two lines")]
 
 
@@ -139,7 +139,7 @@ def shop(house: House) -> House:
     return house
 
 
-def _offered(path: Path, *words: str) -> list[str]:
+def _offered(path: str | Path, *words: str) -> list[str]:
     """Return what is offered for the last word."""
     found = ShellComplete(cli, {}, "salescli", "_SALESCLI_COMPLETE")
     return [item.value for item in found.get_completions(["--db", str(path), *words[:-1]], words[-1])]
@@ -171,15 +171,16 @@ def _offered(path: Path, *words: str) -> list[str]:
     ids=" ".join,
 )
 def test_records_are_offered(shop: House, words: list[str], offered: list[str]) -> None:
-    assert _offered(shop.path, *words) == offered
+    assert _offered(shop.run.named, *words) == offered
 
 
+@pytest.mark.of_files("another writer locks it")
 def test_nothing_is_offered_while_the_database_is_locked(shop: House) -> None:
     with sqlite3.connect(shop.path) as other:
         other.execute("PRAGMA locking_mode = exclusive")
         other.execute("BEGIN EXCLUSIVE")
         began = time.monotonic()
-        offered = _offered(shop.path, "orders", "show", "")
+        offered = _offered(shop.run.named, "orders", "show", "")
         took = time.monotonic() - began
     assert offered in ([], ["2", "1"])  # a write-ahead log lets others read
     assert took < 2
@@ -188,9 +189,9 @@ def test_nothing_is_offered_while_the_database_is_locked(shop: House) -> None:
 def test_nothing_is_offered_to_a_stranger_nor_through_sudo(shop: House, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("salescli.cli.caller.os_login", lambda: "stranger")
-        assert _offered(shop.path, "orders", "show", "") == []
+        assert _offered(shop.run.named, "orders", "show", "") == []
     monkeypatch.setenv("SUDO_UID", "0")
-    assert _offered(shop.path, "orders", "show", "") == []
+    assert _offered(shop.run.named, "orders", "show", "") == []
 
 
 def test_what_is_no_database_is_passed_over(tmp_path: Path) -> None:
@@ -297,6 +298,7 @@ def _steps(connection: sqlite3.Connection, kind: str, typed: str) -> int:
     return steps
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_a_status_is_looked_for_by_index_and_among_the_newest(house: House) -> None:
     for kind in candidates.KINDS:
         assert candidates.find(house.connection, kind, "") is not None

@@ -25,15 +25,13 @@ SUBSCRIBERS = (
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(begun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command line on a new file, in a folder of files to import."""
     monkeypatch.chdir(tmp_path)
-    run = Run(tmp_path / "sales.db")
-    run("init", "--time-zone", "Europe/Kyiv", "--currency", "EUR")
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     (tmp_path / "bad.csv").write_text(BAD, encoding="utf-8")
     (tmp_path / "subscribers.csv").write_text(SUBSCRIBERS, encoding="utf-8")
-    return run
+    return begun
 
 
 def test_orders_are_imported_from_a_file(run: Run) -> None:
@@ -44,6 +42,7 @@ def test_orders_are_imported_from_a_file(run: Run) -> None:
     assert run("orders", "list", "-q").out == "1\n"
 
 
+@pytest.mark.of_files("it is replaced")
 def test_a_long_file_is_imported_into_a_copy_that_takes_the_place(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "LONG_BYTES", 1)
     monkeypatch.setattr(beside, "_COST_OF_COPYING", 10_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import datetime
@@ -27,20 +28,18 @@ LEAST = "ref,day,who,sum\n1,2026-01-05,Ann,5.00\n"
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(begun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command line on a new file, in a folder with the exports of three shops, and with no mappings yet."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    run = Run(tmp_path / "sales.db")
-    run("init", "--time-zone", "Europe/Kyiv", "--currency", "EUR")
     for name, text in (("chai.csv", UKRAINIAN), ("items.csv", ITEMS), ("least.csv", LEAST)):
         (tmp_path / name).write_text(text, encoding="cp1251" if text is UKRAINIAN else "utf-8")
-    return run
+    return begun
 
 
-def mappings(run: Run) -> list[str]:
+def mappings() -> list[str]:
     """Return the names of the saved mappings."""
-    return sorted(path.name for path in run.path.parent.glob("config/salescli/mappings/*"))
+    return sorted(path.name for path in Path(os.environ["XDG_CONFIG_HOME"]).glob("salescli/mappings/*"))
 
 
 def narrow(shown: str) -> None:
@@ -56,7 +55,7 @@ def test_a_file_is_mapped_in_one_dialogue_and_the_next_with_no_question(run: Run
     assert "Сума, грн     price                           1 234,50" in shown
     assert "Not used: 'Нотатки'" in shown
     assert "A-2    2026-01-16  open       Іван          Мед    400.00 UAH" in shown
-    assert mappings(run) == ["teahouse.toml"]
+    assert mappings() == ["teahouse.toml"]
     newer = UKRAINIAN.replace("В обробці", "Оплачено") + "A-3;17.01.2026;Скасовано;;b@example.com;Мед;1;400;\n"
     (tmp_path / "february.csv").write_text(newer, encoding="utf-8")
     refused = run("import", "orders", "february.csv")
@@ -74,7 +73,7 @@ def test_rows_of_one_order_are_items_and_hostile_names_stay_text(run: Run) -> No
     assert "Rows with the same order number are the items of one order." in shown
     assert "Dates begin with the month." in shown
     assert '=HYPERLINK("http://x")' in shown
-    assert mappings(run) == ["mugs.toml"]
+    assert mappings() == ["mugs.toml"]
     assert "paid 22.00 EUR" in run("import", "orders", "items.csv", "--dry-run").err
 
 
@@ -83,7 +82,7 @@ def test_the_least_file_is_asked_for_what_it_does_not_say(run: Run) -> None:
     shown = run.typed("import", "orders", "least.csv", answer=answers, columns=80)
     narrow(shown)
     assert "imported 1 order (1 added, 0 updated, 0 unchanged)" in shown
-    assert mappings(run) == []
+    assert mappings() == []
     assert "nothing changed" in run("import", "orders", "least.csv", "--source", "club", "--map", proposed(run)).err
 
 
@@ -113,7 +112,7 @@ def test_a_workbook_is_mapped_as_a_file_is(run: Run) -> None:
 def test_a_no_or_ctrl_c_writes_nothing(run: Run, answer: str) -> None:
     shown = run.typed("import", "orders", "chai.csv", answer=answer, columns=80)
     assert ("--propose > my.toml" in shown) is (answer != CTRL_C)  # a no leaves a way on
-    assert mappings(run) == []
+    assert mappings() == []
     assert run("orders", "list", "-q").out == ""
 
 

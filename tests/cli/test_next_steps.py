@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from salescli.cli import caller
@@ -24,7 +26,7 @@ from tests.story import Story
 def test_an_empty_list_says_how_to_begin(house: House, monkeypatch: pytest.MonkeyPatch, line: str, says: str) -> None:
     done = house.run(*line.split())
     assert (done.code, done.out) == (0, "")
-    assert says.format(house.path) in done.err
+    assert says.format(shlex.quote(house.run.named)) in done.err
     house.user("halyna", role="accountant", name="Галина")
     monkeypatch.setattr(caller, "os_login", lambda: "halyna")
     assert "to begin: ask somebody with the permission" in house.run(*line.split()).err
@@ -59,7 +61,7 @@ def test_a_sale_that_is_not_paid_says_what_comes_next(story: Story, token: str, 
     story.house.offer("49.00", number="7")
     sale = ("orders", "sell", "1", "7", "--payment-system", "Sandbox", "--token", token, "--paid")
     done = story.house.run(*sale)
-    assert (done.code, says.format(story.house.path) in done.err) == (1, True), done.err
+    assert (done.code, says.format(shlex.quote(story.house.run.named)) in done.err) == (1, True), done.err
 
 
 def test_an_unpaid_order_is_not_sent_from_refund_to_a_decline_that_refuses(story: Story) -> None:

@@ -264,7 +264,7 @@ def test_open_shows_the_page_in_the_browser(story: Story, tmp_path: Path) -> Non
     (tmp_path / "browser").chmod(0o755)
     environment = {**os.environ, "BROWSER": f"{tmp_path}/browser", "DISPLAY": ":0"}
     file = tmp_path / "the page.html"
-    command = [sys.executable, "-m", "salescli", "--db", story.house.path, "orders", "list", "-o", file, "--open"]
+    command = [sys.executable, "-m", "salescli", "--db", story.house.run.named, "orders", "list", "-o", file, "--open"]
     subprocess.run(list(map(str, command)), env=environment, check=True)
     assert (tmp_path / "shown").read_text() == file.as_uri()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -26,6 +27,8 @@ def _shop() -> Iterator[Server]:
 def server(_shop: Server) -> Iterator[Server]:
     """Yield the server with a copy of the shop; its groups are the same, so each test has people of its own."""
     _shop.administer("CREATE DATABASE copied TEMPLATE shop STRATEGY file_copy")
+    at_home = "UPDATE salescli.settings SET value = replace(value, ':shop', ':copied') WHERE name = 'home'"
+    _shop.administer(at_home, database="copied")
     yield Server(_shop.folder, "copied")
     _shop.administer("DROP DATABASE copied WITH (FORCE)")
 
@@ -52,15 +55,18 @@ def test_each_role_does_what_it_does_in_a_file(server: Server) -> None:
         hooks edit audit --no-active
         hooks remove audit
         payment-systems add Sandbox --gateway sandbox
+        payment-systems add Second --gateway sandbox
+        offers add Course --number 30 --price 49 --every '1 month'
     """)  # fmt: skip
-    _can(server, "nina", "adopt")
     _can(server, "olena", """
         orders new 1 10 --payment-system 'Bank transfer'
         orders pay 3
         payments confirm 3
         orders edit 3 --comment soon
-        orders new 1 10 --payment-system Sandbox --token tok_ok
+        orders new 1 10 --payment-system Second --token tok_ok
         orders pay 4
+        orders new 1 30 --payment-system Sandbox --token tok_ok
+        orders pay 5
         orders list
         explain order 3
     """)  # fmt: skip
@@ -83,6 +89,10 @@ def test_each_role_does_what_it_does_in_a_file(server: Server) -> None:
         tick
         notify
     """)  # fmt: skip
+    later = f"{datetime.now(timezone.utc) + timedelta(days=40):%Y-%m-%dT%H:%M:%SZ}"
+    ran = server.run("nina", "tick", "-v", "--now", later, "--accept-clock")
+    assert (ran.code, "1 charged" in ran.out) == (0, True), ran
+    _can(server, "nina", "adopt --again")
     _can(server, "oleh", "customers erase 2 --reason asked --yes")
 
 

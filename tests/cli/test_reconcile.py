@@ -65,7 +65,7 @@ def test_what_agrees_is_listed_on_request(reconcile: Reconcile) -> None:
 def test_findings_are_rows_with_what_to_do_and_exit_code_1(reconcile: Reconcile, sold: Story) -> None:
     said = reconcile(FIRST, FIRST, "=1+1,,,,5.00,EUR,,\n", more=("--csv",))
     rows = list(csv.DictReader(io.StringIO(said.out)))
-    program = f"salescli --db {sold.house.path}"
+    program = sold.house.program
     assert [(row["finding"], row["line"], row["gateway_id"], row["advice"]) for row in rows] == [
         ("only there", "4", "'=1+1", "ask Sandbox what it was; no invoice here matches"),
         ("twice there", "3", "sb_1", "line 2 lists it too; if it moved twice, have one refunded there"),
@@ -98,7 +98,7 @@ def test_numbers_of_invoices_go_on_through_a_pipe(reconcile: Reconcile) -> None:
 
 def test_a_payment_of_another_payment_system_is_told(reconcile: Reconcile, sold: Story) -> None:
     said = reconcile(",,1,,49.00,EUR,,\n", ",,99,,49.00,EUR,,\n", system="Bank transfer", more=("--columns", "advice"))
-    shown = f"salescli --db {sold.house.path} payments show 1"
+    shown = f"{sold.house.program} payments show 1"
     assert said.out.splitlines()[2:4] == [
         f"invoice 1 is Completed here and goes through Sandbox: {shown}",
         "there is no invoice 99 here",
@@ -261,7 +261,7 @@ def test_on_a_terminal_each_proposal_is_asked_about(sold: Story, bank: Path, ans
         "-m",
         "salescli",
         "--db",
-        str(sold.house.path),
+        sold.house.run.named,
         "reconcile",
         str(bank),
         "--payment-system",

@@ -22,6 +22,8 @@ from salescli.cli.main import cli
 from tests.conftest import House
 from tests.terminal import on_a_terminal
 
+pytestmark = pytest.mark.of_files("ssh leads to a file")
+
 RELEASED = Path(__file__).parent.parent / "released"
 HOSTILE = (
     "a b",
@@ -300,7 +302,7 @@ def test_urls_that_cannot_be_used(url: str, message: str, seen: Path, tmp_path: 
 
 
 def test_two_machines_are_refused(seen: Path, house: House) -> None:
-    there = ran(url_of(house), "--db", str(house.path), "orders", "list")
+    there = ran(url_of(house), "--db", house.run.named, "orders", "list")
     assert there.returncode == 2
     assert "added to others" in there.stderr
 

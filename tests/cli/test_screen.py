@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -62,7 +63,7 @@ def _too_wide(text: str, columns: int) -> list[str]:
 
 
 def test_no_list_card_or_report_is_wider_than_the_screen(named: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(Path("sales.db"))
+    run = replace(named.house.run, path=Path("sales.db"))
     monkeypatch.chdir(named.house.path.parent)
     cards = [line.format(id) for line in CARDS for id in ((1, 3) if "{}" in line else (1,))]
     for columns in WIDTHS:
@@ -84,7 +85,7 @@ def test_on_a_real_terminal_nothing_is_torn(named: Shop) -> None:
     }.items():
         for line in lines:
             shown = run.typed(*line.split(), columns=columns)
-            long_path = os.fspath(named.house.path)  # a word of its own, which a shell must be able to read
+            long_path = named.house.run.named  # a word of its own, which a shell must be able to read
             assert [one for one in _too_wide(shown, columns) if long_path not in one] == [], line
 
 

@@ -33,7 +33,10 @@ from packaging.requirements import Requirement
 import salescli
 
 PACKAGE = Path(salescli.__file__).parent
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can add users to the operating system")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can add users to the operating system"),
+    pytest.mark.of_files("people share it through sudo"),
+]
 
 # What removes it all: at the end of its stdin, that is when the tests end, however they do.
 _CLEAN_UP = """

@@ -26,6 +26,8 @@ from tests.conftest import House
 from tests.importing import as_csv
 from tests.story import Story
 
+pytestmark = pytest.mark.of_files("a reader would hold up its writers")
+
 JOURNALS = {"delete": ("delete", 3), "wal": ("wal", 2)}
 ROWS = 400  # whose output is longer than every buffer on the way
 PATIENCE = 60  # seconds
@@ -53,7 +55,7 @@ def salescli(house: House, journal: str, *words: str, first: str = "") -> list[s
         "database._journal = lambda version: (('journal_mode', mode), ('synchronous', synchronous))\n"
         "from salescli.__main__ import main\nmain()"
     )
-    return [sys.executable, "-c", code, "--db", str(house.path), *words]
+    return [sys.executable, "-c", code, "--db", house.run.named, *words]
 
 
 @pytest.fixture(params=JOURNALS)

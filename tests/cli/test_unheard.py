@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -31,11 +30,11 @@ unheard = pytest.mark.parametrize(
 )
 
 
-def _run(path: Path, opened: Opened, *words: str) -> subprocess.CompletedProcess[str]:
+def _run(house: House, opened: Opened, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command whose stdout cannot be written."""
     out = opened()
     try:
-        line = [sys.executable, "-m", "salescli", "--db", str(path), *words]
+        line = [sys.executable, "-m", "salescli", "--db", house.run.named, *words]
         return subprocess.run(line, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60)
     finally:
         os.close(out)
@@ -47,7 +46,7 @@ def test_a_tick_that_cannot_talk_charges_and_settles_all(story: Story, opened: O
     for _ in range(60):
         story.subscribed("7")
 
-    ran = _run(story.house.path, opened, "tick", "-v", "--now", "2026-06-28 10:30")
+    ran = _run(story.house, opened, "tick", "-v", "--now", "2026-06-28 10:30")
 
     assert ran.returncode == 1
     assert "output could not be written" in ran.stderr
@@ -61,7 +60,7 @@ def test_a_tick_that_cannot_even_complain_charges_and_settles_all(story: Story, 
     story.subscribed("7")
     out = opened()
 
-    line = [sys.executable, "-m", "salescli", "--db", str(story.house.path), "tick", "-v", "--now", "2026-06-28 10:30"]
+    line = [sys.executable, "-m", "salescli", "--db", story.house.run.named, "tick", "-v", "--now", "2026-06-28 10:30"]
     ran = subprocess.run(line, stdout=out, stderr=out, timeout=60)
 
     os.close(out)
@@ -78,11 +77,11 @@ def test_a_payment_and_a_refund_are_made_and_the_exit_code_says_that_nobody_hear
     order = ["orders", "new", "olena@example.com", "7", "--payment-system", "Sandbox", "--token", "tok_ok"]
     assert house.run(*order).code == 0
 
-    assert _run(house.path, opened, "orders", "pay", "1").returncode == 1
+    assert _run(house, opened, "orders", "pay", "1").returncode == 1
     assert house.count("invoices", "status = 'completed'") == 1
-    assert _run(house.path, opened, "orders", "refund", "1", "--yes").returncode == 1
+    assert _run(house, opened, "orders", "refund", "1", "--yes").returncode == 1
     assert house.count("invoices", "status = 'refund'") == 1
 
 
 def test_a_list_that_was_read_enough_of_is_no_failure(house: House) -> None:
-    assert _run(house.path, _closed_pipe, "orders", "list").returncode == 0
+    assert _run(house, _closed_pipe, "orders", "list").returncode == 0

@@ -25,6 +25,8 @@ from tests import released
 from tests.conftest import KYIV, LOGIN
 from tests.importing import as_csv
 
+pytestmark = pytest.mark.of_files("a shop on a server is moved instead")
+
 LATER = "2027-01-26 12:00"  # than the last tick of the released file
 
 

@@ -39,7 +39,7 @@ UTC = ZoneInfo("UTC")
 @pytest.fixture(autouse=True)
 def _environment(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Name the file in the environment, for what runs in a process of its own."""
-    monkeypatch.setenv("SALESCLI_DB", str(house.path))
+    monkeypatch.setenv("SALESCLI_DB", house.run.named)
 
 
 @pytest.fixture

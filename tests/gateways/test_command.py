@@ -28,6 +28,7 @@ from salescli.overview import doctor
 from salescli.rules import time
 from tests import PROJECT
 from tests.conftest import House
+from tests.inside import dump
 from tests.story import Story
 
 SCRIPTS = PROJECT / "scripts"
@@ -325,7 +326,7 @@ def test_a_check_that_repeats_a_card_number_or_no_text_is_recorded_without_it(st
     story.house.connection.execute("UPDATE recurring SET payment_system_id = 3")
     assert story.at("2026-02-28 10:00").tick().not_sent == 1
     assert story.plan(plan).status == "active"
-    assert card not in "".join(story.house.connection.iterdump())
+    assert card not in "".join(dump(story.house.connection))
 
 
 ANOTHER_AMOUNT = """'{"version": 1, "kind": "result", "result": {"status": "%s", "gateway_id": "%s","""

@@ -605,7 +605,7 @@ def test_a_payment_that_another_process_took_over_while_it_was_prepared_is_not_c
     class Overtaken(Stripe):
         def prepare(self, charge: Charge) -> str:
             id = super().prepare(charge)
-            with database.connect(desk.house.path) as other:
+            with database.connect(desk.house.run.named) as other:
                 other.execute("UPDATE attempts SET fence = fence + 1, owner = NULL WHERE status = 'live'")
             return id
 
@@ -688,7 +688,7 @@ def _put_back(desk: Story) -> None:
     for left in ("-wal", "-shm", "-journal"):
         Path(f"{desk.house.path}{left}").unlink(missing_ok=True)
     shutil.copy(desk.house.path.with_name("backup.db"), desk.house.path)
-    desk.house = replace(desk.house, connection=database.connect(desk.house.path))
+    desk.house = replace(desk.house, connection=database.connect(desk.house.run.named))
 
 
 def test_ticks_killed_at_any_moment_charge_each_payment_once(
@@ -731,7 +731,7 @@ def _killed_soon_after_it_called(process: subprocess.Popen[bytes], fake: Fake, s
 def _tick(desk: Story, run: int) -> subprocess.Popen[bytes]:
     """Start the ``run``-th tick, each ten minutes after the one before it."""
     now = f"2026-02-28 {10 + run // 6}:{run % 6}0"
-    line = [sys.executable, "-m", "salescli", "--db", str(desk.house.path), "tick", "--now", now]
+    line = [sys.executable, "-m", "salescli", "--db", desk.house.run.named, "tick", "--now", now]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

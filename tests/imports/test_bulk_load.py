@@ -15,6 +15,8 @@ from tests.conftest import House
 from tests.imports.test_orders import load
 from tests.shop import Shop
 
+pytestmark = pytest.mark.of_files("nothing is set aside on a server")
+
 ASIDE = {"orders_created", "orders_customer", "orders_offer", "invoices_paid_on", "totals_orders_after_update"}
 KEPT = {"orders_source", "orders_payment", "orders_window", "refunds_invoice"}  # needed meanwhile
 

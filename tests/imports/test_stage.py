@@ -23,6 +23,7 @@ from tests.imports.test_orders import csv_of, load, order
 New = Callable[[str], House]
 
 
+@pytest.mark.of_files("a reader would wait for its writer")
 def test_whoever_reads_meanwhile_does_not_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_BATCH_ROWS", 100)
     house.connection.execute("PRAGMA cache_size = 20")  # pages: SQLite would write soon, for which all readers wait
@@ -42,6 +43,7 @@ def test_whoever_reads_meanwhile_does_not_wait(house: House, monkeypatch: pytest
     reader.close()
 
 
+@pytest.mark.of_files("a reader would wait for its writer")
 def test_a_dry_run_and_a_bad_file_write_nothing_that_readers_wait_for(house: House) -> None:
     changes = house.connection.total_changes
     reader = sqlite3.connect(database.path_of(house.connection), timeout=0)
@@ -128,6 +130,7 @@ def test_facts_of_moved_invoices_have_the_price_of_their_orders(house: House) ->
 
 
 @pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.of_files("nothing is set aside on a server")
 def test_a_closed_month_is_guarded_while_many_are_moved(house: House, closed: bool) -> None:
     def guards() -> int:
         found = house.connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'closed!_%' ESCAPE '!'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +13,7 @@ from salescli.catalogue import customers, records
 from salescli.lists import history
 from salescli.lists.history import HistoryFilter
 from salescli.rules import time
+from salescli.storage import database
 from salescli.storage.history import record
 from tests.conftest import House
 from tests.story import Story
@@ -170,6 +170,7 @@ def test_a_table_that_is_cut_off_has_the_first_of_its_order(
     assert f"{said}; --limit 0 shows all" in told.err
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_a_record_s_history_needs_no_walk_through_all_of_it(house: House) -> None:
     for subject in ("order", "customer", "offer"):
         plan = house.connection.execute(
@@ -211,8 +212,9 @@ def test_a_line_keeps_the_words_of_its_command_and_none_of_its_arguments(
 
 def test_init_is_the_first_command(run: Run) -> None:
     assert run("init", "--time-zone", "UTC").code == 0
-    with closing(sqlite3.connect(run.path)) as connection:
-        assert connection.execute("SELECT what, command FROM history").fetchall() == [("made", "init")]
+    with closing(database.connect(run.named)) as connection:
+        told = [tuple(row) for row in connection.execute("SELECT what, command FROM history")]
+    assert told == [("made", "init")]
 
 
 def test_the_help_names_the_subjects_that_a_wrong_one_is_answered_with(house: House) -> None:
@@ -251,6 +253,7 @@ def test_a_line_from_before_two_times_were_kept_has_the_one(story: Story, told: 
     ]
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_a_period_of_the_history_is_found_by_an_index(house: House) -> None:
     plan = house.connection.execute(
         f"EXPLAIN QUERY PLAN SELECT 1 FROM {history.SOURCE} WHERE {history.WRITTEN} >= '2026'"
@@ -258,6 +261,7 @@ def test_a_period_of_the_history_is_found_by_an_index(house: House) -> None:
     assert any("history_written" in row["detail"] for row in plan)
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_all_lines_are_counted_by_an_index_and_none_is_read(story: Story) -> None:
     story.house.offer("49.00", number="7")
     story.order("7")

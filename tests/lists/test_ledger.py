@@ -77,6 +77,7 @@ def test_its_pages_are_the_list(shop: Shop) -> None:
         assert walked == whole, (sort, size)
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_a_page_is_made_by_the_indexes_of_days(shop: Shop) -> None:
     ran: list[str] = []
     shop.house.connection.set_trace_callback(ran.append)

@@ -165,6 +165,7 @@ def test_a_page_after_nothing_there_is_refused(full: House, after: str) -> None:
 
 @pytest.mark.parametrize("view", [pytest.param(view, id=view.name) for view in (orders.VIEW, payments.VIEW)])
 @pytest.mark.parametrize("kind", ["regular", "all"])
+@pytest.mark.of_files("SQLite's steps")
 def test_a_page_costs_the_same_however_deep_it_is_and_however_long_the_list(
     house: House, view: View, kind: str
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_page_costs_the_same_however_deep_it_is_and_however_long_the_list(
     assert steps(after="30") < 2 * short
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_payments_of_an_offer_that_sells_much_are_not_sorted_for_a_page_of_them(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_rows_in_memory_are_sorted_by_the_alphabet() -> None:
     assert [row["name"] for row in found] == [*SORTED, None]
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_an_index_carries_the_sorted_list_of_customers(house: House) -> None:
     asked: list[str] = []
     house.connection.set_trace_callback(asked.append)

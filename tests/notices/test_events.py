@@ -18,6 +18,7 @@ from salescli.notices import events
 from salescli.sales import attribution, recurring_actions
 from salescli.sales.attribution import Seller
 from salescli.storage import history
+from tests.inside import asked
 from tests.shop import Shop
 from tests.story import Story
 
@@ -125,14 +126,14 @@ def test_a_lines_kind_is_that_of_its_words_and_its_status(
 def test_lines_of_older_versions_have_blanks_in_their_changes(story: Story) -> None:
     begun = events.last(story.house.connection)
     history.record(story.work, "order", 1, "paid")
-    story.house.connection.executescript(
-        "CREATE TEMP TABLE line AS SELECT * FROM history ORDER BY id DESC LIMIT 1;"
-        """UPDATE line SET id = id + 1, changes = '{"status": ["open", "completed"]}';"""
-        "INSERT INTO history SELECT * FROM line"
-    )
+    story.house.connection.execute("CREATE TEMP TABLE line AS SELECT * FROM history ORDER BY id DESC LIMIT 1")
+    older = """UPDATE temp.line SET id = id + 1, changes = '{"status": ["open", "completed"]}'"""
+    for sql in (older, "INSERT INTO history SELECT * FROM temp.line"):
+        story.house.connection.execute(sql)
     assert kinds(story, begun) == ["order.paid"]
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_the_latest_are_read_from_the_end_of_the_history(story: Story) -> None:
     connection, statements = story.house.connection, list[str]()
     connection.set_trace_callback(statements.append)
@@ -165,7 +166,7 @@ def test_a_table_shows_the_latest_and_a_kind_alone(shop: Shop) -> None:
 
 def test_follow_writes_what_happens_while_it_runs(story: Story) -> None:
     story.house.offer("49.00", number="7")
-    line = [sys.executable, "-m", "salescli", "--db", str(story.house.path), "events", "--follow", "--ndjson"]
+    line = [sys.executable, "-m", "salescli", "--db", story.house.run.named, "events", "--follow", "--ndjson"]
     with subprocess.Popen([*line, "--after", "0"], stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout
         story.order("7")
@@ -184,12 +185,10 @@ def test_who_was_erased_has_no_name_in_old_events(story: Story) -> None:
 
 def test_events_are_counted_and_chosen_by_what_decides_their_kind_alone(shop: Shop) -> None:
     found = since(shop)
-    statements: list[str] = []
     connection = shop.house.connection
-    connection.set_trace_callback(statements.append)
-    assert events.count(connection) == len(found)
+    with asked(connection) as statements:
+        assert events.count(connection) == len(found)
     assert len(statements) == 1
-    connection.set_trace_callback(None)
     for kind in {event["kind"] for event in found}:
         own = [event for event in found if event["kind"] == kind]
         assert list(events.after(connection, 0, [kind])) == own

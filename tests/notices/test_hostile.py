@@ -138,12 +138,13 @@ def test_no_secret_is_in_lists_history_events_or_errors(
         assert secret not in said[1].out + said[2].out
 
 
+@pytest.mark.of_files("it is made full, or one that is only read")
 def test_a_database_that_cannot_be_written_or_is_full_tells_nobody_twice_with_another_number(story: Story) -> None:
     with receivers.webhook() as web:
         hook(story, "webhook", web.url)
         told = happen(story, 2)
         pages = story.house.connection.execute("PRAGMA page_count").fetchone()[0]
-        with database.connect(story.house.path) as full:
+        with database.connect(story.house.run.named) as full:
             full.execute(f"PRAGMA max_page_count = {pages}")
             full.execute("PRAGMA query_only = 1")  # as a file on a read-only disk
             with pytest.raises(sqlite3.OperationalError, match="readonly"):

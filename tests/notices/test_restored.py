@@ -30,7 +30,7 @@ def restored(story: Story, backup: Path) -> None:
     for line in (("restore", backup, "--yes"), ("adopt",)):
         ran = story.house.run(*line)
         assert ran.code == 0, ran.err
-    story.house = replace(story.house, connection=database.connect(story.house.path))
+    story.house = replace(story.house, connection=database.connect(story.house.run.named))
 
 
 def test_new_events_after_a_restore_are_taken_once_by_a_receiver_that_keeps_numbers(

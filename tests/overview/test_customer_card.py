@@ -16,7 +16,6 @@ from salescli.sales import invoices, new_attempts, orders
 from salescli.sales.new_attempts import NewAttempt
 from salescli.storage import database
 from tests.story import Story
-from tests.terminal import Run
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def show(sold: Story, who: str = "1", *more: str) -> Any:
 
 
 def offered(sold: Story, who: str = "1") -> set[tuple[str, str]]:
-    prefix = f"salescli --db {shlex.quote(str(sold.house.path))} "
+    prefix = f"{sold.house.program} "
     return {(row["action"], row["command"].removeprefix(prefix)) for row in show(sold, who, "--limit", "0")["commands"]}
 
 
@@ -159,9 +158,9 @@ def test_only_what_the_acting_user_may_do_is_offered(
 def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(sold: Story) -> None:
     for _ in range(60):
         sold.order("7")
-    path = sold.house.path
-    shown = Run(path)("customers", "show", "1").out
-    program = f"salescli --db {shlex.quote(str(path))}"
+    run = sold.house.run
+    shown = run("customers", "show", "1").out
+    program = f"salescli --db {shlex.quote(run.named)}"
     assert f"20 of 67; all: {program} orders list --customer 1 --kind all --limit 0\n" in shown
     assert f"12 of 78; all: {program} customers show 1 --limit 0\n" in shown
     assert len(shown.splitlines()) < 110
@@ -172,7 +171,7 @@ def test_a_long_card_is_cut_and_says_how_all_of_it_is_seen(sold: Story) -> None:
     assert (len(whole["order_list"]), len(whole["commands"]), "more" in whole) == (67, 78, False)
     for line in (line for line in shown.splitlines() if "; all: " in line):
         words = shlex.split(line.partition("; all: ")[2])
-        assert Run(path)(*words[3:]).code == 0
+        assert run(*words[3:]).code == 0
 
 
 def test_the_first_of_each_action_comes_before_the_second_of_any(sold: Story) -> None:
@@ -186,7 +185,7 @@ def test_the_first_of_each_action_comes_before_the_second_of_any(sold: Story) ->
 def test_a_command_is_whole_on_a_narrow_terminal(sold: Story) -> None:
     shown = sold.house.run.typed("customers", "show", "1", columns=60)
     read = re.sub(r" \\\n +", " ", shown)  # by a shell
-    assert f"salescli --db {shlex.quote(str(sold.house.path))} payments confirm 5" in read
+    assert f"{sold.house.program} payments confirm 5" in read
 
 
 def test_several_people_of_one_name_are_listed_to_choose_from_and_not_guessed(sold: Story) -> None:

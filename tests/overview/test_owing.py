@@ -25,6 +25,7 @@ def _found(story: Story, page: Page | None = None, **more: Any) -> list[dict[str
     return list(owing.rows(story.at(NOON).work, Filters(), page, **more))
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_owing_reads_only_orders_that_are_not_completed(story: Story) -> None:
     story.house.offer("49.00", number="7")
     paid, open_order = story.order("7"), story.order("7")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import shlex
 import shutil
@@ -100,11 +99,13 @@ def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(sto
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m salescli "$@"\n', encoding="utf-8")
     program.chmod(0o700)
-    path = tmp_path / "it's Olena's $HOME; true & false.db"
-    shutil.copy(story.house.path, path)
-    with_home = database.connect(path)
-    database.set_setting(with_home, "home", home.home_of(path))
-    shown = Run(path)("todo", "--json").json
+    run = story.house.run
+    if not run.url:
+        run = Run(tmp_path / "it's Olena's $HOME; true & false.db")
+        shutil.copy(story.house.path, run.path)
+    with_home = database.connect(run.named)
+    database.set_setting(with_home, "home", home.here(with_home))
+    shown = run("todo", "--json").json
     assert len(shown) == 4
     for row in shown:
         told = on_a_terminal(
@@ -122,14 +123,14 @@ def test_every_command_works_as_it_is_printed_when_it_is_pasted_into_a_shell(sto
         assert with_home.execute(done).fetchone()[0] == 1, told
     with_home.close()
     # What was done is off the list; confirming the payments made two sales that are not confirmed yet.
-    assert {row["what"] for row in Run(path)("todo", "--json").json} == {"unconfirmed sale"}
+    assert {row["what"] for row in run("todo", "--json").json} == {"unconfirmed sale"}
 
 
 def test_without_an_option_for_the_file_the_commands_have_none(
     story: Story, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _something_of_everything(story)
-    monkeypatch.setenv("SALESCLI_DB", os.fspath(story.house.path))
+    monkeypatch.setenv("SALESCLI_DB", story.house.run.named)
     assert main.run(["todo", "--csv", "--columns", "command", "--no-headers"]) == 0
     assert capfd.readouterr().out.splitlines() == [
         "salescli recurring retry 1", "salescli payments confirm 4", "salescli orders confirm 2",
@@ -139,7 +140,7 @@ def test_without_an_option_for_the_file_the_commands_have_none(
 
 def test_a_terminal_never_cuts_a_command_short(story: Story) -> None:
     _something_of_everything(story)
-    command = f"salescli --db {shlex.quote(os.fspath(story.house.path))} orders check 3"
+    command = f"{story.house.program} orders check 3"
     shown = story.house.run.typed("todo", columns=40)
     assert command in re.sub(r" \\\n +", " ", shown)  # as a shell reads it
 
@@ -215,6 +216,7 @@ def _steps(story: Story) -> int:
     return next(counted)
 
 
+@pytest.mark.of_files("SQLite's steps")
 def test_the_first_things_cost_the_same_however_many_there_are(story: Story) -> None:
     story.house.offer("9.00")
     story.house.customer()

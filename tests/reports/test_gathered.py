@@ -16,6 +16,7 @@ from salescli.reports.periods import By
 from salescli.reports.questions import Basis, Query, Question
 from salescli.reports.report import BREAKDOWNS
 from salescli.storage import database
+from tests.inside import asked, temporary
 from tests.shop import Shop
 
 FACTS = Filters(least="20")  # which the totals do not carry
@@ -69,10 +70,8 @@ def _answer(connection: sqlite3.Connection, asked: Question, query: Query) -> li
 
 
 def test_reports_of_the_facts_read_them_once(shop: Shop) -> None:
-    ran: list[str] = []
-    shop.house.connection.set_trace_callback(ran.append)
-    reports.statement(shop.house.connection, BREAKDOWNS, FACTS, zone=shop.house.zone)
-    shop.house.connection.set_trace_callback(None)
+    with asked(shop.house.connection) as ran:
+        reports.statement(shop.house.connection, BREAKDOWNS, FACTS, zone=shop.house.zone)
     reading = [sql for sql in ran if "FROM facts t WHERE" in sql or "FROM invoices i" in sql]
     assert [sql.split(" AS ")[0] for sql in reading[:2]] == [
         "CREATE TEMP TABLE gathered_orders",
@@ -83,13 +82,13 @@ def test_reports_of_the_facts_read_them_once(shop: Shop) -> None:
 
 def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:
     house = shop.house
-    writer = database.connect(house.path)
+    writer = database.connect(house.run.named)
     writer.execute("BEGIN IMMEDIATE")
     for _ in range(2):
         reports.statement(house.connection, BREAKDOWNS, FACTS, zone=house.zone)
     writer.execute("ROLLBACK")
     writer.close()
-    assert house.connection.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone()[0] == 0
+    assert temporary(house.connection) == []
 
 
 @pytest.mark.parametrize("by", [None, "day", "month", "week"])
@@ -106,16 +105,14 @@ def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filte
         else:
             assert first.rows[report] == rows[:2]
             assert first.left_out[report] == len(rows[2:])
-    assert connection.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone()[0] == 0
+    assert temporary(connection) == []
 
 
 def test_reports_by_day_are_read_one_by_one(shop: Shop) -> None:
-    ran: list[str] = []
-    shop.house.connection.set_trace_callback(ran.append)
-    reports.statement(
-        shop.house.connection, [report.split("day") for report in BREAKDOWNS], FACTS, zone=shop.house.zone
-    )
-    shop.house.connection.set_trace_callback(None)
+    with asked(shop.house.connection) as ran:
+        reports.statement(
+            shop.house.connection, [report.split("day") for report in BREAKDOWNS], FACTS, zone=shop.house.zone
+        )
     gathered = [sql for sql in ran if "CREATE TEMP TABLE" in sql]
     assert len(gathered) == 1, "the total and the sales"
     assert "offer" not in gathered[0], "with each offer of each day there would be nearly as many groups as facts"

@@ -135,6 +135,7 @@ def test_a_failed_one_is_churn_until_a_retry_brings_it_back(story: Story) -> Non
     assert (found["2026-04"]["resumed"], found["2026-04"]["monthly"]) == (1, 3000)
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_orders_are_not_read(story: Story) -> None:
     seen: list[str] = []
     story.house.connection.set_trace_callback(seen.append)

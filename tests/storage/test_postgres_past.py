@@ -125,6 +125,16 @@ ATTACKS = (
         ("ALTER FUNCTION written_by_oneself SET search_path TO pg_temp, salescli",),
     ),
     Attack(
+        "note it in a history of one's own",
+        (
+            "CREATE TEMP TABLE history AS SELECT 1::bigint AS id, 'file' AS subject, 'reopened 2026-01' AS what",
+            FOR_ALL.format("history"),
+            "DELETE FROM closed_months",
+        ),
+        ("ALTER FUNCTION is_noted SET search_path TO pg_temp, salescli",),
+        "sofia",
+    ),
+    Attack(
         "be the administrator of a schema of one's own",
         (
             "CREATE SCHEMA mine; GRANT USAGE ON SCHEMA mine TO PUBLIC; SET search_path TO mine, salescli",

@@ -70,6 +70,25 @@ def test_a_month_is_not_closed_while_somebody_writes(copied: Server, guarded: bo
     slow.close()
 
 
+def test_a_line_of_yesterday_notes_nothing_of_today(copied: Server) -> None:
+    session = copied.session("sofia")
+    cursor = session.cursor()
+    line = (
+        "INSERT INTO history (id, at, user_id, by_system, subject, what, changes) SELECT (SELECT max(id) + 1 FROM"
+        " history), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), id, 0, 'file',"
+        " 'reopened 2026-01', '{}' FROM users WHERE login = session_user"
+    )
+    cursor.execute(line)
+    session.commit()
+    cursor.execute("DELETE FROM closed_months")
+    with pytest.raises(psycopg2.Error, match="noted in the history"):
+        session.commit()
+    cursor.execute("DELETE FROM closed_months; SAVEPOINT part")
+    cursor.execute(line)
+    session.commit()
+    session.close()
+
+
 def _tables(cursor: Any) -> list[str]:
     """Return the tables and views of the shop."""
     cursor.execute(

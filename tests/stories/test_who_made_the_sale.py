@@ -13,6 +13,7 @@ from salescli.cli import caller
 from salescli.sales import orders
 from salescli.sales.orders import Order
 from tests.conftest import LOGIN
+from tests.inside import dump
 from tests.story import Story
 from tests.terminal import CTRL_C, Ran
 
@@ -126,7 +127,7 @@ def test_r39_r40_without_the_permission_the_actions_are_not_offered_and_are_refu
 ) -> None:
     paid(desk)
     partly_paid(desk, "4600.00")
-    before = list(desk.house.connection.iterdump())
+    before = dump(desk.house.connection)
     act_as(monkeypatch, "ivan")  # a manager, who sells
     assert {one["actions"] for one in run(desk, "orders list --json").json} == {""}
     offered = {one["action"] for one in run(desk, "customers show 1 --json").json["commands"]}
@@ -134,7 +135,7 @@ def test_r39_r40_without_the_permission_the_actions_are_not_offered_and_are_refu
     for line in ("check 1 --yes", "confirm 2", "confirm 1 --yes", "decline 2", "assign 1 ivan", "check 1"):
         done = run(desk, f"orders {line}")
         assert (done.code, "Can manage auto sales and generated sales" in done.err) == (4, True), line
-    assert list(desk.house.connection.iterdump()) == before
+    assert dump(desk.house.connection) == before
     act_as(monkeypatch, "olha")  # a sales head
     assert {one["actions"] for one in run(desk, "orders list --json").json} == {"Check, Add user", "Confirm, Decline"}
     assert run(desk, "orders check 1 --yes").code == 0
@@ -349,11 +350,11 @@ def test_the_dialogue_is_left_with_nothing_changed(desk: Story) -> None:
 def test_r49_repeating_a_confirmation_changes_nothing(desk: Story) -> None:
     order = paid(desk)
     run(desk, f"orders check {order} --manager ivan")
-    before = list(desk.house.connection.iterdump())
+    before = dump(desk.house.connection)
     for line in ("check {} --manager ivan", "check {} --yes", "confirm {} --yes", "assign {} ivan", "check {}"):
         assert run(desk, f"orders {line.format(order)}").code == 0, line
     assert "Sale by (" not in ask(desk, f"orders check {order}", "")  # there is nothing to ask
-    assert list(desk.house.connection.iterdump()) == before
+    assert dump(desk.house.connection) == before
 
 
 def test_r50_a_confirmed_sale_changes_with_reconfirm_and_a_reason_that_is_kept(desk: Story) -> None:
@@ -381,7 +382,7 @@ def test_r50_a_confirmed_sale_changes_with_reconfirm_and_a_reason_that_is_kept(d
 def test_r44_check_and_add_user_act_from_the_card_by_the_commands_it_names(desk: Story) -> None:
     order = paid(desk)
     commands = {one["action"]: one["command"] for one in run(desk, "customers show Олена --json").json["commands"]}
-    program = f"salescli --db {shlex.quote(str(desk.house.path))} "
+    program = f"{desk.house.program} "
     add_user, check = (commands[action].removeprefix(program) for action in ("Add user", "Check"))
     assert run(desk, add_user.replace("LOGIN", "ivan")).code == 0
     assert "sale by Іван, confirmed" in ask(desk, check, "\n")

@@ -25,9 +25,10 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ("glob(pattern text, value text)", "boolean", "SELECT $2 ~ ('^' || replace($1, '*', '.*') || '$')"),
     ("json_each(given text)", "TABLE (value text)", "SELECT json_array_elements_text($1::json)"),
     (
-        "json_extract(given text, path text)",  # as text: arrays and objects as they stand, true as 1
+        "json_extract(given text, path text)",  # as text: arrays without blanks, true as 1
         "text",
         "SELECT CASE json_typeof(found) WHEN 'boolean' THEN CASE found::text WHEN 'true' THEN '1' ELSE '0' END"
+        " WHEN 'array' THEN '[' || (SELECT string_agg(one::text, ',') FROM json_array_elements(found) AS one) || ']'"
         " ELSE found #>> '{}' END FROM (SELECT $1::json #>"
         " string_to_array(ltrim(replace(replace(substr($2, 2), '[', '.'), ']', ''), '.'), '.')) AS of_path (found)",
     ),

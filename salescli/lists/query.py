@@ -59,7 +59,7 @@ def select(
         where.add(f"{page.belonging[0]} = {{id}}", id=page.belonging[1])
     order = _order(view, page.sort)
     if page.sort:
-        _know_name_key(connection)
+        know_name_key(connection)
     if page.after is not None:
         where.texts.append(_beyond(where, order, _place_of(connection, view, order, page.after)))
     needed = _needed(view, page.columns)
@@ -166,7 +166,7 @@ def _sorting(column: Column) -> str:
     return column.sort or (f"name_key({column.sql})" if column.kind in ("text", "manager") else column.sql)
 
 
-def _know_name_key(connection: engine.Connection) -> None:
+def know_name_key(connection: engine.Connection) -> None:
     """Let SQL compute ``names.key``, for texts that have none stored; those repeat from row to row."""
     if engine.server(connection):  # which has the function in the shop's schema
         return

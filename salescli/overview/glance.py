@@ -109,15 +109,7 @@ def ahead(work: Work, filters: Filters, program: str) -> Ahead:
     last = today + timedelta(days=EXPECTED_DAYS)
     where = todo.narrowed(work.connection, filters, work.zone)
     to_do = todo.count(work.connection, where, today=today)
-    waiting = todo.waiting(
-        work.connection,
-        WAITING_MAX,
-        actor=work.actor,
-        today=today,
-        zone=work.zone,
-        program=program,
-        where=where,
-    )
+    waiting = list(todo.waiting(work, WAITING_MAX, where=where, program=program))
     return Ahead(_recurring(work, filters, today, last), last, waiting, to_do, program)
 
 

@@ -7,46 +7,49 @@ amount within each currency, since amounts in different currencies cannot be com
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from salescli.lists.columns import Column, View
+from salescli.lists import query
+from salescli.lists.columns import Column, View, named
 from salescli.lists.filters import Filters, clauses
 from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import money, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.storage import engine
 from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, compared, searched
+from salescli.storage.work import Work
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-COLUMNS = (
+COLUMNS = (  # with the SQL that sorts the rows of one kind
     Column("what", rank=0),
-    Column("number", "number", rank=3),
-    Column("customer", rank=1),
-    Column("amount", "money", rank=1),
-    Column("currency", rank=1),
-    Column("due", "time", rank=2),  # by when; None: no matter when
-    Column("contact", rank=4),
-    Column("since", "time", shown=False),
-    Column("command", "command", rank=0),
+    Column("number", "number", "t.number", rank=3),
+    Column("customer", sql="k.name_key", rank=1),
+    Column("amount", "money", "t.amount", rank=1),
+    Column("currency", sql="t.currency", rank=1),
+    Column("due", "time", "t.due", rank=2),  # by when; None: no matter when
+    Column("contact", sql="name_key(coalesce(k.email, k.phone))", rank=4),
+    Column("since", "time", "t.since", shown=False),
+    Column("command", "command", "CAST(t.number AS TEXT)", rank=0),
 )
 
-# Each kind selects: urgency, what, number, amount, currency, due, since, the day that it is sorted by, payment system,
+# Each kind selects: what, number, amount, currency, due, since, the day that it is sorted by, payment system,
 # and what the filters look at.
 _OF_THE_ORDER = "o.customer_id, o.offer_id, o.category_id, o.manager_id, o.partial, o.recurring_id, o.source_number"
 _PAID_THROUGH = "(SELECT max(p.payment_system_id) FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL)"
 # By an index in this order, from the first month on that is not closed; a closed one may follow.
 _UNCONFIRMED = f"""
-SELECT 5 AS urgency, 'unconfirmed sale' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
+SELECT 'unconfirmed sale' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
   NULL AS due, o.completed_at AS since, o.completed_on AS day, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
 FROM orders o WHERE o.status = 'completed' AND o.confirmed = 0 AND o.completed_on >= :open_since
   AND (:all_open = 1 OR NOT {OF_A_CLOSED_MONTH})
 """
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
-SELECT 4 AS urgency, 'partial order to confirm' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
+SELECT 'partial order to confirm' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
   NULL AS due, o.created_at AS since, substr(o.created_at, 1, 10) AS day, {_PAID_THROUGH} AS payment_system_id,
   {_OF_THE_ORDER}
 FROM orders o WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
@@ -54,7 +57,7 @@ FROM orders o WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_W
 """
 # What is left of an order on the first day on which more is due than is paid; ``:today`` is the account's.
 _DUE = f"""
-SELECT 3 AS urgency, 'instalment due' AS what, o.id AS number,
+SELECT 'instalment due' AS what, o.id AS number,
   o.price_minor - o.paid_minor - (SELECT coalesce(sum(l.amount_minor), 0)
     FROM instalments l WHERE l.order_id = o.id AND l.due_on > :today) AS amount, o.currency AS currency,
   {NEXT_DUE} AS due, {NEXT_DUE} AS since, {NEXT_DUE} AS day, o.payment_system_id, {_OF_THE_ORDER}
@@ -62,14 +65,14 @@ FROM (SELECT DISTINCT order_id FROM instalments) d JOIN orders o ON o.id = d.ord
 WHERE o.status = 'open' AND {NEXT_DUE} <= :today AND NOT EXISTS ({UNDER_WAY})
 """
 _WAITING = f"""
-SELECT 2 AS urgency, 'payment to confirm' AS what, i.id AS number, i.amount_minor AS amount, i.currency AS currency,
+SELECT 'payment to confirm' AS what, i.id AS number, i.amount_minor AS amount, i.currency AS currency,
   NULL AS due, a.started_at AS since, substr(a.started_at, 1, 10) AS day, a.payment_system_id, {_OF_THE_ORDER}
 FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id
   JOIN orders o ON o.id = i.order_id
 WHERE a.status = 'live' AND p.gateway = 'manual'
 """
 _FAILED = """
-SELECT 1 AS urgency, 'failed recurring order' AS what, r.id AS number, r.price_minor AS amount, r.currency AS currency,
+SELECT 'failed recurring order' AS what, r.id AS number, r.price_minor AS amount, r.currency AS currency,
   NULL AS due, coalesce(r.due_at, r.created_at) AS since, substr(coalesce(r.due_at, r.created_at), 1, 10) AS day,
   r.payment_system_id, r.customer_id, r.offer_id, f.category_id, o.manager_id, coalesce(o.partial, 0) AS partial,
   r.id AS recurring_id, r.source_number
@@ -77,12 +80,19 @@ FROM recurring r JOIN offers f ON f.id = r.offer_id LEFT JOIN orders o ON o.id =
 WHERE r.status = 'failed'
 """
 _DISPUTED = f"""
-SELECT 0 AS urgency, 'dispute to answer' AS what, d.invoice_id AS number, d.amount_minor AS amount,
+SELECT 'dispute to answer' AS what, d.invoice_id AS number, d.amount_minor AS amount,
   d.currency AS currency, d.due_at AS due, d.opened_at AS since, substr(coalesce(d.due_at, d.opened_at), 1, 10) AS day,
   i.payment_system_id, {_OF_THE_ORDER}
 FROM disputes d JOIN invoices i ON i.id = d.invoice_id JOIN orders o ON o.id = i.order_id WHERE d.status = 'open'
 """
-_KINDS = (_DISPUTED, _FAILED, _WAITING, _DUE, _CONFIRMABLE, _UNCONFIRMED)
+_KINDS = {  # the most urgent first
+    "dispute to answer": _DISPUTED,
+    "failed recurring order": _FAILED,
+    "payment to confirm": _WAITING,
+    "instalment due": _DUE,
+    "partial order to confirm": _CONFIRMABLE,
+    "unconfirmed sale": _UNCONFIRMED,
+}
 _VIEW = View(
     name="things to do",
     source="",  # one of the kinds, as t
@@ -137,40 +147,65 @@ def _begins(day: date, zone: ZoneInfo) -> str:
     return time.utc_text(time.start_of(day, zone))
 
 
-def waiting(  # noqa: PLR0913 - where, whose, when
-    connection: engine.Connection,
-    limit: int | None,
-    *,
-    actor: Actor,
-    today: date,
-    zone: ZoneInfo,
-    program: str = "salescli",
-    where: Where | None = None,
-) -> list[dict[str, object]]:
-    """Return rows with the keys of COLUMNS, the most urgent first; ``limit`` None returns all.
+def waiting(
+    work: Work, limit: int | None, *, where: Where | None = None, sort: Sequence[str] = (), program: str = "salescli"
+) -> Iterator[dict[str, object]]:
+    """Yield rows with the keys of COLUMNS, the most urgent first; ``limit`` None yields all.
 
-    ``today``: the account's day in its ``zone``, on which instalments are due: from its beginning. ``program`` is the
-    name of the program in commands. A command without permission is None.
+    What is due is due on the account's day: from its beginning. ``program`` is the name of the program in commands. A
+    command without permission is None. By ``sort`` these are the first of each kind, for the first of all to be among
+    them. Raise BadUsage for an unknown column.
     """
     where = where or Where()
-    values = {**where.values, **_days(connection, today), "limit": -1 if limit is None else limit}
+    days = _days(work.connection, work.now.astimezone(work.zone).date())
+    values = {**where.values, **days}
+    if sort:
+        query.know_name_key(work.connection)
+    left = limit
+    for what, kind in _KINDS.items():
+        terms = _terms(what, sort, work.actor)
+        sql = _sql(kind, str(where), [*terms, *_ORDER])
+        for row in work.connection.execute(sql, {**values, "limit": -1 if left is None else left}):
+            yield _row(dict(row), work.actor, program, work.zone)
+            if left is not None and not sort:  # a kind is read when those before it do not fill the page
+                left -= 1
+        if left == 0:
+            return
+
+
+_ORDER = ("t.day", "t.currency", "t.amount DESC", "t.number")
+
+
+def _terms(what: str, sort: Sequence[str], actor: Actor) -> list[str]:
+    """Return the terms of an ORDER BY of one kind: without those that are the same in all its rows."""
+    terms = []
+    for key in sort:
+        column = named(COLUMNS, key.removeprefix("-"), "these rows")
+        is_same = column.key == "what" or (column.key == "command" and not actor.may(_COMMANDS[what][1]))
+        if not is_same:
+            terms.append(f"{column.sql} {'DESC' if key.startswith('-') else 'ASC'} NULLS LAST")
+    return terms
+
+
+def _sql(kind: str, where: str, order: Sequence[str]) -> str:
+    """Return the query of one kind, which ends at the limit, so that an index in its order is read no further.
+
+    In another order numbers come first, then their rows: an index has all that most orders look at.
+    """
+    rows = f"FROM ({kind}) t CROSS JOIN customers k WHERE k.id = t.customer_id AND {where}"
     shown = ", ".join(f"t.{key}" for key in ("what", "number", "amount", "currency", "due", "since"))
-    order = "day, currency, amount DESC, number"
-    # Each kind ends at the limit, so that an index in this order is read no further.
-    firsts = (
-        f"SELECT * FROM (SELECT t.urgency, t.day, {shown}, k.name AS customer, coalesce(k.email, k.phone) AS contact"
-        f" FROM ({kind}) t CROSS JOIN customers k WHERE k.id = t.customer_id AND {where} ORDER BY {order} LIMIT :limit)"
-        for kind in _KINDS
-    )
-    sql = f"SELECT * FROM ({' UNION ALL '.join(firsts)}) ORDER BY urgency, {order} LIMIT :limit"
-    return [_row(dict(row), actor, program, zone) for row in connection.execute(sql, values)]
+    by = f"ORDER BY {', '.join(order)}"
+    if len(order) > len(_ORDER):
+        first = rows if "k." in f"{by} {where}" else f"FROM ({kind}) t WHERE {where}"
+        rows += f" AND t.number IN (SELECT t.number {first} {by} LIMIT :limit)"
+    return f"SELECT {shown}, k.name AS customer, coalesce(k.email, k.phone) AS contact {rows} {by} LIMIT :limit"
 
 
 def count(connection: engine.Connection, where: Where | None = None, *, today: date) -> int:
     """Return the number of rows."""
     where = where or Where()
     values = {**where.values, **_days(connection, today)}
-    numbers = (f"(SELECT count(*) FROM ({kind}) t WHERE {where})" for kind in _KINDS)
+    numbers = (f"(SELECT count(*) FROM ({kind}) t WHERE {where})" for kind in _KINDS.values())
     return int(connection.execute(f"SELECT {' + '.join(numbers)}", values).fetchone()[0])
 
 
@@ -192,8 +227,7 @@ _FIRST_UNCONFIRMED = (
 
 
 def _row(row: dict[str, Any], actor: Actor, program: str, zone: ZoneInfo) -> dict[str, object]:
-    shown = {key: row[key] for key in row if key not in ("urgency", "day")}
-    return {**_with_times(shown, zone), "command": _command(row, actor, program)}
+    return {**_with_times(row, zone), "command": _command(row, actor, program)}
 
 
 def _with_times(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:

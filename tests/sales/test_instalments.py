@@ -184,8 +184,7 @@ def test_doctor_adds_them_up(sold: Story) -> None:
 
 
 def to_do(sold: Story) -> list[dict[str, object]]:
-    house = sold.house
-    return todo.waiting(house.connection, None, actor=house.actor, today=sold.now.date(), zone=house.zone)
+    return list(todo.waiting(sold.work, None))
 
 
 def test_what_is_due_is_to_do(sold: Story) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import click
 
 from salescli.cli import options, pages
@@ -33,24 +36,18 @@ def todo_command(session: Session, filters: Filters, output: Output) -> None:
     """
     session.actor.require(permissions.VIEW)
     limit = output.row_limit()
-    first = None if output.sort else limit
     where = todo.narrowed(session.connection, filters, session.zone)
     today = session.now.astimezone(session.zone).date()
     if output.format == "count":
         click.echo(todo.count(session.connection, where, today=today))
         return
-    rows = todo.waiting(
-        session.connection,
-        first,
-        actor=session.actor,
-        today=today,
-        zone=session.zone,
-        program=session.program,
-        where=where,
+    rows: Iterable[dict[str, Any]] = pages.Again(
+        lambda: todo.waiting(session.work, limit, where=where, sort=output.sort, program=session.program)
     )
-    rows = sorted_rows(rows, output.sort, todo.COLUMNS)[:limit]
-    render(rows, output.chosen(todo.COLUMNS), output, session.zone)
-    if output.format == "table" and output.limit is None and len(rows) == limit:
-        total = todo.count(session.connection, todo.narrowed(session.connection, filters, session.zone), today=today)
+    if output.sort:
+        rows = sorted_rows(list(rows), output.sort, todo.COLUMNS)[:limit]
+    number = render(rows, output.chosen(todo.COLUMNS), output, session.zone)
+    if output.format == "table" and output.limit is None and number == limit:
+        total = todo.count(session.connection, where, today=today)
         if total > limit:
             say(f"{limit} of {total} things to do; --limit 0 shows all")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from salescli.storage import engine, totals
+from salescli.storage import database, engine, totals
 
 _ORDERS_BETWEEN = 500  # between two checks whether it is worthwhile
 _COST_OF_KEEPING = 6  # triggers and indexes cost an order as much as counting and indexing so many again
@@ -103,7 +103,7 @@ class Aside:
     def end(self) -> None:
         """Restore what was dropped, and recount the totals: after the indexes, before the triggers."""
         if self.kept:
-            with _half_the_cache(self.connection):
+            with database.sorting(self.connection):
                 self._put_back("index")
                 totals.recount(self.connection)
             self._put_back("trigger")
@@ -112,14 +112,3 @@ class Aside:
         for kept in self.kept:
             if kept["type"] == type:
                 self.connection.execute(kept["sql"])
-
-
-@contextmanager
-def _half_the_cache(connection: engine.Connection) -> Iterator[None]:
-    """Halve the page cache while sorting, which takes the other half: memory stays flat."""
-    size = connection.execute("PRAGMA cache_size").fetchone()[0]
-    connection.execute(f"PRAGMA cache_size = {size // 2}")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA cache_size = {size}")

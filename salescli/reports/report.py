@@ -168,7 +168,7 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
     """
     wanted = (*reports, _TOTAL, _BY_SELLER)
     questions = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
-    with database.snapshot(connection):
+    with database.snapshot(connection), database.sorting(connection):
         if any(report.share == "own" for report in reports):
             earned.prepare(connection)
         found = {report: by_totals.query(connection, question) for report, question in questions.items()}

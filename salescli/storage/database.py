@@ -180,6 +180,17 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+@contextmanager
+def sorting(connection: sqlite3.Connection) -> Iterator[None]:
+    """Halve the page cache while SQLite sorts much in a block: a sort takes as much memory again as the cache may."""
+    size = connection.execute("PRAGMA cache_size").fetchone()[0]
+    connection.execute(f"PRAGMA cache_size = {size // 2}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA cache_size = {size}")
+
+
 NAMED = frozenset({"users", "categories", "offers", "customers", "payment_systems"})  # tables with a ``name_key``
 
 
